@@ -1,0 +1,1 @@
+"""How bearerproof tries to break an implementation: forged tokens, edits, strategies, and the suite itself."""

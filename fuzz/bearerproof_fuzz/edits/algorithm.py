@@ -1,0 +1,180 @@
+"""Edits of the algorithm: none, confusion of key families, names outside the allow-list (RFC 8725 §3.1, §3.2)."""
+
+import hmac
+from collections.abc import Callable
+
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.edits.registry import PUBLIC_KEY_ALGORITHMS, edit, edits_for
+from bearerproof_fuzz.forge import Draft, Signer
+
+ALGORITHM = "algorithm header malformed key-unusable key-unknown signature"
+
+_NONE_SPELLINGS = {"exact": "none", "capitalised": "None", "upper-case": "NONE", "mixed-case": "nOnE"}
+
+
+@edits_for(_NONE_SPELLINGS, "VER-12", "RFC 8725 §3.2", ALGORITHM)
+def alg_none_unsigned(draft: Draft, spelling: str) -> Draft:
+    """`alg` is `none` ({name}) and the signature is empty."""
+    return draft.with_header(alg=spelling).unsigned()
+
+
+@edits_for(_NONE_SPELLINGS, "VER-12", "RFC 7518 §3.6", ALGORITHM)
+def alg_none_with_signature(draft: Draft, spelling: str) -> Draft:
+    """`alg` is `none` ({name}), and a signature stands there all the same."""
+    return draft.with_header(alg=spelling)
+
+
+@edit("VER-12", "RFC 8725 §3.2", ALGORITHM)
+def alg_none_without_kid(draft: Draft) -> Draft:
+    """`alg` is `none`, the signature empty, and no key is named."""
+    return draft.with_header(alg="none").without_header("kid").unsigned()
+
+
+@edit("VER-12", "RFC 8725 §3.2", ALGORITHM)
+def alg_none_padded(draft: Draft) -> Draft:
+    """`alg` is `none` with blanks around it, and the signature is empty."""
+    return draft.with_header(alg=" none ").unsigned()
+
+
+@edits_for(
+    {"number": 0, "true": True, "null": None, "list": ["ES256"], "object": {"alg": "ES256"}, "empty": ""},
+    "VER-13", "RFC 7515 §4.1.1", ALGORITHM,
+)  # fmt: skip
+def alg_is(draft: Draft, value: object) -> Draft:
+    """`alg` is not the name of an algorithm: {name}."""
+    return draft.with_header(alg=value)
+
+
+@edit("VER-13", "RFC 7515 §4.1.1", ALGORITHM)
+def alg_missing(draft: Draft) -> Draft:
+    """`alg` is left out, though the signature is good."""
+    return draft.without_header("alg")
+
+
+_RECASE: dict[str, Callable[[str], str]] = {
+    "lower-case": str.lower,
+    "swapped-case": str.swapcase,
+    "trailing-blank": lambda name: name + " ",
+    "trailing-nul": lambda name: name + "\0",
+}
+
+
+@edits_for(_RECASE, "VER-13", "RFC 7515 §4.1.1", ALGORITHM)
+def alg_spelled(draft: Draft, respell: Callable[[str], str]) -> Draft:
+    """`alg` names the right algorithm in another spelling ({name})."""
+    return draft.with_header(alg=respell(draft.key.algorithm))
+
+
+@edit("VER-13", "RFC 7515 §4.1.1", ALGORITHM)
+def alg_unregistered(draft: Draft) -> Draft:
+    """`alg` is a name nobody registered."""
+    return draft.with_header(alg="ES257")
+
+
+_OTHER_FAMILY = {"ES256": "RS256", "EdDSA": "ES256", "Ed25519": "ES256", "RS256": "ES256", "PS256": "ES256",
+                 "ES384": "RS256", "HS256": "ES256"}  # fmt: skip
+
+
+@edit("VER-14", "RFC 8725 §3.1", ALGORITHM, needs=("key_set",))
+def alg_outside_allow_list(draft: Draft) -> Draft:
+    """A good signature by a key of the set whose algorithm the policy does not allow."""
+    other = keys.key(_OTHER_FAMILY[draft.key.algorithm])
+    held = draft.policy.members["keys"]["keys"]
+    texts = draft.policy.members.get("key_texts")
+    extended = draft.with_policy(keys={"keys": [*held, other.public_jwk]})
+    if texts is not None:
+        extended = extended.with_policy(key_texts={**texts, other.kid: dict(other.texts)})
+    return extended.with_header(alg=other.algorithm, kid=other.kid).signed_by(other.sign)
+
+
+def _rsa_sibling(draft: Draft) -> tuple[str, Signer]:
+    other = "PS256" if draft.key.algorithm == "RS256" else "RS256"
+    return other, keys.Key(draft.key.kid, other, "rsa", "a").sign
+
+
+def _both_rsa(draft: Draft) -> Draft:
+    return draft.with_policy(algorithms=["RS256", "PS256"])
+
+
+@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"),
+      needs=("algorithm:RS256", "algorithm:PS256"))  # fmt: skip
+def rsa_padding_other_than_the_keys(draft: Draft) -> Draft:
+    """The key is for one RSA padding, the token uses the other one, and the policy allows both."""
+    algorithm, sign = _rsa_sibling(draft)
+    return draft.with_header(alg=algorithm).signed_by(sign)
+
+
+@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=("RS256",))
+def rsa_hash_other_than_the_keys(draft: Draft) -> Draft:
+    """The key is for RS256, the token is signed with RS512 by the same key."""
+    return draft.with_header(alg="RS512").signed_by(keys.Key(draft.key.kid, "RS512", "rsa", "a").sign)
+
+
+@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=("HS256",))
+def hmac_hash_other_than_the_keys(draft: Draft) -> Draft:
+    """The key is for HS256, the token is authenticated with HS384 by the same key."""
+    return draft.with_header(alg="HS384").signed_by(keys.Key(draft.key.kid, "HS384", "oct", "a").sign)
+
+
+@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=PUBLIC_KEY_ALGORITHMS)
+def header_names_another_family(draft: Draft) -> Draft:
+    """The signature is the key's own, the header names an algorithm of another family."""
+    return draft.with_header(alg=_OTHER_FAMILY[draft.key.algorithm])
+
+
+def _allowing_hmac(draft: Draft) -> Draft:
+    return draft.with_policy(algorithms=[draft.key.algorithm, "HS256"])
+
+
+_FORMS = (
+    "pem", "pem-stripped", "pem-newline-first", "pem-byte-order-mark", "pem-crlf", "certificate", "openssh", "der",
+    "jwk", "jwk-compact", "jwk-array", "jwks", "raw",
+)  # fmt: skip
+_HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+
+
+def hmac_over(secret: bytes, digest: str = "sha256") -> Signer:
+    """Return a signer that uses the given octets as an HMAC secret, as anybody can who knows them."""
+    return lambda signing_input: hmac.digest(secret, signing_input, digest)
+
+
+def _confused(draft: Draft, form: str, algorithm: str = "HS256") -> Draft:
+    secret = keys.public_forms(draft.key)[form]
+    return draft.with_header(alg=algorithm).signed_by(hmac_over(secret, _HASHES[algorithm]))
+
+
+@edits_for({form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=PUBLIC_KEY_ALGORITHMS)
+def hmac_over_public_key(draft: Draft, form: str) -> Draft:
+    """HS256 with the public key as the secret: {name}."""
+    return _confused(draft, form)
+
+
+@edits_for(
+    {form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
+    given=_allowing_hmac, algorithms=PUBLIC_KEY_ALGORITHMS, needs=("mixed_algorithms", "algorithm:HS256"),
+)  # fmt: skip
+def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
+    """HS256 with the public key as the secret ({name}), where the policy allows HS256 beside the key's algorithm."""
+    return _confused(draft, form)
+
+
+@edits_for(
+    {name: name for name in ("HS384", "HS512")}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
+    algorithms=PUBLIC_KEY_ALGORITHMS,
+)  # fmt: skip
+def longer_hmac_over_public_key(draft: Draft, algorithm: str) -> Draft:
+    """{name} with the PEM text of the public key as the secret."""
+    return _confused(draft, "pem", algorithm)
+
+
+@edit("VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=("RS256", "PS256"))
+def hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
+    """HS256 with the PKCS#1 text of the RSA public key as the secret (CVE-2017-11424)."""
+    return _confused(draft, "pkcs1")
+
+
+@edit("VER-16", "RFC 8725 §2.1", ALGORITHM, given=_allowing_hmac, algorithms=("RS256", "PS256"),
+      needs=("mixed_algorithms", "algorithm:HS256"))  # fmt: skip
+def allowed_hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
+    """HS256 with the PKCS#1 text of the RSA public key as the secret, where the policy allows HS256."""
+    return _confused(draft, "pkcs1")

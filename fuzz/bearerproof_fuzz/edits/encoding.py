@@ -1,0 +1,127 @@
+"""Edits of the base64url spelling: alphabet, padding, trailing bits (RFC 7515 §2, RFC 4648 §3.5, §5).
+
+A spelling of header or payload is signed as spelled, so that a lenient decoder and nothing else would accept it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bearerproof_fuzz.edits.registry import edits_for
+from bearerproof_fuzz.forge import Draft
+
+SPELLING = "malformed signature header algorithm"
+
+Spelling = Callable[[str], str]
+
+
+def _inserted(text: str) -> Spelling:
+    return lambda segment: segment[:4] + text + segment[4:]
+
+
+_SPELLINGS: dict[str, Spelling] = {
+    "padded": lambda segment: segment + "=" * (-len(segment) % 4 or 4),
+    "one-equals": lambda segment: segment + "=",
+    "equals-inside": _inserted("===="),
+    "blank": _inserted(" "),
+    "trailing-blank": lambda segment: segment + " ",
+    "leading-blank": lambda segment: " " + segment,
+    "newline": _inserted("\n"),
+    "trailing-newline": lambda segment: segment + "\n",
+    "carriage-return": _inserted("\r\n"),
+    "tab": _inserted("\t"),
+    "exclamation-marks": _inserted("!!!!"),
+    "question-mark": _inserted("?"),
+    "percent": _inserted("%20"),
+    "nul": _inserted("\0"),
+    "non-ascii-digit": _inserted("\u0663"),
+    "fullwidth-letter": _inserted("\uff21"),
+    "zero-width-joiner": _inserted("\u200d"),
+}
+
+
+@edits_for(_SPELLINGS, "VER-2", "RFC 7515 §5.2", SPELLING)
+def header_spelled_with(draft: Draft, spell: Spelling) -> Draft:
+    """The header segment is spelled with characters that base64url does not have ({name}), and signed so."""
+    return replace(draft, spell_header=spell)
+
+
+@edits_for(_SPELLINGS, "VER-2", "RFC 7515 §5.2", SPELLING)
+def payload_spelled_with(draft: Draft, spell: Spelling) -> Draft:
+    """The payload segment is spelled with characters that base64url does not have ({name}), and signed so."""
+    return replace(draft, spell_payload=spell)
+
+
+@edits_for(_SPELLINGS, "VER-2", "RFC 7515 §5.2", SPELLING)
+def signature_spelled_with(draft: Draft, spell: Spelling) -> Draft:
+    """The signature segment is respelled by somebody without any key, with foreign characters: {name}."""
+    return replace(draft, spell_signature=spell)
+
+
+def standard_alphabet(segment: str) -> str:
+    """Spell with `+` and `/`, and make sure that one of them is there."""
+    respelled = segment.replace("-", "+").replace("_", "/")
+    return respelled if respelled != segment else segment[:4] + "+" + segment[5:]
+
+
+_STANDARD = {"standard-alphabet": standard_alphabet}
+
+
+@edits_for(_STANDARD, "VER-2", "RFC 7515 §2", "malformed signature")
+def signature_spelled_in(draft: Draft, spell: Spelling) -> Draft:
+    """The signature segment is spelled in the standard alphabet, with `+` and `/`."""
+    # Signatures differ with the claims until one has a character that the two alphabets spell differently.
+    for number in range(64):
+        candidate = draft.with_claims(alphabet=number)
+        signature = candidate.token().rsplit(".", 1)[1]
+        if "-" in signature or "_" in signature:
+            return replace(candidate, spell_signature=spell)
+    return replace(draft, spell_signature=spell)
+
+
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def trailing_bits(segment: str) -> str:
+    """Set an unused bit of the last character, which decodes to the same octets; needs a length that has some."""
+    if len(segment) % 4 not in (2, 3):
+        raise ValueError("a segment of this length has no unused bits")
+    return segment[:-1] + _ALPHABET[_ALPHABET.index(segment[-1]) | 1]
+
+
+def with_unused_bits(draft: Draft, part: str) -> Draft:
+    """Lengthen header or payload by blanks (harmless in JSON) until the segment has unused bits."""
+    read = Draft.header_bytes if part == "header" else Draft.payload_bytes
+    raw = read(draft)
+    while len(raw) % 3 == 0:
+        raw += b" "
+    return replace(draft, header_json=raw) if part == "header" else replace(draft, payload_json=raw)
+
+
+def _header_bits(draft: Draft) -> Draft:
+    return replace(with_unused_bits(draft, "header"), spell_header=trailing_bits)
+
+
+def _payload_bits(draft: Draft) -> Draft:
+    return replace(with_unused_bits(draft, "payload"), spell_payload=trailing_bits)
+
+
+def _signature_bits(draft: Draft) -> Draft:
+    return replace(draft, spell_signature=trailing_bits)
+
+
+@edits_for(
+    {"header": _header_bits, "payload": _payload_bits},
+    "VER-3", "draft-ietf-oauth-rfc8725bis §3.14", "malformed",
+)  # fmt: skip
+def unused_bits_set_in(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
+    """An unused trailing bit is set in the {name} segment, and the signature covers it so."""
+    return change(draft)
+
+
+@edits_for(
+    {"signature": _signature_bits}, "VER-3", "RFC 4648 §3.5", "malformed signature",
+    algorithms=("ES256", "EdDSA", "Ed25519", "RS256", "PS256", "HS256"),
+)  # fmt: skip
+def unused_bits_set_in_the(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
+    """An unused trailing bit is set in the {name} segment, by somebody without any key."""
+    return change(draft)

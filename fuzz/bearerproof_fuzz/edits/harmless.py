@@ -1,0 +1,15 @@
+"""Changes that no verifier may mind, by either measure: they pin the cause of a rejection on the edit beside them."""
+
+from dataclasses import replace
+
+from bearerproof_fuzz.forge import Draft
+
+
+def another_jti(draft: Draft) -> Draft:
+    """Give the token another `jti` and put it first: claims have no order (RFC 8259 §4)."""
+    return reordered(draft.with_claims(jti="jti-2"))
+
+
+def reordered(draft: Draft) -> Draft:
+    """Write the claims in the opposite order."""
+    return replace(draft, claims=dict(reversed(draft.claims.items())))

@@ -1,0 +1,183 @@
+"""The registry of edits: every named, documented change that makes an accepted token one to refuse, or leaves it so.
+
+An edit is a function with a docstring, registered by ``@edit``: its name gives the id, its docstring the
+description, its decorator the requirement it attacks, the clause that settles it, and the reasons it causes. One
+registry feeds the fixed vectors, the suite, the strategies and the campaigns.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+from bearerproof.catalogue import Measure, Origin, Profile, Requirement, requirement
+from bearerproof.messages import Outcome
+from bearerproof_fuzz.forge import Draft
+
+T = TypeVar("T")
+Change = Callable[[Draft], Draft]
+
+ACCEPTED = frozenset({Outcome.ACCEPTED})
+REJECTED = frozenset({Outcome.REJECTED})
+EITHER = ACCEPTED | REJECTED
+
+JWTS = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN)
+"""The profiles in which a token carries claims."""
+
+EVERY_ALGORITHM = ("ES256", "EdDSA", "Ed25519", "RS256", "PS256", "ES384", "HS256")
+PUBLIC_KEY_ALGORITHMS = EVERY_ALGORITHM[:-1]
+ECDSA = ("ES256", "ES384")
+EDDSA = ("EdDSA", "Ed25519")
+RSA = ("RS256", "PS256")
+
+
+def unedited(draft: Draft) -> Draft:
+    """Leave the draft as it is."""
+    return draft
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One documented change of an accepted token.
+
+    ``given`` prepares the base that must be accepted first (another policy, another key set); ``apply`` is the
+    change itself. ``algorithms`` names those the edit runs under, each a case of its own; empty means whichever
+    the implementation prefers. ``needs`` are capabilities without which the edit is not applicable.
+    """
+
+    id: str
+    requirement_id: str
+    clause: str
+    description: str
+    apply: Change
+    given: Change = unedited
+    base: frozenset[Outcome] = REJECTED
+    strict: frozenset[Outcome] = REJECTED
+    reasons: frozenset[str] = frozenset()
+    profiles: tuple[Profile, ...] = ()
+    algorithms: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+    @cached_property
+    def requirement(self) -> Requirement:
+        """The requirement whose check this edit is."""
+        return requirement(self.requirement_id)
+
+    def allowed(self, measure: Measure) -> frozenset[Outcome]:
+        """Return the acceptable outcomes: strict's are a subset of base's."""
+        return self.base if measure is Measure.BASE else self.strict
+
+    def rejects(self, measure: Measure) -> bool:
+        """Say whether rejection is the only acceptable outcome."""
+        return self.allowed(measure) == REJECTED
+
+
+@dataclass(frozen=True)
+class Case:
+    """An edit in one profile, under one algorithm or whichever the implementation prefers."""
+
+    edit: Edit
+    profile: Profile
+    algorithm: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The middle of the check's id: edit, and algorithm where the edit runs under several."""
+        return f"{self.edit.id}.{self.algorithm}" if self.algorithm else self.edit.id
+
+
+_EDITS: dict[str, Edit] = {}
+
+
+def edit(
+    requirement_id: str,
+    clause: str,
+    reasons: str = "",
+    *,
+    given: Change = unedited,
+    base: frozenset[Outcome] | None = None,
+    strict: frozenset[Outcome] = REJECTED,
+    profiles: Collection[Profile] = (),
+    algorithms: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
+) -> Callable[[Change], Change]:
+    """Register a change as an edit; ``reasons`` are separated by blanks, any of them is right."""
+
+    def register(change: Change) -> Change:
+        _register(
+            Edit(
+                id=change.__name__.replace("_", "-"),
+                requirement_id=requirement_id,
+                clause=clause,
+                description=_docstring(change),
+                apply=change,
+                given=given,
+                base=_base_outcomes(requirement_id, strict) if base is None else base,
+                strict=strict,
+                reasons=frozenset(reasons.split()),
+                profiles=tuple(profiles),
+                algorithms=algorithms,
+                needs=needs,
+            )
+        )
+        return change
+
+    return register
+
+
+def edits_for(
+    values: Mapping[str, T], requirement_id: str, clause: str, reasons: str = "", **options: Any
+) -> Callable[[Callable[[Draft, T], Draft]], Callable[[Draft, T], Draft]]:
+    """Register one edit for each named value: the function's name, a hyphen, and the value's name give the id.
+
+    The docstring may say ``{name}``, where the value's name is put.
+    """
+
+    def register(change: Callable[[Draft, T], Draft]) -> Callable[[Draft, T], Draft]:
+        for name, value in values.items():
+            variant = _variant(change, name, value)
+            edit(requirement_id, clause, reasons, **options)(variant)
+        return change
+
+    return register
+
+
+def edits() -> Mapping[str, Edit]:
+    """Return every edit by id."""
+    return _EDITS
+
+
+def cases(chosen: Collection[Edit] | None = None) -> Iterator[Case]:
+    """Yield the cases of the chosen edits, or of all: each profile of the edit, each algorithm it names."""
+    for one in _EDITS.values() if chosen is None else chosen:
+        for profile in one.profiles or one.requirement.profiles:
+            for algorithm in one.algorithms or (None,):
+                yield Case(one, profile, algorithm)
+
+
+def _register(one: Edit) -> None:
+    if one.id in _EDITS:
+        raise ValueError(f"two edits are called {one.id}")
+    if not one.strict <= one.base:
+        raise ValueError(f"{one.id}: the strict outcomes are not among those of base")
+    _EDITS[one.id] = one
+
+
+def _base_outcomes(requirement_id: str, strict: frozenset[Outcome]) -> frozenset[Outcome]:
+    """Base holds nobody to a row that no RFC states: there, either outcome is right."""
+    return strict if requirement(requirement_id).origin is Origin.RFC else EITHER
+
+
+def _variant(change: Callable[[Draft, T], Draft], name: str, value: T) -> Change:
+    def apply(draft: Draft) -> Draft:
+        return change(draft, value)
+
+    apply.__name__ = f"{change.__name__}_{name}"
+    apply.__doc__ = (change.__doc__ or "").replace("{name}", name)
+    return apply
+
+
+def _docstring(change: Callable[..., Draft]) -> str:
+    if not change.__doc__:
+        raise ValueError(f"edit {change.__name__} has no docstring")
+    return " ".join(change.__doc__.split())

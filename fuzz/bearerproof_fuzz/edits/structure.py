@@ -1,0 +1,131 @@
+"""Edits of the token's structure: segments, serialisation, size (RFC 7515 §7, RFC 7516 §9)."""
+
+import json
+from collections.abc import Callable
+
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.edits.registry import edit, edits_for
+from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.keys import b64
+
+MALFORMED = "malformed"
+FORM = "malformed algorithm header signature key-unusable key-unknown"
+
+
+def _segments(change: Callable[[list[str]], list[str]]) -> Callable[[str], str]:
+    return lambda token: ".".join(change(token.split(".")))
+
+
+_WRONG_COUNT: dict[str, Callable[[list[str]], list[str]]] = {
+    "none": lambda _: [""],
+    "one": lambda parts: parts[:1],
+    "two": lambda parts: parts[:2],
+    "four": lambda parts: [*parts, parts[2]],
+    "five": lambda parts: [*parts, parts[1], parts[2]],
+    "trailing-dot": lambda parts: [*parts, ""],
+    "leading-dot": lambda parts: ["", *parts],
+    "doubled-dot": lambda parts: [parts[0], "", *parts[1:]],
+    "hundred": lambda parts: parts + ["x"] * 97,
+}
+
+
+@edits_for(_WRONG_COUNT, "VER-1", "RFC 7515 §5.2", FORM)
+def segments(draft: Draft, change: Callable[[list[str]], list[str]]) -> Draft:
+    """The token has another number of segments than three: {name}."""
+    return draft.respelled(_segments(change))
+
+
+_EMPTY: dict[str, Callable[[list[str]], list[str]]] = {
+    "header": lambda parts: ["", parts[1], parts[2]],
+    "payload": lambda parts: [parts[0], "", parts[2]],
+    "signature": lambda parts: [parts[0], parts[1], ""],
+    "all": lambda _: ["", "", ""],
+}
+
+
+@edits_for(_EMPTY, "VER-1", "RFC 7515 §5.2", FORM)
+def empty_segment(draft: Draft, change: Callable[[list[str]], list[str]]) -> Draft:
+    """A segment is empty: {name}."""
+    return draft.respelled(_segments(change))
+
+
+def _flattened(token: str) -> str:
+    protected, payload, signature = token.split(".")
+    return json.dumps({"protected": protected, "payload": payload, "signature": signature})
+
+
+def _general(token: str) -> str:
+    protected, payload, signature = token.split(".")
+    return json.dumps({"payload": payload, "signatures": [{"protected": protected, "signature": signature}]})
+
+
+def _no_signatures(token: str) -> str:
+    return json.dumps({"payload": token.split(".")[1], "signatures": []})
+
+
+def _unsigned_beside_signed(token: str) -> str:
+    protected, payload, signature = token.split(".")
+    none = {"protected": b64(b'{"alg":"none"}'), "signature": ""}
+    return json.dumps({"payload": payload, "signatures": [none, {"protected": protected, "signature": signature}]})
+
+
+def _polyglot(token: str) -> str:
+    """A JSON object that also splits into three parts at its dots (CVE-2022-39227)."""
+    protected, payload, signature = token.split(".")
+    return f'{{"a": ".{payload}.", "protected": "{protected}", "payload": "{payload}", "signature": "{signature}"}}'
+
+
+@edits_for(
+    {
+        "flattened": _flattened, "general": _general, "no-signatures": _no_signatures,
+        "two-signatures": _unsigned_beside_signed, "polyglot": _polyglot,
+    },
+    "VER-4", "RFC 7519 §1", FORM,
+)  # fmt: skip
+def json_serialisation(draft: Draft, spell: Callable[[str], str]) -> Draft:
+    """The token is in JSON serialisation ({name}) where the compact one is due."""
+    return draft.respelled(spell)
+
+
+@edit("VER-5", "RFC 7516 §9", FORM)
+def five_segments_of_a_jwe(draft: Draft) -> Draft:
+    """The token has the form of a JWE, with the honest claims in the clear where the ciphertext is due."""
+    header = b64(json.dumps({"alg": "dir", "enc": "A128GCM"}).encode())
+    return draft.respelled(_segments(lambda parts: [header, "", b64(bytes(12)), parts[1], b64(bytes(16))]))
+
+
+@edit("VER-5", "RFC 7516 §9", FORM)
+def jwe_to_the_public_key(draft: Draft) -> Draft:
+    """A JWE that anybody can make, since it is encrypted to the public key (CVE-2026-29000)."""
+    header = b64(json.dumps({"alg": "RSA-OAEP-256", "enc": "A128GCM", "cty": "JWT", "kid": draft.key.kid}).encode())
+    return draft.respelled(_segments(lambda parts: [header, b64(bytes(256)), b64(bytes(12)), parts[1], b64(bytes(16))]))
+
+
+@edit("VER-5", "RFC 7516 §9", FORM)
+def jwe_header_on_three_segments(draft: Draft) -> Draft:
+    """Three segments signed by an attacker, under the header of a JWE."""
+    outsider = keys.key(draft.key.algorithm, "attacker")
+    return draft.with_header(alg="dir", enc="A128GCM").signed_by(outsider.sign)
+
+
+def _padded_to(size: int) -> Callable[[Draft], Draft]:
+    """Return a change that fills an extra claim until the token has exactly this many octets, or one or two more."""
+
+    def fill(draft: Draft) -> Draft:
+        lacking = size - len(draft.with_claims(filler="").token())
+        filled = draft.with_claims(filler="x" * max(0, lacking * 3 // 4))
+        while len(filled.token()) < size:
+            filled = filled.with_claims(filler=filled.claims["filler"] + "x")
+        return filled
+
+    return fill
+
+
+LARGE = 50_000
+"""A size in octets that fits the default line and that no bearer token needs."""
+
+
+@edit("VER-6", "draft-ietf-oauth-rfc8725bis §3.14", "too-large malformed")
+def token_of_50_kilobytes(draft: Draft) -> Draft:
+    """The token is honest and 50,000 octets long."""
+    return _padded_to(LARGE)(draft)

@@ -1,0 +1,215 @@
+"""The forge: accepted base tokens of every profile, and drafts of tokens that differ from them on purpose.
+
+A draft holds the token before it is written down: header and claims as members or as raw JSON, who signs, how the
+segments are spelled. Edits are functions from draft to draft; ``Draft.presentation`` writes the token.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from bearerproof.catalogue import Profile
+from bearerproof.messages import Declaration, Policy, Presentation
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.keys import Key, b64
+
+NOW = 1_800_000_000
+"""The reference instant of every token with an injected clock: 15 January 2027, in seconds."""
+
+ISSUER = "https://as.example"
+AUDIENCE = "api://orders"
+CLIENT = "app-1"
+NONCE = "n-0S6_WzA2Mj"
+LIFETIME = 600
+
+Members = dict[str, Any]
+Spelling = Callable[[str], str]
+Signer = Callable[[bytes], bytes]
+
+
+def unchanged(text: str) -> str:
+    """Spell a segment as RFC 7515 says: leave it alone."""
+    return text
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A token before it is written down, with the policy and the instant it is presented under.
+
+    ``header_json`` and ``payload_json`` replace the members when a fault lies below the level of JSON values.
+    The spellings of header and payload apply before signing, so that the signature covers what is sent; those of
+    the signature and of the whole token apply after.
+    """
+
+    profile: Profile
+    key: Key
+    header: Members
+    claims: Members
+    policy: Policy
+    now: float
+    signer: Signer
+    tick: float = 0
+    header_json: bytes | None = None
+    payload_json: bytes | None = None
+    spell_header: Spelling = unchanged
+    spell_payload: Spelling = unchanged
+    spell_signature: Spelling = unchanged
+    spell_token: Spelling = unchanged
+
+    def with_header(self, **members: Any) -> "Draft":
+        """Set JOSE header parameters."""
+        return replace(self, header={**self.header, **members})
+
+    def without_header(self, name: str) -> "Draft":
+        """Leave a JOSE header parameter out."""
+        return replace(self, header={k: v for k, v in self.header.items() if k != name})
+
+    def with_claims(self, **members: Any) -> "Draft":
+        """Set claims."""
+        return replace(self, claims={**self.claims, **members})
+
+    def without_claim(self, name: str) -> "Draft":
+        """Leave a claim out."""
+        return replace(self, claims={k: v for k, v in self.claims.items() if k != name})
+
+    def with_policy(self, **members: Any) -> "Draft":
+        """Present it under a policy with some members set anew."""
+        return replace(self, policy=self.policy.but(**members))
+
+    def signed_by(self, signer: Signer) -> "Draft":
+        """Have somebody else sign."""
+        return replace(self, signer=signer)
+
+    def with_signature(self, change: Callable[[bytes], bytes]) -> "Draft":
+        """Change the signature's octets after signing."""
+        signer = self.signer
+        return replace(self, signer=lambda signing_input: change(signer(signing_input)))
+
+    def unsigned(self) -> "Draft":
+        """Leave the signature empty."""
+        return self.signed_by(lambda _: b"")
+
+    def respelled(self, spell: Spelling) -> "Draft":
+        """Change the text of the finished token, after any change made before."""
+        before = self.spell_token
+        return replace(self, spell_token=lambda token: spell(before(token)))
+
+    def header_bytes(self) -> bytes:
+        """Return the octets of the JOSE header."""
+        return _json(self.header) if self.header_json is None else self.header_json
+
+    def payload_bytes(self) -> bytes:
+        """Return the octets of the payload."""
+        return _json(self.claims) if self.payload_json is None else self.payload_json
+
+    def token(self) -> str:
+        """Write the token in compact serialisation (RFC 7515 §7.1)."""
+        signing_input = f"{self.spell_header(b64(self.header_bytes()))}.{self.spell_payload(b64(self.payload_bytes()))}"
+        signature = self.spell_signature(b64(self.signer(signing_input.encode())))
+        return self.spell_token(f"{signing_input}.{signature}")
+
+    def presentation(self) -> Presentation:
+        """Return the token as it is presented to the implementation."""
+        return Presentation(self.token(), self.policy, self.profile, self.now, self.tick)
+
+
+def _json(members: Members) -> bytes:
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+@dataclass(frozen=True)
+class Forge:
+    """Makes base tokens that an implementation with this declaration has to accept."""
+
+    declaration: Declaration
+    now: float = NOW
+
+    @classmethod
+    def at_present(cls, declaration: Declaration) -> "Forge":
+        """Return a forge at the reference instant, or at this very second where the clock cannot be injected."""
+        return cls(declaration, NOW if declaration.injected_clock else int(time.time()))
+
+    def algorithm(self, among: tuple[str, ...] = ()) -> str | None:
+        """Return the first algorithm that is wanted and declared, in our order of preference."""
+        wanted = among or tuple(keys.MATERIAL)
+        return next((name for name in wanted if name in self.declaration.algorithms), None)
+
+    def base(self, profile: Profile, algorithm: str | None = None) -> Draft:
+        """Return an honest token of the profile with the policy that accepts it.
+
+        Raises:
+            LookupError: the implementation declares no algorithm that the forge can sign with.
+        """
+        name = algorithm or self.algorithm()
+        if name is None:
+            raise LookupError("the implementation declares no algorithm that the forge can sign with")
+        key = keys.key(name)
+        return Draft(
+            profile=profile,
+            key=key,
+            header={"alg": name, "typ": _TYP[profile], "kid": key.kid},
+            claims=_CLAIMS[profile](int(self.now)),
+            policy=self._policy(profile, key),
+            now=self.now,
+            signer=key.sign,
+        )
+
+    def _policy(self, profile: Profile, key: Key) -> Policy:
+        members = {"algorithms": [key.algorithm], **_POLICIES[profile]}
+        siblings = [key, keys.key(key.algorithm, "b")] if self.declaration.key_set else [key]
+        return with_keys(Policy(members), siblings, self.declaration)
+
+
+def with_keys(policy: Policy, wanted: list[Key], declaration: Declaration) -> Policy:
+    """Return the policy with these keys, in the form that the implementation's users use."""
+    members: Members = {"keys": {"keys": [key.public_jwk for key in wanted]}}
+    if declaration.key_form not in ("jwks", "jwk"):
+        members["key_texts"] = {key.kid: dict(key.texts) for key in wanted if key.texts}
+    return policy.but(**members)
+
+
+_TYP = {
+    Profile.JWS: "JOSE",
+    Profile.JWT: "JWT",
+    Profile.ACCESS_TOKEN: "at+jwt",
+    Profile.ID_TOKEN: "JWT",
+}
+
+
+def _jwt_claims(now: int) -> Members:
+    return {
+        "iss": ISSUER, "sub": "user-1", "aud": AUDIENCE, "client_id": CLIENT, "jti": "jti-1",
+        "iat": now - 60, "nbf": now - 60, "exp": now + LIFETIME,
+    }  # fmt: skip
+
+
+def _id_token_claims(now: int) -> Members:
+    return {
+        "iss": ISSUER, "sub": "user-1", "aud": CLIENT, "azp": CLIENT, "nonce": NONCE,
+        "iat": now - 60, "exp": now + LIFETIME,
+    }  # fmt: skip
+
+
+_CLAIMS: Mapping[Profile, Callable[[int], Members]] = {
+    Profile.JWS: _jwt_claims,
+    Profile.JWT: _jwt_claims,
+    Profile.ACCESS_TOKEN: _jwt_claims,
+    Profile.ID_TOKEN: _id_token_claims,
+}
+
+_VERIFY: Members = {"issuer": ISSUER, "leeway": 0, "typ": None, "require": ["exp"]}
+
+_POLICIES: Mapping[Profile, Mapping[str, Any]] = MappingProxyType(
+    {
+        Profile.JWS: {},
+        Profile.JWT: {**_VERIFY, "audience": AUDIENCE},
+        Profile.ACCESS_TOKEN: {**_VERIFY, "audience": AUDIENCE, "typ": "at+jwt"},
+        Profile.ID_TOKEN: {
+            **_VERIFY, "audience": CLIENT, "client_id": CLIENT, "trusted_audiences": [], "nonce": NONCE,
+            "access_token": None, "code": None, "max_age": None, "acr_values": None,
+        },
+    }
+)  # fmt: skip

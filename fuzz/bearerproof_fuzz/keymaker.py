@@ -1,0 +1,75 @@
+"""Makes the pool of test keys, ``keys.json``, once: ``python -m bearerproof_fuzz.keymaker``.
+
+The pool is data of the package, so that every run on every machine signs the same bytes. The private keys in it
+protect nothing.
+"""
+
+import base64
+import datetime
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import NameOID
+
+Private = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+POOL = Path(__file__).with_name("keys.json")
+
+_ROLES = ("a", "b", "attacker")
+
+
+def main() -> None:
+    """Write a fresh pool; every frozen vector changes with it."""
+    pool: dict[str, Any] = {}
+    for role in _ROLES:
+        pool[f"ed25519-{role}"] = _asymmetric(ed25519.Ed25519PrivateKey.generate())
+        pool[f"p256-{role}"] = _asymmetric(ec.generate_private_key(ec.SECP256R1()))
+        pool[f"p384-{role}"] = _asymmetric(ec.generate_private_key(ec.SECP384R1()))
+        pool[f"rsa-{role}"] = _asymmetric(rsa.generate_private_key(65537, 2048))
+        pool[f"oct-{role}"] = {"secret": base64.b64encode(os.urandom(64)).decode()}
+    pool["rsa-1024"] = _asymmetric(rsa.generate_private_key(65537, 1024))  # noqa: S505 - weak on purpose
+    POOL.write_text(json.dumps(pool, indent=1) + "\n", encoding="ascii")
+
+
+def _asymmetric(private: Private) -> dict[str, Any]:
+    pkcs8 = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return {"pkcs8": pkcs8.decode(), "texts": _public_texts(private)}
+
+
+def _public_texts(private: Private) -> dict[str, str]:
+    public, forms = private.public_key(), serialization.PublicFormat
+    texts = {
+        "pem": public.public_bytes(serialization.Encoding.PEM, forms.SubjectPublicKeyInfo).decode(),
+        "openssh": public.public_bytes(serialization.Encoding.OpenSSH, forms.OpenSSH).decode(),
+        "certificate": _certificate(private).public_bytes(serialization.Encoding.PEM).decode(),
+    }
+    if isinstance(public, rsa.RSAPublicKey):
+        texts["pkcs1"] = public.public_bytes(serialization.Encoding.PEM, forms.PKCS1).decode()
+    return texts
+
+
+def _certificate(private: Private) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bearerproof test key")])
+    digest = None if isinstance(private, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + datetime.timedelta(days=365 * 80))
+        .sign(private, digest)
+    )
+
+
+if __name__ == "__main__":
+    main()

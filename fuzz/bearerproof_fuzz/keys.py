@@ -1,0 +1,213 @@
+"""The pool of test keys, and signing with them so that equal tokens are equal bytes.
+
+ECDSA signs deterministically (RFC 6979) and PSS takes its salt from the message, so a run can be repeated
+exactly and a frozen vector regenerated.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from bearerproof_fuzz.keymaker import POOL, Private
+from bearerproof_fuzz.pss import sign_pss
+
+Jwk = dict[str, Any]
+
+MATERIAL = {
+    "ES256": "p256", "EdDSA": "ed25519", "Ed25519": "ed25519", "RS256": "rsa", "PS256": "rsa", "ES384": "p384",
+    "HS256": "oct",
+}  # fmt: skip
+"""Which material of the pool serves which algorithm; the order is the order of preference for a base token."""
+
+GROUP_ORDER = {
+    "p256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    "p384": int(
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973", 16
+    ),
+    "ed25519": 2**252 + 27742317777372353535851937790883648493,
+}
+"""Orders of the groups, for signatures that are wrong by exactly one group order (FIPS 186-5, RFC 8032)."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of the pool, used with one algorithm under one ``kid``."""
+
+    kid: str
+    algorithm: str
+    material: str
+    role: str
+
+    def sign(self, signing_input: bytes) -> bytes:
+        """Sign as the algorithm says (RFC 7518 §3, RFC 8037 §3.1)."""
+        return _sign(self.algorithm, self.pool_name, signing_input)
+
+    @property
+    def pool_name(self) -> str:
+        """Name of the material in ``keys.json``."""
+        return f"{self.material}-{self.role}"
+
+    @cached_property
+    def public_jwk(self) -> Jwk:
+        """What stands in a key set: public for a key pair, the secret itself for HMAC (RFC 7517 §4)."""
+        return {"kid": self.kid, "use": "sig", "alg": self.algorithm, **_public_members(self.pool_name)}
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """Textual forms of the public key: ``pem``, ``certificate``, ``openssh`` and for RSA ``pkcs1``."""
+        texts: Mapping[str, str] = _pool()[self.pool_name].get("texts", {})
+        return texts
+
+
+@cache
+def key(algorithm: str, role: str = "a") -> Key:
+    """Return the key of that algorithm and role: ``a`` signs, ``b`` is its sibling in the set, or ``attacker``."""
+    return Key(f"{algorithm.lower()}-{role}", algorithm, MATERIAL[algorithm], role)
+
+
+def weak_rsa_key() -> Key:
+    """Return an RSA key of 1024 bits (RFC 7518 §3.3 demands 2048 or more)."""
+    return Key("rs256-1024", "RS256", "rsa", "1024")
+
+
+def public_forms(target: Key) -> Mapping[str, bytes]:
+    """Return every byte string that somebody may have used as an HMAC secret in place of the public key.
+
+    Source: the confusions of CVE-2015-9235, CVE-2017-11424, CVE-2022-29217, CVE-2024-33663, CVE-2026-34950
+    and GHSA-xgmm-8j9v-c9wx. Empty for HMAC keys, whose form is secret.
+    """
+    if target.material == "oct":
+        return {}
+    return _public_forms(target)
+
+
+def secret(pool_name: str) -> bytes:
+    """Return an HMAC secret of the pool: 64 random bytes, enough for every HMAC of RFC 7518 §3.2."""
+    return base64.b64decode(_pool()[pool_name]["secret"])
+
+
+def rsa_modulus(target: Key) -> int:
+    """Return the modulus of an RSA key, for signatures that are wrong by exactly one modulus."""
+    public = _private(target.pool_name).public_key()
+    if not isinstance(public, rsa.RSAPublicKey):
+        raise TypeError(f"{target.kid} is not an RSA key")
+    return public.public_numbers().n
+
+
+def b64(raw: bytes) -> str:
+    """Encode as base64url without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+@cache
+def _public_forms(target: Key) -> Mapping[str, bytes]:
+    texts = {name: text.encode() for name, text in target.texts.items()}
+    pem = texts["pem"]
+    jwk = target.public_jwk
+    der = _private(target.pool_name).public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return {
+        **texts,
+        "pem-stripped": pem.strip(),
+        "pem-newline-first": b"\n" + pem,
+        "pem-byte-order-mark": b"\xef\xbb\xbf" + pem,
+        "pem-crlf": pem.replace(b"\n", b"\r\n"),
+        "der": der,
+        "jwk": json.dumps(jwk).encode(),
+        "jwk-compact": json.dumps(jwk, separators=(",", ":")).encode(),
+        "jwk-array": json.dumps([jwk]).encode(),
+        "jwks": json.dumps({"keys": [jwk]}).encode(),
+        "raw": _raw_public(jwk),
+    }
+
+
+def _raw_public(jwk: Jwk) -> bytes:
+    member = "n" if jwk["kty"] == "RSA" else "x"
+    return base64.urlsafe_b64decode(jwk[member] + "==")
+
+
+@cache
+def _pool() -> dict[str, Any]:
+    pool: dict[str, Any] = json.loads(POOL.read_text(encoding="ascii"))
+    return pool
+
+
+@cache
+def _private(pool_name: str) -> Private:
+    loaded = serialization.load_pem_private_key(
+        _pool()[pool_name]["pkcs8"].encode(), None, unsafe_skip_rsa_key_validation=True
+    )
+    if not isinstance(loaded, Private):
+        raise TypeError(f"{pool_name} holds a key of an unexpected type")
+    return loaded
+
+
+@lru_cache(maxsize=4096)
+def _sign(algorithm: str, pool_name: str, signing_input: bytes) -> bytes:
+    return _SIGNERS[algorithm](pool_name, signing_input)
+
+
+def _sign_ecdsa(digest: hashes.HashAlgorithm, size: int) -> Callable[[str, bytes], bytes]:
+    def sign(pool_name: str, signing_input: bytes) -> bytes:
+        private = _private(pool_name)
+        if not isinstance(private, ec.EllipticCurvePrivateKey):
+            raise TypeError(pool_name)
+        der = private.sign(signing_input, ec.ECDSA(digest, deterministic_signing=True))
+        r, s = decode_dss_signature(der)
+        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+    return sign
+
+
+def _sign_eddsa(pool_name: str, signing_input: bytes) -> bytes:
+    private = _private(pool_name)
+    if not isinstance(private, ed25519.Ed25519PrivateKey):
+        raise TypeError(pool_name)
+    return private.sign(signing_input)
+
+
+def _rsa(pool_name: str) -> rsa.RSAPrivateKey:
+    private = _private(pool_name)
+    if not isinstance(private, rsa.RSAPrivateKey):
+        raise TypeError(pool_name)
+    return private
+
+
+_SIGNERS: Mapping[str, Callable[[str, bytes], bytes]] = {
+    "HS256": lambda name, data: hmac.digest(secret(name), data, "sha256"),
+    "HS384": lambda name, data: hmac.digest(secret(name), data, "sha384"),
+    "ES256": _sign_ecdsa(hashes.SHA256(), 32),
+    "ES384": _sign_ecdsa(hashes.SHA384(), 48),
+    "EdDSA": _sign_eddsa,
+    "Ed25519": _sign_eddsa,
+    "RS256": lambda name, data: _rsa(name).sign(data, padding.PKCS1v15(), hashes.SHA256()),
+    "RS512": lambda name, data: _rsa(name).sign(data, padding.PKCS1v15(), hashes.SHA512()),
+    "PS256": lambda name, data: sign_pss(_rsa(name), data, hashlib.sha256, 32),
+}
+
+
+def _public_members(pool_name: str) -> Jwk:
+    if pool_name.startswith("oct"):
+        return {"kty": "oct", "k": b64(secret(pool_name))}
+    public = _private(pool_name).public_key()
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        return {"kty": "OKP", "crv": "Ed25519", "x": b64(public.public_bytes_raw())}
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        size, numbers = (public.key_size + 7) // 8, public.public_numbers()
+        curve = {32: "P-256", 48: "P-384"}[size]
+        return {
+            "kty": "EC", "crv": curve,
+            "x": b64(numbers.x.to_bytes(size, "big")), "y": b64(numbers.y.to_bytes(size, "big")),
+        }  # fmt: skip
+    modulus = public.public_numbers().n
+    return {"kty": "RSA", "n": b64(modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")), "e": "AQAB"}

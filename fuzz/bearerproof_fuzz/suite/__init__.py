@@ -1,0 +1,4 @@
+"""The suite: properties of a bearer-token implementation, as pytest modules, one for each family or subject.
+
+Run it with ``bearerproof check``, or as ``pytest --pyargs bearerproof_fuzz.suite --implementation NAME``.
+"""

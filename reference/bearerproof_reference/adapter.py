@@ -1,0 +1,250 @@
+"""The reference as bearerproof asks it: the contract's messages in, its answers out."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from bearerproof_reference import __version__, fetching
+from bearerproof_reference.algorithms import ALGORITHMS
+from bearerproof_reference.audited import AuditedVerifier
+from bearerproof_reference.clock import ManualClock
+from bearerproof_reference.fetching import FetchedKeySet
+from bearerproof_reference.keys import KeySet, KeySource
+from bearerproof_reference.pipeline import Pipeline
+from bearerproof_reference.policy import MAX_TOKEN, Profile, VerificationPolicy
+from bearerproof_reference.ports import (
+    MemoryReplayGuard,
+    ReplayGuard,
+    SessionLiveness,
+    SessionVersions,
+    Unavailable,
+)
+from bearerproof_reference.verdicts import Accepted, Rejected
+from bearerproof_reference.verifier import Verifier, verify_jws
+
+Message = dict[str, Any]
+
+_KEPT_VERIFIERS = 1000
+"""Policies whose verifier, with its replay guard and fetched keys, is kept."""
+
+_LAST_SECOND = 253_402_300_799
+"""The last second that RFC 3339 can write."""
+
+HELLO: Message = {
+    "protocol": 1,
+    "implementation": {"name": "bearerproof-reference", "version": __version__, "language": "python"},
+    "level": 2,
+    "profiles": ["jws", "jwt", "access-token", "id-token"],
+    "measure": "strict",
+    "capabilities": {
+        "algorithms": list(ALGORITHMS),
+        "clock": "injected",
+        "key_form": "jwks",
+        "key_set": True,
+        "mixed_algorithms": True,
+        "options": ["leeway", "typ", "require", "replay", "sessions", "session_versions"],
+        "max_line": 1_000_000,
+        "max_token": MAX_TOKEN,
+        "token_b64": True,
+        "keys_url": {"ttl": fetching.TTL, "stale": fetching.STALE, "cooldown": fetching.COOLDOWN},
+        "audit": {
+            "lines": True,
+            "stats": True,
+            "delivered": True,
+            "limiter": True,
+            "summaries": True,
+            "sinks": ["memory", "raises", "hangs", "slow"],
+            "bound": 0.5,
+        },
+    },
+}
+
+
+def create() -> "Adapter":
+    """Return an adapter with nothing in it: no limiter, and a sink in memory."""
+    return Adapter()
+
+
+class Adapter:
+    """Answers the requests of contract levels 0 to 2, one at a time.
+
+    A verifier is made once per policy, so that its replay guard and its fetched keys live on.
+    """
+
+    def __init__(self) -> None:
+        self._clock = ManualClock()
+        self._configuration: Mapping[str, Any] = {}
+        self._trail = Pipeline(self._clock, self._configuration)
+        self._verifiers: OrderedDict[tuple[str, str], Verifier] = OrderedDict()
+        self._lock = Lock()
+        self._operations: dict[object, Callable[[Message], Message]] = {
+            "hello": lambda _: HELLO,
+            "verify": self._verify,
+            "verify-jws": _verify_jws,
+            "reset": self._reset,
+            "configure": self._configure,
+            "stats": lambda _: self._trail.stats(),
+        }
+
+    def handle(self, request: Message) -> Message:
+        """Return the answer to one request; a fault on the way is an answer too."""
+        operation = self._operations.get(request.get("op"))
+        if operation is None:
+            return {"id": request.get("id"), "skipped": f"no operation {str(request.get('op'))[:40]}"}
+        try:
+            with self._lock:
+                answer = operation(request)
+        except Exception as error:  # noqa: BLE001 - the contract asks for it: errored, with context
+            answer = {"errored": {"message": f"{type(error).__name__}: {error}"[:500]}}
+        return {"id": request.get("id"), **answer}
+
+    def _verify(self, request: Message) -> Message:
+        self._clock.wall = _seconds(request["now"], _LAST_SECOND)
+        self._clock.monotonic = _seconds(request.get("tick", 0), 10**12)
+        verifier = AuditedVerifier(self._verifier(request), self._trail.outermost, self._clock)
+        verdict = verifier.verify(_token(request))
+        if isinstance(verdict, Rejected):
+            answer: Message = {"verdict": "rejected", "reason": str(verdict.reason)}
+        else:
+            answer = {"verdict": "accepted", "claims": verdict.claims, **_kid(verdict)}
+        return {**answer, **self._trail.drain()}
+
+    def _verifier(self, request: Message) -> Verifier:
+        policy = request["policy"]
+        policy_id = request.get("policy_id") or json.dumps(policy, sort_keys=True)
+        key = (request["profile"], policy_id)
+        verifier = self._verifiers.get(key)
+        if verifier is None:
+            verifier = self._verifiers[key] = _build(request["profile"], policy, self._clock)
+            if len(self._verifiers) > _KEPT_VERIFIERS:
+                self._verifiers.popitem(last=False)
+        self._verifiers.move_to_end(key)
+        return verifier
+
+    def _reset(self, _request: Message) -> Message:
+        self._verifiers.clear()
+        self._rebuild(self._configuration)
+        return {"reset": True}
+
+    def _configure(self, request: Message) -> Message:
+        try:
+            self._rebuild(request["audit"])
+        except ValueError:
+            return {"configured": False}
+        return {"configured": True}
+
+    def _rebuild(self, configuration: Mapping[str, Any]) -> None:
+        trail = Pipeline(self._clock, configuration)
+        self._trail.close()
+        self._trail, self._configuration = trail, configuration
+
+
+def main() -> None:
+    """Answer requests on standard input and output until either is closed."""
+    from bearerproof.adapter import serve  # noqa: PLC0415 - all but this program works without the harness
+
+    serve(create().handle)
+
+
+def _build(profile: str, members: Message, clock: ManualClock) -> Verifier:
+    """Return the verifier that a policy of the contract describes."""
+    policy = _policy(profile, members)
+    keys: KeySource
+    if "keys_url" in members:
+        keys = FetchedKeySet(members["keys_url"], policy.algorithms, clock)
+    else:
+        keys = KeySet(members["keys"], policy.algorithms)
+    ports = members.get("ports") or {}
+    down = frozenset(ports.get("unavailable", ()))
+    replay: ReplayGuard = _Down() if "replay" in down else MemoryReplayGuard(clock)
+    liveness: SessionLiveness | None = _Down() if "sessions" in down else _Sessions.of(ports.get("sessions"))
+    versions: SessionVersions | None = (
+        _Down() if "session_versions" in down else _Versions.of(ports.get("session_versions"))
+    )
+    return Verifier(policy, keys, clock, replay=replay, liveness=liveness, versions=versions)
+
+
+def _policy(profile: str, members: Message) -> VerificationPolicy:
+    acr_values = members.get("acr_values")
+    return VerificationPolicy(
+        algorithms=frozenset(members["algorithms"]),
+        profile=Profile(profile),
+        leeway=members.get("leeway") or 0,
+        require=tuple(members.get("require") or ()),
+        replay=bool(members.get("replay")),
+        trusted_audiences=frozenset(members.get("trusted_audiences") or ()),
+        acr_values=None if acr_values is None else tuple(acr_values),
+        **{name: members.get(name) for name in _OPTIONAL},
+    )
+
+
+_OPTIONAL = ("issuer", "audience", "typ", "client_id", "nonce", "access_token", "code", "max_age")
+
+
+@dataclass(frozen=True)
+class _Sessions:
+    """Session states as a policy of the contract lists them."""
+
+    states: Mapping[str, str]
+
+    @classmethod
+    def of(cls, states: Mapping[str, str] | None) -> "_Sessions | None":
+        return None if states is None else cls(states)
+
+    def revoked(self, sid: str | None) -> bool:
+        return sid is not None and self.states.get(sid) == "revoked"
+
+
+@dataclass(frozen=True)
+class _Versions:
+    """Session versions as a policy of the contract lists them."""
+
+    versions: Mapping[str, int]
+
+    @classmethod
+    def of(cls, versions: Mapping[str, int] | None) -> "_Versions | None":
+        return None if versions is None else cls(versions)
+
+    def current(self, subject: str) -> int | None:
+        return self.versions.get(subject)
+
+
+class _Down:
+    """Every look-up, out of reach."""
+
+    def first_use(self, _issuer: str, _jti: str, _until: float) -> bool:
+        raise Unavailable
+
+    def revoked(self, _sid: str | None) -> bool:
+        raise Unavailable
+
+    def current(self, _subject: str) -> int | None:
+        raise Unavailable
+
+
+def _verify_jws(request: Message) -> Message:
+    verdict = verify_jws(_token(request), request["keys"], request["algorithms"])
+    if isinstance(verdict, Rejected):
+        return {"verdict": "rejected", "reason": str(verdict.reason)}
+    return {"verdict": "accepted", "payload_b64": urlsafe_b64encode(verdict).rstrip(b"=").decode("ascii")}
+
+
+def _token(request: Message) -> str | bytes:
+    if "token" in request:
+        return str(request["token"])
+    text = str(request["token_b64"]).rstrip("=")
+    return urlsafe_b64decode(text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4))
+
+
+def _kid(verdict: Accepted) -> Message:
+    return {} if verdict.kid is None else {"kid": verdict.kid}
+
+
+def _seconds(value: object, most: float) -> float:
+    if (type(value) is int or type(value) is float) and 0 <= value <= most:
+        return value
+    raise ValueError(f"a time is a number of seconds from 0 to {most}, not {str(value)[:40]}")

@@ -1,0 +1,136 @@
+"""Strict reading of what a compact JWS is made of: segments, base64url and JSON.
+
+Everything here refuses with ``MalformedError`` and nothing else, whatever the bytes are. Two readers that disagree
+about one token are a weakness, so verifier and hints share this one.
+"""
+
+import binascii
+import json
+import re
+from math import isfinite
+from typing import Any, NoReturn
+
+MAX_DEPTH = 32
+"""Arrays and objects within one another that a JSON text may have."""
+
+MAX_NUMBER_LENGTH = 64
+"""Characters that a JSON number may have; its reading takes quadratic time."""
+
+_COMPACT = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]+)")
+_BASE64URL = re.compile(rb"[A-Za-z0-9_-]*")
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_PADDING = (b"", b"", b"==", b"=")
+# The last character of a segment may only carry bits that belong to an octet (RFC 4648 §3.5).
+_LAST = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+
+
+class MalformedError(ValueError):
+    """The bytes are not what RFC 7515, RFC 4648 or RFC 8259 asks for."""
+
+
+def split_compact(token: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return the three segments of a JWS in compact serialisation (RFC 7515 §7.1); the payload may be empty.
+
+    Raises:
+        MalformedError: not exactly three segments, or a character outside the base64url alphabet.
+    """
+    match = _COMPACT.fullmatch(token)
+    if match is None:
+        raise MalformedError("not three base64url segments")
+    head, body, tail = match.groups()
+    return head, body, tail
+
+
+def decode_segment(segment: bytes) -> bytes:
+    """Decode a segment whose alphabet ``split_compact`` has checked.
+
+    Raises:
+        MalformedError: an impossible length, or unused trailing bits that are not zero: a second spelling.
+    """
+    rest = len(segment) & 3
+    if rest:
+        last = _LAST[rest]
+        if not last or segment[-1] not in last:
+            raise MalformedError("base64url is not canonical")
+        segment += _PADDING[rest]
+    return binascii.a2b_base64(segment.translate(_TO_STANDARD))
+
+
+def decode_base64url(text: object) -> bytes:
+    """Decode a base64url member of a JWK (RFC 7518 §6).
+
+    Raises:
+        MalformedError: not a string, or not canonical base64url without padding.
+    """
+    if not isinstance(text, str) or not text.isascii():
+        raise MalformedError("not a base64url string")
+    octets = text.encode("ascii")
+    if _BASE64URL.fullmatch(octets) is None:
+        raise MalformedError("not base64url")
+    return decode_segment(octets)
+
+
+def parse_object(octets: bytes) -> dict[str, Any]:
+    """Read a JSON object (RFC 8259) in UTF-8, the whole of it and nothing beside it.
+
+    Raises:
+        MalformedError: not UTF-8, a byte order mark, not JSON, not an object, a duplicate member name at any
+            depth, nesting or a number beyond the bounds, NaN or infinity, an unpaired surrogate.
+    """
+    try:
+        text = octets.decode("utf-8")
+        if text.count("{") + text.count("[") > MAX_DEPTH:
+            _check_depth(text)
+        value = _DECODER.decode(text)
+        if "\\u" in text and _SURROGATE_ESCAPE.search(text):
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except MalformedError:
+        raise
+    except ValueError:
+        raise MalformedError("not strict JSON in UTF-8") from None
+    if type(value) is not dict:
+        raise MalformedError("not a JSON object")
+    return value
+
+
+def _check_depth(text: str) -> None:
+    """Refuse deep nesting before the recursive decoder sees it; brackets inside strings do not count."""
+    depth = 0
+    for character in _STRINGS.sub("", text):
+        if character in "{[":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise MalformedError("JSON is nested too deep")
+        elif character in "}]":
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise MalformedError("duplicate member name")
+    return members
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_NUMBER_LENGTH:
+        raise MalformedError("a JSON number is too long")
+    return int(text)
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if len(text) > MAX_NUMBER_LENGTH or not isfinite(value):
+        raise MalformedError("a JSON number is too long or too large")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise MalformedError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
+)

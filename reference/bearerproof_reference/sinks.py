@@ -1,0 +1,176 @@
+"""Where audit records go: sinks that keep or write them, and sinks that stand in front of another."""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Full, Queue
+from typing import Protocol, TextIO, TypeAlias
+
+from bearerproof_reference.events import VerifyFailureEvent, one_line
+from bearerproof_reference.limiter import Limiter, Summary
+
+Record: TypeAlias = VerifyFailureEvent | Summary
+
+
+class AuditSink(Protocol):
+    """Takes the records of an audit trail. One sink serves many threads."""
+
+    def record(self, record: Record) -> None:
+        """Take one record. May raise; whoever calls it must not let that reach a verdict."""
+
+
+class NullSink:
+    """Keeps nothing: the explicit choice to have no audit trail."""
+
+    def record(self, record: Record) -> None:
+        """Forget the record."""
+
+
+class MemorySink:
+    """Keeps the latest ``capacity`` records."""
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self.records: deque[Record] = deque(maxlen=capacity)
+
+    def record(self, record: Record) -> None:
+        """Keep the record."""
+        self.records.append(record)
+
+
+class JsonLinesSink:
+    """Writes each record as one line of JSON, in one call, so that threads do not mix their lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def record(self, record: Record) -> None:
+        """Write the record and flush it."""
+        with self._lock:
+            self._stream.write(one_line(record.as_dict()) + "\n")
+            self._stream.flush()
+
+
+class FanOutSink:
+    """Hands each record to several sinks; one that raises keeps it from none of the others."""
+
+    def __init__(self, *sinks: AuditSink) -> None:
+        self._sinks = sinks
+
+    def record(self, record: Record) -> None:
+        """Hand the record on.
+
+        Raises:
+            ExceptionGroup: what the sinks raised, once all have been served.
+        """
+        errors: list[Exception] = []
+        for sink in self._sinks:
+            try:
+                sink.record(record)
+            except Exception as error:  # noqa: BLE001 - collected and raised below
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("sinks that failed", errors)
+
+
+class RateLimitedSink:
+    """Hands on what its limiter admits, and the limiter's summaries."""
+
+    def __init__(self, inner: AuditSink, limiter: Limiter) -> None:
+        self._inner = inner
+        self._limiter = limiter
+
+    def record(self, record: Record) -> None:
+        """Hand the record on, or drop it and leave it to the limiter's counters."""
+        if isinstance(record, Summary):
+            self._inner.record(record)
+            return
+        admitted, summaries = self._limiter.judge(record)
+        self._hand_on([record, *summaries] if admitted else summaries)
+
+    def flush(self) -> None:
+        """Hand on what the limiter has still to report: at the end of a run."""
+        self._hand_on(self._limiter.flush())
+
+    def _hand_on(self, records: Sequence[Record]) -> None:
+        for record in records:
+            self._inner.record(record)
+
+
+class IsolatingSink:
+    """Hands records to another sink on a thread of its own and waits for it at most ``bound`` seconds.
+
+    An event counts as delivered when the inner sink took it in that time, else as lost: so ``delivered + lost`` is
+    what was handed in, whatever the inner sink does. While a call is overdue nothing waits behind it: a sink
+    that hangs costs one bound, not one for each rejection.
+    """
+
+    def __init__(self, inner: AuditSink, bound: float, queue_size: int = 1000) -> None:
+        self._inner = inner
+        self._bound = bound
+        self._queue: Queue[_Parcel | None] = Queue(queue_size)
+        self._worker: threading.Thread | None = None
+        self._overdue = False
+        self._closed = False
+        self._lock = threading.Lock()
+        self.delivered = 0
+        self.lost = 0
+
+    def record(self, record: Record) -> None:
+        """Hand the record over; never raises, never takes longer than the bound."""
+        parcel = _Parcel(record)
+        if self._send(parcel) and not parcel.settled.wait(self._bound):
+            self._overdue = True
+        self._settle(parcel, delivered=False)
+
+    def close(self) -> None:
+        """Let the worker end once it comes back from the call it is in."""
+        self._closed = True
+        with suppress(Full):
+            self._queue.put_nowait(None)
+
+    def _send(self, parcel: "_Parcel") -> bool:
+        if self._overdue or self._closed:
+            return False
+        with self._lock:
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="audit-sink", daemon=True)
+                self._worker.start()
+        try:
+            self._queue.put_nowait(parcel)
+        except Full:
+            return False
+        return True
+
+    def _work(self) -> None:
+        while (parcel := self._queue.get()) is not None and not self._closed:
+            if not parcel.settled.is_set():
+                self._settle(parcel, delivered=self._deliver(parcel.record))
+                self._overdue = False
+
+    def _deliver(self, record: Record) -> bool:
+        try:
+            self._inner.record(record)
+        except BaseException:  # noqa: BLE001 - whatever a sink raises, the worker lives on and the loss is counted
+            return False
+        return True
+
+    def _settle(self, parcel: "_Parcel", *, delivered: bool) -> None:
+        """Count a parcel once: by the worker that delivered it or by the caller that gave it up."""
+        with self._lock:
+            if parcel.settled.is_set():
+                return
+            parcel.settled.set()
+            if isinstance(parcel.record, VerifyFailureEvent):
+                self.delivered += delivered
+                self.lost += not delivered
+
+
+@dataclass(eq=False, slots=True)
+class _Parcel:
+    """A record on its way to the worker."""
+
+    record: Record
+    settled: threading.Event = field(default_factory=threading.Event)

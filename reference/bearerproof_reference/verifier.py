@@ -1,0 +1,224 @@
+"""The verifier: a token in, a verdict out, and never an exception.
+
+The order of the checks: size, segments, JOSE header, key, signature over the transmitted bytes, and only
+then type, claims, profile, look-ups. So nothing an attacker wrote is read as a claim, and no look-up is made
+for it. Recording the ``jti`` comes last of all: it is the only check that leaves a trace, and a token that
+another check refuses must not use up the identifier.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bearerproof_reference import idtoken
+from bearerproof_reference.claims import ClaimsCheck, numeric_date
+from bearerproof_reference.clock import Clock
+from bearerproof_reference.jose import MalformedError, decode_segment, parse_object, split_compact
+from bearerproof_reference.keys import Key, KeySet, KeySource
+from bearerproof_reference.policy import MAX_TOKEN, Profile, VerificationPolicy
+from bearerproof_reference.ports import ReplayGuard, SessionLiveness, SessionVersions, Unavailable
+from bearerproof_reference.verdicts import Accepted, Reason, Refusal, Rejected
+
+_PARAMETERS = frozenset({"typ", "alg", "kid"})
+_KNOWN_HEADERS = 64
+"""Header segments remembered per verifier; an issuer uses one per key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The JOSE header parameters that a verifier uses; ``typ`` is whatever stands there."""
+
+    alg: str
+    kid: str | None
+    typ: object
+
+
+class Verifier:
+    """Verifies tokens under one policy. Thread-safe when its ports are.
+
+    Look-ups that are left out (None) are not made; with ``policy.replay`` a replay guard is needed.
+
+    Raises:
+        ValueError: the policy asks for replay detection and there is no guard.
+    """
+
+    def __init__(
+        self,
+        policy: VerificationPolicy,
+        keys: KeySource,
+        clock: Clock,
+        *,
+        replay: ReplayGuard | None = None,
+        liveness: SessionLiveness | None = None,
+        versions: SessionVersions | None = None,
+    ) -> None:
+        if policy.replay and replay is None:
+            raise ValueError("a policy with replay detection needs a replay guard")
+        self.policy = policy
+        self._keys = keys
+        self._clock = clock
+        self._replay = replay if policy.replay else None
+        self._liveness = liveness
+        self._versions = versions
+        self._check_claims = ClaimsCheck(policy)
+        self._typ = None if policy.typ is None else _media_type(policy.typ)
+        self._headers: dict[bytes, Header] = {}
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        """Return what this policy says about ``token`` now; nothing is ever raised."""
+        try:
+            return self._verify(_octets(token))
+        except Refusal as refusal:
+            return refusal.rejected
+        except MalformedError:
+            return Rejected(Reason.MALFORMED)
+        except Exception as error:  # noqa: BLE001 - a fault in here must refuse the token, not the service
+            return Rejected(Reason.OTHER, type(error).__name__)
+
+    def _verify(self, token: bytes) -> Accepted:
+        head, body, tail = split_compact(token)
+        header = self._headers.get(head)
+        if header is None:
+            header = read_header(head, strict=True)
+        key = _verified(token, header, tail, self._keys, self.policy.algorithms)
+        self._remember(head, header)
+        self._check_type(header.typ)
+        claims = parse_object(decode_segment(body))
+        now = self._clock.now()
+        self._check_claims(claims, now)
+        if self.policy.profile is Profile.ID_TOKEN:
+            idtoken.check(claims, self.policy, key.alg, now)
+        self._look_up(claims)
+        return Accepted(claims, key.kid)
+
+    def _remember(self, head: bytes, header: Header) -> None:
+        """Spare the next token the same parsing; only headers under a good signature get here."""
+        if len(self._headers) < _KNOWN_HEADERS:
+            self._headers[head] = header
+
+    def _check_type(self, typ: object) -> None:
+        """Explicit typing, RFC 8725 §3.11; by RFC 7515 §4.1.9 case and application/ make no difference."""
+        found = _media_type(typ)
+        if self._typ is not None and found != self._typ:
+            raise Refusal(Reason.TYPE)
+        # Whoever asks for an ID token never takes an access token, even where typ is left open (RFC 9068 §5).
+        if self.policy.profile is Profile.ID_TOKEN and found == "application/at+jwt":
+            raise Refusal(Reason.TYPE)
+
+    def _look_up(self, claims: dict[str, Any]) -> None:
+        """Ask the ports; whatever one of them cannot tell refuses the token."""
+        if self._liveness is not None:
+            _check_liveness(self._liveness, claims)
+        if self._versions is not None:
+            _check_version(self._versions, claims)
+        if self._replay is not None:
+            _check_replay(self._replay, claims, numeric_date(claims, "exp") + self.policy.leeway)
+
+
+def verify_jws(
+    token: str | bytes, jwks: Mapping[str, Any], algorithms: Collection[str], limit: int = 1_000_000
+) -> bytes | Rejected:
+    """Return the payload of a compact JWS that a key of the set signed, or why there is none (RFC 7515 §5.2).
+
+    Header parameters that are not understood are ignored here, as §4 says; a JWT is read more strictly.
+    ``limit`` is the longest token read, in bytes.
+
+    Raises:
+        ValueError: ``jwks`` is not a JWK set.
+    """
+    keys = KeySet(jwks, algorithms)
+    try:
+        octets = _octets(token, limit)
+        head, body, tail = split_compact(octets)
+        _verified(octets, read_header(head, strict=False), tail, keys, algorithms)
+        return decode_segment(body)
+    except Refusal as refusal:
+        return refusal.rejected
+    except MalformedError:
+        return Rejected(Reason.MALFORMED)
+
+
+def read_header(segment: bytes, *, strict: bool) -> Header:
+    """Read a JOSE header; with ``strict``, parameters other than typ, alg and kid are refused.
+
+    Raises:
+        MalformedError: not an object of strict JSON.
+        Refusal: critical, algorithm or header.
+    """
+    parameters = parse_object(decode_segment(segment))
+    if "crit" in parameters:  # no extension is understood, and an empty list is forbidden (RFC 7515 §4.1.11)
+        raise Refusal(Reason.CRITICAL)
+    alg, kid = parameters.get("alg"), parameters.get("kid")
+    if not isinstance(alg, str):
+        raise Refusal(Reason.ALGORITHM)
+    if not isinstance(kid, str) and "kid" in parameters:
+        raise Refusal(Reason.HEADER)
+    forbidden = parameters.keys() - _PARAMETERS if strict else parameters.keys() & {"b64", "enc"}
+    if forbidden:
+        raise Refusal(Reason.HEADER)
+    return Header(alg, kid, parameters.get("typ"))
+
+
+def _octets(token: str | bytes, limit: int = MAX_TOKEN) -> bytes:
+    """Return the token as bytes, its size capped before anything else is done with it."""
+    if len(token) > limit:
+        raise Refusal(Reason.TOO_LARGE)
+    if isinstance(token, bytes):
+        return token
+    if not token.isascii():
+        raise MalformedError("not ASCII")
+    return token.encode("ascii")
+
+
+def _verified(token: bytes, header: Header, tail: bytes, keys: KeySource, algorithms: Collection[str]) -> Key:
+    """Return the key under which the signature covers the bytes before the last dot, as they were sent."""
+    if header.alg not in algorithms:
+        raise Refusal(Reason.ALGORITHM)
+    key = keys.find(header.kid, header.alg)
+    if not key.verify(decode_segment(tail), token[: -len(tail) - 1]):
+        raise Refusal(Reason.SIGNATURE)
+    return key
+
+
+def _media_type(typ: object) -> str | None:
+    if not isinstance(typ, str) or not typ.isascii():
+        return None
+    lowered = typ.lower()
+    return lowered if "/" in lowered else "application/" + lowered
+
+
+def _check_liveness(port: SessionLiveness, claims: dict[str, Any]) -> None:
+    sid = claims.get("sid")
+    if sid is not None and not isinstance(sid, str):
+        raise Refusal(Reason.CLAIM_MALFORMED, "sid")
+    try:
+        revoked = port.revoked(sid)
+    except Unavailable:
+        raise Refusal(Reason.UNAVAILABLE, "SessionLivenessLookupUnavailable") from None
+    if revoked:
+        raise Refusal(Reason.SESSION, "SessionRevoked")
+
+
+def _check_version(port: SessionVersions, claims: dict[str, Any]) -> None:
+    """A token without ``sv`` is older than every version, so it is stale where its subject has one."""
+    if "sub" not in claims:
+        raise Refusal(Reason.CLAIM_MISSING, "sub")
+    version = claims.get("sv")
+    if "sv" in claims and type(version) is not int:
+        raise Refusal(Reason.CLAIM_MALFORMED, "sv")
+    try:
+        current = port.current(claims["sub"])
+    except Unavailable:
+        raise Refusal(Reason.UNAVAILABLE, "SessionVersionLookupUnavailable") from None
+    if current is not None and (version is None or version < current):
+        raise Refusal(Reason.SESSION, "SessionVersionStale")
+
+
+def _check_replay(guard: ReplayGuard, claims: dict[str, Any], until: float) -> None:
+    """Keyed on the issuer and the jti, never on the token text: one token has many spellings."""
+    try:
+        first = guard.first_use(claims.get("iss", ""), claims["jti"], until)
+    except Unavailable:
+        raise Refusal(Reason.UNAVAILABLE, "ReplayLookupUnavailable") from None
+    if not first:
+        raise Refusal(Reason.REPLAY)

@@ -1,0 +1,131 @@
+"""The requirements of the specification, read from ``spec/requirements/*.toml``: the source of truth."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bearerproof import data
+from bearerproof.exceptions import BadInput
+
+
+class Level(StrEnum):
+    """How binding a requirement is (BCP 14)."""
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+
+
+class Origin(StrEnum):
+    """Where a requirement comes from, which decides the measure it belongs to."""
+
+    RFC = "rfc"
+    SEED = "seed"
+    HARDENING = "hardening"
+
+
+class Measure(StrEnum):
+    """How an implementation is judged: by the RFCs alone, or by the whole specification."""
+
+    BASE = "base"
+    STRICT = "strict"
+
+
+class Profile(StrEnum):
+    """What kind of verifier is judged; each profile adds to the one before it."""
+
+    JWS = "jws"
+    JWT = "jwt"
+    ACCESS_TOKEN = "access-token"  # noqa: S105 - the name of a profile
+    ID_TOKEN = "id-token"  # noqa: S105 - the name of a profile
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One normative sentence, with what it rests on.
+
+    ``contract`` is the lowest contract level at which the requirement can be observed.
+    """
+
+    id: str
+    title: str
+    text: str
+    level: Level
+    origin: Origin
+    profiles: tuple[Profile, ...]
+    contract: int
+    sources: tuple[str, ...]
+    rationale: str
+
+    @property
+    def family(self) -> str:
+        """The letters before the number: ``VER`` of ``VER-12``."""
+        return self.id.partition("-")[0]
+
+    @property
+    def clause(self) -> str:
+        """The source that states the requirement; the first one listed."""
+        return self.sources[0]
+
+    def binds(self, measure: Measure) -> bool:
+        """Say whether the measure judges by this requirement: base knows the RFCs' rows only."""
+        return measure is Measure.STRICT or self.origin is Origin.RFC
+
+
+FAMILIES: Mapping[str, str] = {
+    "VER": "verifying a JWT",
+    "IDT": "ID-token profile",
+    "KEY": "key sets and rotation",
+    "HINT": "hints",
+    "SRC": "source ids and buckets",
+    "FAIL": "verify-failure events",
+    "SINK": "sinks",
+    "LIM": "rate limiting",
+}
+
+
+@cache
+def requirements() -> Mapping[str, Requirement]:
+    """Return every requirement by id, family by family, in the order of the files."""
+    folder = data.root() / "requirements"
+    rows = [row for family in FAMILIES for row in _rows(folder / f"{family.lower()}.toml")]
+    return {row.id: row for row in rows}
+
+
+def requirement(requirement_id: str) -> Requirement:
+    """Return one requirement.
+
+    Raises:
+        BadInput: no requirement has this id; the message names the nearest one.
+    """
+    known = requirements()
+    wanted = requirement_id.upper()
+    if wanted in known:
+        return known[wanted]
+    near = difflib.get_close_matches(wanted, known, n=3)
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    raise BadInput(f"no requirement has the id {requirement_id!r}{hint} (bearerproof explain lists them all)")
+
+
+def _rows(path: Path) -> list[Requirement]:
+    with path.open("rb") as file:
+        return [_row(entry) for entry in tomllib.load(file)["requirement"]]
+
+
+def _row(entry: dict[str, Any]) -> Requirement:
+    """Build one row; an unknown or missing key raises instead of silently weakening the requirement."""
+    return Requirement(
+        **{
+            **entry,
+            "level": Level(entry["level"]),
+            "origin": Origin(entry["origin"]),
+            "profiles": tuple(Profile(name) for name in entry["profiles"]),
+            "sources": tuple(entry["sources"]),
+            "rationale": " ".join(entry["rationale"].split()),
+            "text": " ".join(entry["text"].split()),
+        }
+    )

@@ -1,0 +1,155 @@
+"""``bearerproof check``: runs the suite, shows progress, writes what was asked for, and returns the exit code."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from bearerproof import expectations, reports, results
+from bearerproof.exceptions import StaleExpectations
+from bearerproof.results import RED
+from bearerproof.runner import Options, Run, run
+from bearerproof.settings import Settings
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files that a run reads and writes beside its text."""
+
+    expect: Path | None = None
+    write_expect: Path | None = None
+    report: Path | None = None
+
+
+def check(settings: Settings, options: Options, outputs: Outputs, out: Console, err: Console) -> int:
+    """Run the suite and return the exit code: 0 conforms, 1 does not, 2 stale expectations, 3 not judged.
+
+    Raises:
+        BearerproofError: nothing could be run; the message says why.
+    """
+    foreseen = expectations.load(outputs.expect) if outputs.expect else []
+    with Watch(err, out, settings) as watch:
+        finished = run(settings, options, [watch])
+    stale = _apply(foreseen, finished)
+    _print_summary(finished, out)
+    code = finished.exit_code()
+    if code != 3 and stale is not None:
+        err.print(f"[bold red]stale[/]  {stale}", markup=True, highlight=False)
+        code = StaleExpectations.exit_code
+    return 3 if not _write_files(finished, outputs, code, err) else code
+
+
+class Watch:
+    """Shows progress on stderr and each failure on stdout as it comes."""
+
+    def __init__(self, err: Console, out: Console, settings: Settings) -> None:
+        self._out = out
+        self._settings = settings
+        self._progress = Progress(
+            TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TimeElapsedColumn(), console=err, transient=True, disable=not err.is_terminal,
+        )  # fmt: skip
+        self._task: TaskID | None = None
+        self._red = 0
+
+    def __enter__(self) -> "Watch":
+        self._progress.start()
+        self._task = self._progress.add_task("collecting", total=None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Learn how many checks there are."""
+        self._expect(len(session.items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Learn it from a worker."""
+        self._expect(len(ids))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Advance, and show what failed."""
+        if self._task is None or (report.when != "call" and not (report.when == "setup" and not report.passed)):
+            return
+        if report.failed:
+            self._red += 1
+            self._show(report)
+        self._progress.update(self._task, advance=1, description=f"checking, {self._red} red")
+
+    def _expect(self, number: int) -> None:
+        if self._task is not None and number:
+            self._progress.update(self._task, total=number, description="checking")
+
+    def _show(self, report: pytest.TestReport) -> None:
+        self._progress.stop()
+        rule = "─" * 20
+        self._out.print(f"{rule} {_title(report)} {rule}", markup=False, highlight=False, soft_wrap=True)
+        self._out.print(str(report.longreprtext), markup=False, highlight=False, soft_wrap=True)
+        self._progress.start()
+
+
+def _title(report: pytest.TestReport) -> str:
+    name = report.nodeid.partition("[")[2].rstrip("]")
+    return name or report.nodeid
+
+
+def _apply(foreseen: list[expectations.Expectation], finished: Run) -> StaleExpectations | None:
+    """Mark what was foreseen; a partial run cannot tell whether an entry is stale, so it is not asked."""
+    try:
+        relevant = foreseen if finished.partial is None else _touched(foreseen, finished)
+        finished.records = expectations.apply(relevant, finished.records)
+    except StaleExpectations as stale:
+        return stale
+    return None
+
+
+def _touched(foreseen: list[expectations.Expectation], finished: Run) -> list[expectations.Expectation]:
+    red = [record for record in finished.records if record.state in RED]
+    return [entry for entry in foreseen if any(entry.matches(record) for record in red)]
+
+
+def _print_summary(finished: Run, out: Console) -> None:
+    text = reports.summary(
+        finished.records,
+        finished.harness.implementation.declaration,
+        finished.harness.scope,
+        troubles=finished.troubles,
+        partial=finished.partial,
+    )
+    out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
+
+
+def _write_files(finished: Run, outputs: Outputs, code: int, err: Console) -> bool:
+    """Write what was asked for; a full disk costs the file and the exit code, never what was printed."""
+    written = True
+    if outputs.report is not None:
+        lines = results.stream(finished.header(), finished.records, finished.footer(code))
+        written &= _write(outputs.report, lines, err)
+    if outputs.write_expect is not None:
+        written &= _write(outputs.write_expect, [expectations.write(finished.records)], err)
+    return written
+
+
+def _write(path: Path, lines: Iterable[str], err: Console) -> bool:
+    """Write beside the target and rename, so that a failed write leaves the old file whole."""
+    draft = path.with_name(path.name + ".partial")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        err.print(f"cannot write {path}: {error.strerror}", markup=False)
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        return False
+    return True

@@ -1,0 +1,197 @@
+"""The command line: ``bearerproof check``, ``smoke``, ``explain``, ``replay`` and ``vectors``.
+
+Everything after ``--`` is the command that starts an adapter; it is split off before the options are read.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from bearerproof import __version__
+from bearerproof.catalogue import Measure, Profile
+from bearerproof.exceptions import BadInput, BearerproofError
+from bearerproof.settings import DEFAULT, QUICK, Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+EXIT_CODES = (
+    "Exit codes: 0 conforms; 1 does not; 2 the expectations file is stale or invalid; "
+    "3 harness or adapter fault: nothing was judged, or not enough."
+)
+
+Target = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME | -- COMMAND…]",
+        help="reference (default), pyjwt, joserfc, authlib, python:module:factory, or -- and the adapter's command.",
+        show_default=False,
+    ),
+]
+Seconds = Annotated[float, typer.Option("--timeout", min=0.05, help="Seconds allowed for one answer.")]
+
+
+def main() -> None:
+    """Run the command line; every error ends as one message and an exit code, never as a traceback."""
+    sys.exit(run_command_line(sys.argv[1:]))
+
+
+def run_command_line(arguments: list[str]) -> int:
+    """Run one command line and return its exit code."""
+    head, command = _split(arguments)
+    click_command = typer.main.get_command(app)
+    err = Console(stderr=True)
+    try:
+        result: Any = click_command.main(args=head, prog_name="bearerproof", obj=command, standalone_mode=False)
+    except BearerproofError as error:
+        err.print(f"bearerproof: {error}", markup=False, highlight=False, soft_wrap=True)
+        stderr = getattr(error, "stderr", "")
+        if stderr:
+            err.print(f"the adapter's stderr ends:\n{stderr.rstrip()[-2000:]}", markup=False, highlight=False)
+        return error.exit_code
+    except typer.Abort:
+        err.print("bearerproof: interrupted", markup=False)
+        return 3
+    except KeyboardInterrupt:
+        err.print("bearerproof: interrupted", markup=False)
+        return 3
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        return _usage_error(error, err)
+    return result if isinstance(result, int) else 0
+
+
+@app.callback(invoke_without_command=True, epilog=EXIT_CODES)
+def bearerproof(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Prove that a bearer-token implementation rejects what it must, for the right reason, and audits it truthfully.
+
+    Start with [bold]bearerproof check[/] (the built-in reference), then point it at your own:
+    [bold]bearerproof check -- ./my-adapter[/]. The adapter speaks JSON lines; spec/contract.md says how.
+    """
+    if version:
+        typer.echo(f"bearerproof {__version__}")
+        raise typer.Exit
+
+
+@app.command(epilog=EXIT_CODES)
+def check(
+    context: typer.Context,
+    target: Target = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer examples: a first answer in seconds.")] = False,
+    profile: Annotated[
+        list[Profile] | None, typer.Option("--profile", help="Judge only this profile; repeat for several.")
+    ] = None,
+    level: Annotated[int | None, typer.Option("--level", min=0, max=3, help="Judge up to this contract level.")] = None,
+    measure: Annotated[
+        Measure | None,
+        typer.Option("--measure", help="base: the RFCs alone; strict: the whole specification."),
+    ] = None,
+    keyword: Annotated[
+        str | None, typer.Option("-k", help="Only checks whose id matches, e.g. VER-12 or 'HINT and not jwt'.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Draw other examples than the fixed ones.")] = None,
+    workers: Annotated[str | None, typer.Option("-n", help="Worker processes: a number or auto.")] = None,
+    exit_first: Annotated[bool, typer.Option("-x", help="Stop at the first red check.")] = False,
+    seconds: Seconds = 5.0,
+    expect: Annotated[
+        Path | None, typer.Option("--expect", help="TOML file of deviations that are known and accepted.")
+    ] = None,
+    write_expect: Annotated[
+        Path | None, typer.Option("--write-expect", help="Write today's deviations as such a file.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write the result stream (JSON lines).")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML.")] = None,
+    wycheproof: Annotated[
+        Path | None, typer.Option("--wycheproof", help="Run the Wycheproof JOSE vectors in this folder instead.")
+    ] = None,
+    rfc7520: Annotated[
+        Path | None, typer.Option("--rfc7520", help="Run the RFC 7520 cookbook files in this folder instead.")
+    ] = None,
+) -> int:
+    """Judge an implementation and show the smallest token for everything that is wrong.
+
+    [bold]bearerproof check[/]  the built-in reference, by the whole specification
+
+    [bold]bearerproof check pyjwt[/]  a library by name, by the RFCs
+
+    [bold]bearerproof check -- ./my-adapter[/]  any program that speaks the contract over stdin and stdout
+    """
+    settings = _settings(
+        context, target, measure=measure, profiles=tuple(profile or ()), level=level,
+        depth=QUICK if quick else DEFAULT, seed=seed, seconds=seconds,
+    )  # fmt: skip
+    if wycheproof is not None or rfc7520 is not None:
+        from bearerproof.thirdparty import check_vectors  # noqa: PLC0415
+
+        return check_vectors(settings, wycheproof, rfc7520, Console())
+    from bearerproof.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof.check import check as run_check  # noqa: PLC0415
+    from bearerproof.runner import Options  # noqa: PLC0415
+
+    return run_check(
+        settings,
+        Options(keyword, workers, junit, exit_first),
+        Outputs(expect, write_expect, report),
+        Console(),
+        Console(stderr=True),
+    )
+
+
+@app.command(epilog=EXIT_CODES)
+def smoke(context: typer.Context, target: Target = None, seconds: Seconds = 5.0) -> int:
+    """Say in one line what is wrong with an adapter, in under a second beside its own start."""
+    from bearerproof.smoke import smoke as run_smoke  # noqa: PLC0415
+
+    works, line = run_smoke(_settings(context, target, seconds=seconds))
+    typer.echo(line if works else f"wrong: {line}")
+    return 0 if works else 1
+
+
+@app.command()
+def explain(
+    requirement_id: Annotated[str | None, typer.Argument(metavar="ID", help="For example HINT-1.")] = None,
+) -> None:
+    """Explain a requirement: its sentence, why, its sources, its checks and edits; without ID, list them all."""
+    from bearerproof import explain as explaining  # noqa: PLC0415
+
+    typer.echo(explaining.explain(requirement_id) if requirement_id else explaining.index(), nl=False)
+
+
+def _settings(context: typer.Context, target: str | None, **options: Any) -> Settings:
+    command: list[str] | None = context.obj
+    if command is None:
+        return Settings(target=target or "reference", **options)
+    if target is not None:
+        raise BadInput(f"give either a name ({target}) or a command after --, not both")
+    if not command:
+        raise BadInput("no command stands after --")
+    return Settings(target="", command=tuple(command), **options)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str] | None]:
+    if "--" not in arguments:
+        return arguments, None
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _usage_error(error: Any, err: Console) -> int:
+    """Report a wrong flag; exit code 2 is taken by stale expectations, so this is a fault of the call: 3."""
+    context = getattr(error, "ctx", None)
+    hint = f" (see: {context.command_path} --help)" if context is not None else ""
+    err.print(f"bearerproof: {error.format_message()}{hint}", markup=False, highlight=False, soft_wrap=True)
+    return 3
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+"""How messages reach an implementation: a process that speaks JSON lines, or a callable in this process."""
+
+import importlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import IO, Protocol
+
+from bearerproof import messages
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
+from bearerproof.messages import Json, Request
+
+MAX_OUTSTANDING = 8
+"""Requests sent ahead of their answers; 64 were seen to deadlock a naive adapter."""
+
+STDERR_KEPT = 16 * 1024
+
+
+class Connection(Protocol):
+    """One implementation, ready to be asked."""
+
+    def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
+        """Send requests and yield their answers in order, each due within ``seconds`` of the one before.
+
+        Raises:
+            AdapterCrashed: the process ended. AdapterHung: no answer came. AdapterFault: the contract is broken.
+        """
+        ...
+
+    def restart(self) -> None:
+        """Begin again with a fresh implementation."""
+        ...
+
+    def close(self) -> None:
+        """End it, by force if need be."""
+        ...
+
+
+Handle = Callable[[Json], Json]
+
+
+class InProcess:
+    """A Python callable that answers messages as an adapter would; crashes and hangs are the caller's own."""
+
+    def __init__(self, factory: Callable[[], Handle]) -> None:
+        self._factory = factory
+        self._handle = factory()
+        self._ids = count(1)
+
+    def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:  # noqa: ARG002 - not enforceable
+        """Call the implementation; what escapes it is an ``errored`` answer, as it is over stdio."""
+        for request in requests:
+            numbered = {"id": next(self._ids), **request}
+            raw = self._call(numbered)
+            messages.check_id(raw, numbered)
+            yield raw
+
+    def restart(self) -> None:
+        """Make a fresh implementation from the factory."""
+        self._handle = self._factory()
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+    def _call(self, request: Request) -> Json:
+        try:
+            raw = self._handle(request)
+        except Exception as error:  # noqa: BLE001 - whatever escapes is what is being judged
+            return {"id": request["id"], "errored": {"message": f"{type(error).__name__}: {error}"[:500]}}
+        if not isinstance(raw, dict):
+            raise AdapterFault(f"answered {type(raw).__name__} to op {request['op']}; due is a dict")
+        return {"id": request["id"], **raw}
+
+
+class Stdio:
+    """A long-lived process that reads requests from stdin and writes answers to stdout, one JSON line each."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = list(command)
+        self._ids = count(1)
+        self._process = self._start()
+
+    def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
+        """Send up to eight requests ahead and read while writing, so that neither side can block the other."""
+        numbered = [{"id": next(self._ids), **request} for request in requests]
+        lines = [json.dumps(request, separators=(",", ":")).encode() + b"\n" for request in numbered]
+        sent = 0
+        for position, request in enumerate(numbered):
+            while sent < min(position + MAX_OUTSTANDING, len(lines)):
+                self._outgoing += lines[sent]
+                sent += 1
+            raw = messages.parse_json(self._with_stderr(lambda: self._line(seconds)))
+            messages.check_id(raw, request)
+            yield raw
+
+    def restart(self) -> None:
+        """Kill what is left of the process and start it anew."""
+        self.close(grace=0.0)
+        self._process = self._start()
+
+    def close(self, grace: float = 1.0) -> None:
+        """End the process: close its stdin, wait ``grace`` seconds, then kill its whole process group."""
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with suppress(OSError):
+                _stream(stream).close()
+        try:
+            self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self._kill()
+        self._selector.close()
+
+    @property
+    def stderr(self) -> str:
+        """The end of what the process wrote to stderr: kept and shown, never interpreted."""
+        return self._stderr.decode("utf-8", "replace")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._incoming, self._outgoing, self._stderr = bytearray(), bytearray(), bytearray()
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the command is the caller's own, and no shell reads it
+                self._command,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                bufsize=0, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise AdapterFault(f"cannot start {self._command[0]!r}: {error.strerror or error}") from None
+        self._selector = selectors.DefaultSelector()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            os.set_blocking(_stream(stream).fileno(), False)
+        self._selector.register(_stream(process.stdout), selectors.EVENT_READ)
+        self._selector.register(_stream(process.stderr), selectors.EVENT_READ)
+        return process
+
+    def _with_stderr(self, read: Callable[[], bytes]) -> bytes:
+        try:
+            return read()
+        except AdapterFault as fault:
+            self._drain_stderr()
+            fault.stderr = self.stderr
+            raise
+
+    def _line(self, seconds: float) -> bytes:
+        """Return the next complete line, writing what is still to be sent meanwhile."""
+        deadline = time.monotonic() + seconds
+        searched = 0
+        while (end := self._incoming.find(b"\n", searched)) < 0:
+            searched = len(self._incoming)
+            if searched > messages.MAX_ANSWER_BYTES:
+                raise AdapterFault(
+                    f"answered more than {messages.MAX_ANSWER_BYTES:,} bytes without a line end; one answer is one line"
+                )
+            self._exchange(deadline, seconds)
+        line = bytes(self._incoming[:end])
+        del self._incoming[: end + 1]
+        return line
+
+    def _exchange(self, deadline: float, seconds: float) -> None:
+        self._write()
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise AdapterHung(f"gave no answer within {seconds:g} s")
+        # With bytes still unsent, wake early: the pipe may have room again before an answer comes.
+        for key, _ in self._selector.select(min(remaining, 0.01) if self._outgoing else remaining):
+            if key.fileobj is self._process.stdout:
+                self._read_answer()
+            else:
+                self._read_stderr()
+
+    def _write(self) -> None:
+        if not self._outgoing:
+            return
+        try:
+            written = os.write(_stream(self._process.stdin).fileno(), self._outgoing[:65536])
+            del self._outgoing[:written]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._outgoing.clear()  # the end of its stdout will tell how the process ended
+
+    def _read_answer(self) -> None:
+        chunk = os.read(_stream(self._process.stdout).fileno(), 1 << 20)
+        if not chunk:
+            raise AdapterCrashed(f"ended with an answer due ({self._how_it_ended()})")
+        self._incoming += chunk
+
+    def _read_stderr(self) -> None:
+        chunk = os.read(_stream(self._process.stderr).fileno(), 1 << 16)
+        if not chunk:
+            self._selector.unregister(_stream(self._process.stderr))
+        self._stderr += chunk
+        del self._stderr[:-STDERR_KEPT]
+
+    def _drain_stderr(self) -> None:
+        with suppress(OSError, KeyError, ValueError):
+            while chunk := os.read(_stream(self._process.stderr).fileno(), 1 << 16):
+                self._stderr += chunk
+        del self._stderr[:-STDERR_KEPT]
+
+    def _how_it_ended(self) -> str:
+        try:
+            code = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return "it closed its stdout but still runs"
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"exit code {code}"
+
+    def _kill(self) -> None:
+        """Kill the whole group at once: SIGTERM may be ignored, and a child may hold the pipes."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+BUILT_IN = {
+    "reference": "bearerproof_reference.adapter:create",
+    "pyjwt": "bearerproof.subjects.pyjwt:create",
+    "joserfc": "bearerproof.subjects.joserfc:create",
+    "authlib": "bearerproof.subjects.authlib:create",
+}
+"""Implementations that can be named without an adapter of one's own."""
+
+
+def connect(target: str, command: Sequence[str] = ()) -> Connection:
+    """Open a connection: to ``command`` if one is given, else to a built-in name or ``python:module:factory``.
+
+    Raises:
+        BadInput: the name is unknown or cannot be imported. AdapterFault: the process cannot be started.
+    """
+    if command:
+        return Stdio(command)
+    path = BUILT_IN.get(target) or target.removeprefix("python:")
+    if path == target:
+        names = ", ".join(BUILT_IN)
+        raise BadInput(
+            f"unknown implementation {target!r}: name a built-in one ({names}), python:module:factory, "
+            "or a command after --"
+        )
+    with _import_errors(target):
+        return InProcess(_factory(path, target))
+
+
+def _factory(path: str, target: str) -> Callable[[], Handle]:
+    module_name, _, attribute = path.partition(":")
+    if not module_name or not attribute:
+        raise BadInput(f"{target!r} must have the form python:module:factory")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a factory beside the caller, as `python -m` would find it
+    factory = getattr(importlib.import_module(module_name), attribute, None)
+    if not callable(factory):
+        raise BadInput(f"{target!r}: module {module_name} has no callable {attribute!r}")
+    return lambda: _handle_of(factory())
+
+
+def _handle_of(made: object) -> Handle:
+    handle = getattr(made, "handle", made)
+    if not callable(handle):
+        raise BadInput(f"the factory made a {type(made).__name__}; due is a callable or an object with handle()")
+    return handle  # type: ignore[no-any-return]  # its answers are checked one by one
+
+
+@contextmanager
+def _import_errors(target: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if target in BUILT_IN:
+            raise BadInput(
+                f"{target} needs the package {error.name!r}; install it with: "
+                "python -m pip install 'bearerproof[subjects]'"
+            ) from None
+        raise BadInput(f"{target!r}: {error}") from None
+    except ImportError as error:
+        raise BadInput(f"{target!r}: {error}") from None
+
+
+def _stream(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:  # every stream is a pipe, by construction
+        raise AssertionError
+    return stream

@@ -1,0 +1,154 @@
+"""Expected deviations: a file that foresees what an implementation fails, and goes stale loudly.
+
+Strict both ways: an entry whose check passes, matches nothing, or names something unknown is an error, so that the
+file always tells the truth about the implementation.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bearerproof.catalogue import Profile, requirement, requirements
+from bearerproof.exceptions import BadInput, StaleExpectations
+from bearerproof.results import RED, Record, State
+
+_KEYS = ("requirement", "check", "profile", "reason", "issue")
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One foreseen deviation: a requirement, or one check of it, in one profile or all; ``reason`` says why."""
+
+    requirement: str
+    reason: str
+    check: str | None = None
+    profile: str | None = None
+    issue: str | None = None
+
+    def matches(self, record: Record) -> bool:
+        """Say whether the record is of what this entry foresees."""
+        if record.requirement != self.requirement:
+            return False
+        if self.profile is not None and record.profile != self.profile:
+            return False
+        return self.check is None or record.id == f"{self.requirement}.{self.check}.{record.profile}"
+
+    def describe(self) -> str:
+        """Name the entry as a reader finds it in the file."""
+        words = [self.requirement, self.check, self.profile]
+        return " ".join(word for word in words if word)
+
+
+def load(path: Path) -> list[Expectation]:
+    """Read an expectations file.
+
+    Raises:
+        BadInput: there is no such file. StaleExpectations: it is not valid; every fault is named.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StaleExpectations(f"{path} is not valid TOML: {error}") from None
+    problems = list(_file_problems(raw))
+    if problems:
+        raise StaleExpectations(f"{path} is not valid:\n  " + "\n  ".join(problems))
+    return [Expectation(**entry) for entry in raw.get("expectation", ())]
+
+
+def apply(expectations: Sequence[Expectation], records: Sequence[Record]) -> list[Record]:
+    """Mark the red records that are foreseen.
+
+    Raises:
+        StaleExpectations: an entry matches no check of this run, or all it matches pass.
+    """
+    stale = [problem for entry in expectations if (problem := _stale(entry, records))]
+    if stale:
+        raise StaleExpectations("the expectations are stale:\n  " + "\n  ".join(stale))
+    return [_foreseen(record, expectations) for record in records]
+
+
+def write(records: Iterable[Record]) -> str:
+    """Return an expectations file of today's red records; every reason is left for the reader to give."""
+    lines = [
+        "# Deviations that are known and accepted for now. Give each a reason; an entry whose check passes is an error.",
+        "format = 1",
+    ]
+    for record in sorted(records, key=lambda record: record.id):
+        if record.state in RED:
+            check = record.id.removeprefix(f"{record.requirement}.").removesuffix(f".{record.profile}")
+            lines += [
+                "",
+                "[[expectation]]",
+                f'requirement = "{record.requirement}"',
+                f'check = "{check}"',
+                f'profile = "{record.profile}"',
+                f'reason = "{_TODO}: {record.state}"',
+            ]
+    return "\n".join(lines) + "\n"
+
+
+_TODO = "say why this is accepted"
+
+
+def _file_problems(raw: dict[str, Any]) -> Iterable[str]:
+    for key in sorted(set(raw) - {"format", "expectation"}):
+        yield f"unknown key {key!r}; known are format, expectation"
+    if raw.get("format") != 1:
+        yield "format must be 1"
+    entries = raw.get("expectation", [])
+    if not isinstance(entries, list):
+        yield "expectation must be an array of tables: [[expectation]]"
+        return
+    seen: list[tuple[Any, ...]] = []
+    for number, entry in enumerate(entries, 1):
+        for problem in _entry_problems(entry):
+            yield f"entry {number}: {problem}"
+        identity = tuple(entry.get(key) for key in _KEYS[:3])
+        if identity in seen:
+            yield f"entry {number}: repeats an earlier entry"
+        seen.append(identity)
+
+
+def _entry_problems(entry: dict[str, Any]) -> Iterable[str]:
+    for key in sorted(set(entry) - set(_KEYS)):
+        near = difflib.get_close_matches(key, _KEYS, n=1)
+        yield f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(_KEYS)}")
+    for key in set(entry) & set(_KEYS):
+        if not isinstance(entry[key], str) or not entry[key].strip():
+            yield f"{key} must be a text that is not empty"
+    if "reason" not in entry:
+        yield "reason is required: say why the deviation is accepted"
+    elif str(entry["reason"]).startswith(_TODO):
+        yield "reason is still the placeholder: say why the deviation is accepted"
+    if entry.get("requirement") not in requirements():
+        yield _unknown_requirement(str(entry.get("requirement", "")))
+    if entry.get("profile") not in (None, *Profile):
+        yield f"profile {entry['profile']!r} is not one of {', '.join(Profile)}"
+
+
+def _unknown_requirement(name: str) -> str:
+    if not name:
+        return "requirement is required"
+    try:
+        return f"requirement is {name!r}; write it as {requirement(name).id!r}"
+    except BadInput as error:
+        return str(error)
+
+
+def _stale(entry: Expectation, records: Sequence[Record]) -> str | None:
+    matched = [record for record in records if entry.matches(record)]
+    if not matched:
+        return f"{entry.describe()}: matches no check of this run; remove it or correct it"
+    if not any(record.state in RED for record in matched):
+        return f"{entry.describe()}: is not red any more ({matched[0].state}); remove it"
+    return None
+
+
+def _foreseen(record: Record, expectations: Sequence[Expectation]) -> Record:
+    entry = next((entry for entry in expectations if entry.matches(record)), None)
+    return record.expected(entry.reason) if entry is not None and record.state in RED else record

@@ -1,0 +1,63 @@
+"""``bearerproof explain``: a requirement, why it stands, what it rests on, and how it is attacked."""
+
+import textwrap
+from collections.abc import Iterator
+
+from bearerproof.catalogue import FAMILIES, Requirement, requirement, requirements
+
+WIDTH = 100
+
+
+def index() -> str:
+    """List every requirement in one line each, by family."""
+    lines: list[str] = []
+    for family, title in FAMILIES.items():
+        lines += ["", f"{family}: {title}"]
+        rows = [row for row in requirements().values() if row.family == family]
+        lines += [f"  {row.id:<8}{row.level:<7}{row.origin:<10}{row.title}" for row in rows]
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def explain(requirement_id: str) -> str:
+    """Tell one requirement whole.
+
+    Raises:
+        BadInput: there is none with this id.
+    """
+    row = requirement(requirement_id)
+    lines = [f"{row.id}  {row.title}", "", *_wrapped(row.text), ""]
+    lines += _wrapped(row.rationale)
+    lines += ["", *_facts(row), "", *_checks(row), *_edits(row)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _facts(row: Requirement) -> Iterator[str]:
+    measures = "base and strict" if row.origin == "rfc" else "strict only"
+    yield f"level      {row.level}, origin {row.origin}: {measures}"
+    yield f"profiles   {', '.join(row.profiles)}, from contract level {row.contract} on"
+    yield from _wrapped("sources    " + "; ".join(row.sources), indent=11)
+
+
+def _checks(row: Requirement) -> Iterator[str]:
+    from bearerproof_fuzz.inventory import properties  # noqa: PLC0415 - the command line's lazy use
+
+    named = properties(row.id)
+    if named:
+        yield "properties"
+        for name, docstring in named:
+            yield from _wrapped(f"  {name}: {docstring}", indent=4)
+        yield ""
+
+
+def _edits(row: Requirement) -> Iterator[str]:
+    from bearerproof_fuzz.edits import registry  # noqa: PLC0415
+
+    attacks = [one for one in registry.edits().values() if one.requirement_id == row.id]
+    if attacks:
+        yield f"edits ({len(attacks)}; run one with: bearerproof check -k NAME)"
+        for one in attacks:
+            yield from _wrapped(f"  {one.id}: {one.description} [{one.clause}]", indent=4)
+
+
+def _wrapped(text: str, indent: int = 0) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)

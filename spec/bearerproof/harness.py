@@ -1,0 +1,233 @@
+"""The harness inside pytest: which checks apply, the trial each one is given, the record each one leaves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, Phase
+
+from bearerproof import results
+from bearerproof.catalogue import Measure, Profile, requirement
+from bearerproof.exceptions import AdapterFault
+from bearerproof.implementation import MAX_HANGS, Implementation, PropertyEnded
+from bearerproof.judgement import Finding, Judged, Nonconforming, Untestable, Warned
+from bearerproof.messages import Outcome
+from bearerproof.results import Record, State
+from bearerproof.settings import EXAMPLES, Scope, Settings
+from bearerproof.trial import Trial
+
+PROPERTY = "bearerproof"
+"""Name under which a record travels in a test report, from worker to controller."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a check says of itself: the arguments of its ``bearerproof`` marker.
+
+    ``primary`` checks run in the primary profile only, because they differ by algorithm and not by profile.
+    ``strict`` checks do not bind at the base measure whatever their requirement's origin.
+    """
+
+    requirement: str
+    profile: Profile
+    name: str
+    needs: tuple[str, ...] = ()
+    primary: bool = False
+    strict: bool = False
+
+    @property
+    def id(self) -> str:
+        """The check's id in results, expectations and on the command line."""
+        return f"{self.requirement}.{self.name}.{self.profile}"
+
+    def in_scope(self, scope: Scope) -> bool:
+        """Say whether the run judges this check at all."""
+        row = requirement(self.requirement)
+        if self.profile not in scope.profiles or scope.level < row.contract:
+            return False
+        if self.primary and self.profile is not scope.primary(row.profiles):
+            return False
+        return row.binds(scope.measure) and not (self.strict and scope.measure is Measure.BASE)
+
+
+@dataclass
+class Harness:
+    """One process's part of a run: controller, worker, or both in one."""
+
+    settings: Settings
+    records: list[Record] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    fault: str | None = None
+    selected: int = 0
+
+    def __post_init__(self) -> None:
+        """Start the implementation and hold the settings against what it declares."""
+        self.implementation: Implementation = self.settings.start()
+        self.scope = self.settings.resolve(self.implementation.declaration)
+
+    def pytest_configure(self) -> None:
+        """Set the engine up: derandomized unless a seed is given, no deadline, no example database."""
+        hypothesis.settings.register_profile(
+            "bearerproof",
+            max_examples=EXAMPLES[self.settings.depth],
+            derandomize=self.settings.seed is None,
+            database=None,
+            deadline=None,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.explicit, Phase.generate, Phase.target, Phase.shrink),
+        )
+        hypothesis.settings.load_profile("bearerproof")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselect the checks that this run does not judge."""
+        kept = [item for item in items if (mark := mark_of(item)) is None or mark.in_scope(self.scope)]
+        dropped = [item for item in items if item not in set(kept)]
+        if dropped:
+            config.hook.pytest_deselected(items=dropped)
+            items[:] = kept
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note how many checks there are."""
+        self.selected = len(session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Note how many checks there are, on the controller of several workers."""
+        self.selected = len(ids)
+
+    @pytest.fixture
+    def trial(self, request: pytest.FixtureRequest) -> Trial:
+        """Give a check its trial, or leave it out because of what the implementation does not declare."""
+        mark = mark_of(request.node)
+        if mark is None:
+            raise pytest.UsageError(f"{request.node.nodeid} uses the trial fixture without a bearerproof marker")
+        for need in mark.needs:
+            lack = self.implementation.declaration.lacks(need)
+            if lack:
+                pytest.skip(lack)
+        if self.implementation.hangs >= MAX_HANGS:
+            raise NotRun(f"not run: the implementation hung {MAX_HANGS} times before")
+        self.implementation.begin_property()
+        if self.scope.level >= 2:
+            self.implementation.reset()
+        trial = Trial(
+            self.implementation, requirement(mark.requirement), mark.profile, self.scope.measure, self.scope.level
+        )
+        request.node.stash[_TRIAL] = trial
+        return trial
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Iterator[Any]:
+        """Attach the record to the report of the phase that decides."""
+        report = yield
+        mark = mark_of(item)
+        decisive = call.when == "call" or (call.when == "setup" and call.excinfo is not None)
+        if mark is not None and decisive:
+            row = requirement(mark.requirement)
+            state, reason, findings = _judge(item, call)
+            record = Record(mark.id, row.id, str(row.level), str(mark.profile), state, reason, findings)
+            report.user_properties.append((PROPERTY, record.as_dict()))
+            report.user_properties.append((PROPERTY + "-troubles", self._new_troubles()))
+            if isinstance(_cause(call), AdapterFault):
+                report.user_properties.append((PROPERTY + "-fault", str(_cause(call))))
+            self._present(report, record)
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Gather the records, on the controller as in a single process."""
+        properties = dict(report.user_properties)
+        if PROPERTY in properties:
+            self.records.append(Record.from_dict(properties[PROPERTY]))
+            self.troubles += properties[PROPERTY + "-troubles"]
+            self.fault = self.fault or properties.get(PROPERTY + "-fault")
+
+    def pytest_runtest_logfinish(self) -> None:
+        """Stop after a broken contract: no later answer can be trusted."""
+        if self.fault is not None and self._session is not None:
+            self._session.shouldstop = self.fault
+
+    _session: pytest.Session | None = None
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Keep the session, to be able to stop it."""
+        self._session = session
+
+    def pytest_sessionfinish(self) -> None:
+        """End the implementation."""
+        self.implementation.close()
+
+    def _new_troubles(self) -> list[str]:
+        new, self.implementation.troubles = self.implementation.troubles, []
+        return new
+
+    def _present(self, report: pytest.TestReport, record: Record) -> None:
+        """Show a finding in place of a traceback: the reader's code is not the suite's."""
+        if report.failed and record.findings:
+            from bearerproof.reports import failure_text  # noqa: PLC0415 - only failures need it
+
+            report.longrepr = failure_text(record, self.settings)
+
+
+class NotRun(Exception):
+    """A check that was left out because too much went wrong before it; red, unlike a skip."""
+
+
+_TRIAL = pytest.StashKey[Trial]()
+
+
+def mark_of(item: pytest.Item) -> Mark | None:
+    """Return what a check says of itself, or None for an ordinary test."""
+    marker = item.get_closest_marker("bearerproof")
+    return None if marker is None else marker.args[0]
+
+
+def _cause(call: pytest.CallInfo[None]) -> BaseException | None:
+    """Return what ended the check; of a flaky failure, the finding in it."""
+    error = None if call.excinfo is None else call.excinfo.value
+    if isinstance(error, BaseExceptionGroup):
+        return next((inner for inner in error.exceptions if isinstance(inner, Judged)), error)
+    return error
+
+
+def _judge(item: pytest.Item, call: pytest.CallInfo[None]) -> tuple[State, str | None, tuple[dict[str, Any], ...]]:
+    """Turn what ended a check into its state, the reason for it, and its findings."""
+    trial = item.stash.get(_TRIAL, None)
+    warnings = [] if trial is None else trial.warnings
+    cause = _cause(call)
+    if cause is None:
+        state = State.WARNED if warnings else State.PASSED
+        return state, None, _as_dicts(warnings[:3])
+    if isinstance(cause, pytest.skip.Exception):
+        return State.NOT_APPLICABLE, str(cause.msg), ()
+    if isinstance(cause, PropertyEnded):
+        state = State.HUNG if cause.outcome is Outcome.HUNG else State.CRASHED
+        finding = Finding(str(cause), "an answer", state, cause.presentation)
+        return state, str(cause), _as_dicts([finding])
+    if isinstance(cause, Judged):
+        return _state_of(cause), _flaky(call), _as_dicts([cause.finding])
+    if isinstance(cause, NotRun):
+        return State.NOT_RUN, str(cause), ()
+    return State.ERRORED, f"{type(cause).__name__}: {cause}"[:2000], ()
+
+
+def _state_of(cause: Judged) -> State:
+    if isinstance(cause, Nonconforming):
+        return State.CRASHED if cause.finding.outcome is Outcome.CRASHED else State.FAILED
+    return {Untestable: State.UNTESTABLE, Warned: State.WARNED}[type(cause)]
+
+
+def _flaky(call: pytest.CallInfo[None]) -> str | None:
+    error = None if call.excinfo is None else call.excinfo.value
+    if isinstance(error, BaseExceptionGroup):
+        return "the implementation answered differently when asked the same again"
+    return None
+
+
+def _as_dicts(findings: list[Finding]) -> tuple[dict[str, Any], ...]:
+    return tuple(results.finding_as_dict(finding) for finding in findings)

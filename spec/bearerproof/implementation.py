@@ -1,0 +1,132 @@
+"""The implementation under test: asked for verdicts, restarted when it dies, and held to its time limit."""
+
+from collections.abc import Sequence
+
+from bearerproof import messages
+from bearerproof.connections import Connection
+from bearerproof.exceptions import AdapterCrashed, AdapterHung
+from bearerproof.messages import Answer, Declaration, Json, Outcome, Presentation, Request
+
+START_SECONDS = 30.0
+"""Time allowed for the first answer: a virtual machine may have to warm up."""
+
+MAX_RESTARTS = 20
+"""Restarts allowed within one property, shrinking included."""
+
+MAX_HANGS = 3
+"""Hangs allowed within one run; what is left after them is not run."""
+
+
+class PropertyEnded(BaseException):
+    """Ends a property at once, unshrunk: each further try would cost a time-out or a restart.
+
+    Not an ``Exception``, because a property-based testing engine would catch that and try on.
+    """
+
+    def __init__(self, outcome: Outcome, detail: str, presentation: Presentation | None = None) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+        self.presentation = presentation
+
+
+class Implementation:
+    """An implementation and what it declares.
+
+    A crash or hang is asked again after a restart. One that recurs is the implementation's answer to that
+    token; one that does not is noted in ``troubles`` as a fault of the adapter, and the run goes on.
+    """
+
+    def __init__(self, connection: Connection, seconds: float = 5.0) -> None:
+        """Say hello; ``seconds`` is the time allowed for each answer after it.
+
+        Raises:
+            AdapterFault: no declaration came, or one that breaks the contract.
+        """
+        self._connection = connection
+        self._seconds = seconds
+        self._configuration: Json | None = None
+        self._restarts = 0
+        self.hangs = 0
+        self.troubles: list[str] = []
+        self.declaration: Declaration = messages.read_declaration(self._hello())
+
+    def begin_property(self) -> None:
+        """Forget the restarts of the property before; each has its own budget."""
+        self._restarts = 0
+
+    def verify(self, presentation: Presentation) -> Answer:
+        """Ask for one verdict."""
+        return self.verify_all([presentation])[0]
+
+    def verify_all(self, presentations: Sequence[Presentation]) -> list[Answer]:
+        """Ask for several verdicts, some of them ahead of their turn; answers come in the order asked.
+
+        Raises:
+            PropertyEnded: it hung, crashed too often, or too many hangs came before.
+            AdapterFault: it broke the contract.
+        """
+        requests = [presentation.request() for presentation in presentations]
+        answers: list[Answer] = []
+        try:
+            for raw in self._connection.ask(requests, self._seconds):
+                answers.append(messages.read_answer(raw, requests[len(answers)]["op"]))  # noqa: PERF401 - a crash keeps those read
+        except (AdapterCrashed, AdapterHung) as failure:
+            self._restart()
+            left = zip(requests[len(answers) :], presentations[len(answers) :], strict=True)
+            again = [self._ask_alone(request, presentation) for request, presentation in left]
+            if all(answer.outcome is not Outcome.CRASHED for answer in again):
+                self.troubles.append(f"{failure}, but answered when the same was asked again")
+            answers += again
+        return answers
+
+    def reset(self) -> None:
+        """Make it forget buckets, caches, replay entries and counters."""
+        self._do({"op": "reset"}, "reset")
+
+    def configure(self, audit: Json) -> str | None:
+        """Set up sink and limiter; returns why it was skipped, if it was."""
+        self._configuration = {"op": "configure", "audit": audit}
+        return self._do(self._configuration, "configured")
+
+    def stats(self) -> dict[str, int]:
+        """Return the counters of the audit trail."""
+        return messages.read_stats(self._once({"op": "stats"}))
+
+    def close(self) -> None:
+        """End the implementation."""
+        self._connection.close()
+
+    def fits(self, presentation: Presentation) -> bool:
+        """Say whether the line that carries this token is one the implementation can read."""
+        return len(presentation.token) + 8_000 <= self.declaration.max_line
+
+    def _hello(self) -> Json:
+        return self._once({"op": "hello", "protocol": 1}, START_SECONDS)
+
+    def _do(self, request: Request, member: str) -> str | None:
+        return messages.read_done(self._once(request), request["op"], member)
+
+    def _once(self, request: Request, seconds: float | None = None) -> Json:
+        (raw,) = self._connection.ask([request], self._seconds if seconds is None else seconds)
+        return raw
+
+    def _restart(self) -> None:
+        self._restarts += 1
+        if self._restarts > MAX_RESTARTS:
+            raise PropertyEnded(Outcome.CRASHED, f"more than {MAX_RESTARTS} restarts within one property")
+        self._connection.restart()
+        self._hello()
+        if self._configuration is not None:
+            self._once(self._configuration)
+
+    def _ask_alone(self, request: Request, presentation: Presentation) -> Answer:
+        """Ask one request again after a restart: a failure that recurs is the answer to that token."""
+        try:
+            return messages.read_answer(self._once(request), request["op"])
+        except AdapterHung as failure:
+            self.hangs += 1
+            self._restart()
+            raise PropertyEnded(Outcome.HUNG, str(failure), presentation) from None
+        except AdapterCrashed as failure:
+            self._restart()
+            return Answer(Outcome.CRASHED, detail=str(failure))

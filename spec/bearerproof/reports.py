@@ -1,0 +1,282 @@
+"""Reports for people: the text of a failure and the summary of a run, as plain text that a log can hold."""
+
+import base64
+import difflib
+import json
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bearerproof.catalogue import FAMILIES, requirement
+from bearerproof.messages import Declaration, Json
+from bearerproof.results import RED, Record, State, tally
+from bearerproof.settings import Scope, Settings
+
+WIDTH = 110
+_LABEL = 13
+_SHOWN = 400
+
+
+def failure_text(record: Record, settings: Settings) -> str:
+    """Tell one failed check: what is wrong, by which sentence, the token that shows it, how to run just this."""
+    row = requirement(record.requirement)
+    lines = [f"{record.id}: {record.state}", ""]
+    for finding in record.findings:
+        lines += [*textwrap.wrap(finding["summary"], WIDTH), ""]
+        lines += _labelled("requirement", f"{row.id} ({row.level}, {row.clause}) {row.text}")
+        lines += _labelled("expected", finding["expected"])
+        lines += _labelled("got", finding["got"])
+        if record.reason:
+            lines += _labelled("note", record.reason)
+        lines += _evidence(finding)
+    lines += _labelled("run again", rerun_command(record, settings))
+    lines += _labelled("read more", f"bearerproof explain {row.id}")
+    return "\n".join(lines) + "\n"
+
+
+def rerun_command(record: Record, settings: Settings) -> str:
+    """Return the command that runs just this check on the same implementation."""
+    options = ["-k", record.id]
+    if settings.measure is not None:
+        options += ["--measure", str(settings.measure)]
+    if settings.seed is not None:
+        options += ["--seed", str(settings.seed)]
+    words = ["bearerproof", "check", *options]
+    words += ["--", *settings.command] if settings.command else [settings.target]
+    return shlex.join(words)
+
+
+def token_apart(token: str | bytes, beside: str | bytes | None = None) -> list[str]:
+    """Take a token apart; beside another one, the two stand in columns with the change marked."""
+    parts = _parts(token)
+    other = None if beside is None else _parts(beside)
+    lines: list[str] = []
+    for name in ("header", "payload", "signature"):
+        here, there = parts.get(name, ["(no such segment)"]), None if other is None else other.get(name)
+        lines.append(name)
+        lines += _side_by_side(there, here) if there is not None else [f"    {text}" for text in here]
+    if "rest" in parts:
+        lines += ["further segments", *(f"    {text}" for text in parts["rest"])]
+    return lines
+
+
+def summary(
+    records: Sequence[Record],
+    declaration: Declaration,
+    scope: Scope,
+    *,
+    troubles: Sequence[str] = (),
+    partial: str | None = None,
+) -> str:
+    """Sum a run up: what was judged, a row for each family, what is red, and the verdict in one sentence."""
+    lines = ["", *_head(records, declaration, scope), "", *_families(records), ""]
+    lines += _red(records)
+    lines += _warned(records)
+    lines += [f"adapter fault: {trouble}" for trouble in troubles]
+    lines.append(verdict(records, declaration, scope, troubles=troubles, partial=partial))
+    return "\n".join(lines) + "\n"
+
+
+def verdict(
+    records: Sequence[Record],
+    declaration: Declaration,
+    scope: Scope,
+    *,
+    troubles: Sequence[str] = (),
+    partial: str | None = None,
+) -> str:
+    """Say in one sentence whether the implementation conforms, and to what."""
+    what = f"{scope.measure} in {_and(scope.profiles)}"
+    if partial:
+        what += f" ({partial})"
+    broken = {record.requirement for record in records if record.state in RED}
+    if broken:
+        return f"{declaration.name} does NOT conform to {what}: {len(broken)} requirements are red."
+    if troubles or any(record.state is State.ERRORED for record in records):
+        return f"{declaration.name} could not be judged by {what}: the harness or the adapter failed."
+    return f"{declaration.name} conforms to {what}."
+
+
+def _head(records: Sequence[Record], declaration: Declaration, scope: Scope) -> list[str]:
+    states = {record.requirement: set[State]() for record in records}
+    for record in records:
+        states[record.requirement].add(record.state)
+    whole = sum(found == {State.NOT_APPLICABLE} for found in states.values())
+    counts = ", ".join(f"{number} {state}" for state, number in tally(records).items())
+    return [
+        f"{declaration.name} {declaration.version} ({declaration.language}): {scope.measure} measure, "
+        f"{_and(scope.profiles)}, contract level {scope.level}",
+        f"{len(states)} requirements, {whole} of them not applicable; {len(records)} checks: {counts or 'none'}",
+    ]
+
+
+def _families(records: Sequence[Record]) -> Iterator[str]:
+    for family, title in FAMILIES.items():
+        rows = [record for record in records if record.requirement.startswith(family + "-")]
+        if rows:
+            yield f"  {family:<5}{title:<26}{_bar(rows)}  {_counts(rows)}"
+
+
+_MARKS = {
+    State.PASSED: "█", State.EXPECTED: "▓", State.WARNED: "▒", State.NOT_APPLICABLE: "·",
+}  # fmt: skip
+
+
+def _bar(rows: Sequence[Record], width: int = 30) -> str:
+    """Draw how the checks ended, red ones first and never rounded away."""
+    shares = {state: number * width / len(rows) for state, number in tally(rows).items()}
+    red = sum(share for state, share in shares.items() if state not in _MARKS)
+    bar = "x" * (max(1, round(red)) if red else 0)
+    for state in (State.EXPECTED, State.WARNED, State.NOT_APPLICABLE):
+        share = shares.get(state, 0)
+        bar += _MARKS[state] * (max(1, round(share)) if share else 0)
+    return bar[:width] + _MARKS[State.PASSED] * (width - len(bar))
+
+
+def _counts(rows: Sequence[Record]) -> str:
+    return ", ".join(f"{number} {state}" for state, number in tally(rows).items())
+
+
+def _red(records: Sequence[Record]) -> Iterator[str]:
+    red = sorted((record for record in records if record.state in RED), key=lambda record: record.id)
+    if red:
+        yield "red:"
+        yield from (f"  {record.state:<11} {record.id}" for record in red)
+        yield ""
+
+
+def _warned(records: Sequence[Record]) -> Iterator[str]:
+    warned = sorted({record.requirement for record in records if record.state is State.WARNED})
+    if warned:
+        yield f"warned of: {', '.join(warned)} (a SHOULD row, or an error that is not the library's own type)"
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    lead = f"  {label:<{_LABEL}}"
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False,
+        break_long_words=False,
+    )  # fmt: skip
+
+
+def _evidence(finding: Mapping[str, Any]) -> Iterator[str]:
+    presented, base = finding.get("presented"), finding.get("base")
+    if presented is not None:
+        yield ""
+        title = "  the token presented" if base is None else "  the accepted base (left) and what was presented (right)"
+        yield title
+        beside = None if base is None else _token_of(base)
+        yield from (f"    {line}" for line in token_apart(_token_of(presented), beside))
+        yield ""
+        yield from _labelled("policy", _policy(presented["policy"]))
+        yield from _labelled("now", f"{presented['now']}" + (f", tick {presented['tick']}" if presented["tick"] else ""))
+        yield from _labelled("token", _token_text(presented))
+    for event in finding.get("events", ()):
+        yield from _labelled("event", json.dumps(event))
+    yield ""
+
+
+def _token_of(presented: Json) -> str | bytes:
+    return presented["token"] if "token" in presented else base64.b64decode(presented["token_b64"])
+
+
+def _token_text(presented: Json) -> str:
+    token = _token_of(presented)
+    text = token if isinstance(token, str) and token.isascii() and token.isprintable() else ascii(token)
+    return text if len(text) <= 2_000 else f"{text[:2_000]}… ({len(token):,} long; the result stream has it whole)"
+
+
+def _policy(policy: Json) -> str:
+    """Word a policy without its keys, which are too long to read and are in the result stream."""
+    shown = {name: value for name, value in policy.items() if name not in ("keys", "key_texts") and value is not None}
+    kids = [key.get("kid") for key in policy.get("keys", {}).get("keys", ()) if isinstance(key, dict)]
+    return json.dumps({**shown, "keys": kids})
+
+
+def _parts(token: str | bytes) -> dict[str, list[str]]:
+    text = token if isinstance(token, str) else token.decode("latin-1")
+    names = ("header", "payload", "signature")
+    segments = text.split(".", 3)
+    parts = {name: _segment(name, segment) for name, segment in zip(names, segments, strict=False)}
+    if len(segments) > 3:
+        parts["rest"] = [_clipped(segments[3])]
+    return parts
+
+
+def _segment(name: str, segment: str) -> list[str]:
+    decoded = _decoded(segment)
+    if decoded is None:
+        return [f"not base64url: {_clipped(segment)}"]
+    if name == "signature":
+        return textwrap.wrap(f"{len(decoded)} octets {decoded.hex()[:_SHOWN]}", 48) or ["0 octets"]
+    return _json_lines(decoded)
+
+
+def _decoded(segment: str) -> bytes | None:
+    try:
+        return base64.b64decode(segment.encode("ascii") + b"==", altchars=b"-_")
+    except ValueError:
+        return None
+
+
+def _json_lines(raw: bytes) -> list[str]:
+    """Show JSON a member a line; anything else as the octets it is."""
+    try:
+        pairs = json.loads(raw, object_pairs_hook=_Pairs, parse_int=_Raw, parse_float=_Raw, parse_constant=_Raw)
+    except (ValueError, RecursionError):
+        return [_clipped(repr(raw)[1:])]
+    if not isinstance(pairs, _Pairs):
+        return [_clipped(_member(pairs))]
+    return [_clipped(f"{json.dumps(name)}: {_member(value)}") for name, value in pairs]
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's members in order, duplicates kept."""
+
+
+class _Raw(str):
+    """A number as it is spelled: 1e400 and NaN are what a reader has to see."""
+
+    __slots__ = ()
+
+
+def _member(value: object) -> str:
+    if isinstance(value, _Pairs):
+        return "{" + ", ".join(f"{json.dumps(name)}: {_member(inner)}" for name, inner in value) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_member(inner) for inner in value) + "]"
+    return str(value) if isinstance(value, _Raw) else json.dumps(value)
+
+
+def _clipped(text: str) -> str:
+    safe = text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
+    return safe if len(safe) <= _SHOWN else f"{safe[:_SHOWN]}… ({len(safe):,} characters)"
+
+
+_COLUMN = 48
+
+
+def _side_by_side(left: Sequence[str], right: Sequence[str]) -> Iterator[str]:
+    if list(left) == list(right):
+        yield "    the same"
+        return
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
+        ours, theirs = list(left[a:b]), list(right[c:d])
+        for position in range(max(len(ours), len(theirs))):
+            one = ours[position] if position < len(ours) else ""
+            two = theirs[position] if position < len(theirs) else ""
+            yield from _row(one, two, " " if tag == "equal" else "≠")
+
+
+def _row(left: str, right: str, mark: str) -> Iterator[str]:
+    lefts, rights = textwrap.wrap(left, _COLUMN) or [""], textwrap.wrap(right, _COLUMN) or [""]
+    for position in range(max(len(lefts), len(rights))):
+        one = lefts[position] if position < len(lefts) else ""
+        two = rights[position] if position < len(rights) else ""
+        yield f"  {mark} {one:<{_COLUMN}}  {two}".rstrip()
+
+
+def _and(words: Iterable[object]) -> str:
+    return ", ".join(str(word) for word in words)

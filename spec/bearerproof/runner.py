@@ -1,0 +1,133 @@
+"""Runs the suite under pytest, away from the caller's own project, and sums the run up."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bearerproof import __version__
+from bearerproof.harness import Harness
+from bearerproof.results import RED, Record, State, tally
+from bearerproof.messages import Json
+from bearerproof.settings import Settings
+
+_INI = Path(__file__).with_name("suite.ini")
+
+SUITE = "bearerproof_fuzz.suite"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is carried out, as opposed to what is judged: selection, workers, files."""
+
+    keyword: str | None = None
+    workers: str | None = None
+    junit: Path | None = None
+    exit_first: bool = False
+
+
+@dataclass
+class Run:
+    """A finished run, or one that ended early: what it recorded and why it ended."""
+
+    harness: Harness
+    options: Options
+    interrupted: bool = False
+    fault: str | None = None
+    records: list[Record] = field(default_factory=list)
+
+    @property
+    def partial(self) -> str | None:
+        """Why this is not the whole suite, or None."""
+        if self.interrupted:
+            return f"interrupted after {len(self.records)} of {self.harness.selected} checks"
+        if self.fault is not None:
+            return f"stopped after {len(self.records)} of {self.harness.selected} checks"
+        return f"only -k {self.options.keyword}" if self.options.keyword else None
+
+    @property
+    def troubles(self) -> list[str]:
+        """Faults of the adapter or the harness, each of which costs the run its verdict."""
+        errored = [f"{record.id}: {record.reason}" for record in self.records if record.state is State.ERRORED]
+        return [*self.harness.troubles, *errored, *([self.fault] if self.fault else [])]
+
+    def exit_code(self) -> int:
+        """Return 3 when not enough was judged, 1 when something is red, else 0."""
+        if self.interrupted or self.troubles or not self.records:
+            return 3
+        return 1 if any(record.state in RED for record in self.records) else 0
+
+    def header(self) -> Json:
+        """Return the first line of the result stream."""
+        settings, scope, declaration = self.harness.settings, self.harness.scope, self.harness.implementation.declaration
+        return {
+            "bearerproof": __version__,
+            "implementation": {
+                "name": declaration.name, "version": declaration.version, "language": declaration.language,
+            },
+            "measure": str(scope.measure), "profiles": [str(profile) for profile in scope.profiles],
+            "level": scope.level, "seed": settings.seed, "depth": settings.depth,
+        }  # fmt: skip
+
+    def footer(self, exit_code: int) -> Json:
+        """Return the last line of the result stream; ``complete`` is false for a partial run."""
+        return {
+            "complete": self.partial is None,
+            "exit": exit_code,
+            "counts": {str(state): number for state, number in tally(self.records).items()},
+            **({"interrupted": True} if self.interrupted else {}),
+        }
+
+
+def run(settings: Settings, options: Options, observers: Sequence[object] = ()) -> Run:
+    """Run the suite; whatever happens, what was recorded is returned.
+
+    Raises:
+        BadInput: the implementation cannot be named so. AdapterFault: it does not start or speak the contract.
+    """
+    os.environ.setdefault("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    harness = Harness(settings)
+    if options.workers is not None:
+        harness.implementation.close()  # the workers have their own; this one was asked for its declaration
+    named = _Named(harness)
+    code = pytest.main(_arguments(settings, options), plugins=[named, *observers])
+    finished = Run(harness, options, interrupted=code == pytest.ExitCode.INTERRUPTED, records=harness.records)
+    finished.fault = harness.fault
+    if finished.fault is not None:
+        finished.interrupted = False
+    elif code == pytest.ExitCode.NO_TESTS_COLLECTED:
+        finished.fault = "no check was selected" + (f" by -k {options.keyword}" if options.keyword else "")
+    elif code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+        finished.fault = "the test engine failed; its message stands above"
+    return finished
+
+
+class _Named:
+    """Registers the harness under the name by which the plugin recognises that one is there."""
+
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.pluginmanager.register(self._harness, "bearerproof-harness")
+
+
+def _arguments(settings: Settings, options: Options) -> list[str]:
+    arguments = [
+        "-c", str(_INI), "--rootdir", str(_INI.parent), "--noconftest", "--pyargs", SUITE,
+        "-p", "no:terminal", "-p", "no:cacheprovider",
+        "-p", "bearerproof.plugin", "-p", "bearerproof_fuzz.fixtures", "-p", "_hypothesis_pytestplugin",
+        "--bearerproof", settings.as_option(),
+    ]  # fmt: skip
+    if settings.seed is not None:
+        arguments += ["--hypothesis-seed", str(settings.seed)]
+    if options.workers is not None:
+        arguments += ["-p", "xdist.plugin", "-n", options.workers]
+    if options.keyword:
+        arguments += ["-k", options.keyword]
+    if options.junit is not None:
+        arguments += ["--junitxml", str(options.junit)]
+    return arguments + (["-x"] if options.exit_first else [])

@@ -1,0 +1,92 @@
+"""What one run is asked to do: which implementation, by which measure, how deep, from which seed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bearerproof.catalogue import Measure, Profile
+from bearerproof.connections import connect
+from bearerproof.exceptions import BadInput
+from bearerproof.implementation import Implementation
+from bearerproof.messages import Declaration
+
+QUICK, DEFAULT = "quick", "default"
+
+EXAMPLES = {QUICK: 15, DEFAULT: 100}
+"""Generated examples a property, by depth."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of a run as they were given; ``resolve`` holds them against what is declared."""
+
+    target: str = "reference"
+    command: tuple[str, ...] = ()
+    measure: Measure | None = None
+    profiles: tuple[Profile, ...] = ()
+    level: int | None = None
+    depth: str = DEFAULT
+    seed: int | None = None
+    seconds: float = 5.0
+
+    def start(self) -> Implementation:
+        """Start the implementation and say hello.
+
+        Raises:
+            BadInput: it cannot be named so. AdapterFault: it does not start, or does not speak the contract.
+        """
+        return Implementation(connect(self.target, self.command), self.seconds)
+
+    def resolve(self, declaration: Declaration) -> "Scope":
+        """Return what is judged: what was asked for, within what is declared.
+
+        Raises:
+            BadInput: nothing is left, or more was asked for than is declared.
+        """
+        missing = [name for name in self.profiles if name not in declaration.profiles]
+        if missing:
+            raise BadInput(
+                f"{declaration.name} declares no profile {', '.join(missing)}; "
+                f"it declares {', '.join(declaration.profiles) or 'none'}"
+            )
+        profiles = self.profiles or declaration.profiles
+        if not profiles:
+            raise BadInput(f"{declaration.name} declares no profile, so nothing can be judged")
+        if self.level is not None and self.level > declaration.level:
+            raise BadInput(f"{declaration.name} declares contract level {declaration.level}, not {self.level}")
+        level = declaration.level if self.level is None else self.level
+        ordered = tuple(profile for profile in _PRIMARY if profile in profiles)
+        return Scope(self.measure or declaration.measure, ordered, level)
+
+    def as_option(self) -> str:
+        """Write the settings as one string that another process can read."""
+        return json.dumps(
+            {
+                "target": self.target, "command": self.command, "measure": self.measure, "profiles": self.profiles,
+                "level": self.level, "depth": self.depth, "seed": self.seed, "seconds": self.seconds,
+            }
+        )  # fmt: skip
+
+    @classmethod
+    def from_option(cls, text: str) -> "Settings":
+        """Read what ``as_option`` wrote."""
+        raw = json.loads(text)
+        measure = None if raw["measure"] is None else Measure(raw["measure"])
+        profiles = tuple(Profile(name) for name in raw["profiles"])
+        return cls(**{**raw, "command": tuple(raw["command"]), "measure": measure, "profiles": profiles})
+
+
+_PRIMARY = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN, Profile.JWS)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a run judges; the first profile is the primary one, where checks run that vary the algorithm."""
+
+    measure: Measure
+    profiles: tuple[Profile, ...]
+    level: int
+
+    def primary(self, profiles: Sequence[Profile]) -> Profile | None:
+        """Return the first judged profile among those given."""
+        return next((profile for profile in self.profiles if profile in profiles), None)

@@ -1,0 +1,66 @@
+"""A first look at an adapter, in under a second: its failure means that the adapter is wrong, not the library.
+
+Loads neither pytest nor Hypothesis, so that a person who writes an adapter can run it after every change.
+"""
+
+from collections.abc import Iterator
+
+from bearerproof.catalogue import Profile
+from bearerproof.implementation import Implementation, PropertyEnded
+from bearerproof.messages import Answer, Outcome
+from bearerproof.settings import Settings
+
+
+def smoke(settings: Settings) -> tuple[bool, str]:
+    """Return whether the adapter works, and one line that says so or says what is wrong first.
+
+    Raises:
+        BadInput: it cannot be named so. AdapterFault: it does not start, or breaks the contract.
+    """
+    implementation = settings.start()
+    try:
+        settings.resolve(implementation.declaration)
+        wrong = next(_problems(implementation), None)
+    except PropertyEnded as ended:
+        wrong = str(ended)
+    finally:
+        implementation.close()
+    declaration = implementation.declaration
+    if wrong is not None:
+        return False, wrong
+    return True, (
+        f"{declaration.name} {declaration.version} ({declaration.language}) speaks protocol 1 at contract level "
+        f"{declaration.level}: accepts honest tokens and rejects altered ones in {', '.join(declaration.profiles)} "
+        f"with {', '.join(declaration.algorithms)}"
+    )
+
+
+def _problems(implementation: Implementation) -> Iterator[str]:
+    from bearerproof_fuzz.forge import Forge  # noqa: PLC0415 - the command line's lazy use of the other packages
+    from bearerproof_fuzz.keys import MATERIAL  # noqa: PLC0415
+
+    forge = Forge.at_present(implementation.declaration)
+    algorithms = [name for name in implementation.declaration.algorithms if name in MATERIAL]
+    if not algorithms:
+        yield f"declares only algorithms that cannot be tried; known are {', '.join(MATERIAL)}"
+    for profile in implementation.declaration.profiles:
+        for algorithm in algorithms:
+            base = forge.base(profile, algorithm)
+            honest = implementation.verify(base.presentation())
+            if honest.outcome is not Outcome.ACCEPTED:
+                yield _unaccepted(honest, profile, algorithm)
+            altered = base.with_signature(lambda signature: bytes([signature[0] ^ 1]) + signature[1:])
+            answer = implementation.verify(altered.presentation())
+            if answer.outcome is not Outcome.REJECTED:
+                yield f"{profile}, {algorithm}: a token with an altered signature is {answer.describe()}; due is rejected"
+            if implementation.declaration.level >= 1 and answer.reason is None:
+                yield "declares contract level 1 but rejects without a reason"
+            if implementation.declaration.level >= 2 and answer.events is None:
+                yield "declares contract level 2 but answers without events"
+
+
+def _unaccepted(answer: Answer, profile: Profile, algorithm: str) -> str:
+    return (
+        f"{profile}, {algorithm}: an honest token is {answer.describe()}; due is accepted "
+        "(look at how the adapter passes keys, issuer, audience and the instant)"
+    )

@@ -1,0 +1,85 @@
+"""How much of the speed of a bare signature check is left when an access token gets all its checks.
+
+Prints, for each algorithm, the speed of the reference and of three libraries divided by that of the bare check
+of the same signature with the same cryptographic library, measured in the same run. 1.00 would mean that
+everything beside the signature costs nothing.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import jwt
+from bearerproof_reference.verdicts import Accepted
+from joserfc import jwk as joserfc_jwk
+from joserfc import jwt as joserfc_jwt
+from samples import AUDIENCE, ISSUER, NAMES, NOW, Sample, sample
+from timing import Call, arguments, ratio, rounds
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # authlib.jose announces its successor, which is measured beside it
+    from authlib.jose import JsonWebKey, JsonWebToken
+
+REQUIRED = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"]
+
+
+def main() -> None:
+    """Print the table."""
+    options = arguments(__doc__)
+    verifiers = {"reference": _reference, "PyJWT": _pyjwt, "joserfc": _joserfc, "Authlib": _authlib}
+    print(f"{'speed / bare speed':20}" + "".join(f"{name:>11}" for name in verifiers) + f"{'added, us':>11}")
+    for name in NAMES:
+        made = sample(name)
+        calls: dict[str, Call] = {"bare": made.bare}
+        calls.update({label: make(made) for label, make in verifiers.items()})
+        seconds = rounds(calls, options.rounds)
+        cells = "".join(f"{ratio(seconds, 'bare', label):11.2f}" for label in verifiers)
+        added = sorted(a - b for a, b in zip(seconds["reference"], seconds["bare"], strict=True))
+        print(f"{name:20}{cells}{added[len(added) // 2] * 1e6:11.1f}")
+
+
+def _reference(made: Sample) -> Call:
+    verifier = made.verifier()
+    assert isinstance(verifier.verify(made.token), Accepted)
+    return lambda: verifier.verify(made.token)
+
+
+# The libraries read the real clock, which no option changes: they are not asked to check times, in their favour.
+
+
+def _pyjwt(made: Sample) -> Call:
+    key = jwt.PyJWK({**made.jwk, "alg": "EdDSA"} if made.name == "Ed25519" else made.jwk)
+    token, names = _named(made)
+    options = {"require": REQUIRED, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    return lambda: jwt.decode(token, key, names, options, audience=AUDIENCE, issuer=ISSUER)
+
+
+def _joserfc(made: Sample) -> Call:
+    key = joserfc_jwk.import_key(made.jwk)
+    essential = {name: {"essential": True} for name in REQUIRED}
+    essential["iss"] |= {"value": ISSUER}
+    essential["aud"] |= {"value": AUDIENCE}
+    registry = joserfc_jwt.JWTClaimsRegistry(now=NOW, **essential)
+
+    def call() -> None:
+        registry.validate(joserfc_jwt.decode(made.token, key, algorithms=[made.name]).claims)
+
+    return call
+
+
+def _authlib(made: Sample) -> Callable[[], object]:
+    token, names = _named(made)
+    library = JsonWebToken(names)
+    key = JsonWebKey.import_key({**made.jwk, "alg": names[0]})
+    essential = {name: {"essential": True} for name in REQUIRED}
+    essential["iss"] |= {"value": ISSUER}
+    essential["aud"] |= {"value": AUDIENCE}
+    return lambda: library.decode(token, key, claims_options=essential).validate(now=NOW)
+
+
+def _named(made: Sample) -> tuple[str, list[str]]:
+    """Return the token and algorithm under the older name that these libraries know Ed25519 by."""
+    return made.token, [made.name]
+
+
+if __name__ == "__main__":
+    main()
