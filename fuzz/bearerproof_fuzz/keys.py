@@ -97,15 +97,22 @@ def secret(pool_name: str) -> bytes:
 
 def rsa_modulus(target: Key) -> int:
     """Return the modulus of an RSA key, for signatures that are wrong by exactly one modulus."""
-    public = _private(target.pool_name).public_key()
-    if not isinstance(public, rsa.RSAPublicKey):
-        raise TypeError(f"{target.kid} is not an RSA key")
-    return public.public_numbers().n
+    return rsa_private(target).public_key().public_numbers().n
+
+
+def rsa_private(target: Key) -> rsa.RSAPrivateKey:
+    """Return the private key, for signatures with parameters that no library offers."""
+    return _rsa(target.pool_name)
 
 
 def b64(raw: bytes) -> str:
     """Encode as base64url without padding (RFC 7515 §2)."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def unb64(text: str) -> bytes:
+    """Decode base64url without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 @cache

@@ -1,9 +1,11 @@
 """An adapter that misbehaves on purpose, in one of the ways that a harness has to survive.
 
-    python misbehaving.py MODE [NTH] [MARKER]
+    python misbehaving.py MODE [WHEN] [MARKER]
 
-NTH counts requests after ``hello``, from 1 (default 1): the fault happens there, and requests before and after it are
-answered honestly. MARKER is a file that mode ``flaky`` leaves behind, so that it fails in its first life only.
+WHEN says at which request the fault happens: ``3`` is the third after ``hello`` in each life of the
+process, ``@TEXT`` every one whose token contains the text; left out it is the first. All other requests are
+answered honestly. MARKER is a file that the first fault leaves behind and that forbids any further one, as if
+the fault were a matter of luck.
 """
 
 import json
@@ -28,7 +30,7 @@ REJECT: Json = {"verdict": "rejected"}
 FOREVER = 3600
 
 
-def main(mode: str, nth: int = 1, marker: str = "") -> None:
+def main(mode: str, when: str = "1", marker: str = "") -> None:
     """Answer until the input ends, misbehaving as ``mode`` says."""
     START.get(mode, lambda: None)()
     honest = HONEST.get(mode) or reference()
@@ -36,13 +38,28 @@ def main(mode: str, nth: int = 1, marker: str = "") -> None:
         request = json.loads(line)
         if request["op"] == "hello":
             emit({"id": request["id"], **(HELLO | HELLO_CHANGES.get(mode, {}))})
-        elif mode == "flaky" and count == nth and not Path(marker).exists():
-            Path(marker).touch()
-            os._exit(9)
-        elif count == nth and mode in FAULTS:
+        elif mode in FAULTS and due(request, count, when) and first_time(marker):
             FAULTS[mode](request, honest)
         else:
             emit(honest(request))
+
+
+def due(request: Json, count: int, when: str) -> bool:
+    """Say whether the fault is to happen at this request, the ``count``-th of this life."""
+    if when.startswith("@"):
+        return when[1:] in request.get("token", "")
+    return count == int(when)
+
+
+def first_time(marker: str) -> bool:
+    """Leave the marker behind, if there is one; False when it was there already."""
+    if not marker:
+        return True
+    try:
+        Path(marker).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def emit(answer: Json) -> None:
@@ -60,9 +77,7 @@ def reference() -> Callable[[Json], Json]:
     """Return the reference's answers: a fault should be all that is wrong with this adapter."""
     from bearerproof_reference.adapter import create  # noqa: PLC0415 - most modes have no need of it
 
-    made = create()
-    handle: Callable[[Json], Json] = getattr(made, "handle", made)
-    return handle
+    return create().handle
 
 
 def always(answer: Json) -> Callable[[Json], Json]:
@@ -117,6 +132,12 @@ def killed(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def half_a_line(request: Json, _: object) -> None:
+    """End in the middle of an answer."""
+    write(b'{"id": %d, "verd' % request["id"])
+    os._exit(0)
+
+
 def leave_child_and_hang(*_: object) -> None:
     """Hang with a child that holds the pipes, and would outlive its parent."""
     if os.fork() == 0:
@@ -156,6 +177,7 @@ FAULTS: dict[str, Callable[[Json, Callable[[Json], Json]], None]] = {
     "wrong-id": changed(id=999_999),
     "no-id": changed(id=None),
     "dies": lambda *_: os._exit(7),
+    "flaky": lambda *_: os._exit(9),
     "dies-by-signal": killed,
     "deep": raw(b'{"id": ID, "verdict": "accepted", "claims": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001),
     "unknown-member": changed(reasom="signature"),
@@ -163,15 +185,15 @@ FAULTS: dict[str, Callable[[Json, Callable[[Json], Json]], None]] = {
     "unknown-reason": lambda request, _: emit({"id": request["id"], **REJECT, "reason": "bad luck"}),
     "not-utf-8": raw(b'{"id": ID, "verdict": "rejected\xff"}'),
     "not-an-object": raw(b"[ID]"),
-    "half-a-line": lambda request, _: (write(b'{"id": %d, "verd' % request["id"]), os._exit(0)),
+    "half-a-line": half_a_line,
     "shouts-on-stderr": shout,
 }
 
-MODES = sorted({*START, *HELLO_CHANGES, *HONEST, *FAULTS, "flaky", "well-behaved"})
+MODES = sorted({*START, *HELLO_CHANGES, *HONEST, *FAULTS, "well-behaved"})
 """Every mode; ``well-behaved`` answers as the reference does."""
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in MODES:
         sys.exit(f"{__doc__}\nMODE is one of: {', '.join(MODES)}")
-    main(sys.argv[1], *(int(text) for text in sys.argv[2:3]), *sys.argv[3:4])
+    main(*sys.argv[1:])

@@ -1,0 +1,374 @@
+"""Edits of the claims, all of them well signed: time, issuer, audience, presence, types (RFC 7519 §4.1)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bearerproof.catalogue import Profile
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, JWTS, Change, edit, edits_for
+from bearerproof_fuzz.forge import AUDIENCE, ISSUER, Draft
+
+EXPIRED = "expired"
+MALFORMED = "claim-malformed malformed"
+LEEWAY = 30
+CLOCK = ("clock",)
+LENIENT_CLOCK = ("clock", "option:leeway")
+
+
+def _lenient(draft: Draft) -> Draft:
+    return draft.with_policy(leeway=LEEWAY)
+
+
+# --- exp: RFC 7519 §4.1.4, "on or after which the JWT MUST NOT be accepted"
+
+
+@edits_for({"an-hour": 3600, "a-day": 86_400, "decades": 1_700_000_000}, "VER-29", "RFC 7519 §4.1.4", EXPIRED)
+def expired_since(draft: Draft, seconds: int) -> Draft:
+    """`exp` has passed: {name} ago."""
+    return draft.with_claims(exp=draft.now - seconds)
+
+
+@edits_for({"now": 0, "a-second-ago": 1, "half-a-second-ago": 0.5}, "VER-29", "RFC 7519 §4.1.4", EXPIRED, needs=CLOCK)
+def expires(draft: Draft, seconds: float) -> Draft:
+    """`exp` is {name}: the token must not be accepted on or after it."""
+    return draft.with_claims(exp=draft.now - seconds)
+
+
+@edits_for(
+    {"at-its-end": LEEWAY, "a-second-past-it": LEEWAY + 1, "twice-past-it": 2 * LEEWAY},
+    "VER-29", "RFC 7519 §4.1.4", EXPIRED, given=_lenient, needs=LENIENT_CLOCK,
+)  # fmt: skip
+def expired_beyond_leeway(draft: Draft, seconds: int) -> Draft:
+    """`exp` has passed and the leeway with it: {name}."""
+    return draft.with_claims(exp=draft.now - seconds)
+
+
+@edits_for(
+    {"zero": 0, "minus-one": -1, "minus-two-to-the-63": -(2**63)}, "VER-29", "RFC 7519 §4.1.4", EXPIRED + " " + MALFORMED
+)
+def exp_is(draft: Draft, value: int) -> Draft:
+    """`exp` lies at or before the epoch: {name}."""
+    return draft.with_claims(exp=value)
+
+
+@edit("VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=CLOCK)
+def expires_in_a_second(draft: Draft) -> Draft:
+    """`exp` is one second ahead: the token still holds."""
+    return draft.with_claims(exp=draft.now + 1)
+
+
+@edit("VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT_CLOCK)
+def expired_within_leeway(draft: Draft) -> Draft:
+    """`exp` has passed, but one second of the leeway is left."""
+    return draft.with_claims(exp=draft.now - LEEWAY + 1)
+
+
+# --- nbf: RFC 7519 §4.1.5
+
+EARLY = "not-yet-valid"
+
+
+@edits_for({"an-hour": 3600, "a-century": 3_200_000_000}, "VER-30", "RFC 7519 §4.1.5", EARLY)
+def not_valid_for(draft: Draft, seconds: int) -> Draft:
+    """`nbf` lies ahead: {name}."""
+    return draft.with_claims(nbf=draft.now + seconds, exp=draft.now + seconds + 600)
+
+
+@edits_for({"a-second": 1, "half-a-second": 0.5}, "VER-30", "RFC 7519 §4.1.5", EARLY, needs=CLOCK)
+def not_valid_for_another(draft: Draft, seconds: float) -> Draft:
+    """`nbf` lies {name} ahead."""
+    return draft.with_claims(nbf=draft.now + seconds)
+
+
+@edit("VER-30", "RFC 7519 §4.1.5", EARLY, given=_lenient, needs=LENIENT_CLOCK)
+def not_valid_beyond_leeway(draft: Draft) -> Draft:
+    """`nbf` lies one second further ahead than the leeway."""
+    return draft.with_claims(nbf=draft.now + LEEWAY + 1)
+
+
+@edit("VER-30", "RFC 7519 §4.1.5", base=ACCEPTED, strict=ACCEPTED, needs=CLOCK)
+def valid_from_now(draft: Draft) -> Draft:
+    """`nbf` is this very second: the token holds from it on."""
+    return draft.with_claims(nbf=draft.now)
+
+
+@edit("VER-30", "RFC 7519 §4.1.5", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT_CLOCK)
+def valid_within_leeway(draft: Draft) -> Draft:
+    """`nbf` lies exactly the leeway ahead."""
+    return draft.with_claims(nbf=draft.now + LEEWAY)
+
+
+# --- iat: a future one is refused in strict only
+
+
+@edits_for({"an-hour": 3600, "a-century": 3_200_000_000}, "VER-31", "RFC 7519 §4.1.6", "issued-in-future")
+def issued_in_the_future_by(draft: Draft, seconds: int) -> Draft:
+    """`iat` lies ahead: {name}."""
+    return draft.with_claims(iat=draft.now + seconds, exp=draft.now + seconds + 600)
+
+
+@edit("VER-31", "RFC 7519 §4.1.6", "issued-in-future", given=_lenient, needs=LENIENT_CLOCK)
+def issued_beyond_leeway(draft: Draft) -> Draft:
+    """`iat` lies one second further ahead than the leeway."""
+    return draft.with_claims(iat=draft.now + LEEWAY + 1)
+
+
+@edit("VER-31", "RFC 7519 §4.1.6", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT_CLOCK)
+def issued_within_leeway(draft: Draft) -> Draft:
+    """`iat` lies exactly the leeway ahead."""
+    return draft.with_claims(iat=draft.now + LEEWAY)
+
+
+# --- NumericDate: RFC 7519 §2, a JSON numeric value
+
+_TEXT_OF: dict[str, Callable[[float], object]] = {
+    "text": lambda seconds: str(int(seconds)),
+    "text-with-fraction": lambda seconds: f"{seconds:.1f}",
+    "rfc-3339-text": lambda _: "2099-01-01T00:00:00Z",
+    "empty-text": lambda _: "",
+    "true": lambda _: True,
+    "false": lambda _: False,
+    "null": lambda _: None,
+    "list": lambda seconds: [int(seconds)],
+    "empty-list": lambda _: [],
+    "object": lambda seconds: {"seconds": int(seconds)},
+}
+
+
+@edits_for(_TEXT_OF, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing")
+def exp_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`exp` is not a JSON number: {name}."""
+    return draft.with_claims(exp=write(draft.now + 600))
+
+
+@edits_for(_TEXT_OF, "VER-32", "RFC 7519 §4.1.5", MALFORMED + " not-yet-valid claim-missing")
+def nbf_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`nbf` is not a JSON number: {name}."""
+    return draft.with_claims(nbf=write(draft.now - 60))
+
+
+@edits_for(_TEXT_OF, "VER-32", "RFC 7519 §4.1.6", MALFORMED + " issued-in-future claim-missing")
+def iat_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`iat` is not a JSON number: {name}."""
+    return draft.with_claims(iat=write(draft.now - 60))
+
+
+_INFINITE = {"nan": b"NaN", "infinity": b"Infinity", "minus-infinity": b"-Infinity", "beyond-double": b"1e400"}
+
+
+@edits_for(_INFINITE, "VER-32", "RFC 7519 §2", MALFORMED + " expired")
+def exp_is_not_finite(draft: Draft, number: bytes) -> Draft:
+    """`exp` is no finite number, so the token would never expire: {name}."""
+    raw = draft.without_claim("exp").payload_bytes()
+    return replace(draft, payload_json=raw[:-1] + b',"exp":' + number + b"}")
+
+
+# --- iss: RFC 7519 §4.1.1, compared code point by code point
+
+ISSUER_REASONS = "issuer claim-malformed malformed claim-missing"
+
+_ISSUERS: dict[str, object] = {
+    "another": "https://evil.example",
+    "trailing-slash": ISSUER + "/",
+    "prefix": ISSUER[:-1],
+    "extended": ISSUER + ".evil.example",
+    "upper-case-host": "https://AS.example",
+    "upper-case-scheme": "HTTPS://as.example",
+    "plain-http": "http://as.example",
+    "userinfo": "https://as.example@evil.example",
+    "explicit-port": "https://as.example:443",
+    "fragment": ISSUER + "#",
+    "query": ISSUER + "?",
+    "trailing-dot": "https://as.example.",
+    "percent-encoded": "https://as%2eexample",
+    "leading-blank": " " + ISSUER,
+    "trailing-newline": ISSUER + "\n",
+    "trailing-nul": ISSUER + "\0",
+    "fullwidth": "https://\uff41s.example",
+    "punycode": "https://xn--as-example",
+    "soft-hyphen": "https://a\u00ads.example",
+    "empty": "",
+    "list-with-ours": [ISSUER],
+    "object": {ISSUER: True},
+    "number": 1,
+    "true": True,
+    "null": None,
+}
+
+
+@edits_for(_ISSUERS, "VER-33", "RFC 7519 §4.1.1", ISSUER_REASONS)
+def iss_is(draft: Draft, value: object) -> Draft:
+    """`iss` is not the issuer that the policy names: {name}."""
+    return draft.with_claims(iss=value)
+
+
+# --- aud: RFC 7519 §4.1.3
+
+AUDIENCE_REASONS = "audience claim-malformed malformed claim-missing authorized-party"
+
+
+def _audiences(ours: str) -> dict[str, object]:
+    return {
+        "another": "api://other",
+        "prefix": ours[:-1],
+        "extended": ours + "0",
+        "suffix": ours[1:],
+        "inside-longer": f"x{ours}x",
+        "upper-case": ours.upper(),
+        "trailing-slash": ours + "/",
+        "trailing-blank": ours + " ",
+        "trailing-newline": ours + "\n",
+        "fullwidth": chr(ord(ours[0]) + 0xFEE0) + ours[1:],
+        "comma-joined": f"api://other,{ours}",
+        "blank-joined": f"api://other {ours}",
+        "wildcard": "*",
+        "pattern": ".*",
+        "empty": "",
+        "empty-list": [],
+        "list-of-others": ["api://other", "api://another"],
+        "list-with-prefix": [ours[:-1]],
+        "list-of-characters": list(ours),
+        "nested-list": [[ours]],
+        "object-with-ours-as-name": {ours: True},
+        "object-with-ours-as-value": {"aud": ours},
+        "list-with-object": [{"aud": ours}],
+        "number": 1,
+        "true": True,
+        "null": None,
+        "list-with-null": [None],
+    }
+
+
+@edits_for({name: name for name in _audiences("x")}, "VER-34", "RFC 7519 §4.1.3", AUDIENCE_REASONS)
+def aud_is(draft: Draft, name: str) -> Draft:
+    """`aud` does not name us: {name}."""
+    return draft.with_claims(aud=_audiences(draft.policy.members["audience"])[name])
+
+
+@edit("VER-34", "RFC 7519 §4.1.3", AUDIENCE_REASONS)
+def aud_holds_a_number_beside_ours(draft: Draft) -> Draft:
+    """`aud` is a list that names us, but holds something beside strings."""
+    return draft.with_claims(aud=[draft.policy.members["audience"], 1])
+
+
+# --- presence
+
+
+@edits_for(
+    {name: name for name in ("exp", "iss", "aud")}, "VER-35", "RFC 7519 §4",
+    "claim-missing claim-malformed issuer audience expired",
+)  # fmt: skip
+def claim_missing(draft: Draft, name: str) -> Draft:
+    """A claim that the policy demands is missing: {name}."""
+    return draft.without_claim(name)
+
+
+def _requiring_sub_and_iat(draft: Draft) -> Draft:
+    return draft.with_policy(require=["exp", "sub", "iat"])
+
+
+@edits_for(
+    {name: name for name in ("sub", "iat")}, "VER-35", "RFC 7519 §4", "claim-missing claim-malformed",
+    given=_requiring_sub_and_iat, needs=("option:require",),
+)  # fmt: skip
+def required_claim_missing(draft: Draft, name: str) -> Draft:
+    """A claim that the policy requires by name is missing: {name}."""
+    return draft.without_claim(name)
+
+
+# --- types
+
+_NOT_TEXT: dict[str, object] = {"number": 1, "true": True, "list": ["user-1"], "object": {"id": "user-1"}, "null": None}
+TYPES = "claim-malformed malformed claim-missing"
+
+
+@edits_for(_NOT_TEXT, "VER-36", "RFC 7519 §4.1.2", TYPES)
+def sub_is(draft: Draft, value: object) -> Draft:
+    """`sub` is not a string: {name}."""
+    return draft.with_claims(sub=value)
+
+
+@edits_for(_NOT_TEXT, "VER-36", "RFC 7519 §4.1.7", TYPES, profiles=(Profile.JWT, Profile.ACCESS_TOKEN))
+def jti_is(draft: Draft, value: object) -> Draft:
+    """`jti` is not a string: {name}."""
+    return draft.with_claims(jti=value)
+
+
+@edits_for(_NOT_TEXT, "VER-36", "RFC 9068 §2.2", TYPES, profiles=(Profile.ACCESS_TOKEN,))
+def client_id_is(draft: Draft, value: object) -> Draft:
+    """`client_id` is not a string: {name}."""
+    return draft.with_claims(client_id=value)
+
+
+# --- accept-controls
+
+
+def _accept(clause: str, **options: object) -> Callable[[Change], Change]:
+    return edit("VER-40", clause, base=ACCEPTED, strict=ACCEPTED, **options)  # type: ignore[arg-type]  # options of edit
+
+
+@_accept("RFC 7519 §4")
+def claim_not_understood(draft: Draft) -> Draft:
+    """Claims that nobody knows are ignored."""
+    return draft.with_claims(**{"x-unheard-of": {"a": [1, None]}, "https://as.example/groups": ["a"]})
+
+
+@_accept("RFC 7519 §2")
+def fractional_times(draft: Draft) -> Draft:
+    """NumericDates may be fractional."""
+    return draft.with_claims(exp=draft.now + 600.25, iat=draft.now - 60.5, nbf=draft.now - 60.75)
+
+
+@_accept("RFC 7519 §2")
+def exponent_times(draft: Draft) -> Draft:
+    """A NumericDate may be spelled with an exponent."""
+    raw = draft.without_claim("exp").payload_bytes()
+    return replace(draft, payload_json=raw[:-1] + b',"exp":4.0e9}')
+
+
+@_accept("RFC 7519 §4.1.3", profiles=(Profile.JWT, Profile.ACCESS_TOKEN))
+def aud_lists_ours_last(draft: Draft) -> Draft:
+    """`aud` may be an array that holds ours among others."""
+    return draft.with_claims(aud=["api://other", AUDIENCE])
+
+
+@_accept("RFC 7519 §4.1.3")
+def aud_lists_ours_alone(draft: Draft) -> Draft:
+    """`aud` may be an array of one."""
+    return draft.with_claims(aud=[draft.policy.members["audience"]])
+
+
+@_accept("RFC 8259 §2")
+def white_space_in_json(draft: Draft) -> Draft:
+    """White space between JSON tokens means nothing."""
+    return replace(draft, payload_json=draft.payload_bytes().replace(b",", b" ,\r\n\t "))
+
+
+@_accept("RFC 8259 §7")
+def escaped_names(draft: Draft) -> Draft:
+    """A JSON string may be spelled with escapes."""
+    return replace(draft, payload_json=draft.payload_bytes().replace(b'"iss"', b'"\\u0069ss"'))
+
+
+@_accept("RFC 7519 §4.1.2")
+def subject_in_other_scripts(draft: Draft) -> Draft:
+    """A subject may hold any Unicode text."""
+    return draft.with_claims(sub="用户-é-\U0001f511")
+
+
+@_accept("RFC 7519 §4.1.4", profiles=JWTS)
+def expires_in_the_year_2100(draft: Draft) -> Draft:
+    """`exp` may lie beyond what 32 bits hold."""
+    return draft.with_claims(exp=4_102_444_800)
+
+
+@_accept("RFC 7518 §3.4", algorithms=ECDSA)
+def ecdsa_s_negated(draft: Draft) -> Draft:
+    """An ECDSA signature with n - s in place of s is as valid as the other."""
+
+    def negate(signature: bytes) -> bytes:
+        size = len(signature) // 2
+        s = keys.GROUP_ORDER[draft.key.material] - int.from_bytes(signature[size:], "big")
+        return signature[:size] + s.to_bytes(size, "big")
+
+    return draft.with_signature(negate)

@@ -1,0 +1,238 @@
+"""Edits of header parameters other than `alg`: crit, b64, carried keys, kid (RFC 7515 §4, RFC 7797)."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.edits.algorithm import hmac_over
+from bearerproof_fuzz.edits.registry import EITHER, edit, edits_for
+from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.keys import Key, b64
+
+HEADER = "header critical malformed"
+CRITICAL = "critical header malformed"
+KEY = "key-unknown key-unusable signature header malformed algorithm"
+
+_CRITICAL: dict[str, dict[str, object]] = {
+    "unknown-name": {"crit": ["x-unheard-of"], "x-unheard-of": True},
+    "unknown-absent-name": {"crit": ["x-unheard-of"]},
+    "unknown-beside-known": {"crit": ["b64", "x-unheard-of"], "b64": True, "x-unheard-of": 1},
+    "uri-name": {"crit": ["http://example.com/UNDEFINED"], "http://example.com/UNDEFINED": True},
+    "text": {"crit": "x-unheard-of", "x-unheard-of": True},
+    "object": {"crit": {"x-unheard-of": True}, "x-unheard-of": True},
+    "null": {"crit": None},
+    "number": {"crit": 1},
+    "true": {"crit": True},
+    "number-inside": {"crit": [1]},
+    "null-inside": {"crit": [None]},
+    "list-inside": {"crit": [["x-unheard-of"]], "x-unheard-of": True},
+}
+
+_CRITICAL_AT_CHOICE: dict[str, dict[str, object]] = {
+    "empty": {"crit": []},
+    "registered-name": {"crit": ["alg"]},
+    "kid": {"crit": ["kid"]},
+}
+
+
+@edits_for(_CRITICAL, "VER-17", "RFC 7515 §4.1.11", CRITICAL)
+def crit_is(draft: Draft, members: dict[str, object]) -> Draft:
+    """`crit` demands what is not understood, or is not a list of names: {name}."""
+    return draft.with_header(**members)
+
+
+@edits_for(_CRITICAL_AT_CHOICE, "VER-17", "RFC 7515 §4.1.11", CRITICAL, base=EITHER)
+def crit_holds(draft: Draft, members: dict[str, object]) -> Draft:
+    """`crit` is what producers must not write, and recipients may refuse: {name}."""
+    return draft.with_header(**members)
+
+
+@edits_for(
+    {
+        "listed": {"b64": False, "crit": ["b64"]},
+        "listed-beside-unknown": {"b64": False, "crit": ["b64", "exp"], "exp": 1},
+    },
+    "VER-18", "RFC 7797 §7", CRITICAL + " signature claim-malformed",
+)  # fmt: skip
+def b64_false(draft: Draft, members: dict[str, object]) -> Draft:
+    """`b64` is false in a JWT and named in `crit`: {name}."""
+    return draft.with_header(**members)
+
+
+@edit("VER-18", "RFC 7797 §6", CRITICAL, base=EITHER)
+def b64_false_not_listed(draft: Draft) -> Draft:
+    """`b64` is false but not named in `crit`, so one reader takes other octets for the payload than the next."""
+    return draft.with_header(b64=False)
+
+
+def _attacker(draft: Draft) -> Key:
+    return keys.key(draft.key.algorithm, "attacker")
+
+
+def _by_attacker(draft: Draft, **members: object) -> Draft:
+    return draft.with_header(**members).signed_by(_attacker(draft).sign)
+
+
+def _jwk(draft: Draft) -> Draft:
+    return _by_attacker(draft, jwk=_attacker(draft).public_jwk)
+
+
+def _jwk_same_kid(draft: Draft) -> Draft:
+    return _by_attacker(draft, jwk={**_attacker(draft).public_jwk, "kid": draft.key.kid})
+
+
+def _jwk_without_kid(draft: Draft) -> Draft:
+    return _jwk(draft).without_header("kid")
+
+
+def _jwk_attackers_kid(draft: Draft) -> Draft:
+    return _jwk(draft).with_header(kid=_attacker(draft).kid)
+
+
+def _certificate_chain(draft: Draft) -> Draft:
+    pem = _attacker(draft).texts.get("certificate", "")
+    der = "".join(line for line in pem.splitlines() if "-----" not in line)
+    return _by_attacker(draft, x5c=[der])
+
+
+def _thumbprints(draft: Draft) -> Draft:
+    pem = _attacker(draft).texts.get("certificate", "")
+    der = base64.b64decode("".join(line for line in pem.splitlines() if "-----" not in line))
+    sha1 = hashlib.sha1(der, usedforsecurity=False).digest()
+    return _by_attacker(draft, **{"x5t": b64(sha1), "x5t#S256": b64(hashlib.sha256(der).digest())})
+
+
+_CARRIED: dict[str, Callable[[Draft], Draft]] = {
+    "jwk": _jwk,
+    "jwk-under-our-kid": _jwk_same_kid,
+    "jwk-without-kid": _jwk_without_kid,
+    "jwk-under-its-own-kid": _jwk_attackers_kid,
+    "x5c": _certificate_chain,
+    "x5t": _thumbprints,
+}
+
+
+@edits_for(_CARRIED, "VER-19", "RFC 8725 §3.8", KEY)
+def key_carried_as(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
+    """The token brings the attacker's key along ({name}) and is signed with it."""
+    return change(draft)
+
+
+_LOCATIONS = {
+    "elsewhere": "https://evil.example/keys",
+    "userinfo": "https://as.example@evil.example/keys",
+    "loopback": "http://127.0.0.1:9/keys",
+    "metadata-service": "http://169.254.169.254/latest/meta-data",
+    "file": "file:///etc/passwd",
+    "data": "data:application/json,%7B%22keys%22%3A%5B%5D%7D",
+}
+
+
+@edits_for(_LOCATIONS, "VER-19", "RFC 8725 §3.10", KEY)
+def jku_points(draft: Draft, location: str) -> Draft:
+    """`jku` points to a key set of the attacker's ({name}) and the token is signed with a key of his."""
+    return _by_attacker(draft, jku=location, kid=_attacker(draft).kid)
+
+
+@edits_for(_LOCATIONS, "VER-19", "RFC 8725 §3.10", KEY)
+def x5u_points(draft: Draft, location: str) -> Draft:
+    """`x5u` points to a certificate of the attacker's ({name}) and the token is signed with his key."""
+    return _by_attacker(draft, x5u=location, kid=_attacker(draft).kid)
+
+
+_EXTRA: dict[str, object] = {
+    "jwk": {"kty": "oct", "k": "AA"}, "jku": "https://as.example/keys", "x5u": "https://as.example/cert",
+    "x5c": ["AA"], "x5t": "AA", "cty": "JWT", "zip": "DEF", "enc": "A128GCM", "iss": "https://as.example",
+    "nonce": "n", "x-unheard-of": None, "empty name": 1,
+}  # fmt: skip
+
+
+@edits_for(
+    {name.replace(" ", "-"): (name.replace("empty name", ""), value) for name, value in _EXTRA.items()},
+    "VER-20", "RFC 8725 §3.10", HEADER,
+)  # fmt: skip
+def header_parameter(draft: Draft, member: tuple[str, object]) -> Draft:
+    """The header of an honestly signed token has a parameter beside `typ`, `alg` and `kid`: {name}."""
+    return draft.with_header(**{member[0]: member[1]})
+
+
+_NOT_TEXT: dict[str, object] = {
+    "number": 1, "zero": 0, "true": True, "list": ["es256-a"], "empty-list": [], "object": {"$ne": 1}, "null": None,
+}  # fmt: skip
+
+
+@edits_for({k: v for k, v in _NOT_TEXT.items() if k != "null"}, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown")
+def kid_is(draft: Draft, value: object) -> Draft:
+    """`kid` is not a string: {name}."""
+    return draft.with_header(kid=value)
+
+
+@edit("VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown", base=EITHER)
+def kid_is_null(draft: Draft) -> Draft:
+    """`kid` is null, which some parsers cannot tell from absent."""
+    return draft.with_header(kid=None)
+
+
+_INJECTIONS = {
+    "traversal": "../../../../../../dev/null",
+    "traversal-encoded": "..%2f..%2f..%2fdev%2fnull",
+    "absolute-path": "/dev/null",
+    "file-uri": "file:///dev/null",
+    "nul": "es256-a\0.pem",
+    "sql-union": "x' UNION SELECT 'AA' -- ",
+    "sql-true": "x' OR '1'='1",
+    "ldap": "*)(kid=*",
+    "nosql": '{"$ne": null}',
+    "template": "{{7*7}}",
+    "command": "x; cat /dev/null",
+    "command-substitution": "$(cat /dev/null)",
+    "crlf": "x\r\nSet-Cookie: a=b",
+    "empty": "",
+    "prototype": "__proto__",
+    "constructor": "constructor",
+    "very-long": "k" * 4000,
+}
+
+
+@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY + " too-large")
+def kid_injects(draft: Draft, kid: str) -> Draft:
+    """`kid` tries to choose another key ({name}), and the token is authenticated with an empty HMAC secret."""
+    return draft.with_header(kid=kid, alg="HS256").signed_by(hmac_over(b""))
+
+
+@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY + " too-large")
+def kid_by_attacker(draft: Draft, kid: str) -> Draft:
+    """`kid` tries to choose another key ({name}), and the attacker signs with a key of the right kind."""
+    return _by_attacker(draft, kid=kid)
+
+
+_LOOKALIKES: dict[str, Callable[[str], str]] = {
+    "upper-case": str.upper,
+    "trailing-blank": lambda kid: kid + " ",
+    "leading-blank": lambda kid: " " + kid,
+    "trailing-nul": lambda kid: kid + "\0",
+    "prefix": lambda kid: kid[:-1],
+    "extended": lambda kid: kid + "a",
+    "fullwidth": lambda kid: chr(ord(kid[0]) + 0xFEE0) + kid[1:],
+    "combining-mark": lambda kid: kid + "\u0301",
+    "zero-width": lambda kid: kid[:2] + "\u200b" + kid[2:],
+}
+
+
+@edits_for(_LOOKALIKES, "VER-23", "RFC 7515 §5.3", "key-unknown signature")
+def kid_looks_like_ours(draft: Draft, respell: Callable[[str], str]) -> Draft:
+    """`kid` is almost the name of the key that signed: {name}."""
+    return draft.with_header(kid=respell(draft.key.kid))
+
+
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown signature")
+def kid_unknown(draft: Draft) -> Draft:
+    """`kid` names no key of the set, though a key of the set signed."""
+    return draft.with_header(kid="nobody")
+
+
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown signature", needs=("key_set",))
+def kid_of_the_sibling(draft: Draft) -> Draft:
+    """`kid` names the other key of the set."""
+    return draft.with_header(kid=keys.key(draft.key.algorithm, "b").kid)

@@ -1,0 +1,221 @@
+"""Edits of an ID token: audience, authorized party, nonce, hashes, authentication (OpenID Connect Core §3.1.3.7)."""
+
+import hashlib
+from collections.abc import Callable
+
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
+from bearerproof_fuzz.forge import CLIENT, NONCE, Draft
+from bearerproof_fuzz.keys import b64
+
+PARTY = "authorized-party audience"
+ACCESS_TOKEN = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"  # noqa: S105 - the example of OpenID Connect Core §A.3
+CODE = "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk"
+
+
+@edits_for(
+    {"beside-ours": [CLIENT, "app-2"], "before-ours": ["app-2", CLIENT], "many": [CLIENT, "app-2", "app-3"]},
+    "IDT-1", "OpenID Connect Core §3.1.3.7 step 3", PARTY,
+)  # fmt: skip
+def untrusted_audience(draft: Draft, audience: list[str]) -> Draft:
+    """`aud` names us and a party that we do not trust: {name}."""
+    return draft.with_claims(aud=audience)
+
+
+@edits_for(
+    {"another": "app-2", "list-of-others": ["app-2"], "prefix": CLIENT[:-1], "extended": CLIENT + "0"},
+    "IDT-1", "OpenID Connect Core §3.1.3.7 step 3", PARTY,
+)  # fmt: skip
+def audience_without_the_client(draft: Draft, audience: object) -> Draft:
+    """`aud` does not hold our `client_id`: {name}."""
+    return draft.with_claims(aud=audience)
+
+
+def _trusting(draft: Draft) -> Draft:
+    """Trust one more audience, and show that a token for both of us is accepted."""
+    return draft.with_policy(trusted_audiences=["app-2"]).with_claims(aud=[CLIENT, "app-2"], azp=CLIENT)
+
+
+@edit("IDT-1", "OpenID Connect Core §3.1.3.7 step 3", PARTY, given=_trusting)
+def trusted_audience_alone(draft: Draft) -> Draft:
+    """`aud` holds only the audience that we trust beside our own, not ours."""
+    return draft.with_claims(aud=["app-2"])
+
+
+@edit("IDT-1", "OpenID Connect Core §3.1.3.7 step 3", base=ACCEPTED, strict=ACCEPTED, given=_trusting)
+def trusted_audience_first(draft: Draft) -> Draft:
+    """`aud` holds ours and one that we trust, in the other order."""
+    return draft.with_claims(aud=["app-2", CLIENT])
+
+
+@edit("IDT-2", "OpenID Connect Core §3.1.3.7 step 4 (errata set 1)", PARTY, given=_trusting)
+def several_audiences_without_azp(draft: Draft) -> Draft:
+    """`aud` names several parties and no `azp` says which one was authorized."""
+    return draft.without_claim("azp")
+
+
+_PARTIES: dict[str, object] = {
+    "another": "app-2", "prefix": CLIENT[:-1], "extended": CLIENT + "0", "upper-case": CLIENT.upper(), "empty": "",
+    "number": 1, "null": None, "list-with-ours": [CLIENT], "object": {"azp": CLIENT},
+}  # fmt: skip
+
+
+@edits_for(_PARTIES, "IDT-3", "OpenID Connect Core §3.1.3.7 step 5", PARTY + " claim-malformed")
+def azp_is(draft: Draft, value: object) -> Draft:
+    """`azp` is there and is not our `client_id`: {name}."""
+    return draft.with_claims(azp=value)
+
+
+@edit("IDT-3", "OpenID Connect Core §3.1.3.7 step 5", PARTY, given=_trusting)
+def azp_is_the_trusted_audience(draft: Draft) -> Draft:
+    """`azp` names the audience that we trust beside our own."""
+    return draft.with_claims(azp="app-2")
+
+
+_NONCES: dict[str, object] = {
+    "another": "n-other", "prefix": NONCE[:-1], "extended": NONCE + "x", "upper-case": NONCE.upper(), "empty": "",
+    "number": 0, "true": True, "null": None, "list-with-ours": [NONCE], "trailing-blank": NONCE + " ",
+}  # fmt: skip
+
+
+@edits_for(_NONCES, "IDT-4", "OpenID Connect Core §3.1.3.7 step 11", "nonce claim-malformed claim-missing")
+def nonce_is(draft: Draft, value: object) -> Draft:
+    """`nonce` is not the one that was sent: {name}."""
+    return draft.with_claims(nonce=value)
+
+
+@edit("IDT-4", "OpenID Connect Core §3.1.3.7 step 11", "nonce claim-missing")
+def nonce_missing(draft: Draft) -> Draft:
+    """A nonce was sent and the token has none."""
+    return draft.without_claim("nonce")
+
+
+@edits_for({"sub": "sub", "iat": "iat"}, "IDT-5", "OpenID Connect Core §2", "claim-missing claim-malformed", base=EITHER)
+def id_token_lacks(draft: Draft, name: str) -> Draft:
+    """A claim is missing that every ID token has: {name}."""
+    return draft.without_claim(name)
+
+
+@edits_for({"iss": "iss", "exp": "exp", "aud": "aud"}, "IDT-5", "OpenID Connect Core §3.1.3.7",
+           "claim-missing claim-malformed issuer audience expired")  # fmt: skip
+def id_token_without(draft: Draft, name: str) -> Draft:
+    """A claim is missing that every relying party has to check: {name}."""
+    return draft.without_claim(name)
+
+
+def _recent(draft: Draft) -> Draft:
+    return draft.with_policy(max_age=300).with_claims(auth_time=int(draft.now) - 100)
+
+
+_AUTH = "auth-time claim-missing claim-malformed"
+
+
+@edits_for({"by-a-second": 301, "by-an-hour": 3600}, "IDT-6", "OpenID Connect Core §3.1.3.7 step 13", _AUTH,
+           given=_recent, needs=("clock",))  # fmt: skip
+def authenticated_too_long_ago(draft: Draft, seconds: int) -> Draft:
+    """The user's authentication is older than `max_age`: {name}."""
+    return draft.with_claims(auth_time=int(draft.now) - seconds)
+
+
+@edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", _AUTH, given=_recent)
+def auth_time_missing(draft: Draft) -> Draft:
+    """`max_age` was asked for and the token does not say when the user authenticated."""
+    return draft.without_claim("auth_time")
+
+
+@edits_for({"text": "1799999900", "null": None, "true": True, "list": [1_799_999_900]}, "IDT-6",
+           "OpenID Connect Core §2", _AUTH, given=_recent)  # fmt: skip
+def auth_time_is(draft: Draft, value: object) -> Draft:
+    """`auth_time` is not a number: {name}."""
+    return draft.with_claims(auth_time=value)
+
+
+@edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", base=ACCEPTED, strict=ACCEPTED, given=_recent, needs=("clock",))
+def authenticated_within_max_age(draft: Draft) -> Draft:
+    """The user's authentication is one second younger than `max_age`."""
+    return draft.with_claims(auth_time=int(draft.now) - 299)
+
+
+def _stepped_up(draft: Draft) -> Draft:
+    return draft.with_policy(acr_values=["urn:mfa", "urn:hardware"]).with_claims(acr="urn:mfa")
+
+
+_ACR = "acr claim-missing claim-malformed"
+
+
+@edits_for(
+    {"another": "urn:password", "prefix": "urn:mf", "empty": "", "null": None, "list-with-ours": ["urn:mfa"], "number": 0,
+     "joined": "urn:mfa urn:hardware"},
+    "IDT-7", "OpenID Connect Core §3.1.3.7 step 12", _ACR, given=_stepped_up,
+)  # fmt: skip
+def acr_is(draft: Draft, value: object) -> Draft:
+    """`acr` is none of the acceptable ones: {name}."""
+    return draft.with_claims(acr=value)
+
+
+@edit("IDT-7", "OpenID Connect Core §3.1.3.7 step 12", _ACR, given=_stepped_up)
+def acr_missing(draft: Draft) -> Draft:
+    """`acr` was asked for and is missing."""
+    return draft.without_claim("acr")
+
+
+HASHED = ("ES256", "RS256", "PS256", "ES384", "HS256")
+"""Algorithms whose hash OpenID Connect Core §3.1.3.6 fixes; for EdDSA the reference uses SHA-512, base excludes it."""
+
+_DIGESTS: dict[str, Callable[[bytes], bytes]] = {
+    "256": lambda raw: hashlib.sha256(raw).digest(),
+    "384": lambda raw: hashlib.sha384(raw).digest(),
+}
+
+
+def half_hash(algorithm: str, text: str) -> str:
+    """Return the left half of the hash of a token or code (OpenID Connect Core §3.1.3.6)."""
+    digest = _DIGESTS[algorithm[-3:]](text.encode("ascii"))
+    return b64(digest[: len(digest) // 2])
+
+
+def _bound_access_token(draft: Draft) -> Draft:
+    hashed = half_hash(draft.key.algorithm, ACCESS_TOKEN)
+    return draft.with_policy(access_token=ACCESS_TOKEN).with_claims(at_hash=hashed)
+
+
+def _bound_code(draft: Draft) -> Draft:
+    return draft.with_policy(code=CODE).with_claims(c_hash=half_hash(draft.key.algorithm, CODE))
+
+
+_HASHES: dict[str, Callable[[Draft, str], object]] = {
+    "of-another": lambda draft, _: half_hash(draft.key.algorithm, "another"),
+    "whole-hash": lambda _, text: b64(hashlib.sha256(text.encode()).digest()),
+    "right-half": lambda _, text: b64(hashlib.sha256(text.encode()).digest()[16:]),
+    "hexadecimal": lambda _, text: hashlib.sha256(text.encode()).hexdigest()[:32],
+    "prefix": lambda draft, text: half_hash(draft.key.algorithm, text)[:-1],
+    "padded": lambda draft, text: half_hash(draft.key.algorithm, text) + "==",
+    "empty": lambda *_: "",
+    "null": lambda *_: None,
+    "list-with-ours": lambda draft, text: [half_hash(draft.key.algorithm, text)],
+}
+
+_TOKEN_HASH = "token-hash claim-malformed claim-missing"  # noqa: S105 - names of reasons
+
+
+@edits_for(_HASHES, "IDT-8", "OpenID Connect Core §3.1.3.8", _TOKEN_HASH, given=_bound_access_token, algorithms=HASHED)
+def at_hash_is(draft: Draft, write: Callable[[Draft, str], object]) -> Draft:
+    """`at_hash` does not match the access token: {name}."""
+    return draft.with_claims(at_hash=write(draft, ACCESS_TOKEN))
+
+
+@edits_for(_HASHES, "IDT-9", "OpenID Connect Core §3.3.2.10", _TOKEN_HASH, given=_bound_code, algorithms=HASHED)
+def c_hash_is(draft: Draft, write: Callable[[Draft, str], object]) -> Draft:
+    """`c_hash` does not match the code: {name}."""
+    return draft.with_claims(c_hash=write(draft, CODE))
+
+
+@edit("IDT-10", "OpenID Connect Core §3.2.2.9", _TOKEN_HASH, given=_bound_access_token, algorithms=HASHED)
+def at_hash_missing(draft: Draft) -> Draft:
+    """The access token is at hand and the ID token has no `at_hash`."""
+    return draft.without_claim("at_hash")
+
+
+@edit("IDT-10", "OpenID Connect Core §3.3.2.10", _TOKEN_HASH, given=_bound_code, algorithms=HASHED)
+def c_hash_missing(draft: Draft) -> Draft:
+    """The code is at hand and the ID token has no `c_hash`."""
+    return draft.without_claim("c_hash")

@@ -1,0 +1,165 @@
+"""Edits of the key set that the policy gives: unfit, ambiguous, weak and foreign keys (RFC 7517 §4, RFC 7518 §3)."""
+
+import hashlib
+from collections.abc import Callable
+
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.edits.algorithm import hmac_over
+from bearerproof_fuzz.edits.registry import ACCEPTED, edit, edits_for
+from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.keys import Jwk, Key, b64
+
+UNUSABLE = "key-unusable key-unknown signature algorithm keys-unavailable"
+
+Rewrite = Callable[[Jwk], Jwk]
+
+
+def _jwks(draft: Draft) -> list[Jwk]:
+    held: list[Jwk] = draft.policy.members["keys"]["keys"]
+    return held
+
+
+def _with_jwks(draft: Draft, jwks: list[Jwk]) -> Draft:
+    return draft.with_policy(keys={"keys": jwks})
+
+
+def _signers_key(draft: Draft, rewrite: Rewrite) -> Draft:
+    return _with_jwks(draft, [rewrite(jwk) if jwk["kid"] == draft.key.kid else jwk for jwk in _jwks(draft)])
+
+
+_NOT_FOR_VERIFYING: dict[str, Rewrite] = {
+    "use-enc": lambda jwk: {**jwk, "use": "enc"},
+    "use-unknown": lambda jwk: {**jwk, "use": "x-unheard-of"},
+    "key-ops-encrypt": lambda jwk: {**_without(jwk, "use"), "key_ops": ["encrypt"]},
+    "key-ops-sign": lambda jwk: {**_without(jwk, "use"), "key_ops": ["sign"]},
+    "key-ops-empty": lambda jwk: {**_without(jwk, "use"), "key_ops": []},
+}
+
+
+def _without(jwk: Jwk, name: str) -> Jwk:
+    return {member: value for member, value in jwk.items() if member != name}
+
+
+@edits_for(_NOT_FOR_VERIFYING, "KEY-1", "RFC 7517 §4.2", UNUSABLE)
+def key_with(draft: Draft, rewrite: Rewrite) -> Draft:
+    """The key that signed says of itself that it is not for verifying: {name}."""
+    return _signers_key(draft, rewrite)
+
+
+@edit("KEY-1", "RFC 7517 §4.3", base=ACCEPTED, strict=ACCEPTED)
+def key_ops_verify(draft: Draft) -> Draft:
+    """The key that signed says that it is for verifying."""
+    return _signers_key(draft, lambda jwk: {**_without(jwk, "use"), "key_ops": ["verify"]})
+
+
+_SHORT = {"empty": b"", "one-octet": b"k", "16-octets": b"k" * 16, "31-octets": b"k" * 31}
+
+
+@edits_for(_SHORT, "KEY-2", "RFC 7518 §3.2", UNUSABLE, algorithms=("HS256",))
+def hmac_key_of(draft: Draft, secret: bytes) -> Draft:
+    """The policy's HMAC key is shorter than the hash's output: {name}."""
+    short = _signers_key(draft, lambda jwk: {**jwk, "k": b64(secret)})
+    return short.signed_by(hmac_over(secret))
+
+
+@edit("KEY-2", "RFC 7518 §3.2", base=ACCEPTED, strict=ACCEPTED, algorithms=("HS256",))
+def hmac_key_of_32_octets(draft: Draft) -> Draft:
+    """The policy's HMAC key is exactly as long as the hash's output."""
+    secret = b"k" * 32
+    return _signers_key(draft, lambda jwk: {**jwk, "k": b64(secret)}).signed_by(hmac_over(secret))
+
+
+def _second_of_the_name(draft: Draft) -> Jwk:
+    return {**keys.key(draft.key.algorithm, "b").public_jwk, "kid": draft.key.kid}
+
+
+def _alone(draft: Draft) -> Draft:
+    return _with_jwks(draft, [draft.key.public_jwk])
+
+
+@edits_for(
+    {"after-it": True, "before-it": False}, "KEY-3", "RFC 7517 §4.5", UNUSABLE, given=_alone, needs=("key_set",)
+)
+def kid_shared_with_a_key(draft: Draft, behind: bool) -> Draft:  # noqa: FBT001 - a table of two
+    """Another key of the set has the same `kid` as the one that signed: {name}."""
+    one, two = draft.key.public_jwk, _second_of_the_name(draft)
+    return _with_jwks(draft, [one, two] if behind else [two, one])
+
+
+_FOREIGN: dict[str, Jwk] = {
+    "unknown-kty": {"kty": "x-unheard-of", "kid": "foreign", "x": "AA"},
+    "unknown-curve": {"kty": "OKP", "crv": "X-Unheard", "kid": "foreign", "x": "AA"},
+    "unknown-alg": {"kty": "oct", "kid": "foreign", "alg": "XX999", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
+    "without-kty": {"kid": "foreign"},
+}
+
+
+@edits_for(_FOREIGN, "KEY-4", "RFC 7517 §5", base=ACCEPTED, strict=ACCEPTED, needs=("key_set",))
+def set_holds_a_foreign_key(draft: Draft, jwk: Jwk) -> Draft:
+    """A key that is not understood stands before ours in the set: {name}."""
+    return _with_jwks(draft, [jwk, *_jwks(draft)])
+
+
+@edit("KEY-4", "RFC 7517 §4", base=ACCEPTED, strict=ACCEPTED)
+def key_has_unknown_members(draft: Draft) -> Draft:
+    """Members of a key that are not understood are ignored."""
+    return _signers_key(draft, lambda jwk: {**jwk, "x-unheard-of": {"a": 1}, "nbf": 0})
+
+
+@edit("KEY-4", "RFC 7517 §5", base=ACCEPTED, strict=ACCEPTED)
+def set_has_unknown_members(draft: Draft) -> Draft:
+    """Members of a key set that are not understood are ignored."""
+    return draft.with_policy(keys={"x-unheard-of": [1], **draft.policy.members["keys"]})
+
+
+def _weak(draft: Draft) -> Draft:
+    weak = keys.weak_rsa_key()
+    renamed = Key(draft.key.kid, "RS256", "rsa", "1024")
+    return _signers_key(draft, lambda jwk: {**weak.public_jwk, "kid": jwk["kid"]}).signed_by(renamed.sign)
+
+
+def _exponent_one(draft: Draft) -> Draft:
+    """Under the exponent 1 the padded message is its own signature, so anybody can make one."""
+    size = (keys.rsa_modulus(draft.key).bit_length() + 7) // 8
+    prefix = bytes.fromhex("3031300d060960864801650304020105000420")
+
+    def padded(signing_input: bytes) -> bytes:
+        digest = prefix + hashlib.sha256(signing_input).digest()
+        return b"\x00\x01" + b"\xff" * (size - len(digest) - 3) + b"\x00" + digest
+
+    return _signers_key(draft, lambda jwk: {**jwk, "e": "AQ"}).signed_by(padded)
+
+
+@edits_for({"of-1024-bits": _weak, "with-exponent-1": _exponent_one}, "KEY-5", "RFC 7518 §3.3", UNUSABLE,
+           algorithms=("RS256",))  # fmt: skip
+def rsa_key(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
+    """The policy's RSA key is too weak to sign anything: {name}."""
+    return change(draft)
+
+
+def _mixed(draft: Draft) -> Draft:
+    """Hold an HMAC key beside ours, both allowed, and show that ours is still accepted."""
+    hmac_key = keys.key("HS256")
+    mixed = _with_jwks(draft, [*_jwks(draft), hmac_key.public_jwk])
+    return mixed.with_policy(algorithms=[draft.key.algorithm, "HS256"])
+
+
+_MIXED_NEEDS = ("key_set", "mixed_algorithms", "algorithm:HS256")
+
+
+@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=_MIXED_NEEDS)
+def hmac_named_as_the_public_key(draft: Draft) -> Draft:
+    """In a mixed set, the token is authenticated over the public key's text under the public key's `kid`."""
+    return draft.with_header(alg="HS256").signed_by(hmac_over(keys.public_forms(draft.key)["pem"]))
+
+
+@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=_MIXED_NEEDS)
+def public_algorithm_under_the_hmac_key(draft: Draft) -> Draft:
+    """In a mixed set, the token names the HMAC key but an algorithm of public keys."""
+    return draft.with_header(kid=keys.key("HS256").kid).signed_by(hmac_over(keys.secret("oct-b")))
+
+
+@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=_MIXED_NEEDS)
+def hmac_key_under_another_name(draft: Draft) -> Draft:
+    """In a mixed set, the HMAC key authenticates under the `kid` of the public key."""
+    return draft.with_header(alg="HS256").signed_by(keys.key("HS256").sign)

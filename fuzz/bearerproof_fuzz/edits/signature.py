@@ -1,0 +1,276 @@
+"""Edits of the signature: altered octets, other signers, malformed values of each algorithm (RFC 7518 §3)."""
+
+import hashlib
+import json
+from collections.abc import Callable
+
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.edits.algorithm import hmac_over
+from bearerproof_fuzz.edits.encoding import trailing_bits, with_unused_bits
+from bearerproof_fuzz.edits.registry import ECDSA, EDDSA, EVERY_ALGORITHM, edit, edits_for
+from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.keys import b64
+from bearerproof_fuzz.pss import sign_pss
+
+SIGNATURE = "signature malformed"
+
+Change = Callable[[bytes], bytes]
+
+
+def _flip(at: int, bit: int = 1) -> Change:
+    def change(signature: bytes) -> bytes:
+        octets = bytearray(signature)
+        octets[at] ^= bit
+        return bytes(octets)
+
+    return change
+
+
+_ALTERED: dict[str, Change] = {
+    "first-bit": _flip(0, 0x80),
+    "last-bit": _flip(-1, 1),
+    "middle-bit": lambda signature: _flip(len(signature) // 2)(signature),
+    "truncated": lambda signature: signature[:-1],
+    "halved": lambda signature: signature[: len(signature) // 2],
+    "one-octet": lambda signature: signature[:1],
+    "extended": lambda signature: signature + b"\0",
+    "leading-zero": lambda signature: b"\0" + signature,
+    "doubled": lambda signature: signature * 2,
+    "zeros": lambda signature: bytes(len(signature)),
+    "ones": lambda signature: b"\xff" * len(signature),
+    "reversed": lambda signature: signature[::-1],
+}
+
+
+@edits_for(_ALTERED, "VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
+def signature_altered(draft: Draft, change: Change) -> Draft:
+    """The signature is altered: {name}."""
+    return draft.with_signature(change)
+
+
+def _claims_swapped(token: str, **claims: object) -> str:
+    header, payload, signature = token.split(".")
+    held = json.loads(keys.unb64(payload))
+    return ".".join([header, b64(json.dumps({**held, **claims}, separators=(",", ":")).encode()), signature])
+
+
+_SWAPPED: dict[str, dict[str, object]] = {
+    "sub": {"sub": "admin"},
+    "exp": {"exp": 4_000_000_000},
+    "scope": {"scope": "admin"},
+    "nothing-but-space": {},
+}
+
+
+@edits_for(_SWAPPED, "VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
+def payload_swapped_under_the_signature(draft: Draft, claims: dict[str, object]) -> Draft:
+    """Claims are changed after signing ({name}) and the signature is left as it was."""
+    return draft.respelled(lambda token: _claims_swapped(token, **(claims or {"pad": " "})))
+
+
+def _header_swapped(token: str) -> str:
+    header, payload, signature = token.split(".")
+    held = json.loads(keys.unb64(header))
+    return ".".join([b64(json.dumps(held, indent=1).encode()), payload, signature])
+
+
+@edit("VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
+def header_rewritten_under_the_signature(draft: Draft) -> Draft:
+    """The header says the same in other octets, and the signature is left as it was."""
+    return draft.respelled(_header_swapped)
+
+
+@edit("VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
+def signature_of_another_token(draft: Draft) -> Draft:
+    """The signature is good, but belongs to another honest token."""
+    other = draft.with_claims(sub="user-2").token().rsplit(".", 1)[1]
+    return draft.respelled(lambda token: token.rsplit(".", 1)[0] + "." + other)
+
+
+@edit("VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
+def signature_over_the_decoded_segments(draft: Draft) -> Draft:
+    """The signature covers the decoded octets joined by a dot, not what is transmitted."""
+    sign = draft.signer
+
+    def over_decoded(signing_input: bytes) -> bytes:
+        header, payload = signing_input.decode().split(".")
+        return sign(keys.unb64(header) + b"." + keys.unb64(payload))
+
+    return draft.signed_by(over_decoded)
+
+
+@edit("VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
+def signature_over_the_payload_alone(draft: Draft) -> Draft:
+    """The signature covers the payload segment alone, so that any header could stand before it."""
+    sign = draft.signer
+    return draft.signed_by(lambda signing_input: sign(signing_input.split(b".")[1]))
+
+
+@edit("VER-25", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
+def signed_by_the_attacker(draft: Draft) -> Draft:
+    """A key of the right kind signs that the policy does not hold, under the name of one that it holds."""
+    return draft.signed_by(keys.key(draft.key.algorithm, "attacker").sign)
+
+
+@edit("VER-25", "RFC 7515 §5.2", SIGNATURE + " key-unknown", algorithms=EVERY_ALGORITHM)
+def signed_by_the_attacker_without_kid(draft: Draft) -> Draft:
+    """A key of the right kind signs that the policy does not hold, and no key is named."""
+    return signed_by_the_attacker(draft).without_header("kid")
+
+
+_GUESSES = {"empty": b"", "nul": b"\0", "secret": b"secret", "null": b"null", "undefined": b"undefined", "kid": b"hs256-a"}
+
+
+@edits_for(_GUESSES, "VER-25", "RFC 8725 §2.2", SIGNATURE, algorithms=("HS256",))
+def hmac_secret_guessed(draft: Draft, secret: bytes) -> Draft:
+    """The HMAC secret is guessed: {name}."""
+    return draft.signed_by(hmac_over(secret))
+
+
+@edits_for(
+    {name: value for name, value in _GUESSES.items() if name != "kid"},
+    "VER-25", "RFC 8725 §2.1", SIGNATURE + " algorithm header key-unusable key-unknown",
+)  # fmt: skip
+def hmac_under_a_public_key(draft: Draft, secret: bytes) -> Draft:
+    """The token turns to HS256 with a secret that anybody can guess ({name})."""
+    return draft.with_header(alg="HS256").signed_by(hmac_over(secret))
+
+
+def _numbers(draft: Draft, signature: bytes) -> tuple[int, int, int, int]:
+    """Return r, s, the group's order and the length of each in octets."""
+    size = len(signature) // 2
+    r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+    return r, s, keys.GROUP_ORDER[draft.key.material], size
+
+
+Numbers = Callable[[int, int, int], tuple[int, int]]
+
+_OUT_OF_RANGE: dict[str, Numbers] = {
+    "r-zero": lambda _, s, __: (0, s),
+    "s-zero": lambda r, _, __: (r, 0),
+    "both-zero": lambda *_: (0, 0),
+    "both-one": lambda *_: (1, 1),
+    "r-order": lambda _, s, n: (n, s),
+    "s-order": lambda r, _, n: (r, n),
+    "both-order": lambda *args: (args[2], args[2]),
+    "r-one-s-zero": lambda *_: (1, 0),
+    "r-zero-s-one": lambda *_: (0, 1),
+    "order-minus-one": lambda *args: (args[2] - 1, args[2] - 1),
+    "order-plus-one": lambda *args: (args[2] + 1, args[2] + 1),
+    "swapped": lambda r, s, _: (s, r),
+}
+
+
+@edits_for(_OUT_OF_RANGE, "VER-26", "RFC 7518 §3.4", SIGNATURE, algorithms=ECDSA)
+def ecdsa_numbers(draft: Draft, change: Numbers) -> Draft:
+    """The numbers of the ECDSA signature are {name} (CVE-2022-21449 accepted zeros)."""
+
+    def rewrite(signature: bytes) -> bytes:
+        r, s, order, size = _numbers(draft, signature)
+        r, s = change(r, s, order)
+        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+    return draft.with_signature(rewrite)
+
+
+def _der(draft: Draft) -> Change:
+    def rewrite(signature: bytes) -> bytes:
+        r, s, _, _ = _numbers(draft, signature)
+        return encode_dss_signature(r, s)
+
+    return rewrite
+
+
+def _widened(draft: Draft) -> Change:
+    def rewrite(signature: bytes) -> bytes:
+        r, s, _, size = _numbers(draft, signature)
+        return r.to_bytes(size + 1, "big") + s.to_bytes(size + 1, "big")
+
+    return rewrite
+
+
+_ECDSA_FORMS: dict[str, Callable[[Draft], Change]] = {
+    "der": _der,
+    "widened": _widened,
+    "zero-padded-behind": lambda _: lambda signature: signature + bytes(2),
+    "zero-padded-before": lambda _: lambda signature: bytes(2) + signature,
+}
+
+
+@edits_for(_ECDSA_FORMS, "VER-26", "RFC 7518 §3.4", SIGNATURE, algorithms=ECDSA)
+def ecdsa_form(draft: Draft, form: Callable[[Draft], Change]) -> Draft:
+    """A valid ECDSA signature in another form than r and s of fixed length: {name}."""
+    return draft.with_signature(form(draft))
+
+
+def _plus_order(signature: bytes) -> bytes:
+    scalar = int.from_bytes(signature[32:], "little") + keys.GROUP_ORDER["ed25519"]
+    return signature[:32] + scalar.to_bytes(32, "little")
+
+
+_EDDSA_FORMS: dict[str, Change] = {
+    "s-plus-order": _plus_order,
+    "top-bit-set": lambda signature: signature[:-1] + bytes([signature[-1] | 0x80]),
+    "identity-point": lambda _: b"\x01" + bytes(63),
+    "small-order-point": lambda _: bytes(64),
+    "extended": lambda signature: signature + bytes(50),
+    "short": lambda signature: signature[:63],
+}
+
+
+@edits_for(_EDDSA_FORMS, "VER-27", "RFC 8032 §5.1.7", SIGNATURE, algorithms=EDDSA)
+def eddsa_form(draft: Draft, change: Change) -> Draft:
+    """An Ed25519 signature that only a lenient verifier takes: {name}."""
+    return draft.with_signature(change)
+
+
+def _rsa_forms(draft: Draft) -> dict[str, Change]:
+    modulus = keys.rsa_modulus(draft.key)
+    size = (modulus.bit_length() + 7) // 8
+    return {
+        "plus-modulus": lambda signature: (int.from_bytes(signature, "big") + modulus).to_bytes(size + 1, "big"),
+        "leading-zero": lambda signature: b"\0" + signature,
+        "leading-zeros-dropped": lambda signature: signature.lstrip(b"\0")[1:],
+        "zero": lambda _: bytes(size),
+        "one": lambda _: bytes(size - 1) + b"\x01",
+        "modulus": lambda _: modulus.to_bytes(size, "big"),
+    }
+
+
+@edits_for(
+    {name: name for name in ("plus-modulus", "leading-zero", "leading-zeros-dropped", "zero", "one", "modulus")},
+    "VER-28", "RFC 8017 §8.2.2", SIGNATURE, algorithms=("RS256", "PS256"),
+)  # fmt: skip
+def rsa_form(draft: Draft, form: str) -> Draft:
+    """An RSA signature of the wrong length or out of range: {name}."""
+    return draft.with_signature(_rsa_forms(draft)[form])
+
+
+_PSS = {
+    "no-salt": {"salt_length": 0},
+    "short-salt": {"salt_length": 20},
+    "long-salt": {"salt_length": 64},
+    "mask-of-sha-1": {"salt_length": 32, "mask_digest": hashlib.sha1},
+    "mask-of-sha-512": {"salt_length": 32, "mask_digest": hashlib.sha512},
+    "sha-384": {"salt_length": 48, "digest": hashlib.sha384},
+}
+
+
+@edits_for(_PSS, "VER-28", "RFC 7518 §3.5", SIGNATURE, algorithms=("PS256",))
+def pss_parameters(draft: Draft, parameters: dict[str, object]) -> Draft:
+    """The PSS signature is made with other parameters than RFC 7518 allows: {name}."""
+    private = keys.rsa_private(draft.key)
+    chosen = {"digest": hashlib.sha256, **parameters}
+    return draft.signed_by(lambda signing_input: sign_pss(private, signing_input, **chosen))  # type: ignore[arg-type]  # a table of keyword arguments
+
+
+@edit("VER-24", "RFC 7515 §5.2", SIGNATURE)
+def signature_over_respelled_segments(draft: Draft) -> Draft:
+    """The transmitted payload has an unused bit set; the signature covers its canonical spelling."""
+    def respell(token: str) -> str:
+        header, payload, signature = token.split(".")
+        return f"{header}.{trailing_bits(payload)}.{signature}"
+
+    return with_unused_bits(draft, "payload").respelled(respell)

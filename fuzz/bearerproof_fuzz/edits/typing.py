@@ -1,0 +1,116 @@
+"""Edits of the token's declared type: one kind of token presented as another (RFC 8725 §3.11, RFC 9068 §2.1, §4)."""
+
+from dataclasses import replace
+
+from bearerproof.catalogue import Profile
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
+from bearerproof_fuzz.forge import AUDIENCE, CLIENT, NONCE, Draft
+
+TYPE = "type header malformed"
+
+_OTHER_KINDS: dict[str, object] = {
+    "logout-token": "logout+jwt",
+    "dpop-proof": "dpop+jwt",
+    "security-event": "secevent+jwt",
+    "request-object": "oauth-authz-req+jwt",
+    "introspection": "token-introspection+jwt",
+    "key-binding": "kb+jwt",
+    "empty": "",
+    "prefix": "at",
+    "extended": "at+jwt2",
+    "other-tree": "text/at+jwt",
+    "blank": " at+jwt",
+    "parameter": "at+jwt; charset=utf-8",
+    "number": 1,
+    "true": True,
+    "null": None,
+    "list": ["at+jwt"],
+    "object": {"typ": "at+jwt"},
+}
+
+
+@edits_for(_OTHER_KINDS, "VER-37", "RFC 8725 §3.11", TYPE, profiles=(Profile.ACCESS_TOKEN,))
+def typ_is(draft: Draft, value: object) -> Draft:
+    """`typ` is not the one that the profile demands: {name}."""
+    return draft.with_header(typ=value)
+
+
+@edit("VER-37", "RFC 9068 §4", TYPE, profiles=(Profile.ACCESS_TOKEN,))
+def typ_missing(draft: Draft) -> Draft:
+    """`typ` is missing where the profile demands it."""
+    return draft.without_header("typ")
+
+
+@edit("VER-37", "RFC 9068 §4", TYPE, profiles=(Profile.ACCESS_TOKEN,))
+def typ_is_plain_jwt(draft: Draft) -> Draft:
+    """`typ` is `JWT`, as on any other token of the same issuer."""
+    return draft.with_header(typ="JWT")
+
+
+def _typed(draft: Draft) -> Draft:
+    return draft.with_policy(typ="example+jwt").with_header(typ="example+jwt")
+
+
+@edits_for(
+    {"another": "JWT", "access-token": "at+jwt", "number": 1, "null": None, "empty": ""},
+    "VER-37", "RFC 8725 §3.11", TYPE, given=_typed, profiles=(Profile.JWT, Profile.ID_TOKEN), needs=("option:typ",),
+)  # fmt: skip
+def explicit_typ_is(draft: Draft, value: object) -> Draft:
+    """The policy names a type, the token has another one: {name}."""
+    return draft.with_header(typ=value)
+
+
+@edit("VER-37", "RFC 8725 §3.11", TYPE, given=_typed, profiles=(Profile.JWT, Profile.ID_TOKEN), needs=("option:typ",))
+def explicit_typ_missing(draft: Draft) -> Draft:
+    """The policy names a type, the token has none."""
+    return draft.without_header("typ")
+
+
+_MISSING = "claim-missing claim-malformed issuer audience expired"
+
+
+@edits_for({name: name for name in ("iss", "exp", "aud")}, "VER-38", "RFC 9068 §4", _MISSING)
+def access_token_without(draft: Draft, name: str) -> Draft:
+    """The access token lacks a claim that a resource server has to check: {name}."""
+    return draft.without_claim(name)
+
+
+@edits_for({name: name for name in ("sub", "client_id", "iat", "jti")}, "VER-38", "RFC 9068 §2.2", _MISSING, base=EITHER)
+def access_token_lacks(draft: Draft, name: str) -> Draft:
+    """The access token lacks a claim that its issuer has to put in: {name}."""
+    return draft.without_claim(name)
+
+
+_SAME_TYPE = {
+    "application-prefix": "application/at+jwt",
+    "upper-case": "AT+JWT",
+    "mixed-case": "At+Jwt",
+    "prefix-in-upper-case": "APPLICATION/AT+JWT",
+}
+
+
+@edits_for(_SAME_TYPE, "VER-39", "RFC 9068 §4", base=ACCEPTED, strict=ACCEPTED)
+def typ_spelled_with(draft: Draft, value: str) -> Draft:
+    """`typ` is the right media type in another spelling: {name}."""
+    return draft.with_header(typ=value)
+
+
+@edit("IDT-11", "RFC 9068 §4", TYPE + " audience claim-missing", profiles=(Profile.ACCESS_TOKEN,))
+def id_token_as_access_token(draft: Draft) -> Draft:
+    """An honest ID token of the same issuer is presented as an access token."""
+    claims = {name: draft.claims[name] for name in ("iss", "sub", "iat", "exp")}
+    return replace(draft, claims={**claims, "aud": CLIENT, "nonce": NONCE}).with_header(typ="JWT")
+
+
+@edit("IDT-11", "RFC 9068 §4", TYPE, profiles=(Profile.ACCESS_TOKEN,))
+def id_token_with_our_audience(draft: Draft) -> Draft:
+    """An ID token whose audience happens to be ours is presented as an access token."""
+    return draft.with_claims(nonce=NONCE).with_header(typ="JWT")
+
+
+@edit("IDT-11", "OpenID Connect Core §3.1.3.7", TYPE + " audience nonce", profiles=(Profile.ID_TOKEN,))
+def access_token_as_id_token(draft: Draft) -> Draft:
+    """An honest access token of the same issuer is presented as an ID token."""
+    claims = {name: value for name, value in draft.claims.items() if name not in ("nonce", "azp")}
+    other = replace(draft, claims={**claims, "aud": AUDIENCE, "client_id": CLIENT, "jti": "jti-1"})
+    return other.with_header(typ="at+jwt")
