@@ -1,12 +1,14 @@
 """How a test of the suite becomes a check: bound to a requirement, once for each profile it holds in."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
+import hypothesis
 import pytest
 
 from bearerproof.catalogue import Profile, requirement
 from bearerproof.harness import Mark
+from bearerproof.messages import Declaration
 from bearerproof_fuzz.edits.registry import EITHER, Case
 
 Test = TypeVar("Test", bound=Callable[..., Any])
@@ -30,11 +32,27 @@ def case_params(cases: Iterable[Case]) -> list[Any]:
     return [_case_param(case) for case in cases]
 
 
+def applicable(chosen: Iterable[Case], declaration: Declaration) -> Iterator[Case]:
+    """Yield the cases whose needs the implementation declares; for checks that go over many."""
+    for case in chosen:
+        if not any(declaration.lacks(need) for need in needs_of(case)):
+            yield case
+
+
+def needs_of(case: Case) -> tuple[str, ...]:
+    """Return the capabilities without which the case is not applicable."""
+    return case.edit.needs + ((f"algorithm:{case.algorithm}",) if case.algorithm else ())
+
+
+def fewer_examples(times: int) -> int:
+    """Return a fraction of the run's examples, for a property that is one of very many; at least two."""
+    return max(2, hypothesis.settings().max_examples // times)
+
+
 def _case_param(case: Case) -> Any:
     edit = case.edit
-    needs = edit.needs + ((f"algorithm:{case.algorithm}",) if case.algorithm else ())
     mark = Mark(
-        edit.requirement_id, case.profile, case.name, needs,
+        edit.requirement_id, case.profile, case.name, needs_of(case),
         primary=len(edit.algorithms) > 1, strict=edit.base == EITHER,
     )  # fmt: skip
     return pytest.param(case, id=mark.id, marks=pytest.mark.bearerproof(mark))

@@ -115,6 +115,14 @@ def unb64(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def lenient_b64(text: str) -> bytes | None:
+    """Decode as the most lenient library would; None where even that is impossible."""
+    try:
+        return base64.b64decode(text.encode("utf-8", "replace").rstrip(b"=") + b"==", altchars=b"-_")
+    except ValueError:
+        return None
+
+
 @cache
 def _public_forms(target: Key) -> Mapping[str, bytes]:
     texts = {name: text.encode() for name, text in target.texts.items()}

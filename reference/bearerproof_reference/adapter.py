@@ -4,7 +4,6 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -16,13 +15,7 @@ from bearerproof_reference.fetching import FetchedKeySet
 from bearerproof_reference.keys import KeySet, KeySource
 from bearerproof_reference.pipeline import Pipeline
 from bearerproof_reference.policy import MAX_TOKEN, Profile, VerificationPolicy
-from bearerproof_reference.ports import (
-    MemoryReplayGuard,
-    ReplayGuard,
-    SessionLiveness,
-    SessionVersions,
-    Unavailable,
-)
+from bearerproof_reference.ports import MemoryReplayGuard, Unavailable
 from bearerproof_reference.verdicts import Accepted, Rejected
 from bearerproof_reference.verifier import Verifier, verify_jws
 
@@ -31,8 +24,8 @@ Message = dict[str, Any]
 _KEPT_VERIFIERS = 1000
 """Policies whose verifier, with its replay guard and fetched keys, is kept."""
 
-_LAST_SECOND = 253_402_300_799
-"""The last second that RFC 3339 can write."""
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+"""The seconds that RFC 3339 can write: the years 1 to 9999."""
 
 HELLO: Message = {
     "protocol": 1,
@@ -103,8 +96,8 @@ class Adapter:
         return {"id": request.get("id"), **answer}
 
     def _verify(self, request: Message) -> Message:
-        self._clock.wall = _seconds(request["now"], _LAST_SECOND)
-        self._clock.monotonic = _seconds(request.get("tick", 0), 10**12)
+        self._clock.wall = _seconds(request["now"], _FIRST_SECOND, _LAST_SECOND)
+        self._clock.monotonic = _seconds(request.get("tick", 0), 0, 10**12)
         verifier = AuditedVerifier(self._verifier(request), self._trail.outermost, self._clock)
         verdict = verifier.verify(_token(request))
         if isinstance(verdict, Rejected):
@@ -135,6 +128,8 @@ class Adapter:
             self._rebuild(request["audit"])
         except ValueError:
             return {"configured": False}
+        except KeyError as unknown:
+            return {"skipped": f"cannot set {unknown}"}
         return {"configured": True}
 
     def _rebuild(self, configuration: Mapping[str, Any]) -> None:
@@ -159,13 +154,16 @@ def _build(profile: str, members: Message, clock: ManualClock) -> Verifier:
     else:
         keys = KeySet(members["keys"], policy.algorithms)
     ports = members.get("ports") or {}
-    down = frozenset(ports.get("unavailable", ()))
-    replay: ReplayGuard = _Down() if "replay" in down else MemoryReplayGuard(clock)
-    liveness: SessionLiveness | None = _Down() if "sessions" in down else _Sessions.of(ports.get("sessions"))
-    versions: SessionVersions | None = (
-        _Down() if "session_versions" in down else _Versions.of(ports.get("session_versions"))
+    look_ups = _LookUps(ports, clock)
+    wanted = {*ports, *ports.get("unavailable", ())}
+    return Verifier(
+        policy,
+        keys,
+        clock,
+        replay=look_ups,
+        liveness=look_ups if "sessions" in wanted else None,
+        versions=look_ups if "session_versions" in wanted else None,
     )
-    return Verifier(policy, keys, clock, replay=replay, liveness=liveness, versions=versions)
 
 
 def _policy(profile: str, members: Message) -> VerificationPolicy:
@@ -185,45 +183,31 @@ def _policy(profile: str, members: Message) -> VerificationPolicy:
 _OPTIONAL = ("issuer", "audience", "typ", "client_id", "nonce", "access_token", "code", "max_age")
 
 
-@dataclass(frozen=True)
-class _Sessions:
-    """Session states as a policy of the contract lists them."""
+class _LookUps:
+    """All three ports, answering as a policy of the contract lists it."""
 
-    states: Mapping[str, str]
+    def __init__(self, ports: Message, clock: ManualClock) -> None:
+        self._sessions: dict[str | None, str] = ports.get("sessions", {})
+        self._versions = ports.get("session_versions", {})
+        self._down = ports.get("unavailable", ())
+        self._guard = MemoryReplayGuard(clock)
 
-    @classmethod
-    def of(cls, states: Mapping[str, str] | None) -> "_Sessions | None":
-        return None if states is None else cls(states)
+    def first_use(self, issuer: str, jti: str, until: float) -> bool:
+        self._reach("replay")
+        return self._guard.first_use(issuer, jti, until)
 
     def revoked(self, sid: str | None) -> bool:
-        return sid is not None and self.states.get(sid) == "revoked"
-
-
-@dataclass(frozen=True)
-class _Versions:
-    """Session versions as a policy of the contract lists them."""
-
-    versions: Mapping[str, int]
-
-    @classmethod
-    def of(cls, versions: Mapping[str, int] | None) -> "_Versions | None":
-        return None if versions is None else cls(versions)
+        self._reach("sessions")
+        return self._sessions.get(sid) == "revoked"
 
     def current(self, subject: str) -> int | None:
-        return self.versions.get(subject)
+        self._reach("session_versions")
+        version: int | None = self._versions.get(subject)
+        return version
 
-
-class _Down:
-    """Every look-up, out of reach."""
-
-    def first_use(self, _issuer: str, _jti: str, _until: float) -> bool:
-        raise Unavailable
-
-    def revoked(self, _sid: str | None) -> bool:
-        raise Unavailable
-
-    def current(self, _subject: str) -> int | None:
-        raise Unavailable
+    def _reach(self, name: str) -> None:
+        if name in self._down:
+            raise Unavailable
 
 
 def _verify_jws(request: Message) -> Message:
@@ -244,7 +228,7 @@ def _kid(verdict: Accepted) -> Message:
     return {} if verdict.kid is None else {"kid": verdict.kid}
 
 
-def _seconds(value: object, most: float) -> float:
-    if (type(value) is int or type(value) is float) and 0 <= value <= most:
+def _seconds(value: object, least: float, most: float) -> float:
+    if (type(value) is int or type(value) is float) and least <= value <= most:
         return value
-    raise ValueError(f"a time is a number of seconds from 0 to {most}, not {str(value)[:40]}")
+    raise ValueError(f"a time is a number of seconds from {least} to {most}, not {str(value)[:40]}")

@@ -24,7 +24,7 @@ class UnusableKeyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """One name of the ``alg`` registry: the key it needs, the hash of its ``at_hash``, how a key is prepared."""
+    """One name of the ``alg`` registry: the key it needs, the hash of ``at_hash``, and how it verifies."""
 
     kty: str
     crv: str | None

@@ -152,7 +152,7 @@ def one_line(record: Mapping[str, Any]) -> str:
 
 def rfc3339(seconds: float) -> str:
     """Return a wall-clock time as RFC 3339 in UTC, spelt Z, with six decimals."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _bounded(metadata: Mapping[str, str]) -> dict[str, str]:

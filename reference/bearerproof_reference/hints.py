@@ -1,7 +1,8 @@
 """Hints: what a rejected token says about itself. They label a rejection and never authenticate anybody.
 
 Reading is total: any bytes in, no exception out, in bounded time and memory. It uses the verifier's own
-strict reader, so a hint is exact for a well-formed token, and absent where the verifier would not read either.
+strict reader, so a hint is exact for a well-formed token, and absent where the verifier
+could not read either.
 """
 
 from base64 import urlsafe_b64encode

@@ -8,7 +8,6 @@ counted in nanoseconds times C, so all of it is exact.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from threading import Lock
 from typing import Any
 
@@ -43,9 +42,8 @@ class Limits:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name} is a whole number from 1 up, not {value!r}")
-        window = self.window
-        if type(window) not in (int, float) or not isfinite(window) or round(window * 10**9) < 1:
-            raise ValueError(f"window is a number of seconds above 0, not {window!r}")
+        if type(self.window) not in (int, float) or not 1e-9 <= self.window <= 1e9:
+            raise ValueError(f"window is a number of seconds above 0, not {self.window!r}")
 
 
 class Registered:

@@ -102,9 +102,9 @@ class RateLimitedSink:
 class IsolatingSink:
     """Hands records to another sink on a thread of its own and waits for it at most ``bound`` seconds.
 
-    An event counts as delivered when the inner sink took it in that time, else as lost: so ``delivered + lost`` is
-    what was handed in, whatever the inner sink does. While a call is overdue nothing waits behind it: a sink
-    that hangs costs one bound, not one for each rejection.
+    An event counts as delivered when the inner sink took it in that time, else as lost: so
+    ``delivered + lost`` is what was handed in, whatever the inner sink does. While a call is overdue nothing
+    waits behind it: a sink that hangs costs one bound, not one for each rejection.
     """
 
     def __init__(self, inner: AuditSink, bound: float, queue_size: int = 1000) -> None:
@@ -121,9 +121,10 @@ class IsolatingSink:
     def record(self, record: Record) -> None:
         """Hand the record over; never raises, never takes longer than the bound."""
         parcel = _Parcel(record)
-        if self._send(parcel) and not parcel.settled.wait(self._bound):
-            self._overdue = True
-        self._settle(parcel, delivered=False)
+        sent = self._send(parcel)
+        if sent:
+            parcel.settled.wait(self._bound)
+        self._settle(parcel, delivered=False, overdue=sent)
 
     def close(self) -> None:
         """Let the worker end once it comes back from the call it is in."""
@@ -148,6 +149,7 @@ class IsolatingSink:
         while (parcel := self._queue.get()) is not None and not self._closed:
             if not parcel.settled.is_set():
                 self._settle(parcel, delivered=self._deliver(parcel.record))
+            with self._lock:
                 self._overdue = False
 
     def _deliver(self, record: Record) -> bool:
@@ -157,12 +159,16 @@ class IsolatingSink:
             return False
         return True
 
-    def _settle(self, parcel: "_Parcel", *, delivered: bool) -> None:
-        """Count a parcel once: by the worker that delivered it or by the caller that gave it up."""
+    def _settle(self, parcel: "_Parcel", *, delivered: bool, overdue: bool = False) -> None:
+        """Count a parcel once: by the worker that delivered it, or by the caller that gave it up.
+
+        The worker still comes past a parcel that was given up, and then nothing is overdue any more.
+        """
         with self._lock:
             if parcel.settled.is_set():
                 return
             parcel.settled.set()
+            self._overdue = self._overdue or overdue
             if isinstance(parcel.record, VerifyFailureEvent):
                 self.delivered += delivered
                 self.lost += not delivered

@@ -26,11 +26,11 @@ _KNOWN_HEADERS = 64
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The JOSE header parameters that a verifier uses; ``typ`` is whatever stands there."""
+    """The JOSE header parameters that a verifier uses; ``typ`` as a whole media type, else None."""
 
     alg: str
     kid: str | None
-    typ: object
+    typ: str | None
 
 
 class Verifier:
@@ -96,13 +96,12 @@ class Verifier:
         if len(self._headers) < _KNOWN_HEADERS:
             self._headers[head] = header
 
-    def _check_type(self, typ: object) -> None:
+    def _check_type(self, typ: str | None) -> None:
         """Explicit typing, RFC 8725 §3.11; by RFC 7515 §4.1.9 case and application/ make no difference."""
-        found = _media_type(typ)
-        if self._typ is not None and found != self._typ:
+        if self._typ is not None and typ != self._typ:
             raise Refusal(Reason.TYPE)
         # Whoever asks for an ID token never takes an access token, even where typ is left open (RFC 9068 §5).
-        if self.policy.profile is Profile.ID_TOKEN and found == "application/at+jwt":
+        if self.policy.profile is Profile.ID_TOKEN and typ == "application/at+jwt":
             raise Refusal(Reason.TYPE)
 
     def _look_up(self, claims: dict[str, Any]) -> None:
@@ -156,7 +155,7 @@ def read_header(segment: bytes, *, strict: bool) -> Header:
     forbidden = parameters.keys() - _PARAMETERS if strict else parameters.keys() & {"b64", "enc"}
     if forbidden:
         raise Refusal(Reason.HEADER)
-    return Header(alg, kid, parameters.get("typ"))
+    return Header(alg, kid, _media_type(parameters.get("typ")))
 
 
 def _octets(token: str | bytes, limit: int = MAX_TOKEN) -> bytes:
@@ -174,6 +173,8 @@ def _verified(token: bytes, header: Header, tail: bytes, keys: KeySource, algori
     """Return the key under which the signature covers the bytes before the last dot, as they were sent."""
     if header.alg not in algorithms:
         raise Refusal(Reason.ALGORITHM)
+    if not tail:
+        raise MalformedError("no signature")
     key = keys.find(header.kid, header.alg)
     if not key.verify(decode_segment(tail), token[: -len(tail) - 1]):
         raise Refusal(Reason.SIGNATURE)

@@ -58,9 +58,7 @@ def wrong_verdict(answer: Answer, allowed: Collection[Outcome], measure: Measure
 
 
 def wrong_reason(answer: Answer, causes: Collection[str], measure: Measure) -> bool:
-    """Say whether a rejection names a reason that the fault does not cause; ``other`` is tolerated at base."""
-    if answer.outcome is not Outcome.REJECTED or answer.reason is None or not causes:
-        return False
+    """Say whether a rejection names no reason, or one that the fault does not cause; base tolerates ``other``."""
     return answer.reason not in causes and not (answer.reason == "other" and measure is Measure.BASE)
 
 

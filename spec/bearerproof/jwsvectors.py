@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from bearerproof.catalogue import Profile
+from bearerproof.catalogue import Measure, Profile
 from bearerproof.connections import InProcess
 from bearerproof.exceptions import BadInput
 from bearerproof.implementation import Implementation, PropertyEnded
@@ -35,8 +35,8 @@ class Standing(StrEnum):
     FAILED = "failed"
     ERRORED = "errored"
     EITHER = "either"
-    NO_CONTROL = "no control"
-    NOT_APPLICABLE = "n/a"
+    NO_CONTROL = "no-control"
+    NOT_APPLICABLE = "not-applicable"
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,11 @@ class Scorecard:
     reject_all: int
     accept_all: int
 
-    @property
-    def passed(self) -> bool:
-        """Whether something was scored, and all of it passed."""
-        return set(self.counts()) & _SCORED == {Standing.PASSED}
+    def conforms(self, measure: Measure) -> bool:
+        """Say whether something passed and nothing failed; in strict, erroring is failing too."""
+        counts = self.counts()
+        red = counts[Standing.FAILED] + (counts[Standing.ERRORED] if measure is Measure.STRICT else 0)
+        return counts[Standing.PASSED] > 0 and not red
 
     def counts(self) -> Counter[Standing]:
         """Count all results by standing."""
@@ -265,27 +266,38 @@ def _headline(card: Scorecard) -> str:
 
 
 def _table(card: Scorecard) -> list[str]:
-    """Count the results by group and by flag."""
+    """Count the results by file, by group within it, and by flag."""
     rows = {
-        **_rows(card, lambda result: [f"{result.group.file}: {result.group.comment}"]),
-        **_rows(card, lambda result: [f"flag {flag}" for flag in result.vector.flags]),
+        **_rows(
+            card, lambda result: [(result.group.file, ""), (result.group.file, f"  {result.group.comment}")]
+        ),
+        **_rows(card, lambda result: [("flag", f"flag {flag}") for flag in result.vector.flags]),
     }
-    width = max(map(len, rows), default=0)
-    header = " " * width + "".join(f"{name:>12}" for name in ("vectors", *Standing))
-    return ["", header, *(f"{label:<{width}}{_cells(counts)}" for label, counts in rows.items())]
+    labels = {row: row[1] or row[0] for row in rows}
+    width = max(map(len, labels.values()), default=0)
+    header = " " * width + "".join(f"  {name:>7}" for name in _COLUMNS)
+    return ["", header, *(f"{labels[row]:<{width}}{_cells(counts)}" for row, counts in rows.items())]
 
 
-def _rows(card: Scorecard, labels: Callable[[Result], Iterable[str]]) -> dict[str, Counter[Standing]]:
-    rows: dict[str, Counter[Standing]] = {}
+_Row = tuple[str, str]
+
+
+def _rows(card: Scorecard, belongs_to: Callable[[Result], Iterable[_Row]]) -> dict[_Row, Counter[Standing]]:
+    rows: dict[_Row, Counter[Standing]] = {}
     for result in card.results:
-        for label in labels(result):
-            rows.setdefault(label, Counter())[result.standing] += 1
+        for row in belongs_to(result):
+            rows.setdefault(row, Counter())[result.standing] += 1
     return rows
+
+
+_COLUMNS = ("vectors", *Standing)
 
 
 def _cells(counts: Counter[Standing]) -> str:
     numbers = (counts.total(), *(counts[standing] for standing in Standing))
-    return "".join(f"{number or '-':>12}" for number in numbers)
+    return "".join(
+        f"  {number or '-':>{max(7, len(name))}}" for name, number in zip(_COLUMNS, numbers, strict=True)
+    )
 
 
 def _listed(title: str, entries: Sequence[object]) -> list[str]:

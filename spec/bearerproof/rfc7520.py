@@ -1,7 +1,7 @@
 """The JWS examples of RFC 7520 §4, read from a folder of the user's: those that have a compact serialisation.
 
-§4.5 shows a JWS with detached content. Presented without that content, its signature covers what is not there,
-so it is the one invalid vector; §4.4 has the same key and is its positive control.
+§4.5 shows a JWS with detached content. Presented without that content, its signature covers what is not
+there, so it is the one invalid vector; §4.4 has the same key and is its positive control.
 """
 
 from pathlib import Path

@@ -99,9 +99,11 @@ class Trial:
         """Judge the reason of a rejection, where reasons are declared.
 
         Raises:
-            Nonconforming: the reason is none that the fault causes.
+            Nonconforming: the reason is none that the fault causes, or there is none at all.
         """
-        if self.level >= 1 and judgement.wrong_reason(answer, causes, self.measure):
+        if self.level < 1 or answer.outcome is not Outcome.REJECTED:
+            return
+        if judgement.wrong_reason(answer, causes, self.measure):
             self.fail(summary, "reason " + " or ".join(sorted(causes)), answer, presented, base, edit)
 
     def fail(

@@ -1,7 +1,7 @@
 """The JOSE vectors of Wycheproof (C2SP), read from a folder of the user's, with errata applied.
 
-``json_web_crypto_test.json`` is not read: all but two of its JWS vectors stand byte for byte in the files that
-are. Of those two one repeats a key as a set of one; the other is a valid JSON serialisation.
+``json_web_crypto_test.json`` is not read: all but two of its JWS vectors stand byte for byte in the files
+that are. Of those two one repeats a key as a set of one; the other is a valid JSON serialisation.
 """
 
 import json
@@ -129,7 +129,8 @@ class Corrections:
         Raises:
             BadInput: an entry matched no vector.
         """
-        for entry in sorted(self._unused, key=lambda entry: (entry.file, entry.tcId)):
+        if self._unused:
+            entry = min(self._unused, key=lambda entry: (entry.file, entry.tcId))
             raise BadInput(f"{self._path}: no vector {entry.tcId} in {entry.file}; remove the erratum")
 
     def _take(self, entry: Erratum | None, said: str | None) -> Erratum | None:

@@ -34,7 +34,7 @@ CLAIMS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Sample:
-    """An access token: ``bare`` verifies its signature with the cryptographic library and does nothing else."""
+    """An access token; ``bare`` verifies its signature with the cryptographic library and nothing else."""
 
     name: str
     jwk: dict[str, str]
@@ -53,7 +53,7 @@ class Sample:
         return Verifier(policy, KeySet({"keys": [self.jwk]}, {self.name}), ManualClock(NOW))
 
     def forged(self) -> str:
-        """Return the token with the last bit of the payload's signature changed where it stays canonical."""
+        """Return the token with one character of its signature changed."""
         head, tail = self.token[:-3], self.token[-3:]
         return head + ("B" if tail[0] == "A" else "A") + tail[1:]
 

@@ -3,7 +3,7 @@
 import gc
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
 
 Call = Callable[[], object]
@@ -19,7 +19,7 @@ def arguments(description: str | None) -> Namespace:
     return options
 
 
-def rounds(calls: dict[str, Call], count: int, repeats: int = 100) -> dict[str, list[float]]:
+def rounds(calls: Mapping[str, Call], count: int, repeats: int = 100) -> dict[str, list[float]]:
     """Return seconds per call, for each name one figure a round; in each round every call has its turn."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bearerproof.catalogue import Profile
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, JWTS, Change, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, JWTS, Change, edit, edits_for
 from bearerproof_fuzz.forge import AUDIENCE, ISSUER, Draft
 
 EXPIRED = "expired"
@@ -245,7 +245,7 @@ def aud_is(draft: Draft, name: str) -> Draft:
     return draft.with_claims(aud=_audiences(draft.policy.members["audience"])[name])
 
 
-@edit("VER-34", "RFC 7519 §4.1.3", AUDIENCE_REASONS)
+@edit("VER-34", "RFC 7519 §4.1.3", AUDIENCE_REASONS, base=EITHER)
 def aud_holds_a_number_beside_ours(draft: Draft) -> Draft:
     """`aud` is a list that names us, but holds something beside strings."""
     return draft.with_claims(aud=[draft.policy.members["audience"], 1])

@@ -12,7 +12,8 @@ from bearerproof_fuzz.keys import Key, b64
 
 HEADER = "header critical malformed"
 CRITICAL = "critical header malformed"
-KEY = "key-unknown key-unusable signature header malformed algorithm"
+# A carried key or certificate makes a header that some libraries find too large.
+KEY = "key-unknown key-unusable signature header malformed algorithm too-large"
 
 _CRITICAL: dict[str, dict[str, object]] = {
     "unknown-name": {"crit": ["x-unheard-of"], "x-unheard-of": True},
@@ -195,13 +196,13 @@ _INJECTIONS = {
 }
 
 
-@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY + " too-large")
+@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY)
 def kid_injects(draft: Draft, kid: str) -> Draft:
     """`kid` tries to choose another key ({name}), and the token is authenticated with an empty HMAC secret."""
     return draft.with_header(kid=kid, alg="HS256").signed_by(hmac_over(b""))
 
 
-@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY + " too-large")
+@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY)
 def kid_by_attacker(draft: Draft, kid: str) -> Draft:
     """`kid` tries to choose another key ({name}), and the attacker signs with a key of the right kind."""
     return _by_attacker(draft, kid=kid)

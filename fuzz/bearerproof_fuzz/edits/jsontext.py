@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from bearerproof_fuzz.edits.registry import JWTS, edit, edits_for
+from bearerproof_fuzz.edits.registry import EITHER, JWTS, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 
 HEADER = "malformed header algorithm"
@@ -41,7 +41,6 @@ _NOT_JSON: dict[str, Rewrite] = {
 }
 
 _NOT_UTF8: dict[str, Rewrite] = {
-    "byte-order-mark": lambda raw: b"\xef\xbb\xbf" + raw,
     "utf-16": lambda raw: raw.decode().encode("utf-16"),
     "utf-16-le": lambda raw: raw.decode().encode("utf-16-le"),
     "utf-32": lambda raw: raw.decode().encode("utf-32"),
@@ -80,6 +79,22 @@ def header_json(draft: Draft, rewrite: Rewrite) -> Draft:
 def claims_json(draft: Draft, rewrite: Rewrite) -> Draft:
     """The claims set is not a completely valid JSON object in UTF-8, though well signed: {name}."""
     return _claims(draft, rewrite)
+
+
+def _byte_order_mark(raw: bytes) -> bytes:
+    return b"\xef\xbb\xbf" + raw
+
+
+@edit("VER-7", "RFC 8259 §8.1", HEADER, base=EITHER)
+def header_after_a_byte_order_mark(draft: Draft) -> Draft:
+    """A byte order mark stands before the header, which RFC 8259 §8.1 lets a parser ignore."""
+    return _header(draft, _byte_order_mark)
+
+
+@edit("VER-8", "RFC 8259 §8.1", CLAIMS, base=EITHER)
+def claims_after_a_byte_order_mark(draft: Draft) -> Draft:
+    """A byte order mark stands before the claims, which RFC 8259 §8.1 lets a parser ignore."""
+    return _claims(draft, _byte_order_mark)
 
 
 def _first(name: str, value: object) -> Rewrite:

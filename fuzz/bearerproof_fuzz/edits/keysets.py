@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import hmac_over
-from bearerproof_fuzz.edits.registry import ACCEPTED, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Jwk, Key, b64
 
@@ -94,7 +94,8 @@ _FOREIGN: dict[str, Jwk] = {
 }
 
 
-@edits_for(_FOREIGN, "KEY-4", "RFC 7517 §5", base=ACCEPTED, strict=ACCEPTED, needs=("key_set",))
+# RFC 7517 §5 says only that such keys SHOULD be ignored, so base lets a library refuse the whole set.
+@edits_for(_FOREIGN, "KEY-4", "RFC 7517 §5", base=EITHER, strict=ACCEPTED, needs=("key_set",))
 def set_holds_a_foreign_key(draft: Draft, jwk: Jwk) -> Draft:
     """A key that is not understood stands before ours in the set: {name}."""
     return _with_jwks(draft, [jwk, *_jwks(draft)])

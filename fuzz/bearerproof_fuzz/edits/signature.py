@@ -28,6 +28,11 @@ def _flip(at: int, bit: int = 1) -> Change:
     return change
 
 
+def with_a_bit_flipped(draft: Draft) -> Draft:
+    """Flip one bit of the signature: the negative control of everything that is to be accepted."""
+    return draft.with_signature(_flip(0))
+
+
 _ALTERED: dict[str, Change] = {
     "first-bit": _flip(0, 0x80),
     "last-bit": _flip(-1, 1),

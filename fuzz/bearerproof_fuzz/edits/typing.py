@@ -98,7 +98,7 @@ def typ_spelled_with(draft: Draft, value: str) -> Draft:
 @edit("IDT-11", "RFC 9068 §4", TYPE + " audience claim-missing", profiles=(Profile.ACCESS_TOKEN,))
 def id_token_as_access_token(draft: Draft) -> Draft:
     """An honest ID token of the same issuer is presented as an access token."""
-    claims = {name: draft.claims[name] for name in ("iss", "sub", "iat", "exp")}
+    claims = {name: draft.claims[name] for name in ("iss", "sub", "iat", "exp") if name in draft.claims}
     return replace(draft, claims={**claims, "aud": CLIENT, "nonce": NONCE}).with_header(typ="JWT")
 
 

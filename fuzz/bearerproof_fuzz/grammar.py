@@ -1,0 +1,127 @@
+"""The grammar of forgeries: tokens as an attacker can make them, who knows every public key but holds none of ours.
+
+Which keys the grammar signs with decides what it can find: coverage never finds an HMAC over a public key.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypothesis.strategies import DrawFn
+
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.draws import below, one_of, some_of
+from bearerproof_fuzz.edits.algorithm import hmac_over
+from bearerproof_fuzz.forge import AUDIENCE, CLIENT, ISSUER, Draft, Signer
+
+Step = Callable[[Draft], Draft]
+
+
+@dataclass(frozen=True)
+class Forged:
+    """A forged token and the steps that made it, in words."""
+
+    draft: Draft
+    steps: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Say how the token was made."""
+        return ", ".join(self.steps)
+
+
+def forge_one(draw: DrawFn, base: Draft) -> Forged:
+    """Draw one token that no holder of a policy key signed."""
+    name, signer, algorithm = draw(one_of(attackers(base)))
+    steps = [f"signed by {name}"]
+    draft = base.signed_by(signer)
+    if algorithm is not None:
+        draft = draft.with_header(alg=algorithm)
+        steps.append(f"alg {algorithm}")
+    for described, change in draw(some_of(_CHANGES, 3)):
+        draft = change(draft)
+        steps.append(described)
+    return Forged(draft, tuple(steps))
+
+
+def attackers(base: Draft) -> list[tuple[str, Signer, str | None]]:
+    """Return every signer that an attacker holds, with the algorithm he would claim."""
+    honest = base.signer
+    outsider = keys.key(base.key.algorithm, "attacker")
+    found: list[tuple[str, Signer, str | None]] = [
+        ("nobody", lambda _: b"", "none"),
+        ("nobody", lambda _: b"", None),
+        ("an attacker's key", outsider.sign, None),
+        ("an attacker's ES256 key", keys.key("ES256", "attacker").sign, "ES256"),
+        ("an attacker's RS256 key", keys.key("RS256", "attacker").sign, "RS256"),
+        ("zeros", lambda signing_input: bytes(len(honest(signing_input))), None),
+        ("the signature of another token", lambda _: honest(b"e30.e30"), None),
+    ]
+    found += [(f"HMAC over {name}", hmac_over(secret), "HS256") for name, secret in GUESSABLE.items()]
+    found += [(f"HMAC over the {form} form", hmac_over(octets), "HS256") for form, octets in _public(base)]
+    return found
+
+
+GUESSABLE = {"nothing": b"", "a NUL": b"\0", "'secret'": b"secret", "'null'": b"null", "'undefined'": b"undefined"}
+
+
+def _public(base: Draft) -> list[tuple[str, bytes]]:
+    return list(keys.public_forms(base.key).items())
+
+
+def _header(name: str, value: object) -> tuple[str, Step]:
+    return f"{name} {value!r}", lambda draft: draft.with_header(**{name: value})
+
+
+def _claim(name: str, value: object) -> tuple[str, Step]:
+    return f"{name} {value!r}", lambda draft: draft.with_claims(**{name: value})
+
+
+def _embedded(draft: Draft) -> Draft:
+    outsider = keys.key(draft.key.algorithm, "attacker")
+    return draft.with_header(jwk={**outsider.public_jwk, "kid": draft.key.kid})
+
+
+_CHANGES: list[tuple[str, Step]] = [
+    ("no kid", lambda draft: draft.without_header("kid")),
+    ("no alg", lambda draft: draft.without_header("alg")),
+    ("no typ", lambda draft: draft.without_header("typ")),
+    ("jwk of the attacker", _embedded),
+    ("kid of the sibling", lambda draft: draft.with_header(kid=keys.key(draft.key.algorithm, "b").kid)),
+    *(_header("kid", kid) for kid in ("", "nobody", "../../dev/null", "hs256-a", "es256-attacker", 0, None)),
+    *(_header("alg", name) for name in ("none", "HS256", "HS384", "ES256", "RS256", "PS256", "EdDSA", "Ed25519", "")),
+    *(_header("typ", typ) for typ in ("JWT", "at+jwt", "JOSE", "secevent+jwt")),
+    _header("crit", []),
+    _header("b64", False),
+    _header("jku", "https://evil.example/keys"),
+    _header("x5u", "file:///dev/null"),
+    _claim("sub", "admin"),
+    _claim("exp", 4_000_000_000),
+    _claim("iss", ISSUER),
+    _claim("aud", [AUDIENCE, CLIENT]),
+    _claim("client_id", "admin"),
+    _claim("azp", CLIENT),
+    _claim("scope", "admin"),
+    _claim("jti", "jti-9"),
+]
+
+
+def mangle_one(draw: DrawFn, token: str) -> tuple[str, str]:
+    """Draw a change of a token's text, as somebody without any key can make; returns it and what was done."""
+    name, mangle = draw(one_of(_MANGLINGS))
+    at = draw(below(len(token)))
+    return mangle(token, at, draw(one_of(_CHARACTERS))), f"{name} at {at}"
+
+
+_CHARACTERS = list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\t\0!%") + ["\u0663", "\uff21"]
+
+_MANGLINGS: list[tuple[str, Callable[[str, int, str], str]]] = [
+    ("replace", lambda token, at, char: token[:at] + char + token[at + 1 :]),
+    ("insert", lambda token, at, char: token[:at] + char + token[at:]),
+    ("delete", lambda token, at, _: token[:at] + token[at + 1 :]),
+    ("cut off", lambda token, at, _: token[:at]),
+    ("cut before", lambda token, at, _: token[at:]),
+    ("append", lambda token, _, char: token + char),
+    ("swap case", lambda token, at, _: token[:at] + token[at : at + 1].swapcase() + token[at + 1 :]),
+    ("repeat the rest", lambda token, at, _: token + token[at:]),
+    ("drop four", lambda token, at, _: token[:at] + token[at + 4 :]),
+    ("transpose", lambda token, at, _: token[:at] + token[at + 1 : at + 2] + token[at : at + 1] + token[at + 2 :]),
+]

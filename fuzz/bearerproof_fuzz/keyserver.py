@@ -1,0 +1,205 @@
+"""A loopback HTTP server of key sets: what a policy's ``keys_url`` points at while keys change.
+
+Each endpoint has a path of its own, so that what an implementation has cached in one scenario never serves in
+another. An endpoint keeps a log of the replies it gave, which says what the implementation can know.
+"""
+
+import json
+import socket
+import struct
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from threading import Event, Thread
+
+from bearerproof_fuzz.keys import Jwk, Key
+
+HUGE = 32 * 1024 * 1024
+"""Bytes of a key set that is too large by anybody's measure."""
+
+LONGEST_SILENCE = 30.0
+"""Seconds after which an endpoint that does not answer gives the connection up."""
+
+
+class Manner(StrEnum):
+    """How an endpoint sends what it has to send."""
+
+    WHOLE = "whole"
+    UNSIZED = "without saying how long it is"
+    CUT = "half of it, then the end of the connection"
+    RESET = "nothing: it resets the connection"
+    SILENT = "nothing: it keeps the connection open"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an endpoint answers with; ``kids`` are those of the set in it, None when it is no good set."""
+
+    body: bytes = b""
+    status: int = 200
+    location: str | None = None
+    manner: Manner = Manner.WHOLE
+    kids: frozenset[str] | None = None
+
+
+@dataclass
+class Endpoint:
+    """One URL, with the reply it gives at present and the log of those it gave."""
+
+    url: str
+    reply: Reply
+    log: list[Reply] = field(default_factory=list)
+    closed: Event = field(default_factory=Event)
+
+    @property
+    def requests(self) -> int:
+        """How many requests have come."""
+        return len(self.log)
+
+    def answer(self) -> Reply:
+        """Log the present reply and return it."""
+        self.log.append(self.reply)
+        return self.reply
+
+
+@contextmanager
+def endpoint(reply: Reply) -> Iterator[Endpoint]:
+    """Serve at a URL that was never used before, and at the end let go of whoever still waits there."""
+    server = _server()
+    path = f"/{next(_numbers)}/jwks.json"
+    opened = server.endpoints[path] = Endpoint(f"http://127.0.0.1:{server.server_port}{path}", reply)
+    try:
+        yield opened
+    finally:
+        opened.closed.set()
+        del server.endpoints[path]
+
+
+def key_set(keys: Collection[Key]) -> Reply:
+    """Return a good JWK set (RFC 7517 §5)."""
+    return Reply(_jwks(keys), kids=frozenset(key.kid for key in keys))
+
+
+def failures(keys: Collection[Key]) -> dict[str, Reply]:
+    """Return ways in which a fetch fails at once; where something like a set is sent, it holds these keys."""
+    jwks = _jwks(keys)
+    return {
+        "status 500": Reply(jwks, 500),
+        "status 404": Reply(jwks, 404),
+        "a reset connection": Reply(manner=Manner.RESET),
+        "half of a key set": Reply(jwks, manner=Manner.CUT),
+        "a page of HTML": Reply(b"<!doctype html><title>Be right back</title>"),
+    }
+
+
+def silence() -> Reply:
+    """Return the failure that costs an implementation its own time-out: no answer at all."""
+    return Reply(manner=Manner.SILENT)
+
+
+def not_key_sets(keys: Collection[Key]) -> dict[str, Reply]:
+    """Return bodies under status 200 that are no JWK set, though all but the first few hold these keys."""
+    jwks = [key.public_jwk for key in keys]
+    bodies: dict[str, object] = {
+        "null": None,
+        "an empty object": {},
+        "keys: null": {"keys": None},
+        "keys: a string": {"keys": json.dumps(jwks)},
+        "keys: an object by kid": {"keys": {jwk["kid"]: jwk for jwk in jwks}},
+        "a bare key": jwks[0],
+        "an array of keys": jwks,
+        "a set in an array": [{"keys": jwks}],
+        "a set in a string": json.dumps({"keys": jwks}),
+        "a set under another name": {"jwks": {"keys": jwks}},
+    }
+    replies = {name: Reply(json.dumps(body).encode()) for name, body in bodies.items()}
+    return {
+        "an empty body": Reply(),
+        **replies,
+        "a set with text after it": Reply(_jwks(keys) + b" and so on"),
+        "a set without its end": Reply(_jwks(keys)[:-1]),
+    }
+
+
+def redirects(target: str) -> dict[str, Reply]:
+    """Return every redirect of RFC 9110 §15.4 that a client may follow by itself."""
+    return {f"status {status}": Reply(b"", status, target) for status in (301, 302, 303, 307, 308)}
+
+
+def too_large(keys: Collection[Key]) -> Reply:
+    """Return a good set behind so much else that reading it all is the fault; where it ends is not said."""
+    body = b'{"padding":"' + b" " * HUGE + b'",' + _jwks(keys)[1:]
+    return Reply(body, manner=Manner.UNSIZED)
+
+
+def _jwks(keys: Collection[Key]) -> bytes:
+    jwks: list[Jwk] = [key.public_jwk for key in keys]
+    return json.dumps({"keys": jwks}).encode()
+
+
+class _Server(ThreadingHTTPServer):
+    """Answers each connection in a thread of its own: one that is kept waiting holds nobody else up."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.endpoints: dict[str, Endpoint] = {}
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: that a client hangs up on an answer it won't read is what it is meant to do."""
+
+
+_numbers = count(1)
+
+
+@cache
+def _server() -> _Server:
+    """Start the server on first use; it ends with the process."""
+    server = _Server()
+    Thread(target=server.serve_forever, name="bearerproof key server", daemon=True).start()
+    return server
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Gives the endpoint's present reply."""
+
+    def do_GET(self) -> None:
+        """Answer as the endpoint says; a path that no scenario uses any more is unknown."""
+        server = self.server
+        found = server.endpoints.get(self.path) if isinstance(server, _Server) else None
+        if found is None:
+            self._send(Reply(status=404))
+            return
+        reply = found.answer()
+        if reply.manner is Manner.SILENT:
+            found.closed.wait(LONGEST_SILENCE)
+        elif reply.manner is Manner.RESET:
+            self._reset()
+        else:
+            self._send(reply)
+
+    def log_message(self, *_: object) -> None:
+        """Keep standard error clean: it belongs to the implementation."""
+
+    def _send(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        self.send_header("Content-Type", "application/jwk-set+json")
+        if reply.location is not None:
+            self.send_header("Location", reply.location)
+        if reply.manner is not Manner.UNSIZED:
+            self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        sent = reply.body[: len(reply.body) // 2] if reply.manner is Manner.CUT else reply.body
+        with suppress(ConnectionError):
+            self.wfile.write(sent)
+
+    def _reset(self) -> None:
+        """Close without the parting of TCP: zero seconds of linger turn it into a reset."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        socket.close(self.connection.detach())

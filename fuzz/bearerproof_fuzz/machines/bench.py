@@ -1,0 +1,162 @@
+"""The bench on which a limiter is tried: it makes rejections on demand and notes what became of each."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from bearerproof.catalogue import Profile
+from bearerproof.harness import Mark
+from bearerproof.judgement import Finding, Untestable
+from bearerproof.messages import Json, Presentation
+from bearerproof.trial import Trial
+from bearerproof_fuzz.edits.registry import Change
+from bearerproof_fuzz.forge import CLIENT, Forge
+from bearerproof_fuzz.material import Hints, labelled, unproven
+from bearerproof_fuzz.oracles.buckets import Entry, Limits, Registered, entry
+from bearerproof_fuzz.oracles.witness import event_of
+
+DEFAULT: Json = {"sink": "memory", "limiter": None}
+"""The configuration in which every other check finds the implementation."""
+
+OURS, SECOND, NOBODY = "ours", "second", "nobody"
+KNOWN = (OURS, SECOND, NOBODY)
+"""Sources that the bench registers: two clients with their key, and the source without any hint."""
+
+TIMELESS = ("signature", "algorithm")
+"""Faults that stay the same whatever the wall clock says."""
+
+FAULTS: Mapping[str, Change] = {
+    "signature": unproven,
+    "algorithm": lambda draft: unproven(draft.with_header(alg="none")),
+    "issuer": lambda draft: draft.with_claims(iss="https://evil.example"),
+    "expired": lambda draft: draft.with_claims(exp=1),
+}
+"""What is wrong with a token, each giving an event of another kind class."""
+
+
+def stranger(number: int) -> str:
+    """Return the name of one of many sources that nobody registered."""
+    return f"stranger-{number}"
+
+
+STRANGERS = ("rogue-kid", "kid-only", *map(stranger, range(6)))
+"""Sources that look registered by one hint and are not, and some that do not."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Some rejections in a row: ``gap`` seconds of tick after the step before, ``wall`` off the true time."""
+
+    source: str
+    fault: str = "signature"
+    gap: float = 0
+    times: int = 1
+    wall: float = 0
+
+
+class Bench:
+    """An implementation with a limiter, and the entries of all that was presented since it began."""
+
+    def __init__(self, trial: Trial, forge: Forge, profile: Profile) -> None:
+        self.trial = trial
+        self.profile = profile
+        self.entries: list[Entry] = []
+        self.summaries: list[tuple[float, Json]] = []
+        self.limits = Limits(1, 60, 1, 1)
+        self._base = forge.base(profile)
+        self._tick = 0.0
+        self._kid = self._base.key.kid
+        self._made: dict[tuple[str, str], Presentation] = {}
+        self.registered = Registered((CLIENT, "app-2"), (CLIENT, "api-2"), (self._kid,))
+
+    @classmethod
+    @contextmanager
+    def opened(cls, mark: Mark, trial: Trial, forge: Forge) -> Iterator["Bench"]:
+        """Set the bench up for a check, and leave the implementation as it was found."""
+        try:
+            yield cls(trial, forge, mark.profile)
+        finally:
+            trial.implementation.configure(DEFAULT)
+
+    def begin(self, limits: Limits) -> None:
+        """Start with a fresh limiter.
+
+        Raises:
+            Untestable: the implementation would not be configured so.
+        """
+        audit = {"sink": "memory", "limiter": limits.as_json(), "registered": self.registered.as_json()}
+        refused = self.trial.implementation.configure(audit)
+        if refused:
+            raise Untestable(Finding("a sound limiter was not configured", "configured", refused))
+        self.trial.implementation.reset()
+        self.limits, self.entries, self.summaries, self._tick = limits, [], [], 0.0
+
+    def run(self, limits: Limits, steps: Sequence[Step]) -> list[Entry]:
+        """Begin and play; once more if the machine was so busy that even a sink in memory lost something.
+
+        Raises:
+            Untestable: it keeps losing events, so what was admitted can't be seen.
+        """
+        for _ in range(3):
+            self.begin(limits)
+            entries = self.play(steps)
+            if not self.trial.declaration.audit.stats or not self.stats()["lost"]:
+                return entries
+        raise Untestable(Finding("the sink in memory loses events", "none lost", f"{self.stats()['lost']} lost"))
+
+    def play(self, steps: Iterable[Step]) -> list[Entry]:
+        """Present the steps and return their entries, one for each rejection."""
+        presented = [presentation for step in steps for presentation in self._presentations(step)]
+        answers = self.trial.ask_all(presented)
+        new: list[Entry] = []
+        for presentation, answer in zip(presented, answers, strict=True):
+            event, admitted = event_of(answer, presentation), bool(answer.delivered)
+            new.append(entry(event, presentation.tick, self.profile, self.registered, admitted=admitted))
+            self.summaries += [(presentation.tick, summary) for summary in answer.summaries]
+        self.entries += new
+        return new
+
+    def stats(self) -> dict[str, int]:
+        """Return the implementation's counters."""
+        return self.trial.implementation.stats()
+
+    def fail(self, summary: str, due: str, got: str) -> None:
+        """End the check with a finding about the stream.
+
+        Raises:
+            Nonconforming: always (Warned, for a SHOULD row at base).
+        """
+        self.trial.fail(f"{summary}; {self._configuration()}; {self._story()}", due, got)
+
+    def _configuration(self) -> str:
+        numbers = self.limits
+        return f"C={numbers.capacity} W={numbers.window} N={numbers.sources} G={numbers.strangers}"
+
+    def _story(self, most: int = 40) -> str:
+        """Tell the stream: tick, source, kind, and whether it was admitted."""
+        told = [
+            f"{float(one.tick):g}s {one.source} {one.kind} {'+' if one.admitted else '-'}"
+            for one in self.entries[-most:]
+        ]  # fmt: skip
+        return ("… " if len(self.entries) > most else "") + ", ".join(told)
+
+    def _presentations(self, step: Step) -> Iterator[Presentation]:
+        self._tick += step.gap
+        made = self._presentation(step.source, step.fault)
+        yield from [replace(made, tick=self._tick, now=max(0, made.now + step.wall))] * step.times
+
+    def _presentation(self, source: str, fault: str) -> Presentation:
+        if (source, fault) not in self._made:
+            draft = labelled(FAULTS[fault](self._base), self._hints(source))
+            self._made[source, fault] = draft.presentation()
+        return self._made[source, fault]
+
+    def _hints(self, source: str) -> Hints:
+        prepared = {
+            OURS: Hints(CLIENT, CLIENT, self._kid),
+            SECOND: Hints("app-2", "api-2", self._kid),
+            NOBODY: Hints(),
+            "rogue-kid": Hints(CLIENT, CLIENT, "rogue"),
+            "kid-only": Hints(kid=self._kid),
+        }
+        return prepared.get(source) or Hints(source, CLIENT, self._kid)

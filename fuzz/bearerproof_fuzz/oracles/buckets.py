@@ -1,0 +1,206 @@
+"""What any conforming limiter may do with a stream of events, judged from outside: by bounds, never by its state.
+
+An entry notes what was seen of one event. Times are exact fractions, so that no bound is missed by rounding, and
+where an implementation's own rounding could decide, both outcomes are taken.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from bearerproof.catalogue import Profile
+from bearerproof.messages import Json
+from bearerproof_fuzz.oracles.events import kind_class
+from bearerproof_fuzz.oracles.hints import stated
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The numbers of a limiter: events, seconds, buckets of strangers, events of all strangers."""
+
+    capacity: int
+    window: int
+    sources: int
+    strangers: int
+
+    def as_json(self) -> Json:
+        """Return the member `limiter` of a configuration."""
+        return {
+            "capacity": self.capacity, "window": self.window, "sources": self.sources, "strangers": self.strangers,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Whom a configuration names."""
+
+    clients: tuple[str, ...]
+    audiences: tuple[str, ...]
+    kids: tuple[str, ...]
+
+    def as_json(self) -> Json:
+        """Return the member `registered` of a configuration."""
+        return {"clients": list(self.clients), "audiences": list(self.audiences), "kids": list(self.kids)}
+
+    def includes(self, event: Json, profile: Profile) -> bool:
+        """Say whether the event's source is registered: a configured client, and no hint that is not configured."""
+        hints = stated(event)
+        aud = hints.aud if profile is Profile.ID_TOKEN else None
+        if (hints.client, aud, hints.kid) == (None, None, None):
+            return True
+        others = (aud in {None, *self.audiences}, hints.kid in {None, *self.kids})
+        return hints.client in self.clients and all(others)
+
+    def sources(self, profile: Profile) -> int:
+        """Return how many registered sources there can be, the one without hints among them."""
+        audiences = len(self.audiences) + 1 if profile is Profile.ID_TOKEN else 1
+        return len(self.clients) * audiences * (len(self.kids) + 1) + 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event as it was seen from outside; ``tick`` is in seconds."""
+
+    tick: Fraction
+    source: str
+    kind: str
+    registered: bool
+    admitted: bool
+
+
+def entry(event: Json, tick: float, profile: Profile, registered: Registered, *, admitted: bool) -> Entry:
+    """Note an event that an answer reported."""
+    return Entry(
+        Fraction(tick), str(event.get("source_id")), kind_class(event.get("kind")),
+        registered.includes(event, profile), admitted,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Excess:
+    """A span of a stream in which more was admitted than the contract allows."""
+
+    who: str
+    seconds: Fraction
+    admitted: int
+    most: int
+    kinds: int
+
+    def describe(self) -> str:
+        """Say it in a few words."""
+        return f"{self.admitted} of {self.who} in {float(self.seconds):g} s ({self.kinds} kinds)"
+
+
+def excess(entries: Sequence[Entry], who: str, capacity: int, window: int) -> Excess | None:
+    """Return a span in which these events, all of one bucket, exceed C + T·C/W + K·(⌊T/W⌋ + 1).
+
+    Every span that begins and ends with an admission is looked at; no other can hold more.
+    """
+    admitted = [one for one in entries if one.admitted]
+    for begin, first in enumerate(admitted):
+        kinds: set[str] = set()
+        for number, last in enumerate(admitted[begin:], 1):
+            kinds.add(last.kind)
+            span = last.tick - first.tick
+            most = int(capacity + span * capacity / window) + _kinds_in(entries, first, last) * (span // window + 1)
+            if number > most:
+                return Excess(who, span, number, most, len(kinds))
+    return None
+
+
+def _kinds_in(entries: Sequence[Entry], first: Entry, last: Entry) -> int:
+    return len({one.kind for one in entries if first.tick <= one.tick <= last.tick})
+
+
+def by_source(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
+    """Sort a stream by source."""
+    found: dict[str, list[Entry]] = {}
+    for one in entries:
+        found.setdefault(one.source, []).append(one)
+    return found
+
+
+def excess_of_a_source(entries: Sequence[Entry], limits: Limits) -> Excess | None:
+    """Return where one source, registered or not, got more than a bucket and the free events give."""
+    found = (
+        excess(own, f"source {name}", limits.capacity, limits.window) for name, own in by_source(entries).items()
+    )
+    return next((one for one in found if one), None)
+
+
+def excess_of_strangers(entries: Sequence[Entry], limits: Limits) -> Excess | None:
+    """Return where all strangers together got more than the bucket that they share gives."""
+    together = [one for one in entries if not one.registered]
+    return excess(together, "all strangers", limits.strangers, limits.window)
+
+
+_ROUNDING = Fraction(1, 1_000_000)
+"""Part of a token that an implementation may gain or lose by counting in floating point."""
+
+
+@dataclass
+class Bucket:
+    """What is known of a bucket from outside: it holds between ``least`` and ``most`` tokens."""
+
+    capacity: int
+    window: int
+    tick: Fraction
+    least: Fraction = field(init=False)
+    most: Fraction = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with a full bucket."""
+        self.least = self.most = Fraction(self.capacity)
+
+    def owes(self, one: Entry) -> bool:
+        """Take note of an event, and say whether a token was certainly there for it."""
+        self._refill(one.tick)
+        if self.least >= 1:
+            self.least, self.most = self.least - 1, self.most - 1
+            return True
+        if self.most >= 1:
+            # Whether a token was there can't be told from outside; an admission may also have been free.
+            self.least = max(Fraction(0), self.least - 1)
+            self.most = self.most if one.admitted else min(self.most, Fraction(1))
+        return False
+
+    def _refill(self, tick: Fraction) -> None:
+        gained = (tick - self.tick) * self.capacity / self.window
+        self.tick = tick
+        if gained:
+            self.least = min(Fraction(self.capacity), self.least + gained - _ROUNDING)
+            self.most = min(Fraction(self.capacity), self.most + gained + _ROUNDING)
+
+
+def starved(entries: Sequence[Entry], limits: Limits) -> Entry | None:
+    """Return an event that was dropped though its registered source had a token left for it."""
+    for own in by_source(one for one in entries if one.registered).values():
+        bucket = Bucket(limits.capacity, limits.window, own[0].tick)
+        for one in own:
+            if bucket.owes(one) and not one.admitted:
+                return one
+    return None
+
+
+def unheard(entries: Sequence[Entry], window: int) -> Entry | None:
+    """Return an event that was dropped though none of its kind came from its tier in the window before it.
+
+    The tier of a registered source is itself; all strangers are one tier.
+    """
+    last: dict[tuple[str, str], Fraction] = {}
+    for one in entries:
+        key = (one.source if one.registered else "strangers", one.kind)
+        before = last.get(key)
+        if not one.admitted and (before is None or one.tick - before > window):
+            return one
+        last[key] = one.tick
+    return None
+
+
+def tally_by_kind(entries: Iterable[Entry], *, registered: bool) -> dict[str, int]:
+    """Count what was dropped in a tier, by kind class."""
+    counts: dict[str, int] = {}
+    for one in entries:
+        if one.registered is registered and not one.admitted:
+            counts[one.kind] = counts.get(one.kind, 0) + 1
+    return counts

@@ -1,0 +1,69 @@
+"""Source ids read backwards: whatever composes them, one id gives one list of hints, or it is none."""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import quote, unquote_to_bytes
+
+from bearerproof.catalogue import Profile
+from bearerproof_fuzz.oracles.hints import Bounded, Stated
+
+SENTINELS = {2: ("anon", "nokid"), 3: ("anon", "noaud", "nokid")}
+"""What stands for an absent hint, by position, in a source id of so many parts."""
+
+LONGEST_PART = 64 * 3 + 1 + 43
+"""Octets of one part: 64 encoded octets, `~` and a digest in base64url."""
+
+
+def parts_of(hints: Stated, profile: Profile) -> tuple[Bounded, ...]:
+    """Return the hints that make up the source id of the profile, in their order."""
+    if profile is Profile.ID_TOKEN:
+        return (hints.client, hints.aud, hints.kid)
+    return (hints.client, hints.kid)
+
+
+def compose(parts: Sequence[Bounded]) -> str:
+    """Return the source id of bounded hints."""
+    sentinels = SENTINELS[len(parts)]
+    return "::".join(
+        sentinel if part is None else _encoded(part) for part, sentinel in zip(parts, sentinels, strict=True)
+    )
+
+
+def decode(source_id: str) -> tuple[Bounded, ...]:
+    """Return the hints of which a source id is composed.
+
+    Raises:
+        ValueError: none are: it has not two or three parts, or spells a part in another way than the one due.
+    """
+    parts = source_id.split("::")
+    if len(parts) not in SENTINELS:
+        raise ValueError(f"{len(parts)} parts")
+    hints = tuple(
+        None if part == sentinel else unquote_to_bytes(part).decode()
+        for part, sentinel in zip(parts, SENTINELS[len(parts)], strict=True)
+    )
+    if compose(hints) != source_id:
+        raise ValueError("a part is not spelled in its one way")
+    return hints
+
+
+def longest(profile: Profile) -> int:
+    """Return how many octets a source id of the profile can have at most."""
+    parts = 3 if profile is Profile.ID_TOKEN else 2
+    return parts * LONGEST_PART + (parts - 1) * len("::")
+
+
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+
+
+def is_printable(source_id: str) -> bool:
+    """Say whether it is printable ASCII without blanks."""
+    return _PRINTABLE.fullmatch(source_id) is not None
+
+
+def _encoded(hint: str) -> str:
+    # Letters, digits and "_.-~" are what quote always leaves.
+    encoded = quote(hint, safe="@/+=")
+    if hint in SENTINELS[3]:
+        return f"%{encoded.encode()[0]:02X}{encoded[1:]}"
+    return encoded

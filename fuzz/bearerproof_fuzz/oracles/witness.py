@@ -1,0 +1,19 @@
+"""What an answer bears witness to: the event of a rejection, without which nothing about events can be judged."""
+
+from bearerproof.judgement import Finding, Untestable
+from bearerproof.messages import Answer, Json, Outcome, Presentation
+
+
+def event_of(answer: Answer, presented: Presentation) -> Json:
+    """Return the event that a rejection left; that there is exactly one is judged elsewhere (FAIL-1).
+
+    Raises:
+        Untestable: the token was not rejected, or the rejection left no event.
+    """
+    if answer.outcome is not Outcome.REJECTED:
+        raise Untestable(
+            Finding("a token that no verifier may accept was not rejected", "rejected", answer.describe(), presented)
+        )
+    if not answer.events:
+        raise Untestable(Finding("a rejection left no event to be judged", "an event", answer.describe(), presented))
+    return answer.events[0]

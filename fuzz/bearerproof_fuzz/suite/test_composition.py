@@ -1,0 +1,59 @@
+"""Edits on top of edits: a fault is found though another change stands beside it."""
+
+import pytest
+from hypothesis import given, settings
+
+from bearerproof.catalogue import requirements
+from bearerproof.harness import Mark
+from bearerproof.trial import REJECTED, Trial
+from bearerproof_fuzz import edits as edits  # importing it fills the registry
+from bearerproof_fuzz.checks import applicable, fewer_examples
+from bearerproof_fuzz.draws import batch, one_of
+from bearerproof_fuzz.edits import registry
+from bearerproof_fuzz.edits.registry import Case, Edit, unedited
+from bearerproof_fuzz.forge import Draft, Forge, unchanged
+
+BATCH = 8
+
+
+def _params() -> list[object]:
+    """Return one parameter a requirement and profile: its cases that start from the plain base."""
+    groups: dict[Mark, list[Case]] = {}
+    for case in registry.cases():
+        if case.edit.given is unedited and case.edit.strict == registry.REJECTED:
+            mark = Mark(case.edit.requirement_id, case.profile, "composed-with-other-edits", primary=True)
+            groups.setdefault(mark, []).append(case)
+    return [pytest.param(group, id=mark.id, marks=pytest.mark.bearerproof(mark)) for mark, group in groups.items()]
+
+
+@pytest.mark.parametrize("cases", _params())
+def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge) -> None:
+    """A refused edit stays refused on top of any other change of the token's members."""
+    judged = [case for case in applicable(cases, trial.declaration) if case.edit.rejects(trial.measure)]
+    if not judged:
+        pytest.skip("no edit of this requirement is applicable")
+    bases = {case: forge.base(case.profile, case.algorithm) for case in judged}
+    honest = {case: base.presentation() for case, base in bases.items()}
+    for presentation in {presentation.token: presentation for presentation in honest.values()}.values():
+        trial.control(presentation)
+    others = [other for other in registry.edits().values() if _changes_members_only(other, bases[judged[0]])]
+
+    @settings(max_examples=fewer_examples(5))
+    @given(batch(lambda draw: (draw(one_of(judged)), draw(one_of(others))), BATCH))
+    def refused(drawn: list[tuple[Case, Edit]]) -> None:
+        presented = [case.edit.apply(other.apply(bases[case])).presentation() for case, other in drawn]
+        for answer, presentation, (case, other) in zip(trial.ask_all(presented), presented, drawn, strict=True):
+            how = f"{other.id} then {case.edit.id}"
+            trial.expect(answer, REJECTED, f"one change hides another: {how}", presentation, honest[case], how)
+
+    refused()
+
+
+def _changes_members_only(other: Edit, base: Draft) -> bool:
+    """Say whether an edit composes with every other: it sets members and leaves texts, signer and policy alone."""
+    if other.given is not unedited or other.algorithms:
+        return False
+    draft = other.apply(base)
+    texts_alone = draft.header_json is None and draft.payload_json is None
+    spellings_alone = {draft.spell_header, draft.spell_payload, draft.spell_signature, draft.spell_token} == {unchanged}
+    return texts_alone and spellings_alone and draft.signer == base.signer and draft.policy is base.policy

@@ -1,0 +1,310 @@
+"""The event that every rejection leaves: one, of the right form, time, kind and token, and harmless to keep."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from bearerproof.catalogue import Profile
+from bearerproof.harness import Mark
+from bearerproof.messages import Answer, Json, Presentation
+from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.forge import NOW, Draft, Forge
+from bearerproof_fuzz.material import (
+    IMITATIONS,
+    LONG,
+    MISSING,
+    PLAIN,
+    SHORT,
+    UNPRINTABLE,
+    Hints,
+    explore,
+    labelled,
+    refused_by_look_ups,
+    specimens,
+    unproven,
+)
+from bearerproof_fuzz.oracles import events
+from bearerproof_fuzz.oracles.hints import contradiction, expected, stated
+from bearerproof_fuzz.oracles.witness import event_of
+
+Answered = tuple[Presentation, Answer]
+
+
+def _answers_to_edits(mark: Mark, trial: Trial, forge: Forge) -> list[Answered]:
+    """Present every edit and the honest token before it, and what only look-ups refuse; in that order."""
+    presented = [one for found in specimens(mark.profile, forge) for one in (found.honest, found.edited)]
+    if mark.profile is Profile.ACCESS_TOKEN:
+        presented += [draft.presentation() for _, draft in refused_by_look_ups(forge)]
+    presented = [one for one in presented if trial.implementation.fits(one)]
+    return list(zip(presented, trial.ask_all(presented), strict=True))
+
+
+def _rejections(mark: Mark, trial: Trial, forge: Forge) -> Iterator[tuple[Presentation, Answer, Json]]:
+    """Yield every edit that is rejected, with its event; that some are is the control."""
+    rejected = [pair for pair in _answers_to_edits(mark, trial, forge) if pair[1].outcome in REJECTED]
+    if not rejected:
+        trial.fail("nothing at all is rejected", "rejections", "none")
+    return ((one, answer, event_of(answer, one)) for one, answer in rejected)
+
+
+# --- one event, of the right form
+
+
+@check("FAIL-1")
+def test_each_rejection_leaves_one_event(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Every edit that is rejected leaves one event, and every honest token that is accepted none."""
+    seen = set()
+    for one, answer in _answers_to_edits(mark, trial, forge):
+        due = {**dict.fromkeys(REJECTED, 1), **dict.fromkeys(ACCEPTED, 0)}.get(answer.outcome)
+        found = None if answer.events is None else len(answer.events)
+        if due is not None and found != due:
+            summary = f"the token is {answer.outcome} and leaves another number of events than {due}"
+            trial.fail(summary, f"{due} events", f"{found} events", one, events=answer.events or ())
+        seen.add(due)
+    if not {0, 1} <= seen:
+        trial.fail("nothing is accepted, or nothing rejected", "both", str(sorted(seen, key=str)))
+
+
+@check("FAIL-2")
+def test_events_have_the_form_of_the_schema(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Every event has the members of the schema, in their types, with a kind of the closed set."""
+    base = unproven(forge.base(mark.profile))
+    named = [labelled(base, Hints(name, name, name)).presentation() for name in (*LONG, *UNPRINTABLE, MISSING, "\ud800", 7)]
+    labelled_ones = [(one, answer, event_of(answer, one)) for one, answer in zip(named, trial.ask_all(named), strict=True)]
+    for one, _, event in (*_rejections(mark, trial, forge), *labelled_ones):
+        error = events.schema_error(event)
+        if error is not None:
+            trial.fail("an event does not have the form of the schema", "a valid event", error, one, events=[event])
+
+
+_INSTANTS = (
+    NOW, NOW + 0.5, NOW + 0.25, NOW + 0.015625, NOW + 0.984375, NOW - 0.5, 0, 0.5, 1, 86_399.984375, 951_782_400, 951_868_799,
+    946_684_799.5, 1_709_164_800, 1_835_395_200, 2_147_483_647, 2_147_483_648, 4_102_444_800, 4_107_542_399.25, 32_503_680_000,
+    253_402_300_799,
+)  # fmt: skip
+"""Seconds since 1970 at the edges of seconds, days, leap days, years, centuries and of 32 bits; exact in microseconds."""
+
+
+@check("FAIL-3", needs=("clock",))
+def test_time_of_the_event_is_that_of_the_request(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """`occurred_at` is the request's instant in UTC with `Z` and six decimals, wherever the clock stands."""
+    base = unproven(forge.base(mark.profile)).presentation()
+    instant = st.sampled_from(_INSTANTS)
+
+    def tells_the_time(instants: Sequence[float]) -> None:
+        presented = [replace(base, now=now) for now in instants]
+        for one, answer in zip(presented, trial.ask_all(presented), strict=True):
+            event, due = event_of(answer, one), events.instant(one.now)
+            if event.get("occurred_at") != due:
+                trial.fail("an event tells another time", due, str(event.get("occurred_at")), one, events=[event])
+
+    tells_the_time(_INSTANTS)
+    explore(tells_the_time, st.lists(instant, min_size=2, max_size=6), share=10)
+
+
+# --- its kind
+
+
+@check("FAIL-4")
+def test_kind_agrees_with_the_reason(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """For every edit the kind of the event is one that the contract maps to the reason given."""
+    judged = 0
+    for one, answer, event in _rejections(mark, trial, forge):
+        judged += answer.reason is not None
+        if answer.reason is not None and not events.agrees(answer.reason, event.get("kind")):
+            summary = f"the event's kind does not agree with the reason {answer.reason}"
+            due = " or ".join(sorted(events.CLASSES[answer.reason]))
+            trial.fail(summary, f"a kind of class {due}", json.dumps(event.get("kind")), one, events=[event])
+    if not judged:
+        trial.fail("no rejection gives a reason, which contract level 2 includes", "reasons", "none")
+
+
+_SWALLOWED = frozenset({"Other", "SignatureInvalid"})
+
+
+def _judge_own_kind(trial: Trial, presented: Presentation, due: str, what: str) -> None:
+    event = event_of(trial.ask(presented), presented)
+    kind = events.kind_class(event.get("kind"))
+    if kind in _SWALLOWED or kind != due:
+        trial.fail(f"{what} has no kind of its own", due, kind, presented, events=[event])
+
+
+@check("FAIL-8", needs=("key_set",))
+def test_unknown_key_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A token that names no key of the set is told apart from one with a bad signature."""
+    base = forge.base(mark.profile)
+    trial.control(base.presentation())
+    _judge_own_kind(trial, base.with_header(kid="nobody").presentation(), "KeyUnknown", "an unknown key id")
+
+
+@check("FAIL-8", needs=("option:replay",), profiles=(Profile.ACCESS_TOKEN,))
+def test_replay_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A token that was presented before is told apart from every other rejection."""
+    presented = forge.base(mark.profile).with_policy(replay=True).with_claims(jti="jti of a replay").presentation()
+    trial.control(presented)
+    _judge_own_kind(trial, presented, "Replayed", "a replay")
+
+
+@check("FAIL-8", needs=("keys_url",))
+def test_unavailable_keys_have_their_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A token that could not be judged for want of a key set is told apart from one with a bad signature."""
+    draft = forge.base(mark.profile)
+    members = {name: value for name, value in draft.policy.members.items() if name not in ("keys", "key_texts")}
+    away = replace(draft, policy=replace(draft.policy, members={**members, "keys_url": _NOBODY_SERVES}))
+    _judge_own_kind(trial, away.presentation(), "KeysetUnavailable", "an unavailable key set")
+
+
+_NOBODY_SERVES = "http://127.0.0.1:1/keys"
+"""A loopback address that refuses connections."""
+
+
+# --- what is not in it
+
+
+@check("FAIL-5")
+def test_events_hold_no_secret(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Neither an event nor a line nor a summary holds the token, a segment, its signature or key material."""
+    for one, answer in _answers_to_edits(mark, trial, forge):
+        if answer.outcome in REJECTED:
+            left = (*map(_text, answer.events or ()), *map(_text, answer.summaries), *(answer.lines or ()))
+            what = events.leak(left, one)
+            if what is not None:
+                trial.fail(f"an event holds {what}", "no secret", what, one, events=answer.events or ())
+
+
+def _text(record: Json) -> str:
+    return json.dumps(record, ensure_ascii=False)
+
+
+@check("FAIL-6", needs=("audit:lines",))
+def test_each_event_is_one_safe_line(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """One event is one line of JSON with nothing in it that breaks a line, a terminal or the direction of text."""
+    base = unproven(forge.base(mark.profile))
+    # Every character on its own and between others; C1 and the bidirectional controls are what JSON leaves alone.
+    names = (*UNPRINTABLE, *_each_unsafe())
+    presented = [labelled(base, Hints(name, name, name)).presentation() for name in names]
+    presented += [replace(presented[0], token=name) for name in names]
+    for one, answer in zip(presented, trial.ask_all(presented), strict=True):
+        _judge_lines(trial, one, answer)
+
+
+def _each_unsafe() -> Iterator[str]:
+    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0x61C, 0x200E, 0x200F):
+        yield f"a{chr(code)}b"
+
+
+@check("FAIL-6", needs=("audit:lines",))
+def test_each_edit_leaves_one_safe_line(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """The line of every edit's event is one line of JSON, says what the event says, and orders its metadata."""
+    for one, answer, _ in _rejections(mark, trial, forge):
+        _judge_lines(trial, one, answer)
+
+
+def _judge_lines(trial: Trial, presented: Presentation, answer: Answer) -> None:
+    event = event_of(answer, presented)
+    lines = answer.lines or ()
+    if len(lines) != len(answer.events or ()):
+        trial.fail("one event is not one line", "one line", f"{len(lines)} lines", presented, events=[event])
+    for line, own in zip(lines, answer.events or (), strict=True):
+        unsafe = events.UNSAFE.search(line)
+        if unsafe is not None:
+            summary = "a line holds a character that has to be escaped"
+            trial.fail(summary, f"\\u{ord(unsafe[0]):04x}", ascii(unsafe[0]), presented, events=[event])
+        if _read_line(line) != own:
+            trial.fail("a line says something else than its event", _text(own), ascii(line)[:600], presented)
+        metadata = _read_line(line).get("metadata", {})
+        if list(metadata) != sorted(metadata):
+            trial.fail("metadata is not ordered by key", str(sorted(metadata)), str(list(metadata)), presented)
+
+
+def _read_line(line: str) -> Json:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+_MARK = "zz-from-the-token-"
+"""What every name begins with that stands in a token and nowhere else."""
+
+
+@check("FAIL-7")
+def test_event_strings_are_bounded(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """However long the texts in a token are, no string of its event is, and none becomes a kind."""
+    base = forge.base(mark.profile)
+    trial.control(base.presentation())
+    presented = [draft.presentation() for length in (20, 130, 600, 3000) for draft in _wordy(base, _MARK + "x" * length)]
+    presented = [one for one in presented if trial.implementation.fits(one)]
+    for one, answer in zip(presented, trial.ask_all(presented), strict=True):
+        if answer.outcome in REJECTED:
+            _judge_bounds(trial, one, event_of(answer, one))
+
+
+def _judge_bounds(trial: Trial, presented: Presentation, event: Json) -> None:
+    problem = events.overlong(event)
+    if problem is not None:
+        trial.fail("a string in an event is not bounded", "bounded strings", problem, presented, events=[event])
+    if _MARK in json.dumps(_named_by(event.get("kind"))):
+        trial.fail("a kind is named by the token", "a kind of the closed set", _text(event), presented, events=[event])
+
+
+def _named_by(kind: Any) -> Any:
+    """Return the part of a kind that alarms are grouped by: all but the bounded text of these two."""
+    inner = kind.get("IdToken") if isinstance(kind, dict) else None
+    return None if isinstance(inner, dict) and inner.keys() <= {"UnknownClaim", "CatMismatch"} else kind
+
+
+def _wordy(base: Draft, text: str) -> Iterator[Draft]:
+    """Yield tokens with a text of the attacker's in each place of which an engine may speak."""
+    for header in ({"alg": text}, {"typ": text}, {"kid": text}, {"crit": [text]}, {text: 1}, {"cty": text}):
+        yield base.with_header(**header)
+    for name in base.claims:
+        yield base.with_claims(**{name: text})
+        yield base.with_claims(**{name: {text: text}})
+    yield base.without_claim("exp").with_claims(**{text: 1})
+    yield base.with_claims(**{text: text, "exp": 1})
+    yield base.with_claims(exp=1, cat=text, scope=text, token_use=text)
+    yield unproven(base.with_claims(**{text: text}))
+    yield base.respelled(lambda token: f"{token}.{text}")
+    yield base.respelled(lambda _: text)
+    yield replace(base, payload_json=f'{{"{text}":{text}}}'.encode())
+    yield replace(base, header_json=f'{{"{text}":"{text}","alg":{text}}}'.encode())
+
+
+@check("FAIL-9")
+def test_hints_are_not_mixed_up(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Amid other tokens, honest and not, with and without hints, each event has the hints of its own token."""
+    base = forge.base(mark.profile)
+    honest = base.presentation()
+    trial.control(honest)
+    name = st.sampled_from(PLAIN + SHORT[:8] + IMITATIONS[:8]) | st.just(MISSING)
+    hints = st.builds(Hints, name, name, name)
+    interlude = st.sampled_from(("honest", "garbage", "none"))
+
+    def own_hints(order: Sequence[tuple[Hints, str]]) -> None:
+        forged = unproven(base)
+        presented = [one for said, between in order for one in _between(labelled(forged, said).presentation(), honest, between)]
+        for one, answer in zip(presented, trial.ask_all(presented), strict=True):
+            if answer.outcome in REJECTED:
+                _judge_ownership(trial, one, event_of(answer, one))
+
+    explore(own_hints, st.lists(st.tuples(hints, interlude), min_size=4, max_size=10), share=3)
+
+
+def _between(forged: Presentation, honest: Presentation, between: str) -> tuple[Presentation, ...]:
+    garbage = replace(forged, token="garbage")  # noqa: S106 - no secret
+    return {"honest": (forged, honest), "garbage": (forged, garbage), "none": (forged,)}[between]
+
+
+def _judge_ownership(trial: Trial, presented: Presentation, event: Json) -> None:
+    due = expected(presented.token, presented.profile, trial.declaration.max_token)
+    wrong = contradiction(due, stated(event))
+    if wrong is not None:
+        name, admissible, said = wrong
+        summary = f"the {name} hint in the event is not that of the token it reports"
+        trial.fail(summary, ascii(sorted(map(str, admissible))), ascii(said), presented, events=[event])

@@ -1,0 +1,82 @@
+"""Forged, mangled and composed tokens: whatever is done without a key, or on top of a fault, nothing is accepted."""
+
+from dataclasses import dataclass, replace
+
+from hypothesis import given
+from hypothesis.strategies import DrawFn
+
+from bearerproof.harness import Mark
+from bearerproof.messages import Presentation
+from bearerproof.trial import REJECTED, Trial
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.draws import batch, one_of
+from bearerproof_fuzz.forge import Draft, Forge
+from bearerproof_fuzz.grammar import Forged, forge_one, mangle_one
+
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Honest:
+    """A base token that was accepted in this check."""
+
+    draft: Draft
+    presentation: Presentation
+
+
+@check("VER-25")
+def test_nothing_an_attacker_can_sign_is_accepted(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Whatever an attacker writes and signs, only a holder of a policy key gets a token accepted."""
+    honest = accepted_bases(mark, trial, forge)
+
+    def draw_one(draw: DrawFn) -> tuple[Honest, Forged]:
+        base = draw(one_of(honest))
+        return base, forge_one(draw, base.draft)
+
+    @given(batch(draw_one, BATCH))
+    def refused(drawn: list[tuple[Honest, Forged]]) -> None:
+        presented = [forged.draft.presentation() for _, forged in drawn]
+        answers = trial.ask_all(presented)
+        for answer, presentation, (base, forged) in zip(answers, presented, drawn, strict=True):
+            summary = f"a forged token is not refused: {forged.describe()}"
+            trial.expect(answer, REJECTED, summary, presentation, base.presentation, forged.describe())
+
+    refused()
+
+
+@check("VER-24")
+def test_no_mangled_token_is_accepted(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A token's text, changed anywhere by somebody without a key, is accepted no more."""
+    honest = accepted_bases(mark, trial, forge)
+
+    def draw_one(draw: DrawFn) -> tuple[Honest, str, str]:
+        base = draw(one_of(honest))
+        return (base, *mangle_one(draw, str(base.presentation.token)))
+
+    @given(batch(draw_one, BATCH))
+    def refused(drawn: list[tuple[Honest, str, str]]) -> None:
+        changed = [one for one in drawn if not says_the_same(one[1], str(one[0].presentation.token))]
+        presented = [replace(base.presentation, token=token) for base, token, _ in changed]
+        for answer, presentation, (base, _, how) in zip(trial.ask_all(presented), presented, changed, strict=True):
+            summary = f"a mangled token is not refused: {how}"
+            trial.expect(answer, REJECTED, summary, presentation, base.presentation, how)
+
+    refused()
+
+
+def accepted_bases(mark: Mark, trial: Trial, forge: Forge) -> list[Honest]:
+    """Return a base token for each algorithm declared, each of them accepted."""
+    names = [name for name in keys.MATERIAL if name in trial.declaration.algorithms]
+    honest = [Honest(base, base.presentation()) for base in (forge.base(mark.profile, name) for name in names)]
+    for answer, base in zip(trial.ask_all([one.presentation for one in honest]), honest, strict=True):
+        trial.require_control(answer, base.presentation)
+    return honest
+
+
+def says_the_same(token: str, honest: str) -> bool:
+    """Say whether only the spelling of the signature differs: rows of their own judge that (VER-2, VER-3)."""
+    if token == honest:
+        return True
+    (head, _, signature), (honest_head, _, honest_signature) = token.rpartition("."), honest.rpartition(".")
+    return head == honest_head and keys.lenient_b64(signature) == keys.unb64(honest_signature)

@@ -1,0 +1,182 @@
+"""Source ids: one function of the hints, without collisions, and a bounded number of buckets behind them."""
+
+from collections.abc import Iterable, Sequence
+
+from hypothesis import strategies as st
+
+from bearerproof.catalogue import Profile
+from bearerproof.harness import Mark
+from bearerproof.messages import Json, Presentation
+from bearerproof.trial import REJECTED, Trial
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.forge import Draft, Forge
+from bearerproof_fuzz.machines.bench import KNOWN, Bench, Step
+from bearerproof_fuzz.machines.buckets import walk
+from bearerproof_fuzz.material import (
+    ADVERSARIAL,
+    IMITATIONS,
+    LONG,
+    MISSING,
+    PLAIN,
+    SHORT,
+    UNPRINTABLE,
+    Hints,
+    explore,
+    labelled,
+    specimens,
+    unproven,
+)
+from bearerproof_fuzz.oracles import sources
+from bearerproof_fuzz.oracles.buckets import Limits
+from bearerproof_fuzz.oracles.hints import Bounded, bounded, stated
+from bearerproof_fuzz.oracles.witness import event_of
+
+Slots = tuple[object, object, object]
+
+
+def _named(draft: Draft, slots: Slots) -> Presentation:
+    return labelled(draft, Hints(*slots)).presentation()
+
+
+def _parts(slots: Slots, profile: Profile) -> tuple[Bounded, ...]:
+    """Return the hints of which the source id of a token with these names has to be composed."""
+    client, aud, kid = map(bounded, slots)
+    return (client, aud, kid) if profile is Profile.ID_TOKEN else (client, kid)
+
+
+def _events(trial: Trial, presented: Sequence[Presentation]) -> list[Json]:
+    return [event_of(answer, one) for one, answer in zip(presented, trial.ask_all(presented), strict=True)]
+
+
+def _judge_plain(trial: Trial, base: Draft) -> None:
+    """Hold the source ids of names that need no encoding, in any of the places or left out, against the form due."""
+    names = (*PLAIN, MISSING)
+    grid: list[Slots] = [(one, PLAIN[0], other) for one in names for other in names]
+    if trial.profile is Profile.ID_TOKEN:
+        grid += [(one, other, "k1") for one in names for other in names]
+        grid += [(one, other, MISSING) for one in names for other in names]
+    presented = [_named(base, slots) for slots in grid]
+    for one, slots, event in zip(presented, grid, _events(trial, presented), strict=True):
+        due = sources.compose(_parts(slots, trial.profile))
+        if event.get("source_id") != due:
+            trial.fail("a source id is not composed as due", due, str(event.get("source_id")), one, events=[event])
+
+
+@check("SRC-1", profiles=(Profile.JWT, Profile.ACCESS_TOKEN))
+def test_access_source_id_is_client_and_kid(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """The source id is the client id or `anon`, `::`, and the key id or `nokid`."""
+    _judge_plain(trial, unproven(forge.base(mark.profile)))
+
+
+@check("SRC-2")
+def test_id_token_source_id_is_azp_aud_and_kid(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """The source id is `azp` or `anon`, `aud` or `noaud`, and the key id or `nokid`, joined by `::`."""
+    _judge_plain(trial, unproven(forge.base(mark.profile)))
+
+
+@check("SRC-3")
+def test_different_hints_give_different_sources(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """No two different lists of hints share a source id, and each id can be read back into its hints."""
+    base = unproven(forge.base(mark.profile))
+    name = st.sampled_from(IMITATIONS) | st.sampled_from(ADVERSARIAL) | st.just(MISSING)
+
+    def stay_apart(batch: Sequence[Slots]) -> None:
+        _judge_apart(trial, [_named(base, slots) for slots in batch], [_parts(slots, mark.profile) for slots in batch])
+
+    every: list[Slots] = [(name, "rp", "k") for name in ADVERSARIAL] + [("c", "rp", name) for name in ADVERSARIAL]
+    every += [("c", name, "k") for name in ADVERSARIAL if mark.profile is Profile.ID_TOKEN]
+    stay_apart(every)
+    stay_apart([(MISSING, MISSING, MISSING), ("anon", "noaud", "nokid"), ("anon", MISSING, "nokid"),
+                ("nokid", "anon", "noaud"), (MISSING, "anon", MISSING), ("noaud", "nokid", "anon")])  # fmt: skip
+    explore(stay_apart, st.lists(st.tuples(name, name, name), min_size=2, max_size=12), share=2)
+
+
+def _judge_apart(trial: Trial, presented: Sequence[Presentation], hints: Sequence[tuple[Bounded, ...]]) -> None:
+    seen: dict[str, tuple[Bounded, ...]] = {}
+    for one, own, event in zip(presented, hints, _events(trial, presented), strict=True):
+        source = str(event.get("source_id"))
+        other = seen.setdefault(source, own)
+        if other != own:
+            summary = f"the hints {ascii(own)} and {ascii(other)} share one source id"
+            trial.fail(summary, "two source ids", source, one, events=[event])
+        try:
+            read = sources.decode(source)
+        except ValueError as error:
+            trial.fail(f"no hints compose to this source id: {error}", sources.compose(own), source, one, events=[event])
+        else:
+            if read != own:
+                trial.fail("a source id reads back as other hints", ascii(own), ascii(read), one, events=[event])
+
+
+@check("SRC-4")
+def test_source_id_follows_from_the_event(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Whoever has an event alone can compute its source id from the hints in it, whatever token caused it."""
+    base = unproven(forge.base(mark.profile))
+    names = (*SHORT, *UNPRINTABLE, *LONG, MISSING, "", None, "\ud800", 7)
+    presented = [_named(base, (name, name, other)) for name in names for other in ("k1", name)]
+    presented += [specimen.edited for specimen in specimens(mark.profile, forge)]
+    answers = zip(presented, trial.ask_all(presented), strict=True)
+    rejected = [(one, event_of(answer, one)) for one, answer in answers if answer.outcome in REJECTED]
+    if not rejected:
+        trial.fail("nothing at all is rejected", "rejections", "none")
+    for one, event in rejected:
+        due = sources.compose(sources.parts_of(stated(event), mark.profile))
+        if event.get("source_id") != due:
+            summary = "the source id does not follow from the hints of its own event"
+            trial.fail(summary, due, str(event.get("source_id")), one, events=[event])
+
+
+@check("SRC-6")
+def test_source_ids_are_short_and_printable(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A source id is printable ASCII and bounded, however long and however unprintable the hints are."""
+    base = unproven(forge.base(mark.profile))
+    names = (*UNPRINTABLE, *LONG, *SHORT, "\u65e5" * 21, "\n" * 64, "%" * 64, "\U0001f511" * 400)
+    presented = [_named(base, slots) for name in names for slots in ((name, name, name), ("c", "rp", name))]
+    for one, event in zip(presented, _events(trial, presented), strict=True):
+        source = str(event.get("source_id"))
+        if not sources.is_printable(source):
+            trial.fail("a source id is not printable ASCII", "printable ASCII", ascii(source)[:400], one)
+        if len(source) > sources.longest(mark.profile):
+            due = f"at most {sources.longest(mark.profile)} octets"
+            trial.fail("a source id is not bounded", due, f"{len(source):,} octets", one)
+
+
+# --- the buckets behind them
+
+BUCKETS = ("clock", "audit:limiter", "audit:stats")
+FRESH = 60
+"""Names that a forger makes up in one flood: many times the buckets that strangers may have."""
+
+
+@check("SRC-5", needs=BUCKETS)
+def test_forged_names_make_no_more_buckets(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A flood of fresh, well-formed names leaves no more buckets than the cap allows, registered ones included."""
+    with Bench.opened(mark, trial, forge) as bench:
+        for names in (1, 4):
+            for gap in (0, 1, 30):
+                bench.begin(Limits(capacity=2, window=60, sources=names, strangers=1000))
+                bench.play(_fresh(gap))
+                _judge_buckets(bench)
+
+
+def _fresh(gap: float) -> Iterable[Step]:
+    """Yield rejections under ever new names, with every registered source among them."""
+    for number in range(FRESH):
+        yield Step(f"forged-{number}", gap=gap)
+        yield Step(KNOWN[number % len(KNOWN)])
+
+
+@check("SRC-5", needs=BUCKETS)
+def test_no_walk_makes_more_buckets(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Whatever the stream and however time passes, the live buckets stay within the cap."""
+    with Bench.opened(mark, trial, forge) as bench:
+        walk(bench, _judge_buckets)
+
+
+def _judge_buckets(bench: Bench) -> None:
+    """Hold the live buckets against the cap: those of strangers, the two they share, the registered ones."""
+    most = bench.limits.sources + 2 + bench.registered.sources(bench.profile)
+    live = bench.stats()["buckets"] if bench.entries else 0
+    if live > most:
+        names = len({one.source for one in bench.entries})
+        bench.fail(f"{names} sources made more live buckets than the cap allows", f"at most {most}", f"{live} buckets")
