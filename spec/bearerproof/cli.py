@@ -3,6 +3,7 @@
 Everything after ``--`` is the command that starts an adapter; it is split off before the options are read.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -165,6 +166,72 @@ def explain(
     from bearerproof import explain as explaining  # noqa: PLC0415
 
     typer.echo(explaining.explain(requirement_id) if requirement_id else explaining.index(), nl=False)
+
+
+@app.command(epilog=EXIT_CODES)
+def replay(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="A vector's id, an edit's name, or a result stream.")],
+    target: Target = None,
+    only: Annotated[str | None, typer.Option("--check", help="Of a result stream, only this check's findings.")] = None,
+    measure: Annotated[Measure, typer.Option("--measure", help="Whose outcomes are due.")] = Measure.STRICT,
+    seconds: Seconds = 5.0,
+) -> int:
+    """Present one vector or finding again and take its token apart, beside the accepted one it was made from."""
+    from bearerproof import replay as replaying  # noqa: PLC0415
+
+    implementation = _settings(context, target, seconds=seconds).start()
+    try:
+        found = replaying.find(what, implementation.declaration, measure, only)
+        outcomes = [replaying.replay(one, implementation) for one in found]
+    finally:
+        implementation.close()
+    typer.echo("\n".join(text for _, text in outcomes), nl=False)
+    return 0 if all(conforms for conforms, _ in outcomes) else 1
+
+
+@app.command(name="vectors")
+def list_vectors(
+    name: Annotated[str | None, typer.Argument(metavar="ID", help="Print this vector, or those of a requirement.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Make them anew and say what differs.")] = False,
+    write: Annotated[Path | None, typer.Option("--write", help="Make them anew into this folder.")] = None,
+) -> int:
+    """List the frozen vectors, print one, or make them anew from the registry of edits."""
+    from bearerproof import vectors as frozen  # noqa: PLC0415
+
+    if compare or write is not None:
+        return _remake_vectors(write)
+    known = frozen.vectors()
+    if name is None:
+        for vector in known.values():
+            typer.echo(f"{vector.id}  {vector.row['title']}")
+        typer.echo(f"{len(known)} vectors")
+        return 0
+    chosen = [vector for vector in known.values() if name in (vector.id, vector.row["edit"], vector.row["requirement"])]
+    if not chosen:
+        raise BadInput(f"no vector, edit or requirement with vectors is called {name!r} (bearerproof vectors lists them)")
+    for vector in chosen:
+        typer.echo(json.dumps(vector.row, indent=2))
+    return 0
+
+
+def _remake_vectors(folder: Path | None) -> int:
+    from bearerproof import vectors as frozen  # noqa: PLC0415
+    from bearerproof_fuzz import vectormaker  # noqa: PLC0415
+
+    rows = vectormaker.rows()
+    if folder is None:
+        differing = frozen.differences(rows)
+        typer.echo("\n".join(differing) if differing else f"{len(rows)} vectors, all as frozen")
+        return 1 if differing else 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file_name, text in frozen.as_files(rows).items():
+            (folder / file_name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot write to {folder}: {error.strerror}") from None
+    typer.echo(f"wrote {len(rows)} vectors to {folder}")
+    return 0
 
 
 def _settings(context: typer.Context, target: str | None, **options: Any) -> Settings:

@@ -110,10 +110,9 @@ class Stdio:
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             with suppress(OSError):
                 _stream(stream).close()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(grace)
-        except subprocess.TimeoutExpired:
-            self._kill()
+        self._kill()  # even if it ended by itself: a child of its may live on and hold the pipes
         self._selector.close()
 
     @property

@@ -1,0 +1,316 @@
+"""The limiter: what it admits, to whom, when, and how it accounts for the rest.
+
+Nothing is assumed about its inside. Streams of rejections are played on the bench, and what was admitted is held
+against the bounds that every conforming limiter keeps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from bearerproof.harness import Mark
+from bearerproof.judgement import Finding, Untestable
+from bearerproof.messages import Json
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.machines.bench import FAULTS, KNOWN, NOBODY, OURS, SECOND, STRANGERS, TIMELESS, Bench, Step, stranger
+from bearerproof_fuzz.machines.buckets import GAPS, LIMITS, walk
+from bearerproof_fuzz.material import explore
+from bearerproof_fuzz.oracles import buckets
+from bearerproof_fuzz.oracles.buckets import Entry, Limits
+
+LIMITER = ("clock", "audit:limiter", "audit:delivered")
+COUNTED = (*LIMITER, "audit:stats")
+
+WIDE = 1000
+"""A common bucket of strangers so large that it limits nobody."""
+
+PAUSES = st.sampled_from((0.0,) * 6 + GAPS)
+LIMITERS = st.sampled_from(LIMITS)
+
+
+def _steps(names: Sequence[str], faults: Sequence[str] = tuple(FAULTS), most: int = 12) -> st.SearchStrategy[list[Step]]:
+    step = st.builds(
+        Step, st.sampled_from(names), st.sampled_from(faults), PAUSES, st.sampled_from((1, 1, 2, 5)),
+        st.sampled_from((0.0, 0.0, -3600.0, 3600.0)),
+    )  # fmt: skip
+    return st.lists(step, min_size=3, max_size=most)
+
+
+# --- how much is admitted
+
+
+@check("LIM-1", needs=LIMITER)
+def test_one_source_stays_within_its_bound(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """In every span of every stream one source, registered or not, is admitted no more than its bucket gives."""
+    with Bench.opened(mark, trial, forge) as bench:
+
+        def within_the_bound(limits: Limits, steps: list[Step]) -> None:
+            bench.run(replace(limits, strangers=WIDE), steps)
+            _judge_source(bench)
+
+        for source in (OURS, NOBODY, stranger(1)):
+            bench.run(Limits(3, 60, 4, WIDE), _flood(source))
+            _judge_source(bench)
+        explore(within_the_bound, LIMITERS, _steps((OURS, NOBODY, *STRANGERS[:4])), share=5)
+
+
+def _flood(source: str) -> list[Step]:
+    """Return a flood of two minutes from one source, in which the fault changes now and then."""
+    return [Step(source, ("signature", "expired")[number // 40 % 2], gap=1, times=2) for number in range(120)]
+
+
+def _judge_source(bench: Bench) -> None:
+    found = buckets.excess_of_a_source(bench.entries, bench.limits)
+    if found is not None:
+        bench.fail("a source is admitted more than its bucket gives", f"at most {found.most}", found.describe())
+
+
+@check("LIM-2", needs=LIMITER)
+def test_strangers_together_stay_within_their_bound(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A flood under ever new names is admitted no more than the one bucket that all strangers share gives."""
+    with Bench.opened(mark, trial, forge) as bench:
+
+        def within_the_bound(limits: Limits, steps: list[Step]) -> None:
+            bench.run(limits, steps)
+            _judge_strangers(bench)
+
+        fresh = [Step(f"forged-{number}", gap=0.5) for number in range(200)]
+        for limits in (Limits(3, 60, 4, 5), Limits(1, 10, 1, 1), Limits(3, 60, WIDE, 5)):
+            bench.run(limits, fresh)
+            _judge_strangers(bench)
+        explore(within_the_bound, LIMITERS, _steps((*STRANGERS, OURS)), share=5)
+
+
+def _judge_strangers(bench: Bench) -> None:
+    found = buckets.excess_of_strangers(bench.entries, bench.limits)
+    if found is not None:
+        due = f"at most {found.most} for all strangers"
+        bench.fail("strangers are admitted more than the bucket that they share gives", due, found.describe())
+
+
+@check("LIM-1", needs=LIMITER)
+def test_no_walk_exceeds_a_bound(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """However floods, honest failures, pauses and clock steps alternate, no source exceeds its bound."""
+    with Bench.opened(mark, trial, forge) as bench:
+        walk(bench, _judge_source)
+
+
+# --- to whom
+
+
+@check("LIM-3", needs=LIMITER)
+def test_others_do_not_touch_a_registered_source(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """The events of a registered source are admitted as when it is alone, whoever else floods."""
+    with Bench.opened(mark, trial, forge) as bench:
+
+        def undisturbed(limits: Limits, own: list[Step], others: list[Step]) -> None:
+            alone = bench.run(limits, own)
+            crowded = bench.run(limits, _amid(own, others))
+            _judge_undisturbed(bench, alone, [one for one in crowded if one.source == alone[0].source])
+
+        ours = [Step(OURS, fault, gap, times) for fault, gap, times in _RHYTHM]
+        for name in (SECOND, NOBODY, *STRANGERS[:3]):
+            undisturbed(Limits(3, 60, 2, 5), ours, [Step(name, fault, times=8) for fault in FAULTS])
+        names = st.sampled_from((SECOND, NOBODY, *STRANGERS))
+        noise = st.lists(st.builds(Step, names, st.sampled_from(tuple(FAULTS)), times=st.sampled_from((1, 5))), min_size=1, max_size=6)
+        explore(undisturbed, LIMITERS, _steps((OURS,), most=6), noise, share=5)
+
+
+_RHYTHM = (("signature", 0, 2), ("expired", 1, 3), ("signature", 10, 4), ("algorithm", 30, 2), ("signature", 40, 5))
+
+
+def _amid(own: Sequence[Step], others: Sequence[Step]) -> list[Step]:
+    """Put the noise of others before each step, at the same instants: a pause then comes before the noise."""
+    crowded: list[Step] = []
+    for step in own:
+        crowded += [replace(others[0], gap=step.gap), *others[1:], replace(step, gap=0)]
+    return crowded
+
+
+def _judge_undisturbed(bench: Bench, alone: Sequence[Entry], crowded: Sequence[Entry]) -> None:
+    if [one.admitted for one in alone] != [one.admitted for one in crowded]:
+        due, got = (" ".join("+" if one.admitted else "-" for one in entries) for entries in (alone, crowded))
+        bench.fail("the events of others decide about those of a registered source", f"{due} as alone", got)
+
+
+@check("LIM-4", needs=LIMITER)
+def test_first_event_of_a_kind_gets_through(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """An event is admitted when none of its kind came from its tier in the window before, however empty the bucket."""
+    with Bench.opened(mark, trial, forge) as bench:
+
+        def heard(limits: Limits, steps: list[Step]) -> None:
+            bench.run(limits, steps)
+            _judge_heard(bench)
+
+        for source in (OURS, NOBODY, stranger(1)):
+            drained = [Step(source, times=12), *(Step(source, fault, gap=0.25) for fault in FAULTS)]
+            kept_empty = [Step(source, gap=10, times=4)] * 7
+            heard(Limits(3, 60, 2, 5), [*drained, *kept_empty, *drained[1:]])
+        explore(heard, LIMITERS, _steps((OURS, NOBODY, *STRANGERS)), share=5)
+
+
+def _judge_heard(bench: Bench) -> None:
+    found = buckets.unheard(bench.entries, bench.limits.window)
+    if found is not None:
+        due = "its admission: none of its kind came in the window before"
+        bench.fail(f"one kind starves another: {found.kind} of {found.source}", due, f"dropped at {float(found.tick):g} s")
+
+
+# --- how it is accounted for
+
+
+@check("LIM-5", needs=COUNTED)
+def test_counters_add_up_after_every_step(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """After every step of a walk, every event is submitted, and admitted or dropped, and nothing else is counted."""
+    with Bench.opened(mark, trial, forge) as bench:
+        walk(bench, _judge_counters)
+
+
+def _judge_counters(bench: Bench) -> None:
+    if not bench.entries:
+        return
+    stats = bench.stats()
+    if stats["submitted"] != stats["admitted"] + stats["dropped"]:
+        bench.fail("the counters do not add up", "submitted = admitted + dropped", str(stats))
+    if stats["submitted"] != len(bench.entries):
+        bench.fail("not every event is counted", f"{len(bench.entries)} submitted", str(stats))
+    seen = sum(one.admitted for one in bench.entries)
+    if not seen <= stats["admitted"] <= seen + stats["lost"]:
+        bench.fail("the counter of admissions is not that of the events that got through", f"{seen} admitted", str(stats))
+
+
+@check("LIM-6", needs=(*LIMITER, "audit:summaries"))
+def test_summaries_tell_what_was_dropped(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Summaries count every drop once, by tier and kind, name registered sources only, and come once a window."""
+    with Bench.opened(mark, trial, forge) as bench:
+
+        def truthful(limits: Limits, steps: list[Step]) -> None:
+            # What is still to be reported is told with the next events, once a window has passed.
+            later = [Step(source, gap=2 * limits.window + 1) for source in (OURS, stranger(1), OURS)]
+            bench.run(limits, [*steps, *later])
+            _judge_summaries(bench)
+
+        busy = [Step(name, fault, times=6) for name in (OURS, NOBODY, *STRANGERS) for fault in ("signature", "expired")]
+        truthful(Limits(3, 60, 2, 5), busy)
+        truthful(Limits(3, 60, 2, 5), [Step(name, gap=1, times=2) for name in (OURS, stranger(1)) for _ in range(90)])
+        explore(truthful, LIMITERS, _steps((*KNOWN, *STRANGERS)), share=10)
+
+
+_TIERS = {"registered": True, "strangers": False}
+
+
+def _judge_summaries(bench: Bench) -> None:
+    for _, summary in bench.summaries:
+        _judge_form(bench, summary)
+    for tier, registered in _TIERS.items():
+        told = [(tick, summary) for tick, summary in bench.summaries if summary["tier"] == tier]
+        due = buckets.tally_by_kind(bench.entries, registered=registered)
+        totals: dict[str, int] = {}
+        for _, summary in told:
+            for kind, count in summary["kinds"].items():
+                totals[kind] = totals.get(kind, 0) + count
+        if totals != due:
+            bench.fail(f"the summaries of the {tier} do not tell what was dropped", str(due), str(totals))
+        for begin, (first, _) in enumerate(told):
+            for number, (last, _) in enumerate(told[begin:], 1):
+                # Windows may be aligned anywhere: a span touches one more of them than it holds.
+                if number > (last - first) // bench.limits.window + 2:
+                    bench.fail("summaries come more than once a window", "one a window", f"{number} in {last - first:g} s")
+
+
+def _judge_form(bench: Bench, summary: Json) -> None:
+    kinds, named = summary.get("kinds"), summary.get("sources", {})
+    if summary.get("tier") not in _TIERS or not isinstance(kinds, dict) or not isinstance(named, dict):
+        bench.fail("a summary does not have its form", "tier, dropped, kinds, sources", str(summary))
+    known = {one.source for one in bench.entries if one.registered}
+    if not set(named) <= known or len(named) > 20:
+        bench.fail("a summary names sources that nobody registered", f"at most 20 of {sorted(known)}", str(sorted(named)))
+    if summary.get("dropped") != sum(summary["kinds"].values()) or (named and sum(named.values()) != summary["dropped"]):
+        bench.fail("the totals of a summary do not add up", "dropped = the sum by kind = the sum by source", str(summary))
+
+
+# --- when
+
+
+@check("LIM-7", needs=LIMITER)
+def test_wall_clock_changes_no_admission(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """The same stream is admitted alike whatever the wall clock does meanwhile."""
+    with Bench.opened(mark, trial, forge) as bench:
+
+        def unmoved(limits: Limits, steps: list[Step], jumps: list[float]) -> None:
+            steady = bench.run(limits, [replace(step, wall=0) for step in steps])
+            jumping = [replace(step, wall=jumps[number % len(jumps)]) for number, step in enumerate(steps)]
+            moved = bench.run(limits, jumping)
+            if [one.admitted for one in steady] != [one.admitted for one in moved]:
+                due, got = (" ".join("+" if one.admitted else "-" for one in entries) for entries in (steady, moved))
+                bench.fail(f"steps of the wall clock change admissions: {jumps} s", f"{due} as without them", got)
+
+        drained = [Step(name, times=8) for name in (OURS, NOBODY, stranger(1), stranger(2))] * 3
+        for jumps in ([0, 61], [0, 86_400], [0, -86_400], [1e9, 0]):
+            unmoved(Limits(3, 60, 1, 5), drained, list(map(float, jumps)))
+        steps = st.sampled_from((0.0, -61.0, 61.0, -1e8, 1e8, 0.5))
+        walks = _steps((*KNOWN, *STRANGERS), TIMELESS, most=8)
+        explore(unmoved, LIMITERS, walks, st.lists(steps, min_size=1, max_size=4), share=5)
+
+
+@check("LIM-8", needs=LIMITER)
+def test_limiter_of_nothing_is_refused(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A capacity or a window of 0 is refused, and the limiter that was configured before stands."""
+    with Bench.opened(mark, trial, forge) as bench:
+        sound = Limits(1, 60, 1, 1)
+        for name in ("capacity", "window"):
+            bench.begin(sound)
+            audit = {"sink": "memory", "limiter": {**sound.as_json(), name: 0}, "registered": bench.registered.as_json()}
+            answered = trial.implementation.configure(audit)
+            if answered != "refused":
+                got = "configured" if answered is None else f"skipped: {answered}"
+                trial.fail(f"a limiter with a {name} of 0 is not refused", '{"configured": false}', got)
+            bench.play([Step(OURS, times=6)])
+            _judge_source(bench)
+
+
+@check("LIM-9", needs=LIMITER)
+def test_bucket_starts_full_and_refills(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """No event is dropped for which a bucket that began full and refills at C/W has a token; it never holds more than C."""
+    with Bench.opened(mark, trial, forge) as bench:
+
+        def gets_its_tokens(limits: Limits, steps: list[Step]) -> None:
+            bench.run(limits, steps)
+            _judge_tokens(bench)
+
+        for limits in (Limits(3, 60, 1, 1), Limits(1, 10, 1, 1), Limits(20, 60, 1, 1)):
+            step = limits.window / limits.capacity
+            burst = Step(OURS, times=limits.capacity + 2)
+            polling = [Step(OURS, gap=step / 4)] * 40
+            quiet = [replace(burst, gap=gap) for gap in (step + 0.5, 10 * limits.window)]
+            gets_its_tokens(limits, [burst, *polling, *quiet])
+        explore(gets_its_tokens, LIMITERS, _steps((OURS, SECOND, NOBODY)), share=5)
+
+
+def _judge_tokens(bench: Bench) -> None:
+    found = buckets.starved(bench.entries, bench.limits)
+    if found is not None:
+        due = f"its admission: the bucket had a token at {float(found.tick):g} s"
+        bench.fail(f"an event of {found.source} is dropped too early", due, "dropped")
+    _judge_source(bench)
+
+
+@check("LIM-10", needs=LIMITER)
+def test_returning_source_has_no_fresh_bucket(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A source that comes back after so many others that its bucket was pushed out gets no token more."""
+    with Bench.opened(mark, trial, forge) as bench:
+
+        def gains_nothing(names: int, rounds: int, gap: float) -> None:
+            crowd = [Step(f"forged-{number}", times=3) for number in range(names + 4)]
+            circle = [Step(stranger(1), times=4), *crowd, Step(stranger(1), times=4)]
+            bench.run(Limits(2, 60, names, WIDE), [replace(circle[0], gap=gap), *circle[1:]] * rounds)
+            if not any(one.admitted for one in bench.entries):
+                raise Untestable(Finding("no stranger is ever admitted", "some", "none"))
+            _judge_source(bench)
+
+        explore(
+            gains_nothing, st.integers(1, 4), st.integers(2, 4), st.sampled_from((0.0, 1.0, 7.5, 29.0)), share=10
+        )  # fmt: skip

@@ -1,0 +1,101 @@
+"""Sinks that fail, hang or dawdle: no verdict changes, no answer waits, and every loss is counted.
+
+This is the only place where the suite looks at a clock of its own.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bearerproof.harness import Mark
+from bearerproof.judgement import Finding, Untestable
+from bearerproof.messages import Answer, Presentation
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.machines.bench import DEFAULT
+from bearerproof_fuzz.material import unproven
+
+SLACK = 1.0
+"""Seconds beyond the declared bound that a busy machine may take."""
+
+
+@contextmanager
+def _sink(trial: Trial, name: str) -> Iterator[None]:
+    """Configure a sink, and put the one in memory back in the end."""
+    try:
+        refused = trial.implementation.configure({"sink": name, "limiter": None})
+        if refused:
+            raise Untestable(Finding(f"the sink {name} was declared and not configured", "configured", refused))
+        trial.implementation.reset()
+        yield
+    finally:
+        trial.implementation.configure(DEFAULT)
+
+
+def _tokens(mark: Mark, forge: Forge, rejected: int) -> list[Presentation]:
+    """Return rejected tokens of several kinds, with honest ones among them."""
+    base = forge.base(mark.profile)
+    bad = (unproven(base), base.with_claims(exp=1), base.with_claims(iss="https://evil.example"), base.respelled(lambda _: "x"))
+    tokens = [bad[number % len(bad)].presentation() for number in range(rejected)]
+    return [base.presentation(), *tokens, base.presentation()]
+
+
+def _judge(mark: Mark, trial: Trial, forge: Forge, sink: str, rejected: int) -> None:
+    """Present the same tokens with a sink in memory and with this one, and compare answers and time."""
+    tokens = _tokens(mark, forge, rejected)
+    with _sink(trial, "memory"):
+        due = [trial.ask(presented) for presented in tokens]
+    trial.require_control(due[0], tokens[0])
+    bound = trial.declaration.audit.bound + SLACK
+    with _sink(trial, sink):
+        for presented, same in zip(tokens, due, strict=True):
+            began = time.monotonic()
+            answer = trial.ask(presented)
+            seconds = time.monotonic() - began
+            if _verdict(answer) != _verdict(same):
+                trial.fail(f"a sink that {sink} changes an answer", f"{same.describe()} as before", answer, presented)
+            if seconds > bound:
+                due_by = f"an answer within {trial.declaration.audit.bound:g} s, as declared"
+                trial.fail(f"a sink that {sink} delays an answer", due_by, f"over {bound:g} s", presented)
+
+
+def _verdict(answer: Answer) -> tuple[object, ...]:
+    return answer.outcome, answer.reason, answer.claims, None if answer.events is None else len(answer.events)
+
+
+@check("SINK-1", needs=("sink:raises",))
+def test_raising_sink_changes_nothing(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """With a sink that raises, every verdict, reason and number of events is the same."""
+    _judge(mark, trial, forge, "raises", rejected=8)
+
+
+@check("SINK-2", needs=("sink:hangs",))
+def test_hanging_sink_delays_nobody(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """With a sink that never returns, every answer is the same and comes within the declared bound."""
+    _judge(mark, trial, forge, "hangs", rejected=4)
+
+
+@check("SINK-3", needs=("sink:slow",))
+def test_slow_sink_delays_nobody(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """With a slow sink and many events waiting, every answer is the same and comes within the declared bound."""
+    _judge(mark, trial, forge, "slow", rejected=12)
+
+
+@check("SINK-4", needs=("audit:stats", "audit:delivered"))
+def test_admitted_events_are_delivered_or_lost(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Whatever the sink does, admitted = delivered + lost, and every rejection was submitted and admitted."""
+    tokens = _tokens(mark, forge, rejected=6)
+    for sink in trial.declaration.audit.sinks:
+        with _sink(trial, sink):
+            answers = trial.ask_all(tokens)
+            stats = trial.implementation.stats()
+        delivered = sum(answer.delivered or 0 for answer in answers)
+        events = sum(len(answer.events or ()) for answer in answers)
+        shown = f"sink {sink}, {events} events: delivered {delivered}, {stats}"
+        if stats["admitted"] != delivered + stats["lost"]:
+            trial.fail("losses are not counted", "admitted = delivered + lost", shown)
+        if not stats["admitted"] == stats["submitted"] == events:
+            trial.fail("without a limiter, not every event is admitted", f"{events} submitted and admitted", shown)
+        if sink == "raises" and delivered:
+            trial.fail("a sink that raises took an event", "none delivered", shown)
