@@ -1,7 +1,7 @@
-"""Prepared adversarial material: names for hints, spoilt tokens, forgeries, and how properties choose from it.
+"""Prepared adversarial material: names, spoilt tokens, forgeries, and how properties choose from them.
 
-Everything is chosen by draws from short lists. Text or numbers drawn freely would differ with the modules that are
-loaded, because the engine mixes their constants in; so would the run.
+Everything is chosen by draws from short lists. Text or numbers drawn freely would differ with the modules
+that are loaded, because the engine mixes their constants in; so would the run.
 """
 
 import hmac
@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.messages import Presentation
-from bearerproof_fuzz import edits as edits  # importing it fills the registry
-from bearerproof_fuzz import keys
+from bearerproof_fuzz import edits, keys  # noqa: F401 - importing the edits fills their registry
 from bearerproof_fuzz.checks import applicable
 from bearerproof_fuzz.edits.registry import Case, cases
 from bearerproof_fuzz.forge import Draft, Forge, Signer
@@ -45,31 +44,31 @@ PLAIN = (
 """Names that need no encoding and no cutting."""
 
 SHORT = (
-    "App-1", "app-1 ", " app-1", "app\u20111", "e\u0301", "\u00e9", "\u00c9", "\u65e5\u672c", "\U0001f511", "\u212a",
-    "\ufb00", "\uff41", "null", "undefined", "0.0", "[]", '"', "\\", "'", "<script>", "${x}", "a,b", "a;b", "a|b", "a b",
-    "\u00e9" * 32, "\u65e5" * 21, "\U0001f511" * 16,
+    "App-1", "app-1 ", " app-1", "app\u20111", "e\u0301", "\u00e9", "\u00c9", "\u65e5\u672c", "\U0001f511",
+    "\u212a", "\ufb00", "\uff41", "null", "undefined", "0.0", "[]", '"', "\\", "'", "<script>", "${x}",
+    "a,b", "a;b", "a|b", "a b", "\u00e9" * 32, "\u65e5" * 21, "\U0001f511" * 16,
 )  # fmt: skip
 """Names of at most 64 octets that somebody may normalise, trim, fold or interpret."""
 
 IMITATIONS = (
-    "anon", "noaud", "nokid", "Anon", "ANON", "anon ", "%61non", "%6Eokid", "%6Eoaud", "anonx",
-    ":", "::", ":::", "a::b", "a:b", "b::c", "a", "b", "c", "a:", ":a", "::a", "a::", "::nokid", "anon::", "anon::nokid",
-    "noaud::nokid", "%", "%%", "%25", "%3A", "%3a", "%3A%3A", "a%3A%3Ab", "a%3a%3ab", "%C3%A9", "\u00e9",
-    "%c3%a9", "%2525", "%00", "+", "%2B", "/", "%2F",
+    "anon", "noaud", "nokid", "Anon", "ANON", "anon ", "%61non", "%6Eokid", "%6Eoaud", "anonx", ":", "::",
+    ":::", "a::b", "a:b", "b::c", "a", "b", "c", "a:", ":a", "::a", "a::", "::nokid", "anon::",
+    "anon::nokid", "noaud::nokid", "%", "%%", "%25", "%3A", "%3a", "%3A%3A", "a%3A%3Ab", "a%3a%3ab",
+    "%C3%A9", "\u00e9", "%c3%a9", "%2525", "%00", "+", "%2B", "/", "%2F",
 )  # fmt: skip
 """Names that imitate a separator, a sentinel or an encoding, together with what they imitate."""
 
 UNPRINTABLE = (
-    "x\ny", "x\r\ny", "\t", "\0", "x\0y", "\x08", "\x1b[31mred", "\x1b]0;title\x07", "\x7f", "\x85", "\x9b31m",
-    "\u061c", "\u200e", "\u200f", "\u2028", "\u2029", "a\u2028b", "\u202e", "\u202aabc\u202c", "\u2066x\u2069", "\ufeff",
-    '"}\n{"kind":"Expired"', "\u200b", "\ufffe", "\U000e0001",
+    "x\ny", "x\r\ny", "\t", "\0", "x\0y", "\x08", "\x1b[31mred", "\x1b]0;title\x07", "\x7f", "\x85",
+    "\x9b31m", "\u061c", "\u200e", "\u200f", "\u2028", "\u2029", "a\u2028b", "\u202e", "\u202aabc\u202c",
+    "\u2066x\u2069", "\ufeff", '"}\n{"kind":"Expired"', "\u200b", "\ufffe", "\U000e0001",
 )  # fmt: skip
 """Names that would break a line, a terminal or a view."""
 
 LONG = (
     "a" * 65, "a" * 66, "a" * 63 + "\u00e9", "a" * 62 + "\u65e5", "a" * 61 + "\U0001f511", "\u00e9" * 33,
-    "\u65e5" * 22, "\U0001f511" * 17, "a" * 64 + "1", "a" * 64 + "2", "a" * 200, "a" * 201, "\n" * 70, ":" * 65,
-    "a" * 64 + "~Y1NhxIu56rFBmOduqKt_GkFoXWrWKqkUbTAdTxfrCuA", "%3A" * 25, "k" * 1500,
+    "\u65e5" * 22, "\U0001f511" * 17, "a" * 64 + "1", "a" * 64 + "2", "a" * 200, "a" * 201, "\n" * 70,
+    ":" * 65, "a" * 64 + "~Y1NhxIu56rFBmOduqKt_GkFoXWrWKqkUbTAdTxfrCuA", "%3A" * 25, "k" * 1500,
 )  # fmt: skip
 """Names over 64 octets: cut inside a character or not, alike in what is kept, or spelled as a cut one is."""
 
@@ -77,7 +76,8 @@ EDGES = ("a" * 63, "a" * 64, "a" * 62 + "\u00e9", "a" * 61 + "\u65e5", "a" * 60 
 """Names of 63 and 64 octets, which stay whole."""
 
 NO_NAMES: tuple[object, ...] = (
-    MISSING, "", None, 0, 1, 1.5, True, False, [], {}, ["app-1"], {"a": 1}, "\ud800", "a\udc00b", "\udfff\ud800",
+    MISSING, "", None, 0, 1, 1.5, True, False, [], {}, ["app-1"], {"a": 1}, "\ud800", "a\udc00b",
+    "\udfff\ud800",
 )  # fmt: skip
 """Values that are no hint: absent, empty, of another type, or not well-formed Unicode."""
 
@@ -108,12 +108,14 @@ def labelled(draft: Draft, hints: Hints) -> Draft:
 
 def escaped(draft: Draft) -> Draft:
     """Spell header and payload in ASCII, so that unpaired surrogates are escapes in well-formed UTF-8."""
-    return replace(draft, header_json=json.dumps(draft.header).encode(), payload_json=json.dumps(draft.claims).encode())
+    return replace(
+        draft, header_json=json.dumps(draft.header).encode(), payload_json=json.dumps(draft.claims).encode()
+    )
 
 
 def unproven(draft: Draft) -> Draft:
-    """Leave a signature that no key made, and that costs nothing to make."""
-    return draft.signed_by(lambda _: b"\x01" * 64)
+    """Leave a signature that no key made, too short to cost anything to make or to refuse."""
+    return draft.signed_by(lambda _: b"\x01" * 8)
 
 
 def _member(members: Mapping[str, Any], name: str, value: object) -> dict[str, Any]:
@@ -136,7 +138,9 @@ def forgeries(draft: Draft) -> Mapping[str, Forgery]:
         "another token's signature": lambda token: replace(token, spell_signature=lambda _: honest),
         "zeros": lambda token: token.signed_by(lambda _: bytes(64)),
         "empty HMAC secret": lambda token: _hmac(token, b""),
-        "its own kid as HMAC secret": lambda token: _hmac(token, str(token.header.get("kid")).encode("utf-8", "replace")),
+        "its own kid as HMAC secret": lambda token: _hmac(
+            token, str(token.header.get("kid")).encode("utf-8", "replace")
+        ),
     }
     for form, secret in keys.public_forms(draft.key).items():
         ways[f"HMAC over the public key ({form})"] = lambda token, secret=secret: _hmac(token, secret)  # type: ignore[misc]  # binds the loop's value
@@ -179,7 +183,7 @@ def _specimen(case: Case, forge: Forge) -> Specimen:
 
 
 def refused_by_look_ups(forge: Forge) -> Iterator[tuple[str, Draft]]:
-    """Yield access tokens that only a look-up behind the verifier refuses, as far as the options are declared."""
+    """Yield access tokens that only a look-up behind the verifier refuses, if such look-ups are declared."""
     honours = forge.declaration.options
     draft = forge.base(Profile.ACCESS_TOKEN).with_claims(sid="sid-1", sv=1)
     if "sessions" in honours:
@@ -199,7 +203,7 @@ def truncations(token: str) -> Iterator[str]:
 
 
 def manglings(draft: Draft) -> Iterator[str | bytes]:
-    """Yield what is left of a token after accidents and attacks on whoever reads it; none is honest any more."""
+    """Yield what is left of a token after accidents and attacks on its reader; none is honest any more."""
     header, payload, signature = draft.token().split(".")
     yield from _GARBAGE
     for octets in _payloads(draft.payload_bytes()):
@@ -219,10 +223,11 @@ def manglings(draft: Draft) -> Iterator[str | bytes]:
 
 
 _GARBAGE: tuple[str | bytes, ...] = (
-    "", ".", "..", "...", "....", "a.b.c", "=.=.=", "e30.e30.e30", "bnVsbA.bnVsbA.AA", "MQ.MQ.AA", "x", " ", "\n", "\0",
-    "\0.\0.\0", "null", "{}", "[]", "." * 1000, "a" * 3000, "\U0001f511.\U0001f511.\U0001f511", "\u0663.\u0663.\u0663", "%2e%2e",
-    "-.-.-", "A.A.A", "AA.AA.AA", "_____", "../../../etc/passwd", "\ufeffe30.e30.e30", "\u202e.\u202e.\u202e",
-    b"", b"\xff\xfe\xfd", b"\x80.\x80.\x80", b"\xc3(.\xc3(.AA", b"\xed\xa0\x80.e30.AA", bytes(range(256)),
+    "", ".", "..", "...", "....", "a.b.c", "=.=.=", "e30.e30.e30", "bnVsbA.bnVsbA.AA", "MQ.MQ.AA", "x", " ",
+    "\n", "\0", "\0.\0.\0", "null", "{}", "[]", "." * 1000, "a" * 3000, "\U0001f511.\U0001f511.\U0001f511",
+    "\u0663.\u0663.\u0663", "%2e%2e", "-.-.-", "A.A.A", "AA.AA.AA", "_____", "../../../etc/passwd",
+    "\ufeffe30.e30.e30", "\u202e.\u202e.\u202e", b"", b"\xff\xfe\xfd", b"\x80.\x80.\x80", b"\xc3(.\xc3(.AA",
+    b"\xed\xa0\x80.e30.AA", bytes(range(256)),
 )  # fmt: skip
 
 _SPOILS: tuple[Callable[[str], str], ...] = (

@@ -29,7 +29,7 @@ class VerificationPolicy:
     ``leeway`` and ``max_age`` are seconds; ``leeway`` serves exp, nbf, iat and max_age alike.
 
     Raises:
-        ValueError: leeway or max_age is not a number of seconds from 0 up.
+        ValueError: leeway or max_age is not a number of seconds from 0 up, or typ is no media type.
     """
 
     algorithms: frozenset[str]
@@ -49,6 +49,8 @@ class VerificationPolicy:
     acr_values: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.typ is not None and not (self.typ and self.typ.isascii()):
+            raise ValueError(f"typ is a media type, not {self.typ!r}")
         for name, seconds in (("leeway", self.leeway), ("max_age", self.max_age or 0)):
             if not 0 <= seconds < float("inf"):
                 raise ValueError(f"{name} is a number of seconds from 0 up, not {seconds}")

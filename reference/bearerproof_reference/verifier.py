@@ -20,6 +20,8 @@ from bearerproof_reference.ports import ReplayGuard, SessionLiveness, SessionVer
 from bearerproof_reference.verdicts import Accepted, Reason, Refusal, Rejected
 
 _PARAMETERS = frozenset({"typ", "alg", "kid"})
+_MAX_JWS = 1_000_000
+"""Bytes of a bare JWS, whose payload may be anything."""
 _KNOWN_HEADERS = 64
 """Header segments remembered per verifier; an issuer uses one per key."""
 
@@ -100,7 +102,7 @@ class Verifier:
         """Explicit typing, RFC 8725 §3.11; by RFC 7515 §4.1.9 case and application/ make no difference."""
         if self._typ is not None and typ != self._typ:
             raise Refusal(Reason.TYPE)
-        # Whoever asks for an ID token never takes an access token, even where typ is left open (RFC 9068 §5).
+        # Who asks for an ID token never takes an access token, even where typ is left open (RFC 9068 §2.1).
         if self.policy.profile is Profile.ID_TOKEN and typ == "application/at+jwt":
             raise Refusal(Reason.TYPE)
 
@@ -114,20 +116,17 @@ class Verifier:
             _check_replay(self._replay, claims, numeric_date(claims, "exp") + self.policy.leeway)
 
 
-def verify_jws(
-    token: str | bytes, jwks: Mapping[str, Any], algorithms: Collection[str], limit: int = 1_000_000
-) -> bytes | Rejected:
+def verify_jws(token: str | bytes, jwks: Mapping[str, Any], algorithms: Collection[str]) -> bytes | Rejected:
     """Return the payload of a compact JWS that a key of the set signed, or why there is none (RFC 7515 §5.2).
 
     Header parameters that are not understood are ignored here, as §4 says; a JWT is read more strictly.
-    ``limit`` is the longest token read, in bytes.
 
     Raises:
         ValueError: ``jwks`` is not a JWK set.
     """
     keys = KeySet(jwks, algorithms)
     try:
-        octets = _octets(token, limit)
+        octets = _octets(token, _MAX_JWS)
         head, body, tail = split_compact(octets)
         _verified(octets, read_header(head, strict=False), tail, keys, algorithms)
         return decode_segment(body)

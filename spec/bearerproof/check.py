@@ -1,7 +1,5 @@
 """``bearerproof check``: runs the suite, shows progress, writes what was asked for, and returns the exit code."""
 
-import contextlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,13 +121,16 @@ def _print_summary(finished: Run, out: Console) -> None:
         finished.harness.scope,
         troubles=finished.troubles,
         partial=finished.partial,
+        incomplete=finished.incomplete,
     )
     out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
 
 
 def _write_files(finished: Run, outputs: Outputs, code: int, err: Console) -> bool:
     """Write what was asked for; a full disk costs the file and the exit code, never what was printed."""
-    written = True
+    written = finished.unwritten is None
+    if finished.unwritten is not None:
+        err.print(f"bearerproof: {finished.unwritten}", markup=False, highlight=False)
     if outputs.report is not None:
         lines = results.stream(finished.header(), finished.records, finished.footer(code))
         written &= _write(outputs.report, lines, err)
@@ -140,16 +141,16 @@ def _write_files(finished: Run, outputs: Outputs, code: int, err: Console) -> bo
 
 def _write(path: Path, lines: Iterable[str], err: Console) -> bool:
     """Write beside the target and rename, so that a failed write leaves the old file whole."""
-    draft = path.with_name(path.name + ".partial")
+    special = path.exists() and not path.is_file()  # a pipe or a device cannot be renamed over
+    draft = path if special else path.with_name(path.name + ".partial")
     try:
         with draft.open("w", encoding="utf-8") as file:
             file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        if not special:
+            draft.replace(path)
     except OSError as error:
-        err.print(f"cannot write {path}: {error.strerror}", markup=False)
-        with contextlib.suppress(OSError):
-            draft.unlink()
+        err.print(f"bearerproof: cannot write {path}: {error.strerror}", markup=False, highlight=False)
+        if not special:
+            draft.unlink(missing_ok=True)
         return False
     return True

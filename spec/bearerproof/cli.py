@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bearerproof import __version__
 from bearerproof.catalogue import Measure, Profile
-from bearerproof.exceptions import BadInput, BearerproofError
+from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
 from bearerproof.settings import DEFAULT, QUICK, Settings
 
 app = typer.Typer(
@@ -52,10 +52,8 @@ def run_command_line(arguments: list[str]) -> int:
     try:
         result: Any = click_command.main(args=head, prog_name="bearerproof", obj=command, standalone_mode=False)
     except BearerproofError as error:
-        err.print(f"bearerproof: {error}", markup=False, highlight=False, soft_wrap=True)
-        stderr = getattr(error, "stderr", "")
-        if stderr:
-            err.print(f"the adapter's stderr ends:\n{stderr.rstrip()[-2000:]}", markup=False, highlight=False)
+        told = error.describe() if isinstance(error, AdapterFault) else str(error)
+        err.print(f"bearerproof: {told}", markup=False, highlight=False, soft_wrap=True)
         return error.exit_code
     except typer.Abort:
         err.print("bearerproof: interrupted", markup=False)

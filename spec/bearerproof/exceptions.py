@@ -30,6 +30,11 @@ class AdapterFault(BearerproofError):
         super().__init__(message)
         self.stderr = stderr
 
+    def describe(self) -> str:
+        """Tell the fault together with the last lines that the adapter wrote to stderr."""
+        ending = self.stderr.strip()[-1000:]
+        return f"{self}; its stderr ends: {ending}" if ending else str(self)
+
     def __reduce__(self) -> tuple[type["AdapterFault"], tuple[str], dict[str, str]]:
         """Keep the fault whole when it crosses to another process."""
         return (type(self), (str(self),), {"stderr": self.stderr})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase
 
 from bearerproof import results
-from bearerproof.catalogue import Measure, Profile, requirement
+from bearerproof.catalogue import Measure, Profile, requirement, requirements
 from bearerproof.exceptions import AdapterFault
 from bearerproof.implementation import MAX_HANGS, Implementation, PropertyEnded
 from bearerproof.judgement import Finding, Judged, Nonconforming, Untestable, Warned
@@ -88,7 +88,7 @@ class Harness:
         dropped = [item for item in items if item not in set(kept)]
         if dropped:
             config.hook.pytest_deselected(items=dropped)
-            items[:] = kept
+        items[:] = sorted(kept, key=_place)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note how many checks there are."""
@@ -134,8 +134,10 @@ class Harness:
             record = Record(mark.id, row.id, str(row.level), str(mark.profile), state, reason, findings)
             report.user_properties.append((PROPERTY, record.as_dict()))
             report.user_properties.append((PROPERTY + "-troubles", self._new_troubles()))
-            if isinstance(_cause(call), AdapterFault):
-                report.user_properties.append((PROPERTY + "-fault", str(_cause(call))))
+            fault = _cause(call)
+            if isinstance(fault, AdapterFault):
+                report.user_properties.append((PROPERTY + "-fault", fault.describe()))
+                report.longrepr = fault.describe()
             self._present(report, record)
         return report
 
@@ -172,6 +174,15 @@ class Harness:
             from bearerproof.reports import failure_text  # noqa: PLC0415 - only failures need it
 
             report.longrepr = failure_text(record, self.settings)
+
+
+def _place(item: pytest.Item) -> tuple[int, bool]:
+    """Where a check runs: in the order of the requirements, single edits before the properties built on them."""
+    mark = mark_of(item)
+    return (-1 if mark is None else _PLACES[mark.requirement]), not item.name.startswith("test_edit[")
+
+
+_PLACES = {requirement_id: place for place, requirement_id in enumerate(requirements())}
 
 
 class NotRun(Exception):

@@ -71,11 +71,12 @@ class Implementation:
             for raw in self._connection.ask(requests, self._seconds):
                 answers.append(messages.read_answer(raw, requests[len(answers)]["op"]))  # noqa: PERF401 - a crash keeps those read
         except (AdapterCrashed, AdapterHung) as failure:
+            self.hangs += isinstance(failure, AdapterHung)
             self._restart()
             left = zip(requests[len(answers) :], presentations[len(answers) :], strict=True)
             again = [self._ask_alone(request, presentation) for request, presentation in left]
             if all(answer.outcome is not Outcome.CRASHED for answer in again):
-                self.troubles.append(f"{failure}, but answered when the same was asked again")
+                self.troubles.append(f"{failure.describe()}, but answered when the same was asked again")
             answers += again
         return answers
 
@@ -124,9 +125,8 @@ class Implementation:
         try:
             return messages.read_answer(self._once(request), request["op"])
         except AdapterHung as failure:
-            self.hangs += 1
             self._restart()
-            raise PropertyEnded(Outcome.HUNG, str(failure), presentation) from None
+            raise PropertyEnded(Outcome.HUNG, failure.describe(), presentation) from None
         except AdapterCrashed as failure:
             self._restart()
-            return Answer(Outcome.CRASHED, detail=str(failure))
+            return Answer(Outcome.CRASHED, detail=failure.describe())

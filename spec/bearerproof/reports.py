@@ -5,10 +5,12 @@ import difflib
 import json
 import shlex
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bearerproof.catalogue import FAMILIES, requirement
+from bearerproof.implementation import MAX_HANGS
 from bearerproof.messages import Declaration, Json
 from bearerproof.results import RED, Record, State, tally
 from bearerproof.settings import Scope, Settings
@@ -68,34 +70,33 @@ def summary(
     *,
     troubles: Sequence[str] = (),
     partial: str | None = None,
+    incomplete: bool = False,
 ) -> str:
     """Sum a run up: what was judged, a row for each family, what is red, and the verdict in one sentence."""
     lines = ["", *_head(records, declaration, scope), "", *_families(records), ""]
     lines += _red(records)
     lines += _warned(records)
-    lines += [f"adapter fault: {trouble}" for trouble in troubles]
-    lines.append(verdict(records, declaration, scope, troubles=troubles, partial=partial))
+    lines += [f"fault: {trouble}{_times(number)}" for trouble, number in Counter(troubles).items()]
+    judged = not (incomplete or troubles or any(record.state is State.ERRORED for record in records))
+    lines.append(verdict(records, declaration, scope, judged=judged, partial=partial))
     return "\n".join(lines) + "\n"
 
 
 def verdict(
-    records: Sequence[Record],
-    declaration: Declaration,
-    scope: Scope,
-    *,
-    troubles: Sequence[str] = (),
-    partial: str | None = None,
+    records: Sequence[Record], declaration: Declaration, scope: Scope, *, judged: bool = True, partial: str | None = None
 ) -> str:
-    """Say in one sentence whether the implementation conforms, and to what."""
-    what = f"{scope.measure} in {_and(scope.profiles)}"
-    if partial:
-        what += f" ({partial})"
+    """Say in one sentence whether the implementation conforms, and to what; or that it was not judged whole."""
+    what = f"{scope.measure} in {_and(scope.profiles)}" + (f" ({partial})" if partial else "")
     broken = {record.requirement for record in records if record.state in RED}
     if broken:
-        return f"{declaration.name} does NOT conform to {what}: {len(broken)} requirements are red."
-    if troubles or any(record.state is State.ERRORED for record in records):
-        return f"{declaration.name} could not be judged by {what}: the harness or the adapter failed."
+        return f"{declaration.name} does NOT conform to {what}: {_number(len(broken), 'requirement')} red."
+    if not judged:
+        return f"{declaration.name} was NOT judged whole by {what}; nothing is red so far."
     return f"{declaration.name} conforms to {what}."
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
 
 
 def _head(records: Sequence[Record], declaration: Declaration, scope: Scope) -> list[str]:
@@ -138,11 +139,19 @@ def _counts(rows: Sequence[Record]) -> str:
     return ", ".join(f"{number} {state}" for state, number in tally(rows).items())
 
 
+def _times(number: int) -> str:
+    return f" ({number} times)" if number > 1 else ""
+
+
 def _red(records: Sequence[Record]) -> Iterator[str]:
     red = sorted((record for record in records if record.state in RED), key=lambda record: record.id)
+    left_out = sum(record.state is State.NOT_RUN for record in red)
     if red:
         yield "red:"
-        yield from (f"  {record.state:<11} {record.id}" for record in red)
+        yield from (f"  {record.state:<11} {record.id}" for record in red if record.state is not State.NOT_RUN)
+    if left_out:
+        yield f"  {State.NOT_RUN:<11} {left_out} checks, left out after {MAX_HANGS} hangs"
+    if red:
         yield ""
 
 

@@ -36,7 +36,13 @@ class Run:
     options: Options
     interrupted: bool = False
     fault: str | None = None
+    unwritten: str | None = None
     records: list[Record] = field(default_factory=list)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether the run ended before its checks did."""
+        return self.interrupted or self.fault is not None
 
     @property
     def partial(self) -> str | None:
@@ -50,12 +56,14 @@ class Run:
     @property
     def troubles(self) -> list[str]:
         """Faults of the adapter or the harness, each of which costs the run its verdict."""
+        if self.fault is not None:
+            return [*self.harness.troubles, self.fault]
         errored = [f"{record.id}: {record.reason}" for record in self.records if record.state is State.ERRORED]
-        return [*self.harness.troubles, *errored, *([self.fault] if self.fault else [])]
+        return [*self.harness.troubles, *errored]
 
     def exit_code(self) -> int:
         """Return 3 when not enough was judged, 1 when something is red, else 0."""
-        if self.interrupted or self.troubles or not self.records:
+        if self.interrupted or self.troubles or self.unwritten or not self.records:
             return 3
         return 1 if any(record.state in RED for record in self.records) else 0
 
@@ -92,8 +100,9 @@ def run(settings: Settings, options: Options, observers: Sequence[object] = ()) 
     if options.workers is not None:
         harness.implementation.close()  # the workers have their own; this one was asked for its declaration
     named = _Named(harness)
-    code = pytest.main(_arguments(settings, options), plugins=[named, *observers])
+    code, unwritten = _pytest(_arguments(settings, options), [named, *observers])
     finished = Run(harness, options, interrupted=code == pytest.ExitCode.INTERRUPTED, records=harness.records)
+    finished.unwritten = unwritten
     finished.fault = harness.fault
     if finished.fault is not None:
         finished.interrupted = False
@@ -102,6 +111,14 @@ def run(settings: Settings, options: Options, observers: Sequence[object] = ()) 
     elif code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
         finished.fault = "the test engine failed; its message stands above"
     return finished
+
+
+def _pytest(arguments: list[str], plugins: list[object]) -> tuple[int, str | None]:
+    """Run pytest; an I/O error at its end is a report that could not be written, and costs nothing else."""
+    try:
+        return pytest.main(arguments, plugins=plugins), None
+    except OSError as error:
+        return pytest.ExitCode.OK, f"cannot write the JUnit report: {error.strerror}"
 
 
 class _Named:

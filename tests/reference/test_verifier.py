@@ -194,6 +194,8 @@ def test_a_fault_inside_refuses_the_token() -> None:
 def test_policies_that_make_no_sense() -> None:
     with pytest.raises(ValueError, match="leeway"):
         policy(leeway=float("nan"))
+    with pytest.raises(ValueError, match="media type"):
+        policy(typ="")
     with pytest.raises(ValueError, match="guard"):
         verifier(replay=True)
 

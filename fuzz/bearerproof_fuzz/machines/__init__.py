@@ -1,1 +1,1 @@
-"""Machines: an implementation driven through long streams of requests, with a model of what is due beside it."""
+"""Machines: an implementation driven through long streams of requests, with a model of what is due."""

@@ -102,7 +102,9 @@ class Bench:
             entries = self.play(steps)
             if not self.trial.declaration.audit.stats or not self.stats()["lost"]:
                 return entries
-        raise Untestable(Finding("the sink in memory loses events", "none lost", f"{self.stats()['lost']} lost"))
+        raise Untestable(
+            Finding("the sink in memory loses events", "none lost", f"{self.stats()['lost']} lost")
+        )
 
     def play(self, steps: Iterable[Step]) -> list[Entry]:
         """Present the steps and return their entries, one for each rejection."""
@@ -135,7 +137,7 @@ class Bench:
     def _story(self, most: int = 40) -> str:
         """Tell the stream: tick, source, kind, and whether it was admitted."""
         told = [
-            f"{float(one.tick):g}s {one.source} {one.kind} {'+' if one.admitted else '-'}"
+            f"{one.seconds:g}s {one.source} {one.kind} {'+' if one.admitted else '-'}"
             for one in self.entries[-most:]
         ]  # fmt: skip
         return ("… " if len(self.entries) > most else "") + ", ".join(told)

@@ -73,6 +73,9 @@ class Walk(RuleBasedStateMachine):
 def walk(bench: Bench, law: Callable[[Bench], None], *, share: int = 10, steps: int = 20) -> None:
     """Take random walks on a bench: one ``share``-th of the examples that the depth of the run asks for."""
     number = max(5, settings().max_examples // share)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # has no annotations
-        lambda: Walk(bench, law), settings=settings(max_examples=number, stateful_step_count=steps)
-    )
+
+    class Bound(Walk):
+        def __init__(self) -> None:
+            super().__init__(bench, law)
+
+    run_state_machine_as_test(Bound, settings=settings(max_examples=number, stateful_step_count=steps))

@@ -1,7 +1,7 @@
 """A key set that rotates, fails and recovers, and a model of what a verifier that fetches it can know.
 
-The model never asks how the verifier works. It reads the endpoint's log, which says what was fetched and when,
-and from that follows what has to be accepted and what refused. Where the specification leaves a choice (how
+The model never asks how the verifier works. It reads the endpoint's log, which says what was fetched when, and
+from that follows what has to be accepted and what refused. Where the specification leaves a choice (how
 soon a failed fetch is tried again, what holds at the very instant of a limit), either outcome is right.
 """
 
@@ -22,19 +22,22 @@ from bearerproof_fuzz.forge import Forge
 
 EITHER = ACCEPTED | REJECTED
 
-STEPS = 20
+STEPS = 15
 """Rules applied in one example."""
 
-_SETS = (("a",), ("b",), ("a", "b"))
-_FAILURES = tuple(keyserver.failures([]))
+_SERVED = {"a served": ("a",), "b served": ("b",), "both served": ("a", "b")}
+_FAILURES = {"status 500": keyserver.Reply(status=500), "not JSON": keyserver.Reply(b"<html>")}
+_CHANGES = st.sampled_from(("as before", *_SERVED, *_FAILURES))
 _WAITS: Mapping[str, Callable[[FetchedKeys], float]] = {
-    "a third of the cool-down": lambda times: times.cooldown / 3,
+    "no time": lambda _: 0.0,
+    "two thirds of the cool-down": lambda times: times.cooldown * 2 / 3,
     "the cool-down": lambda times: times.cooldown + 1,
     "half of the time to live": lambda times: times.ttl / 2,
     "the time to live": lambda times: times.ttl + 1,
-    "half of the stale time": lambda times: times.stale / 2,
+    "most of the stale time": lambda times: times.stale * 7 / 8,
     "the stale time": lambda times: times.stale + 1,
 }
+_SPANS = st.sampled_from(tuple(_WAITS))
 
 
 def run_rotation(trial: Trial, forge: Forge, profile: Profile) -> None:
@@ -43,7 +46,7 @@ def run_rotation(trial: Trial, forge: Forge, profile: Profile) -> None:
     Raises:
         Judged: what an example found, with the steps that led to it in the summary.
     """
-    settings = hypothesis.settings(max_examples=fewer_examples(5), stateful_step_count=STEPS)
+    settings = hypothesis.settings(max_examples=fewer_examples(4), stateful_step_count=STEPS)
     run_state_machine_as_test(lambda: Rotation(trial, forge, profile), settings=settings)
 
 
@@ -121,37 +124,27 @@ class Rotation(RuleBasedStateMachine):
         """Close the endpoint."""
         self._stack.close()
 
-    @rule(roles=st.sampled_from(_SETS))
-    def serve(self, roles: tuple[str, ...]) -> None:
-        """The endpoint serves another set, or recovers."""
-        self._steps.append(f"{' and '.join(roles)} served")
-        self._verifier.serve(*(self._keys[role] for role in roles))
-
-    @rule(name=st.sampled_from(_FAILURES))
-    def fail(self, name: str) -> None:
-        """The endpoint begins to fail."""
-        self._steps.append(f"the endpoint gives {name}")
-        self._verifier.fail(keyserver.failures([self._keys["attacker"]])[name])
-
-    @rule(name=st.sampled_from(tuple(_WAITS)))
-    def wait(self, name: str) -> None:
-        """Time goes by."""
-        self._steps.append(f"{name} goes by")
-        self._verifier.wait(_WAITS[name](self._verifier.times))
-
-    @rule(role=st.sampled_from(("a", "b", "attacker")))
-    def present(self, role: str) -> None:
+    @rule(change=_CHANGES, wait=_SPANS, role=st.sampled_from(("a", "b", "attacker")))
+    def present(self, change: str, wait: str, role: str) -> None:
         """A token comes: of a key that is or was served, or of one that never was."""
-        self._steps.append(f"a token of {role} comes")
+        self._go_on(change, wait, f"a token of {role} comes")
         self._judge(self._verifier.token(self._keys[role]), self._keys[role].kid)
 
-    @rule()
-    def forge(self) -> None:
-        """Forged tokens under unknown kids come, all at the same instant."""
-        self._steps.append("forged tokens come")
-        for _ in range(3):
-            presented = self._verifier.stranger()
-            self._judge(presented, "unknown")
+    @rule(change=_CHANGES, wait=_SPANS)
+    def forge(self, change: str, wait: str) -> None:
+        """Forged tokens under unknown kids come, both at the same instant."""
+        self._go_on(change, wait, "forged tokens come")
+        for _ in range(2):
+            self._judge(self._verifier.stranger(), "unknown")
+
+    def _go_on(self, change: str, wait: str, then: str) -> None:
+        """Change what the endpoint answers, if it is to be changed, and let time go by."""
+        self._steps.append(", ".join([change, f"{wait} goes by", then]))
+        if change in _SERVED:
+            self._verifier.serve(*(self._keys[role] for role in _SERVED[change]))
+        elif change in _FAILURES:
+            self._verifier.fail(_FAILURES[change])
+        self._verifier.wait(_WAITS[wait](self._verifier.times))
 
     def _judge(self, presented: Presentation, kid: str) -> None:
         """Hold the fetches that a token caused, and its verdict, against what the log allows."""
@@ -160,7 +153,7 @@ class Rotation(RuleBasedStateMachine):
         due = fetches.must_fetch(kid, verifier.endpoint.reply.kids, verifier.tick)
         answer = verifier.trial.ask(presented)
         new = fetches.read(verifier.endpoint.log, verifier.tick)
-        story = "; ".join(self._steps[-8:])
+        story = "; ".join(self._steps[-6:])
         if due and not new:
             verifier.find(f"{story}: the key set is due to be fetched", "a fetch", "none", presented)
         if before is not None and fresh and kid not in before.kids:

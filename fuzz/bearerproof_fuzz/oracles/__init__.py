@@ -1,5 +1,5 @@
-"""Oracles: what an event, a hint, a source id and a stream of admissions may be, computed from the specification.
+"""Oracles: what a hint, a source id, an event and a stream of admissions may be, by the specification alone.
 
-They share no code with any implementation and are written another way than one would be: they read backwards,
-from the outside, or by enumerating what is admissible.
+They share no code with any implementation and are written another way than one would be: they read
+backwards, from the outside, or by enumerating what is admissible.
 """

@@ -1,17 +1,19 @@
-"""What any conforming limiter may do with a stream of events, judged from outside: by bounds, never by its state.
+"""What any conforming limiter may do with a stream of events: judged by bounds, never by its state.
 
-An entry notes what was seen of one event. Times are exact fractions, so that no bound is missed by rounding, and
-where an implementation's own rounding could decide, both outcomes are taken.
+An entry notes what was seen of one event. Times and tokens are whole numbers of small units, so that no
+bound is missed by rounding; where an implementation's own rounding could decide, both outcomes are taken.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from bearerproof.catalogue import Profile
 from bearerproof.messages import Json
 from bearerproof_fuzz.oracles.events import kind_class
 from bearerproof_fuzz.oracles.hints import stated
+
+UNITS = 1024
+"""Units of time in a second; every pause of a stream is a whole number of them."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,11 @@ class Limits:
     def as_json(self) -> Json:
         """Return the member `limiter` of a configuration."""
         return {
-            "capacity": self.capacity, "window": self.window, "sources": self.sources, "strangers": self.strangers,
-        }  # fmt: skip
+            "capacity": self.capacity,
+            "window": self.window,
+            "sources": self.sources,
+            "strangers": self.strangers,
+        }
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Registered:
         return {"clients": list(self.clients), "audiences": list(self.audiences), "kids": list(self.kids)}
 
     def includes(self, event: Json, profile: Profile) -> bool:
-        """Say whether the event's source is registered: a configured client, and no hint that is not configured."""
+        """Say whether the source is registered: a configured client, and no hint that is not configured."""
         hints = stated(event)
         aud = hints.aud if profile is Profile.ID_TOKEN else None
         if (hints.client, aud, hints.kid) == (None, None, None):
@@ -59,19 +64,24 @@ class Registered:
 
 @dataclass(frozen=True)
 class Entry:
-    """One event as it was seen from outside; ``tick`` is in seconds."""
+    """One event as it was seen from outside; ``tick`` is in units."""
 
-    tick: Fraction
+    tick: int
     source: str
     kind: str
     registered: bool
     admitted: bool
 
+    @property
+    def seconds(self) -> float:
+        """The tick in seconds."""
+        return self.tick / UNITS
+
 
 def entry(event: Json, tick: float, profile: Profile, registered: Registered, *, admitted: bool) -> Entry:
-    """Note an event that an answer reported."""
+    """Note an event that an answer reported, ``tick`` in seconds."""
     return Entry(
-        Fraction(tick), str(event.get("source_id")), kind_class(event.get("kind")),
+        round(tick * UNITS), str(event.get("source_id")), kind_class(event.get("kind")),
         registered.includes(event, profile), admitted,
     )  # fmt: skip
 
@@ -81,14 +91,14 @@ class Excess:
     """A span of a stream in which more was admitted than the contract allows."""
 
     who: str
-    seconds: Fraction
+    seconds: float
     admitted: int
     most: int
     kinds: int
 
     def describe(self) -> str:
         """Say it in a few words."""
-        return f"{self.admitted} of {self.who} in {float(self.seconds):g} s ({self.kinds} kinds)"
+        return f"{self.admitted} of {self.who} in {self.seconds:g} s ({self.kinds} kinds)"
 
 
 def excess(entries: Sequence[Entry], who: str, capacity: int, window: int) -> Excess | None:
@@ -96,20 +106,27 @@ def excess(entries: Sequence[Entry], who: str, capacity: int, window: int) -> Ex
 
     Every span that begins and ends with an admission is looked at; no other can hold more.
     """
-    admitted = [one for one in entries if one.admitted]
-    for begin, first in enumerate(admitted):
-        kinds: set[str] = set()
-        for number, last in enumerate(admitted[begin:], 1):
-            kinds.add(last.kind)
-            span = last.tick - first.tick
-            most = int(capacity + span * capacity / window) + _kinds_in(entries, first, last) * (span // window + 1)
-            if number > most:
-                return Excess(who, span, number, most, len(kinds))
+    found = (
+        _excess_from(entries[begin:], who, capacity, window)
+        for begin, one in enumerate(entries)
+        if one.admitted
+    )
+    return next((one for one in found if one), None)
+
+
+def _excess_from(entries: Sequence[Entry], who: str, capacity: int, window: int) -> Excess | None:
+    kinds: set[str] = set()
+    admitted = 0
+    for one in entries:
+        kinds.add(one.kind)
+        if one.admitted:
+            admitted += 1
+            span = one.tick - entries[0].tick
+            refilled = span * capacity // (window * UNITS)
+            most = capacity + refilled + len(kinds) * (span // (window * UNITS) + 1)
+            if admitted > most:
+                return Excess(who, span / UNITS, admitted, most, len(kinds))
     return None
-
-
-def _kinds_in(entries: Sequence[Entry], first: Entry, last: Entry) -> int:
-    return len({one.kind for one in entries if first.tick <= one.tick <= last.tick})
 
 
 def by_source(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
@@ -123,7 +140,8 @@ def by_source(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
 def excess_of_a_source(entries: Sequence[Entry], limits: Limits) -> Excess | None:
     """Return where one source, registered or not, got more than a bucket and the free events give."""
     found = (
-        excess(own, f"source {name}", limits.capacity, limits.window) for name, own in by_source(entries).items()
+        excess(own, f"source {name}", limits.capacity, limits.window)
+        for name, own in by_source(entries).items()
     )
     return next((one for one in found if one), None)
 
@@ -134,42 +152,49 @@ def excess_of_strangers(entries: Sequence[Entry], limits: Limits) -> Excess | No
     return excess(together, "all strangers", limits.strangers, limits.window)
 
 
-_ROUNDING = Fraction(1, 1_000_000)
-"""Part of a token that an implementation may gain or lose by counting in floating point."""
-
-
 @dataclass
 class Bucket:
-    """What is known of a bucket from outside: it holds between ``least`` and ``most`` tokens."""
+    """What is known of a bucket from outside: it holds between ``least`` and ``most``, in parts of a token.
+
+    A token has as many parts as the window has units of time, so C parts come with each unit.
+    """
 
     capacity: int
     window: int
-    tick: Fraction
-    least: Fraction = field(init=False)
-    most: Fraction = field(init=False)
+    tick: int
+    least: int = field(init=False)
+    most: int = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with a full bucket."""
-        self.least = self.most = Fraction(self.capacity)
+        self.least = self.most = self._full
+
+    @property
+    def _token(self) -> int:
+        return self.window * UNITS
+
+    @property
+    def _full(self) -> int:
+        return self.capacity * self._token
 
     def owes(self, one: Entry) -> bool:
         """Take note of an event, and say whether a token was certainly there for it."""
         self._refill(one.tick)
-        if self.least >= 1:
-            self.least, self.most = self.least - 1, self.most - 1
+        if self.least >= self._token:
+            self.least, self.most = self.least - self._token, self.most - self._token
             return True
-        if self.most >= 1:
+        if self.most >= self._token:
             # Whether a token was there can't be told from outside; an admission may also have been free.
-            self.least = max(Fraction(0), self.least - 1)
-            self.most = self.most if one.admitted else min(self.most, Fraction(1))
+            self.least = max(0, self.least - self._token)
+            self.most = self.most if one.admitted else min(self.most, self._token)
         return False
 
-    def _refill(self, tick: Fraction) -> None:
-        gained = (tick - self.tick) * self.capacity / self.window
-        self.tick = tick
+    def _refill(self, tick: int) -> None:
+        """Add what came since, give or take one part for implementations that count in floating point."""
+        gained, self.tick = (tick - self.tick) * self.capacity, tick
         if gained:
-            self.least = min(Fraction(self.capacity), self.least + gained - _ROUNDING)
-            self.most = min(Fraction(self.capacity), self.most + gained + _ROUNDING)
+            self.least = min(self._full, self.least + gained - 1)
+            self.most = min(self._full, self.most + gained + 1)
 
 
 def starved(entries: Sequence[Entry], limits: Limits) -> Entry | None:
@@ -187,11 +212,11 @@ def unheard(entries: Sequence[Entry], window: int) -> Entry | None:
 
     The tier of a registered source is itself; all strangers are one tier.
     """
-    last: dict[tuple[str, str], Fraction] = {}
+    last: dict[tuple[str, str], int] = {}
     for one in entries:
         key = (one.source if one.registered else "strangers", one.kind)
         before = last.get(key)
-        if not one.admitted and (before is None or one.tick - before > window):
+        if not one.admitted and (before is None or one.tick - before > window * UNITS):
             return one
         last[key] = one.tick
     return None

@@ -48,7 +48,9 @@ CLASSES: Mapping[str, frozenset[str]] = {
         "audience": "AudienceInvalid",
         "replay": "Replayed",
         "session": "SessionVersionStale SessionRevoked",
-        "unavailable": "SessionVersionLookupUnavailable SessionLivenessLookupUnavailable ReplayLookupUnavailable",
+        "unavailable": (
+            "SessionVersionLookupUnavailable SessionLivenessLookupUnavailable ReplayLookupUnavailable"
+        ),
         "other": "Other",
         **dict.fromkeys(IDENTITY_FAILURES, "IdToken"),
     }.items()
@@ -95,7 +97,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def instant(now: float) -> str:
-    """Return an instant, in seconds since 1970 and exact in microseconds, as RFC 3339 in UTC with six decimals."""
+    """Return an instant as RFC 3339 in UTC with six decimals; ``now`` is whole microseconds, in seconds."""
     microseconds = Fraction(now) * 1_000_000
     if microseconds.denominator != 1:
         raise ValueError(f"{now!r} is not a whole number of microseconds")
@@ -156,14 +158,23 @@ UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u2
 LONGEST_TEXT = 512
 """Characters that any string of an event may have, unless a smaller bound is given."""
 
-LONGEST = {"client_id_hint": 108, "kid_hint": 108, "aud_hint": 108, "kind": 128, "source_id": 712, "occurred_at": 27}
+LONGEST = {
+    "client_id_hint": 108,
+    "kid_hint": 108,
+    "aud_hint": 108,
+    "kind": 128,
+    "source_id": 712,
+    "occurred_at": 27,
+}
 """Characters that a string under this name may have."""
 
 
 def overlong(value: object, name: str = "event") -> str | None:
     """Return where an event holds a string, a name or a list without bounds, or None."""
     if isinstance(value, str):
-        return f"{name} has {len(value):,} characters" if len(value) > LONGEST.get(name, LONGEST_TEXT) else None
+        return (
+            f"{name} has {len(value):,} characters" if len(value) > LONGEST.get(name, LONGEST_TEXT) else None
+        )
     if not isinstance(value, dict | list):
         return None
     if len(value) > 32:
@@ -171,7 +182,10 @@ def overlong(value: object, name: str = "event") -> str | None:
     if isinstance(value, list):
         found = (overlong(held, name) for held in value)
     else:
-        found = (overlong(held, name if name == "kind" else member) or _long_name(member) for member, held in value.items())
+        found = (
+            overlong(held, name if name == "kind" else member) or _long_name(member)
+            for member, held in value.items()
+        )
     return next((problem for problem in found if problem), None)
 
 

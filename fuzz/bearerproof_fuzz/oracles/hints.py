@@ -1,4 +1,4 @@
-"""What an event may say of a token: the exact hints of a well-formed one, the admissible ones of any other."""
+"""What an event may say of a token: exact hints of a well-formed one, admissible ones of any other."""
 
 import base64
 import binascii
@@ -43,11 +43,11 @@ def stated(event: Json) -> Stated:
 
 
 Expected = Mapping[str, Admissible]
-"""By hint (``client``, ``aud``, ``kid``): what it may be. One that has to be exact has one admissible value."""
+"""By hint (``client``, ``aud``, ``kid``): what it may be. An exact one has one admissible value."""
 
 
 def contradiction(due: Expected, said: Stated) -> tuple[str, Admissible, Bounded] | None:
-    """Return the first hint that is none of the admissible ones: its name, those, and what was said."""
+    """Return the first hint that is not admissible: its name, what it may be, and what was said."""
     found = ((name, admissible, getattr(said, name)) for name, admissible in due.items())
     return next((one for one in found if one[2] not in one[1]), None)
 
@@ -73,7 +73,9 @@ def expected(token: str | bytes, profile: Profile, cap: int | None) -> Expected:
     if payload is None:
         return {**_loosely(segments[1:2], claims), "kid": kid}
     members = payload if isinstance(payload, dict) else {}
-    exact = {hint: frozenset({bounded(_first(members.get(member), member))}) for hint, member in claims.items()}
+    exact = {
+        hint: frozenset({bounded(_first(members.get(member), member))}) for hint, member in claims.items()
+    }
     return {**exact, "kid": kid}
 
 
@@ -107,19 +109,19 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 def _canonical(segment: str) -> bool:
-    """Say whether a segment is the one base64url spelling of some octets: encoding them again gives it back."""
+    """Say whether a segment is the one base64url spelling of its octets: encoding them gives it back."""
     if not _SEGMENT.fullmatch(segment) or len(segment) % 4 == 1:
         return False
     octets = base64.urlsafe_b64decode(segment + "==")
     return base64.urlsafe_b64encode(octets).decode().rstrip("=") == segment
 
 
-class _NoValue(ValueError):
+class _DisputedError(ValueError):
     """Not JSON that every careful reader reads alike."""
 
 
 def _strict_segment(segment: str) -> Any:
-    """Return the JSON value of a segment, or None when readers may disagree about it (null is None as well)."""
+    """Return the JSON value of a segment, or None when readers may disagree about it."""
     if not _canonical(segment):
         return None
     try:
@@ -130,34 +132,39 @@ def _strict_segment(segment: str) -> Any:
 
 def _strict_json(text: str) -> Any:
     if text.count("[") + text.count("{") > 16:  # more than any honest token nests: a cap may apply
-        raise _NoValue("deep")
+        raise _DisputedError("deep")
     value = json.loads(
-        text, object_pairs_hook=_without_duplicates, parse_constant=_refuse, parse_int=_short, parse_float=_finite
+        text,
+        object_pairs_hook=_without_duplicates,
+        parse_constant=_refuse,
+        parse_int=_short,
+        parse_float=_finite,
     )
-    json.dumps(value, ensure_ascii=False).encode("utf-8")  # an unpaired surrogate raises: readers differ about those
+    # An unpaired surrogate raises here: readers differ about those.
+    json.dumps(value, ensure_ascii=False).encode("utf-8")
     return value
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise _NoValue("a duplicate name")
+        raise _DisputedError("a duplicate name")
     return members
 
 
 def _refuse(name: str) -> NoReturn:
-    raise _NoValue(name)
+    raise _DisputedError(name)
 
 
 def _short(digits: str) -> int:
     if len(digits) > 18:
-        raise _NoValue("a long number")
+        raise _DisputedError("a long number")
     return int(digits)
 
 
 def _finite(digits: str) -> float:
     if len(digits) > 18 or not isfinite(float(digits)):
-        raise _NoValue("a long number")
+        raise _DisputedError("a long number")
     return float(digits)
 
 

@@ -1,4 +1,4 @@
-"""What an answer bears witness to: the event of a rejection, without which nothing about events can be judged."""
+"""The event of a rejection, without which nothing about events can be judged."""
 
 from bearerproof.judgement import Finding, Untestable
 from bearerproof.messages import Answer, Json, Outcome, Presentation
@@ -12,8 +12,15 @@ def event_of(answer: Answer, presented: Presentation) -> Json:
     """
     if answer.outcome is not Outcome.REJECTED:
         raise Untestable(
-            Finding("a token that no verifier may accept was not rejected", "rejected", answer.describe(), presented)
+            Finding(
+                "a token that no verifier may accept was not rejected",
+                "rejected",
+                answer.describe(),
+                presented,
+            )
         )
     if not answer.events:
-        raise Untestable(Finding("a rejection left no event to be judged", "an event", answer.describe(), presented))
+        raise Untestable(
+            Finding("a rejection left no event to be judged", "an event", answer.describe(), presented)
+        )
     return answer.events[0]

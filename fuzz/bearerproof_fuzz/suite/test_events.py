@@ -1,4 +1,4 @@
-"""The event that every rejection leaves: one, of the right form, time, kind and token, and harmless to keep."""
+"""The event that every rejection leaves: one, of the right form, time, kind and token, and harmless."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -34,21 +34,27 @@ from bearerproof_fuzz.oracles.witness import event_of
 Answered = tuple[Presentation, Answer]
 
 
-def _answers_to_edits(mark: Mark, trial: Trial, forge: Forge) -> list[Answered]:
-    """Present every edit and the honest token before it, and what only look-ups refuse; in that order."""
-    presented = [one for found in specimens(mark.profile, forge) for one in (found.honest, found.edited)]
-    if mark.profile is Profile.ACCESS_TOKEN:
-        presented += [draft.presentation() for _, draft in refused_by_look_ups(forge)]
-    presented = [one for one in presented if trial.implementation.fits(one)]
-    return list(zip(presented, trial.ask_all(presented), strict=True))
+def _asked(trial: Trial, presented: Sequence[Presentation]) -> list[Answered]:
+    askable = [one for one in presented if trial.implementation.fits(one)]
+    return list(zip(askable, trial.ask_all(askable), strict=True))
 
 
-def _rejections(mark: Mark, trial: Trial, forge: Forge) -> Iterator[tuple[Presentation, Answer, Json]]:
-    """Yield every edit that is rejected, with its event; that some are is the control."""
-    rejected = [pair for pair in _answers_to_edits(mark, trial, forge) if pair[1].outcome in REJECTED]
+def _edited(mark: Mark, forge: Forge) -> list[Presentation]:
+    """Return every edit, and what only look-ups behind the verifier refuse."""
+    by_look_ups = refused_by_look_ups(forge) if mark.profile is Profile.ACCESS_TOKEN else ()
+    return [found.edited for found in specimens(mark.profile, forge)] + [
+        draft.presentation() for _, draft in by_look_ups
+    ]
+
+
+def _rejections(mark: Mark, trial: Trial, forge: Forge) -> list[tuple[Presentation, Answer, Json]]:
+    """Return every edit that is rejected, with its event; that some are is the control."""
+    rejected = [
+        (one, answer) for one, answer in _asked(trial, _edited(mark, forge)) if answer.outcome in REJECTED
+    ]
     if not rejected:
         trial.fail("nothing at all is rejected", "rejections", "none")
-    return ((one, answer, event_of(answer, one)) for one, answer in rejected)
+    return [(one, answer, event_of(answer, one)) for one, answer in rejected]
 
 
 # --- one event, of the right form
@@ -58,7 +64,8 @@ def _rejections(mark: Mark, trial: Trial, forge: Forge) -> Iterator[tuple[Presen
 def test_each_rejection_leaves_one_event(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Every edit that is rejected leaves one event, and every honest token that is accepted none."""
     seen = set()
-    for one, answer in _answers_to_edits(mark, trial, forge):
+    honest = [found.honest for found in specimens(mark.profile, forge)]
+    for one, answer in _asked(trial, [*honest, *_edited(mark, forge)]):
         due = {**dict.fromkeys(REJECTED, 1), **dict.fromkeys(ACCEPTED, 0)}.get(answer.outcome)
         found = None if answer.events is None else len(answer.events)
         if due is not None and found != due:
@@ -73,20 +80,27 @@ def test_each_rejection_leaves_one_event(mark: Mark, trial: Trial, forge: Forge)
 def test_events_have_the_form_of_the_schema(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Every event has the members of the schema, in their types, with a kind of the closed set."""
     base = unproven(forge.base(mark.profile))
-    named = [labelled(base, Hints(name, name, name)).presentation() for name in (*LONG, *UNPRINTABLE, MISSING, "\ud800", 7)]
-    labelled_ones = [(one, answer, event_of(answer, one)) for one, answer in zip(named, trial.ask_all(named), strict=True)]
+    named = [
+        labelled(base, Hints(name, name, name)).presentation()
+        for name in (*LONG, *UNPRINTABLE, MISSING, "\ud800", 7)
+    ]
+    labelled_ones = [
+        (one, answer, event_of(answer, one)) for one, answer in zip(named, trial.ask_all(named), strict=True)
+    ]
     for one, _, event in (*_rejections(mark, trial, forge), *labelled_ones):
         error = events.schema_error(event)
         if error is not None:
-            trial.fail("an event does not have the form of the schema", "a valid event", error, one, events=[event])
+            trial.fail(
+                "an event does not have the form of the schema", "a valid event", error, one, events=[event]
+            )
 
 
 _INSTANTS = (
-    NOW, NOW + 0.5, NOW + 0.25, NOW + 0.015625, NOW + 0.984375, NOW - 0.5, 0, 0.5, 1, 86_399.984375, 951_782_400, 951_868_799,
-    946_684_799.5, 1_709_164_800, 1_835_395_200, 2_147_483_647, 2_147_483_648, 4_102_444_800, 4_107_542_399.25, 32_503_680_000,
-    253_402_300_799,
+    NOW, NOW + 0.5, NOW + 0.25, NOW + 0.015625, NOW + 0.984375, NOW - 0.5, 0, 0.5, 1, 86_399.984375,
+    951_782_400, 951_868_799, 946_684_799.5, 1_709_164_800, 1_835_395_200, 2_147_483_647, 2_147_483_648,
+    4_102_444_800, 4_107_542_399.25, 32_503_680_000, 253_402_300_799,
 )  # fmt: skip
-"""Seconds since 1970 at the edges of seconds, days, leap days, years, centuries and of 32 bits; exact in microseconds."""
+"""Seconds since 1970 at the edges of seconds, days, leap days, years, centuries and of 32 bits."""
 
 
 @check("FAIL-3", needs=("clock",))
@@ -100,7 +114,9 @@ def test_time_of_the_event_is_that_of_the_request(mark: Mark, trial: Trial, forg
         for one, answer in zip(presented, trial.ask_all(presented), strict=True):
             event, due = event_of(answer, one), events.instant(one.now)
             if event.get("occurred_at") != due:
-                trial.fail("an event tells another time", due, str(event.get("occurred_at")), one, events=[event])
+                trial.fail(
+                    "an event tells another time", due, str(event.get("occurred_at")), one, events=[event]
+                )
 
     tells_the_time(_INSTANTS)
     explore(tells_the_time, st.lists(instant, min_size=2, max_size=6), share=10)
@@ -144,7 +160,9 @@ def test_unknown_key_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) ->
 @check("FAIL-8", needs=("option:replay",), profiles=(Profile.ACCESS_TOKEN,))
 def test_replay_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that was presented before is told apart from every other rejection."""
-    presented = forge.base(mark.profile).with_policy(replay=True).with_claims(jti="jti of a replay").presentation()
+    presented = (
+        forge.base(mark.profile).with_policy(replay=True).with_claims(jti="jti of a replay").presentation()
+    )
     trial.control(presented)
     _judge_own_kind(trial, presented, "Replayed", "a replay")
 
@@ -153,7 +171,9 @@ def test_replay_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None
 def test_unavailable_keys_have_their_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that could not be judged for want of a key set is told apart from one with a bad signature."""
     draft = forge.base(mark.profile)
-    members = {name: value for name, value in draft.policy.members.items() if name not in ("keys", "key_texts")}
+    members = {
+        name: value for name, value in draft.policy.members.items() if name not in ("keys", "key_texts")
+    }
     away = replace(draft, policy=replace(draft.policy, members={**members, "keys_url": _NOBODY_SERVES}))
     _judge_own_kind(trial, away.presentation(), "KeysetUnavailable", "an unavailable key set")
 
@@ -168,12 +188,11 @@ _NOBODY_SERVES = "http://127.0.0.1:1/keys"
 @check("FAIL-5")
 def test_events_hold_no_secret(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Neither an event nor a line nor a summary holds the token, a segment, its signature or key material."""
-    for one, answer in _answers_to_edits(mark, trial, forge):
-        if answer.outcome in REJECTED:
-            left = (*map(_text, answer.events or ()), *map(_text, answer.summaries), *(answer.lines or ()))
-            what = events.leak(left, one)
-            if what is not None:
-                trial.fail(f"an event holds {what}", "no secret", what, one, events=answer.events or ())
+    for one, answer, event in _rejections(mark, trial, forge):
+        left = (*map(_text, answer.events or ()), *map(_text, answer.summaries), *(answer.lines or ()))
+        what = events.leak(left, one)
+        if what is not None:
+            trial.fail(f"an event holds {what}", "no secret", what, one, events=[event])
 
 
 def _text(record: Json) -> str:
@@ -182,9 +201,9 @@ def _text(record: Json) -> str:
 
 @check("FAIL-6", needs=("audit:lines",))
 def test_each_event_is_one_safe_line(mark: Mark, trial: Trial, forge: Forge) -> None:
-    """One event is one line of JSON with nothing in it that breaks a line, a terminal or the direction of text."""
+    """One event is one line of JSON in which nothing breaks the line, a terminal or the flow of text."""
     base = unproven(forge.base(mark.profile))
-    # Every character on its own and between others; C1 and the bidirectional controls are what JSON leaves alone.
+    # JSON itself leaves C1, bidirectional controls and line separators alone.
     names = (*UNPRINTABLE, *_each_unsafe())
     presented = [labelled(base, Hints(name, name, name)).presentation() for name in names]
     presented += [replace(presented[0], token=name) for name in names]
@@ -193,13 +212,21 @@ def test_each_event_is_one_safe_line(mark: Mark, trial: Trial, forge: Forge) -> 
 
 
 def _each_unsafe() -> Iterator[str]:
-    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0x61C, 0x200E, 0x200F):
+    for code in (
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+        0x61C,
+        0x200E,
+        0x200F,
+    ):
         yield f"a{chr(code)}b"
 
 
 @check("FAIL-6", needs=("audit:lines",))
 def test_each_edit_leaves_one_safe_line(mark: Mark, trial: Trial, forge: Forge) -> None:
-    """The line of every edit's event is one line of JSON, says what the event says, and orders its metadata."""
+    """Every edit's event is one line of JSON, which says what the event says and orders its metadata."""
     for one, answer, _ in _rejections(mark, trial, forge):
         _judge_lines(trial, one, answer)
 
@@ -218,7 +245,9 @@ def _judge_lines(trial: Trial, presented: Presentation, answer: Answer) -> None:
             trial.fail("a line says something else than its event", _text(own), ascii(line)[:600], presented)
         metadata = _read_line(line).get("metadata", {})
         if list(metadata) != sorted(metadata):
-            trial.fail("metadata is not ordered by key", str(sorted(metadata)), str(list(metadata)), presented)
+            trial.fail(
+                "metadata is not ordered by key", str(sorted(metadata)), str(list(metadata)), presented
+            )
 
 
 def _read_line(line: str) -> Json:
@@ -238,7 +267,11 @@ def test_event_strings_are_bounded(mark: Mark, trial: Trial, forge: Forge) -> No
     """However long the texts in a token are, no string of its event is, and none becomes a kind."""
     base = forge.base(mark.profile)
     trial.control(base.presentation())
-    presented = [draft.presentation() for length in (20, 130, 600, 3000) for draft in _wordy(base, _MARK + "x" * length)]
+    presented = [
+        draft.presentation()
+        for length in (20, 130, 600, 3000)
+        for draft in _wordy(base, _MARK + "x" * length)
+    ]
     presented = [one for one in presented if trial.implementation.fits(one)]
     for one, answer in zip(presented, trial.ask_all(presented), strict=True):
         if answer.outcome in REJECTED:
@@ -248,9 +281,17 @@ def test_event_strings_are_bounded(mark: Mark, trial: Trial, forge: Forge) -> No
 def _judge_bounds(trial: Trial, presented: Presentation, event: Json) -> None:
     problem = events.overlong(event)
     if problem is not None:
-        trial.fail("a string in an event is not bounded", "bounded strings", problem, presented, events=[event])
+        trial.fail(
+            "a string in an event is not bounded", "bounded strings", problem, presented, events=[event]
+        )
     if _MARK in json.dumps(_named_by(event.get("kind"))):
-        trial.fail("a kind is named by the token", "a kind of the closed set", _text(event), presented, events=[event])
+        trial.fail(
+            "a kind is named by the token",
+            "a kind of the closed set",
+            _text(event),
+            presented,
+            events=[event],
+        )
 
 
 def _named_by(kind: Any) -> Any:
@@ -278,7 +319,7 @@ def _wordy(base: Draft, text: str) -> Iterator[Draft]:
 
 @check("FAIL-9")
 def test_hints_are_not_mixed_up(mark: Mark, trial: Trial, forge: Forge) -> None:
-    """Amid other tokens, honest and not, with and without hints, each event has the hints of its own token."""
+    """Amid other tokens, honest and not, with hints and without, each event has those of its own token."""
     base = forge.base(mark.profile)
     honest = base.presentation()
     trial.control(honest)
@@ -288,7 +329,11 @@ def test_hints_are_not_mixed_up(mark: Mark, trial: Trial, forge: Forge) -> None:
 
     def own_hints(order: Sequence[tuple[Hints, str]]) -> None:
         forged = unproven(base)
-        presented = [one for said, between in order for one in _between(labelled(forged, said).presentation(), honest, between)]
+        presented = [
+            one
+            for said, between in order
+            for one in _between(labelled(forged, said).presentation(), honest, between)
+        ]
         for one, answer in zip(presented, trial.ask_all(presented), strict=True):
             if answer.outcome in REJECTED:
                 _judge_ownership(trial, one, event_of(answer, one))

@@ -46,7 +46,7 @@ ANY_NAME = st.one_of(NAMES, st.sampled_from(ADVERSARIAL), st.sampled_from(NO_NAM
 
 @check("HINT-1")
 def test_forged_token_stays_rejected(mark: Mark, trial: Trial, forge: Forge) -> None:
-    """A token that no key of the policy signed is rejected, whatever it says of its client, audience and key."""
+    """A token that no key of the policy signed is rejected, whatever client, audience and key it names."""
     base = forge.base(mark.profile)
     honest = base.presentation()
     ways = forgeries(base)
@@ -61,7 +61,9 @@ def test_forged_token_stays_rejected(mark: Mark, trial: Trial, forge: Forge) -> 
         said = escaped(replace(said, claims=claims))
         forged = {name: escaped(forgery(said)).presentation() for name, forgery in ways.items()}
         for (name, presented), answer in zip(forged.items(), trial.ask_all([*forged.values()]), strict=True):
-            trial.expect(answer, REJECTED, f"a forged token ({name}) is accepted for what it says", presented, honest)
+            trial.expect(
+                answer, REJECTED, f"a forged token ({name}) is accepted for what it says", presented, honest
+            )
 
     trial.control(honest)
     explore(
@@ -105,7 +107,7 @@ _FREE = ("app-2", "admin", "anon", "a::b", "%", "x" * 64, "\u00e9", "attacker", 
 
 
 def _unchecked(base: Draft, profile: Profile, name: str) -> tuple[Draft, Draft]:
-    """Return the base with its usual hints and with others: the client, or the order of audiences that we trust."""
+    """Return the base with its usual hints and with others: another client, or another audience first."""
     if profile is not Profile.ID_TOKEN:
         return base, base.with_claims(client_id=name)
     trusting = base.with_policy(trusted_audiences=[name]).with_claims(client_id=CLIENT)
@@ -124,7 +126,9 @@ def test_rejected_tokens_leave_no_trace(mark: Mark, trial: Trial, forge: Forge) 
     alone = [trial.ask(presented) for presented in fixed]
     trial.require_control(alone[0], fixed[0])
     stream = _forged_from(base)
-    chosen = st.tuples(st.integers(0, len(fixed) - 1), st.lists(st.sampled_from(stream), min_size=1, max_size=6))
+    chosen = st.tuples(
+        st.integers(0, len(fixed) - 1), st.lists(st.sampled_from(stream), min_size=1, max_size=6)
+    )
 
     def leaves_no_trace(choices: Sequence[tuple[int, Sequence[Presentation]]]) -> None:
         order = [item for number, before in choices for item in (*before, fixed[number])]
@@ -151,7 +155,11 @@ def _forged_from(base: Draft) -> list[Presentation]:
     victims = (base, base.with_claims(sub="user-2"))
     drafts = [forgery(victim) for victim in victims for forgery in forgeries(victim).values()
               if forgery(victim).token() != victim.token()]  # fmt: skip
-    drafts += [base.with_header(kid=_attacker(base)), base.with_claims(aud="x"), base.with_claims(exp=2, client_id="x")]
+    drafts += [
+        base.with_header(kid=_attacker(base)),
+        base.with_claims(aud="x"),
+        base.with_claims(exp=2, client_id="x"),
+    ]
     presented = [draft.presentation() for draft in drafts]
     texts = ("", "x", "a.b.c", base.token() + "x", base.token()[:-8])
     return [*presented, *(replace(presented[0], token=text) for text in texts)][:100]
@@ -198,13 +206,14 @@ def test_spoilt_json_leaves_its_event(mark: Mark, trial: Trial, forge: Forge) ->
     """Header and payload spoilt together, in any combination, are rejected with their event."""
     base = forge.base(mark.profile)
     honest = base.presentation()
-    pieces = [str(text).split(".") for text in manglings(base) if isinstance(text, str) and text.count(".") == 2]
+    pieces = [
+        str(text).split(".") for text in manglings(base) if isinstance(text, str) and text.count(".") == 2
+    ]
     choice = st.tuples(*[st.integers(0, len(pieces) - 1)] * 3)
 
     def leaves_its_event(chosen: Sequence[tuple[int, int, int]]) -> None:
-        spoilt = [
-            replace(honest, token=".".join((pieces[a][0], pieces[b][1], pieces[c][2][:40] + "A"))) for a, b, c in chosen
-        ]  # fmt: skip
+        tokens = [f"{pieces[a][0]}.{pieces[b][1]}.{pieces[c][2][:40]}A" for a, b, c in chosen]
+        spoilt = [replace(honest, token=token) for token in tokens]
         for presented, answer in _asked(trial, spoilt):
             trial.expect(answer, REJECTED, "a spoilt token is not simply rejected", presented, honest)
             event_of(answer, presented)
@@ -215,7 +224,11 @@ def test_spoilt_json_leaves_its_event(mark: Mark, trial: Trial, forge: Forge) ->
 def _asked(trial: Trial, presented: Iterable[Presentation]) -> list[tuple[Presentation, Answer]]:
     """Ask what fits a line of the implementation and is text, unless it takes octets too."""
     takes_octets = trial.declaration.token_b64
-    askable = [one for one in presented if trial.implementation.fits(one) and (takes_octets or isinstance(one.token, str))]
+    askable = [
+        one
+        for one in presented
+        if trial.implementation.fits(one) and (takes_octets or isinstance(one.token, str))
+    ]
     return list(zip(askable, trial.ask_all(askable), strict=True))
 
 
@@ -232,10 +245,9 @@ def _judge_answers(trial: Trial, answered: Sequence[tuple[Presentation, Answer]]
         wrong = contradiction(expected(one.token, one.profile, trial.declaration.max_token), stated(event))
         if wrong is not None:
             name, admissible, said = wrong
-            trial.fail(
-                f"the {name} hint is not what the token says", " or ".join(sorted(map(_shown, admissible))), _shown(said),
-                one, events=[event],
-            )  # fmt: skip
+            due = " or ".join(sorted(map(_shown, admissible)))
+            summary = f"the {name} hint is not what the token says"
+            trial.fail(summary, due, _shown(said), one, events=[event])
 
 
 def _shown(value: str | None) -> str:
@@ -260,21 +272,30 @@ def test_hints_of_edited_tokens(mark: Mark, trial: Trial, forge: Forge) -> None:
     """The hints of every edited token, malformed or not, are exact or admissible."""
     edited = [specimen.edited for specimen in specimens(mark.profile, forge)]
     answers = zip(edited, trial.ask_all(edited), strict=True)
-    _judge_answers(trial, [(presented, answer) for presented, answer in answers if answer.outcome in REJECTED])
+    _judge_answers(
+        trial, [(presented, answer) for presented, answer in answers if answer.outcome in REJECTED]
+    )
 
 
 @check("HINT-5")
 def test_hints_of_spoilt_tokens(mark: Mark, trial: Trial, forge: Forge) -> None:
     """The hints of a spoilt token are absent or really stand in it, in the segment they belong to."""
     base = labelled(forge.base(mark.profile), Hints("c-1", CLIENT, "k-1"))
-    swapped = base.with_header(client_id="in the header", azp="in the header").with_claims(kid="in the payload")
+    swapped = base.with_header(client_id="in the header", azp="in the header").with_claims(
+        kid="in the payload"
+    )
     honest = base.presentation()
-    texts = [*truncations(base.token()), *manglings(base), *manglings(swapped), escaped(unproven(swapped)).token()]
+    texts = [
+        *truncations(base.token()),
+        *manglings(base),
+        *manglings(swapped),
+        escaped(unproven(swapped)).token(),
+    ]
     _judge(trial, [replace(honest, token=text) for text in (*texts, *_elsewhere(base))])
 
 
 def _elsewhere(base: Draft) -> Iterator[str]:
-    """Yield tokens in which hints stand where they are none: nested, in the other segment, twice, misspelled."""
+    """Yield tokens in which hints stand where they are none: nested, twice, misspelled, in a list."""
     for text in (
         '{"x":{"client_id":"no","azp":"no","aud":"no","kid":"no"}}',
         '{"Client_Id":"no","AZP":"no","Aud":"no","KID":"no","client-id":"no","cid":"no"}',
@@ -286,7 +307,9 @@ def _elsewhere(base: Draft) -> Iterator[str]:
         '{"client_id ":"no"," azp":"no","aud\\u0000":"no"}',
     ):
         yield unproven(replace(base, payload_json=text.encode())).token()
-        yield unproven(replace(base, header_json=text.replace("{", '{"alg":"none","kid":"k",', 1).encode())).token()
+        yield unproven(
+            replace(base, header_json=text.replace("{", '{"alg":"none","kid":"k",', 1).encode())
+        ).token()
 
 
 @check("HINT-6")
@@ -299,7 +322,9 @@ def test_hints_are_bounded(mark: Mark, trial: Trial, forge: Forge) -> None:
     _judge(trial, [labelled(base, hints).presentation() for hints in grid])
 
 
-_PREFIXES = tuple("a" * length + tail for length in range(60, 65) for tail in ("", "\u00e9", "\u65e5", "\U0001f511", "~"))
+_PREFIXES = tuple(
+    "a" * length + tail for length in range(60, 65) for tail in ("", "\u00e9", "\u65e5", "\U0001f511", "~")
+)
 """Names around 64 octets, whose last character takes one to four of them."""
 
 
@@ -308,7 +333,8 @@ def test_id_token_hints_stand_in_their_places(mark: Mark, trial: Trial, forge: F
     """`azp` is the client hint and `aud`, or its first element, stands in the metadata."""
     base = unproven(forge.base(mark.profile)).with_claims(client_id="not this one")
     audiences: tuple[object, ...] = (
-        "rp-1", ["rp-1"], ["rp-1", "rp-2"], ["rp-2", "rp-1"], [], [7, "rp-1"], [None], [["rp-1"]], {"0": "rp-1"}, ["", "rp-1"],
+        "rp-1", ["rp-1"], ["rp-1", "rp-2"], ["rp-2", "rp-1"], [], [7, "rp-1"], [None], [["rp-1"]],
+        {"0": "rp-1"}, ["", "rp-1"],
         MISSING, "", None, 7, ["x" * 65, "rp-1"], ["anon"],
     )  # fmt: skip
     azps: tuple[object, ...] = ("rp-1", MISSING, None, "", ["rp-1"], "x" * 65)
@@ -329,7 +355,7 @@ def test_oversized_token_has_no_hints(mark: Mark, trial: Trial, forge: Forge) ->
 
 
 def _sized(base: Draft, size: int) -> str:
-    """Return the token with its signature lengthened to so many octets: the hints stand far before the cap."""
+    """Return the token with its signature lengthened to so many octets: its hints stand far before."""
     heads = (base.with_claims(filler="x" * number).token().rsplit(".", 1)[0] for number in range(4))
     # A segment never has one character more than a multiple of four.
     head = next(head for head in heads if (size - len(head) - 1) % 4 != 1)

@@ -26,7 +26,9 @@ def _sink(trial: Trial, name: str) -> Iterator[None]:
     try:
         refused = trial.implementation.configure({"sink": name, "limiter": None})
         if refused:
-            raise Untestable(Finding(f"the sink {name} was declared and not configured", "configured", refused))
+            raise Untestable(
+                Finding(f"the sink {name} was declared and not configured", "configured", refused)
+            )
         trial.implementation.reset()
         yield
     finally:
@@ -36,7 +38,12 @@ def _sink(trial: Trial, name: str) -> Iterator[None]:
 def _tokens(mark: Mark, forge: Forge, rejected: int) -> list[Presentation]:
     """Return rejected tokens of several kinds, with honest ones among them."""
     base = forge.base(mark.profile)
-    bad = (unproven(base), base.with_claims(exp=1), base.with_claims(iss="https://evil.example"), base.respelled(lambda _: "x"))
+    bad = (
+        unproven(base),
+        base.with_claims(exp=1),
+        base.with_claims(iss="https://evil.example"),
+        base.respelled(lambda _: "x"),
+    )
     tokens = [bad[number % len(bad)].presentation() for number in range(rejected)]
     return [base.presentation(), *tokens, base.presentation()]
 
@@ -54,7 +61,9 @@ def _judge(mark: Mark, trial: Trial, forge: Forge, sink: str, rejected: int) -> 
             answer = trial.ask(presented)
             seconds = time.monotonic() - began
             if _verdict(answer) != _verdict(same):
-                trial.fail(f"a sink that {sink} changes an answer", f"{same.describe()} as before", answer, presented)
+                trial.fail(
+                    f"a sink that {sink} changes an answer", f"{same.describe()} as before", answer, presented
+                )
             if seconds > bound:
                 due_by = f"an answer within {trial.declaration.audit.bound:g} s, as declared"
                 trial.fail(f"a sink that {sink} delays an answer", due_by, f"over {bound:g} s", presented)
@@ -78,7 +87,7 @@ def test_hanging_sink_delays_nobody(mark: Mark, trial: Trial, forge: Forge) -> N
 
 @check("SINK-3", needs=("sink:slow",))
 def test_slow_sink_delays_nobody(mark: Mark, trial: Trial, forge: Forge) -> None:
-    """With a slow sink and many events waiting, every answer is the same and comes within the declared bound."""
+    """With a slow sink and many events waiting, every answer is the same and comes within the bound."""
     _judge(mark, trial, forge, "slow", rejected=12)
 
 
@@ -96,6 +105,8 @@ def test_admitted_events_are_delivered_or_lost(mark: Mark, trial: Trial, forge: 
         if stats["admitted"] != delivered + stats["lost"]:
             trial.fail("losses are not counted", "admitted = delivered + lost", shown)
         if not stats["admitted"] == stats["submitted"] == events:
-            trial.fail("without a limiter, not every event is admitted", f"{events} submitted and admitted", shown)
+            trial.fail(
+                "without a limiter, not every event is admitted", f"{events} submitted and admitted", shown
+            )
         if sink == "raises" and delivered:
             trial.fail("a sink that raises took an event", "none delivered", shown)

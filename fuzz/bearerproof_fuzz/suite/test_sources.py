@@ -49,7 +49,7 @@ def _events(trial: Trial, presented: Sequence[Presentation]) -> list[Json]:
 
 
 def _judge_plain(trial: Trial, base: Draft) -> None:
-    """Hold the source ids of names that need no encoding, in any of the places or left out, against the form due."""
+    """Hold the source ids of names that need no encoding, in any place or left out, against the form due."""
     names = (*PLAIN, MISSING)
     grid: list[Slots] = [(one, PLAIN[0], other) for one in names for other in names]
     if trial.profile is Profile.ID_TOKEN:
@@ -59,7 +59,9 @@ def _judge_plain(trial: Trial, base: Draft) -> None:
     for one, slots, event in zip(presented, grid, _events(trial, presented), strict=True):
         due = sources.compose(_parts(slots, trial.profile))
         if event.get("source_id") != due:
-            trial.fail("a source id is not composed as due", due, str(event.get("source_id")), one, events=[event])
+            trial.fail(
+                "a source id is not composed as due", due, str(event.get("source_id")), one, events=[event]
+            )
 
 
 @check("SRC-1", profiles=(Profile.JWT, Profile.ACCESS_TOKEN))
@@ -81,31 +83,49 @@ def test_different_hints_give_different_sources(mark: Mark, trial: Trial, forge:
     name = st.sampled_from(IMITATIONS) | st.sampled_from(ADVERSARIAL) | st.just(MISSING)
 
     def stay_apart(batch: Sequence[Slots]) -> None:
-        _judge_apart(trial, [_named(base, slots) for slots in batch], [_parts(slots, mark.profile) for slots in batch])
+        _judge_apart(
+            trial, [_named(base, slots) for slots in batch], [_parts(slots, mark.profile) for slots in batch]
+        )
 
-    every: list[Slots] = [(name, "rp", "k") for name in ADVERSARIAL] + [("c", "rp", name) for name in ADVERSARIAL]
-    every += [("c", name, "k") for name in ADVERSARIAL if mark.profile is Profile.ID_TOKEN]
-    stay_apart(every)
-    stay_apart([(MISSING, MISSING, MISSING), ("anon", "noaud", "nokid"), ("anon", MISSING, "nokid"),
-                ("nokid", "anon", "noaud"), (MISSING, "anon", MISSING), ("noaud", "nokid", "anon")])  # fmt: skip
+    every: list[Slots] = [slots for one in ADVERSARIAL for slots in ((one, "rp", "k"), ("c", "rp", one))]
+    if mark.profile is Profile.ID_TOKEN:
+        every += [("c", one, "k") for one in ADVERSARIAL]
+    stay_apart([*every, *_SENTINELS])
     explore(stay_apart, st.lists(st.tuples(name, name, name), min_size=2, max_size=12), share=2)
 
 
-def _judge_apart(trial: Trial, presented: Sequence[Presentation], hints: Sequence[tuple[Bounded, ...]]) -> None:
+_SENTINELS: tuple[Slots, ...] = (
+    (MISSING, MISSING, MISSING), ("anon", "noaud", "nokid"), ("anon", MISSING, "nokid"),
+    ("nokid", "anon", "noaud"), (MISSING, "anon", MISSING), ("noaud", "nokid", "anon"),
+)  # fmt: skip
+"""Absent hints, and names that spell what stands for them."""
+
+
+def _judge_apart(
+    trial: Trial, presented: Sequence[Presentation], hints: Sequence[tuple[Bounded, ...]]
+) -> None:
     seen: dict[str, tuple[Bounded, ...]] = {}
     for one, own, event in zip(presented, hints, _events(trial, presented), strict=True):
         source = str(event.get("source_id"))
         other = seen.setdefault(source, own)
         if other != own:
-            summary = f"the hints {ascii(own)} and {ascii(other)} share one source id"
+            summary = f"the hints {own!a} and {other!a} share one source id"
             trial.fail(summary, "two source ids", source, one, events=[event])
         try:
             read = sources.decode(source)
         except ValueError as error:
-            trial.fail(f"no hints compose to this source id: {error}", sources.compose(own), source, one, events=[event])
+            trial.fail(
+                f"no hints compose to this source id: {error}",
+                sources.compose(own),
+                source,
+                one,
+                events=[event],
+            )
         else:
             if read != own:
-                trial.fail("a source id reads back as other hints", ascii(own), ascii(read), one, events=[event])
+                trial.fail(
+                    "a source id reads back as other hints", ascii(own), ascii(read), one, events=[event]
+                )
 
 
 @check("SRC-4")
@@ -150,7 +170,7 @@ FRESH = 60
 
 @check("SRC-5", needs=BUCKETS)
 def test_forged_names_make_no_more_buckets(mark: Mark, trial: Trial, forge: Forge) -> None:
-    """A flood of fresh, well-formed names leaves no more buckets than the cap allows, registered ones included."""
+    """A flood of fresh, well-formed names leaves no more buckets than the cap allows."""
     with Bench.opened(mark, trial, forge) as bench:
         for names in (1, 4):
             for gap in (0, 1, 30):
@@ -179,4 +199,8 @@ def _judge_buckets(bench: Bench) -> None:
     live = bench.stats()["buckets"] if bench.entries else 0
     if live > most:
         names = len({one.source for one in bench.entries})
-        bench.fail(f"{names} sources made more live buckets than the cap allows", f"at most {most}", f"{live} buckets")
+        bench.fail(
+            f"{names} sources made more live buckets than the cap allows",
+            f"at most {most}",
+            f"{live} buckets",
+        )
