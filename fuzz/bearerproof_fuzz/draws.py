@@ -6,6 +6,7 @@ such ranges out of prepared material. Drawing this way also costs a tenth of bui
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -17,23 +18,22 @@ NARROW = 100
 """Widest single draw; a larger choice is made in two."""
 
 
-def below(limit: int) -> SearchStrategy[int]:
+def pick(draw: DrawFn, material: Sequence[T]) -> T:
+    """Draw one of the prepared values; it shrinks towards the first."""
+    return material[number_below(draw, len(material))]
+
+
+def pick_some(draw: DrawFn, material: Sequence[T], most: int) -> list[T]:
+    """Draw up to so many prepared values; it shrinks towards none."""
+    return [pick(draw, material) for _ in range(number_below(draw, most + 1))]
+
+
+def number_below(draw: DrawFn, limit: int) -> int:
     """Draw an integer from 0 to ``limit`` - 1; it shrinks towards 0."""
     if limit <= NARROW:
-        return st.integers(0, limit - 1)
-    return st.tuples(below(-(-limit // NARROW)), st.integers(0, NARROW - 1)).map(
-        lambda pair: min(pair[0] * NARROW + pair[1], limit - 1)
-    )
-
-
-def one_of(material: Sequence[T]) -> SearchStrategy[T]:
-    """Draw one of the prepared values; it shrinks towards the first."""
-    return below(len(material)).map(lambda index: material[index])
-
-
-def some_of(material: Sequence[T], most: int) -> SearchStrategy[list[T]]:
-    """Draw a short list of prepared values; it shrinks towards the empty one."""
-    return st.lists(one_of(material), max_size=most)
+        return draw(_range(limit))
+    high = draw(_range(-(-limit // NARROW)))
+    return min(high * NARROW + draw(_range(NARROW)), limit - 1)
 
 
 def batch(make: Callable[[DrawFn], T], size: int) -> SearchStrategy[list[T]]:
@@ -41,6 +41,11 @@ def batch(make: Callable[[DrawFn], T], size: int) -> SearchStrategy[list[T]]:
 
     @st.composite
     def several(draw: DrawFn) -> list[T]:
-        return [make(draw) for _ in range(draw(st.integers(1, size)))]
+        return [make(draw) for _ in range(1 + number_below(draw, size))]
 
     return several()
+
+
+@cache
+def _range(limit: int) -> SearchStrategy[int]:
+    return st.integers(0, limit - 1)

@@ -14,9 +14,6 @@ from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.keyserver import Endpoint, Reply
 
-NEEDS = ("keys_url", "key_set")
-"""What a check of fetched keys needs; one that lets time go by needs ``clock`` too."""
-
 SHOWN_URL = "http://127.0.0.1/jwks.json"
 """The URL in findings: the real port is the system's choice, and would make two equal runs differ."""
 

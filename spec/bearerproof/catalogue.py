@@ -1,6 +1,7 @@
 """The requirements of the specification, read from ``spec/requirements/*.toml``: the source of truth."""
 
 import difflib
+import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,6 +95,13 @@ def requirements() -> Mapping[str, Requirement]:
     folder = data.root() / "requirements"
     rows = [row for family in FAMILIES for row in _rows(folder / f"{family.lower()}.toml")]
     return {row.id: row for row in rows}
+
+
+@cache
+def digest() -> str:
+    """Return a digest of every requirement: two runs with an equal one asked for the same."""
+    text = "\n".join(repr(row) for row in requirements().values())
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def requirement(requirement_id: str) -> Requirement:

@@ -29,7 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the implementation, unless nobody asked for one."""
     config.addinivalue_line("markers", "bearerproof(requirement, profile, name, ...): a check of the specification")
     settings = _settings(config)
-    if settings is None or config.pluginmanager.has_plugin("bearerproof-harness"):
+    if settings is None:
+        return
+    config.pluginmanager.import_plugin("bearerproof_fuzz.fixtures")
+    if config.pluginmanager.has_plugin("bearerproof-harness"):
         return
     from bearerproof.exceptions import BearerproofError  # noqa: PLC0415 - keeps the plugin cheap while inert
     from bearerproof.harness import Harness  # noqa: PLC0415

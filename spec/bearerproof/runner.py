@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bearerproof import __version__
+from bearerproof.catalogue import digest, requirements
 from bearerproof.harness import Harness
 from bearerproof.results import RED, Record, State, tally
 from bearerproof.messages import Json
@@ -72,6 +73,7 @@ class Run:
         settings, scope, declaration = self.harness.settings, self.harness.scope, self.harness.implementation.declaration
         return {
             "bearerproof": __version__,
+            "specification": {"requirements": len(requirements()), "digest": digest()},
             "implementation": {
                 "name": declaration.name, "version": declaration.version, "language": declaration.language,
             },
@@ -136,7 +138,7 @@ def _arguments(settings: Settings, options: Options) -> list[str]:
     arguments = [
         "-c", str(_INI), "--rootdir", str(_INI.parent), "--noconftest", "--pyargs", SUITE,
         "-p", "no:terminal", "-p", "no:cacheprovider",
-        "-p", "bearerproof.plugin", "-p", "bearerproof_fuzz.fixtures", "-p", "_hypothesis_pytestplugin",
+        "-p", "bearerproof.plugin", "-p", "_hypothesis_pytestplugin",
         "--bearerproof", settings.as_option(),
     ]  # fmt: skip
     if settings.seed is not None:

@@ -10,7 +10,7 @@ from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
 from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.draws import batch, below, one_of
+from bearerproof_fuzz.draws import batch, number_below, pick
 from bearerproof_fuzz.forge import ISSUER, Draft, Forge
 from bearerproof_fuzz.oracles import claims as oracle
 from bearerproof_fuzz.oracles.claims import Outcomes
@@ -89,7 +89,7 @@ def _judged(
     leeways = LEEWAYS if "leeway" in trial.declaration.options else LEEWAYS[:1]
 
     def draw_one(draw: DrawFn) -> Drawn:
-        lenient = base.with_policy(leeway=draw(one_of(leeways)))
+        lenient = base.with_policy(leeway=pick(draw, leeways))
         value = draw_value(draw, lenient)
         return Drawn(lenient.with_claims(**{name: value}), value)
 
@@ -110,10 +110,10 @@ _OFFSETS = (0, 1, -1, 2, -2, 0.5, -0.5, 59, 60, 61, 299, 300, 301, 3600, -3600, 
 
 def _times(draw: DrawFn, draft: Draft) -> object:
     """Draw a time at an offset from now, its edge moved by the leeway one way or the other; or another value."""
-    if draw(below(8)) == 0:
-        return draw(one_of(_NO_TIMES))
-    edge = draft.policy.members["leeway"] * draw(one_of((0, 1, -1)))
-    return draft.now + edge + draw(one_of(_OFFSETS))
+    if number_below(draw, 8) == 0:
+        return pick(draw, _NO_TIMES)
+    edge = draft.policy.members["leeway"] * pick(draw, (0, 1, -1))
+    return draft.now + edge + pick(draw, _OFFSETS)
 
 
 _NO_TIMES: Sequence[object] = ("1800000600", "", True, False, None, [], [1_800_000_600], {}, {"exp": 1}, "never", -1, 0, 0.0)
@@ -123,7 +123,7 @@ _TOUCHES: Sequence[Callable[[str], str]] = (
     lambda text: text + "/",
     lambda text: text[:-1],
     lambda text: text[1:],
-    lambda text: text + text[-1],
+    lambda text: text + text[-1:],
     str.upper,
     str.title,
     lambda text: " " + text,
@@ -142,13 +142,13 @@ _TOUCHES: Sequence[Callable[[str], str]] = (
 
 def _text_near(draw: DrawFn, ours: str) -> object:
     """Draw our text through one or two touches, or something that is no text."""
-    if draw(below(8)) == 0:
-        return draw(one_of((None, True, 0, [], [ours], {}, {ours: ours})))
-    return draw(one_of(_TOUCHES))(draw(one_of(_TOUCHES))(ours))
+    if number_below(draw, 8) == 0:
+        return pick(draw, (None, True, 0, [], [ours], {}, {ours: ours}))
+    return pick(draw, _TOUCHES)(pick(draw, _TOUCHES)(ours))
 
 
 def _audiences(draw: DrawFn, draft: Draft) -> object:
     ours = draft.policy.members["audience"]
-    if draw(below(3)) == 0:
+    if number_below(draw, 3) == 0:
         return _text_near(draw, ours)
-    return [_text_near(draw, ours) for _ in range(draw(below(4)))]
+    return [_text_near(draw, ours) for _ in range(number_below(draw, 4))]

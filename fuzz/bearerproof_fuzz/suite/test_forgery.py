@@ -10,7 +10,7 @@ from bearerproof.messages import Presentation
 from bearerproof.trial import REJECTED, Trial
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.draws import batch, one_of
+from bearerproof_fuzz.draws import batch, pick
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.grammar import Forged, forge_one, mangle_one
 
@@ -31,7 +31,7 @@ def test_nothing_an_attacker_can_sign_is_accepted(mark: Mark, trial: Trial, forg
     honest = accepted_bases(mark, trial, forge)
 
     def draw_one(draw: DrawFn) -> tuple[Honest, Forged]:
-        base = draw(one_of(honest))
+        base = pick(draw, honest)
         return base, forge_one(draw, base.draft)
 
     @given(batch(draw_one, BATCH))
@@ -51,7 +51,7 @@ def test_no_mangled_token_is_accepted(mark: Mark, trial: Trial, forge: Forge) ->
     honest = accepted_bases(mark, trial, forge)
 
     def draw_one(draw: DrawFn) -> tuple[Honest, str, str]:
-        base = draw(one_of(honest))
+        base = pick(draw, honest)
         return (base, *mangle_one(draw, str(base.presentation.token)))
 
     @given(batch(draw_one, BATCH))

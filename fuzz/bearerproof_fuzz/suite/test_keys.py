@@ -17,8 +17,10 @@ from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.keyserver import Reply
 from bearerproof_fuzz.machines.rotation import run_rotation
 
-FETCHED = fetched.NEEDS
+FETCHED = ("keys_url",)
 TIMED = (*FETCHED, "clock")
+KEYED = "key_set"
+"""Needed besides where a set has two keys, or where an unknown kid has to be seen as such."""
 
 BURST = 12
 """Tokens under unknown kids in a burst; one fetch for each would be twelve."""
@@ -51,7 +53,7 @@ def test_new_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge) -> N
             _judge_given(trial, base, signer, held)
 
 
-@check("KEY-7", needs=TIMED)
+@check("KEY-7", needs=(*TIMED, KEYED))
 def test_key_gained_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key that the endpoint serves beside the old one is accepted once the cool-down is over."""
     old, new = _pair(trial, forge)
@@ -76,7 +78,7 @@ def test_key_lost_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> No
         verifier.accepts(new, "the key that took over is refused")
 
 
-@check("KEY-8", needs=TIMED)
+@check("KEY-8", needs=(*TIMED, KEYED))
 def test_failed_refetch_for_an_unknown_kid(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A forged token under an unknown kid, sent while the endpoint fails, locks nobody out."""
     old, _ = _pair(trial, forge)
@@ -125,7 +127,7 @@ def test_stale_limit(mark: Mark, trial: Trial, forge: Forge) -> None:
         verifier.refuses(verifier.token(old), summary, UNAVAILABLE)
 
 
-@check("KEY-10", needs=FETCHED)
+@check("KEY-10", needs=(*FETCHED, KEYED))
 def test_burst_of_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A burst of tokens under unknown kids causes at most one refetch, and honest tokens pass in between."""
     old, _ = _pair(trial, forge)
@@ -134,7 +136,7 @@ def test_burst_of_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
         _judge_burst(verifier, old, 1, "a burst of unknown kids floods the key endpoint")
 
 
-@check("KEY-10", needs=FETCHED)
+@check("KEY-10", needs=(*FETCHED, KEYED))
 def test_burst_while_the_endpoint_fails(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A refetch that failed uses up the budget like one that succeeded."""
     old, _ = _pair(trial, forge)
@@ -145,7 +147,7 @@ def test_burst_while_the_endpoint_fails(mark: Mark, trial: Trial, forge: Forge) 
             _judge_burst(verifier, old, 1, f"a burst of unknown kids floods an endpoint that gives {name}")
 
 
-@check("KEY-10", needs=FETCHED)
+@check("KEY-10", needs=(*FETCHED, KEYED))
 def test_burst_before_the_first_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """While no set could be fetched at all, a burst of forged tokens is not passed on either."""
     old, _ = _pair(trial, forge)
@@ -155,7 +157,7 @@ def test_burst_before_the_first_set(mark: Mark, trial: Trial, forge: Forge) -> N
         _judge_burst(verifier, None, 2, "forged tokens flood an endpoint that has never answered well")
 
 
-@check("KEY-10", needs=TIMED)
+@check("KEY-10", needs=(*TIMED, KEYED))
 def test_budget_over_several_cool_downs(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Unknown kids that never cease cause one refetch a cool-down, and honest tokens pass all the while."""
     old, _ = _pair(trial, forge)
@@ -176,7 +178,7 @@ def test_budget_over_several_cool_downs(mark: Mark, trial: Trial, forge: Forge) 
             )
 
 
-@check("KEY-11", needs=FETCHED)
+@check("KEY-11", needs=(*FETCHED, KEYED))
 def test_unavailable_is_its_own_reason(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Without a key set the reason is keys-unavailable; with one, forgeries are told apart from it."""
     old, new = _pair(trial, forge)
@@ -193,7 +195,7 @@ def test_unavailable_is_its_own_reason(mark: Mark, trial: Trial, forge: Forge) -
             verifier.refuses(verifier.stranger(), f"a forged token when {summary}", UNAVAILABLE)
 
 
-@check("KEY-12", needs=TIMED)
+@check("KEY-12", needs=(*TIMED, KEYED))
 def test_withdrawn_key_after_a_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Once a token of the new set was accepted, a key that only the set before it had is refused."""
     old, new = _pair(trial, forge)
@@ -220,7 +222,7 @@ def test_replaced_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge)
         verifier.accepts(new, "the key that took over the kid is refused")
 
 
-@check("KEY-12", needs=TIMED)
+@check("KEY-12", needs=(*TIMED, KEYED), profiles=(Profile.JWT,))
 def test_rotation_machine(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Whatever is served, fails, passes and is presented, the set fetched last decides, and nothing else."""
     run_rotation(trial, forge, mark.profile)
