@@ -14,7 +14,9 @@ from bearerproof_fuzz.edits.registry import EITHER, Case
 Test = TypeVar("Test", bound=Callable[..., Any])
 
 
-def check(requirement_id: str, *, needs: tuple[str, ...] = (), profiles: Collection[Profile] = ()) -> Callable[[Test], Test]:
+def check(
+    requirement_id: str, *, needs: tuple[str, ...] = (), profiles: Collection[Profile] = ()
+) -> Callable[[Test], Test]:
     """Make a test the requirement's check in each profile; its name, without ``test_``, names the check."""
 
     def decorate(test: Test) -> Test:
@@ -22,7 +24,8 @@ def check(requirement_id: str, *, needs: tuple[str, ...] = (), profiles: Collect
         rows = requirement(requirement_id)
         marks = [Mark(rows.id, profile, name, needs) for profile in profiles or rows.profiles]
         test.bearerproof_marks = marks  # type: ignore[attr-defined]  # read by the inventory
-        return pytest.mark.parametrize("mark", [_param(mark) for mark in marks])(test)
+        decorated: Test = pytest.mark.parametrize("mark", [_param(mark) for mark in marks])(test)
+        return decorated
 
     return decorate
 

@@ -59,7 +59,9 @@ def attackers(key: Key) -> list[tuple[str, Signer, str | None]]:
         ("the signature of another token", lambda _: honest(b"e30.e30"), None),
     ]
     found += [(f"HMAC over {name}", hmac_over(secret), "HS256") for name, secret in GUESSABLE.items()]
-    found += [(f"HMAC over the {form} form", hmac_over(octets), "HS256") for form, octets in keys.public_forms(key).items()]
+    found += [
+        (f"HMAC over the {form} form", hmac_over(octets), "HS256") for form, octets in keys.public_forms(key).items()
+    ]
     return found
 
 
@@ -110,7 +112,7 @@ def mangle_one(draw: DrawFn, token: str) -> tuple[str, str]:
     return mangle(token, at, pick(draw, _CHARACTERS)), f"{name} at {at}"
 
 
-_CHARACTERS = list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\t\0!%") + ["\u0663", "\uff21"]
+_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\t\0!%\u0663\uff21"
 
 _MANGLINGS: list[tuple[str, Callable[[str, int, str], str]]] = [
     ("replace", lambda token, at, char: token[:at] + char + token[at + 1 :]),

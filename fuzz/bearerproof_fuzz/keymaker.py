@@ -5,7 +5,7 @@ protect nothing.
 """
 
 import base64
-import datetime
+import datetime as dt
 import json
 import os
 from pathlib import Path
@@ -58,7 +58,7 @@ def _public_texts(private: Private) -> dict[str, str]:
 def _certificate(private: Private) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bearerproof test key")])
     digest = None if isinstance(private, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -66,7 +66,7 @@ def _certificate(private: Private) -> x509.Certificate:
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=365 * 80))
+        .not_valid_after(start + dt.timedelta(days=365 * 80))
         .sign(private, digest)
     )
 

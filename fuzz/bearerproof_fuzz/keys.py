@@ -30,9 +30,7 @@ MATERIAL = {
 
 GROUP_ORDER = {
     "p256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
-    "p384": int(
-        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973", 16
-    ),
+    "p384": int("FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973", 16),
     "ed25519": 2**252 + 27742317777372353535851937790883648493,
 }
 """Orders of the groups, for signatures that are wrong by exactly one group order (FIPS 186-5, RFC 8032)."""
@@ -128,8 +126,10 @@ def _public_forms(target: Key) -> Mapping[str, bytes]:
     texts = {name: text.encode() for name, text in target.texts.items()}
     pem = texts["pem"]
     jwk = target.public_jwk
-    der = _private(target.pool_name).public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    der = (
+        _private(target.pool_name)
+        .public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     return {
         **texts,

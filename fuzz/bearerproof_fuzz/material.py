@@ -108,9 +108,7 @@ def labelled(draft: Draft, hints: Hints) -> Draft:
 
 def escaped(draft: Draft) -> Draft:
     """Spell header and payload in ASCII, so that unpaired surrogates are escapes in well-formed UTF-8."""
-    return replace(
-        draft, header_json=json.dumps(draft.header).encode(), payload_json=json.dumps(draft.claims).encode()
-    )
+    return replace(draft, header_json=json.dumps(draft.header).encode(), payload_json=json.dumps(draft.claims).encode())
 
 
 def unproven(draft: Draft) -> Draft:

@@ -6,11 +6,20 @@ The parameters are free because a forger needs them free: another salt length, a
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-Hash = Callable[[bytes], Any]
+
+class Digest(Protocol):
+    """A hash object of ``hashlib``."""
+
+    def digest(self) -> bytes:
+        """Return the digest of what was hashed."""
+        ...
+
+
+Hash = Callable[[bytes], Digest]
 
 
 def sign_pss(

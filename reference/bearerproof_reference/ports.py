@@ -8,7 +8,7 @@ from typing import Protocol
 from bearerproof_reference.clock import Clock
 
 
-class Unavailable(Exception):  # noqa: N818 - a state of the world; the verifier fails closed on it
+class Unavailable(Exception):
     """A look-up could not be made. Not an answer: the token is refused as ``unavailable``."""
 
 

@@ -56,7 +56,7 @@ class Rejected:
     detail: str = ""
 
 
-class Refusal(Exception):  # noqa: N818 - a verdict on its way out of the checks, not an error
+class Refusal(Exception):
     """Raised by a check inside the verifier; never leaves it."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
 from rich.console import Console
@@ -55,7 +56,7 @@ class Watch:
         self._task: TaskID | None = None
         self._red = 0
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> Self:
         self._progress.start()
         self._task = self._progress.add_task("collecting", total=None)
         return self

@@ -190,7 +190,9 @@ def replay(
 
 @app.command(name="vectors")
 def list_vectors(
-    name: Annotated[str | None, typer.Argument(metavar="ID", help="Print this vector, or those of a requirement.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Print this vector, or those of a requirement.")
+    ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Make them anew and say what differs.")] = False,
     write: Annotated[Path | None, typer.Option("--write", help="Make them anew into this folder.")] = None,
 ) -> int:
@@ -207,7 +209,9 @@ def list_vectors(
         return 0
     chosen = [vector for vector in known.values() if name in (vector.id, vector.row["edit"], vector.row["requirement"])]
     if not chosen:
-        raise BadInput(f"no vector, edit or requirement with vectors is called {name!r} (bearerproof vectors lists them)")
+        raise BadInput(
+            f"no vector, edit or requirement with vectors is called {name!r} (bearerproof vectors lists them)"
+        )
     for vector in chosen:
         typer.echo(json.dumps(vector.row, indent=2))
     return 0

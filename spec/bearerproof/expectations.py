@@ -13,7 +13,7 @@ from typing import Any
 
 from bearerproof.catalogue import Profile, requirement, requirements
 from bearerproof.exceptions import BadInput, StaleExpectations
-from bearerproof.results import RED, Record, State
+from bearerproof.results import RED, Record
 
 _KEYS = ("requirement", "check", "profile", "reason", "issue")
 
@@ -75,7 +75,7 @@ def apply(expectations: Sequence[Expectation], records: Sequence[Record]) -> lis
 def write(records: Iterable[Record]) -> str:
     """Return an expectations file of today's red records; every reason is left for the reader to give."""
     lines = [
-        "# Deviations that are known and accepted for now. Give each a reason; an entry whose check passes is an error.",
+        "# Deviations that are known and accepted for now. Each needs a reason; one whose check passes is an error.",
         "format = 1",
     ]
     for record in sorted(records, key=lambda record: record.id):

@@ -1,6 +1,6 @@
 """The harness inside pytest: which checks apply, the trial each one is given, the record each one leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,7 +123,7 @@ class Harness:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Iterator[Any]:
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach the record to the report of the phase that decides."""
         report = yield
         mark = mark_of(item)
@@ -143,7 +143,7 @@ class Harness:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather the records, on the controller as in a single process."""
-        properties = dict(report.user_properties)
+        properties: dict[str, Any] = dict(report.user_properties)
         if PROPERTY in properties:
             self.records.append(Record.from_dict(properties[PROPERTY]))
             self.troubles += properties[PROPERTY + "-troubles"]

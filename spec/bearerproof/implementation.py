@@ -69,7 +69,7 @@ class Implementation:
         answers: list[Answer] = []
         try:
             for raw in self._connection.ask(requests, self._seconds):
-                answers.append(messages.read_answer(raw, requests[len(answers)]["op"]))  # noqa: PERF401 - a crash keeps those read
+                answers.append(messages.read_answer(raw, requests[len(answers)]["op"]))
         except (AdapterCrashed, AdapterHung) as failure:
             self.hangs += isinstance(failure, AdapterHung)
             self._restart()

@@ -137,9 +137,7 @@ class Scorecard:
             **{str(standing): self.counts()[standing] for standing in Standing},
             "reject_all": self.reject_all,
             "accept_all": self.accept_all,
-            "results": [
-                result.as_dict() for result in self.results if result.standing is not Standing.PASSED
-            ],
+            "results": [result.as_dict() for result in self.results if result.standing is not Standing.PASSED],
             "errata": self.errata(),
         }
 
@@ -260,17 +258,13 @@ def _headline(card: Scorecard) -> str:
     counts = card.counts()
     scored = sum(counts[standing] for standing in _SCORED)
     rest = ", ".join(f"{counts[name]} {name}" for name in Standing if name not in _SCORED and counts[name])
-    return f"{card.name}: passed {counts[Standing.PASSED]} of {scored} scored" + (
-        f" ({rest})" if rest else ""
-    )
+    return f"{card.name}: passed {counts[Standing.PASSED]} of {scored} scored" + (f" ({rest})" if rest else "")
 
 
 def _table(card: Scorecard) -> list[str]:
     """Count the results by file, by group within it, and by flag."""
     rows = {
-        **_rows(
-            card, lambda result: [(result.group.file, ""), (result.group.file, f"  {result.group.comment}")]
-        ),
+        **_rows(card, lambda result: [(result.group.file, ""), (result.group.file, f"  {result.group.comment}")]),
         **_rows(card, lambda result: [("flag", f"flag {flag}") for flag in result.vector.flags]),
     }
     labels = {row: row[1] or row[0] for row in rows}
@@ -295,9 +289,7 @@ _COLUMNS = ("vectors", *Standing)
 
 def _cells(counts: Counter[Standing]) -> str:
     numbers = (counts.total(), *(counts[standing] for standing in Standing))
-    return "".join(
-        f"  {number or '-':>{max(7, len(name))}}" for name, number in zip(_COLUMNS, numbers, strict=True)
-    )
+    return "".join(f"  {number or '-':>{max(7, len(name))}}" for name, number in zip(_COLUMNS, numbers, strict=True))
 
 
 def _listed(title: str, entries: Sequence[object]) -> list[str]:

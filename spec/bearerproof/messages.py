@@ -27,11 +27,13 @@ MAX_ANSWER_DEPTH = 64
 
 _TOO_DEEP = f"answered JSON nested deeper than {MAX_ANSWER_DEPTH} levels"
 
-REASONS = frozenset(
-    "malformed too-large algorithm header critical key-unknown key-unusable keys-unavailable signature type "
-    "claim-missing claim-malformed expired not-yet-valid issued-in-future issuer audience authorized-party nonce "
-    "token-hash auth-time acr replay session unavailable other".split()
-)
+_VOCABULARY = """
+    malformed too-large algorithm header critical key-unknown key-unusable keys-unavailable signature type
+    claim-missing claim-malformed expired not-yet-valid issued-in-future issuer audience authorized-party nonce
+    token-hash auth-time acr replay session unavailable other
+"""
+
+REASONS = frozenset(_VOCABULARY.split())
 """The closed vocabulary of contract level 1."""
 
 
@@ -244,9 +246,7 @@ def read_declaration(raw: Json) -> Declaration:
         AdapterFault: a member is missing, unknown or of the wrong type.
     """
     where = "hello"
-    _refuse_unknown(
-        raw, {"id", "protocol", "implementation", "level", "profiles", "measure", "capabilities"}, where
-    )
+    _refuse_unknown(raw, {"id", "protocol", "implementation", "level", "profiles", "measure", "capabilities"}, where)
     if raw.get("protocol") != 1:
         raise AdapterFault(f"hello: speaks protocol {_brief(raw.get('protocol'))}; this harness speaks protocol 1")
     who = _get(raw, "implementation", dict, where)
@@ -283,9 +283,7 @@ def read_answer(raw: Json, op: str) -> Answer:
         return _accepted(raw, op)
     if verdict == "rejected":
         return _rejected(raw, op)
-    raise AdapterFault(
-        f"{op}: answered {_brief(raw)}; due is a verdict (accepted or rejected), or skipped, or errored"
-    )
+    raise AdapterFault(f"{op}: answered {_brief(raw)}; due is a verdict (accepted or rejected), or skipped, or errored")
 
 
 def read_done(raw: Json, op: str, member: str) -> str | None:
@@ -295,7 +293,8 @@ def read_done(raw: Json, op: str, member: str) -> str | None:
         AdapterFault: it is neither.
     """
     if "skipped" in raw:
-        return _get(raw, "skipped", str, op)[:1000]
+        why: str = _get(raw, "skipped", str, op)
+        return why[:1000]
     _refuse_unknown(raw, {"id", member}, op)
     if raw.get(member) is False:
         return "refused"
@@ -341,9 +340,7 @@ def _rejected(raw: Json, op: str) -> Answer:
     _refuse_unknown(raw, {"id", "verdict", "reason", "kid"} | _AUDIT_MEMBERS, op)
     reason = _get(raw, "reason", str, op, optional=True)
     if reason is not None and reason not in REASONS:
-        raise AdapterFault(
-            f"{op}: reason {_brief(reason)} is not in the vocabulary; use 'other' where none fits"
-        )
+        raise AdapterFault(f"{op}: reason {_brief(reason)} is not in the vocabulary; use 'other' where none fits")
     return Answer(Outcome.REJECTED, reason=reason, **_audit_members(raw, op))
 
 
@@ -421,7 +418,7 @@ def _profiles(names: list[Any]) -> tuple[Profile, ...]:
 
 def _one_of(kind: type[E], value: object, where: str) -> E:
     try:
-        return kind(value)
+        return kind(str(value))
     except ValueError:
         raise AdapterFault(f"{where}: {_brief(value)} is not one of {', '.join(kind)}") from None
 

@@ -83,7 +83,12 @@ def summary(
 
 
 def verdict(
-    records: Sequence[Record], declaration: Declaration, scope: Scope, *, judged: bool = True, partial: str | None = None
+    records: Sequence[Record],
+    declaration: Declaration,
+    scope: Scope,
+    *,
+    judged: bool = True,
+    partial: str | None = None,
 ) -> str:
     """Say in one sentence whether the implementation conforms, and to what; or that it was not judged whole."""
     what = f"{scope.measure} in {_and(scope.profiles)}" + (f" ({partial})" if partial else "")
@@ -105,9 +110,9 @@ def _head(records: Sequence[Record], declaration: Declaration, scope: Scope) -> 
         states[record.requirement].add(record.state)
     whole = sum(found == {State.NOT_APPLICABLE} for found in states.values())
     counts = ", ".join(f"{number} {state}" for state, number in tally(records).items())
+    who = f"{declaration.name} {declaration.version} ({declaration.language})"
     return [
-        f"{declaration.name} {declaration.version} ({declaration.language}): {scope.measure} measure, "
-        f"{_and(scope.profiles)}, contract level {scope.level}",
+        f"{who}: {scope.measure} measure, {_and(scope.profiles)}, contract level {scope.level}",
         f"{len(states)} requirements, {whole} of them not applicable; {len(records)} checks: {counts or 'none'}",
     ]
 
@@ -179,7 +184,9 @@ def _evidence(finding: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"    {line}" for line in token_apart(_token_of(presented), beside))
         yield ""
         yield from _labelled("policy", _policy(presented["policy"]))
-        yield from _labelled("now", f"{presented['now']}" + (f", tick {presented['tick']}" if presented["tick"] else ""))
+        yield from _labelled(
+            "now", f"{presented['now']}" + (f", tick {presented['tick']}" if presented["tick"] else "")
+        )
         yield from _labelled("token", _token_text(presented))
     for event in finding.get("events", ()):
         yield from _labelled("event", json.dumps(event))

@@ -46,9 +46,7 @@ def _example(path: Path) -> VectorGroup:
             vectors=(_vector(path.name, raw),),
         )
     except (KeyError, TypeError) as error:
-        raise BadInput(
-            f"{path} is not an RFC 7520 signature example: {type(error).__name__} {error}"
-        ) from None
+        raise BadInput(f"{path} is not an RFC 7520 signature example: {type(error).__name__} {error}") from None
 
 
 def _vector(name: str, raw: Json) -> Vector:

@@ -10,8 +10,8 @@ import pytest
 from bearerproof import __version__
 from bearerproof.catalogue import digest, requirements
 from bearerproof.harness import Harness
-from bearerproof.results import RED, Record, State, tally
 from bearerproof.messages import Json
+from bearerproof.results import RED, Record, State, tally
 from bearerproof.settings import Settings
 
 _INI = Path(__file__).with_name("suite.ini")
@@ -70,7 +70,11 @@ class Run:
 
     def header(self) -> Json:
         """Return the first line of the result stream."""
-        settings, scope, declaration = self.harness.settings, self.harness.scope, self.harness.implementation.declaration
+        settings, scope, declaration = (
+            self.harness.settings,
+            self.harness.scope,
+            self.harness.implementation.declaration,
+        )
         return {
             "bearerproof": __version__,
             "specification": {"requirements": len(requirements()), "digest": digest()},

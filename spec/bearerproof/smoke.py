@@ -52,7 +52,7 @@ def _problems(implementation: Implementation) -> Iterator[str]:
             altered = base.with_signature(lambda signature: bytes([signature[0] ^ 1]) + signature[1:])
             answer = implementation.verify(altered.presentation())
             if answer.outcome is not Outcome.REJECTED:
-                yield f"{profile}, {algorithm}: a token with an altered signature is {answer.describe()}; due is rejected"
+                yield f"{profile}, {algorithm}: a token with an altered signature is {answer.describe()}, not rejected"
             if implementation.declaration.level >= 1 and answer.reason is None:
                 yield "declares contract level 1 but rejects without a reason"
             if implementation.declaration.level >= 2 and answer.events is None and profile is not Profile.JWS:

@@ -57,14 +57,14 @@ def as_files(rows: list[Json]) -> Mapping[str, str]:
     by_requirement: dict[str, list[Json]] = {}
     for row in rows:
         by_requirement.setdefault(row["requirement"], []).append(row)
-    return {
-        f"{requirement.lower()}.json": _file(requirement, held) for requirement, held in by_requirement.items()
-    }
+    return {f"{requirement.lower()}.json": _file(requirement, held) for requirement, held in by_requirement.items()}
 
 
 def differences(rows: list[Json], folder: Path | None = None) -> list[str]:
     """Compare freshly made vectors with the frozen files; return what differs, one line each."""
-    frozen = {path.name: path.read_text(encoding="utf-8") for path in (folder or data.root() / "vectors").glob("*.json")}
+    frozen = {
+        path.name: path.read_text(encoding="utf-8") for path in (folder or data.root() / "vectors").glob("*.json")
+    }
     made = as_files(rows)
     lines = [f"{name}: is missing" for name in sorted(set(made) - set(frozen))]
     lines += [f"{name}: belongs to no requirement with edits" for name in sorted(set(frozen) - set(made))]

@@ -8,14 +8,15 @@ verification, all measured in the same run.
 from functools import partial
 from statistics import median
 
+from samples import NAMES, NOW, Sample, b64, sample
+from timing import Call, arguments, ratio, rounds
+
 from bearerproof_reference.audited import AuditedVerifier
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.limiter import Limiter, Limits, Registered
 from bearerproof_reference.sinks import MemorySink, RateLimitedSink
 from bearerproof_reference.verdicts import Rejected
 from bearerproof_reference.verifier import Verifier
-from samples import NAMES, NOW, Sample, b64, sample
-from timing import Call, arguments, ratio, rounds
 
 
 def main() -> None:

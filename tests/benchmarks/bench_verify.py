@@ -9,13 +9,14 @@ import warnings
 from typing import Any
 
 import jwt
-from bearerproof_reference.verdicts import Accepted
 from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
 from joserfc.errors import SecurityWarning
 from jwt.types import Options
 from samples import AUDIENCE, ISSUER, NAMES, NOW, Sample, sample
 from timing import Call, arguments, ratio, rounds
+
+from bearerproof_reference.verdicts import Accepted
 
 with warnings.catch_warnings(
     record=True

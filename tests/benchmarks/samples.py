@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.keys import KeySet
 from bearerproof_reference.policy import Profile, VerificationPolicy
 from bearerproof_reference.verifier import Verifier
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 NOW = 1_800_000_000
 ISSUER = "https://as.example"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bearerproof.adapter import MESSAGE_LIMIT, serve
 
 from .conftest import SPEC, Refusals

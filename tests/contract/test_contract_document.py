@@ -13,8 +13,9 @@ from typing import Any
 
 import jwt
 import pytest
-from bearerproof import messages
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from bearerproof import messages
 
 from .conftest import SPEC, Refusals
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bearerproof.messages import REASONS
 from jsonschema import Draft202012Validator
+
+from bearerproof.messages import REASONS
 
 from .conftest import BASE, SPEC, Refusals
 

@@ -8,8 +8,9 @@ import time
 from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
 
-import bearerproof_reference
 import pytest
+
+import bearerproof_reference
 from bearerproof_reference.adapter import Adapter, create
 
 from .minting import AUDIENCE, ISSUER, NOW, Json, claims, mint, signer

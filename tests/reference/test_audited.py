@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bearerproof_reference.audited import AuditedVerifier
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.events import VerifyFailureEvent
 from bearerproof_reference.policy import Profile
 from bearerproof_reference.sinks import MemorySink, Record
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .minting import NOW, claims, mint, signer, verifier
 

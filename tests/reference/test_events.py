@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent, kind_of, rfc3339
 from bearerproof_reference.hints import Hints
 from bearerproof_reference.verdicts import Reason, Rejected
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .minting import NOW
 

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.fetching import COOLDOWN, MAX_BODY, STALE, TTL, FetchedKeySet, fetch
 from bearerproof_reference.verdicts import Refusal

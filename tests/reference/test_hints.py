@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from bearerproof_reference.hints import MAX_HINT, Hints, bound, read_hints
-from bearerproof_reference.policy import MAX_TOKEN
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bearerproof_reference.hints import MAX_HINT, Hints, bound, read_hints
+from bearerproof_reference.policy import MAX_TOKEN
 
 from .minting import b64, claims, mint
 

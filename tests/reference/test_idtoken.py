@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+
 from bearerproof_reference.idtoken import left_half_hash
 from bearerproof_reference.policy import Profile
 from bearerproof_reference.verdicts import Rejected

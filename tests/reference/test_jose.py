@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bearerproof_reference.jose import (
     MalformedError,
     decode_base64url,
@@ -10,8 +13,6 @@ from bearerproof_reference.jose import (
     parse_object,
     split_compact,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .minting import b64
 

@@ -4,6 +4,7 @@ from math import prod
 from typing import Any
 
 import pytest
+
 from bearerproof_reference.algorithms import ALGORITHMS
 from bearerproof_reference.keys import KeySet
 from bearerproof_reference.verdicts import Refusal

@@ -3,12 +3,13 @@
 from math import floor
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent
 from bearerproof_reference.hints import Hints
 from bearerproof_reference.limiter import Limiter, Limits, Registered
-from hypothesis import given
-from hypothesis import strategies as st
 
 LIMITS = Limits(capacity=3, window=60, sources=4, strangers=6)
 REGISTERED = Registered(["app-1", "app-2"], ["api"], ["k1"])

@@ -1,6 +1,7 @@
 """Replay, sessions and versions: kept, asked last, and never open by accident."""
 
 import pytest
+
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.ports import MemoryReplayGuard, Unavailable
 

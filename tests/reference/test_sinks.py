@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent
 from bearerproof_reference.hints import Hints

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from bearerproof_reference.sources import compose, compose_id_token
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bearerproof_reference.sources import compose, compose_id_token
 
 HINTS = (
     st.none()

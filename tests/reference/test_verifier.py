@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bearerproof_reference.policy import MAX_TOKEN, Profile
 from bearerproof_reference.verdicts import Accepted
 from bearerproof_reference.verifier import verify_jws
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .minting import AUDIENCE, CLAIMS, NOW, Json, b64, claims, mint, policy, reason, seal, signer, verifier
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+
 from bearerproof.catalogue import Profile
 from bearerproof.connections import connect
 from bearerproof.implementation import Implementation

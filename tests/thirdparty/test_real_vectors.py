@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bearerproof import data, jwsvectors, rfc7520, wycheproof
 from bearerproof.catalogue import Measure
 from bearerproof.connections import connect

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bearerproof import jwsvectors, rfc7520, wycheproof
 from bearerproof.catalogue import Measure
 from bearerproof.connections import InProcess

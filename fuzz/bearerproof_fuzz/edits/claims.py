@@ -44,7 +44,10 @@ def expired_beyond_leeway(draft: Draft, seconds: int) -> Draft:
 
 
 @edits_for(
-    {"zero": 0, "minus-one": -1, "minus-two-to-the-63": -(2**63)}, "VER-29", "RFC 7519 §4.1.4", EXPIRED + " " + MALFORMED
+    {"zero": 0, "minus-one": -1, "minus-two-to-the-63": -(2**63)},
+    "VER-29",
+    "RFC 7519 §4.1.4",
+    EXPIRED + " " + MALFORMED,
 )
 def exp_is(draft: Draft, value: int) -> Draft:
     """`exp` lies at or before the epoch: {name}."""

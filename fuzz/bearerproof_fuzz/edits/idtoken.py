@@ -89,7 +89,9 @@ def nonce_missing(draft: Draft) -> Draft:
     return draft.without_claim("nonce")
 
 
-@edits_for({"sub": "sub", "iat": "iat"}, "IDT-5", "OpenID Connect Core §2", "claim-missing claim-malformed", base=EITHER)
+@edits_for(
+    {"sub": "sub", "iat": "iat"}, "IDT-5", "OpenID Connect Core §2", "claim-missing claim-malformed", base=EITHER
+)
 def id_token_lacks(draft: Draft, name: str) -> Draft:
     """A claim is missing that every ID token has: {name}."""
     return draft.without_claim(name)
@@ -143,8 +145,8 @@ _ACR = "acr claim-missing claim-malformed"
 
 
 @edits_for(
-    {"another": "urn:password", "prefix": "urn:mf", "empty": "", "null": None, "list-with-ours": ["urn:mfa"], "number": 0,
-     "joined": "urn:mfa urn:hardware"},
+    {"another": "urn:password", "prefix": "urn:mf", "empty": "", "null": None, "list-with-ours": ["urn:mfa"],
+     "number": 0, "joined": "urn:mfa urn:hardware"},
     "IDT-7", "OpenID Connect Core §3.1.3.7 step 12", _ACR, given=_stepped_up,
 )  # fmt: skip
 def acr_is(draft: Draft, value: object) -> Draft:

@@ -125,7 +125,14 @@ def signed_by_the_attacker_without_kid(draft: Draft) -> Draft:
     return signed_by_the_attacker(draft).without_header("kid")
 
 
-_GUESSES = {"empty": b"", "nul": b"\0", "secret": b"secret", "null": b"null", "undefined": b"undefined", "kid": b"hs256-a"}
+_GUESSES = {
+    "empty": b"",
+    "nul": b"\0",
+    "secret": b"secret",
+    "null": b"null",
+    "undefined": b"undefined",
+    "kid": b"hs256-a",
+}
 
 
 @edits_for(_GUESSES, "VER-25", "RFC 8725 §2.2", SIGNATURE, algorithms=("HS256",))
@@ -253,7 +260,7 @@ def rsa_form(draft: Draft, form: str) -> Draft:
     return draft.with_signature(_rsa_forms(draft)[form])
 
 
-_PSS = {
+_PSS: dict[str, dict[str, object]] = {
     "no-salt": {"salt_length": 0},
     "short-salt": {"salt_length": 20},
     "long-salt": {"salt_length": 64},
@@ -274,6 +281,7 @@ def pss_parameters(draft: Draft, parameters: dict[str, object]) -> Draft:
 @edit("VER-24", "RFC 7515 §5.2", SIGNATURE)
 def signature_over_respelled_segments(draft: Draft) -> Draft:
     """The transmitted payload has an unused bit set; the signature covers its canonical spelling."""
+
     def respell(token: str) -> str:
         header, payload, signature = token.split(".")
         return f"{header}.{trailing_bits(payload)}.{signature}"

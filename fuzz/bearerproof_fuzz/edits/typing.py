@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bearerproof.catalogue import Profile
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
-from bearerproof_fuzz.forge import AUDIENCE, CLIENT, NONCE, Draft
+from bearerproof_fuzz.forge import AUDIENCE, CLIENT, NONCE, Draft, Members
 
 TYPE = "type header malformed"
 
@@ -75,7 +75,9 @@ def access_token_without(draft: Draft, name: str) -> Draft:
     return draft.without_claim(name)
 
 
-@edits_for({name: name for name in ("sub", "client_id", "iat", "jti")}, "VER-38", "RFC 9068 §2.2", _MISSING, base=EITHER)
+@edits_for(
+    {name: name for name in ("sub", "client_id", "iat", "jti")}, "VER-38", "RFC 9068 §2.2", _MISSING, base=EITHER
+)
 def access_token_lacks(draft: Draft, name: str) -> Draft:
     """The access token lacks a claim that its issuer has to put in: {name}."""
     return draft.without_claim(name)
@@ -98,7 +100,7 @@ def typ_spelled_with(draft: Draft, value: str) -> Draft:
 @edit("IDT-11", "RFC 9068 §4", TYPE + " audience claim-missing", profiles=(Profile.ACCESS_TOKEN,))
 def id_token_as_access_token(draft: Draft) -> Draft:
     """An honest ID token of the same issuer is presented as an access token."""
-    claims = {name: draft.claims[name] for name in ("iss", "sub", "iat", "exp") if name in draft.claims}
+    claims: Members = {name: value for name, value in draft.claims.items() if name in ("iss", "sub", "iat", "exp")}
     return replace(draft, claims={**claims, "aud": CLIENT, "nonce": NONCE}).with_header(typ="JWT")
 
 

@@ -116,7 +116,21 @@ def _times(draw: DrawFn, draft: Draft) -> object:
     return draft.now + edge + pick(draw, _OFFSETS)
 
 
-_NO_TIMES: Sequence[object] = ("1800000600", "", True, False, None, [], [1_800_000_600], {}, {"exp": 1}, "never", -1, 0, 0.0)
+_NO_TIMES: Sequence[object] = (
+    "1800000600",
+    "",
+    True,
+    False,
+    None,
+    [],
+    [1_800_000_600],
+    {},
+    {"exp": 1},
+    "never",
+    -1,
+    0,
+    0.0,
+)
 
 _TOUCHES: Sequence[Callable[[str], str]] = (
     lambda text: text,

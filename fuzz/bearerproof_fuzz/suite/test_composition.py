@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given, settings
 
-from bearerproof.catalogue import requirements
 from bearerproof.harness import Mark
 from bearerproof.judgement import Finding, Untestable
 from bearerproof.messages import Outcome

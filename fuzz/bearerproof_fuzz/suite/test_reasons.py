@@ -11,7 +11,9 @@ from bearerproof_fuzz.checks import applicable, check
 from bearerproof_fuzz.edits.registry import REJECTED, Case, cases
 from bearerproof_fuzz.forge import Forge
 
-SIGNATURE_REASONS = frozenset("signature key-unknown key-unusable algorithm malformed header critical too-large".split())
+_BEFORE_CLAIMS = "signature key-unknown key-unusable algorithm malformed header critical too-large"
+
+SIGNATURE_REASONS = frozenset(_BEFORE_CLAIMS.split())
 """What may be said of a token that nobody trusted signed: nothing about its claims."""
 
 

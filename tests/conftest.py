@@ -1,0 +1,62 @@
+"""What every test of the project may use: the command line in this process, and where the snapshots lie."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import hypothesis
+import pytest
+from bearerproof.cli import run_command_line
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.amber import AmberSnapshotExtension
+from syrupy.location import PyTestLocation
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+class CommandLine(Protocol):
+    """Runs ``bearerproof`` with these arguments; all after ``--`` is an adapter's command."""
+
+    def __call__(self, *arguments: object) -> Ended: ...
+
+
+@pytest.fixture
+def bearerproof(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+    """The command line inside this process, as wide and as colourless everywhere."""
+    for name in ("FORCE_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.syspath_prepend(str(ROOT / "tests"))
+    profile = hypothesis.settings.get_current_profile_name()
+
+    def run(*arguments: object) -> Ended:
+        capsys.readouterr()
+        code = run_command_line([os.fspath(word) if isinstance(word, Path) else str(word) for word in arguments])
+        return Ended(code, *capsys.readouterr())
+
+    yield run
+    hypothesis.settings.load_profile(profile)
+
+
+class InSnapshots(AmberSnapshotExtension):
+    """Keeps snapshots where their readers look for them: ``snapshots/``, beside the code."""
+
+    @classmethod
+    def dirname(cls, *, test_location: PyTestLocation) -> str:  # noqa: ARG003 - one folder for all
+        return str(ROOT / "snapshots")
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(InSnapshots)
