@@ -1,6 +1,6 @@
 """How a test of the suite becomes a check: bound to a requirement, once for each profile it holds in."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import hypothesis
@@ -23,11 +23,22 @@ def check(
         name = test.__name__.removeprefix("test_").replace("_", "-")
         rows = requirement(requirement_id)
         marks = [Mark(rows.id, profile, name, needs) for profile in profiles or rows.profiles]
-        test.bearerproof_marks = marks  # type: ignore[attr-defined]  # read by the inventory
-        decorated: Test = pytest.mark.parametrize("mark", [_param(mark) for mark in marks])(test)
-        return decorated
+        return _parametrized(test, "mark", {mark: mark for mark in marks})
 
     return decorate
+
+
+def check_groups(groups: Mapping[Mark, list[Case]]) -> Callable[[Test], Test]:
+    """Make a test a check of each group of cases, which it is given as ``cases``."""
+    return lambda test: _parametrized(test, "cases", groups)
+
+
+def grouped(chosen: Iterable[Case], mark_of: Callable[[Case], Mark]) -> dict[Mark, list[Case]]:
+    """Gather the cases whose checks would have the same mark."""
+    groups: dict[Mark, list[Case]] = {}
+    for case in chosen:
+        groups.setdefault(mark_of(case), []).append(case)
+    return groups
 
 
 def case_params(cases: Iterable[Case]) -> list[Any]:
@@ -61,5 +72,8 @@ def _case_param(case: Case) -> Any:
     return pytest.param(case, id=mark.id, marks=pytest.mark.bearerproof(mark))
 
 
-def _param(mark: Mark) -> Any:
-    return pytest.param(mark, id=mark.id, marks=pytest.mark.bearerproof(mark))
+def _parametrized(test: Test, name: str, values: Mapping[Mark, Any]) -> Test:
+    test.bearerproof_marks = list(values)  # type: ignore[attr-defined]  # read by the inventory
+    params = [pytest.param(value, id=mark.id, marks=pytest.mark.bearerproof(mark)) for mark, value in values.items()]
+    decorated: Test = pytest.mark.parametrize(name, params)(test)
+    return decorated

@@ -22,6 +22,10 @@ def _all() -> tuple[tuple[str, str, str], ...]:
 def _checks_in(module_name: str) -> Iterator[tuple[str, str, str]]:
     module = importlib.import_module(f"{suite.__name__}.{module_name}")
     for _, test in inspect.getmembers(module, inspect.isfunction):
-        marks = getattr(test, "bearerproof_marks", ())
-        if marks:
-            yield marks[0].requirement, marks[0].name, (test.__doc__ or "").strip().partition("\n")[0]
+        docstring = (test.__doc__ or "").strip().partition("\n")[0]
+        named: dict[str, set[str]] = {}
+        for mark in getattr(test, "bearerproof_marks", ()):
+            named.setdefault(mark.requirement, set()).add(mark.name)
+        for requirement, names in named.items():
+            name = names.pop() if len(names) == 1 else test.__name__.removeprefix("test_").replace("_", "-")
+            yield requirement, name, docstring

@@ -159,11 +159,15 @@ def smoke(context: typer.Context, target: Target = None, seconds: Seconds = 5.0)
 @app.command()
 def explain(
     requirement_id: Annotated[str | None, typer.Argument(metavar="ID", help="For example HINT-1.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="List them as the tables of spec/README.md.")] = False,
 ) -> None:
     """Explain a requirement: its sentence, why, its sources, its checks and edits; without ID, list them all."""
     from bearerproof import explain as explaining  # noqa: PLC0415
 
-    typer.echo(explaining.explain(requirement_id) if requirement_id else explaining.index(), nl=False)
+    if requirement_id is not None:
+        typer.echo(explaining.explain(requirement_id), nl=False)
+    else:
+        typer.echo(explaining.markdown_index() if markdown else explaining.index(), nl=False)
 
 
 @app.command(epilog=EXIT_CODES)

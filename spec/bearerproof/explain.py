@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from bearerproof.catalogue import FAMILIES, Requirement, requirement, requirements
+from bearerproof.coverage import answered_by
 
 WIDTH = 100
 
@@ -18,6 +19,22 @@ def index() -> str:
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
+def markdown_index() -> str:
+    """List every requirement as the tables that stand in ``spec/README.md``."""
+    lines: list[str] = []
+    for family, title in FAMILIES.items():
+        rows = [row for row in requirements().values() if row.family == family]
+        lines += ["", f"### {family}: {title}", "", "| id | requirement | level | origin | profiles | from level |"]
+        lines.append("|---|---|---|---|---|---|")
+        lines += [_markdown_row(row) for row in rows]
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _markdown_row(row: Requirement) -> str:
+    profiles = ", ".join(row.profiles)
+    return f"| {row.id} | {row.title} | {row.level} | {row.origin} | {profiles} | {row.contract} |"
+
+
 def explain(requirement_id: str) -> str:
     """Tell one requirement whole.
 
@@ -27,7 +44,7 @@ def explain(requirement_id: str) -> str:
     row = requirement(requirement_id)
     lines = [f"{row.id}  {row.title}", "", *_wrapped(row.text), ""]
     lines += _wrapped(row.rationale)
-    lines += ["", *_facts(row), "", *_checks(row), *_edits(row)]
+    lines += ["", *_facts(row), *_answers(row), "", *_checks(row), *_edits(row)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -36,6 +53,11 @@ def _facts(row: Requirement) -> Iterator[str]:
     yield f"level      {row.level}, origin {row.origin}: {measures}"
     yield f"profiles   {', '.join(row.profiles)}, from contract level {row.contract} on"
     yield from _wrapped("sources    " + "; ".join(row.sources), indent=11)
+
+
+def _answers(row: Requirement) -> Iterator[str]:
+    rows = ", ".join(f"{source.document} {source.row}" for source in answered_by(row.id))
+    yield from _wrapped("answers    " + rows, indent=11)
 
 
 def _checks(row: Requirement) -> Iterator[str]:

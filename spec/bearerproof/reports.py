@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from bearerproof import coverage
 from bearerproof.catalogue import FAMILIES, requirement
 from bearerproof.implementation import MAX_HANGS
 from bearerproof.messages import Declaration, Json
@@ -110,10 +111,12 @@ def _head(records: Sequence[Record], declaration: Declaration, scope: Scope) -> 
         states[record.requirement].add(record.state)
     whole = sum(found == {State.NOT_APPLICABLE} for found in states.values())
     counts = ", ".join(f"{number} {state}" for state, number in tally(records).items())
+    covered = coverage.counts()
     who = f"{declaration.name} {declaration.version} ({declaration.language})"
     return [
         f"{who}: {scope.measure} measure, {_and(scope.profiles)}, contract level {scope.level}",
         f"{len(states)} requirements, {whole} of them not applicable; {len(records)} checks: {counts or 'none'}",
+        f"sources: {covered['checked']} clauses, attacks and weaknesses checked, {covered['excluded']} excluded",
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof import __version__
+from bearerproof import __version__, coverage
 from bearerproof.catalogue import digest, requirements
 from bearerproof.harness import Harness
 from bearerproof.messages import Json
@@ -90,7 +90,7 @@ class Run:
         return {
             "complete": self.partial is None,
             "exit": exit_code,
-            "counts": {str(state): number for state, number in tally(self.records).items()},
+            "counts": {**{str(state): number for state, number in tally(self.records).items()}, **coverage.counts()},
             **({"interrupted": True} if self.interrupted else {}),
         }
 

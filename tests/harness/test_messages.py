@@ -56,8 +56,7 @@ def test_a_line_beyond_a_limit_is_a_fault_that_says_which(line: bytes, told: str
 
 def test_an_excerpt_cannot_disturb_a_terminal() -> None:
     shown = messages.excerpt(b"\x1b[2J\r\n\xe2\x80\xae" + b"x" * 500)
-    assert shown.isascii()
-    assert shown.isprintable() is False or "\x1b" not in shown
+    assert shown.isprintable()
     assert len(shown) < 400
 
 

@@ -1,0 +1,1 @@
+"""Snapshots of what people and programs read: texts, messages, wire forms."""

@@ -1,0 +1,1 @@
+"""Tests of the specification's own wholeness: requirements, sources, edits, vectors, imports, determinism."""

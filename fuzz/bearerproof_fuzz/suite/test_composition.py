@@ -10,7 +10,7 @@ from bearerproof.judgement import Finding, Untestable
 from bearerproof.messages import Outcome
 from bearerproof.trial import REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
-from bearerproof_fuzz.checks import applicable, fewer_examples
+from bearerproof_fuzz.checks import applicable, check_groups, fewer_examples, grouped
 from bearerproof_fuzz.draws import batch, pick
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import Case, Edit, unedited
@@ -19,18 +19,22 @@ from bearerproof_fuzz.forge import Draft, Forge, unchanged
 BATCH = 8
 
 
-def _params() -> list[object]:
-    """Return one parameter a requirement and profile: its cases that start from the plain base."""
-    groups: dict[Mark, list[Case]] = {}
-    for case in registry.cases():
-        first = case.algorithm in (None, *case.edit.algorithms[:1])  # by algorithm the edits themselves differ
-        if first and case.edit.given is unedited and case.edit.strict == registry.REJECTED:
-            mark = Mark(case.edit.requirement_id, case.profile, "composed-with-other-edits", primary=True)
-            groups.setdefault(mark, []).append(case)
-    return [pytest.param(group, id=mark.id, marks=pytest.mark.bearerproof(mark)) for mark, group in groups.items()]
+def _composable() -> list[Case]:
+    """Return the cases that start from the plain base and have to be refused, each edit under one algorithm."""
+    return [
+        case
+        for case in registry.cases()
+        if case.edit.given is unedited
+        and case.edit.strict == registry.REJECTED
+        and case.algorithm in (None, *case.edit.algorithms[:1])
+    ]
 
 
-@pytest.mark.parametrize("cases", _params())
+def _composition_mark(case: Case) -> Mark:
+    return Mark(case.edit.requirement_id, case.profile, "composed-with-other-edits", primary=True)
+
+
+@check_groups(grouped(_composable(), _composition_mark))
 def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge) -> None:
     """A refused edit stays refused on top of any other change of the token's members."""
     judged = [case for case in applicable(cases, trial.declaration) if case.edit.rejects(trial.measure)]

@@ -1,13 +1,13 @@
 """The reasons of rejections: each must be one that the fault really causes (contract level 1)."""
 
-import pytest
-
 from bearerproof.catalogue import Profile, requirement
 from bearerproof.harness import Mark
+from bearerproof.judgement import Finding, Untestable
+from bearerproof.messages import Outcome
 from bearerproof.trial import Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.checks import applicable, check
+from bearerproof_fuzz.checks import applicable, check, check_groups, grouped
 from bearerproof_fuzz.edits.registry import REJECTED, Case, cases
 from bearerproof_fuzz.forge import Forge
 
@@ -17,27 +17,30 @@ SIGNATURE_REASONS = frozenset(_BEFORE_CLAIMS.split())
 """What may be said of a token that nobody trusted signed: nothing about its claims."""
 
 
-def _groups() -> list[object]:
-    """Return one parameter a requirement and profile: all its edits that have to be refused and name reasons."""
-    row = requirement("VER-45")
-    groups: dict[Mark, list[Case]] = {}
-    for case in cases():
-        if case.profile in row.profiles and case.edit.strict == REJECTED and case.edit.reasons:
-            mark = Mark(row.id, case.profile, f"reasons-of-{case.edit.requirement_id}")
-            groups.setdefault(mark, []).append(case)
-    return [pytest.param(group, id=mark.id, marks=pytest.mark.bearerproof(mark)) for mark, group in groups.items()]
+def _judged() -> list[Case]:
+    """Return every case that has to be refused and names reasons."""
+    profiles = requirement("VER-45").profiles
+    return [case for case in cases() if case.profile in profiles and case.edit.strict == REJECTED and case.edit.reasons]
 
 
-@pytest.mark.parametrize("group", _groups())
-def test_reasons(group: list[Case], trial: Trial, forge: Forge) -> None:
-    """Every edit is rejected for a reason that it causes."""
-    for case in applicable(group, trial.declaration):
+def _reasons_mark(case: Case) -> Mark:
+    return Mark("VER-45", case.profile, f"reasons-of-{case.edit.requirement_id}")
+
+
+@check_groups(grouped(_judged(), _reasons_mark))
+def test_reasons(cases: list[Case], trial: Trial, forge: Forge) -> None:
+    """Every rejection of an edit names a reason that the edit causes."""
+    rejections = 0
+    for case in applicable(cases, trial.declaration):
         base = case.edit.given(forge.base(case.profile, case.algorithm))
         honest, edited = base.presentation(), case.edit.apply(base).presentation()
         accepted, answer = trial.ask_all([honest, edited])
         trial.require_control(accepted, honest)
         summary = f"{case.edit.id}: {case.edit.description}"
         trial.expect_reason(answer, case.edit.reasons, summary, edited, honest, case.edit.id)
+        rejections += answer.outcome is Outcome.REJECTED
+    if not rejections:
+        raise Untestable(Finding("nothing is rejected, so there is no reason to judge", "rejected", "no rejection"))
 
 
 @check("VER-46")

@@ -1,0 +1,202 @@
+"""Connections: order, pipelining, limits, and an end that leaves no process behind."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from bearerproof import connections
+from bearerproof.connections import MAX_OUTSTANDING, STDERR_KEPT, InProcess, Stdio, connect
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput, BearerproofError
+from bearerproof.messages import Json
+
+from .conftest import Misbehaving, Survivors
+
+COUNTS_WAITING = """
+import json, os, select, sys, time
+pending = b""
+while True:
+    select.select([0], [], [])
+    time.sleep(0.1)  # all that may be sent ahead has come by now
+    more = os.read(0, 1 << 20)
+    if not more:
+        break
+    *lines, pending = (pending + more).split(b"\\n")
+    for line in lines:
+        print(json.dumps({"id": json.loads(line)["id"], "skipped": str(len(lines))}), flush=True)
+"""
+
+ANSWERS_AT_LENGTH = """
+import json, sys
+for line in sys.stdin:
+    print(json.dumps({"id": json.loads(line)["id"], "skipped": "x" * 1_000_000}), flush=True)
+"""
+
+
+def speaking(program: str) -> Stdio:
+    return Stdio([sys.executable, "-c", program])
+
+
+def test_answers_come_in_order_with_eight_requests_outstanding() -> None:
+    connection = speaking(COUNTS_WAITING)
+    answers = list(connection.ask([{"op": "x", "number": number} for number in range(8 * 3)], 5))
+    connection.close()
+    assert [answer["id"] for answer in answers] == list(range(1, 25))
+    waiting = {int(answer["skipped"]) for answer in answers}
+    assert max(waiting) == MAX_OUTSTANDING == 8
+
+
+def test_long_lines_both_ways_do_not_block_each_other() -> None:
+    connection = speaking(ANSWERS_AT_LENGTH)
+    answers = list(connection.ask([{"op": "x", "token": "t" * 1_000_000}] * 10, 5))
+    connection.close()
+    assert [len(answer["skipped"]) for answer in answers] == [1_000_000] * 10
+
+
+def test_ids_are_never_used_twice_even_after_a_restart() -> None:
+    connection = speaking(COUNTS_WAITING)
+    (first,) = connection.ask([{"op": "x"}], 5)
+    connection.restart()
+    (second,) = connection.ask([{"op": "x"}], 5)
+    connection.close()
+    assert (first["id"], second["id"]) == (1, 2)
+
+
+def test_the_end_of_stderr_is_kept_and_told() -> None:
+    connection = speaking("import sys; sys.stderr.write('x' * 100_000 + 'no key file'); sys.exit(3)")
+    with pytest.raises(AdapterCrashed, match=r"exit code 3") as raised:
+        list(connection.ask([{"op": "hello"}], 5))
+    connection.close()
+    assert raised.value.describe().endswith("no key file")
+    assert len(connection.stderr) == STDERR_KEPT
+
+
+@pytest.mark.parametrize("mode", ["hangs", "hangs-and-ignores-sigterm", "hangs-with-child"])
+@pytest.mark.parametrize("how", [Stdio.close, Stdio.restart])
+def test_no_process_outlives_its_connection(
+    misbehaving: Misbehaving, survivors: Survivors, mode: str, how: Callable[[Stdio], None]
+) -> None:
+    connection = Stdio(misbehaving(mode))
+    list(connection.ask([{"op": "hello"}], 10))
+    assert len(survivors()) == 1, "the control: a living adapter is seen"
+    with pytest.raises(AdapterHung, match=r"gave no answer within 0\.2 s"):
+        list(connection.ask([{"op": "verify", "token": "t"}], 0.2))
+    how(connection)
+    assert len(survivors()) == (how is Stdio.restart)
+    connection.close()
+    assert survivors() == []
+
+
+def test_an_adapter_that_ended_by_itself_leaves_no_child(survivors: Survivors) -> None:
+    connection = speaking("import os, time\nif os.fork() == 0: time.sleep(60)")
+    with pytest.raises(AdapterHung):  # the child holds the pipe, so no end is seen
+        list(connection.ask([{"op": "hello"}], 0.5))
+    assert len(survivors()) == 1
+    connection.close()
+    assert survivors() == []
+
+
+@pytest.mark.parametrize("command", [["no-such-adapter-anywhere"], ["/dev/null"], ["/"]])
+def test_a_command_that_cannot_be_started_is_named(command: list[str]) -> None:
+    with pytest.raises(AdapterFault, match=f"cannot start '{command[0]}': "):
+        connect("", command)
+
+
+def answering(answer: object) -> InProcess:
+    return InProcess(lambda: lambda _: answer)  # type: ignore[arg-type, return-value]  # wrong on purpose
+
+
+def test_a_callable_is_asked_in_this_process() -> None:
+    assert list(answering({"reset": True}).ask([{"op": "reset"}], 1)) == [{"id": 1, "reset": True}]
+
+
+@pytest.mark.parametrize("answer", [None, "accepted", [], 1])
+def test_a_callable_that_answers_no_dict_is_a_fault(answer: object) -> None:
+    with pytest.raises(AdapterFault, match="due is a dict"):
+        list(answering(answer).ask([{"op": "verify"}], 1))
+
+
+def test_a_callable_with_another_id_is_a_fault() -> None:
+    with pytest.raises(AdapterFault, match="answered id 7"):
+        list(answering({"id": 7, "reset": True}).ask([{"op": "reset"}], 1))
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(0), RecursionError()])
+def test_what_escapes_a_callable_is_an_error_and_not_the_end(error: BaseException) -> None:
+    def handle(_: Json) -> Json:
+        raise error
+
+    (answer,) = InProcess(lambda: handle).ask([{"op": "verify"}], 1)
+    assert answer["errored"]["message"].startswith(f"{type(error).__name__}: ")
+
+
+def test_a_restart_makes_a_fresh_implementation() -> None:
+    def create() -> connections.Handle:
+        seen: list[Json] = []
+
+        def handle(request: Json) -> Json:
+            seen.append(request)
+            return {"skipped": str(len(seen))}
+
+        return handle
+
+    connection = InProcess(create)
+    assert [answer["skipped"] for answer in connection.ask([{"op": "x"}] * 2, 1)] == ["1", "2"]
+    connection.restart()
+    assert [answer["skipped"] for answer in connection.ask([{"op": "x"}], 1)] == ["1"]
+
+
+def test_a_factory_beside_the_caller_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_own_verifier.py").write_text("def create():\n    return lambda request: {'reset': True}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    connection = connect("python:my_own_verifier:create")
+    assert list(connection.ask([{"op": "reset"}], 1)) == [{"id": 1, "reset": True}]
+
+
+BROKEN = {
+    "raises": "def create(): raise ValueError('no configuration')",
+    "returns-none": "def create(): return None",
+    "wants-arguments": "def create(path): return path",
+    "exits": "def create(): raise SystemExit(0)",
+    "does-not-parse": "def (",
+    "needs-a-package": "import no_such_package",
+    "fails-on-import": "1 / 0",
+    "has-another-name": "def make(): return dict",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_factory_that_makes_nothing_is_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    module = "broken_" + name.replace("-", "_")
+    (tmp_path / f"{module}.py").write_text(BROKEN[name])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(BearerproofError) as raised:
+        connect(f"python:{module}:create")
+    assert raised.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("refrence", "name a built-in one .reference, pyjwt, joserfc, authlib."),
+        ("python:json", "must have the form python:module:factory"),
+        ("python::x", "must have the form python:module:factory"),
+        ("python:json:", "must have the form python:module:factory"),
+        ("python:no_such_module:x", "No module named 'no_such_module'"),
+        ("python:json:nothing", "module json has no callable 'nothing'"),
+        ("python:json:__version__", "module json has no callable"),
+        ("python:.relative:x", "relative"),
+    ],
+)
+def test_a_name_that_is_none_says_what_may_be_given(target: str, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        connect(target)
+
+
+def test_a_library_that_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections.BUILT_IN, "joserfc", "no_such_package.module:create")
+    with pytest.raises(BadInput, match=r"pip install 'bearerproof\[subjects\]'"):
+        connect("joserfc")
