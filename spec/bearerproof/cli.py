@@ -4,7 +4,9 @@ Everything after ``--`` is the command that starts an adapter; it is split off b
 """
 
 import json
+import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,10 +63,10 @@ def run_command_line(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         err.print("bearerproof: interrupted", markup=False)
         return 3
-    except Exception as error:
-        if not hasattr(error, "format_message"):
-            raise
-        return _usage_error(error, err)
+    except Exception as error:  # noqa: BLE001 - nobody above this would turn it into a message
+        if hasattr(error, "format_message"):
+            return _usage_error(error, err)
+        return _internal_error(error, err)
     return result if isinstance(result, int) else 0
 
 
@@ -223,20 +225,21 @@ def list_vectors(
 
 def _remake_vectors(folder: Path | None) -> int:
     from bearerproof import vectors as frozen  # noqa: PLC0415
-    from bearerproof_fuzz import vectormaker  # noqa: PLC0415
+    from bearerproof_fuzz import hintvectors, vectormaker  # noqa: PLC0415
 
-    rows = vectormaker.rows()
+    rows, hint_rows = vectormaker.rows(), hintvectors.rows()
+    made = frozen.as_files(rows, hint_rows)
     if folder is None:
-        differing = frozen.differences(rows)
-        typer.echo("\n".join(differing) if differing else f"{len(rows)} vectors, all as frozen")
+        differing = frozen.differences(made)
+        typer.echo("\n".join(differing) if differing else f"{len(rows) + len(hint_rows)} vectors, all as frozen")
         return 1 if differing else 0
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file_name, text in frozen.as_files(rows).items():
-            (folder / file_name).write_text(text, encoding="utf-8")
+        for name, text in made.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadInput(f"cannot write to {folder}: {error.strerror}") from None
-    typer.echo(f"wrote {len(rows)} vectors to {folder}")
+    typer.echo(f"wrote {len(rows) + len(hint_rows)} vectors to {folder}")
     return 0
 
 
@@ -263,6 +266,18 @@ def _usage_error(error: Any, err: Console) -> int:
     context = getattr(error, "ctx", None)
     hint = f" (see: {context.command_path} --help)" if context is not None else ""
     err.print(f"bearerproof: {error.format_message()}{hint}", markup=False, highlight=False, soft_wrap=True)
+    return 3
+
+
+def _internal_error(error: Exception, err: Console) -> int:
+    """Report a defect of bearerproof itself; the traceback is for whoever mends it."""
+    if os.environ.get("BEARERPROOF_DEBUG"):
+        traceback.print_exception(error)
+    told = f"{type(error).__name__}: {error}"[:500]
+    err.print(
+        f"bearerproof: a defect of bearerproof itself ({told}); BEARERPROOF_DEBUG=1 shows where",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
     return 3
 
 

@@ -52,29 +52,33 @@ def vectors(folder: Path | None = None) -> Mapping[str, Vector]:
     return {row["id"]: Vector(row) for row in rows}
 
 
-def as_files(rows: list[Json]) -> Mapping[str, str]:
-    """Return the text of each file by name: one file a requirement, one member a line, so that diffs can be read."""
+HINTS = "events/hints.json"
+"""The vectors of hints stand apart: what is due there is not a verdict but what an event says."""
+
+
+def as_files(rows: list[Json], hint_rows: list[Json]) -> Mapping[str, str]:
+    """Return the text of each file by name: one file a requirement, one vector a line, so that diffs can be read."""
     by_requirement: dict[str, list[Json]] = {}
     for row in rows:
         by_requirement.setdefault(row["requirement"], []).append(row)
-    return {f"{requirement.lower()}.json": _file(requirement, held) for requirement, held in by_requirement.items()}
+    files = {f"{name.lower()}.json": _file(held, requirement=name) for name, held in by_requirement.items()}
+    return {**files, HINTS: _file(hint_rows)}
 
 
-def differences(rows: list[Json], folder: Path | None = None) -> list[str]:
-    """Compare freshly made vectors with the frozen files; return what differs, one line each."""
-    frozen = {
-        path.name: path.read_text(encoding="utf-8") for path in (folder or data.root() / "vectors").glob("*.json")
-    }
-    made = as_files(rows)
+def differences(made: Mapping[str, str], folder: Path | None = None) -> list[str]:
+    """Compare freshly made files with the frozen ones; return what differs, one line each."""
+    root = folder or data.root() / "vectors"
+    frozen = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in root.rglob("*.json")}
     lines = [f"{name}: is missing" for name in sorted(set(made) - set(frozen))]
     lines += [f"{name}: belongs to no requirement with edits" for name in sorted(set(frozen) - set(made))]
     lines += [f"{name}: differs" for name in sorted(set(made) & set(frozen)) if made[name] != frozen[name]]
     return lines
 
 
-def _file(requirement: str, rows: list[Json]) -> str:
-    vectors_text = ",\n".join("  " + json.dumps(row, sort_keys=True) for row in rows)
-    return f'{{"format": 1, "requirement": "{requirement}", "vectors": [\n{vectors_text}\n]}}\n'
+def _file(rows: list[Json], **members: str) -> str:
+    opening = json.dumps({"format": 1, **members})[:-1]
+    held = ",\n".join("  " + json.dumps(row, sort_keys=True) for row in rows)
+    return f'{opening}, "vectors": [\n{held}\n]}}\n'
 
 
 def _rows(path: Path) -> Iterator[Json]:

@@ -5,6 +5,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,6 @@ MISBEHAVING = Path(__file__).parents[1] / "adapters" / "misbehaving.py"
 
 Misbehaving = Callable[..., list[str]]
 """Gives the command of an adapter by its mode, and when the fault happens."""
-
-Survivors = Callable[[], list[str]]
-"""Gives the processes still alive of those started in the test."""
 
 
 @pytest.fixture
@@ -39,25 +37,32 @@ def started(misbehaving: Misbehaving) -> Iterator[Callable[..., Implementation]]
         implementation.close()
 
 
-@pytest.fixture
-def survivors(monkeypatch: pytest.MonkeyPatch) -> Survivors:
-    """Recognises processes by a mark in the environment that they inherit; a zombie has none."""
-    if not Path("/proc/self/environ").exists():
-        pytest.skip("processes are looked up in /proc")
-    mark = f"BEARERPROOF_STARTED_BY={uuid.uuid4()}"
-    monkeypatch.setenv(*mark.split("="))
+@dataclass(frozen=True)
+class Processes:
+    """The processes that a test started, told by a mark in the environment they inherit; a zombie has none."""
 
-    def look() -> list[str]:
-        alive = [str(path.parent) for path in Path("/proc").glob("[0-9]*/environ") if _holds(path, mark)]
-        return [each for each in alive if each != f"/proc/{os.getpid()}"]
+    mark: str
 
-    def look_again() -> list[str]:
+    def alive(self) -> list[Path]:
+        """Those that live now, but for this one."""
+        found = [path.parent for path in Path("/proc").glob("[0-9]*/environ") if _holds(path, self.mark)]
+        return [path for path in found if path.name != str(os.getpid())]
+
+    def left_over(self) -> list[Path]:
+        """Those that live on; a killed one is given two seconds to be gone."""
         deadline = time.monotonic() + 2
-        while (alive := look()) and time.monotonic() < deadline:
-            time.sleep(0.01)  # a killed process takes a moment to go
+        while (alive := self.alive()) and time.monotonic() < deadline:
+            time.sleep(0.01)
         return alive
 
-    return look_again
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("processes are looked up in /proc")
+    name, value = "BEARERPROOF_STARTED_BY", str(uuid.uuid4())
+    monkeypatch.setenv(name, value)
+    return Processes(f"{name}={value}")
 
 
 def _holds(path: Path, mark: str) -> bool:
