@@ -15,14 +15,17 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 def check(
-    requirement_id: str, *, needs: tuple[str, ...] = (), profiles: Collection[Profile] = ()
+    requirement_id: str, *, needs: tuple[str, ...] = (), profiles: Collection[Profile] = (), primary: bool = False
 ) -> Callable[[Test], Test]:
-    """Make a test the requirement's check in each profile; its name, without ``test_``, names the check."""
+    """Make a test the requirement's check in each profile, or in the run's primary one alone.
+
+    The test's name, without ``test_``, names the check.
+    """
 
     def decorate(test: Test) -> Test:
         name = test.__name__.removeprefix("test_").replace("_", "-")
         rows = requirement(requirement_id)
-        marks = [Mark(rows.id, profile, name, needs) for profile in profiles or rows.profiles]
+        marks = [Mark(rows.id, profile, name, needs, primary) for profile in profiles or rows.profiles]
         return _parametrized(test, "mark", {mark: mark for mark in marks})
 
     return decorate

@@ -23,7 +23,7 @@ COOLDOWN = 30
 
 MAX_BODY = 256 * 1024
 """Bytes of a JWK set that are read."""
-TIMEOUT = 2.0
+TIMEOUT = 1.0
 """Seconds that a fetch may take."""
 
 _EMPTY_RETRY = 1
@@ -57,6 +57,9 @@ def fetch(url: str) -> bytes:
                     raise ValueError("the key set is too large")
                 if time.monotonic() > deadline:
                     raise TimeoutError("the key set arrives too slowly")
+            announced = response.headers.get("Content-Length")
+            if announced is not None and int(announced) != len(body):
+                raise OSError("the key set was cut short")
     except HTTPException as error:
         raise OSError("the answer is not HTTP") from error
     return body

@@ -88,7 +88,7 @@ def bearerproof(
 def check(
     context: typer.Context,
     target: Target = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer examples: a first answer in seconds.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A first answer in seconds: fewer examples, one profile a requirement.")] = False,
     profile: Annotated[
         list[Profile] | None, typer.Option("--profile", help="Judge only this profile; repeat for several.")
     ] = None,

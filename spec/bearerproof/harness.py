@@ -47,12 +47,12 @@ class Mark:
         row = requirement(self.requirement)
         if self.profile not in scope.profiles or scope.level < row.contract:
             return False
-        if self.primary and self.profile is not scope.primary(row.profiles):
+        if (self.primary or scope.quick) and self.profile is not scope.primary(row.profiles):
             return False
         return row.binds(scope.measure) and not (self.strict and scope.measure is Measure.BASE)
 
 
-@dataclass
+@dataclass(eq=False)
 class Harness:
     """One process's part of a run: controller, worker, or both in one."""
 

@@ -46,6 +46,8 @@ class Implementation:
         self._seconds = seconds
         self._configuration: Json | None = None
         self._restarts = 0
+        self._tick_offset = 0.0
+        self._last_tick = 0.0
         self.hangs = 0
         self.troubles: list[str] = []
         self.declaration: Declaration = messages.read_declaration(self._hello())
@@ -65,7 +67,7 @@ class Implementation:
             PropertyEnded: it hung, crashed too often, or too many hangs came before.
             AdapterFault: it broke the contract.
         """
-        requests = [presentation.request() for presentation in presentations]
+        requests = [self._on_time(presentation.request()) for presentation in presentations]
         answers: list[Answer] = []
         try:
             for raw in self._connection.ask(requests, self._seconds):
@@ -100,6 +102,15 @@ class Implementation:
     def fits(self, presentation: Presentation) -> bool:
         """Say whether the line that carries this token is one the implementation can read."""
         return len(presentation.token) + 8_000 <= self.declaration.max_line
+
+    def _on_time(self, request: Request) -> Request:
+        """Keep ``tick`` from decreasing within a connection that ``reset`` cannot start anew."""
+        if "tick" not in request or self.declaration.level >= 2:
+            return request
+        if request["tick"] + self._tick_offset < self._last_tick:
+            self._tick_offset = self._last_tick - request["tick"]
+        self._last_tick = request["tick"] + self._tick_offset
+        return {**request, "tick": self._last_tick}
 
     def _hello(self) -> Json:
         return self._once({"op": "hello", "protocol": 1}, START_SECONDS)

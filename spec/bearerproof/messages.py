@@ -391,7 +391,10 @@ def _capabilities(raw: Json) -> Json:
 
 def _fetched_keys(raw: Json, where: str) -> FetchedKeys:
     _refuse_unknown(raw, {"ttl", "stale", "cooldown"}, where)
-    return FetchedKeys(*(_seconds(raw, name, where) for name in ("ttl", "stale", "cooldown")))
+    times = FetchedKeys(*(_seconds(raw, name, where) for name in ("ttl", "stale", "cooldown")))
+    if not times.ttl or not times.cooldown:
+        raise AdapterFault(f"{where}: ttl and cooldown must be more than 0 seconds")
+    return times
 
 
 def _audit(raw: Json, where: str) -> Audit:

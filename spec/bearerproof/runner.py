@@ -52,7 +52,10 @@ class Run:
             return f"interrupted after {len(self.records)} of {self.harness.selected} checks"
         if self.fault is not None:
             return f"stopped after {len(self.records)} of {self.harness.selected} checks"
-        return f"only -k {self.options.keyword}" if self.options.keyword else None
+        narrowed = [f"only -k {self.options.keyword}"] if self.options.keyword else []
+        if self.harness.scope.quick:
+            narrowed.append("a quick look: each requirement in one profile")
+        return "; ".join(narrowed) or None
 
     @property
     def troubles(self) -> list[str]:

@@ -56,7 +56,7 @@ class Settings:
             raise BadInput(f"{declaration.name} declares contract level {declaration.level}, not {self.level}")
         level = declaration.level if self.level is None else self.level
         ordered = tuple(profile for profile in _PRIMARY if profile in profiles)
-        return Scope(self.measure or declaration.measure, ordered, level)
+        return Scope(self.measure or declaration.measure, ordered, level, quick=self.depth == QUICK)
 
     def as_option(self) -> str:
         """Write the settings as one string that another process can read."""
@@ -81,11 +81,15 @@ _PRIMARY = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN, Profile.JWS)
 
 @dataclass(frozen=True)
 class Scope:
-    """What a run judges; the first profile is the primary one, where checks run that vary the algorithm."""
+    """What a run judges; the first profile is the primary one, where checks run that vary the algorithm.
+
+    A quick run looks at each requirement in one profile only.
+    """
 
     measure: Measure
     profiles: tuple[Profile, ...]
     level: int
+    quick: bool = False
 
     def primary(self, profiles: Sequence[Profile]) -> Profile | None:
         """Return the first judged profile among those given."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
@@ -102,9 +103,7 @@ class Bench:
             entries = self.play(steps)
             if not self.trial.declaration.audit.stats or not self.stats()["lost"]:
                 return entries
-        raise Untestable(
-            Finding("the sink in memory loses events", "none lost", f"{self.stats()['lost']} lost")
-        )
+        raise Untestable(Finding("the sink in memory loses events", "none lost", f"{self.stats()['lost']} lost"))
 
     def play(self, steps: Iterable[Step]) -> list[Entry]:
         """Present the steps and return their entries, one for each rejection."""
@@ -134,13 +133,11 @@ class Bench:
         numbers = self.limits
         return f"C={numbers.capacity} W={numbers.window} N={numbers.sources} G={numbers.strangers}"
 
-    def _story(self, most: int = 40) -> str:
-        """Tell the stream: tick, source, kind, and whether it was admitted."""
-        told = [
-            f"{one.seconds:g}s {one.source} {one.kind} {'+' if one.admitted else '-'}"
-            for one in self.entries[-most:]
-        ]  # fmt: skip
-        return ("… " if len(self.entries) > most else "") + ", ".join(told)
+    def _story(self, most: int = 25) -> str:
+        """Tell the end of the stream: tick, source, kind, how often in a row, and whether it was admitted."""
+        runs = [(key, len(list(same))) for key, same in groupby(self.entries, key=_told)]
+        told = [key if number == 1 else f"{key} x{number}" for key, number in runs[-most:]]
+        return ("... " if len(runs) > most else "") + ", ".join(told)
 
     def _presentations(self, step: Step) -> Iterator[Presentation]:
         self._tick += step.gap
@@ -162,3 +159,7 @@ class Bench:
             "kid-only": Hints(kid=self._kid),
         }
         return prepared.get(source) or Hints(source, CLIENT, self._kid)
+
+
+def _told(one: Entry) -> str:
+    return f"{one.seconds:g}s {one.source} {one.kind} {'admitted' if one.admitted else 'dropped'}"

@@ -4,6 +4,7 @@ An entry notes what was seen of one event. Times and tokens are whole numbers of
 bound is missed by rounding; where an implementation's own rounding could decide, both outcomes are taken.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -106,11 +107,7 @@ def excess(entries: Sequence[Entry], who: str, capacity: int, window: int) -> Ex
 
     Every span that begins and ends with an admission is looked at; no other can hold more.
     """
-    found = (
-        _excess_from(entries[begin:], who, capacity, window)
-        for begin, one in enumerate(entries)
-        if one.admitted
-    )
+    found = (_excess_from(entries[begin:], who, capacity, window) for begin, one in enumerate(entries) if one.admitted)
     return next((one for one in found if one), None)
 
 
@@ -139,10 +136,7 @@ def by_source(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
 
 def excess_of_a_source(entries: Sequence[Entry], limits: Limits) -> Excess | None:
     """Return where one source, registered or not, got more than a bucket and the free events give."""
-    found = (
-        excess(own, f"source {name}", limits.capacity, limits.window)
-        for name, own in by_source(entries).items()
-    )
+    found = (excess(own, f"source {name}", limits.capacity, limits.window) for name, own in by_source(entries).items())
     return next((one for one in found if one), None)
 
 
@@ -222,10 +216,6 @@ def unheard(entries: Sequence[Entry], window: int) -> Entry | None:
     return None
 
 
-def tally_by_kind(entries: Iterable[Entry], *, registered: bool) -> dict[str, int]:
+def tally_by_kind(entries: Iterable[Entry], *, registered: bool) -> Counter[str]:
     """Count what was dropped in a tier, by kind class."""
-    counts: dict[str, int] = {}
-    for one in entries:
-        if one.registered is registered and not one.admitted:
-            counts[one.kind] = counts.get(one.kind, 0) + 1
-    return counts
+    return Counter(one.kind for one in entries if one.registered is registered and not one.admitted)

@@ -48,9 +48,7 @@ CLASSES: Mapping[str, frozenset[str]] = {
         "audience": "AudienceInvalid",
         "replay": "Replayed",
         "session": "SessionVersionStale SessionRevoked",
-        "unavailable": (
-            "SessionVersionLookupUnavailable SessionLivenessLookupUnavailable ReplayLookupUnavailable"
-        ),
+        "unavailable": ("SessionVersionLookupUnavailable SessionLivenessLookupUnavailable ReplayLookupUnavailable"),
         "other": "Other",
         **dict.fromkeys(IDENTITY_FAILURES, "IdToken"),
     }.items()
@@ -72,8 +70,9 @@ def kind_class(kind: object) -> str:
     return kind if isinstance(kind, str) else ""
 
 
-def _carried(kind: object) -> object:
-    return next(iter(kind.values())) if isinstance(kind, dict) else None
+def _carried(kind: object) -> str:
+    value = next(iter(kind.values())) if isinstance(kind, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def schema_error(event: Json) -> str | None:
@@ -172,9 +171,7 @@ LONGEST = {
 def overlong(value: object, name: str = "event") -> str | None:
     """Return where an event holds a string, a name or a list without bounds, or None."""
     if isinstance(value, str):
-        return (
-            f"{name} has {len(value):,} characters" if len(value) > LONGEST.get(name, LONGEST_TEXT) else None
-        )
+        return f"{name} has {len(value):,} characters" if len(value) > LONGEST.get(name, LONGEST_TEXT) else None
     if not isinstance(value, dict | list):
         return None
     if len(value) > 32:
@@ -183,8 +180,7 @@ def overlong(value: object, name: str = "event") -> str | None:
         found = (overlong(held, name) for held in value)
     else:
         found = (
-            overlong(held, name if name == "kind" else member) or _long_name(member)
-            for member, held in value.items()
+            overlong(held, name if name == "kind" else member) or _long_name(member) for member, held in value.items()
         )
     return next((problem for problem in found if problem), None)
 

@@ -39,7 +39,12 @@ def stated(event: Json) -> Stated:
     """Read the hints of an event."""
     metadata = event.get("metadata")
     aud = metadata.get("aud_hint") if isinstance(metadata, dict) else None
-    return Stated(event.get("client_id_hint"), aud, event.get("kid_hint"))
+    return Stated(_as_hint(event.get("client_id_hint")), _as_hint(aud), _as_hint(event.get("kid_hint")))
+
+
+def _as_hint(value: object) -> Bounded:
+    """Return what stands there as text: what is neither a string nor null equals no hint."""
+    return value if value is None or isinstance(value, str) else f"not a string: {json.dumps(value)}"
 
 
 Expected = Mapping[str, Admissible]
@@ -73,9 +78,7 @@ def expected(token: str | bytes, profile: Profile, cap: int | None) -> Expected:
     if payload is None:
         return {**_loosely(segments[1:2], claims), "kid": kid}
     members = payload if isinstance(payload, dict) else {}
-    exact = {
-        hint: frozenset({bounded(_first(members.get(member), member))}) for hint, member in claims.items()
-    }
+    exact = {hint: frozenset({bounded(_first(members.get(member), member))}) for hint, member in claims.items()}
     return {**exact, "kid": kid}
 
 

@@ -20,7 +20,5 @@ def event_of(answer: Answer, presented: Presentation) -> Json:
             )
         )
     if not answer.events:
-        raise Untestable(
-            Finding("a rejection left no event to be judged", "an event", answer.describe(), presented)
-        )
+        raise Untestable(Finding("a rejection left no event to be judged", "an event", answer.describe(), presented))
     return answer.events[0]

@@ -49,9 +49,7 @@ def _edited(mark: Mark, forge: Forge) -> list[Presentation]:
 
 def _rejections(mark: Mark, trial: Trial, forge: Forge) -> list[tuple[Presentation, Answer, Json]]:
     """Return every edit that is rejected, with its event; that some are is the control."""
-    rejected = [
-        (one, answer) for one, answer in _asked(trial, _edited(mark, forge)) if answer.outcome in REJECTED
-    ]
+    rejected = [(one, answer) for one, answer in _asked(trial, _edited(mark, forge)) if answer.outcome in REJECTED]
     if not rejected:
         trial.fail("nothing at all is rejected", "rejections", "none")
     return [(one, answer, event_of(answer, one)) for one, answer in rejected]
@@ -81,8 +79,7 @@ def test_events_have_the_form_of_the_schema(mark: Mark, trial: Trial, forge: For
     """Every event has the members of the schema, in their types, with a kind of the closed set."""
     base = unproven(forge.base(mark.profile))
     named = [
-        labelled(base, Hints(name, name, name)).presentation()
-        for name in (*LONG, *UNPRINTABLE, MISSING, "\ud800", 7)
+        labelled(base, Hints(name, name, name)).presentation() for name in (*LONG, *UNPRINTABLE, MISSING, "\ud800", 7)
     ]
     labelled_ones = [
         (one, answer, event_of(answer, one)) for one, answer in zip(named, trial.ask_all(named), strict=True)
@@ -90,9 +87,7 @@ def test_events_have_the_form_of_the_schema(mark: Mark, trial: Trial, forge: For
     for one, _, event in (*_rejections(mark, trial, forge), *labelled_ones):
         error = events.schema_error(event)
         if error is not None:
-            trial.fail(
-                "an event does not have the form of the schema", "a valid event", error, one, events=[event]
-            )
+            trial.fail("an event does not have the form of the schema", "a valid event", error, one, events=[event])
 
 
 _INSTANTS = (
@@ -114,9 +109,7 @@ def test_time_of_the_event_is_that_of_the_request(mark: Mark, trial: Trial, forg
         for one, answer in zip(presented, trial.ask_all(presented), strict=True):
             event, due = event_of(answer, one), events.instant(one.now)
             if event.get("occurred_at") != due:
-                trial.fail(
-                    "an event tells another time", due, str(event.get("occurred_at")), one, events=[event]
-                )
+                trial.fail("an event tells another time", due, str(event.get("occurred_at")), one, events=[event])
 
     tells_the_time(_INSTANTS)
     explore(tells_the_time, st.lists(instant, min_size=2, max_size=6), share=10)
@@ -160,9 +153,7 @@ def test_unknown_key_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) ->
 @check("FAIL-8", needs=("option:replay",), profiles=(Profile.ACCESS_TOKEN,))
 def test_replay_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that was presented before is told apart from every other rejection."""
-    presented = (
-        forge.base(mark.profile).with_policy(replay=True).with_claims(jti="jti of a replay").presentation()
-    )
+    presented = forge.base(mark.profile).with_policy(replay=True).with_claims(jti="jti of a replay").presentation()
     trial.control(presented)
     _judge_own_kind(trial, presented, "Replayed", "a replay")
 
@@ -171,9 +162,7 @@ def test_replay_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None
 def test_unavailable_keys_have_their_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that could not be judged for want of a key set is told apart from one with a bad signature."""
     draft = forge.base(mark.profile)
-    members = {
-        name: value for name, value in draft.policy.members.items() if name not in ("keys", "key_texts")
-    }
+    members = {name: value for name, value in draft.policy.members.items() if name not in ("keys", "key_texts")}
     away = replace(draft, policy=replace(draft.policy, members={**members, "keys_url": _NOBODY_SERVES}))
     _judge_own_kind(trial, away.presentation(), "KeysetUnavailable", "an unavailable key set")
 
@@ -243,11 +232,9 @@ def _judge_lines(trial: Trial, presented: Presentation, answer: Answer) -> None:
             trial.fail(summary, f"\\u{ord(unsafe[0]):04x}", ascii(unsafe[0]), presented, events=[event])
         if _read_line(line) != own:
             trial.fail("a line says something else than its event", _text(own), ascii(line)[:600], presented)
-        metadata = _read_line(line).get("metadata", {})
-        if list(metadata) != sorted(metadata):
-            trial.fail(
-                "metadata is not ordered by key", str(sorted(metadata)), str(list(metadata)), presented
-            )
+        metadata = _read_line(line).get("metadata")
+        if isinstance(metadata, dict) and list(metadata) != sorted(metadata):
+            trial.fail("metadata is not ordered by key", str(sorted(metadata)), str(list(metadata)), presented)
 
 
 def _read_line(line: str) -> Json:
@@ -268,22 +255,19 @@ def test_event_strings_are_bounded(mark: Mark, trial: Trial, forge: Forge) -> No
     base = forge.base(mark.profile)
     trial.control(base.presentation())
     presented = [
-        draft.presentation()
-        for length in (20, 130, 600, 3000)
-        for draft in _wordy(base, _MARK + "x" * length)
+        draft.presentation() for length in (20, 130, 600, 3000) for draft in _wordy(base, _MARK + "x" * length)
     ]
-    presented = [one for one in presented if trial.implementation.fits(one)]
-    for one, answer in zip(presented, trial.ask_all(presented), strict=True):
-        if answer.outcome in REJECTED:
-            _judge_bounds(trial, one, event_of(answer, one))
+    rejected = [(one, answer) for one, answer in _asked(trial, presented) if answer.outcome in REJECTED]
+    if not rejected:
+        trial.fail("nothing at all is rejected", "rejections", "none")
+    for one, answer in rejected:
+        _judge_bounds(trial, one, event_of(answer, one))
 
 
 def _judge_bounds(trial: Trial, presented: Presentation, event: Json) -> None:
     problem = events.overlong(event)
     if problem is not None:
-        trial.fail(
-            "a string in an event is not bounded", "bounded strings", problem, presented, events=[event]
-        )
+        trial.fail("a string in an event is not bounded", "bounded strings", problem, presented, events=[event])
     if _MARK in json.dumps(_named_by(event.get("kind"))):
         trial.fail(
             "a kind is named by the token",
@@ -330,12 +314,10 @@ def test_hints_are_not_mixed_up(mark: Mark, trial: Trial, forge: Forge) -> None:
     def own_hints(order: Sequence[tuple[Hints, str]]) -> None:
         forged = unproven(base)
         presented = [
-            one
-            for said, between in order
-            for one in _between(labelled(forged, said).presentation(), honest, between)
+            one for said, between in order for one in _between(labelled(forged, said).presentation(), honest, between)
         ]
         for one, answer in zip(presented, trial.ask_all(presented), strict=True):
-            if answer.outcome in REJECTED:
+            if one is not honest:
                 _judge_ownership(trial, one, event_of(answer, one))
 
     explore(own_hints, st.lists(st.tuples(hints, interlude), min_size=4, max_size=10), share=3)

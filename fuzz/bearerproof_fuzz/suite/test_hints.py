@@ -1,6 +1,6 @@
 """Hints: they label a rejection truthfully, decide nothing, and are read from any input whatever."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -17,11 +17,13 @@ from bearerproof_fuzz.forge import AUDIENCE, CLIENT, Draft, Forge
 from bearerproof_fuzz.material import (
     ADVERSARIAL,
     EDGES,
+    IMITATIONS,
     LONG,
     MISSING,
     NO_NAMES,
     PLAIN,
     SHORT,
+    Forgery,
     Hints,
     escaped,
     explore,
@@ -50,26 +52,55 @@ def test_forged_token_stays_rejected(mark: Mark, trial: Trial, forge: Forge) -> 
     base = forge.base(mark.profile)
     honest = base.presentation()
     ways = forgeries(base)
-    kids = st.sampled_from((base.key.kid, keys.key(base.key.algorithm, "b").kid, _attacker(base), MISSING))
-    clients = st.sampled_from((CLIENT, "app-2", MISSING))
-    audiences = st.sampled_from((base.claims["aud"], [base.claims["aud"]], AUDIENCE, CLIENT, MISSING))
 
-    def stays_rejected(client: object, azp: object, aud: object, kid: object) -> None:
-        claims = {**base.claims, "client_id": client, "azp": azp, "aud": aud, "sub": "admin"}
-        claims = {name: value for name, value in claims.items() if value is not MISSING}
-        said = base.with_header(kid=kid) if kid is not MISSING else base.without_header("kid")
-        said = escaped(replace(said, claims=claims))
-        forged = {name: escaped(forgery(said)).presentation() for name, forgery in ways.items()}
-        for (name, presented), answer in zip(forged.items(), trial.ask_all([*forged.values()]), strict=True):
-            trial.expect(
-                answer, REJECTED, f"a forged token ({name}) is accepted for what it says", presented, honest
-            )
+    def stays_rejected(said: Sequence[tuple[str, Said]]) -> None:
+        forged = [(name, _forged(base, ways[name], members)) for name, members in said]
+        answers = trial.ask_all([presented for _, presented in forged])
+        for (name, presented), answer in zip(forged, answers, strict=True):
+            summary = f"a forged token ({name}) does not stay rejected, whatever it says of itself"
+            trial.expect(answer, REJECTED, summary, presented, honest)
 
     trial.control(honest)
-    explore(
-        stays_rejected, clients | ANY_NAME, clients | ANY_NAME, audiences | ANY_NAME, kids | ANY_NAME, share=4
-    )  # fmt: skip
+    # Each hint on its own beside honest ones, under the forgeries that get furthest; then any of them together.
+    alone = [{slot: value} for slot in _SLOTS for value in (*_TELLING, base.key.kid, _attacker(base), [CLIENT])]
+    stays_rejected([(name, members) for members in ({}, *alone) for name in ("attacker's key", "alg none")])
+    honestly: st.SearchStrategy[object] = st.just(_HONEST)
+    value = honestly | honestly | st.sampled_from(_TELLING) | ANY_NAME
+    members = st.fixed_dictionaries(dict.fromkeys(_SLOTS, value))
+    explore(stays_rejected, st.lists(st.tuples(st.sampled_from(sorted(ways)), members), min_size=4), share=4)
     trial.control(honest, "the honest base token, after forgeries,")
+
+
+Said = Mapping[str, object]
+"""What a forged token says of itself, by hint; what is not told stays as the honest token has it."""
+
+_SLOTS = ("kid", "client_id", "azp", "aud")
+_HONEST = object()
+_TELLING: tuple[object, ...] = (
+    CLIENT,
+    "app-2",
+    AUDIENCE,
+    *PLAIN,
+    *IMITATIONS[:10],
+    "admin",
+    "root",
+    "*",
+    MISSING,
+    "",
+    None,
+)
+"""Values that somebody may have put on a list of trusted ones, and those that stand for nobody."""
+
+
+def _forged(base: Draft, forgery: Forgery, said: Said) -> Presentation:
+    """Write a forged token that says this of itself."""
+    told = {name: value for name, value in said.items() if value is not _HONEST}
+    header = {**base.header, **{name: value for name, value in told.items() if name == "kid"}}
+    claims = {**base.claims, "sub": "admin", **{name: value for name, value in told.items() if name != "kid"}}
+    header, claims = (
+        {name: value for name, value in members.items() if value is not MISSING} for members in (header, claims)
+    )
+    return escaped(forgery(escaped(replace(base, header=header, claims=claims)))).presentation()
 
 
 def _attacker(base: Draft) -> str:
@@ -87,7 +118,7 @@ def test_unchecked_hints_change_no_rejection(mark: Mark, trial: Trial, forge: Fo
     rejected = 0
     for (case, before, after), one, other in zip(pairs, answers[::2], answers[1::2], strict=True):
         rejected += one.outcome in REJECTED
-        if _verdict(one) != _verdict(other):
+        if one.outcome in REJECTED and _verdict(one) != _verdict(other):
             summary = f"{case.edit.id}: a hint that the policy does not check changes the answer"
             trial.fail(summary, one.describe(), other, after, before, case.edit.id)
     if not rejected:
@@ -103,7 +134,8 @@ def _pairs(profile: Profile, forge: Forge) -> Iterator[tuple[Case, Presentation,
             yield case, case.edit.apply(usual).presentation(), case.edit.apply(unusual).presentation()
 
 
-_FREE = ("app-2", "admin", "anon", "a::b", "%", "x" * 64, "\u00e9", "attacker", "0", "nokid")
+_FREE = ("app-2", "admin", "noaud", "nokid", "a::b%", "%3A:%", "root*", "*****", "../..", "zzzzz")
+"""Names as long as the usual one: a lenient base64url decoder may well mind another length."""
 
 
 def _unchecked(base: Draft, profile: Profile, name: str) -> tuple[Draft, Draft]:
@@ -126,9 +158,7 @@ def test_rejected_tokens_leave_no_trace(mark: Mark, trial: Trial, forge: Forge) 
     alone = [trial.ask(presented) for presented in fixed]
     trial.require_control(alone[0], fixed[0])
     stream = _forged_from(base)
-    chosen = st.tuples(
-        st.integers(0, len(fixed) - 1), st.lists(st.sampled_from(stream), min_size=1, max_size=6)
-    )
+    chosen = st.tuples(st.integers(0, len(fixed) - 1), st.lists(st.sampled_from(stream), min_size=1, max_size=6))
 
     def leaves_no_trace(choices: Sequence[tuple[int, Sequence[Presentation]]]) -> None:
         order = [item for number, before in choices for item in (*before, fixed[number])]
@@ -206,9 +236,7 @@ def test_spoilt_json_leaves_its_event(mark: Mark, trial: Trial, forge: Forge) ->
     """Header and payload spoilt together, in any combination, are rejected with their event."""
     base = forge.base(mark.profile)
     honest = base.presentation()
-    pieces = [
-        str(text).split(".") for text in manglings(base) if isinstance(text, str) and text.count(".") == 2
-    ]
+    pieces = [str(text).split(".") for text in manglings(base) if isinstance(text, str) and text.count(".") == 2]
     choice = st.tuples(*[st.integers(0, len(pieces) - 1)] * 3)
 
     def leaves_its_event(chosen: Sequence[tuple[int, int, int]]) -> None:
@@ -225,9 +253,7 @@ def _asked(trial: Trial, presented: Iterable[Presentation]) -> list[tuple[Presen
     """Ask what fits a line of the implementation and is text, unless it takes octets too."""
     takes_octets = trial.declaration.token_b64
     askable = [
-        one
-        for one in presented
-        if trial.implementation.fits(one) and (takes_octets or isinstance(one.token, str))
+        one for one in presented if trial.implementation.fits(one) and (takes_octets or isinstance(one.token, str))
     ]
     return list(zip(askable, trial.ask_all(askable), strict=True))
 
@@ -272,18 +298,14 @@ def test_hints_of_edited_tokens(mark: Mark, trial: Trial, forge: Forge) -> None:
     """The hints of every edited token, malformed or not, are exact or admissible."""
     edited = [specimen.edited for specimen in specimens(mark.profile, forge)]
     answers = zip(edited, trial.ask_all(edited), strict=True)
-    _judge_answers(
-        trial, [(presented, answer) for presented, answer in answers if answer.outcome in REJECTED]
-    )
+    _judge_answers(trial, [(presented, answer) for presented, answer in answers if answer.outcome in REJECTED])
 
 
 @check("HINT-5")
 def test_hints_of_spoilt_tokens(mark: Mark, trial: Trial, forge: Forge) -> None:
     """The hints of a spoilt token are absent or really stand in it, in the segment they belong to."""
     base = labelled(forge.base(mark.profile), Hints("c-1", CLIENT, "k-1"))
-    swapped = base.with_header(client_id="in the header", azp="in the header").with_claims(
-        kid="in the payload"
-    )
+    swapped = base.with_header(client_id="in the header", azp="in the header").with_claims(kid="in the payload")
     honest = base.presentation()
     texts = [
         *truncations(base.token()),
@@ -307,9 +329,7 @@ def _elsewhere(base: Draft) -> Iterator[str]:
         '{"client_id ":"no"," azp":"no","aud\\u0000":"no"}',
     ):
         yield unproven(replace(base, payload_json=text.encode())).token()
-        yield unproven(
-            replace(base, header_json=text.replace("{", '{"alg":"none","kid":"k",', 1).encode())
-        ).token()
+        yield unproven(replace(base, header_json=text.replace("{", '{"alg":"none","kid":"k",', 1).encode())).token()
 
 
 @check("HINT-6")

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
 from bearerproof.messages import FetchedKeys, Presentation
 from bearerproof.trial import ACCEPTED, REJECTED, Trial
@@ -100,7 +99,7 @@ def test_failed_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
             _outlive(verifier, old, name, reply, _ages_within(verifier.times))
 
 
-@check("KEY-8", needs=TIMED, profiles=(Profile.JWT,))
+@check("KEY-8", needs=TIMED, primary=True)
 def test_refresh_without_an_answer(mark: Mark, trial: Trial, forge: Forge) -> None:
     """An endpoint that never answers costs neither the verdict nor the last good set."""
     old, _ = _pair(trial, forge)
@@ -222,7 +221,7 @@ def test_replaced_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge)
         verifier.accepts(new, "the key that took over the kid is refused")
 
 
-@check("KEY-12", needs=(*TIMED, KEYED), profiles=(Profile.JWT,))
+@check("KEY-12", needs=(*TIMED, KEYED), primary=True)
 def test_rotation_machine(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Whatever is served, fails, passes and is presented, the set fetched last decides, and nothing else."""
     run_rotation(trial, forge, mark.profile)

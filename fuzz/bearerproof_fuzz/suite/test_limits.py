@@ -4,6 +4,7 @@ Nothing is assumed about its inside. Streams of rejections are played on the ben
 held against the bounds that every conforming limiter keeps.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -78,9 +79,7 @@ def _flood(source: str) -> list[Step]:
 def _judge_source(bench: Bench) -> None:
     found = buckets.excess_of_a_source(bench.entries, bench.limits)
     if found is not None:
-        bench.fail(
-            "a source is admitted more than its bucket gives", f"at most {found.most}", found.describe()
-        )
+        bench.fail("a source is admitted more than its bucket gives", f"at most {found.most}", found.describe())
 
 
 @check("LIM-2", needs=LIMITER)
@@ -226,11 +225,7 @@ def test_summaries_tell_what_was_dropped(mark: Mark, trial: Trial, forge: Forge)
             bench.run(limits, [*steps, *later])
             _judge_summaries(bench)
 
-        busy = [
-            Step(name, fault, times=6)
-            for name in (OURS, NOBODY, *STRANGERS)
-            for fault in ("signature", "expired")
-        ]
+        busy = [Step(name, fault, times=6) for name in (OURS, NOBODY, *STRANGERS) for fault in ("signature", "expired")]
         truthful(Limits(3, 60, 2, 5), busy)
         truthful(
             Limits(3, 60, 2, 5),
@@ -239,51 +234,43 @@ def test_summaries_tell_what_was_dropped(mark: Mark, trial: Trial, forge: Forge)
         explore(truthful, LIMITERS, _steps((*KNOWN, *STRANGERS)), share=10)
 
 
-_TIERS = {"registered": True, "strangers": False}
-
-
 def _judge_summaries(bench: Bench) -> None:
     for _, summary in bench.summaries:
         _judge_form(bench, summary)
-    for tier, registered in _TIERS.items():
+    for tier in ("registered", "strangers"):
         told = [(tick, summary) for tick, summary in bench.summaries if summary["tier"] == tier]
-        due = buckets.tally_by_kind(bench.entries, registered=registered)
-        totals: dict[str, int] = {}
-        for _, summary in told:
-            for kind, count in summary["kinds"].items():
-                totals[kind] = totals.get(kind, 0) + count
+        due = buckets.tally_by_kind(bench.entries, registered=tier == "registered")
+        totals = sum((Counter(summary["kinds"]) for _, summary in told), Counter[str]())
         if totals != due:
-            bench.fail(f"the summaries of the {tier} do not tell what was dropped", str(due), str(totals))
-        for begin, (first, _) in enumerate(told):
-            for number, (last, _) in enumerate(told[begin:], 1):
-                # Windows may be aligned anywhere: a span touches one more of them than it holds.
-                if number > (last - first) // bench.limits.window + 2:
-                    bench.fail(
-                        "summaries come more than once a window",
-                        "one a window",
-                        f"{number} in {last - first:g} s",
-                    )
+            what = f"the summaries of the {tier} do not tell what was dropped"
+            bench.fail(what, str(dict(due)), str(dict(totals)))
+        _judge_rate(bench, [tick for tick, _ in told])
+
+
+def _judge_rate(bench: Bench, ticks: Sequence[float]) -> None:
+    for begin, first in enumerate(ticks):
+        for number, last in enumerate(ticks[begin:], 1):
+            # Windows may be aligned anywhere: a span touches one more of them than it holds.
+            if number > (last - first) // bench.limits.window + 2:
+                bench.fail("summaries come more than once a window", "one a window", f"{number} in {last - first:g} s")
 
 
 def _judge_form(bench: Bench, summary: Json) -> None:
     kinds, named = summary.get("kinds"), summary.get("sources", {})
-    if summary.get("tier") not in _TIERS or not isinstance(kinds, dict) or not isinstance(named, dict):
+    if summary.get("tier") not in ("registered", "strangers") or not _counts(kinds) or not _counts(named):
         bench.fail("a summary does not have its form", "tier, dropped, kinds, sources", str(summary))
-    known = {one.source for one in bench.entries if one.registered}
-    if not set(named) <= known or len(named) > 20:
-        bench.fail(
-            "a summary names sources that nobody registered",
-            f"at most 20 of {sorted(known)}",
-            str(sorted(named)),
-        )
-    if summary.get("dropped") != sum(summary["kinds"].values()) or (
-        named and sum(named.values()) != summary["dropped"]
-    ):
-        bench.fail(
-            "the totals of a summary do not add up",
-            "dropped = the sum by kind = the sum by source",
-            str(summary),
-        )
+    known = sorted({one.source for one in bench.entries if one.registered})
+    if not set(named) <= set(known) or len(named) > 20:
+        what = "a summary names sources that nobody registered"
+        bench.fail(what, f"at most 20 of {known}", str(sorted(named)))
+    dropped = summary.get("dropped")
+    if dropped != sum(summary["kinds"].values()) or (named and sum(named.values()) != dropped):
+        due = "dropped = the sum by kind = the sum by source"
+        bench.fail("the totals of a summary do not add up", due, str(summary))
+
+
+def _counts(value: object) -> bool:
+    return isinstance(value, dict) and all(type(count) is int for count in value.values())
 
 
 # --- when
@@ -299,12 +286,8 @@ def test_wall_clock_changes_no_admission(mark: Mark, trial: Trial, forge: Forge)
             jumping = [replace(step, wall=jumps[number % len(jumps)]) for number, step in enumerate(steps)]
             moved = bench.run(limits, jumping)
             if [one.admitted for one in steady] != [one.admitted for one in moved]:
-                due, got = (
-                    " ".join("+" if one.admitted else "-" for one in entries) for entries in (steady, moved)
-                )
-                bench.fail(
-                    f"steps of the wall clock change admissions: {jumps} s", f"{due} as without them", got
-                )
+                due, got = (" ".join("+" if one.admitted else "-" for one in entries) for entries in (steady, moved))
+                bench.fail(f"steps of the wall clock change admissions: {jumps} s", f"{due} as without them", got)
 
         drained = [Step(name, times=8) for name in (OURS, NOBODY, stranger(1), stranger(2))] * 3
         for jumps in ([0, 61], [0, 86_400], [0, -86_400], [1e9, 0]):

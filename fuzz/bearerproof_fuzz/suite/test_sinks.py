@@ -15,6 +15,7 @@ from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.machines.bench import DEFAULT
 from bearerproof_fuzz.material import unproven
+from bearerproof_fuzz.oracles.witness import event_of
 
 SLACK = 1.0
 """Seconds beyond the declared bound that a busy machine may take."""
@@ -26,9 +27,7 @@ def _sink(trial: Trial, name: str) -> Iterator[None]:
     try:
         refused = trial.implementation.configure({"sink": name, "limiter": None})
         if refused:
-            raise Untestable(
-                Finding(f"the sink {name} was declared and not configured", "configured", refused)
-            )
+            raise Untestable(Finding(f"the sink {name} was declared and not configured", "configured", refused))
         trial.implementation.reset()
         yield
     finally:
@@ -54,6 +53,8 @@ def _judge(mark: Mark, trial: Trial, forge: Forge, sink: str, rejected: int) -> 
     with _sink(trial, "memory"):
         due = [trial.ask(presented) for presented in tokens]
     trial.require_control(due[0], tokens[0])
+    for presented, same in zip(tokens[1:-1], due[1:-1], strict=True):
+        event_of(same, presented)
     bound = trial.declaration.audit.bound + SLACK
     with _sink(trial, sink):
         for presented, same in zip(tokens, due, strict=True):
@@ -61,9 +62,7 @@ def _judge(mark: Mark, trial: Trial, forge: Forge, sink: str, rejected: int) -> 
             answer = trial.ask(presented)
             seconds = time.monotonic() - began
             if _verdict(answer) != _verdict(same):
-                trial.fail(
-                    f"a sink that {sink} changes an answer", f"{same.describe()} as before", answer, presented
-                )
+                trial.fail(f"a sink that {sink} changes an answer", f"{same.describe()} as before", answer, presented)
             if seconds > bound:
                 due_by = f"an answer within {trial.declaration.audit.bound:g} s, as declared"
                 trial.fail(f"a sink that {sink} delays an answer", due_by, f"over {bound:g} s", presented)
@@ -102,11 +101,11 @@ def test_admitted_events_are_delivered_or_lost(mark: Mark, trial: Trial, forge: 
         delivered = sum(answer.delivered or 0 for answer in answers)
         events = sum(len(answer.events or ()) for answer in answers)
         shown = f"sink {sink}, {events} events: delivered {delivered}, {stats}"
+        for presented, answer in zip(tokens[1:-1], answers[1:-1], strict=True):
+            event_of(answer, presented)
         if stats["admitted"] != delivered + stats["lost"]:
             trial.fail("losses are not counted", "admitted = delivered + lost", shown)
         if not stats["admitted"] == stats["submitted"] == events:
-            trial.fail(
-                "without a limiter, not every event is admitted", f"{events} submitted and admitted", shown
-            )
+            trial.fail("without a limiter, not every event is admitted", f"{events} submitted and admitted", shown)
         if sink == "raises" and delivered:
             trial.fail("a sink that raises took an event", "none delivered", shown)

@@ -59,9 +59,7 @@ def _judge_plain(trial: Trial, base: Draft) -> None:
     for one, slots, event in zip(presented, grid, _events(trial, presented), strict=True):
         due = sources.compose(_parts(slots, trial.profile))
         if event.get("source_id") != due:
-            trial.fail(
-                "a source id is not composed as due", due, str(event.get("source_id")), one, events=[event]
-            )
+            trial.fail("a source id is not composed as due", due, str(event.get("source_id")), one, events=[event])
 
 
 @check("SRC-1", profiles=(Profile.JWT, Profile.ACCESS_TOKEN))
@@ -83,9 +81,7 @@ def test_different_hints_give_different_sources(mark: Mark, trial: Trial, forge:
     name = st.sampled_from(IMITATIONS) | st.sampled_from(ADVERSARIAL) | st.just(MISSING)
 
     def stay_apart(batch: Sequence[Slots]) -> None:
-        _judge_apart(
-            trial, [_named(base, slots) for slots in batch], [_parts(slots, mark.profile) for slots in batch]
-        )
+        _judge_apart(trial, [_named(base, slots) for slots in batch], [_parts(slots, mark.profile) for slots in batch])
 
     every: list[Slots] = [slots for one in ADVERSARIAL for slots in ((one, "rp", "k"), ("c", "rp", one))]
     if mark.profile is Profile.ID_TOKEN:
@@ -101,9 +97,7 @@ _SENTINELS: tuple[Slots, ...] = (
 """Absent hints, and names that spell what stands for them."""
 
 
-def _judge_apart(
-    trial: Trial, presented: Sequence[Presentation], hints: Sequence[tuple[Bounded, ...]]
-) -> None:
+def _judge_apart(trial: Trial, presented: Sequence[Presentation], hints: Sequence[tuple[Bounded, ...]]) -> None:
     seen: dict[str, tuple[Bounded, ...]] = {}
     for one, own, event in zip(presented, hints, _events(trial, presented), strict=True):
         source = str(event.get("source_id"))
@@ -123,9 +117,7 @@ def _judge_apart(
             )
         else:
             if read != own:
-                trial.fail(
-                    "a source id reads back as other hints", ascii(own), ascii(read), one, events=[event]
-                )
+                trial.fail("a source id reads back as other hints", ascii(own), ascii(read), one, events=[event])
 
 
 @check("SRC-4")

@@ -149,11 +149,13 @@ def test_spoilt_session_version(mark: Mark, trial: Trial, forge: Forge) -> None:
 @check("VER-42", needs=("option:session_versions",))
 def test_session_version_of_the_subject(mark: Mark, trial: Trial, forge: Forge) -> None:
     """The version is that of the token's own subject, and raising it ends tokens accepted before."""
-    base = forge.base(mark.profile)
-    versions = {"user-1": 3, "user-2": 9, "USER-1": 0, "user": 0}
-    mine = base.with_claims(sv=3).with_policy(ports={"session_versions": versions})
-    honest = mine.presentation()
+    base = forge.base(mark.profile).with_claims(sv=3)
+    honest = _versioned(base, 3).presentation()
     trial.control(honest, "a token of the subject's present version")
+    versions = {"user-1": 3, "user-2": 9, "USER-1": 0, "user": 0}
+    mine = base.with_policy(ports={"session_versions": versions})
+    beside = mine.presentation()
+    trial.expect(trial.ask(beside), ACCEPTED, "the version of another subject ends a token", beside, honest)
     others = mine.with_claims(sub="user-2").presentation()
     _judge_stale(trial, others, honest, "a token is measured by the version of another subject")
     older = mine.with_claims(sv=2).presentation()
@@ -168,11 +170,11 @@ def test_revoked_session(mark: Mark, trial: Trial, forge: Forge) -> None:
     base = forge.base(mark.profile)
     states = {"sid-1": "live", "sid-2": "revoked", "SID-2": "live", "sid": "live", "sid-20": "live"}
     live = base.with_policy(ports={"sessions": states}).with_claims(sid="sid-1")
-    honest = live.presentation()
+    honest = live.with_policy(ports={"sessions": {"sid-1": "live"}}).presentation()
     trial.control(honest, "a token of a live session")
     revoked = live.with_claims(sid="sid-2").presentation()
     _judge_stale(trial, revoked, honest, "a token of a revoked session is accepted")
-    for sid in ("sid-20", "SID-2"):
+    for sid in ("sid-1", "sid-20", "SID-2"):
         other = live.with_claims(sid=sid).presentation()
         trial.expect(trial.ask(other), ACCEPTED, "a live session is taken for a revoked one", other, honest)
 

@@ -1,0 +1,1 @@
+"""Tests of bearerproof, its reference and its suite."""

@@ -1,0 +1,147 @@
+"""Crashes and hangs: what recurs on a token is a finding, what does not is a fault, and neither ends a run."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from bearerproof.catalogue import Profile
+from bearerproof.connections import connect
+from bearerproof.exceptions import AdapterCrashed, AdapterHung
+from bearerproof.implementation import MAX_RESTARTS, Implementation, PropertyEnded
+from bearerproof.messages import Json, Outcome, Request
+from bearerproof_fuzz.edits import registry
+from bearerproof_fuzz.forge import Draft, Forge
+
+from ..conftest import CommandLine
+from .conftest import Misbehaving, Processes
+
+Start = Callable[..., Implementation]
+
+EDIT = "alg-none-unsigned-exact"
+
+
+def drafts(implementation: Implementation) -> tuple[Draft, Draft]:
+    """The honest base and the edited token that an adapter is made to fail on."""
+    base = Forge(implementation.declaration).base(Profile.JWT)
+    return base, registry.edits()[EDIT].apply(base)
+
+
+@pytest.fixture
+def mark() -> str:
+    """What WHEN has to be for a fault at the edited token only: its header, which no honest token has."""
+    honest, edited = drafts(Implementation(connect("reference")))
+    header = edited.token().partition(".")[0]
+    assert not honest.token().startswith(header)
+    return f"@{header}"
+
+
+def test_a_crash_that_recurs_on_a_token_is_a_finding(
+    bearerproof: CommandLine, misbehaving: Misbehaving, processes: Processes, mark: str
+) -> None:
+    ended = bearerproof("check", "-k", EDIT, "--", *misbehaving("dies", mark))
+    assert ended.code == 1
+    assert f"VER-12.{EDIT}.jwt: crashed" in ended.out
+    assert "crashed: ended with an answer due (exit code 7)" in ended.out
+    assert "the accepted base (left) and what was presented (right)" in ended.out
+    assert "fault:" not in ended.out
+    assert processes.left_over() == []
+
+
+def test_a_hang_that_recurs_on_a_token_is_a_finding_with_its_token(
+    bearerproof: CommandLine, misbehaving: Misbehaving, processes: Processes, mark: str
+) -> None:
+    ended = bearerproof("check", "-k", EDIT, "--timeout", 0.5, "--", *misbehaving("hangs", mark))
+    assert ended.code == 1
+    assert f"VER-12.{EDIT}.jwt: hung" in ended.out
+    assert mark[1:] in ended.out
+    assert "fault:" not in ended.out
+    assert processes.left_over() == []
+
+
+def test_a_crash_that_does_not_recur_is_a_fault_and_the_run_goes_on(
+    bearerproof: CommandLine, misbehaving: Misbehaving, tmp_path: Path, mark: str
+) -> None:
+    ended = bearerproof("check", "-k", "alg-none-unsigned", "--", *misbehaving("flaky", mark, tmp_path / "marker"))
+    assert ended.code == 3
+    assert "4 checks: 4 passed" in ended.out
+    assert "fault: ended with an answer due (exit code 9), but answered when the same was asked again" in ended.out
+    assert "misbehaving was NOT judged whole" in ended.out
+
+
+def test_after_three_hangs_the_rest_is_not_run(bearerproof: CommandLine, misbehaving: Misbehaving) -> None:
+    ended = bearerproof("check", "-k", "alg-none", "--timeout", 0.2, "--", *misbehaving("hangs", 1))
+    assert ended.code == 1
+    assert "10 checks: 3 hung, 7 not-run" in ended.out
+    assert "not-run     7 checks, left out after 3 hangs" in ended.out
+
+
+def test_a_crash_among_many_loses_no_answer(started: Start, mark: str) -> None:
+    implementation = started("dies", mark, seconds=5)
+    honest, edited = (draft.presentation() for draft in drafts(implementation))
+    answers = implementation.verify_all([honest, edited, honest, edited, honest])
+    outcomes = [answer.outcome for answer in answers]
+    accepted, crashed = Outcome.ACCEPTED, Outcome.CRASHED
+    assert outcomes == [accepted, crashed, accepted, crashed, accepted]
+    assert implementation.troubles == []
+
+
+class Scripted:
+    """A connection that answers as scripted: a message, or a failure to raise."""
+
+    def __init__(self, script: Iterator[Json | Exception]) -> None:
+        self.script = script
+        self.restarts = 0
+        self.asked: list[Request] = []
+
+    def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
+        for request in requests:
+            self.asked.append(request)
+            answer = HELLO if request["op"] == "hello" else next(self.script)
+            if isinstance(answer, Exception):
+                raise answer
+            yield {"id": 0, **answer}
+
+    def restart(self) -> None:
+        self.restarts += 1
+
+    def close(self) -> None:
+        pass
+
+
+HELLO: Json = {
+    "protocol": 1, "level": 0, "profiles": ["jwt"], "capabilities": {"algorithms": ["HS256"]},
+    "implementation": {"name": "scripted", "version": "1", "language": "none"},
+}  # fmt: skip
+ACCEPTED: Json = {"verdict": "accepted"}
+
+
+def scripted(*script: Json | Exception) -> tuple[Scripted, Implementation]:
+    connection = Scripted(iter(script))
+    return connection, Implementation(connection)
+
+
+def test_a_restart_says_hello_and_configures_again() -> None:
+    connection, implementation = scripted({"configured": True}, AdapterCrashed("died"), {"configured": True}, ACCEPTED)
+    implementation.configure({"sink": "memory"})
+    implementation.verify(drafts(implementation)[0].presentation())
+    assert [request["op"] for request in connection.asked[-5:]] == ["configure", "verify", "hello", "configure", "verify"]
+    assert connection.restarts == 1
+
+
+def test_a_hang_that_does_not_recur_is_a_trouble() -> None:
+    _, implementation = scripted(AdapterHung("hung"), ACCEPTED)
+    answer = implementation.verify(drafts(implementation)[0].presentation())
+    assert answer.outcome is Outcome.ACCEPTED
+    assert implementation.troubles == ["hung, but answered when the same was asked again"]
+    assert implementation.hangs == 1
+
+
+def test_a_property_is_ended_after_twenty_restarts_and_the_next_begins_anew() -> None:
+    _, implementation = scripted(*[AdapterCrashed("died")] * (MAX_RESTARTS + 3))
+    token = drafts(implementation)[0].presentation()
+    for _ in range(MAX_RESTARTS // 2):  # each recurring crash costs two restarts
+        assert implementation.verify(token).outcome is Outcome.CRASHED
+    with pytest.raises(PropertyEnded, match="more than 20 restarts within one property"):
+        implementation.verify(token)
+    implementation.begin_property()
+    assert implementation.verify(token).outcome is Outcome.CRASHED
