@@ -1,7 +1,7 @@
 """The reference as bearerproof asks it: the contract's messages in, its answers out."""
 
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from threading import Lock
@@ -214,7 +214,7 @@ def _verify_jws(request: Message) -> Message:
     verdict = verify_jws(_token(request), request["keys"], request["algorithms"])
     if isinstance(verdict, Rejected):
         return {"verdict": "rejected", "reason": str(verdict.reason)}
-    return {"verdict": "accepted", "payload_b64": urlsafe_b64encode(verdict).rstrip(b"=").decode("ascii")}
+    return {"verdict": "accepted", "payload_b64": b64encode(verdict).decode("ascii")}
 
 
 def _token(request: Message) -> str | bytes:

@@ -88,7 +88,9 @@ def bearerproof(
 def check(
     context: typer.Context,
     target: Target = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A first answer in seconds: fewer examples, one profile a requirement.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first answer in seconds: fewer examples, one profile a requirement.")
+    ] = False,
     profile: Annotated[
         list[Profile] | None, typer.Option("--profile", help="Judge only this profile; repeat for several.")
     ] = None,

@@ -18,9 +18,7 @@ from timing import Call, arguments, ratio, rounds
 
 from bearerproof_reference.verdicts import Accepted
 
-with warnings.catch_warnings(
-    record=True
-):  # authlib.jose announces its successor, which is measured beside it
+with warnings.catch_warnings(record=True):  # authlib.jose announces its successor, which is measured beside it
     from authlib.jose import JsonWebKey, JsonWebToken
 
 REQUIRED = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"]

@@ -1,5 +1,6 @@
 """Forged, mangled and composed tokens: whatever is done without a key, or on top of a fault, nothing is accepted."""
 
+import base64
 from dataclasses import dataclass, replace
 
 from hypothesis import given
@@ -63,6 +64,29 @@ def test_no_mangled_token_is_accepted(mark: Mark, trial: Trial, forge: Forge) ->
             trial.expect(answer, REJECTED, summary, presentation, base.presentation, how)
 
     refused()
+
+
+@check("VER-24")
+def test_what_was_signed_is_returned(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """The claims or payload that an accepted token yields are those that the signature covers."""
+    for base in accepted_bases(mark, trial, forge):
+        for draft in (base.draft, base.draft.with_claims(nested={"a": [1, "é", None]}, text="\U0001f511")):
+            presentation = draft.presentation()
+            answer = trial.control(presentation)
+            if answer.claims is not None and answer.claims != draft.claims:
+                got = f"claims {answer.claims!r}"[:500]
+                trial.fail("other claims are returned than were signed", "the signed claims", got, presentation)
+            if answer.payload_b64 is not None and standard_b64(answer.payload_b64) != draft.payload_bytes():
+                got = f"payload_b64 {answer.payload_b64[:200]!r}"
+                trial.fail("another payload is returned than was signed", "the signed payload", got, presentation)
+
+
+def standard_b64(text: str) -> bytes | None:
+    """Decode base64 as the contract's messages spell it; None where it is none."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
 
 
 def accepted_bases(mark: Mark, trial: Trial, forge: Forge) -> list[Honest]:

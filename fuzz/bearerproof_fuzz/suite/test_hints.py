@@ -157,6 +157,7 @@ def test_rejected_tokens_leave_no_trace(mark: Mark, trial: Trial, forge: Forge) 
     fixed = _fixed(base)
     alone = [trial.ask(presented) for presented in fixed]
     trial.require_control(alone[0], fixed[0])
+    trial.expect(alone[-1], REJECTED, "a token that nobody signed is accepted", fixed[-1], fixed[0])
     stream = _forged_from(base)
     chosen = st.tuples(st.integers(0, len(fixed) - 1), st.lists(st.sampled_from(stream), min_size=1, max_size=6))
 

@@ -118,7 +118,7 @@ class Subject(ABC):
     def _verify_jws(self, request: Json) -> Json:
         keys = self._keys.get(request.get("policy_id"), lambda: self.import_keys(request["keys"]))
         payload = self.verify_jws(_token(request), keys, request["algorithms"])
-        return {"verdict": "accepted", "payload_b64": base64.urlsafe_b64encode(payload).rstrip(b"=").decode()}
+        return {"verdict": "accepted", "payload_b64": base64.b64encode(payload).decode()}
 
 
 def _token(request: Json) -> str | bytes:

@@ -1,0 +1,75 @@
+"""Implementations that decide nothing, or tell nothing true: no group of requirements may let them pass."""
+
+from collections.abc import Callable
+
+from bearerproof.connections import Handle
+from bearerproof.messages import Json
+from bearerproof_reference.adapter import create as reference
+
+HELLO: Json = {
+    "protocol": 1, "level": 0, "profiles": ["jwt"], "measure": "base",
+    "implementation": {"name": "degenerate", "version": "1", "language": "python"},
+    "capabilities": {
+        "algorithms": ["HS256", "RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"],
+        "options": ["leeway", "require", "typ"], "mixed_algorithms": True,
+    },
+}  # fmt: skip
+
+
+def accept_all() -> Handle:
+    return _declared(lambda _: {"verdict": "accepted", "claims": {}})
+
+
+def reject_all() -> Handle:
+    return _declared(lambda _: {"verdict": "rejected"})
+
+
+def skip_all() -> Handle:
+    return _declared(lambda _: {"skipped": "not today"})
+
+
+def error_all() -> Handle:
+    return _declared(lambda _: {"errored": {"message": "KeyError: 'kid'"}})
+
+
+def honest() -> Handle:
+    """The control: the reference's verdicts under the same declaration."""
+    answer = reference().handle
+    return _declared(lambda request: {"verdict": answer(request)["verdict"]})
+
+
+def without_events() -> Handle:
+    return _audited(lambda events: [])
+
+
+def with_each_event_twice() -> Handle:
+    return _audited(lambda events: events * 2)
+
+
+def with_an_event_for_everything() -> Handle:
+    last: list[Json] = []
+
+    def repeat(events: list[Json]) -> list[Json]:
+        last[:] = events or last
+        return last
+
+    return _audited(repeat)
+
+
+def with_true_events() -> Handle:
+    """The control of those that change events."""
+    return _audited(lambda events: events)
+
+
+def _declared(handle: Handle) -> Handle:
+    return lambda request: HELLO if request["op"] == "hello" else handle(request)
+
+
+def _audited(change: Callable[[list[Json]], list[Json]]) -> Handle:
+    adapter = reference()
+
+    def handle(request: Json) -> Json:
+        answer = adapter.handle(request)
+        return {**answer, "events": change(answer["events"])} if "events" in answer else answer
+
+    return handle

@@ -1,0 +1,161 @@
+"""Expectations: strict both ways, so that the file always tells the truth about the implementation."""
+
+from pathlib import Path
+
+import pytest
+from bearerproof import expectations
+from bearerproof.exceptions import BadInput, StaleExpectations
+from bearerproof.expectations import Expectation
+from bearerproof.results import Record, State
+
+from ..conftest import CommandLine
+from . import degenerate
+
+ENTRY = '[[expectation]]\nrequirement = "VER-12"\nreason = "the gateway refuses it"\n'
+HEAD = "format = 1\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "expectations.toml"
+
+
+def test_a_valid_file_is_read(file: Path) -> None:
+    file.write_text(HEAD + ENTRY + 'check = "alg-none"\nprofile = "jwt"\nissue = "https://tracker.example/1"\n')
+    assert expectations.load(file) == [
+        Expectation("VER-12", "the gateway refuses it", "alg-none", "jwt", "https://tracker.example/1")
+    ]
+
+
+def test_a_file_without_entries_is_valid(file: Path) -> None:
+    file.write_text(HEAD)
+    assert expectations.load(file) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (ENTRY, "format must be 1"),
+        ("format = 2\n" + ENTRY, "format must be 1"),
+        (HEAD + ENTRY + ENTRY, "entry 2: repeats an earlier entry"),
+        (HEAD + ENTRY + "[[expectations]]\n", "unknown key 'expectations'; known are format, expectation"),
+        (HEAD + 'expectation = "VER-12"\n', "expectation must be an array of tables"),
+        (HEAD + "expectation = [1]\n", "entry 1: "),
+        (HEAD + ENTRY + 'profil = "jwt"\n', "entry 1: unknown key 'profil'; did you mean 'profile'?"),
+        (HEAD + ENTRY + 'zzz = "jwt"\n', "entry 1: unknown key 'zzz'; known are requirement, check"),
+        (HEAD + ENTRY + 'profile = "jwtt"\n', "profile 'jwtt' is not one of jws, jwt"),
+        (HEAD + ENTRY + 'check = ""\n', "check must be a text that is not empty"),
+        (HEAD + ENTRY + "issue = 12\n", "issue must be a text that is not empty"),
+        (HEAD + ENTRY.replace("VER-12", "VER-912"), "entry 1: no requirement has the id 'VER-912'; did you mean"),
+        (HEAD + ENTRY.replace("VER-12", "ver-12"), "requirement is 'ver-12'; write it as 'VER-12'"),
+        (HEAD + '[[expectation]]\nreason = "x"\n', "requirement is required"),
+        (HEAD + '[[expectation]]\nrequirement = "VER-12"\n', "reason is required: say why"),
+        (HEAD + ENTRY.replace("the gateway refuses it", " "), "reason must be a text that is not empty"),
+        (HEAD + ENTRY.replace("the gateway refuses it", "say why this is accepted: failed"), "still the placeholder"),
+        ("format = ", "is not valid TOML"),
+        ("\xff", "is not valid TOML"),
+    ],
+)
+def test_an_invalid_file_is_exit_2_and_says_what_to_correct(file: Path, text: str, told: str) -> None:
+    file.write_text(text, encoding="latin-1")
+    with pytest.raises(StaleExpectations) as raised:
+        expectations.load(file)
+    assert raised.value.exit_code == 2
+    assert told in str(raised.value)
+    assert str(file) in str(raised.value)
+
+
+def test_every_fault_of_a_file_is_named_at_once(file: Path) -> None:
+    file.write_text(ENTRY + 'profil = "jwt"\nprofile = "nowhere"\n')
+    with pytest.raises(StaleExpectations) as raised:
+        expectations.load(file)
+    assert str(raised.value).count("\n") == 3
+
+
+def test_a_file_that_is_not_there_is_a_mistake_of_the_call(file: Path) -> None:
+    with pytest.raises(BadInput, match="No such file") as raised:
+        expectations.load(file)
+    assert raised.value.exit_code == 3
+
+
+def record(check: str, profile: str, state: State) -> Record:
+    return Record(f"VER-12.{check}.{profile}", "VER-12", "MUST", profile, state)
+
+
+RED_ONE = record("alg-none", "jwt", State.FAILED)
+OTHER = record("alg-none", "id-token", State.UNTESTABLE)
+GREEN = record("alg-null", "jwt", State.PASSED)
+
+
+@pytest.mark.parametrize(
+    ("entry", "foreseen"),
+    [
+        (Expectation("VER-12", "why"), [RED_ONE, OTHER]),
+        (Expectation("VER-12", "why", profile="jwt"), [RED_ONE]),
+        (Expectation("VER-12", "why", check="alg-none"), [RED_ONE, OTHER]),
+        (Expectation("VER-12", "why", check="alg-none", profile="id-token"), [OTHER]),
+    ],
+    ids=["requirement", "profile", "check", "check-and-profile"],
+)
+def test_an_entry_foresees_what_it_names_and_no_more(entry: Expectation, foreseen: list[Record]) -> None:
+    records = [RED_ONE, OTHER, GREEN]
+    marked = expectations.apply([entry], records)
+    assert [old for old, new in zip(records, marked, strict=True) if new.state is State.EXPECTED] == foreseen
+    assert [new for new in marked if new.state is not State.EXPECTED] == [each for each in records if each not in foreseen]
+    assert {new.reason for new in marked if new.state is State.EXPECTED} == {"why"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (Expectation("VER-13", "why"), "VER-13: matches no check of this run"),
+        (Expectation("VER-12", "why", check="alg-non"), "VER-12 alg-non: matches no check of this run"),
+        (Expectation("VER-12", "why", check="alg-null"), "VER-12 alg-null: is not red any more .passed.; remove it"),
+        (Expectation("VER-12", "why", profile="jws"), "VER-12 jws: matches no check of this run"),
+    ],
+)
+def test_an_entry_that_foresees_nothing_is_stale(entry: Expectation, told: str) -> None:
+    with pytest.raises(StaleExpectations, match=told):
+        expectations.apply([entry], [RED_ONE, GREEN])
+
+
+@pytest.mark.parametrize("state", [State.PASSED, State.WARNED, State.NOT_APPLICABLE])
+def test_only_what_is_red_can_be_foreseen(state: State) -> None:
+    with pytest.raises(StaleExpectations, match=f"is not red any more .{state}."):
+        expectations.apply([Expectation("VER-12", "why")], [record("alg-none", "jwt", state)])
+
+
+SUBJECT = f"python:{degenerate.__name__}:accept_all"
+CHECK = ("check", SUBJECT, "--quick", "-k", "VER-12 and not composed and not VER-45")
+
+
+def test_todays_deviations_are_written_and_with_reasons_foreseen(bearerproof: CommandLine, file: Path) -> None:
+    assert bearerproof(*CHECK, "--write-expect", file).code == 1
+    unfinished = bearerproof(*CHECK, "--expect", file)
+    assert unfinished.code == 2
+    assert "reason is still the placeholder" in unfinished.err
+    file.write_text(file.read_text().replace("say why this is accepted: ", "the gateway refuses it: "))
+    foreseen = bearerproof(*CHECK, "--expect", file)
+    assert foreseen.code == 0
+    assert "10 checks: 10 expected" in foreseen.out
+
+
+def test_an_unforeseen_deviation_is_still_red(bearerproof: CommandLine, file: Path) -> None:
+    file.write_text(HEAD + ENTRY + 'check = "alg-none-without-kid"\n')
+    ended = bearerproof(*CHECK, "--expect", file)
+    assert ended.code == 1
+    assert "9 failed, 1 expected" in ended.out
+
+
+def test_a_repaired_deviation_makes_the_file_stale(bearerproof: CommandLine, file: Path) -> None:
+    file.write_text(HEAD + ENTRY)
+    ended = bearerproof("check", "--profile", "jws", "--level", "0", "--quick", "--expect", file)
+    assert ended.code == 2
+    assert "VER-12: is not red any more" in ended.err
+    assert "1 requirement is red" not in ended.out
+
+
+def test_a_partial_run_does_not_ask_what_it_did_not_judge(bearerproof: CommandLine, file: Path) -> None:
+    file.write_text(HEAD + ENTRY + ENTRY.replace("VER-12", "VER-13"))
+    ended = bearerproof(*CHECK, "--expect", file)
+    assert (ended.code, ended.err) == (0, "")
