@@ -23,8 +23,8 @@ COOLDOWN = 30
 
 MAX_BODY = 256 * 1024
 """Bytes of a JWK set that are read."""
-TIMEOUT = 1.0
-"""Seconds that a fetch may take."""
+TIMEOUT = 2.0
+"""Seconds that a fetch may take, unless another time is given."""
 
 _EMPTY_RETRY = 1
 """Seconds between attempts while there is no set at all to serve: every token is refused meanwhile."""
@@ -36,8 +36,10 @@ class _Held:
     fetched_at: float
 
 
-def fetch(url: str) -> bytes:
-    """Return the body served at ``url``. Redirects are not followed: the keys are where the policy says.
+def fetch(url: str, seconds: float = TIMEOUT) -> bytes:
+    """Return the body served at ``url`` within so many seconds.
+
+    Redirects are not followed: the keys are where the policy says.
 
     Raises:
         OSError: the server could not be reached, was too slow, or answered with another status than 200.
@@ -45,10 +47,10 @@ def fetch(url: str) -> bytes:
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise ValueError("a key set is fetched over http or https")
-    deadline = time.monotonic() + TIMEOUT
+    deadline = time.monotonic() + seconds
     body = b""
     try:
-        with _OPENER.open(url, timeout=TIMEOUT) as response:
+        with _OPENER.open(url, timeout=seconds) as response:
             if response.status != 200:
                 raise OSError(f"status {response.status}")
             while chunk := response.read1(MAX_BODY + 1):
@@ -71,9 +73,7 @@ class FetchedKeySet:
     One thread fetches at a time; the others go on with the set at hand when it may still serve.
     """
 
-    def __init__(
-        self, url: str, allowed: Collection[str], clock: Clock, get: Callable[[str], bytes] = fetch
-    ) -> None:
+    def __init__(self, url: str, allowed: Collection[str], clock: Clock, get: Callable[[str], bytes] = fetch) -> None:
         self._url = url
         self._allowed = frozenset(allowed)
         self._clock = clock

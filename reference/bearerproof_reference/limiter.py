@@ -53,9 +53,7 @@ class Registered:
     configured, or when it has no hints at all.
     """
 
-    def __init__(
-        self, clients: Iterable[str] = (), audiences: Iterable[str] = (), kids: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, clients: Iterable[str] = (), audiences: Iterable[str] = (), kids: Iterable[str] = ()) -> None:
         self._clients = frozenset(map(bound, clients))
         self._audiences = frozenset(map(bound, audiences)) | {None}
         self._kids = frozenset(map(bound, kids)) | {None}

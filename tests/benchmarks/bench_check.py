@@ -28,9 +28,8 @@ def main() -> None:
         for name, command in COMMANDS.items():
             seconds[name].append(_time(command))
     for name, limit in LIMITS.items():
-        print(
-            f"{name:<18}{median(seconds[name]):6.1f} s   {median(seconds[name]) / limit:.2f} of its limit of {limit:g} s"
-        )
+        taken = median(seconds[name])
+        print(f"{name:<18}{taken:6.1f} s   {taken / limit:.2f} of its limit of {limit:g} s")
     pairs = zip(seconds["check over stdio"], seconds["check"], strict=True)
     print(f"{'check over stdio':<18}{median(seconds['check over stdio']):6.1f} s   ", end="")
     print(f"{median(over / inside for over, inside in pairs):.2f} x in process, of at most 2")

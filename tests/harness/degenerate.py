@@ -24,6 +24,12 @@ def reject_all() -> Handle:
     return _declared(lambda _: {"verdict": "rejected"})
 
 
+def reject_all_everywhere() -> Handle:
+    """As ``reject_all``, in every profile."""
+    hello = {**HELLO, "profiles": ["jws", "jwt", "access-token", "id-token"]}
+    return lambda request: hello if request["op"] == "hello" else {"verdict": "rejected"}
+
+
 def skip_all() -> Handle:
     return _declared(lambda _: {"skipped": "not today"})
 

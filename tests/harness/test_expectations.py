@@ -1,5 +1,6 @@
 """Expectations: strict both ways, so that the file always tells the truth about the implementation."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ def test_a_file_without_entries_is_valid(file: Path) -> None:
         (HEAD + ENTRY.replace("VER-12", "VER-912"), "entry 1: no requirement has the id 'VER-912'; did you mean"),
         (HEAD + ENTRY.replace("VER-12", "ver-12"), "requirement is 'ver-12'; write it as 'VER-12'"),
         (HEAD + '[[expectation]]\nreason = "x"\n', "requirement is required"),
+        (HEAD + '[[expectation]]\nreason = "x"\nrequirement = ["VER-12"]\n', "requirement must be a text"),
         (HEAD + '[[expectation]]\nrequirement = "VER-12"\n', "reason is required: say why"),
         (HEAD + ENTRY.replace("the gateway refuses it", " "), "reason must be a text that is not empty"),
         (HEAD + ENTRY.replace("the gateway refuses it", "say why this is accepted: failed"), "still the placeholder"),
@@ -137,22 +139,21 @@ def test_todays_deviations_are_written_and_with_reasons_foreseen(bearerproof: Co
     file.write_text(file.read_text().replace("say why this is accepted: ", "the gateway refuses it: "))
     foreseen = bearerproof(*CHECK, "--expect", file)
     assert foreseen.code == 0
-    assert "10 checks: 10 expected" in foreseen.out
+    assert re.search(r" (\d+) checks: \1 expected\n", foreseen.out)
 
 
 def test_an_unforeseen_deviation_is_still_red(bearerproof: CommandLine, file: Path) -> None:
     file.write_text(HEAD + ENTRY + 'check = "alg-none-without-kid"\n')
     ended = bearerproof(*CHECK, "--expect", file)
     assert ended.code == 1
-    assert "9 failed, 1 expected" in ended.out
+    assert re.search(r" checks: \d+ failed, 1 expected\n", ended.out)
 
 
 def test_a_repaired_deviation_makes_the_file_stale(bearerproof: CommandLine, file: Path) -> None:
     file.write_text(HEAD + ENTRY)
-    ended = bearerproof("check", "--profile", "jws", "--level", "0", "--quick", "--expect", file)
+    ended = bearerproof("check", "--profile", "jws", "--level", 0, "--expect", file)
     assert ended.code == 2
-    assert "VER-12: is not red any more" in ended.err
-    assert "1 requirement is red" not in ended.out
+    assert "VER-12: is not red any more (passed); remove it" in ended.err
 
 
 def test_a_partial_run_does_not_ask_what_it_did_not_judge(bearerproof: CommandLine, file: Path) -> None:
