@@ -72,7 +72,7 @@ class InProcess:
     def _call(self, request: Request) -> Json:
         try:
             raw = self._handle(request)
-        except Exception as error:  # noqa: BLE001 - whatever escapes is what is being judged
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever escapes is what is being judged
             return {"id": request["id"], "errored": {"message": f"{type(error).__name__}: {error}"[:500]}}
         if not isinstance(raw, dict):
             raise AdapterFault(f"answered {type(raw).__name__} to op {request['op']}; due is a dict")

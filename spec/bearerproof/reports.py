@@ -240,14 +240,19 @@ def _decoded(segment: str) -> bytes | None:
 
 
 def _json_lines(raw: bytes) -> list[str]:
-    """Show JSON a member a line; anything else as the octets it is."""
+    """Show JSON a member a line; anything else, and what nests too deep to be shown, as the octets it is."""
     try:
-        pairs = json.loads(raw, object_pairs_hook=_Pairs, parse_int=_Raw, parse_float=_Raw, parse_constant=_Raw)
+        return _members(
+            json.loads(raw, object_pairs_hook=_Pairs, parse_int=_Raw, parse_float=_Raw, parse_constant=_Raw)
+        )
     except (ValueError, RecursionError):
         return [_clipped(repr(raw)[1:])]
-    if not isinstance(pairs, _Pairs):
-        return [_clipped(_member(pairs))]
-    return [_clipped(f"{json.dumps(name)}: {_member(value)}") for name, value in pairs]
+
+
+def _members(value: object) -> list[str]:
+    if not isinstance(value, _Pairs):
+        return [_clipped(_member(value))]
+    return [_clipped(f"{json.dumps(name)}: {_member(inner)}") for name, inner in value]
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -67,6 +67,28 @@ def with_true_events() -> Handle:
     return _audited(lambda events: events)
 
 
+def without_reasons() -> Handle:
+    adapter, hello = reference(), {**HELLO, "level": 1}
+    return lambda request: hello if request["op"] == "hello" else _less(adapter.handle(request), "reason", *_AUDIT)
+
+
+def without_the_events_member() -> Handle:
+    adapter = reference()
+    return lambda request: _less(adapter.handle(request), *_AUDIT)
+
+
+def with_strange_algorithms() -> Handle:
+    hello = {**HELLO, "capabilities": {"algorithms": ["ES256K"]}}
+    return lambda request: hello if request["op"] == "hello" else {"verdict": "rejected"}
+
+
+_AUDIT = ("events", "delivered", "summaries", "lines")
+
+
+def _less(answer: Json, *names: str) -> Json:
+    return {name: value for name, value in answer.items() if name not in names}
+
+
 def _declared(handle: Handle) -> Handle:
     return lambda request: HELLO if request["op"] == "hello" else handle(request)
 

@@ -14,9 +14,6 @@ from jsonschema import Draft202012Validator
 from bearerproof import data
 from bearerproof.messages import Json, Presentation
 
-MEMBERS = ("kind", "occurred_at", "source_id", "metadata")
-"""The members that no event lacks; the two hints are left out or null where there is none."""
-
 IDENTITY_FAILURES: Mapping[str, frozenset[str]] = {
     "authorized-party": frozenset({"AzpMissing", "AzpMismatch"}),
     "nonce": frozenset({"NonceMissing", "NonceMismatch"}),

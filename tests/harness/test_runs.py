@@ -1,0 +1,148 @@
+"""A run as a process: away from the caller's project, interrupted, out of disk, on its own or under pytest."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from ..conftest import CommandLine
+from .conftest import Misbehaving, Processes
+
+NOTHING = ("-k", "no-check-is-called-so")
+
+
+def process(*arguments: object, cwd: Path, module: str = "bearerproof") -> subprocess.CompletedProcess[str]:
+    """Run a module as a process of its own, found as this test found it."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_nothing_selected_is_nothing_judged(bearerproof: CommandLine) -> None:
+    ended = bearerproof("check", *NOTHING)
+    assert ended.code == 3
+    assert "fault: no check was selected by -k no-check-is-called-so" in ended.out
+    assert "conforms to" not in ended.out
+
+
+@pytest.mark.parametrize("options", [("-k", "a("), ("-n", "several")])
+def test_an_option_that_the_engine_refuses_is_nothing_judged(bearerproof: CommandLine, options: tuple[str, str]) -> None:
+    ended = bearerproof("check", *options)
+    assert ended.code == 3
+    assert "fault: the test engine failed; its message stands above" in ended.out
+    assert "ERROR" in ended.err or "error" in ended.err
+
+
+def test_the_callers_own_project_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("raise RuntimeError('collected')\n")
+    (tmp_path / "test_own.py").write_text("raise RuntimeError('collected')\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    ended = process("check", "-k", "VER-12", "--quick", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert {path.name for path in tmp_path.iterdir()} == {"conftest.py", "test_own.py", "pytest.ini"}
+    control = process(cwd=tmp_path, module="pytest")
+    assert control.returncode != 0, "the control: the project does break a run that collects it"
+
+
+def test_the_suite_runs_under_plain_pytest(tmp_path: Path) -> None:
+    arguments = ["-p", "bearerproof.plugin", "-p", "bearerproof_fuzz.fixtures", "--pyargs", "bearerproof_fuzz.suite"]
+    ended = process(*arguments, "--implementation", "reference", "-k", "VER-12", cwd=tmp_path, module="pytest")
+    assert ended.returncode == 0, ended.stdout
+    assert " passed" in ended.stdout
+
+
+def test_the_plugin_is_inert_until_an_implementation_is_named(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text(
+        "import sys\n\ndef test_own(pytestconfig):\n"
+        "    assert not pytestconfig.pluginmanager.has_plugin('bearerproof-harness')\n"
+        "    assert 'bearerproof.harness' not in sys.modules\n"
+    )
+    inert = process("-p", "bearerproof.plugin", cwd=tmp_path, module="pytest")
+    assert inert.returncode == 0, inert.stdout
+    active = process("-p", "bearerproof.plugin", "--implementation", "reference", cwd=tmp_path, module="pytest")
+    assert active.returncode == 1, "the control: a named implementation wakes it"
+
+
+def test_an_unknown_implementation_is_a_usage_error_under_pytest(tmp_path: Path) -> None:
+    ended = process("-p", "bearerproof.plugin", "--implementation", "refrence", cwd=tmp_path, module="pytest")
+    assert ended.returncode == 4
+    assert "unknown implementation 'refrence'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_interrupt_keeps_what_was_judged(tmp_path: Path, misbehaving: Misbehaving, processes: Processes) -> None:
+    report, marker = tmp_path / "results.jsonl", tmp_path / "hanging"
+    options = ["-k", "VER-12", "--report", str(report), "--timeout", "60"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "bearerproof", "check", *options, "--", *misbehaving("hangs", 30, marker)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_for(marker)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=30)
+    rows = [json.loads(line) for line in report.read_text().splitlines()]
+    assert running.returncode == 3
+    assert (rows[-1]["interrupted"], rows[-1]["complete"], rows[-1]["exit"]) == (True, False, 3)
+    assert [row["outcome"] for row in rows[1:-1]].count("passed") >= 3
+    assert "misbehaving was NOT judged whole by base in jwt (interrupted after" in out
+    assert "Traceback" not in out + err
+    assert processes.left_over() == []
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("option", ["--report", "--junit", "--write-expect"])
+def test_a_full_disk_costs_the_file_and_not_the_summary(bearerproof: CommandLine, option: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    ended = bearerproof("check", "-k", "VER-12", "--quick", option, "/dev/full")
+    assert ended.code == 3
+    assert "bearerproof-reference conforms to strict" in ended.out
+    assert "cannot write" in ended.err
+    assert "No space left on device" in ended.err
+
+
+def test_a_write_that_fails_leaves_the_old_report_whole(bearerproof: CommandLine, tmp_path: Path) -> None:
+    report = tmp_path / "results.jsonl"
+    report.write_text("old\n")
+    (tmp_path / "results.jsonl.partial").mkdir()  # stands in the way of the draft
+    ended = bearerproof("check", "-k", "VER-12", "--quick", "--report", report)
+    assert ended.code == 3
+    assert f"cannot write {report}" in ended.err
+    assert report.read_text() == "old\n"
+
+
+def test_junit_tells_each_check(bearerproof: CommandLine, tmp_path: Path) -> None:
+    report = tmp_path / "junit.xml"
+    assert bearerproof("check", "-k", "VER-12.alg-none", "--junit", report).code == 0
+    cases = ET.parse(report).getroot().iter("testcase")  # noqa: S314 - written by this very test
+    names = [case.get("name") for case in cases]
+    assert "test_edit[VER-12.alg-none-without-kid.jwt]" in names
+
+
+def test_an_adapter_that_declares_too_little_is_ended_too(
+    bearerproof: CommandLine, misbehaving: Misbehaving, processes: Processes
+) -> None:
+    for options in (("--level", 2), ("--profile", "id-token")):
+        ended = bearerproof("check", *options, "--", *misbehaving("well-behaved"))
+        assert ended.code == 3
+        assert "misbehaving declares " in ended.err
+        assert processes.left_over() == []
+
+
+@pytest.mark.parametrize("profile", ["jws", "jwt", "access-token", "id-token"])
+def test_the_reference_conforms_in_each_profile_alone(bearerproof: CommandLine, profile: str) -> None:
+    ended = bearerproof("check", "--quick", "--profile", profile, "-k", "composed or VER-1.")
+    assert (ended.code, ended.err) == (0, "")
+    assert f"bearerproof-reference conforms to strict in {profile} (" in ended.out

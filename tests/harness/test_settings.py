@@ -1,0 +1,57 @@
+"""Settings: the same on every worker, and held against what is declared."""
+
+import pytest
+from bearerproof.catalogue import Measure, Profile
+from bearerproof.connections import connect
+from bearerproof.exceptions import BadInput
+from bearerproof.implementation import Implementation
+from bearerproof.messages import Declaration
+from bearerproof.settings import QUICK, Settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(),
+        Settings("pyjwt", (), Measure.STRICT, (Profile.JWT, Profile.JWS), 0, QUICK, 2**70, 0.05),
+        Settings("", ("./adapter", "--name", "a 'quoted' \udcff word\n")),
+    ],
+    ids=["default", "everything", "command"],
+)
+def test_settings_survive_their_way_to_a_worker(settings: Settings) -> None:
+    packed = settings.as_option()
+    assert Settings.from_option(packed) == settings
+    assert packed.isascii()
+    assert "\n" not in packed
+
+
+@pytest.fixture(scope="module")
+def declaration() -> Declaration:
+    return Implementation(connect("pyjwt")).declaration
+
+
+def test_all_that_is_declared_is_judged_unless_less_is_asked_for(declaration: Declaration) -> None:
+    whole = Settings().resolve(declaration)
+    assert (whole.measure, whole.level) == (declaration.measure, declaration.level)
+    assert set(whole.profiles) == set(declaration.profiles)
+    narrow = Settings(measure=Measure.STRICT, profiles=(Profile.JWS,), level=0).resolve(declaration)
+    assert (narrow.measure, narrow.profiles, narrow.level) == (Measure.STRICT, (Profile.JWS,), 0)
+
+
+def test_the_primary_profile_is_that_of_whole_tokens(declaration: Declaration) -> None:
+    scope = Settings(profiles=(Profile.JWS, Profile.JWT)).resolve(declaration)
+    assert scope.primary([Profile.JWS, Profile.JWT]) is Profile.JWT
+    assert scope.primary([Profile.JWS]) is Profile.JWS
+    assert scope.primary([Profile.ID_TOKEN]) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (Settings(profiles=(Profile.ID_TOKEN,)), "declares no profile id-token; it declares j"),
+        (Settings(level=2), "declares contract level 1, not 2"),
+    ],
+)
+def test_more_than_is_declared_cannot_be_asked_for(declaration: Declaration, settings: Settings, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        settings.resolve(declaration)
