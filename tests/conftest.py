@@ -7,10 +7,11 @@ from typing import NamedTuple, Protocol
 
 import hypothesis
 import pytest
-from bearerproof.cli import run_command_line
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.amber import AmberSnapshotExtension
 from syrupy.location import PyTestLocation
+
+from bearerproof.cli import run_command_line
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-import hypothesis
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import SearchStrategy
 
 from bearerproof.catalogue import Profile, requirement
 from bearerproof.harness import Mark
@@ -61,9 +62,14 @@ def needs_of(case: Case) -> tuple[str, ...]:
     return case.edit.needs + ((f"algorithm:{case.algorithm}",) if case.algorithm else ())
 
 
-def fewer_examples(times: int) -> int:
-    """Return a fraction of the run's examples, for a property that is one of very many; at least two."""
-    return max(2, hypothesis.settings().max_examples // times)
+def explore(prop: Callable[..., None], *strategies: SearchStrategy[Any], share: int = 1) -> None:
+    """Try a property on generated examples: one ``share``-th of what the depth of the run asks for."""
+    settings(max_examples=examples(share))(given(*strategies)(prop))()
+
+
+def examples(share: int = 1) -> int:
+    """Return one ``share``-th of the examples that the depth of the run asks for; at least five."""
+    return max(5, settings().max_examples // share)
 
 
 def _case_param(case: Case) -> Any:

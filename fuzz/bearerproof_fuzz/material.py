@@ -11,9 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.messages import Presentation
 from bearerproof_fuzz import edits, keys  # noqa: F401 - importing the edits fills their registry
@@ -21,12 +18,6 @@ from bearerproof_fuzz.checks import applicable
 from bearerproof_fuzz.edits.registry import Case, cases
 from bearerproof_fuzz.forge import Draft, Forge, Signer
 from bearerproof_fuzz.keys import b64
-
-
-def explore(prop: Callable[..., None], *strategies: st.SearchStrategy[Any], share: int = 1) -> None:
-    """Try a property on generated examples: one ``share``-th of what the depth of the run asks for."""
-    number = max(5, settings().max_examples // share)
-    settings(max_examples=number)(given(*strategies)(prop))()
 
 
 class _Missing:

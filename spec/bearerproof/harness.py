@@ -90,6 +90,11 @@ class Harness:
             config.hook.pytest_deselected(items=dropped)
         items[:] = sorted(kept, key=_place)
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a module of the suite that cannot be loaded: its checks would be missing without a word."""
+        if report.failed:
+            self.fault = f"{report.nodeid} could not be loaded: {report.longreprtext.strip().splitlines()[-1]}"
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note how many checks there are."""
         self.selected = len(session.items)

@@ -287,7 +287,7 @@ def read_answer(raw: Json, op: str) -> Answer:
 
 
 def read_done(raw: Json, op: str, member: str) -> str | None:
-    """Read the answer to ``reset`` or ``configure``: None when done, ``refused``, or why it was skipped.
+    """Read the answer to ``reset`` or ``configure``: None when done, ``refused``, or why it was skipped or errored.
 
     Raises:
         AdapterFault: it is neither.
@@ -295,6 +295,8 @@ def read_done(raw: Json, op: str, member: str) -> str | None:
     if "skipped" in raw:
         why: str = _get(raw, "skipped", str, op)
         return why[:1000]
+    if "errored" in raw:
+        return f"errored: {_get(_get(raw, 'errored', dict, op), 'message', str, op)}"[:1000]
     _refuse_unknown(raw, {"id", member}, op)
     if raw.get(member) is False:
         return "refused"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from bearerproof.connections import Stdio
 from bearerproof.implementation import Implementation
 

@@ -1,10 +1,10 @@
 """Connections: order, pipelining, limits, and an end that leaves no process behind."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bearerproof import connections
 from bearerproof.connections import MAX_OUTSTANDING, STDERR_KEPT, InProcess, Stdio, connect
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput, BearerproofError

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
 from bearerproof.catalogue import Profile
 from bearerproof.connections import connect
 from bearerproof.exceptions import AdapterCrashed, AdapterHung

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bearerproof.connections import Handle
 from bearerproof.results import RED, State
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from bearerproof import expectations
 from bearerproof.exceptions import BadInput, StaleExpectations
 from bearerproof.expectations import Expectation

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from bearerproof import messages
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.exceptions import AdapterFault

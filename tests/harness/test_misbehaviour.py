@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bearerproof import implementation as implementations
 from bearerproof.catalogue import Profile
 from bearerproof.exceptions import AdapterFault, AdapterHung

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
 from bearerproof import results
 from bearerproof.catalogue import Profile
 from bearerproof.judgement import Finding
 from bearerproof.messages import Json, Policy, Presentation
 from bearerproof.results import Record, State
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 
 from ..conftest import ROOT, CommandLine
 from . import degenerate

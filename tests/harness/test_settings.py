@@ -1,6 +1,7 @@
 """Settings: the same on every worker, and held against what is declared."""
 
 import pytest
+
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.connections import connect
 from bearerproof.exceptions import BadInput

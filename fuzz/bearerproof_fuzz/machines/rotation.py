@@ -17,7 +17,7 @@ from bearerproof.catalogue import Profile
 from bearerproof.messages import FetchedKeys, Outcome, Presentation
 from bearerproof.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import fetched, keys, keyserver
-from bearerproof_fuzz.checks import fewer_examples
+from bearerproof_fuzz.checks import examples
 from bearerproof_fuzz.forge import Forge
 
 EITHER = ACCEPTED | REJECTED
@@ -47,7 +47,7 @@ def run_rotation(trial: Trial, forge: Forge, profile: Profile) -> None:
     Raises:
         Judged: what an example found, with the steps that led to it in the summary.
     """
-    settings = hypothesis.settings(max_examples=fewer_examples(2), stateful_step_count=STEPS)
+    settings = hypothesis.settings(max_examples=examples(2), stateful_step_count=STEPS)
     run_state_machine_as_test(
         lambda: Rotation(trial, forge, profile),  # type: ignore[arg-type]  # any callable that makes one will do
         settings=settings,

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
 
 from bearerproof.harness import Mark
 from bearerproof.judgement import wrong_verdict
 from bearerproof.trial import REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
-from bearerproof_fuzz.checks import applicable, check_groups, fewer_examples, grouped
+from bearerproof_fuzz.checks import applicable, check_groups, explore, grouped
 from bearerproof_fuzz.draws import batch, pick
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import Case, Edit, unedited
@@ -45,15 +44,13 @@ def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge
     refused_alone = _refused_alone(trial, bases)
     others = [other for other in registry.edits().values() if _changes_members_only(other, bases[judged[0]])]
 
-    @settings(max_examples=fewer_examples(5))
-    @given(batch(lambda draw: (pick(draw, refused_alone), pick(draw, others)), BATCH))
     def refused(drawn: list[tuple[Case, Edit]]) -> None:
         presented = [case.edit.apply(other.apply(bases[case])).presentation() for case, other in drawn]
         for answer, presentation, (case, other) in zip(trial.ask_all(presented), presented, drawn, strict=True):
             how = f"{other.id} then {case.edit.id}"
             trial.expect(answer, REJECTED, f"one change hides another: {how}", presentation, honest[case], how)
 
-    refused()
+    explore(refused, batch(lambda draw: (pick(draw, refused_alone), pick(draw, others)), BATCH), share=5)
 
 
 def _refused_alone(trial: Trial, bases: Mapping[Case, Draft]) -> list[Case]:

@@ -11,7 +11,7 @@ from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
 from bearerproof.messages import Answer, Json, Presentation
 from bearerproof.trial import ACCEPTED, REJECTED, Trial
-from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import NOW, Draft, Forge
 from bearerproof_fuzz.material import (
     IMITATIONS,
@@ -21,7 +21,6 @@ from bearerproof_fuzz.material import (
     SHORT,
     UNPRINTABLE,
     Hints,
-    explore,
     labelled,
     refused_by_look_ups,
     specimens,

@@ -11,7 +11,7 @@ from bearerproof.harness import Mark
 from bearerproof.messages import Answer, Presentation
 from bearerproof.trial import REJECTED, Trial
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.edits.registry import Case
 from bearerproof_fuzz.forge import AUDIENCE, CLIENT, Draft, Forge
 from bearerproof_fuzz.material import (
@@ -26,7 +26,6 @@ from bearerproof_fuzz.material import (
     Forgery,
     Hints,
     escaped,
-    explore,
     forgeries,
     heavy,
     labelled,

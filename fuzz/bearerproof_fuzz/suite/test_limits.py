@@ -14,7 +14,7 @@ from bearerproof.harness import Mark
 from bearerproof.judgement import Finding, Untestable
 from bearerproof.messages import Json
 from bearerproof.trial import Trial
-from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.machines.bench import (
     FAULTS,
@@ -29,7 +29,6 @@ from bearerproof_fuzz.machines.bench import (
     stranger,
 )
 from bearerproof_fuzz.machines.buckets import GAPS, LIMITS, walk
-from bearerproof_fuzz.material import explore
 from bearerproof_fuzz.oracles import buckets
 from bearerproof_fuzz.oracles.buckets import Entry, Limits
 

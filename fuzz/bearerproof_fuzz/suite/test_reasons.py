@@ -1,5 +1,7 @@
 """The reasons of rejections: each must be one that the fault really causes (contract level 1)."""
 
+import pytest
+
 from bearerproof.catalogue import Profile, requirement
 from bearerproof.harness import Mark
 from bearerproof.judgement import Finding, Untestable
@@ -30,8 +32,11 @@ def _reasons_mark(case: Case) -> Mark:
 @check_groups(grouped(_judged(), _reasons_mark))
 def test_reasons(cases: list[Case], trial: Trial, forge: Forge) -> None:
     """Every rejection of an edit names a reason that the edit causes."""
+    judged = list(applicable(cases, trial.declaration))
+    if not judged:
+        pytest.skip("no edit of this requirement is applicable")
     rejections = 0
-    for case in applicable(cases, trial.declaration):
+    for case in judged:
         base = case.edit.given(forge.base(case.profile, case.algorithm))
         honest, edited = base.presentation(), case.edit.apply(base).presentation()
         accepted, answer = trial.ask_all([honest, edited])

@@ -8,7 +8,7 @@ from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
 from bearerproof.messages import Json, Presentation
 from bearerproof.trial import REJECTED, Trial
-from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.machines.bench import KNOWN, Bench, Step
 from bearerproof_fuzz.machines.buckets import walk
@@ -21,7 +21,6 @@ from bearerproof_fuzz.material import (
     SHORT,
     UNPRINTABLE,
     Hints,
-    explore,
     labelled,
     specimens,
     unproven,

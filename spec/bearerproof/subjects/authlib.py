@@ -10,9 +10,7 @@ from authlib import __version__
 from authlib.deprecate import AuthlibDeprecationWarning
 
 with warnings.catch_warnings():
-    warnings.simplefilter(
-        "ignore", AuthlibDeprecationWarning
-    )  # it is said above; each run need not repeat it
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)  # it is said above; each run need not repeat it
     from authlib.jose import JsonWebKey, JsonWebSignature, JsonWebToken, KeySet, errors
 
 from bearerproof.subjects.subject import ALGORITHMS, Json, Meaning, Subject

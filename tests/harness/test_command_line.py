@@ -1,0 +1,124 @@
+"""The command line: every mistake of the caller is one message and exit code 3, never a traceback."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bearerproof import __version__, cli, vectors
+from bearerproof.catalogue import requirements
+from bearerproof.exceptions import BadInput
+
+from ..conftest import CommandLine
+
+WRONG = {
+    "check --nope": "No such option: --nope (see: bearerproof check --help)",
+    "chekc": "No such command 'chekc'",
+    "check --level 4": "Invalid value for '--level'",
+    "check --level 3": "bearerproof-reference declares contract level 2, not 3",
+    "check --measure lax": "Invalid value for '--measure'",
+    "check --profile jwtt": "Invalid value for '--profile'",
+    "check --profile jwt --profile": "requires an argument",
+    "check --seed soon": "Invalid value for '--seed'",
+    "check --timeout 0": "Invalid value for '--timeout'",
+    "check refrence": "unknown implementation 'refrence'",
+    "check reference extra": "unexpected extra argument",
+    "check reference -- ./adapter": "give either a name (reference) or a command after --, not both",
+    "check --": "no command stands after --",
+    "check -- no-such-adapter-anywhere": "cannot start 'no-such-adapter-anywhere': No such file or directory",
+    "check --expect no-such-file.toml": "cannot read no-such-file.toml: No such file or directory",
+    "check --wycheproof no-such-folder": "no-such-folder",
+    "smoke --": "no command stands after --",
+    "explain VER-912": "no requirement has the id 'VER-912'; did you mean",
+    "vectors VER-912": "no vector, edit or requirement with vectors is called 'VER-912'",
+    "vectors --write /dev/null": "cannot write to /dev/null",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_mistake_is_one_message_and_exit_code_3(bearerproof: CommandLine, line: str) -> None:
+    ended = bearerproof(*line.split())
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.startswith("bearerproof: ")
+    assert WRONG[line] in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_without_arguments_the_help_is_shown(bearerproof: CommandLine) -> None:
+    ended = bearerproof()
+    assert "Usage: bearerproof" in ended.out
+    assert ended.err == ""
+
+
+def test_the_version_is_that_of_the_package(bearerproof: CommandLine) -> None:
+    assert bearerproof("--version") == (0, f"bearerproof {__version__}\n", "")
+
+
+def test_an_interrupt_is_told_and_exit_code_3(bearerproof: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bearerproof.explain.index", interrupted)
+    assert bearerproof("explain") == (3, "", "bearerproof: interrupted\n")
+
+
+def test_a_fault_of_our_own_is_told_and_exit_code_3(bearerproof: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr("bearerproof.explain.index", broken)
+    ended = bearerproof("explain")
+    assert (ended.code, ended.out) == (3, "")
+    assert "nobody thought of this" in ended.err
+
+
+def test_a_requirement_is_explained_with_its_attacks(bearerproof: CommandLine) -> None:
+    ended = bearerproof("explain", "ver-12")
+    assert ended.code == 0
+    assert ended.out.startswith("VER-12  Algorithm none refused\n")
+    assert "  alg-none-unsigned-exact: `alg` is `none` (exact) and the signature is empty. [RFC" in ended.out
+
+
+def test_without_an_id_every_requirement_is_listed(bearerproof: CommandLine) -> None:
+    lines = bearerproof("explain").out.splitlines()
+    assert sum(line.startswith("  ") for line in lines) == len(requirements())
+
+
+def test_vectors_are_listed_and_printed_one_by_one(bearerproof: CommandLine) -> None:
+    known = vectors.vectors()
+    listed = bearerproof("vectors").out.splitlines()
+    assert listed[-1] == f"{len(known)} vectors"
+    assert len(listed) == len(known) + 1
+    printed = bearerproof("vectors", "VER-12.alg-none-without-kid").out
+    assert json.loads(printed) == known["VER-12.alg-none-without-kid"].row
+    assert bearerproof("vectors", "VER-12").out.count('"format": 1') > 5
+
+
+def test_the_frozen_vectors_are_those_the_registry_makes(bearerproof: CommandLine) -> None:
+    ended = bearerproof("vectors", "--compare")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.endswith(" vectors, all as frozen\n")
+
+
+def test_vectors_written_elsewhere_are_read_back_and_a_change_is_seen(bearerproof: CommandLine, tmp_path: Path) -> None:
+    assert bearerproof("vectors", "--write", tmp_path).code == 0
+    made = {path.relative_to(tmp_path).as_posix(): path.read_text() for path in tmp_path.rglob("*.json")}
+    assert set(vectors.vectors(tmp_path)) == set(vectors.vectors())
+    (tmp_path / "ver-12.json").unlink()
+    (tmp_path / "ver-13.json").write_text("{}")
+    (tmp_path / "ver-99.json").write_text("{}")
+    assert vectors.differences(made, tmp_path) == [
+        "ver-12.json: is missing", "ver-99.json: belongs to no requirement with edits", "ver-13.json: differs",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"vectors": 1}', '{"vectors": [{}]}'])
+def test_a_file_that_holds_no_vectors_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "ver-1.json").write_text(text)
+    with pytest.raises(BadInput, match=r"ver-1\.json does not hold vectors"):
+        vectors.vectors(tmp_path)
+
+
+def test_all_after_two_dashes_is_the_adapters() -> None:
+    assert cli._split(["check", "-x", "--", "./a", "--", "-k"]) == (["check", "-x"], ["./a", "--", "-k"])
+    assert cli._split(["check"]) == (["check"], None)
