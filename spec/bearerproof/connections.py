@@ -235,6 +235,8 @@ def connect(target: str, command: Sequence[str] = ()) -> Connection:
     """
     if command:
         return Stdio(command)
+    if target.startswith("fault:"):
+        return InProcess(_faulty(target.removeprefix("fault:")))
     path = BUILT_IN.get(target) or target.removeprefix("python:")
     if path == target:
         names = ", ".join(BUILT_IN)
@@ -244,6 +246,11 @@ def connect(target: str, command: Sequence[str] = ()) -> Connection:
         )
     with _import_errors(target):
         return InProcess(_factory(path, target))
+
+
+def _faulty(name: str) -> Callable[[], Handle]:
+    create = importlib.import_module("bearerproof_fuzz.faults").create
+    return lambda: _handle_of(create(name))
 
 
 def _factory(path: str, target: str) -> Callable[[], Handle]:

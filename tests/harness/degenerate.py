@@ -17,11 +17,11 @@ HELLO: Json = {
 
 
 def accept_all() -> Handle:
-    return _declared(lambda _: {"verdict": "accepted", "claims": {}})
+    return declared(lambda _: {"verdict": "accepted", "claims": {}})
 
 
 def reject_all() -> Handle:
-    return _declared(lambda _: {"verdict": "rejected"})
+    return declared(lambda _: {"verdict": "rejected"})
 
 
 def reject_all_everywhere() -> Handle:
@@ -31,17 +31,17 @@ def reject_all_everywhere() -> Handle:
 
 
 def skip_all() -> Handle:
-    return _declared(lambda _: {"skipped": "not today"})
+    return declared(lambda _: {"skipped": "not today"})
 
 
 def error_all() -> Handle:
-    return _declared(lambda _: {"errored": {"message": "KeyError: 'kid'"}})
+    return declared(lambda _: {"errored": {"message": "KeyError: 'kid'"}})
 
 
 def honest() -> Handle:
     """The control: the reference's verdicts under the same declaration."""
     answer = reference().handle
-    return _declared(lambda request: {"verdict": answer(request)["verdict"]})
+    return declared(lambda request: {"verdict": answer(request)["verdict"]})
 
 
 def without_events() -> Handle:
@@ -89,7 +89,7 @@ def _less(answer: Json, *names: str) -> Json:
     return {name: value for name, value in answer.items() if name not in names}
 
 
-def _declared(handle: Handle) -> Handle:
+def declared(handle: Handle) -> Handle:
     return lambda request: HELLO if request["op"] == "hello" else handle(request)
 
 

@@ -1,0 +1,46 @@
+"""Seeded faults: the reference with one bug each. Importing this package fills the registry.
+
+``bearerproof check fault:NAME`` judges one of them, to see what the suite makes of it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from bearerproof.exceptions import BadInput
+from bearerproof_fuzz.faults import algorithms as algorithms
+from bearerproof_fuzz.faults import audit as audit
+from bearerproof_fuzz.faults import claims as claims
+from bearerproof_fuzz.faults import fetching as fetching
+from bearerproof_fuzz.faults import headers as headers
+from bearerproof_fuzz.faults import hints as hints
+from bearerproof_fuzz.faults import idtokens as idtokens
+from bearerproof_fuzz.faults import keysets as keysets
+from bearerproof_fuzz.faults import limits as limits
+from bearerproof_fuzz.faults import ports as ports
+from bearerproof_fuzz.faults import signatures as signatures
+from bearerproof_fuzz.faults import sources as sources
+from bearerproof_fuzz.faults import texts as texts
+from bearerproof_fuzz.faults.registry import Patch, faults
+from bearerproof_reference import adapter
+
+Json = dict[str, Any]
+
+
+def create(name: str) -> Callable[[Json], Json]:
+    """Return the reference with this fault; it bears the fault for as long as the process lives.
+
+    Raises:
+        BadInput: no fault has this name.
+    """
+    if name not in faults():
+        raise BadInput(f"no seeded fault is called {name!r}; there are {len(faults())}")
+    faults()[name].apply(Patch())
+    made = adapter.create()
+
+    def handle(request: Json) -> Json:
+        answer = made.handle(request)
+        if request.get("op") == "hello":
+            answer["implementation"] = {**answer["implementation"], "name": f"fault:{name}"}
+        return answer
+
+    return handle

@@ -1,0 +1,1 @@
+"""Faults of verify-failure events and sinks (FAIL, SINK)."""

@@ -1,0 +1,1 @@
+"""Faults in judging claims (VER-29 to VER-40)."""

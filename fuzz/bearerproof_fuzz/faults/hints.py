@@ -1,0 +1,1 @@
+"""Faults in reading hints, or in believing them (HINT)."""

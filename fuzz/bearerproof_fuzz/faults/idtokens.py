@@ -1,0 +1,1 @@
+"""Faults in the checks of ID tokens (IDT)."""

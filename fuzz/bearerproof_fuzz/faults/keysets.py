@@ -1,0 +1,1 @@
+"""Faults in reading key sets (KEY-1 to KEY-6)."""

@@ -1,0 +1,85 @@
+"""The registry of seeded faults: variants of the reference with one bug each, to prove that the suite finds it.
+
+A fault is a function with a docstring, registered by ``@fault``: it changes the reference by replacing a few of its
+parts, and its docstring tells where in the world that bug was made. It breaks exactly the requirement it names.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bearerproof.catalogue import requirement
+
+
+class Patch:
+    """Replaces attributes of modules and classes, and puts back what was there."""
+
+    def __init__(self) -> None:
+        self._undo: list[tuple[object, str, Any]] = []
+
+    def __call__(self, owner: object, name: str, value: object) -> None:
+        """Replace an attribute that exists; a misspelt name raises ``AttributeError`` instead of patching nothing."""
+        self._undo.append((owner, name, vars(owner)[name] if name in vars(owner) else getattr(owner, name)))
+        setattr(owner, name, value)
+
+    def wrap(self, owner: object, name: str, wrapper: Callable[[Any], object]) -> None:
+        """Replace an attribute by what the wrapper makes of it."""
+        self(owner, name, wrapper(getattr(owner, name)))
+
+    def restore(self) -> None:
+        """Put everything back, the last change first."""
+        while self._undo:
+            owner, name, value = self._undo.pop()
+            setattr(owner, name, value)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One seeded bug.
+
+    ``equivalent`` says why no check can see it, where that is so; such a fault is listed and not counted.
+    """
+
+    id: str
+    requirement_id: str
+    story: str
+    apply: Callable[[Patch], None]
+    equivalent: str | None = None
+
+
+Apply = Callable[[Patch], None]
+
+_FAULTS: dict[str, Fault] = {}
+
+
+def fault(requirement_id: str, *, equivalent: str | None = None) -> Callable[[Apply], Apply]:
+    """Register a function as a seeded fault that breaks this requirement; its name is the fault's."""
+
+    def register(apply: Apply) -> Apply:
+        name = apply.__name__.replace("_", "-")
+        if name in _FAULTS:
+            raise ValueError(f"two faults are called {name}")
+        story = " ".join((apply.__doc__ or "").split())
+        if not story:
+            raise ValueError(f"fault {name} has no docstring")
+        _FAULTS[name] = Fault(name, requirement(requirement_id).id, story, apply, equivalent)
+        return apply
+
+    return register
+
+
+def faults() -> Mapping[str, Fault]:
+    """Return every fault by name."""
+    return _FAULTS
+
+
+@contextmanager
+def seeded(one: Fault) -> Iterator[None]:
+    """Have the reference bear this fault for a while."""
+    patch = Patch()
+    try:
+        one.apply(patch)
+        yield
+    finally:
+        patch.restore()

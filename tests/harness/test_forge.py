@@ -1,0 +1,171 @@
+"""The forge: keys, base tokens, drafts, edits and draws, on which every check rests."""
+
+import json
+from collections.abc import Callable
+
+import jwt
+import pytest
+from bearerproof.catalogue import Measure, Profile
+from bearerproof.connections import connect
+from bearerproof.implementation import Implementation
+from bearerproof.messages import Outcome
+from bearerproof_fuzz import draws, keys
+from bearerproof_fuzz.edits import registry
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, REJECTED, Case, Edit
+from bearerproof_fuzz.forge import Draft, Forge
+from bearerproof_fuzz.grammar import forge_one, mangle_one
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DataObject
+
+REFERENCE = Implementation(connect("reference"))
+FORGE = Forge(REFERENCE.declaration)
+
+
+@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize("algorithm", keys.MATERIAL)
+def test_a_base_token_is_accepted_and_with_a_flipped_bit_it_is_not(profile: Profile, algorithm: str) -> None:
+    base = FORGE.base(profile, algorithm)
+    flipped = base.with_signature(lambda signature: bytes([signature[0] ^ 1]) + signature[1:])
+    answers = REFERENCE.verify_all([base.presentation(), flipped.presentation()])
+    assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED, Outcome.REJECTED]
+
+
+@pytest.mark.parametrize("algorithm", [name for name in keys.MATERIAL if name != "Ed25519"])
+def test_a_third_party_reads_the_keys_and_verifies_the_signatures(algorithm: str) -> None:
+    """PyJWT has no part in the forge's signing; it does not know the name Ed25519."""
+    base = FORGE.base(Profile.JWT, algorithm)
+    key = jwt.PyJWK(base.key.public_jwk)
+    assert jwt.decode(base.token(), key, [algorithm], {"verify_exp": False, "verify_aud": False}) == base.claims
+
+
+@pytest.mark.parametrize("algorithm", keys.MATERIAL)
+def test_signing_twice_gives_the_same_octets(algorithm: str) -> None:
+    key = keys.key(algorithm)
+    first = key.sign(b"the same")
+    keys._sign.cache_clear()
+    assert key.sign(b"the same") == first
+    assert key.sign(b"another") != first
+
+
+def test_no_two_keys_are_the_same_and_no_secret_has_a_public_form() -> None:
+    names = [keys.key(name, role) for name in keys.MATERIAL if name != "EdDSA" for role in ("a", "b", "attacker")]
+    material = [json.dumps({**each.public_jwk, "kid": 0, "alg": 0, "use": 0}) for each in names]
+    assert len(set(material)) == len(names)
+    assert keys.public_forms(keys.key("HS256")) == {}
+    assert len(set(keys.public_forms(keys.key("RS256")).values())) >= 12
+
+
+@given(st.binary())
+def test_base64url_is_reversible(raw: bytes) -> None:
+    text = keys.b64(raw)
+    assert keys.unb64(text) == raw
+    assert "=" not in text
+
+
+@given(st.text())
+def test_lenient_decoding_is_total(text: str) -> None:
+    decoded = keys.lenient_b64(text)
+    assert decoded is None or isinstance(decoded, bytes)
+
+
+def test_a_draft_changes_only_what_it_is_told_to() -> None:
+    base = FORGE.base(Profile.JWT)
+    token = base.token()
+    assert base.with_claims(sub="x").claims == {**base.claims, "sub": "x"}
+    assert "kid" not in base.without_header("kid").header
+    assert base.unsigned().token() == token.rpartition(".")[0] + "."
+    assert base.respelled(str.lower).respelled(lambda text: text + "!").token() == token.lower() + "!"
+    assert base.token() == token
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Edit]:
+    """A registry of its own, so that what is registered here is not judged elsewhere."""
+    mine: dict[str, Edit] = {}
+    monkeypatch.setattr(registry, "_EDITS", mine)
+    return mine
+
+
+def no_issuer(draft: Draft) -> Draft:
+    """`iss` is missing."""
+    return draft.without_claim("iss")
+
+
+def test_an_edit_is_named_and_described_by_its_function(registered: dict[str, Edit]) -> None:
+    registry.edit("VER-33", "RFC 7519 §4.1.1", "claim-missing issuer")(no_issuer)
+    one = registered["no-issuer"]
+    assert (one.description, one.base, one.strict) == ("`iss` is missing.", REJECTED, REJECTED)
+    assert one.reasons == {"claim-missing", "issuer"}
+    assert [case.name for case in registry.cases()] == ["no-issuer"] * len(one.requirement.profiles)
+
+
+def test_base_holds_nobody_to_a_row_that_no_rfc_states(registered: dict[str, Edit]) -> None:
+    registry.edit("VER-31", "decisions", "issued-in-future")(no_issuer)
+    assert registered["no-issuer"].allowed(Measure.BASE) == EITHER
+    assert registered["no-issuer"].rejects(Measure.STRICT)
+
+
+def test_one_edit_is_made_for_each_named_value(registered: dict[str, Edit]) -> None:
+    def issuer_is(draft: Draft, value: str) -> Draft:
+        """`iss` is {name}."""
+        return draft.with_claims(iss=value)
+
+    registry.edits_for({"empty": "", "blank": " "}, "VER-33", "RFC 7519 §4.1.1")(issuer_is)
+    applied = {name: one.apply(FORGE.base(Profile.JWT)).claims["iss"] for name, one in registered.items()}
+    assert applied == {"issuer-is-empty": "", "issuer-is-blank": " "}
+    assert [one.description for one in registered.values()] == ["`iss` is empty.", "`iss` is blank."]
+
+
+def test_a_faulty_edit_cannot_be_registered(registered: dict[str, Edit]) -> None:
+    register = registry.edit("VER-33", "RFC 7519 §4.1.1")
+    register(no_issuer)
+    with pytest.raises(ValueError, match="two edits are called no-issuer"):
+        register(no_issuer)
+    with pytest.raises(ValueError, match="has no docstring"):
+        register(lambda draft: draft)
+    registered.clear()
+    with pytest.raises(ValueError, match="strict outcomes are not among those of base"):
+        registry.edit("VER-33", "RFC 7519 §4.1.1", base=ACCEPTED, strict=REJECTED)(no_issuer)
+
+
+def test_a_case_is_named_by_its_algorithm_where_there_are_several() -> None:
+    one = registry.edits()["alg-none-without-kid"]
+    assert Case(one, Profile.JWT).name == "alg-none-without-kid"
+    assert Case(one, Profile.JWT, "RS256").name == "alg-none-without-kid.RS256"
+
+
+@pytest.mark.parametrize("limit", [1, 2, draws.NARROW, draws.NARROW + 1, 12_345])
+def test_draws_stay_below_their_limit_and_reach_both_ends(limit: int) -> None:
+    drawn: set[int] = set()
+
+    @settings(max_examples=300, database=None, derandomize=True)
+    @given(draws.below(limit))
+    def draw(number: int) -> None:
+        drawn.add(number)
+
+    draw()
+    assert min(drawn) == 0
+    assert max(drawn) < limit
+    assert len(drawn) > min(limit, 100) // 2
+
+
+Draw = Callable[..., object]
+
+
+@settings(max_examples=100)
+@given(st.data(), st.sampled_from(Profile))
+def test_nothing_that_the_grammar_forges_is_accepted(data: DataObject, profile: Profile) -> None:
+    base = FORGE.base(profile)
+    forged = forge_one(data.draw, base)
+    answers = REFERENCE.verify_all([base.presentation(), forged.draft.presentation()])
+    assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED, Outcome.REJECTED], forged.describe()
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_a_mangled_token_is_a_text_with_the_change_in_words(data: DataObject) -> None:
+    token = FORGE.base(Profile.JWT).token()
+    mangled, how = mangle_one(data.draw, token)
+    assert isinstance(mangled, str)
+    assert " at " in how
