@@ -13,6 +13,12 @@ from syrupy.location import PyTestLocation
 
 from bearerproof.cli import run_command_line
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the marker of the suite's checks even where bearerproof is not installed and its plugin not loaded."""
+    config.addinivalue_line("markers", "bearerproof(mark): a check of the specification")
+
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -45,6 +45,8 @@ class Mark:
     def in_scope(self, scope: Scope) -> bool:
         """Say whether the run judges this check at all."""
         row = requirement(self.requirement)
+        if scope.requirements and row.id not in scope.requirements:
+            return False
         if self.profile not in scope.profiles or scope.level < row.contract:
             return False
         if (self.primary or scope.quick) and self.profile is not scope.primary(row.profiles):
@@ -61,6 +63,7 @@ class Harness:
     troubles: list[str] = field(default_factory=list)
     fault: str | None = None
     selected: int = 0
+    stop_at: frozenset[State] = frozenset()
 
     def __post_init__(self) -> None:
         """Start the implementation and hold the settings against what it declares."""
@@ -155,9 +158,13 @@ class Harness:
             self.fault = self.fault or properties.get(PROPERTY + "-fault")
 
     def pytest_runtest_logfinish(self) -> None:
-        """Stop after a broken contract: no later answer can be trusted."""
-        if self.fault is not None and self._session is not None:
+        """Stop after a broken contract, since no later answer can be trusted, or at a state that ends the run."""
+        if self._session is None:
+            return
+        if self.fault is not None:
             self._session.shouldstop = self.fault
+        elif self.records and self.records[-1].state in self.stop_at:
+            self._session.shouldstop = self.records[-1].id
 
     _session: pytest.Session | None = None
 

@@ -49,6 +49,7 @@ class Implementation:
         self._tick_offset = 0.0
         self._last_tick = 0.0
         self.hangs = 0
+        self.tokens = 0
         self.troubles: list[str] = []
         self.declaration: Declaration = messages.read_declaration(self._hello())
 
@@ -68,6 +69,7 @@ class Implementation:
             AdapterFault: it broke the contract.
         """
         requests = [self._on_time(presentation.request()) for presentation in presentations]
+        self.tokens += len(requests)
         answers: list[Answer] = []
         try:
             for raw in self._connection.ask(requests, self._seconds):

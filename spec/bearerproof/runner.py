@@ -27,6 +27,7 @@ class Options:
     workers: str | None = None
     junit: Path | None = None
     exit_first: bool = False
+    stop_at: frozenset[State] = frozenset()
 
 
 @dataclass
@@ -105,7 +106,7 @@ def run(settings: Settings, options: Options, observers: Sequence[object] = ()) 
         BadInput: the implementation cannot be named so. AdapterFault: it does not start or speak the contract.
     """
     os.environ.setdefault("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    harness = Harness(settings)
+    harness = Harness(settings, stop_at=options.stop_at)
     if options.workers is not None:
         harness.implementation.close()  # the workers have their own; this one was asked for its declaration
     named = _Named(harness)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.connections import connect
@@ -28,6 +28,7 @@ class Settings:
     depth: str = DEFAULT
     seed: int | None = None
     seconds: float = 5.0
+    requirements: tuple[str, ...] = ()
 
     def start(self) -> Implementation:
         """Start the implementation and say hello.
@@ -56,16 +57,12 @@ class Settings:
             raise BadInput(f"{declaration.name} declares contract level {declaration.level}, not {self.level}")
         level = declaration.level if self.level is None else self.level
         ordered = tuple(profile for profile in _PRIMARY if profile in profiles)
-        return Scope(self.measure or declaration.measure, ordered, level, quick=self.depth == QUICK)
+        measure = self.measure or declaration.measure
+        return Scope(measure, ordered, level, quick=self.depth == QUICK, requirements=self.requirements)
 
     def as_option(self) -> str:
         """Write the settings as one string that another process can read."""
-        return json.dumps(
-            {
-                "target": self.target, "command": self.command, "measure": self.measure, "profiles": self.profiles,
-                "level": self.level, "depth": self.depth, "seed": self.seed, "seconds": self.seconds,
-            }
-        )  # fmt: skip
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_option(cls, text: str) -> "Settings":
@@ -73,7 +70,8 @@ class Settings:
         raw = json.loads(text)
         measure = None if raw["measure"] is None else Measure(raw["measure"])
         profiles = tuple(Profile(name) for name in raw["profiles"])
-        return cls(**{**raw, "command": tuple(raw["command"]), "measure": measure, "profiles": profiles})
+        lists = {name: tuple(raw[name]) for name in ("command", "requirements")}
+        return cls(**{**raw, **lists, "measure": measure, "profiles": profiles})
 
 
 _PRIMARY = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN, Profile.JWS)
@@ -83,13 +81,14 @@ _PRIMARY = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN, Profile.JWS)
 class Scope:
     """What a run judges; the first profile is the primary one, where checks run that vary the algorithm.
 
-    A quick run looks at each requirement in one profile only.
+    A quick run looks at each requirement in one profile only. ``requirements`` narrows it to these; empty is all.
     """
 
     measure: Measure
     profiles: tuple[Profile, ...]
     level: int
     quick: bool = False
+    requirements: tuple[str, ...] = ()
 
     def primary(self, profiles: Sequence[Profile]) -> Profile | None:
         """Return the first judged profile among those given."""

@@ -10,6 +10,7 @@ from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.faults import algorithms as algorithms
 from bearerproof_fuzz.faults import audit as audit
 from bearerproof_fuzz.faults import claims as claims
+from bearerproof_fuzz.faults import control as control
 from bearerproof_fuzz.faults import fetching as fetching
 from bearerproof_fuzz.faults import headers as headers
 from bearerproof_fuzz.faults import hints as hints
@@ -20,11 +21,12 @@ from bearerproof_fuzz.faults import ports as ports
 from bearerproof_fuzz.faults import signatures as signatures
 from bearerproof_fuzz.faults import sources as sources
 from bearerproof_fuzz.faults import texts as texts
-from bearerproof_fuzz.faults.registry import Patch, faults
+from bearerproof_fuzz.faults.control import CONTROL as CONTROL
+from bearerproof_fuzz.faults.registry import Patch
+from bearerproof_fuzz.faults.registry import faults as faults
 from bearerproof_reference import adapter
 
 Json = dict[str, Any]
-
 
 def create(name: str) -> Callable[[Json], Json]:
     """Return the reference with this fault; it bears the fault for as long as the process lives.

@@ -1,0 +1,104 @@
+"""The kill matrix as text for a terminal and as a picture: which requirement's checks see which fault."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from statistics import median
+from xml.etree import ElementTree as ET
+
+from bearerproof.catalogue import FAMILIES, requirements
+from bearerproof.prove import Attempt, Fate, Proof
+
+MARKS = {Fate.KILLED: "■", Fate.EQUIVALENT: "≡", Fate.COLLATERAL: "▨", Fate.SURVIVED: "□", Fate.BROKEN: "x"}
+
+WIDTH = 110
+
+
+def render(proof: Proof) -> str:
+    """Draw the matrix by requirement, one mark a fault, and tell every fault that did not die as it should."""
+    lines = ["", "  ".join(f"{mark} {fate}" for fate, mark in MARKS.items()), ""]
+    for family, title in FAMILIES.items():
+        lines += [f"{family}: {title}", *_family(proof, family), ""]
+    lines += list(_exceptions(proof))
+    return "\n".join([*lines, *_verdict(proof)]) + "\n"
+
+
+def render_seeds(rows: Sequence[Sequence[Attempt]]) -> str:
+    """Tell for each fault how many tokens were asked up to the kill, and under how many seeds it was missed."""
+    lines = [f"{'fault':<52}{'requirement':<12}{'median tokens':>14}{'most':>8}{'missed':>8}"]
+    lines += [_seed_row(attempts) for attempts in rows if attempts and attempts[0].fate is not Fate.EQUIVALENT]
+    missed = sum(
+        attempt.fate is not Fate.KILLED for row in rows for attempt in row if attempt.fate is not Fate.EQUIVALENT
+    )
+    lines += ["", f"{len(rows)} faults under {len(rows[0]) if rows else 0} seeds each: {missed} misses"]
+    return "\n".join(lines) + "\n"
+
+
+def as_svg(proof: Proof) -> str:
+    """Return the matrix as a picture: a column a requirement, a row a fault, a cell for each sight of it."""
+    columns = {name: place for place, name in enumerate(requirements())}
+    rows = list(proof.attempts)
+    width, height = _LEFT + _CELL * len(columns) + 10, _TOP + _CELL * len(rows) + 10
+    svg = ET.Element("svg", {
+        "xmlns": "http://www.w3.org/2000/svg", "viewBox": f"0 0 {width} {height}", "font-family": "sans-serif",
+        "font-size": "7",
+    })  # fmt: skip
+    ET.SubElement(svg, "rect", {"width": str(width), "height": str(height), "fill": "#ffffff"})
+    for name, place in columns.items():
+        x = _LEFT + _CELL * place + _CELL * 0.75
+        label = ET.SubElement(svg, "text", {"transform": f"translate({x} {_TOP - 4}) rotate(-90)"})
+        label.text = name
+    for place, attempt in enumerate(rows):
+        _draw_row(svg, attempt, columns, _TOP + _CELL * place)
+    return ET.tostring(svg, encoding="unicode")
+
+
+_LEFT, _TOP, _CELL = 230, 50, 9
+
+_COLOURS = {Fate.KILLED: "#1b7837", Fate.COLLATERAL: "#d95f02", Fate.EQUIVALENT: "#999999"}
+
+
+def _draw_row(svg: ET.Element, attempt: Attempt, columns: dict[str, int], top: float) -> None:
+    label = ET.SubElement(svg, "text", {"x": str(_LEFT - 6), "y": str(top + 7), "text-anchor": "end"})
+    label.text = attempt.fault
+    for name in {attempt.requirement, *attempt.seen_by}:
+        own, seen = name == attempt.requirement, name in attempt.seen_by
+        colour = _COLOURS.get(attempt.fate, "#b2182b") if own else "#a6cee3"
+        ET.SubElement(svg, "rect", {
+            "x": str(_LEFT + _CELL * columns[name]), "y": str(top), "width": str(_CELL - 1), "height": str(_CELL - 1),
+            "fill": colour if seen or attempt.fate is Fate.EQUIVALENT else "none", "stroke": colour,
+        })  # fmt: skip
+
+
+def _family(proof: Proof, family: str) -> Iterator[str]:
+    for row in requirements().values():
+        if row.family == family:
+            fates = [attempt.fate for attempt in proof.attempts if attempt.requirement == row.id]
+            marks = "".join(MARKS[fate] for fate in fates) or "no fault"
+            yield f"  {row.id:<8} {marks:<14} {row.title}"
+
+
+def _exceptions(proof: Proof) -> Iterator[str]:
+    for attempt in proof.attempts:
+        if attempt.fate is not Fate.KILLED:
+            seen = f"; seen by {', '.join(attempt.seen_by)}" if attempt.seen_by else ""
+            told = f"{attempt.fault} ({attempt.requirement}): {attempt.fate}{seen}. {attempt.detail}"
+            yield from textwrap.wrap(told, WIDTH, subsequent_indent="    ")
+
+
+def _verdict(proof: Proof) -> Iterator[str]:
+    if not proof.reference_passes:
+        yield "VOID: the unmodified reference does not pass, so the death of a fault shows nothing."
+    if not proof.control_dies:
+        yield "VOID: the control fault was not killed, so the suite finds nothing."
+    counts = {fate: sum(attempt.fate is fate for attempt in proof.attempts) for fate in Fate}
+    yield ", ".join(f"{number} {fate}" for fate, number in counts.items() if number) + "."
+    if proof.unfalsified:
+        yield from textwrap.wrap("no fault was killed for " + ", ".join(proof.unfalsified), WIDTH)
+    yield "The proof is complete." if proof.complete else "The proof is NOT complete."
+
+
+def _seed_row(attempts: Sequence[Attempt]) -> str:
+    killed = [attempt.tokens for attempt in attempts if attempt.fate is Fate.KILLED]
+    missed = len(attempts) - len(killed)
+    middle, most = (f"{median(killed):g}", str(max(killed))) if killed else ("-", "-")
+    return f"{attempts[0].fault:<52}{attempts[0].requirement:<12}{middle:>14}{most:>8}{missed:>8}"

@@ -1,0 +1,173 @@
+"""``bearerproof prove``: shows that the suite finds what it is for, on the reference with one bug at a time.
+
+Each seeded fault has to be killed by a check of the very requirement that it breaks. A kill by another
+requirement's check alone is a defect of the suite, and so is a survivor. A control fault has to die and the
+unmodified reference to pass, else nothing that is said here counts.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from enum import StrEnum
+from multiprocessing import get_context
+from typing import Any
+
+from bearerproof.catalogue import requirements
+from bearerproof.results import RED, State
+from bearerproof.runner import Options, Run, run
+from bearerproof.settings import Settings
+
+KILLS = frozenset({State.FAILED, State.CRASHED, State.HUNG})
+"""States that show a fault. ``untestable`` is none of them: there an honest token was refused."""
+
+
+class Fate(StrEnum):
+    """What became of a seeded fault."""
+
+    KILLED = "killed"
+    COLLATERAL = "killed only by another requirement"
+    SURVIVED = "survived"
+    BROKEN = "broken"
+    EQUIVALENT = "equivalent"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One fault under one seed: its fate, the requirements whose checks saw it, the tokens asked up to the kill."""
+
+    fault: str
+    requirement: str
+    fate: Fate
+    seen_by: tuple[str, ...] = ()
+    tokens: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What became of every fault, and whether the two controls held."""
+
+    attempts: tuple[Attempt, ...]
+    reference_passes: bool
+    control_dies: bool
+
+    @property
+    def void(self) -> bool:
+        """Whether a control failed, so that nothing else counts."""
+        return not (self.reference_passes and self.control_dies)
+
+    @property
+    def unfalsified(self) -> list[str]:
+        """Requirements that no fault was killed for: named, but not shown to be falsifiable."""
+        falsified = {attempt.requirement for attempt in self.attempts if attempt.fate is Fate.KILLED}
+        return [name for name in requirements() if name not in falsified]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every fault met its due fate and every requirement has one that was killed."""
+        due = {Fate.KILLED, Fate.EQUIVALENT}
+        return not self.void and not self.unfalsified and all(attempt.fate in due for attempt in self.attempts)
+
+
+Progress = Callable[[int, int], None]
+
+
+def prove(
+    names: Sequence[str] = (), *, full: bool = False, workers: int = 2, progress: Progress | None = None
+) -> Proof:
+    """Try every fault, or those named: on its own requirement up to the kill, or with ``full`` on the whole suite."""
+    chosen = _chosen(names)
+    with _pool(workers) as pool:
+        controls = [pool.submit(_reference_passes), pool.submit(_control_dies)]
+        tried = [pool.submit(attempt, name, None, full=full) for name in chosen]
+        _wait([*controls, *tried], progress)
+    passes, dies = (future.result() for future in controls)
+    return Proof(tuple(future.result() for future in tried), passes, dies)
+
+
+def prove_seeds(
+    names: Sequence[str], seeds: int, *, workers: int = 2, progress: Progress | None = None
+) -> list[list[Attempt]]:
+    """Try every fault under so many random seeds, on its own requirement; one list of attempts a fault."""
+    chosen = _chosen(names)
+    with _pool(workers) as pool:
+        tried = [[pool.submit(attempt, name, seed, own_only=True) for seed in range(seeds)] for name in chosen]
+        _wait([future for row in tried for future in row], progress)
+    return [[future.result() for future in row] for row in tried]
+
+
+def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool = False) -> Attempt:
+    """Try one fault in this process."""
+    from bearerproof_fuzz.faults import faults  # noqa: PLC0415 - the command line's lazy use
+    from bearerproof_fuzz.faults.registry import seeded  # noqa: PLC0415
+
+    fault = faults()[name]
+    if fault.equivalent is not None:
+        return Attempt(name, fault.requirement_id, Fate.EQUIVALENT, detail=fault.equivalent)
+    with seeded(fault):
+        own = _run(Settings(seed=seed, requirements=(fault.requirement_id,)), stop_at_kill=not full)
+        killed = _killers(own)
+        tokens = own.harness.implementation.tokens
+        if (killed and not full) or own_only:
+            fate = Fate.KILLED if killed else _fate_without_kill(own)
+            return Attempt(name, fault.requirement_id, fate, killed, tokens, _detail(own))
+        whole = _run(Settings(seed=seed), stop_at_kill=False)
+    seen_by = _killers(whole)
+    if fault.requirement_id in seen_by:
+        return Attempt(name, fault.requirement_id, Fate.KILLED, seen_by, tokens)
+    fate = Fate.COLLATERAL if seen_by else _fate_without_kill(whole)
+    return Attempt(name, fault.requirement_id, fate, seen_by, tokens, _detail(whole))
+
+
+def known_faults() -> list[str]:
+    """Return the names of all seeded faults."""
+    from bearerproof_fuzz.faults import faults  # noqa: PLC0415 - the command line's lazy use
+
+    return list(faults())
+
+
+def _chosen(names: Sequence[str]) -> list[str]:
+    return [name for name in known_faults() if not names or name in names]
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
+def _wait(futures: Sequence["Future[Any]"], progress: Progress | None) -> None:
+    for done, future in enumerate(as_completed(futures), 1):
+        future.result()
+        if progress is not None:
+            progress(done, len(futures))
+
+
+def _reference_passes() -> bool:
+    """Run the whole suite on the unmodified reference: if it fails, a fault's death shows nothing."""
+    return _run(Settings(), stop_at_kill=False).exit_code() == 0
+
+
+def _control_dies() -> bool:
+    """Run the control fault, which nothing may miss: a suite that spares it finds nothing."""
+    from bearerproof_fuzz.faults import CONTROL  # noqa: PLC0415 - the command line's lazy use
+
+    return attempt(CONTROL, None).fate is Fate.KILLED
+
+
+def _run(settings: Settings, *, stop_at_kill: bool) -> Run:
+    return run(settings, Options(stop_at=KILLS if stop_at_kill else frozenset()))
+
+
+def _killers(finished: Run) -> tuple[str, ...]:
+    seen = {record.requirement for record in finished.records if record.state in KILLS}
+    return tuple(name for name in requirements() if name in seen)
+
+
+def _fate_without_kill(finished: Run) -> Fate:
+    """A variant that refuses honest tokens, or does not run, is broken: its other failures show nothing."""
+    broken = any(record.state in RED | {State.ERRORED} for record in finished.records) or finished.troubles
+    return Fate.BROKEN if broken else Fate.SURVIVED
+
+
+def _detail(finished: Run) -> str:
+    red = [record for record in finished.records if record.state in RED | {State.ERRORED}]
+    return f"{red[0].id} {red[0].state}" if red else "; ".join(finished.troubles)

@@ -1,0 +1,59 @@
+"""The front of ``bearerproof prove``: progress, the matrix in the terminal and as a file, the exit code."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bearerproof import matrix, prove
+from bearerproof.exceptions import BadInput
+from bearerproof.prove import Fate
+
+
+def prove_and_tell(
+    names: Sequence[str],
+    out: Console,
+    err: Console,
+    *,
+    full: bool = False,
+    seeds: int = 0,
+    workers: int = 2,
+    picture: Path | None = None,
+) -> int:
+    """Prove, tell, and return the exit code: 0 when the proof is complete, else 1.
+
+    Raises:
+        BadInput: no fault has one of these names, or the picture cannot be written.
+    """
+    unknown = set(names) - set(prove.known_faults())
+    if unknown:
+        raise BadInput(f"no seeded fault is called {', '.join(sorted(unknown))}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("seeding faults", total=None)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if seeds:
+            rows = prove.prove_seeds(names, seeds, workers=workers, progress=advance)
+        else:
+            proof = prove.prove(names, full=full, workers=workers, progress=advance)
+    if seeds:
+        out.print(matrix.render_seeds(rows), markup=False, highlight=False, soft_wrap=True, end="")
+        return int(any(one.fate not in (Fate.KILLED, Fate.EQUIVALENT) for row in rows for one in row))
+    out.print(matrix.render(proof), markup=False, highlight=False, soft_wrap=True, end="")
+    if picture is not None:
+        _write(picture, matrix.as_svg(proof))
+    partial_but_clean = (
+        bool(names) and not proof.void and all(one.fate in (Fate.KILLED, Fate.EQUIVALENT) for one in proof.attempts)
+    )
+    return 0 if proof.complete or partial_but_clean else 1
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror}") from None

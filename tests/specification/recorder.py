@@ -1,0 +1,28 @@
+"""The reference, writing down every token it is asked about: as a factory in process, or as an adapter."""
+
+import json
+import os
+from pathlib import Path
+
+from bearerproof.adapter import serve
+from bearerproof.connections import Handle
+from bearerproof.messages import Json
+from bearerproof_reference.adapter import create as reference
+
+
+def create() -> Handle:
+    """Append each token, with all it is presented under, to the file that the environment names."""
+    handle = reference().handle
+    file = Path(os.environ["BEARERPROOF_TOKENS"]).open("a", encoding="ascii")  # noqa: SIM115 - lives with the process
+
+    def record(request: Json) -> Json:
+        if request["op"].startswith("verify"):
+            file.write(json.dumps({**request, "id": 0}, sort_keys=True) + "\n")
+            file.flush()
+        return handle(request)
+
+    return record
+
+
+if __name__ == "__main__":
+    serve(create())

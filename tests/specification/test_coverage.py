@@ -1,0 +1,80 @@
+"""Where every row of the sources went: none is forgotten, none is excluded without one of four reasons."""
+
+import re
+from collections import Counter
+
+import pytest
+from bearerproof import coverage
+from bearerproof.catalogue import requirements
+from bearerproof.coverage import SourceRow, source_rows
+
+TAXONOMY = {"A": 6, "B": 9, "C": 8, "D": 5, "E": 5, "F": 7, "G": 3, "H": 10}
+"""How many rows each chapter of the attack taxonomy has."""
+
+AUDIT_ROWS = 62
+WEAKNESSES = 26
+EXCLUSION = re.compile(r"not a compact JWS|product rule|same as (?P<same>[A-Z]+-\d+)|not observable: \S.*")
+
+
+def rows_of(document: str) -> set[str]:
+    """The rows of a document, without their variants."""
+    return {row.row.partition(":")[0] for row in source_rows() if row.document == document}
+
+
+def test_every_row_is_answered_or_excluded_and_never_both() -> None:
+    assert [row for row in source_rows() if bool(row.requirements) == bool(row.excluded)] == []
+    assert [row for row in source_rows() if not row.says.strip()] == []
+
+
+def test_a_row_names_requirements_that_exist_each_once() -> None:
+    named = [(row.row, name) for row in source_rows() for name in row.requirements]
+    assert [pair for pair in named if pair[1] not in requirements()] == []
+    assert [row.row for row in source_rows() if len(set(row.requirements)) != len(row.requirements)] == []
+
+
+def test_an_exclusion_is_one_of_four() -> None:
+    excluded = [row for row in source_rows() if row.excluded is not None]
+    assert len(excluded) > 50
+    assert [row for row in excluded if not _allowed(row)] == []
+
+
+@pytest.mark.parametrize("text", ["too hard", "not observable", "not observable: ", "same as", "same as VER-912", ""])
+def test_another_exclusion_is_seen(text: str) -> None:
+    assert not _allowed(SourceRow("RFC 7515", "§1", "x", (), text))
+
+
+def _allowed(row: SourceRow) -> bool:
+    match = EXCLUSION.fullmatch(row.excluded or "")
+    return match is not None and (match["same"] is None or match["same"] in requirements())
+
+
+def test_no_row_stands_twice() -> None:
+    counted = Counter((row.document, row.row) for row in source_rows())
+    assert [pair for pair, times in counted.items() if times > 1] == []
+
+
+def test_every_requirement_comes_from_a_row() -> None:
+    assert [name for name in requirements() if not coverage.answered_by(name)] == []
+
+
+def test_the_attack_taxonomy_is_whole() -> None:
+    due = {f"{chapter}{number}" for chapter, most in TAXONOMY.items() for number in range(1, most + 1)}
+    assert rows_of("attack taxonomy") == due
+
+
+def test_the_failure_audit_is_whole() -> None:
+    assert rows_of("failure audit") == {str(number) for number in range(1, AUDIT_ROWS + 1)}
+    assert rows_of("failure audit weaknesses") == {f"W{number}" for number in range(1, WEAKNESSES + 1)}
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["RFC 7515", "RFC 7517", "RFC 7518", "RFC 7519", "RFC 8725", "RFC 9068", "OpenID Connect Core", "seed 002"],
+)
+def test_each_document_is_read(document: str) -> None:
+    assert len(rows_of(document)) >= 10
+
+
+def test_the_counts_add_up() -> None:
+    counts = coverage.counts()
+    assert counts["checked"] + counts["excluded"] == len(source_rows())

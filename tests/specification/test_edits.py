@@ -1,0 +1,88 @@
+"""The edits and the vectors made from them: named for the fault, free of contradiction, agreed to by the reference."""
+
+import json
+import re
+from collections import defaultdict
+
+import pytest
+from bearerproof import vectors
+from bearerproof.catalogue import Measure, requirements
+from bearerproof.connections import connect
+from bearerproof.implementation import Implementation
+from bearerproof.messages import REASONS, Answer, Outcome
+from bearerproof.vectors import Vector
+from bearerproof_fuzz import edits as edits  # importing it fills the registry
+from bearerproof_fuzz import inventory, vectormaker
+from bearerproof_fuzz.edits import registry
+from bearerproof_fuzz.edits.registry import ACCEPTED
+
+EDITS = registry.edits()
+VECTORS = vectors.vectors()
+
+
+def test_ids_are_unique_across_edits_and_properties() -> None:
+    properties = {name for row in requirements() for name, _ in inventory.properties(row)}
+    assert len(EDITS) > 500
+    assert set(EDITS) & properties == set()
+    assert [one for one in EDITS if not re.fullmatch(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*", one)] == []
+
+
+def test_an_edit_names_the_fault_and_never_what_should_be() -> None:
+    wishful = re.compile(r"\bshould\b|\btest that\b|\btests?\b", re.IGNORECASE)
+    titles = [row.title for row in requirements().values()]
+    spelled_out = [one.replace("-", " ") for one in EDITS]
+    assert [text for text in (*titles, *spelled_out) if wishful.search(text)] == []
+
+
+def test_descriptions_are_whole_sentences() -> None:
+    assert [one.id for one in EDITS.values() if not one.description.endswith(".")] == []
+    assert [one.id for one in EDITS.values() if "{name}" in one.description] == []
+
+
+def test_every_edit_names_a_clause_and_reasons_of_the_vocabulary() -> None:
+    assert [one.id for one in EDITS.values() if not one.clause] == []
+    assert [one.id for one in EDITS.values() if not one.reasons <= REASONS] == []
+    assert [one.id for one in EDITS.values() if not one.reasons and one.strict != ACCEPTED] == []
+
+
+def test_strict_never_allows_what_base_forbids() -> None:
+    assert [one.id for one in EDITS.values() if not one.allowed(Measure.STRICT) <= one.allowed(Measure.BASE)] == []
+    assert [one.id for one in EDITS.values() if not one.allowed(Measure.STRICT)] == []
+
+
+def test_every_edit_is_frozen_and_every_vector_is_an_edits() -> None:
+    assert {vector.row["edit"] for vector in VECTORS.values()} == set(EDITS)
+
+
+def test_no_two_vectors_present_the_same_and_expect_something_else() -> None:
+    expected: dict[str, set[str]] = defaultdict(set)
+    for vector in VECTORS.values():
+        presented = vector.presented
+        key = json.dumps([str(presented.token), presented.policy.id, presented.now, presented.tick, presented.profile])
+        expected[key].add(json.dumps(vector.row["measure"]))
+    assert len(expected) > 900
+    assert [key for key, outcomes in expected.items() if len(outcomes) > 1] == []
+
+
+def test_the_reference_accepts_every_base_and_does_with_every_edit_what_is_due() -> None:
+    reference = Implementation(connect("reference"))
+    wrong = [name for name, vector in VECTORS.items() if not _agrees(reference, vector)]
+    assert wrong == []
+
+
+def _agrees(reference: Implementation, vector: Vector) -> bool:
+    base, edited = reference.verify_all([vector.base, vector.presented])
+    return base.outcome is Outcome.ACCEPTED and edited.outcome in vector.allowed(Measure.STRICT) and _right(edited, vector)
+
+
+def _right(answer: Answer, vector: Vector) -> bool:
+    return answer.outcome is Outcome.ACCEPTED or answer.reason in vector.row["reasons"]
+
+
+def test_the_base_differs_from_what_is_presented() -> None:
+    assert [name for name, vector in VECTORS.items() if vector.presented == vector.base] == []
+
+
+@pytest.mark.parametrize("now", [1_800_000_000, 1_900_000_000])
+def test_vectors_are_made_the_same_twice(now: int) -> None:
+    assert vectormaker.rows(now) == vectormaker.rows(now)
