@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from bearerproof import expectations, reports, results
+from bearerproof.baselines import Baselines
 from bearerproof.exceptions import StaleExpectations
 from bearerproof.results import RED
 from bearerproof.runner import Options, Run, run
@@ -23,6 +24,7 @@ class Outputs:
     expect: Path | None = None
     write_expect: Path | None = None
     report: Path | None = None
+    baselines: bool = False
 
 
 def check(settings: Settings, options: Options, outputs: Outputs, out: Console, err: Console) -> int:
@@ -32,15 +34,28 @@ def check(settings: Settings, options: Options, outputs: Outputs, out: Console, 
         BearerproofError: nothing could be run; the message says why.
     """
     foreseen = expectations.load(outputs.expect) if outputs.expect else []
+    implementation = settings.start()
+    baselines = Baselines(settings, implementation.hello) if outputs.baselines else None
     with Watch(err, out, settings) as watch:
-        finished = run(settings, options, [watch])
+        finished = run(settings, options, [watch], implementation)
     stale = _apply(foreseen, finished)
     _print_summary(finished, out)
+    if baselines is not None:
+        _print_baselines(baselines, finished, out)
     code = finished.exit_code()
     if code != 3 and stale is not None:
         err.print(f"[bold red]stale[/]  {stale}", markup=True, highlight=False)
         code = StaleExpectations.exit_code
     return 3 if not _write_files(finished, outputs, code, err) else code
+
+
+def _print_baselines(baselines: Baselines, finished: Run, out: Console) -> None:
+    """Set the score beside those of implementations that decide nothing; a run cut short has none to compare."""
+    if finished.incomplete:
+        baselines.close()
+        return
+    told = ", ".join(score.describe() for score in baselines.scores())
+    out.print(f"for comparison: {told} checks that apply", markup=False, highlight=False, soft_wrap=True)
 
 
 class Watch:

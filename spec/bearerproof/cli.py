@@ -114,6 +114,9 @@ def check(
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Write the result stream (JSON lines).")] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML.")] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="After a whole run, say what reject-all and accept-all would score.")
+    ] = True,
     wycheproof: Annotated[
         Path | None, typer.Option("--wycheproof", help="Run the Wycheproof JOSE vectors in this folder instead.")
     ] = None,
@@ -141,10 +144,11 @@ def check(
     from bearerproof.check import check as run_check  # noqa: PLC0415
     from bearerproof.runner import Options  # noqa: PLC0415
 
+    whole = not (quick or keyword or exit_first)
     return run_check(
         settings,
         Options(keyword, workers, junit, exit_first),
-        Outputs(expect, write_expect, report),
+        Outputs(expect, write_expect, report, baselines=whole and baselines),
         Console(),
         Console(stderr=True),
     )

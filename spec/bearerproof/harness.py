@@ -1,5 +1,6 @@
 """The harness inside pytest: which checks apply, the trial each one is given, the record each one leaves."""
 
+import os
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,14 +65,18 @@ class Harness:
     fault: str | None = None
     selected: int = 0
     stop_at: frozenset[State] = frozenset()
+    started: Implementation | None = None
+    telling: bool = True
 
     def __post_init__(self) -> None:
-        """Start the implementation and hold the settings against what it declares."""
-        self.implementation: Implementation = self.settings.start()
+        """Start the implementation, unless it is started, and hold the settings against what it declares."""
+        self.implementation: Implementation = self.started or self.settings.start()
         self.scope = self.settings.resolve(self.implementation.declaration)
 
-    def pytest_configure(self) -> None:
+    def pytest_configure(self, config: pytest.Config) -> None:
         """Set the engine up: derandomized unless a seed is given, no deadline, no example database."""
+        if not config.pluginmanager.has_plugin("terminalreporter") and "BEARERPROOF_DEBUG" not in os.environ:
+            config.option.tbstyle = "value"  # a traceback costs more than most checks, and shows the suite's code
         hypothesis.settings.register_profile(
             "bearerproof",
             max_examples=EXAMPLES[self.settings.depth],
@@ -182,7 +187,7 @@ class Harness:
 
     def _present(self, report: pytest.TestReport, record: Record) -> None:
         """Show a finding in place of a traceback: the reader's code is not the suite's."""
-        if report.failed and record.findings:
+        if self.telling and report.failed and record.findings:
             from bearerproof.reports import failure_text  # noqa: PLC0415 - only failures need it
 
             report.longrepr = failure_text(record, self.settings)

@@ -51,7 +51,8 @@ class Implementation:
         self.hangs = 0
         self.tokens = 0
         self.troubles: list[str] = []
-        self.declaration: Declaration = messages.read_declaration(self._hello())
+        self.hello = self._hello()
+        self.declaration: Declaration = messages.read_declaration(self.hello)
 
     def begin_property(self) -> None:
         """Forget the restarts of the property before; each has its own budget."""

@@ -154,7 +154,7 @@ def _control_dies() -> bool:
 
 
 def _run(settings: Settings, *, stop_at_kill: bool) -> Run:
-    return run(settings, Options(stop_at=KILLS if stop_at_kill else frozenset()))
+    return run(settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), telling=False))
 
 
 def _killers(finished: Run) -> tuple[str, ...]:

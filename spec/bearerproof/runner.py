@@ -10,6 +10,7 @@ import pytest
 from bearerproof import __version__, coverage
 from bearerproof.catalogue import digest, requirements
 from bearerproof.harness import Harness
+from bearerproof.implementation import Implementation
 from bearerproof.messages import Json
 from bearerproof.results import RED, Record, State, tally
 from bearerproof.settings import Settings
@@ -28,6 +29,7 @@ class Options:
     junit: Path | None = None
     exit_first: bool = False
     stop_at: frozenset[State] = frozenset()
+    telling: bool = True
 
 
 @dataclass
@@ -99,14 +101,18 @@ class Run:
         }
 
 
-def run(settings: Settings, options: Options, observers: Sequence[object] = ()) -> Run:
-    """Run the suite; whatever happens, what was recorded is returned.
+def run(
+    settings: Settings, options: Options, observers: Sequence[object] = (), started: Implementation | None = None
+) -> Run:
+    """Run the suite on the implementation that the settings name, or on one that is started.
+
+    Whatever happens, what was recorded is returned.
 
     Raises:
         BadInput: the implementation cannot be named so. AdapterFault: it does not start or speak the contract.
     """
     os.environ.setdefault("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    harness = Harness(settings, stop_at=options.stop_at)
+    harness = Harness(settings, stop_at=options.stop_at, started=started, telling=options.telling)
     if options.workers is not None:
         harness.implementation.close()  # the workers have their own; this one was asked for its declaration
     named = _Named(harness)

@@ -45,7 +45,7 @@ def honest() -> Handle:
 
 
 def without_events() -> Handle:
-    return _audited(lambda events: [])
+    return _audited(lambda _: [])
 
 
 def with_each_event_twice() -> Handle:
@@ -81,6 +81,14 @@ def with_strange_algorithms() -> Handle:
     hello = {**HELLO, "capabilities": {"algorithms": ["ES256K"]}}
     return lambda request: hello if request["op"] == "hello" else {"verdict": "rejected"}
 
+
+def with_hostile_texts() -> Handle:
+    """Says things that a terminal obeys, and that no encoding can write."""
+    hello = {**HELLO, "implementation": dict.fromkeys(("name", "version", "language"), HOSTILE)}
+    return lambda request: hello if request["op"] == "hello" else {"skipped": HOSTILE}
+
+
+HOSTILE = "mine\x1b[2J\r\nall passed \u202e\ud800"
 
 _AUDIT = ("events", "delivered", "summaries", "lines")
 

@@ -168,9 +168,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_factory_that_makes_nothing_is_a_message(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_factory_that_makes_nothing_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     module = "broken_" + name.replace("-", "_")
     (tmp_path / f"{module}.py").write_text(BROKEN[name])
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -94,7 +94,7 @@ class Scripted:
         self.restarts = 0
         self.asked: list[Request] = []
 
-    def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
+    def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:  # noqa: ARG002 - never waits
         for request in requests:
             self.asked.append(request)
             answer = HELLO if request["op"] == "hello" else next(self.script)
@@ -125,7 +125,13 @@ def test_a_restart_says_hello_and_configures_again() -> None:
     connection, implementation = scripted({"configured": True}, AdapterCrashed("died"), {"configured": True}, ACCEPTED)
     implementation.configure({"sink": "memory"})
     implementation.verify(drafts(implementation)[0].presentation())
-    assert [request["op"] for request in connection.asked[-5:]] == ["configure", "verify", "hello", "configure", "verify"]
+    assert [request["op"] for request in connection.asked[-5:]] == [
+        "configure",
+        "verify",
+        "hello",
+        "configure",
+        "verify",
+    ]
     assert connection.restarts == 1
 
 

@@ -14,7 +14,9 @@ from ..conftest import CommandLine, Ended
 from . import degenerate
 
 
-def judge(run: CommandLine, subject: Callable[[], Handle], report: Path, *options: str) -> tuple[Ended, dict[str, set[State]]]:
+def judge(
+    run: CommandLine, subject: Callable[[], Handle], report: Path, *options: str
+) -> tuple[Ended, dict[str, set[State]]]:
     """Run the suite on a subject; return how it ended, and the states of each requirement's checks."""
     ended = run("check", f"python:{degenerate.__name__}:{subject.__name__}", "--quick", "--report", report, *options)
     states: dict[str, set[State]] = defaultdict(set)

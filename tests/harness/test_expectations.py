@@ -104,7 +104,9 @@ def test_an_entry_foresees_what_it_names_and_no_more(entry: Expectation, foresee
     records = [RED_ONE, OTHER, GREEN]
     marked = expectations.apply([entry], records)
     assert [old for old, new in zip(records, marked, strict=True) if new.state is State.EXPECTED] == foreseen
-    assert [new for new in marked if new.state is not State.EXPECTED] == [each for each in records if each not in foreseen]
+    assert [new for new in marked if new.state is not State.EXPECTED] == [
+        each for each in records if each not in foreseen
+    ]
     assert {new.reason for new in marked if new.state is State.EXPECTED} == {"why"}
 
 

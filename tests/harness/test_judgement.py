@@ -1,6 +1,7 @@
 """Judging: what is right by which measure, and what a trial concludes from it."""
 
 import pytest
+
 from bearerproof import judgement
 from bearerproof.catalogue import Measure, Profile, requirement
 from bearerproof.connections import InProcess
@@ -40,7 +41,13 @@ def test_an_error_is_no_rejection_and_a_crash_never_right(
 
 @pytest.mark.parametrize(
     ("reason", "measure", "wrong"),
-    [("expired", STRICT, False), ("issuer", BASE, True), (None, BASE, True), ("other", BASE, False), ("other", STRICT, True)],
+    [
+        ("expired", STRICT, False),
+        ("issuer", BASE, True),
+        (None, BASE, True),
+        ("other", BASE, False),
+        ("other", STRICT, True),
+    ],
 )
 def test_a_reason_is_one_that_the_fault_causes(reason: str | None, measure: Measure, wrong: bool) -> None:
     answer = Answer(Outcome.REJECTED, reason)

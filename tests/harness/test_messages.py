@@ -126,9 +126,15 @@ def test_what_is_not_declared_has_the_defaults_of_the_contract() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_wrong_declaration_is_a_fault_that_says_where(raw: Json, told: str) -> None:
-    with pytest.raises(AdapterFault, match="^hello") as raised:
+    with pytest.raises(AdapterFault, match=r"^hello") as raised:
         messages.read_declaration(raw)
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize("answer", [{"errored": {"message": "KeyError: 'HOME'"}}, {"skipped": "KeyError: 'HOME'"}])
+def test_an_adapter_that_fails_at_hello_is_told_with_its_own_words(answer: Json) -> None:
+    with pytest.raises(AdapterFault, match=r"^hello: .*KeyError: 'HOME'"):
+        messages.read_declaration({"id": 1, **answer})
 
 
 def test_a_need_that_nobody_can_declare_is_a_mistake_of_the_suite() -> None:
@@ -167,9 +173,10 @@ def test_each_kind_of_answer_is_read() -> None:
         ({"errored": "x"}, "'errored' must be an object"),
         ({"errored": {}}, "'message' must be a string; it is absent"),
     ],
+    ids=str,
 )
 def test_a_wrong_answer_is_a_fault_that_says_what_was_due(raw: Json, told: str) -> None:
-    with pytest.raises(AdapterFault, match="^verify: ") as raised:
+    with pytest.raises(AdapterFault, match=r"^verify: ") as raised:
         messages.read_answer({"id": 1, **raw}, "verify")
     assert told in str(raised.value)
 
@@ -183,7 +190,7 @@ def test_a_reset_is_done_refused_or_skipped(raw: Json, found: str | None) -> Non
 
 @pytest.mark.parametrize("raw", [{}, {"reset": 1}, {"configured": True}, {"reset": True, "more": 1}])
 def test_another_answer_to_reset_is_a_fault(raw: Json) -> None:
-    with pytest.raises(AdapterFault, match="^reset: "):
+    with pytest.raises(AdapterFault, match=r"^reset: "):
         messages.read_done({"id": 1, **raw}, "reset", "reset")
 
 
@@ -196,7 +203,7 @@ def test_the_five_counters_are_read() -> None:
 
 @pytest.mark.parametrize("change", [{"lost": -1}, {"lost": True}, {"lost": 0.5}, {"lost": None}, {"gained": 1}])
 def test_a_wrong_counter_is_a_fault(change: Json) -> None:
-    with pytest.raises(AdapterFault, match="^stats: "):
+    with pytest.raises(AdapterFault, match=r"^stats: "):
         messages.read_stats({"id": 1, **COUNTERS, **change})
 
 

@@ -44,7 +44,10 @@ def test_a_finding_is_presented_again_from_the_stream_that_holds_it(bearerproof:
 
 def test_a_measure_says_what_is_due(bearerproof: CommandLine) -> None:
     vector = "VER-20.header-parameter-nonce"
-    strict, base = bearerproof("replay", vector, ACCEPTING), bearerproof("replay", vector, ACCEPTING, "--measure", "base")
+    strict, base = (
+        bearerproof("replay", vector, ACCEPTING),
+        bearerproof("replay", vector, ACCEPTING, "--measure", "base"),
+    )
     assert (strict.code, base.code) == (1, 0)
     assert "presented  accepted (due: accepted or rejected)" in base.out
 

@@ -1,5 +1,6 @@
 """Texts for people: whatever token is shown, the text is made, fits a line, and cannot disturb a terminal."""
 
+import re
 import shlex
 
 import pytest
@@ -14,13 +15,25 @@ from bearerproof.results import Record, State
 from bearerproof.settings import Settings
 from bearerproof_fuzz.keys import b64
 
+from ..conftest import CommandLine
+from . import degenerate
+
 POLICY = Policy({"issuer": "https://as.example", "algorithms": ["ES256"], "keys": {"keys": [{"kid": "k1"}]}})
 HONEST = f"{b64(b'{}')}.{b64(b'{}')}.{b64(b'sig')}"
 
 SEGMENTS = st.one_of(
     st.text(),
     st.binary().map(b64),
-    st.sampled_from([b64(b"[" * 5_000), b64(b'{"exp":1e400}'), b64(b'{"a":1,"a":2}'), b64(b"NaN"), b64(b'"\\ud800"'), b64(b"9" * 5_000)]),
+    st.sampled_from(
+        [
+            b64(b"[" * 5_000),
+            b64(b'{"exp":1e400}'),
+            b64(b'{"a":1,"a":2}'),
+            b64(b"NaN"),
+            b64(b'"\\ud800"'),
+            b64(b"9" * 5_000),
+        ]
+    ),
 )
 TOKENS = st.one_of(st.binary(), st.text(), st.lists(SEGMENTS, max_size=6).map(".".join))
 
@@ -93,3 +106,23 @@ def test_the_command_that_runs_it_again_is_one_that_can_be_pasted(settings: Sett
     record = Record("VER-12.x.jwt", "VER-12", "MUST", "jwt", State.FAILED)
     assert reports.rerun_command(record, settings) == command
     assert shlex.split(command)[:2] == ["bearerproof", "check"]
+
+
+@pytest.mark.parametrize(
+    "command", [("check", "-k", "alg-none-without-kid"), ("smoke",), ("replay", "alg-none-without-kid")]
+)
+def test_what_an_adapter_says_cannot_disturb_a_terminal(bearerproof: CommandLine, command: tuple[str, ...]) -> None:
+    ended = bearerproof(*command, f"python:{degenerate.__name__}:with_hostile_texts")
+    assert ended.code == 1
+    assert "mine" in ended.out
+    assert all(line.isprintable() for line in (ended.out + ended.err).split("\n"))
+    assert "\nall passed" not in ended.out
+
+
+def test_the_command_under_a_failure_runs_just_that_check(bearerproof: CommandLine) -> None:
+    first = bearerproof("check", f"python:{degenerate.__name__}:accept_all", "-k", "alg-none-without-kid or VER-1.")
+    commands = re.findall(r"run again +bearerproof (.+)", first.out)
+    assert len(commands) > 3
+    again = bearerproof(*shlex.split(commands[0]))
+    assert again.code == 1
+    assert " 1 checks: 1 failed" in again.out

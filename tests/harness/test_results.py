@@ -53,9 +53,7 @@ def test_every_line_is_valid_by_its_schema(
     assert complaints({**rows[1], "outcome": "fine"}) != [], "the control: the schema does refuse"
 
 
-def test_two_runs_write_the_same_bytes_whatever_the_number_of_workers(
-    bearerproof: CommandLine, tmp_path: Path
-) -> None:
+def test_two_runs_write_the_same_bytes_whatever_the_number_of_workers(bearerproof: CommandLine, tmp_path: Path) -> None:
     streams = []
     for number, options in enumerate([(), (), ("-n", 0), ("-n", 2)]):
         report = tmp_path / str(number)

@@ -32,7 +32,9 @@ def test_nothing_selected_is_nothing_judged(bearerproof: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("options", [("-k", "a("), ("-n", "several")])
-def test_an_option_that_the_engine_refuses_is_nothing_judged(bearerproof: CommandLine, options: tuple[str, str]) -> None:
+def test_an_option_that_the_engine_refuses_is_nothing_judged(
+    bearerproof: CommandLine, options: tuple[str, str]
+) -> None:
     ended = bearerproof("check", *options)
     assert ended.code == 3
     assert "fault: the test engine failed; its message stands above" in ended.out

@@ -1,1 +1,299 @@
 """Faults in reading key sets (KEY-1 to KEY-6)."""
+
+import hmac
+from hashlib import sha256
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt import PyJWK
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference import algorithms, keys
+from bearerproof_reference.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify
+from bearerproof_reference.jose import decode_base64url
+from bearerproof_reference.keys import Key, KeySet, _prepare
+from bearerproof_reference.verdicts import Reason, Refusal
+
+# --- KEY-1: what a key is for
+
+
+def _purpose(patch: Patch, verifies: Callable[[Jwk], bool]) -> None:
+    def check_purpose(jwk: Jwk) -> None:
+        if not verifies(jwk):
+            raise UnusableKeyError("it is not for verifying")
+
+    patch(keys, "_check_purpose", check_purpose)
+
+
+@fault("KEY-1")
+def use_of_a_key_ignored(patch: Patch) -> None:
+    """Only `key_ops` is looked at, so an encryption key verifies too (Wycheproof's rejectWrongUse)."""
+    _purpose(patch, lambda jwk: "verify" in jwk.get("key_ops", ["verify"]))
+
+
+@fault("KEY-1")
+def key_ops_ignored(patch: Patch) -> None:
+    """Only `use` is looked at, so an encryption key without it verifies (Wycheproof's rejectWrongKeyOps)."""
+    _purpose(patch, lambda jwk: jwk.get("use", "sig") == "sig")
+
+
+@fault("KEY-1")
+def only_use_enc_excluded(patch: Patch) -> None:
+    """A key is taken unless it is marked `enc`, so a use defined tomorrow counts as signing (RFC 7517 §4.2)."""
+    _purpose(patch, lambda jwk: jwk.get("use") != "enc" and "verify" in jwk.get("key_ops", ["verify"]))
+
+
+@fault("KEY-1")
+def empty_key_ops_are_all(patch: Patch) -> None:
+    """An empty list of operations is taken for no list, the usual slip of testing a list by its truth."""
+    _purpose(patch, lambda jwk: jwk.get("use", "sig") == "sig" and "verify" in (jwk.get("key_ops") or ["verify"]))
+
+
+@fault("KEY-1")
+def sign_means_verify(patch: Patch) -> None:
+    """A key whose only operation is `sign` verifies, as if the two were one (RFC 7517 §4.3)."""
+    both = {"sign", "verify"}
+    _purpose(patch, lambda jwk: jwk.get("use", "sig") == "sig" and not both.isdisjoint(jwk.get("key_ops", both)))
+
+
+# --- KEY-2: short HMAC keys
+
+
+def _hmac_keys(patch: Patch, long_enough: Callable[[str], bool]) -> None:
+    def prepare(jwk: Jwk) -> Verify:
+        secret = decode_base64url(jwk.get("k"))
+        if not long_enough(jwk["k"]):
+            raise UnusableKeyError("the secret is too short")
+        return lambda signature, data: hmac.compare_digest(hmac.digest(secret, data, "sha256"), signature)
+
+    patch(keys, "ALGORITHMS", {**ALGORITHMS, "HS256": replace(ALGORITHMS["HS256"], prepare=prepare)})
+
+
+@fault("KEY-2")
+def hmac_key_of_any_length(patch: Patch) -> None:
+    """No HMAC key is too short, so a variable that was left unset signs (CVE-2025-65945, GHSA-gg9x-qcx2-xmrh)."""
+    _hmac_keys(patch, lambda _: True)
+
+
+@fault("KEY-2")
+def only_empty_hmac_key_refused(patch: Patch) -> None:
+    """The fix for the empty secret stops at the empty secret (CVE-2026-45363)."""
+    _hmac_keys(patch, bool)
+
+
+@fault("KEY-2")
+def hmac_key_of_half_the_length(patch: Patch) -> None:
+    """128 bits are thought to do for any secret, where RFC 7518 §3.2 wants as many as the hash gives."""
+    _hmac_keys(patch, lambda text: len(decode_base64url(text)) >= 16)
+
+
+@fault("KEY-2")
+def hmac_key_measured_as_text(patch: Patch) -> None:
+    """The characters of base64url are counted, not the octets they stand for: 24 octets pass for 32."""
+    _hmac_keys(patch, lambda text: len(text) >= 32)
+
+
+# --- KEY-3: one kid, several keys
+
+
+def _shared_kids(patch: Patch, decide: Callable[[Sequence[Key]], Key | None]) -> None:
+    """Have one key, or None, chosen among those that share a kid and serve the algorithm of the token."""
+
+    def reading(read: Any) -> Any:
+        def read_and_keep(self: Any, jwks: Any, allowed: Collection[str]) -> None:
+            read(self, jwks, allowed)
+            named = [jwk for jwk in jwks["keys"] if isinstance(jwk, Mapping) and jwk.get("kid") in self]
+            self.prepared = [key for jwk in named if (key := _prepare(jwk, allowed)) is not None]
+
+        return read_and_keep
+
+    def finding(find: Any) -> Any:
+        def find_or_decide(self: Any, kid: str | None, alg: str) -> Any:
+            fitting = [key for key in self.prepared if key.kid == kid and key.alg == alg]
+            return (decide(fitting) if fitting else None) or find(self, kid, alg)
+
+        return find_or_decide
+
+    patch.wrap(KeySet, "__init__", reading)
+    patch.wrap(KeySet, "find", finding)
+
+
+@fault("KEY-3")
+def last_of_a_kid_decides(patch: Patch) -> None:
+    """Keys are put in a dictionary by kid, so the last one silently wins (Wycheproof's rejectsDuplicateKid)."""
+    _shared_kids(patch, lambda fitting: fitting[-1])
+
+
+@fault("KEY-3")
+def first_of_a_kid_decides(patch: Patch) -> None:
+    """A loop over the set returns at the first key of that kid, as PyJWT's get_signing_key does."""
+    _shared_kids(patch, lambda fitting: fitting[0])
+
+
+@fault("KEY-3")
+def every_key_of_a_kid_tried(patch: Patch) -> None:
+    """All keys of a kid are tried in turn, so whoever adds a key to the set signs under any name in it."""
+
+    def any_of_them(fitting: Sequence[Key]) -> Key:
+        return replace(fitting[0], verify=lambda signature, data: any(key.verify(signature, data) for key in fitting))
+
+    _shared_kids(patch, any_of_them)
+
+
+@fault("KEY-3")
+def kid_shared_across_algorithms(patch: Patch) -> None:
+    """A kid counts as ambiguous only among keys of one algorithm, so the token's `alg` chooses the key."""
+    _shared_kids(patch, lambda fitting: fitting[0] if len(fitting) == 1 else None)
+
+
+# --- KEY-4: what is not understood
+
+
+def _rewritten(patch: Patch, rewrite: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+    """Have a key set changed before it is read; what is no set at all is left as it is."""
+
+    def reading(read: Any) -> Any:
+        def read_rewritten(self: Any, jwks: Any, allowed: Collection[str]) -> None:
+            is_set = isinstance(jwks, Mapping) and isinstance(jwks.get("keys"), list)
+            read(self, rewrite(jwks) if is_set else jwks, allowed)
+
+        return read_rewritten
+
+    patch.wrap(KeySet, "__init__", reading)
+
+
+_KNOWN_TYPES = {"EC", "OKP", "RSA", "oct"}
+
+
+@fault("KEY-4")
+def foreign_key_type_breaks_the_set(patch: Patch) -> None:
+    """One key of an unknown type raises for the whole set: a single post-quantum key locks everybody out."""
+
+    def strict(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not {jwk["kty"] for jwk in jwks["keys"]} <= _KNOWN_TYPES:
+            raise ValueError("unsupported key type")
+        return jwks
+
+    _rewritten(patch, strict)
+
+
+@fault("KEY-4")
+def set_read_up_to_a_foreign_key(patch: Patch) -> None:
+    """Reading stops at a key that is not understood, `break` in place of `continue` (RFC 7517 §5)."""
+
+    def cut(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
+        kinds = [jwk.get("kty") in _KNOWN_TYPES for jwk in jwks["keys"]]
+        return {"keys": jwks["keys"][: kinds.index(False) if False in kinds else None]}
+
+    _rewritten(patch, cut)
+
+
+@fault("KEY-4")
+def key_with_unknown_member_dropped(patch: Patch) -> None:
+    """Keys go through a model that forbids extra members, so an issuer's extension disables its key."""
+    known = set("kty kid use alg key_ops crv x y n e k".split())
+    _rewritten(patch, lambda jwks: {"keys": [jwk for jwk in jwks["keys"] if jwk.keys() <= known]})
+
+
+@fault("KEY-4")
+def set_with_unknown_member_refused(patch: Patch) -> None:
+    """The set goes through a schema without extra members, so a time stamp beside `keys` refuses every token."""
+    _rewritten(patch, lambda jwks: jwks if jwks.keys() == {"keys"} else {"keys": []})
+
+
+# --- KEY-5: weak RSA keys
+
+
+@fault("KEY-5")
+def rsa_key_of_1024_bits_taken(patch: Patch) -> None:
+    """The size of an RSA key is not looked at (Wycheproof's rejects1024bitRsaKey)."""
+    patch(algorithms, "_rsa_key", lambda jwk: _rsa_numbers(jwk).public_key())
+
+
+@fault("KEY-5")
+def rsa_exponent_of_one_taken(patch: Patch) -> None:
+    """RSA is done by hand, where nothing minds an exponent of 1 (Wycheproof's rejectsPublicExponent1)."""
+    prefix = bytes.fromhex("3031300d060960864801650304020105000420")
+
+    def prepare(jwk: Jwk) -> Verify:
+        if (numbers := _rsa_numbers(jwk)).e != 1:
+            return ALGORITHMS["RS256"].prepare(jwk)
+        size = (numbers.n.bit_length() + 7) // 8
+
+        def verify(signature: bytes, data: bytes) -> bool:
+            digest = prefix + sha256(data).digest()
+            padded = b"\x00\x01" + b"\xff" * (size - len(digest) - 3) + b"\x00" + digest
+            return pow(int.from_bytes(signature), numbers.e, numbers.n) == int.from_bytes(padded)
+
+        return verify
+
+    patch(keys, "ALGORITHMS", {**ALGORITHMS, "RS256": replace(ALGORITHMS["RS256"], prepare=prepare)})
+
+
+def _rsa_numbers(jwk: Jwk) -> rsa.RSAPublicNumbers:
+    exponent, modulus = (int.from_bytes(decode_base64url(jwk.get(member))) for member in ("e", "n"))
+    return rsa.RSAPublicNumbers(exponent, modulus)
+
+
+# --- KEY-6: families in one set
+
+
+def _instead_of_another_algorithm(patch: Patch, choose: Callable[[Any, str, str], Key | None]) -> None:
+    """Have a key chosen, or None, where the one that is named serves another algorithm than the token's."""
+
+    def finding(find: Any) -> Any:
+        def find_or_choose(self: Any, kid: str | None, alg: str) -> Any:
+            try:
+                return find(self, kid, alg)
+            except Refusal as refusal:
+                found = choose(self, str(kid), alg) if refusal.rejected.reason is Reason.ALGORITHM else None
+                if found is None:
+                    raise
+                return found
+
+        return find_or_choose
+
+    patch.wrap(KeySet, "find", finding)
+
+
+@fault("KEY-6")
+def mixed_set_by_kid_alone(patch: Patch) -> None:
+    """The kid alone chooses the key, and the token's `alg` is not held against it (RFC 8725 §3.1)."""
+    _instead_of_another_algorithm(patch, lambda held, kid, _alg: vars(held)["_named"][kid])
+
+
+@fault("KEY-6")
+def kid_a_mere_preference(patch: Patch) -> None:
+    """Where the named key does not fit the `alg`, the only one that does is taken: the kid says nothing."""
+
+    def only_one(held: Any, _kid: str, alg: str) -> Key | None:
+        fitting = [key for key in vars(held)["_usable"] if key.alg == alg]
+        return fitting[0] if len(fitting) == 1 else None
+
+    _instead_of_another_algorithm(patch, only_one)
+
+
+@fault("KEY-6")
+def public_key_text_in_a_mixed_set(patch: Patch) -> None:
+    """Where HMAC is allowed too, the text of the named public key is its secret (CVE-2024-33663)."""
+    texts: dict[str, bytes] = {}
+
+    def noting(prepare: Any) -> Any:
+        def prepare_and_note(jwk: Jwk, allowed: Collection[str]) -> Any:
+            if jwk["kty"] != "oct" and "HS256" in allowed:
+                public: Any = PyJWK(dict(jwk)).key
+                pem, spki = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+                texts[jwk["kid"]] = public.public_bytes(pem, spki)
+            return prepare(jwk, allowed)
+
+        return prepare_and_note
+
+    def over_its_text(_held: Any, kid: str, alg: str) -> Key | None:
+        text = texts.get(kid, b"")
+        return Key(kid, alg, lambda given, data: hmac.digest(text, data, "sha256") == given) if text else None
+
+    patch.wrap(keys, "_prepare", noting)
+    _instead_of_another_algorithm(patch, over_its_text)

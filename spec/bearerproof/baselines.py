@@ -1,0 +1,78 @@
+"""What implementations that decide nothing would score: without it, a score means little.
+
+A verifier that rejects everything passes nine tenths of the usual negative vectors. Each stand-in declares what the
+judged implementation declares and goes through the same checks.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from typing import Any
+
+from bearerproof.connections import Handle, InProcess
+from bearerproof.implementation import Implementation
+from bearerproof.messages import Json
+from bearerproof.results import State, tally
+from bearerproof.runner import Options, run
+from bearerproof.settings import Settings
+
+STAND_INS: Mapping[str, Json] = {
+    "reject-all": {"verdict": "rejected"},
+    "accept-all": {"verdict": "accepted"},
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many of the checks that apply are passed."""
+
+    name: str
+    passed: int
+    applicable: int
+
+    def describe(self) -> str:
+        """Say it in a few words."""
+        return f"{self.name} {self.passed} of {self.applicable}"
+
+
+class Baselines:
+    """Scores the stand-ins in processes of their own, while the real run goes on."""
+
+    def __init__(self, settings: Settings, hello: Json) -> None:
+        self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        self._scores: list[Future[Score]] = [self._pool.submit(score, name, settings, hello) for name in STAND_INS]
+
+    def scores(self) -> list[Score]:
+        """Wait for the scores and return them."""
+        try:
+            return [future.result() for future in self._scores]
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give up what is not finished."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def score(name: str, settings: Settings, hello: Json) -> Score:
+    """Run the suite on a stand-in that declares what ``hello`` says."""
+    implementation = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
+    finished = run(replace(settings, target=name, command=()), Options(telling=False), started=implementation)
+    counts = tally(finished.records)
+    applicable = sum(number for state, number in counts.items() if state is not State.NOT_APPLICABLE)
+    return Score(name, counts.get(State.PASSED, 0), applicable)
+
+
+def stand_in(hello: Json, answer: Mapping[str, Any]) -> Handle:
+    """Return an implementation with one answer to every token."""
+    plain: Json = {"reset": {"reset": True}, "configure": {"configured": True}}
+    stats = dict.fromkeys(("buckets", "submitted", "admitted", "dropped", "lost"), 0)
+
+    def handle(request: Json) -> Json:
+        op = request["op"]
+        if op == "hello":
+            return {name: value for name, value in hello.items() if name != "id"}
+        return dict(stats if op == "stats" else plain.get(op, answer))
+
+    return handle
