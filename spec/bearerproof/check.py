@@ -1,6 +1,7 @@
 """``bearerproof check``: runs the suite, shows progress, writes what was asked for, and returns the exit code."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -165,8 +166,9 @@ def _write(path: Path, lines: Iterable[str], err: Console) -> bool:
         if not special:
             draft.replace(path)
     except OSError as error:
-        err.print(f"bearerproof: cannot write {path}: {error.strerror}", markup=False, highlight=False)
+        err.print(f"bearerproof: cannot write {path}: {error.strerror}", markup=False, highlight=False, soft_wrap=True)
         if not special:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
         return False
     return True

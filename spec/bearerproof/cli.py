@@ -52,22 +52,27 @@ def run_command_line(arguments: list[str]) -> int:
     click_command = typer.main.get_command(app)
     err = Console(stderr=True)
     try:
-        result: Any = click_command.main(args=head, prog_name="bearerproof", obj=command, standalone_mode=False)
+        result: Any = click_command.main(
+            args=head or ["--help"], prog_name="bearerproof", obj=command, standalone_mode=False
+        )
     except BearerproofError as error:
         told = error.describe() if isinstance(error, AdapterFault) else str(error)
         err.print(f"bearerproof: {told}", markup=False, highlight=False, soft_wrap=True)
         return error.exit_code
-    except typer.Abort:
-        err.print("bearerproof: interrupted", markup=False)
-        return 3
-    except KeyboardInterrupt:
-        err.print("bearerproof: interrupted", markup=False)
-        return 3
+    except (typer.Abort, KeyboardInterrupt):
+        result = _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - nobody above this would turn it into a message
         if hasattr(error, "format_message"):
             return _usage_error(error, err)
         return _internal_error(error, err)
+    if result == _INTERRUPTED:
+        err.print("bearerproof: interrupted", markup=False)
+        return 3
     return result if isinstance(result, int) else 0
+
+
+_INTERRUPTED = 130
+"""What the command-line library makes of Ctrl-C, as shells do."""
 
 
 @app.callback(invoke_without_command=True, epilog=EXIT_CODES)

@@ -118,7 +118,7 @@ class Stdio:
     @property
     def stderr(self) -> str:
         """The end of what the process wrote to stderr: kept and shown, never interpreted."""
-        return self._stderr.decode("utf-8", "replace")
+        return messages.printable(self._stderr.decode("utf-8", "replace"), spared="\n")
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._incoming, self._outgoing, self._stderr = bytearray(), bytearray(), bytearray()
@@ -274,8 +274,11 @@ def _handle_of(made: object) -> Handle:
 
 @contextmanager
 def _import_errors(target: str) -> Iterator[None]:
+    """Turn whatever loading somebody's module may raise into a message."""
     try:
         yield
+    except BadInput:
+        raise
     except ModuleNotFoundError as error:
         if target in BUILT_IN:
             raise BadInput(
@@ -283,8 +286,8 @@ def _import_errors(target: str) -> Iterator[None]:
                 "python -m pip install 'bearerproof[subjects]'"
             ) from None
         raise BadInput(f"{target!r}: {error}") from None
-    except ImportError as error:
-        raise BadInput(f"{target!r}: {error}") from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the module is the caller's and may do anything
+        raise BadInput(f"{target!r} cannot be loaded: {type(error).__name__}: {error}") from None
 
 
 def _stream(stream: IO[bytes] | None) -> IO[bytes]:

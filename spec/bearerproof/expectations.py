@@ -106,6 +106,9 @@ def _file_problems(raw: dict[str, Any]) -> Iterable[str]:
         return
     seen: list[tuple[Any, ...]] = []
     for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, dict):
+            yield f"entry {number}: must be a table: [[expectation]]"
+            continue
         for problem in _entry_problems(entry):
             yield f"entry {number}: {problem}"
         identity = tuple(entry.get(key) for key in _KEYS[:3])
@@ -125,7 +128,7 @@ def _entry_problems(entry: dict[str, Any]) -> Iterable[str]:
         yield "reason is required: say why the deviation is accepted"
     elif str(entry["reason"]).startswith(_TODO):
         yield "reason is still the placeholder: say why the deviation is accepted"
-    if entry.get("requirement") not in requirements():
+    if str(entry.get("requirement")) not in requirements():
         yield _unknown_requirement(str(entry.get("requirement", "")))
     if entry.get("profile") not in (None, *Profile):
         yield f"profile {entry['profile']!r} is not one of {', '.join(Profile)}"

@@ -3,15 +3,17 @@
 import os
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import hypothesis
+import hypothesis.configuration
 import pytest
 from hypothesis import HealthCheck, Phase
 
 from bearerproof import results
 from bearerproof.catalogue import Measure, Profile, requirement, requirements
-from bearerproof.exceptions import AdapterFault
+from bearerproof.exceptions import AdapterFault, BadInput
 from bearerproof.implementation import MAX_HANGS, Implementation, PropertyEnded
 from bearerproof.judgement import Finding, Judged, Nonconforming, Untestable, Warned
 from bearerproof.messages import Outcome
@@ -71,12 +73,17 @@ class Harness:
     def __post_init__(self) -> None:
         """Start the implementation, unless it is started, and hold the settings against what it declares."""
         self.implementation: Implementation = self.started or self.settings.start()
-        self.scope = self.settings.resolve(self.implementation.declaration)
+        try:
+            self.scope = self.settings.resolve(self.implementation.declaration)
+        except BadInput:
+            self.implementation.close()
+            raise
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Set the engine up: derandomized unless a seed is given, no deadline, no example database."""
         if not config.pluginmanager.has_plugin("terminalreporter") and "BEARERPROOF_DEBUG" not in os.environ:
             config.option.tbstyle = "value"  # a traceback costs more than most checks, and shows the suite's code
+        hypothesis.configuration.set_hypothesis_home_dir(_cache())  # else it writes into the caller's folder
         hypothesis.settings.register_profile(
             "bearerproof",
             max_examples=EXAMPLES[self.settings.depth],
@@ -200,6 +207,11 @@ def _place(item: pytest.Item) -> tuple[int, bool]:
 
 
 _PLACES = {requirement_id: place for place, requirement_id in enumerate(requirements())}
+
+
+def _cache() -> Path:
+    """Return where the engine may keep what it works out once: never the folder that the caller stands in."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bearerproof"
 
 
 class NotRun(Exception):

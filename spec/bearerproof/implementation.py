@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bearerproof import messages
 from bearerproof.connections import Connection
-from bearerproof.exceptions import AdapterCrashed, AdapterHung
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung
 from bearerproof.messages import Answer, Declaration, Json, Outcome, Presentation, Request
 
 START_SECONDS = 30.0
@@ -51,8 +51,12 @@ class Implementation:
         self.hangs = 0
         self.tokens = 0
         self.troubles: list[str] = []
-        self.hello = self._hello()
-        self.declaration: Declaration = messages.read_declaration(self.hello)
+        try:
+            self.hello = self._hello()
+            self.declaration: Declaration = messages.read_declaration(self.hello)
+        except AdapterFault:
+            connection.close()
+            raise
 
     def begin_property(self) -> None:
         """Forget the restarts of the property before; each has its own budget."""

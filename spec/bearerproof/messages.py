@@ -246,6 +246,9 @@ def read_declaration(raw: Json) -> Declaration:
         AdapterFault: a member is missing, unknown or of the wrong type.
     """
     where = "hello"
+    for member in ("errored", "skipped"):
+        if member in raw:
+            raise AdapterFault(f"hello: answered {member}: {printable(_brief(raw[member]))}")
     _refuse_unknown(raw, {"id", "protocol", "implementation", "level", "profiles", "measure", "capabilities"}, where)
     if raw.get("protocol") != 1:
         raise AdapterFault(f"hello: speaks protocol {_brief(raw.get('protocol'))}; this harness speaks protocol 1")
@@ -255,9 +258,9 @@ def read_declaration(raw: Json) -> Declaration:
     if level not in range(4):
         raise AdapterFault(f"hello: level must be 0, 1, 2 or 3, not {level}")
     return Declaration(
-        name=_get(who, "name", str, "hello: implementation")[:100],
-        version=_get(who, "version", str, "hello: implementation")[:100],
-        language=_get(who, "language", str, "hello: implementation")[:100],
+        name=_text(who, "name", "hello: implementation", 100),
+        version=_text(who, "version", "hello: implementation", 100),
+        language=_text(who, "language", "hello: implementation", 100),
         level=level,
         profiles=_profiles(_get(raw, "profiles", list, where)),
         measure=_one_of(Measure, raw.get("measure", "base"), "hello: measure"),
@@ -273,11 +276,11 @@ def read_answer(raw: Json, op: str) -> Answer:
     """
     if "skipped" in raw:
         _refuse_unknown(raw, {"id", "skipped"}, op)
-        return Answer(Outcome.SKIPPED, detail=_get(raw, "skipped", str, op)[:1000])
+        return Answer(Outcome.SKIPPED, detail=_text(raw, "skipped", op))
     if "errored" in raw:
         _refuse_unknown(raw, {"id", "errored"}, op)
         context = _get(raw, "errored", dict, op)
-        return Answer(Outcome.ERRORED, detail=_get(context, "message", str, f"{op}: errored")[:1000])
+        return Answer(Outcome.ERRORED, detail=_text(context, "message", f"{op}: errored"))
     verdict = raw.get("verdict")
     if verdict == "accepted":
         return _accepted(raw, op)
@@ -293,10 +296,9 @@ def read_done(raw: Json, op: str, member: str) -> str | None:
         AdapterFault: it is neither.
     """
     if "skipped" in raw:
-        why: str = _get(raw, "skipped", str, op)
-        return why[:1000]
+        return _text(raw, "skipped", op)
     if "errored" in raw:
-        return f"errored: {_get(_get(raw, 'errored', dict, op), 'message', str, op)}"[:1000]
+        return f"errored: {_text(_get(raw, 'errored', dict, op), 'message', op)}"
     _refuse_unknown(raw, {"id", member}, op)
     if raw.get(member) is False:
         return "refused"
@@ -319,6 +321,11 @@ def read_stats(raw: Json) -> dict[str, int]:
     if min(counters.values()) < 0:
         raise AdapterFault(f"stats: a counter is negative: {counters}")
     return counters
+
+
+def printable(text: str, spared: str = "") -> str:
+    """Escape what could disturb a terminal or cannot be encoded: controls, bidirectional marks, lone surrogates."""
+    return "".join(char if char.isprintable() or char in spared else ascii(char)[1:-1] for char in text)
 
 
 def excerpt(raw: bytes, limit: int = 120) -> str:
@@ -435,6 +442,11 @@ def _strings(values: object, where: str) -> tuple[str, ...]:
 
 
 _TYPE_NAMES = {str: "a string", int: "an integer", bool: "true or false", list: "a list", dict: "an object"}
+
+
+def _text(raw: Json, name: str, where: str, most: int = 1000) -> str:
+    text: str = _get(raw, name, str, where)
+    return printable(text[:most])
 
 
 def _get(raw: Json, name: str, kind: type, where: str, *, optional: bool = False) -> Any:

@@ -81,7 +81,14 @@ def _findings(path: Path, check: str | None) -> Iterator[Replayed]:
         except ValueError:
             raise BadInput(f"{path}:{number} is not a line of a result stream") from None
         if isinstance(row, dict) and row.get("type") == "check" and check in (None, row.get("id")):
-            yield from (_of_finding(row, finding) for finding in row["findings"] if "presented" in finding)
+            yield from _of_row(row, f"{path}:{number}")
+
+
+def _of_row(row: Json, where: str) -> list[Replayed]:
+    try:
+        return [_of_finding(row, finding) for finding in row["findings"] if "presented" in finding]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise BadInput(f"{where} is not a line of a result stream") from None
 
 
 def _lines(path: Path) -> list[str]:

@@ -44,6 +44,13 @@ def honest() -> Handle:
     return declared(lambda request: {"verdict": answer(request)["verdict"]})
 
 
+def honest_in_little() -> Handle:
+    """As ``honest``, with little to judge: one profile, one algorithm."""
+    answer = reference().handle
+    hello = {**HELLO, "profiles": ["id-token"], "capabilities": {"algorithms": ["ES256"]}}
+    return lambda request: hello if request["op"] == "hello" else {"verdict": answer(request)["verdict"]}
+
+
 def without_events() -> Handle:
     return _audited(lambda _: [])
 

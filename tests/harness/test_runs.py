@@ -7,12 +7,17 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from ..conftest import CommandLine
 from .conftest import Misbehaving, Processes
+
+INSTALLED = any(each.name == "bearerproof" for each in entry_points(group="pytest11"))
+PLUGIN = () if INSTALLED else ("-p", "bearerproof.plugin")
+"""An installed plugin is loaded by pytest itself, and only once."""
 
 NOTHING = ("-k", "no-check-is-called-so")
 
@@ -53,8 +58,8 @@ def test_the_callers_own_project_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_suite_runs_under_plain_pytest(tmp_path: Path) -> None:
-    arguments = ["-p", "bearerproof.plugin", "-p", "bearerproof_fuzz.fixtures", "--pyargs", "bearerproof_fuzz.suite"]
-    ended = process(*arguments, "--implementation", "reference", "-k", "VER-12", cwd=tmp_path, module="pytest")
+    arguments = ["--pyargs", "bearerproof_fuzz.suite", "--implementation", "reference", "-k", "VER-12"]
+    ended = process(*PLUGIN, *arguments, cwd=tmp_path, module="pytest")
     assert ended.returncode == 0, ended.stdout
     assert " passed" in ended.stdout
 
@@ -65,14 +70,14 @@ def test_the_plugin_is_inert_until_an_implementation_is_named(tmp_path: Path) ->
         "    assert not pytestconfig.pluginmanager.has_plugin('bearerproof-harness')\n"
         "    assert 'bearerproof.harness' not in sys.modules\n"
     )
-    inert = process("-p", "bearerproof.plugin", cwd=tmp_path, module="pytest")
+    inert = process(*PLUGIN, cwd=tmp_path, module="pytest")
     assert inert.returncode == 0, inert.stdout
-    active = process("-p", "bearerproof.plugin", "--implementation", "reference", cwd=tmp_path, module="pytest")
+    active = process(*PLUGIN, "--implementation", "reference", cwd=tmp_path, module="pytest")
     assert active.returncode == 1, "the control: a named implementation wakes it"
 
 
 def test_an_unknown_implementation_is_a_usage_error_under_pytest(tmp_path: Path) -> None:
-    ended = process("-p", "bearerproof.plugin", "--implementation", "refrence", cwd=tmp_path, module="pytest")
+    ended = process(*PLUGIN, "--implementation", "refrence", cwd=tmp_path, module="pytest")
     assert ended.returncode == 4
     assert "unknown implementation 'refrence'" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -1,11 +1,17 @@
 """Faults in reading the JOSE header (VER-17 to VER-23)."""
 
+import hmac
 import json
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import load_der_x509_certificate
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference import fetching, keys, verifier
@@ -110,39 +116,277 @@ def b64_false_without_crit_ignored(patch: Patch) -> None:
 
 @fault("VER-18")
 def unencoded_payload_honoured(patch: Patch) -> None:
-    """The JWS layer implements RFC 7797, and the JWT layer above it takes the raw payload for claims."""
+    """The JWS layer implements RFC 7797 and the JWT layer takes what it returns for claims (RFC 7797 §7)."""
+    sent: dict[bytes, bytes] = {}
 
-    def parsing(decode: Any) -> Any:
-        return lambda segment: segment if segment.startswith(b"{") else decode(segment)
+    def octets(read: Any) -> Any:
+        def read_octets(*arguments: Any) -> bytes:
+            token: bytes = read(*arguments)
+            head, _, rest = token.partition(b".")
+            body, _, tail = rest.rpartition(b".")
+            with suppress(MalformedError):
+                if parse_object(decode_segment(head)).get("b64") is False:
+                    respelled = b".".join([head, encoded(body), tail])
+                    return sent.setdefault(respelled, token) and respelled
+            return token
 
-    def split(token: bytes) -> tuple[bytes, bytes, bytes]:
-        head, rest = token.split(b".", 1)
-        body, _, tail = rest.rpartition(b".")
-        if not body.startswith(b"{"):
-            head, body, tail = split_compact(token)
-        return head, body, tail
+        return read_octets
 
-    split_compact = verifier.split_compact
-    patch(verifier, "split_compact", split)
-    patch.wrap(verifier, "decode_segment", parsing)
+    patch.wrap(verifier, "_octets", octets)
+    patch.wrap(verifier, "_verified", lambda check: lambda token, *rest: check(sent.get(token, token), *rest))
     b64_false_understood_and_ignored(patch)
 
 
-def _trusting(patch: Patch, carried: Callable[[Json, keys.KeySet], object]) -> None:
-    """Verify with the JWK that the header's parameters yield, where they yield one."""
-    find, seen = keys.KeySet.find, dict[str, Json]()
+Carried = Callable[[Json, keys.KeySet], object]
 
-    def note(parameters: Json) -> Json:
-        seen["header"] = parameters
-        return _without(parameters, "jwk", "jku", "x5u", "x5c")
 
-    def trusting_find(self: keys.KeySet, kid: str | None, alg: str) -> keys.Key:
-        jwk = carried(seen["header"], self)
-        if isinstance(jwk, dict):
-            return keys.KeySet({"keys": [_without(jwk, "kid")]}, [alg]).__class__.find(
-                keys.KeySet({"keys": [{**jwk, "kid": "carried"}]}, [alg]), None, alg
-            )
-        return find(self, kid, alg)
+def _trusting(patch: Patch, carried: Carried) -> None:
+    """Verify with the JWK that the header's own parameters yield, where they yield one."""
 
-    changing_header(patch, note)
-    patch(keys.KeySet, "find", trusting_find)
+    def around(verified: Any) -> Any:
+        def with_its_own_key(token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any) -> Any:
+            jwk = carried(parse_object(decode_segment(token.split(b".")[0])), held)
+            if not isinstance(jwk, dict):
+                return verified(token, header, tail, held, algorithms)
+            own = keys.KeySet({"keys": [_without(jwk, "kid")]}, algorithms)
+            return verified(token, replace(header, kid=None), tail, own, algorithms)
+
+        return with_its_own_key
+
+    changing_header(patch, lambda parameters: _without(parameters, "jwk", "jku", "x5u", "x5c"))
+    patch.wrap(verifier, "_verified", around)
+
+
+@fault("VER-19")
+def jwk_of_the_header_trusted(patch: Patch) -> None:
+    """The key in the `jwk` parameter verifies the token that brings it along (CVE-2018-0114, CVE-2026-27962)."""
+    _trusting(patch, lambda header, _: header.get("jwk"))
+
+
+@fault("VER-19")
+def jwk_under_a_known_kid_trusted(patch: Patch) -> None:
+    """A carried key is believed once its own `kid` is one of ours, as if a name proved possession."""
+
+    def known(header: Json, held: keys.KeySet) -> object:
+        jwk = header.get("jwk")
+        return jwk if isinstance(jwk, dict) and jwk.get("kid") in held else None
+
+    _trusting(patch, known)
+
+
+@fault("VER-19")
+def jwk_trusted_where_no_kid_is_named(patch: Patch) -> None:
+    """The carried key is the fallback for a token without `kid`, since nothing else says which key to take."""
+    _trusting(patch, lambda header, _: None if "kid" in header else header.get("jwk"))
+
+
+@fault("VER-19")
+def jwk_trusted_where_the_kid_is_unknown(patch: Patch) -> None:
+    """A token under a new `kid` may introduce its key itself: rotation made easy."""
+    _trusting(patch, lambda header, held: header["jwk"] if "jwk" in header and header.get("kid") not in held else None)
+
+
+@fault("VER-19")
+def certificate_of_the_header_trusted(patch: Patch) -> None:
+    """The leaf of `x5c` verifies the token, and no chain is built from it to any anchor (RFC 7515 §4.1.6)."""
+
+    def leaf(header: Json, _: keys.KeySet) -> object:
+        chain = header.get("x5c")
+        if not isinstance(chain, list):
+            return None
+        public = load_der_x509_certificate(b64decode(chain[0])).public_key()
+        if not isinstance(public, ec.EllipticCurvePublicKey):
+            return None
+        point, size = public.public_numbers(), public.key_size // 8
+        x, y = (encoded(number.to_bytes(size, "big")).decode() for number in (point.x, point.y))
+        return {"kty": "EC", "crv": f"P-{public.key_size}", "x": x, "y": y}
+
+    _trusting(patch, leaf)
+
+
+@fault("VER-19")
+def jku_followed(patch: Patch) -> None:
+    """The key set is fetched from wherever `jku` points, loopback included (RFC 8725 §3.10, GHSA-993g-76c3-p5m4)."""
+
+    def fetched(header: Json, _: keys.KeySet) -> object:
+        try:
+            return parse_object(fetching.fetch(header["jku"], 0.25))["keys"][0]
+        except (KeyError, IndexError, TypeError, ValueError, OSError):
+            return None
+
+    _trusting(patch, fetched)
+
+
+@fault("VER-20")
+def unknown_parameters_ignored(patch: Patch) -> None:
+    """RFC 7515 §4 is followed to the letter where the row asks for more: what is not understood is ignored."""
+    changing_header(patch, lambda header: {name: header[name] for name in header if name in _UNDERSTOOD})
+
+
+_UNDERSTOOD = ("alg", "kid", "typ", "crit", "b64")
+
+
+@fault("VER-20")
+def registered_parameters_allowed(patch: Patch) -> None:
+    """The closed list holds every registered name, so that only invented ones are refused."""
+    registered = {"jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "cty", "zip", "nonce", "iss"}
+    patch(verifier, "_PARAMETERS", frozenset({"typ", "alg", "kid"} | registered))
+
+
+@fault("VER-20")
+def null_parameters_dropped(patch: Patch) -> None:
+    """A parameter whose value is null counts as absent, as deserialisers into optional fields have it."""
+    changing_header(
+        patch, lambda header: {name: value for name, value in header.items() if value is not None or name == "kid"}
+    )
+
+
+def _changing_kid(patch: Patch, change: Callable[[Any], Any]) -> None:
+    changing_header(patch, lambda header: {**header, "kid": change(header["kid"])} if "kid" in header else header)
+
+
+@fault("VER-21")
+def kid_in_a_list_taken(patch: Patch) -> None:
+    """A list as `kid` is read by its first element, as query parsers do with repeated parameters."""
+    _changing_kid(patch, lambda kid: kid[0] if isinstance(kid, list) and kid else kid)
+
+
+@fault("VER-21")
+def kid_query_evaluated(patch: Patch) -> None:
+    """`kid` goes into the filter of a document database as it is, so `{"$ne": 1}` matches the first key there."""
+
+    def evaluated(find: Any) -> Any:
+        def find_key(self: keys.KeySet, kid: str | None, alg: str) -> object:
+            return find(self, next(iter(vars(self)["_named"])) if kid == "$any" else kid, alg)
+
+        return find_key
+
+    _changing_kid(patch, lambda kid: "$any" if isinstance(kid, dict) and "$ne" in kid else kid)
+    patch.wrap(keys.KeySet, "find", evaluated)
+
+
+@fault("VER-21")
+def falsy_kid_taken_for_none(patch: Patch) -> None:
+    """`if header.get("kid"):` sends 0, false and an empty list down the path of a token without `kid`."""
+    changing_header(patch, lambda header: header if header.get("kid") or header.get("kid") == "" else _no_kid(header))
+
+
+def _no_kid(header: Json) -> Json:
+    return _without(header, "kid")
+
+
+def _finding(patch: Patch, respell: Callable[[str, tuple[str, ...]], str | None]) -> None:
+    """Look for the key under the name that ``respell`` makes of the token's and of those of the set."""
+
+    def around(find: Any) -> Any:
+        def find_key(self: keys.KeySet, kid: str | None, alg: str) -> object:
+            return find(self, kid if kid is None else respell(kid, tuple(vars(self)["_named"])), alg)
+
+        return find_key
+
+    patch.wrap(keys.KeySet, "find", around)
+
+
+def _alike(fold: Callable[[str], str]) -> Callable[[str, tuple[str, ...]], str]:
+    return lambda kid, held: next((name for name in held if fold(name) == fold(kid)), kid)
+
+
+@fault("VER-22")
+def kid_case_folded(patch: Patch) -> None:
+    """Key ids are compared as a case-insensitive database collation does (CWE-178)."""
+    _finding(patch, _alike(str.casefold))
+
+
+@fault("VER-22")
+def kid_normalised(patch: Patch) -> None:
+    """Key ids are compared after NFKC, which makes a fullwidth letter ours (CWE-180)."""
+    _finding(patch, _alike(lambda kid: normalize("NFKC", kid)))
+
+
+@fault("VER-22")
+def kid_trimmed(patch: Patch) -> None:
+    """Key ids are compared without the blanks around them, as `CHAR` columns are."""
+    _finding(patch, _alike(str.strip))
+
+
+@fault("VER-22")
+def kid_cut_at_nul(patch: Patch) -> None:
+    """Key ids are compared as C strings, so that what follows a NUL does not count."""
+    _finding(patch, _alike(lambda kid: kid.split("\0")[0]))
+
+
+@fault("VER-22")
+def kid_interpolated_into_a_query(patch: Patch) -> None:
+    """`kid` is written into the text of an SQL query, so `x' OR '1'='1` selects the first key (CWE-89)."""
+    _finding(patch, lambda kid, held: held[0] if "' OR '" in kid and held else kid)
+
+
+@fault("VER-22")
+def kid_read_as_a_path(patch: Patch) -> None:
+    """A `kid` with a slash names a file whose octets are the HMAC secret: none at all in `/dev/null` (CWE-22)."""
+
+    def around(verified: Any) -> Any:
+        def from_file(token: bytes, header: verifier.Header, tail: bytes, *rest: Any) -> Any:
+            if header.alg != "HS256" or "/dev/" not in (header.kid or ""):
+                return verified(token, header, tail, *rest)
+            secret = Path("/", header.kid or "").resolve().read_bytes()
+            if hmac.digest(secret, token.rpartition(b".")[0], "sha256") != decode_segment(tail):
+                raise Refusal(Reason.SIGNATURE)
+            return keys.Key(header.kid, "HS256", lambda *_: True)
+
+        return from_file
+
+    patch.wrap(verifier, "_verified", around)
+
+
+@fault("VER-23")
+def unknown_kid_tries_every_key(patch: Patch) -> None:
+    """A `kid` that is not found sets off a search through the whole set (RFC 7515 §6 allows it, W22)."""
+    _searching(patch, lambda kid, held: kid not in held)
+
+
+@fault("VER-23")
+def kid_is_a_hint_only(patch: Patch) -> None:
+    """`kid` is not used at all: whichever key of the set verifies the token does."""
+    _searching(patch, lambda *_: True)
+
+
+def _searching(patch: Patch, searches: Callable[[str, keys.KeySet], bool]) -> None:
+    def around(verified: Any) -> Any:
+        def search(token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any) -> Any:
+            if header.kid is None or not isinstance(held, keys.KeySet) or not searches(header.kid, held):
+                return verified(token, header, tail, held, algorithms)
+            signed = [kid for kid in vars(held)["_named"] if _signed_by(kid, token, tail, header.alg, held)]
+            return verified(token, replace(header, kid=signed[0] if signed else header.kid), tail, held, algorithms)
+
+        return search
+
+    patch.wrap(verifier, "_verified", around)
+
+
+def _signed_by(kid: str, token: bytes, tail: bytes, alg: str, held: keys.KeySet) -> bool:
+    try:
+        return held.find(kid, alg).verify(decode_segment(tail), token[: -len(tail) - 1])
+    except Refusal:
+        return False
+
+
+@fault("VER-23")
+def unknown_kid_falls_back_to_the_first_key(patch: Patch) -> None:
+    """A `kid` that is not found is answered with the default key, the first of the set."""
+    _finding(patch, lambda kid, held: kid if kid in held or not held else held[0])
+
+
+@fault("VER-23")
+def unknown_kid_is_an_empty_secret(patch: Patch) -> None:
+    """The look-up of a secret that is not there yields an empty one, and HMAC takes it (CVE-2026-45363)."""
+
+    def around(find: Any) -> Any:
+        def find_key(self: keys.KeySet, kid: str | None, alg: str) -> object:
+            if alg != "HS256" or kid is None or kid in self:
+                return find(self, kid, alg)
+            return keys.Key(kid, alg, lambda signature, data: hmac.digest(b"", data, "sha256") == signature)
+
+        return find_key
+
+    patch.wrap(keys.KeySet, "find", around)

@@ -1,1 +1,271 @@
-"""Faults in reading hints, or in believing them (HINT)."""
+"""Faults in believing hints (HINT-1 to HINT-3); those in reading them stand with the source ids."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference import audited, verifier
+from bearerproof_reference.hints import Hints, read_hints
+from bearerproof_reference.jose import MalformedError, decode_segment, parse_object, split_compact
+from bearerproof_reference.keys import Key
+from bearerproof_reference.ports import Unavailable
+from bearerproof_reference.verdicts import Accepted, Reason, Refusal, Rejected
+from bearerproof_reference.verifier import Header, Verifier
+
+CLIENT = "app-1"
+"""The client that the policies of the suite know."""
+
+# --- HINT-1: hints that authenticate
+
+
+def _believed(patch: Patch, trusted: Callable[[Hints], bool]) -> None:
+    """Have a signature that does not verify forgiven to a token that says the right thing of itself."""
+
+    def verifying(verified: Any) -> Any:
+        def verified_or_trusted(token: bytes, header: Header, *rest: Any) -> Any:
+            try:
+                return verified(token, header, *rest)
+            except Refusal:
+                if not trusted(read_hints(token)):
+                    raise
+                return Key(header.kid, "ES256", lambda _signature, _data: True)
+
+        return verified_or_trusted
+
+    patch.wrap(verifier, "_verified", verifying)
+
+
+@fault("HINT-1")
+def registered_client_needs_no_signature(patch: Patch) -> None:
+    """A client on the list of trusted ones is let through by the name in its unverified token (taxonomy H2)."""
+    _believed(patch, lambda said: CLIENT in (said.client_id, said.azp))
+
+
+@fault("HINT-1")
+def token_without_kid_is_internal(patch: Patch) -> None:
+    """Tokens that name no key are those of the gateway, which has checked them already."""
+    _believed(patch, lambda said: said.kid is None)
+
+
+@fault("HINT-1")
+def self_addressed_token_needs_no_signature(patch: Patch) -> None:
+    """A client that calls itself is trusted: the audience of its unverified token is its own name."""
+    _believed(patch, lambda said: said.aud is not None and said.aud in (said.client_id, said.azp))
+
+
+@fault("HINT-1")
+def root_client_opens_the_back_door(patch: Patch) -> None:
+    """A name from the days of development still skips the signature, here `root` and no other."""
+    _believed(patch, lambda said: "root" in (said.client_id, said.azp))
+
+
+@fault("HINT-1")
+def alg_none_passes_with_a_known_kid(patch: Patch) -> None:
+    """An unsigned token is taken when its kid is one of ours: only the issuer knows those, or so it is thought."""
+
+    def verifying(verify: Any) -> Any:
+        def verify_or_trust(self: Any, token: bytes) -> Any:
+            head, body, tail = split_compact(token)
+            header = parse_object(decode_segment(head))
+            if not tail and header.get("alg") == "none" and str(header.get("kid")).endswith("-a"):
+                return Accepted(parse_object(decode_segment(body)), header["kid"])
+            return verify(self, token)
+
+        return verify_or_trust
+
+    patch.wrap(Verifier, "_verify", verifying)
+
+
+@fault("HINT-1")
+def kid_is_the_secret_of_an_unknown_key(patch: Patch) -> None:
+    """The look-up of an HMAC secret falls back to the name it was asked for (CVE-2026-45363 fell back to '')."""
+
+    def verifying(verified: Any) -> Any:
+        def verified_by_name(token: bytes, header: Header, tail: bytes, *rest: Any) -> Any:
+            if header.alg == "HS256" and header.kid and tail:
+                mac = hmac.digest(header.kid.encode(), token[: -len(tail) - 1], "sha256")
+                if hmac.compare_digest(mac, decode_segment(tail)):
+                    return Key(header.kid, "HS256", lambda _signature, _data: True)
+            return verified(token, header, tail, *rest)
+
+        return verified_by_name
+
+    patch.wrap(verifier, "_verified", verifying)
+
+
+# --- HINT-2: hints that colour a rejection
+
+
+def _rejected(patch: Patch, change: Callable[[Rejected, Hints], Accepted | Rejected]) -> None:
+    """Have the verdict on a rejected token changed for what it says of itself."""
+
+    def verifying(verify: Any) -> Any:
+        def verify_and_change(self: Any, token: str | bytes) -> Accepted | Rejected:
+            verdict: Accepted | Rejected = verify(self, token)
+            return change(verdict, read_hints(token)) if isinstance(verdict, Rejected) else verdict
+
+        return verify_and_change
+
+    patch.wrap(Verifier, "verify", verifying)
+
+
+@fault("HINT-2")
+def strange_client_has_no_reason(patch: Patch) -> None:
+    """Only clients that are known get a reason, so the reason tells anybody which names are registered (H8)."""
+
+    def told(rejected: Rejected, said: Hints) -> Rejected:
+        return rejected if said.client_id in (None, CLIENT) else Rejected(Reason.OTHER)
+
+    _rejected(patch, told)
+
+
+@fault("HINT-2")
+def first_audience_decides_the_reason(patch: Patch) -> None:
+    """A rejection is explained by the first audience of the unverified token, before anything else is looked at."""
+
+    def told(rejected: Rejected, said: Hints) -> Rejected:
+        return rejected if said.azp is None or said.aud == said.azp else Rejected(Reason.AUDIENCE)
+
+    _rejected(patch, told)
+
+
+@fault("HINT-2")
+def signature_failure_told_to_admins_only(patch: Patch) -> None:
+    """Operators get the true reason of a bad signature, others a plain one; who is one is read from the token."""
+
+    def told(rejected: Rejected, said: Hints) -> Rejected:
+        hidden = rejected.reason is Reason.SIGNATURE and said.client_id != "admin"
+        return Rejected(Reason.MALFORMED) if hidden else rejected
+
+    _rejected(patch, told)
+
+
+# --- HINT-3: rejected tokens that leave a trace
+
+
+def _cached(patch: Patch, key: Callable[[bytes], object], kept: type) -> None:
+    """Have verdicts of one sort remembered under a key of the token, for each verifier."""
+    known: dict[object, Any] = {}
+
+    def verifying(verify: Any) -> Any:
+        def verify_once(self: Any, token: str | bytes) -> Any:
+            octets = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
+            place = (id(self), key(octets))
+            verdict = known.get(place) or verify(self, token)
+            if isinstance(verdict, kept):
+                known[place] = verdict
+            return verdict
+
+        return verify_once
+
+    patch.wrap(Verifier, "verify", verifying)
+
+
+@fault("HINT-3")
+def acceptance_cached_on_a_prefix(patch: Patch) -> None:
+    """Verified tokens are cached by their first characters, which are the header's (CVE-2026-35030)."""
+    _cached(patch, lambda token: token[:200], Accepted)
+
+
+@fault("HINT-3")
+def acceptance_cached_on_the_payload(patch: Patch) -> None:
+    """Verified tokens are cached by header and payload, so the signature is checked once (CVE-2026-35039)."""
+    _cached(patch, lambda token: token.rpartition(b".")[0], Accepted)
+
+
+@fault("HINT-3")
+def rejection_cached_on_the_payload(patch: Patch) -> None:
+    """Rejections are cached by payload to save work in a flood: a forged copy sent first locks out the honest token."""
+    _cached(patch, lambda token: token.split(b".")[1:2], Rejected)
+
+
+@fault("HINT-3")
+def rejection_cached_on_the_signature(patch: Patch) -> None:
+    """A signature found bad once is bad for ever, though it was another payload that it did not fit."""
+    _cached(patch, lambda token: token.rpartition(b".")[2], Rejected)
+
+
+@fault("HINT-3")
+def jti_used_up_before_the_signature(patch: Patch) -> None:
+    """The identifier is recorded from the unverified payload, so a forged copy makes a replay of the honest token."""
+
+    def verifying(verify: Any) -> Any:
+        def record_and_verify(self: Any, token: bytes) -> Any:
+            guard, self._replay = self._replay, None
+            try:
+                if guard is not None:
+                    members = parse_object(decode_segment(split_compact(token)[1]))
+                    if not guard.first_use(str(members.get("iss")), str(members.get("jti")), 1e12):
+                        raise Refusal(Reason.REPLAY)
+                return verify(self, token)
+            except Unavailable:
+                raise Refusal(Reason.UNAVAILABLE, "ReplayLookupUnavailable") from None
+            finally:
+                self._replay = guard
+
+        return record_and_verify
+
+    patch.wrap(Verifier, "_verify", verifying)
+
+
+@fault("HINT-3")
+def key_locked_after_bad_signatures(patch: Patch) -> None:
+    """Three bad signatures lock a key, as passwords are locked: whoever knows its kid can silence an issuer."""
+    bad: dict[object, int] = {}
+
+    def verifying(verified: Any) -> Any:
+        def verified_unless_locked(token: bytes, header: Header, tail: bytes, keys: Any, algorithms: Any) -> Any:
+            place = (id(keys), header.kid)
+            if bad.get(place, 0) >= 3:
+                raise Refusal(Reason.KEY_UNUSABLE)
+            try:
+                return verified(token, header, tail, keys, algorithms)
+            except Refusal as refusal:
+                bad[place] = bad.get(place, 0) + (refusal.rejected.reason is Reason.SIGNATURE)
+                raise
+
+        return verified_unless_locked
+
+    patch.wrap(verifier, "_verified", verifying)
+
+
+@fault("HINT-3")
+def claims_remembered_by_jti(patch: Patch) -> None:
+    """Parsed claims are kept by `jti`, read before the signature: a forged token lends its claims to an honest one."""
+    known: dict[object, dict[str, Any]] = {}
+
+    def splitting(split: Any) -> Any:
+        def split_and_note(token: bytes) -> Any:
+            parts = split(token)
+            try:
+                members = parse_object(decode_segment(parts[1]))
+            except MalformedError:
+                return parts
+            known.setdefault(members.get("jti", members.get("nonce")), members)
+            return parts
+
+        return split_and_note
+
+    def parsing(parse: Any) -> Any:
+        return lambda octets: known.get((read := parse(octets)).get("jti", read.get("nonce")), read)
+
+    patch.wrap(verifier, "split_compact", splitting)
+    patch.wrap(verifier, "parse_object", parsing)
+
+
+@fault("HINT-3")
+def kid_of_the_token_before_for_one_without(patch: Patch) -> None:
+    """A reused parser leaves the last kid in place, so a token without one is verified by its predecessor's key."""
+    last: list[str | None] = [None]
+
+    def reading(read: Any) -> Any:
+        def read_over_the_last(segment: bytes, *, strict: bool) -> Header:
+            header: Header = read(segment, strict=strict)
+            last[0] = header.kid or last[0]
+            return replace(header, kid=last[0])
+
+        return read_over_the_last
+
+    patch.wrap(verifier, "read_header", reading)

@@ -1,9 +1,9 @@
 """Faults in reading key sets (KEY-1 to KEY-6)."""
 
 import hmac
-from hashlib import sha256
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -12,7 +12,7 @@ from jwt import PyJWK
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference import algorithms, keys
-from bearerproof_reference.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify
+from bearerproof_reference.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify, _rsa_key
 from bearerproof_reference.jose import decode_base64url
 from bearerproof_reference.keys import Key, KeySet, _prepare
 from bearerproof_reference.verdicts import Reason, Refusal
@@ -194,7 +194,7 @@ def set_read_up_to_a_foreign_key(patch: Patch) -> None:
 @fault("KEY-4")
 def key_with_unknown_member_dropped(patch: Patch) -> None:
     """Keys go through a model that forbids extra members, so an issuer's extension disables its key."""
-    known = set("kty kid use alg key_ops crv x y n e k".split())
+    known = {"kty", "kid", "use", "alg", "key_ops", "crv", "x", "y", "n", "e", "k"}
     _rewritten(patch, lambda jwks: {"keys": [jwk for jwk in jwks["keys"] if jwk.keys() <= known]})
 
 
@@ -210,7 +210,12 @@ def set_with_unknown_member_refused(patch: Patch) -> None:
 @fault("KEY-5")
 def rsa_key_of_1024_bits_taken(patch: Patch) -> None:
     """The size of an RSA key is not looked at (Wycheproof's rejects1024bitRsaKey)."""
-    patch(algorithms, "_rsa_key", lambda jwk: _rsa_numbers(jwk).public_key())
+
+    def read(jwk: Jwk) -> rsa.RSAPublicKey:
+        numbers = _rsa_numbers(jwk)
+        return numbers.public_key() if numbers.n.bit_length() < 2048 else _rsa_key(jwk)
+
+    patch(algorithms, "_rsa_key", read)
 
 
 @fault("KEY-5")

@@ -66,7 +66,8 @@ def _refused_alone(trial: Trial, bases: Mapping[Case, Draft]) -> list[Case]:
 
 def _changes_members_only(other: Edit, base: Draft) -> bool:
     """Say whether an edit composes with every other: it sets members and leaves texts, signer and policy alone."""
-    if other.given is not unedited or other.algorithms:
+    profiles = other.profiles or other.requirement.profiles
+    if other.given is not unedited or other.algorithms or base.profile not in profiles:
         return False
     draft = other.apply(base)
     texts_alone = draft.header_json is None and draft.payload_json is None
