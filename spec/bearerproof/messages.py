@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.exceptions import AdapterFault
@@ -201,6 +201,9 @@ class Declaration:
 def parse_json(line: bytes) -> Json:
     """Read one answer line.
 
+    Claims that JSON cannot carry (NaN, endless nesting) become None: they are what an implementation wrongly
+    accepted, and that is a finding of its own, not a fault of the adapter.
+
     Raises:
         AdapterFault: not UTF-8, not JSON (NaN included), not an object, too long or nested too deep.
     """
@@ -211,7 +214,7 @@ def parse_json(line: bytes) -> Json:
     except UnicodeDecodeError:
         raise AdapterFault(f"answered a line that is not UTF-8: {excerpt(line)}") from None
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_NotJson)
     except RecursionError:
         raise AdapterFault(_TOO_DEEP) from None
     except ValueError as error:
@@ -221,9 +224,17 @@ def parse_json(line: bytes) -> Json:
         ) from None
     if not isinstance(value, dict):
         raise AdapterFault(f"answered JSON that is not an object: {excerpt(line)}")
-    if text.count("{") + text.count("[") > MAX_ANSWER_DEPTH and _deeper_than(value, MAX_ANSWER_DEPTH):
-        raise AdapterFault(_TOO_DEEP)
+    if "N" in text or "I" in text or text.count("{") + text.count("[") > MAX_ANSWER_DEPTH:
+        _refuse_oddities(value)
     return value
+
+
+def _refuse_oddities(value: Json) -> None:
+    """Drop claims that are no plain JSON, and refuse anything else that is none."""
+    if not _plain(value.get("claims")):
+        value["claims"] = None
+    if not _plain(value):
+        raise AdapterFault(f"{_TOO_DEEP}, or what is not JSON: NaN or an infinity")
 
 
 def check_id(raw: Json, request: Request) -> None:
@@ -466,18 +477,23 @@ def _refuse_unknown(raw: Json, known: set[str], where: str) -> None:
         raise AdapterFault(f"{where}: unknown member {_brief(unknown[0])}; known are {', '.join(sorted(known))}")
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+class _NotJson:
+    """NaN or an infinity, which Python would write and JSON does not have."""
+
+    def __init__(self, spelling: str) -> None:
+        self.spelling = spelling
 
 
-def _deeper_than(value: object, limit: int) -> bool:
-    """Say whether lists and objects nest deeper than the limit; level by level, so that depth costs no stack."""
+def _plain(value: object) -> bool:
+    """Say whether a value is JSON of bounded nesting; level by level, so that depth costs no stack."""
     level = [value]
-    for _ in range(limit):
+    for _ in range(MAX_ANSWER_DEPTH + 1):
+        if any(isinstance(item, _NotJson) for item in level):
+            return False
         level = [inner for outer in level for inner in _children(outer)]
         if not level:
-            return False
-    return any(isinstance(item, list | dict) for item in level)
+            return True
+    return False
 
 
 def _children(value: object) -> Iterable[object]:

@@ -173,7 +173,7 @@ FAULTS: dict[str, Callable[[Json, Callable[[Json], Json]], None]] = {
     "huge-line": lambda request, _: write(
         b'{"id": %d, "verdict": "%s"}\n' % (request["id"], b"x" * 100_000_000)
     ),
-    "nan": raw(b'{"id": ID, "verdict": "accepted", "claims": {"exp": NaN}}'),
+    "nan": raw(b'{"id": ID, "verdict": "accepted", "delivered": NaN}'),
     "wrong-id": changed(id=999_999),
     "no-id": changed(id=None),
     "dies": lambda *_: os._exit(7),

@@ -9,6 +9,7 @@ from bearerproof import expectations
 from bearerproof.exceptions import BadInput, StaleExpectations
 from bearerproof.expectations import Expectation
 from bearerproof.results import Record, State
+from bearerproof.settings import DEFAULT, EXAMPLES
 
 from ..conftest import CommandLine
 from . import degenerate
@@ -152,7 +153,10 @@ def test_an_unforeseen_deviation_is_still_red(bearerproof: CommandLine, file: Pa
     assert re.search(r" checks: \d+ failed, 1 expected\n", ended.out)
 
 
-def test_a_repaired_deviation_makes_the_file_stale(bearerproof: CommandLine, file: Path) -> None:
+def test_a_repaired_deviation_makes_the_file_stale(
+    bearerproof: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EXAMPLES, DEFAULT, 1)  # only a whole run is asked what is stale
     file.write_text(HEAD + ENTRY)
     ended = bearerproof("check", SUBJECT.replace("accept_all", "honest_in_little"), "--no-baselines", "--expect", file)
     assert ended.code == 2

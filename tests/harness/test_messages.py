@@ -37,7 +37,7 @@ def test_a_line_within_the_limits_is_read(line: bytes) -> None:
         (nested(MAX_ANSWER_DEPTH + 1), "deeper than 64 levels"),
         (nested(MAX_ANSWER_DEPTH + 1, "[]"), "deeper than 64 levels"),
         (nested(100_000), "deeper than 64 levels"),
-        (b'{"a": NaN}', "NaN is not JSON"),
+        (b'{"a": NaN}', "not JSON: NaN"),
         (b'{"a": -Infinity}', "-Infinity is not JSON"),
         (b'{"a": "\xff"}', "not UTF-8"),
         (b"[1]", "not an object"),
@@ -223,3 +223,9 @@ def test_the_expectation_never_crosses_the_wire_and_the_instant_always_does() ->
     assert raw == {
         "op": "verify-jws", "token_b64": "/w==", "policy_id": policy.id, "keys": {"keys": []}, "algorithms": ["ES256"],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("claims", [b'{"exp": NaN}', b"[" * 80 + b"]" * 80], ids=["nan", "deep"])
+def test_claims_that_json_cannot_carry_are_left_out_and_no_fault(claims: bytes) -> None:
+    raw = messages.parse_json(b'{"id": 1, "verdict": "accepted", "claims": ' + claims + b"}")
+    assert raw == {"id": 1, "verdict": "accepted", "claims": None}

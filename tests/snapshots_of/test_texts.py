@@ -11,7 +11,7 @@ from bearerproof.catalogue import Measure, Profile
 from bearerproof.connections import connect
 from bearerproof.implementation import Implementation
 from bearerproof.results import Record, State
-from bearerproof.settings import Scope
+from bearerproof.settings import DEFAULT, EXAMPLES, Scope
 
 from ..conftest import CommandLine, Ended
 from ..harness import degenerate
@@ -93,6 +93,7 @@ def test_expectations(
     bearerproof: CommandLine, snapshot: SnapshotAssertion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(EXAMPLES, DEFAULT, 1)  # only a whole run is asked what is stale
     Path("expectations.toml").write_text(EXPECTATIONS[fault])
     ended = bearerproof("check", HONEST, "--no-baselines", "--expect", "expectations.toml")
     assert shown(ended._replace(out="(the summary of the run)")) == snapshot

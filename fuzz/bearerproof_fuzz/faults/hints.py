@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import audited, verifier
+from bearerproof_reference import verifier
+from bearerproof_reference.claims import ClaimsCheck
 from bearerproof_reference.hints import Hints, read_hints
 from bearerproof_reference.jose import MalformedError, decode_segment, parse_object, split_compact
 from bearerproof_reference.keys import Key
@@ -142,6 +143,20 @@ def signature_failure_told_to_admins_only(patch: Patch) -> None:
     _rejected(patch, told)
 
 
+@fault("HINT-2")
+def other_clients_have_a_day_of_leeway(patch: Patch) -> None:
+    """A migration gave every client but the first a day of leeway: the verdict hangs on a name nobody checks."""
+
+    def checking(check: Any) -> Any:
+        def check_times(self: Any, claims: dict[str, Any], now: float) -> None:
+            late = claims.get("client_id") not in (None, CLIENT)
+            check(self, claims, min(now, claims["exp"] - 1) if late and isinstance(claims["exp"], int) else now)
+
+        return check_times
+
+    patch.wrap(ClaimsCheck, "_check_times", checking)
+
+
 # --- HINT-3: rejected tokens that leave a trace
 
 
@@ -178,7 +193,7 @@ def acceptance_cached_on_the_payload(patch: Patch) -> None:
 @fault("HINT-3")
 def rejection_cached_on_the_payload(patch: Patch) -> None:
     """Rejections are cached by payload to save work in a flood: a forged copy sent first locks out the honest token."""
-    _cached(patch, lambda token: token.split(b".")[1:2], Rejected)
+    _cached(patch, lambda token: token.partition(b".")[2].partition(b".")[0], Rejected)
 
 
 @fault("HINT-3")

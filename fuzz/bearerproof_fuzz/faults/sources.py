@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from html import escape
 from typing import Any
-from urllib.parse import quote_plus, unquote
+from urllib.parse import unquote
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference import audited, events, hints, sources
@@ -97,6 +97,16 @@ def bytes_that_are_no_text_fail_the_reader(patch: Patch) -> None:
     _reread(patch, reading)
 
 
+@fault("HINT-4")
+def hint_that_is_no_text_fails_the_reader(patch: Patch) -> None:
+    """A hint is encoded without asking whether it is a string, so a list loses the event (taxonomy B6)."""
+
+    def binding(hint: Any) -> str | None:
+        return bound(hint) if hint is None or hint.encode("utf-8", "replace") else None
+
+    patch(events, "bound", binding)
+
+
 @fault("HINT-5", equivalent="a token with duplicate names is malformed, and either value really stands in it")
 def first_of_duplicate_names_is_the_hint(patch: Patch) -> None:
     """The reader of hints takes the first of two equal names and the engine's parser the last (W19, W26)."""
@@ -167,7 +177,7 @@ def azp_stands_in_for_the_client(patch: Patch) -> None:
 
 @fault("HINT-5")
 def unreadable_octets_replaced(patch: Patch) -> None:
-    """Octets that are no UTF-8 become replacement characters, so the hint is a text that no token held (taxonomy C7)."""
+    """Octets that are no UTF-8 become replacement characters: the hint is a text that no token held (taxonomy C7)."""
 
     def reading(read: Hints, octets: bytes) -> Hints:
         try:
@@ -316,7 +326,7 @@ def kid_before_client(patch: Patch) -> None:
 @fault("SRC-1")
 def missing_kid_left_out(patch: Patch) -> None:
     """Without a kid the source id is the client alone, so every pattern over `::nokid` finds nothing."""
-    patch(events, "compose", lambda client, kid: _joined(_part(client, "anon"), *([] if kid is None else [_part(kid, "")])))
+    patch(events, "compose", lambda client, kid: sources.compose(client, kid).removesuffix("::nokid"))
 
 
 @fault("SRC-1")
@@ -366,11 +376,11 @@ def separator_in_a_kid_left_alone(patch: Patch) -> None:
 @fault("SRC-3")
 def only_double_colons_encoded(patch: Patch) -> None:
     """Two colons are encoded and one is not, so a name that ends in one moves the separator."""
-    _encoded(patch, lambda hint, own: "".join(_single(one, own) for one in _part(hint, own).split("%3A%3A", 1)))
+    _encoded(patch, lambda hint, own: "%3A%3A".join(_with_colons(_part(hint, own).split("%3A%3A"))))
 
 
-def _single(text: str, _own: str) -> str:
-    return text.replace("%3A", ":")
+def _with_colons(texts: list[str]) -> list[str]:
+    return [text.replace("%3A", ":") for text in texts]
 
 
 @fault("SRC-3")
@@ -441,8 +451,8 @@ def source_composed_before_the_cut(patch: Patch) -> None:
 
 @fault("SRC-4")
 def source_knows_more_than_the_event(patch: Patch) -> None:
-    """A token without `client_id` is put down to its `azp` in the source id alone, where nobody can follow."""
-    _recomposed(patch, lambda said: sources.compose(bound(said.client_id) or bound(said.azp) or bound(said.aud), bound(said.kid)))
+    """A token without `client_id` is put down to its audience in the source id alone, where nobody can follow."""
+    _recomposed(patch, lambda said: sources.compose(bound(said.client_id) or bound(said.aud), bound(said.kid)))
 
 
 @fault("SRC-6")
@@ -459,12 +469,6 @@ def only_separator_and_percent_encoded(patch: Patch) -> None:
 
 def _plainly(hint: str) -> str:
     return hint.replace("%", "%25").replace(":", "%3A")
-
-
-@fault("SRC-6")
-def source_of_unbounded_hints(patch: Patch) -> None:
-    """Hints are bounded where they are shown and not where they are composed (W7)."""
-    _recomposed(patch, lambda said: sources.compose(_text_or_none(said.client_id), _text_or_none(said.kid)))
 
 
 # --- SRC-5: a bounded number of buckets
@@ -528,7 +532,7 @@ def source_without_a_client_is_registered(patch: Patch) -> None:
     )
 
 
-@fault("SRC-5")
+@fault("SRC-5", equivalent="whether the buckets that all share are counted is left open, so one more is one of those")
 def one_bucket_beyond_the_cap(patch: Patch) -> None:
-    """One bucket more than the cap is made, by `<=` in place of `<`."""
-    patch(Limiter, "_has_room", lambda self: len(self._strangers) - (_OVERFLOW in self._strangers) <= self._limits.sources)
+    """One stranger more than the cap has a bucket, by `<=` in place of `<`."""
+    patch(Limiter, "_has_room", lambda self: len(self._strangers.keys() - {_OVERFLOW}) <= self._limits.sources)

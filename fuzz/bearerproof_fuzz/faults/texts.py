@@ -7,9 +7,9 @@ from typing import Any
 
 from bearerproof_fuzz.faults.headers import rewriting_header
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import jose, keys, verifier
+from bearerproof_reference import jose, verifier
 from bearerproof_reference.jose import MalformedError, decode_segment, parse_object
-from bearerproof_reference.verdicts import Accepted
+from bearerproof_reference.verdicts import Accepted, Reason, Refusal, Rejected
 
 Json = dict[str, Any]
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -366,11 +366,24 @@ def unpaired_surrogates_taken(patch: Patch) -> None:
 
 @fault("VER-11")
 def foreign_error_escapes(patch: Patch) -> None:
-    """Only the errors that the verifier knows are caught, and a number of 5,000 digits raises another one."""
+    """Only the verifier's own errors are caught, and a number of 5,000 digits raises another one (PyJWT 2.13.0)."""
 
     def integer(text: str) -> int:
         if len(text) > 4300:
-            raise ArithmeticError("a number is too long to be converted")
+            raise OverflowError("too many digits to convert")
         return int(text)
 
+    def narrow(_: Any) -> Any:
+        def verify(self: Any, token: str | bytes) -> Any:
+            try:
+                return self._verify(octets(token))
+            except Refusal as refusal:
+                return refusal.rejected
+            except MalformedError:
+                return Rejected(Reason.MALFORMED)
+
+        return verify
+
+    octets = vars(verifier)["_octets"]
     patch(jose, "_DECODER", _decoder(parse_int=integer))
+    patch.wrap(verifier.Verifier, "verify", narrow)
