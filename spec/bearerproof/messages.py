@@ -25,7 +25,7 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 MAX_ANSWER_DEPTH = 64
 
-_TOO_DEEP = f"answered JSON nested deeper than {MAX_ANSWER_DEPTH} levels"
+_TOO_DEEP = f"JSON nested deeper than {MAX_ANSWER_DEPTH} levels"
 
 _VOCABULARY = """
     malformed too-large algorithm header critical key-unknown key-unusable keys-unavailable signature type
@@ -216,7 +216,7 @@ def parse_json(line: bytes) -> Json:
     try:
         value = json.loads(text, parse_constant=_NotJson)
     except RecursionError:
-        raise AdapterFault(_TOO_DEEP) from None
+        raise AdapterFault(f"answered {_TOO_DEEP}") from None
     except ValueError as error:
         raise AdapterFault(
             f"answered a line that is not JSON ({error}): {excerpt(line)}; stdout carries answers and nothing "
@@ -231,10 +231,11 @@ def parse_json(line: bytes) -> Json:
 
 def _refuse_oddities(value: Json) -> None:
     """Drop claims that are no plain JSON, and refuse anything else that is none."""
-    if not _plain(value.get("claims")):
+    if _oddity(value.get("claims")) is not None:
         value["claims"] = None
-    if not _plain(value):
-        raise AdapterFault(f"{_TOO_DEEP}, or what is not JSON: NaN or an infinity")
+    oddity = _oddity(value)
+    if oddity is not None:
+        raise AdapterFault(f"answered {oddity}")
 
 
 def check_id(raw: Json, request: Request) -> None:
@@ -484,16 +485,17 @@ class _NotJson:
         self.spelling = spelling
 
 
-def _plain(value: object) -> bool:
-    """Say whether a value is JSON of bounded nesting; level by level, so that depth costs no stack."""
+def _oddity(value: object) -> str | None:
+    """Say in what a value is no JSON of bounded nesting; level by level, so that depth costs no stack."""
     level = [value]
     for _ in range(MAX_ANSWER_DEPTH + 1):
-        if any(isinstance(item, _NotJson) for item in level):
-            return False
+        strange = next((item for item in level if isinstance(item, _NotJson)), None)
+        if strange is not None:
+            return f"a line that is not JSON ({strange.spelling} is not JSON)"
         level = [inner for outer in level for inner in _children(outer)]
         if not level:
-            return True
-    return False
+            return None
+    return _TOO_DEEP
 
 
 def _children(value: object) -> Iterable[object]:

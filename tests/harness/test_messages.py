@@ -37,7 +37,7 @@ def test_a_line_within_the_limits_is_read(line: bytes) -> None:
         (nested(MAX_ANSWER_DEPTH + 1), "deeper than 64 levels"),
         (nested(MAX_ANSWER_DEPTH + 1, "[]"), "deeper than 64 levels"),
         (nested(100_000), "deeper than 64 levels"),
-        (b'{"a": NaN}', "not JSON: NaN"),
+        (b'{"a": NaN}', "NaN is not JSON"),
         (b'{"a": -Infinity}', "-Infinity is not JSON"),
         (b'{"a": "\xff"}', "not UTF-8"),
         (b"[1]", "not an object"),

@@ -27,7 +27,7 @@ BROKEN_CONTRACT = {
     "unknown-capability": "unknown member 'key-set'; known are algorithms, audit, clock",
     "twice": "answered id 2 when id 3 was due (op verify)",
     "huge-line": "more than 4,194,304 bytes without a line end; one answer is one line",
-    "nan": "not JSON: NaN",
+    "nan": "NaN is not JSON",
     "wrong-id": "answered id 999999 when id 2 was due (op verify): answers must repeat the id",
     "no-id": "answered id None when id 2 was due",
     "deep": "nested deeper than 64 levels",

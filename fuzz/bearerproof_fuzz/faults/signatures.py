@@ -355,11 +355,14 @@ def pkcs1_padding_parsed(patch: Patch) -> None:
 
     def vary(verify: Verify, jwk: Jwk) -> Verify:
         def parse(signature: bytes, data: bytes) -> bool:
-            opened = pow(int.from_bytes(signature, "big"), 65537, _modulus(jwk)).to_bytes(256, "big")
+            number, modulus = int.from_bytes(signature, "big"), _modulus(jwk)
+            opened = pow(number, 65537, modulus).to_bytes(256, "big")
             digest = hashes.Hash(hashes.SHA256())
             digest.update(data)
             _, _, rest = opened.removeprefix(b"\0\1").lstrip(b"\xff").partition(_DIGEST_INFO)
-            return (opened[:3] == b"\0\1\xff" and rest.startswith(digest.finalize())) or verify(signature, data)
+            if len(signature) != 256 or number >= modulus or opened[:3] != b"\0\1\xff":
+                return verify(signature, data)
+            return rest.startswith(digest.finalize())
 
         return parse
 
