@@ -492,16 +492,15 @@ def _oddity(value: object) -> str | None:
         strange = next((item for item in level if isinstance(item, _NotJson)), None)
         if strange is not None:
             return f"a line that is not JSON ({strange.spelling} is not JSON)"
-        level = [inner for outer in level for inner in _children(outer)]
-        if not level:
+        containers = [item for item in level if isinstance(item, list | dict)]
+        if not containers:
             return None
+        level = [inner for outer in containers for inner in _children(outer)]
     return _TOO_DEEP
 
 
-def _children(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+def _children(value: list[object] | dict[str, object]) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _brief(value: object) -> str:
