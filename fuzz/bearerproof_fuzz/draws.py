@@ -29,11 +29,11 @@ def pick_some(draw: DrawFn, material: Sequence[T], most: int) -> list[T]:
 
 
 def number_below(draw: DrawFn, limit: int) -> int:
-    """Draw an integer from 0 to ``limit`` - 1; it shrinks towards 0."""
+    """Draw an integer from 0 to ``limit`` - 1, of at most ``NARROW`` squared; it shrinks towards 0."""
     if limit <= NARROW:
         return draw(_range(limit))
     high = draw(_range(-(-limit // NARROW)))
-    return min(high * NARROW + draw(_range(NARROW)), limit - 1)
+    return (high * NARROW + draw(_range(NARROW))) % limit
 
 
 def batch(make: Callable[[DrawFn], T], size: int) -> SearchStrategy[list[T]]:

@@ -10,11 +10,12 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 from hypothesis import HealthCheck, Phase
+from hypothesis.errors import Flaky
 
 from bearerproof import results
 from bearerproof.catalogue import Measure, Profile, requirement, requirements
 from bearerproof.exceptions import AdapterFault, BadInput
-from bearerproof.implementation import MAX_HANGS, Implementation, PropertyEnded
+from bearerproof.implementation import Implementation, PropertyEnded
 from bearerproof.judgement import Finding, Judged, Nonconforming, Untestable, Warned
 from bearerproof.messages import Outcome
 from bearerproof.results import Record, State
@@ -129,8 +130,8 @@ class Harness:
             lack = self.implementation.declaration.lacks(need)
             if lack:
                 pytest.skip(lack)
-        if self.implementation.hangs >= MAX_HANGS:
-            raise NotRun(f"not run: the implementation hung {MAX_HANGS} times before")
+        if self.implementation.exhausted is not None:
+            raise NotRun(f"not run: {self.implementation.exhausted}")
         self.implementation.begin_property()
         if self.scope.level >= 2:
             self.implementation.reset()
@@ -235,24 +236,34 @@ def _cause(call: pytest.CallInfo[None]) -> BaseException | None:
     return error
 
 
-def _judge(item: pytest.Item, call: pytest.CallInfo[None]) -> tuple[State, str | None, tuple[dict[str, Any], ...]]:
+Ending = tuple[State, str | None, tuple[dict[str, Any], ...]]
+"""How a check ended: its state, the reason for it, its findings."""
+
+
+def _judge(item: pytest.Item, call: pytest.CallInfo[None]) -> Ending:
     """Turn what ended a check into its state, the reason for it, and its findings."""
-    trial = item.stash.get(_TRIAL, None)
-    warnings = [] if trial is None else trial.warnings
     cause = _cause(call)
     if cause is None:
-        state = State.WARNED if warnings else State.PASSED
-        return state, None, _as_dicts(warnings[:3])
-    if isinstance(cause, pytest.skip.Exception):
-        return State.NOT_APPLICABLE, str(cause.msg), ()
-    if isinstance(cause, PropertyEnded):
-        state = State.HUNG if cause.outcome is Outcome.HUNG else State.CRASHED
-        finding = Finding(str(cause), "an answer", state, cause.presentation)
-        return state, str(cause), _as_dicts([finding])
+        trial = item.stash.get(_TRIAL, None)
+        warnings = [] if trial is None else trial.warnings
+        return (State.WARNED if warnings else State.PASSED), None, _as_dicts(warnings[:3])
     if isinstance(cause, Judged):
         return _state_of(cause), _flaky(call), _as_dicts([cause.finding])
+    return _unjudged(cause)
+
+
+def _unjudged(cause: BaseException) -> Ending:
+    """Tell what ended a check before it came to a judgement of its own."""
+    if isinstance(cause, pytest.skip.Exception):
+        return State.NOT_APPLICABLE, str(cause.msg), ()
     if isinstance(cause, NotRun):
         return State.NOT_RUN, str(cause), ()
+    if isinstance(cause, PropertyEnded):
+        state = State.HUNG if cause.outcome is Outcome.HUNG else State.CRASHED
+        return state, str(cause), _as_dicts([Finding(str(cause), "an answer", state, cause.presentation)])
+    if isinstance(cause, Flaky):
+        finding = Finding(_INCONSTANT, "the same answer to the same request", "another one")
+        return State.FAILED, _INCONSTANT, _as_dicts([finding])
     return State.ERRORED, f"{type(cause).__name__}: {cause}"[:2000], ()
 
 
@@ -264,9 +275,10 @@ def _state_of(cause: Judged) -> State:
 
 def _flaky(call: pytest.CallInfo[None]) -> str | None:
     error = None if call.excinfo is None else call.excinfo.value
-    if isinstance(error, BaseExceptionGroup):
-        return "the implementation answered differently when asked the same again"
-    return None
+    return _INCONSTANT if isinstance(error, BaseExceptionGroup) else None
+
+
+_INCONSTANT = "the implementation answered differently when asked the same again"
 
 
 def _as_dicts(findings: list[Finding]) -> tuple[dict[str, Any], ...]:

@@ -13,6 +13,9 @@ START_SECONDS = 30.0
 MAX_RESTARTS = 20
 """Restarts allowed within one property, shrinking included."""
 
+MAX_RUN_RESTARTS = 100
+"""Restarts allowed within one run: past them the implementation does nothing but crash, and the rest is not run."""
+
 MAX_HANGS = 3
 """Hangs allowed within one run; what is left after them is not run."""
 
@@ -49,6 +52,7 @@ class Implementation:
         self._tick_offset = 0.0
         self._last_tick = 0.0
         self.hangs = 0
+        self.restarts = 0
         self.tokens = 0
         self.troubles: list[str] = []
         try:
@@ -61,6 +65,13 @@ class Implementation:
     def begin_property(self) -> None:
         """Forget the restarts of the property before; each has its own budget."""
         self._restarts = 0
+
+    @property
+    def exhausted(self) -> str | None:
+        """Why nothing more is asked of it, or None."""
+        if self.hangs >= MAX_HANGS:
+            return f"it hung {self.hangs} times before"
+        return f"it was restarted {self.restarts} times before" if self.restarts > MAX_RUN_RESTARTS else None
 
     def verify(self, presentation: Presentation) -> Answer:
         """Ask for one verdict."""
@@ -131,6 +142,7 @@ class Implementation:
 
     def _restart(self) -> None:
         self._restarts += 1
+        self.restarts += 1
         if self._restarts > MAX_RESTARTS:
             raise PropertyEnded(Outcome.CRASHED, f"more than {MAX_RESTARTS} restarts within one property")
         self._connection.restart()

@@ -11,7 +11,6 @@ from typing import Any
 
 from bearerproof import coverage
 from bearerproof.catalogue import FAMILIES, requirement
-from bearerproof.implementation import MAX_HANGS
 from bearerproof.messages import Declaration, Json
 from bearerproof.results import RED, Record, State, tally
 from bearerproof.settings import Scope, Settings
@@ -158,7 +157,7 @@ def _red(records: Sequence[Record]) -> Iterator[str]:
         yield "red:"
         yield from (f"  {record.state:<11} {record.id}" for record in red if record.state is not State.NOT_RUN)
     if left_out:
-        yield f"  {State.NOT_RUN:<11} {left_out} checks, left out after {MAX_HANGS} hangs"
+        yield f"  {State.NOT_RUN:<11} {left_out} checks, left out after too many hangs or crashes"
     if red:
         yield ""
 

@@ -170,9 +170,7 @@ FAULTS: dict[str, Callable[[Json, Callable[[Json], Json]], None]] = {
     "hangs": hang,
     "hangs-and-ignores-sigterm": ignore_sigterm_and_hang,
     "hangs-with-child": leave_child_and_hang,
-    "huge-line": lambda request, _: write(
-        b'{"id": %d, "verdict": "%s"}\n' % (request["id"], b"x" * 100_000_000)
-    ),
+    "huge-line": lambda request, _: write(b'{"id": %d, "verdict": "%s"}\n' % (request["id"], b"x" * 100_000_000)),
     "nan": raw(b'{"id": ID, "verdict": "accepted", "delivered": NaN}'),
     "wrong-id": changed(id=999_999),
     "no-id": changed(id=None),

@@ -58,9 +58,7 @@ def test_a_lost_connection_of_the_library_is_its_error_not_ours() -> None:
     def handle(_: Json) -> Json:
         raise ConnectionResetError("no keys")
 
-    assert _serve(b'{"id": 1}\n', handle) == [
-        {"id": 1, "errored": {"message": "ConnectionResetError: no keys"}}
-    ]
+    assert _serve(b'{"id": 1}\n', handle) == [{"id": 1, "errored": {"message": "ConnectionResetError: no keys"}}]
 
 
 @pytest.mark.parametrize("answer", [None, [], {"stats": float("nan")}, {"skipped": b"bytes"}])

@@ -67,8 +67,7 @@ def test_what_is_not_declared_is_what_the_harness_assumes(schemas: dict[str, Any
     defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
     full = {**defaults, "audit": {name: schema["default"] for name, schema in audit.items()}}
     silent, told = (
-        messages.read_declaration({**least, "capabilities": {"algorithms": ["ES256"], **said}})
-        for said in ({}, full)
+        messages.read_declaration({**least, "capabilities": {"algorithms": ["ES256"], **said}}) for said in ({}, full)
     )
     assert silent == told
 
@@ -210,9 +209,7 @@ def _conversation(key: ec.EllipticCurvePrivateKey) -> list[dict[str, Any]]:
 def _converse(command: list[str], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     lines = "".join(json.dumps(request) + "\n" for request in requests)
     environment = {**os.environ, "PYTHONPATH": str(SPEC)}
-    done = subprocess.run(
-        command, input=lines, capture_output=True, text=True, check=True, timeout=30, env=environment
-    )
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True, timeout=30, env=environment)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -276,9 +276,7 @@ def test_absent_hints_may_be_null_or_left_out(refusals: Refusals) -> None:
 @pytest.mark.parametrize(
     ("schema", "good", "member", "value"), SPOILT, ids=[f"{s}:{m}={v!s:.30}" for s, _, m, v in SPOILT]
 )
-def test_one_spoilt_member_is_refused(
-    refusals: Refusals, schema: str, good: Json, member: str, value: object
-) -> None:
+def test_one_spoilt_member_is_refused(refusals: Refusals, schema: str, good: Json, member: str, value: object) -> None:
     assert refusals(schema, good) == []
     assert refusals(schema, {**copy.deepcopy(good), member: value})
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bearerproof import implementation as implementations
 from bearerproof.catalogue import Profile
 from bearerproof.connections import connect
 from bearerproof.exceptions import AdapterCrashed, AdapterHung
@@ -73,7 +74,7 @@ def test_after_three_hangs_the_rest_is_not_run(bearerproof: CommandLine, misbeha
     ended = bearerproof("check", "-k", "alg-none", "--timeout", 0.2, "--", *misbehaving("hangs", 1))
     assert ended.code == 1
     assert "10 checks: 3 hung, 7 not-run" in ended.out
-    assert "not-run     7 checks, left out after 3 hangs" in ended.out
+    assert "not-run     7 checks, left out after too many hangs or crashes" in ended.out
 
 
 def test_a_crash_among_many_loses_no_answer(started: Start, mark: str) -> None:
@@ -152,3 +153,12 @@ def test_a_property_is_ended_after_twenty_restarts_and_the_next_begins_anew() ->
         implementation.verify(token)
     implementation.begin_property()
     assert implementation.verify(token).outcome is Outcome.CRASHED
+
+
+def test_an_adapter_that_does_nothing_but_crash_is_given_up(
+    bearerproof: CommandLine, misbehaving: Misbehaving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(implementations, "MAX_RUN_RESTARTS", 3)
+    ended = bearerproof("check", "-k", "alg-none", "--", *misbehaving("dies", 1))
+    assert "checks, left out after too many hangs or crashes" in ended.out
+    assert ended.code == 1

@@ -68,9 +68,7 @@ def mint(claims: Json | bytes | None = None, by: Signer | None = None, **header:
     """Return an access token with these claims; header members set to None are left out."""
     by = by or signer()
     parameters = without_none({"typ": "at+jwt", "alg": by.jwk["alg"], "kid": by.jwk["kid"], **header})
-    payload = (
-        claims if isinstance(claims, bytes) else json.dumps(CLAIMS if claims is None else claims).encode()
-    )
+    payload = claims if isinstance(claims, bytes) else json.dumps(CLAIMS if claims is None else claims).encode()
     return seal(json.dumps(parameters).encode(), payload, by)
 
 

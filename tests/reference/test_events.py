@@ -41,9 +41,7 @@ def test_wire_form_of_kinds(rejected: Rejected, wire: object) -> None:
 
 
 def test_wire_form_of_an_access_token_event() -> None:
-    event = VerifyFailureEvent.from_hints(
-        EXPIRED, NOW + 0.25, Hints("app-1", kid=5), {"z": "1", "a": "x" * 500}
-    )
+    event = VerifyFailureEvent.from_hints(EXPIRED, NOW + 0.25, Hints("app-1", kid=5), {"z": "1", "a": "x" * 500})
     assert event.as_dict() == {
         "kind": "Expired",
         "occurred_at": "2027-01-15T08:00:00.250000Z",

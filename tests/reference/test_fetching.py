@@ -145,9 +145,7 @@ def test_fetching_over_http(server: str) -> None:
             fetch(server + path)
 
 
-@pytest.mark.parametrize(
-    "url", ["file:///etc/hostname", "ftp://issuer.example/keys", "data:,{}", "keys.json"]
-)
+@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://issuer.example/keys", "data:,{}", "keys.json"])
 def test_other_schemes_are_not_fetched(url: str) -> None:
     with pytest.raises(ValueError, match="http"):
         fetch(url)

@@ -16,9 +16,7 @@ REGISTERED = Registered(["app-1", "app-2"], ["api"], ["k1"])
 KINDS = (KindClass.EXPIRED, KindClass.SIGNATURE_INVALID)
 
 
-def event(
-    client: str | None = "app-1", kid: str | None = None, of: KindClass = KINDS[0]
-) -> VerifyFailureEvent:
+def event(client: str | None = "app-1", kid: str | None = None, of: KindClass = KINDS[0]) -> VerifyFailureEvent:
     """Return an event of this source and kind class."""
     return VerifyFailureEvent.from_hints(Kind(of), 0, Hints(client, kid=kid), {})
 
@@ -128,9 +126,7 @@ def test_bounds_hold_for_any_stream(stream: list[tuple[int, str | None, KindClas
         reported += sum(sum(summary.kinds.values()) for summary in summaries)
         assert made.buckets <= 3 + LIMITS.sources + 1
         if through:
-            passed.setdefault("strangers" if client and client.startswith("s") else client, []).append(
-                clock.monotonic
-            )
+            passed.setdefault("strangers" if client and client.startswith("s") else client, []).append(clock.monotonic)
     for who, times in passed.items():
         capacity = LIMITS.strangers if who == "strangers" else LIMITS.capacity
         for first, start in enumerate(times):

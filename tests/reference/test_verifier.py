@@ -108,9 +108,7 @@ def test_claims_that_the_policy_asks_for() -> None:
     assert reason(verifier(**told).verify(mint(claims(client_id=None)))) == "claim-missing"
 
 
-@pytest.mark.parametrize(
-    ("leeway", "offset", "expected"), [(5, 4.9, "accepted"), (5, 5, "expired"), (0, 0, "expired")]
-)
+@pytest.mark.parametrize(("leeway", "offset", "expected"), [(5, 4.9, "accepted"), (5, 5, "expired"), (0, 0, "expired")])
 def test_leeway(leeway: float, offset: float, expected: str) -> None:
     token = mint(claims(exp=NOW, iat=NOW - 9))
     assert reason(verifier(leeway=leeway, now=NOW + offset).verify(token)) == expected
@@ -147,10 +145,7 @@ def test_what_is_no_token(token: str) -> None:
 
 def test_other_serialisations_are_refused() -> None:
     head, body, tail = mint().split(".")
-    assert (
-        reason(verifier().verify(json.dumps({"protected": head, "payload": body, "signature": tail})))
-        == "malformed"
-    )
+    assert reason(verifier().verify(json.dumps({"protected": head, "payload": body, "signature": tail}))) == "malformed"
     assert reason(verifier().verify(f"{head}.{body}.{tail}.{body}.{tail}")) == "malformed"
     assert reason(verifier().verify(f"{head}.{body}.")) == "malformed"
 
@@ -208,10 +203,7 @@ def test_a_bare_jws() -> None:
     assert verify_jws(token, jwks, ["ES256"]) == b"any bytes"
     assert reason_of_jws(token, jwks, ["RS256"]) == "algorithm"
     assert reason_of_jws(token[:-2] + "AA", jwks, ["ES256"]) in ("signature", "malformed")
-    assert (
-        reason_of_jws(seal(b'{"alg":"ES256","crit":["b64"],"b64":false}', b"", made), jwks, ["ES256"])
-        == "critical"
-    )
+    assert reason_of_jws(seal(b'{"alg":"ES256","crit":["b64"],"b64":false}', b"", made), jwks, ["ES256"]) == "critical"
     assert reason_of_jws(b64(b'{"alg":"none"}') + "..", jwks, ["ES256"]) == "algorithm"
 
 

@@ -28,7 +28,7 @@ def shown(ended: Ended) -> str:
     return counted.replace(__version__, "VERSION")
 
 
-@pytest.mark.parametrize("command", ["", "check", "smoke", "explain", "replay", "vectors"])
+@pytest.mark.parametrize("command", ["", "check", "smoke", "explain", "replay", "prove", "vectors"])
 def test_help(bearerproof: CommandLine, snapshot: SnapshotAssertion, command: str) -> None:
     assert shown(bearerproof(*command.split(), "--help")) == snapshot
 

@@ -35,9 +35,7 @@ def signable(implementation: Implementation) -> list[str]:
 
 
 @pytest.mark.parametrize("profile", [Profile.JWT, Profile.JWS])
-def test_every_declared_algorithm_is_verified(
-    implementation: Implementation, forge: Forge, profile: Profile
-) -> None:
+def test_every_declared_algorithm_is_verified(implementation: Implementation, forge: Forge, profile: Profile) -> None:
     for algorithm in signable(implementation):
         base = forge.base(profile, algorithm)
         honest = implementation.verify(base.presentation())
@@ -108,14 +106,10 @@ def test_an_unknown_key_is_never_replaced_by_another(implementation: Implementat
         assert (answer.outcome, answer.reason) == (Outcome.REJECTED, "key-unknown")
 
 
-def test_what_a_library_cannot_do_is_skipped_with_a_reason(
-    implementation: Implementation, forge: Forge
-) -> None:
+def test_what_a_library_cannot_do_is_skipped_with_a_reason(implementation: Implementation, forge: Forge) -> None:
     base = forge.base(Profile.JWT)
     members = {name: value for name, value in base.policy.members.items() if name != "keys"}
-    by_url = Presentation(
-        base.token(), Policy({**members, "keys_url": "http://127.0.0.1/"}), base.profile, base.now
-    )
+    by_url = Presentation(base.token(), Policy({**members, "keys_url": "http://127.0.0.1/"}), base.profile, base.now)
     answer = implementation.verify(by_url)
     assert answer.outcome is Outcome.SKIPPED
     assert "URL" in (answer.detail or "")

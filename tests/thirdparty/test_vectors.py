@@ -236,10 +236,7 @@ def test_erroring_is_no_rejection_and_no_acceptance(folder: Folder) -> None:
     card = jwsvectors.score(answering(errs_on(BAD)), groups)
     assert (card.conforms(Measure.BASE), card.conforms(Measure.STRICT)) == (True, False)
     text = jwsvectors.render(card)
-    assert (
-        f"errored instead of rejecting\n  {SIGNATURES} 2 case2: expected invalid, got errored: KeyError"
-        in text
-    )
+    assert f"errored instead of rejecting\n  {SIGNATURES} 2 case2: expected invalid, got errored: KeyError" in text
 
 
 def test_a_skip_is_a_failure_and_an_undeclared_algorithm_is_not_applicable(folder: Folder) -> None:

@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from bearerproof_fuzz.faults.headers import changing_header
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference import adapter, keys, verifier
+from bearerproof_reference.algorithms import ALGORITHMS, Jwk
 from bearerproof_reference.jose import decode_base64url
 
 Header = verifier.Header
 Texts = Mapping[str, str]
-Secret = Callable[[Texts, keys.Jwk], bytes | None]
+Secret = Callable[[Texts, Jwk], bytes | None]
 
 
 def _unsecured(patch: Patch, passes: Callable[[Header, bytes], bool]) -> None:
@@ -81,7 +82,7 @@ def _respelling(patch: Patch, respell: Callable[[str], str]) -> None:
 @fault("VER-13")
 def alg_case_folded(patch: Patch) -> None:
     """Names of algorithms are looked up without regard to case, as names of ciphers are elsewhere (CWE-178)."""
-    known = {name.lower(): name for name in keys.ALGORITHMS}
+    known = {name.lower(): name for name in ALGORITHMS}
     _respelling(patch, lambda name: known.get(name.lower(), name))
 
 
@@ -152,7 +153,7 @@ def allow_list_by_family(patch: Patch) -> None:
     """The list is compared by kind of key, so that allowing RS256 allows PS256 and ES256 allows ES384."""
 
     def same_kind(name: str, allowed: Any) -> bool:
-        known = keys.ALGORITHMS
+        known = ALGORITHMS
         return name in known and known[name].kty in {known[other].kty for other in allowed}
 
     _allowing(patch, same_kind)
@@ -178,7 +179,7 @@ def header_alg_compared_with_the_allow_list_only(patch: Patch) -> None:
     patch.wrap(keys.KeySet, "find", around)
 
 
-def _remembering(patch: Patch, find: Callable[[keys.Jwk, str], keys.Key | None]) -> None:
+def _remembering(patch: Patch, find: Callable[[Jwk, str], keys.Key | None]) -> None:
     """Look a key up by its JWK first, and in the set as ever where that yields nothing."""
 
     def remember(init: Any) -> Any:
@@ -203,18 +204,18 @@ def _remembering(patch: Patch, find: Callable[[keys.Jwk, str], keys.Key | None])
 def rsa_padding_by_the_header(patch: Patch) -> None:
     """An RSA key serves RS256 and PS256 alike, and the header says which (RFC 8725 §3.1, CVE-2026-22817)."""
 
-    def find(jwk: keys.Jwk, alg: str) -> keys.Key | None:
+    def find(jwk: Jwk, alg: str) -> keys.Key | None:
         if jwk["kty"] != "RSA" or alg not in ("RS256", "PS256"):
             return None
-        return keys.Key(jwk.get("kid"), alg, keys.ALGORITHMS[alg].prepare(jwk))
+        return keys.Key(jwk.get("kid"), alg, ALGORITHMS[alg].prepare(jwk))
 
     _remembering(patch, find)
 
 
-def _longer_hash(patch: Patch, longer: str, allowed: str, prepare: Callable[[keys.Jwk], Any]) -> None:
+def _longer_hash(patch: Patch, longer: str, allowed: str, prepare: Callable[[Jwk], Any]) -> None:
     """Let the digits of the header's `alg` choose the hash, and the letters be all that is compared."""
 
-    def find(jwk: keys.Jwk, alg: str) -> keys.Key | None:
+    def find(jwk: Jwk, alg: str) -> keys.Key | None:
         return keys.Key(jwk.get("kid"), alg, prepare(jwk)) if alg == longer and jwk.get("alg") == allowed else None
 
     _allowing(patch, lambda name, algorithms: name == longer and allowed in algorithms)
@@ -225,7 +226,7 @@ def _longer_hash(patch: Patch, longer: str, allowed: str, prepare: Callable[[key
 def rsa_hash_by_the_header(patch: Patch) -> None:
     """`alg` is cut into a family, which is compared, and a hash, which is obeyed: RS512 passes for RS256."""
 
-    def prepare(jwk: keys.Jwk) -> Any:
+    def prepare(jwk: Jwk) -> Any:
         n, e = (int.from_bytes(decode_base64url(jwk[name]), "big") for name in ("n", "e"))
         public = rsa.RSAPublicNumbers(e, n).public_key()
 
@@ -241,7 +242,7 @@ def rsa_hash_by_the_header(patch: Patch) -> None:
 def hmac_hash_by_the_header(patch: Patch) -> None:
     """The secret of HS256 authenticates HS384 as well, because the hash is read off the header."""
 
-    def prepare(jwk: keys.Jwk) -> Any:
+    def prepare(jwk: Jwk) -> Any:
         secret = decode_base64url(jwk["k"])
         return lambda signature, data: hmac.compare_digest(hmac.digest(secret, data, "sha384"), signature)
 
@@ -265,7 +266,7 @@ def _hmac_over(patch: Patch, secret: Secret) -> None:
 
         return build_with_texts
 
-    def find(jwk: keys.Jwk, alg: str) -> keys.Key | None:
+    def find(jwk: Jwk, alg: str) -> keys.Key | None:
         known = texts.get(jwk.get("kid"))
         octets = secret(known, jwk) if known and alg == "HS256" else None
         if octets is None:

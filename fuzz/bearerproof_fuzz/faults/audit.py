@@ -1,7 +1,7 @@
 """Faults of verify-failure events and sinks (FAIL, SINK)."""
 
 import json
-import time
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,14 +11,13 @@ from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference import audited, events, pipeline
 from bearerproof_reference.audited import AuditedVerifier
 from bearerproof_reference.claims import ClaimsCheck
-from bearerproof_reference.events import _PLAIN, Kind, KindClass, VerifyFailureEvent, kind_of
+from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent, kind_of
 from bearerproof_reference.fetching import FetchedKeySet
 from bearerproof_reference.hints import Hints
 from bearerproof_reference.jose import MalformedError, decode_segment, parse_object
 from bearerproof_reference.pipeline import _Tap
-from bearerproof_reference.sinks import IsolatingSink
+from bearerproof_reference.sinks import IsolatingSink, _Parcel
 from bearerproof_reference.verdicts import Accepted, Reason, Refusal, Rejected
-from bearerproof_reference.verifier import Verifier
 
 # --- FAIL-1: one event
 
@@ -337,9 +336,12 @@ def line_left_in_unicode(patch: Patch) -> None:
 
 
 @fault("FAIL-6")
-def delete_character_not_escaped(patch: Patch) -> None:
-    """JSON escapes the control characters below the blank, and nobody thinks of the one at 127."""
-    patch(events, "one_line", lambda event: json.dumps(event, separators=(",", ":")))
+def c1_controls_not_escaped(patch: Patch) -> None:
+    """Only the old control characters are escaped: a terminal takes U+009B for the begin of a command (CWE-117)."""
+    escape = re.compile(r"\\u00([89][0-9a-f])")
+    patch.wrap(
+        events, "one_line", lambda line: lambda event: escape.sub(lambda found: chr(int(found[1], 16)), line(event))
+    )
 
 
 @fault("FAIL-6")
@@ -424,3 +426,156 @@ def hints_remembered_by_header(patch: Patch) -> None:
         return known.setdefault(token[:90], own) if len(token) > 90 else own
 
     _hinted(patch, by_header)
+
+
+# --- SINK-1 to SINK-3: sinks that misbehave
+
+
+def _sink_heard(patch: Patch, answer: Callable[[Rejected], Accepted | Rejected], *, late: bool) -> None:
+    """Have the loss of an event, because the sink raised or is late, reach the verifier, which answers so."""
+
+    def telling(record: Any) -> Any:
+        def record_and_tell(self: Any, event: Any) -> None:
+            before = self.lost
+            record(self, event)
+            if self.lost > before and self._overdue is late:
+                raise OSError("the sink failed")
+
+        return record_and_tell
+
+    def verifying(_verify: Any) -> Any:
+        def verify_and_hear(self: Any, token: str | bytes) -> Any:
+            verdict = self._verifier.verify(token)
+            try:
+                if isinstance(verdict, Rejected):
+                    self._sink.record(self._event(token, verdict))
+            except OSError:
+                return answer(verdict)
+            return verdict
+
+        return verify_and_hear
+
+    patch.wrap(IsolatingSink, "record", telling)
+    patch.wrap(AuditedVerifier, "verify", verifying)
+
+
+@fault("SINK-1")
+def raising_sink_fails_the_request(patch: Patch) -> None:
+    """What the sink raises leaves the verifier: a full disk answers every bad token with an error (W11)."""
+
+    def fail(rejected: Rejected) -> Accepted:
+        raise RuntimeError(f"no event for {rejected.reason}")
+
+    _sink_heard(patch, fail, late=False)
+
+
+@fault("SINK-1")
+def raising_sink_lets_the_token_in(patch: Patch) -> None:
+    """The error handler around verifying and reporting fails open, so a full disk admits everybody (W11)."""
+    _sink_heard(patch, lambda _: Accepted({}, None), late=False)
+
+
+@fault("SINK-1")
+def raising_sink_is_the_reason(patch: Patch) -> None:
+    """The verdict stays, but its reason is the sink's failure and no longer the token's (W11)."""
+    _sink_heard(patch, lambda _: Rejected(Reason.OTHER, "OSError"), late=False)
+
+
+@fault("SINK-1")
+def raising_sink_is_an_outage(patch: Patch) -> None:
+    """A trail that cannot be written counts as a look-up that cannot be made: the caller is told to come again."""
+    unavailable = Rejected(Reason.UNAVAILABLE, "ReplayLookupUnavailable")
+    _sink_heard(patch, lambda rejected: unavailable if rejected.reason is Reason.SIGNATURE else rejected, late=False)
+
+
+@fault("SINK-1")
+def trail_given_up_after_a_failure(patch: Patch) -> None:
+    """The first failure of the sink switches the trail off, and what follows leaves no event at all."""
+
+    def tapping(record: Any) -> Any:
+        def record_while_well(self: Any, event: Any) -> None:
+            inner = self._inner
+            if not (isinstance(inner, _Tap) and getattr(vars(inner)["_inner"], "lost", False)):
+                record(self, event)
+
+        return record_while_well
+
+    patch.wrap(_Tap, "record", tapping)
+
+
+@fault("SINK-2")
+def hanging_sink_awaited(patch: Patch) -> None:
+    """The bound is fifty times what was meant, a unit mixed up: the request hangs with the sink (W11)."""
+    patch(pipeline, "DELAY_BOUND", 2.5)
+
+
+@fault("SINK-2")
+def hanging_sink_is_the_reason(patch: Patch) -> None:
+    """The time-out of the sink becomes the reason of the rejection (W11)."""
+    _sink_heard(patch, lambda _: Rejected(Reason.OTHER, "TimeoutError"), late=True)
+
+
+def _patient(patch: Patch, waits: Callable[[int], bool]) -> None:
+    """Have the caller wait until its event was delivered, where this says so of the length of the queue."""
+
+    def record(self: Any, event: Any) -> None:
+        parcel = _Parcel(event)
+        self._send(parcel)
+        if waits(self._queue.qsize()):
+            parcel.settled.wait(5)
+
+    patch(IsolatingSink, "record", record)
+
+
+@fault("SINK-3")
+def full_queue_awaited(patch: Patch) -> None:
+    """Nobody waits for a slow sink until a few events wait; then one request waits for them all (W11)."""
+    _patient(patch, lambda length: length > 2)
+
+
+@fault("SINK-3")
+def slow_sink_awaited(patch: Patch) -> None:
+    """Each request waits until the sink is done with its event, longer than the bound that is stated (W11)."""
+    _patient(patch, lambda _: True)
+
+
+@fault("SINK-3")
+def slow_sink_is_the_reason(patch: Patch) -> None:
+    """An event that is not delivered in time turns the reason of the rejection into that (W11)."""
+    _sink_heard(patch, lambda _: Rejected(Reason.OTHER, "TimeoutError"), late=True)
+
+
+# --- SINK-4: counted losses
+
+
+def _settled(patch: Patch, counts: Callable[[Any, bool, bool], bool]) -> None:
+    """Have a loss counted only where this, given whether it is overdue, says so."""
+
+    def settling(settle: Any) -> Any:
+        def settle_and_forget(self: Any, parcel: Any, *, delivered: bool, overdue: bool = False) -> None:
+            before = self.lost
+            settle(self, parcel, delivered=delivered, overdue=overdue)
+            if not counts(self, delivered, overdue):
+                self.lost = before
+
+        return settle_and_forget
+
+    patch.wrap(IsolatingSink, "_settle", settling)
+
+
+@fault("SINK-4")
+def refused_event_not_counted(patch: Patch) -> None:
+    """An event whose sink raised is neither delivered nor lost (W10)."""
+    _settled(patch, lambda sink, _delivered, overdue: overdue or vars(sink)["_overdue"])
+
+
+@fault("SINK-4")
+def event_behind_a_hung_sink_not_counted(patch: Patch) -> None:
+    """What is not even tried while a call hangs is not counted: the losses of an outage look like one (W10)."""
+    _settled(patch, lambda sink, _delivered, overdue: overdue or not vars(sink)["_overdue"])
+
+
+@fault("SINK-4")
+def queued_event_is_delivered(patch: Patch) -> None:
+    """An event counts as delivered when it has been queued, whatever becomes of it then (W10)."""
+    patch.wrap(IsolatingSink, "_deliver", lambda deliver: lambda self, record: deliver(self, record) or True)

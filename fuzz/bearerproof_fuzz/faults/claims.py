@@ -303,6 +303,15 @@ def no_audience_means_everybody(patch: Patch) -> None:
 
 
 @fault("VER-34")
+def listed_audience_within_ours(patch: Patch) -> None:
+    """Membership is asked the wrong way round, `name in ours` for each name of the list: one letter is enough."""
+    _audience_is(
+        patch,
+        lambda value, ours: isinstance(value, list) and any(isinstance(name, str) and name in ours for name in value),
+    )
+
+
+@fault("VER-34")
 def wildcard_audience_taken(patch: Patch) -> None:
     """A star in a token is understood as it is in the configuration."""
     _audience_is(patch, _texts(lambda value, _: value == "*"))
@@ -324,7 +333,7 @@ def _assuming(patch: Patch, **claims: Callable[[Any, float], Any]) -> None:
 
 @fault("VER-35")
 def issuer_compared_where_present(patch: Patch) -> None:
-    """"If the claim is there, compare it" passes every token that leaves `iss` out (CWE-287)."""
+    """Comparing `iss` only if it is there passes every token that leaves it out (CWE-287)."""
     _assuming(patch, iss=lambda check, _: check["_issuer"])
 
 
@@ -382,3 +391,214 @@ def jti_of_any_type_taken(patch: Patch) -> None:
 def client_id_of_any_type_taken(patch: Patch) -> None:
     """`client_id` is read by the limiter alone, which takes a list as gladly."""
     _untyped(patch, "client_id", lambda _: True)
+
+
+def _typed(patch: Patch, passes: Callable[[str | None, str], bool]) -> None:
+    """Let another media type pass for the one that the policy names, by this rule."""
+
+    def around(check: Any) -> Any:
+        def check_type(self: Any, typ: str | None) -> None:
+            ours = vars(self)["_typ"]
+            check(self, ours if ours is not None and passes(typ, ours) else typ)
+
+        return check_type
+
+    patch.wrap(verifier.Verifier, "_check_type", around)
+
+
+@fault("VER-37")
+def missing_typ_accepted(patch: Patch) -> None:
+    """`typ` is compared where it is there, and older tokens have none (RFC 8725 §3.11)."""
+    _typed(patch, lambda typ, _: typ is None)
+
+
+@fault("VER-37")
+def typ_by_its_suffix(patch: Patch) -> None:
+    """The type ends in `+jwt`, which logout tokens and request objects do as well (RFC 8725 §2.8)."""
+    _typed(patch, lambda typ, _: typ is not None and typ.endswith("+jwt"))
+
+
+@fault("VER-37")
+def typ_by_substring(patch: Patch) -> None:
+    """`"at+jwt" in typ` finds it in a longer name and in another tree of media types."""
+    _typed(patch, lambda typ, ours: typ is not None and ours.removeprefix("application/") in typ)
+
+
+@fault("VER-37")
+def plain_jwt_accepted_for_any_typ(patch: Patch) -> None:
+    """`JWT` passes for every type, because some issuer has not been updated yet (RFC 9068 §4)."""
+    _typed(patch, lambda typ, _: typ == "application/jwt")
+
+
+@fault("VER-37")
+def typ_trimmed_and_cut(patch: Patch) -> None:
+    """`typ` goes through a parser for `Content-Type`, which trims it and drops its parameters."""
+    _typed(patch, lambda typ, ours: typ is not None and typ.split(";")[0].replace("/ ", "/").strip() == ours)
+
+
+def _optional(patch: Patch, *names: str) -> None:
+    """Leave names out of what an access token must have."""
+    required = vars(policy)["_REQUIRED"]
+    kept = tuple(name for name in required[Profile.ACCESS_TOKEN] if name not in names)
+    patch(policy, "_REQUIRED", {**required, Profile.ACCESS_TOKEN: kept})
+
+
+@fault("VER-38")
+def jti_optional(patch: Patch) -> None:
+    """`jti` is demanded where replay is detected and nowhere else (RFC 9068 §2.2)."""
+    _optional(patch, "jti")
+
+
+@fault("VER-38")
+def client_id_optional(patch: Patch) -> None:
+    """A token without `client_id` is taken for one of a first-party client (RFC 9068 §2.2)."""
+    _optional(patch, "client_id")
+
+
+@fault("VER-38")
+def subject_falls_back_to_the_client(patch: Patch) -> None:
+    """Without `sub` the token is the client's own, so a user's token that lost its subject acts for the client."""
+    _reading(patch, lambda claims, *_: {"sub": claims["client_id"], **claims} if "client_id" in claims else claims)
+
+
+@fault("VER-38")
+def iat_optional(patch: Patch) -> None:
+    """`iat` is informative, and informative claims are not demanded (RFC 9068 §2.2)."""
+    _optional(patch, "iat")
+
+
+def _media_type(patch: Patch, read: Callable[[str], str]) -> None:
+    patch(verifier, "_media_type", lambda typ: read(typ) if isinstance(typ, str) and typ.isascii() else None)
+
+
+@fault("VER-39")
+def typ_case_sensitive(patch: Patch) -> None:
+    """`AT+JWT` is another string than `at+jwt`, and that it is a media type is forgotten (RFC 2045 §5.1)."""
+    _media_type(patch, lambda typ: typ if "/" in typ else f"application/{typ}")
+
+
+@fault("VER-39")
+def application_prefix_refused(patch: Patch) -> None:
+    """`typ` is compared with the short form alone, though RFC 9068 §4 names both."""
+    _media_type(patch, lambda typ: typ.lower() if "/" not in typ else "/")
+
+
+@fault("VER-39")
+def application_prefix_case_sensitive(patch: Patch) -> None:
+    """The prefix is stripped before the case is folded."""
+    _media_type(patch, lambda typ: typ.removeprefix("application/").lower())
+
+
+def _refusing(patch: Patch, refuses: Callable[[Json], bool]) -> None:
+    """Refuse honest claims sets, by this rule."""
+
+    def read(claims: Json, *_: float) -> Json:
+        if refuses(claims):
+            raise Refusal(Reason.CLAIM_MALFORMED, "claims")
+        return claims
+
+    _reading(patch, read)
+
+
+_KNOWN = {
+    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "azp", "nonce", "auth_time", "acr", "at_hash",
+    "c_hash", "sid", "sv", "scope",
+}  # fmt: skip
+
+
+@fault("VER-40")
+def unknown_claims_refused(patch: Patch) -> None:
+    """The claims set is read into a closed record, and the next claim of the issuer stops everybody (RFC 7519 §4)."""
+    _refusing(patch, lambda claims: not claims.keys() <= _KNOWN)
+
+
+@fault("VER-40")
+def fractional_times_refused(patch: Patch) -> None:
+    """Times are integers, although RFC 7519 §2 allows fractions of a second."""
+    _refusing(patch, lambda claims: any(isinstance(claims.get(name), float) for name in ("exp", "nbf", "iat")))
+
+
+@fault("VER-40")
+def audience_list_refused(patch: Patch) -> None:
+    """`aud` has to be one string, although RFC 7519 §4.1.3 calls the list the general case."""
+    _refusing(patch, lambda claims: isinstance(claims.get("aud"), list))
+
+
+@fault("VER-40")
+def times_of_32_bits(patch: Patch) -> None:
+    """Times fit into 32 bits, and after 2038 they do not."""
+    _refusing(patch, lambda claims: any(_number(claims.get(name)) and claims[name] >= 2**31 for name in ("exp", "iat")))
+
+
+@fault("VER-40")
+def json_without_white_space_demanded(patch: Patch) -> None:
+    """A claims set has to be canonical JSON, as if the signature did not cover its octets anyway."""
+
+    def around(parse: Any) -> Any:
+        def canonical(octets: bytes) -> Json:
+            members: Json = parse(octets)
+            if json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode() != octets:
+                raise Refusal(Reason.MALFORMED)
+            return members
+
+        return canonical
+
+    patch.wrap(verifier, "parse_object", around)
+
+
+@fault("VER-40")
+def text_beyond_ascii_refused(patch: Patch) -> None:
+    """A subject has to be ASCII, as if StringOrURI were an identifier of a programming language."""
+    _refusing(patch, lambda claims: isinstance(claims.get("sub"), str) and not claims["sub"].isascii())
+
+
+def _reporting(patch: Patch, reasons: dict[Reason, Reason]) -> None:
+    """Report other reasons than the true ones; the verdicts stay."""
+
+    def around(verify: Any) -> Any:
+        def report(self: Any, token: str | bytes) -> Any:
+            verdict = verify(self, token)
+            if isinstance(verdict, Rejected) and verdict.reason in reasons:
+                return Rejected(reasons[verdict.reason], verdict.detail)
+            return verdict
+
+        return report
+
+    patch.wrap(verifier.Verifier, "verify", around)
+
+
+@fault("VER-45")
+def expired_and_early_swapped(patch: Patch) -> None:
+    """The two checks share a message, and it is that of the other one."""
+    _reporting(patch, {Reason.EXPIRED: Reason.NOT_YET_VALID, Reason.NOT_YET_VALID: Reason.EXPIRED})
+
+
+@fault("VER-45")
+def issuer_reported_as_audience(patch: Patch) -> None:
+    """A copied line keeps the reason of the check above it, so operators look into the wrong configuration."""
+    _reporting(patch, {Reason.ISSUER: Reason.AUDIENCE})
+
+
+@fault("VER-45")
+def bad_signature_reported_as_unknown_key(patch: Patch) -> None:
+    """A signature that does not verify looks like a key that was rotated away, and no alarm rings (CWE-778)."""
+    _reporting(patch, {Reason.SIGNATURE: Reason.KEY_UNKNOWN})
+
+
+@fault("VER-45")
+def unknown_key_reported_as_bad_signature(patch: Patch) -> None:
+    """A rotation in progress looks like an attack."""
+    _reporting(patch, {Reason.KEY_UNKNOWN: Reason.SIGNATURE})
+
+
+@fault("VER-45")
+def every_claim_fault_is_expiry(patch: Patch) -> None:
+    """Whatever is wrong with the claims, the user is told to sign in again."""
+    claims = (Reason.AUDIENCE, Reason.ISSUER, Reason.CLAIM_MALFORMED, Reason.CLAIM_MISSING, Reason.NOT_YET_VALID)
+    _reporting(patch, dict.fromkeys(claims, Reason.EXPIRED))
+
+
+@fault("VER-45")
+def everything_is_malformed(patch: Patch) -> None:
+    """One reason serves all: the caller gets an exception of one type (W15)."""
+    _reporting(patch, dict.fromkeys(Reason, Reason.MALFORMED))

@@ -137,7 +137,7 @@ def unencoded_payload_honoured(patch: Patch) -> None:
     b64_false_understood_and_ignored(patch)
 
 
-Carried = Callable[[Json, keys.KeySet], object]
+Carried = Callable[[Json, Any], object]
 
 
 def _trusting(patch: Patch, carried: Carried) -> None:
@@ -167,7 +167,7 @@ def jwk_of_the_header_trusted(patch: Patch) -> None:
 def jwk_under_a_known_kid_trusted(patch: Patch) -> None:
     """A carried key is believed once its own `kid` is one of ours, as if a name proved possession."""
 
-    def known(header: Json, held: keys.KeySet) -> object:
+    def known(header: Json, held: Any) -> object:
         jwk = header.get("jwk")
         return jwk if isinstance(jwk, dict) and jwk.get("kid") in held else None
 
@@ -190,7 +190,7 @@ def jwk_trusted_where_the_kid_is_unknown(patch: Patch) -> None:
 def certificate_of_the_header_trusted(patch: Patch) -> None:
     """The leaf of `x5c` verifies the token, and no chain is built from it to any anchor (RFC 7515 §4.1.6)."""
 
-    def leaf(header: Json, _: keys.KeySet) -> object:
+    def leaf(header: Json, _: Any) -> object:
         chain = header.get("x5c")
         if not isinstance(chain, list):
             return None
@@ -208,7 +208,7 @@ def certificate_of_the_header_trusted(patch: Patch) -> None:
 def jku_followed(patch: Patch) -> None:
     """The key set is fetched from wherever `jku` points, loopback included (RFC 8725 §3.10, GHSA-993g-76c3-p5m4)."""
 
-    def fetched(header: Json, _: keys.KeySet) -> object:
+    def fetched(header: Json, _: Any) -> object:
         try:
             return parse_object(fetching.fetch(header["jku"], 0.25))["keys"][0]
         except (KeyError, IndexError, TypeError, ValueError, OSError):

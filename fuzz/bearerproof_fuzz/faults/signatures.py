@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from bearerproof_fuzz.faults.headers import encoded
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference import idtoken, keys, verifier
-from bearerproof_reference.algorithms import Jwk, Verify
-from bearerproof_reference.jose import MalformedError, decode_base64url, decode_segment, parse_object
+from bearerproof_reference.algorithms import ALGORITHMS, Jwk, Verify
+from bearerproof_reference.jose import MalformedError, decode_base64url, decode_segment, parse_object, split_compact
 from bearerproof_reference.policy import Profile
 from bearerproof_reference.verdicts import Accepted, Reason, Refusal
 
@@ -28,7 +28,7 @@ def _varying(patch: Patch, names: tuple[str, ...], vary: Vary) -> None:
     def prepared(prepare: Callable[[Jwk], Verify]) -> Callable[[Jwk], Verify]:
         return lambda jwk: vary(prepare(jwk), jwk)
 
-    known = keys.ALGORITHMS
+    known = ALGORITHMS
     changed = {name: replace(known[name], prepare=prepared(known[name].prepare)) for name in names}
     patch(keys, "ALGORITHMS", {**known, **changed})
 
@@ -46,7 +46,7 @@ def _around_verified(patch: Patch, judge: Callable[..., Any]) -> None:
 @fault("VER-24")
 def signature_not_checked(patch: Patch) -> None:
     """The key is chosen with care and the result of verifying dropped: all that was shipped were claim checks (W17)."""
-    _varying(patch, tuple(keys.ALGORITHMS), lambda verify, _: lambda signature, data: verify(signature, data) or True)
+    _varying(patch, tuple(ALGORITHMS), lambda verify, _: lambda signature, data: verify(signature, data) or True)
 
 
 @fault("VER-24")
@@ -221,7 +221,7 @@ def _short_circuit(patch: Patch, holds: Callable[[int, int, int], bool]) -> None
 
 @fault("VER-26")
 def psychic_signature_accepted(patch: Patch) -> None:
-    """r and s are not held against their range, and with zeros the equation holds (CVE-2022-21449)."""
+    """The numbers r and s are not held against their range, and with zeros the equation holds (CVE-2022-21449)."""
     _short_circuit(patch, lambda r, s, _: r == 0 == s)
 
 
@@ -246,7 +246,7 @@ def ecdsa_in_der_accepted(patch: Patch) -> None:
 
 @fault("VER-26")
 def ecdsa_cut_in_half_at_any_length(patch: Patch) -> None:
-    """r and s are the two halves of whatever was sent, so padded integers are another spelling (CVE-2019-14859)."""
+    """The two halves of whatever was sent are r and s, so padded integers are another spelling (CVE-2019-14859)."""
 
     def halved(signature: bytes, jwk: Jwk) -> bytes:
         half, size = len(signature) // 2, _SIZES[jwk["crv"]]
@@ -257,7 +257,7 @@ def ecdsa_cut_in_half_at_any_length(patch: Patch) -> None:
 
 @fault("VER-26")
 def octets_after_ecdsa_ignored(patch: Patch) -> None:
-    """r and s are read off the front, and what follows them is not looked at."""
+    """The numbers r and s are read off the front, and what follows them is not looked at."""
     _respelling(patch, _ECDSA, lambda signature, jwk: signature[: 2 * _SIZES[jwk["crv"]]])
 
 
@@ -305,7 +305,7 @@ def short_rsa_signature_padded(patch: Patch) -> None:
 
 @fault("VER-28")
 def rsa_signature_reduced(patch: Patch) -> None:
-    """s is not held against the modulus, and modular arithmetic takes s + n for s (RFC 8017 §5.2.2)."""
+    """The number s is not held against the modulus, and modular arithmetic takes s + n for s (RFC 8017 §5.2.2)."""
 
     def reduced(signature: bytes, jwk: Jwk) -> bytes:
         return (int.from_bytes(signature, "big") % _modulus(jwk)).to_bytes(256, "big")
@@ -380,7 +380,7 @@ def _judged_first(patch: Patch, judge: Judge) -> None:
 
     def around(verify: Any) -> Any:
         def judge_and_verify(self: Any, token: bytes) -> Any:
-            payload = verifier.split_compact(token)[1]
+            payload = split_compact(token)[1]
             judge(self, parse_object(decode_segment(payload)), self._clock.now())
             return verify(self, token)
 

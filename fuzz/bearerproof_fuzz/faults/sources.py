@@ -430,13 +430,14 @@ def source_in_lower_case(patch: Patch) -> None:
 def _recomposed(patch: Patch, compose: Callable[[Hints], str]) -> None:
     """Have the source id of an access token composed from the hints as they were read."""
 
-    def building(_build: Any) -> Any:
-        def from_hints(kind: Any, occurred_at: float, said: Hints, metadata: Any) -> VerifyFailureEvent:
-            return replace(_build(kind, occurred_at, said, metadata), source_id=compose(said))
+    def building(build: Any) -> Any:
+        def build_and_recompose(kind: Any, occurred_at: float, said: Hints, metadata: Any) -> VerifyFailureEvent:
+            event: VerifyFailureEvent = build(kind, occurred_at, said, metadata)
+            return replace(event, source_id=compose(said))
 
-        return from_hints
+        return staticmethod(build_and_recompose)
 
-    patch.wrap(VerifyFailureEvent, "from_hints", lambda build: staticmethod(building(build)))
+    patch.wrap(VerifyFailureEvent, "from_hints", building)
 
 
 def _text_or_none(hint: object) -> str | None:
@@ -528,7 +529,7 @@ def any_kid_of_a_registered_client_is_registered(patch: Patch) -> None:
 def source_without_a_client_is_registered(patch: Patch) -> None:
     """Whoever names no client is the anonymous source, which is reserved, whatever kid comes with it (W1, W4)."""
     patch.wrap(
-        Registered, "__contains__", lambda known: lambda self, event: event.client_id_hint is None or known(self, event)
+        Registered, "__contains__", lambda due: lambda self, event: event.client_id_hint is None or due(self, event)
     )
 
 
