@@ -18,6 +18,7 @@ def render(proof: Proof) -> str:
     lines = ["", "  ".join(f"{mark} {fate}" for fate, mark in MARKS.items()), ""]
     for family, title in FAMILIES.items():
         lines += [f"{family}: {title}", *_family(proof, family), ""]
+    lines += _degenerates(proof)
     lines += list(_exceptions(proof))
     return "\n".join([*lines, *_verdict(proof)]) + "\n"
 
@@ -75,6 +76,19 @@ def _family(proof: Proof, family: str) -> Iterator[str]:
             fates = [attempt.fate for attempt in proof.attempts if attempt.requirement == row.id]
             marks = "".join(MARKS[fate] for fate in fates) or "no fault"
             yield f"  {row.id:<8} {marks:<14} {row.title}"
+
+
+def _degenerates(proof: Proof) -> Iterator[str]:
+    if not proof.degenerates:
+        return
+    yield "degenerate implementations, on a quick look:"
+    for judged in proof.degenerates:
+        seen = " ".join(judged.failed_in) or "the contract itself"
+        mark = MARKS[Fate.KILLED] if judged.caught else MARKS[Fate.SURVIVED]
+        yield f"  {mark} {judged.name:<24}{judged.passed:>5} of {judged.applicable:<5} fails {seen}"
+        if judged.unseen_by:
+            yield f"      not seen by {' '.join(judged.unseen_by)}, which can see that it {judged.story}"
+    yield ""
 
 
 def _exceptions(proof: Proof) -> Iterator[str]:

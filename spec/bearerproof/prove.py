@@ -5,17 +5,22 @@ requirement's check alone is a defect of the suite, and so is a survivor. A cont
 unmodified reference to pass, else nothing that is said here counts.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, TypeVar
 
-from bearerproof.catalogue import requirements
-from bearerproof.results import RED, State
+from bearerproof.catalogue import FAMILIES, requirements
+from bearerproof.connections import InProcess, Stdio
+from bearerproof.implementation import Implementation
+from bearerproof.results import RED, State, tally
 from bearerproof.runner import Options, Run, run
-from bearerproof.settings import Settings
+from bearerproof.settings import QUICK, Settings
+
+T = TypeVar("T")
 
 KILLS = frozenset({State.FAILED, State.CRASHED, State.HUNG})
 """States that show a fault. ``untestable`` is none of them: there an honest token was refused."""
@@ -44,12 +49,31 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A degenerate implementation: how the run on it ended, its score, and which families it failed in."""
+
+    name: str
+    story: str
+    exit_code: int
+    passed: int
+    applicable: int
+    failed_in: tuple[str, ...]
+    unseen_by: tuple[str, ...]
+
+    @property
+    def caught(self) -> bool:
+        """Whether every family that can see it failed; one that breaks the contract itself ends as a fault."""
+        return not self.unseen_by and self.exit_code in (1, 3)
+
+
+@dataclass(frozen=True)
 class Proof:
-    """What became of every fault, and whether the two controls held."""
+    """What became of every fault and degenerate implementation, and whether the two controls held."""
 
     attempts: tuple[Attempt, ...]
     reference_passes: bool
     control_dies: bool
+    degenerates: tuple[Judged, ...] = ()
 
     @property
     def void(self) -> bool:
@@ -64,9 +88,15 @@ class Proof:
 
     @property
     def complete(self) -> bool:
-        """Whether every fault met its due fate and every requirement has one that was killed."""
+        """Whether every fault met its due fate, every requirement has a killed one, and no degenerate got by."""
+        return not self.void and not self.unfalsified and self.clean
+
+    @property
+    def clean(self) -> bool:
+        """Whether all that was tried, if not all there is, ended as it has to."""
         due = {Fate.KILLED, Fate.EQUIVALENT}
-        return not self.void and not self.unfalsified and all(attempt.fate in due for attempt in self.attempts)
+        killed = all(attempt.fate in due for attempt in self.attempts)
+        return not self.void and killed and all(judged.caught for judged in self.degenerates)
 
 
 Progress = Callable[[int, int], None]
@@ -79,10 +109,11 @@ def prove(
     chosen = _chosen(names)
     with _pool(workers) as pool:
         controls = [pool.submit(_reference_passes), pool.submit(_control_dies)]
+        degenerates = [] if names else [pool.submit(judge_degenerate, name) for name in _degenerates()]
         tried = [pool.submit(attempt, name, None, full=full) for name in chosen]
-        _wait([*controls, *tried], progress)
+        _wait([*controls, *degenerates, *tried], progress)
     passes, dies = (future.result() for future in controls)
-    return Proof(tuple(future.result() for future in tried), passes, dies)
+    return Proof(_results(tried), passes, dies, _results(degenerates))
 
 
 def prove_seeds(
@@ -117,6 +148,42 @@ def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool =
         return Attempt(name, fault.requirement_id, Fate.KILLED, seen_by, tokens)
     fate = Fate.COLLATERAL if seen_by else _fate_without_kill(whole)
     return Attempt(name, fault.requirement_id, fate, seen_by, tokens, _detail(whole))
+
+
+def judge_degenerate(name: str) -> Judged:
+    """Run the suite, quickly, on a degenerate implementation in this process or, if it is dangerous, in its own."""
+    from bearerproof_fuzz.faults.degenerate import DEGENERATES  # noqa: PLC0415 - the command line's lazy use
+
+    one = DEGENERATES[name]
+    command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
+    connection = Stdio(command) if one.own_process else InProcess(one.handle)
+    settings = Settings(target=name, depth=QUICK, seconds=_IMPATIENCE)
+    finished = run(settings, Options(telling=False), started=Implementation(connection, _IMPATIENCE))
+    failed_in = {record.requirement.partition("-")[0] for record in finished.records if record.state in RED}
+    counts = tally(finished.records)
+    return Judged(
+        name,
+        one.story,
+        finished.exit_code(),
+        counts.get(State.PASSED, 0),
+        sum(counts.values()) - counts.get(State.NOT_APPLICABLE, 0),
+        tuple(family for family in FAMILIES if family in failed_in),
+        tuple(family for family in FAMILIES if family in one.seen_by - failed_in),
+    )
+
+
+_IMPATIENCE = 0.5
+"""Seconds allowed for an answer where one of the degenerates never gives any."""
+
+
+def _degenerates() -> list[str]:
+    from bearerproof_fuzz.faults.degenerate import DEGENERATES  # noqa: PLC0415 - the command line's lazy use
+
+    return list(DEGENERATES)
+
+
+def _results(futures: "Sequence[Future[T]]") -> tuple[T, ...]:
+    return tuple(future.result() for future in futures)
 
 
 def known_faults() -> list[str]:
