@@ -5,13 +5,14 @@ requirement's check alone is a defect of the suite, and so is a survivor. A cont
 unmodified reference to pass, else nothing that is said here counts.
 """
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import get_context
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bearerproof.catalogue import FAMILIES, requirements
 from bearerproof.connections import InProcess, Stdio
@@ -19,6 +20,9 @@ from bearerproof.implementation import Implementation
 from bearerproof.results import RED, State, tally
 from bearerproof.runner import Options, Run, run
 from bearerproof.settings import QUICK, Settings
+
+if TYPE_CHECKING:
+    from bearerproof_fuzz.faults.registry import Fault
 
 T = TypeVar("T")
 
@@ -127,12 +131,35 @@ def prove_seeds(
     return [[future.result() for future in row] for row in tried]
 
 
-def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool = False) -> Attempt:
-    """Try one fault in this process."""
-    from bearerproof_fuzz.faults import faults  # noqa: PLC0415 - the command line's lazy use
-    from bearerproof_fuzz.faults.registry import seeded  # noqa: PLC0415
+PATIENCE = 120
+"""Seconds allowed for one fault: a variant that loops for ever is broken, not killed."""
 
-    fault = faults()[name]
+
+class _TooLongError(BaseException):
+    """Raised in the middle of whatever takes too long."""
+
+
+def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool = False) -> Attempt:
+    """Try one fault in this process, within ``PATIENCE`` seconds; a full run has ten times as long."""
+    from bearerproof_fuzz.faults import faults  # noqa: PLC0415 - the command line's lazy use
+
+    def give_up(*_: object) -> None:
+        raise _TooLongError
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(PATIENCE * (10 if full else 1))
+    try:
+        return _attempt(faults()[name], seed, full=full, own_only=own_only)
+    except _TooLongError:
+        return Attempt(name, faults()[name].requirement_id, Fate.BROKEN, detail="it takes too long")
+    finally:
+        signal.alarm(0)
+
+
+def _attempt(fault: "Fault", seed: int | None, *, full: bool, own_only: bool) -> Attempt:
+    from bearerproof_fuzz.faults.registry import seeded  # noqa: PLC0415 - the command line's lazy use
+
+    name = fault.id
     if fault.equivalent is not None:
         return Attempt(name, fault.requirement_id, Fate.EQUIVALENT, detail=fault.equivalent)
     with seeded(fault):
