@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from bearerproof_fuzz.keymaker import POOL, Private
-from bearerproof_fuzz.pss import sign_pss
+from bearerproof_fuzz.pss import raw_private, sign_pss
 
 Jwk = dict[str, Any]
 
@@ -101,6 +101,13 @@ def rsa_modulus(target: Key) -> int:
 def rsa_private(target: Key) -> rsa.RSAPrivateKey:
     """Return the private key, for signatures with parameters that no library offers."""
     return _rsa(target.pool_name)
+
+
+def raw_rsa(target: Key, block: bytes) -> bytes:
+    """Apply the private key to a block as it is (RSASP1, RFC 8017 §5.2.1), for paddings that no library makes."""
+    numbers = rsa_private(target).private_numbers()
+    size = (numbers.public_numbers.n.bit_length() + 7) // 8
+    return raw_private(numbers, int.from_bytes(block, "big")).to_bytes(size, "big")
 
 
 def b64(raw: bytes) -> str:

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Callable
 
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.registry import PUBLIC_KEY_ALGORITHMS, edit, edits_for
+from bearerproof_fuzz.edits.registry import EITHER, PUBLIC_KEY_ALGORITHMS, edit, edits_for
 from bearerproof_fuzz.forge import Draft, Signer
 
 ALGORITHM = "algorithm header malformed key-unusable key-unknown signature"
@@ -87,6 +87,18 @@ def alg_outside_allow_list(draft: Draft) -> Draft:
     return extended.with_header(alg=other.algorithm, kid=other.kid).signed_by(other.sign)
 
 
+_SAME_FAMILY = {"RS256": "PS256", "PS256": "RS256", "ES256": "ES384", "ES384": "ES256"}
+
+
+@edit("VER-14", "RFC 8725 §3.1", ALGORITHM, algorithms=tuple(_SAME_FAMILY), needs=("key_set",))
+def alg_of_the_same_family_outside_allow_list(draft: Draft) -> Draft:
+    """A good signature by a key of the set whose algorithm is a near relative of the one that is allowed."""
+    other = keys.key(_SAME_FAMILY[draft.key.algorithm])
+    held = draft.policy.members["keys"]["keys"]
+    extended = draft.with_policy(keys={"keys": [*held, {**other.public_jwk, "kid": "relative"}]})
+    return extended.with_header(alg=other.algorithm, kid="relative").signed_by(other.sign)
+
+
 def _rsa_sibling(draft: Draft) -> tuple[str, Signer]:
     other = "PS256" if draft.key.algorithm == "RS256" else "RS256"
     return other, keys.Key(draft.key.kid, other, "rsa", "a").sign
@@ -102,6 +114,25 @@ def rsa_padding_other_than_the_keys(draft: Draft) -> Draft:
     """The key is for one RSA padding, the token uses the other one, and the policy allows both."""
     algorithm, sign = _rsa_sibling(draft)
     return draft.with_header(alg=algorithm).signed_by(sign)
+
+
+@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"),
+      needs=("algorithm:RS256", "algorithm:PS256"))  # fmt: skip
+def header_names_the_other_rsa_padding(draft: Draft) -> Draft:
+    """The signature is the key's own, the header names the other RSA padding, and the policy allows both."""
+    return draft.with_header(alg=_SAME_FAMILY[draft.key.algorithm])
+
+
+def _both_names(draft: Draft) -> Draft:
+    return draft.with_policy(algorithms=["EdDSA", "Ed25519"])
+
+
+# Many libraries take the two names for one, and RFC 9864 speaks of the same signatures: base leaves it open.
+@edit("VER-15", "RFC 9864 §2.2", ALGORITHM, given=_both_names, algorithms=("EdDSA", "Ed25519"), base=EITHER,
+      needs=("algorithm:EdDSA", "algorithm:Ed25519"))  # fmt: skip
+def header_names_the_other_eddsa(draft: Draft) -> Draft:
+    """The key is for one of the names EdDSA and Ed25519, the header says the other, and the policy allows both."""
+    return draft.with_header(alg="Ed25519" if draft.key.algorithm == "EdDSA" else "EdDSA")
 
 
 @edit("VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=("RS256",))

@@ -3,10 +3,11 @@
 import base64
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import hmac_over
-from bearerproof_fuzz.edits.registry import EITHER, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Key, b64
 
@@ -65,6 +66,13 @@ def b64_false(draft: Draft, members: dict[str, object]) -> Draft:
 def b64_false_not_listed(draft: Draft) -> Draft:
     """`b64` is false but not named in `crit`, so one reader takes other octets for the payload than the next."""
     return draft.with_header(b64=False)
+
+
+@edit("VER-18", "RFC 7797 §7", CRITICAL + " signature claim-malformed")
+def b64_false_with_a_raw_payload(draft: Draft) -> Draft:
+    """`b64` is false and listed, and the payload stands there unencoded and signed so, as RFC 7797 would have it."""
+    raw = draft.payload_bytes().decode().replace(".", "\\u002e")
+    return replace(draft.with_header(b64=False, crit=["b64"]), spell_payload=lambda _: raw)
 
 
 def _attacker(draft: Draft) -> Key:
@@ -175,6 +183,19 @@ def kid_is_null(draft: Draft) -> Draft:
     return draft.with_header(kid=None)
 
 
+def _alone(draft: Draft) -> Draft:
+    return draft.with_policy(keys={"keys": [draft.key.public_jwk]})
+
+
+_FALSY: dict[str, object] = {"zero": 0, "false": False, "empty-list": [], "empty-object": {}}
+
+
+@edits_for(_FALSY, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown", given=_alone)
+def lone_key_and_kid_is(draft: Draft, value: object) -> Draft:
+    """The set has one key, and `kid` is something that some languages take for nothing: {name}."""
+    return draft.with_header(kid=value)
+
+
 _INJECTIONS = {
     "traversal": "../../../../../../dev/null",
     "traversal-encoded": "..%2f..%2f..%2fdev%2fnull",
@@ -208,6 +229,29 @@ def kid_by_attacker(draft: Draft, kid: str) -> Draft:
     return _by_attacker(draft, kid=kid)
 
 
+@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY, base=EITHER)
+def kid_injects_over_our_signature(draft: Draft, kid: str) -> Draft:
+    """`kid` tries to choose another key ({name}) over an honest signature."""
+    return draft.with_header(kid=kid)
+
+
+_NAMESAKES: dict[str, Callable[[str], str]] = {
+    "upper-case": str.upper,
+    "fullwidth": lambda kid: chr(ord(kid[0]) + 0xFEE0) + kid[1:],
+    "trailing-blank": lambda kid: kid + " ",
+    "nul": lambda kid: kid + "\0x",
+    "prefix": lambda kid: kid[:-1],
+}
+
+
+@edits_for(_NAMESAKES, "VER-22", "RFC 7515 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=("key_set",))
+def namesake_signs(draft: Draft, respell: Callable[[str], str]) -> Draft:
+    """Two keys of the set have almost the same `kid`, and the other one signs: {name}."""
+    other, name = keys.key(draft.key.algorithm, "b"), respell(draft.key.kid)
+    both = [draft.key.public_jwk, {**other.public_jwk, "kid": name}]
+    return draft.with_policy(keys={"keys": both}).with_header(kid=name).signed_by(other.sign)
+
+
 _LOOKALIKES: dict[str, Callable[[str], str]] = {
     "upper-case": str.upper,
     "trailing-blank": lambda kid: kid + " ",
@@ -227,7 +271,13 @@ def kid_looks_like_ours(draft: Draft, respell: Callable[[str], str]) -> Draft:
     return draft.with_header(kid=respell(draft.key.kid))
 
 
-@edit("VER-23", "RFC 8725 §3.10", "key-unknown signature")
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown key-unusable", algorithms=("HS256",))
+def kid_unknown_and_hmac_over_nothing(draft: Draft) -> Draft:
+    """`kid` names no key, and the HMAC secret is the empty one that a failed look-up may leave."""
+    return draft.with_header(kid="nobody").signed_by(hmac_over(b""))
+
+
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown")
 def kid_unknown(draft: Draft) -> Draft:
     """`kid` names no key of the set, though a key of the set signed."""
     return draft.with_header(kid="nobody")

@@ -137,6 +137,22 @@ def authenticated_within_max_age(draft: Draft) -> Draft:
     return draft.with_claims(auth_time=int(draft.now) - 299)
 
 
+def _just_now(draft: Draft) -> Draft:
+    return draft.with_policy(max_age=0).with_claims(auth_time=int(draft.now))
+
+
+@edit("IDT-6", "OpenID Connect Core §3.1.2.1", _AUTH, given=_just_now, needs=("clock",))
+def authenticated_a_second_ago_under_max_age_0(draft: Draft) -> Draft:
+    """`max_age` is 0, so the user has to have authenticated this very second."""
+    return draft.with_claims(auth_time=int(draft.now) - 1)
+
+
+@edit("IDT-6", "OpenID Connect Core §3.1.2.1", _AUTH, given=_just_now, needs=("clock",))
+def auth_time_missing_under_max_age_0(draft: Draft) -> Draft:
+    """`max_age` is 0 and the token does not say when the user authenticated."""
+    return draft.without_claim("auth_time")
+
+
 def _stepped_up(draft: Draft) -> Draft:
     return draft.with_policy(acr_values=["urn:mfa", "urn:hardware"]).with_claims(acr="urn:mfa")
 
@@ -203,6 +219,32 @@ _TOKEN_HASH = "token-hash claim-malformed claim-missing"  # noqa: S105 - names o
 def at_hash_is(draft: Draft, write: Callable[[Draft, str], object]) -> Draft:
     """`at_hash` does not match the access token: {name}."""
     return draft.with_claims(at_hash=write(draft, ACCESS_TOKEN))
+
+
+def _half_sha256(text: str) -> str:
+    return b64(hashlib.sha256(text.encode("ascii")).digest()[:16])
+
+
+@edit("IDT-8", "OpenID Connect Core §3.1.3.6", _TOKEN_HASH, given=_bound_access_token, algorithms=("ES384",))
+def at_hash_of_sha256_under_a_384_algorithm(draft: Draft) -> Draft:
+    """`at_hash` is made with SHA-256, though the algorithm's hash is SHA-384."""
+    return draft.with_claims(at_hash=_half_sha256(ACCESS_TOKEN))
+
+
+@edit("IDT-9", "OpenID Connect Core §3.1.3.6", _TOKEN_HASH, given=_bound_code, algorithms=("ES384",))
+def c_hash_of_sha256_under_a_384_algorithm(draft: Draft) -> Draft:
+    """`c_hash` is made with SHA-256, though the algorithm's hash is SHA-384."""
+    return draft.with_claims(c_hash=_half_sha256(CODE))
+
+
+def _bound_both(draft: Draft) -> Draft:
+    return _bound_code(_bound_access_token(draft))
+
+
+@edit("IDT-9", "OpenID Connect Core §3.3.2.10", _TOKEN_HASH, given=_bound_both, algorithms=HASHED)
+def c_hash_is_that_of_the_access_token(draft: Draft) -> Draft:
+    """Access token and code are both at hand, and `c_hash` is the hash of the access token."""
+    return draft.with_claims(c_hash=half_hash(draft.key.algorithm, ACCESS_TOKEN))
 
 
 @edits_for(_HASHES, "IDT-9", "OpenID Connect Core §3.3.2.10", _TOKEN_HASH, given=_bound_code, algorithms=HASHED)

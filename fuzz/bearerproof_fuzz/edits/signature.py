@@ -260,6 +260,41 @@ def rsa_form(draft: Draft, form: str) -> Draft:
     return draft.with_signature(_rsa_forms(draft)[form])
 
 
+@edit("VER-28", "RFC 8017 §8.2.2", SIGNATURE, algorithms=("RS256", "PS256"))
+def rsa_signature_an_octet_short(draft: Draft) -> Draft:
+    """The RSA signature happens to begin with a zero octet, which is left out."""
+    for number in range(2000):
+        candidate = draft.with_claims(number=number)
+        signing_input = candidate.token().rsplit(".", 1)[0].encode()
+        if candidate.signer(signing_input)[0] == 0:
+            return candidate.with_signature(lambda signature: signature[1:])
+    raise LookupError("no signature begins with a zero octet")
+
+
+_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+"""What stands before a SHA-256 digest in EMSA-PKCS1-v1_5 (RFC 8017 §9.2)."""
+
+_PADDINGS: dict[str, Callable[[bytes, int], bytes]] = {
+    "short-with-junk-behind": lambda info, size: (b"\x00\x01" + b"\xff" * 8 + b"\x00" + info).ljust(size, b"\x5a"),
+    "junk-in-place-of-ff": lambda info, size: b"\x00\x01" + b"\x5a" * (size - len(info) - 3) + b"\x00" + info,
+    "block-type-2": lambda info, size: b"\x00\x02" + b"\xff" * (size - len(info) - 3) + b"\x00" + info,
+    "no-zero-before-the-digest": lambda info, size: b"\x00\x01" + b"\xff" * (size - len(info) - 2) + info,
+    "digest-without-its-name": lambda info, size: b"\x00\x01" + b"\xff" * (size - 35) + b"\x00" + info[-32:],
+}
+
+
+@edits_for(_PADDINGS, "VER-28", "RFC 8017 §8.2.2", SIGNATURE, algorithms=("RS256",))
+def pkcs1_padding_with(draft: Draft, pad: Callable[[bytes, int], bytes]) -> Draft:
+    """The RSA block is padded as no signer does, so that only a parser that skips takes it: {name}."""
+    size = (keys.rsa_modulus(draft.key).bit_length() + 7) // 8
+
+    def sign(signing_input: bytes) -> bytes:
+        info = _DIGEST_INFO + hashlib.sha256(signing_input).digest()
+        return keys.raw_rsa(draft.key, pad(info, size))
+
+    return draft.signed_by(sign)
+
+
 _PSS: dict[str, dict[str, object]] = {
     "no-salt": {"salt_length": 0},
     "short-salt": {"salt_length": 20},

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.registry import edit, edits_for
+from bearerproof_fuzz.edits.registry import EITHER, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import b64
 
@@ -106,6 +106,12 @@ def jwe_header_on_three_segments(draft: Draft) -> Draft:
     """Three segments signed by an attacker, under the header of a JWE."""
     outsider = keys.key(draft.key.algorithm, "attacker")
     return draft.with_header(alg="dir", enc="A128GCM").signed_by(outsider.sign)
+
+
+@edit("VER-5", "RFC 7516 §9", "header malformed", base=EITHER)
+def enc_beside_a_good_signature(draft: Draft) -> Draft:
+    """The header of an honestly signed token says with `enc` that it is a JWE."""
+    return draft.with_header(enc="A128GCM")
 
 
 LARGE = 50_000

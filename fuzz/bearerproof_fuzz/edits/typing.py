@@ -110,6 +110,12 @@ def id_token_with_our_audience(draft: Draft) -> Draft:
     return draft.with_claims(nonce=NONCE).with_header(typ="JWT")
 
 
+@edit("IDT-11", "RFC 9068 §2.1", TYPE, profiles=(Profile.ID_TOKEN,), base=EITHER)
+def access_token_with_our_nonce(draft: Draft) -> Draft:
+    """A token that is typed as an access token, but whose audience and nonce happen to be right."""
+    return draft.with_header(typ="at+jwt").with_claims(client_id=CLIENT, jti="jti-1")
+
+
 @edit("IDT-11", "OpenID Connect Core §3.1.3.7", TYPE + " audience nonce", profiles=(Profile.ID_TOKEN,))
 def access_token_as_id_token(draft: Draft) -> Draft:
     """An honest access token of the same issuer is presented as an ID token."""

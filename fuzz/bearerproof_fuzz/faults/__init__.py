@@ -28,6 +28,7 @@ from bearerproof_reference import adapter
 
 Json = dict[str, Any]
 
+
 def create(name: str) -> Callable[[Json], Json]:
     """Return the reference with this fault; it bears the fault for as long as the process lives.
 

@@ -21,6 +21,7 @@ Handle = Callable[[Json], Json]
 Bend = Callable[[Json, Json], Json]
 
 EVERYTHING = frozenset(FAMILIES)
+VERDICTS = EVERYTHING - {"SRC", "LIM"}
 AUDIT = frozenset({"HINT", "SRC", "FAIL", "SINK", "LIM"})
 
 
@@ -118,7 +119,7 @@ def _wrong_reason(_request: Json, true: Json) -> Json:
 def _constant_event(_request: Json, true: Json) -> Json:
     if not true.get("events"):
         return true
-    constant = {
+    constant: Json = {
         "kind": "Expired", "occurred_at": "2027-01-15T08:00:00.000000Z", "source_id": "anon::nokid",
         "client_id_hint": None, "kid_hint": None, "metadata": {},
     }  # fmt: skip
@@ -129,7 +130,7 @@ DEGENERATES: Mapping[str, Degenerate] = {
     one.name: one
     for one in (
         Degenerate("accept-all", "accepts every token", _verdict("accepted"), EVERYTHING),
-        Degenerate("reject-all", "rejects every token", _verdict("rejected"), EVERYTHING - {"SRC", "LIM"}),
+        Degenerate("reject-all", "rejects every token", _verdict("rejected"), VERDICTS),
         Degenerate("crash-always", "ends at every token", _crash, EVERYTHING, own_process=True),
         Degenerate("hang", "never answers", _hang, EVERYTHING, own_process=True),
         Degenerate("echo", "answers with the request", _echo, frozenset()),
@@ -137,9 +138,13 @@ DEGENERATES: Mapping[str, Degenerate] = {
         Degenerate("no-events", "rejects rightly and leaves no event", _without_events, AUDIT),
         Degenerate("events-only", "leaves an event whatever it decides", _events_only, frozenset({"FAIL"})),
         Degenerate("random", "decides by lot", _by_lot, EVERYTHING),
-        Degenerate("reject-after-the-first", "accepts one token and then none", _after_the_first(), EVERYTHING - {"SRC", "LIM"}),
+        Degenerate(
+            "reject-after-the-first", "accepts one token and then none", _after_the_first(), EVERYTHING - {"SRC", "LIM"}
+        ),
         Degenerate("wrong-reason", "rejects rightly and says why wrongly", _wrong_reason, frozenset({"VER", "KEY"})),
-        Degenerate("constant-event", "leaves one and the same event", _constant_event, frozenset({"HINT", "SRC", "FAIL"})),
+        Degenerate(
+            "constant-event", "leaves one and the same event", _constant_event, frozenset({"HINT", "SRC", "FAIL"})
+        ),
     )
 }
 """Those with no family break the contract itself: there the run ends as a fault, exit code 3."""

@@ -167,19 +167,19 @@ def nonce_in_a_list_taken(patch: Patch) -> None:
     _nonce(patch, lambda nonce, sent: isinstance(nonce, list) and sent in nonce)
 
 
-@fault("IDT-10")
+@fault("IDT-4")
 def nonce_by_prefix(patch: Patch) -> None:
     """The comparison runs over the shorter of the two, so few characters have to be guessed (CWE-187)."""
     _nonce(patch, lambda nonce, sent: isinstance(nonce, str) and nonce != "" and sent.startswith(nonce))
 
 
-@fault("IDT-10")
+@fault("IDT-4")
 def nonce_case_folded(patch: Patch) -> None:
     """The nonce is compared without regard to case, which gives away a bit a letter."""
     _nonce(patch, lambda nonce, sent: isinstance(nonce, str) and nonce.lower() == sent.lower())
 
 
-@fault("IDT-10")
+@fault("IDT-4")
 def nonce_trimmed(patch: Patch) -> None:
     """The nonce is trimmed like all text that comes from outside."""
     _nonce(patch, lambda nonce, sent: isinstance(nonce, str) and nonce.strip() == sent)

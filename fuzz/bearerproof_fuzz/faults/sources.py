@@ -14,7 +14,7 @@ from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference import audited, events, hints, sources
 from bearerproof_reference.events import VerifyFailureEvent
 from bearerproof_reference.hints import Hints, bound
-from bearerproof_reference.jose import decode_segment
+from bearerproof_reference.jose import MalformedError, decode_segment, parse_object
 from bearerproof_reference.limiter import _OVERFLOW, Limiter, Registered
 from bearerproof_reference.sources import _part
 
@@ -111,14 +111,19 @@ def hint_that_is_no_text_fails_the_reader(patch: Patch) -> None:
 def first_of_duplicate_names_is_the_hint(patch: Patch) -> None:
     """The reader of hints takes the first of two equal names and the engine's parser the last (W19, W26)."""
 
-    def reading(read: Hints, octets: bytes) -> Hints:
+    def first(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return dict(reversed(pairs))
+
+    def reading(octets: bytes) -> dict[str, Any]:
         try:
-            pairs = json.loads(decode_segment(octets.split(b".")[1]), object_pairs_hook=lambda pairs: pairs[::-1])
-            return replace(read, client_id=dict(pairs).get("client_id", read.client_id))
-        except (ValueError, TypeError, IndexError, RecursionError):
+            return parse_object(octets)
+        except MalformedError as error:
+            if str(error) != "duplicate member name":
+                raise
+            read: dict[str, Any] = json.loads(octets, object_pairs_hook=first)
             return read
 
-    _reread(patch, reading)
+    patch(hints, "parse_object", reading)
 
 
 @fault("HINT-5")
