@@ -68,8 +68,8 @@ def explore(prop: Callable[..., None], *strategies: SearchStrategy[Any], share: 
 
 
 def examples(share: int = 1) -> int:
-    """Return one ``share``-th of the examples that the depth of the run asks for; at least five."""
-    return max(5, settings().max_examples // share)
+    """Return one ``share``-th of the examples that the depth of the run asks for; at least two."""
+    return max(2, settings().max_examples // share)
 
 
 def _case_param(case: Case) -> Any:

@@ -50,7 +50,7 @@ def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge
             how = f"{other.id} then {case.edit.id}"
             trial.expect(answer, REJECTED, f"one change hides another: {how}", presentation, honest[case], how)
 
-    explore(refused, batch(lambda draw: (pick(draw, refused_alone), pick(draw, others)), BATCH), share=5)
+    explore(refused, batch(lambda draw: (pick(draw, refused_alone), pick(draw, others)), BATCH), share=8)
 
 
 def _refused_alone(trial: Trial, bases: Mapping[Case, Draft]) -> list[Case]:
