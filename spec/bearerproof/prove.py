@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from bearerproof.catalogue import FAMILIES, requirements
 from bearerproof.connections import InProcess, Stdio
@@ -20,9 +20,6 @@ from bearerproof.implementation import Implementation
 from bearerproof.results import RED, State, tally
 from bearerproof.runner import Options, Run, run
 from bearerproof.settings import QUICK, Settings
-
-if TYPE_CHECKING:
-    from bearerproof_fuzz.faults.registry import Fault
 
 T = TypeVar("T")
 
@@ -149,17 +146,18 @@ def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool =
     signal.signal(signal.SIGALRM, give_up)
     signal.alarm(PATIENCE * (10 if full else 1))
     try:
-        return _attempt(faults()[name], seed, full=full, own_only=own_only)
+        return _attempt(name, seed, full=full, own_only=own_only)
     except _TooLongError:
         return Attempt(name, faults()[name].requirement_id, Fate.BROKEN, detail="it takes too long")
     finally:
         signal.alarm(0)
 
 
-def _attempt(fault: "Fault", seed: int | None, *, full: bool, own_only: bool) -> Attempt:
-    from bearerproof_fuzz.faults.registry import seeded  # noqa: PLC0415 - the command line's lazy use
+def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Attempt:
+    from bearerproof_fuzz.faults import faults  # noqa: PLC0415 - the command line's lazy use
+    from bearerproof_fuzz.faults.registry import seeded  # noqa: PLC0415
 
-    name = fault.id
+    fault = faults()[name]
     if fault.equivalent is not None:
         return Attempt(name, fault.requirement_id, Fate.EQUIVALENT, detail=fault.equivalent)
     with seeded(fault):
