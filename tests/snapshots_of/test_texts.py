@@ -25,7 +25,10 @@ def shown(ended: Ended) -> str:
     parts = [f"exit code {ended.code}", "--- stdout", ended.out, "--- stderr", ended.err]
     text = "\n".join(line.rstrip() for line in "\n".join(parts).splitlines())
     counted = re.sub(r"\b\d+ vectors\b|(?<=sources: )\d+|\d+(?= excluded)", "N", text)
-    return counted.replace(__version__, "VERSION")
+    named = re.sub(
+        r"bearerproof-reference [\w.]+ \(", "bearerproof-reference VERSION (", counted
+    )  # 0 where not installed
+    return named.replace(__version__, "VERSION")
 
 
 @pytest.mark.parametrize("command", ["", "check", "smoke", "explain", "replay", "prove", "vectors"])
