@@ -12,7 +12,7 @@ from bearerproof.messages import Declaration
 
 QUICK, DEFAULT = "quick", "default"
 
-EXAMPLES = {QUICK: 12, DEFAULT: 100}
+EXAMPLES = {QUICK: 8, DEFAULT: 100}
 """Generated examples a property, by depth."""
 
 
