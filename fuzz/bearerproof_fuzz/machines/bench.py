@@ -35,6 +35,13 @@ FAULTS: Mapping[str, Change] = {
 """What is wrong with a token, each giving an event of another kind class."""
 
 
+TEXTS: Mapping[str, Change] = {
+    "missing-exp": lambda draft: draft.without_claim("exp"),
+    "missing-iss": lambda draft: draft.without_claim("iss"),
+}
+"""Faults of one kind class whose events carry different texts."""
+
+
 def stranger(number: int) -> str:
     """Return the name of one of many sources that nobody registered."""
     return f"stranger-{number}"
@@ -146,7 +153,7 @@ class Bench:
 
     def _presentation(self, source: str, fault: str) -> Presentation:
         if (source, fault) not in self._made:
-            draft = labelled(FAULTS[fault](self._base), self._hints(source))
+            draft = labelled({**FAULTS, **TEXTS}[fault](self._base), self._hints(source))
             self._made[source, fault] = draft.presentation()
         return self._made[source, fault]
 
@@ -158,6 +165,10 @@ class Bench:
             "rogue-kid": Hints(CLIENT, CLIENT, "rogue"),
             "kid-only": Hints(kid=self._kid),
         }
+        if source.startswith("kid-only-"):
+            return Hints(kid=source)
+        if source.startswith("rogue-kid-"):
+            return Hints(CLIENT, CLIENT, source)
         return prepared.get(source) or Hints(source, CLIENT, self._kid)
 
 

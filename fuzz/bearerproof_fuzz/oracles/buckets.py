@@ -178,9 +178,12 @@ class Bucket:
             self.least, self.most = self.least - self._token, self.most - self._token
             return True
         if self.most >= self._token:
-            # Whether a token was there can't be told from outside; an admission may also have been free.
-            self.least = max(0, self.least - self._token)
-            self.most = self.most if one.admitted else min(self.most, self._token)
+            # Whether a token was there can't be told from outside: what was dropped found less than one, and what
+            # was admitted took one or was free.
+            if one.admitted:
+                self.least = max(0, self.least - self._token)
+            else:
+                self.most = min(self.most, self._token)
         return False
 
     def _refill(self, tick: int) -> None:

@@ -11,7 +11,8 @@ from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
 from bearerproof.messages import Answer, Json, Presentation
 from bearerproof.trial import ACCEPTED, REJECTED, Trial
-from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.checks import applicable, check, explore
+from bearerproof_fuzz.edits.registry import cases
 from bearerproof_fuzz.forge import NOW, Draft, Forge
 from bearerproof_fuzz.material import (
     IMITATIONS,
@@ -46,6 +47,15 @@ def _edited(mark: Mark, forge: Forge) -> list[Presentation]:
     ]
 
 
+def _accepted(mark: Mark, forge: Forge) -> list[Presentation]:
+    """Return every edit that has to be accepted: within a leeway, in another spelling, from an array."""
+    wanted = (case for case in cases() if case.profile is mark.profile and case.edit.strict == ACCEPTED)
+    return [
+        case.edit.apply(case.edit.given(forge.base(case.profile, case.algorithm))).presentation()
+        for case in applicable(wanted, forge.declaration)
+    ]
+
+
 def _rejections(mark: Mark, trial: Trial, forge: Forge) -> list[tuple[Presentation, Answer, Json]]:
     """Return every edit that is rejected, with its event; that some are is the control."""
     rejected = [(one, answer) for one, answer in _asked(trial, _edited(mark, forge)) if answer.outcome in REJECTED]
@@ -63,7 +73,7 @@ def test_each_rejection_leaves_one_event(mark: Mark, trial: Trial, forge: Forge)
     seen = set()
     honest = [found.honest for found in specimens(mark.profile, forge)]
     # Honest tokens stand on both sides, so that an event left over from a rejection shows at an acceptance.
-    for one, answer in _asked(trial, [*honest, *_edited(mark, forge), *honest]):
+    for one, answer in _asked(trial, [*honest, *_edited(mark, forge), *_accepted(mark, forge), *honest]):
         due = {**dict.fromkeys(REJECTED, 1), **dict.fromkeys(ACCEPTED, 0)}.get(answer.outcome)
         found = None if answer.events is None else len(answer.events)
         if due is not None and found != due:

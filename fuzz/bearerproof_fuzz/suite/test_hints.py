@@ -63,6 +63,7 @@ def test_forged_token_stays_rejected(mark: Mark, trial: Trial, forge: Forge) -> 
     # Each hint on its own beside honest ones, under the forgeries that get furthest; then any of them together.
     alone = [{slot: value} for slot in _SLOTS for value in (*_TELLING, base.key.kid, _attacker(base), [CLIENT])]
     stays_rejected([(name, members) for members in ({}, *alone) for name in ("attacker's key", "alg none")])
+    stays_rejected([(name, {}) for name in ways])
     honestly: st.SearchStrategy[object] = st.just(_HONEST)
     value = honestly | honestly | st.sampled_from(_TELLING) | ANY_NAME
     members = st.fixed_dictionaries(dict.fromkeys(_SLOTS, value))
@@ -175,7 +176,7 @@ def _fixed(base: Draft) -> list[Presentation]:
     """Return tokens whose answers must not change: the first is honest, the last ones are not."""
     drafts = (
         base, base.with_claims(sub="user-2"), base.with_claims(exp=1), base.with_claims(iss="https://evil.example"),
-        base.with_header(kid="nobody"), unproven(base),
+        base.without_header("kid"), base.with_header(kid="nobody"), unproven(base),
     )  # fmt: skip
     return [draft.presentation() for draft in drafts]
 
@@ -185,7 +186,9 @@ def _forged_from(base: Draft) -> list[Presentation]:
     victims = (base, base.with_claims(sub="user-2"))
     drafts = [forgery(victim) for victim in victims for forgery in forgeries(victim).values()
               if forgery(victim).token() != victim.token()]  # fmt: skip
+    honest = base.token().rpartition(".")[2]
     drafts += [
+        replace(base.with_claims(sub="admin"), spell_signature=lambda _: honest),
         base.with_header(kid=_attacker(base)),
         base.with_claims(aud="x"),
         base.with_claims(exp=2, client_id="x"),
@@ -327,6 +330,8 @@ def _elsewhere(base: Draft) -> Iterator[str]:
         '{"client_id":{"client_id":"no"},"azp":{"azp":"no"},"aud":{"aud":"no"}}',
         '[{"client_id":"no","azp":"no","aud":"no"}]',
         '{"client_id ":"no"," azp":"no","aud\\u0000":"no"}',
+        '{"azp":"no"}',
+        '{"client_id":"no"}',
     ):
         yield unproven(replace(base, payload_json=text.encode())).token()
         yield unproven(replace(base, header_json=text.replace("{", '{"alg":"none","kid":"k",', 1).encode())).token()

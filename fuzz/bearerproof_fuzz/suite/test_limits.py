@@ -23,6 +23,7 @@ from bearerproof_fuzz.machines.bench import (
     OURS,
     SECOND,
     STRANGERS,
+    TEXTS,
     TIMELESS,
     Bench,
     Step,
@@ -65,14 +66,25 @@ def test_one_source_stays_within_its_bound(mark: Mark, trial: Trial, forge: Forg
             _judge_source(bench)
 
         for source in (OURS, NOBODY, stranger(1)):
-            bench.run(Limits(3, 60, 4, WIDE), _flood(source))
-            _judge_source(bench)
+            for steps in (_flood(source), _astride(source), _alike(source)):
+                bench.run(Limits(3, 60, 4, WIDE), steps)
+                _judge_source(bench)
         explore(within_the_bound, LIMITERS, _steps((OURS, NOBODY, *STRANGERS[:4])), share=5)
 
 
 def _flood(source: str) -> list[Step]:
     """Return a flood of two minutes from one source, in which the fault changes now and then."""
     return [Step(source, ("signature", "expired")[number // 40 % 2], gap=1, times=2) for number in range(120)]
+
+
+def _alike(source: str) -> list[Step]:
+    """Return events of one kind class that differ in their text alone, which gives no further free pass."""
+    return [Step(source, fault, times=6) for fault in TEXTS]
+
+
+def _astride(source: str) -> list[Step]:
+    """Return two bursts just before and just after a full minute: windows that begin by the clock give twice."""
+    return [Step(source, gap=59, times=10), Step(source, gap=2, times=10), Step(source, gap=57.5, times=10)]
 
 
 def _judge_source(bench: Bench) -> None:
@@ -124,9 +136,11 @@ def test_others_do_not_touch_a_registered_source(mark: Mark, trial: Trial, forge
             crowded = bench.run(limits, _amid(own, others))
             _judge_undisturbed(bench, alone, [one for one in crowded if one.source == alone[0].source])
 
-        ours = [Step(OURS, fault, gap, times) for fault, gap, times in _RHYTHM]
-        for name in (SECOND, NOBODY, *STRANGERS[:3]):
-            undisturbed(Limits(3, 60, 2, 5), ours, [Step(name, fault, times=8) for fault in FAULTS])
+        for victim in (OURS, SECOND, NOBODY):
+            own = [Step(victim, fault, gap, times) for fault, gap, times in _RHYTHM]
+            for name in (*KNOWN, *STRANGERS[:3]):
+                if name != victim:
+                    undisturbed(Limits(3, 60, 2, 5), own, [Step(name, fault, times=8) for fault in FAULTS])
         names = st.sampled_from((SECOND, NOBODY, *STRANGERS))
         noise = st.lists(
             st.builds(Step, names, st.sampled_from(tuple(FAULTS)), times=st.sampled_from((1, 5))),

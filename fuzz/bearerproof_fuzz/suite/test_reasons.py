@@ -63,6 +63,21 @@ def test_unverified_claims_give_no_reason(mark: Mark, trial: Trial, forge: Forge
         trial.expect_reason(answer, SIGNATURE_REASONS, summary, presented, honest, case.edit.id)
 
 
+@check("VER-46", needs=("option:sessions",), profiles=(Profile.ACCESS_TOKEN,))
+def test_look_ups_give_no_reason_for_a_forged_token(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A token that an attacker signed is never refused for the session that it names: nobody looked it up."""
+    known = forge.base(mark.profile).with_claims(sid="sid-1")
+    honest = known.with_policy(ports={"sessions": {"sid-1": "live"}}).presentation()
+    trial.control(honest)
+    forged = known.signed_by(keys.key(known.key.algorithm, "attacker").sign)
+    for ports in ({"sessions": {"sid-1": "revoked"}}, {"sessions": {}, "unavailable": ["sessions"]}):
+        presented = forged.with_policy(ports=ports).presentation()
+        answer = trial.ask(presented)
+        trial.expect(answer, REJECTED, "a forged token is accepted", presented, honest)
+        summary = "a look-up was made for a token that nobody trusted signed"
+        trial.expect_reason(answer, SIGNATURE_REASONS, summary, presented, honest)
+
+
 _CLAIM_REQUIREMENTS = {"VER-29", "VER-30", "VER-31", "VER-33", "VER-34", "VER-35", "VER-36", "VER-38", "IDT-1", "IDT-4"}
 
 

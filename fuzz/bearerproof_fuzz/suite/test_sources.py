@@ -10,7 +10,7 @@ from bearerproof.messages import Json, Presentation
 from bearerproof.trial import REJECTED, Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Draft, Forge
-from bearerproof_fuzz.machines.bench import KNOWN, Bench, Step
+from bearerproof_fuzz.machines.bench import FAULTS, KNOWN, Bench, Step
 from bearerproof_fuzz.machines.buckets import walk
 from bearerproof_fuzz.material import (
     ADVERSARIAL,
@@ -173,8 +173,10 @@ def test_forged_names_make_no_more_buckets(mark: Mark, trial: Trial, forge: Forg
 def _fresh(gap: float) -> Iterable[Step]:
     """Yield rejections under ever new names, with every registered source among them."""
     for number in range(FRESH):
-        yield Step(f"forged-{number}", gap=gap)
-        yield Step(KNOWN[number % len(KNOWN)])
+        yield Step(f"forged-{number}", tuple(FAULTS)[number % len(FAULTS)], gap=gap)
+        yield Step(f"kid-only-{number}")
+        yield Step(f"rogue-kid-{number}")
+        yield Step(KNOWN[number % len(KNOWN)], tuple(FAULTS)[number // len(KNOWN) % len(FAULTS)])
 
 
 @check("SRC-5", needs=BUCKETS)

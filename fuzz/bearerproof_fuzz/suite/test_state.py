@@ -39,6 +39,17 @@ def test_second_presentation(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-41", needs=("option:replay",))
+def test_jti_in_another_case(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Two jti values that differ in case, or by a blank, are two: neither makes the other a replay."""
+    draft = _single_use(mark, forge, "case")
+    lower = str(draft.claims["jti"]).lower()
+    trial.control(draft.with_claims(jti=lower).presentation())
+    for other in (lower.upper(), lower + " "):
+        presented = draft.with_claims(jti=other).presentation()
+        trial.expect(trial.ask(presented), ACCEPTED, f"jti {other!r} is taken for {lower!r}", presented)
+
+
+@check("VER-41", needs=("option:replay",))
 def test_without_replay_detection(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A policy that does not ask for replay detection accepts a token as often as it comes."""
     token = _single_use(mark, forge, "one").with_policy(replay=False).presentation()
