@@ -143,12 +143,6 @@ def every_key_of_a_kid_tried(patch: Patch) -> None:
     _shared_kids(patch, any_of_them)
 
 
-@fault("KEY-3")
-def kid_shared_across_algorithms(patch: Patch) -> None:
-    """A kid counts as ambiguous only among keys of one algorithm, so the token's `alg` chooses the key."""
-    _shared_kids(patch, lambda fitting: fitting[0] if len(fitting) == 1 else None)
-
-
 # --- KEY-4: what is not understood
 
 

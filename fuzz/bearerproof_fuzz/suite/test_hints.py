@@ -174,9 +174,10 @@ def test_rejected_tokens_leave_no_trace(mark: Mark, trial: Trial, forge: Forge) 
 
 def _fixed(base: Draft) -> list[Presentation]:
     """Return tokens whose answers must not change: the first is honest, the last ones are not."""
+    lone = base.with_policy(keys={"keys": [base.key.public_jwk]})
     drafts = (
         base, base.with_claims(sub="user-2"), base.with_claims(exp=1), base.with_claims(iss="https://evil.example"),
-        base.without_header("kid"), base.with_header(kid="nobody"), unproven(base),
+        lone.without_header("kid"), base.without_header("kid"), base.with_header(kid="nobody"), unproven(base),
     )  # fmt: skip
     return [draft.presentation() for draft in drafts]
 
