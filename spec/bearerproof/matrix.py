@@ -17,7 +17,8 @@ def render(proof: Proof) -> str:
     """Draw the matrix by requirement, one mark a fault, and tell every fault that did not die as it should."""
     lines = ["", "  ".join(f"{mark} {fate}" for fate, mark in MARKS.items()), ""]
     for family, title in FAMILIES.items():
-        lines += [f"{family}: {title}", *_family(proof, family), ""]
+        rows = list(_family(proof, family))
+        lines += [f"{family}: {title}", *rows, ""] if rows else []
     lines += _degenerates(proof)
     lines += list(_exceptions(proof))
     return "\n".join([*lines, *_verdict(proof)]) + "\n"
@@ -74,6 +75,8 @@ def _family(proof: Proof, family: str) -> Iterator[str]:
     for row in requirements().values():
         if row.family == family:
             fates = [attempt.fate for attempt in proof.attempts if attempt.requirement == row.id]
+            if not fates and not proof.whole:
+                continue
             marks = "".join(MARKS[fate] for fate in fates) or "no fault"
             yield f"  {row.id:<8} {marks:<14} {row.title}"
 
@@ -106,6 +109,9 @@ def _verdict(proof: Proof) -> Iterator[str]:
         yield "VOID: the control fault was not killed, so the suite finds nothing."
     counts = {fate: sum(attempt.fate is fate for attempt in proof.attempts) for fate in Fate}
     yield ", ".join(f"{number} {fate}" for fate, number in counts.items() if number) + "."
+    if not proof.whole:
+        yield "Of the faults that were named, " + ("all" if proof.clean else "NOT all") + " ended as they have to."
+        return
     if proof.unfalsified:
         yield from textwrap.wrap("no fault was killed for " + ", ".join(proof.unfalsified), WIDTH)
     yield "The proof is complete." if proof.complete else "The proof is NOT complete."

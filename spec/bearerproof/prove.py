@@ -75,6 +75,7 @@ class Proof:
     reference_passes: bool
     control_dies: bool
     degenerates: tuple[Judged, ...] = ()
+    whole: bool = True
 
     @property
     def void(self) -> bool:
@@ -90,7 +91,7 @@ class Proof:
     @property
     def complete(self) -> bool:
         """Whether every fault met its due fate, every requirement has a killed one, and no degenerate got by."""
-        return not self.void and not self.unfalsified and self.clean
+        return self.whole and not self.unfalsified and self.clean
 
     @property
     def clean(self) -> bool:
@@ -114,7 +115,7 @@ def prove(
         tried = [pool.submit(attempt, name, None, full=full) for name in chosen]
         _wait([*controls, *degenerates, *tried], progress)
     passes, dies = (future.result() for future in controls)
-    return Proof(_results(tried), passes, dies, _results(degenerates))
+    return Proof(_results(tried), passes, dies, _results(degenerates), whole=not names)
 
 
 def prove_seeds(

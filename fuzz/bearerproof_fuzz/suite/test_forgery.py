@@ -13,6 +13,7 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.draws import batch, pick
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.grammar import Forged, forge_one, mangle_one
+from bearerproof_fuzz.keyserver import endpoint, key_set
 
 BATCH = 8
 
@@ -42,6 +43,25 @@ def test_nothing_an_attacker_can_sign_is_accepted(mark: Mark, trial: Trial, forg
             trial.expect(answer, REJECTED, summary, presentation, base.presentation, forged.describe())
 
     explore(refused, batch(draw_one, BATCH))
+
+
+@check("VER-19")
+def test_no_location_in_a_token_is_fetched(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A key set that a token points to, with the very key that signed it, is neither believed nor asked for."""
+    base = forge.base(mark.profile)
+    honest = base.presentation()
+    trial.control(honest)
+    outsider = keys.key(base.key.algorithm, "attacker")
+    with endpoint(key_set([outsider])) as served:
+        for parameter in ("jku", "x5u"):
+            for kid in (outsider.kid, base.key.kid):
+                draft = base.with_header(**{parameter: served.url, "kid": kid}).signed_by(outsider.sign)
+                presented = draft.presentation()
+                summary = f"a token is believed by the key set that its own {parameter} points to"
+                trial.expect(trial.ask(presented), REJECTED, summary, presented, honest, parameter)
+                if served.requests:
+                    asked = f"{served.requests} requests"
+                    trial.fail(f"the location in {parameter} was asked", "no request", asked, presented, honest)
 
 
 @check("VER-24")

@@ -1,0 +1,63 @@
+"""The kill matrix: what counts as a kill, and when nothing counts."""
+
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bearerproof import matrix, prove
+from bearerproof.catalogue import requirements
+from bearerproof.prove import Attempt, Fate, Proof
+from bearerproof_fuzz.faults import faults
+
+from ..conftest import CommandLine
+
+KILLED = tuple(Attempt(f"fault-of-{name.lower()}", name, Fate.KILLED, (name,)) for name in requirements())
+COMPLETE = Proof(KILLED, reference_passes=True, control_dies=True)
+
+
+def test_a_fault_dies_by_its_own_requirement_and_leaves_the_reference_as_it_was() -> None:
+    tried = prove.attempt("crit-ignored", None)
+    assert (tried.fate, tried.seen_by) == (Fate.KILLED, ("VER-17",))
+    assert tried.tokens > 0
+    assert prove.attempt("size-compared-after-decoding", None).fate is Fate.EQUIVALENT
+    assert prove.attempt("crit-ignored", 7).fate is Fate.KILLED
+
+
+def test_a_proof_with_every_requirement_falsified_is_complete() -> None:
+    assert COMPLETE.complete
+    assert "The proof is complete." in matrix.render(COMPLETE)
+
+
+@pytest.mark.parametrize("control", ["reference_passes", "control_dies"])
+def test_a_failed_control_voids_everything(control: str) -> None:
+    void = replace(COMPLETE, **{control: False})
+    assert void.void
+    assert not void.complete
+    assert "VOID" in matrix.render(void)
+
+
+@pytest.mark.parametrize("fate", [Fate.SURVIVED, Fate.COLLATERAL, Fate.BROKEN])
+def test_one_fault_that_does_not_die_as_it_should_makes_the_proof_incomplete(fate: Fate) -> None:
+    spoilt = replace(COMPLETE, attempts=(*KILLED, Attempt("another", "VER-1", fate, detail="why")))
+    assert not spoilt.complete
+    assert f"another (VER-1): {fate}" in matrix.render(spoilt)
+
+
+def test_a_requirement_without_a_killed_fault_is_named() -> None:
+    assert replace(COMPLETE, attempts=KILLED[1:]).unfalsified == ["VER-1"]
+
+
+def test_the_picture_has_a_row_for_each_fault() -> None:
+    labels = [element.text for element in ET.fromstring(matrix.as_svg(COMPLETE)).iter() if element.text]  # noqa: S314 - our own picture
+    assert set(labels) >= {attempt.fault for attempt in KILLED}
+
+
+def test_every_requirement_has_a_seeded_fault() -> None:
+    assert set(requirements()) == {one.requirement_id for one in faults().values()}
+
+
+def test_an_unknown_fault_is_told(bearerproof: CommandLine) -> None:
+    ended = bearerproof("prove", "no-such-fault")
+    assert ended.code == 3
+    assert "no seeded fault is called no-such-fault" in ended.err
