@@ -29,9 +29,9 @@ def test_a_proof_with_every_requirement_falsified_is_complete() -> None:
     assert "The proof is complete." in matrix.render(COMPLETE)
 
 
-@pytest.mark.parametrize("control", ["reference_passes", "control_dies"])
-def test_a_failed_control_voids_everything(control: str) -> None:
-    void = replace(COMPLETE, **{control: False})
+@pytest.mark.parametrize(("passes", "dies"), [(False, True), (True, False)])
+def test_a_failed_control_voids_everything(passes: bool, dies: bool) -> None:
+    void = Proof(KILLED, reference_passes=passes, control_dies=dies)
     assert void.void
     assert not void.complete
     assert "VOID" in matrix.render(void)
