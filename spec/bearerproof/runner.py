@@ -1,7 +1,8 @@
 """Runs the suite under pytest, away from the caller's own project, and sums the run up."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,7 +112,6 @@ def run(
     Raises:
         BadInput: the implementation cannot be named so. AdapterFault: it does not start or speak the contract.
     """
-    os.environ.setdefault("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     harness = Harness(settings, stop_at=options.stop_at, started=started, telling=options.telling)
     if options.workers is not None:
         harness.implementation.close()  # the workers have their own; this one was asked for its declaration
@@ -132,9 +132,27 @@ def run(
 def _pytest(arguments: list[str], plugins: list[object]) -> tuple[int, str | None]:
     """Run pytest; an I/O error at its end is a report that could not be written, and costs nothing else."""
     try:
-        return pytest.main(arguments, plugins=plugins), None
+        with _no_plugins_but_ours():
+            return pytest.main(arguments, plugins=plugins), None
     except OSError as error:
         return pytest.ExitCode.OK, f"cannot write the JUnit report: {error.strerror}"
+
+
+@contextmanager
+def _no_plugins_but_ours() -> Iterator[None]:
+    """Keep what else is installed out of the run, its workers included, and the environment as it was."""
+    before = os.environ.get(_AUTOLOAD)
+    os.environ[_AUTOLOAD] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_AUTOLOAD]
+        else:
+            os.environ[_AUTOLOAD] = before
+
+
+_AUTOLOAD = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 
 
 class _Named:
