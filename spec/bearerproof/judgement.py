@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from bearerproof.catalogue import Level, Measure, Requirement
 from bearerproof.messages import Answer, Json, Outcome, Presentation
 
-VERDICTS = frozenset({Outcome.ACCEPTED, Outcome.REJECTED})
-
 
 @dataclass(frozen=True)
 class Finding:

@@ -28,7 +28,6 @@ EVERY_ALGORITHM = ("ES256", "EdDSA", "Ed25519", "RS256", "PS256", "ES384", "HS25
 PUBLIC_KEY_ALGORITHMS = EVERY_ALGORITHM[:-1]
 ECDSA = ("ES256", "ES384")
 EDDSA = ("EdDSA", "Ed25519")
-RSA = ("RS256", "PS256")
 
 
 def unedited(draft: Draft) -> Draft:
