@@ -74,6 +74,7 @@ class Harness:
     def __post_init__(self) -> None:
         """Start the implementation, unless it is started, and hold the settings against what it declares."""
         self.implementation: Implementation = self.started or self.settings.start()
+        self.implementation.drawing = hypothesis.currently_in_test_context
         try:
             self.scope = self.settings.resolve(self.implementation.declaration)
         except BadInput:
@@ -93,7 +94,7 @@ class Harness:
             deadline=None,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
-            phases=(Phase.explicit, Phase.generate, Phase.target, Phase.shrink),
+            phases=(Phase.explicit, Phase.generate, Phase.target, *([Phase.shrink] if self.telling else [])),
         )
         hypothesis.settings.load_profile("bearerproof")
 

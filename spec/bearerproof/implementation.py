@@ -1,6 +1,6 @@
 """The implementation under test: asked for verdicts, restarted when it dies, and held to its time limit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bearerproof import messages
 from bearerproof.connections import Connection
@@ -37,6 +37,9 @@ class Implementation:
 
     A crash or hang is asked again after a restart. One that recurs is the implementation's answer to that
     token; one that does not is noted in ``troubles`` as a fault of the adapter, and the run goes on.
+
+    ``tokens`` counts those asked; ``drawn`` says whether any of them was asked while ``drawing``, that is by a
+    generated example.
     """
 
     def __init__(self, connection: Connection, seconds: float = 5.0) -> None:
@@ -54,6 +57,8 @@ class Implementation:
         self.hangs = 0
         self.restarts = 0
         self.tokens = 0
+        self.drawing: Callable[[], bool] = lambda: False
+        self.drawn = False
         self.troubles: list[str] = []
         try:
             self.hello = self._hello()
@@ -86,6 +91,7 @@ class Implementation:
         """
         requests = [self._on_time(presentation.request()) for presentation in presentations]
         self.tokens += len(requests)
+        self.drawn = self.drawn or self.drawing()
         answers: list[Answer] = []
         try:
             for raw in self._connection.ask(requests, self._seconds):

@@ -27,11 +27,12 @@ def render(proof: Proof) -> str:
 def render_seeds(rows: Sequence[Sequence[Attempt]]) -> str:
     """Tell for each fault how many tokens were asked up to the kill, and under how many seeds it was missed."""
     lines = [f"{'fault':<52}{'requirement':<12}{'median tokens':>14}{'most':>8}{'missed':>8}"]
-    lines += [_seed_row(attempts) for attempts in rows if attempts and attempts[0].fate is not Fate.EQUIVALENT]
-    missed = sum(
-        attempt.fate is not Fate.KILLED for row in rows for attempt in row if attempt.fate is not Fate.EQUIVALENT
-    )
-    lines += ["", f"{len(rows)} faults under {len(rows[0]) if rows else 0} seeds each: {missed} misses"]
+    visible = [row for row in rows if row[0].fate is not Fate.EQUIVALENT]
+    lines += [_seed_row(attempts) for attempts in visible]
+    missed = sum(attempt.fate is not Fate.KILLED for row in visible for attempt in row)
+    fixed = sum(not any(attempt.drawn for attempt in row) for row in visible)
+    told = f"{len(visible)} faults under {len(rows[0])} seeds each: {missed} misses."
+    lines += ["", f"{told} {fixed} of them die before anything is drawn from the seed."]
     return "\n".join(lines) + "\n"
 
 

@@ -19,7 +19,7 @@ from bearerproof.connections import InProcess, Stdio
 from bearerproof.implementation import Implementation
 from bearerproof.results import RED, State, tally
 from bearerproof.runner import Options, Run, run
-from bearerproof.settings import QUICK, Settings
+from bearerproof.settings import DEFAULT, QUICK, Settings
 
 T = TypeVar("T")
 
@@ -39,7 +39,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One fault under one seed: its fate, the requirements whose checks saw it, the tokens asked up to the kill."""
+    """One fault under one seed: its fate, the requirements whose checks saw it, the tokens asked up to the kill.
+
+    ``drawn`` says whether any of those tokens was generated; if none was, every seed leads to the same kill.
+    """
 
     fault: str
     requirement: str
@@ -47,6 +50,7 @@ class Attempt:
     seen_by: tuple[str, ...] = ()
     tokens: int = 0
     detail: str = ""
+    drawn: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ Progress = Callable[[int, int], None]
 def prove(
     names: Sequence[str] = (), *, full: bool = False, workers: int = 2, progress: Progress | None = None
 ) -> Proof:
-    """Try every fault, or those named: on its own requirement up to the kill, or with ``full`` on the whole suite."""
+    """Try every fault, or those named, on its own requirement up to the kill; with ``full`` then on all, quickly."""
     chosen = _chosen(names)
     with _pool(workers) as pool:
         controls = [pool.submit(_reference_passes), pool.submit(_control_dies)]
@@ -124,9 +128,17 @@ def prove_seeds(
     """Try every fault under so many random seeds, on its own requirement; one list of attempts a fault."""
     chosen = _chosen(names)
     with _pool(workers) as pool:
-        tried = [[pool.submit(attempt, name, seed, own_only=True) for seed in range(seeds)] for name in chosen]
-        _wait([future for row in tried for future in row], progress)
-    return [[future.result() for future in row] for row in tried]
+        tried = [pool.submit(attempts, name, seeds) for name in chosen]
+        _wait(tried, progress)
+    return [future.result() for future in tried]
+
+
+def attempts(name: str, seeds: int) -> list[Attempt]:
+    """Try one fault under so many seeds; a kill before anything was drawn is tried once and stands for all."""
+    first = attempt(name, 0, own_only=True)
+    if first.fate is Fate.KILLED and not first.drawn:
+        return [first] * seeds
+    return [first, *(attempt(name, seed, own_only=True) for seed in range(1, seeds))]
 
 
 PATIENCE = 120
@@ -162,18 +174,18 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
     if fault.equivalent is not None:
         return Attempt(name, fault.requirement_id, Fate.EQUIVALENT, detail=fault.equivalent)
     with seeded(fault):
-        own = _run(Settings(seed=seed, requirements=(fault.requirement_id,)), stop_at_kill=not full)
+        own = _run(Settings(seed=seed, requirements=(fault.requirement_id,)), stop_at_kill=True)
         killed = _killers(own)
-        tokens = own.harness.implementation.tokens
+        asked = own.harness.implementation
         if (killed and not full) or own_only:
             fate = Fate.KILLED if killed else _fate_without_kill(own)
-            return Attempt(name, fault.requirement_id, fate, killed, tokens, _detail(own))
-        whole = _run(Settings(seed=seed), stop_at_kill=False)
-    seen_by = _killers(whole)
-    if fault.requirement_id in seen_by:
-        return Attempt(name, fault.requirement_id, Fate.KILLED, seen_by, tokens)
+            return Attempt(name, fault.requirement_id, fate, killed, asked.tokens, _detail(own), asked.drawn)
+        whole = _run(Settings(seed=seed, depth=QUICK if killed else DEFAULT), stop_at_kill=False)
+    seen_by = tuple(one for one in requirements() if one in {*killed, *_killers(whole)})
+    if killed:
+        return Attempt(name, fault.requirement_id, Fate.KILLED, seen_by, asked.tokens, drawn=asked.drawn)
     fate = Fate.COLLATERAL if seen_by else _fate_without_kill(whole)
-    return Attempt(name, fault.requirement_id, fate, seen_by, tokens, _detail(whole))
+    return Attempt(name, fault.requirement_id, fate, seen_by, asked.tokens, _detail(whole))
 
 
 def judge_degenerate(name: str) -> Judged:

@@ -24,6 +24,33 @@ def test_a_fault_dies_by_its_own_requirement_and_leaves_the_reference_as_it_was(
     assert prove.attempt("crit-ignored", 7).fate is Fate.KILLED
 
 
+def test_a_kill_before_anything_is_drawn_stands_for_every_seed() -> None:
+    tried = prove.attempts("crit-ignored", 5)
+    assert len(tried) == 5
+    assert not any(one.drawn for one in tried)
+    assert len(set(tried)) == 1
+
+
+def test_a_kill_by_a_generated_example_is_tried_under_each_seed() -> None:
+    tried = prove.attempts("jku-followed", 3)
+    assert all(one.fate is Fate.KILLED for one in tried)
+    assert all(one.drawn for one in tried)
+
+
+def test_the_table_of_seeds_tells_median_and_misses() -> None:
+    row = [
+        Attempt("one", "VER-1", Fate.KILLED, tokens=3),
+        Attempt("one", "VER-1", Fate.KILLED, tokens=5),
+        Attempt("one", "VER-1", Fate.SURVIVED, tokens=900),
+    ]
+    other = [Attempt("two", "VER-2", Fate.KILLED, tokens=2, drawn=False)] * 3
+    equivalent = [Attempt("three", "VER-2", Fate.EQUIVALENT)] * 3
+    lines = matrix.render_seeds([row, other, equivalent]).splitlines()
+    assert lines[1].split() == ["one", "VER-1", "4", "5", "1"]
+    assert lines[2].split() == ["two", "VER-2", "2", "2", "0"]
+    assert lines[-1] == "2 faults under 3 seeds each: 1 misses. 1 of them die before anything is drawn from the seed."
+
+
 def test_a_proof_with_every_requirement_falsified_is_complete() -> None:
     assert COMPLETE.complete
     assert "The proof is complete." in matrix.render(COMPLETE)
