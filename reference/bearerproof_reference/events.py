@@ -147,7 +147,7 @@ def one_line(record: Mapping[str, Any]) -> str:
 
     Everything beyond printable ASCII is escaped: control and C1 characters, line separators, bidi controls.
     """
-    return json.dumps(record, separators=(",", ":")).replace("\x7f", "\\u007f")
+    return json.dumps(record, separators=(",", ":"))
 
 
 def rfc3339(seconds: float) -> str:

@@ -37,11 +37,17 @@ class Score:
 
 
 class Baselines:
-    """Scores the stand-ins in processes of their own, while the real run goes on."""
+    """Scores the stand-ins in processes of their own, from the moment the real run begins."""
 
     def __init__(self, settings: Settings, hello: Json) -> None:
+        self._asked = (settings, hello)
+        self._pool: ProcessPoolExecutor | None = None
+        self._scores: list[Future[Score]] = []
+
+    def pytest_sessionstart(self) -> None:
+        """Start them only now: a run that its settings rule out does not wait for processes that nobody needs."""
         self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-        self._scores: list[Future[Score]] = [self._pool.submit(score, name, settings, hello) for name in STAND_INS]
+        self._scores = [self._pool.submit(score, name, *self._asked) for name in STAND_INS]
 
     def scores(self) -> list[Score]:
         """Wait for the scores and return them."""
@@ -52,7 +58,8 @@ class Baselines:
 
     def close(self) -> None:
         """Give up what is not finished."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def score(name: str, settings: Settings, hello: Json) -> Score:

@@ -38,7 +38,7 @@ def check(settings: Settings, options: Options, outputs: Outputs, out: Console, 
     implementation = settings.start()
     baselines = Baselines(settings, implementation.hello) if outputs.baselines else None
     with Watch(err, out, settings) as watch:
-        finished = run(settings, options, [watch], implementation)
+        finished = run(settings, options, [watch, *([] if baselines is None else [baselines])], implementation)
     stale = _apply(foreseen, finished)
     _print_summary(finished, out)
     if baselines is not None:

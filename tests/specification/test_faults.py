@@ -1,0 +1,82 @@
+"""The seeded faults: each tells its story, changes the reference while it is seeded, and leaves nothing behind."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+
+import pytest
+
+import bearerproof_reference
+from bearerproof.catalogue import requirements
+from bearerproof_fuzz import faults as folder
+from bearerproof_fuzz.faults import CONTROL, faults
+from bearerproof_fuzz.faults.registry import Fault, Patch
+
+ALL = list(faults().values())
+
+NOT_A_FACT = re.compile(r"\b(should|test that|tests that|ensure)\b", re.IGNORECASE)
+
+
+def test_every_requirement_has_a_fault_that_counts() -> None:
+    assert {one.requirement_id for one in ALL if one.equivalent is None} == set(requirements())
+
+
+def test_few_are_equivalent_and_each_says_why() -> None:
+    equivalent = [one for one in ALL if one.equivalent is not None]
+    assert all(len(str(one.equivalent)) > 40 for one in equivalent)
+    assert len(equivalent) <= len(ALL) * 0.05
+
+
+def test_the_control_is_a_fault() -> None:
+    assert faults()[CONTROL].requirement_id == "VER-25"
+
+
+def test_every_module_of_faults_is_loaded() -> None:
+    loaded = {one.apply.__module__ for one in ALL}
+    written = {
+        name
+        for _, name, package in pkgutil.walk_packages(folder.__path__, folder.__name__ + ".")
+        if not package and "@fault(" in _source(name)
+    }
+    assert written == loaded
+
+
+@pytest.mark.parametrize("one", ALL, ids=[one.id for one in ALL])
+def test_it_tells_a_story(one: Fault) -> None:
+    assert one.story[0].isupper() or not one.story[0].isalpha()
+    assert one.story.endswith(".")
+    assert len(one.story.split()) >= 6
+    assert not NOT_A_FACT.search(f"{one.id.replace('-', ' ')}. {one.story}")
+
+
+@pytest.mark.parametrize("one", ALL, ids=[one.id for one in ALL])
+def test_it_changes_the_reference_and_is_taken_back(one: Fault) -> None:
+    patch = _Watched()
+    one.apply(patch)
+    changed = list(patch.owners())
+    patch.restore()
+    assert changed
+    assert all(_belongs_to_the_reference(owner) for owner, _, _ in changed)
+    assert all(vars(owner).get(name) is before for owner, name, before in changed)
+
+
+class _Watched(Patch):
+    """Remembers what stood there before the first change of each attribute."""
+
+    def owners(self) -> Iterator[tuple[object, str, object]]:
+        seen: set[tuple[int, str]] = set()
+        for owner, name, value in self._undo:
+            if (id(owner), name) not in seen:
+                seen.add((id(owner), name))
+                yield owner, name, value
+
+
+def _belongs_to_the_reference(owner: object) -> bool:
+    home = getattr(owner, "__module__", None) or getattr(owner, "__name__", "")
+    return str(home).partition(".")[0] == bearerproof_reference.__name__
+
+
+def _source(module: str) -> str:
+    return inspect.getsource(importlib.import_module(module))
