@@ -15,16 +15,13 @@ CONTROL = "any-signature-accepted"
 def any_signature_accepted(patch: Patch) -> None:
     """Every signature verifies. A released token engine did this for months: it looked the key up and went on."""
 
-    def trusting(verified: Any) -> Any:
-        def verified_or_not(token: bytes, header: Any, tail: bytes, keys: Any, algorithms: Any) -> Key:
-            try:
-                key: Key = verified(token, header, tail, keys, algorithms)
-            except Refusal as refusal:
-                if refusal.rejected.reason is not Reason.SIGNATURE:
-                    raise
-                key = keys.find(header.kid, header.alg)
-            return key
+    def verified_or_not(verified: Any, token: bytes, header: Any, tail: bytes, keys: Any, algorithms: Any) -> Key:
+        try:
+            key: Key = verified(token, header, tail, keys, algorithms)
+        except Refusal as refusal:
+            if refusal.rejected.reason is not Reason.SIGNATURE:
+                raise
+            key = keys.find(header.kid, header.alg)
+        return key
 
-        return verified_or_not
-
-    patch.wrap(verifier, "_verified", trusting)
+    patch.wrap(verifier, "_verified", verified_or_not)

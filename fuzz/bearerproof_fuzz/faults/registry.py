@@ -23,9 +23,14 @@ class Patch:
         self._undo.append((owner, name, vars(owner)[name] if name in vars(owner) else getattr(owner, name)))
         setattr(owner, name, value)
 
-    def wrap(self, owner: object, name: str, wrapper: Callable[[Any], object]) -> None:
-        """Replace an attribute by what the wrapper makes of it."""
-        self(owner, name, wrapper(getattr(owner, name)))
+    def wrap(self, owner: object, name: str, wrapper: Callable[..., object]) -> None:
+        """Replace a function or method by one that is given what was there, and then the arguments of the call."""
+        replaced = getattr(owner, name)
+
+        def wrapped(*arguments: Any, **options: Any) -> object:
+            return wrapper(replaced, *arguments, **options)
+
+        self(owner, name, wrapped)
 
     def restore(self) -> None:
         """Put everything back, the last change first."""

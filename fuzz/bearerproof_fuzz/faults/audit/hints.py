@@ -1,4 +1,4 @@
-"""Faults in believing hints (HINT-1 to HINT-3); those in reading them stand with the source ids."""
+"""Faults in believing hints (HINT-1 to HINT-3)."""
 
 import hmac
 from collections.abc import Callable
@@ -18,24 +18,19 @@ from bearerproof_reference.verifier import Header, Verifier
 CLIENT = "app-1"
 """The client that the policies of the suite know."""
 
-# --- HINT-1: hints that authenticate
-
 
 def _believed(patch: Patch, trusted: Callable[[Hints], bool]) -> None:
     """Have a signature that does not verify forgiven to a token that says the right thing of itself."""
 
-    def verifying(verified: Any) -> Any:
-        def verified_or_trusted(token: bytes, header: Header, *rest: Any) -> Any:
-            try:
-                return verified(token, header, *rest)
-            except Refusal:
-                if not trusted(read_hints(token)):
-                    raise
-                return Key(header.kid, "ES256", lambda _signature, _data: True)
+    def verified_or_trusted(verified: Any, token: bytes, header: Header, *rest: Any) -> Any:
+        try:
+            return verified(token, header, *rest)
+        except Refusal:
+            if not trusted(read_hints(token)):
+                raise
+            return Key(header.kid, "ES256", lambda _signature, _data: True)
 
-        return verified_or_trusted
-
-    patch.wrap(verifier, "_verified", verifying)
+    patch.wrap(verifier, "_verified", verified_or_trusted)
 
 
 @fault("HINT-1")
@@ -66,50 +61,38 @@ def root_client_opens_the_back_door(patch: Patch) -> None:
 def alg_none_passes_with_a_known_kid(patch: Patch) -> None:
     """An unsigned token is taken when its kid is one of ours: only the issuer knows those, or so it is thought."""
 
-    def verifying(verify: Any) -> Any:
-        def verify_or_trust(self: Any, token: bytes) -> Any:
-            head, body, tail = split_compact(token)
-            header = parse_object(decode_segment(head))
-            if not tail and header.get("alg") == "none" and str(header.get("kid")).endswith("-a"):
-                return Accepted(parse_object(decode_segment(body)), header["kid"])
-            return verify(self, token)
+    def verify_or_trust(verify: Any, self: Any, token: bytes) -> Any:
+        head, body, tail = split_compact(token)
+        header = parse_object(decode_segment(head))
+        if not tail and header.get("alg") == "none" and str(header.get("kid")).endswith("-a"):
+            return Accepted(parse_object(decode_segment(body)), header["kid"])
+        return verify(self, token)
 
-        return verify_or_trust
-
-    patch.wrap(Verifier, "_verify", verifying)
+    patch.wrap(Verifier, "_verify", verify_or_trust)
 
 
 @fault("HINT-1")
 def kid_is_the_secret_of_an_unknown_key(patch: Patch) -> None:
     """The look-up of an HMAC secret falls back to the name it was asked for (CVE-2026-45363 fell back to '')."""
 
-    def verifying(verified: Any) -> Any:
-        def verified_by_name(token: bytes, header: Header, tail: bytes, *rest: Any) -> Any:
-            if header.alg == "HS256" and header.kid and tail:
-                mac = hmac.digest(header.kid.encode(), token[: -len(tail) - 1], "sha256")
-                if hmac.compare_digest(mac, decode_segment(tail)):
-                    return Key(header.kid, "HS256", lambda _signature, _data: True)
-            return verified(token, header, tail, *rest)
+    def verified_by_name(verified: Any, token: bytes, header: Header, tail: bytes, *rest: Any) -> Any:
+        if header.alg == "HS256" and header.kid and tail:
+            mac = hmac.digest(header.kid.encode(), token[: -len(tail) - 1], "sha256")
+            if hmac.compare_digest(mac, decode_segment(tail)):
+                return Key(header.kid, "HS256", lambda _signature, _data: True)
+        return verified(token, header, tail, *rest)
 
-        return verified_by_name
-
-    patch.wrap(verifier, "_verified", verifying)
-
-
-# --- HINT-2: hints that colour a rejection
+    patch.wrap(verifier, "_verified", verified_by_name)
 
 
 def _rejected(patch: Patch, change: Callable[[Rejected, Hints], Accepted | Rejected]) -> None:
     """Have the verdict on a rejected token changed for what it says of itself."""
 
-    def verifying(verify: Any) -> Any:
-        def verify_and_change(self: Any, token: str | bytes) -> Accepted | Rejected:
-            verdict: Accepted | Rejected = verify(self, token)
-            return change(verdict, read_hints(token)) if isinstance(verdict, Rejected) else verdict
+    def verify_and_change(verify: Any, self: Any, token: str | bytes) -> Accepted | Rejected:
+        verdict: Accepted | Rejected = verify(self, token)
+        return change(verdict, read_hints(token)) if isinstance(verdict, Rejected) else verdict
 
-        return verify_and_change
-
-    patch.wrap(Verifier, "verify", verifying)
+    patch.wrap(Verifier, "verify", verify_and_change)
 
 
 @fault("HINT-2")
@@ -147,35 +130,26 @@ def signature_failure_told_to_admins_only(patch: Patch) -> None:
 def other_clients_have_a_day_of_leeway(patch: Patch) -> None:
     """A migration gave every client but the first a day of leeway: the verdict hangs on a name nobody checks."""
 
-    def checking(check: Any) -> Any:
-        def check_times(self: Any, claims: dict[str, Any], now: float) -> None:
-            late = claims.get("client_id") not in (None, CLIENT)
-            check(self, claims, min(now, claims["exp"] - 1) if late and isinstance(claims["exp"], int) else now)
+    def check_times(check: Any, self: Any, claims: dict[str, Any], now: float) -> None:
+        late = claims.get("client_id") not in (None, CLIENT)
+        check(self, claims, min(now, claims["exp"] - 1) if late and isinstance(claims["exp"], int) else now)
 
-        return check_times
-
-    patch.wrap(ClaimsCheck, "_check_times", checking)
-
-
-# --- HINT-3: rejected tokens that leave a trace
+    patch.wrap(ClaimsCheck, "_check_times", check_times)
 
 
 def _cached(patch: Patch, key: Callable[[bytes], object], kept: type) -> None:
     """Have verdicts of one sort remembered under a key of the token, for each verifier."""
     known: dict[object, Any] = {}
 
-    def verifying(verify: Any) -> Any:
-        def verify_once(self: Any, token: str | bytes) -> Any:
-            octets = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
-            place = (id(self), key(octets))
-            verdict = known.get(place) or verify(self, token)
-            if isinstance(verdict, kept):
-                known[place] = verdict
-            return verdict
+    def verify_once(verify: Any, self: Any, token: str | bytes) -> Any:
+        octets = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
+        place = (id(self), key(octets))
+        verdict = known.get(place) or verify(self, token)
+        if isinstance(verdict, kept):
+            known[place] = verdict
+        return verdict
 
-        return verify_once
-
-    patch.wrap(Verifier, "verify", verifying)
+    patch.wrap(Verifier, "verify", verify_once)
 
 
 @fault("HINT-3")
@@ -206,23 +180,20 @@ def rejection_cached_on_the_signature(patch: Patch) -> None:
 def jti_used_up_before_the_signature(patch: Patch) -> None:
     """The identifier is recorded from the unverified payload, so a forged copy makes a replay of the honest token."""
 
-    def verifying(verify: Any) -> Any:
-        def record_and_verify(self: Any, token: bytes) -> Any:
-            guard, self._replay = self._replay, None
-            try:
-                if guard is not None:
-                    members = parse_object(decode_segment(split_compact(token)[1]))
-                    if not guard.first_use(str(members.get("iss")), str(members.get("jti")), 1e12):
-                        raise Refusal(Reason.REPLAY)
-                return verify(self, token)
-            except Unavailable:
-                raise Refusal(Reason.UNAVAILABLE, "ReplayLookupUnavailable") from None
-            finally:
-                self._replay = guard
+    def record_and_verify(verify: Any, self: Any, token: bytes) -> Any:
+        guard, self._replay = self._replay, None
+        try:
+            if guard is not None:
+                members = parse_object(decode_segment(split_compact(token)[1]))
+                if not guard.first_use(str(members.get("iss")), str(members.get("jti")), 1e12):
+                    raise Refusal(Reason.REPLAY)
+            return verify(self, token)
+        except Unavailable:
+            raise Refusal(Reason.UNAVAILABLE, "ReplayLookupUnavailable") from None
+        finally:
+            self._replay = guard
 
-        return record_and_verify
-
-    patch.wrap(Verifier, "_verify", verifying)
+    patch.wrap(Verifier, "_verify", record_and_verify)
 
 
 @fault("HINT-3")
@@ -230,20 +201,19 @@ def key_locked_after_bad_signatures(patch: Patch) -> None:
     """Three bad signatures lock a key, as passwords are locked: whoever knows its kid can silence an issuer."""
     bad: dict[object, int] = {}
 
-    def verifying(verified: Any) -> Any:
-        def verified_unless_locked(token: bytes, header: Header, tail: bytes, keys: Any, algorithms: Any) -> Any:
-            place = (id(keys), header.kid)
-            if bad.get(place, 0) >= 3:
-                raise Refusal(Reason.KEY_UNUSABLE)
-            try:
-                return verified(token, header, tail, keys, algorithms)
-            except Refusal as refusal:
-                bad[place] = bad.get(place, 0) + (refusal.rejected.reason is Reason.SIGNATURE)
-                raise
+    def verified_unless_locked(
+        verified: Any, token: bytes, header: Header, tail: bytes, keys: Any, algorithms: Any
+    ) -> Any:
+        place = (id(keys), header.kid)
+        if bad.get(place, 0) >= 3:
+            raise Refusal(Reason.KEY_UNUSABLE)
+        try:
+            return verified(token, header, tail, keys, algorithms)
+        except Refusal as refusal:
+            bad[place] = bad.get(place, 0) + (refusal.rejected.reason is Reason.SIGNATURE)
+            raise
 
-        return verified_unless_locked
-
-    patch.wrap(verifier, "_verified", verifying)
+    patch.wrap(verifier, "_verified", verified_unless_locked)
 
 
 @fault("HINT-3")
@@ -251,23 +221,21 @@ def claims_remembered_by_jti(patch: Patch) -> None:
     """Parsed claims are kept by `jti`, read before the signature: a forged token lends its claims to an honest one."""
     known: dict[object, dict[str, Any]] = {}
 
-    def splitting(split: Any) -> Any:
-        def split_and_note(token: bytes) -> Any:
-            parts = split(token)
-            try:
-                members = parse_object(decode_segment(parts[1]))
-            except MalformedError:
-                return parts
-            known.setdefault(members.get("jti", members.get("nonce")), members)
+    def split_and_note(split: Any, token: bytes) -> Any:
+        parts = split(token)
+        try:
+            members = parse_object(decode_segment(parts[1]))
+        except MalformedError:
             return parts
+        known.setdefault(members.get("jti", members.get("nonce")), members)
+        return parts
 
-        return split_and_note
+    def parse_or_remember(parse: Any, octets: bytes) -> Any:
+        read = parse(octets)
+        return known.get(read.get("jti", read.get("nonce")), read)
 
-    def parsing(parse: Any) -> Any:
-        return lambda octets: known.get((read := parse(octets)).get("jti", read.get("nonce")), read)
-
-    patch.wrap(verifier, "split_compact", splitting)
-    patch.wrap(verifier, "parse_object", parsing)
+    patch.wrap(verifier, "split_compact", split_and_note)
+    patch.wrap(verifier, "parse_object", parse_or_remember)
 
 
 @fault("HINT-3")
@@ -275,12 +243,9 @@ def kid_of_the_token_before_for_one_without(patch: Patch) -> None:
     """A reused parser leaves the last kid in place, so a token without one is verified by its predecessor's key."""
     last: list[str | None] = [None]
 
-    def reading(read: Any) -> Any:
-        def read_over_the_last(segment: bytes, *, strict: bool) -> Header:
-            header: Header = read(segment, strict=strict)
-            last[0] = header.kid or last[0]
-            return replace(header, kid=last[0])
+    def read_over_the_last(read: Any, segment: bytes, *, strict: bool) -> Header:
+        header: Header = read(segment, strict=strict)
+        last[0] = header.kid or last[0]
+        return replace(header, kid=last[0])
 
-        return read_over_the_last
-
-    patch.wrap(verifier, "read_header", reading)
+    patch.wrap(verifier, "read_header", read_over_the_last)

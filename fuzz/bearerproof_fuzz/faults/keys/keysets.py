@@ -17,8 +17,6 @@ from bearerproof_reference.jose import decode_base64url
 from bearerproof_reference.keys import Key, KeySet, _prepare
 from bearerproof_reference.verdicts import Reason, Refusal
 
-# --- KEY-1: what a key is for
-
 
 def _purpose(patch: Patch, verifies: Callable[[Jwk], bool]) -> None:
     def check_purpose(jwk: Jwk) -> None:
@@ -59,9 +57,6 @@ def sign_means_verify(patch: Patch) -> None:
     _purpose(patch, lambda jwk: jwk.get("use", "sig") == "sig" and not both.isdisjoint(jwk.get("key_ops", both)))
 
 
-# --- KEY-2: short HMAC keys
-
-
 def _hmac_keys(patch: Patch, long_enough: Callable[[str], bool]) -> None:
     def prepare(jwk: Jwk) -> Verify:
         secret = decode_base64url(jwk.get("k"))
@@ -96,29 +91,20 @@ def hmac_key_measured_as_text(patch: Patch) -> None:
     _hmac_keys(patch, lambda text: len(text) >= 32)
 
 
-# --- KEY-3: one kid, several keys
-
-
 def _shared_kids(patch: Patch, decide: Callable[[Sequence[Key]], Key | None]) -> None:
     """Have one key, or None, chosen among those that share a kid and serve the algorithm of the token."""
 
-    def reading(read: Any) -> Any:
-        def read_and_keep(self: Any, jwks: Any, allowed: Collection[str]) -> None:
-            read(self, jwks, allowed)
-            named = [jwk for jwk in jwks["keys"] if isinstance(jwk, Mapping) and jwk.get("kid") in self]
-            self.prepared = [key for jwk in named if (key := _prepare(jwk, allowed)) is not None]
+    def read_and_keep(read: Any, self: Any, jwks: Any, allowed: Collection[str]) -> None:
+        read(self, jwks, allowed)
+        named = [jwk for jwk in jwks["keys"] if isinstance(jwk, Mapping) and jwk.get("kid") in self]
+        self.prepared = [key for jwk in named if (key := _prepare(jwk, allowed)) is not None]
 
-        return read_and_keep
+    def find_or_decide(find: Any, self: Any, kid: str | None, alg: str) -> Any:
+        fitting = [key for key in self.prepared if key.kid == kid and key.alg == alg]
+        return (decide(fitting) if fitting else None) or find(self, kid, alg)
 
-    def finding(find: Any) -> Any:
-        def find_or_decide(self: Any, kid: str | None, alg: str) -> Any:
-            fitting = [key for key in self.prepared if key.kid == kid and key.alg == alg]
-            return (decide(fitting) if fitting else None) or find(self, kid, alg)
-
-        return find_or_decide
-
-    patch.wrap(KeySet, "__init__", reading)
-    patch.wrap(KeySet, "find", finding)
+    patch.wrap(KeySet, "__init__", read_and_keep)
+    patch.wrap(KeySet, "find", find_or_decide)
 
 
 @fault("KEY-3")
@@ -143,20 +129,14 @@ def every_key_of_a_kid_tried(patch: Patch) -> None:
     _shared_kids(patch, any_of_them)
 
 
-# --- KEY-4: what is not understood
-
-
 def _rewritten(patch: Patch, rewrite: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
     """Have a key set changed before it is read; what is no set at all is left as it is."""
 
-    def reading(read: Any) -> Any:
-        def read_rewritten(self: Any, jwks: Any, allowed: Collection[str]) -> None:
-            is_set = isinstance(jwks, Mapping) and isinstance(jwks.get("keys"), list)
-            read(self, rewrite(jwks) if is_set else jwks, allowed)
+    def read_rewritten(read: Any, self: Any, jwks: Any, allowed: Collection[str]) -> None:
+        is_set = isinstance(jwks, Mapping) and isinstance(jwks.get("keys"), list)
+        read(self, rewrite(jwks) if is_set else jwks, allowed)
 
-        return read_rewritten
-
-    patch.wrap(KeySet, "__init__", reading)
+    patch.wrap(KeySet, "__init__", read_rewritten)
 
 
 _KNOWN_TYPES = {"EC", "OKP", "RSA", "oct"}
@@ -198,9 +178,6 @@ def set_with_unknown_member_refused(patch: Patch) -> None:
     _rewritten(patch, lambda jwks: jwks if jwks.keys() == {"keys"} else {"keys": []})
 
 
-# --- KEY-5: weak RSA keys
-
-
 @fault("KEY-5")
 def rsa_key_of_1024_bits_taken(patch: Patch) -> None:
     """The size of an RSA key is not looked at (Wycheproof's rejects1024bitRsaKey)."""
@@ -237,25 +214,19 @@ def _rsa_numbers(jwk: Jwk) -> rsa.RSAPublicNumbers:
     return rsa.RSAPublicNumbers(exponent, modulus)
 
 
-# --- KEY-6: families in one set
-
-
 def _instead_of_another_algorithm(patch: Patch, choose: Callable[[Any, str, str], Key | None]) -> None:
     """Have a key chosen, or None, where the one that is named serves another algorithm than the token's."""
 
-    def finding(find: Any) -> Any:
-        def find_or_choose(self: Any, kid: str | None, alg: str) -> Any:
-            try:
-                return find(self, kid, alg)
-            except Refusal as refusal:
-                found = choose(self, str(kid), alg) if refusal.rejected.reason is Reason.ALGORITHM else None
-                if found is None:
-                    raise
-                return found
+    def find_or_choose(find: Any, self: Any, kid: str | None, alg: str) -> Any:
+        try:
+            return find(self, kid, alg)
+        except Refusal as refusal:
+            found = choose(self, str(kid), alg) if refusal.rejected.reason is Reason.ALGORITHM else None
+            if found is None:
+                raise
+            return found
 
-        return find_or_choose
-
-    patch.wrap(KeySet, "find", finding)
+    patch.wrap(KeySet, "find", find_or_choose)
 
 
 @fault("KEY-6")
@@ -280,19 +251,16 @@ def public_key_text_in_a_mixed_set(patch: Patch) -> None:
     """Where HMAC is allowed too, the text of the named public key is its secret (CVE-2024-33663)."""
     texts: dict[str, bytes] = {}
 
-    def noting(prepare: Any) -> Any:
-        def prepare_and_note(jwk: Jwk, allowed: Collection[str]) -> Any:
-            if jwk["kty"] != "oct" and "HS256" in allowed:
-                public: Any = PyJWK(dict(jwk)).key
-                pem, spki = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-                texts[jwk["kid"]] = public.public_bytes(pem, spki)
-            return prepare(jwk, allowed)
-
-        return prepare_and_note
+    def prepare_and_note(prepare: Any, jwk: Jwk, allowed: Collection[str]) -> Any:
+        if jwk["kty"] != "oct" and "HS256" in allowed:
+            public: Any = PyJWK(dict(jwk)).key
+            pem, spki = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            texts[jwk["kid"]] = public.public_bytes(pem, spki)
+        return prepare(jwk, allowed)
 
     def over_its_text(_held: Any, kid: str, alg: str) -> Key | None:
         text = texts.get(kid, b"")
         return Key(kid, alg, lambda given, data: hmac.digest(text, data, "sha256") == given) if text else None
 
-    patch.wrap(keys, "_prepare", noting)
+    patch.wrap(keys, "_prepare", prepare_and_note)
     _instead_of_another_algorithm(patch, over_its_text)

@@ -1,24 +1,22 @@
-"""Faults in the checks of ID tokens (IDT)."""
+"""Faults in the checks of an ID token but for those of its hashes (IDT-1 to IDT-7, IDT-11)."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.headers import encoded
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import claims as checks
-from bearerproof_reference import idtoken, policy, verifier
-from bearerproof_reference.algorithms import ALGORITHMS
+from bearerproof_fuzz.faults.tokens.seams import Json, is_number, making_optional, passing_type, reading_claims
+from bearerproof_reference import idtoken
+from bearerproof_reference.claims import ClaimsCheck
 from bearerproof_reference.policy import Profile, VerificationPolicy
 from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.verifier import Verifier
 
-Json = dict[str, Any]
 Read = Callable[[Json, Any], Json]
 
 
 def _reading(patch: Patch, part: str, read: Read) -> None:
     """Have one check of an ID token read what ``read`` makes of the claims and of what they are held against."""
-    patch.wrap(idtoken, part, lambda check: lambda claims, against, *rest: check(read(claims, against), against, *rest))
+    patch.wrap(idtoken, part, lambda check, claims, against, *rest: check(read(claims, against), against, *rest))
 
 
 def _audiences(claims: Json) -> list[str]:
@@ -47,23 +45,17 @@ def only_the_first_audience_looked_at(patch: Patch) -> None:
 def trusted_audience_is_enough(patch: Patch) -> None:
     """Trusted audiences are put into one list with ours, so that a token for one of them alone passes here."""
 
-    def keep(init: Any) -> Any:
-        def initialise(self: Any, held: VerificationPolicy) -> None:
-            init(self, held)
-            self.trusted = held.trusted_audiences
+    def keep(init: Any, self: Any, held: VerificationPolicy) -> None:
+        init(self, held)
+        self.trusted = held.trusted_audiences
 
-        return initialise
+    def read(claims: Json, _: float, held: Json) -> Json:
+        found = claims.get("aud")
+        passes = isinstance(found, list) and any(name in held["trusted"] for name in found if isinstance(name, str))
+        return {**claims, "aud": held["_audience"]} if passes else claims
 
-    def around(check: Any) -> Any:
-        def check_claims(self: Any, claims: Json, now: float) -> None:
-            found = claims.get("aud")
-            passes = isinstance(found, list) and any(name in self.trusted for name in found if isinstance(name, str))
-            check(self, {**claims, "aud": vars(self)["_audience"]} if passes else claims, now)
-
-        return check_claims
-
-    patch.wrap(checks.ClaimsCheck, "__init__", keep)
-    patch.wrap(checks.ClaimsCheck, "__call__", around)
+    patch.wrap(ClaimsCheck, "__init__", keep)
+    reading_claims(patch, read)
 
 
 @fault("IDT-1")
@@ -74,10 +66,7 @@ def client_by_prefix(patch: Patch) -> None:
         found = claims.get("aud")
         return {**claims, "aud": own} if own and isinstance(found, str) and found.startswith(own) else claims
 
-    def around(check: Any) -> Any:
-        return lambda self, claims, now: check(self, ours(claims, vars(self)["_audience"]), now)
-
-    patch.wrap(checks.ClaimsCheck, "__call__", around)
+    reading_claims(patch, lambda claims, _, held: ours(claims, held["_audience"]))
     _reading(patch, "_check_audiences", lambda claims, held: ours(claims, held.own_audience))
 
 
@@ -185,23 +174,16 @@ def nonce_trimmed(patch: Patch) -> None:
     _nonce(patch, lambda nonce, sent: isinstance(nonce, str) and nonce.strip() == sent)
 
 
-def _optional(patch: Patch, *names: str) -> None:
-    """Leave names out of what an ID token must have."""
-    required = vars(policy)["_REQUIRED"]
-    kept = tuple(name for name in required[Profile.ID_TOKEN] if name not in names)
-    patch(policy, "_REQUIRED", {**required, Profile.ID_TOKEN: kept})
-
-
 @fault("IDT-5")
 def subject_optional(patch: Patch) -> None:
     """A token without `sub` passes, and the account is found by e-mail (W18)."""
-    _optional(patch, "sub")
+    making_optional(patch, Profile.ID_TOKEN, "sub")
 
 
 @fault("IDT-5")
 def issue_time_optional(patch: Patch) -> None:
     """A token without `iat` passes, so nobody knows for how long its nonce has to be remembered (W18)."""
-    _optional(patch, "iat")
+    making_optional(patch, Profile.ID_TOKEN, "iat")
 
 
 def _authenticated(patch: Patch, read: Callable[[Json, VerificationPolicy], Json]) -> None:
@@ -218,12 +200,9 @@ def authentication_time_compared_where_present(patch: Patch) -> None:
 def authentication_time_is_that_of_issue(patch: Patch) -> None:
     """The age of the token is measured, and every token is young, however old the sign-in behind it."""
     _authenticated(
-        patch, lambda claims, _: {**claims, "auth_time": claims["iat"]} if _is_time(claims.get("auth_time")) else claims
+        patch,
+        lambda claims, _: {**claims, "auth_time": claims["iat"]} if is_number(claims.get("auth_time")) else claims,
     )
-
-
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @fault("IDT-6")
@@ -232,7 +211,7 @@ def authentication_time_off_by_a_minute(patch: Patch) -> None:
     _authenticated(
         patch,
         lambda claims, _: (
-            {**claims, "auth_time": claims["auth_time"] + 60} if _is_time(claims.get("auth_time")) else claims
+            {**claims, "auth_time": claims["auth_time"] + 60} if is_number(claims.get("auth_time")) else claims
         ),
     )
 
@@ -252,10 +231,11 @@ def authentication_time_as_text_converted(patch: Patch) -> None:
 def max_age_of_zero_ignored(patch: Patch) -> None:
     """`if max_age:` takes zero, the demand for a fresh sign-in, for no demand (OpenID Connect Core §3.1.2.1)."""
 
-    def around(check: Any) -> Any:
-        return lambda claims, held, now: check(claims, held, now) if held.max_age else None
+    def check_if_set(check: Any, claims: Json, held: VerificationPolicy, now: float) -> None:
+        if held.max_age:
+            check(claims, held, now)
 
-    patch.wrap(idtoken, "_check_authentication_time", around)
+    patch.wrap(idtoken, "_check_authentication_time", check_if_set)
 
 
 def _context(patch: Patch, passes: Callable[[Any, tuple[str, ...]], bool]) -> None:
@@ -296,147 +276,18 @@ def acr_in_a_list_taken(patch: Patch) -> None:
     _context(patch, lambda acr, acceptable: isinstance(acr, list) and any(name in acceptable for name in acr))
 
 
-def _digests(artefact: str, alg: str) -> tuple[bytes, bytes]:
-    """Return the digest that belongs to the algorithm, and that of SHA-256."""
-    octets = artefact.encode()
-    return hashlib.new(ALGORITHMS[alg].hash_name, octets).digest(), hashlib.sha256(octets).digest()
-
-
-def _hash(patch: Patch, name: str, passes: Callable[[Any, str, str], bool]) -> None:
-    """Take a hash for that of the artefact by this rule, which gets the claim, the artefact and the algorithm."""
-
-    def around(check: Any) -> Any:
-        def check_hash(claims: Json, claim: str, artefact: str | None, alg: str) -> None:
-            if claim == name and artefact is not None and claim in claims and passes(claims[claim], artefact, alg):
-                return
-            check(claims, claim, artefact, alg)
-
-        return check_hash
-
-    patch.wrap(idtoken, "_check_hash", around)
-
-
-@fault("IDT-8")
-def at_hash_not_compared(patch: Patch) -> None:
-    """`at_hash` has to be there and is not compared, so any access token may be swapped in (CWE-345)."""
-    _hash(patch, "at_hash", lambda *_: True)
-
-
-@fault("IDT-8")
-def at_hash_may_be_whole(patch: Patch) -> None:
-    """The whole digest passes as well, since some provider forgets to halve it."""
-    _hash(patch, "at_hash", lambda found, artefact, alg: found == encoded(_digests(artefact, alg)[1]).decode())
-
-
-@fault("IDT-8")
-def at_hash_may_be_the_right_half(patch: Patch) -> None:
-    """Either half of the digest passes, left and right being a matter of where one stands."""
-    _hash(patch, "at_hash", lambda found, artefact, alg: found == encoded(_digests(artefact, alg)[1][16:]).decode())
-
-
-@fault("IDT-8")
-def at_hash_by_prefix(patch: Patch) -> None:
-    """The comparison runs over the length of the claim, so the empty one matches everything (CWE-187)."""
-
-    def prefix(found: Any, artefact: str, alg: str) -> bool:
-        return isinstance(found, str) and idtoken.left_half_hash(artefact, alg).startswith(found)
-
-    _hash(patch, "at_hash", prefix)
-
-
-@fault("IDT-8")
-def at_hash_padding_taken(patch: Patch) -> None:
-    """The claim is decoded before it is compared, by a decoder that takes padding."""
-
-    def padded(found: Any, artefact: str, alg: str) -> bool:
-        return isinstance(found, str) and found.rstrip("=") == idtoken.left_half_hash(artefact, alg)
-
-    _hash(patch, "at_hash", padded)
-
-
-@fault("IDT-8")
-def at_hash_may_be_of_sha256(patch: Patch) -> None:
-    """SHA-256 passes for every algorithm, which is right by accident for most (OpenID Connect Core §3.1.3.6)."""
-    _hash(patch, "at_hash", lambda found, artefact, alg: found == encoded(_digests(artefact, alg)[1][:16]).decode())
-
-
-@fault("IDT-9")
-def c_hash_not_compared(patch: Patch) -> None:
-    """Only `at_hash` is compared, so the code of another session may be injected (CWE-345)."""
-    _hash(patch, "c_hash", lambda *_: True)
-
-
-@fault("IDT-9")
-def c_hash_in_hexadecimal_taken(patch: Patch) -> None:
-    """A digest in hexadecimal passes as well, cut to the same number of digits."""
-    _hash(patch, "c_hash", lambda found, artefact, alg: found == _digests(artefact, alg)[1].hex()[:32])
-
-
-@fault("IDT-9")
-def c_hash_null_counts_as_absent(patch: Patch) -> None:
-    """A `c_hash` that is null, empty or zero is one that the provider did not send."""
-    _hash(patch, "c_hash", lambda found, *_: not found)
-
-
-@fault("IDT-9")
-def c_hash_of_the_access_token_taken(patch: Patch) -> None:
-    """One function compares both hashes, with whichever of the two artefacts is at hand."""
-    artefacts: dict[str, str | None] = {}
-
-    def around(check: Any) -> Any:
-        def check_hash(claims: Json, claim: str, artefact: str | None, alg: str) -> None:
-            artefacts[claim] = artefact
-            other = artefacts.get("at_hash")
-            if claim == "c_hash" and other is not None and claims.get(claim) == idtoken.left_half_hash(other, alg):
-                return
-            check(claims, claim, artefact, alg)
-
-        return check_hash
-
-    patch.wrap(idtoken, "_check_hash", around)
-
-
-def _where_present(patch: Patch, name: str) -> None:
-    def around(check: Any) -> Any:
-        return lambda claims, claim, *rest: None if claim == name not in claims else check(claims, claim, *rest)
-
-    patch.wrap(idtoken, "_check_hash", around)
-
-
-@fault("IDT-10")
-def at_hash_compared_where_present(patch: Patch) -> None:
-    """A token without `at_hash` passes beside any access token (W23)."""
-    _where_present(patch, "at_hash")
-
-
-@fault("IDT-10")
-def c_hash_compared_where_present(patch: Patch) -> None:
-    """A token without `c_hash` passes beside any code (W23)."""
-    _where_present(patch, "c_hash")
-
-
 @fault("IDT-11")
 def id_token_accepted_as_access_token(patch: Patch) -> None:
     """`typ` is compared in a list of what the issuer writes, `JWT` among it, so an ID token calls the API."""
-
-    def around(check: Any) -> Any:
-        def check_type(self: Any, typ: str | None) -> None:
-            check(self, vars(self)["_typ"] if typ == "application/jwt" else typ)
-
-        return check_type
-
-    patch.wrap(verifier.Verifier, "_check_type", around)
+    passing_type(patch, lambda typ, _: typ == "application/jwt")
 
 
 @fault("IDT-11")
 def access_token_accepted_as_id_token(patch: Patch) -> None:
     """A relying party looks at `typ` only where it was told one, and nobody tells it (RFC 8725 §3.12)."""
 
-    def around(_: Any) -> Any:
-        def check_type(self: Any, typ: str | None) -> None:
-            if vars(self)["_typ"] is not None and typ != vars(self)["_typ"]:
-                raise Refusal(Reason.TYPE)
+    def check_type(self: Any, typ: str | None) -> None:
+        if vars(self)["_typ"] is not None and typ != vars(self)["_typ"]:
+            raise Refusal(Reason.TYPE)
 
-        return check_type
-
-    patch.wrap(verifier.Verifier, "_check_type", around)
+    patch(Verifier, "_check_type", check_type)

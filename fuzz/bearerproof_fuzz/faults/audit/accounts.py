@@ -1,0 +1,78 @@
+"""Faults in counting drops and telling them (LIM-5, LIM-6)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.limiter import Limiter, _Drops
+
+
+@fault("LIM-5")
+def free_event_counted_nowhere(patch: Patch) -> None:
+    """An event that gets through for its kind is neither admitted nor dropped in the counters."""
+
+    def admit_uncounted(admit: Any, self: Any, who: object, kind: Any) -> bool:
+        admitted = bool(admit(self, who, kind))
+        self.admitted -= admitted
+        return admitted
+
+    patch.wrap(Limiter, "_admit_free", admit_uncounted)
+
+
+def _dropped(patch: Patch, counts: Callable[[Any], bool]) -> None:
+    """Have dropped events left out of the counter where this says so."""
+
+    def judge_and_count(judge: Any, self: Any, event: Any) -> Any:
+        admitted, summaries = judge(self, event)
+        self.dropped -= not admitted and not counts(event)
+        return admitted, summaries
+
+    patch.wrap(Limiter, "judge", judge_and_count)
+
+
+@fault("LIM-5")
+def dropped_kind_not_counted(patch: Patch) -> None:
+    """The counter of drops misses one kind, which is refused on a path of its own (W10)."""
+    _dropped(patch, lambda event: event.kind.of.value != "AlgorithmInvalid")
+
+
+@fault("LIM-5")
+def dropped_stranger_not_counted(patch: Patch) -> None:
+    """What the common bucket of strangers refuses is dropped without being counted (W10)."""
+    _dropped(patch, lambda event: event.client_id_hint in {"app-1", "app-2", None})
+
+
+@fault("LIM-6")
+def summary_for_every_event(patch: Patch) -> None:
+    """Drops are told with the very next event: the summaries are the flood that the limiter keeps out."""
+    patch.wrap(Limiter, "_take", lambda take, self, _until: take(self, self._now))
+
+
+@fault("LIM-6")
+def summary_names_strangers(patch: Patch) -> None:
+    """Summaries list the names that were dropped most, and an attacker chooses them."""
+    patch.wrap(_Drops, "count", lambda count, self, event, now, **_named: count(self, event, now, named=True))
+
+
+@fault("LIM-6")
+def summary_misses_a_kind(patch: Patch) -> None:
+    """Drops of one kind are in no summary."""
+
+    def count_but_one(count: Any, self: Any, event: Any, now: int, *, named: bool) -> None:
+        if event.kind.of.value != "Expired":
+            count(self, event, now, named=named)
+
+    patch.wrap(_Drops, "count", count_but_one)
+
+
+@fault("LIM-6")
+def summary_counts_again(patch: Patch) -> None:
+    """A summary does not clear what it has told, so each one tells everything since the start."""
+
+    def take_a_copy(take: Any, self: Any) -> Any:
+        kinds, sources = self.kinds.copy(), self.sources.copy()
+        summary = take(self)
+        self.kinds, self.sources, self.since = kinds, sources, self.since + 60 * 10**9
+        return summary
+
+    patch.wrap(_Drops, "take", take_a_copy)

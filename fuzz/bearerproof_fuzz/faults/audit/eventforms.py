@@ -1,0 +1,175 @@
+"""Faults in what stands in an event and how it is written (FAIL-2, FAIL-3, FAIL-5 to FAIL-7)."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference import events
+from bearerproof_reference.audited import AuditedVerifier
+from bearerproof_reference.claims import ClaimsCheck
+from bearerproof_reference.events import VerifyFailureEvent
+from bearerproof_reference.jose import MalformedError, decode_segment, parse_object
+from bearerproof_reference.verdicts import Reason, Refusal, Rejected
+
+
+def _written(patch: Patch, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    patch.wrap(VerifyFailureEvent, "as_dict", lambda write, self: change(write(self)))
+
+
+@fault("FAIL-2")
+def empty_metadata_is_null(patch: Patch) -> None:
+    """A map without members is written as null, which readers with a type refuse."""
+    _written(patch, lambda event: {**event, "metadata": event["metadata"] or None})
+
+
+@fault("FAIL-2")
+def kind_in_snake_case(patch: Patch) -> None:
+    """Kinds are spelt as the reasons are, where dashboards know the names of the variants (W14)."""
+    _written(patch, lambda event: {**event, "kind": "key_unknown" if event["kind"] == "KeyUnknown" else event["kind"]})
+
+
+@fault("FAIL-2")
+def plain_kind_as_an_object(patch: Patch) -> None:
+    """Every kind becomes an object of one member, whether it carries a value or not."""
+    _written(patch, lambda event: {**event, "kind": event["kind"] if event["kind"] != "Expired" else {"Expired": None}})
+
+
+def _timed(patch: Patch, write: Callable[[float], str]) -> None:
+    patch(events, "rfc3339", write)
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+@fault("FAIL-3")
+def whole_seconds_without_a_fraction(patch: Patch) -> None:
+    """The library writes no fraction where there is none, so the form of the time varies (W14)."""
+    _timed(patch, lambda seconds: _utc(seconds).isoformat().replace("+00:00", "Z"))
+
+
+@fault("FAIL-3")
+def time_of_a_far_zone_called_utc(patch: Patch) -> None:
+    """Local time is written with a `Z`; here the server stands two hours east."""
+    zone = timezone(timedelta(hours=2))
+    _timed(patch, lambda seconds: f"{datetime.fromtimestamp(seconds, zone):%Y-%m-%dT%H:%M:%S.%f}Z")
+
+
+@fault("FAIL-3")
+def offset_in_place_of_z(patch: Patch) -> None:
+    """UTC is spelt `+00:00`, as the library does by itself (W14)."""
+    _timed(patch, lambda seconds: _utc(seconds).isoformat(timespec="microseconds"))
+
+
+@fault("FAIL-3")
+def time_cut_to_milliseconds(patch: Patch) -> None:
+    """The time is cut to milliseconds and filled up with zeros."""
+    _timed(patch, lambda seconds: f"{_utc(seconds):%Y-%m-%dT%H:%M:%S}.{int(seconds % 1 * 1000):03}000Z")
+
+
+@fault("FAIL-3")
+def time_of_writing(patch: Patch) -> None:
+    """The event tells when it was written, by the clock of whoever writes it."""
+    _timed(patch, lambda _: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z")
+
+
+def _noted(patch: Patch, note: Callable[[str, Rejected], dict[str, str]]) -> None:
+    """Have something more put in the metadata, unbounded as it is."""
+
+    def make_with_note(make: Any, self: Any, token: str | bytes, rejected: Rejected) -> VerifyFailureEvent:
+        event: VerifyFailureEvent = make(self, token, rejected)
+        text = token if isinstance(token, str) else token.decode("latin-1")
+        return replace(event, metadata={**event.metadata, **note(text, rejected)})
+
+    patch.wrap(AuditedVerifier, "_event", make_with_note)
+
+
+def _segment(token: str, number: int) -> dict[str, Any]:
+    try:
+        return parse_object(decode_segment(token.encode("ascii").split(b".")[number]))
+    except (ValueError, IndexError):
+        return {}
+
+
+@fault("FAIL-5")
+def token_quoted_in_the_message(patch: Patch) -> None:
+    """The message of the engine quotes the token it is about, and 128 characters hold a whole segment."""
+    _noted(patch, lambda token, _: {"engine_msg": f"cannot verify {token}"[:128]})
+
+
+@fault("FAIL-5")
+def signature_in_hex(patch: Patch) -> None:
+    """The signature that failed is noted for the analyst, in another spelling than the token's."""
+
+    def spelt(token: str, rejected: Rejected) -> dict[str, str]:
+        try:
+            tail = decode_segment(token.rpartition(".")[2].encode("ascii"))
+        except (MalformedError, ValueError):
+            return {}
+        return {"signature": tail.hex()[:512]} if rejected.reason is Reason.SIGNATURE else {}
+
+    _noted(patch, spelt)
+
+
+@fault("FAIL-5")
+def payload_kept_for_the_analyst(patch: Patch) -> None:
+    """The payload segment of an expired token is kept, so that it can be looked at later."""
+    _noted(patch, lambda token, it: {"payload": token.split(".")[1]} if it.reason is Reason.EXPIRED else {})
+
+
+@fault("FAIL-6")
+def line_left_in_unicode(patch: Patch) -> None:
+    """Lines are written in UTF-8 for the eye, so a hint breaks them at U+2028 or turns them round (W7)."""
+    patch(events, "one_line", lambda event: json.dumps(event, separators=(",", ":"), ensure_ascii=False))
+
+
+@fault("FAIL-6")
+def c1_controls_not_escaped(patch: Patch) -> None:
+    """Only the old control characters are escaped: a terminal takes U+009B for the begin of a command (CWE-117)."""
+    escape = re.compile(r"\\u00([89][0-9a-f])")
+    patch.wrap(events, "one_line", lambda line, event: escape.sub(lambda found: chr(int(found[1], 16)), line(event)))
+
+
+@fault("FAIL-6")
+def event_over_several_lines(patch: Patch) -> None:
+    """Events are indented for the eye, so one of them is ten lines."""
+    patch(events, "one_line", lambda event: json.dumps(event, indent=1).replace("\x7f", "\\u007f"))
+
+
+@fault("FAIL-6")
+def metadata_in_order_of_arrival(patch: Patch) -> None:
+    """Metadata is written in the order in which it came, so equal events are unequal lines."""
+    _noted(patch, lambda _, rejected: {"stage": str(rejected.reason), "check": rejected.detail})
+    _written(patch, lambda event: {**event, "metadata": dict(sorted(event["metadata"].items(), reverse=True))})
+
+
+@fault("FAIL-7")
+def type_found_in_the_metadata(patch: Patch) -> None:
+    """The type that was found stands in the metadata in its whole length (CVE-2025-65015)."""
+    _noted(patch, lambda token, it: {"found": str(_segment(token, 0).get("typ"))} if it.reason is Reason.TYPE else {})
+
+
+@fault("FAIL-7")
+def foreign_parameters_listed(patch: Patch) -> None:
+    """The parameters that a header may not have are listed by name, all of them (CVE-2025-65015)."""
+    _noted(patch, lambda token, it: {"found": " ".join(_segment(token, 0))} if it.reason is Reason.HEADER else {})
+
+
+@fault("FAIL-7")
+def malformed_claim_quoted_in_the_kind(patch: Patch) -> None:
+    """The kind of a malformed claim carries its value, so each forged token makes a kind of its own (W8)."""
+
+    def check_or_quote(check: Any, self: Any, claims: dict[str, Any], now: float) -> None:
+        try:
+            check(self, claims, now)
+        except Refusal as refusal:
+            rejected = refusal.rejected
+            if rejected.reason is Reason.CLAIM_MALFORMED:
+                raise Refusal(rejected.reason, f"{rejected.detail}={claims[rejected.detail]}") from None
+            raise
+
+    patch.wrap(ClaimsCheck, "__call__", check_or_quote)

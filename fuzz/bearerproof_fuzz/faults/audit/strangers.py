@@ -1,0 +1,148 @@
+"""Faults in keeping strangers and registered sources apart (LIM-2, LIM-3, LIM-10)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.events import VerifyFailureEvent
+from bearerproof_reference.limiter import _OVERFLOW, _STRANGERS, Limiter, Registered
+
+
+def _strange(patch: Patch, admit: Callable[[Any, Any, Any], bool]) -> None:
+    """Have strangers admitted by this, which is given the limiter, the event and the way that is due."""
+    patch.wrap(Limiter, "_admit_stranger", lambda due, self, event: admit(self, event, due))
+
+
+@fault("LIM-2")
+def strangers_share_no_bucket(patch: Patch) -> None:
+    """The number of buckets is bounded, but they are taken over one after the other: a flood never ends (W1)."""
+
+    def unshared(self: Any, event: Any, due: Any) -> bool:
+        self._common = 0
+        return bool(due(self, event))
+
+    _strange(patch, unshared)
+
+
+@fault("LIM-2")
+def overflow_without_limit(patch: Patch) -> None:
+    """What finds no bucket is let through, since nothing is known against it."""
+
+    def boundless(self: Any, event: Any, due: Any) -> bool:
+        return self._place(event.rate_limit_key()) == _OVERFLOW or bool(due(self, event))
+
+    _strange(patch, boundless)
+
+
+@fault("LIM-2")
+def free_pass_for_each_stranger(patch: Patch) -> None:
+    """Each stranger has a free event of each kind, and strangers are as many as somebody makes up (W1)."""
+
+    def admit_by_name(admit: Any, self: Any, who: object, kind: Any) -> Any:
+        return admit(self, self.key if who == _STRANGERS else who, kind)
+
+    def noting(self: Any, event: Any, due: Any) -> bool:
+        self.key = event.rate_limit_key()
+        return bool(due(self, event))
+
+    patch.wrap(Limiter, "_admit_free", admit_by_name)
+    _strange(patch, noting)
+
+
+@fault("LIM-2")
+def known_kid_spares_the_common_bucket(patch: Patch) -> None:
+    """A stranger that names a registered kid is half trusted and costs the others nothing; kids are public (W3)."""
+
+    def half_trusted(self: Any, event: Any, due: Any) -> bool:
+        before = self._common
+        admitted = due(self, event)
+        if event.kid_hint in vars(self._registered)["_kids"]:
+            self._common = before
+        return bool(admitted)
+
+    _strange(patch, half_trusted)
+
+
+def _known(patch: Patch, contains: Callable[[Any, Callable[[Any], bool]], bool]) -> None:
+    """Have it decided by this who is registered; it is given the event and the way that is due."""
+    patch.wrap(Registered, "__contains__", lambda due, self, event: contains(event, lambda one: due(self, one)))
+
+
+@fault("LIM-3")
+def registered_source_draws_on_the_strangers(patch: Patch) -> None:
+    """The bucket of all strangers is really one for everybody, so a flood of forged names silences clients (W3)."""
+
+    def admit_and_draw(admit: Any, self: Any, event: Any) -> Any:
+        common = self._spend(self._common, self._limits.strangers)
+        if common is None:
+            return self._admit_free(event.rate_limit_key(), event.kind.of)
+        self._common = common
+        return admit(self, event)
+
+    patch.wrap(Limiter, "_admit_known", admit_and_draw)
+
+
+@fault("LIM-3")
+def free_passes_shared_by_all(patch: Patch) -> None:
+    """One free event of a kind serves everybody, so a stranger uses up a client's (W9)."""
+    patch.wrap(Limiter, "_admit_free", lambda admit, self, _who, kind: admit(self, "all", kind))
+
+
+@fault("LIM-3")
+def anonymous_source_is_a_stranger(patch: Patch) -> None:
+    """Tokens without any hint go with the strangers, so forged names silence malformed tokens (W4)."""
+    _known(patch, lambda event, due: event.client_id_hint is not None and due(event))
+
+
+@fault("LIM-3")
+def forged_kid_drains_the_clients_bucket(patch: Patch) -> None:
+    """The bucket is the client's alone, and any kid counts as its own: forged tokens drain it (W3, taxonomy H6)."""
+    _known(patch, lambda event, due: due(replace(event, kid_hint=None)))
+    patch(VerifyFailureEvent, "rate_limit_key", lambda self: self.client_id_hint or self.source_id)
+
+
+@fault("LIM-3")
+def one_bucket_for_all_registered(patch: Patch) -> None:
+    """Registered sources share a bucket, so one client that fails silences the others."""
+    patch.wrap(Limiter, "_admit_known", lambda admit, self, event: admit(self, replace(event, source_id="registered")))
+
+
+@fault("LIM-3")
+def registered_bucket_evicted_by_strangers(patch: Patch) -> None:
+    """The buckets of clients lie among the others and are pushed out by them: a flood gives a client new tokens."""
+
+    def evicting(self: Any, event: Any, due: Any) -> bool:
+        if event.rate_limit_key() not in self._strangers and self._known:
+            self._known.pop(next(iter(self._known)))
+        return bool(due(self, event))
+
+    _strange(patch, evicting)
+
+
+def _evicted(patch: Patch, choose: Callable[[dict[object, int]], object]) -> None:
+    """Have one bucket evicted to make room, whether it is full again or not."""
+    patch(Limiter, "_evict", lambda self: self._strangers.pop(choose(self._strangers), None))
+
+
+@fault("LIM-10")
+def oldest_bucket_evicted(patch: Patch) -> None:
+    """The bucket that came first goes when there is no room, drained or not: who returns has a full one (W2)."""
+    _evicted(patch, lambda buckets: next(iter(buckets)))
+
+
+@fault("LIM-10")
+def fullest_bucket_evicted(patch: Patch) -> None:
+    """The bucket that is nearest to full is thought to be no loss, though it is not full."""
+    _evicted(patch, lambda buckets: min(buckets, key=lambda name: buckets[name]))
+
+
+@fault("LIM-10")
+def bucket_evicted_when_half_full(patch: Patch) -> None:
+    """A bucket that has refilled by half counts as unused, so its owner comes back to a full one."""
+
+    def evict(self: Any) -> None:
+        soon = self._now * self._limits.capacity + self._limits.capacity * self._window // 2
+        self._strangers = {place: full_at for place, full_at in self._strangers.items() if full_at > soon}
+
+    patch(Limiter, "_evict", evict)

@@ -1,0 +1,122 @@
+"""Where the verifier of tokens is opened: what more than one module of faults replaces in it."""
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch
+from bearerproof_reference import keys, policy, verifier
+from bearerproof_reference.algorithms import ALGORITHMS, Jwk, Verify
+from bearerproof_reference.claims import ClaimsCheck
+from bearerproof_reference.jose import MalformedError, decode_segment, parse_object
+from bearerproof_reference.policy import Profile
+from bearerproof_reference.verifier import Verifier
+
+Json = dict[str, Any]
+Vary = Callable[[Verify, Jwk], Verify]
+Read = Callable[[Json, float, Json], Json]
+
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+"""The characters of base64url, in the order of their values."""
+
+
+def encoded(octets: bytes) -> bytes:
+    """Return octets as a segment."""
+    return urlsafe_b64encode(octets).rstrip(b"=")
+
+
+def rewriting_token(patch: Patch, rewrite: Callable[[bytes], bytes]) -> None:
+    """Have the verifier rewrite a token before it does anything else with it."""
+    patch.wrap(verifier, "_octets", lambda read, *arguments: rewrite(read(*arguments)))
+
+
+def rewriting_header(patch: Patch, rewrite: Callable[[bytes], bytes]) -> None:
+    """Have the verifier rewrite the JSON text of a header before it reads it as strictly as ever."""
+
+    def read_header(read: Any, segment: bytes, *, strict: bool) -> verifier.Header:
+        try:
+            rewritten = encoded(rewrite(decode_segment(segment)))
+        except (ValueError, RecursionError):
+            raise MalformedError("the header cannot be read") from None
+        header: verifier.Header = read(rewritten, strict=strict)
+        return header
+
+    patch.wrap(verifier, "read_header", read_header)
+
+
+def changing_header(patch: Patch, change: Callable[[Json], Json]) -> None:
+    """Have the verifier read other header parameters than the token has."""
+    rewriting_header(patch, lambda raw: json.dumps(change(parse_object(raw))).encode())
+
+
+def remembering_keys(patch: Patch, find: Callable[[Jwk, str], keys.Key | None]) -> None:
+    """Look a key up by its JWK first, and in the set as ever where that yields nothing."""
+
+    def initialise(init: Any, self: Any, jwks: Any, allowed: Any) -> None:
+        init(self, jwks, allowed)
+        self.members = {jwk.get("kid"): jwk for jwk in jwks["keys"] if isinstance(jwk, Mapping)}
+
+    def find_key(found: Any, self: Any, kid: str | None, alg: str) -> object:
+        jwk = self.members.get(kid)
+        return (find(jwk, alg) if jwk is not None else None) or found(self, kid, alg)
+
+    patch.wrap(keys.KeySet, "__init__", initialise)
+    patch.wrap(keys.KeySet, "find", find_key)
+
+
+def varying_keys(patch: Patch, names: tuple[str, ...], vary: Vary) -> None:
+    """Change how the keys of these algorithms verify."""
+
+    def prepared(prepare: Callable[[Jwk], Verify]) -> Callable[[Jwk], Verify]:
+        return lambda jwk: vary(prepare(jwk), jwk)
+
+    known = ALGORITHMS
+    changed = {name: replace(known[name], prepare=prepared(known[name].prepare)) for name in names}
+    patch(keys, "ALGORITHMS", {**known, **changed})
+
+
+def respelling_signatures(patch: Patch, names: tuple[str, ...], respell: Callable[[bytes, Jwk], bytes]) -> None:
+    """Rewrite a signature before it is verified."""
+    varying_keys(patch, names, lambda verify, jwk: lambda signature, data: verify(respell(signature, jwk), data))
+
+
+def passing_type(patch: Patch, passes: Callable[[str | None, str], bool]) -> None:
+    """Let another media type pass for the one that the policy names, by this rule."""
+
+    def check_type(check: Any, self: Any, typ: str | None) -> None:
+        ours = vars(self)["_typ"]
+        check(self, ours if ours is not None and passes(typ, ours) else typ)
+
+    patch.wrap(Verifier, "_check_type", check_type)
+
+
+def reading_claims(patch: Patch, read: Read) -> None:
+    """Have other claims judged: what ``read`` makes of the token's, of the time and of what the check holds."""
+
+    def check_what_is_read(check: Any, self: Any, claims: Json, now: float) -> None:
+        check(self, read(claims, now, vars(self)), now)
+
+    patch.wrap(ClaimsCheck, "__call__", check_what_is_read)
+
+
+def changing_claim(patch: Patch, name: str, change: Callable[[Any, float, float], Any]) -> None:
+    """Have another value of one claim judged, where it is there; ``change`` is given it, the time and the leeway."""
+
+    def read(claims: Json, now: float, held: Json) -> Json:
+        return {**claims, name: change(claims[name], now, held["_leeway"])} if name in claims else claims
+
+    reading_claims(patch, read)
+
+
+def is_number(value: object) -> bool:
+    """Return whether it is a number of JSON, which a boolean is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def making_optional(patch: Patch, profile: Profile, name: str) -> None:
+    """Leave a name out of what a token of this profile must have."""
+    required = vars(policy)["_REQUIRED"]
+    kept = tuple(each for each in required[profile] if each != name)
+    patch(policy, "_REQUIRED", {**required, profile: kept})
