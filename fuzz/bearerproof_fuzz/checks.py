@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis.strategies import SearchStrategy
 
 from bearerproof.catalogue import Profile, requirement
+from bearerproof.declaration import Declaration
 from bearerproof.harness import Mark
-from bearerproof.messages import Declaration
 from bearerproof_fuzz.edits.registry import EITHER, Case
 
 Test = TypeVar("Test", bound=Callable[..., Any])

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from bearerproof.catalogue import Profile
-from bearerproof.messages import Declaration, Policy, Presentation
+from bearerproof.declaration import Declaration
+from bearerproof.messages import Policy, Presentation
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.keys import Key, b64
 

@@ -3,8 +3,10 @@
 import base64
 from collections.abc import Iterator
 
-from bearerproof.catalogue import Measure, Profile
-from bearerproof.messages import Declaration, Json, Presentation
+from bearerproof.catalogue import VERIFIERS, Measure, Profile
+from bearerproof.declaration import Declaration
+from bearerproof.members import Json
+from bearerproof.messages import Presentation
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits import registry
@@ -12,7 +14,7 @@ from bearerproof_fuzz.edits.registry import Case
 from bearerproof_fuzz.forge import NOW, Forge
 
 _EVERYTHING = Declaration(
-    name="vectors", version="1", language="any", level=0, profiles=tuple(Profile), measure=Measure.STRICT,
+    name="vectors", version="1", language="any", level=0, profiles=VERIFIERS, measure=Measure.STRICT,
     algorithms=tuple(keys.MATERIAL), mixed_algorithms=True,
 )  # fmt: skip
 """What a reader of vectors can do: every algorithm, keys as a JWK set, an injected clock."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from bearerproof.connections import Handle, InProcess
 from bearerproof.implementation import Implementation
-from bearerproof.messages import Json
+from bearerproof.members import Json
 from bearerproof.results import State, tally
 from bearerproof.runner import Options, run
 from bearerproof.settings import Settings

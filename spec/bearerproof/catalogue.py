@@ -37,12 +37,17 @@ class Measure(StrEnum):
 
 
 class Profile(StrEnum):
-    """What kind of verifier is judged; each profile adds to the one before it."""
+    """What is judged: four kinds of verifier, each of which adds to the one before it, or a key server."""
 
     JWS = "jws"
     JWT = "jwt"
     ACCESS_TOKEN = "access-token"  # noqa: S105 - the name of a profile
     ID_TOKEN = "id-token"  # noqa: S105 - the name of a profile
+    KEY_SERVER = "key-server"
+
+
+VERIFIERS = (Profile.JWS, Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN)
+"""The profiles in which single tokens are judged."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import IO, Protocol
 
-from bearerproof import messages
+from bearerproof import members, messages
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
-from bearerproof.messages import Json, Request
+from bearerproof.members import Json
+from bearerproof.messages import Request
 
 MAX_OUTSTANDING = 8
 """Requests sent ahead of their answers; 64 were seen to deadlock a naive adapter."""
@@ -118,7 +119,7 @@ class Stdio:
     @property
     def stderr(self) -> str:
         """The end of what the process wrote to stderr: kept and shown, never interpreted."""
-        return messages.printable(self._stderr.decode("utf-8", "replace"), spared="\n")
+        return members.printable(self._stderr.decode("utf-8", "replace"), spared="\n")
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._incoming, self._outgoing, self._stderr = bytearray(), bytearray(), bytearray()

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from bearerproof import messages
+from bearerproof import decisions, messages
 from bearerproof.connections import Connection
+from bearerproof.decisions import Decision
+from bearerproof.declaration import Declaration, read_declaration
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung
-from bearerproof.messages import Answer, Declaration, Json, Outcome, Presentation, Request
+from bearerproof.members import Json
+from bearerproof.messages import Answer, Outcome, Presentation, Request
 
 START_SECONDS = 30.0
 """Time allowed for the first answer: a virtual machine may have to warm up."""
@@ -62,7 +65,7 @@ class Implementation:
         self.troubles: list[str] = []
         try:
             self.hello = self._hello()
-            self.declaration: Declaration = messages.read_declaration(self.hello)
+            self.declaration: Declaration = read_declaration(self.hello)
         except AdapterFault:
             connection.close()
             raise
@@ -105,6 +108,24 @@ class Implementation:
                 self.troubles.append(f"{failure.describe()}, but answered when the same was asked again")
             answers += again
         return answers
+
+    def decide(self, request: Request) -> Decision:
+        """Ask a key server for one decision; what it knew is gone with a crash, so none is asked again.
+
+        Raises:
+            PropertyEnded: it crashed or hung. AdapterFault: it broke the contract.
+        """
+        self.tokens += 1
+        self.drawn = self.drawn or self.drawing()
+        try:
+            return decisions.read_decision(self._once(request), request["op"])
+        except AdapterHung as failure:
+            self.hangs += 1
+            self._restart()
+            raise PropertyEnded(Outcome.HUNG, failure.describe()) from None
+        except AdapterCrashed as failure:
+            self._restart()
+            raise PropertyEnded(Outcome.CRASHED, failure.describe()) from None
 
     def reset(self) -> None:
         """Make it forget buckets, caches, replay entries and counters."""

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bearerproof.catalogue import Level, Measure, Requirement
-from bearerproof.messages import Answer, Json, Outcome, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Answer, Outcome, Presentation
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,7 @@ class Finding:
     """One way in which an implementation does not do what a requirement says, with all that shows it.
 
     ``edit`` names the change that leads from ``base`` (a token accepted in the same check) to ``presented``.
+    ``steps`` are the requests that lead a key server there, with stand-ins for what it made up itself.
     """
 
     summary: str
@@ -22,6 +24,7 @@ class Finding:
     edit: str | None = None
     events: tuple[Json, ...] = ()
     outcome: Outcome | None = None
+    steps: tuple[Json, ...] = ()
 
 
 class Judged(AssertionError):

@@ -15,9 +15,11 @@ from typing import Any
 
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.connections import InProcess
+from bearerproof.declaration import Declaration
 from bearerproof.exceptions import BadInput
 from bearerproof.implementation import Implementation, PropertyEnded
-from bearerproof.messages import Answer, Declaration, Json, Outcome, Policy, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Answer, Outcome, Policy, Presentation
 
 
 class Expected(StrEnum):

@@ -8,17 +8,17 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
-from bearerproof.catalogue import Measure, Profile
+from bearerproof import members
+from bearerproof.catalogue import Profile
 from bearerproof.exceptions import AdapterFault
+from bearerproof.members import Json
 
-Json = dict[str, Any]
 Request = dict[str, Any]
-E = TypeVar("E", bound=StrEnum)
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """A longer answer line is a fault of the adapter: no message of the contract comes near it."""
@@ -132,72 +132,6 @@ class Presentation:
 _JWS_POLICY = ("keys", "key_texts", "algorithms")
 
 
-@dataclass(frozen=True)
-class Audit:
-    """What an implementation of contract level 2 declares about its audit trail; ``bound`` is in seconds."""
-
-    lines: bool = False
-    stats: bool = False
-    delivered: bool = False
-    limiter: bool = False
-    summaries: bool = False
-    sinks: tuple[str, ...] = ("memory",)
-    bound: float = 0.5
-
-
-@dataclass(frozen=True)
-class FetchedKeys:
-    """Times of a key set read from a URL, in seconds of ``tick``: fresh for, served stale for, refetch cool-down."""
-
-    ttl: float
-    stale: float
-    cooldown: float
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """What ``hello`` was answered with: who is judged, by what, and what does not apply to it."""
-
-    name: str
-    version: str
-    language: str
-    level: int
-    profiles: tuple[Profile, ...]
-    measure: Measure
-    algorithms: tuple[str, ...]
-    injected_clock: bool = True
-    key_form: str = "jwks"
-    key_set: bool = True
-    mixed_algorithms: bool = False
-    options: tuple[str, ...] = ("leeway", "require")
-    max_line: int = 60_000
-    max_token: int | None = None
-    token_b64: bool = False
-    keys_url: FetchedKeys | None = None
-    audit: Audit = field(default_factory=Audit)
-
-    def lacks(self, need: str) -> str | None:
-        """Return why a check that has this need is not applicable, or None when the need is met.
-
-        Needs are written ``key_set``, ``clock``, ``option:typ``, ``algorithm:ES256``, ``audit:limiter``,
-        ``sink:raises``; an unknown need is a programming error and raises ``KeyError``.
-        """
-        kind, _, name = need.partition(":")
-        met = {
-            "clock": lambda: self.injected_clock,
-            "key_set": lambda: self.key_set,
-            "mixed_algorithms": lambda: self.mixed_algorithms,
-            "token_b64": lambda: self.token_b64,
-            "max_token": lambda: self.max_token is not None,
-            "keys_url": lambda: self.keys_url is not None,
-            "option": lambda: name in self.options,
-            "algorithm": lambda: name in self.algorithms,
-            "audit": lambda: bool(getattr(self.audit, name)),
-            "sink": lambda: name in self.audit.sinks,
-        }[kind]()
-        return None if met else f"the implementation does not declare {need}"
-
-
 def parse_json(line: bytes) -> Json:
     """Read one answer line.
 
@@ -246,38 +180,9 @@ def check_id(raw: Json, request: Request) -> None:
     """
     if raw.get("id") != request["id"] or isinstance(raw.get("id"), bool):
         raise AdapterFault(
-            f"answered id {_brief(raw.get('id'))} when id {request['id']} was due "
+            f"answered id {members.brief(raw.get('id'))} when id {request['id']} was due "
             f"(op {request['op']}): answers must repeat the id and come in the order of the requests"
         )
-
-
-def read_declaration(raw: Json) -> Declaration:
-    """Read the answer to ``hello``.
-
-    Raises:
-        AdapterFault: a member is missing, unknown or of the wrong type.
-    """
-    where = "hello"
-    for member in ("errored", "skipped"):
-        if member in raw:
-            raise AdapterFault(f"hello: answered {member}: {printable(_brief(raw[member]))}")
-    _refuse_unknown(raw, {"id", "protocol", "implementation", "level", "profiles", "measure", "capabilities"}, where)
-    if raw.get("protocol") != 1:
-        raise AdapterFault(f"hello: speaks protocol {_brief(raw.get('protocol'))}; this harness speaks protocol 1")
-    who = _get(raw, "implementation", dict, where)
-    _refuse_unknown(who, {"name", "version", "language"}, "hello: implementation")
-    level = _get(raw, "level", int, where)
-    if level not in range(4):
-        raise AdapterFault(f"hello: level must be 0, 1, 2 or 3, not {level}")
-    return Declaration(
-        name=_text(who, "name", "hello: implementation", 100),
-        version=_text(who, "version", "hello: implementation", 100),
-        language=_text(who, "language", "hello: implementation", 100),
-        level=level,
-        profiles=_profiles(_get(raw, "profiles", list, where)),
-        measure=_one_of(Measure, raw.get("measure", "base"), "hello: measure"),
-        **_capabilities(_get(raw, "capabilities", dict, where)),
-    )
 
 
 def read_answer(raw: Json, op: str) -> Answer:
@@ -287,18 +192,20 @@ def read_answer(raw: Json, op: str) -> Answer:
         AdapterFault: the answer is none that the contract knows.
     """
     if "skipped" in raw:
-        _refuse_unknown(raw, {"id", "skipped"}, op)
-        return Answer(Outcome.SKIPPED, detail=_text(raw, "skipped", op))
+        members.refuse_unknown(raw, {"id", "skipped"}, op)
+        return Answer(Outcome.SKIPPED, detail=members.text(raw, "skipped", op))
     if "errored" in raw:
-        _refuse_unknown(raw, {"id", "errored"}, op)
-        context = _get(raw, "errored", dict, op)
-        return Answer(Outcome.ERRORED, detail=_text(context, "message", f"{op}: errored"))
+        members.refuse_unknown(raw, {"id", "errored"}, op)
+        context = members.get(raw, "errored", dict, op)
+        return Answer(Outcome.ERRORED, detail=members.text(context, "message", f"{op}: errored"))
     verdict = raw.get("verdict")
     if verdict == "accepted":
         return _accepted(raw, op)
     if verdict == "rejected":
         return _rejected(raw, op)
-    raise AdapterFault(f"{op}: answered {_brief(raw)}; due is a verdict (accepted or rejected), or skipped, or errored")
+    raise AdapterFault(
+        f"{op}: answered {members.brief(raw)}; due is a verdict (accepted or rejected), or skipped, or errored"
+    )
 
 
 def read_done(raw: Json, op: str, member: str) -> str | None:
@@ -308,14 +215,14 @@ def read_done(raw: Json, op: str, member: str) -> str | None:
         AdapterFault: it is neither.
     """
     if "skipped" in raw:
-        return _text(raw, "skipped", op)
+        return members.text(raw, "skipped", op)
     if "errored" in raw:
-        return f"errored: {_text(_get(raw, 'errored', dict, op), 'message', op)}"
-    _refuse_unknown(raw, {"id", member}, op)
+        return f"errored: {members.text(members.get(raw, 'errored', dict, op), 'message', op)}"
+    members.refuse_unknown(raw, {"id", member}, op)
     if raw.get(member) is False:
         return "refused"
     if raw.get(member) is not True:
-        raise AdapterFault(f'{op}: answered {_brief(raw)}; due is {{"{member}": true}}')
+        raise AdapterFault(f'{op}: answered {members.brief(raw)}; due is {{"{member}": true}}')
     return None
 
 
@@ -328,16 +235,11 @@ def read_stats(raw: Json) -> dict[str, int]:
     Raises:
         AdapterFault: a counter is missing, unknown, negative or not an integer.
     """
-    _refuse_unknown(raw, {"id", *STATS}, "stats")
-    counters = {name: _get(raw, name, int, "stats") for name in STATS}
+    members.refuse_unknown(raw, {"id", *STATS}, "stats")
+    counters = {name: members.get(raw, name, int, "stats") for name in STATS}
     if min(counters.values()) < 0:
         raise AdapterFault(f"stats: a counter is negative: {counters}")
     return counters
-
-
-def printable(text: str, spared: str = "") -> str:
-    """Escape what could disturb a terminal or cannot be encoded: controls, bidirectional marks, lone surrogates."""
-    return "".join(char if char.isprintable() or char in spared else ascii(char)[1:-1] for char in text)
 
 
 def excerpt(raw: bytes, limit: int = 120) -> str:
@@ -347,21 +249,23 @@ def excerpt(raw: bytes, limit: int = 120) -> str:
 
 
 def _accepted(raw: Json, op: str) -> Answer:
-    _refuse_unknown(raw, {"id", "verdict", "claims", "payload_b64", "kid"} | _AUDIT_MEMBERS, op)
+    members.refuse_unknown(raw, {"id", "verdict", "claims", "payload_b64", "kid"} | _AUDIT_MEMBERS, op)
     return Answer(
         Outcome.ACCEPTED,
         claims=raw.get("claims"),
-        payload_b64=_get(raw, "payload_b64", str, op, optional=True),
-        kid=_get(raw, "kid", str, op, optional=True),
+        payload_b64=members.get(raw, "payload_b64", str, op, optional=True),
+        kid=members.get(raw, "kid", str, op, optional=True),
         **_audit_members(raw, op),
     )
 
 
 def _rejected(raw: Json, op: str) -> Answer:
-    _refuse_unknown(raw, {"id", "verdict", "reason", "kid"} | _AUDIT_MEMBERS, op)
-    reason = _get(raw, "reason", str, op, optional=True)
+    members.refuse_unknown(raw, {"id", "verdict", "reason", "kid"} | _AUDIT_MEMBERS, op)
+    reason = members.get(raw, "reason", str, op, optional=True)
     if reason is not None and reason not in REASONS:
-        raise AdapterFault(f"{op}: reason {_brief(reason)} is not in the vocabulary; use 'other' where none fits")
+        raise AdapterFault(
+            f"{op}: reason {members.brief(reason)} is not in the vocabulary; use 'other' where none fits"
+        )
     return Answer(Outcome.REJECTED, reason=reason, **_audit_members(raw, op))
 
 
@@ -369,113 +273,13 @@ _AUDIT_MEMBERS = {"events", "delivered", "summaries", "lines"}
 
 
 def _audit_members(raw: Json, op: str) -> Json:
-    members: Json = {
-        "events": _many(raw, "events", dict, op),
-        "delivered": _get(raw, "delivered", int, op, optional=True),
-        "summaries": _many(raw, "summaries", dict, op) or (),
-        "lines": _many(raw, "lines", str, op),
+    found: Json = {
+        "events": members.many(raw, "events", dict, op),
+        "delivered": members.get(raw, "delivered", int, op, optional=True),
+        "summaries": members.many(raw, "summaries", dict, op) or (),
+        "lines": members.many(raw, "lines", str, op),
     }
-    return members
-
-
-def _many(raw: Json, name: str, kind: type, where: str) -> tuple[Any, ...] | None:
-    values = _get(raw, name, list, where, optional=True)
-    if values is None:
-        return None
-    if not all(isinstance(value, kind) for value in values):
-        raise AdapterFault(f"{where}: every element of {name} must be {_TYPE_NAMES[kind]}")
-    return tuple(values)
-
-
-def _capabilities(raw: Json) -> Json:
-    where = "hello: capabilities"
-    known: dict[str, type] = {
-        "algorithms": list, "clock": str, "key_form": str, "key_set": bool, "mixed_algorithms": bool,
-        "options": list, "max_line": int, "max_token": int, "token_b64": bool, "keys_url": dict, "audit": dict,
-    }  # fmt: skip
-    _refuse_unknown(raw, set(known), where)
-    found = {name: _get(raw, name, kind, where) for name, kind in known.items() if name in raw}
-    if not found.get("algorithms"):
-        raise AdapterFault(f"{where}: algorithms must name at least one algorithm")
-    clock = found.pop("clock", "injected")
-    if clock not in ("injected", "real"):
-        raise AdapterFault(f"{where}: clock must be 'injected' or 'real', not {_brief(clock)}")
-    for name in ("algorithms", "options"):
-        if name in found:
-            found[name] = _strings(found[name], f"{where}: {name}")
-    if "keys_url" in found:
-        found["keys_url"] = _fetched_keys(found["keys_url"], f"{where}: keys_url")
-    if "audit" in found:
-        found["audit"] = _audit(found["audit"], f"{where}: audit")
-    return {**found, "injected_clock": clock == "injected"}
-
-
-def _fetched_keys(raw: Json, where: str) -> FetchedKeys:
-    _refuse_unknown(raw, {"ttl", "stale", "cooldown"}, where)
-    times = FetchedKeys(*(_seconds(raw, name, where) for name in ("ttl", "stale", "cooldown")))
-    if not times.ttl or not times.cooldown:
-        raise AdapterFault(f"{where}: ttl and cooldown must be more than 0 seconds")
-    return times
-
-
-def _audit(raw: Json, where: str) -> Audit:
-    flags = ("lines", "stats", "delivered", "limiter", "summaries")
-    _refuse_unknown(raw, {*flags, "sinks", "bound"}, where)
-    found: Json = {name: _get(raw, name, bool, where) for name in flags if name in raw}
-    if "sinks" in raw:
-        found["sinks"] = _strings(raw["sinks"], f"{where}: sinks")
-    if "bound" in raw:
-        found["bound"] = _seconds(raw, "bound", where)
-    return Audit(**found)
-
-
-def _seconds(raw: Json, name: str, where: str) -> float:
-    value = raw.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise AdapterFault(f"{where}: {name} must be a number of seconds, not {_brief(value)}")
-    return float(value)
-
-
-def _profiles(names: list[Any]) -> tuple[Profile, ...]:
-    return tuple(_one_of(Profile, name, "hello: profiles") for name in names)
-
-
-def _one_of(kind: type[E], value: object, where: str) -> E:
-    try:
-        return kind(str(value))
-    except ValueError:
-        raise AdapterFault(f"{where}: {_brief(value)} is not one of {', '.join(kind)}") from None
-
-
-def _strings(values: object, where: str) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise AdapterFault(f"{where} must be a list of strings")
-    return tuple(values)
-
-
-_TYPE_NAMES = {str: "a string", int: "an integer", bool: "true or false", list: "a list", dict: "an object"}
-
-
-def _text(raw: Json, name: str, where: str, most: int = 1000) -> str:
-    text: str = _get(raw, name, str, where)
-    return printable(text[:most])
-
-
-def _get(raw: Json, name: str, kind: type, where: str, *, optional: bool = False) -> Any:
-    value = raw.get(name)
-    if value is None and optional:
-        return None
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        shown = _brief(value) if name in raw else "absent"
-        raise AdapterFault(f"{where}: member {name!r} must be {_TYPE_NAMES[kind]}; it is {shown}")
-    return value
-
-
-def _refuse_unknown(raw: Json, known: set[str], where: str) -> None:
-    """Refuse misspelt members: ignoring them would silently weaken the judgement they were meant for."""
-    unknown = sorted(set(raw) - known)
-    if unknown:
-        raise AdapterFault(f"{where}: unknown member {_brief(unknown[0])}; known are {', '.join(sorted(known))}")
+    return found
 
 
 class _NotJson:
@@ -501,8 +305,3 @@ def _oddity(value: object) -> str | None:
 
 def _children(value: list[object] | dict[str, object]) -> Iterable[object]:
     return value.values() if isinstance(value, dict) else value
-
-
-def _brief(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 80 else text[:80] + "…"

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bearerproof.catalogue import Measure
+from bearerproof.declaration import Declaration
 from bearerproof.exceptions import BadInput
 from bearerproof.implementation import Implementation
-from bearerproof.messages import Declaration, Json, Outcome, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Outcome, Presentation
 from bearerproof.reports import token_apart
 from bearerproof.results import presentation_from_dict
 from bearerproof.vectors import Vector, vectors

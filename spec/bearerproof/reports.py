@@ -11,7 +11,8 @@ from typing import Any
 
 from bearerproof import coverage
 from bearerproof.catalogue import FAMILIES, requirement
-from bearerproof.messages import Declaration, Json
+from bearerproof.declaration import Declaration
+from bearerproof.members import Json
 from bearerproof.results import RED, Record, State, tally
 from bearerproof.settings import Scope, Settings
 
@@ -190,9 +191,17 @@ def _evidence(finding: Mapping[str, Any]) -> Iterator[str]:
             "now", f"{presented['now']}" + (f", tick {presented['tick']}" if presented["tick"] else "")
         )
         yield from _labelled("token", _token_text(presented))
+    for number, step in enumerate(finding.get("steps", ()), 1):
+        yield from _labelled(f"step {number}", _step(step))
     for event in finding.get("events", ()):
         yield from _labelled("event", json.dumps(event))
     yield ""
+
+
+def _step(step: Json) -> str:
+    """Word one request of many: the operation, then its members, the long ones cut."""
+    told = " ".join(f"{name}={_clipped(json.dumps(value))}" for name, value in step.items() if name != "op")
+    return f"{step['op']} {told}"
 
 
 def _token_of(presented: Json) -> str | bytes:

@@ -14,7 +14,8 @@ from typing import Any
 
 from bearerproof.catalogue import Profile
 from bearerproof.judgement import Finding
-from bearerproof.messages import Json, Policy, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Policy, Presentation
 
 FORMAT = 1
 
@@ -107,6 +108,8 @@ def finding_as_dict(finding: Finding) -> Json:
         row["base"] = _presentation_as_dict(finding.base)
     if finding.events:
         row["events"] = list(finding.events)
+    if finding.steps:
+        row["steps"] = list(finding.steps)
     return row
 
 

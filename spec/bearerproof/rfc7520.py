@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bearerproof.exceptions import BadInput
 from bearerproof.jwsvectors import Expected, Vector, VectorGroup, read_json
-from bearerproof.messages import Json
+from bearerproof.members import Json
 
 FILES = (
     "4_1.rsa_v15_signature.json",

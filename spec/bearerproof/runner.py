@@ -12,7 +12,7 @@ from bearerproof import __version__, coverage
 from bearerproof.catalogue import digest, requirements
 from bearerproof.harness import Harness
 from bearerproof.implementation import Implementation
-from bearerproof.messages import Json
+from bearerproof.members import Json
 from bearerproof.results import RED, Record, State, tally
 from bearerproof.settings import Settings
 

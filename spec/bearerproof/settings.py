@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.connections import connect
+from bearerproof.declaration import Declaration
 from bearerproof.exceptions import BadInput
 from bearerproof.implementation import Implementation
-from bearerproof.messages import Declaration
 
 QUICK, DEFAULT = "quick", "default"
 
@@ -74,7 +74,7 @@ class Settings:
         return cls(**{**raw, **lists, "measure": measure, "profiles": profiles})
 
 
-_PRIMARY = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN, Profile.JWS)
+_PRIMARY = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN, Profile.JWS, Profile.KEY_SERVER)
 
 
 @dataclass(frozen=True)

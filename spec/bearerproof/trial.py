@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 
 from bearerproof import judgement
 from bearerproof.catalogue import Measure, Profile, Requirement
+from bearerproof.decisions import Decision
+from bearerproof.declaration import Declaration
 from bearerproof.implementation import Implementation
 from bearerproof.judgement import Finding, Untestable
-from bearerproof.messages import Answer, Declaration, Json, Outcome, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Answer, Outcome, Presentation, Request
 
 ACCEPTED = frozenset({Outcome.ACCEPTED})
 REJECTED = frozenset({Outcome.REJECTED})
@@ -42,6 +45,10 @@ class Trial:
                     Finding("the implementation skipped a token", "a verdict", answer.describe(), presented)
                 )
         return answers
+
+    def decide(self, request: Request) -> Decision:
+        """Ask a key server for one decision."""
+        return self.implementation.decide(request)
 
     def control(self, base: Presentation, what: str = "the honest base token") -> Answer:
         """Present a token that has to be accepted before any rejection means something.

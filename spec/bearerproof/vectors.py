@@ -10,7 +10,8 @@ from typing import Any
 from bearerproof import data
 from bearerproof.catalogue import Measure
 from bearerproof.exceptions import BadInput
-from bearerproof.messages import Json, Outcome, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Outcome, Presentation
 from bearerproof.results import presentation_from_dict
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from bearerproof import data
 from bearerproof.exceptions import BadInput
 from bearerproof.jwsvectors import Expected, Vector, VectorGroup, read_json
-from bearerproof.messages import Json
+from bearerproof.members import Json
 
 FILES = ("json_web_signature_test.json", "json_web_key_test.json")
 

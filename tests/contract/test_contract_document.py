@@ -16,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bearerproof import messages
+from bearerproof.declaration import read_declaration
 
 from .conftest import SPEC, Refusals
 
@@ -53,7 +54,7 @@ def test_every_operation_and_every_kind_of_answer_is_shown() -> None:
 
 def test_the_harness_reads_the_declarations_and_verdicts_shown() -> None:
     answers = [message for message in map(json.loads, MESSAGES) if "op" not in message]
-    declarations = [messages.read_declaration(answer) for answer in answers if "protocol" in answer]
+    declarations = [read_declaration(answer) for answer in answers if "protocol" in answer]
     verdicts = [messages.read_answer(answer, "verify") for answer in answers if "verdict" in answer]
     assert len(declarations) == 2
     assert {verdict.outcome for verdict in verdicts} == {"accepted", "rejected"}
@@ -67,7 +68,7 @@ def test_what_is_not_declared_is_what_the_harness_assumes(schemas: dict[str, Any
     defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
     full = {**defaults, "audit": {name: schema["default"] for name, schema in audit.items()}}
     silent, told = (
-        messages.read_declaration({**least, "capabilities": {"algorithms": ["ES256"], **said}}) for said in ({}, full)
+        read_declaration({**least, "capabilities": {"algorithms": ["ES256"], **said}}) for said in ({}, full)
     )
     assert silent == told
 

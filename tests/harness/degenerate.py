@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bearerproof.connections import Handle
-from bearerproof.messages import Json
+from bearerproof.members import Json
 from bearerproof_reference.adapter import create as reference
 
 HELLO: Json = {

@@ -8,7 +8,7 @@ import pytest
 from bearerproof import connections
 from bearerproof.connections import MAX_OUTSTANDING, STDERR_KEPT, InProcess, Stdio, connect
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput, BearerproofError
-from bearerproof.messages import Json
+from bearerproof.members import Json
 
 from .conftest import Misbehaving, Processes
 

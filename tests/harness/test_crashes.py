@@ -10,7 +10,8 @@ from bearerproof.catalogue import Profile
 from bearerproof.connections import connect
 from bearerproof.exceptions import AdapterCrashed, AdapterHung
 from bearerproof.implementation import MAX_RESTARTS, Implementation, PropertyEnded
-from bearerproof.messages import Json, Outcome, Request
+from bearerproof.members import Json
+from bearerproof.messages import Outcome, Request
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.forge import Draft, Forge
 

@@ -7,7 +7,8 @@ from bearerproof.catalogue import Measure, Profile, requirement
 from bearerproof.connections import InProcess
 from bearerproof.implementation import Implementation
 from bearerproof.judgement import Nonconforming, Untestable, Warned
-from bearerproof.messages import Answer, Json, Outcome
+from bearerproof.members import Json
+from bearerproof.messages import Answer, Outcome
 from bearerproof.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz.forge import Forge
 

@@ -7,8 +7,10 @@ import pytest
 
 from bearerproof import messages
 from bearerproof.catalogue import Measure, Profile
+from bearerproof.declaration import read_declaration
 from bearerproof.exceptions import AdapterFault
-from bearerproof.messages import MAX_ANSWER_BYTES, MAX_ANSWER_DEPTH, Json, Outcome, Policy, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import MAX_ANSWER_BYTES, MAX_ANSWER_DEPTH, Outcome, Policy, Presentation
 from bearerproof_reference.adapter import HELLO
 
 
@@ -81,7 +83,7 @@ def capable(**changes: Any) -> Json:
 
 
 def test_the_whole_declaration_is_read() -> None:
-    declaration = messages.read_declaration(declaring())
+    declaration = read_declaration(declaring())
     assert declaration.name == "bearerproof-reference"
     assert (declaration.level, declaration.measure) == (2, Measure.STRICT)
     assert declaration.profiles == (Profile.JWS, Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN)
@@ -91,7 +93,7 @@ def test_the_whole_declaration_is_read() -> None:
 
 
 def test_what_is_not_declared_has_the_defaults_of_the_contract() -> None:
-    declaration = messages.read_declaration(capable())
+    declaration = read_declaration(capable())
     assert declaration.injected_clock
     assert declaration.key_set
     assert (declaration.key_form, declaration.max_line, declaration.max_token) == ("jwks", 60_000, None)
@@ -127,18 +129,18 @@ def test_what_is_not_declared_has_the_defaults_of_the_contract() -> None:
 )
 def test_a_wrong_declaration_is_a_fault_that_says_where(raw: Json, told: str) -> None:
     with pytest.raises(AdapterFault, match=r"^hello") as raised:
-        messages.read_declaration(raw)
+        read_declaration(raw)
     assert told in str(raised.value)
 
 
 @pytest.mark.parametrize("answer", [{"errored": {"message": "KeyError: 'HOME'"}}, {"skipped": "KeyError: 'HOME'"}])
 def test_an_adapter_that_fails_at_hello_is_told_with_its_own_words(answer: Json) -> None:
     with pytest.raises(AdapterFault, match=r"^hello: .*KeyError: 'HOME'"):
-        messages.read_declaration({"id": 1, **answer})
+        read_declaration({"id": 1, **answer})
 
 
 def test_a_need_that_nobody_can_declare_is_a_mistake_of_the_suite() -> None:
-    declaration = messages.read_declaration(declaring())
+    declaration = read_declaration(declaring())
     with pytest.raises(KeyError):
         declaration.lacks("keyset")
 

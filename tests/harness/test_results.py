@@ -12,7 +12,8 @@ from referencing import Registry, Resource
 from bearerproof import results
 from bearerproof.catalogue import Profile
 from bearerproof.judgement import Finding
-from bearerproof.messages import Json, Policy, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Policy, Presentation
 from bearerproof.results import Record, State
 
 from ..conftest import ROOT, CommandLine

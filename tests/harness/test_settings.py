@@ -4,9 +4,9 @@ import pytest
 
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.connections import connect
+from bearerproof.declaration import Declaration
 from bearerproof.exceptions import BadInput
 from bearerproof.implementation import Implementation
-from bearerproof.messages import Declaration
 from bearerproof.settings import QUICK, Settings
 
 

@@ -10,7 +10,8 @@ from syrupy.assertion import SnapshotAssertion
 from bearerproof.catalogue import Profile
 from bearerproof.connections import InProcess
 from bearerproof.implementation import Implementation
-from bearerproof.messages import Json, Request
+from bearerproof.members import Json
+from bearerproof.messages import Request
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import NOW, Forge
 from bearerproof_reference import __version__

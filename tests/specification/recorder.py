@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bearerproof.adapter import serve
 from bearerproof.connections import Handle
-from bearerproof.messages import Json
+from bearerproof.members import Json
 from bearerproof_reference.adapter import create as reference
 
 

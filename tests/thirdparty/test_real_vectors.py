@@ -15,7 +15,7 @@ from bearerproof.catalogue import Measure
 from bearerproof.connections import connect
 from bearerproof.implementation import Implementation
 from bearerproof.jwsvectors import Standing
-from bearerproof.messages import Json
+from bearerproof.members import Json
 
 ROOT = Path(__file__).resolve().parents[2]
 ERRATA = data.root() / "errata" / "wycheproof.toml"

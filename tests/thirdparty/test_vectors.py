@@ -14,7 +14,7 @@ from bearerproof.connections import InProcess
 from bearerproof.exceptions import AdapterCrashed, BadInput
 from bearerproof.implementation import Implementation
 from bearerproof.jwsvectors import Expected, Standing, VectorGroup
-from bearerproof.messages import Json
+from bearerproof.members import Json
 from bearerproof_fuzz.keys import b64
 
 SECRET = b"k" * 32

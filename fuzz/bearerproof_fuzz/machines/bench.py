@@ -8,7 +8,8 @@ from itertools import groupby
 from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
 from bearerproof.judgement import Finding, Untestable
-from bearerproof.messages import Json, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Presentation
 from bearerproof.trial import Trial
 from bearerproof_fuzz.edits.registry import Change
 from bearerproof_fuzz.forge import CLIENT, Forge

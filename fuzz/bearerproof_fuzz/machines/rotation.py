@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from bearerproof.catalogue import Profile
-from bearerproof.messages import FetchedKeys, Outcome, Presentation
+from bearerproof.declaration import FetchedKeys
+from bearerproof.messages import Outcome, Presentation
 from bearerproof.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import fetched, keys, keyserver
 from bearerproof_fuzz.checks import examples

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bearerproof.catalogue import Profile
-from bearerproof.messages import Json
+from bearerproof.members import Json
 from bearerproof_fuzz.oracles.events import kind_class
 from bearerproof_fuzz.oracles.hints import stated
 

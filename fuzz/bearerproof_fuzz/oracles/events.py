@@ -12,7 +12,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from bearerproof import data
-from bearerproof.messages import Json, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Presentation
 
 IDENTITY_FAILURES: Mapping[str, frozenset[str]] = {
     "authorized-party": frozenset({"AzpMissing", "AzpMismatch"}),

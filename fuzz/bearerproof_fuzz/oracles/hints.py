@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from bearerproof.catalogue import Profile
-from bearerproof.messages import Json
+from bearerproof.members import Json
 
 Bounded = str | None
 Admissible = frozenset[Bounded]

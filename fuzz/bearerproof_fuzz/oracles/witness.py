@@ -1,7 +1,8 @@
 """The event of a rejection, without which nothing about events can be judged."""
 
 from bearerproof.judgement import Finding, Untestable
-from bearerproof.messages import Answer, Json, Outcome, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Answer, Outcome, Presentation
 
 
 def event_of(answer: Answer, presented: Presentation) -> Json:

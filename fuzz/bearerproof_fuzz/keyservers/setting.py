@@ -1,0 +1,116 @@
+"""The configuration that most checks of a key server begin with, and the identity provider it trusts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bearerproof.catalogue import Profile
+from bearerproof.members import Json
+from bearerproof.messages import Policy
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.forge import NOW, Draft
+from bearerproof_fuzz.keys import Key
+
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a type
+AUDIENCE = "key-server"
+ADMIN = "admin-secret-of-the-suite-4f1c9e"
+PEER = "192.0.2.7"
+OTHER_PEER = "198.51.100.9"
+PROXY = "10.0.0.1"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """An identity provider: who it says it is, and the key it signs with."""
+
+    issuer: str
+    key: Key
+    audience: str = AUDIENCE
+
+    def draft(self, subject: str, now: float, **changes: Any) -> Draft:
+        """Return an honest ID token before it is written down; a claim changed to None is left out.
+
+        The registry's edits apply to it as to any other token.
+        """
+        whole: Json = {
+            "iss": self.issuer, "sub": subject, "aud": self.audience, "iat": int(now), "exp": int(now) + 300,
+            "email": f"{subject}@example.com", "email_verified": True, "groups": ["staff"],
+        }  # fmt: skip
+        claims = {name: value for name, value in {**whole, **changes}.items() if value is not None}
+        header = {"typ": "JWT", "alg": self.key.algorithm, "kid": self.key.kid}
+        return Draft(Profile.ID_TOKEN, self.key, header, claims, self.policy, now, self.key.sign)
+
+    @property
+    def policy(self) -> Policy:
+        """What a verifier of this provider's ID tokens is told."""
+        return Policy({
+            "issuer": self.issuer, "audience": self.audience, "client_id": self.audience,
+            "algorithms": [self.key.algorithm], "leeway": 0, "keys": {"keys": [self.key.public_jwk]},
+        })  # fmt: skip
+
+    def as_json(self) -> Json:
+        """Return the provider as it stands in a configuration."""
+        return {
+            "issuer": self.issuer, "audiences": [self.audience], "algorithms": [self.key.algorithm],
+            "keys": {"keys": [self.key.public_jwk]},
+        }  # fmt: skip
+
+
+HOME = Provider("https://idp.example", keys.key("ES256", "a"))
+"""The provider of everybody, unless a check says otherwise."""
+
+OTHER = Provider("https://other-idp.example", keys.key("ES256", "b"))
+"""Another provider, whose subjects have nothing to do with those of the first."""
+
+
+def rule(provider: Provider = HOME, *, backends: tuple[str, ...] = ("*",), tools: tuple[str, ...] = ("*",),
+         rate_limit: int = 0, name: str = "", **match: str) -> Json:  # fmt: skip
+    """Return one rule of a policy."""
+    return {
+        "name": name or f"everybody of {provider.issuer}",
+        "match": {"issuer": provider.issuer, **match},
+        "grant": {"backends": list(backends), "tools": list(tools), "rate_limit": rate_limit},
+    }
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A configuration of a key server, and the instant at which the check begins."""
+
+    providers: tuple[Provider, ...] = (HOME, OTHER)
+    policies: tuple[Json, ...] = (rule(HOME), rule(OTHER))
+    ttl: int = 600
+    retention: int = 300
+    cap: int = 5
+    capacity: int = 10_000
+    max_age: int = 300
+    leeway: int = 0
+    subject_token_uses: int = 1
+    admin_secret: str | None = ADMIN
+    trusted_proxies: tuple[str, ...] = (f"{PROXY}/32",)
+    admin_failures: int = 5
+    now: float = NOW
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def but(self, **changes: Any) -> "Setting":
+        """Return the same setting with some of it set anew."""
+        return replace(self, **changes)
+
+    def as_json(self) -> Json:
+        """Return the configuration as the contract writes it; ``extra`` stands over everything else."""
+        whole: Json = {
+            "ttl": self.ttl, "retention": self.retention, "cap": self.cap, "capacity": self.capacity,
+            "max_age": self.max_age, "leeway": self.leeway, "subject_token_uses": self.subject_token_uses,
+            "providers": [provider.as_json() for provider in self.providers],
+            "policies": list(self.policies),
+            "trusted_proxies": list(self.trusted_proxies),
+            "throttle": {"admin_failures": self.admin_failures, "exchanges_per_minute": 0},
+        }  # fmt: skip
+        if self.admin_secret is not None:
+            whole["admin_secret"] = self.admin_secret
+        return {**whole, **self.extra}
+
+
+DEFAULT = Setting()

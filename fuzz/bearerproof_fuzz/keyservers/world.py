@@ -1,0 +1,276 @@
+"""A key server in its world: the clocks, the providers, and all that was asked of it since it was configured.
+
+What the server makes up itself (bearers, jtis) is different in every run, so what a finding shows has stand-ins in
+its place, `<access_token of step 3>`: two equal runs say the same, and a replay can put the new ones in.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from bearerproof.decisions import Decision
+from bearerproof.judgement import Finding, Untestable, severity
+from bearerproof.members import Json
+from bearerproof.messages import Outcome, Request
+from bearerproof.trial import Trial
+from bearerproof_fuzz.keyservers.setting import (
+    ADMIN,
+    DEFAULT,
+    HOME,
+    ID_TOKEN,
+    PEER,
+    TOKEN_EXCHANGE,
+    Provider,
+    Setting,
+)
+
+Form = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A token that the server issued, and to whom."""
+
+    bearer: str
+    jti: str
+    provider: Provider
+    subject: str
+    decision: Decision
+    issued_at: float
+
+    @property
+    def scope(self) -> str:
+        """The scope as it was answered."""
+        return str(self.decision.members.get("scope", ""))
+
+
+class World:
+    """One key server, from its configuration on."""
+
+    def __init__(self, trial: Trial, setting: Setting = DEFAULT) -> None:
+        """Configure the server; where that is not declared, it is taken as it is.
+
+        Raises:
+            Untestable: it refuses a sound configuration.
+        """
+        self.trial = trial
+        self.setting = setting
+        self.now: float = setting.now
+        self.tick: float = 0.0
+        self.steps: list[Request] = []
+        self._stand_ins: dict[str, str] = {}
+        self._serial = 0
+        answer = self.configure(setting.as_json())
+        if not answer.good:
+            self._untestable("a sound configuration is refused", "configured", answer)
+
+    # --- what is asked -----------------------------------------------------------------------------------------
+
+    def configure(self, configuration: Json) -> Decision:
+        """Begin again under this configuration, and return what came of it."""
+        self.steps = []
+        return self._ask("configure", key_server=configuration)
+
+    def exchange(
+        self, subject_token: str, scope: str | None = None, *, peer: str = PEER, forwarded: str | None = None,
+        **changes: str | None,
+    ) -> Decision:  # fmt: skip
+        """Exchange a subject token; a parameter changed to None is left out."""
+        whole = {
+            "grant_type": TOKEN_EXCHANGE, "subject_token": subject_token, "subject_token_type": ID_TOKEN,
+            "scope": scope, **changes,
+        }  # fmt: skip
+        return self.exchange_form([(n, v) for n, v in whole.items() if v is not None], peer=peer, forwarded=forwarded)
+
+    def exchange_form(self, form: Form, *, peer: str = PEER, forwarded: str | None = None) -> Decision:
+        """Send a form to the exchange as it is."""
+        return self._ask("exchange", peer, forwarded, form=[list(pair) for pair in form])
+
+    def authenticate(
+        self, bearer: str, backend: str | None = None, tool: str | None = None, *, peer: str = PEER,
+        forwarded: str | None = None,
+    ) -> Decision:  # fmt: skip
+        """Present a bearer, for a backend and tool if any are named."""
+        wants = {name: value for name, value in (("backend", backend), ("tool", tool)) if value is not None}
+        return self._ask("authenticate", peer, forwarded, bearer=bearer, **({"wants": wants} if wants else {}))
+
+    def revoke(self, jti: str, *, admin: str | None = ADMIN, peer: str = PEER) -> Decision:
+        """Revoke one token."""
+        return self._ask("revoke", peer, admin=admin, jti=jti)
+
+    def revoke_all(
+        self, subject: str | None, issuer: str | None = HOME.issuer, *, admin: str | None = ADMIN, peer: str = PEER
+    ) -> Decision:
+        """Revoke every token of an identity; a half of it that is None is left out."""
+        named = {name: value for name, value in (("issuer", issuer), ("subject", subject)) if value is not None}
+        return self._ask("revoke", peer, admin=admin, **named)
+
+    def reap(self) -> Decision:
+        """Have it clean up."""
+        return self._ask("reap")
+
+    def count(self, subject: str, issuer: str = HOME.issuer) -> int:
+        """Return how many tokens of an identity it says are live."""
+        return int(str(self._ask("count", issuer=issuer, subject=subject).members["count"]))
+
+    def rotate(self, provider: Provider, *served: Provider) -> Decision:
+        """Have a provider serve the keys of these from now on."""
+        return self._ask("rotate", issuer=provider.issuer, keys={"keys": [one.key.public_jwk for one in served]})
+
+    def restart(self) -> Decision:
+        """Restart the server under the same configuration."""
+        return self._ask("restart")
+
+    def race(self, requests: Sequence[Request]) -> list[Decision]:
+        """Ask several things at the same instant."""
+        from bearerproof.decisions import read_decision  # noqa: PLC0415
+
+        stamped = [{**request, "now": self.now, "tick": self.tick} for request in requests]
+        answer = self._ask("race", requests=stamped)
+        answers = [dict(raw) for raw in answer.members.get("answers", ())]  # type: ignore[attr-defined]
+        decisions = [read_decision(raw, request["op"]) for raw, request in zip(answers, stamped, strict=True)]
+        for number, decision in enumerate(decisions):
+            self._remember(decision, f"racer {number + 1} of step {len(self.steps)}")
+        return decisions
+
+    def http(self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), body_b64: str = "") -> Decision:
+        """Send a request to the HTTP binding."""
+        return self._ask("http", method=method, path=path, headers=[list(pair) for pair in headers], body_b64=body_b64)
+
+    # --- time --------------------------------------------------------------------------------------------------
+
+    def wait(self, seconds: float) -> None:
+        """Let time go by on both clocks."""
+        self.now += seconds
+        self.tick += seconds
+
+    def step_wall_clock(self, seconds: float) -> None:
+        """Put the wall clock forward, or back if negative; no time goes by."""
+        self.now += seconds
+
+    # --- what is honest ----------------------------------------------------------------------------------------
+
+    def subject_token(self, subject: str = "alice", provider: Provider = HOME, **claims: Any) -> str:
+        """Return an honest ID token of now, never the same twice; a claim changed to None is left out."""
+        self._serial += 1
+        return provider.draft(subject, self.now, **{"jti": f"id-{self._serial}", **claims}).token()
+
+    def issue(
+        self, subject: str = "alice", scope: str | None = None, provider: Provider = HOME, *, peer: str = PEER,
+        **claims: Any,
+    ) -> Grant:  # fmt: skip
+        """Have a token issued that has to be.
+
+        Raises:
+            Untestable: it was not.
+        """
+        token = self.subject_token(subject, provider, **claims)
+        decision = self.exchange(token, scope, peer=peer)
+        if not decision.good:
+            self._untestable("an honest exchange is refused", "granted", decision)
+        return self.grant(decision, subject, provider)
+
+    def grant(self, decision: Decision, subject: str = "alice", provider: Provider = HOME) -> Grant:
+        """Read what an exchange granted."""
+        members = decision.members
+        return Grant(str(members["access_token"]), str(members["jti"]), provider, subject, decision, self.now)
+
+    def admitted(self, grant: Grant, backend: str | None = None, tool: str | None = None) -> Decision:
+        """Present a bearer that has to be admitted.
+
+        Raises:
+            Untestable: it was not.
+        """
+        decision = self.authenticate(grant.bearer, backend, tool)
+        if not decision.good:
+            self._untestable("an honest bearer is refused", "accepted", decision)
+        return decision
+
+    # --- what is due -------------------------------------------------------------------------------------------
+
+    def refused(self, decision: Decision, codes: str | Sequence[str], summary: str) -> None:
+        """Require a refusal with one of these codes.
+
+        Raises:
+            Nonconforming: it is none, or says something else.
+        """
+        allowed = [codes] if isinstance(codes, str) else list(codes)
+        if decision.outcome is not Outcome.REJECTED or decision.code not in allowed:
+            self.fail(summary, "refused: " + " or ".join(allowed), decision)
+
+    def good(self, decision: Decision, summary: str) -> None:
+        """Require that something was granted, admitted or done.
+
+        Raises:
+            Nonconforming: it was not.
+        """
+        if not decision.good:
+            self.fail(summary, "granted, admitted or done", decision)
+
+    def left(self, decision: Decision, *due: Mapping[str, Any], summary: str) -> None:
+        """Require that the decision left just these events, each with at least these members.
+
+        A member that is due as None has to be absent.
+
+        Raises:
+            Nonconforming: there are more, fewer, or others.
+        """
+        found = list(decision.events)
+        if len(found) != len(due) or not all(_has(event, wanted) for event, wanted in zip(found, due, strict=True)):
+            self.fail(summary, f"events {json.dumps(list(due))}", json.dumps(found), decision.events)
+
+    def fail(
+        self, summary: str, expected: str, got: Decision | str, events: Sequence[Json] = ()
+    ) -> NoReturn:  # fmt: skip
+        """End the check with a finding.
+
+        Raises:
+            Nonconforming: always (Warned, for a SHOULD row at base).
+        """
+        raise severity(self.trial.requirement, self.trial.measure, self._finding(summary, expected, got, events))
+
+    def shown(self, value: Any) -> Any:
+        """Return a value with stand-ins for what the server made up."""
+        text = json.dumps(value)
+        for secret, stand_in in self._stand_ins.items():
+            text = text.replace(secret, stand_in)
+        return json.loads(text)
+
+    def _ask(self, op: str, peer: str | None = None, forwarded: str | None = None, **members: Any) -> Decision:
+        around = {name: value for name, value in (("peer", peer), ("forwarded", forwarded)) if value is not None}
+        request: Request = {"op": op, "now": self.now, "tick": self.tick, **around, **members}
+        self.steps.append(request)
+        decision = self.trial.decide(request)
+        self._remember(decision, f"step {len(self.steps)}")
+        if decision.outcome is Outcome.SKIPPED:
+            self._untestable(f"the implementation skipped {op}", "a decision", decision)
+        if decision.outcome is Outcome.ERRORED:
+            self.fail(f"{op} errored", "a decision", decision)
+        return decision
+
+    def _remember(self, decision: Decision, where: str) -> None:
+        for name in ("access_token", "jti"):
+            value = decision.members.get(name)
+            if isinstance(value, str) and len(value) >= _UNMISTAKABLE:
+                self._stand_ins.setdefault(value, f"<{name} of {where}>")
+
+    def _finding(self, summary: str, expected: str, got: Decision | str, events: Sequence[Json] = ()) -> Finding:
+        told = got if isinstance(got, str) else got.describe()
+        outcome = None if isinstance(got, str) else got.outcome
+        left = events or (() if isinstance(got, str) else got.events)
+        return Finding(
+            self.shown(summary), self.shown(expected), self.shown(told),
+            events=tuple(self.shown(list(left))), outcome=outcome, steps=tuple(self.shown(self.steps)),
+        )  # fmt: skip
+
+    def _untestable(self, summary: str, expected: str, got: Decision) -> NoReturn:
+        raise Untestable(self._finding(summary, expected, got))
+
+
+_UNMISTAKABLE = 16
+"""Characters from which on a made-up value is replaced wherever it occurs; a shorter one may be anything."""
+
+
+def _has(event: Json, wanted: Mapping[str, Any]) -> bool:
+    return all(event.get(name) == value for name, value in wanted.items())

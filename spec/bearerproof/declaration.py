@@ -1,0 +1,188 @@
+"""What an implementation declares when it is greeted: who it is, by what it is judged, what does not apply to it."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from bearerproof import members
+from bearerproof.catalogue import Measure, Profile
+from bearerproof.exceptions import AdapterFault
+from bearerproof.members import Json
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an implementation of contract level 2 declares about its audit trail; ``bound`` is in seconds."""
+
+    lines: bool = False
+    stats: bool = False
+    delivered: bool = False
+    limiter: bool = False
+    summaries: bool = False
+    sinks: tuple[str, ...] = ("memory",)
+    bound: float = 0.5
+
+
+@dataclass(frozen=True)
+class FetchedKeys:
+    """Times of a key set read from a URL, in seconds of ``tick``: fresh for, served stale for, refetch cool-down."""
+
+    ttl: float
+    stale: float
+    cooldown: float
+
+
+@dataclass(frozen=True)
+class KeyServer:
+    """What an implementation of contract level 3 can be asked for beyond exchange, authenticate and revoke.
+
+    ``prefix`` begins each of its bearers. ``retention`` and ``single_use`` say that it keeps to what the
+    configuration says of them; the other flags name operations, or members of requests, that it knows.
+    """
+
+    prefix: str = ""
+    configure: bool = False
+    race: bool = False
+    forwarded: bool = False
+    throttle: bool = False
+    count: bool = False
+    reap: bool = False
+    rotate: bool = False
+    restart: bool = False
+    http: bool = False
+    lines: bool = False
+    retention: bool = False
+    single_use: bool = False
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What ``hello`` was answered with: who is judged, by what, and what does not apply to it."""
+
+    name: str
+    version: str
+    language: str
+    level: int
+    profiles: tuple[Profile, ...]
+    measure: Measure
+    algorithms: tuple[str, ...]
+    injected_clock: bool = True
+    key_form: str = "jwks"
+    key_set: bool = True
+    mixed_algorithms: bool = False
+    options: tuple[str, ...] = ("leeway", "require")
+    max_line: int = 60_000
+    max_token: int | None = None
+    token_b64: bool = False
+    keys_url: FetchedKeys | None = None
+    audit: Audit = field(default_factory=Audit)
+    key_server: KeyServer = field(default_factory=KeyServer)
+
+    def lacks(self, need: str) -> str | None:
+        """Return why a check that has this need is not applicable, or None when the need is met.
+
+        Needs are written ``key_set``, ``clock``, ``option:typ``, ``algorithm:ES256``, ``audit:limiter``,
+        ``sink:raises``, ``key_server:race``; an unknown need is a programming error and raises ``KeyError``.
+        """
+        kind, _, name = need.partition(":")
+        met = {
+            "clock": lambda: self.injected_clock,
+            "key_set": lambda: self.key_set,
+            "mixed_algorithms": lambda: self.mixed_algorithms,
+            "token_b64": lambda: self.token_b64,
+            "max_token": lambda: self.max_token is not None,
+            "keys_url": lambda: self.keys_url is not None,
+            "option": lambda: name in self.options,
+            "algorithm": lambda: name in self.algorithms,
+            "audit": lambda: bool(getattr(self.audit, name)),
+            "sink": lambda: name in self.audit.sinks,
+            "key_server": lambda: bool(getattr(self.key_server, name)),
+        }[kind]()
+        return None if met else f"the implementation does not declare {need}"
+
+
+def read_declaration(raw: Json) -> Declaration:
+    """Read the answer to ``hello``.
+
+    Raises:
+        AdapterFault: a member is missing, unknown or of the wrong type.
+    """
+    where = "hello"
+    for member in ("errored", "skipped"):
+        if member in raw:
+            raise AdapterFault(f"hello: answered {member}: {members.printable(members.brief(raw[member]))}")
+    members.refuse_unknown(
+        raw, {"id", "protocol", "implementation", "level", "profiles", "measure", "capabilities"}, where
+    )
+    if raw.get("protocol") != 1:
+        raise AdapterFault(
+            f"hello: speaks protocol {members.brief(raw.get('protocol'))}; this harness speaks protocol 1"
+        )
+    who = members.get(raw, "implementation", dict, where)
+    members.refuse_unknown(who, {"name", "version", "language"}, "hello: implementation")
+    level = members.get(raw, "level", int, where)
+    if level not in range(4):
+        raise AdapterFault(f"hello: level must be 0, 1, 2 or 3, not {level}")
+    return Declaration(
+        name=members.text(who, "name", "hello: implementation", 100),
+        version=members.text(who, "version", "hello: implementation", 100),
+        language=members.text(who, "language", "hello: implementation", 100),
+        level=level,
+        profiles=_profiles(members.get(raw, "profiles", list, where)),
+        measure=members.one_of(Measure, raw.get("measure", "base"), "hello: measure"),
+        **_capabilities(members.get(raw, "capabilities", dict, where)),
+    )
+
+
+def _capabilities(raw: Json) -> Json:
+    where = "hello: capabilities"
+    known: dict[str, type] = {
+        "algorithms": list, "clock": str, "key_form": str, "key_set": bool, "mixed_algorithms": bool,
+        "options": list, "max_line": int, "max_token": int, "token_b64": bool, "keys_url": dict, "audit": dict,
+        "key_server": dict,
+    }  # fmt: skip
+    members.refuse_unknown(raw, set(known), where)
+    found = {name: members.get(raw, name, kind, where) for name, kind in known.items() if name in raw}
+    if not found.get("algorithms"):
+        raise AdapterFault(f"{where}: algorithms must name at least one algorithm")
+    clock = found.pop("clock", "injected")
+    if clock not in ("injected", "real"):
+        raise AdapterFault(f"{where}: clock must be 'injected' or 'real', not {members.brief(clock)}")
+    for name in ("algorithms", "options"):
+        if name in found:
+            found[name] = members.strings(found[name], f"{where}: {name}")
+    if "keys_url" in found:
+        found["keys_url"] = _fetched_keys(found["keys_url"], f"{where}: keys_url")
+    if "audit" in found:
+        found["audit"] = _audit(found["audit"], f"{where}: audit")
+    if "key_server" in found:
+        found["key_server"] = _key_server(found["key_server"], f"{where}: key_server")
+    return {**found, "injected_clock": clock == "injected"}
+
+
+def _fetched_keys(raw: Json, where: str) -> FetchedKeys:
+    members.refuse_unknown(raw, {"ttl", "stale", "cooldown"}, where)
+    times = FetchedKeys(*(members.seconds(raw, name, where) for name in ("ttl", "stale", "cooldown")))
+    if not times.ttl or not times.cooldown:
+        raise AdapterFault(f"{where}: ttl and cooldown must be more than 0 seconds")
+    return times
+
+
+def _audit(raw: Json, where: str) -> Audit:
+    flags = ("lines", "stats", "delivered", "limiter", "summaries")
+    members.refuse_unknown(raw, {*flags, "sinks", "bound"}, where)
+    found: Json = {name: members.get(raw, name, bool, where) for name in flags if name in raw}
+    if "sinks" in raw:
+        found["sinks"] = members.strings(raw["sinks"], f"{where}: sinks")
+    if "bound" in raw:
+        found["bound"] = members.seconds(raw, "bound", where)
+    return Audit(**found)
+
+
+def _profiles(names: list[Any]) -> tuple[Profile, ...]:
+    return tuple(members.one_of(Profile, name, "hello: profiles") for name in names)
+
+
+def _key_server(raw: Json, where: str) -> KeyServer:
+    kinds: dict[str, type] = {one.name: str if one.name == "prefix" else bool for one in fields(KeyServer)}
+    members.refuse_unknown(raw, set(kinds), where)
+    return KeyServer(**{name: members.get(raw, name, kinds[name], where) for name in raw})
