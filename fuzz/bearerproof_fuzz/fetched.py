@@ -7,7 +7,8 @@ from itertools import count
 from typing import Any
 
 from bearerproof.catalogue import Profile
-from bearerproof.messages import FetchedKeys, Policy, Presentation
+from bearerproof.declaration import FetchedKeys
+from bearerproof.messages import Policy, Presentation
 from bearerproof.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import keys, keyserver
 from bearerproof_fuzz.forge import Draft, Forge
@@ -22,7 +23,8 @@ SHOWN_URL = "http://127.0.0.1/jwks.json"
 class Fetched:
     """One endpoint and the verifier under the policy that names it.
 
-    ``start`` and ``tick`` are monotonic seconds; the wall clock of what is presented goes along with them.
+    ``start`` and ``tick`` are monotonic seconds. The wall clock of what is presented goes along with them, ``wall``
+    seconds off the true time.
     """
 
     trial: Trial
@@ -31,6 +33,7 @@ class Fetched:
     endpoint: Endpoint
     start: float
     tick: float
+    wall: float = 0
     accepted: Presentation | None = None
 
     def __post_init__(self) -> None:
@@ -62,6 +65,10 @@ class Fetched:
     def wait_until(self, age: float) -> None:
         """Let time go by until this many seconds after the start."""
         self.tick = self.start + age
+
+    def set_wall_clock(self, seconds: float) -> None:
+        """Put the wall clock forward, or back if negative; no time goes by."""
+        self.wall += seconds
 
     def token(self, key: Key) -> Presentation:
         """Return an honest token of this key, presented now."""
@@ -113,7 +120,8 @@ class Fetched:
         self.trial.fail(summary, expected, got, presented and shown(presented), self.accepted)
 
     def _base(self) -> Draft:
-        draft = replace(self.forge, now=self.forge.now + self.tick - self.start).base(self.profile)
+        now = self.forge.now + self.tick - self.start + self.wall
+        draft = replace(self.forge, now=now).base(self.profile)
         members: Mapping[str, Any] = draft.policy.members
         kept = {name: value for name, value in members.items() if name not in ("keys", "key_texts")}
         return replace(draft, policy=Policy({**kept, "keys_url": self.endpoint.url}), tick=self.tick)

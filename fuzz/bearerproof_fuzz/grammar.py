@@ -3,7 +3,7 @@
 Which keys the grammar signs with decides what it can find: coverage never finds an HMAC over a public key.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,10 +12,9 @@ from hypothesis.strategies import DrawFn
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.draws import number_below, pick, pick_some
 from bearerproof_fuzz.edits.algorithm import hmac_over
+from bearerproof_fuzz.edits.registry import Change
 from bearerproof_fuzz.forge import AUDIENCE, CLIENT, ISSUER, Draft, Signer
 from bearerproof_fuzz.keys import Key
-
-Step = Callable[[Draft], Draft]
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,9 @@ class Forged:
 
 def forge_one(draw: DrawFn, base: Draft) -> Forged:
     """Draw one token that no holder of a policy key signed."""
-    name, signer, algorithm = pick(draw, attackers(base.key))
-    steps = [f"signed by {name}"]
-    draft = base.signed_by(signer)
-    if algorithm is not None:
-        draft = draft.with_header(alg=algorithm)
-        steps.append(f"alg {algorithm}")
+    name, forge = pick(draw, list(forgeries(base.key).items()))
+    steps = [name]
+    draft = forge(base)
     for described, change in pick_some(draw, _CHANGES, 3):
         draft = change(draft)
         steps.append(described)
@@ -45,34 +41,45 @@ def forge_one(draw: DrawFn, base: Draft) -> Forged:
 
 
 @cache
-def attackers(key: Key) -> list[tuple[str, Signer, str | None]]:
-    """Return every signer that an attacker of this key holds, with the algorithm he would claim."""
-    honest = key.sign
-    outsider = keys.key(key.algorithm, "attacker")
-    found: list[tuple[str, Signer, str | None]] = [
-        ("nobody", lambda _: b"", "none"),
-        ("nobody", lambda _: b"", None),
-        ("an attacker's key", outsider.sign, None),
-        ("an attacker's ES256 key", keys.key("ES256", "attacker").sign, "ES256"),
-        ("an attacker's RS256 key", keys.key("RS256", "attacker").sign, "RS256"),
-        ("zeros", lambda _: bytes(len(honest(b"e30.e30"))), None),
-        ("the signature of another token", lambda _: honest(b"e30.e30"), None),
-    ]
-    found += [(f"HMAC over {name}", hmac_over(secret), "HS256") for name, secret in GUESSABLE.items()]
-    found += [
-        (f"HMAC over the {form} form", hmac_over(octets), "HS256") for form, octets in keys.public_forms(key).items()
-    ]
-    return found
+def forgeries(key: Key) -> Mapping[str, Change]:
+    """Return, by name, what somebody who holds no key of the policy can do in place of signing with this one."""
+    nobody: Signer = lambda _: b""  # noqa: E731 - needs its type
+    another: Signer = lambda _: key.sign(b"e30.e30")  # noqa: E731 - needs its type
+    secrets = {**GUESSABLE, **{f"the {form} form": octets for form, octets in keys.public_forms(key).items()}}
+    return {
+        "alg none": _signed(nobody, "none"),
+        "alg none, another token's signature": _signed(another, "none"),
+        "no signature": _signed(nobody),
+        "an attacker's key": _signed(keys.key(key.algorithm, "attacker").sign),
+        "an attacker's ES256 key": _signed(keys.key("ES256", "attacker").sign, "ES256"),
+        "an attacker's RS256 key": _signed(keys.key("RS256", "attacker").sign, "RS256"),
+        "zeros": _signed(lambda _: bytes(len(another(b"")))),
+        "another token's signature": _signed(another),
+        "HMAC over its own kid": _hmac_over_kid,
+        **{f"HMAC over {name}": _signed(hmac_over(secret), "HS256") for name, secret in secrets.items()},
+    }
+
+
+def _signed(signer: Signer, algorithm: str | None = None) -> Change:
+    def forge(draft: Draft) -> Draft:
+        forged = draft.signed_by(signer)
+        return forged if algorithm is None else forged.with_header(alg=algorithm)
+
+    return forge
+
+
+def _hmac_over_kid(draft: Draft) -> Draft:
+    return _signed(hmac_over(str(draft.header.get("kid")).encode("utf-8", "replace")), "HS256")(draft)
 
 
 GUESSABLE = {"nothing": b"", "a NUL": b"\0", "'secret'": b"secret", "'null'": b"null", "'undefined'": b"undefined"}
 
 
-def _header(name: str, value: object) -> tuple[str, Step]:
+def _header(name: str, value: object) -> tuple[str, Change]:
     return f"{name} {value!r}", lambda draft: draft.with_header(**{name: value})
 
 
-def _claim(name: str, value: object) -> tuple[str, Step]:
+def _claim(name: str, value: object) -> tuple[str, Change]:
     return f"{name} {value!r}", lambda draft: draft.with_claims(**{name: value})
 
 
@@ -81,7 +88,7 @@ def _embedded(draft: Draft) -> Draft:
     return draft.with_header(jwk={**outsider.public_jwk, "kid": draft.key.kid})
 
 
-_CHANGES: list[tuple[str, Step]] = [
+_CHANGES: list[tuple[str, Change]] = [
     ("no kid", lambda draft: draft.without_header("kid")),
     ("no alg", lambda draft: draft.without_header("alg")),
     ("no typ", lambda draft: draft.without_header("typ")),

@@ -1,10 +1,9 @@
-"""Prepared adversarial material: names, spoilt tokens, forgeries, and how properties choose from them.
+"""Prepared adversarial material: names, spoilt tokens, and how properties choose from them.
 
 Everything is chosen by draws from short lists. Text or numbers drawn freely would differ with the modules
 that are loaded, because the engine mixes their constants in; so would the run.
 """
 
-import hmac
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,10 +12,10 @@ from typing import Any
 
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.messages import Presentation
-from bearerproof_fuzz import edits, keys  # noqa: F401 - importing the edits fills their registry
+from bearerproof_fuzz import edits  # noqa: F401 - importing the edits fills their registry
 from bearerproof_fuzz.checks import applicable
 from bearerproof_fuzz.edits.registry import Case, cases
-from bearerproof_fuzz.forge import Draft, Forge, Signer
+from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.keys import b64
 
 
@@ -110,35 +109,6 @@ def unproven(draft: Draft) -> Draft:
 def _member(members: Mapping[str, Any], name: str, value: object) -> dict[str, Any]:
     kept = {member: held for member, held in members.items() if member != name}
     return kept if value is MISSING else {**kept, name: value}
-
-
-Forgery = Callable[[Draft], Draft]
-
-
-def forgeries(draft: Draft) -> Mapping[str, Forgery]:
-    """Return what somebody without any key of the policy can do about the signature, by name."""
-    outsider = keys.key(draft.key.algorithm, "attacker")
-    honest = draft.token().rsplit(".", 1)[1]
-    ways: dict[str, Forgery] = {
-        "attacker's key": lambda token: token.signed_by(outsider.sign),
-        "no signature": lambda token: token.unsigned(),
-        "alg none": lambda token: token.with_header(alg="none").unsigned(),
-        "alg none, signature kept": lambda token: token.with_header(alg="none"),
-        "another token's signature": lambda token: replace(token, spell_signature=lambda _: honest),
-        "zeros": lambda token: token.signed_by(lambda _: bytes(64)),
-        "empty HMAC secret": lambda token: _hmac(token, b""),
-        "its own kid as HMAC secret": lambda token: _hmac(
-            token, str(token.header.get("kid")).encode("utf-8", "replace")
-        ),
-    }
-    for form, secret in keys.public_forms(draft.key).items():
-        ways[f"HMAC over the public key ({form})"] = lambda token, secret=secret: _hmac(token, secret)  # type: ignore[misc]  # binds the loop's value
-    return ways
-
-
-def _hmac(draft: Draft, secret: bytes) -> Draft:
-    sign: Signer = lambda signing_input: hmac.digest(secret, signing_input, "sha256")  # noqa: E731 - needs its type
-    return draft.with_header(alg="HS256").signed_by(sign)
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,12 @@ def exp_is(draft: Draft, value: int) -> Draft:
     return draft.with_claims(exp=value)
 
 
-@edit("VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=CLOCK)
-def expires_in_a_second(draft: Draft) -> Draft:
-    """`exp` is one second ahead: the token still holds."""
-    return draft.with_claims(exp=draft.now + 1)
+@edits_for(
+    {"a-second": 1, "half-a-second": 0.5}, "VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=CLOCK
+)
+def expires_in(draft: Draft, seconds: float) -> Draft:
+    """`exp` is {name} ahead: the token still holds."""
+    return draft.with_claims(exp=draft.now + seconds)
 
 
 @edit("VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT_CLOCK)

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
-from bearerproof.messages import Answer, Json, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Answer, Presentation
 from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof_fuzz import keys, keyserver
 from bearerproof_fuzz.checks import applicable, check, explore
 from bearerproof_fuzz.edits.registry import cases
+from bearerproof_fuzz.fetched import fetched, shown
 from bearerproof_fuzz.forge import NOW, Draft, Forge
 from bearerproof_fuzz.material import (
     IMITATIONS,
@@ -70,18 +73,39 @@ def _rejections(mark: Mark, trial: Trial, forge: Forge) -> list[tuple[Presentati
 @check("FAIL-1")
 def test_each_rejection_leaves_one_event(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Every edit that is rejected leaves one event, and every honest token that is accepted none."""
-    seen = set()
     honest = [found.honest for found in specimens(mark.profile, forge)]
     # Honest tokens stand on both sides, so that an event left over from a rejection shows at an acceptance.
-    for one, answer in _asked(trial, [*honest, *_edited(mark, forge), *_accepted(mark, forge), *honest]):
-        due = {**dict.fromkeys(REJECTED, 1), **dict.fromkeys(ACCEPTED, 0)}.get(answer.outcome)
-        found = None if answer.events is None else len(answer.events)
-        if due is not None and found != due:
-            summary = f"the token is {answer.outcome} and leaves another number of events than {due}"
-            trial.fail(summary, f"{due} events", f"{found} events", one, events=answer.events or ())
-        seen.add(due)
-    if not {0, 1} <= seen:
-        trial.fail("nothing is accepted, or nothing rejected", "both", str(sorted(seen, key=str)))
+    answered = _asked(trial, [*honest, *_edited(mark, forge), *_accepted(mark, forge), *honest])
+    for one, answer in answered:
+        _judge_number(trial, one, answer)
+    seen = {answer.outcome for _, answer in answered}
+    if not seen >= ACCEPTED | REJECTED:
+        trial.fail("nothing is accepted, or nothing rejected", "both", str(sorted(seen)))
+
+
+@check("FAIL-1", needs=("keys_url", "clock", "key_set"))
+def test_refetch_of_the_key_set_leaves_no_event(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A token whose key is found by a refetch leaves none, and one whose key is not found leaves one."""
+    old, new = (keys.key(forge.base(mark.profile).key.algorithm, role) for role in ("a", "b"))
+    with fetched(trial, forge, mark.profile, keyserver.key_set([old])) as verifier:
+        for served in ((old,), (old, new)):
+            verifier.serve(*served)
+            verifier.wait(verifier.times.cooldown + 1)
+            first = verifier.token(served[-1])
+            answer = trial.ask(first)
+            trial.require_control(answer, shown(first), "the first token of a key")
+            _judge_number(trial, shown(first), answer)
+        verifier.wait(verifier.times.cooldown + 1)
+        unknown = verifier.stranger()
+        _judge_number(trial, shown(unknown), trial.ask(unknown))
+
+
+def _judge_number(trial: Trial, presented: Presentation, answer: Answer) -> None:
+    due = {**dict.fromkeys(REJECTED, 1), **dict.fromkeys(ACCEPTED, 0)}.get(answer.outcome)
+    found = None if answer.events is None else len(answer.events)
+    if due is not None and found != due:
+        summary = f"the token is {answer.outcome} and leaves another number of events than {due}"
+        trial.fail(summary, f"{due} events", f"{found} events", presented, events=answer.events or ())
 
 
 @check("FAIL-2")

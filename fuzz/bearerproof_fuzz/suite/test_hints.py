@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
 from bearerproof.messages import Answer, Presentation
-from bearerproof.trial import REJECTED, Trial
+from bearerproof.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.edits.registry import Case
-from bearerproof_fuzz.forge import AUDIENCE, CLIENT, Draft, Forge
+from bearerproof_fuzz.edits.registry import Case, Change
+from bearerproof_fuzz.forge import AUDIENCE, CLIENT, ISSUER, Draft, Forge, with_keys
+from bearerproof_fuzz.grammar import forgeries
 from bearerproof_fuzz.material import (
     ADVERSARIAL,
     EDGES,
@@ -23,10 +24,8 @@ from bearerproof_fuzz.material import (
     NO_NAMES,
     PLAIN,
     SHORT,
-    Forgery,
     Hints,
     escaped,
-    forgeries,
     heavy,
     labelled,
     manglings,
@@ -50,7 +49,7 @@ def test_forged_token_stays_rejected(mark: Mark, trial: Trial, forge: Forge) -> 
     """A token that no key of the policy signed is rejected, whatever client, audience and key it names."""
     base = forge.base(mark.profile)
     honest = base.presentation()
-    ways = forgeries(base)
+    ways = {**forgeries(base.key), "the honest token's signature": _with_signature_of(base)}
 
     def stays_rejected(said: Sequence[tuple[str, Said]]) -> None:
         forged = [(name, _forged(base, ways[name], members)) for name, members in said]
@@ -62,7 +61,7 @@ def test_forged_token_stays_rejected(mark: Mark, trial: Trial, forge: Forge) -> 
     trial.control(honest)
     # Each hint on its own beside honest ones, under the forgeries that get furthest; then any of them together.
     alone = [{slot: value} for slot in _SLOTS for value in (*_TELLING, base.key.kid, _attacker(base), [CLIENT])]
-    stays_rejected([(name, members) for members in ({}, *alone) for name in ("attacker's key", "alg none")])
+    stays_rejected([(name, members) for members in ({}, *alone) for name in ("an attacker's key", "alg none")])
     stays_rejected([(name, {}) for name in ways])
     honestly: st.SearchStrategy[object] = st.just(_HONEST)
     value = honestly | honestly | st.sampled_from(_TELLING) | ANY_NAME
@@ -92,7 +91,7 @@ _TELLING: tuple[object, ...] = (
 """Values that somebody may have put on a list of trusted ones, and those that stand for nobody."""
 
 
-def _forged(base: Draft, forgery: Forgery, said: Said) -> Presentation:
+def _forged(base: Draft, forgery: Change, said: Said) -> Presentation:
     """Write a forged token that says this of itself."""
     told = {name: value for name, value in said.items() if value is not _HONEST}
     header = {**base.header, **{name: value for name, value in told.items() if name == "kid"}}
@@ -101,6 +100,11 @@ def _forged(base: Draft, forgery: Forgery, said: Said) -> Presentation:
         {name: value for name, value in members.items() if value is not MISSING} for members in (header, claims)
     )
     return escaped(forgery(escaped(replace(base, header=header, claims=claims)))).presentation()
+
+
+def _with_signature_of(honest: Draft) -> Change:
+    signature = honest.token().rpartition(".")[2]
+    return lambda draft: replace(draft, spell_signature=lambda _: signature)
 
 
 def _attacker(base: Draft) -> str:
@@ -151,6 +155,74 @@ def _verdict(answer: Answer) -> tuple[object, ...]:
 
 
 @check("HINT-3")
+def test_honest_token_after_forged_copies(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """An honest token is accepted with its own claims, though forged copies of it came before."""
+    base = forge.base(mark.profile)
+    trial.control(base.presentation())
+    for number, name in enumerate(_copies(base)):
+        honest = _unheard_of(base, number)
+        forged = _copies(honest)[name].presentation()
+        *rejected, answer = trial.ask_all([forged] * COPIES + [honest.presentation()])
+        for one in rejected:
+            trial.expect(one, REJECTED, f"a forged token ({name}) is accepted", forged)
+        summary = f"forged copies ({name}) change the answer to an honest token"
+        trial.expect(answer, ACCEPTED, summary, honest.presentation(), forged)
+        if answer.claims not in (None, honest.claims):
+            trial.fail(f"{summary}: it yields other claims", "its own claims", answer, honest.presentation(), forged)
+
+
+@check("HINT-3")
+def test_token_without_kid_after_rejected_ones(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A token that names no key, where the policy has but one, is answered alike whatever was named before it."""
+    base = forge.base(mark.profile)
+    trial.control(base.presentation())
+    lone = replace(base, policy=with_keys(base.policy, [base.key], trial.declaration))
+    alone = trial.ask(_unheard_of(lone, 0).without_header("kid").presentation())
+    for number, kid in enumerate((_attacker(base), keys.key(base.key.algorithm, "b").kid, "nobody"), 1):
+        honest = _unheard_of(lone, number)
+        forged = unproven(honest.with_header(kid=kid)).presentation()
+        token = honest.without_header("kid").presentation()
+        rejected, answer = trial.ask_all([forged, token])
+        trial.expect(rejected, REJECTED, "a token that nobody signed is accepted", forged)
+        if (*_verdict(answer), answer.kid) != (*_verdict(alone), alone.kid):
+            summary = f"a rejected token of kid {kid!r} changes the answer to one without a kid"
+            trial.fail(summary, f"{alone.describe()} as when asked alone", answer, token, forged)
+
+
+COPIES = 10
+"""Forged copies in a row: as many failures as anybody waits for who locks something after them."""
+
+
+def _copies(honest: Draft) -> dict[str, Draft]:
+    """Return forged copies of an honest token, by what is done about the signature; all name another subject."""
+    forged = honest.with_claims(sub="admin")
+    copies = {name: forgery(forged) for name, forgery in forgeries(honest.key).items()}
+    return {**copies, "the honest token's signature": _with_signature_of(honest)(forged)}
+
+
+def _unheard_of(draft: Draft, number: int) -> Draft:
+    """Give a token another issuer, with a policy for it, and another identifier: nobody can remember any of them."""
+    names = {name: f"{value} {number}" for name, value in draft.claims.items() if name in ("jti", "nonce")}
+    policy = {name: value for name, value in names.items() if name in draft.policy.members}
+    issuer = f"{ISSUER}/{number}"
+    return draft.with_claims(iss=issuer, **names).with_policy(issuer=issuer, **policy)
+
+
+@check("HINT-3", needs=("option:replay",), profiles=(Profile.ACCESS_TOKEN,))
+def test_rejected_token_uses_up_no_identifier(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A forged token with the `jti` of an honest one does not make the honest one a replay."""
+    base = forge.base(mark.profile).with_policy(replay=True)
+    for name, forgery in forgeries(base.key).items():
+        honest = base.with_claims(jti=f"jti of {name}")
+        forged = forgery(honest.with_claims(sub="admin")).presentation()
+        trial.expect(trial.ask(forged), REJECTED, f"a forged token ({name}) is accepted", forged)
+        answer = trial.ask(honest.presentation())
+        if answer.outcome in REJECTED:
+            summary = f"a rejected token ({name}) used up the identifier of an honest one"
+            trial.fail(summary, "accepted", answer, honest.presentation())
+
+
+@check("HINT-3")
 def test_rejected_tokens_leave_no_trace(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Verdict, claims, reason and key of a token are the same alone and amid any stream of rejected ones."""
     base = forge.base(mark.profile)
@@ -185,11 +257,9 @@ def _fixed(base: Draft) -> list[Presentation]:
 def _forged_from(base: Draft) -> list[Presentation]:
     """Return rejected tokens that share header, payload, signature, key id or identifier with honest ones."""
     victims = (base, base.with_claims(sub="user-2"))
-    drafts = [forgery(victim) for victim in victims for forgery in forgeries(victim).values()
-              if forgery(victim).token() != victim.token()]  # fmt: skip
-    honest = base.token().rpartition(".")[2]
+    drafts = [forgery(victim) for victim in victims for forgery in forgeries(base.key).values()]
     drafts += [
-        replace(base.with_claims(sub="admin"), spell_signature=lambda _: honest),
+        _with_signature_of(base)(base.with_claims(sub="admin")),
         base.with_header(kid=_attacker(base)),
         base.with_claims(aud="x"),
         base.with_claims(exp=2, client_id="x"),
@@ -201,20 +271,6 @@ def _forged_from(base: Draft) -> list[Presentation]:
 
 def _whole(answer: Answer) -> tuple[object, ...]:
     return answer.outcome, answer.reason, answer.claims, answer.kid
-
-
-@check("HINT-3", needs=("option:replay",), profiles=(Profile.ACCESS_TOKEN,))
-def test_rejected_token_uses_up_no_identifier(mark: Mark, trial: Trial, forge: Forge) -> None:
-    """A forged token with the `jti` of an honest one does not make the honest one a replay."""
-    base = forge.base(mark.profile).with_policy(replay=True)
-    for name, forgery in forgeries(base).items():
-        honest = base.with_claims(jti=f"jti of {name}")
-        forged = forgery(honest.with_claims(sub="admin")).presentation()
-        trial.expect(trial.ask(forged), REJECTED, f"a forged token ({name}) is accepted", forged)
-        answer = trial.ask(honest.presentation())
-        if answer.outcome in REJECTED:
-            summary = f"a rejected token ({name}) used up the identifier of an honest one"
-            trial.fail(summary, "accepted", answer, honest.presentation())
 
 
 # --- reading them

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from bearerproof.declaration import FetchedKeys
 from bearerproof.harness import Mark
-from bearerproof.messages import FetchedKeys, Presentation
+from bearerproof.messages import Presentation
 from bearerproof.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import fetched, keys, keyserver
 from bearerproof_fuzz.checks import check
@@ -65,6 +66,23 @@ def test_key_gained_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> 
         verifier.accepts(old, "the old key is refused, though the endpoint still serves it")
 
 
+@check("KEY-7", needs=(*TIMED, KEYED))
+def test_key_gained_amid_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A trickle of forged tokens keeps no new key out for longer than a cool-down after the last refetch."""
+    old, new = _pair(trial, forge)
+    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+        verifier.control(old)
+        cooldown, refetched = verifier.times.cooldown, 0.0
+        for age in (0, cooldown / 3, cooldown * 2 / 3):
+            verifier.wait_until(age)
+            before = verifier.requests
+            verifier.refuses(verifier.stranger(), "a token under an unknown kid is accepted")
+            refetched = refetched if verifier.requests == before else age
+        verifier.serve(old, new)
+        verifier.wait_until(refetched + cooldown + 1)
+        verifier.accepts(new, "forged tokens keep a new key out, though a refetch is allowed again")
+
+
 @check("KEY-7", needs=TIMED)
 def test_key_lost_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key that the endpoint no longer serves is refused when its set is no longer fresh."""
@@ -107,6 +125,17 @@ def test_refresh_without_an_answer(mark: Mark, trial: Trial, forge: Forge) -> No
         _outlive(verifier, old, "no answer", keyserver.silence(), _ages_within(verifier.times)[-1:])
 
 
+@check("KEY-8", needs=TIMED)
+def test_failed_refresh_with_the_wall_clock_set_forward(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A wall clock that is set forward while the endpoint fails ends the life of no set."""
+    old, _ = _pair(trial, forge)
+    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+        verifier.control(old)
+        verifier.fail(Reply(status=500))
+        verifier.set_wall_clock(verifier.times.ttl + verifier.times.stale + 1)
+        verifier.accepts(old, "the key set is lost, since the wall clock was set forward")
+
+
 @check("KEY-9", needs=TIMED)
 def test_stale_limit(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A set serves until the stale limit, counted from the last fetch that succeeded, and no longer."""
@@ -123,6 +152,20 @@ def test_stale_limit(mark: Mark, trial: Trial, forge: Forge) -> None:
             verifier.control(old, f"an honest token {age:g} s after the last good fetch")
         verifier.wait_until(renewed + verifier.times.ttl + verifier.times.stale + _edge(verifier.times.ttl))
         summary = "a key set serves beyond its stale limit, though every refresh has failed"
+        verifier.refuses(verifier.token(old), summary, UNAVAILABLE)
+
+
+@check("KEY-9", needs=TIMED)
+def test_stale_limit_with_the_wall_clock_set_back(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A wall clock that is set back prolongs the life of no set: ages are those of the monotonic clock."""
+    old, _ = _pair(trial, forge)
+    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+        verifier.control(old)
+        verifier.fail(Reply(status=500))
+        limit = verifier.times.ttl + verifier.times.stale
+        verifier.wait(limit + _edge(verifier.times.ttl))
+        verifier.set_wall_clock(-limit)
+        summary = "a key set serves beyond its stale limit, since the wall clock was set back"
         verifier.refuses(verifier.token(old), summary, UNAVAILABLE)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bearerproof.harness import Mark
 from bearerproof.judgement import Finding, Untestable
-from bearerproof.messages import Json
+from bearerproof.members import Json
 from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Forge

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
-from bearerproof.messages import Json, Presentation
+from bearerproof.members import Json
+from bearerproof.messages import Presentation
 from bearerproof.trial import REJECTED, Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Draft, Forge
