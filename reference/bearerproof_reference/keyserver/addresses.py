@@ -1,0 +1,47 @@
+"""Where a request came from: the peer, or what a proxy that we trust says of the hop before it."""
+
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+def client_ip(peer: str | None, forwarded: str | None, trusted: Collection[Network]) -> str | None:
+    """Return the address of the client in text form, or None when the peer has none.
+
+    ``forwarded`` is X-Forwarded-For, several of them joined by commas. Each proxy appends whom it heard from, so
+    the list is read from the right, and only for as long as a trusted proxy wrote the next item: all that
+    stands further left is what the client says of itself.
+    """
+    address = None if peer is None else _parse(peer)
+    if address is None:
+        return None
+    hops = (forwarded or "").split(",")
+    while hops and _is_trusted(address, trusted):
+        hop = _parse(hops.pop())
+        if hop is None:
+            break
+        address = hop
+    return str(address)
+
+
+def source(client: str | None) -> str:
+    """Return what to throttle a client by: its address, and for IPv6 the /64 in which one host may have them all."""
+    address = None if client is None else ip_address(client)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _parse(text: str) -> Address | None:
+    """Return the address, without zone, and an IPv4 one out of its IPv6 clothes: so each has one spelling."""
+    try:
+        address = ip_address(text.strip(" \t").partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_trusted(address: Address, trusted: Collection[Network]) -> bool:
+    return any(address in network for network in trusted)

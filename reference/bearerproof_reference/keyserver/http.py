@@ -1,0 +1,211 @@
+"""The HTTP binding of a key server: an ASGI application that reads requests, asks the server, and writes answers.
+
+Paths are matched as they were sent, by whole segments, so an encoded slash separates nothing. What a request is
+refused for before it is a question to the server (path, method) is no decision about a token and leaves no event.
+"""
+
+import logging
+import traceback
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import Protocol, TypeVar
+from urllib.parse import quote
+
+from bearerproof_reference.keyserver import httpanswer as answers
+from bearerproof_reference.keyserver import httprequest as reading
+from bearerproof_reference.keyserver.authentication import AccessRefused, Wants
+from bearerproof_reference.keyserver.exchange import ExchangeError, ExchangeRefused, Form
+from bearerproof_reference.keyserver.httprequest import App, Receive, Scope, Send
+from bearerproof_reference.keyserver.openapi import DOCUMENT
+from bearerproof_reference.keyserver.revocation import Revoked
+from bearerproof_reference.keyserver.server import KeyServer
+from bearerproof_reference.keyserver.store import StoreUnavailable
+
+try:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+except ImportError as missing:
+    raise ImportError("the HTTP binding needs packages: python -m pip install 'bearerproof[server]'") from missing
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+class Work(Protocol):
+    """How the event loop has something done that waits: for a store, for a disk, for the keys of a provider."""
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        """Return what ``call`` returns, or raise what it raises."""
+
+
+async def directly(call: Callable[[], T]) -> T:
+    """Do it here and now: right where nobody else waits for the event loop."""
+    return call()
+
+
+class Threads:
+    """So many threads, on which calls that wait keep nobody waiting but each other."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self._pool = ThreadPoolExecutor(count, name)
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        """Call it on a thread, with the context variables of the request."""
+        return await get_running_loop().run_in_executor(self._pool, copy_context().run, call)
+
+
+def create_app(server: KeyServer, exchanges: Work = directly, access: Work = directly) -> App:
+    """Return the application.
+
+    Exchanges may wait long for somebody else's key set, so they work apart from all the rest.
+    """
+    routes = [Route(path, endpoint) for path, endpoint in _endpoints(server, exchanges, access).items()]
+    app = Starlette(routes=routes, exception_handlers={404: _not_found})
+    app.router.redirect_slashes = False
+
+    async def by_sent_path(scope: Scope, receive: Receive, send: Send) -> None:
+        sent = scope.get("raw_path") or quote(scope["path"]).encode()
+        await app({**scope, "path": sent.decode("latin-1")}, receive, send)
+
+    return by_sent_path
+
+
+def _endpoints(server: KeyServer, exchanges: Work, access: Work) -> "dict[str, _Endpoint]":
+    binding = _Binding(server, exchanges, access)
+    return {
+        "/resource/{backend}/{tool}": _Endpoint(GET=binding.resource),
+        "/auth/token": _Endpoint(POST=binding.exchange),
+        "/auth/token/{jti}": _Endpoint(DELETE=binding.revoke),
+        "/auth/tokens": _Endpoint(DELETE=binding.revoke_all),
+        "/health": _Endpoint(GET=binding.health),
+        "/openapi.json": _Endpoint(GET=binding.describe),
+    }
+
+
+class _Binding:
+    def __init__(self, server: KeyServer, exchanges: Work, access: Work) -> None:
+        self._server = server
+        self._exchanges = exchanges
+        self._access = access
+        self._document = answers.answer(200, DOCUMENT)
+
+    async def exchange(self, scope: Scope, receive: Receive) -> Response:
+        form, flaw = await _read_form(scope, receive)
+        outcome = await self._exchanges(partial(self._server.exchange, form, reading.caller(scope)))
+        throttled = isinstance(outcome, ExchangeRefused) and outcome.error is ExchangeError.RATE_LIMITED
+        return flaw if flaw is not None and not throttled else answers.exchanged(outcome)
+
+    async def resource(self, scope: Scope, receive: Receive) -> Response:
+        presented = reading.credentials(scope, await reading.read_body(receive))
+        wants = Wants(_named(scope, "backend"), _named(scope, "tool"))
+        call = partial(self._server.authenticate, presented, wants, reading.caller(scope))
+        outcome = await self._access(call)
+        if isinstance(outcome, AccessRefused):
+            return answers.access_refused(outcome, wants)
+        subject = outcome.record.identity.subject
+        return answers.answer(200, {"backend": wants.backend, "tool": wants.tool, "subject": subject})
+
+    async def revoke(self, scope: Scope, receive: Receive) -> Response:
+        admin, several = await _admin(scope, receive)
+        call = partial(self._server.revoke, admin, _named(scope, "jti"), reading.caller(scope))
+        outcome = await self._access(call)
+        return answers.done() if isinstance(outcome, Revoked) else answers.revocation_refused(outcome, several=several)
+
+    async def revoke_all(self, scope: Scope, receive: Receive) -> Response:
+        admin, several = await _admin(scope, receive)
+        call = partial(self._server.revoke_all, admin, *_identity(scope), reading.caller(scope))
+        outcome = await self._access(call)
+        if isinstance(outcome, Revoked):
+            return answers.answer(200, {"revoked": outcome.count})
+        return answers.revocation_refused(outcome, several=several)
+
+    async def health(self, _scope: Scope, _receive: Receive) -> Response:
+        trail = "failing" if self._server.trail.failing else "ok"
+        try:
+            await self._access(partial(self._server.count, "", ""))
+        except StoreUnavailable:
+            return answers.unhealthy({"status": "unavailable", "store": "unavailable", "trail": trail})
+        return answers.answer(200, {"status": "ok", "store": "ok", "trail": trail})
+
+    async def describe(self, _scope: Scope, _receive: Receive) -> Response:
+        return self._document
+
+
+Handler = Callable[[Scope, Receive], Awaitable[Response]]
+
+
+class _Endpoint:
+    """One path, and what it does for each method; HEAD and OPTIONS are methods like others."""
+
+    def __init__(self, **handlers: Handler) -> None:
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = self._handlers.get(scope["method"])
+        try:
+            response = self._not_allowed() if handler is None else await _response(handler, scope, receive)
+        except reading.ClientGone:
+            return
+        await response(scope, receive, send)
+
+    def _not_allowed(self) -> Response:
+        return answers.refusal(405, "method_not_allowed", Allow=", ".join(self._handlers))
+
+
+async def _response(handler: Handler, scope: Scope, receive: Receive) -> Response:
+    try:
+        return await handler(scope, receive)
+    except reading.BodyTooLarge:
+        return answers.too_large()
+    except reading.ClientGone:
+        raise
+    except Exception as error:  # noqa: BLE001 - the next above us would log its text, and what was presented with it
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("a request ended in %s\n%s", type(error).__name__, where)
+        return answers.refusal(500, "server_error")
+
+
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return answers.refusal(404, "not_found")
+
+
+async def _read_form(scope: Scope, receive: Receive) -> tuple[Form | None, Response | None]:
+    """Return the form of an exchange, or the answer that is due since it cannot be read."""
+    if not reading.is_form(scope):
+        return None, answers.unsupported_media_type()
+    try:
+        body = await reading.read_body(receive)
+        if len(reading.header(scope, b"authorization")) > 1:
+            return None, answers.several_credentials()
+        return reading.parameters(body), None
+    except reading.BodyTooLarge:
+        return None, answers.too_large()
+    except ValueError:
+        return None, answers.refusal(400, "invalid_request")
+
+
+async def _admin(scope: Scope, receive: Receive) -> tuple[str | None, bool]:
+    """Return the one credential that is presented, and whether there are several."""
+    presented = reading.credentials(scope, await reading.read_body(receive))
+    return (presented[0], False) if len(presented) == 1 else (None, bool(presented))
+
+
+def _identity(scope: Scope) -> tuple[str | None, str | None]:
+    """Return issuer and subject; neither, unless the query is these two and nothing that would narrow it further."""
+    try:
+        asked = reading.parameters(scope["query_string"])
+    except ValueError:
+        return None, None
+    if sorted(name for name, _ in asked) != ["issuer", "subject"]:
+        return None, None
+    return dict(asked)["issuer"], dict(asked)["subject"]
+
+
+def _named(scope: Scope, name: str) -> str:
+    return reading.segment(scope["path_params"][name])

@@ -1,0 +1,109 @@
+"""Revocation, of one token or of all that an identity has: for the holder of the admin secret alone."""
+
+import hmac
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bearerproof_reference.keyserver.addresses import source
+from bearerproof_reference.keyserver.configuration import KeyServerConfiguration, secret_digest
+from bearerproof_reference.keyserver.lifecycle import Decision, LifecycleEvent, Occasion, Why
+from bearerproof_reference.keyserver.store import StoreUnavailable, TokenStore
+from bearerproof_reference.keyserver.throttling import OUTAGE, Throttle
+from bearerproof_reference.keyserver.tokens import is_jti
+
+
+class RevocationError(StrEnum):
+    """Why nothing was revoked."""
+
+    UNAUTHORIZED = "unauthorized"
+    NOT_ACTIVE = "not-active"
+    INVALID_REQUEST = "invalid_request"
+    RATE_LIMITED = "rate_limited"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """So many tokens were live, and are revoked by this very request."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationRefused:
+    """Nothing was revoked; ``retry_after`` is in seconds, where waiting helps."""
+
+    error: RevocationError
+    retry_after: int | None = None
+
+
+Revocation = Decision[Revoked | RevocationRefused]
+
+
+class Revocations:
+    """Decides about revocations: first who asks, and only then what for."""
+
+    def __init__(self, configuration: KeyServerConfiguration, store: TokenStore, failures: Throttle) -> None:
+        self._digest = configuration.admin_digest
+        self._rate = configuration.admin_failures
+        self._store = store
+        self._failures = failures
+
+    def one(self, admin: str | None, jti: str | None, occasion: Occasion) -> Revocation:
+        """Revoke the token with this jti."""
+        refusal = self._check_admin(admin, occasion)
+        if refusal is not None:
+            return refusal
+        if not jti:
+            return _refused(RevocationError.INVALID_REQUEST, occasion.invalid(Why.MALFORMED_REQUEST))
+        known = is_jti(jti)
+        try:
+            record = self._store.revoke(jti, occasion.now) if known else None
+        except StoreUnavailable:
+            return _unavailable(occasion)
+        if record is None:
+            event = occasion.denied(Why.NOT_ACTIVE, jti=jti if known else None)
+            return _refused(RevocationError.NOT_ACTIVE, event)
+        return Decision(Revoked(1), (occasion.revoked(record),))
+
+    def all_of(self, admin: str | None, issuer: str | None, subject: str | None, occasion: Occasion) -> Revocation:
+        """Revoke all tokens of an identity; none is a possible number, and leaves no event."""
+        refusal = self._check_admin(admin, occasion)
+        if refusal is not None:
+            return refusal
+        if not issuer or not subject:
+            return _refused(RevocationError.INVALID_REQUEST, occasion.invalid(Why.MALFORMED_REQUEST))
+        try:
+            records = self._store.revoke_all(issuer, subject, occasion.now)
+        except StoreUnavailable:
+            return _unavailable(occasion)
+        return Decision(Revoked(len(records)), tuple(occasion.revoked(record) for record in records))
+
+    def _check_admin(self, admin: str | None, occasion: Occasion) -> Decision[RevocationRefused] | None:
+        """Refuse who does not know the secret, and, after too many failures from a place, everybody there.
+
+        The right secret is refused then too: otherwise the limit would not slow down who is guessing it.
+        """
+        place = source(occasion.client_ip)
+        knows = self._is_admin(admin)
+        wait = (self._failures.wait if knows else self._failures.spend)(place, self._rate)
+        if wait is not None:
+            return _refused(RevocationError.RATE_LIMITED, occasion.denied(Why.THROTTLED), wait)
+        if not knows:
+            return _refused(RevocationError.UNAUTHORIZED, occasion.denied(Why.ADMIN_CREDENTIALS))
+        return None
+
+    def _is_admin(self, admin: str | None) -> bool:
+        """Compare digests, in constant time: neither content nor length of the secret shows in the time."""
+        presented = secret_digest(admin or "")
+        return self._digest is not None and hmac.compare_digest(presented, self._digest)
+
+
+def _unavailable(occasion: Occasion) -> Decision[RevocationRefused]:
+    return _refused(RevocationError.TEMPORARILY_UNAVAILABLE, occasion.denied(Why.STORE_UNAVAILABLE), OUTAGE)
+
+
+def _refused(
+    error: RevocationError, event: LifecycleEvent, retry_after: int | None = None
+) -> Decision[RevocationRefused]:
+    return Decision(RevocationRefused(error, retry_after), (event,))

@@ -1,0 +1,110 @@
+"""The key server: exchange, authentication and revocation, each decision with the event that it leaves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from bearerproof_reference import fetching
+from bearerproof_reference.clock import Clock
+from bearerproof_reference.keyserver.addresses import client_ip
+from bearerproof_reference.keyserver.authentication import AccessRefused, Admitted, Authentication, Wants
+from bearerproof_reference.keyserver.configuration import KeyServerConfiguration
+from bearerproof_reference.keyserver.exchange import Exchange, ExchangeRefused, Form, Granted
+from bearerproof_reference.keyserver.lifecycle import Decision, LineSink, Occasion, Trail
+from bearerproof_reference.keyserver.revocation import RevocationRefused, Revocations, Revoked
+from bearerproof_reference.keyserver.store import StoreLimits, TokenStore
+from bearerproof_reference.keyserver.subjects import Subjects
+from bearerproof_reference.keyserver.throttling import Throttle
+
+T = TypeVar("T")
+
+_CLIENTS = 100_000
+"""Clients whose exchanges, and whose failures, are limited one by one at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a request comes from: the peer's address, and X-Forwarded-For as it was sent (joined by commas)."""
+
+    peer: str | None
+    forwarded: str | None = None
+
+
+class KeyServer:
+    """Decides, then records, then answers: whoever has a token has left an event.
+
+    Thread-safe. What is decided here depends on the store; what is limited here is limited for this process.
+    ``trail`` tells how many events were lost.
+    """
+
+    def __init__(
+        self,
+        configuration: KeyServerConfiguration,
+        store: TokenStore,
+        clock: Clock,
+        sink: LineSink,
+        get: Callable[[str], bytes] = fetching.fetch,
+    ) -> None:
+        self._clock = clock
+        self._trusted = configuration.trusted_proxies
+        self._store = store
+        self._subjects = Subjects(configuration.providers, configuration.leeway, clock, get)
+        self._exchange = Exchange(configuration, store, self._subjects, Throttle(clock, _CLIENTS))
+        self._authentication = Authentication(store, Throttle(clock, configuration.capacity))
+        self._revocations = Revocations(configuration, store, Throttle(clock, _CLIENTS))
+        self.trail = Trail(sink)
+
+    def exchange(self, form: Form | None, caller: Caller) -> Granted | ExchangeRefused:
+        """Exchange a subject token (RFC 8693 §2.1); None is a request whose form cannot be read."""
+        return self._record(self._exchange.decide(form, self._occasion(caller)))
+
+    def authenticate(self, credentials: Sequence[str], wants: Wants, caller: Caller) -> Admitted | AccessRefused:
+        """Admit or refuse a request that presents these bearers: one, if all is well."""
+        return self._record(self._authentication.decide(credentials, wants, self._occasion(caller)))
+
+    def revoke(self, admin: str | None, jti: str | None, caller: Caller) -> Revoked | RevocationRefused:
+        """Revoke one token. ``admin`` is the secret as presented; None is what was not presented, or not legibly."""
+        return self._record(self._revocations.one(admin, jti, self._occasion(caller)))
+
+    def revoke_all(
+        self, admin: str | None, issuer: str | None, subject: str | None, caller: Caller
+    ) -> Revoked | RevocationRefused:
+        """Revoke all tokens of an identity; its subject tokens up to now mint nothing any more."""
+        return self._record(self._revocations.all_of(admin, issuer, subject, self._occasion(caller)))
+
+    def reap(self) -> int:
+        """Forget the tombstones that were kept long enough, and return how many they were. No decision: no event.
+
+        Raises:
+            StoreUnavailable: it could not be done.
+        """
+        return self._store.reap(self._clock.now())
+
+    def count(self, issuer: str, subject: str) -> int:
+        """Return how many live tokens an identity has.
+
+        Raises:
+            StoreUnavailable: it cannot be known.
+        """
+        return self._store.count(issuer, subject, self._clock.now())
+
+    def rotate(self, issuer: str, jwks: Mapping[str, Any]) -> None:
+        """Replace the key set of a provider.
+
+        Raises:
+            KeyError: no provider has this issuer.
+            ValueError: ``jwks`` is not a JWK set.
+        """
+        self._subjects.rotate(issuer, jwks)
+
+    def _occasion(self, caller: Caller) -> Occasion:
+        return Occasion(self._clock.now(), client_ip(caller.peer, caller.forwarded, self._trusted))
+
+    def _record(self, decision: Decision[T]) -> T:
+        self.trail.record(decision.events)
+        return decision.answer
+
+
+def store_limits(configuration: KeyServerConfiguration) -> StoreLimits:
+    """Return what a store must keep for a server with this configuration."""
+    return StoreLimits(configuration.capacity, configuration.retention, configuration.max_age)
