@@ -1,0 +1,172 @@
+"""The command ``bearerproof trail``: options in, the report for a person or a program out, the exit code."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bearerproof.exceptions import BadInput
+from bearerproof.trail.exporting import Exporter, Form
+from bearerproof.trail.options import Options
+from bearerproof.trail.picture import as_svg
+from bearerproof.trail.presets import Preset
+from bearerproof.trail.proving import prove
+from bearerproof.trail.reading import STDIN
+from bearerproof.trail.report import Standing, TrailReport
+
+EXIT_CODES = (
+    "Exit codes: 0 the trail is truthful; 1 it is not; 3 nothing was judged, or a file could not be read to its end."
+)
+
+_DEFAULT = Options()
+
+
+def trail(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="Logs, oldest first; gzip is recognised; - is standard input.")
+    ],
+    preset: Annotated[
+        Preset,
+        typer.Option("--preset", help="How events stand in the lines: auto tries all, plain takes bare events only."),
+    ] = _DEFAULT.preset,
+    from_middle: Annotated[
+        bool,
+        typer.Option("--from-middle", help="The trail begins in the middle: what it refers to may stand before it."),
+    ] = False,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            "--tolerance", min=0, max=86_400, help="Seconds by which lines may stand out of the order of time."
+        ),
+    ] = _DEFAULT.tolerance,
+    secret_pattern: Annotated[
+        list[str] | None,
+        typer.Option("--secret-pattern", metavar="REGEX", help="What else no event may hold; repeat for several."),
+    ] = None,
+    max_sources: Annotated[
+        int, typer.Option("--max-sources", min=1, max=1_000_000, help="Source ids that verify failures may have.")
+    ] = _DEFAULT.max_sources,
+    max_tokens: Annotated[
+        int, typer.Option("--max-tokens", min=1, max=100_000_000, help="Tokens remembered at once; a bound of memory.")
+    ] = _DEFAULT.max_tokens,
+    horizon: Annotated[
+        float,
+        typer.Option("--horizon", min=0, max=1e9, help="Seconds for which a token is remembered after its expiry."),
+    ] = _DEFAULT.horizon,
+    findings: Annotated[
+        int, typer.Option("--findings", min=0, max=100_000, help="Findings told of each rule; all are counted.")
+    ] = _DEFAULT.findings,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON (trail-report.schema.json).")
+    ] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Draw the findings over time into this SVG file.")
+    ] = None,
+    to: Annotated[
+        Form | None,
+        typer.Option("--to", help="Write the valid events to standard output in this form, the report to stderr."),
+    ] = None,
+) -> int:
+    """Prove that an audit trail is truthful and leaks nothing, in one pass and bounded memory.
+
+    [bold]bearerproof trail audit.jsonl.2.gz audit.jsonl.1 audit.jsonl[/]  rotated files, oldest first
+
+    [bold]journalctl -u gateway -o cat | bearerproof trail -[/]  a pipe; lines that are not ours are counted
+
+    [bold]bearerproof trail --from-middle today.log[/]  tokens issued before the first line are not missed
+
+    [bold]bearerproof trail --to ocsf audit.jsonl > events.ocsf.jsonl[/]  a line an event; otel: OTLP/JSON
+
+    It judges lifecycle and verify-failure events by the rules TRAIL-1 to TRAIL-16. Where an event
+    lacks what a rule needs, the report says how often that rule could not judge: never that it holds.
+    """
+    options = Options(
+        preset, tolerance, horizon, max_tokens, max_sources, _patterns(secret_pattern or ()), findings, from_middle
+    )
+    exporter = None if to is None else Exporter(to, _write_out)
+    report = _prove(files, options, Console(stderr=True), exporter)
+    if picture is not None:
+        _write(picture, as_svg(report.timeline))
+    if exporter is not None:
+        _flush_out()
+    if as_json:
+        told = {} if exporter is None else {"export": exporter.as_json(report)}
+        typer.echo(json.dumps({**report.as_json(), **told}), err=exporter is not None)
+    else:
+        text = report.as_text() if exporter is None else f"{report.as_text()}\n{exporter.as_text(report)}"
+        _show(text, Console(stderr=exporter is not None))
+    return report.exit_code
+
+
+def _prove(files: Sequence[str], options: Options, err: Console, exporter: Exporter | None) -> TrailReport:
+    """Judge the files, on a terminal with a bar that shows how much of them has been read."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        tasks = {name: bar.add_task(name, total=_size(name), start=False) for name in files}
+
+        def advance(name: str, octets: int) -> None:
+            bar.start_task(tasks[name])
+            bar.update(tasks[name], completed=octets)
+
+        take = None if exporter is None else exporter.take
+        return prove(files, options, advance if err.is_terminal else None, take)
+
+
+def _show(text: str, console: Console) -> None:
+    for line in text.splitlines():
+        console.print(line, style=_style(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _write_out(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+    except OSError as error:
+        raise _cannot_export(error) from None
+
+
+def _flush_out() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        raise _cannot_export(error) from None
+
+
+def _cannot_export(error: OSError) -> BadInput:
+    """Return what is told when nobody takes the events; what is still buffered then goes nowhere, without complaint."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BadInput(f"cannot write the exported events: {error.strerror}")
+
+
+def _size(name: str) -> int | None:
+    path = Path(name)
+    return path.stat().st_size if name != STDIN and path.is_file() else None
+
+
+def _patterns(texts: Sequence[str]) -> tuple[re.Pattern[str], ...]:
+    try:
+        return tuple(re.compile(text) for text in texts)
+    except re.error as error:
+        raise BadInput(f"--secret-pattern {error.pattern!r} is no regular expression: {error}") from None
+
+
+def _style(line: str) -> str | None:
+    """Colour what a reader looks for: rules that are violated, and the verdict."""
+    if line.startswith((Standing.VIOLATED.mark, "The trail is NOT")):
+        return "bold red"
+    if line.startswith(("NOT judged", Standing.NOT_JUDGED.mark)):
+        return "yellow"
+    return "bold green" if line.startswith("The trail is truthful") else None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror}") from None

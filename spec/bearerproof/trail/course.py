@@ -1,0 +1,37 @@
+"""Following the time of one stream of events."""
+
+from bearerproof.trail.findings import Notebook
+from bearerproof.trail.rules import Rule
+from bearerproof.trail.shapes import seconds_of
+
+
+class Course:
+    """Takes the instants in the order of the lines. A step back beyond ``tolerance`` seconds is told once and followed.
+
+    Instants are compared as they are written: of the one form that conforms, the order of texts is that of time.
+    """
+
+    def __init__(self, notebook: Notebook, tolerance: float) -> None:
+        self._notebook = notebook
+        self._tolerance = tolerance
+        self.first: str | None = None
+        self.latest = ""
+
+    @property
+    def last(self) -> str | None:
+        """The latest instant, as far as time ran forwards."""
+        return self.latest or None
+
+    def take(self, when: str, line: int) -> bool:
+        """Take the next instant; say whether time ran on from there, be it after a step back."""
+        if when >= self.latest:
+            self.first = self.first or when
+            self.latest = when
+            return True
+        back = seconds_of(self.latest) - seconds_of(when)
+        if back <= self._tolerance:
+            return False
+        summary = f"{when} is {back:,.6f} s earlier than what stands before; are rotated files given oldest first?"
+        self._notebook.find(Rule.TIME_MONOTONE, line, summary, when)
+        self.latest = when
+        return True

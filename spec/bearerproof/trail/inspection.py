@@ -1,0 +1,107 @@
+"""Looking into every text of a record for secrets and control characters, each text once where it comes often."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bearerproof.trail.findings import Notebook
+from bearerproof.trail.rules import Rule
+from bearerproof.trail.texts import PRIVATE_MEMBERS, SecretScanner, control_in, shown
+
+_KEPT = 50_000
+_LONGEST_KEPT = 128
+_LONGEST_TOLD = 300
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+class Inspector:
+    """Knows which texts are clean; a bounded number of those that came before are not looked into again."""
+
+    def __init__(self, scanner: SecretScanner, notebook: Notebook) -> None:
+        self._scanner = scanner
+        self._notebook = notebook
+        self._clean: set[str] = set()
+
+    def is_clean(self, text: str) -> bool:
+        """Whether a text holds neither a secret nor a control character."""
+        if text in self._clean:
+            return True
+        if self._scanner.find(text) is not None or control_in(text) is not None:
+            return False
+        self._keep(text)
+        return True
+
+    def is_clean_jti(self, jti: str) -> bool:
+        """Whether a jti is clean: the usual UUID at a glance, and without being kept, as it hardly comes again."""
+        if self._scanner.trusts_uuids and _UUID.fullmatch(jti):
+            return True
+        return self._scanner.find(jti) is None and control_in(jti) is None
+
+    def shown(self, text: str) -> str:
+        """Return a text as a report may repeat it."""
+        return shown(text, self._scanner)
+
+    def told(self, complaint: str) -> str:
+        """Return a sentence about a record as a report may tell it: names of members in it are the record's own."""
+        if self._scanner.find(complaint) is not None:
+            return "the schema is broken where a secret stands"
+        return ascii(complaint)[1:-1][:_LONGEST_TOLD]
+
+    def inspect(self, record: Mapping[str, Any], line: int, occurred_at: str | None, quoted: frozenset[str]) -> None:
+        """Take down which texts of a record are not clean; members in ``quoted`` repeat a refused token's words.
+
+        Those may hold control characters, escaped as JSON has them, but no secret.
+        """
+        found: dict[Rule, list[str]] = {Rule.NO_SECRET: [], Rule.NO_CONTROLS: []}
+        for path, text in _texts(record):
+            if text in self._clean:
+                continue
+            where = ".".join("…" if self._scanner.find(step) else step for step in path)
+            secret, control = self._scanner.find(text), control_in(text)
+            if secret is not None:
+                found[Rule.NO_SECRET].append(f"{ascii(where)[1:-1][:80]} holds {secret}")
+            if control is not None and where not in quoted:
+                found[Rule.NO_CONTROLS].append(f"{ascii(where)[1:-1][:80]} holds the character {control}")
+            if secret is None and control is None:
+                self._keep(text)
+        for rule, told in found.items():
+            if told:
+                more = f", and {len(told) - 1} more texts are not clean" if told[1:] else ""
+                self._notebook.find(rule, line, told[0] + more, occurred_at)
+
+    def _keep(self, text: str) -> None:
+        if len(text) > _LONGEST_KEPT:
+            return
+        if len(self._clean) >= _KEPT:
+            self._clean.clear()
+        self._clean.add(text)
+
+
+def repeated_member(text: str) -> bool:
+    """Whether an object in the JSON text names a member twice: readers differ on which of the two counts."""
+    repeated: list[bool] = []
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        repeated.append(len(members) < len(pairs))
+        return members
+
+    json.JSONDecoder(object_pairs_hook=collect).decode(text)
+    return any(repeated)
+
+
+def _texts(record: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Return every text of a record with the way to it: the names of members, the strings, keys as JSON text."""
+    pending: list[tuple[tuple[str, ...], Any]] = [((), record)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, str):
+            yield path, value
+        elif isinstance(value, list):
+            pending += [(path, one) for one in reversed(value)]
+        elif isinstance(value, dict):
+            if "kty" in value and not PRIVATE_MEMBERS.isdisjoint(value):
+                yield path, json.dumps(value)
+            yield from (((*path, "(a member's name)"), name) for name in value)
+            pending += [((*path, name), inner) for name, inner in reversed(value.items())]

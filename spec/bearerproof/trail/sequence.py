@@ -1,0 +1,95 @@
+"""Following the sequence numbers of one stream: what is missing, what came twice, where a server began anew."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from bearerproof.trail.findings import Loss, Notebook
+from bearerproof.trail.rules import Rule, Want
+
+_OPEN_GAPS = 1000
+
+
+@dataclass
+class _Gap:
+    """Numbers from ``start`` up to before ``stop`` that have not been seen yet."""
+
+    start: int
+    stop: int
+    line: int
+    after: str | None
+    before: str | None
+
+
+class Sequence:
+    """Takes the numbers in the order of the lines. A late one fills its gap; 0 begins a new run of the server.
+
+    What is missing is told once it can no longer come: at the next run, at the end, or when too many gaps are open.
+    """
+
+    def __init__(self, notebook: Notebook, *, from_middle: bool) -> None:
+        self._notebook = notebook
+        self._from_middle = from_middle
+        self._gaps: list[_Gap] = []
+        self._floor = 0
+        self._first_line = 0
+        self._began = False
+        self.next = 0
+        self.last: str | None = None
+        self.runs = 0
+        self.late = 0
+
+    def take(self, number: int, when: str | None, line: int, text: str) -> None:
+        """Take any number; the caller itself may step ``next`` and ``last`` on where it is the one expected."""
+        if not self._began or (number == 0 and self.next > 0 and hash(text) != self._first_line):
+            self._begin(number, text)
+        if number >= self.next:
+            if number > self.next:
+                self._open(_Gap(self.next, number, line, self.last, when))
+            self.next, self.last = number + 1, when or self.last
+        elif number < self._floor:
+            self._notebook.leave(Want.LATE, Rule.EXACTLY_ONCE)
+        elif not self._fill(number):
+            self._notebook.find(Rule.EXACTLY_ONCE, line, f"seq {number} stands a second time", when)
+
+    def close(self) -> None:
+        """Tell what is still missing."""
+        for gap in self._gaps:
+            self._tell(gap)
+        self._gaps.clear()
+
+    def _begin(self, number: int, text: str) -> None:
+        self.close()
+        first_of_all = not self._began
+        self._began, self._floor, self._first_line = True, 0, hash(text)
+        self.runs += 1
+        self.next = number if first_of_all and self._from_middle else 0
+        self._floor = self.next
+
+    def _open(self, gap: _Gap) -> None:
+        self._gaps.append(gap)
+        if len(self._gaps) > _OPEN_GAPS:
+            oldest = self._gaps.pop(0)
+            self._floor = oldest.stop
+            self._tell(oldest)
+
+    def _fill(self, number: int) -> bool:
+        """Take a late number out of the gap it belongs to; say whether there was one."""
+        place = bisect_right(self._gaps, number, key=lambda gap: gap.start) - 1
+        if place < 0 or number >= self._gaps[place].stop:
+            return False
+        gap = self._gaps[place]
+        parts = [
+            _Gap(gap.start, number, gap.line, gap.after, gap.before),
+            _Gap(number + 1, gap.stop, gap.line, gap.after, gap.before),
+        ]
+        self._gaps[place : place + 1] = [part for part in parts if part.start < part.stop]
+        self.late += 1
+        return True
+
+    def _tell(self, gap: _Gap) -> None:
+        events, last = gap.stop - gap.start, gap.stop - 1
+        which = f"seq {gap.start} is" if events == 1 else f"seq {gap.start} to {last}, {events:,} events, are"
+        start = "; if it is meant to begin here, say --from-middle" if gap.start == 0 and self.runs == 1 else ""
+        self._notebook.find(Rule.NOTHING_LOST, gap.line, f"{which} missing before this event{start}", gap.before)
+        detail = f"seq {gap.start}" if events == 1 else f"seq {gap.start} to {last}"
+        self._notebook.lose(Loss("gap", events, gap.line, gap.after, gap.before, detail))
