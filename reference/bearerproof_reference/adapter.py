@@ -13,6 +13,7 @@ from bearerproof_reference.algorithms import ALGORITHMS
 from bearerproof_reference.audited import AuditedVerifier
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.fetching import FetchedKeySet
+from bearerproof_reference.keyserver.adapter import CAPABILITIES, KeyServerAdapter
 from bearerproof_reference.keys import KeySet, KeySource
 from bearerproof_reference.pipeline import Pipeline
 from bearerproof_reference.policy import MAX_TOKEN, Profile, VerificationPolicy
@@ -34,8 +35,8 @@ _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 HELLO: Message = {
     "protocol": 1,
     "implementation": {"name": "bearerproof-reference", "version": __version__, "language": "python"},
-    "level": 2,
-    "profiles": ["jws", "jwt", "access-token", "id-token"],
+    "level": 3,
+    "profiles": ["jws", "jwt", "access-token", "id-token", "key-server"],
     "measure": "strict",
     "capabilities": {
         "algorithms": list(ALGORITHMS),
@@ -57,6 +58,7 @@ HELLO: Message = {
             "sinks": ["memory", "raises", "hangs", "slow"],
             "bound": 0.5,
         },
+        "key_server": CAPABILITIES,
     },
 }
 
@@ -67,7 +69,7 @@ def create() -> "Adapter":
 
 
 class Adapter:
-    """Answers the requests of contract levels 0 to 2, one at a time.
+    """Answers the requests of every contract level, one at a time.
 
     A verifier is made once per policy, so that its replay guard and its fetched keys live on.
     """
@@ -78,7 +80,9 @@ class Adapter:
         self._trail = Pipeline(self._clock, self._configuration)
         self._verifiers: OrderedDict[tuple[str, str], Verifier] = OrderedDict()
         self._lock = Lock()
+        self._key_server = KeyServerAdapter()
         self._operations: dict[object, Callable[[Message], Message]] = {
+            **self._key_server.operations,
             "hello": lambda _: HELLO,
             "verify": self._verify,
             "verify-jws": _verify_jws,
@@ -128,6 +132,8 @@ class Adapter:
         return {"reset": True}
 
     def _configure(self, request: Message) -> Message:
+        if "key_server" in request:
+            return self._key_server.configure(request)
         try:
             self._rebuild(request["audit"])
         except ValueError:

@@ -5,9 +5,9 @@ judged implementation declares and goes through the same checks.
 """
 
 from collections.abc import Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from multiprocessing.pool import AsyncResult, Pool
 from typing import Any
 
 from bearerproof.connections import Handle, InProcess
@@ -41,31 +41,32 @@ class Baselines:
 
     def __init__(self, settings: Settings, hello: Json) -> None:
         self._asked = (settings, hello)
-        self._pool: ProcessPoolExecutor | None = None
-        self._scores: list[Future[Score]] = []
+        self._pool: Pool | None = None
+        self._scores: list[AsyncResult[Score]] = []
 
     def pytest_sessionstart(self) -> None:
         """Start them only now: a run that its settings rule out does not wait for processes that nobody needs."""
-        self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-        self._scores = [self._pool.submit(score, name, *self._asked) for name in STAND_INS]
+        self._pool = get_context("spawn").Pool(1)
+        self._scores = [self._pool.apply_async(score, (name, *self._asked)) for name in STAND_INS]
 
     def scores(self) -> list[Score]:
         """Wait for the scores and return them."""
         try:
-            return [future.result() for future in self._scores]
+            return [pending.get() for pending in self._scores]
         finally:
             self.close()
 
     def close(self) -> None:
         """Give up what is not finished."""
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.terminate()
+            self._pool.join()
 
 
 def score(name: str, settings: Settings, hello: Json) -> Score:
     """Run the suite on a stand-in that declares what ``hello`` says."""
     implementation = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
-    finished = run(replace(settings, target=name, command=()), Options(telling=False), started=implementation)
+    finished = run(replace(settings, target=name, command=(), url=None), Options(telling=False), started=implementation)
     counts = tally(finished.records)
     applicable = sum(number for state, number in counts.items() if state is not State.NOT_APPLICABLE)
     return Score(name, counts.get(State.PASSED, 0), applicable)

@@ -91,6 +91,13 @@ FAMILIES: Mapping[str, str] = {
     "FAIL": "verify-failure events",
     "SINK": "sinks",
     "LIM": "rate limiting",
+    "LIFE": "lifecycle events",
+    "TOK": "token store",
+    "EXC": "token exchange",
+    "POL": "policy and scopes",
+    "REV": "revocation and administration",
+    "HTTP": "HTTP binding",
+    "TRAIL": "audit trails",
 }
 
 

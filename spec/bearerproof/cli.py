@@ -1,4 +1,4 @@
-"""The command line: ``bearerproof check``, ``smoke``, ``explain``, ``replay`` and ``vectors``.
+"""The command line: ``bearerproof check`` and the commands beside it.
 
 Everything after ``--`` is the command that starts an adapter; it is split off before the options are read.
 """
@@ -16,7 +16,9 @@ from rich.console import Console
 from bearerproof import __version__
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
+from bearerproof.serving import serve
 from bearerproof.settings import DEFAULT, QUICK, Settings
+from bearerproof.trail import command as trail_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -128,6 +130,13 @@ def check(
     rfc7520: Annotated[
         Path | None, typer.Option("--rfc7520", help="Run the RFC 7520 cookbook files in this folder instead.")
     ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Judge the key server that runs at this URL; needs its profile.")
+    ] = None,
+    server_profile: Annotated[
+        Path | None,
+        typer.Option("--server-profile", help="TOML file that describes that server: see spec/server-profile.md."),
+    ] = None,
 ) -> int:
     """Judge an implementation and show the smallest token for everything that is wrong.
 
@@ -140,7 +149,10 @@ def check(
     settings = _settings(
         context, target, measure=measure, profiles=tuple(profile or ()), level=level,
         depth=QUICK if quick else DEFAULT, seed=seed, seconds=seconds,
+        url=url, server_profile=None if server_profile is None else str(server_profile),
     )  # fmt: skip
+    if url is not None and workers is not None:
+        raise BadInput("-n cannot be given with --url: the events in the trail of one server would mix")
     if wycheproof is not None or rfc7520 is not None:
         from bearerproof.thirdparty import check_vectors  # noqa: PLC0415
 
@@ -274,8 +286,18 @@ def _remake_vectors(folder: Path | None) -> int:
     return 0
 
 
+app.command(epilog=trail_command.EXIT_CODES)(trail_command.trail)
+app.command(epilog="Exit codes: 0 ended when told to; 3 could not be started.")(serve)
+
+
 def _settings(context: typer.Context, target: str | None, **options: Any) -> Settings:
     command: list[str] | None = context.obj
+    if options.get("url") is not None:
+        if target is not None or command is not None:
+            raise BadInput("give either --url or an implementation to start, not both")
+        return Settings(target="", **options)
+    if options.get("server_profile") is not None:
+        raise BadInput("--server-profile describes the server at --url, and none is given")
     if command is None:
         return Settings(target=target or "reference", **options)
     if target is not None:

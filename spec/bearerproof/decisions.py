@@ -3,6 +3,7 @@
 The answers are hostile input, as at the levels below: whatever breaks the contract is an ``AdapterFault``.
 """
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -100,10 +101,21 @@ def _authenticate(raw: Json, op: str) -> Decision:
     members.refuse_unknown(raw, {"verdict", "jti", "identity", "scopes"} | _COMMON, op)
     found = {
         "jti": members.get(raw, "jti", str, op),
-        "identity": members.get(raw, "identity", dict, op),
-        "scopes": members.get(raw, "scopes", dict, op),
+        "identity": _identity(members.get(raw, "identity", dict, op), f"{op}: identity"),
+        "scopes": _scopes(members.get(raw, "scopes", dict, op), f"{op}: scopes"),
     }
     return Decision(Outcome.ACCEPTED, members=found, **_common(raw, op))
+
+
+def _identity(raw: Json, where: str) -> Json:
+    return {name: members.get(raw, name, str, where) for name in ("issuer", "subject")}
+
+
+def _scopes(raw: Json, where: str) -> Json:
+    for name in ("backends", "tools"):
+        members.strings(raw.get(name), f"{where}: {name}")
+    members.get(raw, "rate_limit", int, where)
+    return raw
 
 
 def _revoke(raw: Json, op: str) -> Decision:
@@ -130,16 +142,23 @@ def _done(raw: Json, op: str) -> Decision:
 
 def _http(raw: Json, op: str) -> Decision:
     members.refuse_unknown(raw, {"status", "headers", "body_b64"} | _COMMON, op)
-    found = {
-        "status": members.get(raw, "status", int, op),
-        "headers": members.get(raw, "headers", list, op),
-        "body_b64": members.get(raw, "body_b64", str, op),
-    }
+    status, headers = members.get(raw, "status", int, op), members.get(raw, "headers", list, op)
+    if not 100 <= status <= 599:
+        raise AdapterFault(f"{op}: status {status} is none of HTTP")
+    if any(len(members.strings(pair, f"{op}: each of headers")) != 2 for pair in headers):
+        raise AdapterFault(f"{op}: each of headers must be a name and a value")
+    body = members.get(raw, "body_b64", str, op)
+    try:
+        base64.b64decode(body, validate=True)
+    except ValueError:
+        raise AdapterFault(f"{op}: body_b64 is not base64: {members.brief(body)}") from None
+    found = {"status": status, "headers": headers, "body_b64": body}
     return Decision(Outcome.ACCEPTED, members=found, **_common(raw, op))
 
 
 def _race(raw: Json, op: str) -> Decision:
     members.refuse_unknown(raw, {"id", "answers"}, op)
+    members.get(raw, "answers", list, op)
     return Decision(Outcome.ACCEPTED, members={"answers": members.many(raw, "answers", dict, op)})
 
 

@@ -32,11 +32,32 @@ class FetchedKeys:
 
 
 @dataclass(frozen=True)
+class Given:
+    """Under which configuration a key server runs that cannot be given another, in the words of the contract.
+
+    It grants everything to everybody of two issuers, whose tokens the suite signs; ``admin_failures`` is of each peer.
+    """
+
+    issuers: tuple[str, ...]
+    audience: str
+    admin_secret: str = field(repr=False)
+    ttl: int = 600
+    retention: int = 300
+    cap: int = 5
+    capacity: int = 10_000
+    max_age: int = 300
+    leeway: int = 0
+    subject_token_uses: int = 1
+    admin_failures: int = 5
+
+
+@dataclass(frozen=True)
 class KeyServer:
     """What an implementation of contract level 3 can be asked for beyond exchange, authenticate and revoke.
 
     ``prefix`` begins each of its bearers. ``retention`` and ``single_use`` say that it keeps to what the
-    configuration says of them; the other flags name operations, or members of requests, that it knows.
+    configuration says of them; the other flags name operations, or members of requests, that it knows. ``setting``
+    is what one is configured with that does not declare ``configure``.
     """
 
     prefix: str = ""
@@ -52,6 +73,7 @@ class KeyServer:
     lines: bool = False
     retention: bool = False
     single_use: bool = False
+    setting: Given | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +205,25 @@ def _profiles(names: list[Any]) -> tuple[Profile, ...]:
 
 
 def _key_server(raw: Json, where: str) -> KeyServer:
-    kinds: dict[str, type] = {one.name: str if one.name == "prefix" else bool for one in fields(KeyServer)}
+    kinds: dict[str, type] = {one.name: _KINDS.get(one.name, bool) for one in fields(KeyServer)}
     members.refuse_unknown(raw, set(kinds), where)
-    return KeyServer(**{name: members.get(raw, name, kinds[name], where) for name in raw})
+    found = {name: members.get(raw, name, kinds[name], where) for name in raw}
+    if not found.get("configure") and "setting" not in found:
+        raise AdapterFault(f"{where}: without configure, setting must say what the server is configured with")
+    return KeyServer(**{**found, **({"setting": _given(found["setting"], where)} if "setting" in found else {})})
+
+
+_KINDS: dict[str, type] = {"prefix": str, "setting": dict}
+
+
+def _given(raw: Json, where: str) -> Given:
+    where = f"{where}: setting"
+    numbers = [one.name for one in fields(Given) if one.type is int]
+    members.refuse_unknown(raw, {one.name for one in fields(Given)}, where)
+    issuers = members.strings(raw.get("issuers"), f"{where}: issuers")
+    if len(set(issuers)) != 2:
+        raise AdapterFault(f"{where}: issuers must be two that differ")
+    audience, secret = (members.get(raw, name, str, where) for name in ("audience", "admin_secret"))
+    return Given(
+        issuers, audience, secret, **{name: members.get(raw, name, int, where) for name in numbers if name in raw}
+    )

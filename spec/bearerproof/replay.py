@@ -1,19 +1,20 @@
-"""``bearerproof replay``: one vector or one finding again, with the token taken apart."""
+"""``bearerproof replay``: one vector or one finding again, with the token taken apart or step for step."""
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bearerproof.catalogue import Measure
 from bearerproof.declaration import Declaration
 from bearerproof.exceptions import BadInput
-from bearerproof.implementation import Implementation
+from bearerproof.implementation import Implementation, PropertyEnded
 from bearerproof.members import Json
 from bearerproof.messages import Outcome, Presentation
 from bearerproof.reports import token_apart
 from bearerproof.results import presentation_from_dict
+from bearerproof.retracing import Retraced
 from bearerproof.vectors import Vector, vectors
 
 
@@ -26,8 +27,26 @@ class Replayed:
     base: Presentation | None
     allowed: frozenset[Outcome]
 
+    def again(self, implementation: Implementation) -> tuple[bool, str]:
+        """Present it again; return whether what happened is acceptable, and a text that shows it."""
+        lines = [self.title, ""]
+        conforms = True
+        if self.base is not None:
+            control = implementation.verify(self.base)
+            lines.append(f"  base       {control.describe()} (due: accepted)")
+            conforms = control.outcome is Outcome.ACCEPTED
+        answer = implementation.verify(self.presented)
+        conforms &= not self.allowed or answer.outcome in self.allowed
+        due = f" (due: {' or '.join(sorted(self.allowed))})" if self.allowed else ""
+        lines += [f"  presented  {answer.describe()}{due}", ""]
+        beside = None if self.base is None else self.base.token
+        lines += [f"  {line}" for line in token_apart(self.presented.token, beside)]
+        return conforms, "\n".join(lines) + "\n"
 
-def find(what: str, declaration: Declaration, measure: Measure, check: str | None = None) -> list[Replayed]:
+
+def find(
+    what: str, declaration: Declaration, measure: Measure, check: str | None = None
+) -> Sequence[Replayed | Retraced]:
     """Find what to replay: a vector by id, or the findings of a result stream, all or those of one check.
 
     For an implementation that reads the real clock a vector is made anew at this very second.
@@ -39,7 +58,12 @@ def find(what: str, declaration: Declaration, measure: Measure, check: str | Non
     if path.is_file():
         found = list(_findings(path, check))
         if not found:
-            raise BadInput(f"{what} holds no finding with a token" + (f" for check {check}" if check else ""))
+            raise BadInput(f"{what} holds no finding with a token or steps" + (f" for check {check}" if check else ""))
+        if any(isinstance(one, Retraced) for one in found) and not declaration.key_server.configure:
+            raise BadInput(
+                f"{what} holds findings of a key server that is configured anew, and {declaration.name} cannot be: "
+                "bearerproof check -k ID judges it again"
+            )
         return found
     known = vectors() if declaration.injected_clock else _made_now()
     matching = [vector for name, vector in known.items() if what in (name, vector.row["edit"])]
@@ -48,21 +72,15 @@ def find(what: str, declaration: Declaration, measure: Measure, check: str | Non
     return [_of_vector(vector, measure) for vector in matching]
 
 
-def replay(one: Replayed, implementation: Implementation) -> tuple[bool, str]:
-    """Present it again; return whether what happened is acceptable, and a text that shows it."""
-    lines = [one.title, ""]
-    conforms = True
-    if one.base is not None:
-        control = implementation.verify(one.base)
-        lines.append(f"  base       {control.describe()} (due: accepted)")
-        conforms = control.outcome is Outcome.ACCEPTED
-    answer = implementation.verify(one.presented)
-    conforms &= not one.allowed or answer.outcome in one.allowed
-    due = f" (due: {' or '.join(sorted(one.allowed))})" if one.allowed else ""
-    lines += [f"  presented  {answer.describe()}{due}", ""]
-    beside = None if one.base is None else one.base.token
-    lines += [f"  {line}" for line in token_apart(one.presented.token, beside)]
-    return conforms, "\n".join(lines) + "\n"
+def replay(one: Replayed | Retraced, implementation: Implementation) -> tuple[bool, str]:
+    """Present or ask it again; return whether what happened is acceptable, and a text that shows it.
+
+    An implementation that dies of it is what the text then says, and is not acceptable.
+    """
+    try:
+        return one.again(implementation)
+    except PropertyEnded as ended:
+        return False, f"{one.title}\n\n  {ended}\n"
 
 
 def _made_now() -> Mapping[str, Vector]:
@@ -76,7 +94,7 @@ def _of_vector(vector: Vector, measure: Measure) -> Replayed:
     return Replayed(title, vector.presented, vector.base, vector.allowed(measure))
 
 
-def _findings(path: Path, check: str | None) -> Iterator[Replayed]:
+def _findings(path: Path, check: str | None) -> Iterator[Replayed | Retraced]:
     for number, line in enumerate(_lines(path), 1):
         try:
             row = json.loads(line)
@@ -86,9 +104,9 @@ def _findings(path: Path, check: str | None) -> Iterator[Replayed]:
             yield from _of_row(row, f"{path}:{number}")
 
 
-def _of_row(row: Json, where: str) -> list[Replayed]:
+def _of_row(row: Json, where: str) -> list[Replayed | Retraced]:
     try:
-        return [_of_finding(row, finding) for finding in row["findings"] if "presented" in finding]
+        return [_of_finding(row, finding) for finding in row["findings"] if finding.keys() & {"presented", "steps"}]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise BadInput(f"{where} is not a line of a result stream") from None
 
@@ -100,13 +118,23 @@ def _lines(path: Path) -> list[str]:
         raise BadInput(f"cannot read {path}: {error}") from None
 
 
-def _of_finding(row: Json, finding: Json) -> Replayed:
+def _of_finding(row: Json, finding: Json) -> Replayed | Retraced:
+    title = f"{row['id']}: {finding['summary']}"
+    if "presented" not in finding:
+        return Retraced(title, _steps(finding["steps"]), finding["expected"], finding["got"])
     base = finding.get("base")
     named = finding["expected"].split(" or ")
     outcomes = frozenset(Outcome(name) for name in named) if set(named) <= set(Outcome) else frozenset()
     return Replayed(
-        f"{row['id']}: {finding['summary']}",
+        title,
         presentation_from_dict(finding["presented"]),
         None if base is None else presentation_from_dict(base),
         outcomes,
     )
+
+
+def _steps(steps: list[Json]) -> tuple[Json, ...]:
+    requests = [*steps, *(request for step in steps for request in step.get("requests", ()))]
+    if not all(isinstance(request["op"], str) for request in requests):
+        raise ValueError("a step is a request")
+    return tuple(steps)

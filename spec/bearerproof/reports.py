@@ -46,7 +46,10 @@ def rerun_command(record: Record, settings: Settings) -> str:
     if settings.seed is not None:
         options += ["--seed", str(settings.seed)]
     words = ["bearerproof", "check", *options]
-    words += ["--", *settings.command] if settings.command else [settings.target]
+    if settings.url is not None:
+        words += ["--url", settings.url, "--server-profile", str(settings.server_profile)]
+    else:
+        words += ["--", *settings.command] if settings.command else [settings.target]
     return shlex.join(words)
 
 

@@ -22,6 +22,8 @@ class Settings:
 
     target: str = "reference"
     command: tuple[str, ...] = ()
+    url: str | None = None
+    server_profile: str | None = None
     measure: Measure | None = None
     profiles: tuple[Profile, ...] = ()
     level: int | None = None
@@ -36,7 +38,11 @@ class Settings:
         Raises:
             BadInput: it cannot be named so. AdapterFault: it does not start, or does not speak the contract.
         """
-        return Implementation(connect(self.target, self.command), self.seconds)
+        if self.url is None:
+            return Implementation(connect(self.target, self.command), self.seconds)
+        from bearerproof.http.connection import connect as connect_http  # noqa: PLC0415 - few runs need a client
+
+        return Implementation(connect_http(self.url, self.server_profile), self.seconds)
 
     def resolve(self, declaration: Declaration) -> "Scope":
         """Return what is judged: what was asked for, within what is declared.

@@ -5,10 +5,12 @@ Loads neither pytest nor Hypothesis, so that a person who writes an adapter can 
 
 from collections.abc import Iterator
 
-from bearerproof.catalogue import Profile
+from bearerproof.catalogue import Profile, requirement
 from bearerproof.implementation import Implementation, PropertyEnded
+from bearerproof.judgement import Judged
 from bearerproof.messages import Answer, Outcome
 from bearerproof.settings import Settings
+from bearerproof.trial import Trial
 
 
 def smoke(settings: Settings) -> tuple[bool, str]:
@@ -44,6 +46,9 @@ def _problems(implementation: Implementation) -> Iterator[str]:
     if not algorithms:
         yield f"declares only algorithms that cannot be tried; known are {', '.join(MATERIAL)}"
     for profile in implementation.declaration.profiles:
+        if profile is Profile.KEY_SERVER:
+            yield from _key_server_problems(implementation)
+            continue
         for algorithm in algorithms:
             base = forge.base(profile, algorithm)
             honest = implementation.verify(base.presentation())
@@ -57,6 +62,25 @@ def _problems(implementation: Implementation) -> Iterator[str]:
                 yield "declares contract level 1 but rejects without a reason"
             if implementation.declaration.level >= 2 and answer.events is None and profile is not Profile.JWS:
                 yield "declares contract level 2 but answers without events"
+
+
+def _key_server_problems(implementation: Implementation) -> Iterator[str]:
+    from bearerproof_fuzz.keyservers.world import World  # noqa: PLC0415 - the command line's lazy use
+
+    declaration = implementation.declaration
+    trial = Trial(implementation, requirement("TOK-6"), Profile.KEY_SERVER, declaration.measure, declaration.level)
+    try:
+        world = World(trial)
+        grant = world.issue()
+        world.admitted(grant)
+    except Judged as judged:
+        yield f"{Profile.KEY_SERVER}: {judged}"
+        return
+    answer = world.authenticate(grant.bearer[:-1])
+    if answer.outcome is not Outcome.REJECTED:
+        yield f"{Profile.KEY_SERVER}: a bearer without its last character is {answer.describe()}, not rejected"
+    if not grant.decision.events:
+        yield f"{Profile.KEY_SERVER}: declares contract level 3 but grants without an event"
 
 
 def _unaccepted(answer: Answer, profile: Profile, algorithm: str) -> str:

@@ -9,15 +9,21 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bearerproof import messages
-from bearerproof.declaration import read_declaration
+from bearerproof import decisions, messages
+from bearerproof.declaration import Given, read_declaration
+from bearerproof_fuzz.forge import NOW
+from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER
+from bearerproof_fuzz.oracles import lifecycle
+from bearerproof_reference.keyserver.lifecycle import EventName, Why
 
+from ..conftest import CommandLine
 from .conftest import SPEC, Refusals
 
 DOCUMENT = (SPEC / "contract.md").read_text("utf-8")
@@ -26,6 +32,7 @@ MESSAGES = [
     for block in re.findall(r"^```json\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
 ]
+KEY_SERVERS = DOCUMENT.partition("\n## Key servers\n")[2].partition("\n## ")[0]
 SENTINELS = {"anon", "nokid", "noaud"}
 SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~@/+=-")
 
@@ -34,8 +41,34 @@ SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 def test_every_message_shown_is_valid(refusals: Refusals, line: str) -> None:
     message = json.loads(line)
     assert refusals(_schema_of(message), message) == []
-    for event in message.get("events", ()):
-        assert refusals("verify-failure-event", event) == []
+    for answer in (message, *message.get("answers", ())):
+        for event in answer.get("events", ()):
+            assert refusals(_schema_of(event), event) == []
+
+
+def test_configurations_shown_are_sound_where_they_are_taken(refusals: Refusals) -> None:
+    requests, answers = _conversation_shown()
+    asked = {number: request for number, request in requests.items() if "key_server" in request}
+    assert {answers[number]["configured"] for number in asked} == {True, False}
+    for number, request in asked.items():
+        sound = refusals("request#/$defs/keyServer", request["key_server"]) == []
+        assert sound is answers[number]["configured"]
+
+
+def test_the_harness_reads_the_decisions_shown_as_answers_to_what_was_asked() -> None:
+    requests, answers = _conversation_shown()
+    found = {op: set[str]() for op in _DECISIONS}
+    for number, request in requests.items():
+        decision = decisions.read_decision(answers[number], request["op"])
+        found[request["op"]].add(str(decision.outcome))
+        for asked, raw in zip(request.get("requests", ()), decision.members.get("answers", ()), strict=True):  # type: ignore[call-overload]
+            decisions.read_decision(raw, asked["op"])
+    assert found == {
+        op: {"accepted", "rejected"} if op in ("configure", "exchange", "revoke") else {"accepted"} for op in _DECISIONS
+    }
+
+
+_DECISIONS = ("configure", "exchange", "authenticate", "revoke", "reap", "count", "rotate", "restart", "race", "http")
 
 
 def test_every_operation_and_every_kind_of_answer_is_shown() -> None:
@@ -46,29 +79,32 @@ def test_every_operation_and_every_kind_of_answer_is_shown() -> None:
         "verify-jws",
         "reset",
         "stats",
-        "configure",
+        *_DECISIONS,
     }
     members = {name for message in shown if "op" not in message for name in message}
     assert members >= {"protocol", "verdict", "skipped", "errored", "reset", "configured", "buckets"}
+    assert members >= {"granted", "refused", "revoked", "reaped", "count", "rotated", "restarted", "answers", "status"}
 
 
 def test_the_harness_reads_the_declarations_and_verdicts_shown() -> None:
-    answers = [message for message in map(json.loads, MESSAGES) if "op" not in message]
+    answers = [json.loads(line) for line in MESSAGES if '"op"' not in line]
     declarations = [read_declaration(answer) for answer in answers if "protocol" in answer]
-    verdicts = [messages.read_answer(answer, "verify") for answer in answers if "verdict" in answer]
-    assert len(declarations) == 2
-    assert {verdict.outcome for verdict in verdicts} == {"accepted", "rejected"}
+    verdicts = [answer for answer in answers if "verdict" in answer and json.dumps(answer) not in KEY_SERVERS]
+    assert [declaration.level for declaration in declarations] == [1, 2, 3]
+    assert {messages.read_answer(answer, "verify").outcome for answer in verdicts} == {"accepted", "rejected"}
 
 
 def test_what_is_not_declared_is_what_the_harness_assumes(schemas: dict[str, Any]) -> None:
     who = {"name": "n", "version": "v", "language": "l"}
     least = {"protocol": 1, "implementation": who, "level": 0, "profiles": ["jwt"]}
     properties = schemas["answer"]["$defs"]["capabilities"]["properties"]
-    audit = properties["audit"]["properties"]
+    parts = {part: properties[part]["properties"].items() for part in ("audit", "key_server")}
     defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
-    full = {**defaults, "audit": {name: schema["default"] for name, schema in audit.items()}}
+    full = {part: {name: one["default"] for name, one in inner if "default" in one} for part, inner in parts.items()}
+    full["key_server"]["configure"] = True  # else a setting is required
     silent, told = (
-        read_declaration({**least, "capabilities": {"algorithms": ["ES256"], **said}}) for said in ({}, full)
+        read_declaration({**least, "capabilities": {"algorithms": ["ES256"], **said}})
+        for said in ({"key_server": {"configure": True}}, {**defaults, **full})
     )
     assert silent == told
 
@@ -98,6 +134,61 @@ def test_the_capabilities_table_names_every_member_and_default(schemas: dict[str
             assert rows[name].strip("`") in {json.dumps(schema["default"]), str(schema["default"])}, name
 
 
+def test_the_table_of_a_key_servers_capabilities_names_every_member_and_default(schemas: dict[str, Any]) -> None:
+    rows = {row[0].strip("`"): row[2].strip("`") for row in _rows("| member | says | left out |", KEY_SERVERS)}
+    top = schemas["answer"]["$defs"]["capabilities"]["properties"]
+    known = top["key_server"]["properties"]
+    assert rows == {name: json.dumps(one["default"]) if "default" in one else "" for name, one in known.items()}
+
+
+def test_the_members_of_a_setting_are_those_that_are_told(schemas: dict[str, Any]) -> None:
+    key_server = schemas["answer"]["$defs"]["capabilities"]["properties"]["key_server"]
+    told = KEY_SERVERS.partition("tells its `setting`")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", told)) - {"configure"}
+    assert named == set(key_server["properties"]["setting"]["properties"]) == {one.name for one in fields(Given)}
+
+
+def test_the_configuration_table_has_every_member_with_its_range_and_default(schemas: dict[str, Any]) -> None:
+    rows = {row[0].strip("`"): row[2:] for row in _rows("| member | is | range | left out |", KEY_SERVERS)}
+    whole = dict(schemas["request"]["$defs"]["keyServer"]["properties"])
+    throttle = whole.pop("throttle")["properties"]
+    whole |= {f"throttle.{name}": one for name, one in throttle.items()}
+    assert set(rows) == set(whole)
+    for name, (span, default) in rows.items():
+        if whole[name].get("type") == "integer":
+            assert span == f"{whole[name]['minimum']} to {whole[name]['maximum']}", name
+        if "default" in whole[name]:
+            assert default.strip("`") == json.dumps(whole[name]["default"]), name
+
+
+@pytest.mark.parametrize(
+    ("operation", "header", "codes"),
+    [
+        ("exchange", "| code | when |", decisions.EXCHANGE_CODES),
+        ("revoke", "| code | when |", decisions.REVOKE_CODES),
+        ("authenticate", "| reason | when |", decisions.BEARER_REASONS),
+    ],
+)
+def test_the_codes_of_each_operation_are_those_that_are_read(
+    operation: str, header: str, codes: frozenset[str]
+) -> None:
+    section = KEY_SERVERS.partition(f"\n### {operation}\n")[2].partition("\n### ")[0]
+    told = [row[0].strip("`") for row in _rows(header, section)]
+    assert len(told) == len(set(told))
+    assert set(told) == codes
+
+
+def test_the_table_of_decisions_has_every_event_and_reason_that_the_suite_knows_and_the_reference_gives() -> None:
+    rows = _rows("| what was decided | event | reason | names |", KEY_SERVERS)
+    reasons = {word for row in rows for word in re.findall(r"`([a-z-]+)`", row[2])}
+    assert reasons == lifecycle.REASONS == set(Why)
+    assert {row[1].strip("`") for row in rows} == set(EventName)
+    for decided, event, reason, named in rows:
+        assert bool(reason) is (event in ("`token.denied`", "`token.invalid`")), decided
+        assert (named == "nobody") is (event == "`token.invalid`") or event == "`token.denied`", decided
+        assert set(re.findall(r"\w+", named)) <= {"identity", "token", "nobody"}, decided
+
+
 def test_anchors_lead_somewhere() -> None:
     headings = re.findall(r"^#+ (.*)$", DOCUMENT, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -119,6 +210,29 @@ def test_the_python_adapter_works_as_shown() -> None:
         (3, "rejected"),
         (4, "skipped"),
     ]
+
+
+def test_the_key_server_works_as_shown(bearerproof: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(SPEC))
+    ended = bearerproof("smoke", "--", sys.executable, "-c", _code("python", 1))
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("small-keys 1 (python) speaks protocol 1 at contract level 3: accepts honest tokens")
+
+
+def test_the_key_server_answers_as_the_schema_says(refusals: Refusals) -> None:
+    configure = {"op": "configure", "now": NOW, "tick": 0, "key_server": DEFAULT.as_json()}
+    honest, forged = HOME.draft("alice", NOW).token(), OTHER.draft("alice", NOW).token()
+    exchanges = [
+        {"op": "exchange", "now": NOW, "tick": 0, "form": [["subject_token", token]]} for token in (honest, forged)
+    ]
+    requests = [{"op": "hello", "protocol": 1}, configure, *exchanges, {"op": "reap", "now": NOW, "tick": 0}]
+    numbered = [{"id": number, **request} for number, request in enumerate(requests)]
+    answers = _converse([sys.executable, "-c", _code("python", 1)], numbered)
+    assert [_gist(answer)[1] for answer in answers] == ["small-keys", "configured", "granted", "refused", "skipped"]
+    for message in (*numbered, *answers):
+        assert refusals("request" if "op" in message else "answer", message) == []
+    for answer in answers[2:4]:
+        assert [refusals("lifecycle-event", event) for event in answer["events"]] == [[]]
 
 
 def test_the_adapter_of_the_docstring_is_that_of_the_document() -> None:
@@ -172,10 +286,17 @@ def _schema_of(message: dict[str, Any]) -> str:
     return "lifecycle-event" if "event" in message else "answer"
 
 
-def _code(language: str) -> str:
-    match = re.search(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
-    assert match
-    return match[1]
+def _code(language: str, number: int = 0) -> str:
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    return found[number]
+
+
+def _conversation_shown() -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]:
+    """Return what is asked of a key server in the document, and the first answer to each, by id."""
+    shown = [json.loads(line) for line in MESSAGES if line in KEY_SERVERS and '"id"' in line]
+    requests = {message["id"]: message for message in shown if "op" in message}
+    answers = {message["id"]: message for message in reversed(shown) if "op" not in message}
+    return requests, answers
 
 
 def _conversation(key: ec.EllipticCurvePrivateKey) -> list[dict[str, Any]]:
@@ -219,8 +340,8 @@ def _gist(answer: dict[str, Any]) -> tuple[int, str]:
     return answer["id"], told or next(name for name in answer if name != "id")
 
 
-def _rows(header: str) -> list[list[str]]:
-    table = DOCUMENT[DOCUMENT.index(header) :].partition("\n\n")[0].splitlines()[2:]
+def _rows(header: str, text: str = DOCUMENT) -> list[list[str]]:
+    table = text[text.index(header) :].partition("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
 

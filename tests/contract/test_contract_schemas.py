@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from bearerproof.messages import REASONS
+from bearerproof_fuzz.keyservers.setting import DEFAULT
+from bearerproof_reference.keyserver.configuration import ConfigurationError, read
 
 from .conftest import BASE, SPEC, Refusals
 
@@ -78,6 +82,85 @@ REJECTED: Json = {
     "reason": "expired",
     "summaries": [{"tier": "strangers", "dropped": 1, "kinds": {"Expired": 1}}],
 }
+KEYS: Json = {"keys": [{"kty": "EC"}]}
+PROVIDER: Json = {"issuer": "https://idp.example", "audiences": ["key-server"], "algorithms": ["ES256"], "keys": KEYS}
+GRANT: Json = {"backends": ["*"], "tools": ["search", "mail_*"], "rate_limit": 60}
+RULE: Json = {"name": "staff", "match": {"issuer": "https://idp.example", "group": "staff"}, "grant": GRANT}
+CONFIGURATION: Json = {
+    "providers": [PROVIDER],
+    "policies": [RULE],
+    "ttl": 600,
+    "retention": 300,
+    "cap": 5,
+    "capacity": 100,
+    "max_age": 300,
+    "leeway": 0,
+    "subject_token_uses": 1,
+    "admin_secret": "secret",
+    "trusted_proxies": ["10.0.0.0/8"],
+    "throttle": {"admin_failures": 5, "exchanges_per_minute": 0},
+}
+TIMES: Json = {"id": 3, "now": 1, "tick": 0}
+CONFIGURE: Json = {**TIMES, "op": "configure", "key_server": CONFIGURATION}
+EXCHANGE: Json = {
+    **TIMES,
+    "op": "exchange",
+    "peer": "::1",
+    "forwarded": "a, b",
+    "form": [["scope", "x"], ["scope", ""]],
+}
+AUTHENTICATE: Json = {**TIMES, "op": "authenticate", "peer": "::1", "bearer": "", "wants": {"backend": "a"}}
+REVOKE: Json = {**TIMES, "op": "revoke", "peer": "::1", "admin": None, "jti": ""}
+REVOKE_ALL: Json = {**TIMES, "op": "revoke", "admin": "s", "issuer": "i", "subject": "s"}
+REAP: Json = {**TIMES, "op": "reap"}
+COUNT: Json = {**TIMES, "op": "count", "issuer": "i", "subject": "s"}
+ROTATE: Json = {**TIMES, "op": "rotate", "issuer": "i", "keys": KEYS}
+RESTART: Json = {**TIMES, "op": "restart"}
+HTTP: Json = {**TIMES, "op": "http", "method": "GET", "path": "/?a", "headers": [["a", "b"]], "body_b64": "AA=="}
+RACERS = [
+    {name: value for name, value in one.items() if name != "id"}
+    for one in (EXCHANGE, AUTHENTICATE, REVOKE, REVOKE_ALL, REAP, COUNT, ROTATE, HTTP)
+]
+RACE: Json = {**TIMES, "op": "race", "requests": RACERS}
+LEFT: Json = {"events": [{"event": "token.used"}], "lines": ["{}"]}
+GRANTED: Json = {
+    "id": 3,
+    "granted": {
+        "access_token": "b",
+        "issued_token_type": "u",
+        "token_type": "Bearer",
+        "expires_in": 600,
+        "scope": "s",
+        "jti": "j",
+    },
+    **LEFT,
+}
+REFUSED: Json = {"id": 3, "refused": "invalid_scope", "retry_after": 0.5, **LEFT}
+ADMITTED: Json = {
+    "id": 3,
+    "verdict": "accepted",
+    "jti": "j",
+    "identity": {"issuer": "i", "subject": "s"},
+    "scopes": GRANT,
+    **LEFT,
+}
+KEPT_OUT: Json = {"id": 3, "verdict": "rejected", "reason": "rate-limited", "retry_after": 1, **LEFT}
+REVOKED: Json = {"id": 3, "revoked": 0, **LEFT}
+REAPED: Json = {"id": 3, "reaped": 2, **LEFT}
+COUNTED: Json = {"id": 3, "count": 2}
+ROTATED: Json = {"id": 3, "rotated": False}
+ANSWERED: Json = {"id": 3, "status": 204, "headers": [["a", "b"]], "body_b64": "", **LEFT}
+RACED: Json = {
+    "id": 3,
+    "answers": [
+        {name: value for name, value in one.items() if name != "id"}
+        for one in (GRANTED, REFUSED, ADMITTED, KEPT_OUT, REVOKED, REAPED, COUNTED, ROTATED, ANSWERED)
+    ]
+    + [{"skipped": "s"}, {"errored": {"message": "m"}}],
+}
+LEVEL_3: Json = {**HELLO, "level": 3, "profiles": ["key-server"]}
+SETTING = "#/$defs/capabilities/properties/key_server/properties/setting"
+TAKEN_AS_IT_IS: Json = {"issuers": ["https://a.example", "https://b.example"], "audience": "a", "admin_secret": "s"}
 VECTOR: Json = {
     "format": 1,
     "id": "VER-1/two-segments/ES256",
@@ -192,6 +275,86 @@ SPOILT = [
     ("answer", REJECTED, "delivered", -1),
     ("answer", REJECTED, "summaries", [{"tier": "strangers", "dropped": 0, "kinds": {}}]),
     ("answer", REJECTED, "skipped", "also"),
+    ("request", CONFIGURE, "audit", {}),
+    ("request", CONFIGURE, "now", "1"),
+    ("request", EXCHANGE, "form", {"scope": "x"}),
+    ("request", EXCHANGE, "form", [["scope"]]),
+    ("request", EXCHANGE, "form", [["scope", "x", "y"]]),
+    ("request", EXCHANGE, "form", [["scope", None]]),
+    ("request", EXCHANGE, "tick", -1),
+    ("request", EXCHANGE, "peer", 1),
+    ("request", AUTHENTICATE, "bearer", None),
+    ("request", AUTHENTICATE, "wants", {"server": "a"}),
+    ("request", AUTHENTICATE, "wants", {"tool": None}),
+    ("request", REVOKE, "admin", 1),
+    ("request", REVOKE, "subject", "s"),
+    ("request", REVOKE_ALL, "jti", "j"),
+    ("request", COUNT, "subject", None),
+    ("request", ROTATE, "keys", []),
+    ("request", HTTP, "body_b64", "A"),
+    ("request", HTTP, "headers", {"a": "b"}),
+    ("request", RACE, "requests", [{**RACERS[0], "id": 1}]),
+    ("request", RACE, "requests", [{"op": "restart", "now": 1, "tick": 0}]),
+    ("request", RACE, "requests", [{"op": "race", "now": 1, "tick": 0, "requests": []}]),
+    ("request#/$defs/keyServer", CONFIGURATION, "time_to_live", 1),
+    ("request#/$defs/keyServer", CONFIGURATION, "ttl", 0),
+    ("request#/$defs/keyServer", CONFIGURATION, "ttl", 86_401),
+    ("request#/$defs/keyServer", CONFIGURATION, "cap", 0.5),
+    ("request#/$defs/keyServer", CONFIGURATION, "cap", True),
+    ("request#/$defs/keyServer", CONFIGURATION, "retention", -1),
+    ("request#/$defs/keyServer", CONFIGURATION, "admin_secret", " "),
+    ("request#/$defs/keyServer", CONFIGURATION, "admin_secret", None),
+    ("request#/$defs/keyServer", CONFIGURATION, "throttle", {"failures": 5}),
+    ("request#/$defs/keyServer", CONFIGURATION, "trusted_proxies", "10.0.0.0/8"),
+    ("request#/$defs/keyServer", CONFIGURATION, "providers", []),
+    ("request#/$defs/provider", PROVIDER, "issuer", "idp.example"),
+    ("request#/$defs/provider", PROVIDER, "issuer", "https://idp.example?a"),
+    ("request#/$defs/provider", PROVIDER, "audiences", []),
+    ("request#/$defs/provider", PROVIDER, "audiences", ["key-server", " "]),
+    ("request#/$defs/provider", PROVIDER, "algorithms", ["HS256"]),
+    ("request#/$defs/provider", PROVIDER, "keys_url", "https://idp.example/keys"),
+    ("request#/$defs/provider", PROVIDER, "jwks", {}),
+    ("request#/$defs/rule", RULE, "match", {"group": "staff"}),
+    ("request#/$defs/rule", RULE, "match", {**RULE["match"], "email": ""}),
+    ("request#/$defs/rule", RULE, "match", {**RULE["match"], "role": "x"}),
+    ("request#/$defs/rule", RULE, "grant", {"backends": ["*"], "tools": []}),
+    ("request#/$defs/rule", RULE, "grant", {"backends": ["*"]}),
+    ("request#/$defs/rule", RULE, "grant", {**GRANT, "tools": ["a*b"]}),
+    ("request#/$defs/rule", RULE, "grant", {**GRANT, "tools": ["a\n"]}),
+    ("request#/$defs/rule", RULE, "grant", {**GRANT, "rate_limit": None}),
+    ("answer", LEVEL_3, "capabilities", {"algorithms": ["ES256"], "key_server": {"configure": True, "racing": True}}),
+    ("answer", LEVEL_3, "capabilities", {"algorithms": ["ES256"], "key_server": {"configure": True, "race": 1}}),
+    ("answer", LEVEL_3, "capabilities", {"algorithms": ["ES256"], "key_server": {"configure": True, "prefix": None}}),
+    (f"answer{SETTING}", TAKEN_AS_IT_IS, "issuers", ["https://idp.example"]),
+    (f"answer{SETTING}", TAKEN_AS_IT_IS, "issuers", ["https://idp.example"] * 2),
+    (f"answer{SETTING}", TAKEN_AS_IT_IS, "ttl", "600"),
+    (f"answer{SETTING}", TAKEN_AS_IT_IS, "policies", []),
+    ("answer", GRANTED, "granted", {"access_token": "b"}),
+    ("answer", GRANTED, "granted", {**GRANTED["granted"], "expires_in": "600"}),
+    ("answer", GRANTED, "granted", {**GRANTED["granted"], "refresh_token": "r"}),
+    ("answer", GRANTED, "retry_after", 1),
+    ("answer", REFUSED, "refused", "invalid_grant"),
+    ("answer", REFUSED, "retry_after", -1),
+    ("answer", REFUSED, "reason", "expired"),
+    ("answer", REFUSED, "revoked", 0),
+    ("answer", ADMITTED, "identity", {"issuer": "i"}),
+    ("answer", ADMITTED, "identity", {"issuer": "i", "subject": "s", "email": "e"}),
+    ("answer", ADMITTED, "scopes", {"backends": [], "tools": []}),
+    ("answer", ADMITTED, "scopes", {**GRANT, "tools": "*"}),
+    ("answer", ADMITTED, "claims", {}),
+    ("answer", KEPT_OUT, "reason", "revoked"),
+    ("answer", KEPT_OUT, "jti", "j"),
+    ("answer", REVOKED, "revoked", -1),
+    ("answer", REVOKED, "revoked", True),
+    ("answer", REAPED, "reaped", 0.5),
+    ("answer", COUNTED, "count", "2"),
+    ("answer", ROTATED, "rotated", None),
+    ("answer", ANSWERED, "status", 99),
+    ("answer", ANSWERED, "headers", [["a"]]),
+    ("answer", ANSWERED, "body_b64", "-_"),
+    ("answer", RACED, "answers", [{"restarted": True}]),
+    ("answer", RACED, "answers", [{}]),
+    ("answer", RACED, "events", []),
     ("vector", VECTOR, "measure", {"base": ["rejected"], "strict": []}),
     ("vector", VECTOR, "measure", {"base": ["refused"], "strict": ["rejected"]}),
     ("vector", VECTOR, "reasons", ["bad"]),
@@ -218,6 +381,7 @@ def test_every_schema_is_valid_and_named_after_its_file(schemas: dict[str, Json]
         "lifecycle-event",
         "request",
         "result",
+        "trail-report",
         "vector",
         "verify-failure-event",
     ]
@@ -284,6 +448,65 @@ def test_one_spoilt_member_is_refused(refusals: Refusals, schema: str, good: Jso
 def test_a_request_may_grow_members_but_a_policy_may_not(refusals: Refusals) -> None:
     assert refusals("request", {**VERIFY, "later": 1}) == []
     assert refusals("request", {**VERIFY, "policy": {**POLICY, "later": 1}})
+
+
+@pytest.mark.parametrize(
+    "request_", [EXCHANGE, AUTHENTICATE, REVOKE, REVOKE_ALL, REAP, COUNT, ROTATE, RESTART, HTTP, RACE],
+    ids=lambda request: request["op"],
+)  # fmt: skip
+def test_a_request_to_a_key_server_needs_what_it_has_but_where_it_comes_from(
+    refusals: Refusals, request_: Json
+) -> None:
+    optional = {"peer", "forwarded", "wants", "jti", "issuer", "subject"} - (
+        set() if request_["op"] == "revoke" else {"issuer", "subject"}
+    )
+    for name in request_:
+        without = {member: value for member, value in request_.items() if member != name}
+        assert bool(refusals("request", without)) is (name not in optional), name
+
+
+def test_members_of_a_configuration_may_be_left_out_and_anything_may_be_sent_to_be_refused(refusals: Refusals) -> None:
+    for name in CONFIGURATION:
+        without = {member: value for member, value in CONFIGURATION.items() if member != name}
+        assert bool(refusals("request#/$defs/keyServer", without)) is (name in ("providers", "policies"))
+    refused: list[object] = [{"ttl": "for ever"}, [], None]
+    for anything in refused:
+        assert refusals("request", {**CONFIGURE, "key_server": anything}) == []
+
+
+def test_an_answer_of_a_key_server_may_leave_out_what_it_left(refusals: Refusals) -> None:
+    for whole in (GRANTED, REFUSED, ADMITTED, KEPT_OUT, REVOKED, REAPED, ANSWERED):
+        for name in whole:
+            without = {member: value for member, value in whole.items() if member != name}
+            assert bool(refusals("answer", without)) is (name not in {*LEFT, "retry_after"}), name
+    assert refusals("answer", {"id": 3, "verdict": "rejected", "reason": "unavailable"}) == []
+    assert refusals("answer", {"id": 3, "restarted": True}) == []
+    assert refusals("answer", {"restarted": True})
+
+
+def test_what_the_suite_configures_is_sound_by_the_schema(refusals: Refusals) -> None:
+    assert refusals("request#/$defs/keyServer", DEFAULT.as_json()) == []
+    assert refusals("request#/$defs/keyServer", DEFAULT.but(admin_secret=None).as_json()) == []
+
+
+@given(st.data())
+def test_what_the_schema_refuses_the_reference_refuses_at_load(refusals: Refusals, data: st.DataObject) -> None:
+    whole = copy.deepcopy(DEFAULT.as_json())
+    place, name = data.draw(st.sampled_from(list(_places(whole))))
+    place[name] = data.draw(st.sampled_from([None, True, 0, -1, 0.5, 10**12, "", " ", "x", [], [""], {}, {"x": 1}]))
+    try:
+        read(whole)
+    except ConfigurationError:
+        return
+    assert refusals("request#/$defs/keyServer", whole) == []
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every member and element of a configuration, keys apart."""
+    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield value, name
+        if isinstance(inner, dict | list) and name != "keys":
+            yield from _places(inner)
 
 
 def test_vectors_come_alone_or_in_a_file(refusals: Refusals) -> None:

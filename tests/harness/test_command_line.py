@@ -15,7 +15,7 @@ WRONG = {
     "check --nope": "No such option: --nope (see: bearerproof check --help)",
     "chekc": "No such command 'chekc'",
     "check --level 4": "Invalid value for '--level'",
-    "check --level 3": "bearerproof-reference declares contract level 2, not 3",
+    "check pyjwt --level 2": "PyJWT declares contract level 1, not 2",
     "check --measure lax": "Invalid value for '--measure'",
     "check --profile jwtt": "Invalid value for '--profile'",
     "check --profile jwt --profile": "requires an argument",

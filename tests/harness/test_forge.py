@@ -24,7 +24,7 @@ FORGE = Forge(REFERENCE.declaration)
 ROLES = ("a", "b", "attacker")
 
 
-@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize("profile", VERIFIERS)
 @pytest.mark.parametrize("algorithm", keys.MATERIAL)
 def test_a_base_token_is_accepted_and_with_a_flipped_bit_it_is_not(profile: Profile, algorithm: str) -> None:
     base = FORGE.base(profile, algorithm)

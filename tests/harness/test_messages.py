@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bearerproof import messages
-from bearerproof.catalogue import Measure, Profile
+from bearerproof.catalogue import VERIFIERS, Measure, Profile
 from bearerproof.declaration import read_declaration
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
@@ -85,8 +85,8 @@ def capable(**changes: Any) -> Json:
 def test_the_whole_declaration_is_read() -> None:
     declaration = read_declaration(declaring())
     assert declaration.name == "bearerproof-reference"
-    assert (declaration.level, declaration.measure) == (2, Measure.STRICT)
-    assert declaration.profiles == (Profile.JWS, Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN)
+    assert (declaration.level, declaration.measure) == (3, Measure.STRICT)
+    assert declaration.profiles == (*VERIFIERS, Profile.KEY_SERVER)
     assert declaration.audit.sinks == ("memory", "raises", "hangs", "slow")
     assert declaration.keys_url is not None
     assert declaration.lacks("option:replay") is None

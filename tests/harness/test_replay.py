@@ -1,13 +1,21 @@
 """Replay: a vector or a finding presented again, beside the accepted token it was made from."""
 
+import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from bearerproof.members import Json
+from bearerproof_fuzz.keyservers import racers
+from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME
+from bearerproof_reference.adapter import HELLO
+
 from ..conftest import CommandLine
 from . import degenerate
 
+ADAPTER = Path(__file__).parents[1] / "adapters" / "keyserver_adapter.py"
 ACCEPTING = f"python:{degenerate.__name__}:accept_all"
 VECTOR = "VER-12.alg-none-without-kid"
 
@@ -20,6 +28,127 @@ def test_a_vector_is_presented_again_by_its_id_or_its_edit(bearerproof: CommandL
     assert ended.out.startswith(f"{VECTOR}: `alg` is `none`")
     assert "base       accepted (due: accepted)" in ended.out
     assert re.search(r"  presented  rejected \([a-z-]+\) \(due: rejected\)\n", ended.out)
+
+
+def stream(steps: object, expected: str = "granted, admitted or done") -> str:
+    """A result stream with one finding of a key server."""
+    finding = {"summary": "what is wrong", "expected": expected, "got": "accepted", "steps": steps}
+    return json.dumps({"type": "check", "id": "REV-1.it.key-server", "findings": [finding]}) + "\n"
+
+
+def at(second: float, request: Json) -> Json:
+    return {**request, "now": DEFAULT.now + second, "tick": second}
+
+
+BEGIN = [
+    at(0, {"op": "configure", "key_server": DEFAULT.as_json()}),
+    at(0, racers.exchange(HOME.draft("alice", DEFAULT.now, jti="1").token())),
+]
+REVOKED = [
+    *BEGIN,
+    at(1, racers.revoke("<jti of step 2>")),
+    at(2, racers.authenticate("<access_token of step 2>")),
+]  # fmt: skip
+DUE = "refused: invalid-token or unavailable"
+
+
+def test_steps_are_asked_again_with_what_the_server_makes_up_now(bearerproof: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_text(stream(REVOKED, DUE), "utf-8")
+    ended = bearerproof("replay", file)
+    assert (ended.code, ended.err) == (0, "")
+    text = " ".join(ended.out.split())
+    assert text.startswith("REV-1.it.key-server: what is wrong step 1 configure ")
+    (bearer,) = set(re.findall(r'access_token="(bprf_[^"]+)"', text))
+    (jti,) = set(re.findall(r'"token_jti": "([^"]+)"', text))
+    assert f'step 3 revoke peer="192.0.2.7" admin="admin-secret-of-the-suite-4f1c9e" jti="{jti}"' in text
+    assert f'step 4 authenticate peer="192.0.2.7" bearer="{bearer}"' in text
+    assert re.search(r'rejected \(invalid-token\) event {"event": "token.denied", .*"reason": "revoked", ', text)
+    assert text.endswith(f"due {DUE} found accepted")
+
+
+def test_a_run_leaves_what_it_takes_to_ask_again(bearerproof: CommandLine, tmp_path: Path) -> None:
+    report, other = tmp_path / "results.jsonl", ("--", sys.executable, ADAPTER)
+    options = ("-k", "REV-3.expired-token-is-not-active", "--measure", "strict", "--no-baselines")
+    assert bearerproof("check", *options, "--report", report, *other).code == 1
+    faulty, sound = bearerproof("replay", report, *other), bearerproof("replay", report)
+    assert (faulty.code, sound.code) == (1, 0)
+    assert "accepted revoked=1" in faulty.out.rpartition("  step ")[2]
+    assert "rejected (not-active)" in sound.out.rpartition("  step ")[2]
+
+
+def test_racers_are_asked_together_and_shown_one_by_one(bearerproof: CommandLine, tmp_path: Path) -> None:
+    second = HOME.draft("bob", DEFAULT.now, jti="2").token()
+    race = [at(1, racers.exchange(second)), at(1, racers.authenticate("<access_token of step 2>"))]
+    last = at(2, racers.authenticate("<access_token of racer 1 of step 3>"))
+    file = tmp_path / "results.jsonl"
+    due = 'events [{"event": "token.used", "token_jti": "<jti of racer 1 of step 3>", "reason": null}]'
+    file.write_text(stream([*BEGIN, at(1, {"op": "race", "requests": race}), last], due), "utf-8")
+    ended = bearerproof("replay", file)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.index("racer 1: exchange") < ended.out.index("racer 2: authenticate") < ended.out.index("step 4")
+    file.write_text(stream([*BEGIN, at(1, {"op": "race", "requests": race})], "one number"), "utf-8")
+    assert bearerproof("replay", file).code == 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected", "code"),
+    [
+        (BEGIN, "granted, admitted or done", 0),
+        (BEGIN, "refused: invalid_request", 1),
+        (REVOKED, "granted, admitted or done", 1),
+        (REVOKED, "refused: rate-limited", 1),
+        (REVOKED, 'events [{"event": "token.denied", "token_jti": "<jti of step 2>"}]', 0),
+        (REVOKED, 'events [{"event": "token.denied", "token_jti": "<jti of step 1>"}]', 1),
+        (REVOKED, 'events [{"event": "token.denied", "reason": null}]', 1),
+        (REVOKED, "events []", 1),
+        (REVOKED, "events [", 1),
+        (REVOKED, "what only the check can judge", 0),
+        ([*REVOKED, at(3, {"op": "sing"})], "granted, admitted or done", 1),
+    ],
+)
+def test_the_last_answer_is_held_against_what_is_due(
+    bearerproof: CommandLine, tmp_path: Path, steps: list[Json], expected: str, code: int
+) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_text(stream(steps, expected), "utf-8")
+    ended = bearerproof("replay", file)
+    assert (ended.code, ended.err) == (code, "")
+
+
+def test_a_step_for_which_nothing_is_made_up_is_not_asked(bearerproof: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    refused = at(0, racers.exchange("no token"))
+    file.write_text(stream([BEGIN[0], refused, *REVOKED[2:]], DUE), "utf-8")
+    ended = bearerproof("replay", file)
+    assert ended.code == 1
+    assert "not asked: nothing came now that could stand for <jti of step 2>" in ended.out
+    assert "not asked: nothing came now that could stand for <access_token of step 2>" in ended.out
+
+
+DYING = f"""
+import json, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    known = {{"hello": {HELLO}, "configure": {{"configured": True}}}}
+    print(json.dumps({{"id": request["id"], **(known.get(request["op"]) or sys.exit(7))}}), flush=True)
+"""
+
+
+def test_a_crash_is_what_came_of_a_step(bearerproof: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_text(stream(BEGIN), "utf-8")
+    ended = bearerproof("replay", file, "--", sys.executable, "-c", DYING)
+    assert (ended.code, ended.err) == (1, "")
+    assert "exit code 7" in ended.out.partition("step 2")[2]
+
+
+def test_only_who_can_be_configured_anew_is_asked_steps(bearerproof: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_text(stream(REVOKED), "utf-8")
+    ended = bearerproof("replay", file, ACCEPTING)
+    assert (ended.code, ended.out) == (3, "")
+    assert "holds findings of a key server that is configured anew, and degenerate cannot be" in ended.err
 
 
 def test_what_is_not_due_is_exit_1(bearerproof: CommandLine) -> None:
@@ -55,12 +184,16 @@ def test_a_measure_says_what_is_due(bearerproof: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "holds no finding with a token"),
-        ('{"type":"header"}\n', "holds no finding with a token"),
+        ("", "holds no finding with a token or steps"),
+        ('{"type":"header"}\n', "holds no finding with a token or steps"),
         ("not json\n", ":1 is not a line of a result stream"),
         ("\xff", "cannot read"),
         ('{"type":"check","id":"x"}\n', ":1 is not a line of a result stream"),
         ('{"type":"check","id":"x","findings":[{"presented":{}}]}\n', ":1 is not a line of a result stream"),
+        (stream([1]), ":1 is not a line of a result stream"),
+        (stream([{}]), ":1 is not a line of a result stream"),
+        (stream([{"op": "race", "requests": [{"bearer": ""}]}]), ":1 is not a line of a result stream"),
+        (stream("reap"), ":1 is not a line of a result stream"),
     ],
 )
 def test_a_file_that_is_no_stream_is_told(bearerproof: CommandLine, tmp_path: Path, text: str, told: str) -> None:

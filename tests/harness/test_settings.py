@@ -14,7 +14,15 @@ from bearerproof.settings import QUICK, Settings
     "settings",
     [
         Settings(),
-        Settings("pyjwt", (), Measure.STRICT, (Profile.JWT, Profile.JWS), 0, QUICK, 2**70, 0.05),
+        Settings(
+            "pyjwt",
+            measure=Measure.STRICT,
+            profiles=(Profile.JWT, Profile.JWS),
+            level=0,
+            depth=QUICK,
+            seed=2**70,
+            seconds=0.05,
+        ),
         Settings("", ("./adapter", "--name", "a 'quoted' \udcff word\n")),
     ],
     ids=["default", "everything", "command"],

@@ -42,7 +42,7 @@ def _adapter() -> Adapter:
 
 def test_hello(adapter: Adapter) -> None:
     answer = adapter.handle({"id": 1, "op": "hello", "protocol": 1})
-    assert (answer["id"], answer["level"], answer["measure"]) == (1, 2, "strict")
+    assert (answer["id"], answer["level"], answer["measure"]) == (1, 3, "strict")
 
 
 def test_verify(adapter: Adapter) -> None:
@@ -159,7 +159,7 @@ def test_a_request_that_makes_no_sense_is_errored(adapter: Adapter, wrong: Json)
 
 
 def test_an_unknown_operation_is_skipped(adapter: Adapter) -> None:
-    assert adapter.handle({"id": 1, "op": "exchange"}) == {"id": 1, "skipped": "no operation exchange"}
+    assert adapter.handle({"id": 1, "op": "introspect"}) == {"id": 1, "skipped": "no operation introspect"}
 
 
 def test_standard_input_and_output() -> None:

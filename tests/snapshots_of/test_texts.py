@@ -72,7 +72,7 @@ MISTAKES = {
     "unknown-vector": "vectors alg-nonne",
     "unknown-implementation": "check refrence",
     "unknown-check": "check -k alg-nonne",
-    "more-than-declared": "check --level 3",
+    "more-than-declared": "check pyjwt --level 2",
     "missing-command": "check --",
     "command-not-found": "check -- ./no-such-adapter",
     "name-and-command": "check pyjwt -- ./my-adapter",

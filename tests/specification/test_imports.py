@@ -78,7 +78,7 @@ def test_the_harness_imports_the_other_two_only_when_a_function_needs_them() -> 
     foreign = [each for each in imports_of("bearerproof") if each.package != "bearerproof"]
     assert foreign, "the control: the command line does use them"
     assert [each for each in foreign if not each.lazy] == []
-    assert {each.package for each in foreign} == {"bearerproof_fuzz"}
+    assert {each.package for each in foreign} == {"bearerproof_fuzz", "bearerproof_reference"}
 
 
 def test_imports_are_found_wherever_they_stand() -> None:

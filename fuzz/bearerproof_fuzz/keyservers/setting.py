@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bearerproof.catalogue import Profile
+from bearerproof.declaration import Given, KeyServer
 from bearerproof.members import Json
 from bearerproof.messages import Policy
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import NOW, Draft
 from bearerproof_fuzz.keys import Key
+from bearerproof_fuzz.keyservers.stage import OWN, Stage, StagedDraft
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type
@@ -40,7 +42,7 @@ class Provider:
         }  # fmt: skip
         claims = {name: value for name, value in {**whole, **changes}.items() if value is not None}
         header = {"typ": "JWT", "alg": self.key.algorithm, "kid": self.key.kid}
-        return Draft(Profile.ID_TOKEN, self.key, header, claims, self.policy, now, self.key.sign)
+        return StagedDraft(Profile.ID_TOKEN, self.key, header, claims, self.policy, now, self.key.sign)
 
     @property
     def policy(self) -> Policy:
@@ -114,3 +116,18 @@ class Setting:
 
 
 DEFAULT = Setting()
+
+
+def taken(given: Given) -> Setting:
+    """Return the default setting with what is told of a server that is taken as it is."""
+    numbers = {name: value for name, value in vars(given).items() if isinstance(value, int)}
+    return DEFAULT.but(**numbers)
+
+
+def stage_of(server: KeyServer) -> Stage:
+    """Return the stage of a server that is taken as it is, or our own."""
+    given = server.setting
+    if server.configure or given is None:
+        return OWN
+    names = {HOME.issuer: given.issuers[0], OTHER.issuer: given.issuers[1], ADMIN: given.admin_secret}
+    return Stage(names, {AUDIENCE: given.audience}, server.forwarded, frozenset({PROXY}))

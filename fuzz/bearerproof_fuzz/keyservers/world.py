@@ -5,11 +5,16 @@ its place, `<access_token of step 3>`: two equal runs say the same, and a replay
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NoReturn
 
-from bearerproof.decisions import Decision
+import pytest
+
+from bearerproof.decisions import Decision, read_decision
+from bearerproof.exceptions import AdapterFault
 from bearerproof.judgement import Finding, Untestable, severity
 from bearerproof.members import Json
 from bearerproof.messages import Outcome, Request
@@ -23,7 +28,10 @@ from bearerproof_fuzz.keyservers.setting import (
     TOKEN_EXCHANGE,
     Provider,
     Setting,
+    stage_of,
+    taken,
 )
+from bearerproof_fuzz.keyservers.stage import OWN, enter
 
 Form = Sequence[tuple[str, str]]
 
@@ -48,21 +56,29 @@ class Grant:
 class World:
     """One key server, from its configuration on."""
 
-    def __init__(self, trial: Trial, setting: Setting = DEFAULT) -> None:
+    def __init__(
+        self, trial: Trial, setting: Setting = DEFAULT, stand_ins: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Configure the server; where that is not declared, it is taken as it is.
+
+        ``stand_ins`` are put in findings in place of what is different in every run, such as a URL of ours.
 
         Raises:
             Untestable: it refuses a sound configuration.
         """
         self.trial = trial
-        self.setting = setting
+        server = trial.declaration.key_server
+        self.setting = setting if server.configure or server.setting is None else taken(server.setting)
+        self._stage = enter(stage_of(server))
         self.now: float = setting.now
         self.tick: float = 0.0
         self.steps: list[Request] = []
-        self._stand_ins: dict[str, str] = {}
+        self.answered: list[tuple[Request, Decision]] = []
+        self._stand_ins: dict[str, str] = dict(stand_ins)
         self._serial = 0
-        answer = self.configure(setting.as_json())
-        if not answer.good:
+        self._look_at_the_clock()
+        answer = self.configure(setting.as_json()) if self._stage is OWN else None
+        if answer is not None and not answer.good:
             self._untestable("a sound configuration is refused", "configured", answer)
 
     # --- what is asked -----------------------------------------------------------------------------------------
@@ -70,6 +86,9 @@ class World:
     def configure(self, configuration: Json) -> Decision:
         """Begin again under this configuration, and return what came of it."""
         self.steps = []
+        self._stand_ins = {
+            made_up: told.replace(" step ", " earlier step ") for made_up, told in self._stand_ins.items()
+        }
         return self._ask("configure", key_server=configuration)
 
     def exchange(
@@ -95,16 +114,19 @@ class World:
         wants = {name: value for name, value in (("backend", backend), ("tool", tool)) if value is not None}
         return self._ask("authenticate", peer, forwarded, bearer=bearer, **({"wants": wants} if wants else {}))
 
-    def revoke(self, jti: str, *, admin: str | None = ADMIN, peer: str = PEER) -> Decision:
+    def revoke(
+        self, jti: str, *, admin: str | None = ADMIN, peer: str = PEER, forwarded: str | None = None
+    ) -> Decision:
         """Revoke one token."""
-        return self._ask("revoke", peer, admin=admin, jti=jti)
+        return self._ask("revoke", peer, forwarded, admin=admin, jti=jti)
 
     def revoke_all(
-        self, subject: str | None, issuer: str | None = HOME.issuer, *, admin: str | None = ADMIN, peer: str = PEER
-    ) -> Decision:
+        self, subject: str | None, issuer: str | None = HOME.issuer, *, admin: str | None = ADMIN, peer: str = PEER,
+        forwarded: str | None = None,
+    ) -> Decision:  # fmt: skip
         """Revoke every token of an identity; a half of it that is None is left out."""
         named = {name: value for name, value in (("issuer", issuer), ("subject", subject)) if value is not None}
-        return self._ask("revoke", peer, admin=admin, **named)
+        return self._ask("revoke", peer, forwarded, admin=admin, **named)
 
     def reap(self) -> Decision:
         """Have it clean up."""
@@ -124,29 +146,35 @@ class World:
 
     def race(self, requests: Sequence[Request]) -> list[Decision]:
         """Ask several things at the same instant."""
-        from bearerproof.decisions import read_decision  # noqa: PLC0415
-
         stamped = [{**request, "now": self.now, "tick": self.tick} for request in requests]
         answer = self._ask("race", requests=stamped)
         answers = [dict(raw) for raw in answer.members.get("answers", ())]  # type: ignore[attr-defined]
+        if len(answers) != len(stamped):
+            raise AdapterFault(f"race: gave {len(answers)} answers to {len(stamped)} requests")
         decisions = [read_decision(raw, request["op"]) for raw, request in zip(answers, stamped, strict=True)]
         for number, decision in enumerate(decisions):
             self._remember(decision, f"racer {number + 1} of step {len(self.steps)}")
+        self.answered += zip(stamped, decisions, strict=True)
         return decisions
 
-    def http(self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), body_b64: str = "") -> Decision:
+    def http(
+        self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), body_b64: str = "", *, peer: str = PEER
+    ) -> Decision:
         """Send a request to the HTTP binding."""
-        return self._ask("http", method=method, path=path, headers=[list(pair) for pair in headers], body_b64=body_b64)
+        sent = [list(pair) for pair in headers]
+        return self._ask("http", peer, method=method, path=path, headers=sent, body_b64=body_b64)
 
     # --- time --------------------------------------------------------------------------------------------------
 
     def wait(self, seconds: float) -> None:
-        """Let time go by on both clocks."""
+        """Let time go by on both clocks; where the server has a clock of its own, the check is not applicable."""
+        self._need_the_clock()
         self.now += seconds
         self.tick += seconds
 
     def step_wall_clock(self, seconds: float) -> None:
         """Put the wall clock forward, or back if negative; no time goes by."""
+        self._need_the_clock()
         self.now += seconds
 
     # --- what is honest ----------------------------------------------------------------------------------------
@@ -154,6 +182,7 @@ class World:
     def subject_token(self, subject: str = "alice", provider: Provider = HOME, **claims: Any) -> str:
         """Return an honest ID token of now, never the same twice; a claim changed to None is left out."""
         self._serial += 1
+        self._look_at_the_clock()
         return provider.draft(subject, self.now, **{"jti": f"id-{self._serial}", **claims}).token()
 
     def issue(
@@ -230,6 +259,17 @@ class World:
         """
         raise severity(self.trial.requirement, self.trial.measure, self._finding(summary, expected, got, events))
 
+    def hide(self, made_up: str, stand_in: str) -> None:
+        """Have findings show a stand-in for something that is different in every run."""
+        if len(made_up) >= _UNMISTAKABLE:
+            self._stand_ins.setdefault(made_up, stand_in)
+
+    def hide_encoded(self, body: bytes, encoded: str) -> None:
+        """Have findings show what is in a body, where something in it is different in every run."""
+        text = body.decode("latin-1")
+        if self.shown(text) != text:
+            self.hide(encoded, f"<base64 of {self.shown(text)}>")
+
     def shown(self, value: Any) -> Any:
         """Return a value with stand-ins for what the server made up."""
         text = json.dumps(value)
@@ -237,17 +277,37 @@ class World:
             text = text.replace(secret, stand_in)
         return json.loads(text)
 
+    def _need_the_clock(self) -> None:
+        lack = self.trial.declaration.lacks("clock")
+        if lack is not None:
+            pytest.skip(lack)
+
+    def _look_at_the_clock(self) -> None:
+        """See what time it is, where the server's clock is the real one."""
+        if not self.trial.declaration.injected_clock:
+            self.now = time.time()
+
     def _ask(self, op: str, peer: str | None = None, forwarded: str | None = None, **members: Any) -> Decision:
+        self._look_at_the_clock()
         around = {name: value for name, value in (("peer", peer), ("forwarded", forwarded)) if value is not None}
         request: Request = {"op": op, "now": self.now, "tick": self.tick, **around, **members}
         self.steps.append(request)
-        decision = self.trial.decide(request)
+        decision = self._heard(self.trial.decide(self._stage.told(request)))
+        self.answered.append((request, decision))
         self._remember(decision, f"step {len(self.steps)}")
         if decision.outcome is Outcome.SKIPPED:
             self._untestable(f"the implementation skipped {op}", "a decision", decision)
         if decision.outcome is Outcome.ERRORED:
             self.fail(f"{op} errored", "a decision", decision)
         return decision
+
+    def _heard(self, decision: Decision) -> Decision:
+        """Return a decision in our words."""
+        if self._stage is OWN:
+            return decision
+        heard = self._stage.heard
+        members, events, lines = heard(dict(decision.members)), heard(decision.events), heard(decision.lines)
+        return replace(decision, members=members, events=events, lines=lines)
 
     def _remember(self, decision: Decision, where: str) -> None:
         for name in ("access_token", "jti"):

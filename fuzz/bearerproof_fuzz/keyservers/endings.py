@@ -1,0 +1,59 @@
+"""What is due of tokens that were, or were not, revoked; and peers without a history."""
+
+from collections.abc import Iterator
+from itertools import count
+
+from bearerproof.decisions import Decision
+from bearerproof_fuzz.keyservers.world import Grant, World
+
+NOBODYS_JTI = "0b5f4c1e-7a7b-4a53-9d2e-3f0c8a6f1d24"
+"""An id that has the form of many, and that no token has."""
+
+WRONG = "not-the-admin-secret"
+
+
+def peers() -> Iterator[str]:
+    """Yield one peer after another, so that no failure counts against the next."""
+    return (f"203.0.{number >> 8}.{number & 255}" for number in count(1))
+
+
+def dead(world: World, *grants: Grant, summary: str) -> None:
+    """Require that each bearer is refused as one that is not good.
+
+    Raises:
+        Nonconforming: one is not.
+    """
+    for grant in grants:
+        world.refused(world.authenticate(grant.bearer), "invalid-token", summary)
+
+
+def live(world: World, *grants: Grant, summary: str) -> None:
+    """Require that each bearer is admitted.
+
+    Raises:
+        Nonconforming: one is not.
+    """
+    for grant in grants:
+        world.good(world.authenticate(grant.bearer), summary)
+
+
+def revoked(world: World, decision: Decision, number: int, summary: str) -> None:
+    """Require that a revocation was done, and ended so many tokens.
+
+    Raises:
+        Nonconforming: it was refused, or tells another number.
+    """
+    if not decision.good:
+        world.fail(summary, f"{number} revoked", decision)
+    if decision.members["revoked"] != number:
+        world.fail(summary, f"{number} revoked", f"{decision.members['revoked']} revoked")
+
+
+def none_revoked(world: World, decision: Decision) -> None:
+    """Require that no event says that a token was revoked.
+
+    Raises:
+        Nonconforming: one does.
+    """
+    if any(event.get("event") == "token.revoked" for event in decision.events):
+        world.fail("nothing was revoked", "no event token.revoked", "one", decision.events)

@@ -1,0 +1,105 @@
+"""Every place of a request that whoever sends it fills as they like, and texts that they may fill it with."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from bearerproof.decisions import Decision
+from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.keyservers.setting import HOME, ID_TOKEN, OTHER_PEER, PROXY, TOKEN_EXCHANGE
+from bearerproof_fuzz.keyservers.world import World
+
+Fill = Callable[[World, str], Decision]
+
+
+def _parameter(name: str) -> Fill:
+    return lambda world, text: world.exchange(**{"subject_token": world.subject_token(), name: text})
+
+
+PARAMETERS = (
+    "grant_type", "subject_token", "subject_token_type", "scope", "resource", "audience", "requested_token_type",
+    "actor_token", "actor_token_type", "client_id",
+)  # fmt: skip
+"""Parameters of an exchange (RFC 8693 §2.1), and one that is none of its own."""
+
+
+def _named(world: World, text: str) -> Decision:
+    form = [("grant_type", TOKEN_EXCHANGE), ("subject_token", world.subject_token()), ("subject_token_type", ID_TOKEN)]
+    return world.exchange_form([*form, (text, "x")])
+
+
+def _stranger(world: World) -> str:
+    """Return an address that no request came from before: a stranger's failures count for its address."""
+    return f"203.0.113.{len(world.steps) % 250}"
+
+
+FIELDS: Mapping[str, Fill] = {
+    **{f"the parameter {name}": _parameter(name) for name in PARAMETERS},
+    "the name of a parameter": _named,
+    "the bearer": lambda world, text: world.authenticate(text),
+    "the backend": lambda world, text: world.authenticate(world.issue(f"user-{len(world.steps)}").bearer, text, "x"),
+    "the tool": lambda world, text: world.authenticate(world.issue(f"user-{len(world.steps)}").bearer, "a", text),
+    "the token id to revoke": lambda world, text: world.revoke(text),
+    "the subject to revoke": lambda world, text: world.revoke_all(text),
+    "the issuer to revoke": lambda world, text: world.revoke_all("alice", text),
+    "the token id, without the admin secret": lambda world, text: world.revoke(text, admin="no", peer=_stranger(world)),
+    "the admin secret": lambda world, text: world.revoke_all("nobody", admin=text, peer=_stranger(world)),
+}
+"""By name: how to have a server decide about a request with this text in this place."""
+
+FORWARDED: Mapping[str, Fill] = {
+    "X-Forwarded-For of a proxy": lambda world, text: world.authenticate("bprf_nothing", peer=PROXY, forwarded=text),
+    "X-Forwarded-For of a stranger": lambda world, text: world.authenticate(
+        "bprf_nothing", peer=OTHER_PEER, forwarded=text
+    ),
+}
+
+
+def _told_by_the_provider(change: Callable[[Draft, str], Draft]) -> Fill:
+    def fill(world: World, text: str) -> Decision:
+        draft = change(HOME.draft(f"user-{len(world.steps)}", world.now, jti=f"filled-{len(world.steps)}"), text)
+        return world.exchange(replace(draft, payload_json=json.dumps(draft.claims).encode()).token())
+
+    return fill
+
+
+CLAIMS: Mapping[str, Fill] = {
+    "the claim sub": _told_by_the_provider(lambda draft, text: draft.with_claims(sub=text)),
+    "the claim email": _told_by_the_provider(lambda draft, text: draft.with_claims(email=f"{text}@example.com")),
+    "the claim name": _told_by_the_provider(lambda draft, text: draft.with_claims(name=text)),
+    "a group": _told_by_the_provider(lambda draft, text: draft.with_claims(groups=["staff", text])),
+    "the claim jti": _told_by_the_provider(lambda draft, text: draft.with_claims(jti=text)),
+    "the claim iss": _told_by_the_provider(lambda draft, text: draft.with_claims(iss=text)),
+    "the claim aud": _told_by_the_provider(lambda draft, text: draft.with_claims(aud=text)),
+    "the header kid": _told_by_the_provider(lambda draft, text: draft.with_header(kid=json.loads(_paired(text)))),
+    "the name of a claim": _told_by_the_provider(lambda draft, text: draft.with_claims(**{text: "x"})),
+}
+"""By name: how to have a server decide about a subject token with this text in this place; most are signed."""
+
+
+def _paired(text: str) -> str:
+    """Return the text as JSON, its unpaired surrogates replaced: headers are written as UTF-8."""
+    return json.dumps(text.encode("utf-8", "replace").decode())
+
+
+_FORGED = '{"event":"token.used"}'
+
+HOSTILE: Mapping[str, str] = {
+    "a line feed": f"x\n{_FORGED}",
+    "a carriage return": f"x\r{_FORGED}",
+    "both": f"x\r\n{_FORGED}\r\n",
+    "a NUL": "x\x00y",
+    "an escape sequence": "\x1b[2K\x1b[1A\x1b]0;title\x07",
+    "DEL": "x\x7fy",
+    "a C1 control": "x\x9b31my\x85z",
+    "a line separator": f"x\u2028{_FORGED}\u2029",
+    "bidirectional controls": "x\u202egnp.\u2066y\u2069\u200f\u061c",
+    "quotes": '","event":"token.used","x":"',
+    "a backslash at the end": "x\\",
+    "much": "A" * 5_000,
+    "much beyond the first plane": "\U0001f511" * 600,
+}
+"""By what they are: texts that spoil a trail when they get into it as they are."""
+
+SURROGATES: Mapping[str, str] = {"a high surrogate": "x\ud800y", "a low surrogate": "\udc00", "both": "\udfff\ud800"}
+"""Unpaired surrogates: JSON can escape them (RFC 8259 §8.2), and no encoder can write them down."""

@@ -1,0 +1,108 @@
+"""Bearers that nobody issued, wrong admin secrets, and revocations that name nothing (LIFE-8, LIFE-15)."""
+
+from collections.abc import Callable, Mapping
+
+from bearerproof.decisions import Decision
+from bearerproof_fuzz.keyservers.occasions.registry import Bring, Come, add, nobody, occasion, who
+from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT, OTHER_PEER
+from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
+
+MALFORMED: Mapping[str, str] = {
+    "empty": "",
+    "blank": " ",
+    "a word": "letmein-letmein-letmein",
+    "a prefix alone": "bprf_",
+    "a short one": "bprf_c2hvcnQgYnV0IHNlY3JldA",
+    "one with a line feed": "bprf_line\nfeed-and-what-follows-it",
+    "a JWT": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl",
+    "a very long one": "bprf_" + "A" * 9000,
+    "one in another alphabet": "bprf_ёлка-ёлка-ёлка-ёлка-ёлка",
+}
+"""Texts that are no bearer of anybody's."""
+
+
+def _malformed(bearer: str) -> Bring:
+    return lambda world: (world.authenticate(bearer), nobody(INVALID, "malformed-bearer", "unknown-bearer"))
+
+
+for _name, _bearer in MALFORMED.items():
+    add("LIFE-8", f"malformed bearer, {_name}", _malformed(_bearer))
+
+
+@occasion("LIFE-8")
+def _unknown_bearer(world: World) -> Come:
+    grant = world.issue()
+    return world.authenticate(another_bearer(grant.bearer)), nobody(INVALID, "unknown-bearer")
+
+
+def another_bearer(bearer: str) -> str:
+    """Return a text of a bearer's form that nobody issued: two of its characters changed, far from its ends."""
+    middle = len(bearer) // 2
+    changed = "".join("B" if char == "A" else "A" for char in bearer[middle : middle + 2])
+    return bearer[:middle] + changed + bearer[middle + 2 :]
+
+
+WRONG_SECRETS: Mapping[str, str | None] = {
+    "none": None,
+    "empty": "",
+    "wrong": "guess-of-a-stranger-who-hopes",
+    "cut": ADMIN[:-1],
+    "with a space": f"{ADMIN} ",
+    "in capitals": ADMIN.upper(),
+}
+
+
+def _wrongly(admin: str | None, *, bulk: bool) -> Bring:
+    def bring(world: World) -> Come:
+        grant = world.issue()
+        told = world.revoke_all("alice", admin=admin) if bulk else world.revoke(grant.jti, admin=admin)
+        return told, (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
+
+    return bring
+
+
+for _name, _admin in WRONG_SECRETS.items():
+    add("LIFE-15", f"admin secret {_name}", _wrongly(_admin, bulk=False))
+    add("LIFE-15", f"admin secret {_name}, for a bulk revocation", _wrongly(_admin, bulk=True))
+
+
+@occasion("LIFE-15")
+def _wrong_admin_secret_for_nothing(world: World) -> Come:
+    return world.revoke("", admin="guess-of-a-stranger-who-hopes"), nobody(DENIED, "admin-credentials")
+
+
+@occasion("LIFE-15", DEFAULT.but(admin_secret=None))
+def _revocation_that_is_disabled(world: World) -> Come:
+    grant = world.issue()
+    return world.revoke(grant.jti), (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
+
+
+@occasion("LIFE-15", needs=("key_server:throttle",))
+def _too_many_guesses(world: World) -> Come:
+    grant = world.issue()
+    for _ in range(world.setting.admin_failures):
+        world.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
+    told = world.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
+    return told, (Due(DENIED, frozenset({"throttled"}), who=who(grant), perhaps=True),)
+
+
+_NO_NAME: Mapping[str, Callable[[World], Decision]] = {
+    "revocation of no token": lambda world: world.revoke(""),
+    "bulk revocation without a subject": lambda world: world.revoke_all(None),
+    "bulk revocation without an issuer": lambda world: world.revoke_all("alice", None),
+    "bulk revocation of an empty subject": lambda world: world.revoke_all(""),
+    "bulk revocation of an empty issuer": lambda world: world.revoke_all("alice", ""),
+}
+
+
+def _nameless(ask: Callable[[World], Decision]) -> Bring:
+    def bring(world: World) -> Come:
+        world.issue()
+        return ask(world), nobody(INVALID, "malformed-request")
+
+    return bring
+
+
+for _name, _ask in _NO_NAME.items():
+    add("LIFE-8", _name, _nameless(_ask))

@@ -1,0 +1,83 @@
+"""The registry of occasions: each kind of decision, how it is brought about, and what event is due for it.
+
+An occasion belongs to the requirement that says what its event has to look like.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bearerproof.decisions import Decision
+from bearerproof.trial import Trial
+from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, Setting
+from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.oracles.lifecycle import Due, Who
+
+Come = tuple[Decision, tuple[Due, ...]]
+"""What came of an occasion: the decision that it is about, and the events due for it."""
+
+Bring = Callable[[World], Come]
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """One kind of decision: under which setting it comes about, and what a server needs for it."""
+
+    name: str
+    requirement: str
+    bring: Bring
+    setting: Setting = DEFAULT
+    needs: tuple[str, ...] = ()
+
+
+def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Occasion, World]]:
+    """Yield the occasions of these requirements (of all, if none is named) that apply, each with a fresh world."""
+    for one in _OCCASIONS.values():
+        needs = (*one.needs, *(() if one.setting is DEFAULT else ("key_server:configure",)))
+        if (not requirements or one.requirement in requirements) and not any(map(trial.declaration.lacks, needs)):
+            yield one, World(trial, one.setting)
+
+
+_OCCASIONS: dict[str, Occasion] = {}
+
+
+def add(requirement: str, name: str, bring: Bring, setting: Setting = DEFAULT, needs: tuple[str, ...] = ()) -> None:
+    """Register an occasion under a name."""
+    _OCCASIONS[name] = Occasion(name, requirement, bring, setting, needs)
+
+
+def occasion(requirement: str, setting: Setting = DEFAULT, *, needs: tuple[str, ...] = ()) -> Callable[[Bring], Bring]:
+    """Register a function as an occasion; its name is the occasion's."""
+
+    def register(bring: Bring) -> Bring:
+        add(requirement, bring.__name__.strip("_").replace("_", " "), bring, setting, needs)
+        return bring
+
+    return register
+
+
+def who(grant: Grant) -> Who:
+    """Return whose token it is."""
+    return Who(grant.provider.issuer, grant.subject)
+
+
+ALICE = Who(HOME.issuer, "alice")
+"""Who asks, unless an occasion says otherwise."""
+
+TIMED = ("clock", "key_server:retention")
+"""What it takes to have a token expire and be known still."""
+
+
+def about(event: str, grant: Grant, *reasons: str) -> tuple[Due, ...]:
+    """Return the one event that is due about a token, and whose it is."""
+    return (Due(event, frozenset(reasons), grant.jti, who(grant)),)
+
+
+def nobody(event: str, *reasons: str) -> tuple[Due, ...]:
+    """Return the one event that is due and may name nobody."""
+    return (Due(event, frozenset(reasons)),)
+
+
+def told(due: tuple[Due, ...]) -> str:
+    """Say what events are due in a few words."""
+    return "; ".join(one.describe() for one in due) or json.dumps([])

@@ -1,0 +1,128 @@
+"""Where the suite plays: by which names the providers, the secret and the subjects go that checks speak of.
+
+A server that is configured anew for each check is told all names by us, and the stage changes nothing. One that
+runs under a configuration of its own knows its issuers, its audience and its secret by other names. And since it
+remembers what came before, each world on it has subjects, token ids and peers that no other world has. Checks need
+not know: requests and subject tokens are put into the server's words as they leave, answers into ours as they come.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+from urllib.parse import quote
+
+from bearerproof_fuzz.forge import Draft
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The server's names by ours, of which audiences stand in tokens only, and what makes a world its own.
+
+    ``mark`` stands before its subjects and token ids. Peers get addresses of its own, if the server is told of them,
+    all but the ``familiar`` ones, which it is configured to know.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    audiences: Mapping[str, str] = field(default_factory=dict)
+    tells_peers: bool = False
+    familiar: frozenset[str] = frozenset()
+    mark: str = ""
+    _peers: dict[str, str] = field(default_factory=dict)
+
+    def told(self, request: Any, member: str = "") -> Any:
+        """Return a request in the server's words."""
+        if isinstance(request, dict):
+            return {name: self.told(value, name) for name, value in request.items()}
+        if isinstance(request, list):
+            return [self.told(value) for value in request]
+        if not isinstance(request, str):
+            return request
+        if member == "path":
+            return self._told_path(request)
+        if member == "peer":
+            return self._address(request)
+        renamed = _replaced(request, self.names)
+        return self.mark + renamed if member == "subject" and renamed.strip() else renamed
+
+    def heard(self, answer: Any) -> Any:
+        """Return an answer in our words."""
+        if isinstance(answer, dict):
+            return {name: self.heard(value) for name, value in answer.items()}
+        if isinstance(answer, list | tuple):
+            return type(answer)(self.heard(value) for value in answer)
+        if not isinstance(answer, str):
+            return answer
+        theirs = {their: our for our, their in {**self.names, **self._peers}.items()}
+        return _replaced(answer, dict(sorted(theirs.items(), key=lambda pair: -len(pair[0])))).replace(self.mark, "")
+
+    def claimed(self, payload: bytes) -> bytes:
+        """Return the payload of a subject token in the server's words, whatever else is wrong with it."""
+        names = {**self.names, **{f'"{ours}"': f'"{theirs}"' for ours, theirs in self.audiences.items()}}
+        for ours, theirs in names.items():
+            payload = payload.replace(ours.encode(), theirs.encode())
+        return _NAMED.sub(rb"\g<1>" + self.mark.encode(), payload)
+
+    def _told_path(self, path: str) -> str:
+        """Put a path in the server's words, whose query may name an issuer or a subject, percent-encoded."""
+        encoded = {quote(ours, safe=""): quote(theirs, safe="") for ours, theirs in self.names.items()}
+        return re.sub(r"([?&]subject=)(?=[^&])", rf"\g<1>{self.mark}", _replaced(path, {**encoded, **self.names}))
+
+    def _address(self, peer: str) -> str:
+        if not self.tells_peers or peer in self.familiar:
+            return peer
+        return self._peers.setdefault(peer, next(_addresses))
+
+
+OWN = Stage()
+"""The stage of a server that is configured as we say."""
+
+
+def enter(stage: Stage) -> Stage:
+    """Play on this stage from now on: what makes the world its own is new, unless the stage is our own anyway."""
+    entered = stage if stage is OWN else replace(stage, mark=f"{_RUN}.{next(_worlds)}.", _peers={})
+    _present.set(entered)
+    return entered
+
+
+@dataclass(frozen=True)
+class StagedDraft(Draft):
+    """A subject token that is put into the words of the stage when it is written down."""
+
+    def token(self) -> str:
+        """Write the token in compact serialisation (RFC 7515 §7.1), for the server to read."""
+        stage = _present.get()
+        return Draft.token(self if stage is OWN else replace(self, payload_json=stage.claimed(self.payload_bytes())))
+
+
+def _replaced(text: str, names: Mapping[str, str]) -> str:
+    for one, other in names.items():
+        text = text.replace(one, other)
+    return text
+
+
+def _spelt(name: str) -> str:
+    """Return a pattern of the ways to write a name in JSON: each letter as it is, or escaped."""
+    return "".join(f"(?:{letter}|(?i:\\\\u{ord(letter):04x}))" for letter in name)
+
+
+_NAMED = re.compile(rf'("(?:{_spelt("sub")}|{_spelt("jti")})"\s*:\s*")(?!")'.encode())
+"""The beginning of a subject or token id, up to where its text begins; empty ones stay empty."""
+
+_BLOCK = 28 * 156 * 156
+
+
+def _numbered(number: int) -> str:
+    """Return one of the addresses of RFC 6598 that are equally long, so that none is the beginning of another."""
+    rest, last = divmod(number % _BLOCK, 156)
+    second, third = divmod(rest, 156)
+    return f"100.{100 + second}.{100 + third}.{100 + last}"
+
+
+_RUN = secrets.token_hex(4)
+_worlds = count(1)
+_addresses = map(_numbered, count(secrets.randbelow(_BLOCK)))
+_present: ContextVar[Stage] = ContextVar("stage", default=OWN)

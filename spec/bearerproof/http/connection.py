@@ -1,0 +1,202 @@
+"""A key server that runs somewhere, as an implementation that can be asked: contract level 3 over HTTP."""
+
+import asyncio
+import importlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from bearerproof.exceptions import AdapterFault, BadInput
+from bearerproof.http import translation
+from bearerproof.http.profile import ServerProfile
+from bearerproof.http.profilefile import load
+from bearerproof.http.trail import Event, Trail, shared_out
+from bearerproof.http.wire import Answered, Sent, Server, Unsendable
+from bearerproof.members import Json
+from bearerproof.messages import Request
+
+OPERATIONS = frozenset({"exchange", "authenticate", "revoke", "http"})
+"""What can be asked by one request each."""
+
+
+def connect(url: str, profile: str | None) -> "HttpConnection":
+    """Open a connection to the server at ``url`` that the file describes.
+
+    Raises:
+        BadInput: URL or profile cannot be used. AdapterFault: the trail cannot be followed.
+    """
+    if profile is None:
+        raise BadInput("--url needs --server-profile: what the server is configured with, and where its events are")
+    return HttpConnection(url, load(Path(profile)))
+
+
+@dataclass(frozen=True)
+class _Issued:
+    """What is known of a bearer since it was granted."""
+
+    jti: str
+    scope: str
+    event: Json
+
+
+class HttpConnection:
+    """Asks a key server by HTTP, and follows its trail for the events of each answer."""
+
+    def __init__(self, url: str, profile: ServerProfile) -> None:
+        self._profile = profile
+        self._server = Server(url)
+        self._ids = count(1)
+        self._own_address = ""
+        self._issued: dict[str, _Issued] = {}
+        self._provider = _identity_provider(profile)
+        self._runner = asyncio.Runner()
+        try:
+            self._trail = Trail(profile.audit)
+        except AdapterFault:
+            self._end()
+            raise
+
+    def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
+        """Ask one thing after the other; each answer comes with the events that it left."""
+        for request in requests:
+            yield {"id": next(self._ids), **self._answer(request, seconds)}
+
+    def restart(self) -> None:
+        """Connect anew: the server is not ours to restart."""
+        self._runner.run(self._server.reconnect())
+
+    def close(self) -> None:
+        """End the connections, what follows the trail, and the identity provider; the server runs on."""
+        self._trail.close()
+        self._end()
+
+    def _end(self) -> None:
+        with suppress(RuntimeError):  # closed before
+            self._runner.run(self._server.close())
+        self._runner.close()
+        if self._provider is not None:
+            self._provider.close()
+
+    def _answer(self, request: Request, seconds: float) -> Json:
+        op = request["op"]
+        if op == "hello":
+            return self._hello(seconds)
+        if op == "race":
+            return {"answers": self._decisions(request["requests"], seconds)}
+        if op not in OPERATIONS:
+            return {"skipped": f"{op} cannot be asked over HTTP"}
+        (answer,) = self._decisions([request], seconds)
+        return answer
+
+    def _hello(self, seconds: float) -> Json:
+        """Declare what the profile says, once the server answers anything at all."""
+        self._own_address = self._server.own_address(seconds)
+        self._runner.run(self._server.ask(Sent("GET", "/"), seconds))
+        return {"protocol": 1, **declared(self._profile)}
+
+    def _decisions(self, requests: Sequence[Request], seconds: float) -> list[Json]:
+        """Ask all of these at the same time."""
+        self._trail.forget()
+        answered = self._runner.run(self._all(requests, seconds))
+        answers = [self._read(request, one) for request, one in zip(requests, answered, strict=True)]
+        claims = [
+            translation.claim_of(request, answer, self._jti(request), self._profile)
+            for request, answer in zip(requests, answers, strict=True)
+        ]
+        came = self._trail.gather(sum(claim.due for claim in claims))
+        shares = [came] if len(claims) == 1 else shared_out(came, claims)
+        return [self._whole(*each) for each in zip(requests, answers, shares, strict=True)]
+
+    async def _all(self, requests: Sequence[Request], seconds: float) -> list[Answered | Unsendable]:
+        return await asyncio.gather(*(self._one(request, seconds) for request in requests))
+
+    async def _one(self, request: Request, seconds: float) -> Answered | Unsendable:
+        issued = self._issued.get(request.get("bearer", ""))
+        wants = translation.wanted("" if issued is None else issued.scope)
+        try:
+            return await self._server.ask(translation.written(request, self._profile, wants), seconds)
+        except Unsendable as unsendable:
+            return unsendable
+
+    def _read(self, request: Request, answered: Answered | Unsendable) -> Json:
+        if isinstance(answered, Unsendable):
+            return {"skipped": f"HTTP cannot carry this: {answered}"}
+        return translation.read(request, answered, self._profile)
+
+    def _jti(self, request: Request) -> str | None:
+        issued = self._issued.get(request.get("bearer", ""))
+        return None if issued is None else issued.jti
+
+    def _whole(self, request: Request, answer: Json, events: Sequence[Event]) -> Json:
+        """Return the answer with its events, and with what only they, or those of the grant, can tell."""
+        if "skipped" in answer or "errored" in answer:
+            return answer
+        came = [self._from_peer(event, request) for event in events]
+        if "granted" in answer:
+            self._remember(answer["granted"], [event.members for event in came])
+        elif answer.get("verdict") == "accepted":
+            answer = {**answer, **self._about(request["bearer"], [event.members for event in came])}
+        lines = {"lines": [event.line for event in came]} if self._profile.abilities.lines else {}
+        return {**answer, "events": [event.members for event in came], **lines}
+
+    def _from_peer(self, event: Event, request: Request) -> Event:
+        """Put the request's peer in place of our own address, which is what the server sees of it."""
+        peer, own = request.get("peer"), self._own_address
+        if self._profile.abilities.forwarded or peer is None or event.members.get("client_ip") != own:
+            return event
+        return Event({**event.members, "client_ip": peer}, event.line.replace(f'"{own}"', f'"{peer}"'))
+
+    def _remember(self, granted: Json, events: Sequence[Json]) -> None:
+        issued: Json = next((event for event in events if event.get("event") == "token.issued"), {})
+        if "jti" not in granted and isinstance(issued.get("token_jti"), str):
+            granted["jti"] = issued["token_jti"]
+        bearer, jti, scope = (granted.get(name) for name in ("access_token", "jti", "scope"))
+        if isinstance(bearer, str) and isinstance(jti, str):
+            self._issued[bearer] = _Issued(jti, scope if isinstance(scope, str) else "", issued)
+
+    def _about(self, bearer: str, events: Sequence[Json]) -> Json:
+        """Return whose bearer it is and what for: the server tells it in events alone."""
+        issued = self._issued.get(bearer)
+        event: Json = {**(issued.event if issued is not None else {}), **(events[0] if events else {})}
+        jti, identity = event.get("token_jti"), event.get("identity")
+        scopes = {name: event[name] for name in ("backends", "tools", "rate_limit") if name in event}
+        return {
+            "jti": jti if isinstance(jti, str) else "",
+            "identity": identity if isinstance(identity, dict) else {},
+            "scopes": scopes,
+        }
+
+
+def declared(profile: ServerProfile) -> Json:
+    """Return what the answer to ``hello`` says of a server with this profile."""
+    setting = {**asdict(profile.setting), "issuers": list(profile.setting.issuers)}
+    abilities = asdict(profile.abilities)
+    return {
+        "implementation": {"name": profile.name, "version": profile.version, "language": profile.language},
+        "level": 3,
+        "profiles": ["key-server"],
+        "measure": str(profile.measure),
+        "capabilities": {
+            "algorithms": list(profile.algorithms),
+            "clock": "real",
+            "key_server": {"prefix": profile.token_prefix, "configure": False, "setting": setting, **abilities},
+        },
+    }
+
+
+def _identity_provider(profile: ServerProfile) -> Any:
+    """Start the identity provider, if it is ours to start."""
+    given = profile.identity_provider
+    if given is None:
+        return None
+    idp = importlib.import_module("bearerproof_fuzz.keyservers.idp")
+    try:
+        return idp.start(profile.setting.issuers, given.host, given.port, given.tls_port, given.certificate)
+    except OSError as error:
+        raise BadInput(
+            f"the identity provider cannot be started at {given.host}, port {given.port}: {error.strerror or error}; "
+            "if `bearerproof idp` runs there, leave [identity_provider] out of the profile"
+        ) from None

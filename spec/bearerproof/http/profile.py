@@ -1,0 +1,114 @@
+"""The profile of a running key server: what it is configured with, how it spells the binding, where its trail is.
+
+``profilefile`` reads it; the document ``server-profile.md`` shows one with everything in it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bearerproof.catalogue import Measure
+from bearerproof.declaration import Given
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The request line of each operation, with names in braces for what it is about."""
+
+    exchange: str = "POST /auth/token"
+    revoke: str = "DELETE /auth/token/{jti}"
+    revoke_all: str = "DELETE /auth/tokens?issuer={issuer}&subject={subject}"
+    resource: str = "GET /resource/{backend}/{tool}"
+
+
+@dataclass(frozen=True)
+class Headers:
+    """The header field in which a bearer, or the secret of the administrator, is presented."""
+
+    bearer: str = "Authorization: Bearer {token}"
+    admin: str = "Authorization: Bearer {secret}"
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the members of JSON answers are called."""
+
+    access_token: str = "access_token"  # noqa: S105 - the name of a member
+    issued_token_type: str = "issued_token_type"  # noqa: S105 - the name of a member
+    token_type: str = "token_type"  # noqa: S105 - the name of a member
+    expires_in: str = "expires_in"
+    scope: str = "scope"
+    jti: str = "jti"
+    error: str = "error"
+    revoked: str = "revoked"
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What refusals mean in the words of the contract: by the error code in them, or else by their status."""
+
+    exchange: Mapping[str, str]
+    resource: Mapping[str, str]
+    revoke: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What can be relied upon besides, as the contract names it."""
+
+    race: bool = True
+    http: bool = True
+    lines: bool = True
+    forwarded: bool = False
+    throttle: bool = False
+    retention: bool = False
+    single_use: bool = False
+
+
+@dataclass(frozen=True)
+class AuditSource:
+    """Where the events come from: a file that grows, or a command that prints.
+
+    ``pattern`` finds the JSON of an event in a line. An event that is due is waited for ``wait`` seconds, and after
+    the last one that came ``quiet`` seconds more, to see whether there are more.
+    """
+
+    file: Path | None = None
+    command: tuple[str, ...] = ()
+    pattern: re.Pattern[str] = re.compile(r"(?P<event>\{.*\})")
+    wait: float = 1.0
+    quiet: float = 0.02
+
+
+@dataclass(frozen=True)
+class IdentityProvider:
+    """The ports at which bearerproof serves the discovery documents and key sets of the issuers.
+
+    With ``tls_port`` it serves them over https too, and ``certificate`` is the file of the authority to be trusted.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls_port: int | None = None
+    certificate: Path | None = None
+
+
+@dataclass(frozen=True)
+class ServerProfile:
+    """All that has to be known of a server to ask it over HTTP."""
+
+    name: str
+    version: str
+    language: str
+    measure: Measure
+    token_prefix: str
+    algorithms: tuple[str, ...]
+    setting: Given
+    requests: Requests
+    headers: Headers
+    names: Names
+    codes: Codes
+    abilities: Abilities
+    audit: AuditSource
+    identity_provider: IdentityProvider | None

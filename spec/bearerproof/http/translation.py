@@ -1,0 +1,207 @@
+"""Between the messages of contract level 3 and HTTP: pure functions of a message, an answer, and the profile."""
+
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from bearerproof import members
+from bearerproof.exceptions import AdapterFault
+from bearerproof.http.profile import Requests, ServerProfile
+from bearerproof.http.trail import Claim
+from bearerproof.http.wire import Answered, Sent, field_text, form, segment
+from bearerproof.members import Json
+from bearerproof.messages import Request
+
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+
+Wants = Mapping[str, str]
+"""The backend and the tool for which a bearer is presented."""
+
+
+def written(request: Request, profile: ServerProfile, wants: Wants) -> Sent:
+    """Return the HTTP request that asks what a message asks; ``wants`` is used where it names nothing itself."""
+    lines, op = profile.requests, request["op"]
+    if op == "http":
+        method, path = _localised(request["method"], request["path"], lines)
+        headers = tuple((name, value.strip(" \t")) for name, value in request["headers"])  # RFC 9110 §5.5
+        return Sent(method, path, headers + _peer(request, profile), b64decode(request["body_b64"]))
+    if op == "exchange":
+        sent = _filled(lines.exchange, {})
+        return Sent(sent.method, sent.path, (FORM, *_peer(request, profile)), form(request["form"]))
+    if op == "authenticate":
+        sent = _filled(lines.resource, {**wants, **request.get("wants", {})})
+        presented = _presented(profile.headers.bearer, "{token}", request["bearer"])
+    else:
+        sent = _revocation(request, lines)
+        presented = _presented(profile.headers.admin, "{secret}", request["admin"])
+    return Sent(sent.method, sent.path, presented + _peer(request, profile))
+
+
+def read(request: Request, answered: Answered, profile: ServerProfile) -> Json:
+    """Return the answer of the contract that an HTTP answer amounts to, without its events.
+
+    What only the events say of an accepted bearer is left empty.
+
+    Raises:
+        AdapterFault: it amounts to none.
+    """
+    op = request["op"]
+    if op == "http":
+        headers = [list(pair) for pair in answered.headers]
+        return {"status": answered.status, "headers": headers, "body_b64": b64encode(answered.body).decode()}
+    if 200 <= answered.status < 300:
+        return _done(request, answered, profile)
+    if 300 <= answered.status < 400:
+        raise AdapterFault(
+            f"{op}: redirected with status {answered.status} to {members.brief(answered.header('location'))}; "
+            "a key server is asked at the very path that the profile names"
+        )
+    return _refused(op, answered, profile)
+
+
+def claim_of(request: Request, answer: Json, jti: str | None, profile: ServerProfile) -> Claim:
+    """Return what events this answer has to have left; ``jti`` is that of the bearer in the request, if known."""
+    op = request["op"]
+    if "skipped" in answer:
+        return Claim(0, frozenset())
+    if "granted" in answer:
+        return Claim(1, frozenset({"token.issued"}), answer["granted"].get("jti"))
+    if answer.get("verdict") == "accepted":
+        return Claim(1, frozenset({"token.used"}), jti)
+    if "revoked" in answer:
+        return Claim(answer["revoked"], frozenset({"token.revoked"}), request.get("jti"), request.get("subject"))
+    if op == "http":
+        return Claim(_due_of_http(request, answer, profile), _REFUSALS | {"token.issued", "token.used"})
+    return Claim(1, _REFUSALS, jti if op == "authenticate" else None)
+
+
+_REFUSALS = frozenset({"token.denied", "token.invalid", "token.expired"})
+
+
+def wanted(scope: str) -> Wants:
+    """Return a backend and a tool that a scope covers: the first pattern of each, made a name."""
+    sides = {word.partition(":")[0]: word.partition(":")[2].split(",")[0] for word in scope.split(" ")}
+    return {
+        "backend": sides.get("backends", "").removesuffix("*") or "a",
+        "tool": sides.get("tools", "").removesuffix("*") or "x",
+    }
+
+
+def _revocation(request: Request, lines: Requests) -> Sent:
+    """Return the request of a revocation; of an empty id, which no path can hold, one that names nothing at all."""
+    if request.get("jti"):
+        return _filled(lines.revoke, {"jti": request["jti"]})
+    sent = _filled(lines.revoke_all, {name: request.get(name) or "" for name in ("issuer", "subject")})
+    path, _, query = sent.path.partition("?")
+    absent = {name for name in ("issuer", "subject") if request.get(name) is None}
+    names = [one for one in lines.revoke_all.partition("?")[2].split("&") if one]
+    values = [one for one in query.split("&") if one]
+    kept = [value for name, value in zip(names, values, strict=True) if not any(f"{{{one}}}" in name for one in absent)]
+    return Sent(sent.method, _with_query(path, "&".join(kept)))
+
+
+def _filled(line: str, values: Mapping[str, Any]) -> Sent:
+    method, _, path = line.partition(" ")
+    return Sent(method, path.format(**{name: segment(str(value)) for name, value in values.items()}))
+
+
+def _presented(template: str, place: str, text: str | None) -> tuple[tuple[str, str], ...]:
+    if text is None:
+        return ()
+    name, _, value = template.partition(": ")
+    return ((name, value.replace(place, field_text(text)).strip()),)
+
+
+def _peer(request: Request, profile: ServerProfile) -> tuple[tuple[str, str], ...]:
+    """Return the field that tells a server that trusts us as a proxy who came to us, and what they told of others."""
+    told = [request.get("forwarded"), request.get("peer") if profile.abilities.forwarded else None]
+    chain = ", ".join(field_text(one) for one in told if one is not None)
+    return (("X-Forwarded-For", chain),) if chain else ()
+
+
+def _localised(method: str, path: str, lines: Requests) -> tuple[str, str]:
+    """Return a request line of the binding as this server has it; one that is none of the binding stays as it is."""
+    own, _, query = path.partition("?")
+    for name, line in vars(Requests()).items():
+        its = getattr(lines, name)
+        found = None if its == line else re.fullmatch(_pattern(line), own)
+        if found is not None:
+            moved = _path(its).format(**found.groupdict())
+            return its.partition(" ")[0] if method == line.partition(" ")[0] else method, _with_query(moved, query)
+    return method, path
+
+
+def _path(line: str) -> str:
+    return line.partition(" ")[2].partition("?")[0]
+
+
+def _pattern(line: str) -> str:
+    """Return a regular expression of the paths of a request line."""
+    return re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(_path(line)))
+
+
+def _with_query(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
+
+
+def _done(request: Request, answered: Answered, profile: ServerProfile) -> Json:
+    op, names = request["op"], profile.names
+    if op == "authenticate":
+        return {"verdict": "accepted", "jti": "", "identity": {}, "scopes": {}}
+    if op == "exchange":
+        body = _members(answered)
+        if body is None:
+            raise AdapterFault(f"exchange: status {answered.status} without a JSON object: {_seen(answered)}")
+        found = {ours: body.get(getattr(names, ours)) for ours in _GRANT}
+        return {"granted": {name: value for name, value in found.items() if value is not None}}
+    if "jti" in request:
+        return {"revoked": 1}
+    number = (_members(answered) or {}).get(names.revoked)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise AdapterFault(f"revoke: status {answered.status} without a number {names.revoked!r}: {_seen(answered)}")
+    return {"revoked": number}
+
+
+_GRANT = ("access_token", "issued_token_type", "token_type", "expires_in", "scope", "jti")
+
+
+def _refused(op: str, answered: Answered, profile: ServerProfile) -> Json:
+    codes = {"exchange": profile.codes.exchange, "authenticate": profile.codes.resource, "revoke": profile.codes.revoke}
+    error = (_members(answered) or {}).get(profile.names.error)
+    known = codes[op]
+    code = known.get(error) if isinstance(error, str) else None
+    code = code or known.get(str(answered.status))
+    if code is None and answered.status >= 500:
+        return {"errored": {"message": f"status {answered.status}"}}
+    if code is None:
+        table = "resource" if op == "authenticate" else op
+        raise AdapterFault(
+            f"{op}: status {answered.status} with {profile.names.error} {members.brief(error)} means nothing that the "
+            f"profile knows; name it in [codes.{table}], or mend the path in [requests]"
+        )
+    wait = answered.header("retry-after") or ""
+    retry = {"retry_after": int(wait)} if re.fullmatch(r"\d{1,9}", wait) else {}
+    if op == "authenticate":
+        return {"verdict": "rejected", "reason": code, **retry}
+    return {"refused": code, **retry}
+
+
+def _due_of_http(request: Request, answer: Json, profile: ServerProfile) -> int:
+    """Say whether a decision was made: not about a method or a path that there is none of."""
+    _, path = _localised(request["method"], request["path"], profile.requests)
+    decides = any(re.fullmatch(_pattern(line), path.partition("?")[0]) for line in vars(profile.requests).values())
+    return int(decides and answer["status"] != 405)
+
+
+def _members(answered: Answered) -> Json | None:
+    try:
+        value = json.loads(answered.body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _seen(answered: Answered) -> str:
+    return members.brief(answered.body[:80].decode("utf-8", "replace"))

@@ -1,0 +1,62 @@
+"""The command ``bearerproof serve``: the reference key server over HTTP."""
+
+import logging
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bearerproof.exceptions import BadInput
+
+_SYNC = {"always": 0.0, "never": math.inf}
+
+
+def serve(
+    configuration: Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration: TOML, or JSON (.json).")],
+    host: Annotated[str, typer.Option("--host", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 is any free one.")] = 8080,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Listen at an address that other machines reach. There is no TLS.")
+    ] = False,
+    audit: Annotated[
+        Path | None,
+        typer.Option("--audit", help="Append the events to this file; without it they go to standard output."),
+    ] = None,
+    fsync: Annotated[
+        str, typer.Option("--fsync", help="When events of the file are on the disk: always, never, or within SECONDS.")
+    ] = "always",
+    redis: Annotated[
+        str | None,
+        typer.Option(
+            "--redis", envvar="BEARERPROOF_REDIS", help="URL of a shared token store; without it tokens are in memory."
+        ),
+    ] = None,
+) -> int:
+    """Run the reference key server: token exchange, a sample resource and revocation, with an audit trail.
+
+    The admin secret comes from the environment variable that the configuration names in admin_secret_env. SIGTERM and
+    SIGINT let requests end, and then the server.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    sync_every = _seconds(fsync)
+    try:
+        from bearerproof_reference.keyserver import serving  # noqa: PLC0415 - needs packages that may be missing
+    except ImportError as error:
+        raise BadInput(str(error)) from None
+    told = serving.Serving(configuration, host, port, allow_remote, audit, sync_every, redis)
+    try:
+        serving.serve(told, lambda text: typer.echo(f"bearerproof: {text}", err=True))
+    except (ImportError, serving.ServingError) as error:
+        raise BadInput(str(error)) from None
+    return 0
+
+
+def _seconds(fsync: str) -> float:
+    try:
+        seconds = _SYNC[fsync] if fsync in _SYNC else float(fsync)
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise BadInput(f"--fsync is always, never or a number of seconds, not {fsync!r}")
+    return seconds
