@@ -1,7 +1,8 @@
 """Seeded faults: the reference with one bug each. Importing this package fills the registry.
 
-They stand by the families of the requirements that they break: ``tokens`` (VER, IDT), ``keys`` (KEY) and ``audit``
-(HINT, SRC, FAIL, SINK, LIM). The first line of each module names its requirements.
+They stand by the families of the requirements that they break: ``tokens`` (VER, IDT), ``keys`` (KEY), ``audit``
+(HINT, SRC, FAIL, SINK, LIM) and ``keyserver`` (LIFE, TOK, EXC, POL, REV, HTTP). The first line of each module names
+its requirements.
 
 ``bearerproof check fault:NAME`` judges one of them, to see what the suite makes of it.
 """
@@ -13,6 +14,7 @@ from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.faults import audit as audit
 from bearerproof_fuzz.faults import control as control
 from bearerproof_fuzz.faults import keys as keys
+from bearerproof_fuzz.faults import keyserver as keyserver
 from bearerproof_fuzz.faults import tokens as tokens
 from bearerproof_fuzz.faults.control import CONTROL as CONTROL
 from bearerproof_fuzz.faults.registry import Patch

@@ -64,13 +64,17 @@ class Step:
 
 
 class Bench:
-    """An implementation with a limiter, and the entries of all that was presented since it began."""
+    """An implementation with a limiter, and the entries of all that was presented since it began.
+
+    ``trail`` holds what got through: the events that were admitted, each behind the summaries due before it.
+    """
 
     def __init__(self, trial: Trial, forge: Forge, profile: Profile) -> None:
         self.trial = trial
         self.profile = profile
         self.entries: list[Entry] = []
         self.summaries: list[tuple[float, Json]] = []
+        self.trail: list[Json] = []
         self.limits = Limits(1, 60, 1, 1)
         self._base = forge.base(profile)
         self._tick = 0.0
@@ -98,7 +102,7 @@ class Bench:
         if refused:
             raise Untestable(Finding("a sound limiter was not configured", "configured", refused))
         self.trial.implementation.reset()
-        self.limits, self.entries, self.summaries, self._tick = limits, [], [], 0.0
+        self.limits, self.entries, self.summaries, self.trail, self._tick = limits, [], [], [], 0.0
 
     def run(self, limits: Limits, steps: Sequence[Step]) -> list[Entry]:
         """Begin and play; once more if the machine was so busy that even a sink in memory lost something.
@@ -122,6 +126,7 @@ class Bench:
             event, admitted = event_of(answer, presentation), bool(answer.delivered)
             new.append(entry(event, presentation.tick, self.profile, self.registered, admitted=admitted))
             self.summaries += [(presentation.tick, summary) for summary in answer.summaries]
+            self.trail += [*answer.summaries, *([event] if admitted else [])]
         self.entries += new
         return new
 

@@ -10,3 +10,4 @@ from bearerproof_fuzz.faults.audit import kinds as kinds
 from bearerproof_fuzz.faults.audit import sinks as sinks
 from bearerproof_fuzz.faults.audit import sources as sources
 from bearerproof_fuzz.faults.audit import strangers as strangers
+from bearerproof_fuzz.faults.audit import trail as trail

@@ -1,0 +1,216 @@
+"""Faults in who may revoke (REV-7, REV-10, REV-11)."""
+
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.keyserver import configuration
+from bearerproof_reference.keyserver.configuration import secret_digest
+from bearerproof_reference.keyserver.lifecycle import Decision, Why
+from bearerproof_reference.keyserver.revocation import RevocationError, RevocationRefused, Revocations
+from bearerproof_reference.keyserver.tokens import digest, is_jti
+
+
+def _compared(patch: Patch, equal: Callable[[str, str], bool]) -> None:
+    """Have secrets compared as texts by this: what was presented, and what is configured."""
+    kept: dict[bytes, str] = {}
+
+    def keep(secret: str) -> bytes:
+        kept[secret_digest(secret)] = secret
+        return secret_digest(secret)
+
+    def is_admin(self: Any, admin: str | None) -> bool:
+        return self._digest is not None and admin is not None and equal(admin, kept[self._digest])
+
+    patch(configuration, "secret_digest", keep)
+    patch(Revocations, "_is_admin", is_admin)
+
+
+@fault("REV-7")
+def secret_by_its_beginning(patch: Patch) -> None:
+    """The comparison runs over the shorter of both texts (CWE-187), so one letter is enough, and none too."""
+    _compared(patch, lambda told, secret: secret.startswith(told))
+
+
+@fault("REV-7")
+def secret_with_more_behind_it(patch: Patch) -> None:
+    """The comparison ends with the configured secret, and whatever follows is not looked at."""
+    _compared(patch, lambda told, secret: told.startswith(secret))
+
+
+@fault("REV-7")
+def secret_in_any_case(patch: Patch) -> None:
+    """The secret is looked up in a table whose collation folds case (CWE-178)."""
+    _compared(patch, lambda told, secret: told.lower() == secret.lower())
+
+
+@fault("REV-7")
+def secret_trimmed(patch: Patch) -> None:
+    """White space around the credential is taken off, as from a file, and with it some of what was sent."""
+    _compared(patch, lambda told, secret: told.strip() == secret)
+
+
+@fault("REV-7")
+def secret_up_to_a_nul(patch: Patch) -> None:
+    """A library in C compares what stands before the first NUL."""
+    _compared(patch, lambda told, secret: told.partition("\0")[0] == secret)
+
+
+@fault("REV-7")
+def secret_cut_at_72_bytes(patch: Patch) -> None:
+    """The secret is kept as a bcrypt hash, which sees 72 bytes of it (GHSA-x7rv-cr6v-4vm4 and its kin)."""
+    _compared(patch, lambda told, secret: told.encode()[:72] == secret.encode()[:72])
+
+
+@fault("REV-7")
+def secret_by_its_length(patch: Patch) -> None:
+    """A comparison in constant time, written by hand, that collects the wrong differences."""
+    _compared(patch, lambda told, secret: len(told) == len(secret))
+
+
+@fault("REV-7")
+def secret_normalised(patch: Patch) -> None:
+    """Texts are brought to a normal form first, in which full-width letters are letters."""
+    _compared(patch, lambda told, secret: unicodedata.normalize("NFKC", told) == secret)
+
+
+@fault("REV-7")
+def secret_after_the_scheme(patch: Patch) -> None:
+    """The scheme of the header is taken off twice, by the binding and by the decision."""
+    _compared(patch, lambda told, secret: told.removeprefix("Bearer ") == secret)
+
+
+@fault("REV-7")
+def secret_or_its_digest(patch: Patch) -> None:
+    """What is presented may be the digest that the server keeps, so whoever reads its memory is an administrator."""
+    _compared(patch, lambda told, secret: told in (secret, secret_digest(secret).hex()))
+
+
+@fault("REV-7")
+def no_credential_passes(patch: Patch) -> None:
+    """The secret is compared if one was presented (CWE-306)."""
+    patch.wrap(Revocations, "_is_admin", lambda is_admin, self, admin: not admin or is_admin(self, admin))
+
+
+def _with_bearer(patch: Patch, enough: Callable[[Any], bool]) -> None:
+    """Have the bearer of a live token pass for the secret where this holds of its record."""
+
+    def is_admin(knows: Any, self: Any, admin: str | None) -> bool:
+        found = self._store.look_up(digest(admin or ""), 0)
+        return knows(self, admin) or (found is not None and enough(found.record))
+
+    patch.wrap(Revocations, "_is_admin", is_admin)
+
+
+@fault("REV-7")
+def any_bearer_revokes(patch: Patch) -> None:
+    """The endpoint asks for authentication, and every issued token authenticates somebody (CWE-863)."""
+    _with_bearer(patch, lambda _record: True)
+
+
+@fault("REV-7")
+def administrators_by_group(patch: Patch) -> None:
+    """A group of the identity provider is trusted to mean administrators of this server."""
+    _with_bearer(patch, lambda record: "admin" in record.identity.groups)
+
+
+# --- no secret
+
+
+@fault("REV-10")
+def blank_secret_is_none(patch: Patch) -> None:
+    """An empty or blank secret is read as an absent one, and the server starts as if that had been meant."""
+    patch.wrap(configuration, "_admin_digest", lambda read, given: (
+        None if isinstance(given.get("admin_secret"), str) and not given.get("admin_secret").strip() else read(given)
+    ))  # fmt: skip
+
+
+@fault("REV-10")
+def empty_secret_is_a_secret(patch: Patch) -> None:
+    """Any text is a secret, that of an unset variable included (CWE-258)."""
+    patch.wrap(configuration, "_admin_digest", lambda read, given: (
+        secret_digest("") if given.get("admin_secret") == "" else read(given)
+    ))  # fmt: skip
+
+
+@fault("REV-10")
+def blanks_are_a_secret(patch: Patch) -> None:
+    """Only the empty text is refused, and a blank in a template makes a secret that anybody sends by mistake."""
+    patch.wrap(configuration, "_admin_digest", lambda read, given: (
+        secret_digest(given.get("admin_secret")) if str(given.get("admin_secret")).isspace() else read(given)
+    ))  # fmt: skip
+
+
+@fault("REV-10")
+def without_a_secret_anybody_may(patch: Patch) -> None:
+    """Where no secret is configured there is nothing to compare with, and nobody is refused (CWE-1188)."""
+    patch.wrap(Revocations, "_is_admin", lambda knows, self, admin: self._digest is None or knows(self, admin))
+
+
+@fault("REV-10")
+def without_a_secret_the_empty_one(patch: Patch) -> None:
+    """An absent secret is the empty text by default, and so is an absent credential."""
+    patch.wrap(configuration, "_admin_digest", lambda read, given: read(given) or secret_digest(""))
+
+
+@fault("REV-10")
+def secret_by_default(patch: Patch) -> None:
+    """An absent secret is the one of the examples (CWE-1392)."""
+    patch.wrap(configuration, "_admin_digest", lambda read, given: read(given) or secret_digest("admin"))
+
+
+# --- credential first
+
+
+@fault("REV-11")
+def form_of_the_id_first(patch: Patch) -> None:
+    """The path is parsed before anybody asks who sent it, so a malformed id is told to everybody (W21)."""
+
+    def parse_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
+        if not is_jti(jti or ""):
+            return _refused(RevocationError.INVALID_REQUEST, occasion)
+        return one(self, admin, jti, occasion)
+
+    patch.wrap(Revocations, "one", parse_first)
+
+
+@fault("REV-11")
+def id_looked_up_first(patch: Patch) -> None:
+    """The token is looked for first, and who asks for an unknown one is told so, whoever it is (CWE-204)."""
+
+    def look_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
+        if jti not in vars(self._store)["_by_jti"]:
+            return _refused(RevocationError.NOT_ACTIVE, occasion)
+        return one(self, admin, jti, occasion)
+
+    patch.wrap(Revocations, "one", look_first)
+
+
+@fault("REV-11")
+def state_looked_up_first(patch: Patch) -> None:
+    """A token that has ended is refused as such before the credential is judged."""
+
+    def look_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
+        found = vars(self._store)["_by_jti"].get(jti)
+        if found is not None and found.expires_at <= occasion.now:
+            return _refused(RevocationError.NOT_ACTIVE, occasion)
+        return one(self, admin, jti, occasion)
+
+    patch.wrap(Revocations, "one", look_first)
+
+
+@fault("REV-11")
+def names_first(patch: Patch) -> None:
+    """The framework checks the query before the handler runs: 400 tells strangers that there is an endpoint (W21)."""
+
+    def parse_first(all_of: Any, self: Any, admin: str | None, issuer: str | None, subject: str | None, at: Any) -> Any:
+        if not issuer or not subject:
+            return _refused(RevocationError.INVALID_REQUEST, at)
+        return all_of(self, admin, issuer, subject, at)
+
+    patch.wrap(Revocations, "all_of", parse_first)
+
+
+def _refused(error: RevocationError, occasion: Any) -> Decision[RevocationRefused]:
+    return Decision(RevocationRefused(error), (occasion.invalid(Why.MALFORMED_REQUEST),))

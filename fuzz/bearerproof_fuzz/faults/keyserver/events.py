@@ -1,0 +1,322 @@
+"""Faults in what a decision leaves behind (LIFE-1 to LIFE-8, LIFE-12, LIFE-13, LIFE-15)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.keyserver import lifecycle
+from bearerproof_reference.keyserver.authentication import Authentication
+from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
+from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
+from bearerproof_reference.keyserver.memorystore import MemoryStore
+from bearerproof_reference.keyserver.revocation import Revocations
+from bearerproof_reference.keyserver.store import State
+from bearerproof_reference.keyserver.tokens import mint
+
+
+def _silent(patch: Patch, owner: object, name: str, where: Callable[..., bool]) -> None:
+    """Have a decision leave nothing where this says so of its answer's event."""
+
+    def decide(decided: Any, *arguments: Any) -> Any:
+        decision = decided(*arguments)
+        return replace(decision, events=()) if decision is not None and where(*decision.events) else decision
+
+    patch.wrap(owner, name, decide)
+
+
+def _reason_is(*reasons: Why) -> Callable[..., bool]:
+    return lambda *events: len(events) == 1 and events[0].reason in reasons
+
+
+# --- one for each decision
+
+
+@fault("LIFE-1")
+def revoked_bearer_leaves_nothing(patch: Patch) -> None:
+    """A revoked bearer is refused without a trace: the misuse that the revocation was made for (§8 2)."""
+    _silent(patch, Authentication, "decide", _reason_is(Why.REVOKED))
+
+
+@fault("LIFE-1")
+def empty_parameter_leaves_nothing(patch: Patch) -> None:
+    """A request without its parameters is refused by an early exit that knows no trail."""
+    _silent(patch, Exchange, "decide", _reason_is(Why.MALFORMED_REQUEST))
+
+
+@fault("LIFE-1")
+def not_active_leaves_nothing(patch: Patch) -> None:
+    """Trying token ids out on the admin endpoint leaves no trace (CWE-778)."""
+    _silent(patch, Revocations, "one", _reason_is(Why.NOT_ACTIVE))
+
+
+@fault("LIFE-1")
+def bulk_revocation_leaves_one_event(patch: Patch) -> None:
+    """A bulk revocation is told once, however many tokens it withdraws (§8 11)."""
+
+    def all_of(decided: Any, *arguments: Any) -> Any:
+        decision = decided(*arguments)
+        return replace(decision, events=decision.events[:1])
+
+    patch.wrap(Revocations, "all_of", all_of)
+
+
+@fault("LIFE-1")
+def throttled_use_leaves_two_events(patch: Patch) -> None:
+    """The use is told as soon as the bearer is found, and what becomes of it a moment later once more (§8 11)."""
+
+    def judge(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
+        decision = judged(self, found, wants, occasion)
+        if _reason_is(Why.RATE_LIMITED)(*decision.events):
+            return replace(decision, events=(occasion.used(found.record), *decision.events))
+        return decision
+
+    patch.wrap(Authentication, "_judge", judge)
+
+
+# --- form
+
+
+@fault("LIFE-2")
+def absent_members_are_null(patch: Patch) -> None:
+    """The serialiser writes every member of the record, null where there is none (§1.4)."""
+    patch.wrap(
+        LifecycleEvent, "as_dict", lambda told, self, seq: {"token_jti": None, "reason": None, **told(self, seq)}
+    )
+
+
+@fault("LIFE-2")
+def empty_lists_left_out(patch: Patch) -> None:
+    """What is empty is taken for absent: no groups, no member."""
+    patch.wrap(
+        lifecycle,
+        "_identity",
+        lambda told, identity: {name: value for name, value in told(identity).items() if value != []},
+    )
+
+
+@fault("LIFE-2")
+def seventh_kind_of_event(patch: Patch) -> None:
+    """Throttling has an event name of its own, which no alarm knows."""
+
+    def as_dict(told: Any, self: Any, seq: int) -> Any:
+        members = told(self, seq)
+        throttled = members.get("reason") in {"throttled", "rate-limited"}
+        return {**members, "event": "token.throttled"} if throttled else members
+
+    patch.wrap(LifecycleEvent, "as_dict", as_dict)
+
+
+@fault("LIFE-2")
+def grant_told_with_every_use(patch: Patch) -> None:
+    """Each use repeats what the token grants, as if it had been issued again."""
+    patch.wrap(Occasion, "used", lambda used, self, record: replace(used(self, record), granted=record))
+
+
+# --- issued
+
+
+@fault("LIFE-3")
+def issue_told_as_the_policy_allows(patch: Patch) -> None:
+    """The event of an issue repeats the rule of the policy, though less was asked for and granted."""
+    allowed: dict[Any, Any] = {}
+
+    def scopes(narrowed: Any, self: Any, identity: Any, *asked: Any) -> Any:
+        found = narrowed(self, identity, *asked)
+        allowed[found] = self._configuration.policy.rule_for(identity).grant
+        return found
+
+    patch.wrap(Exchange, "_scopes", scopes)
+    patch.wrap(lifecycle, "_grant", lambda told, record: told(replace(record, scopes=allowed[record.scopes])))
+
+
+@fault("LIFE-3")
+def issue_told_before_it_is_stored(patch: Patch) -> None:
+    """The issue is told once the policy agrees, before the store has: of tokens that never lived."""
+
+    def issue(issued: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
+        try:
+            return issued(self, subject, scopes, occasion)
+        except _Refusal as refusal:
+            if refusal.event.reason is Why.CAP_REACHED:
+                refusal.event = occasion.issued(mint(subject.identity, scopes, occasion.now, 600)[1])
+            raise
+
+    patch.wrap(Exchange, "_issue", issue)
+
+
+@fault("LIFE-3")
+def issue_told_without_its_rate(patch: Patch) -> None:
+    """The event is made before the policy's rate limit is looked up, and says that there is none."""
+    patch.wrap(lifecycle, "_grant", lambda told, record: {**told(record), "rate_limit": 0})
+
+
+@fault("LIFE-3")
+def issue_told_with_cut_lists(patch: Patch) -> None:
+    """Long lists are cut in the trail: it shows the first pattern of each side."""
+
+    def cut(told: Any, record: Any) -> Any:
+        return {name: value[:1] if isinstance(value, list) else value for name, value in told(record).items()}
+
+    patch.wrap(lifecycle, "_grant", cut)
+
+
+# --- used, expired, revoked
+
+
+@fault("LIFE-4")
+def used_before_scope_is_judged(patch: Patch) -> None:
+    """A use is told as soon as the bearer is found: a stolen token that is tried on everything looks busy (§8 11)."""
+    _refused_as(patch, Why.INSUFFICIENT_SCOPE, lambda self, record: self.used(record))
+
+
+@fault("LIFE-4")
+def used_before_rate_is_judged(patch: Patch) -> None:
+    """A throttled use is told as one that was served (§8 11)."""
+    _refused_as(patch, Why.RATE_LIMITED, lambda self, record: self.used(record))
+
+
+@fault("LIFE-4")
+def used_without_identity(patch: Patch) -> None:
+    """A use names a token but not whose it is."""
+    patch.wrap(Occasion, "used", lambda used, self, record: replace(used(self, record), identity=None))
+
+
+@fault("LIFE-4")
+def used_told_of_the_first_token(patch: Patch) -> None:
+    """Uses are told by session: all of an identity's tokens go by the id of the first that was used."""
+    first: dict[Any, str] = {}
+
+    def used(told: Any, self: Any, record: Any) -> Any:
+        return replace(told(self, record), token_jti=first.setdefault(record.identity.key, record.jti))
+
+    patch.wrap(Occasion, "used", used)
+
+
+def _refused_as(patch: Patch, reason: Why, change: Callable[[Any, Any], Any]) -> None:
+    """Have known bearers that are refused for a reason leave another event."""
+
+    def refused(told: Any, self: Any, why: Why, record: Any) -> Any:
+        return change(self, record) if why is reason else told(self, why, record)
+
+    patch.wrap(Occasion, "refused", refused)
+
+
+@fault("LIFE-5")
+def expired_bearer_told_as_unknown(patch: Patch) -> None:
+    """A token is dropped on expiry, so nobody knows whose bearer it is that keeps coming (§8 2)."""
+    patch.wrap(Occasion, "expired", lambda _told, self, _record: self.invalid(Why.UNKNOWN_BEARER))
+
+
+@fault("LIFE-5")
+def expired_bearer_told_once(patch: Patch) -> None:
+    """The first one to find the token expired removes it, and whoever comes next is a stranger (§8 2)."""
+    seen: set[str] = set()
+
+    def expired(told: Any, self: Any, record: Any) -> Any:
+        if record.jti in seen:
+            return self.invalid(Why.UNKNOWN_BEARER)
+        seen.add(record.jti)
+        return told(self, record)
+
+    patch.wrap(Occasion, "expired", expired)
+
+
+@fault("LIFE-5")
+def expired_bearer_without_identity(patch: Patch) -> None:
+    """The tombstone keeps the token's id alone: the trail cannot say whom to ask."""
+    patch.wrap(Occasion, "expired", lambda told, self, record: replace(told(self, record), identity=None))
+
+
+@fault("LIFE-5")
+def expired_bearer_told_as_denied(patch: Patch) -> None:
+    """Expiry is one denial among others, under a name that no alarm for it knows."""
+    patch.wrap(Occasion, "expired", lambda _told, self, record: self.refused(Why.REVOKED, record))
+
+
+@fault("LIFE-6")
+def revoked_told_of_an_unknown_id(patch: Patch) -> None:
+    """Revoking is idempotent and says so in the trail: a token that never was is told as revoked (§8 11)."""
+
+    def denied(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
+        event = told(self, why, *known, **named)
+        if why is Why.NOT_ACTIVE and event.token_jti is not None:
+            return replace(event, event=EventName.REVOKED, reason=None)
+        return event
+
+    patch.wrap(Occasion, "denied", denied)
+
+
+def _in_bulk(patch: Patch, change: Callable[[Any, Any], Any]) -> None:
+    """Have bulk revocations leave other events: given the occasion and the events, return them."""
+
+    def all_of(decided: Any, self: Any, admin: Any, issuer: Any, subject: Any, occasion: Any) -> Any:
+        decision = decided(self, admin, issuer, subject, occasion)
+        return replace(decision, events=change(occasion, decision.events))
+
+    patch.wrap(Revocations, "all_of", all_of)
+
+
+@fault("LIFE-6")
+def bulk_revocation_told_under_one_id(patch: Patch) -> None:
+    """Every event of a bulk revocation bears the same made-up id (§8 11)."""
+    _in_bulk(patch, lambda _, events: tuple(replace(event, token_jti="bulk") for event in events))  # noqa: S106 - an id
+
+
+@fault("LIFE-6")
+def bulk_revocation_of_nothing_told(patch: Patch) -> None:
+    """A bulk revocation that meets no token is told as one that did (§8 11)."""
+    nothing = LifecycleEvent(EventName.REVOKED, 0, None, token_jti="none")  # noqa: S106 - an id, no secret
+
+    def or_one(occasion: Any, events: Any) -> Any:
+        return events or (replace(nothing, occurred_at=occasion.now, client_ip=occasion.client_ip),)
+
+    _in_bulk(patch, or_one)
+
+
+@fault("LIFE-6")
+def revoked_without_identity(patch: Patch) -> None:
+    """The event of a revocation does not say whose token ended (§8 11)."""
+    patch.wrap(Occasion, "revoked", lambda told, self, record: replace(told(self, record), identity=None))
+
+
+@fault("LIFE-12")
+def revoked_bearer_told_as_unknown(patch: Patch) -> None:
+    """A revoked token is removed, so its bearer drowns among typing errors (§8 2)."""
+    _refused_as(patch, Why.REVOKED, lambda self, _: self.invalid(Why.UNKNOWN_BEARER))
+
+
+@fault("LIFE-12")
+def revoked_bearer_without_identity(patch: Patch) -> None:
+    """That a revoked token is still in use is told, but not whose."""
+
+    def refused(told: Any, self: Any, why: Why, record: Any) -> Any:
+        event = told(self, why, record)
+        return replace(event, identity=None) if why is Why.REVOKED else event
+
+    patch.wrap(Occasion, "refused", refused)
+
+
+@fault("LIFE-12")
+def revoked_bearer_told_by_scope(patch: Patch) -> None:
+    """What the bearer is wanted for is judged first: a revoked one is told as a matter of scope."""
+
+    def judge(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
+        decision = judged(self, found, wants, occasion)
+        if found is not None and found.state is State.REVOKED and not wants.within(found.record.scopes):
+            return replace(decision, events=(occasion.refused(Why.INSUFFICIENT_SCOPE, found.record),))
+        return decision
+
+    patch.wrap(Authentication, "_judge", judge)
+
+
+@fault("LIFE-12")
+def revoked_bearer_expires(patch: Patch) -> None:
+    """Expiry is looked at before revocation: at its end a revoked token becomes one that just expired."""
+
+    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
+        found = looked(self, digest, now)
+        ended = found is not None and found.record.expires_at <= now
+        return replace(found, state=State.EXPIRED) if ended else found
+
+    patch.wrap(MemoryStore, "look_up", look_up)

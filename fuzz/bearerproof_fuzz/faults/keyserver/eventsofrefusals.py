@@ -1,0 +1,205 @@
+"""Faults in what refusals leave behind, and requests that are none (LIFE-7, LIFE-8, LIFE-13, LIFE-15)."""
+
+from dataclasses import replace
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.jose import decode_segment, parse_object
+from bearerproof_reference.keyserver.authentication import Authentication
+from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
+from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
+from bearerproof_reference.keyserver.revocation import Revocations
+from bearerproof_reference.keyserver.server import Caller, KeyServer
+from bearerproof_reference.keyserver.tokens import Identity
+
+
+@fault("LIFE-7")
+def identity_dropped_on_denial(patch: Patch) -> None:
+    """Whoever is refused by policy or limits was verified a moment ago, and stays unnamed (§8 11)."""
+    patch.wrap(Occasion, "denied", lambda told, self, why, *_known, **named: told(self, why, **named))
+
+
+@fault("LIFE-7")
+def forged_identity_told(patch: Patch) -> None:
+    """The denial names whom the token names, though it did not verify: anybody can incriminate anybody."""
+
+    def subject(verified: Any, self: Any, token: str, occasion: Any) -> Any:
+        try:
+            return verified(self, token, occasion)
+        except _Refusal as refusal:
+            if refusal.event.reason is Why.SUBJECT_TOKEN and token.count(".") == 2:
+                claims = parse_object(decode_segment(token.split(".")[1].encode()))
+                refusal.event = replace(
+                    refusal.event, identity=Identity(str(claims.get("iss")), str(claims.get("sub")))
+                )
+            raise
+
+    patch.wrap(Exchange, "_subject", subject)
+
+
+@fault("LIFE-7")
+def reason_in_free_text(patch: Patch) -> None:
+    """The reason is a sentence for people, with the address in it: it cannot be counted."""
+
+    def as_dict(told: Any, self: Any, seq: int) -> Any:
+        members = told(self, seq)
+        who = self.identity
+        return {**members, "reason": f"no policy matches {who.email}"} if self.reason is Why.NO_POLICY else members
+
+    patch.wrap(LifecycleEvent, "as_dict", as_dict)
+
+
+@fault("LIFE-7")
+def one_reason_for_subject_tokens(patch: Patch) -> None:
+    """A replay and a token of before a bulk revocation are told as tokens that do not verify."""
+    merged = {Why.SUBJECT_TOKEN_USED, Why.SUBJECT_TOKEN_REVOKED, Why.SUBJECT_TOKEN_AGE}
+
+    def denied(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
+        return told(self, Why.SUBJECT_TOKEN if why in merged else why, *known, **named)
+
+    patch.wrap(Occasion, "denied", denied)
+
+
+@fault("LIFE-7")
+def outage_of_keys_told_as_invalid(patch: Patch) -> None:
+    """That the keys cannot be had is told as malformed input of the client (§8 17)."""
+
+    def denied(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
+        return self.invalid(why) if why is Why.KEYS_UNAVAILABLE else told(self, why, *known, **named)
+
+    patch.wrap(Occasion, "denied", denied)
+
+
+@fault("LIFE-8")
+def unknown_bearer_told_as_denied(patch: Patch) -> None:
+    """Guessing shows as denials, of which there are many, and the alarm for invalid bearers never rings."""
+
+    def invalid(told: Any, self: Any, why: Why) -> Any:
+        return self.denied(why) if why is Why.UNKNOWN_BEARER else told(self, why)
+
+    patch.wrap(Occasion, "invalid", invalid)
+
+
+@fault("LIFE-8")
+def malformed_request_told_as_denied(patch: Patch) -> None:
+    """A form without its parameters is told as a refusal by policy."""
+
+    def invalid(told: Any, self: Any, why: Why) -> Any:
+        return self.denied(why) if why is Why.MALFORMED_REQUEST else told(self, why)
+
+    patch.wrap(Occasion, "invalid", invalid)
+
+
+@fault("LIFE-8")
+def presented_bearer_told(patch: Patch) -> None:
+    """An unknown bearer stands in its event, to be looked up: it may be good at the next server (CWE-532)."""
+
+    def decide(decided: Any, self: Any, credentials: Any, *asked: Any) -> Any:
+        decision = decided(self, credentials, *asked)
+        told = (replace(event, token_jti=credentials[0][:200] or None) for event in decision.events)
+        return replace(decision, events=tuple(told)) if decision.events[0].event == EventName.INVALID else decision
+
+    patch.wrap(Authentication, "decide", decide)
+
+
+@fault("LIFE-8")
+def presented_grant_type_told(patch: Patch) -> None:
+    """An unknown grant type is repeated in the reason (§8 12)."""
+    _tell(patch, Why.UNSUPPORTED_GRANT_TYPE, "grant_type")
+
+
+@fault("LIFE-8")
+def presented_token_type_told(patch: Patch) -> None:
+    """The type of token that a stranger makes up is repeated in the reason (§8 12)."""
+    _tell(patch, Why.UNSUPPORTED_TOKEN_TYPE, "subject_token_type")
+
+
+def _tell(patch: Patch, why: Why, parameter: str) -> None:
+    def decide(decided: Any, self: Any, form: Any, occasion: Any) -> Any:
+        decision = decided(self, form, occasion)
+        text = f"{why}: {dict(form or ()).get(parameter)}"[:500]
+        told = (replace(event, reason=text) if event.reason is why else event for event in decision.events)
+        return replace(decision, events=tuple(told))
+
+    patch.wrap(Exchange, "decide", decide)
+
+
+@fault("LIFE-13")
+def reaping_told_as_unknown_bearers(patch: Patch) -> None:
+    """A sweep looks each record up as a request would, and leaves the event of one."""
+
+    def reap(reaped: Any, self: Any) -> Any:
+        number = reaped(self)
+        self.trail.record([self._occasion(Caller(None)).invalid(Why.UNKNOWN_BEARER)] * number)
+        return number
+
+    patch.wrap(KeyServer, "reap", reap)
+
+
+@fault("LIFE-13")
+def reaping_tells_expiry_each_time(patch: Patch) -> None:
+    """Every sweep tells once more of all that has expired, until its retention is over."""
+
+    def reap(reaped: Any, self: Any) -> Any:
+        number, occasion = reaped(self), self._occasion(Caller(None))
+        left = [record for record in self._store._by_digest.values() if record.expires_at <= occasion.now]  # noqa: SLF001 - the store's own part
+        self.trail.record([occasion.expired(record) for record in left])
+        return number
+
+    patch.wrap(KeyServer, "reap", reap)
+
+
+@fault("LIFE-13")
+def reaping_revokes(patch: Patch) -> None:
+    """A sweep removes by the same path as an administrator, whose refusals it leaves."""
+
+    def reap(reaped: Any, self: Any) -> Any:
+        number = reaped(self)
+        self.trail.record([self._occasion(Caller(None)).denied(Why.NOT_ACTIVE)] * number)
+        return number
+
+    patch.wrap(KeyServer, "reap", reap)
+
+
+def _admin_failure(patch: Patch, change: Any) -> None:
+    """Have a failed admin authentication leave other events, given its only one and the occasion."""
+
+    def check(checked: Any, self: Any, admin: Any, occasion: Any) -> Any:
+        decision = checked(self, admin, occasion)
+        return decision and replace(decision, events=change(decision.events[0], admin, occasion))
+
+    patch.wrap(Revocations, "_check_admin", check)
+
+
+@fault("LIFE-15")
+def wrong_admin_secret_leaves_nothing(patch: Patch) -> None:
+    """Guessing at the admin secret leaves no trace (§8 22)."""
+    _admin_failure(patch, lambda _event, _admin, _occasion: ())
+
+
+@fault("LIFE-15")
+def missing_admin_secret_leaves_nothing(patch: Patch) -> None:
+    """A wrong admin secret is told, a missing one is refused by an earlier exit (§8 22)."""
+    _admin_failure(patch, lambda event, admin, _: (event,) if admin else ())
+
+
+@fault("LIFE-15")
+def throttled_admin_leaves_nothing(patch: Patch) -> None:
+    """Once a guesser is throttled, the trail falls silent while the guessing goes on."""
+    _admin_failure(patch, lambda event, *_: () if event.reason is Why.THROTTLED else (event,))
+
+
+@fault("LIFE-15")
+def wrong_admin_secret_told_as_revocation(patch: Patch) -> None:
+    """The revocation is told before it is authorised: the trail says that tokens ended, which did not."""
+
+    def revoked(event: Any, _admin: Any, _occasion: Any) -> Any:
+        return (replace(event, event=EventName.REVOKED, token_jti="all", reason=None),)  # noqa: S106 - an id, no secret
+
+    _admin_failure(patch, revoked)
+
+
+@fault("LIFE-15")
+def wrong_admin_secret_told_as_malformed(patch: Patch) -> None:
+    """Whoever does not know the secret is told as a malformed request, which nobody looks into."""
+    _admin_failure(patch, lambda _event, _admin, occasion: (occasion.invalid(Why.MALFORMED_REQUEST),))

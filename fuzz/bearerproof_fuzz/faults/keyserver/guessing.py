@@ -1,0 +1,122 @@
+"""Faults in what guessing the admin secret costs, and whom (REV-8)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.keyserver import server
+from bearerproof_reference.keyserver.revocation import Revocations
+from bearerproof_reference.keyserver.throttling import Throttle
+
+
+def _throttled(patch: Patch, name: Callable[[Any], object]) -> None:
+    """Have the failures counted under another name than the client's address."""
+    patch.wrap(
+        Revocations, "_check_admin", lambda check, self, admin, occasion: _under(self, name, check, admin, occasion)
+    )
+
+
+def _under(decider: Any, name: Callable[[Any], object], check: Any, admin: str | None, occasion: Any) -> Any:
+    class Renamed:
+        def spend(self, _place: object, rate: int) -> Any:
+            return failures.spend(name(occasion), rate)
+
+        def wait(self, _place: object, rate: int) -> Any:
+            return failures.wait(name(occasion), rate)
+
+    failures, decider._failures = decider._failures, Renamed()  # noqa: SLF001 - put back at once
+    try:
+        return check(decider, admin, occasion)
+    finally:
+        decider._failures = failures  # noqa: SLF001 - likewise
+
+
+@fault("REV-8")
+def guesses_are_free(patch: Patch) -> None:
+    """Nobody counts wrong secrets (W22)."""
+
+    def without_a_rate(init: Any, self: Any, *arguments: Any) -> None:
+        init(self, *arguments)
+        self._rate = 0
+
+    patch.wrap(Revocations, "__init__", without_a_rate)
+
+
+@fault("REV-8")
+def all_peers_throttled_together(patch: Patch) -> None:
+    """One counter for the endpoint: a stranger keeps the administrators out (CWE-645)."""
+    _throttled(patch, lambda _occasion: "everybody")
+
+
+@fault("REV-8")
+def right_secret_passes_the_throttle(patch: Patch) -> None:
+    """The secret is compared before the throttle is asked, so guessing goes on as fast as before."""
+    patch.wrap(Revocations, "_check_admin", lambda check, self, admin, occasion: (
+        None if self._is_admin(admin) else check(self, admin, occasion)
+    ))  # fmt: skip
+
+
+@fault("REV-8")
+def successes_count_as_tries(patch: Patch) -> None:
+    """Every request is counted, and a script that revokes many tokens throttles itself."""
+    patch.wrap(Throttle, "wait", lambda _wait, self, place, rate: self.spend(place, rate))
+
+
+@fault("REV-8")
+def guesses_by_operation(patch: Patch) -> None:
+    """The limit is one for each operation, so there are twice as many guesses."""
+
+    def one_of_its_own(all_of: Any, self: Any, *arguments: Any) -> Any:
+        single = self._failures
+        self._failures = self.__dict__.setdefault("bulk", Throttle(vars(single)["_clock"], 100))
+        try:
+            return all_of(self, *arguments)
+        finally:
+            self._failures = single
+
+    patch.wrap(Revocations, "all_of", one_of_its_own)
+
+
+@fault("REV-8")
+def guesses_counted_by_the_minute(patch: Patch) -> None:
+    """Failures are counted by minute of the clock, so around its turn there are twice as many."""
+
+    def spend(self: Any, name: object, rate: int) -> int | None:
+        window = int(self._clock.tick() // 60)
+        used = self._recent.get((name, window), 0)
+        self._recent[name, window] = used + 1
+        return None if rate == 0 or used < rate else 30
+
+    patch(Throttle, "spend", spend)
+
+
+@fault("REV-8")
+def locked_out_for_good(patch: Patch) -> None:
+    """A refused try counts as another failure and puts off the end, an hour each time."""
+
+    def wait(waiting: Any, self: Any, place: object, rate: int) -> Any:
+        told = waiting(self, place, rate)
+        return 3600 if told is not None or place in self.__dict__.get("locked", ()) else None
+
+    def spend(spending: Any, self: Any, place: object, rate: int) -> Any:
+        told = spending(self, place, rate)
+        if told is not None:
+            self.__dict__.setdefault("locked", set()).add(place)
+        return told
+
+    patch.wrap(Throttle, "wait", wait)
+    patch.wrap(Throttle, "spend", spend)
+
+
+@fault("REV-8")
+def clients_of_a_proxy_are_one(patch: Patch) -> None:
+    """The connection's address counts, and behind a proxy that is the proxy's."""
+    patch(server, "client_ip", lambda peer, _forwarded, _trusted: peer)
+
+
+@fault("REV-8")
+def client_says_who_it_is(patch: Patch) -> None:
+    """The left-most forwarded address counts, which every guess can make anew (W13)."""
+    patch.wrap(server, "client_ip", lambda of, peer, forwarded, trusted: (
+        (forwarded or "").partition(",")[0].strip() or of(peer, forwarded, trusted)
+    ))  # fmt: skip

@@ -1,0 +1,283 @@
+"""Faults in what an event holds: secrets, raw text, times, numbers, addresses (LIFE-9, LIFE-10, LIFE-11, LIFE-14)."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.keyserver import addresses, lifecycle, revocation, server, subjects
+from bearerproof_reference.keyserver.authentication import Authentication
+from bearerproof_reference.keyserver.exchange import Exchange
+from bearerproof_reference.keyserver.lifecycle import LifecycleEvent, Occasion, Trail, Why
+from bearerproof_reference.keyserver.revocation import Revocations
+
+Text = Callable[[Any, Any], str | None]
+"""From what was presented and the decision's answer to the text that the fault adds to the reason."""
+
+
+def _told(patch: Patch, owner: object, name: str, text: Text, why: Why | None = None) -> None:
+    """Have an operation's events for this reason (None: those without one) end with a text."""
+
+    def decide(decided: Any, self: Any, presented: Any, *asked: Any) -> Any:
+        decision = decided(self, presented, *asked)
+        if decision is None:
+            return None
+        more = text(presented, decision.answer)
+        told = (replace(one, reason=f"{why or 'ok'}: {more}") if more and one.reason is why else one
+                for one in decision.events)  # fmt: skip
+        return replace(decision, events=tuple(told))
+
+    patch.wrap(owner, name, decide)
+
+
+def _parameter(name: str) -> Text:
+    return lambda form, _: dict(form or ()).get(name)
+
+
+@fault("LIFE-9")
+def bearer_begins_in_its_event(patch: Patch) -> None:
+    """The first characters of a bearer stand in the event of its issue, to tell bearers apart."""
+    _told(patch, Exchange, "decide", lambda _, answer: answer.bearer[:24])
+
+
+@fault("LIFE-9")
+def bearer_told_when_it_is_out_of_scope(patch: Patch) -> None:
+    """A denial repeats the credential that was sent, for whoever looks into it (CWE-532)."""
+    _told(patch, Authentication, "decide", lambda bearers, _: bearers[0], Why.INSUFFICIENT_SCOPE)
+
+
+@fault("LIFE-9")
+def subject_token_told_when_refused(patch: Patch) -> None:
+    """A subject token that does not verify is kept for debugging: it may be good at another relying party."""
+    _told(patch, Exchange, "decide", lambda form, answer: (_parameter("subject_token")(form, answer) or "")[:480],
+          Why.SUBJECT_TOKEN)  # fmt: skip
+
+
+@fault("LIFE-9")
+def payload_of_the_subject_token_told(patch: Patch) -> None:
+    """A token that is too old is told by its payload, still encoded."""
+
+    def payload(form: Any, answer: Any) -> str:
+        return (_parameter("subject_token")(form, answer) or "..").split(".")[1]
+
+    _told(patch, Exchange, "decide", payload, Why.SUBJECT_TOKEN_AGE)
+
+
+@fault("LIFE-9")
+def wrong_admin_secret_told(patch: Patch) -> None:
+    """A wrong admin secret is written down: with one typing error, it is nearly the right one."""
+    _told(patch, Revocations, "_check_admin", lambda admin, _: admin, Why.ADMIN_CREDENTIALS)
+
+
+@fault("LIFE-9")
+def anything_told_as_token_id(patch: Patch) -> None:
+    """Whatever is sent in the place of a token id is told as one: also a bearer, pasted by mistake."""
+    patch(revocation, "is_jti", lambda _: True)
+
+
+@fault("LIFE-9")
+def refused_scope_told(patch: Patch) -> None:
+    """A scope that cannot be read is repeated, whatever stands in its place."""
+    _told(patch, Exchange, "decide", _parameter("scope"), Why.INVALID_SCOPE)
+
+
+# --- one line, bounded
+
+
+def _lines(patch: Patch, respell: Callable[[str], str]) -> None:
+    patch.wrap(lifecycle, "one_line", lambda told, record: respell(told(record)))
+
+
+@fault("LIFE-10")
+def event_in_utf8(patch: Patch) -> None:
+    """Only what JSON demands is escaped: C1 controls, line separators and bidi controls stand as they are (CWE-150)."""
+    patch(lifecycle, "one_line", lambda record: json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+
+
+@fault("LIFE-10")
+def line_separators_as_they_are(patch: Patch) -> None:
+    """U+2028 and U+2029 are taken for ordinary characters, and by readers for the ends of lines (CWE-117)."""
+    _lines(patch, lambda line: line.replace("\\u2028", "\u2028").replace("\\u2029", "\u2029"))
+
+
+@fault("LIFE-10")
+def bidi_controls_as_they_are(patch: Patch) -> None:
+    """A name can turn the line round on the screen of whoever reads it (CWE-150)."""
+    _lines(patch, lambda line: line.replace("\\u202e", "\u202e"))
+
+
+@fault("LIFE-10")
+def escape_sequences_as_they_are(patch: Patch) -> None:
+    """ESC gets through to the terminal, which obeys it (CWE-150)."""
+    _lines(patch, lambda line: line.replace("\\u001b", "\x1b"))
+
+
+@fault("LIFE-10")
+def event_on_many_lines(patch: Patch) -> None:
+    """Events are printed for people, a member a line."""
+    patch(lifecycle, "one_line", lambda record: json.dumps(record, indent=1))
+
+
+@fault("LIFE-10")
+def name_joined_into_the_line(patch: Patch) -> None:
+    """The line is put together from texts: a name with a quote in it adds members, or ends the event (CWE-117)."""
+
+    def one_line(told: Any, record: Any) -> str:
+        name = record.get("identity", {}).get("name")
+        return str(told(record)) if name is None else str(told(record)).replace(json.dumps(name), f'"{name}"')
+
+    patch.wrap(lifecycle, "one_line", one_line)
+
+
+@fault("LIFE-10")
+def grant_type_told_at_length(patch: Patch) -> None:
+    """The grant type of a stranger is repeated whole: each small request becomes a large line (§8 12)."""
+    _told(patch, Exchange, "decide", _parameter("grant_type"), Why.UNSUPPORTED_GRANT_TYPE)
+
+
+@fault("LIFE-10")
+def attributes_without_bounds(patch: Patch) -> None:
+    """Name, e-mail and groups are told at whatever length the provider gives them (CWE-400)."""
+    patch(subjects, "_text", lambda value, _longest: str(value))
+
+
+# --- when, and in which order
+
+
+@fault("LIFE-11")
+def instant_in_whole_seconds(patch: Patch) -> None:
+    """The time is cut to seconds, and a burst of events has no order in other logs."""
+    patch.wrap(lifecycle, "rfc3339", lambda told, seconds: told(int(seconds)))
+
+
+@fault("LIFE-11")
+def instant_never_steps_back(patch: Patch) -> None:
+    """Events carry the latest time that was seen, whatever the clock says now."""
+    latest = [0.0]
+
+    def occasion(made: Any, self: Any, caller: Any) -> Any:
+        found = made(self, caller)
+        latest[0] = max(latest[0], found.now)
+        return replace(found, now=latest[0])
+
+    patch.wrap(server.KeyServer, "_occasion", occasion)
+
+
+@fault("LIFE-11")
+def refusals_are_not_numbered(patch: Patch) -> None:
+    """Only what happened to a token counts: events of refusals share a number with the next one."""
+
+    def record(_recorded: Any, self: Any, events: Any) -> None:
+        with self._lock:
+            for event in events:
+                self._write(event, self._next)
+                self._next += event.reason is None
+
+    patch.wrap(Trail, "record", record)
+
+
+@fault("LIFE-11")
+def numbers_per_kind(patch: Patch) -> None:
+    """Each kind of event is counted by itself, so a number says nothing of the others."""
+    counted: dict[Any, int] = {}
+
+    def write(wrote: Any, self: Any, event: Any, seq: int) -> None:
+        if seq == 0:
+            counted.clear()
+        counted[event.event] = counted.get(event.event, -1) + 1
+        wrote(self, event, counted[event.event])
+
+    patch.wrap(Trail, "_write", write)
+
+
+@fault("LIFE-11")
+def numbers_without_a_lock(patch: Patch) -> None:
+    """Two requests at once read the same number, and each adds one to it (CWE-362)."""
+
+    def record(_recorded: Any, self: Any, events: Any) -> None:
+        for event in events:
+            seq = self._next
+            time.sleep(0.002)
+            self._write(event, seq)
+            self._next = seq + 1
+
+    patch.wrap(Trail, "record", record)
+
+
+# --- where from
+
+
+@fault("LIFE-14")
+def first_forwarded_address_believed(patch: Patch) -> None:
+    """The left-most forwarded address is taken for the client: it is what the client wrote (§8 13, CWE-348)."""
+
+    def client_ip(_found: Any, peer: Any, forwarded: Any, trusted: Any) -> Any:
+        return _found(peer, (forwarded or "").split(",")[0], trusted)
+
+    patch.wrap(server, "client_ip", client_ip)
+
+
+@fault("LIFE-14")
+def every_peer_is_a_proxy(patch: Patch) -> None:
+    """Forwarding headers are believed whoever sends them (§8 13, CWE-290)."""
+    everybody = [ip_network("0.0.0.0/0"), ip_network("::/0")]
+
+    def client_ip(found: Any, peer: Any, forwarded: Any, trusted: Any) -> Any:
+        last = (forwarded or "").rpartition(",")[2]
+        return found(last.strip() or peer, None, trusted) or found(peer, None, everybody)
+
+    patch.wrap(server, "client_ip", client_ip)
+
+
+@fault("LIFE-14")
+def proxies_by_the_beginning_of_their_text(patch: Patch) -> None:
+    """Addresses are compared as texts: 10.0.0.10 begins like the proxy 10.0.0.1, and is believed like it (CWE-187)."""
+
+    def is_trusted(_found: Any, address: Any, trusted: Any) -> bool:
+        return any(str(address).startswith(str(one.network_address)) for one in trusted)
+
+    patch.wrap(addresses, "_is_trusted", is_trusted)
+
+
+@fault("LIFE-14")
+def last_hop_believed_to_be_the_client(patch: Patch) -> None:
+    """The right-most forwarded address is taken, also where it is the next proxy's: all clients look like one."""
+
+    def client_ip(found: Any, peer: Any, forwarded: Any, trusted: Any) -> Any:
+        behind = found(peer, None, trusted) != found(peer, "192.0.2.1", trusted)
+        last = (forwarded or "").rpartition(",")[2].strip()
+        return found(last, None, ()) or found(peer, None, ()) if behind else found(peer, None, ())
+
+    patch.wrap(server, "client_ip", client_ip)
+
+
+@fault("LIFE-14")
+def proxy_in_ipv6_clothes_is_a_stranger(patch: Patch) -> None:
+    """A listener of both families shows IPv4 peers as ::ffff:a.b.c.d, which no trusted network holds."""
+
+    def parse(_parsed: Any, text: str) -> Any:
+        try:
+            return ip_address(text.strip())
+        except ValueError:
+            return None
+
+    patch.wrap(addresses, "_parse", parse)
+
+
+@fault("LIFE-14")
+def address_of_the_issue_told_with_every_use(patch: Patch) -> None:
+    """A use tells the address that is on record with the token: a thief's is never seen."""
+    patch.wrap(Occasion, "used", lambda told, self, record: replace(told(self, record), client_ip=record.client_ip))
+
+
+@fault("LIFE-14")
+def denial_without_an_address(patch: Patch) -> None:
+    """Refusals do not say where they came from: the address is added on the way of success only (§8 11)."""
+
+    def as_dict(told: Any, self: Any, seq: int) -> Any:
+        return {name: value for name, value in told(self, seq).items() if self.reason is None or name != "client_ip"}
+
+    patch.wrap(LifecycleEvent, "as_dict", as_dict)

@@ -1,0 +1,306 @@
+"""Faults in how long a token lives and is kept, also over restarts (TOK-3, TOK-4, TOK-10, TOK-13, TOK-14)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.keyserver import exchange
+from bearerproof_reference.keyserver.adapter import KeyServerAdapter
+from bearerproof_reference.keyserver.exchange import Granted
+from bearerproof_reference.keyserver.memorystore import MemoryStore
+from bearerproof_reference.keyserver.store import Issue, State, StoreUnavailable
+
+
+@fault("TOK-3")
+def good_at_its_very_end(patch: Patch) -> None:
+    """A token is dead only after its end: the comparison is on the wrong side."""
+
+    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
+        found = looked(self, digest, now)
+        at_its_end = found is not None and found.state is State.EXPIRED and found.record.expires_at == now
+        return replace(found, state=State.LIVE) if at_its_end else found
+
+    patch.wrap(MemoryStore, "look_up", look_up)
+
+
+@fault("TOK-3")
+def end_in_whole_seconds(patch: Patch) -> None:
+    """The end is kept in whole seconds, so a token dies up to one early (CWE-682)."""
+
+    def mint(minted: Any, *told: Any) -> Any:
+        bearer, record = minted(*told)
+        return bearer, replace(record, expires_at=float(int(record.expires_at)))
+
+    patch.wrap(exchange, "mint", mint)
+
+
+@fault("TOK-3")
+def age_in_whole_seconds(patch: Patch) -> None:
+    """The present is cut to seconds before it is compared: a token outlives its end by up to one (CWE-682)."""
+
+    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
+        found = looked(self, digest, now)
+        lives = found is not None and found.state is State.EXPIRED and int(self._latest) < found.record.expires_at
+        return replace(found, state=State.LIVE) if lives else found
+
+    patch.wrap(MemoryStore, "look_up", look_up)
+
+
+@fault("TOK-3")
+def tolerance_for_our_own_clock(patch: Patch) -> None:
+    """The leeway that is meant for the clocks of providers is given to our own tokens too."""
+
+    def exchange_with_leeway(issued: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
+        patched = Patch()
+        longer = self._configuration.leeway
+        patched.wrap(exchange, "mint", lambda minted, who, what, at, ttl, ip: minted(who, what, at, ttl + longer, ip))
+        try:
+            return issued(self, subject, scopes, occasion)
+        finally:
+            patched.restore()
+
+    patch.wrap(exchange.Exchange, "_issue", exchange_with_leeway)
+
+
+@fault("TOK-3")
+def another_lifetime_told(patch: Patch) -> None:
+    """expires_in is the default of the library: clients renew when it is too late."""
+    patch.wrap(Granted, "as_dict", lambda told, self: {**told(self), "expires_in": 3600})
+
+
+@fault("TOK-3")
+def life_renewed_by_use(patch: Patch) -> None:
+    """Each use begins the lifetime anew, as a session's: a stolen bearer lives for as long as it is used."""
+
+    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
+        found = looked(self, digest, now)
+        if found is not None and found.state is State.LIVE:
+            record = found.record
+            object.__setattr__(record, "expires_at", max(record.expires_at, now + 600))
+        return found
+
+    patch.wrap(MemoryStore, "look_up", look_up)
+
+
+# --- clocks that step
+
+
+@fault("TOK-4")
+def latest_time_forgotten(patch: Patch) -> None:
+    """Tokens are held against the clock alone: whoever puts it back revives them (§8 26)."""
+    patch.wrap(MemoryStore, "_advance", lambda _, _self, now: now)
+
+
+@fault("TOK-4")
+def latest_time_of_issues_alone(patch: Patch) -> None:
+    """The latest time is remembered when tokens are issued, and not when a bearer is found expired."""
+    _forgetting(patch, "look_up")
+
+
+@fault("TOK-4")
+def latest_time_of_uses_alone(patch: Patch) -> None:
+    """The latest time is remembered when bearers are presented, and by nothing else that tells it."""
+    _forgetting(patch, "issue", "revoke_all", "reap")
+
+
+def _forgetting(patch: Patch, *operations: str) -> None:
+    """Have these operations of the store leave the latest time as it was."""
+
+    def operate(operated: Any, self: Any, *told: Any) -> Any:
+        before = self._latest
+        try:
+            return operated(self, *told)
+        finally:
+            self._latest = before
+
+    for name in operations:
+        patch.wrap(MemoryStore, name, operate)
+
+
+# --- tombstones
+
+
+@fault("TOK-10")
+def no_tombstones(patch: Patch) -> None:
+    """A token is forgotten the moment it expires, before anybody has looked."""
+    patch.wrap(MemoryStore, "_removal", lambda _, _self, record: record.expires_at)
+
+
+@fault("TOK-10")
+def tombstones_for_ever(patch: Patch) -> None:
+    """Tombstones are never forgotten, and memory grows until the process ends (CWE-459)."""
+    patch.wrap(MemoryStore, "_removal", lambda *_: inf)
+
+
+@fault("TOK-10")
+def retention_from_the_issue(patch: Patch) -> None:
+    """The retention is counted from the issue, and over before the token is."""
+    patch.wrap(
+        MemoryStore,
+        "_removal",
+        lambda _, self, record: max(record.expires_at, record.issued_at + self._limits.retention),
+    )
+
+
+@fault("TOK-10")
+def revoked_token_removed(patch: Patch) -> None:
+    """Revoking removes the record, and with it the evidence."""
+
+    def revoke(revoked: Any, self: Any, jti: str, now: float) -> Any:
+        record = revoked(self, jti, now)
+        if record is not None:
+            self._by_digest[record.digest] = replace(record, expires_at=-inf)
+        return record
+
+    patch.wrap(MemoryStore, "revoke", revoke)
+
+
+def _early(patch: Patch, ahead: Callable[[Any], float]) -> None:
+    """Have sweeps remove what is not due yet: ahead of time by so many seconds."""
+
+    def reap(_reaped: Any, self: Any, now: float) -> int:
+        number = 0
+        while self._removals and self._removals[0][0] <= self._advance(now) + ahead(self):
+            self._remove_first()
+            number += 1
+        return number
+
+    patch.wrap(MemoryStore, "reap", reap)
+
+
+@fault("TOK-10")
+def sweep_takes_fresh_tombstones(patch: Patch) -> None:
+    """A sweep removes whatever has expired, its retention notwithstanding."""
+    _early(patch, lambda store: store._limits.retention)  # noqa: SLF001 - the store's own part
+
+
+@fault("TOK-10")
+def sweep_takes_live_tokens(patch: Patch) -> None:
+    """A sweep removes what will expire before the next one: its users are logged out early."""
+    _early(patch, lambda store: store._limits.retention + 60)  # noqa: SLF001 - the store's own part
+
+
+# --- usable and revocable
+
+
+@fault("TOK-13")
+def id_indexed_later(patch: Patch) -> None:
+    """The index by id is written with the next token: until then, this one cannot be revoked (§8 8)."""
+    late: list[Any] = []
+
+    def add(added: Any, self: Any, record: Any) -> None:
+        added(self, record)
+        for one in late:
+            self._by_jti[one.jti] = one
+        late[:] = [self._by_jti.pop(record.jti)]
+
+    def remove(removed: Any, self: Any) -> None:
+        self._by_jti.setdefault(self._by_digest[self._removals[0][1]].jti, None)
+        removed(self)
+
+    patch.wrap(MemoryStore, "_add", add)
+    patch.wrap(MemoryStore, "_remove_first", remove)
+
+
+@fault("TOK-13")
+def good_from_the_next_instant(patch: Patch) -> None:
+    """A token is good after its issue, and not at its very instant: the client's first request is refused."""
+
+    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
+        found = looked(self, digest, now)
+        return None if found is not None and found.record.issued_at >= now else found
+
+    patch.wrap(MemoryStore, "look_up", look_up)
+
+
+@fault("TOK-13")
+def bulk_revocation_spares_the_newest(patch: Patch) -> None:
+    """A bulk revocation takes what was issued before its instant, and not at it (§8 8)."""
+
+    def revoke_all(revoked: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
+        spared = [one for one in self._by_identity.get((issuer, subject), ()) if one.issued_at >= now]
+        for one in spared:
+            self._leave_identity(one)
+        found = revoked(self, issuer, subject, now)
+        self._by_identity[issuer, subject] = spared
+        return found
+
+    patch.wrap(MemoryStore, "revoke_all", revoke_all)
+
+
+@fault("TOK-13")
+def dead_on_issue(patch: Patch) -> None:
+    """A server whose clock is behind its store's hands out tokens that are expired already (§8 15)."""
+
+    def issue(issued: Any, self: Any, record: Any, *told: Any) -> Any:
+        try:
+            return issued(self, record, *told)
+        except StoreUnavailable:
+            self._add(record)
+            return Issue.STORED
+
+    patch.wrap(MemoryStore, "issue", issue)
+
+
+# --- restarts
+
+
+def _restarted(patch: Patch, keep: Callable[[Any], Any]) -> None:
+    """Have a restart go on with a store that is made of the one before."""
+
+    def restart(_restarted: Any, self: Any, _request: Any) -> Any:
+        configuration, store, _ = self._running
+        self._start(configuration, keep(store))
+        return {"restarted": True}
+
+    patch.wrap(KeyServerAdapter, "restart", restart)
+
+
+def _copy(store: Any, change: Callable[[Any], Any]) -> Any:
+    made = MemoryStore(store._limits)  # noqa: SLF001 - the store's own part
+    for record in store._by_digest.values():  # noqa: SLF001 - the store's own part
+        made._add(change(record))  # noqa: SLF001 - the store's own part
+    return made
+
+
+@fault("TOK-14")
+def revocations_lost_in_a_restart(patch: Patch) -> None:
+    """Tokens are read back after a restart, revocations are not: it undoes the answer to an incident (CWE-613)."""
+    _restarted(patch, lambda store: _copy(store, lambda record: record))
+
+
+@fault("TOK-14")
+def latest_time_lost_in_a_restart(patch: Patch) -> None:
+    """All is read back but the latest time: a clock that is put back with the restart revives the expired."""
+
+    def keep(store: Any) -> Any:
+        store._latest = -inf  # noqa: SLF001 - the store's own part
+        return store
+
+    _restarted(patch, keep)
+
+
+@fault("TOK-14")
+def lives_begin_anew_with_a_restart(patch: Patch) -> None:
+    """Lifetimes are kept, ends are not: what was read back lives for a whole lifetime more."""
+
+    def renewed(record: Any) -> Any:
+        return replace(record, expires_at=record.expires_at + (record.expires_at - record.issued_at))
+
+    _restarted(patch, lambda store: _copy(store, renewed))
+
+
+@fault("TOK-14")
+def identities_mixed_up_by_a_restart(patch: Patch) -> None:
+    """Tokens refer to identities by number, and the numbers are given anew in another order (CWE-639)."""
+
+    def keep(store: Any) -> Any:
+        identities = [record.identity for record in store._by_digest.values()]  # noqa: SLF001 - the store's own part
+        made = iter(identities[::-1])
+        live = _copy(store, lambda record: replace(record, identity=next(made)))
+        live._revoked, live._latest = store._revoked, store._latest  # noqa: SLF001 - the store's own part
+        return live
+
+    _restarted(patch, keep)

@@ -1,0 +1,252 @@
+"""Faults in whose keys verify a subject token, and what holds while there are none (EXC-11, EXC-12, EXC-14)."""
+
+from collections.abc import Callable
+from json import dumps
+from typing import Any
+from urllib.request import urlopen
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference import fetching
+from bearerproof_reference.claims import ClaimsCheck
+from bearerproof_reference.jose import parse_object
+from bearerproof_reference.keys import Key, KeySet
+from bearerproof_reference.keyserver import subjects
+from bearerproof_reference.keyserver.configuration import Provider
+from bearerproof_reference.keyserver.server import KeyServer
+from bearerproof_reference.keyserver.subjects import SubjectKeysUnavailable, Subjects, SubjectTokenRejected
+
+Get = Callable[[str], bytes]
+
+
+def _fetched(patch: Patch, change: Callable[[Get], Get]) -> None:
+    """Have key sets fetched in another way."""
+
+    def keys_by_other_means(keys: Any, self: Any, provider: Provider) -> Any:
+        before = vars(self)["_get"]
+        vars(self)["_get"] = change(before)
+        try:
+            return keys(self, provider)
+        finally:
+            vars(self)["_get"] = before
+
+    patch.wrap(Subjects, "_keys", keys_by_other_means)
+
+
+@fault("EXC-11")
+def outage_is_a_bad_token(patch: Patch) -> None:
+    """While the key endpoint is down every honest token is told to be invalid, and users sign in again (§8 row 17)."""
+    patch(subjects, "SubjectKeysUnavailable", SubjectTokenRejected)
+
+
+@fault("EXC-11")
+def failed_fetch_is_an_empty_set(patch: Patch) -> None:
+    """What cannot be fetched or read is kept as a set without keys, and then no key is known."""
+
+    def never_failing(get: Get) -> Get:
+        def fetch(url: str) -> bytes:
+            try:
+                KeySet(parse_object(get(url)), ["ES256"])
+                return get(url)
+            except (OSError, ValueError):
+                return b'{"keys":[]}'
+
+        return fetch
+
+    _fetched(patch, never_failing)
+
+
+@fault("EXC-11")
+def redirects_followed(patch: Patch) -> None:
+    """The client follows redirects by itself: who controls one page of the provider's host has its keys (§8 row 18)."""
+
+    def following(_: Get) -> Get:
+        def fetch(url: str) -> bytes:
+            with urlopen(url, timeout=1) as response:  # noqa: S310 - the URL is a loopback one of the harness
+                body: bytes = response.read(fetching.MAX_BODY)
+            return body
+
+        return fetch
+
+    _fetched(patch, following)
+
+
+@fault("EXC-11")
+def old_keys_serve_for_ever(patch: Patch) -> None:
+    """While refreshing fails the last set goes on, without an end: keys withdrawn long ago verify."""
+    patch(fetching, "STALE", float("inf"))
+
+
+@fault("EXC-11")
+def one_outage_stops_all_providers(patch: Patch) -> None:
+    """A breaker opens for the endpoint as a whole when the keys of one provider cannot be had."""
+    opened: list[float] = [float("-inf")]
+
+    def verify_unless_open(verify: Any, self: Any, token: str) -> Any:
+        tick = vars(self)["_clock"].tick()
+        if opened[0] <= tick < opened[0] + 5:
+            raise SubjectKeysUnavailable
+        try:
+            return verify(self, token)
+        except SubjectKeysUnavailable:
+            opened[0] = tick
+            raise
+
+    patch.wrap(Subjects, "verify", verify_unless_open)
+
+
+class _Loose(dict[str, Any]):
+    """Looks providers up by a looser comparison than equality."""
+
+    def __init__(self, strict: dict[str, Any], same: Callable[[str, str], bool]) -> None:
+        super().__init__(strict)
+        self._same = same
+
+    def get(self, issuer: str, default: Any = None) -> Any:
+        """Return the first whose issuer will do."""
+        found = super().get(issuer)
+        return found or next((one for name, one in self.items() if self._same(issuer, name)), default)
+
+
+def _alike(patch: Patch, same: Callable[[str, str], bool]) -> None:
+    """Take an issuer for a provider's if it is the same by this rule."""
+
+    def make_loose(init: Any, self: Any, *arguments: Any) -> None:
+        init(self, *arguments)
+        vars(self)["_verifiers"] = _Loose(vars(self)["_verifiers"], same)
+
+    def check_loosely(check: Any, self: Any, claims: dict[str, Any], now: float) -> None:
+        ours, issuer = vars(self)["_issuer"], claims.get("iss")
+        if isinstance(ours, str) and isinstance(issuer, str) and same(issuer, ours):
+            claims["iss"] = ours
+        check(self, claims, now)
+
+    patch.wrap(Subjects, "__init__", make_loose)
+    patch.wrap(ClaimsCheck, "__call__", check_loosely)
+
+
+@fault("EXC-12")
+def provider_by_prefix(patch: Patch) -> None:
+    """The provider is found by how its issuer begins, so that `https://idp.example.evil.example` is one."""
+    _alike(patch, lambda issuer, ours: issuer.startswith(ours))
+
+
+@fault("EXC-12")
+def provider_in_any_case(patch: Patch) -> None:
+    """Issuers are compared without regard to case, as host names are."""
+    _alike(patch, lambda issuer, ours: issuer.casefold() == ours.casefold())
+
+
+@fault("EXC-12")
+def provider_without_trailing_slash(patch: Patch) -> None:
+    """A slash at the end of an issuer is dropped, since discovery documents and tokens disagree about it."""
+    _alike(patch, lambda issuer, ours: issuer.rstrip("/") == ours)
+
+
+@fault("EXC-12")
+def one_pool_of_keys(patch: Patch) -> None:
+    """All providers' keys are in one set, found by kid: each of them speaks for all the others (CWE-346)."""
+
+    def keys_of_all(_keys: Any, self: Any, provider: Provider) -> Any:
+        sets = [one.keys for one in vars(self)["_providers"].values() if one.keys is not None]
+        pool = {jwk["kid"]: jwk for jwks in sets for jwk in jwks["keys"]}
+        return KeySet({"keys": list(pool.values())}, provider.algorithms)
+
+    patch.wrap(Subjects, "_keys", keys_of_all)
+
+
+@fault("EXC-12")
+def keys_cached_by_kid(patch: Patch) -> None:
+    """Keys that were found are kept by kid alone, and two providers call theirs `1`."""
+
+    class Cached(KeySet):
+        known: dict[str | None, Key] = {}  # noqa: RUF012 - that they share it is the fault
+
+        def find(self, kid: str | None, alg: str) -> Key:
+            if kid not in self.known:
+                self.known[kid] = super().find(kid, alg)
+            return self.known[kid]
+
+    def begin(init: Any, self: Any, *arguments: Any) -> None:
+        Cached.known.clear()
+        init(self, *arguments)
+
+    patch.wrap(KeyServer, "__init__", begin)
+    patch(subjects, "KeySet", Cached)
+
+
+def _rotated(patch: Patch, change: Callable[[Any, str, Any], Any]) -> None:
+    """Have a rotation serve another set than it was given."""
+    patch.wrap(Subjects, "rotate", lambda rotate, self, issuer, jwks: rotate(self, issuer, change(self, issuer, jwks)))
+
+
+def _before(subjects_: Any, issuer: str) -> list[Any]:
+    return list(vars(subjects_)["_providers"][issuer].keys["keys"])
+
+
+@fault("EXC-14")
+def rotation_only_adds(patch: Patch) -> None:
+    """New keys are added to those at hand, and a withdrawn one verifies until the next restart (CWE-324)."""
+
+    def add(self: Any, issuer: str, jwks: Any) -> Any:
+        new = [jwk["kid"] for jwk in jwks["keys"]]
+        return {"keys": [*jwks["keys"], *(jwk for jwk in _before(self, issuer) if jwk["kid"] not in new)]}
+
+    _rotated(patch, add)
+
+
+@fault("EXC-14")
+def known_kids_are_kept(patch: Patch) -> None:
+    """A kid that is known is not read again, so a key replaced under its old name is not replaced."""
+
+    def keep(self: Any, issuer: str, jwks: Any) -> Any:
+        before = {jwk["kid"]: jwk for jwk in _before(self, issuer)}
+        return {"keys": [before.get(jwk["kid"], jwk) for jwk in jwks["keys"]]}
+
+    _rotated(patch, keep)
+
+
+@fault("EXC-14")
+def rotation_needs_a_restart(patch: Patch) -> None:
+    """The reload succeeds and reaches everything but the verifiers that were built at the start (§8 row 16)."""
+    patch(Subjects, "rotate", lambda *_: None)
+
+
+@fault("EXC-14")
+def rotation_ends_all_tokens(patch: Patch) -> None:
+    """A rotation drops every token in the store, so nobody dares to rotate."""
+
+    def rotate_and_end(rotate: Any, self: Any, issuer: str, jwks: Any) -> None:
+        rotate(self, issuer, jwks)
+        store = vars(self)["_store"]
+        for jti in list(vars(store)["_by_jti"]):
+            store.revoke(jti, vars(self)["_clock"].now())
+
+    patch.wrap(KeyServer, "rotate", rotate_and_end)
+
+
+@fault("EXC-14")
+def rotation_of_one_is_of_all(patch: Patch) -> None:
+    """The new set is given to every provider, and the others' tokens verify no more."""
+
+    def rotate_all(rotate: Any, self: Any, issuer: str, jwks: Any) -> None:
+        for name in {**vars(self)["_providers"], issuer: None}:
+            rotate(self, name, jwks)
+
+    patch.wrap(Subjects, "rotate", rotate_all)
+
+
+@fault("EXC-14")
+def withdrawn_key_kept_for_a_fetch(patch: Patch) -> None:
+    """A refresh merges what is served into what is held, so nothing is ever withdrawn from a key set at a URL."""
+    held: dict[str, list[Any]] = {}
+
+    def merging(get: Get) -> Get:
+        def fetch(url: str) -> bytes:
+            jwks = parse_object(get(url))
+            known = {jwk["kid"]: jwk for jwk in [*held.get(url, []), *jwks["keys"]]}
+            held[url] = list(known.values())
+            return dumps({"keys": held[url]}).encode()
+
+        return fetch
+
+    _fetched(patch, merging)

@@ -1,0 +1,236 @@
+"""Faults in what is granted of what is asked (POL-3 to POL-6, POL-13)."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.keyserver import authentication, exchange, patterns, policy, scopes
+from bearerproof_reference.keyserver.scopes import Asked, ScopeError
+from bearerproof_reference.keyserver.tokens import Scopes
+
+ALL = ("*",)
+Sides = tuple[str, ...]
+
+
+def _narrowed(patch: Patch, narrow: Callable[[Any, Scopes, Asked], Scopes]) -> None:
+    """Have a request met with a rule in another way."""
+    patch(exchange, "narrow", lambda allowed, asked: narrow(policy.narrow, allowed, asked))
+
+
+def _if_empty(patch: Patch, fall_back: Callable[[Scopes, Asked], Scopes]) -> None:
+    """Have something granted where nothing is left."""
+
+    def narrow_or_fall_back(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
+        try:
+            return narrow(allowed, asked)  # type: ignore[no-any-return]  # as the function that is wrapped
+        except ScopeError:
+            return fall_back(allowed, asked)
+
+    _narrowed(patch, narrow_or_fall_back)
+
+
+@fault("POL-5")
+def empty_list_is_everything(patch: Patch) -> None:
+    """Asking for what one may not have leaves an empty list, which is enforced as no restriction at all (§8 row 1)."""
+
+    def narrow(_narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
+        backends = allowed.backends if asked.backends is None else patterns.meets(asked.backends, allowed.backends)
+        tools = allowed.tools if asked.tools is None else patterns.meets(asked.tools, allowed.tools)
+        return Scopes(backends, tools, allowed.rate_limit)
+
+    patch(Scopes, "__post_init__", lambda _: None)
+    _narrowed(patch, narrow)
+    patch.wrap(authentication, "any_covers", lambda covers, granted, name: not tuple(granted) or covers(granted, name))
+
+
+@fault("POL-5")
+def nothing_left_is_the_rule(patch: Patch) -> None:
+    """Where nothing is left of a request the grant of the rule is given, as if nothing had been asked."""
+    _if_empty(patch, lambda allowed, _: allowed)
+
+
+@fault("POL-5")
+def nothing_left_is_everything(patch: Patch) -> None:
+    """An empty intersection is written as `*`, the spelling of "no restriction" (§8 row 1)."""
+    _if_empty(patch, lambda allowed, _: Scopes(ALL, ALL, allowed.rate_limit))
+
+
+@fault("POL-5")
+def empty_tools_are_all_tools(patch: Patch) -> None:
+    """Only the backends are checked for being empty; with no tool left, the tools of the rule stay."""
+
+    def keep_tools(allowed: Scopes, asked: Asked) -> Scopes:
+        return policy.narrow(allowed, replace(asked, tools=None))
+
+    _if_empty(patch, keep_tools)
+
+
+@fault("POL-5")
+def all_or_nothing(patch: Patch) -> None:
+    """A request is refused if a part of it is not allowed, so clients ask for nothing and get everything."""
+
+    def refuse_parts(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
+        met: Scopes = narrow(allowed, asked)
+        if set(asked.backends or met.backends) != set(met.backends) or set(asked.tools or met.tools) != set(met.tools):
+            raise ScopeError("more than is allowed")
+        return met
+
+    _narrowed(patch, refuse_parts)
+
+
+def _met(patch: Patch, meets: Callable[[Any, Sides, Sides], Sides]) -> None:
+    """Have two lists of patterns met in another way."""
+    patch.wrap(policy, "meets", lambda old, asked, allowed: meets(old, tuple(asked), tuple(allowed)))
+
+
+def _pairwise(patch: Patch, meet: Callable[[str, str], str | None]) -> None:
+    """Have each pattern that is asked met with each that is allowed in another way."""
+
+    def meets(_: Any, asked: Sides, allowed: Sides) -> Sides:
+        pairs = (meet(one, other) for one in asked for other in allowed)
+        return tuple(dict.fromkeys(pattern for pattern in pairs if pattern is not None))
+
+    _met(patch, meets)
+
+
+@fault("POL-3")
+def request_copied(patch: Patch) -> None:
+    """Something in common opens the door to all of the request, which is copied and not met with the rule."""
+    _met(patch, lambda meets, asked, allowed: asked if meets(asked, allowed) else ())
+
+
+@fault("POL-3")
+def pattern_asked_by_name(patch: Patch) -> None:
+    """A pattern that is asked for stays as it is where it covers a name that is allowed: `*` is granted for `a`."""
+    _pairwise(patch, lambda one, other: one if patterns.meet(one, other) is not None else None)
+
+
+@fault("POL-3")
+def name_allows_what_begins_so(patch: Patch) -> None:
+    """Names are compared by how they begin, star or not: who may have `ab` gets `abc`."""
+    _pairwise(patch, lambda one, other: one if one.startswith(other.rstrip("*")) else patterns.meet(one, other))
+
+
+@fault("POL-3")
+def names_in_any_case(patch: Patch) -> None:
+    """Names are met without regard to case, and granted as they were asked."""
+    _pairwise(patch, lambda one, other: one if one.lower() == other.lower() else patterns.meet(one, other))
+
+
+@fault("POL-4")
+def rule_granted_whole(patch: Patch) -> None:
+    """A request is checked against the rule and then forgotten: the token carries all that the user may have."""
+    _met(patch, lambda meets, asked, allowed: allowed if meets(asked, allowed) else ())
+
+
+@fault("POL-4")
+def pattern_of_the_rule_granted(patch: Patch) -> None:
+    """What is granted is the pattern of the rule that covers the name, not the name."""
+    _pairwise(patch, lambda one, other: other if patterns.meet(one, other) is not None else None)
+
+
+@fault("POL-4")
+def tools_not_narrowed(patch: Patch) -> None:
+    """Narrowing was written for backends; the tools of a request are read and not used."""
+    _narrowed(
+        patch, lambda narrow, allowed, asked: (narrow(allowed, asked), narrow(allowed, replace(asked, tools=None)))[1]
+    )
+
+
+@fault("POL-4")
+def unasked_side_is_everything(patch: Patch) -> None:
+    """A side that is not mentioned is granted in full, beyond what the rule allows."""
+
+    def widen(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
+        met: Scopes = narrow(allowed, asked)
+        one_sided = (asked.backends is None) != (asked.tools is None)
+        return replace(met, backends=ALL) if one_sided and asked.backends is None else met
+
+    _narrowed(patch, widen)
+
+
+@fault("POL-13")
+def strange_word_is_ignored_with_its_side(patch: Patch) -> None:
+    """A name from outside makes the whole side invalid, and an invalid side counts as not asked."""
+
+    def meets(meets: Any, asked: Sides, allowed: Sides) -> Sides:
+        strange = any(not meets((one,), allowed) for one in asked)
+        return allowed if strange and meets(asked, allowed) else meets(asked, allowed)
+
+    _met(patch, meets)
+
+
+@fault("POL-13")
+def strange_word_frees_the_other_side(patch: Patch) -> None:
+    """Where one side holds names from outside the request is read again without the other."""
+
+    def narrow_again(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
+        met: Scopes = narrow(allowed, asked)
+        strange = any(not patterns.meets((one,), allowed.tools) for one in asked.tools or ())
+        return replace(met, backends=allowed.backends) if strange else met
+
+    _narrowed(patch, narrow_again)
+
+
+def _read(patch: Patch, change: Callable[[str], str | None]) -> None:
+    """Have the text of a scope read more kindly."""
+    patch(exchange, "read", lambda scope: scopes.read(None if scope is None else change(scope)))
+
+
+def _good_words(scope: str) -> list[str]:
+    return [word for word in scope.split(" ") if re.fullmatch(r"(backends|tools):.*", word, re.DOTALL)]
+
+
+@fault("POL-6")
+def unknown_words_skipped(patch: Patch) -> None:
+    """Words that are not understood are skipped, and a misspelt restriction is none (§8 row 1)."""
+    _read(patch, lambda scope: " ".join(_good_words(scope)) or None)
+
+
+@fault("POL-6")
+def blank_scope_is_none(patch: Patch) -> None:
+    """A scope of blanks is trimmed away, and the full grant given (§8 row 1)."""
+    _read(patch, lambda scope: scope if scope.strip() else None)
+
+
+@fault("POL-6")
+def blanks_collapsed(patch: Patch) -> None:
+    """Any white space separates words, in any amount."""
+    _read(patch, lambda scope: " ".join(scope.split()) if scope.strip() else scope)
+
+
+@fault("POL-6")
+def empty_values_dropped(patch: Patch) -> None:
+    """Empty values are dropped from a list, down to the last of them."""
+    _read(patch, lambda scope: re.sub(r",+(?= |$)|(?<=:),+|(?<=,),+", "", scope))
+
+
+@fault("POL-6")
+def word_without_values_is_all(patch: Patch) -> None:
+    """`backends:` alone asks for all backends."""
+    _read(patch, lambda scope: re.sub(r"(backends|tools):?(?= |$)", r"\1:*", scope))
+
+
+@fault("POL-6")
+def last_side_wins(patch: Patch) -> None:
+    """Of a side that is given twice the last one counts, and the stricter first is gone."""
+    _read(patch, lambda scope: " ".join({word.partition(":")[0]: word for word in scope.split(" ")}.values()))
+
+
+@fault("POL-6")
+def repeated_values_taken(patch: Patch) -> None:
+    """A value given twice is taken once."""
+
+    def once(scope: str) -> str:
+        sides = [word.partition(":") for word in scope.split(" ")]
+        return " ".join(f"{side}{colon}{','.join(dict.fromkeys(names.split(',')))}" for side, colon, names in sides)
+
+    _read(patch, once)
+
+
+@fault("POL-6")
+def prefixes_in_any_case(patch: Patch) -> None:
+    """`Backends:` is understood as well."""
+    _read(patch, lambda scope: re.sub("(?i)(backends|tools):", lambda found: found[0].lower(), scope))

@@ -1,0 +1,262 @@
+"""Faults in the verification of the subject token (EXC-6, EXC-7, EXC-8, EXC-9, EXC-15)."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from json import loads
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.algorithms import ALGORITHMS
+from bearerproof_reference.jose import decode_segment, parse_object, split_compact
+from bearerproof_reference.keyserver import subjects
+from bearerproof_reference.keyserver.exchange import Exchange
+from bearerproof_reference.keyserver.lifecycle import Occasion
+from bearerproof_reference.keyserver.subjects import Subject, Subjects
+from bearerproof_reference.keyserver.tokens import digest, is_bearer
+from bearerproof_reference.policy import VerificationPolicy
+from bearerproof_reference.verdicts import Reason, Rejected
+from bearerproof_reference.verifier import Verifier
+
+Claims = dict[str, Any]
+
+
+def _forgiven(patch: Patch, reasons: Collection[Reason], when: Callable[[Claims], bool] = lambda _: True) -> None:
+    """Have subject tokens taken though a verifier refuses them for one of these reasons."""
+
+    def verify_or_forgive(verified: Any, token: str, verifiers: Iterable[Verifier]) -> Any:
+        for verifier in verifiers:
+            verdict = verifier.verify(token)
+            if isinstance(verdict, Rejected) and verdict.reason in reasons:
+                claims = _claims(token)
+                if when(claims):
+                    return claims
+        return verified(token, verifiers)
+
+    patch.wrap(subjects, "_verified", verify_or_forgive)
+
+
+def _claims(token: str) -> Claims:
+    return parse_object(decode_segment(split_compact(token.encode())[1]))
+
+
+def _respelled(patch: Patch, change: Callable[[str], str]) -> None:
+    """Have the subject token changed before it is verified."""
+    patch.wrap(Subjects, "verify", lambda verify, self, token: verify(self, change(token)))
+
+
+def _told(patch: Patch, change: Callable[[Claims], Claims]) -> None:
+    """Have verifiers built under another policy."""
+    made = VerificationPolicy
+
+    def make(*arguments: Any, **members: Any) -> Any:
+        return made(*arguments, **change(members))
+
+    patch(subjects, "VerificationPolicy", make)
+
+
+@fault("EXC-6")
+def signature_not_verified(patch: Patch) -> None:
+    """The claims are decoded and the signature is left to the gateway in front, which is bypassed (CWE-347)."""
+    _forgiven(patch, {Reason.SIGNATURE})
+
+
+@fault("EXC-6")
+def unsigned_subject_token(patch: Patch) -> None:
+    """`alg: none` is among the algorithms of the library, and nobody told it which are allowed (CVE-2015-9235)."""
+    _forgiven(patch, {Reason.ALGORITHM, Reason.MALFORMED}, lambda claims: "sub" in claims)
+
+
+@fault("EXC-6")
+def unknown_kid_is_forgiven(patch: Patch) -> None:
+    """A key that is not in the set may just have been rotated in, so its token passes for now."""
+    _forgiven(patch, {Reason.KEY_UNKNOWN})
+
+
+@fault("EXC-6")
+def critical_extensions_ignored(patch: Patch) -> None:
+    """`crit` is a header parameter like those that are ignored (CVE-2026-32597)."""
+    _forgiven(patch, {Reason.CRITICAL})
+
+
+@fault("EXC-6")
+def algorithms_of_all_providers(patch: Patch) -> None:
+    """The allow-list is that of the library: a provider's forgotten keys of other algorithms verify as well."""
+    signatures = frozenset(name for name, algorithm in ALGORITHMS.items() if algorithm.kty != "oct")
+    build = Subjects._build  # noqa: SLF001 - it is replaced
+    patch(Subjects, "_build", lambda self, provider: build(self, replace(provider, algorithms=signatures)))
+
+
+@fault("EXC-6")
+def subject_token_trimmed(patch: Patch) -> None:
+    """White space around the subject token is stripped, since it came from somebody's clipboard."""
+    _respelled(patch, str.strip)
+
+
+@fault("EXC-6")
+def padding_stripped(patch: Patch) -> None:
+    """Padding is taken off every segment, to be kind to clients that encode with it (RFC 7515 §2)."""
+    _respelled(patch, lambda token: token.replace("=", ""))
+
+
+@fault("EXC-7")
+def audience_not_checked(patch: Patch) -> None:
+    """The library checks the audience only where one is given, and none is given: any application's token will do."""
+    _forgiven(patch, {Reason.AUDIENCE})
+
+
+@fault("EXC-7")
+def audiences_of_all_providers(patch: Patch) -> None:
+    """Our names are gathered over all providers, where another application may have the name that we have elsewhere."""
+    build = Subjects._build  # noqa: SLF001 - it is replaced
+
+    def build_for_all(self: Any, provider: Any) -> Any:
+        names = (name for one in vars(self)["_providers"].values() for name in one.audiences)
+        return build(self, replace(provider, audiences=tuple(dict.fromkeys([*provider.audiences, *names]))))
+
+    patch(Subjects, "_build", build_for_all)
+
+
+@fault("EXC-7")
+def authorized_party_ignored(patch: Patch) -> None:
+    """`azp` is not looked at, so a token that another application obtained passes if it names us too (§8 row 7)."""
+    _forgiven(patch, {Reason.AUTHORIZED_PARTY})
+
+
+@fault("EXC-7")
+def ours_among_strangers(patch: Patch) -> None:
+    """One audience that is ours is enough, whoever else holds the token, and whoever asked for it."""
+    ours = "key-server"
+    _forgiven(patch, {Reason.AUDIENCE}, lambda claims: isinstance(claims["aud"], list) and ours in claims["aud"])
+
+
+@fault("EXC-7")
+def key_server_audience_by_prefix(patch: Patch) -> None:
+    """The audience is compared by how it begins: `key-server0` is somebody else's."""
+    _forgiven(patch, {Reason.AUDIENCE}, lambda claims: str(claims["aud"]).startswith("key-server"))
+
+
+@fault("EXC-8")
+def ended_sign_in_is_taken(patch: Patch) -> None:
+    """The end of an ID token is thought to concern the client alone, and only its age to concern us."""
+    _forgiven(patch, {Reason.EXPIRED})
+
+
+@fault("EXC-8")
+def one_second_more(patch: Patch) -> None:
+    """A token is taken at its very end, since the comparison is `>` where `>=` is due."""
+    _told(patch, lambda members: {**members, "leeway": members["leeway"] + 1})
+
+
+@fault("EXC-8")
+def not_before_ignored(patch: Patch) -> None:
+    """`nbf` is rarely there, and nobody looks for it (§8 row 7)."""
+    _forgiven(patch, {Reason.NOT_YET_VALID})
+
+
+@fault("EXC-8")
+def issued_ahead_stays_young(patch: Patch) -> None:
+    """A token dated ahead is taken, and defeats the limit on age for as long as its maker likes (§8 row 7)."""
+    _forgiven(patch, {Reason.ISSUED_IN_FUTURE})
+
+
+@fault("EXC-8")
+def leeway_in_minutes(patch: Patch) -> None:
+    """The leeway is configured in seconds and handed to a verifier that counts minutes."""
+    _told(patch, lambda members: {**members, "leeway": members["leeway"] * 60})
+
+
+@fault("EXC-8")
+def leeway_forgotten(patch: Patch) -> None:
+    """The leeway is configured and never handed on, so clocks that differ lock users out."""
+    _told(patch, lambda members: {**members, "leeway": 0})
+
+
+def _issued(patch: Patch, change: Callable[[Any, Subject, Claims], float]) -> None:
+    """Have the time of issue of a good subject token taken from somewhere else."""
+
+    def verify_and_date(verify: Any, self: Any, token: str) -> Any:
+        subject = verify(self, token)
+        return replace(subject, issued_at=change(self, subject, _claims(token)))
+
+    patch.wrap(Subjects, "verify", verify_and_date)
+
+
+@fault("EXC-9")
+def age_not_limited(patch: Patch) -> None:
+    """Only the end of a subject token counts: with a provider that gives it a day, a stolen one mints for a day."""
+    _issued(patch, lambda self, _subject, _claims: vars(self)["_clock"].now())
+
+
+@fault("EXC-9")
+def age_from_the_sign_in(patch: Patch) -> None:
+    """The age counts from `auth_time` where there is one, which says when the user signed in, not who got the token."""
+    _issued(patch, lambda _, subject, claims: claims.get("auth_time", subject.issued_at))
+
+
+@fault("EXC-9")
+def age_from_not_before(patch: Patch) -> None:
+    """The age counts from `nbf` where there is one."""
+    _issued(patch, lambda _, subject, claims: claims.get("nbf", subject.issued_at))
+
+
+@fault("EXC-9")
+def age_from_the_end(patch: Patch) -> None:
+    """The time of issue is worked out from the end, since every ID token lives five minutes."""
+    _issued(patch, lambda _, _subject, claims: claims["exp"] - 300)
+
+
+@fault("EXC-9")
+def exact_age_refused(patch: Patch) -> None:
+    """A token of exactly the maximum age is refused: the comparison is `>=` where `>` is due."""
+    _issued(patch, lambda _, subject, _claims: subject.issued_at - 0.001)
+
+
+@fault("EXC-9")
+def age_cut_to_seconds(patch: Patch) -> None:
+    """The age is cut to whole seconds, so almost a second more is allowed."""
+
+    def cut(self: Any, subject: Subject, _: Claims) -> float:
+        now = float(vars(self)["_clock"].now())
+        return now - int(now - subject.issued_at)
+
+    _issued(patch, cut)
+
+
+@fault("EXC-9")
+def leeway_added_to_the_age(patch: Patch) -> None:
+    """The leeway for clocks is added to the age as well, so a generous one stretches it."""
+    _issued(patch, lambda self, subject, _: subject.issued_at + vars(self)["_leeway"])
+
+
+@fault("EXC-15")
+def bearer_buys_a_bearer(patch: Patch) -> None:
+    """Our own bearers are taken as proof of identity, so that a session can be prolonged for ever (row 67)."""
+    made = [0]
+
+    def subject_or_bearer(subject: Any, self: Any, token: str, occasion: Occasion) -> Any:
+        found = vars(self)["_store"].look_up(digest(token), occasion.now) if is_bearer(token) else None
+        if found is None:
+            return subject(self, token, occasion)
+        made[0] += 1
+        return Subject(found.record.identity, occasion.now, f"bearer {made[0]}")
+
+    patch.wrap(Exchange, "_subject", subject_or_bearer)
+
+
+@fault("EXC-15")
+def access_token_is_a_sign_in(patch: Patch) -> None:
+    """The type of the token is not looked at: each resource that an access token reached is the user (RFC 9068 §5)."""
+    _forgiven(patch, {Reason.TYPE})
+
+
+@fault("EXC-15")
+def bare_claims_taken(patch: Patch) -> None:
+    """Claims that arrive as JSON are taken for those that the gateway has verified."""
+
+    def verify_or_read(verify: Any, self: Any, token: str) -> Any:
+        if not token.startswith("{"):
+            return verify(self, token)
+        claims = loads(token)
+        return Subject(subjects._identity(claims), claims["iat"], token)  # noqa: SLF001 - as the method does
+
+    patch.wrap(Subjects, "verify", verify_or_read)

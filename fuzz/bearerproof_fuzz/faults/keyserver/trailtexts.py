@@ -1,0 +1,217 @@
+"""Faults in form, number, time and texts of a key server's trail (TRAIL-1, TRAIL-8 to TRAIL-10, TRAIL-12, TRAIL-13)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.events import one_line
+from bearerproof_reference.keyserver import lifecycle
+from bearerproof_reference.keyserver.authentication import Authentication
+from bearerproof_reference.keyserver.exchange import Exchange
+from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Trail, Why
+from bearerproof_reference.keyserver.revocation import Revocations
+
+
+def _members(patch: Patch, change: Callable[[Any], Any]) -> None:
+    """Have every event written with its members changed."""
+    patch.wrap(LifecycleEvent, "as_dict", lambda told, self, seq: change(told(self, seq)))
+
+
+# --- form
+
+
+@fault("TRAIL-1")
+def time_added_by_the_logger(patch: Patch) -> None:
+    """The logging library adds a time under a name that is taken: readers differ on which one counts."""
+    patch.wrap(
+        lifecycle, "one_line", lambda write, record: f'{write(record)[:-1]},"occurred_at":"2027-01-15T08:00:00Z"}}'
+    )
+
+
+@fault("TRAIL-1")
+def rate_limit_as_text(patch: Patch) -> None:
+    """The rate limit goes through a template and is text in the trail, so no sum over it comes out."""
+    _members(patch, lambda told: {**told, "rate_limit": str(told["rate_limit"])} if "rate_limit" in told else told)
+
+
+@fault("TRAIL-1")
+def used_token_named_short(patch: Patch) -> None:
+    """Uses are told often, so they name the subject and leave the issuer out (CWE-778)."""
+
+    def change(told: Any) -> Any:
+        if told["event"] != "token.used":
+            return told
+        return {**told, "identity": {name: told["identity"][name] for name in ("subject", "email")}}
+
+    _members(patch, change)
+
+
+# --- numbers
+
+
+def _numbered(patch: Patch, step: Callable[[Any, Any], tuple[bool, bool]]) -> None:
+    """Have events written by this: whether an event is handed on, and whether it takes a number."""
+
+    def record(self: Any, events: Any) -> None:
+        with self._lock:
+            for event in events:
+                write, count = step(self, event)
+                if write:
+                    self._write(event, self._next)
+                self._next += count
+
+    patch(Trail, "record", record)
+
+
+@fault("TRAIL-8")
+def decisions_numbered(patch: Patch) -> None:
+    """The number is that of the request, and a bulk revocation tells of many tokens under one."""
+
+    def record(recorded: Any, self: Any, events: Any) -> None:
+        first = self._next
+        for event in events:
+            self._next = first
+            recorded(self, (event,))
+
+    patch.wrap(Trail, "record", record)
+
+
+@fault("TRAIL-8")
+def refusals_not_counted(patch: Patch) -> None:
+    """Only what happens to tokens takes a number, and a refusal bears that of the event after it."""
+    _numbered(patch, lambda _trail, event: (True, event.event not in {EventName.DENIED, EventName.INVALID}))
+
+
+@fault("TRAIL-9")
+def nonsense_is_not_written(patch: Patch) -> None:
+    """Bearers of no form are too many to be written, so somebody who tries them out leaves but a gap (CWE-778)."""
+    _numbered(patch, lambda _trail, event: (event.reason is not Why.MALFORMED_BEARER, True))
+
+
+@fault("TRAIL-9")
+def long_lines_lost(patch: Patch) -> None:
+    """Lines go out as datagrams, and one that does not fit is dropped without a word: most issues are."""
+    fits = 350
+
+    def write(written: Any, self: Any, event: Any, seq: int) -> None:
+        if len(one_line(event.as_dict(seq))) <= fits:
+            written(self, event, seq)
+
+    patch.wrap(Trail, "_write", write)
+
+
+@fault("TRAIL-9")
+def empty_revocation_takes_a_number(patch: Patch) -> None:
+    """A bulk revocation that finds nobody takes a number and writes nothing: a loss that never was."""
+
+    def record(recorded: Any, self: Any, events: Any) -> None:
+        recorded(self, events)
+        self._next += not events
+
+    patch.wrap(Trail, "record", record)
+
+
+# --- time
+
+
+def _dated(patch: Patch, kind: str, instant: Callable[[float, Any], float]) -> None:
+    """Have events of one kind bear another instant, made of that of the request and of the token's record."""
+
+    def make_other(make: Any, self: Any, *told: Any) -> LifecycleEvent:
+        event: LifecycleEvent = make(self, *told)
+        return replace(event, occurred_at=instant(self.now, told[-1]))
+
+    patch.wrap(Occasion, kind, make_other)
+
+
+@fault("TRAIL-10")
+def refusals_bear_the_time_of_the_issue(patch: Patch) -> None:
+    """A refusal is told with the time that stands in the token's record, which is that of its issue."""
+    patch.wrap(
+        Occasion,
+        "refused",
+        lambda make, self, why, record: replace(make(self, why, record), occurred_at=record.issued_at),
+    )
+
+
+@fault("TRAIL-10")
+def revocations_told_to_the_minute(patch: Patch) -> None:
+    """The administrator's part writes times to the minute, so a revocation stands before the use it follows."""
+    patch.wrap(
+        Occasion, "revoked", lambda make, self, *told: replace(make(self, *told), occurred_at=self.now // 60 * 60)
+    )
+
+
+@fault("TRAIL-10")
+def issues_told_to_the_second(patch: Patch) -> None:
+    """An issue bears the instant of the ID token's kind, a whole second, and all else the microsecond."""
+    _dated(patch, "issued", lambda now, _record: int(now))
+
+
+# --- texts
+
+
+Told = Callable[..., str | None]
+
+
+def _explained(patch: Patch, owner: type, name: str, tell: Told) -> None:
+    """Have a refusal's reason followed by more, made of its event and of what was asked; None is no more."""
+
+    def decide(decided: Any, self: Any, *arguments: Any) -> Any:
+        decision = decided(self, *arguments)
+        event = decision.events[0] if len(decision.events) == 1 else None
+        more = tell(event, *arguments) if event is not None else None
+        if event is None or more is None:
+            return decision
+        return replace(decision, events=(replace(event, reason=f"{event.reason}: {more}"),))
+
+    patch.wrap(owner, name, decide)
+
+
+def _parameter(name: str, why: Why) -> Told:
+    """Return what tells a parameter of an exchange that is refused for this reason."""
+    return lambda event, form, _occasion: dict(form).get(name, "")[:400] if event.reason is why else None
+
+
+@fault("TRAIL-12")
+def unknown_bearer_told(patch: Patch) -> None:
+    """A bearer that is not good is told for debugging; most of those were good a moment ago (W8, CWE-532)."""
+    reasons = {Why.UNKNOWN_BEARER, Why.MALFORMED_BEARER}
+    _explained(
+        patch, Authentication, "decide", lambda event, told, *_rest: told[0][:400] if event.reason in reasons else None
+    )
+
+
+@fault("TRAIL-12")
+def refused_subject_token_told(patch: Patch) -> None:
+    """A subject token that does not verify is told whole: for want of a key, perhaps, and good elsewhere (CWE-532)."""
+    _explained(patch, Exchange, "decide", _parameter("subject_token", Why.SUBJECT_TOKEN))
+
+
+@fault("TRAIL-12")
+def claims_of_a_refused_token_told(patch: Patch) -> None:
+    """Of a subject token its middle is told, since only the signature is secret: it names people (CWE-200)."""
+    whole = _parameter("subject_token", Why.SUBJECT_TOKEN)
+    _explained(patch, Exchange, "decide", lambda *told: [*(whole(*told) or "").split("."), ""][1] or None)
+
+
+@fault("TRAIL-13")
+def refused_grant_type_told(patch: Patch) -> None:
+    """The grant type of a stranger stands in the reason, with all that moves a cursor (CWE-117)."""
+    _explained(patch, Exchange, "decide", _parameter("grant_type", Why.UNSUPPORTED_GRANT_TYPE))
+
+
+@fault("TRAIL-13")
+def refused_scope_told(patch: Patch) -> None:
+    """A scope that is not understood stands in the reason, since JSON escapes it; the viewer unescapes it (CWE-150)."""
+    _explained(patch, Exchange, "decide", _parameter("scope", Why.INVALID_SCOPE))
+
+
+@fault("TRAIL-13")
+def token_id_told_as_presented(patch: Patch) -> None:
+    """What is to be revoked and is not there is told as it was presented (CWE-117)."""
+    _explained(
+        patch, Revocations, "one",
+        lambda event, _admin, jti, _occasion: jti[:400] if event.reason is Why.NOT_ACTIVE else None,
+    )  # fmt: skip

@@ -1,0 +1,150 @@
+"""A walk through the life of a token store: issues, uses, revocations, sweeps, restarts, and clocks that step."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from bearerproof.decisions import Decision
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import examples
+from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Provider
+from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.oracles.tokens import Aspect, Issued, Store, Wrong
+
+STEPS = 25
+"""Rules applied in one example."""
+
+SETTING = DEFAULT.but(ttl=60, retention=30, cap=3)
+
+IDENTITIES = ((HOME, "alice"), (HOME, "bob"), (OTHER, "alice"))
+SCOPES: Mapping[str | None, tuple[str, str]] = {
+    None: ("*", "*"),
+    "backends:a tools:x": ("a", "x"),
+    "backends:b*": ("b*", "*"),
+}
+"""What is asked for, and the pattern that is granted on either side."""
+GAPS = (0.25, 1.0, 29.75, 59.75, 60.0, 90.0)
+"""Seconds: within a lifetime, up to the last moment of one, exactly one, and until it is forgotten."""
+LEAPS = (-3600.0, -60.0, -0.25, 30.0, 3600.0)
+"""Seconds by which the wall clock is put right, or wrong."""
+
+_PLACES = st.integers(0, 8)
+_WHO = st.sampled_from(IDENTITIES)
+
+
+def walk(trial: Trial, aspect: Aspect, *, share: int = 20) -> None:
+    """Take random walks, and judge one aspect of what is seen on them.
+
+    Raises:
+        Judged: what an example found.
+    """
+    run_state_machine_as_test(
+        lambda: Walk(trial, aspect),  # type: ignore[arg-type]  # any callable that makes one will do
+        settings=settings(max_examples=max(5, examples(share)), stateful_step_count=STEPS),
+    )
+
+
+def _can(capability: str) -> Callable[[Any], Any]:
+    return precondition(lambda self: bool(getattr(self.world.trial.declaration.key_server, capability)))
+
+
+class Walk(RuleBasedStateMachine):
+    """Asks a server in any order, and holds each answer against the model."""
+
+    def __init__(self, trial: Trial, aspect: Aspect) -> None:
+        super().__init__()
+        self.world = World(trial, SETTING)
+        self._aspect = aspect
+        self._store = Store(SETTING.ttl, SETTING.retention, SETTING.cap)
+        self._bearers: list[tuple[str, Issued]] = []
+
+    @rule(who=_WHO, scope=st.sampled_from(tuple(SCOPES)), times=st.integers(1, 4))
+    def issue(self, who: tuple[Provider, str], scope: str | None, times: int) -> None:
+        """Exchange honest subject tokens."""
+        for _ in range(times):
+            self._exchange(*who, scope)
+
+    @rule(place=_PLACES)
+    def present(self, place: int) -> None:
+        """Present one of the bearers, whatever became of its token."""
+        if self._bearers:
+            bearer, one = self._bearers[place % len(self._bearers)]
+            decision = self.world.authenticate(bearer)
+            self._store.see(self.world.now)
+            events = [str(event.get("event")) for event in decision.events]
+            answer = decision.members if decision.good else None
+            self._judge(self._store.judge_presented(one, answer, events), decision)
+
+    @rule(place=_PLACES)
+    def revoke(self, place: int) -> None:
+        """Revoke one of the tokens, if it still is one."""
+        if self._bearers:
+            one = self._bearers[place % len(self._bearers)][1]
+            decision = self.world.revoke(one.jti)
+            self._store.see(self.world.now)
+            one.revoked = one.revoked or decision.good
+
+    @rule(who=_WHO)
+    def revoke_all(self, who: tuple[Provider, str]) -> None:
+        """Revoke all tokens of an identity."""
+        provider, subject = who
+        decision = self.world.revoke_all(subject, provider.issuer)
+        self._store.see(self.world.now)
+        number = int(str(decision.members.get("revoked", -1)))
+        self._judge(self._store.judge_number(provider.issuer, subject, number), decision)
+        self._store.revoke_all(provider.issuer, subject)
+
+    @_can("reap")
+    @rule()
+    def reap(self) -> None:
+        """Have it clean up."""
+        self.world.reap()
+        self._store.see(self.world.now)
+
+    @_can("count")
+    @rule(who=_WHO)
+    def count(self, who: tuple[Provider, str]) -> None:
+        """Have an identity's live tokens counted."""
+        provider, subject = who
+        number = self.world.count(subject, provider.issuer)
+        self._store.see(self.world.now)
+        self._judge(self._store.judge_number(provider.issuer, subject, number), f"{number}")
+
+    @_can("restart")
+    @rule()
+    def restart(self) -> None:
+        """Restart the server."""
+        self.world.restart()
+        self._store.restart()
+
+    @rule(seconds=st.sampled_from(GAPS))
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.world.wait(seconds)
+
+    @rule(seconds=st.sampled_from(LEAPS))
+    def put_the_clock(self, seconds: float) -> None:
+        """Put the wall clock forward or back."""
+        self.world.step_wall_clock(seconds)
+
+    def _exchange(self, provider: Provider, subject: str, scope: str | None) -> None:
+        decision = self.world.exchange(self.world.subject_token(subject, provider), scope)
+        self._store.see(self.world.now)
+        code = None if decision.good else decision.code
+        self._judge(self._store.judge_issue(self.world.now, provider.issuer, subject, code), decision)
+        expires_at = self.world.now + SETTING.ttl
+        if decision.good and expires_at > self._store.latest:  # what a clock that is behind issues may be dead at once
+            grant = self.world.grant(decision, subject, provider)
+            backends, tools = SCOPES[scope]
+            scopes = {"backends": [backends], "tools": [tools], "rate_limit": 0}
+            one = Issued(grant.jti, provider.issuer, subject, scopes, expires_at)
+            self._bearers.append((grant.bearer, one))
+            self._store.tokens.append(one)
+
+    def _judge(self, found: Iterable[Wrong], got: Decision | str) -> None:
+        for wrong in found:
+            if wrong.aspect is self._aspect:
+                self.world.fail(wrong.summary, wrong.expected, got)

@@ -1,0 +1,326 @@
+"""Who may revoke: whoever knows the admin secret, and nobody who guesses at it."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+
+from bearerproof.decisions import Decision
+from bearerproof.harness import Mark
+from bearerproof.members import Json
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI, WRONG, dead, live, peers, revoked
+from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT, HOME, OTHER, OTHER_PEER, PEER, PROXY, Setting
+from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.oracles import rates
+
+CONFIGURED = ("key_server:configure",)
+TIMED = ("clock",)
+THROTTLED = ("key_server:throttle",)
+
+
+# --- who may ask
+
+
+def _not_the_secret(grant: Grant, secret: str = ADMIN) -> dict[str, str | None]:
+    digest = hashlib.sha256(secret.encode())
+    return {
+        "nothing": None, "an empty text": "", "a blank": " ", "a NUL": "\0", "null": "null",
+        "another text": WRONG, "its first half": secret[: len(secret) // 2], "all but its last letter": secret[:-1],
+        "all but its first letter": secret[1:], "its first letter": secret[0], "more than it": secret + "x",
+        "it twice": secret * 2, "it in upper case": secret.upper(), "it in the other case": secret.swapcase(),
+        "it with a capital letter": secret.capitalize(), "it after a blank": f" {secret}",
+        "it before a blank": f"{secret} ", "it before a line feed": f"{secret}\n", "it before a NUL": f"{secret}\0",
+        "it before a NUL and more": f"{secret}\0more", "it in quotes": f'"{secret}"',
+        "it after Bearer": f"Bearer {secret}", "it backwards": secret[::-1], "a text of its length": "x" * len(secret),
+        "a look-alike": secret.replace("a", "\u0430", 1), "a full-width letter": secret.replace("a", "\uff41", 1),
+        "it in base64": base64.b64encode(secret.encode()).decode(), "its digest": digest.hexdigest(),
+        "its digest in base64": base64.b64encode(digest.digest()).decode(), "a pattern": "*", "another pattern": ".*",
+        "5,000 letters": "a" * 5000,
+        "an issued bearer": grant.bearer, "the id of a token": grant.jti, "the name of the setting": "admin_secret",
+    }  # fmt: skip
+
+
+@check("REV-7")
+def test_one_token_without_the_secret(mark: Mark, trial: Trial) -> None:
+    """Whatever is not exactly the admin secret revokes no token; the secret itself then does."""
+    world = World(trial)
+    grant = world.issue()
+    places = peers()
+    for name, admin in _not_the_secret(grant).items():
+        decision = world.revoke(grant.jti, admin=admin, peer=next(places))
+        world.refused(decision, "unauthorized", f"the admin credential is {name}")
+        live(world, grant, summary=f"a revocation was asked for with {name} as the admin credential")
+    revoked(world, world.revoke(grant.jti), 1, "the admin credential is the secret")
+
+
+@check("REV-7")
+def test_identity_without_the_secret(mark: Mark, trial: Trial) -> None:
+    """Whatever is not exactly the admin secret revokes no identity; the secret itself then does."""
+    world = World(trial)
+    grant = world.issue()
+    places = peers()
+    for name, admin in _not_the_secret(grant).items():
+        decision = world.revoke_all("alice", admin=admin, peer=next(places))
+        world.refused(decision, "unauthorized", f"the admin credential is {name}")
+        live(world, grant, summary=f"a bulk revocation was asked for with {name} as the admin credential")
+    revoked(world, world.revoke_all("alice"), 1, "the admin credential is the secret")
+
+
+@check("REV-7")
+def test_no_bearer_is_an_admin(mark: Mark, trial: Trial) -> None:
+    """No issued bearer or subject token is the admin secret, be it its holder's own or an administrator's."""
+    world = World(trial)
+    grant = world.issue()
+    claims: Json = {"groups": ["admin", "administrators"], "email": "admin@example.com", "admin": True}
+    admins = world.issue("admin", **claims)
+    presented = {
+        "the bearer of the token": grant.bearer,
+        "the bearer of somebody called admin": admins.bearer,
+        "a subject token": world.subject_token("admin", **claims),
+    }
+    places = peers()
+    for name, credential in presented.items():
+        decision = world.revoke(grant.jti, admin=credential, peer=next(places))
+        world.refused(decision, "unauthorized", f"the admin credential is {name}")
+        decision = world.revoke_all("alice", admin=credential, peer=next(places))
+        world.refused(decision, "unauthorized", f"the admin credential is {name}")
+    live(world, grant, admins, summary="a revocation was asked for with a token as the admin credential")
+
+
+_SECRETS = (
+    "s", "correct horse battery staple", "\u00e9\u00fc\u4e2d-secret", "trailing ", "0", "true", "a:b", 'q"q', "long " * 30,
+)  # fmt: skip
+"""Secrets that a careless comparison takes for something else, or for nothing."""
+
+
+@check("REV-7", needs=CONFIGURED)
+def test_any_secret(mark: Mark, trial: Trial) -> None:
+    """A secret is compared as it is, whatever it consists of."""
+    for secret in _SECRETS:
+        world = World(trial, DEFAULT.but(admin_secret=secret))
+        grant = world.issue()
+        places = peers()
+        for name, admin in _not_the_secret(grant, secret).items():
+            if admin != secret:
+                decision = world.revoke(grant.jti, admin=admin, peer=next(places))
+                world.refused(decision, "unauthorized", f"the secret is {secret!r} and the credential {name}")
+        revoked(world, world.revoke(grant.jti, admin=secret), 1, f"the admin credential is the secret {secret!r}")
+
+
+# --- guessing
+
+
+@check("REV-8", needs=(*THROTTLED, *CONFIGURED))
+def test_failures_are_limited(mark: Mark, trial: Trial) -> None:
+    """Of a run of wrong secrets from one peer no more are judged than the configuration says; the rest is told so."""
+    for most in (1, 5, 20):
+        world = World(trial, DEFAULT.but(admin_failures=most))
+        grant = world.issue()
+        codes = [_guess(world, grant, number).code for number in range(3 * most + 10)]
+        if codes.count("unauthorized") > most or codes[0] != "unauthorized":
+            due = f"at most {most} judged, the first among them"
+            world.fail("one peer guesses the admin secret", due, f"{codes.count('unauthorized')} judged")
+
+
+def _guess(world: World, grant: Grant, number: int, **at: str) -> Decision:
+    """Try a wrong secret, each time another one and for something else."""
+    which, guess = number // 2 % 2, f"guess-{number}"
+    if number % 2:
+        decision = world.revoke_all("alice", (HOME.issuer, OTHER.issuer)[which], admin=guess, **at)
+    else:
+        decision = world.revoke((grant.jti, NOBODYS_JTI)[which], admin=guess, **at)
+    world.refused(decision, ("unauthorized", "rate_limited"), "the admin secret is wrong")
+    return decision
+
+
+@check("REV-8", needs=(*THROTTLED, *CONFIGURED, *TIMED))
+def test_slow_guessing_is_limited(mark: Mark, trial: Trial) -> None:
+    """Over minutes, too, no more wrong secrets of one peer are judged than its rate allows."""
+    for most, gap in ((5, 2.0), (1, 7.0), (6, 0.5)):
+        world = World(trial, DEFAULT.but(admin_failures=most))
+        grant = world.issue()
+        tries = []
+        for number in range(100):
+            world.wait(gap)
+            decision = _guess(world, grant, number)
+            tries.append(rates.Asked.at(world.tick, admitted=decision.code == "unauthorized"))
+        found = rates.excess(tries, most)
+        if found is not None:
+            world.fail("one peer guesses the admin secret for minutes", f"at most {found.most}", found.describe())
+
+
+@check("REV-8", needs=(*THROTTLED, *CONFIGURED))
+def test_right_secret_is_limited_too(mark: Mark, trial: Trial) -> None:
+    """A peer that has used up its failures does not learn which secret is the right one."""
+    world = World(trial)
+    grant = world.issue()
+    _use_up(world, grant)
+    for decision in (world.revoke(grant.jti), world.revoke_all("alice")):
+        world.refused(decision, "rate_limited", "the peer has guessed too often, and now guesses right")
+    live(world, grant, summary="its revocation was refused for too many guesses")
+
+
+def _use_up(world: World, grant: Grant, **at: str) -> None:
+    """Guess until no more guesses are judged."""
+    for number in range(world.setting.admin_failures + 1):
+        decision = _guess(world, grant, number, **at)
+    world.refused(decision, "rate_limited", "the peer has guessed more often than it may")
+
+
+@check("REV-8", needs=THROTTLED)
+def test_other_peers_are_not_limited(mark: Mark, trial: Trial) -> None:
+    """Whatever one peer guesses, another one is judged as ever: refused if wrong, heard if right."""
+    world = World(trial)
+    grant, second = world.issue(), world.issue("bob")
+    for number in range(50):
+        _guess(world, grant, number)
+    decision = world.revoke(grant.jti, admin=WRONG, peer=OTHER_PEER)
+    world.refused(decision, "unauthorized", "another peer has guessed too often")
+    revoked(world, world.revoke(grant.jti, peer=OTHER_PEER), 1, "another peer has guessed too often")
+    revoked(world, world.revoke_all("bob", peer="198.51.100.77"), 1, "another peer has guessed too often")
+    dead(world, grant, second, summary="the token was revoked")
+
+
+@check("REV-8", needs=(*THROTTLED, *CONFIGURED, *TIMED))
+def test_limit_ends(mark: Mark, trial: Trial) -> None:
+    """After a minute without guesses the right secret of that peer is heard again."""
+    world = World(trial)
+    grant = world.issue()
+    _use_up(world, grant)
+    world.wait(60)
+    revoked(world, world.revoke(grant.jti), 1, "a minute has passed since the peer guessed too often")
+
+
+@check("REV-8", needs=THROTTLED)
+def test_right_secrets_do_not_count(mark: Mark, trial: Trial) -> None:
+    """However many revocations a peer asks for with the right secret, none of them is throttled."""
+    world = World(trial)
+    for _ in range(40):
+        grant = world.issue()
+        revoked(world, world.revoke(grant.jti), 1, "an administrator revokes one token after the other")
+        world.refused(world.revoke(grant.jti), "not-active", "the token was revoked before")
+
+
+@check("REV-8", needs=(*THROTTLED, *CONFIGURED, "key_server:forwarded"))
+def test_clients_behind_a_proxy(mark: Mark, trial: Trial) -> None:
+    """Behind a trusted proxy the client counts, so one that guesses does not keep out another."""
+    world = World(trial)
+    grant = world.issue()
+    _use_up(world, grant, peer=PROXY, forwarded="203.0.113.5")
+    decision = world.revoke(grant.jti, peer=PROXY, forwarded="203.0.113.6")
+    revoked(world, decision, 1, "another client of the same proxy has guessed too often")
+
+
+@check("REV-8", needs=(*THROTTLED, *CONFIGURED, "key_server:forwarded"))
+def test_made_up_addresses(mark: Mark, trial: Trial) -> None:
+    """A peer gets no further guesses by naming another forwarded address each time, itself or through a proxy."""
+    for name, peer, forwarded in (
+        ("of a stranger", PEER, "203.0.113.{}"),
+        ("before the client's own", PROXY, "203.0.113.{}, 192.0.2.200"),
+    ):
+        world = World(trial)
+        grant = world.issue()
+        codes = [_guess(world, grant, n, peer=peer, forwarded=forwarded.format(n)).code for n in range(30)]
+        if codes.count("unauthorized") > world.setting.admin_failures:
+            due = f"at most {world.setting.admin_failures} judged"
+            world.fail(f"the admin secret is guessed under addresses {name}", due, f"{codes.count('unauthorized')}")
+
+
+# --- no secret at all
+
+
+_BLANK = {"nothing": "", "a blank": " ", "blanks": "    ", "a tab": "\t", "line feeds": "\r\n\n"}
+
+
+@check("REV-10", needs=CONFIGURED)
+def test_blank_secret_is_refused_at_load(mark: Mark, trial: Trial) -> None:
+    """An admin secret that is empty, blank or no text at all is no configuration."""
+    world = World(trial)
+    for name, secret in {**_BLANK, "a number": 0, "a list": [], "false": False}.items():
+        decision = world.configure(DEFAULT.but(extra={"admin_secret": secret}).as_json())
+        if decision.good:
+            world.fail(f"the admin secret consists of {name}", "the configuration is refused", decision)
+    world.good(world.configure(DEFAULT.as_json()), "a sound configuration after others that are not")
+
+
+@check("REV-10", needs=CONFIGURED)
+def test_nobody_may_revoke_without_a_secret(mark: Mark, trial: Trial) -> None:
+    """Where no admin secret is configured every revocation is refused, and everything else goes on."""
+    world = World(trial, _WITHOUT_SECRET)
+    grant = world.issue()
+    places = peers()
+    for name, admin in {**_not_the_secret(grant), **_ADMINS}.items():
+        decision = world.revoke(grant.jti, admin=admin, peer=next(places))
+        world.refused(decision, "unauthorized", f"there is no admin secret, and the credential is {name}")
+        decision = world.revoke_all("alice", admin=admin, peer=next(places))
+        world.refused(decision, "unauthorized", f"there is no admin secret, and the credential is {name}")
+    live(world, grant, summary="a revocation was asked for where nobody may revoke")
+
+
+_WITHOUT_SECRET: Setting = DEFAULT.but(admin_secret=None)
+
+_ADMINS = {"the secret of another server": ADMIN, "None": "None", "undefined": "undefined", "admin": "admin"}
+
+
+# --- credential first
+
+
+_ASKED: Mapping[str, Mapping[str, str]] = {
+    "a token of nobody": {"jti": NOBODYS_JTI},
+    "an id that is none": {"jti": "x"},
+    "an empty id": {"jti": ""},
+    "an endless id": {"jti": "a" * 5000},
+    "both names": {"issuer": HOME.issuer, "subject": "alice"},
+    "names of nobody": {"issuer": "https://nobody.example", "subject": "nobody"},
+    "no subject": {"issuer": HOME.issuer},
+    "no issuer": {"subject": "alice"},
+    "nothing": {},
+    "empty names": {"issuer": "", "subject": ""},
+}
+
+
+def _ask(world: World, members: Mapping[str, str], admin: str | None, peer: str) -> Decision:
+    if "jti" in members:
+        return world.revoke(members["jti"], admin=admin, peer=peer)
+    return world.revoke_all(members.get("subject"), members.get("issuer"), admin=admin, peer=peer)
+
+
+@check("REV-11")
+def test_one_answer_without_the_secret(mark: Mark, trial: Trial) -> None:
+    """Whoever does not know the secret gets one answer, whatever is asked for and whether it exists."""
+    world = World(trial)
+    live, ended = world.issue(), world.issue()
+    world.good(world.revoke(ended.jti), "one live token is revoked")
+    asked = {**_ASKED, "a live token": {"jti": live.jti}, "a revoked token": {"jti": ended.jti}}
+    places = peers()
+    for credential in (WRONG, "", None):
+        for name, members in asked.items():
+            decision = _ask(world, members, credential, next(places))
+            world.refused(decision, "unauthorized", f"without the secret {name} is to be revoked")
+            if decision.retry_after is not None:
+                world.fail(f"without the secret {name} is to be revoked", "the same answer as ever", "a time to wait")
+
+
+@check("REV-11", needs=(*TIMED, *CONFIGURED))
+def test_expired_token_without_the_secret(mark: Mark, trial: Trial) -> None:
+    """Whoever does not know the secret does not learn whether a token has expired or is forgotten."""
+    world = World(trial)
+    grant = world.issue()
+    places = peers()
+    for seconds in (0, 600, 600):
+        world.wait(seconds)
+        decision = world.revoke(grant.jti, admin=WRONG, peer=next(places))
+        world.refused(decision, "unauthorized", "without the secret a token is to be revoked")
+
+
+@check("REV-11", needs=(*THROTTLED, *CONFIGURED))
+def test_throttled_answers_do_not_tell_either(mark: Mark, trial: Trial) -> None:
+    """Whoever is throttled gets one answer as well, whatever is asked for."""
+    world = World(trial)
+    grant = world.issue()
+    _use_up(world, grant)
+    for name, members in {**_ASKED, "a live token": {"jti": grant.jti}}.items():
+        for credential in (WRONG, ADMIN):
+            decision = _ask(world, members, credential, PEER)
+            world.refused(decision, "rate_limited", f"after too many guesses {name} is to be revoked")

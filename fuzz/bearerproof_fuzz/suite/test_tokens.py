@@ -1,0 +1,380 @@
+"""The tokens of a key server: what a bearer is made of, how long it is good, and which text is the bearer."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+
+from bearerproof.decisions import Decision
+from bearerproof.harness import Mark
+from bearerproof.messages import Outcome
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyservers.occasions.presented import MALFORMED, another_bearer
+from bearerproof_fuzz.keyservers.setting import DEFAULT, rule
+from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.machines.tokens import walk
+from bearerproof_fuzz.oracles import randomness
+from bearerproof_fuzz.oracles.tokens import Aspect
+
+CONFIGURED = "key_server:configure"
+
+
+def _issue_many(world: World, number: int, per_identity: int = 4) -> list[Grant]:
+    """Have many tokens issued, few to each identity, so that no cap is met."""
+    return [world.issue(f"user-{n // per_identity}") for n in range(number)]
+
+
+# --- what a bearer is made of
+
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@check("TOK-1")
+def test_bearer_is_the_prefix_and_random_text(mark: Mark, trial: Trial) -> None:
+    """A bearer is the declared prefix and at least 43 characters of base64url without padding."""
+    world = World(trial)
+    prefix = trial.declaration.key_server.prefix
+    for grant in _issue_many(world, 8):
+        if not grant.bearer.startswith(prefix):
+            world.fail("a bearer does not begin with the declared prefix", prefix, "another beginning")
+        rest = grant.bearer.removeprefix(prefix)
+        if _BASE64URL.fullmatch(rest) is None:
+            world.fail("a bearer is not base64url without padding", "A-Z a-z 0-9 - _ after the prefix", "more")
+        if len(rest) < 43:
+            world.fail("a bearer is too short for 256 bits", "43 characters or more", f"{len(rest)} characters")
+
+
+@check("TOK-1")
+def test_bearers_of_a_sample_vary_in_256_bits(mark: Mark, trial: Trial) -> None:
+    """The bearers of a sample are not all in a space of less than 256 bits: none is constant, repeated or a mixture."""
+    world = World(trial)
+    prefix = trial.declaration.key_server.prefix
+    sample = [grant.bearer.removeprefix(prefix) for grant in _issue_many(world, randomness.SAMPLE)]
+    if len(set(sample)) != len(sample):
+        world.fail("a bearer is issued twice", "bearers that are all different", "one of them twice")
+    dimensions = randomness.dimensions(sample)
+    if dimensions < randomness.BITS:
+        what = f"{len(sample)} bearers vary in {dimensions} independent bits"
+        world.fail(what, f"{randomness.BITS} bits", f"{dimensions} bits")
+
+
+@check("TOK-1", needs=(CONFIGURED,))
+def test_bearers_do_not_repeat_from_one_start_to_the_next(mark: Mark, trial: Trial) -> None:
+    """A server that is started again, at the same instant and with the same configuration, issues other bearers."""
+    sample = [grant.bearer for _ in range(3) for grant in _issue_many(World(trial), 6)]
+    world = World(trial)
+    if trial.declaration.key_server.restart:
+        for _ in range(2):
+            sample += [grant.bearer for grant in _issue_many(world, 3)]
+            world.restart()
+    if len(set(sample)) != len(sample):
+        world.fail("a bearer of one start is issued again after another", "bearers that are all different", "a repeat")
+
+
+@check("TOK-2")
+def test_token_ids_are_unique(mark: Mark, trial: Trial) -> None:
+    """No two tokens have the same id, whoever they are for."""
+    world = World(trial)
+    jtis = [grant.jti for grant in _issue_many(world, 60)]
+    if len(set(jtis)) != len(jtis):
+        world.fail("two tokens have the same id", "ids that are all different", "one of them twice")
+
+
+@check("TOK-2")
+def test_token_id_tells_nothing_of_the_bearer(mark: Mark, trial: Trial) -> None:
+    """A token id and its bearer share no part, and neither holds a part of a plain digest of the other."""
+    world = World(trial)
+    for grant in _issue_many(world, 12):
+        for what, one, other in _derivations(grant, trial.declaration.key_server.prefix):
+            if randomness.share_a_part(one, other):
+                world.fail(f"{what} share a part", "none in common", "characters in common")
+
+
+def _derivations(grant: Grant, prefix: str) -> list[tuple[str, str, str]]:
+    rest = grant.bearer.removeprefix(prefix)
+    found = [("token id and bearer", grant.jti, rest)]
+    for text, other, what in (
+        (grant.bearer, grant.jti, "bearer"),
+        (rest, grant.jti, "bearer"),
+        (grant.jti, rest, "id"),
+    ):
+        found += [(f"a digest of the {what} and the other", digest, other) for digest in randomness.digests(text)]
+    return [*found, *(("token id and bearer", grant.jti, spelt) for spelt in randomness.spellings(rest))]
+
+
+# --- how long
+
+
+@check("TOK-3", needs=("clock", CONFIGURED))
+def test_token_lives_exactly_as_long_as_answered(mark: Mark, trial: Trial) -> None:
+    """A token is good until just before issue plus lifetime, dead from that instant on, and expires_in says so."""
+    for ttl in (1, 60, 600, 86_400):
+        for fraction in (0.0, 0.25, 0.984_375):
+            world = World(trial, DEFAULT.but(ttl=ttl, now=DEFAULT.now + fraction))
+            grant = world.issue()
+            if grant.decision.members.get("expires_in") != ttl:
+                got = str(grant.decision.members.get("expires_in"))
+                world.fail("expires_in is not the lifetime", str(ttl), got)
+            _judge_life(world, grant, ttl)
+
+
+def _judge_life(world: World, grant: Grant, ttl: float) -> None:
+    """Present a bearer along its life, at the last moment of it and at the first one after."""
+    begin = world.now
+    for age in (0.0, ttl / 2, ttl - 0.25, ttl - 0.015_625):
+        world.wait(begin + age - world.now)
+        world.good(world.authenticate(grant.bearer), f"a token that lives {ttl} s is refused {ttl - age:g} s before")
+    for late in (0.0, 0.015_625, 0.5, 1.0):
+        world.wait(begin + ttl + late - world.now)
+        what = f"a token that lives {ttl} s is good {late:g} s after its end"
+        world.refused(world.authenticate(grant.bearer), "invalid-token", what)
+
+
+@check("TOK-3", needs=("clock",))
+def test_expires_in_is_the_lifetime(mark: Mark, trial: Trial) -> None:
+    """A token is good for as long as its expires_in says, and no longer."""
+    world = World(trial)
+    grant = world.issue()
+    lifetime = int(str(grant.decision.members.get("expires_in", 0)))
+    if lifetime <= 0:
+        world.fail("an issued token has no lifetime", "expires_in of a second or more", f"{lifetime}")
+    _judge_life(world, grant, lifetime)
+
+
+@check("TOK-3", needs=("clock", CONFIGURED))
+def test_leeway_lengthens_no_life(mark: Mark, trial: Trial) -> None:
+    """The leeway for other clocks, and the age and expiry of the subject token, do not move a token's end."""
+    for leeway, end in ((60, 300), (600, 300), (0, 7200), (0, 30)):
+        world = World(trial, DEFAULT.but(leeway=leeway))
+        now = int(world.now)
+        _judge_life(world, world.issue(iat=now - 20, exp=now + end), world.setting.ttl)
+
+
+@check("TOK-3", needs=("clock", CONFIGURED))
+def test_use_lengthens_no_life(mark: Mark, trial: Trial) -> None:
+    """However often a token is used, and however many are issued after it, it ends when it has to."""
+    world = World(trial, DEFAULT.but(ttl=60))
+    grant = world.issue()
+    for _ in range(5):
+        world.wait(11)
+        world.admitted(grant)
+        world.issue(f"user-{world.now:.0f}")
+    world.wait(5)
+    world.refused(world.authenticate(grant.bearer), "invalid-token", "a token that was used outlives its end")
+
+
+@check("TOK-3", needs=("clock", CONFIGURED))
+def test_live_token_stays_good_on_every_walk(mark: Mark, trial: Trial) -> None:
+    """Whatever happens around it, a token that has not ended is good, also while the clock is behind."""
+    walk(trial, Aspect.LIVE)
+
+
+_SEEN: Mapping[str, Callable[[World, Grant], object]] = {
+    "was presented": lambda world, grant: world.authenticate(grant.bearer),
+    "saw another bearer admitted": lambda world, _: world.admitted(world.issue("bob")),
+    "saw a token issued": lambda world, _: world.issue("bob"),
+    "saw a bulk revocation": lambda world, _: world.revoke_all("bob"),
+}
+"""By what the server did in the meantime: requests that tell it the time."""
+
+
+@check("TOK-4", needs=("clock",))
+def test_clock_step_revives_no_expired_token(mark: Mark, trial: Trial) -> None:
+    """A token that had expired by a time that the server has seen is not good when the wall clock steps back."""
+    for what, see in _SEEN.items():
+        for step in (0.25, 1, 300, 599, 600, 86_400):
+            world = World(trial)
+            grant = world.issue()
+            world.admitted(grant)
+            world.wait(world.setting.ttl)
+            see(world, grant)
+            world.step_wall_clock(-step)
+            again = f"an expired token, after the server {what}, is good when the clock steps back {step:g} s"
+            world.refused(world.authenticate(grant.bearer), "invalid-token", again)
+
+
+@check("TOK-4", needs=("clock", "key_server:reap"))
+def test_clock_step_revives_no_reaped_token(mark: Mark, trial: Trial) -> None:
+    """A token that had expired at a sweep, or was removed by it, is not good when the wall clock steps back."""
+    for late in (0, 300, 301):
+        world = World(trial)
+        grant = world.issue()
+        world.wait(world.setting.ttl + late)
+        world.reap()
+        world.step_wall_clock(-world.setting.ttl - late)
+        again = f"a token swept {late} s after its end is good when the clock steps back"
+        world.refused(world.authenticate(grant.bearer), "invalid-token", again)
+
+
+@check("TOK-4", needs=("clock", CONFIGURED))
+def test_no_walk_revives_an_expired_token(mark: Mark, trial: Trial) -> None:
+    """However the clock steps between requests of every kind, no expired token is good again."""
+    walk(trial, Aspect.DEAD)
+
+
+# --- what is answered to a bearer that is no good
+
+
+@check("TOK-5", needs=("clock",))
+def test_bad_bearers_are_answered_alike(mark: Mark, trial: Trial) -> None:
+    """Malformed, unknown, expired, revoked and reaped bearers get the same answer, whatever they are wanted for."""
+    world = World(trial)
+    bad = _bad_bearers(world)
+    for wants in ((None, None), ("a", "x"), ("b", "y")):
+        answers = {what: _told(world.authenticate(bearer, *wants)) for what, bearer in bad.items()}
+        due = answers["unknown"]
+        if due != _told_of("invalid-token"):
+            world.fail("an unknown bearer is not answered as one", _told_of("invalid-token"), due)
+        for what, told in answers.items():
+            if told != due:
+                world.fail(f"the answer to a bearer that is {what} is another than to an unknown one", due, told)
+
+
+def _bad_bearers(world: World) -> dict[str, str]:
+    """Return one bearer of each kind that is no good any more, or never was."""
+    expired = world.issue("dora", "backends:a tools:x").bearer
+    world.wait(world.setting.ttl - 10)
+    revoked, bulk, live = (world.issue(who, "backends:a tools:x") for who in ("alice", "bob", "carol"))
+    world.wait(10)
+    world.revoke(revoked.jti)
+    world.revoke_all("bob")
+    malformed = {f"malformed, {what}": bearer for what, bearer in MALFORMED.items()}
+    known = {"expired": expired, "revoked": revoked.bearer, "revoked with all others": bulk.bearer}
+    return {"unknown": another_bearer(live.bearer), **known, **malformed}
+
+
+def _told(decision: Decision) -> str:
+    """Return all of an answer that the client sees."""
+    seen = {"outcome": decision.outcome, "reason": decision.code, "retry_after": decision.retry_after}
+    return json.dumps({**seen, **decision.members})
+
+
+def _told_of(code: str) -> str:
+    return json.dumps({"outcome": Outcome.REJECTED, "reason": code, "retry_after": None})
+
+
+@check("TOK-5", needs=("clock", CONFIGURED))
+def test_no_limit_tells_bad_bearers_apart(mark: Mark, trial: Trial) -> None:
+    """Also when the rate of its identity is used up, a bearer that is no good is answered as an unknown one."""
+    world = World(trial, DEFAULT.but(policies=(rule(rate_limit=2),)))
+    ended, revoked = world.issue(), world.issue()
+    world.wait(world.setting.ttl)
+    live, revoked = world.issue(), world.issue()
+    world.revoke(revoked.jti)
+    for _ in range(2):
+        world.admitted(live)
+    world.refused(world.authenticate(live.bearer), "rate-limited", "a rate is not used up")
+    for what, bearer in (
+        ("expired", ended.bearer),
+        ("revoked", revoked.bearer),
+        ("unknown", another_bearer(live.bearer)),
+    ):
+        told = _told(world.authenticate(bearer))
+        if told != _told_of("invalid-token"):
+            summary = f"a bearer that is {what} is answered by the rate of its identity"
+            world.fail(summary, _told_of("invalid-token"), told)
+
+
+# --- which text is the bearer
+
+
+def _sha256(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _url64(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def _last_bit_changed(bearer: str) -> str:
+    """Return the text whose last character differs in bits that a lenient decoder throws away."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return bearer[:-1] + alphabet[alphabet.index(bearer[-1]) ^ 1]
+
+
+_RESPELT: Mapping[str, Callable[[str, str], str]] = {
+    "in small letters": lambda bearer, _: bearer.lower(),
+    "in capitals": lambda bearer, _: bearer.upper(),
+    "with its case swapped": lambda bearer, _: bearer.swapcase(),
+    "with its prefix in capitals": lambda bearer, prefix: prefix.upper() + bearer.removeprefix(prefix),
+    "with one letter of the other case": lambda bearer, prefix: _one_letter_swapped(bearer, len(prefix)),
+    "with padding": lambda bearer, _: f"{bearer}=",
+    "with more padding": lambda bearer, _: f"{bearer}==",
+    "with another last bit": lambda bearer, _: _last_bit_changed(bearer),
+    "with a space before it": lambda bearer, _: f" {bearer}",
+    "with a space after it": lambda bearer, _: f"{bearer} ",
+    "with a tab after it": lambda bearer, _: f"{bearer}\t",
+    "with a line feed after it": lambda bearer, _: f"{bearer}\n",
+    "with a line end after it": lambda bearer, _: f"{bearer}\r\n",
+    "with a NUL after it": lambda bearer, _: f"{bearer}\0",
+    "with a no-break space after it": lambda bearer, _: f"{bearer}\u00a0",
+    "with a byte order mark before it": lambda bearer, _: f"\ufeff{bearer}",
+    "with a space in it": lambda bearer, _: f"{bearer[:20]} {bearer[20:]}",
+    "with a soft hyphen in it": lambda bearer, _: f"{bearer[:20]}\u00ad{bearer[20:]}",
+    "with its scheme": lambda bearer, _: f"Bearer {bearer}",
+    "with a comma after it": lambda bearer, _: f"{bearer},",
+    "twice": lambda bearer, _: f"{bearer}{bearer}",
+    "with a character more": lambda bearer, _: f"{bearer}A",
+    "with four characters more": lambda bearer, _: f"{bearer}AAAA",
+    "without its last character": lambda bearer, _: bearer[:-1],
+    "cut by half": lambda bearer, _: bearer[: len(bearer) // 2],
+    "its beginning": lambda bearer, prefix: bearer[: len(prefix) + 16],
+    "without its first random character": lambda bearer, prefix: prefix + bearer[len(prefix) + 1 :],
+    "without its prefix": lambda bearer, prefix: bearer.removeprefix(prefix) if prefix else bearer[1:],
+    "with its prefix twice": lambda bearer, prefix: (prefix or "bprf_") + bearer,
+    "under another prefix": lambda bearer, prefix: "other_" + bearer.removeprefix(prefix),
+    "percent-encoded": lambda bearer, _: bearer[:-1] + f"%{ord(bearer[-1]):02X}",
+    "in wide letters": lambda bearer, prefix: prefix + "".join(map(_widened, bearer.removeprefix(prefix))),
+    "quoted": lambda bearer, _: f'"{bearer}"',
+    "with a wildcard for its end": lambda bearer, _: f"{bearer[:-1]}*",
+    "reversed": lambda bearer, prefix: prefix + bearer.removeprefix(prefix)[::-1],
+    "as its digest in hex": lambda bearer, _: _sha256(bearer).hex(),
+    "as its digest in base64url": lambda bearer, _: _url64(_sha256(bearer)),
+    "as its digest under the prefix": lambda bearer, prefix: prefix + _url64(_sha256(bearer)),
+    "as the digest of its text": lambda bearer, prefix: prefix + _url64(_sha256(bearer.removeprefix(prefix))),
+    "as the digest of its octets": lambda bearer, prefix: prefix + _url64(
+        hashlib.sha256(base64.urlsafe_b64decode(bearer.removeprefix(prefix) + "===")).digest()
+    ),
+    "as its digest in hex under the prefix": lambda bearer, prefix: prefix + _sha256(bearer).hex(),
+}  # fmt: skip
+"""By how it is told: texts that are nearly a bearer, or can be had from what a store or a trail keeps of it."""
+
+
+def _one_letter_swapped(bearer: str, begin: int) -> str:
+    place = next(place for place in range(begin, len(bearer)) if bearer[place].isalpha())
+    return bearer[:place] + bearer[place].swapcase() + bearer[place + 1 :]
+
+
+def _widened(char: str) -> str:
+    """Return the fullwidth form, which compatibility normalisation folds into the letter."""
+    return chr(ord(char) + 0xFEE0)
+
+
+@check("TOK-6")
+def test_no_other_spelling_is_the_bearer(mark: Mark, trial: Trial) -> None:
+    """No text that is nearly a bearer is taken for it, and neither is its id or a digest of it."""
+    world = World(trial)
+    prefix = trial.declaration.key_server.prefix
+    for number in range(3):
+        grant = world.issue(f"user-{number}")
+        world.admitted(grant)
+        near = {what: respell(grant.bearer, prefix) for what, respell in _RESPELT.items()}
+        near |= {"as its token id": grant.jti, "as its token id under the prefix": prefix + grant.jti}
+        for what, text in near.items():
+            if text != grant.bearer:
+                world.refused(world.authenticate(text), "invalid-token", f"a bearer {what} is taken for it")
+        world.good(world.authenticate(grant.bearer), "a bearer is refused after texts that are nearly it")
+
+
+@check("TOK-6")
+def test_every_character_of_the_bearer_counts(mark: Mark, trial: Trial) -> None:
+    """A bearer with any one of its characters changed is refused."""
+    world = World(trial)
+    grant = world.issue()
+    world.admitted(grant)
+    for place, char in enumerate(grant.bearer):
+        changed = grant.bearer[:place] + ("B" if char == "A" else "A") + grant.bearer[place + 1 :]
+        what = f"a bearer with another character at {place} is taken for it"
+        world.refused(world.authenticate(changed), "invalid-token", what)

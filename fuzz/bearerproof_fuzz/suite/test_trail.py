@@ -1,0 +1,245 @@
+"""Audit trails: what a system leaves over a whole history is truthful, by the rules of ``bearerproof trail``."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from bearerproof.catalogue import Profile
+from bearerproof.harness import Mark
+from bearerproof.judgement import Finding, Untestable
+from bearerproof.members import Json
+from bearerproof.trail import Options, Rule, prove_lines
+from bearerproof.trail.rules import TITLES
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.keyservers import fields
+from bearerproof_fuzz.keyservers.histories import histories, lines_of
+from bearerproof_fuzz.keyservers.occasions.registry import TIMED, occasions
+from bearerproof_fuzz.keyservers.setting import ADMIN
+from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.machines.bench import FAULTS, OURS, SECOND, Bench, Step, stranger
+from bearerproof_fuzz.machines.stream import Stream, moves
+from bearerproof_fuzz.material import ADVERSARIAL, EDGES, MISSING, PLAIN, SHORT, Hints, labelled, unproven
+from bearerproof_fuzz.oracles.buckets import Limits
+from bearerproof_fuzz.oracles.witness import event_of
+
+STREAM = ("clock", "key_server:configure")
+LIMITER = ("clock", "audit:limiter", "audit:delivered")
+
+Violation = tuple[str, int, Json]
+"""What is wrong, how often, and the first event that shows it."""
+
+
+def _violation(lines: Sequence[str], options: Options, rule: Rule) -> tuple[Violation | None, int]:
+    """Return what breaks the rule in a trail, if anything does, and how many records the rule could judge."""
+    report = prove_lines(lines, options)
+    row = next(one for one in report.rules if one.rule is rule)
+    for finding in report.findings:
+        if finding.rule is rule:
+            return (finding.summary.partition(";")[0], row.violated, _event(lines[finding.line - 1])), row.judged
+    return None, row.judged
+
+
+def _event(line: str) -> Json:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    return event if isinstance(event, dict) else {"line": ascii(line)[:200]}
+
+
+# --- lifecycle events
+
+
+def _judge(world: World, what: str, rule: Rule) -> int:
+    """Judge the trail of a world by one rule; one request stood after the other, so its order is exact."""
+    fresh = world.trial.declaration.lacks("key_server:configure") is None
+    tolerance = 0.0 if world.trial.declaration.injected_clock else 1.0
+    options = Options(tolerance=tolerance, from_middle=not fresh, findings=1)
+    found, judged = _violation(lines_of(world), options, rule)
+    if found:
+        told, number, event = found
+        world.fail(f"{what}: {told}", TITLES[rule], f"{number} violations", [event])
+    return judged
+
+
+def _judge_histories(trial: Trial, rule: Rule) -> None:
+    """Judge every history, and streams of requests in any order.
+
+    The wall clock is not put back: it is the trail's only account of time, and says so.
+
+    Raises:
+        Untestable: no event had what the rule needs.
+    """
+    judged = sum(_judge(world, what, rule) for what, world in histories(trial))
+    if not judged:
+        raise Untestable(Finding("no event has what the rule needs", TITLES[rule], f"nothing to judge by {rule}"))
+    if not any(map(trial.declaration.lacks, STREAM)):
+
+        def truthful(told: list[str]) -> None:
+            _judge(Stream(trial).play([move for move in told if "steps back" not in move]), "a stream", rule)
+
+        explore(truthful, moves(trial), share=10)
+
+
+def _judge_occasions(trial: Trial, rule: Rule) -> None:
+    """Judge what each kind of decision leaves."""
+    for one, world in occasions(trial):
+        one.bring(world)
+        _judge(world, one.name, rule)
+
+
+@check("TRAIL-1")
+def test_every_record_matches_its_schema(mark: Mark, trial: Trial) -> None:
+    """Whatever is decided, the line that it leaves is an event by its schema that names no member twice."""
+    _judge_histories(trial, Rule.SCHEMA)
+    _judge_occasions(trial, Rule.SCHEMA)
+
+
+@check("TRAIL-2")
+def test_no_token_is_issued_twice(mark: Mark, trial: Trial) -> None:
+    """In every history a token id is issued at most once."""
+    _judge_histories(trial, Rule.ONE_ISSUE)
+
+
+@check("TRAIL-3")
+def test_every_token_is_issued_first(mark: Mark, trial: Trial) -> None:
+    """In every history a token's issue stands before its uses, its end and its refusals."""
+    _judge_histories(trial, Rule.ISSUED_FIRST)
+
+
+@check("TRAIL-4", needs=TIMED)
+def test_no_use_stands_after_the_expiry(mark: Mark, trial: Trial) -> None:
+    """In every history a token's uses stand before the expiry that its issue tells."""
+    _judge_histories(trial, Rule.NO_USE_AFTER_EXPIRY)
+
+
+@check("TRAIL-5", needs=TIMED)
+def test_no_live_token_is_called_expired(mark: Mark, trial: Trial) -> None:
+    """In every history a token is called expired only at or after the expiry that its issue tells."""
+    _judge_histories(trial, Rule.EXPIRED_IN_TRUTH)
+
+
+@check("TRAIL-6")
+def test_no_use_stands_after_the_revocation(mark: Mark, trial: Trial) -> None:
+    """In every history no use of a token stands after its revocation."""
+    _judge_histories(trial, Rule.NO_USE_AFTER_REVOCATION)
+
+
+@check("TRAIL-7")
+def test_only_live_tokens_are_told_revoked(mark: Mark, trial: Trial) -> None:
+    """In every history what is told revoked was issued, had not expired and was not revoked before."""
+    _judge_histories(trial, Rule.REVOKED_WAS_LIVE)
+
+
+@check("TRAIL-8")
+def test_no_number_stands_twice(mark: Mark, trial: Trial) -> None:
+    """In every history, over restarts and races too, a number stands once in a run of the server."""
+    _judge_histories(trial, Rule.EXACTLY_ONCE)
+
+
+@check("TRAIL-9")
+def test_no_number_is_missing(mark: Mark, trial: Trial) -> None:
+    """In every history, and whatever is decided, no number is left out."""
+    _judge_histories(trial, Rule.NOTHING_LOST)
+    _judge_occasions(trial, Rule.NOTHING_LOST)
+
+
+@check("TRAIL-10")
+def test_time_runs_forwards(mark: Mark, trial: Trial) -> None:
+    """In every history no event bears an earlier instant than one before it."""
+    _judge_histories(trial, Rule.TIME_MONOTONE)
+
+
+@check("TRAIL-11")
+def test_every_event_of_a_token_names_its_identity(mark: Mark, trial: Trial) -> None:
+    """In every history all events of a token name the issuer and subject that it was issued to."""
+    _judge_histories(trial, Rule.IDENTITY_CONSTANT)
+
+
+@check("TRAIL-12")
+def test_no_record_holds_a_secret(mark: Mark, trial: Trial) -> None:
+    """Whatever is decided, no text of a record holds a bearer, or a subject token or a segment of one."""
+    _judge_histories(trial, Rule.NO_SECRET)
+    _judge_occasions(trial, Rule.NO_SECRET)
+
+
+@check("TRAIL-12")
+def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: Mark, trial: Trial) -> None:
+    """A bearer, subject token or admin secret that is sent in a place of something else gets into no record."""
+    world = World(trial)
+    subject_token = world.subject_token("carol")
+    bearer = world.grant(world.exchange(subject_token), "carol").bearer
+    for name, fill in fields.FIELDS.items():
+        for secret in (bearer, subject_token, ADMIN):
+            fill(world, secret)
+        _judge(world, f"a secret in {name}", Rule.NO_SECRET)
+
+
+@check("TRAIL-13")
+def test_no_record_holds_a_control_character(mark: Mark, trial: Trial) -> None:
+    """Whatever is sent, no text of a record holds a control, C1, bidirectional or line-separator character."""
+    world = World(trial)
+    for name, fill in fields.FIELDS.items():
+        for text in fields.HOSTILE.values():
+            fill(world, text)
+        _judge(world, f"hostile text in {name}", Rule.NO_CONTROLS)
+    _judge_histories(trial, Rule.NO_CONTROLS)
+
+
+# --- verify-failure events
+
+
+def _judge_failures(trial: Trial, trail: Sequence[Json], rule: Rule, options: Options, what: str) -> None:
+    """Judge the records that a verifier left by one rule.
+
+    Raises:
+        Untestable: none had what the rule needs.
+    """
+    found, judged = _violation([json.dumps(record) for record in trail], options, rule)
+    if found:
+        told, number, event = found
+        trial.fail(f"{what}: {told}", TITLES[rule], f"{number} violations", events=[event])
+    if not judged:
+        raise Untestable(Finding("no record has what the rule needs", TITLES[rule], f"nothing to judge by {rule}"))
+
+
+@check("TRAIL-14", needs=LIMITER)
+def test_a_flood_of_names_leaves_few_source_ids(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Of strangers with a fresh name each, no more get into the trail than the limits allow."""
+    windows, limits = 2, Limits(2, 60, 4, 5)
+    most = 1 + windows * (limits.strangers + 1)  # ours; of strangers what they share, and one free event of their kind
+    with Bench.opened(mark, trial, forge) as bench:
+        names = [Step(stranger(number), gap=limits.window if number == 40 else 0) for number in range(80)]
+        bench.run(limits, [Step(OURS), *names])
+        options = Options(max_sources=most, findings=1)
+        _judge_failures(trial, bench.trail, Rule.SOURCES_BOUNDED, options, "80 strangers in two windows")
+
+
+@check("TRAIL-15")
+def test_source_ids_are_composed_of_the_hints_beside_them(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Whatever a token says of itself, the source id of its record is one that the hints of the record compose."""
+    base = unproven(forge.base(mark.profile))
+    presented = [labelled(base, hints).presentation() for hints in _hints(mark.profile)]
+    answers = trial.ask_all(presented)
+    trail = [event_of(answer, one) for answer, one in zip(answers, presented, strict=True)]
+    _judge_failures(trial, trail, Rule.SOURCE_OF_HINTS, Options(findings=1), f"{len(trail)} tokens")
+
+
+def _hints(profile: Profile) -> Iterator[Hints]:
+    """Yield hints of every kind: each in each place, beside plain ones and alone."""
+    for name in (MISSING, *PLAIN, *SHORT, *EDGES, *ADVERSARIAL):
+        yield from (Hints(name, PLAIN[0], "k1"), Hints(PLAIN[0], PLAIN[1], name), Hints(name, MISSING, MISSING))
+        if profile is Profile.ID_TOKEN:
+            yield from (Hints(PLAIN[0], name, "k1"), Hints(MISSING, name, MISSING))
+
+
+@check("TRAIL-16", needs=(*LIMITER, "audit:summaries"))
+def test_parts_of_a_drop_summary_make_up_its_total(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """After floods of several kinds and sources the kinds of each drop summary make up its total."""
+    limits = Limits(1, 60, 2, 1)
+    names = (OURS, SECOND, *map(stranger, range(4)))
+    flood = [Step(name, fault, times=3) for fault in FAULTS for name in names]
+    with Bench.opened(mark, trial, forge) as bench:
+        bench.run(limits, [*flood, Step(OURS, gap=limits.window), *flood, Step(OURS, gap=limits.window)])
+        _judge_failures(trial, bench.trail, Rule.SUMMARY_ADDS_UP, Options(findings=1), "two floods")
