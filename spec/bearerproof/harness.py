@@ -102,7 +102,8 @@ class Harness:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Deselect the checks that this run does not judge."""
         kept = [item for item in items if (mark := mark_of(item)) is None or mark.in_scope(self.scope)]
-        dropped = [item for item in items if item not in set(kept)]
+        chosen = set(kept)
+        dropped = [item for item in items if item not in chosen]
         if dropped:
             config.hook.pytest_deselected(items=dropped)
         items[:] = sorted(kept, key=_place)

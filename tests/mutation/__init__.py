@@ -1,0 +1,1 @@
+"""Mutation testing: whether the conformance suite, and it alone, notices small changes of the reference."""
