@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from bearerproof import coverage
-from bearerproof.catalogue import requirements
+from bearerproof.catalogue import Profile, requirements
 from bearerproof.coverage import SourceRow, source_rows
 
 TAXONOMY = {"A": 6, "B": 9, "C": 8, "D": 5, "E": 5, "F": 7, "G": 3, "H": 10}
@@ -14,6 +14,14 @@ TAXONOMY = {"A": 6, "B": 9, "C": 8, "D": 5, "E": 5, "F": 7, "G": 3, "H": 10}
 
 AUDIT_ROWS = 62
 WEAKNESSES = 26
+KEY_SERVER_ROWS = 95
+KEY_SERVER_WEAKNESSES = 30
+LIFECYCLE_MEMBERS = {
+    "event", "identity", "token_jti", "backends", "tools", "rate_limit", "client_ip", "reason",
+}  # fmt: skip
+LIFECYCLE_EVENTS = {
+    "token.issued", "token.used", "token.expired", "token.revoked", "token.denied", "token.invalid",
+}  # fmt: skip
 EXCLUSION = re.compile(r"not a compact JWS|product rule|same as (?P<same>[A-Z]+-\d+)|not observable: \S.*")
 
 
@@ -79,3 +87,44 @@ def test_each_document_is_read(document: str) -> None:
 def test_the_counts_add_up() -> None:
     counts = coverage.counts()
     assert counts["checked"] + counts["excluded"] == len(source_rows())
+
+
+def test_the_key_server_is_whole() -> None:
+    assert rows_of("key server") == {str(number) for number in range(1, KEY_SERVER_ROWS + 1)}
+    assert rows_of("key server weaknesses") == {str(number) for number in range(1, KEY_SERVER_WEAKNESSES + 1)}
+
+
+def test_every_member_and_event_of_the_lifecycle_is_answered() -> None:
+    assert rows_of("seed 000") >= LIFECYCLE_MEMBERS | LIFECYCLE_EVENTS
+    excluded = {row.row for row in source_rows() if row.document == "seed 000" and row.excluded is not None}
+    assert excluded.isdisjoint(LIFECYCLE_MEMBERS | LIFECYCLE_EVENTS)
+
+
+def test_a_source_that_names_a_row_of_the_key_server_is_answered_there() -> None:
+    """A requirement that cites a row, and the row that names the requirement, say the same."""
+    documents = {"key server §10 row ": "key server", "key server §8 row ": "key server weaknesses"}
+    cited = {
+        (name, document, source.removeprefix(prefix))
+        for name, row in requirements().items()
+        for source in row.sources
+        for prefix, document in documents.items()
+        if source.startswith(prefix)
+    }
+    answered = {
+        (name, row.document, row.row.partition(":")[0]) for name in requirements() for row in coverage.answered_by(name)
+    }
+    assert sorted(cited - answered) == []
+
+
+def test_every_requirement_of_the_key_server_is_observed_at_level_3() -> None:
+    bound = [row for row in requirements().values() if Profile.KEY_SERVER in row.profiles]
+    assert len(bound) > 90
+    assert [row.id for row in bound if row.contract != 3] == []
+
+
+@pytest.mark.parametrize(
+    "document", ["seed 000", "decisions: key server", "RFC 6749", "RFC 6750", "RFC 8693", "RFC 9110"]
+)
+def test_each_document_of_the_key_server_is_read(document: str) -> None:
+    """To be joined with ``test_each_document_is_read``."""
+    assert len(rows_of(document)) >= 7
