@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bearerproof import __version__
+from bearerproof import __version__, idpcommand
 from bearerproof.catalogue import Measure, Profile
 from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
 from bearerproof.serving import serve
@@ -288,6 +288,7 @@ def _remake_vectors(folder: Path | None) -> int:
 
 app.command(epilog=trail_command.EXIT_CODES)(trail_command.trail)
 app.command(epilog="Exit codes: 0 ended when told to; 3 could not be started.")(serve)
+app.command(epilog=idpcommand.EXIT_CODES)(idpcommand.idp)
 
 
 def _settings(context: typer.Context, target: str | None, **options: Any) -> Settings:

@@ -131,7 +131,7 @@ def connected(tmp_path: Path, trail: Path, stub: Stub, monkeypatch: pytest.Monke
     with ExitStack() as end:
 
         def connect(added: str = "", url: str | None = None) -> HttpConnection:
-            text = LEAST.replace('file = "trail.jsonl"', 'file = "trail.jsonl"\nwait = 0.3\nquiet = 0.01')
+            text = LEAST.replace('file = "trail.jsonl"', 'file = "trail.jsonl"\nwait = 0.1\nquiet = 0.01')
             (tmp_path / "profile.toml").write_text(f"{text}\n{added}", encoding="utf-8")
             connection = HttpConnection(url or stub.url, load(tmp_path / "profile.toml"))
             end.callback(connection.close)

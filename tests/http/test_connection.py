@@ -1,4 +1,4 @@
-"""A key server asked over HTTP: every message as a request, every answer as one of the contract, and servers that fail."""
+"""A key server asked over HTTP: each message as a request, each answer as one of the contract; servers that fail."""
 
 import json
 import socket
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from base64 import b64decode, b64encode
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,11 @@ def test_a_bearer_is_presented_where_its_scope_covers(connected: Connect, stub: 
 
 def test_an_accepted_bearer_without_event_is_told_as_it_is(connected: Connect, stub: Stub) -> None:
     answer = ask(connected(), AUTHENTICATE)
-    assert answer == {"verdict": "accepted", "jti": "", "identity": {}, "scopes": {}, "events": [], "lines": []}
+    assert answer == {
+        "verdict": "accepted", "jti": "", "identity": {"issuer": "", "subject": ""},
+        "scopes": {"backends": [], "tools": [], "rate_limit": 0}, "events": [], "lines": [],
+    }  # fmt: skip
+    assert read_decision(answer, "authenticate").good
     assert stub.asked[-1].line == "GET /resource/a/x HTTP/1.1"
 
 
@@ -277,6 +282,9 @@ def test_request_lines_of_the_binding_go_where_this_server_has_them(
 
 
 def test_a_race_is_asked_at_once_and_its_events_are_told_apart(connected: Connect, stub: Stub) -> None:
+    def granting(name: str, _: Asked) -> Reply:
+        return as_json({**GRANT, "access_token": name, "jti": name}, events=[{**ISSUED, "token_jti": name}])
+
     def reply(asked: Asked) -> Reply:
         name = asked.values("authorization")[0].removeprefix("Bearer ")
         time.sleep(0.3)
@@ -286,13 +294,14 @@ def test_a_race_is_asked_at_once_and_its_events_are_told_apart(connected: Connec
 
     connection = connected()
     for name in ("one", "two"):
-        grant = {**GRANT, "access_token": name, "jti": name}
-        stub.reply = lambda _, grant=grant: as_json(grant, events=[{**ISSUED, "token_jti": grant["jti"]}])
+        stub.reply = partial(granting, name)
         ask(connection, EXCHANGE)
     stub.reply = reply
     began = time.monotonic()
     bearers = ["one", "bad", "two", "one", "bad", "two"]
-    (answers,) = ask(connection, {"op": "race", "requests": [{**AUTHENTICATE, "bearer": one} for one in bearers]}).values()
+    (answers,) = ask(
+        connection, {"op": "race", "requests": [{**AUTHENTICATE, "bearer": one} for one in bearers]}
+    ).values()
     assert time.monotonic() - began < 1.5
     assert [answer.get("jti", answer.get("reason")) for answer in answers] == [
         "one", "invalid-token", "two", "one", "invalid-token", "two",
@@ -350,22 +359,25 @@ def test_a_bulk_revocation_without_a_number_is_a_fault(connected: Connect, stub:
 def test_a_server_that_hangs(connected: Connect, stub: Stub) -> None:
     connection = connected()
     stub.reply = lambda _: Reply(hangs=True)
-    with pytest.raises(AdapterHung, match="gave no answer to POST /auth/token within 0.2 s"):
+    with pytest.raises(AdapterHung, match=r"gave no answer to POST /auth/token within 0\.2 s"):
         ask(connection, EXCHANGE, 0.2)
+
+
+DRIPPING = """
+import socket, sys, time
+peer, _ = socket.socket(fileno=int(sys.argv[1])).accept()
+peer.send(sys.argv[2].encode())
+while True:
+    time.sleep(0.05)
+    peer.send(b"x")
+"""
 
 
 @pytest.mark.parametrize("beginning", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
 def test_a_server_that_drips_hangs_too(connected: Connect, beginning: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         connection = connected(url=f"http://127.0.0.1:{listening.getsockname()[1]}")
-        command = [
-            sys.executable, "-c",
-            "import socket, sys, time\n"
-            "peer, _ = socket.socket(fileno=int(sys.argv[1])).accept()\n"
-            f"peer.send({beginning!r})\n"
-            "while True: time.sleep(0.05); peer.send(b'x')",
-            str(listening.fileno()),
-        ]  # fmt: skip
+        command = [sys.executable, "-c", DRIPPING, str(listening.fileno()), beginning.decode()]
         with subprocess.Popen(command, pass_fds=[listening.fileno()], stderr=subprocess.DEVNULL) as dripping:
             try:
                 began = time.monotonic()
@@ -399,11 +411,13 @@ def nobody() -> str:
 
 
 def test_a_server_that_is_not_there(connected: Connect) -> None:
-    with pytest.raises(AdapterFault, match="cannot connect to .*is it running"):
+    with pytest.raises(AdapterFault, match=r"cannot connect to .*is it running"):
         ask(connected(url=nobody()), {"op": "hello"})
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:80", "ftp://127.0.0.1", "http://", "http://h?q", "http://h#f", "http://h:x"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:80", "ftp://127.0.0.1", "http://", "http://h?q", "http://h#f", "http://h:x"]
+)
 def test_a_url_that_is_none(connected: Connect, url: str) -> None:
     with pytest.raises(BadInput, match="--url must be http"):
         connected(url=url)
@@ -452,12 +466,21 @@ def test_calls_that_judge_nothing(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_server_that_talks_nonsense_ends_the_run(
-    connected: Connect, stub: Stub, tmp_path: Path, trail: Path
-) -> None:
+def test_a_server_that_talks_nonsense_ends_the_run(connected: Connect, stub: Stub, tmp_path: Path, trail: Path) -> None:
     connected()
     stub.reply = lambda asked: Reply() if asked.line.startswith("GET / ") else Reply(307, headers=[("Location", "/x")])
-    done = check(tmp_path, "--url", stub.url, "--server-profile", "profile.toml", "-k", "REV-1", "--no-baselines")
+    done = check(
+        tmp_path,
+        "--url",
+        stub.url,
+        "--server-profile",
+        "profile.toml",
+        "--measure",
+        "strict",
+        "-k",
+        "REV-1",
+        "--no-baselines",
+    )
     assert done.returncode == 3, done.stdout + done.stderr
     assert "redirected with status 307" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

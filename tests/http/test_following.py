@@ -75,7 +75,7 @@ def test_a_file_that_was_copied_and_cut_is_read_from_its_beginning(path: Path, l
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(AdapterFault, match="cannot read the audit file .*start the server first"):
+    with pytest.raises(AdapterFault, match=r"cannot read the audit file .*start the server first"):
         follow(tmp_path / "none", ())
 
 

@@ -46,6 +46,7 @@ def _lives(world: World) -> None:
         world.revoke(jti)
         world.wait(_MOMENT)
     world.revoke_all("bob", admin=WRONG)
+    world.wait(_MOMENT)
     for grant in (first, second, bob, stranger):
         world.authenticate(grant.bearer)
     third = world.issue()

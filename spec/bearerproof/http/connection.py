@@ -161,13 +161,24 @@ class HttpConnection:
         """Return whose bearer it is and what for: the server tells it in events alone."""
         issued = self._issued.get(bearer)
         event: Json = {**(issued.event if issued is not None else {}), **(events[0] if events else {})}
-        jti, identity = event.get("token_jti"), event.get("identity")
-        scopes = {name: event[name] for name in ("backends", "tools", "rate_limit") if name in event}
+        told, rate = event.get("identity"), event.get("rate_limit")
+        identity = told if isinstance(told, dict) else {}
         return {
-            "jti": jti if isinstance(jti, str) else "",
-            "identity": identity if isinstance(identity, dict) else {},
-            "scopes": scopes,
+            "jti": _text(event.get("token_jti")),
+            "identity": {name: _text(identity.get(name)) for name in ("issuer", "subject")},
+            "scopes": {
+                **{name: _texts(event.get(name)) for name in ("backends", "tools")},
+                "rate_limit": rate if type(rate) is int else 0,
+            },
         }
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(values: object) -> list[str]:
+    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
 
 
 def declared(profile: ServerProfile) -> Json:

@@ -97,7 +97,7 @@ class _Reader:
             issuers,
             self._text(raw, "setting", "audience", None),
             self._secret(self._text(raw, "setting", "admin_secret_env", None)),
-            **{name: self._number(raw, "setting", name, default, 0) for name, default in numbers.items()},
+            **{name: self._number(raw, "setting", name, usual, _LEAST.get(name, 0)) for name, usual in numbers.items()},
         )
 
     def _secret(self, variable: str) -> str:
@@ -248,6 +248,9 @@ class _Reader:
                 return number
         return header
 
+
+_LEAST = {"ttl": 60, "cap": 5, "capacity": 10_000, "max_age": 60}
+"""What checks take for granted: tokens that live on while they are looked at, and room for them."""
 
 _BRACES = re.compile(r"\{(\w+)\}")
 

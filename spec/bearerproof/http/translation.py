@@ -42,7 +42,7 @@ def written(request: Request, profile: ServerProfile, wants: Wants) -> Sent:
 def read(request: Request, answered: Answered, profile: ServerProfile) -> Json:
     """Return the answer of the contract that an HTTP answer amounts to, without its events.
 
-    What only the events say of an accepted bearer is left empty.
+    What only the events say of an accepted bearer is left out.
 
     Raises:
         AdapterFault: it amounts to none.
@@ -149,7 +149,7 @@ def _with_query(path: str, query: str) -> str:
 def _done(request: Request, answered: Answered, profile: ServerProfile) -> Json:
     op, names = request["op"], profile.names
     if op == "authenticate":
-        return {"verdict": "accepted", "jti": "", "identity": {}, "scopes": {}}
+        return {"verdict": "accepted"}
     if op == "exchange":
         body = _members(answered)
         if body is None:

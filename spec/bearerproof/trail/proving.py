@@ -158,7 +158,8 @@ class _Proof:
                 self._judge_other(line, number, record if whole and inside is None else None)
             elif inside is not None:
                 self._wrapped[Preset.DOCKER] += 1
-                self._lifecycle.learn_docker(line, inside)
+                if record.get("event") == "token.used":
+                    self._lifecycle.learn_docker(line, inside)
         except RecursionError:
             self._give_up(line, number, broken=True)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from bearerproof.decisions import Decision
 from bearerproof_fuzz.keyservers.occasions.registry import Bring, Come, add, nobody, occasion, who
 from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT, OTHER_PEER
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyservers.world import Grant, World
 from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
 
 MALFORMED: Mapping[str, str] = {
@@ -33,14 +33,17 @@ for _name, _bearer in MALFORMED.items():
 @occasion("LIFE-8")
 def _unknown_bearer(world: World) -> Come:
     grant = world.issue()
-    return world.authenticate(another_bearer(grant.bearer)), nobody(INVALID, "unknown-bearer")
+    return world.authenticate(another_bearer(world, grant)), nobody(INVALID, "unknown-bearer")
 
 
-def another_bearer(bearer: str) -> str:
+def another_bearer(world: World, grant: Grant) -> str:
     """Return a text of a bearer's form that nobody issued: two of its characters changed, far from its ends."""
+    bearer = grant.bearer
     middle = len(bearer) // 2
     changed = "".join("B" if char == "A" else "A" for char in bearer[middle : middle + 2])
-    return bearer[:middle] + changed + bearer[middle + 2 :]
+    other = bearer[:middle] + changed + bearer[middle + 2 :]
+    world.hide(other, f"<nearly the bearer of {grant.subject}>")
+    return other
 
 
 WRONG_SECRETS: Mapping[str, str | None] = {

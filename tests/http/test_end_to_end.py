@@ -1,0 +1,197 @@
+"""The reference over HTTP, from the outside: it conforms; whatever is spoilt in it is found, and only that."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bearerproof_reference.clock import SystemClock
+from bearerproof_reference.keyserver.configuration import read
+from bearerproof_reference.keyserver.http import create_app
+from bearerproof_reference.keyserver.listening import Limits, listener
+from bearerproof_reference.keyserver.memorystore import MemoryStore
+from bearerproof_reference.keyserver.server import KeyServer, store_limits
+from bearerproof_reference.keyserver.serving import open_socket
+from bearerproof_reference.keyserver.trailfile import NEVER, TrailFile
+
+from .test_idp import free_ports
+
+SECRET = "admin-secret-of-the-server"
+AUDIENCE = "an-audience-of-its-own"
+
+
+def configuration(port: int) -> dict[str, Any]:
+    issuers = [f"http://127.0.0.1:{port}/{name}" for name in ("home", "other")]
+    everything = {"backends": ["*"], "tools": ["*"], "rate_limit": 0}
+    return {
+        "ttl": 700,
+        "cap": 6,
+        "capacity": 1_000_000,
+        "trusted_proxies": ["127.0.0.1/32", "10.0.0.1/32"],
+        "providers": [
+            {"issuer": one, "audiences": [AUDIENCE], "algorithms": ["ES256"], "keys_url": f"{one}/jwks.json"}
+            for one in issuers
+        ],
+        "policies": [{"name": one, "match": {"issuer": one}, "grant": everything} for one in issuers],
+    }
+
+
+def profile(port: int) -> str:
+    return f"""\
+name = "served reference"
+token_prefix = "bprf_"
+measure = "strict"
+
+[setting]
+issuers = ["http://127.0.0.1:{port}/home", "http://127.0.0.1:{port}/other"]
+audience = "{AUDIENCE}"
+admin_secret_env = "SECRET_OF_THE_SERVER"
+ttl = 700
+cap = 6
+capacity = 1000000
+
+[abilities]
+forwarded = true
+throttle = true
+retention = true
+single_use = true
+
+[audit]
+file = "trail.jsonl"
+wait = 0.3
+quiet = 0.0
+
+[identity_provider]
+port = {port}
+"""
+
+
+@contextmanager
+def served(folder: Path, members: dict[str, Any]) -> Iterator[str]:
+    """Run ``bearerproof serve`` and yield its URL."""
+    (folder / "server.json").write_text(json.dumps({**members, "admin_secret_env": "SECRET_OF_THE_SERVER"}))
+    command = [
+        sys.executable, "-m", "bearerproof", "serve", "server.json", "--port", "0", "--audit", "trail.jsonl",
+        "--fsync", "never",
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            found = re.search(r"http://\S+", process.stderr.readline())
+            assert found is not None
+            yield found[0]
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+Spoil = Callable[[Message, Scope], Message]
+
+
+@contextmanager
+def spoilt(folder: Path, members: dict[str, Any], spoil: Spoil) -> Iterator[str]:
+    """Serve the reference on a thread, its answers spoilt on their way, and yield its URL."""
+    settings = read({**members, "admin_secret": SECRET})
+    trail = TrailFile(folder / "trail.jsonl", NEVER)
+    app = _spoiling(create_app(KeyServer(settings, MemoryStore(store_limits(settings)), SystemClock(), trail)), spoil)
+    server, opened = listener(app, Limits(stop_seconds=1)), open_socket("127.0.0.1", 0, allow_remote=False)
+    thread = Thread(target=server.run, kwargs={"sockets": [opened]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{opened.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        trail.close()
+
+
+def _spoiling(app: ASGIApp, spoil: Spoil) -> ASGIApp:
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        messages: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+
+        await app(scope, receive, keep)
+        whole = spoil({**messages[0], "body": b"".join(one.get("body", b"") for one in messages[1:])}, scope)
+        body = whole.pop("body")
+        length = [(b"content-length", str(len(body)).encode())] if body else []
+        fields = [pair for pair in whole["headers"] if pair[0].lower() != b"content-length"]
+        await send({**whole, "headers": [*fields, *length]})
+        await send({"type": "http.response.body", "body": body})
+
+    return wrapped
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "SECRET_OF_THE_SERVER": SECRET}
+
+
+def check(folder: Path, url: str, *arguments: str) -> tuple[int, str, dict[str, str]]:
+    """Check it; return the exit code, what was printed, and how each check ended."""
+    command = [
+        sys.executable, "-m", "bearerproof", "check", "--url", url, "--server-profile", "profile.toml",
+        "--no-baselines", "--report", "report.jsonl", *arguments,
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=300
+    )
+    lines = [json.loads(line) for line in (folder / "report.jsonl").read_text().splitlines()]
+    return done.returncode, done.stdout + done.stderr, {one["id"]: one["outcome"] for one in lines if "id" in one}
+
+
+@pytest.fixture
+def members(tmp_path: Path) -> dict[str, Any]:
+    (port,) = free_ports(1)
+    (tmp_path / "profile.toml").write_text(profile(port))
+    return configuration(port)
+
+
+def test_the_reference_conforms(tmp_path: Path, members: dict[str, Any]) -> None:
+    with served(tmp_path, members) as url:
+        code, told, outcomes = check(tmp_path, url)
+    assert code == 0, told
+    assert "served reference conforms to strict in key-server" in told
+    assert set(outcomes.values()) == {"passed", "not-applicable"}
+    assert outcomes["REV-1.refused-from-the-answer-on.key-server"] == "passed"
+    assert outcomes["HTTP-14.other-methods.key-server"] == "passed"
+    assert outcomes["LIFE-5.expired-bearer-leaves-token-expired.key-server"] == "not-applicable"
+    assert list(outcomes.values()).count("passed") > 100
+    assert SECRET not in told + (tmp_path / "report.jsonl").read_text()
+
+
+def uneven_refusals(answer: Message, scope: Scope) -> Message:
+    """A 401 says how long the bearer is that was presented."""
+    presented = [value for name, value in scope["headers"] if name == b"authorization"]
+    if answer["status"] == 401 and answer["body"] and presented:
+        error = {**json.loads(answer["body"]), "error_description": f"Not a good bearer: {len(presented[0])} long."}
+        return {**answer, "body": json.dumps(error).encode()}
+    return answer
+
+
+def kept_tokens(answer: Message, scope: Scope) -> Message:
+    """The answer to an exchange may be kept."""
+    if scope["path"] == "/auth/token" and answer["status"] == 200:
+        kept = [pair for pair in answer["headers"] if pair[0].lower() not in (b"cache-control", b"pragma")]
+        return {**answer, "headers": kept}
+    return answer
+
+
+@pytest.mark.parametrize(("spoil", "requirement"), [(uneven_refusals, "HTTP-7"), (kept_tokens, "HTTP-4")])
+def test_what_is_spoilt_is_found_and_only_that(
+    tmp_path: Path, members: dict[str, Any], spoil: Spoil, requirement: str
+) -> None:
+    with spoilt(tmp_path, members, spoil) as url:
+        code, told, outcomes = check(tmp_path, url, "-k", "HTTP")
+    red = {name.partition(".")[0] for name, outcome in outcomes.items() if outcome not in ("passed", "not-applicable")}
+    assert red == {requirement}, told
+    assert code == 1
