@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
+from bearerproof_fuzz.rocakeys import fingerprinted_key
+
 Private = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 POOL = Path(__file__).with_name("keys.json")
@@ -33,6 +35,8 @@ def main() -> None:
         pool[f"rsa-{role}"] = _asymmetric(rsa.generate_private_key(65537, 2048))
         pool[f"oct-{role}"] = {"secret": base64.b64encode(os.urandom(64)).decode()}
     pool["rsa-1024"] = _asymmetric(rsa.generate_private_key(65537, 1024))  # noqa: S505 - weak on purpose
+    for number in (1, 2, 3):
+        pool[f"rsa-roca-{number}"] = _asymmetric(fingerprinted_key())
     POOL.write_text(json.dumps(pool, indent=1) + "\n", encoding="ascii")
 
 

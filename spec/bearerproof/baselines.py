@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.pool import AsyncResult, Pool
-from typing import Any
 
 from bearerproof.connections import Handle, InProcess
 from bearerproof.implementation import Implementation
@@ -17,10 +16,34 @@ from bearerproof.results import State, tally
 from bearerproof.runner import Options, run
 from bearerproof.settings import Settings
 
-STAND_INS: Mapping[str, Json] = {
-    "reject-all": {"verdict": "rejected"},
-    "accept-all": {"verdict": "accepted"},
-}
+_DONE: Mapping[str, Json] = {
+    "reset": {"reset": True}, "configure": {"configured": True}, "rotate": {"rotated": True},
+    "restart": {"restarted": True}, "reap": {"reaped": 0}, "count": {"count": 0},
+    "stats": dict.fromkeys(("buckets", "submitted", "admitted", "dropped", "lost"), 0),
+}  # fmt: skip
+
+_MADE_UP = "x" * 43
+
+STAND_INS: Mapping[str, Mapping[str, Json]] = {
+    "reject-all": {
+        **{key: {"verdict": "rejected"} for key in ("verify", "verify-jws")},
+        "exchange": {"refused": "invalid_request"},
+        "authenticate": {"verdict": "rejected", "reason": "invalid-token"},
+        "revoke": {"refused": "not-active"},
+        "http": {"status": 401, "headers": [], "body_b64": ""},
+    },
+    "accept-all": {
+        **{key: {"verdict": "accepted"} for key in ("verify", "verify-jws")},
+        "exchange": {"granted": {"access_token": _MADE_UP, "jti": _MADE_UP, "token_type": "Bearer"}},
+        "authenticate": {
+            "verdict": "accepted", "jti": _MADE_UP, "identity": {"issuer": "", "subject": ""},
+            "scopes": {"backends": ["*"], "tools": ["*"], "rate_limit": 0},
+        },
+        "revoke": {"revoked": 1},
+        "http": {"status": 200, "headers": [], "body_b64": ""},
+    },
+}  # fmt: skip
+"""By name and operation: the one answer that is given."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +95,15 @@ def score(name: str, settings: Settings, hello: Json) -> Score:
     return Score(name, counts.get(State.PASSED, 0), applicable)
 
 
-def stand_in(hello: Json, answer: Mapping[str, Any]) -> Handle:
-    """Return an implementation with one answer to every token."""
-    plain: Json = {"reset": {"reset": True}, "configure": {"configured": True}}
-    stats = dict.fromkeys(("buckets", "submitted", "admitted", "dropped", "lost"), 0)
+def stand_in(hello: Json, answers: Mapping[str, Json]) -> Handle:
+    """Return an implementation with one answer to every request of a kind."""
 
     def handle(request: Json) -> Json:
         op = request["op"]
         if op == "hello":
             return {name: value for name, value in hello.items() if name != "id"}
-        return dict(stats if op == "stats" else plain.get(op, answer))
+        if op == "race":
+            return {"answers": [handle(inner) for inner in request["requests"]]}
+        return dict({**_DONE, **answers}[op])
 
     return handle

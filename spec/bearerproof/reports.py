@@ -127,7 +127,7 @@ def _families(records: Sequence[Record]) -> Iterator[str]:
     for family, title in FAMILIES.items():
         rows = [record for record in records if record.requirement.startswith(family + "-")]
         if rows:
-            yield f"  {family:<5}{title:<26}{_bar(rows)}  {_counts(rows)}"
+            yield f"  {family:<6}{title:<31}{_bar(rows)}  {_counts(rows)}"
 
 
 _MARKS = {

@@ -99,7 +99,13 @@ def test_one_line_whatever_the_provider_calls_people() -> None:
     line = one_line(AT.denied(Why.NO_POLICY, odd).as_dict(0))
     assert line.isascii()
     assert line.isprintable()
-    assert json.loads(line)["identity"]["name"] == odd.name
+    assert json.loads(line)["identity"] == {
+        "subject": "a\r\nb",
+        "email": "\ufffd\ufffd@x",
+        "name": "\ufffdAnna\ufffd[31m\ufffd",
+        "groups": ["\ufffd"],
+        "issuer": "https://idp.example",
+    }
 
 
 class SlowLines(Lines):

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from bearerproof.trail import Options, Preset, Rule, TrailReport, Verdict, prove_lines
 from bearerproof.trail.presets import docker_log
 
-
 from .trails import BOB, Server, failure, judge, lived, text, violated
 
 LINES = text([*lived().events, failure(200), {"tier": "strangers", "dropped": 1, "kinds": {"Other": 1}}]).splitlines()

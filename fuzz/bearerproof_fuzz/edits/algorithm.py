@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Callable
 
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.registry import EITHER, PUBLIC_KEY_ALGORITHMS, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, PUBLIC_KEY_ALGORITHMS, edit, edits_for
 from bearerproof_fuzz.forge import Draft, Signer
 
 ALGORITHM = "algorithm header malformed key-unusable key-unknown signature"
@@ -151,6 +151,51 @@ def hmac_hash_other_than_the_keys(draft: Draft) -> Draft:
 def header_names_another_family(draft: Draft) -> Draft:
     """The signature is the key's own, the header names an algorithm of another family."""
     return draft.with_header(alg=_OTHER_FAMILY[draft.key.algorithm])
+
+
+def _both_curves(draft: Draft) -> Draft:
+    return draft.with_policy(algorithms=["ES256", "ES384"])
+
+
+def _rewritten(draft: Draft, rewrite: Callable[[keys.Jwk], keys.Jwk]) -> Draft:
+    """Have the key that signed stand in the policy in another form."""
+    held = draft.policy.members["keys"]["keys"]
+    jwks = [rewrite(jwk) if jwk["kid"] == draft.key.kid else jwk for jwk in held]
+    return draft.with_policy(keys={"keys": jwks})
+
+
+def _without_alg(jwk: keys.Jwk) -> keys.Jwk:
+    return {member: value for member, value in jwk.items() if member != "alg"}
+
+
+# RFC 7517 §4.4 has `alg` as an option; whether a verifier can do without it is left to base.
+@edit("VER-15", "RFC 7517 §4.4", base=EITHER, strict=ACCEPTED)
+def key_without_alg(draft: Draft) -> Draft:
+    """The key does not say its algorithm, and the allow-list leaves it one."""
+    return _rewritten(draft, _without_alg)
+
+
+@edit("VER-15", "RFC 7518 §3.4", base=EITHER, strict=ACCEPTED, given=_both_curves, algorithms=ECDSA,
+      needs=("algorithm:ES256", "algorithm:ES384"))  # fmt: skip
+def key_without_alg_known_by_its_curve(draft: Draft) -> Draft:
+    """The key does not say its algorithm, and its curve leaves it one of those that are allowed."""
+    return _rewritten(draft, _without_alg)
+
+
+@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"), base=EITHER,
+      needs=("algorithm:RS256", "algorithm:PS256"))  # fmt: skip
+def key_without_alg_where_two_are_allowed(draft: Draft) -> Draft:
+    """The key does not say its algorithm, and the allow-list leaves it two."""
+    return _rewritten(draft, _without_alg)
+
+
+_OTHER_CURVE = {"ES256": "P-384", "ES384": "P-256", "EdDSA": "X25519", "Ed25519": "X25519"}
+
+
+@edit("VER-15", "RFC 7517 §4.4", ALGORITHM, algorithms=tuple(_OTHER_CURVE))
+def key_on_another_curve(draft: Draft) -> Draft:
+    """The key that signed stands in the set as one on a curve that its algorithm does not have."""
+    return _rewritten(draft, lambda jwk: {**jwk, "crv": _OTHER_CURVE[draft.key.algorithm]})
 
 
 def _allowing_hmac(draft: Draft) -> Draft:

@@ -343,6 +343,18 @@ def aud_lists_ours_alone(draft: Draft) -> Draft:
     return draft.with_claims(aud=[draft.policy.members["audience"]])
 
 
+@_accept("RFC 8259 §9")
+def many_values_side_by_side(draft: Draft) -> Draft:
+    """Lists and objects may stand beside each other in any number, and brackets in any number within a string."""
+    return draft.with_claims(lists=[[]] * 200, objects=[{}] * 200, text="[{" * 200)
+
+
+@_accept("RFC 7519 §4", profiles=(Profile.JWT,))
+def nothing_but_what_is_required(draft: Draft) -> Draft:
+    """A token may have the claims that the policy demands and no other."""
+    return replace(draft, claims={name: draft.claims[name] for name in ("iss", "aud", "exp")})
+
+
 @_accept("RFC 8259 §2")
 def white_space_in_json(draft: Draft) -> Draft:
     """White space between JSON tokens means nothing."""

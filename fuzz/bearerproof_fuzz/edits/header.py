@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
+from bearerproof.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import hmac_over
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
@@ -48,6 +49,12 @@ def crit_is(draft: Draft, members: dict[str, object]) -> Draft:
 def crit_holds(draft: Draft, members: dict[str, object]) -> Draft:
     """`crit` is what producers must not write, and recipients may refuse: {name}."""
     return draft.with_header(**members)
+
+
+@edit("VER-17", "RFC 7515 §4", base=ACCEPTED, strict=ACCEPTED, profiles=(Profile.JWS,))
+def parameter_not_understood(draft: Draft) -> Draft:
+    """The header of a bare JWS has a parameter that nobody knows and `crit` does not name."""
+    return draft.with_header(**{"x-unheard-of": {"a": 1}})
 
 
 @edits_for(
@@ -250,6 +257,29 @@ def namesake_signs(draft: Draft, respell: Callable[[str], str]) -> Draft:
     other, name = keys.key(draft.key.algorithm, "b"), respell(draft.key.kid)
     both = [draft.key.public_jwk, {**other.public_jwk, "kid": name}]
     return draft.with_policy(keys={"keys": both}).with_header(kid=name).signed_by(other.sign)
+
+
+def _among_other_kinds(draft: Draft) -> Draft:
+    """Hold keys of other kinds on both sides of ours, all of them for algorithms that are not allowed."""
+    others = [keys.key(name) for name in keys.MATERIAL if keys.MATERIAL[name] != draft.key.material]
+    held = [others[0].public_jwk, draft.key.public_jwk, *(other.public_jwk for other in others[1:])]
+    return draft.with_policy(keys={"keys": held})
+
+
+# RFC 7515 §4.1.4 leaves `kid` away as it pleases the issuer; what a verifier does with a set then is its own choice.
+@edit("VER-22", "RFC 7515 §4.1.4", given=_among_other_kinds, base=EITHER, strict=ACCEPTED, needs=("key_set",))
+def kid_missing_and_one_key_fits(draft: Draft) -> Draft:
+    """`kid` is missing, and one key of the set is for the algorithm: there is nothing to choose."""
+    return draft.without_header("kid")
+
+
+@edits_for(
+    {"first": False, "last": True}, "VER-22", "RFC 7515 §4.1.4", KEY, base=EITHER, needs=("key_set",),
+)  # fmt: skip
+def kid_missing_and_two_keys_fit(draft: Draft, behind: bool) -> Draft:
+    """`kid` is missing, and two keys of the set are for the algorithm, of which the one that signed is the {name}."""
+    held = [draft.key.public_jwk, keys.key(draft.key.algorithm, "b").public_jwk]
+    return draft.with_policy(keys={"keys": held[::-1] if behind else held}).without_header("kid")
 
 
 _LOOKALIKES: dict[str, Callable[[str], str]] = {

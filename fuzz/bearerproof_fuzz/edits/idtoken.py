@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, EDDSA, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import CLIENT, NONCE, Draft
 from bearerproof_fuzz.keys import b64
 
@@ -50,6 +50,12 @@ def trusted_audience_first(draft: Draft) -> Draft:
 @edit("IDT-2", "OpenID Connect Core §3.1.3.7 step 4 (errata set 1)", PARTY, given=_trusting)
 def several_audiences_without_azp(draft: Draft) -> Draft:
     """`aud` names several parties and no `azp` says which one was authorized."""
+    return draft.without_claim("azp")
+
+
+@edit("IDT-2", "OpenID Connect Core §2", base=ACCEPTED, strict=ACCEPTED)
+def one_audience_without_azp(draft: Draft) -> Draft:
+    """`aud` names us alone, and no `azp` is needed."""
     return draft.without_claim("azp")
 
 
@@ -135,6 +141,27 @@ def auth_time_is(draft: Draft, value: object) -> Draft:
 def authenticated_within_max_age(draft: Draft) -> Draft:
     """The user's authentication is one second younger than `max_age`."""
     return draft.with_claims(auth_time=int(draft.now) - 299)
+
+
+def _recent_and_lenient(draft: Draft) -> Draft:
+    return _recent(draft).with_policy(leeway=30)
+
+
+_LENIENT = ("clock", "option:leeway")
+
+
+# OpenID Connect Core names no tolerance here, so base leaves open whether there is one.
+@edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", base=EITHER, strict=ACCEPTED, given=_recent_and_lenient,
+      needs=_LENIENT)  # fmt: skip
+def authenticated_within_max_age_and_leeway(draft: Draft) -> Draft:
+    """The user's authentication is as old as `max_age` and the leeway together."""
+    return draft.with_claims(auth_time=int(draft.now) - 330)
+
+
+@edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", _AUTH, given=_recent_and_lenient, needs=_LENIENT)
+def authenticated_before_max_age_and_leeway(draft: Draft) -> Draft:
+    """The user's authentication is a second older than `max_age` and the leeway together."""
+    return draft.with_claims(auth_time=int(draft.now) - 331)
 
 
 def _just_now(draft: Draft) -> Draft:
@@ -251,6 +278,23 @@ def c_hash_is_that_of_the_access_token(draft: Draft) -> Draft:
 def c_hash_is(draft: Draft, write: Callable[[Draft, str], object]) -> Draft:
     """`c_hash` does not match the code: {name}."""
     return draft.with_claims(c_hash=write(draft, CODE))
+
+
+def _half_sha512(text: str) -> str:
+    return b64(hashlib.sha512(text.encode("ascii")).digest()[:32])
+
+
+# The name of these algorithms says no hash. That of Ed25519 is SHA-512 (RFC 8032 §5.1); base leaves the matter open.
+@edit("IDT-8", "OpenID Connect Core §3.1.3.6", base=EITHER, strict=ACCEPTED, algorithms=EDDSA)
+def at_hash_of_sha512_under_ed25519(draft: Draft) -> Draft:
+    """The token was signed with Ed25519, and its `at_hash` is made with SHA-512."""
+    return draft.with_policy(access_token=ACCESS_TOKEN).with_claims(at_hash=_half_sha512(ACCESS_TOKEN))
+
+
+@edit("IDT-8", "OpenID Connect Core §3.1.3.6", _TOKEN_HASH, base=EITHER, algorithms=EDDSA)
+def at_hash_of_another_under_ed25519(draft: Draft) -> Draft:
+    """The token was signed with Ed25519, and its `at_hash` is that of another access token."""
+    return draft.with_policy(access_token=ACCESS_TOKEN).with_claims(at_hash=_half_sha512(CODE))
 
 
 @edit("IDT-10", "OpenID Connect Core §3.2.2.9", _TOKEN_HASH, given=_bound_access_token, algorithms=HASHED)

@@ -178,7 +178,9 @@ _UNBOUNDED: dict[str, bytes] = {
     "objects-nested-500-deep": b'"x":' + b'{"a":' * 500 + b"1" + b"}" * 500,
     "unpaired-surrogate": b'"x":"\\ud800"',
     "reversed-surrogates": b'"x":"\\udc00\\ud800"',
+    "unpaired-surrogate-in-capitals": b'"x":"\\uDBFF"',
     "unpaired-surrogate-in-name": b'"\\ud800":1',
+    "depth-beside-shallows": b'"x":' + b'[[],{"a":{}},' * 300 + b"1" + b"]" * 300,
 }
 
 

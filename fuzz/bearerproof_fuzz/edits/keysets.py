@@ -89,6 +89,9 @@ _FOREIGN: dict[str, Jwk] = {
     "unknown-curve": {"kty": "OKP", "crv": "X-Unheard", "kid": "foreign", "x": "AA"},
     "unknown-alg": {"kty": "oct", "kid": "foreign", "alg": "XX999", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
     "without-kty": {"kid": "foreign"},
+    "list-as-kty": {"kty": ["OKP"], "kid": "foreign"},
+    "list-as-kid": {"kty": "oct", "kid": ["foreign"], "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
+    "number-as-secret": {"kty": "oct", "kid": "foreign", "alg": "HS256", "k": 1},
 }
 
 
@@ -97,6 +100,13 @@ _FOREIGN: dict[str, Jwk] = {
 def set_holds_a_foreign_key(draft: Draft, jwk: Jwk) -> Draft:
     """A key that is not understood stands before ours in the set: {name}."""
     return _with_jwks(draft, [jwk, *_jwks(draft)])
+
+
+# RFC 7517 §4.5 names two keys of different types as those that may well share a `kid`.
+@edit("KEY-4", "RFC 7517 §5", base=EITHER, strict=ACCEPTED, needs=("key_set",))
+def foreign_key_under_our_kid(draft: Draft) -> Draft:
+    """A key of a type that is not understood stands before ours in the set, under the same `kid`."""
+    return _with_jwks(draft, [{**_FOREIGN["unknown-kty"], "kid": draft.key.kid}, *_jwks(draft)])
 
 
 @edit("KEY-4", "RFC 7517 §4", base=ACCEPTED, strict=ACCEPTED)
@@ -134,6 +144,16 @@ def _exponent_one(draft: Draft) -> Draft:
 def rsa_key(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
     """The policy's RSA key is too weak to sign anything: {name}."""
     return change(draft)
+
+
+_ROCA = {"first": "roca-1", "second": "roca-2", "third": "roca-3"}
+
+
+@edits_for(_ROCA, "KEY-14", "CVE-2017-15361", UNUSABLE, algorithms=("RS256",))
+def rsa_key_of_the_faulty_library(draft: Draft, role: str) -> Draft:
+    """The policy's RSA key has primes as the faulty library made them, so its modulus can be factored: the {name}."""
+    weak = Key(draft.key.kid, "RS256", "rsa", role)
+    return _signers_key(draft, lambda _: weak.public_jwk).signed_by(weak.sign)
 
 
 def _mixed(draft: Draft) -> Draft:

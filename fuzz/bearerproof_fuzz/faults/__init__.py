@@ -1,8 +1,8 @@
 """Seeded faults: the reference with one bug each. Importing this package fills the registry.
 
 They stand by the families of the requirements that they break: ``tokens`` (VER, IDT), ``keys`` (KEY), ``audit``
-(HINT, SRC, FAIL, SINK, LIM) and ``keyserver`` (LIFE, TOK, EXC, POL, REV, HTTP). The first line of each module names
-its requirements.
+(HINT, SRC, FAIL, SINK, LIM, TRAIL) and ``keyserver`` (LIFE, TOK, EXC, POL, REV, HTTP, TRAIL). The first line of each
+module names its requirements.
 
 ``bearerproof check fault:NAME`` judges one of them, to see what the suite makes of it.
 """

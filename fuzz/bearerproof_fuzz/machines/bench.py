@@ -175,6 +175,8 @@ class Bench:
             return Hints(kid=source)
         if source.startswith("rogue-kid-"):
             return Hints(CLIENT, CLIENT, source)
+        if source.startswith("rogue-aud-"):
+            return Hints(CLIENT, source, self._kid)
         return prepared.get(source) or Hints(source, CLIENT, self._kid)
 
 

@@ -4,7 +4,6 @@ An entry notes what was seen of one event. Times and tokens are whole numbers of
 bound is missed by rounding; where an implementation's own rounding could decide, both outcomes are taken.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -186,6 +185,13 @@ class Bucket:
                 self.most = min(self.most, self._token)
         return False
 
+    def pays(self, tick: int) -> bool:
+        """Take a token, if there may be one, and say whether one was certainly there."""
+        self._refill(tick)
+        certain = self.least >= self._token
+        self.least = max(0, self.least - self._token)
+        return certain
+
     def _refill(self, tick: int) -> None:
         """Add what came since, give or take one part for implementations that count in floating point."""
         gained, self.tick = (tick - self.tick) * self.capacity, tick
@@ -204,21 +210,40 @@ def starved(entries: Sequence[Entry], limits: Limits) -> Entry | None:
     return None
 
 
+def starved_stranger(entries: Sequence[Entry], limits: Limits) -> Entry | None:
+    """Return a stranger's event that was dropped though its bucket and the common one had a token for it.
+
+    A bucket of its own is certain for the first strangers alone, as many as may have one. What was dropped counts as
+    if it had taken a token all the same, and so does what was free: neither can be told from outside.
+    """
+    strangers = [one for one in entries if not one.registered]
+    own: dict[str, Bucket] = {}
+    common = Bucket(limits.strangers, limits.window, strangers[0].tick if strangers else 0)
+    for one in strangers:
+        bucket = own.setdefault(one.source, Bucket(limits.capacity, limits.window, one.tick))
+        if len(own) > limits.sources:
+            break
+        if all([common.pays(one.tick), bucket.pays(one.tick)]) and not one.admitted:
+            return one
+    return None
+
+
 def unheard(entries: Sequence[Entry], window: int) -> Entry | None:
     """Return an event that was dropped though none of its kind came from its tier in the window before it.
 
-    The tier of a registered source is itself; all strangers are one tier.
+    The tier of a registered source is itself; all strangers are one tier. Two events a whole window apart are in
+    different windows, wherever those begin.
     """
     last: dict[tuple[str, str], int] = {}
     for one in entries:
         key = (one.source if one.registered else "strangers", one.kind)
         before = last.get(key)
-        if not one.admitted and (before is None or one.tick - before > window * UNITS):
+        if not one.admitted and (before is None or one.tick - before >= window * UNITS):
             return one
         last[key] = one.tick
     return None
 
 
-def tally_by_kind(entries: Iterable[Entry], *, registered: bool) -> Counter[str]:
-    """Count what was dropped in a tier, by kind class."""
-    return Counter(one.kind for one in entries if one.registered is registered and not one.admitted)
+def dropped(entries: Iterable[Entry], *, registered: bool) -> list[Entry]:
+    """Return what was dropped in a tier."""
+    return [one for one in entries if one.registered is registered and not one.admitted]

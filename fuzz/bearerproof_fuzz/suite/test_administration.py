@@ -89,7 +89,8 @@ def test_no_bearer_is_an_admin(mark: Mark, trial: Trial) -> None:
 
 
 _SECRETS = (
-    "s", "correct horse battery staple", "\u00e9\u00fc\u4e2d-secret", "trailing ", "0", "true", "a:b", 'q"q', "long " * 30,
+    "s", "correct horse battery staple", "\u00e9\u00fc\u4e2d-secret", "trailing ", "0", "true", "a:b", 'q"q',
+    "long " * 30,
 )  # fmt: skip
 """Secrets that a careless comparison takes for something else, or for nothing."""
 

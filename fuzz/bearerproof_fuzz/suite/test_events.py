@@ -298,6 +298,20 @@ def test_event_strings_are_bounded(mark: Mark, trial: Trial, forge: Forge) -> No
         _judge_bounds(trial, one, event_of(answer, one))
 
 
+@check("FAIL-7", needs=("option:require",))
+def test_name_of_a_missing_claim_is_bounded(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """However long the name of a claim is that the policy requires, the kind that tells its absence is bounded."""
+    base = forge.base(mark.profile)
+    required = tuple(base.policy.members.get("require") or ())
+    for length in (16, 128, 129, 600):
+        name = "x" * length
+        presented = base.with_policy(require=[*required, name])
+        trial.control(presented.with_claims(**{name: 1}).presentation())
+        answer = trial.ask(presented.presentation())
+        trial.expect(answer, REJECTED, "a required claim is not missed", presented.presentation())
+        _judge_bounds(trial, presented.presentation(), event_of(answer, presented.presentation()))
+
+
 def _judge_bounds(trial: Trial, presented: Presentation, event: Json) -> None:
     problem = events.overlong(event)
     if problem is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from hypothesis.strategies import DrawFn
 
+from bearerproof.catalogue import Profile
 from bearerproof.harness import Mark
 from bearerproof.messages import Presentation
 from bearerproof.trial import REJECTED, Trial
@@ -90,7 +91,7 @@ def test_what_was_signed_is_returned(mark: Mark, trial: Trial, forge: Forge) -> 
         for draft in (base.draft, base.draft.with_claims(nested={"a": [1, "é", None]}, text="\U0001f511")):
             presentation = draft.presentation()
             answer = trial.control(presentation)
-            if answer.claims is not None and answer.claims != draft.claims:
+            if mark.profile is not Profile.JWS and answer.claims != draft.claims:
                 got = f"claims {answer.claims!r}"[:500]
                 trial.fail("other claims are returned than were signed", "the signed claims", got, presentation)
             if answer.payload_b64 is not None and standard_b64(answer.payload_b64) != draft.payload_bytes():

@@ -39,6 +39,9 @@ COUNTED = (*LIMITER, "audit:stats")
 WIDE = 1000
 """A common bucket of strangers so large that it limits nobody."""
 
+LARGEST = 20
+"""Sources that a summary names at most."""
+
 PAUSES = st.sampled_from((0.0,) * 6 + GAPS)
 LIMITERS = st.sampled_from(LIMITS)
 
@@ -102,10 +105,10 @@ def test_strangers_together_stay_within_their_bound(mark: Mark, trial: Trial, fo
             bench.run(limits, steps)
             _judge_strangers(bench)
 
-        fresh = [Step(f"forged-{number}", gap=0.5) for number in range(200)]
         for limits in (Limits(3, 60, 4, 5), Limits(1, 10, 1, 1), Limits(3, 60, WIDE, 5)):
-            bench.run(limits, fresh)
-            _judge_strangers(bench)
+            for name in ("forged", "rogue-aud"):
+                bench.run(limits, [Step(f"{name}-{number}", gap=0.5) for number in range(200)])
+                _judge_strangers(bench)
         explore(within_the_bound, LIMITERS, _steps((*STRANGERS, OURS)), share=5)
 
 
@@ -247,16 +250,44 @@ def test_summaries_tell_what_was_dropped(mark: Mark, trial: Trial, forge: Forge)
         explore(truthful, LIMITERS, _steps((*KNOWN, *STRANGERS)), share=10)
 
 
+@check("LIM-6", needs=(*LIMITER, "audit:summaries"))
+def test_drops_are_told_once_a_window_has_passed(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """An event that comes a window after the first drop brings a summary of all that was dropped before it."""
+    with Bench.opened(mark, trial, forge) as bench:
+        for limits in (Limits(2, 60, 2, 1), Limits(3, 10, 1, 2)):
+            flood = [Step(name, times=8) for name in (OURS, stranger(1), SECOND)]
+            bench.run(limits, [*flood, Step(OURS, gap=limits.window)])
+            _judge_summaries(bench)
+
+
+@check("LIM-6", needs=(*LIMITER, "audit:summaries"))
+def test_summary_names_the_largest_sources(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Of more registered sources than a summary names, it names those of which most was dropped."""
+    with Bench.opened(mark, trial, forge) as bench:
+        names = [f"rogue-kid-{number}" for number in range(LARGEST + 2)]
+        bench.registered = replace(bench.registered, kids=(*bench.registered.kids, *names))
+        floods = [Step(name, times=LARGEST + 5 - number) for number, name in enumerate(names)]
+        bench.run(Limits(1, 60, 1, 1), [*floods, *[Step(OURS, gap=121)] * 3])
+        _judge_summaries(bench)
+        dropped = Counter(one.source for one in buckets.dropped(bench.entries, registered=True))
+        due = sorted(name for name, _ in dropped.most_common(LARGEST))
+        told = [sorted(summary.get("sources", {})) for _, summary in bench.summaries]
+        if due not in told:
+            bench.fail("no summary names the sources of which most was dropped", str(due), str(told))
+
+
 def _judge_summaries(bench: Bench) -> None:
     for _, summary in bench.summaries:
         _judge_form(bench, summary)
     for tier in ("registered", "strangers"):
         told = [(tick, summary) for tick, summary in bench.summaries if summary["tier"] == tier]
-        due = buckets.tally_by_kind(bench.entries, registered=tier == "registered")
-        totals = sum((Counter(summary["kinds"]) for _, summary in told), Counter[str]())
-        if totals != due:
-            what = f"the summaries of the {tier} do not tell what was dropped"
-            bench.fail(what, str(dict(due)), str(dict(totals)))
+        dropped = buckets.dropped(bench.entries, registered=tier == "registered")
+        named = Counter(one.source for one in dropped if one.registered)
+        for member, due in (("kinds", Counter(one.kind for one in dropped)), ("sources", named)):
+            totals = sum((Counter(summary.get(member, {})) for _, summary in told), Counter[str]())
+            if totals != due and len(due) <= LARGEST:
+                what = f"the summaries of the {tier} do not tell what was dropped, by their {member}"
+                bench.fail(what, str(dict(due)), str(dict(totals)))
         _judge_rate(bench, [tick for tick, _ in told])
 
 
@@ -273,11 +304,11 @@ def _judge_form(bench: Bench, summary: Json) -> None:
     if summary.get("tier") not in ("registered", "strangers") or not _counts(kinds) or not _counts(named):
         bench.fail("a summary does not have its form", "tier, dropped, kinds, sources", str(summary))
     known = sorted({one.source for one in bench.entries if one.registered})
-    if not set(named) <= set(known) or len(named) > 20:
-        what = "a summary names sources that nobody registered"
-        bench.fail(what, f"at most 20 of {known}", str(sorted(named)))
+    if not set(named) <= set(known) or len(named) > LARGEST:
+        what = "a summary names sources that nobody registered, or too many"
+        bench.fail(what, f"at most {LARGEST} of {known}", str(sorted(named)))
     dropped = summary.get("dropped")
-    if dropped != sum(summary["kinds"].values()) or (named and sum(named.values()) != dropped):
+    if dropped != sum(summary["kinds"].values()) or (0 < len(named) < LARGEST and sum(named.values()) != dropped):
         due = "dropped = the sum by kind = the sum by source"
         bench.fail("the totals of a summary do not add up", due, str(summary))
 
@@ -312,20 +343,20 @@ def test_wall_clock_changes_no_admission(mark: Mark, trial: Trial, forge: Forge)
 
 @check("LIM-8", needs=LIMITER)
 def test_limiter_of_nothing_is_refused(mark: Mark, trial: Trial, forge: Forge) -> None:
-    """A capacity or a window of 0 is refused, and the limiter that was configured before stands."""
+    """A capacity or a window of 0 is refused, one of half a second is not, and what was configured before stands."""
     with Bench.opened(mark, trial, forge) as bench:
         sound = Limits(1, 60, 1, 1)
-        for name in ("capacity", "window"):
+        for name, value, due in (("window", 0.5, None), ("capacity", 0, "refused"), ("window", 0, "refused")):
             bench.begin(sound)
             audit = {
                 "sink": "memory",
-                "limiter": {**sound.as_json(), name: 0},
+                "limiter": {**sound.as_json(), name: value},
                 "registered": bench.registered.as_json(),
             }
             answered = trial.implementation.configure(audit)
-            if answered != "refused":
-                got = "configured" if answered is None else f"skipped: {answered}"
-                trial.fail(f"a limiter with a {name} of 0 is not refused", '{"configured": false}', got)
+            if answered != due:
+                summary = f"a limiter with a {name} of {value} is {'not refused' if due else 'not configured'}"
+                trial.fail(summary, due or "configured", answered or "configured")
             bench.play([Step(OURS, times=6)])
             _judge_source(bench)
 
@@ -345,6 +376,9 @@ def test_bucket_starts_full_and_refills(mark: Mark, trial: Trial, forge: Forge) 
             polling = [Step(OURS, gap=step / 4)] * 40
             quiet = [replace(burst, gap=gap) for gap in (step + 0.5, 10 * limits.window)]
             gets_its_tokens(limits, [burst, *polling, *quiet])
+            # What is free is used up while one token is nearly there, so that it can't stand in for the last one.
+            nearly = Step(OURS, gap=step - 0.25)
+            gets_its_tokens(limits, [replace(burst, times=limits.capacity), nearly, replace(burst, gap=limits.window)])
         explore(gets_its_tokens, LIMITERS, _steps((OURS, SECOND, NOBODY)), share=5)
 
 
@@ -354,6 +388,25 @@ def _judge_tokens(bench: Bench) -> None:
         due = f"its admission: the bucket had a token at {found.seconds:g} s"
         bench.fail(f"an event of {found.source} is dropped too early", due, "dropped")
     _judge_source(bench)
+
+
+@check("LIM-9", needs=LIMITER)
+def test_strangers_get_their_tokens(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Of strangers that all find a bucket each event is admitted for which it and the common one have a token."""
+    with Bench.opened(mark, trial, forge) as bench:
+
+        def get_their_tokens(limits: Limits, steps: list[Step]) -> None:
+            bench.run(limits, steps)
+            found = buckets.starved_stranger(bench.entries, limits)
+            if found is not None:
+                due = f"its admission: its bucket and the common one had a token at {found.seconds:g} s"
+                bench.fail(f"an event of {found.source}, a stranger, is dropped too early", due, "dropped")
+
+        for limits in (Limits(3, 60, 4, 12), Limits(1, 10, 4, 4), Limits(9, 60, 4, 6)):
+            each = min(limits.capacity, limits.strangers // limits.sources)
+            burst = [Step(stranger(number), times=each) for number in range(limits.sources)]
+            get_their_tokens(limits, [*burst, Step(stranger(0), gap=limits.window + 1, times=each), *burst[1:]])
+        explore(get_their_tokens, LIMITERS, _steps(STRANGERS[:4], most=6), share=5)
 
 
 @check("LIM-10", needs=LIMITER)

@@ -11,7 +11,7 @@ from bearerproof.messages import Presentation
 from bearerproof.trial import REJECTED, Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Draft, Forge
-from bearerproof_fuzz.machines.bench import FAULTS, KNOWN, Bench, Step
+from bearerproof_fuzz.machines.bench import FAULTS, KNOWN, Bench, Step, stranger
 from bearerproof_fuzz.machines.buckets import walk
 from bearerproof_fuzz.material import (
     ADVERSARIAL,
@@ -169,6 +169,7 @@ def test_forged_names_make_no_more_buckets(mark: Mark, trial: Trial, forge: Forg
                 bench.begin(Limits(capacity=2, window=60, sources=names, strangers=1000))
                 bench.play(_fresh(gap))
                 _judge_buckets(bench)
+                _judge_reserved(bench)
 
 
 def _fresh(gap: float) -> Iterable[Step]:
@@ -178,6 +179,27 @@ def _fresh(gap: float) -> Iterable[Step]:
         yield Step(f"kid-only-{number}")
         yield Step(f"rogue-kid-{number}")
         yield Step(KNOWN[number % len(KNOWN)], tuple(FAULTS)[number // len(KNOWN) % len(FAULTS)])
+
+
+def _judge_reserved(bench: Bench) -> None:
+    """Hold the live buckets against those of registered sources, which are never given up."""
+    least = len({one.source for one in bench.entries if one.registered})
+    live = bench.stats()["buckets"]
+    if live < least:
+        bench.fail("fewer buckets are counted than registered sources have", f"at least {least}", f"{live} buckets")
+
+
+@check("SRC-5", needs=("clock", "audit:limiter", "audit:delivered"))
+def test_strangers_beyond_the_cap_share_a_bucket(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """At one instant strangers are admitted what as many buckets give as they may have, and one more."""
+    with Bench.opened(mark, trial, forge) as bench:
+        for names in (1, 4):
+            limits = Limits(capacity=3, window=60, sources=names, strangers=1000)
+            entries = bench.run(limits, [Step(stranger(number), times=4) for number in range(names + 6)])
+            kinds, admitted = {one.kind for one in entries}, sum(one.admitted for one in entries)
+            most = limits.capacity * (names + 1) + len(kinds)
+            if admitted > most:
+                bench.fail("strangers have more buckets than the cap allows", f"at most {most}", f"{admitted} events")
 
 
 @check("SRC-5", needs=BUCKETS)

@@ -19,6 +19,7 @@ from bearerproof_fuzz.forge import ISSUER, LIFETIME, Draft, Forge
 
 REPLAY = frozenset({"replay"})
 STALE = frozenset({"session"})
+SPOILT_SESSION = frozenset({"session", "claim-malformed"})
 SPOILT_VERSION = frozenset({"session", "claim-malformed", "claim-missing"})
 UNAVAILABLE = frozenset({"unavailable"})
 
@@ -188,6 +189,21 @@ def test_revoked_session(mark: Mark, trial: Trial, forge: Forge) -> None:
     for sid in ("sid-1", "sid-20", "SID-2"):
         other = live.with_claims(sid=sid).presentation()
         trial.expect(trial.ask(other), ACCEPTED, "a live session is taken for a revoked one", other, honest)
+
+
+@check("VER-43", needs=("option:sessions",))
+def test_session_that_is_no_text(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A `sid` that is no string passes for no live session, whatever text it looks like."""
+    base = forge.base(mark.profile)
+    honest = base.with_claims(sid="1").with_policy(ports={"sessions": {"1": "live"}}).presentation()
+    trial.control(honest, "a token of a live session")
+    revoked = base.with_policy(ports={"sessions": {"1": "revoked", "True": "revoked", "['1']": "revoked"}})
+    for sid in (1, True, ["1"], {"sid": "1"}):
+        presented = revoked.with_claims(sid=sid).presentation()
+        answer = trial.ask(presented)
+        summary = f"a token passes with the session {sid!r}"
+        trial.expect(answer, REJECTED, summary, presented, honest)
+        trial.expect_reason(answer, SPOILT_SESSION, summary, presented, honest)
 
 
 @check("VER-43", needs=("option:sessions",))

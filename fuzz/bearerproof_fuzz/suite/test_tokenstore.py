@@ -101,8 +101,8 @@ def test_namesakes_do_not_share_a_cap(mark: Mark, trial: Trial) -> None:
 
 
 _NAMESAKES = (
-    ("alice", OTHER), ("Alice", HOME), ("ALICE", HOME), ("alice ", HOME), (" alice", HOME), ("alice\n", HOME),
-    ("alice\0", HOME), ("alic\u0435", HOME), ("\uff41lice", HOME), ("alice\u00ad", HOME), ("alic", HOME),
+    ("alice", OTHER), ("Alice", HOME), ("ALICE", HOME), ("alice ", HOME), (" alice", HOME),
+    ("alic\u0435", HOME), ("\uff41lice", HOME), ("alice\u00ad", HOME), ("alic", HOME),
     ("alicee", HOME), ("alice@example.com", HOME), ("alice%40", HOME), ("alice*", HOME), ("*", HOME), ("é", HOME),
     ("e\u0301", HOME), ("straße", HOME), ("strasse", HOME), ("1", HOME), ("01", HOME), ("1.0", HOME),
 )  # fmt: skip
@@ -175,7 +175,7 @@ def test_cap_holds_in_a_race(mark: Mark, trial: Trial) -> None:
 def _judge_codes(world: World, answers: Sequence[Decision], what: str) -> None:
     for one in answers:
         if not one.good and one.code != "too_many_tokens":
-            world.fail(f"{what} are refused for another reason than the cap", "too_many_tokens", one)
+            world.fail(f"{what} are refused for another reason than the cap", "too_many_tokens", one.describe())
 
 
 @check("TOK-9", needs=(CONFIGURED, "key_server:race"))
@@ -408,13 +408,19 @@ def test_tokens_of_a_race_are_usable_and_revocable(mark: Mark, trial: Trial) -> 
     """Tokens that were issued at once are all good, and each of them can be revoked."""
     world = World(trial, DEFAULT.but(cap=10))
     answers = world.race([racers.exchange(world.subject_token(f"user-{number % 3}")) for number in range(10)])
+    grants = []
     for number, one in enumerate(answers):
         world.good(one, "an honest exchange of a race is refused")
-        grant = world.grant(one, f"user-{number % 3}")
-        world.good(world.authenticate(grant.bearer), "a token of a race is not good at once")
-        world.good(world.revoke(grant.jti), "a token of a race cannot be revoked")
-        what = "a token of a race is good after its revocation"
-        world.refused(world.authenticate(grant.bearer), "invalid-token", what)
+        grants.append(world.grant(one, f"user-{number % 3}"))
+    used = [world.authenticate(grant.bearer).good for grant in grants]
+    revoked = [world.revoke(grant.jti).good for grant in grants]
+    used_after = [world.authenticate(grant.bearer).good for grant in grants]
+    if not all(used):
+        world.fail("a token of a race is not good at once", "all of them good", "one that is not")
+    if not all(revoked):
+        world.fail("a token of a race cannot be revoked", "all of them revoked", "one that is not")
+    if any(used_after):
+        world.fail("a token of a race is good after its revocation", "none of them good", "one that is")
 
 
 @check("TOK-13", needs=("clock",))

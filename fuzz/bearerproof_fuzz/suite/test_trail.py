@@ -187,6 +187,16 @@ def test_no_record_holds_a_control_character(mark: Mark, trial: Trial) -> None:
     _judge_histories(trial, Rule.NO_CONTROLS)
 
 
+@check("TRAIL-13")
+def test_no_name_of_a_provider_puts_a_control_character_into_a_record(mark: Mark, trial: Trial) -> None:
+    """Whatever a provider calls its people and their groups, no text of a record holds a control character."""
+    for name, fill in fields.CLAIMS.items():
+        world = World(trial)
+        for what, text in fields.HOSTILE.items():
+            fill(world, text)
+            _judge(world, f"{what} in {name}", Rule.NO_CONTROLS)
+
+
 # --- verify-failure events
 
 

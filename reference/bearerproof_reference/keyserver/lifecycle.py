@@ -5,6 +5,7 @@ secret, and no text that was presented.
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -181,15 +182,24 @@ class Trail:
             self._failing = True
 
 
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that start a line, move a cursor or turn the reading order, and unpaired surrogates."""
+
+
 def _identity(identity: Identity) -> dict[str, Any]:
-    name = {} if identity.name is None else {"name": identity.name}
+    name = {} if identity.name is None else {"name": _told(identity.name)}
     return {
         "subject": identity.subject,
-        "email": identity.email,
+        "email": _told(identity.email),
         **name,
-        "groups": list(identity.groups),
+        "groups": [_told(group) for group in identity.groups],
         "issuer": identity.issuer,
     }
+
+
+def _told(text: str) -> str:
+    """Return a text of the provider's without what an escape would hide from the line alone, not from its viewer."""
+    return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _grant(record: TokenRecord) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from bearerproof_reference.fetching import FetchedKeySet
 from bearerproof_reference.jose import MalformedError, decode_segment, parse_object, split_compact
 from bearerproof_reference.keys import KeySet
 from bearerproof_reference.keyserver.configuration import Provider
+from bearerproof_reference.keyserver.lifecycle import CONTROLS
 from bearerproof_reference.keyserver.tokens import Identity
 from bearerproof_reference.policy import MAX_TOKEN, Profile, VerificationPolicy
 from bearerproof_reference.verdicts import Reason, Rejected
@@ -137,6 +138,8 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
     """Return the identity as it is claimed; one that does not fit is refused, since a part of it would be another."""
     email, name, groups = (claims.get(attribute) for attribute in ("email", "name", "groups"))
     if not isinstance(groups, list | None) or len(groups or ()) > MAX_GROUPS or not claims["sub"]:
+        raise SubjectTokenRejected
+    if CONTROLS.search(claims["sub"]):  # it stands in events as it is; OIDC Core §2 has it ASCII
         raise SubjectTokenRejected
     return Identity(
         claims["iss"],

@@ -15,8 +15,8 @@ def _spent(patch: Patch, spend: Callable[[int, int, int, int], tuple[int, int]])
     It is given now, the instant held, the window and the capacity, in the limiter's units.
     """
 
-    def spending(self: Any, full_at: int, capacity: int) -> int | None:
-        after, latest = spend(self._now * capacity, full_at, self._window, capacity)
+    def spending(self: Any, full_at: int | None, capacity: int) -> int | None:
+        after, latest = spend(self._now * capacity, full_at or 0, self._window, capacity)
         return after if after <= latest else None
 
     patch(Limiter, "_spend", spending)
@@ -38,9 +38,9 @@ def one_more_than_the_capacity(patch: Patch) -> None:
 def windows_aligned_to_the_clock(patch: Patch) -> None:
     """Events are counted by window of the clock, so twice the capacity passes where two of them meet."""
 
-    def counting(self: Any, full_at: int, capacity: int) -> int | None:
+    def counting(self: Any, full_at: int | None, capacity: int) -> int | None:
         begin = self._now // self._window * self._window
-        used = full_at - begin if full_at >= begin else 0
+        used = full_at - begin if full_at is not None and full_at >= begin else 0
         return begin + used + 1 if used < capacity else None
 
     patch(Limiter, "_spend", counting)
@@ -49,7 +49,7 @@ def windows_aligned_to_the_clock(patch: Patch) -> None:
 @fault("LIM-1")
 def bucket_of_each_kind(patch: Patch) -> None:
     """Each kind has a bucket of its own, so a source gets its capacity as often as it finds ways to fail (W9)."""
-    patch.wrap(VerifyFailureEvent, "rate_limit_key", lambda key, self, peer=None: (key(self, peer), self.kind.of))
+    patch.wrap(VerifyFailureEvent, "rate_limit_key", lambda key, self: (key(self), self.kind.of))
 
 
 @fault("LIM-1")
@@ -120,7 +120,7 @@ def bucket_starts_empty(patch: Patch) -> None:
 def fractions_of_a_token_lost(patch: Patch) -> None:
     """The refill is rounded down at each look, so a source that fails often enough gets nothing ever again."""
 
-    def rounding(self: Any, full_at: int, capacity: int) -> int | None:
+    def rounding(self: Any, full_at: int | None, capacity: int) -> int | None:
         state = self.__dict__.setdefault("looks", {})
         tokens, seen = state.get(full_at, (capacity, self._now))
         tokens = min(capacity, tokens + (self._now - seen) * capacity // self._window)

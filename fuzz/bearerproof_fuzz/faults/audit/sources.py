@@ -9,7 +9,7 @@ from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference import events, sources
 from bearerproof_reference.events import VerifyFailureEvent
 from bearerproof_reference.hints import Hints, bound
-from bearerproof_reference.limiter import _OVERFLOW, Limiter, Registered
+from bearerproof_reference.limiter import Limiter, Registered, _Overflow
 from bearerproof_reference.sources import _part
 
 
@@ -183,19 +183,19 @@ def buckets_bounded_by_age_alone(patch: Patch) -> None:
 @fault("SRC-5")
 def overflow_in_shards(patch: Patch) -> None:
     """What finds no room is spread over overflow buckets by a digest of its name, and those are not counted."""
-    _placed(patch, lambda key: f"{_OVERFLOW}-{sha256(str(key).encode()).hexdigest()[:3]}")
+    _placed(patch, lambda key: f"{_Overflow}-{sha256(str(key).encode()).hexdigest()[:3]}")
 
 
 @fault("SRC-5")
 def overflow_keeps_the_name(patch: Patch) -> None:
     """The overflow bucket is keyed with the name that did not fit, so it is one bucket for each."""
-    _placed(patch, lambda key: (_OVERFLOW, key))
+    _placed(patch, lambda key: (_Overflow, key))
 
 
 def _placed(patch: Patch, overflow: Callable[[object], object]) -> None:
     def place_elsewhere(place: Any, self: Any, key: object) -> object:
         found: object = place(self, key)
-        return overflow(key) if found == _OVERFLOW else found
+        return overflow(key) if found is _Overflow else found
 
     patch.wrap(Limiter, "_place", place_elsewhere)
 
@@ -203,7 +203,7 @@ def _placed(patch: Patch, overflow: Callable[[object], object]) -> None:
 @fault("SRC-5")
 def bucket_for_each_kind(patch: Patch) -> None:
     """Buckets are kept by source and kind, so the cap on registered ones is multiplied."""
-    patch.wrap(VerifyFailureEvent, "rate_limit_key", lambda key, self, peer=None: (key(self, peer), self.kind.of))
+    patch.wrap(VerifyFailureEvent, "rate_limit_key", lambda key, self: (key(self), self.kind.of))
 
 
 @fault("SRC-5")
@@ -218,7 +218,7 @@ def source_without_a_client_is_registered(patch: Patch) -> None:
     patch.wrap(Registered, "__contains__", lambda due, self, event: event.client_id_hint is None or due(self, event))
 
 
-@fault("SRC-5", equivalent="whether the buckets that all share are counted is left open, so one more is one of those")
+@fault("SRC-5")
 def one_bucket_beyond_the_cap(patch: Patch) -> None:
     """One stranger more than the cap has a bucket, by `<=` in place of `<`."""
-    patch(Limiter, "_has_room", lambda self: len(self._strangers.keys() - {_OVERFLOW}) <= self._limits.sources)
+    patch(Limiter, "_has_room", lambda self: len(self._strangers.keys() - {_Overflow}) <= self._limits.sources)

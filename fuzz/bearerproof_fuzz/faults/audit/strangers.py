@@ -6,7 +6,7 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference.events import VerifyFailureEvent
-from bearerproof_reference.limiter import _OVERFLOW, _STRANGERS, Limiter, Registered
+from bearerproof_reference.limiter import Limiter, Registered, _Overflow, _Strangers
 
 
 def _strange(patch: Patch, admit: Callable[[Any, Any, Any], bool]) -> None:
@@ -19,7 +19,7 @@ def strangers_share_no_bucket(patch: Patch) -> None:
     """The number of buckets is bounded, but they are taken over one after the other: a flood never ends (W1)."""
 
     def unshared(self: Any, event: Any, due: Any) -> bool:
-        self._common = 0
+        self._common = None
         return bool(due(self, event))
 
     _strange(patch, unshared)
@@ -30,7 +30,7 @@ def overflow_without_limit(patch: Patch) -> None:
     """What finds no bucket is let through, since nothing is known against it."""
 
     def boundless(self: Any, event: Any, due: Any) -> bool:
-        return self._place(event.rate_limit_key()) == _OVERFLOW or bool(due(self, event))
+        return self._place(event.rate_limit_key()) is _Overflow or bool(due(self, event))
 
     _strange(patch, boundless)
 
@@ -40,7 +40,7 @@ def free_pass_for_each_stranger(patch: Patch) -> None:
     """Each stranger has a free event of each kind, and strangers are as many as somebody makes up (W1)."""
 
     def admit_by_name(admit: Any, self: Any, who: object, kind: Any) -> Any:
-        return admit(self, self.key if who == _STRANGERS else who, kind)
+        return admit(self, self.key if who is _Strangers else who, kind)
 
     def noting(self: Any, event: Any, due: Any) -> bool:
         self.key = event.rate_limit_key()

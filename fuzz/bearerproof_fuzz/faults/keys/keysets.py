@@ -1,4 +1,4 @@
-"""Faults in reading key sets (KEY-1 to KEY-6)."""
+"""Faults in reading key sets (KEY-1 to KEY-6, KEY-14)."""
 
 import hmac
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -207,6 +207,12 @@ def rsa_exponent_of_one_taken(patch: Patch) -> None:
         return verify
 
     patch(keys, "ALGORITHMS", {**ALGORITHMS, "RS256": replace(ALGORITHMS["RS256"], prepare=prepare)})
+
+
+@fault("KEY-14")
+def roca_not_looked_for(patch: Patch) -> None:
+    """Size and exponent are right and nobody asks who made the key (CVE-2017-15361, Wycheproof's ROCA keys)."""
+    patch(algorithms, "_ROCA", {3: frozenset[int]()})
 
 
 def _rsa_numbers(jwk: Jwk) -> rsa.RSAPublicNumbers:

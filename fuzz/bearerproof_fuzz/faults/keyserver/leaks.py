@@ -156,12 +156,11 @@ def instant_in_whole_seconds(patch: Patch) -> None:
 @fault("LIFE-11")
 def instant_never_steps_back(patch: Patch) -> None:
     """Events carry the latest time that was seen, whatever the clock says now."""
-    latest = [0.0]
 
     def occasion(made: Any, self: Any, caller: Any) -> Any:
         found = made(self, caller)
-        latest[0] = max(latest[0], found.now)
-        return replace(found, now=latest[0])
+        self.latest = max(getattr(self, "latest", found.now), found.now)
+        return replace(found, now=self.latest)
 
     patch.wrap(server.KeyServer, "_occasion", occasion)
 

@@ -203,7 +203,7 @@ def refused_grant_type_told(patch: Patch) -> None:
 
 
 @fault("TRAIL-13")
-def refused_scope_told(patch: Patch) -> None:
+def scope_explained_in_the_reason(patch: Patch) -> None:
     """A scope that is not understood stands in the reason, since JSON escapes it; the viewer unescapes it (CWE-150)."""
     _explained(patch, Exchange, "decide", _parameter("scope", Why.INVALID_SCOPE))
 
