@@ -13,8 +13,8 @@ from bearerproof_reference.algorithms import ALGORITHMS
 from bearerproof_reference.audited import AuditedVerifier
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.fetching import FetchedKeySet
-from bearerproof_reference.keyserver.adapter import CAPABILITIES, KeyServerAdapter
 from bearerproof_reference.keys import KeySet, KeySource
+from bearerproof_reference.keyserver.adapter import CAPABILITIES, KeyServerAdapter
 from bearerproof_reference.pipeline import Pipeline
 from bearerproof_reference.policy import MAX_TOKEN, Profile, VerificationPolicy
 from bearerproof_reference.ports import MemoryReplayGuard, Unavailable

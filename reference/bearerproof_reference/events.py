@@ -119,12 +119,11 @@ class VerifyFailureEvent:
         """Bind the raw hints of an ID token: ``azp`` as the client, ``aud`` in ``metadata["aud_hint"]``."""
         azp_hint, aud_hint, kid_hint = bound(hints.azp), bound(hints.aud), bound(hints.kid)
         source_id = compose_id_token(azp_hint, aud_hint, kid_hint)
-        audience = {} if aud_hint is None else {"aud_hint": aud_hint}
-        return cls(kind, occurred_at, source_id, azp_hint, kid_hint, {**audience, **_bounded(metadata)})
+        return cls(kind, occurred_at, source_id, azp_hint, kid_hint, _bounded({"aud_hint": aud_hint, **metadata}))
 
-    def rate_limit_key(self, peer: str | None = None) -> str | tuple[str, str]:
-        """Return what to limit by: the source, or peer and source where the transport labels its peers."""
-        return self.source_id if peer is None else (peer, self.source_id)
+    def rate_limit_key(self) -> str:
+        """Return what to limit by: the source."""
+        return self.source_id
 
     def as_dict(self) -> dict[str, Any]:
         """Return the wire form as JSON data: six members, time in RFC 3339, UTC, microseconds."""
@@ -136,10 +135,6 @@ class VerifyFailureEvent:
             "kid_hint": self.kid_hint,
             "metadata": dict(sorted(self.metadata.items())),
         }
-
-    def as_line(self) -> str:
-        """Return the wire form as one line of ASCII, without its line feed."""
-        return one_line(self.as_dict())
 
 
 def one_line(record: Mapping[str, Any]) -> str:
@@ -155,5 +150,5 @@ def rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _bounded(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {name: text[:MAX_TEXT] for name, text in metadata.items()}
+def _bounded(metadata: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: text[:MAX_TEXT] for name, text in metadata.items() if text is not None}

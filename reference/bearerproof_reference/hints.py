@@ -32,7 +32,7 @@ def read_hints(token: str | bytes) -> Hints:
     if len(token) > MAX_TOKEN:
         return Hints()
     try:
-        head, body, _ = split_compact(token if isinstance(token, bytes) else token.encode("ascii"))
+        head, body, _ = split_compact(token if isinstance(token, bytes) else token.encode())
     except ValueError:
         return Hints()
     header, claims = _read(head), _read(body)
@@ -51,13 +51,13 @@ def bound(hint: object) -> str | None:
     if not isinstance(hint, str) or not hint:
         return None
     try:
-        octets = hint.encode("utf-8")
+        octets = hint.encode()
     except UnicodeEncodeError:
         return None
     if len(octets) <= MAX_HINT:
         return hint
-    digest = urlsafe_b64encode(sha256(octets).digest()).rstrip(b"=").decode("ascii")
-    return f"{octets[:MAX_HINT].decode('utf-8', 'ignore')}~{digest}"
+    digest = urlsafe_b64encode(sha256(octets).digest()).removesuffix(b"=").decode()
+    return f"{octets[:MAX_HINT].decode(errors='ignore')}~{digest}"
 
 
 def _read(segment: bytes) -> dict[str, Any]:

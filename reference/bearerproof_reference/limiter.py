@@ -7,7 +7,9 @@ counted in nanoseconds times C, so all of it is exact.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, inf, isfinite
 from threading import Lock
 from typing import Any
 
@@ -17,9 +19,9 @@ from bearerproof_reference.hints import bound
 
 _LARGEST_SOURCES = 20
 
-# Neither can be the name of a source: those have "::" in them.
-_OVERFLOW = "overflow"
-_STRANGERS = "strangers"
+
+class _Overflow:
+    """In the place of a source: all strangers that find no bucket of their own."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Limits:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name} is a whole number from 1 up, not {value!r}")
-        if type(self.window) not in (int, float) or not 1e-9 <= self.window <= 1e9:
+        if not (isfinite(self.window) and self.window > 0):
             raise ValueError(f"window is a number of seconds above 0, not {self.window!r}")
 
 
@@ -79,8 +81,8 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the wire form."""
-        sources = {"sources": dict(self.sources)} if self.sources else {}
-        return {"tier": self.tier, "dropped": sum(self.kinds.values()), "kinds": dict(self.kinds), **sources}
+        dropped = sum(self.kinds.values())
+        return {"tier": self.tier, "dropped": dropped, "kinds": dict(self.kinds), "sources": dict(self.sources)}
 
 
 class Limiter:
@@ -90,12 +92,12 @@ class Limiter:
         self._registered = registered
         self._clock = clock
         self._limits = limits
-        self._window = round(limits.window * 10**9)
-        self._now = 0
+        self._window = ceil(Fraction(limits.window) * 10**9)
+        self._now: int
         self._known: dict[object, int] = {}
         self._strangers: dict[object, int] = {}
-        self._common = 0
-        self._evictable_at = 0
+        self._common: int | None = None
+        self._evictable_at = inf
         self._free: dict[tuple[object, KindClass], int] = {}
         self._drops = {True: _Drops("registered"), False: _Drops("strangers")}
         self._lock = Lock()
@@ -110,7 +112,7 @@ class Limiter:
     def judge(self, event: VerifyFailureEvent) -> tuple[bool, list[Summary]]:
         """Return whether the event gets through now, and the summaries that are due before it."""
         with self._lock:
-            self._now = max(self._now, round(self._clock.tick() * 10**9))
+            self._now = round(self._clock.tick() * 10**9)
             summaries = self._take(self._now - self._window)
             known = event in self._registered
             if self._admit_known(event) if known else self._admit_stranger(event):
@@ -123,9 +125,9 @@ class Limiter:
     def flush(self) -> list[Summary]:
         """Take what is still to be reported, however recent: for the end of a run."""
         with self._lock:
-            return self._take(self._now)
+            return self._take(inf)
 
-    def _take(self, until: int) -> list[Summary]:
+    def _take(self, until: float) -> list[Summary]:
         """Take the summaries whose first drop was by ``until``: so there is at most one a window and tier."""
         due = [drops for drops in self._drops.values() if drops.kinds and drops.since <= until]
         return [drops.take() for drops in due]
@@ -133,7 +135,7 @@ class Limiter:
     def _admit_known(self, event: VerifyFailureEvent) -> bool:
         """A registered source has a bucket of its own, so nobody else's events count against it."""
         key = event.rate_limit_key()
-        full_at = self._spend(self._known.get(key, 0), self._limits.capacity)
+        full_at = self._spend(self._known.get(key), self._limits.capacity)
         if full_at is not None:
             self._known[key] = full_at
             return True
@@ -147,39 +149,50 @@ class Limiter:
         common = self._spend(self._common, self._limits.strangers)
         if common is not None:
             place = self._place(event.rate_limit_key())
-            full_at = self._spend(self._strangers.get(place, 0), self._limits.capacity)
+            full_at = self._spend(self._strangers.get(place), self._limits.capacity)
             if full_at is not None:
                 self._common = common
                 self._strangers[place] = full_at
                 self._evictable_at = min(self._evictable_at, full_at)
                 return True
-        return self._admit_free(_STRANGERS, event.kind.of)
+        return self._admit_free(None, event.kind.of)
 
-    def _spend(self, full_at: int, capacity: int) -> int | None:
-        """Return when the bucket is full again after giving a token now, or None when it has none to give."""
-        now = self._now * capacity
-        after = max(now, full_at) + self._window
+    def _spend(self, full_at: int | None, capacity: int) -> int | None:
+        """Return when the bucket is full again after giving a token now, or None when it has none to give.
+
+        ``full_at`` is None for a bucket that has given none yet.
+        """
+        now = self._scaled(capacity)
+        after = (now if full_at is None else max(now, full_at)) + self._window
         return after if after <= now + capacity * self._window else None
+
+    def _scaled(self, capacity: int) -> int:
+        """Return now in the unit of a bucket of this capacity."""
+        return self._now * capacity
 
     def _place(self, key: object) -> object:
         """Return where this stranger's bucket is or may be made: in the end the one for overflow."""
-        if key in self._strangers or self._has_room():
-            return key
-        self._evict()
-        return key if self._has_room() else _OVERFLOW
+        if key not in self._strangers and not self._has_room():
+            self._evict()
+            if not self._has_room():
+                return _Overflow
+        return key
 
     def _has_room(self) -> bool:
-        return len(self._strangers) - (_OVERFLOW in self._strangers) < self._limits.sources
+        return len(self._strangers) - (_Overflow in self._strangers) < self._limits.sources
 
     def _evict(self) -> None:
         """Forget the buckets that are full again: a new one would be the same. No other may go."""
-        now = self._now * self._limits.capacity
+        now = self._scaled(self._limits.capacity)
         if now >= self._evictable_at:
             self._strangers = {place: full_at for place, full_at in self._strangers.items() if full_at > now}
-            self._evictable_at = min(self._strangers.values(), default=now)
+            self._evictable_at = min(self._strangers.values(), default=inf)
 
     def _admit_free(self, who: object, kind: KindClass) -> bool:
-        """Let the first of a kind through in each window, so that no kind of noise hides another."""
+        """Let the first of a kind through in each window, so that no kind of noise hides another.
+
+        ``who`` is None for all strangers together.
+        """
         last = self._free.get((who, kind))
         if last is not None and self._now - last < self._window:
             return False
@@ -187,14 +200,15 @@ class Limiter:
         return True
 
 
-@dataclass
 class _Drops:
     """What was dropped in one tier since ``since``, in nanoseconds."""
 
-    tier: str
-    since: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    sources: Counter[str] = field(default_factory=Counter)
+    since: int
+
+    def __init__(self, tier: str) -> None:
+        self.tier = tier
+        self.kinds = Counter[str]()
+        self.sources = Counter[str]()
 
     def count(self, event: VerifyFailureEvent, now: int, *, named: bool) -> None:
         if not self.kinds:

@@ -1,13 +1,22 @@
 """The audit trail as ``configure`` asks for it: limiter, isolation, and a sink that behaves or does not."""
 
 from collections.abc import Mapping
+from io import StringIO
 from threading import Event
 from typing import Any
 
 from bearerproof_reference.clock import Clock
 from bearerproof_reference.events import VerifyFailureEvent
 from bearerproof_reference.limiter import Limiter, Limits, Registered, Summary
-from bearerproof_reference.sinks import AuditSink, IsolatingSink, MemorySink, RateLimitedSink, Record
+from bearerproof_reference.sinks import (
+    AuditSink,
+    FanOutSink,
+    IsolatingSink,
+    JsonLinesSink,
+    MemorySink,
+    RateLimitedSink,
+    Record,
+)
 
 DELAY_BOUND = 0.05
 """Seconds that a sink may delay a verdict."""
@@ -33,15 +42,15 @@ class Pipeline:
         self._released = Event()
         self._delivery = self._sink(audit.get("sink", "memory"))
         self._admitted = _Tap(self._delivery)
-        self.outermost = _Tap(
-            self._admitted if self._limiter is None else RateLimitedSink(self._admitted, self._limiter)
-        )
+        self._limited = None if self._limiter is None else RateLimitedSink(self._admitted, self._limiter)
+        self._events, self._log = _Tap(self._limited or self._admitted), StringIO()
+        self.outermost = FanOutSink(self._events, JsonLinesSink(self._log))
         self._submitted = 0
         self._reported = 0
 
     def _sink(self, name: str) -> "IsolatingSink | _Counting":
         if name == "memory":
-            return _Counting(MemorySink())
+            return _Counting()
         sinks: dict[str, AuditSink] = {
             "raises": _RaisingSink(),
             "hangs": _StallingSink(self._released, None),
@@ -51,7 +60,7 @@ class Pipeline:
 
     def drain(self) -> dict[str, Any]:
         """Return what one request left in the trail, as the members of an answer of contract level 2."""
-        events = [record for record in self.outermost.take() if isinstance(record, VerifyFailureEvent)]
+        events = [record for record in self._events.take() if isinstance(record, VerifyFailureEvent)]
         summaries = [record for record in self._admitted.take() if isinstance(record, Summary)]
         before, self._reported = self._reported, self._delivery.delivered
         self._submitted += len(events)
@@ -59,8 +68,15 @@ class Pipeline:
             "events": [event.as_dict() for event in events],
             "delivered": self._reported - before,
             "summaries": [summary.as_dict() for summary in summaries],
-            "lines": [event.as_line() for event in events],
+            "lines": self._lines(),
         }
+
+    def _lines(self) -> list[str]:
+        """Return the lines of the log, and empty it."""
+        lines = self._log.getvalue().splitlines()
+        self._log.seek(0)
+        self._log.truncate()
+        return lines
 
     def stats(self) -> dict[str, int]:
         """Return the counters since the pipeline was built."""
@@ -74,41 +90,37 @@ class Pipeline:
         }
 
     def close(self) -> None:
-        """Wake a sink that stalls and let the worker end."""
+        """Hand on what the limiter has still to report, wake a sink that stalls, and let the worker end."""
+        if self._limited is not None:
+            self._limited.flush()
         self._released.set()
         self._delivery.close()
 
 
 class _Counting:
-    """Counts what a sink takes that can neither fail nor stall, and so needs no thread of its own."""
+    """A sink in memory that counts: it can neither fail nor stall, and so needs no thread of its own."""
 
-    def __init__(self, inner: AuditSink) -> None:
-        self._inner = inner
+    def __init__(self) -> None:
         self.delivered = 0
         self.lost = 0
 
     def record(self, record: Record) -> None:
-        self._inner.record(record)
         self.delivered += isinstance(record, VerifyFailureEvent)
 
     def close(self) -> None:
         """Nothing waits."""
 
 
-class _Tap:
-    """Notes the records that pass until they are taken."""
+class _Tap(MemorySink):
+    """Keeps the records that pass."""
 
     def __init__(self, inner: AuditSink) -> None:
+        super().__init__()
         self._inner = inner
-        self._seen: list[Record] = []
 
     def record(self, record: Record) -> None:
-        self._seen.append(record)
+        super().record(record)
         self._inner.record(record)
-
-    def take(self) -> list[Record]:
-        seen, self._seen = self._seen, []
-        return seen
 
 
 class _RaisingSink:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 MAX_TOKEN = 8192
 """Bytes of a token; a longer one is refused before anything in it is decoded."""
@@ -33,8 +34,8 @@ class VerificationPolicy:
     """
 
     algorithms: frozenset[str]
-    profile: Profile = Profile.JWT
-    issuer: str | None = None
+    profile: Profile
+    issuer: str | None
     audience: str | None = None
     leeway: float = 0
     typ: str | None = None
@@ -51,14 +52,18 @@ class VerificationPolicy:
     def __post_init__(self) -> None:
         if self.typ is not None and not (self.typ and self.typ.isascii()):
             raise ValueError(f"typ is a media type, not {self.typ!r}")
-        for name, seconds in (("leeway", self.leeway), ("max_age", self.max_age or 0)):
-            if not 0 <= seconds < float("inf"):
-                raise ValueError(f"{name} is a number of seconds from 0 up, not {seconds}")
+        for seconds in (self.leeway, self.max_age):
+            if seconds is not None and not 0 <= seconds < inf:
+                raise ValueError(f"leeway and max_age are numbers of seconds from 0 up, not {seconds}")
 
     @property
     def required(self) -> tuple[str, ...]:
         """The claims a token must have: the profile's, the policy's, and those a configured check needs."""
-        checked = {"iss": self.issuer is not None, "aud": self.own_audience is not None, "jti": self.replay}
+        checked = {
+            "iss": self.issuer is not None or self.replay,
+            "aud": self.own_audience is not None,
+            "jti": self.replay,
+        }
         needed = [name for name, wanted in checked.items() if wanted]
         return tuple(dict.fromkeys([*_REQUIRED[self.profile], *needed, *self.require]))
 

@@ -1,14 +1,14 @@
 """Where audit records go: sinks that keep or write them, and sinks that stand in front of another."""
 
 import threading
-from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from queue import Full, Queue
 from typing import Protocol, TextIO, TypeAlias
 
-from bearerproof_reference.events import VerifyFailureEvent, one_line
+from bearerproof_reference import events
+from bearerproof_reference.events import VerifyFailureEvent
 from bearerproof_reference.limiter import Limiter, Summary
 
 Record: TypeAlias = VerifyFailureEvent | Summary
@@ -29,14 +29,19 @@ class NullSink:
 
 
 class MemorySink:
-    """Keeps the latest ``capacity`` records."""
+    """Keeps the records until they are taken."""
 
-    def __init__(self, capacity: int = 10_000) -> None:
-        self.records: deque[Record] = deque(maxlen=capacity)
+    def __init__(self) -> None:
+        self.records: list[Record] = []
 
     def record(self, record: Record) -> None:
         """Keep the record."""
         self.records.append(record)
+
+    def take(self) -> list[Record]:
+        """Return what is kept, and keep it no longer."""
+        taken, self.records = self.records, []
+        return taken
 
 
 class JsonLinesSink:
@@ -49,7 +54,7 @@ class JsonLinesSink:
     def record(self, record: Record) -> None:
         """Write the record and flush it."""
         with self._lock:
-            self._stream.write(one_line(record.as_dict()) + "\n")
+            self._stream.write(events.one_line(record.as_dict()) + "\n")
             self._stream.flush()
 
 
@@ -63,16 +68,11 @@ class FanOutSink:
         """Hand the record on.
 
         Raises:
-            ExceptionGroup: what the sinks raised, once all have been served.
+            Exception: what a sink raised, once all have been served.
         """
-        errors: list[Exception] = []
-        for sink in self._sinks:
-            try:
-                sink.record(record)
-            except Exception as error:  # noqa: BLE001 - collected and raised below
-                errors.append(error)
-        if errors:
-            raise ExceptionGroup("sinks that failed", errors)
+        with ExitStack() as calls:
+            for sink in reversed(self._sinks):  # the last that is entered is called first
+                calls.callback(sink.record, record)
 
 
 class RateLimitedSink:

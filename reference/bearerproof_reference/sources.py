@@ -8,8 +8,7 @@ NO_KID = "nokid"
 SEPARATOR = "::"
 
 _SENTINELS = frozenset({ANONYMOUS, NO_AUDIENCE, NO_KID})
-_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~@/+=-")
-_ALL_SAFE = re.compile(r"[A-Za-z0-9._~@/+=-]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._~@/+=-]")
 
 
 def compose(client_id: str | None, kid: str | None) -> str:
@@ -32,6 +31,8 @@ def _part(hint: str | None, sentinel: str) -> str:
         return sentinel
     if hint in _SENTINELS:
         return f"%{ord(hint[0]):02X}{hint[1:]}"
-    if _ALL_SAFE.fullmatch(hint):
-        return hint
-    return "".join(chr(octet) if octet in _SAFE else f"%{octet:02X}" for octet in hint.encode("utf-8"))
+    return _UNSAFE.sub(_encoded, hint)
+
+
+def _encoded(unsafe: re.Match[str]) -> str:
+    return "".join(f"%{octet:02X}" for octet in unsafe[0].encode())

@@ -59,6 +59,5 @@ class Rejected:
 class Refusal(Exception):
     """Raised by a check inside the verifier; never leaves it."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
-        super().__init__(reason, detail)
-        self.rejected = Rejected(reason, detail)
+    def __init__(self, reason: Reason, *detail: str) -> None:
+        self.rejected = Rejected(reason, *detail)

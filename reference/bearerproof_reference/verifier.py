@@ -7,7 +7,7 @@ another check refuses must not use up the identifier.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bearerproof_reference import idtoken
@@ -20,10 +20,8 @@ from bearerproof_reference.ports import ReplayGuard, SessionLiveness, SessionVer
 from bearerproof_reference.verdicts import Accepted, Reason, Refusal, Rejected
 
 _PARAMETERS = frozenset({"typ", "alg", "kid"})
-_MAX_JWS = 1_000_000
-"""Bytes of a bare JWS, whose payload may be anything."""
 _KNOWN_HEADERS = 64
-"""Header segments remembered per verifier; an issuer uses one per key."""
+"""Header segments remembered per verifier, which spares parsing them again; an issuer uses one per key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,11 @@ class Verifier:
         self._replay = replay if policy.replay else None
         self._liveness = liveness
         self._versions = versions
-        self._check_claims = ClaimsCheck(policy)
-        self._typ = None if policy.typ is None else _media_type(policy.typ)
+        # A session version is that of a subject, so with that look-up a token needs one.
+        self._check_claims = ClaimsCheck(
+            policy if versions is None else replace(policy, require=(*policy.require, "sub"))
+        )
+        self._typ = _media_type(policy.typ)
         self._headers: dict[bytes, Header] = {}
 
     def verify(self, token: str | bytes) -> Accepted | Rejected:
@@ -79,11 +80,10 @@ class Verifier:
 
     def _verify(self, token: bytes) -> Accepted:
         head, body, tail = split_compact(token)
-        header = self._headers.get(head)
-        if header is None:
-            header = read_header(head, strict=True)
+        header = self._headers.get(head) or read_header(head, strict=True)
         key = _verified(token, header, tail, self._keys, self.policy.algorithms)
-        self._remember(head, header)
+        if len(self._headers) < _KNOWN_HEADERS:  # only headers under a good signature get here
+            self._headers[head] = header
         self._check_type(header.typ)
         claims = parse_object(decode_segment(body))
         now = self._clock.now()
@@ -92,11 +92,6 @@ class Verifier:
             idtoken.check(claims, self.policy, key.alg, now)
         self._look_up(claims)
         return Accepted(claims, key.kid)
-
-    def _remember(self, head: bytes, header: Header) -> None:
-        """Spare the next token the same parsing; only headers under a good signature get here."""
-        if len(self._headers) < _KNOWN_HEADERS:
-            self._headers[head] = header
 
     def _check_type(self, typ: str | None) -> None:
         """Explicit typing, RFC 8725 §3.11; by RFC 7515 §4.1.9 case and application/ make no difference."""
@@ -126,7 +121,7 @@ def verify_jws(token: str | bytes, jwks: Mapping[str, Any], algorithms: Collecti
     """
     keys = KeySet(jwks, algorithms)
     try:
-        octets = _octets(token, _MAX_JWS)
+        octets = _octets(token)
         head, body, tail = split_compact(octets)
         _verified(octets, read_header(head, strict=False), tail, keys, algorithms)
         return decode_segment(body)
@@ -157,15 +152,15 @@ def read_header(segment: bytes, *, strict: bool) -> Header:
     return Header(alg, kid, _media_type(parameters.get("typ")))
 
 
-def _octets(token: str | bytes, limit: int = MAX_TOKEN) -> bytes:
+def _octets(token: str | bytes) -> bytes:
     """Return the token as bytes, its size capped before anything else is done with it."""
-    if len(token) > limit:
+    if len(token) > MAX_TOKEN:
         raise Refusal(Reason.TOO_LARGE)
     if isinstance(token, bytes):
         return token
     if not token.isascii():
         raise MalformedError("not ASCII")
-    return token.encode("ascii")
+    return token.encode()
 
 
 def _verified(token: bytes, header: Header, tail: bytes, keys: KeySource, algorithms: Collection[str]) -> Key:
@@ -201,8 +196,6 @@ def _check_liveness(port: SessionLiveness, claims: dict[str, Any]) -> None:
 
 def _check_version(port: SessionVersions, claims: dict[str, Any]) -> None:
     """A token without ``sv`` is older than every version, so it is stale where its subject has one."""
-    if "sub" not in claims:
-        raise Refusal(Reason.CLAIM_MISSING, "sub")
     version = claims.get("sv")
     if "sv" in claims and type(version) is not int:
         raise Refusal(Reason.CLAIM_MALFORMED, "sv")
@@ -217,7 +210,7 @@ def _check_version(port: SessionVersions, claims: dict[str, Any]) -> None:
 def _check_replay(guard: ReplayGuard, claims: dict[str, Any], until: float) -> None:
     """Keyed on the issuer and the jti, never on the token text: one token has many spellings."""
     try:
-        first = guard.first_use(claims.get("iss", ""), claims["jti"], until)
+        first = guard.first_use(claims["iss"], claims["jti"], until)
     except Unavailable:
         raise Refusal(Reason.UNAVAILABLE, "ReplayLookupUnavailable") from None
     if not first:

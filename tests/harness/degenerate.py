@@ -41,14 +41,18 @@ def error_all() -> Handle:
 def honest() -> Handle:
     """The control: the reference's verdicts under the same declaration."""
     answer = reference().handle
-    return declared(lambda request: {"verdict": answer(request)["verdict"]})
+    return declared(lambda request: _verdict(answer(request)))
 
 
 def honest_in_little() -> Handle:
     """As ``honest``, with little to judge: one profile, one algorithm."""
     answer = reference().handle
     hello = {**HELLO, "profiles": ["id-token"], "capabilities": {"algorithms": ["ES256"]}}
-    return lambda request: hello if request["op"] == "hello" else {"verdict": answer(request)["verdict"]}
+    return lambda request: hello if request["op"] == "hello" else _verdict(answer(request))
+
+
+def _verdict(answer: Json) -> Json:
+    return {name: answer[name] for name in ("verdict", "claims", "payload_b64") if name in answer}
 
 
 def without_events() -> Handle:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent, kind_of, rfc3339
+from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent, kind_of, one_line, rfc3339
 from bearerproof_reference.hints import Hints
 from bearerproof_reference.verdicts import Reason, Rejected
 
@@ -64,16 +64,15 @@ def test_wire_form_of_an_id_token_event() -> None:
     assert (bare.source_id, bare.metadata) == ("anon::noaud::nokid", {})
 
 
-def test_the_rate_limit_key_never_mixes_peer_and_source() -> None:
+def test_the_rate_limit_key_is_the_source() -> None:
     event = VerifyFailureEvent.from_hints(EXPIRED, NOW, Hints("app-1"), {})
-    assert event.rate_limit_key() == "app-1::nokid"
-    assert event.rate_limit_key("192.0.2.1") == ("192.0.2.1", "app-1::nokid")
+    assert event.rate_limit_key() == event.source_id == "app-1::nokid"
 
 
 @given(st.text(max_size=64), st.text(max_size=64))
 def test_one_event_is_one_line_of_printable_ascii(client_id: str, kid: str) -> None:
     event = VerifyFailureEvent.from_hints(EXPIRED, NOW, Hints(client_id, kid=kid), {})
-    line = event.as_line()
+    line = one_line(event.as_dict())
     assert line.isascii()
     assert line.isprintable()
     assert json.loads(line) == event.as_dict()
@@ -81,7 +80,7 @@ def test_one_event_is_one_line_of_printable_ascii(client_id: str, kid: str) -> N
 
 @pytest.mark.parametrize("text", ["\n", "\x1b", "\x7f", "\x85", "\u2028", "\u202e", "\u2066"])
 def test_what_could_hurt_a_log_is_escaped(text: str) -> None:
-    line = VerifyFailureEvent.from_hints(EXPIRED, NOW, Hints(text), {}).as_line()
+    line = one_line(VerifyFailureEvent.from_hints(EXPIRED, NOW, Hints(text), {}).as_dict())
     assert f"\\u{ord(text):04x}" in line or "\\n" in line
 
 

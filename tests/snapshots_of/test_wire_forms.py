@@ -16,7 +16,7 @@ from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import NOW, Forge
 from bearerproof_reference import __version__
 from bearerproof_reference.adapter import create
-from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent
+from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent, one_line
 from bearerproof_reference.hints import Hints
 
 from ..conftest import CommandLine
@@ -66,7 +66,9 @@ VALUES = {
 def test_event_of_each_kind(snapshot: SnapshotAssertion, kind: KindClass) -> None:
     hints = Hints(client_id="app-1", kid="k1")
     kinds = [Kind(kind, value) for value in VALUES.get(kind, (None,))]
-    assert "\n".join(VerifyFailureEvent.from_hints(each, NOW, hints, {}).as_line() for each in kinds) == snapshot
+    assert (
+        "\n".join(one_line(VerifyFailureEvent.from_hints(each, NOW, hints, {}).as_dict()) for each in kinds) == snapshot
+    )
 
 
 HINTS = {
@@ -86,7 +88,7 @@ def test_event_with_hints(snapshot: SnapshotAssertion, name: str) -> None:
     metadata = {"engine_msg": "bad\nline", "alg": "none"}
     access = VerifyFailureEvent.from_hints(kind, NOW + 0.5, HINTS[name], metadata)
     identity = VerifyFailureEvent.from_id_token_hints(kind, NOW, HINTS[name], {})
-    assert f"{access.as_line()}\n{identity.as_line()}" == snapshot
+    assert f"{one_line(access.as_dict())}\n{one_line(identity.as_dict())}" == snapshot
 
 
 def test_result_stream(bearerproof: CommandLine, snapshot: SnapshotAssertion, tmp_path: Path) -> None:

@@ -199,7 +199,12 @@ class World:
         return self.grant(decision, subject, provider)
 
     def grant(self, decision: Decision, subject: str = "alice", provider: Provider = HOME) -> Grant:
-        """Read what an exchange granted."""
+        """Read what an exchange granted.
+
+        Raises:
+            Untestable: it was refused.
+        """
+        self.require(decision.good, "an honest exchange is refused", "granted", decision)
         members = decision.members
         return Grant(str(members["access_token"]), str(members["jti"]), provider, subject, decision, self.now)
 
@@ -213,6 +218,30 @@ class World:
         if not decision.good:
             self._untestable("an honest bearer is refused", "accepted", decision)
         return decision
+
+    def begun(self, subject: str = "carol", *, told: bool = True) -> Grant:
+        """Have a token issued and used, so that a check that looks for what must not happen sees what has to.
+
+        Unless ``told`` is false, both have to leave their event.
+
+        Raises:
+            Untestable: something of it did not happen.
+        """
+        grant = self.issue(subject)
+        used = self.admitted(grant)
+        for name, decision in (("token.issued", grant.decision), ("token.used", used)) if told else ():
+            names = [str(event.get("event")) for event in decision.events]
+            self.require(name in names, f"an honest decision leaves no {name}", name, ", ".join(names) or "no event")
+        return grant
+
+    def require(self, holds: bool, summary: str, expected: str, got: Decision | str) -> None:
+        """Require something without which nothing can be concluded.
+
+        Raises:
+            Untestable: it does not hold.
+        """
+        if not holds:
+            self._untestable(summary, expected, got)
 
     # --- what is due -------------------------------------------------------------------------------------------
 
@@ -331,7 +360,7 @@ class World:
             events=tuple(self.shown(list(left))), outcome=outcome, steps=tuple(self.shown(self.steps)),
         )  # fmt: skip
 
-    def _untestable(self, summary: str, expected: str, got: Decision) -> NoReturn:
+    def _untestable(self, summary: str, expected: str, got: Decision | str) -> NoReturn:
         raise Untestable(self._finding(summary, expected, got))
 
 

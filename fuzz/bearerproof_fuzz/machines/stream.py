@@ -9,15 +9,21 @@ from bearerproof_fuzz.keyservers.occasions.exchanges import FORGERIES
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Setting, rule
 from bearerproof_fuzz.keyservers.world import Grant, World
 
-SMALL = DEFAULT.but(cap=3, capacity=6, policies=(rule(HOME, rate_limit=4), rule(OTHER)), max_age=30)
+SMALL = DEFAULT.but(cap=3, capacity=7, policies=(rule(HOME, rate_limit=4), rule(OTHER)), max_age=30)
 """A server whose limits a short stream reaches."""
 
 
 class Stream:
-    """A world, and the tokens that were issued in it."""
+    """A world, and the tokens that were issued in it; it begins with one that is issued and used."""
 
-    def __init__(self, trial: Trial, setting: Setting = SMALL) -> None:
+    def __init__(self, trial: Trial, setting: Setting = SMALL, *, told: bool = True) -> None:
+        """Begin a stream; unless ``told`` is false, its beginning has to leave events.
+
+        Raises:
+            Untestable: it does not, or nothing is issued or admitted.
+        """
         self.world = World(trial, setting)
+        self.world.begun(told=told)
         self.grants: list[Grant] = []
         self.last_token = ""
 

@@ -1,4 +1,8 @@
-"""A walk through the life of a token store: issues, uses, revocations, sweeps, restarts, and clocks that step."""
+"""A walk through the life of a token store: issues, uses, revocations, sweeps, restarts, and clocks that step.
+
+A walk begins with a whole life, from issue to expiry, and ends with every bearer presented once more: what it is to
+judge has happened on it, wherever it leads in between.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -11,13 +15,16 @@ from bearerproof.decisions import Decision
 from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import examples
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Provider
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyservers.world import Grant, World
 from bearerproof_fuzz.oracles.tokens import Aspect, Issued, Store, Wrong
 
 STEPS = 25
 """Rules applied in one example."""
 
 SETTING = DEFAULT.but(ttl=60, retention=30, cap=3)
+
+_FIRST = "carol"
+"""Whose token begins each walk."""
 
 IDENTITIES = ((HOME, "alice"), (HOME, "bob"), (OTHER, "alice"))
 SCOPES: Mapping[str | None, tuple[str, str]] = {
@@ -60,6 +67,17 @@ class Walk(RuleBasedStateMachine):
         self._aspect = aspect
         self._store = Store(SETTING.ttl, SETTING.retention, SETTING.cap)
         self._bearers: list[tuple[str, Issued]] = []
+        self._judging = True
+        self._live_and_end()
+
+    def teardown(self) -> None:
+        """Present every bearer at the end; after a restart, where that is what the walk is about."""
+        if not self._judging:
+            return
+        if self._aspect is Aspect.RESTART:
+            self.restart()
+        for bearer, one in self._bearers:
+            self._present(bearer, one)
 
     @rule(who=_WHO, scope=st.sampled_from(tuple(SCOPES)), times=st.integers(1, 4))
     def issue(self, who: tuple[Provider, str], scope: str | None, times: int) -> None:
@@ -71,12 +89,7 @@ class Walk(RuleBasedStateMachine):
     def present(self, place: int) -> None:
         """Present one of the bearers, whatever became of its token."""
         if self._bearers:
-            bearer, one = self._bearers[place % len(self._bearers)]
-            decision = self.world.authenticate(bearer)
-            self._store.see(self.world.now)
-            events = [str(event.get("event")) for event in decision.events]
-            answer = decision.members if decision.good else None
-            self._judge(self._store.judge_presented(one, answer, events), decision)
+            self._present(*self._bearers[place % len(self._bearers)])
 
     @rule(place=_PLACES)
     def revoke(self, place: int) -> None:
@@ -130,21 +143,46 @@ class Walk(RuleBasedStateMachine):
         """Put the wall clock forward or back."""
         self.world.step_wall_clock(seconds)
 
+    def _live_and_end(self) -> None:
+        """Have a token issued and used, and presented when it has expired.
+
+        Raises:
+            Untestable: it was refused while it was live, or admitted when it had expired.
+        """
+        grant = self.world.issue(_FIRST)
+        one = self._noted(grant, None)
+        self._judge(self._store.judge_presented(one, self.world.admitted(grant).members, []), "accepted")
+        self.world.wait(SETTING.ttl)
+        decision = self._present(grant.bearer, one)
+        self.world.require(not decision.good, "a bearer that has expired is good", "invalid-token", decision)
+
+    def _present(self, bearer: str, one: Issued) -> Decision:
+        decision = self.world.authenticate(bearer)
+        self._store.see(self.world.now)
+        events = [str(event.get("event")) for event in decision.events]
+        answer = decision.members if decision.good else None
+        self._judge(self._store.judge_presented(one, answer, events), decision)
+        return decision
+
     def _exchange(self, provider: Provider, subject: str, scope: str | None) -> None:
         decision = self.world.exchange(self.world.subject_token(subject, provider), scope)
         self._store.see(self.world.now)
         code = None if decision.good else decision.code
         self._judge(self._store.judge_issue(self.world.now, provider.issuer, subject, code), decision)
-        expires_at = self.world.now + SETTING.ttl
-        if decision.good and expires_at > self._store.latest:  # what a clock that is behind issues may be dead at once
-            grant = self.world.grant(decision, subject, provider)
-            backends, tools = SCOPES[scope]
-            scopes = {"backends": [backends], "tools": [tools], "rate_limit": 0}
-            one = Issued(grant.jti, provider.issuer, subject, scopes, expires_at)
-            self._bearers.append((grant.bearer, one))
-            self._store.tokens.append(one)
+        late = self.world.now + SETTING.ttl <= self._store.latest  # what a clock that is behind issues may be dead
+        if decision.good and not late:
+            self._noted(self.world.grant(decision, subject, provider), scope)
+
+    def _noted(self, grant: Grant, scope: str | None) -> Issued:
+        backends, tools = SCOPES[scope]
+        scopes = {"backends": [backends], "tools": [tools], "rate_limit": 0}
+        one = Issued(grant.jti, grant.provider.issuer, grant.subject, scopes, self.world.now + SETTING.ttl)
+        self._bearers.append((grant.bearer, one))
+        self._store.tokens.append(one)
+        return one
 
     def _judge(self, found: Iterable[Wrong], got: Decision | str) -> None:
         for wrong in found:
             if wrong.aspect is self._aspect:
+                self._judging = False
                 self.world.fail(wrong.summary, wrong.expected, got)

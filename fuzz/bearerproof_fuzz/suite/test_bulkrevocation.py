@@ -251,6 +251,7 @@ def test_newer_subject_token_mints(mark: Mark, trial: Trial) -> None:
         world = World(trial)
         world.issue()
         world.good(world.revoke_all("alice"), "the identity has one live token")
+        _mints_nothing(world, world.subject_token())
         world.wait(wait)
         decision = world.exchange(world.subject_token())
         world.good(decision, f"the subject token was issued {wait} s after the bulk revocation")
@@ -324,6 +325,7 @@ def test_others_mint_on(mark: Mark, trial: Trial) -> None:
     held = [(world.subject_token(subject, provider), name) for name, (subject, provider) in _ELSEWHERE.items()]
     world.issue()
     world.good(world.revoke_all("alice"), "the identity has one live token")
+    _mints_nothing(world, world.subject_token())
     for token, name in held:
         world.good(world.exchange(token), f"an identity was revoked, and the subject token is of {name}")
 

@@ -236,6 +236,8 @@ def test_parameter_that_nobody_knows(mark: Mark, trial: Trial) -> None:
     for name in ("unheard_of", "x-trace", "Audience", "SCOPE", "subject_token_"):
         decision = world.exchange_form([*_form(world), (name, "1")])
         world.good(decision, f"there is a parameter that nobody knows: {name}")
+    known = world.exchange_form([*_form(world), ("audience", "1")])
+    world.refused(known, _REFUSED_TARGET[trial.measure], "one of those parameters under the name that is known")
 
 
 # --- the answer

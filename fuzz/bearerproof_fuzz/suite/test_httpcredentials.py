@@ -348,6 +348,8 @@ def test_scheme_in_any_case(mark: Mark, trial: Trial) -> None:
     grant = world.issue()
     for scheme in _SCHEMES:
         _admitted(world, wire.resource(world, f"{scheme}{grant.bearer}"), f"a good bearer behind {scheme!r}")
+        unknown = wire.resource(world, f"{scheme}{grant.jti}")
+        world.require(unknown.status == 401, f"what is no bearer behind {scheme!r}", "401", unknown.describe())
 
 
 @check("HTTP-13", needs=BOUND)

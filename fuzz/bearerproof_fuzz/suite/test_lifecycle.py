@@ -30,6 +30,15 @@ def _brought_about(trial: Trial, *requirements: str) -> Iterator[tuple[Occasion,
         yield one, world, decision, due
 
 
+def _require_events(trial: Trial) -> None:
+    """Require that an honest issue and use leave their events: in silence there is nothing wrong to be found.
+
+    Raises:
+        Untestable: one does not.
+    """
+    World(trial).begun()
+
+
 def _judge(trial: Trial, *requirements: str) -> None:
     """Hold what the decisions left against what is due for them."""
     for one, world, decision, due in _brought_about(trial, *requirements):
@@ -59,7 +68,7 @@ def test_no_order_of_requests_loses_or_repeats_an_event(mark: Mark, trial: Trial
     """Whatever was asked before, each decision leaves as many events as it decides about tokens."""
 
     def one_each(told: list[str]) -> None:
-        world = Stream(trial).play(told)
+        world = Stream(trial, told=False).play(told)
         for request, decision in world.answered:
             due = lifecycle.number_due(request, decision)
             if request["op"] != "reap" and len(decision.events) != due:
@@ -89,6 +98,7 @@ def test_decisions_at_once_leave_one_event_each(mark: Mark, trial: Trial) -> Non
 @check("LIFE-2")
 def test_events_have_the_form_of_the_schema(mark: Mark, trial: Trial) -> None:
     """Every kind of decision leaves events that bear one of the six names and satisfy the schema."""
+    _require_events(trial)
     for one, world, decision, _ in _brought_about(trial):
         _judge_form(world, one.name, decision)
 
@@ -112,6 +122,7 @@ def test_events_of_a_stream_have_the_form_of_the_schema(mark: Mark, trial: Trial
 def test_no_text_spoils_the_form(mark: Mark, trial: Trial) -> None:
     """The events satisfy the schema whatever the request and the identity contain."""
     world = World(trial)
+    world.begun()
     for what in ("much", "a NUL", "a line feed"):
         for name, fill in {**fields.FIELDS, **fields.CLAIMS}.items():
             _judge_form(world, f"{what} in {name}", fill(world, fields.HOSTILE[what]))
@@ -202,8 +213,10 @@ def test_issued_token_is_told_with_the_identity_that_was_verified(mark: Mark, tr
 @check("LIFE-3")
 def test_refused_exchange_tells_of_no_issue(mark: Mark, trial: Trial) -> None:
     """An exchange that is refused, for whatever reason, leaves no token.issued."""
+    _require_events(trial)
     for one, world, decision, _ in _brought_about(trial, "LIFE-7", "LIFE-8"):
-        if not decision.good and any(event.get("event") == lifecycle.ISSUED for event in decision.events):
+        world.require(not decision.good, f"{one.name}: it is granted", "a refusal", decision)
+        if any(event.get("event") == lifecycle.ISSUED for event in decision.events):
             world.fail(f"{one.name}: token.issued for a refusal", "no token.issued", decision, decision.events)
 
 
@@ -212,6 +225,7 @@ def test_exchanges_at_once_tell_of_as_many_issues_as_are_stored(mark: Mark, tria
     """Of many exchanges at once under a cap, as many events of an issue are left as tokens are stored."""
     for _ in range(3):
         world = World(trial, DEFAULT.but(cap=3))
+        world.begun()
         answers = world.race([racers.exchange(world.subject_token()) for _ in range(10)])
         told = sum(event.get("event") == lifecycle.ISSUED for one in answers for event in one.events)
         granted = sum(one.good for one in answers)
@@ -241,7 +255,7 @@ def test_used_is_told_if_and_only_if_admitted(mark: Mark, trial: Trial) -> None:
     """In any order of requests a bearer leaves token.used when, and only when, it was admitted."""
 
     def used_if_admitted(told: list[str]) -> None:
-        world = Stream(trial).play(told)
+        world = Stream(trial, told=False).play(told)
         for request, decision in world.answered:
             admitted = request["op"] == "authenticate" and decision.good
             _judge_used(world, request["op"], decision, admitted=admitted)
@@ -323,10 +337,17 @@ def test_refused_exchange_leaves_token_denied(mark: Mark, trial: Trial) -> None:
 @check("LIFE-7")
 def test_reasons_are_of_the_closed_set(mark: Mark, trial: Trial) -> None:
     """No kind of decision leaves a reason that is not of the closed set."""
+    _require_a_reason(World(trial))
     for one, world, decision, _ in _brought_about(trial):
         for reason in (event["reason"] for event in decision.events if "reason" in event):
             if reason not in lifecycle.REASONS:
                 world.fail(f"{one.name}: a reason of its own", "a reason of the closed set", json.dumps(reason)[:100])
+
+
+def _require_a_reason(world: World) -> None:
+    world.begun()
+    decision = world.exchange(world.subject_token(), "everything")
+    world.require(any("reason" in event for event in decision.events), "a refusal tells no reason", "one", decision)
 
 
 @check("LIFE-8")
@@ -339,7 +360,7 @@ def test_malformed_and_unknown_input_leaves_token_invalid(mark: Mark, trial: Tri
 def test_invalid_input_is_not_repeated(mark: Mark, trial: Trial) -> None:
     """No event of a malformed or unknown bearer, or of a malformed request, holds what was presented."""
     world = World(trial)
-    grant = world.issue()
+    grant = world.begun()
     bearers = [*presented.MALFORMED.values(), presented.another_bearer(world, grant), "zyxwvutsr" * 3]
     for bearer in bearers:
         _judge_silent(world, "a bearer", world.authenticate(bearer), bearer)
@@ -392,6 +413,7 @@ _GUESSES: Sequence[Callable[[World, str | None, str], Decision]] = (
 @check("LIFE-9")
 def test_no_kind_of_decision_writes_a_secret_down(mark: Mark, trial: Trial) -> None:
     """No kind of decision leaves an event with a bearer, a subject token, a segment of one or an admin secret."""
+    _require_events(trial)
     for one, world, _, _ in _brought_about(trial):
         _judge_secrets(world, one.name)
 
@@ -400,6 +422,7 @@ def test_no_kind_of_decision_writes_a_secret_down(mark: Mark, trial: Trial) -> N
 def test_no_secret_in_a_wrong_place_is_written_down(mark: Mark, trial: Trial) -> None:
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no event."""
     world = World(trial)
+    world.begun("bob")
     places = {**fields.FIELDS, **(fields.FORWARDED if trial.declaration.key_server.forwarded else {})}
     for what, secret in _secrets(world).items():
         for name, fill in places.items():
@@ -441,6 +464,7 @@ def test_event_is_one_line(mark: Mark, trial: Trial) -> None:
 def test_event_is_bounded(mark: Mark, trial: Trial) -> None:
     """Whatever is in the request or the identity, every string of an event is bounded."""
     world = World(trial)
+    world.begun()
     for name, fill in {**fields.FIELDS, **fields.CLAIMS}.items():
         for what in ("much", "much beyond the first plane"):
             decision = fill(world, fields.HOSTILE[what])
@@ -474,6 +498,7 @@ def _parsed(line: str) -> object:
 @check("LIFE-11")
 def test_events_are_numbered_without_a_gap(mark: Mark, trial: Trial) -> None:
     """The numbers of the events of every kind of decision grow by one."""
+    _require_events(trial)
     for one, world, _, _ in _brought_about(trial):
         _judge_numbers(world, one.name)
 
@@ -521,10 +546,11 @@ def test_numbers_have_no_gap_when_requests_run_at_once(mark: Mark, trial: Trial)
     """The numbers of events of requests that run at once are all different and leave none out."""
     for _ in range(3):
         world = World(trial)
-        bearer = world.issue().bearer
+        bearer = world.begun().bearer
         exchanges = [racers.exchange(world.subject_token(f"user-{number}")) for number in range(6)]
         requests = [racers.authenticate(bearer)] * 12 + exchanges
         found = sorted(_numbers(world, world.race(requests)))
+        world.require(bool(found), "requests that run at once leave no event", "an event each", "none")
         if found != list(range(found[0], found[0] + len(found))):
             what = "the numbers of events of requests that run at once repeat or have a gap"
             world.fail(what, "each number once", "a number twice, or one left out")
@@ -547,7 +573,7 @@ def _judge_numbers(world: World, what: str) -> None:
 def test_reaping_leaves_nothing_that_looks_like_a_request(mark: Mark, trial: Trial) -> None:
     """Sweeps over live, expired and revoked tokens leave at most one token.expired for a token, and nothing else."""
     world = World(trial)
-    grants = [world.issue("alice"), world.issue("bob"), world.issue("carol")]
+    grants = [world.issue("alice"), world.issue("bob"), world.begun("carol")]
     world.revoke(grants[1].jti)
     told: list[str] = []
     for seconds in (0, 1, world.setting.ttl, 1, world.setting.retention, 1, 1):

@@ -189,6 +189,8 @@ def test_first_event_of_a_kind_gets_through(mark: Mark, trial: Trial, forge: For
             drained = [Step(source, times=12), *(Step(source, fault, gap=0.25) for fault in FAULTS)]
             kept_empty = [Step(source, gap=10, times=4)] * 7
             heard(Limits(3, 60, 2, 5), [*drained, *kept_empty, *drained[1:]])
+            crowded_out = [Step(source, times=12), Step(source, "expired")]
+            heard(Limits(3, 60, 2, 5), [*crowded_out, replace(crowded_out[0], gap=60), crowded_out[1]])
         explore(heard, LIMITERS, _steps((OURS, NOBODY, *STRANGERS)), share=5)
 
 

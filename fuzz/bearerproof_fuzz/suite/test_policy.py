@@ -127,6 +127,16 @@ def _grant(world: World, asked: Asked) -> tuple[Decision, Sides | None]:
     return decision, _enforced(world, world.grant(decision))
 
 
+def _require_due(world: World, ruled: Json, asked: Asked, decision: Decision) -> None:
+    """Require that what was refused is not due.
+
+    Raises:
+        Untestable: it is, and nothing can be said of what it would have granted.
+    """
+    nothing = policy.granted(ruled, asked) is None
+    world.require(nothing, f"{_shown(ruled, asked)}: it is refused", "granted", decision)
+
+
 @check("POL-5", needs=CONFIGURED)
 def test_nothing_in_common(mark: Mark, trial: Trial) -> None:
     """A request that has nothing in common with the rule on one side is refused, and opens nothing."""
@@ -168,6 +178,7 @@ def test_within_the_rule(mark: Mark, trial: Trial) -> None:
         world = _ruled(trial, ruled)
         decision, opened = _grant(world, asked)
         if opened is None:
+            _require_due(world, ruled, asked, decision)
             return
         allowed = policy.rule_sides(ruled)
         for what, sides in {"it opens": opened, "on record is": _recorded(world, world.grant(decision))}.items():
@@ -189,6 +200,7 @@ def test_within_the_request(mark: Mark, trial: Trial) -> None:
         world = _ruled(trial, ruled)
         decision, opened = _grant(world, asked)
         if opened is None:
+            _require_due(world, ruled, asked, decision)
             return
         wanted = policy.asked_sides(asked)
         for what, sides in {"it opens": opened, "on record is": _recorded(world, world.grant(decision))}.items():
@@ -219,10 +231,12 @@ def test_asking_for_more(mark: Mark, trial: Trial) -> None:
 
     def gains_nothing(ruled: Json, asked: Asked, more: tuple[str, ...]) -> None:
         world = _ruled(trial, ruled)
-        _, before = _grant(world, asked)
+        decision, before = _grant(world, asked)
         if before is None:
+            _require_due(world, ruled, asked, decision)
             return
         allowed = policy.rule_sides(ruled)
+        world.require(_extent(before, allowed), f"{_shown(ruled, asked)}: more than all", _told(allowed), _told(before))
         for wider in _widened(asked, allowed, more):
             _, after = _grant(world, wider)
             if after is not None and not _extent(after, before):
@@ -323,6 +337,7 @@ def test_scope_of_the_answer(mark: Mark, trial: Trial) -> None:
         world = _ruled(trial, ruled)
         decision, opened = _grant(world, asked)
         if opened is None:
+            _require_due(world, ruled, asked, decision)
             return
         grant = world.grant(decision)
         if policy.answered(grant.scope) != opened:

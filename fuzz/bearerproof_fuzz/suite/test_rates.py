@@ -321,16 +321,20 @@ def test_refused_for_other_causes_costs_nothing(mark: Mark, trial: Trial) -> Non
         world.fail("a rate of 3 after ten requests for another backend", "3 admitted", "another number")
 
 
+_BURST: Steps = [(0.0, 9)]
+
+
 @check("LIM-13", needs=TIMED)
 def test_time_told_in_any_stream(mark: Mark, trial: Trial) -> None:
     """At any point of any stream whoever waits as long as was told is admitted, and a second earlier is not."""
 
-    def truthful(rate: int, steps: list[tuple[float, int]]) -> None:
+    def truthful(rate: int, steps: Steps) -> None:
         world = World(trial, _limited(rate))
         grant = world.issue()
         _play(world, grant, steps)
         decision = world.authenticate(grant.bearer)
         if decision.good:
+            world.require(steps is not _BURST, "a rate of 5, and a tenth request at once", "rate-limited", decision)
             return
         seconds = _told(world, decision)
         world.wait(max(0.0, seconds - 1))
@@ -338,6 +342,7 @@ def test_time_told_in_any_stream(mark: Mark, trial: Trial) -> None:
         world.wait(min(1.0, seconds))
         world.good(world.authenticate(grant.bearer), f"a rate of {rate}, and the {seconds:g} s told have passed")
 
+    truthful(5, _BURST)
     streams = st.lists(st.tuples(st.sampled_from(_PAUSES[:8]), st.integers(1, 8)), min_size=1, max_size=8)
     explore(truthful, st.sampled_from(_SMALL), streams, share=4)
 
@@ -353,7 +358,10 @@ def test_wall_clock_changes_no_decision(mark: Mark, trial: Trial) -> None:
     """The same stream is admitted alike, and told alike when to come back, whatever the wall clock does."""
 
     def steady(rate: int, steps: Steps, offsets: Sequence[float]) -> None:
-        straight = _answers(World(trial, _limited(rate)), steps, [0.0])
+        world = World(trial, _limited(rate))
+        straight = _answers(world, steps, [0.0])
+        if rate == 1 and steps is _DISTURBED:
+            _require_refusals(world, straight)
         world = World(trial, _limited(rate))
         jumping = _answers(world, steps, offsets)
         if straight != jumping:
@@ -366,6 +374,16 @@ def test_wall_clock_changes_no_decision(mark: Mark, trial: Trial) -> None:
     streams = st.lists(st.tuples(st.sampled_from(_PAUSES[:8]), st.integers(1, 4)), min_size=2, max_size=8)
     drawn = st.lists(st.sampled_from((0.0, -61.0, 61.0, -1e8, 3600.0, 0.5)), min_size=1, max_size=4)
     explore(steady, st.sampled_from(_SMALL), streams, drawn, share=8)
+
+
+def _require_refusals(world: World, answers: Sequence[str]) -> None:
+    """Require that a stream went beyond a rate of 1.
+
+    Raises:
+        Untestable: all of it was admitted, and what is never refused is not disturbed either.
+    """
+    got = " ".join(answers)
+    world.require(set(answers) != {"+"}, "bursts beyond a rate of 1 are admitted as a whole", "refusals", got)
 
 
 def _answers(world: World, steps: Steps, offsets: Sequence[float]) -> list[str]:
@@ -406,6 +424,8 @@ def test_others_change_no_decision(mark: Mark, trial: Trial) -> None:
     for rate in (1, 3, 10):
         world = World(trial, _limited(rate))
         alone = _play(world, world.issue(), _DISTURBED)
+        if rate == 1:
+            _require_refusals(world, ["+" if one.admitted else "-" for one in alone])
         world = World(trial, _limited(rate))
         grant = world.issue()
         others = [world.issue("bob"), world.issue("alice", provider=OTHER), world.issue("carol")]

@@ -276,6 +276,7 @@ def test_nothing_minted_while_revoking(mark: Mark, trial: Trial) -> None:
     """Nothing that subject tokens from before mint during a bulk revocation is live after it."""
     for _ in range(ROUNDS):
         world = World(trial, DEFAULT.but(cap=20))
+        world.admitted(world.issue())
         meanwhile, _ = _race_against_exchanges(world)
         shown = len(world.steps)
         minted = [grant for grant in meanwhile if world.authenticate(grant.bearer).good]

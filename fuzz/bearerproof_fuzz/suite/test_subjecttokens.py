@@ -387,6 +387,8 @@ def test_refusals_are_alike(mark: Mark, trial: Trial) -> None:
     used = world.subject_token()
     world.good(world.exchange(used), "an honest exchange is refused")
     answers = {name: world.exchange(token) for name, token in {**_wrong(world), "used before": used}.items()}
+    for name, answer in answers.items():
+        world.require(not answer.good, f"a subject token with a fault is exchanged: {name}", "refused", answer)
     alike = {(answer.outcome, answer.code, answer.retry_after) for answer in answers.values()}
     if len(alike) > 1:
         told = ", ".join(
@@ -402,6 +404,9 @@ def test_refusals_are_alike_over_http(mark: Mark, trial: Trial) -> None:
     used = world.subject_token()
     world.good(world.exchange(used), "an honest exchange is refused")
     answers = {name: _posted(world, token) for name, token in {**_wrong(world), "used before": used}.items()}
+    for name, answer in answers.items():
+        refused = isinstance(answer[0], int) and answer[0] >= 400
+        world.require(refused, f"a subject token with a fault is exchanged: {name}", "refused", str(answer[0]))
     first, *others = answers
     for name in others:
         if answers[name] != answers[first]:

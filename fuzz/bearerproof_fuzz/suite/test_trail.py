@@ -168,6 +168,7 @@ def test_no_record_holds_a_secret(mark: Mark, trial: Trial) -> None:
 def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: Mark, trial: Trial) -> None:
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no record."""
     world = World(trial)
+    world.begun("bob")
     subject_token = world.subject_token("carol")
     bearer = world.grant(world.exchange(subject_token), "carol").bearer
     for name, fill in fields.FIELDS.items():
@@ -180,6 +181,7 @@ def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: Mark, trial: Trial)
 def test_no_record_holds_a_control_character(mark: Mark, trial: Trial) -> None:
     """Whatever is sent, no text of a record holds a control, C1, bidirectional or line-separator character."""
     world = World(trial)
+    world.begun()
     for name, fill in fields.FIELDS.items():
         for text in fields.HOSTILE.values():
             fill(world, text)
@@ -192,6 +194,7 @@ def test_no_name_of_a_provider_puts_a_control_character_into_a_record(mark: Mark
     """Whatever a provider calls its people and their groups, no text of a record holds a control character."""
     for name, fill in fields.CLAIMS.items():
         world = World(trial)
+        world.begun()
         for what, text in fields.HOSTILE.items():
             fill(world, text)
             _judge(world, f"{what} in {name}", Rule.NO_CONTROLS)

@@ -6,7 +6,7 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference.events import VerifyFailureEvent
-from bearerproof_reference.limiter import Limiter, Registered, _Overflow, _Strangers
+from bearerproof_reference.limiter import Limiter, Registered, _Overflow
 
 
 def _strange(patch: Patch, admit: Callable[[Any, Any, Any], bool]) -> None:
@@ -40,7 +40,7 @@ def free_pass_for_each_stranger(patch: Patch) -> None:
     """Each stranger has a free event of each kind, and strangers are as many as somebody makes up (W1)."""
 
     def admit_by_name(admit: Any, self: Any, who: object, kind: Any) -> Any:
-        return admit(self, self.key if who is _Strangers else who, kind)
+        return admit(self, self.key if who is None else who, kind)
 
     def noting(self: Any, event: Any, due: Any) -> bool:
         self.key = event.rate_limit_key()

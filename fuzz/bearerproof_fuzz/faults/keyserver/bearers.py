@@ -77,12 +77,12 @@ def bearer_under_another_prefix(patch: Patch) -> None:
 @fault("TOK-1")
 def generator_seeded_with_the_time(patch: Patch) -> None:
     """A generator for simulations, seeded with the time of the start: two starts issue the same bearers (CWE-338)."""
-    generators: dict[int, random.Random] = {}
 
     def issue(issued: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
-        generator = generators.setdefault(id(self._store), random.Random(int(occasion.now)))  # noqa: S311 - the fault itself
+        if not hasattr(self, "generator"):
+            self.generator = random.Random(int(occasion.now))  # noqa: S311 - the fault itself
         patched = Patch()
-        patched(secrets, "token_bytes", generator.randbytes)
+        patched(secrets, "token_bytes", self.generator.randbytes)
         try:
             return issued(self, subject, scopes, occasion)
         finally:

@@ -33,7 +33,7 @@ def _under(decider: Any, name: Callable[[Any], object], check: Any, admin: str |
 
 @fault("REV-8")
 def guesses_are_free(patch: Patch) -> None:
-    """Nobody counts wrong secrets (W22)."""
+    """Nobody counts wrong secrets, so a peer guesses for as long as it likes (W22)."""
 
     def without_a_rate(init: Any, self: Any, *arguments: Any) -> None:
         init(self, *arguments)

@@ -114,7 +114,7 @@ def answers_may_be_stored(patch: Patch) -> None:
 
 @fault("HTTP-4")
 def tokens_are_revalidated(patch: Patch) -> None:
-    """no-cache is taken for no-store: caches keep the token, and only ask before they hand it out."""
+    """The directive no-cache is taken for no-store: caches keep the token, and only ask before they hand it out."""
     _stored(patch, "no-cache", lambda answer: answer.status == 200)
 
 

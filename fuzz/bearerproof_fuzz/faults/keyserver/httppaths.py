@@ -104,7 +104,7 @@ def no_allow(patch: Patch) -> None:
 
 @fault("HTTP-14")
 def allow_names_every_method(patch: Patch) -> None:
-    """Allow is a constant."""
+    """The header Allow is a constant that names methods which the path has not."""
     _not_allowed(patch, lambda answer: answer.put("allow", "GET, POST, PUT, PATCH, DELETE"))
 
 

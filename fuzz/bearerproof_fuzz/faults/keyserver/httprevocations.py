@@ -100,7 +100,7 @@ def bulk_without_a_number(patch: Patch) -> None:
 
 @fault("HTTP-12")
 def bulk_number_as_text(patch: Patch) -> None:
-    """The number is a text."""
+    """The number of revoked tokens is answered as a text, as a template writes it."""
     _deleted(patch, _ALL, 200, lambda answer: answer.put_json({"revoked": str(answer.json["revoked"])}))
 
 

@@ -87,13 +87,20 @@ def refused_scope_told(patch: Patch) -> None:
 # --- one line, bounded
 
 
+def _as_told(patch: Patch) -> None:
+    """Have texts of the provider's told as they are: the line's escapes alone keep them harmless."""
+    patch(lifecycle, "_told", lambda text: text)
+
+
 def _lines(patch: Patch, respell: Callable[[str], str]) -> None:
+    _as_told(patch)
     patch.wrap(lifecycle, "one_line", lambda told, record: respell(told(record)))
 
 
 @fault("LIFE-10")
 def event_in_utf8(patch: Patch) -> None:
     """Only what JSON demands is escaped: C1 controls, line separators and bidi controls stand as they are (CWE-150)."""
+    _as_told(patch)
     patch(lifecycle, "one_line", lambda record: json.dumps(record, ensure_ascii=False, separators=(",", ":")))
 
 

@@ -66,7 +66,7 @@ def tolerance_for_our_own_clock(patch: Patch) -> None:
 
 @fault("TOK-3")
 def another_lifetime_told(patch: Patch) -> None:
-    """expires_in is the default of the library: clients renew when it is too late."""
+    """The answer's expires_in is the default of the library: clients renew when it is too late."""
     patch.wrap(Granted, "as_dict", lambda told, self: {**told(self), "expires_in": 3600})
 
 

@@ -232,5 +232,5 @@ def repeated_values_taken(patch: Patch) -> None:
 
 @fault("POL-6")
 def prefixes_in_any_case(patch: Patch) -> None:
-    """`Backends:` is understood as well."""
+    """The prefix `Backends:` is understood as well, since names are compared in lower case."""
     _read(patch, lambda scope: re.sub("(?i)(backends|tools):", lambda found: found[0].lower(), scope))

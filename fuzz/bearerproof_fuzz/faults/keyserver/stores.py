@@ -164,14 +164,13 @@ def store_and_take_back(patch: Patch) -> None:
 @fault("TOK-9")
 def count_from_a_moment_ago(patch: Patch) -> None:
     """The count comes from a replica that lags behind what was stored last (CWE-362)."""
-    counts: dict[Any, tuple[float, int]] = {}
 
     def issue(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
-        key = (id(self), record.identity.key)
-        read_at, number = counts.get(key, (0.0, 0))
+        self.replica = getattr(self, "replica", {})
+        read_at, number = self.replica.get(record.identity.key, (0.0, 0))
         if time.monotonic() - read_at > 0.05:
             number = self.count(*record.identity.key, now)
-            counts[key] = time.monotonic(), number
+            self.replica[record.identity.key] = time.monotonic(), number
         return Issue.CAP_REACHED if number >= cap else issued(self, record, 10**6, now, issued_at)
 
     patch.wrap(MemoryStore, "issue", issue)
@@ -219,11 +218,10 @@ def bound_is_one_too_high(patch: Patch) -> None:
 @fault("TOK-11")
 def bound_on_all_ever_issued(patch: Patch) -> None:
     """What was forgotten counts for ever: a full store stays full."""
-    issued: dict[int, int] = {}
 
     def has_room(_roomy: Any, self: Any, _now: float) -> bool:
-        number = issued[id(self._lock)] = issued.get(id(self._lock), 0) + 1
-        return bool(number <= self._limits.capacity)
+        self.issued = getattr(self, "issued", 0) + 1
+        return bool(self.issued <= self._limits.capacity)
 
     patch.wrap(MemoryStore, "_has_room", has_room)
 
