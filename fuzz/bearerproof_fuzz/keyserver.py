@@ -7,9 +7,10 @@ another. An endpoint keeps a log of the replies it gave, which says what the imp
 import json
 import socket
 import struct
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,8 +22,11 @@ from bearerproof_fuzz.keys import Jwk, Key
 HUGE = 32 * 1024 * 1024
 """Bytes of a key set that is too large by anybody's measure."""
 
-LONGEST_SILENCE = 30.0
-"""Seconds after which an endpoint that does not answer gives the connection up."""
+LONGEST_SILENCE = 10.0
+"""Seconds after which an endpoint that does not answer, or not to the end, gives the connection up."""
+
+_PAUSE = 0.02
+"""Seconds between two pieces of an answer."""
 
 
 class Manner(StrEnum):
@@ -30,7 +34,9 @@ class Manner(StrEnum):
 
     WHOLE = "whole"
     UNSIZED = "without saying how long it is"
+    HALVES = "half of it, then after a pause the other half"
     CUT = "half of it, then the end of the connection"
+    ENDLESS = "all of it, then blanks that never cease"
     RESET = "nothing: it resets the connection"
     SILENT = "nothing: it keeps the connection open"
 
@@ -99,6 +105,22 @@ def failures(keys: Collection[Key]) -> dict[str, Reply]:
 def silence() -> Reply:
     """Return the failure that costs an implementation its own time-out: no answer at all."""
     return Reply(manner=Manner.SILENT)
+
+
+def endless(keys: Collection[Key]) -> Reply:
+    """Return the failure of an answer that goes on and on: a set of these keys, and blanks one by one behind it."""
+    return Reply(_jwks(keys), manner=Manner.ENDLESS)
+
+
+def in_halves(keys: Collection[Key]) -> Reply:
+    """Return a good JWK set that arrives in two pieces."""
+    return replace(key_set(keys), manner=Manner.HALVES)
+
+
+def unnamed_algorithms(keys: Collection[Key]) -> Reply:
+    """Return a good JWK set whose keys do not say what algorithm they are for: ``alg`` is optional (RFC 7517 §4.4)."""
+    jwks = [{name: value for name, value in key.public_jwk.items() if name != "alg"} for key in keys]
+    return replace(key_set(keys), body=json.dumps({"keys": jwks}).encode())
 
 
 def not_key_sets(keys: Collection[Key]) -> dict[str, Reply]:
@@ -174,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         found = server.endpoints.get(self.path) if isinstance(server, _Server) else None
         if found is None:
-            self._send(Reply(status=404))
+            self._send(Reply(status=404), Event())
             return
         reply = found.answer()
         if reply.manner is Manner.SILENT:
@@ -182,22 +204,33 @@ class _Handler(BaseHTTPRequestHandler):
         elif reply.manner is Manner.RESET:
             self._reset()
         else:
-            self._send(reply)
+            with suppress(ConnectionError):
+                self._send(reply, found.closed)
 
     def log_message(self, *_: object) -> None:
         """Keep standard error clean: it belongs to the implementation."""
 
-    def _send(self, reply: Reply) -> None:
+    def _send(self, reply: Reply, closed: Event) -> None:
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/jwk-set+json")
         if reply.location is not None:
             self.send_header("Location", reply.location)
-        if reply.manner is not Manner.UNSIZED:
+        if reply.manner not in (Manner.UNSIZED, Manner.ENDLESS):
             self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
-        sent = reply.body[: len(reply.body) // 2] if reply.manner is Manner.CUT else reply.body
-        with suppress(ConnectionError):
-            self.wfile.write(sent)
+        middle = len(reply.body) // 2
+        self.wfile.write(reply.body[:middle])
+        if reply.manner is Manner.HALVES:
+            closed.wait(_PAUSE)
+        if reply.manner is not Manner.CUT:
+            self.wfile.write(reply.body[middle:])
+        if reply.manner is Manner.ENDLESS:
+            self._go_on(closed)
+
+    def _go_on(self, closed: Event) -> None:
+        end = time.monotonic() + LONGEST_SILENCE
+        while time.monotonic() < end and not closed.wait(_PAUSE):
+            self.wfile.write(b" ")
 
     def _reset(self) -> None:
         """Close without the parting of TCP: zero seconds of linger turn it into a reset."""

@@ -1,13 +1,19 @@
 """A JWK set that its issuer serves over HTTP: fetched, kept, refreshed, and replaced as a whole."""
 
+import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http.client import HTTPException
 from threading import Lock
-from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    UnknownHandler,
+)
 
 from bearerproof_reference.clock import Clock
 from bearerproof_reference.jose import parse_object
@@ -19,15 +25,13 @@ TTL = 300
 STALE = 3600
 """Seconds after that for which it may still serve while refreshing fails."""
 COOLDOWN = 30
-"""Seconds in which unknown kids cause one refetch at most; also the pause after a failed refresh."""
+"""Seconds in which unknown kids cause one refetch at most."""
 
-MAX_BODY = 256 * 1024
+MAX_BODY = 262_144
 """Bytes of a JWK set that are read."""
-TIMEOUT = 2.0
-"""Seconds that a fetch may take, unless another time is given."""
 
-_EMPTY_RETRY = 1
-"""Seconds between attempts while there is no set at all to serve: every token is refused meanwhile."""
+_RETRY = 5
+"""Seconds between attempts while refreshing fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +40,31 @@ class _Held:
     fetched_at: float
 
 
-def fetch(url: str, seconds: float = TIMEOUT) -> bytes:
+def fetch(url: str, seconds: float = 2.0) -> bytes:
     """Return the body served at ``url`` within so many seconds.
 
     Redirects are not followed: the keys are where the policy says.
 
     Raises:
-        OSError: the server could not be reached, was too slow, or answered with another status than 200.
-        ValueError: not an http or https URL, or more than ``MAX_BODY`` bytes.
+        OSError: the server could not be reached, was too slow, or answered with another status than 200; or the
+            URL is of another scheme than http and https.
+        ValueError: not a URL, or more than ``MAX_BODY`` bytes.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise ValueError("a key set is fetched over http or https")
     deadline = time.monotonic() + seconds
-    body = b""
+    body = bytearray()
     try:
         with _OPENER.open(url, timeout=seconds) as response:
             if response.status != 200:
                 raise OSError(f"status {response.status}")
-            while chunk := response.read1(MAX_BODY + 1):
+            while chunk := response.read1(MAX_BODY):
                 body += chunk
                 if len(body) > MAX_BODY:
                     raise ValueError("the key set is too large")
                 if time.monotonic() > deadline:
                     raise TimeoutError("the key set arrives too slowly")
-            announced = response.headers.get("Content-Length")
-            if announced is not None and int(announced) != len(body):
-                raise OSError("the key set was cut short")
     except HTTPException as error:
         raise OSError("the answer is not HTTP") from error
-    return body
+    return bytes(body)
 
 
 class FetchedKeySet:
@@ -73,13 +73,13 @@ class FetchedKeySet:
     One thread fetches at a time; the others go on with the set at hand when it may still serve.
     """
 
-    def __init__(self, url: str, allowed: Collection[str], clock: Clock, get: Callable[[str], bytes] = fetch) -> None:
+    def __init__(self, url: str, allowed: Collection[str], clock: Clock, get: Callable[[str], bytes]) -> None:
         self._url = url
         self._allowed = frozenset(allowed)
         self._clock = clock
         self._get = get
         self._held: _Held | None = None
-        self._retry_at = self._miss_at = float("-inf")
+        self._retry_at = self._miss_at = -math.inf
         self._fetching = Lock()
 
     def find(self, kid: str | None, alg: str) -> Key:
@@ -97,7 +97,7 @@ class FetchedKeySet:
 
     def _fresh(self, tick: float) -> _Held:
         held = self._held
-        if held is not None and tick - held.fetched_at < TTL:
+        if held is not None and _younger(held, TTL, tick):
             return held
         if self._fetching.acquire(blocking=not _may_serve(held, tick)):
             try:
@@ -113,7 +113,7 @@ class FetchedKeySet:
     def _after_miss(self, tick: float, held: _Held) -> _Held:
         """Look for a key just rotated in, but let forged kids cause no more than one fetch a cool-down."""
         with self._fetching:
-            if tick >= self._miss_at:
+            if self._held is held and tick >= self._miss_at:
                 self._miss_at = tick + COOLDOWN
                 self._refresh(tick)
             return self._held or held
@@ -123,19 +123,18 @@ class FetchedKeySet:
         try:
             self._held = _Held(KeySet(parse_object(self._get(self._url)), self._allowed), tick)
         except (OSError, ValueError):
-            self._retry_at = tick + (COOLDOWN if _may_serve(self._held, tick) else _EMPTY_RETRY)
+            self._retry_at = tick + _RETRY
 
 
 def _may_serve(held: _Held | None, tick: float) -> bool:
-    return held is not None and tick - held.fetched_at < TTL + STALE
+    return held is not None and _younger(held, TTL + STALE, tick)
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    """Leaves a redirect to the default handler, which raises it as an error."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow nothing."""
+def _younger(held: _Held, seconds: float, tick: float) -> bool:
+    return tick - held.fetched_at < seconds
 
 
-# No proxy from the environment either: the keys come from the host that the policy names.
-_OPENER = build_opener(ProxyHandler({}), _NoRedirects)
+# No handler follows a redirect or asks a proxy of the environment: the keys come from where the policy says.
+_OPENER = OpenerDirector()
+for _handler in (HTTPHandler(), HTTPSHandler(), HTTPErrorProcessor(), HTTPDefaultErrorHandler(), UnknownHandler()):
+    _OPENER.add_handler(_handler)

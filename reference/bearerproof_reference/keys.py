@@ -41,11 +41,8 @@ class KeySet:
     """
 
     def __init__(self, jwks: object, allowed: Collection[str]) -> None:
-        members = jwks.get("keys") if isinstance(jwks, Mapping) else None
-        if not isinstance(members, list):
-            raise ValueError("a JWK set is an object with a list named keys (RFC 7517 §5)")  # noqa: TRY004 - data
         # A key type that is not understood is ignored (RFC 7517 §5); everything else takes up its kid.
-        known = [jwk for jwk in members if isinstance(jwk, Mapping) and _is_understood(jwk.get("kty"))]
+        known = [jwk for jwk in _members(jwks) if isinstance(jwk, Mapping) and _is_understood(jwk.get("kty"))]
         kids = Counter(_kid(jwk) for jwk in known)
         self._named: dict[str, Key | None] = {}
         self._usable: list[Key] = []
@@ -79,6 +76,13 @@ class KeySet:
         if key.alg != alg:
             raise Refusal(Reason.ALGORITHM)
         return key
+
+
+def _members(jwks: object) -> list[Any]:
+    match jwks:
+        case {"keys": list(members)}:
+            return members
+    raise ValueError("a JWK set is an object with a list named keys (RFC 7517 §5)")
 
 
 def _is_understood(kty: object) -> bool:

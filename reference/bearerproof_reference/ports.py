@@ -1,7 +1,6 @@
 """What a verifier may ask beyond the token: was it seen before, is its session alive, is it the latest."""
 
 import heapq
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 
@@ -47,15 +46,15 @@ class SessionVersions(Protocol):
         """
 
 
-@dataclass
 class MemoryReplayGuard:
-    """Keeps at most ``capacity`` tokens until they expire; a full guard is unavailable, never forgetful."""
+    """Keeps at most ``capacity`` tokens, each until it expires; a full guard is unavailable, never forgetful."""
 
-    clock: Clock
-    capacity: int = 100_000
-    _seen: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
-    _expiries: list[tuple[float, tuple[str, str]]] = field(default_factory=list, init=False)
-    _lock: Lock = field(default_factory=Lock, init=False)
+    def __init__(self, clock: Clock, capacity: int = 100_000) -> None:
+        self.clock = clock
+        self._capacity = capacity
+        self._seen: set[tuple[str, str]] = set()
+        self._expiries: list[tuple[float, tuple[str, str]]] = []
+        self._lock = Lock()
 
     def first_use(self, issuer: str, jti: str, until: float) -> bool:
         """Record the token; False when it was recorded before.
@@ -65,16 +64,16 @@ class MemoryReplayGuard:
         """
         key = (issuer, jti)
         with self._lock:
+            self._forget_expired()
             if key in self._seen:
                 return False
-            self._make_room()
-            self._seen[key] = until
+            if len(self._seen) >= self._capacity:
+                raise Unavailable
+            self._seen.add(key)
             heapq.heappush(self._expiries, (until, key))
             return True
 
-    def _make_room(self) -> None:
+    def _forget_expired(self) -> None:
         now = self.clock.now()
-        while len(self._seen) >= self.capacity:
-            if self._expiries[0][0] > now:
-                raise Unavailable("the replay guard is full")
-            del self._seen[heapq.heappop(self._expiries)[1]]
+        while self._expiries and self._expiries[0][0] <= now:
+            self._seen.remove(heapq.heappop(self._expiries)[1])

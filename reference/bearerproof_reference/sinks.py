@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from queue import Full, Queue
+from queue import SimpleQueue
 from typing import Protocol, TextIO, TypeAlias
 
 from bearerproof_reference import events
@@ -104,19 +104,19 @@ class IsolatingSink:
 
     An event counts as delivered when the inner sink took it in that time, else as lost: so
     ``delivered + lost`` is what was handed in, whatever the inner sink does. While a call is overdue nothing
-    waits behind it: a sink that hangs costs one bound, not one for each rejection.
+    waits behind it: a sink that hangs costs one bound, not one for each rejection, and no more records are queued
+    than there are threads that wait.
     """
 
-    def __init__(self, inner: AuditSink, bound: float, queue_size: int = 1000) -> None:
+    def __init__(self, inner: AuditSink, bound: float) -> None:
         self._inner = inner
         self._bound = bound
-        self._queue: Queue[_Parcel | None] = Queue(queue_size)
-        self._worker: threading.Thread | None = None
+        self._queue = SimpleQueue[_Parcel | None]()
         self._overdue = False
-        self._closed = False
         self._lock = threading.Lock()
         self.delivered = 0
         self.lost = 0
+        threading.Thread(target=self._work, daemon=True).start()
 
     def record(self, record: Record) -> None:
         """Hand the record over; never raises, never takes longer than the bound."""
@@ -127,26 +127,17 @@ class IsolatingSink:
         self._settle(parcel, delivered=False, overdue=sent)
 
     def close(self) -> None:
-        """Let the worker end once it comes back from the call it is in."""
-        self._closed = True
-        with suppress(Full):
-            self._queue.put_nowait(None)
+        """Let the worker end once it comes back from the call it is in: the last use of this sink."""
+        self._queue.put(None)
 
     def _send(self, parcel: "_Parcel") -> bool:
-        if self._overdue or self._closed:
+        if self._overdue:
             return False
-        with self._lock:
-            if self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="audit-sink", daemon=True)
-                self._worker.start()
-        try:
-            self._queue.put_nowait(parcel)
-        except Full:
-            return False
+        self._queue.put(parcel)
         return True
 
     def _work(self) -> None:
-        while (parcel := self._queue.get()) is not None and not self._closed:
+        while (parcel := self._queue.get()) is not None:
             if not parcel.settled.is_set():
                 self._settle(parcel, delivered=self._deliver(parcel.record))
             with self._lock:

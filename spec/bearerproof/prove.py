@@ -195,8 +195,7 @@ def judge_degenerate(name: str) -> Judged:
     one = DEGENERATES[name]
     command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
     connection = Stdio(command) if one.own_process else InProcess(one.handle)
-    some = _first_of_each_family() if one.own_process else ()  # each check that it ends costs a process
-    settings = Settings(target=name, depth=QUICK, seconds=_IMPATIENCE, requirements=some)
+    settings = Settings(target=name, depth=QUICK, seconds=_IMPATIENCE)
     finished = run(settings, Options(telling=False), started=Implementation(connection, _IMPATIENCE))
     failed_in = {record.requirement.partition("-")[0] for record in finished.records if record.state in RED}
     counts = tally(finished.records)
@@ -209,11 +208,6 @@ def judge_degenerate(name: str) -> Judged:
         tuple(family for family in FAMILIES if family in failed_in),
         tuple(family for family in FAMILIES if family in one.seen_by - failed_in),
     )
-
-
-def _first_of_each_family() -> tuple[str, ...]:
-    firsts = {row.family: name for name, row in reversed(requirements().items())}
-    return tuple(firsts.values())
 
 
 _IMPATIENCE = 0.5

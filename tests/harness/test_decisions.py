@@ -1,6 +1,7 @@
 """Reading what a key server answers: each kind as it is, and everything else as a fault that says what was due."""
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -180,7 +181,7 @@ def test_a_wrong_answer_is_a_fault_that_says_what_was_due(op: str, raw: Json, to
 
 ODDITIES: st.SearchStrategy[object] = st.sampled_from(
     [None, True, -1, 0.5, 2**80, "", "\x1b[2J", "x" * 10_000, [], [None], [[]], {}, {"a": {}}]
-)
+).map(deepcopy)  # what is put into an answer may be mutated in its turn
 NAMES = st.sampled_from(["granted", "refused", "verdict", "reason", "events", "lines", "answers", "retry_after", "x"])
 ANSWERS = [
     (op, json.dumps(raw)) for found in (GOOD, REFUSALS) for op, them in found.items() for raw, _ in them

@@ -196,6 +196,12 @@ def header_holds(draft: Draft, member: bytes) -> Draft:
     return _header(draft, _extra(member))
 
 
+@edits_for({"exp": "exp", "iat": "iat"}, "VER-11", "RFC 8259 §6", CLAIMS + " issued-in-future")
+def integer_of_400_digits_in(draft: Draft, name: str) -> Draft:
+    """`{name}` is an integer that no double holds, so that it overflows where it meets a clock."""
+    return draft.with_claims(**{name: 10**400})
+
+
 @edit("VER-11", "RFC 8259 §9", HEADER + " too-large signature")
 def unsigned_header_nested_1000_deep(draft: Draft) -> Draft:
     """The header of an unsigned token is nothing but brackets: it must not crash what reads it (GHSA-8wjv)."""

@@ -414,6 +414,7 @@ def test_malformed_field_of_a_proxy(mark: Mark, trial: Trial) -> None:
     """A malformed field of a trusted proxy changes no answer, and an address stands in the trail."""
     for what in ("a bad bearer", "a revocation of nothing", "an exchange that is refused"):
         world = World(trial)
+        world.begun()
         ask, status = _ASKED[what]
         _judge_address(world, ask(world, [], PROXY), {PROXY}, f"{what} of a trusted proxy itself")
         for name, value in _MALFORMED.items():
@@ -446,6 +447,7 @@ _CHAINS: Mapping[str, tuple[tuple[str, ...], str]] = {
 def test_address_that_a_proxy_saw(mark: Mark, trial: Trial) -> None:
     """Behind a trusted proxy the last address that one of ours has seen counts, and none that the client adds."""
     world = World(trial)
+    world.begun()
     for name, (values, due) in _CHAINS.items():
         fields = [("X-Forwarded-For", value) for value in values]
         for what in ("a bad bearer", "a revocation of nothing"):

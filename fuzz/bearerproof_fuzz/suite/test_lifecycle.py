@@ -9,7 +9,7 @@ from bearerproof.harness import Mark
 from bearerproof.members import Json
 from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyservers import fields, racers
+from bearerproof_fuzz.keyservers import fields, racers, wire
 from bearerproof_fuzz.keyservers.occasions import presented
 from bearerproof_fuzz.keyservers.occasions.registry import Occasion, occasions, told
 from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT, OTHER_PEER, PEER, PROXY, rule
@@ -431,6 +431,25 @@ def test_no_secret_in_a_wrong_place_is_written_down(mark: Mark, trial: Trial) ->
             _judge_secrets(world, f"{what} in {name}", since)
 
 
+@check("LIFE-9", needs=("key_server:http",))
+def test_no_part_of_an_http_request_is_written_down(mark: Mark, trial: Trial) -> None:
+    """No query string, and no credential in a path, query or field of an HTTP request, gets into an event."""
+    world = World(trial)
+    grant, other = world.issue("carol"), world.issue("dora")
+    note = "note=canary-of-a-query-string-5d2e"
+    credentials = wire.bearer(grant)
+    for query in (note, f"access_token={grant.bearer}", f"token={grant.bearer}&{note}"):
+        since = len(world.answered)
+        wire.resource(world, credentials, path=f"/resource/a/x?{query}")
+        wire.resource(world, path=f"/resource/a/x?{query}")
+        wire.resource(world, credentials, path=f"/resource/{grant.bearer}/x?{query}")
+        wire.delete(world, f"{other.jti}?{query}", wire.ADMINISTRATOR)
+        wire.delete(world, f"{other.jti}?{query}", credentials)
+        wire.delete(world, f"{grant.bearer}?{query}", wire.ADMINISTRATOR)
+        wire.delete_all(world, f"{wire.identity_query('dora')}&{query}", wire.ADMINISTRATOR)
+        _judge_secrets(world, "HTTP requests", since)
+
+
 def _secrets(world: World) -> dict[str, str]:
     subject_token = world.subject_token("carol")
     grant = world.grant(world.exchange(subject_token), "carol")
@@ -629,6 +648,7 @@ _HOPS: Mapping[str, tuple[str, str | None, tuple[str | None, ...]]] = {
 def test_client_ip_is_what_is_known(mark: Mark, trial: Trial) -> None:
     """The address of an event is the peer's or, from a trusted proxy, the right-most that is no proxy's."""
     world = World(trial)
+    world.begun()
     for what, (peer, forwarded, due) in _HOPS.items():
         _judge_address(world, what, world.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), due)
 

@@ -124,5 +124,7 @@ def test_admitted_events_are_delivered_or_lost(mark: Mark, trial: Trial, forge: 
             trial.fail("losses are not counted", "admitted = delivered + lost", shown)
         if not stats["admitted"] == stats["submitted"] == events:
             trial.fail("without a limiter, not every event is admitted", f"{events} submitted and admitted", shown)
+        if stats["dropped"] or stats["buckets"]:
+            trial.fail("without a limiter, there are drops or buckets", "no drops, no buckets", shown)
         if sink == "raises" and delivered:
             trial.fail("a sink that raises took an event", "none delivered", shown)

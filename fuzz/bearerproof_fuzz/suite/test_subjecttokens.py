@@ -261,6 +261,8 @@ def test_keys_that_cannot_be_had(mark: Mark, trial: Trial) -> None:
 @check("EXC-11", needs=FETCHED)
 def test_keys_behind_a_redirect_or_too_much_text(mark: Mark, trial: Trial) -> None:
     """Keys behind a redirect, or behind more text than a server reads, cannot be had either."""
+    with _fetching(trial, keyserver.key_set([HOME.key])) as (world, _):
+        world.issue()
     with keyserver.endpoint(keyserver.key_set([HOME.key])) as target:
         replies = {**keyserver.redirects(target.url), "too much text": keyserver.too_large([HOME.key])}
         for name, reply in replies.items():
@@ -297,6 +299,7 @@ def test_throttled_before_any_fetch(mark: Mark, trial: Trial) -> None:
             "throttle": {"admin_failures": 5, "exchanges_per_minute": 2},
         }
         world = World(trial, DEFAULT.but(extra=extra), stand_ins={endpoint.url: fetched.SHOWN_URL})
+        world.issue(provider=OTHER, peer=OTHER_PEER)
         for _ in range(2):
             world.exchange("x")
         world.refused(world.exchange(world.subject_token()), "rate_limited", "an exchange beyond the number")

@@ -3,11 +3,18 @@
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    ProxyHandler,
+    build_opener,
+)
 
+from bearerproof_fuzz.faults.keys.outages import opened_by
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference import fetching
-from bearerproof_reference.fetching import _NoRedirects
 
 
 @fault("KEY-13")
@@ -20,13 +27,13 @@ def redirects_of_the_endpoint_followed(patch: Patch) -> None:
 def permanent_redirects_followed(patch: Patch) -> None:
     """Redirects are refused by a list of status codes that was written before 308 (RFC 9110 §15.4)."""
 
-    class AllBut308(_NoRedirects):
+    class AllBut308(HTTPDefaultErrorHandler):
         def http_error_308(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
             following = HTTPRedirectHandler()
             following.parent = self.parent
             return following.http_error_302(req, fp, code, msg, headers)
 
-    patch(fetching, "_OPENER", build_opener(ProxyHandler({}), AllBut308))
+    opened_by(patch, HTTPHandler(), HTTPErrorProcessor(), AllBut308())
 
 
 @fault("KEY-13")

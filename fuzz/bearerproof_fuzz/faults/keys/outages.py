@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection
 from typing import Any
-from urllib.request import HTTPErrorProcessor, ProxyHandler, build_opener
+from urllib.request import BaseHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor, HTTPHandler, OpenerDirector
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference import fetching
-from bearerproof_reference.fetching import STALE, TTL, FetchedKeySet, _Held, _NoRedirects
+from bearerproof_reference.fetching import STALE, TTL, FetchedKeySet, _Held
 from bearerproof_reference.keys import KeySet
 from bearerproof_reference.verdicts import Reason, Refusal
 
@@ -21,6 +21,14 @@ def on_failure(patch: Patch, then: Callable[[Any, float], None]) -> None:
             then(self, tick)
 
     patch.wrap(FetchedKeySet, "_refresh", refresh_and_then)
+
+
+def opened_by(patch: Patch, *handlers: BaseHandler) -> None:
+    """Have URLs opened by these handlers alone."""
+    opener = OpenerDirector()
+    for handler in handlers:
+        opener.add_handler(handler)
+    patch(fetching, "_OPENER", opener)
 
 
 def _hold(keys: FetchedKeySet, held: _Held | None) -> None:
@@ -70,7 +78,7 @@ def status_of_the_answer_ignored(patch: Patch) -> None:
                 response.status = 200
             return response if status >= 400 else super().http_response(request, response)
 
-    patch(fetching, "_OPENER", build_opener(ProxyHandler({}), _NoRedirects, AnyStatus))
+    opened_by(patch, HTTPHandler(), AnyStatus(), HTTPDefaultErrorHandler())
 
 
 @fault("KEY-9")

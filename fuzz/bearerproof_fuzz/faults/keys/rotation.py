@@ -129,7 +129,7 @@ def cooldown_of_half_the_length(patch: Patch) -> None:
 @fault("KEY-10")
 def no_pause_before_the_first_set(patch: Patch) -> None:
     """While no set was ever fetched each token fetches: an endpoint that is down gets all the traffic at once."""
-    patch(fetching, "_EMPTY_RETRY", 0)
+    patch(fetching, "_RETRY", 0)
 
 
 @fault("KEY-10")

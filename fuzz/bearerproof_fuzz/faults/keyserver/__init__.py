@@ -6,6 +6,7 @@ from bearerproof_fuzz.faults.keyserver import bulk as bulk
 from bearerproof_fuzz.faults.keyserver import enforcement as enforcement
 from bearerproof_fuzz.faults.keyserver import events as events
 from bearerproof_fuzz.faults.keyserver import eventsofrefusals as eventsofrefusals
+from bearerproof_fuzz.faults.keyserver import eventsofrevocations as eventsofrevocations
 from bearerproof_fuzz.faults.keyserver import exchange as exchange
 from bearerproof_fuzz.faults.keyserver import guessing as guessing
 from bearerproof_fuzz.faults.keyserver import httpanswers as httpanswers
@@ -23,6 +24,7 @@ from bearerproof_fuzz.faults.keyserver import lines as lines
 from bearerproof_fuzz.faults.keyserver import loading as loading
 from bearerproof_fuzz.faults.keyserver import providers as providers
 from bearerproof_fuzz.faults.keyserver import ratebounds as ratebounds
+from bearerproof_fuzz.faults.keyserver import restarts as restarts
 from bearerproof_fuzz.faults.keyserver import revocation as revocation
 from bearerproof_fuzz.faults.keyserver import revocationraces as revocationraces
 from bearerproof_fuzz.faults.keyserver import rules as rules

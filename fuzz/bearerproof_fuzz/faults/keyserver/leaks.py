@@ -8,11 +8,12 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.keyserver import addresses, lifecycle, revocation, server, subjects
+from bearerproof_reference.keyserver import addresses, http, lifecycle, revocation, server, subjects
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.lifecycle import LifecycleEvent, Occasion, Trail, Why
 from bearerproof_reference.keyserver.revocation import Revocations
+from bearerproof_reference.keyserver.tokens import is_jti
 
 Text = Callable[[Any, Any], str | None]
 """From what was presented and the decision's answer to the text that the fault adds to the reason."""
@@ -76,6 +77,18 @@ def wrong_admin_secret_told(patch: Patch) -> None:
 def anything_told_as_token_id(patch: Patch) -> None:
     """Whatever is sent in the place of a token id is told as one: also a bearer, pasted by mistake."""
     patch(revocation, "is_jti", lambda _: True)
+
+
+@fault("LIFE-9")
+def query_told_with_the_token_id(patch: Patch) -> None:
+    """The id of a token to revoke is cut from the whole target, and brings the query along into the trail."""
+
+    def named(read: Any, scope: Any, name: str) -> Any:
+        query = scope["query_string"].decode()
+        return f"{read(scope, name)}?{query}" if name == "jti" and query else read(scope, name)
+
+    patch.wrap(http, "_named", named)
+    patch(revocation, "is_jti", lambda text: is_jti(text.partition("?")[0]))
 
 
 @fault("LIFE-9")

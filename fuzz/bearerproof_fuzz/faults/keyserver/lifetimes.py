@@ -1,4 +1,4 @@
-"""Faults in how long a token lives and is kept, also over restarts (TOK-3, TOK-4, TOK-10, TOK-13, TOK-14)."""
+"""Faults in how long a token lives, how long it is remembered, and from when (TOK-3, TOK-4, TOK-10, TOK-13)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +7,6 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_reference.keyserver import exchange
-from bearerproof_reference.keyserver.adapter import KeyServerAdapter
 from bearerproof_reference.keyserver.exchange import Granted
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.store import Issue, State, StoreUnavailable
@@ -242,65 +241,3 @@ def dead_on_issue(patch: Patch) -> None:
             return Issue.STORED
 
     patch.wrap(MemoryStore, "issue", issue)
-
-
-# --- restarts
-
-
-def _restarted(patch: Patch, keep: Callable[[Any], Any]) -> None:
-    """Have a restart go on with a store that is made of the one before."""
-
-    def restart(_restarted: Any, self: Any, _request: Any) -> Any:
-        configuration, store, _ = self._running
-        self._start(configuration, keep(store))
-        return {"restarted": True}
-
-    patch.wrap(KeyServerAdapter, "restart", restart)
-
-
-def _copy(store: Any, change: Callable[[Any], Any]) -> Any:
-    made = MemoryStore(store._limits)  # noqa: SLF001 - the store's own part
-    for record in store._by_digest.values():  # noqa: SLF001 - the store's own part
-        made._add(change(record))  # noqa: SLF001 - the store's own part
-    return made
-
-
-@fault("TOK-14")
-def revocations_lost_in_a_restart(patch: Patch) -> None:
-    """Tokens are read back after a restart, revocations are not: it undoes the answer to an incident (CWE-613)."""
-    _restarted(patch, lambda store: _copy(store, lambda record: record))
-
-
-@fault("TOK-14")
-def latest_time_lost_in_a_restart(patch: Patch) -> None:
-    """All is read back but the latest time: a clock that is put back with the restart revives the expired."""
-
-    def keep(store: Any) -> Any:
-        store._latest = -inf  # noqa: SLF001 - the store's own part
-        return store
-
-    _restarted(patch, keep)
-
-
-@fault("TOK-14")
-def lives_begin_anew_with_a_restart(patch: Patch) -> None:
-    """Lifetimes are kept, ends are not: what was read back lives for a whole lifetime more."""
-
-    def renewed(record: Any) -> Any:
-        return replace(record, expires_at=record.expires_at + (record.expires_at - record.issued_at))
-
-    _restarted(patch, lambda store: _copy(store, renewed))
-
-
-@fault("TOK-14")
-def identities_mixed_up_by_a_restart(patch: Patch) -> None:
-    """Tokens refer to identities by number, and the numbers are given anew in another order (CWE-639)."""
-
-    def keep(store: Any) -> Any:
-        identities = [record.identity for record in store._by_digest.values()]  # noqa: SLF001 - the store's own part
-        made = iter(identities[::-1])
-        live = _copy(store, lambda record: replace(record, identity=next(made)))
-        live._revoked, live._latest = store._revoked, store._latest  # noqa: SLF001 - the store's own part
-        return live
-
-    _restarted(patch, keep)

@@ -117,10 +117,7 @@ def _forgetting(patch: Patch, until: Callable[[float, float], float]) -> None:
     """Forget a token at another time, computed from now and from when it may be forgotten."""
 
     def first_use_for_a_while(first_use: Any, self: Any, issuer: str, jti: str, at: float) -> bool:
-        seen, now = vars(self)["_seen"], self.clock.now()
-        if seen.get((issuer, jti), now + 1) <= now:
-            del seen[issuer, jti]
-        first: bool = first_use(self, issuer, jti, until(now, at))
+        first: bool = first_use(self, issuer, jti, until(self.clock.now(), at))
         return first
 
     patch.wrap(ports.MemoryReplayGuard, "first_use", first_use_for_a_while)

@@ -1,0 +1,112 @@
+"""How a set of keys is fetched: in how many requests, in what pieces, and for how long."""
+
+import time
+
+import pytest
+
+from bearerproof.catalogue import Measure
+from bearerproof.harness import Mark
+from bearerproof.trial import Trial
+from bearerproof_fuzz import fetched, keys, keyserver
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.keys import Key
+from bearerproof_fuzz.keyservers import racers
+from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER
+from bearerproof_fuzz.keyservers.world import World
+
+FETCHED = ("keys_url",)
+TIMED = (*FETCHED, "clock")
+
+ALLOWED = 5.0
+"""Seconds that bearerproof allows for one answer; a fetch has to end well within them."""
+
+
+@check("KEY-7", needs=FETCHED)
+def test_fetched_set_in_pieces(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A key set that arrives in two pieces is as good as one that arrives at once."""
+    key = _key(forge, mark)
+    with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as whole:
+        whole.control(key)
+    with fetched.fetched(trial, forge, mark.profile, keyserver.in_halves([key])) as verifier:
+        verifier.accepted = whole.accepted
+        verifier.accepts(key, "a key is refused whose set arrived in two pieces")
+
+
+@check("KEY-7", needs=FETCHED)
+def test_fetched_key_without_an_algorithm(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A fetched key that does not name its algorithm serves the one of its type that the policy allows."""
+    if trial.measure is Measure.BASE:  # what a key without `alg` is good for, RFC 7517 §4.4 leaves open
+        return
+    key = _key(forge, mark)
+    with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as named:
+        named.control(key)
+    with fetched.fetched(trial, forge, mark.profile, keyserver.unnamed_algorithms([key])) as verifier:
+        verifier.accepted = named.accepted
+        verifier.accepts(key, "a fetched key is refused that does not name its algorithm")
+
+
+@check("KEY-7", needs=FETCHED)
+def test_fetched_set_after_a_reset(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A reset forgets the fetched set, so a withdrawn key is gone and the new one there at once."""
+    if trial.level < 2:  # nobody is asked to forget
+        return
+    key, new = _key(forge, mark), keys.key(forge.base(mark.profile).key.algorithm, "b")
+    with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as verifier:
+        verifier.control(key)
+        verifier.serve(new)
+        trial.implementation.reset()
+        verifier.refuses(verifier.token(key), "a fetched set outlives a reset", {"key-unknown"})
+        verifier.accepts(new, "a key is refused that was served at the first fetch after a reset")
+
+
+@check("KEY-8", needs=TIMED, primary=True)
+def test_refresh_without_an_end(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """A refresh that gets no answer, or one that never ends, ends by itself, and the last good set serves."""
+    key = _key(forge, mark)
+    times = fetched.times(trial)
+    if not times.stale:
+        pytest.skip("the implementation declares that a set never serves stale")
+    endings = {"gets no answer": keyserver.silence(), "gets an answer without an end": keyserver.endless([])}
+    for name, reply in endings.items():
+        with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as verifier:
+            verifier.control(key)
+            verifier.fail(reply)
+            verifier.wait(times.ttl + times.stale / 2)
+            begun = time.monotonic()
+            verifier.accepts(key, f"a refresh that {name} has lost the key set")
+            if time.monotonic() - begun >= ALLOWED:
+                verifier.find(f"a refresh that {name} does not end by itself", f"less than {ALLOWED:g} s", "more")
+
+
+@check("KEY-10", needs=TIMED)
+def test_known_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """Honest tokens under a known kid cause no fetch while the set is fresh, cool-down or not."""
+    key = _key(forge, mark)
+    with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as verifier:
+        verifier.control(key)
+        before = verifier.requests
+        rested = verifier.times.cooldown + 1
+        # Close to its end a set may be refreshed ahead of it.
+        for age in (0.0, rested) if rested <= verifier.times.ttl / 2 else (0.0,):
+            verifier.wait_until(age)
+            verifier.accepts(key, "a known key is refused")
+            if verifier.requests > before:
+                summary = "an honest token under a known kid has a fresh key set fetched again"
+                verifier.find(summary, "no fetch", "a fetch", verifier.token(key))
+
+
+@check("EXC-11", needs=("key_server:configure", "key_server:race", *FETCHED))
+def test_keys_wanted_at_once(mark: Mark, trial: Trial) -> None:
+    """Exchanges that wait for the keys of a provider at the same time all get them."""
+    with keyserver.endpoint(keyserver.in_halves([HOME.key])) as endpoint:
+        provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
+        setting = DEFAULT.but(extra={"providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()]})
+        world = World(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL})
+        tokens = [world.subject_token(f"user-{number}") for number in range(6)]
+        for decision in world.race([racers.exchange(token) for token in tokens]):
+            world.good(decision, "one of several exchanges that wait for the same keys")
+
+
+def _key(forge: Forge, mark: Mark) -> Key:
+    return keys.key(forge.base(mark.profile).key.algorithm)

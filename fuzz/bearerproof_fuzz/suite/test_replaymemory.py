@@ -1,0 +1,38 @@
+"""What a verifier that detects replay remembers while tokens expire one after the other."""
+
+from dataclasses import replace
+
+from bearerproof.harness import Mark
+from bearerproof.messages import Presentation
+from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.forge import Forge
+
+LIVES = (300, 60, 180, 600, 120)
+"""Seconds for which the tokens live, in the order in which they come: the first to come is not the first to go."""
+
+
+@check("VER-41", needs=("option:replay", "clock"))
+def test_tokens_that_expire_meanwhile(mark: Mark, trial: Trial, forge: Forge) -> None:
+    """While others expire, each token that has not is still a replay, and each new one still accepted."""
+    tokens = {life: _token(mark, forge, f"of {life} s", life) for life in LIVES}
+    for token in tokens.values():
+        trial.control(token, "the first presentation of a token")
+    for age in sorted(LIVES):
+        new = _at(_token(mark, forge, f"after {age} s", 2 * max(LIVES)), age)
+        trial.expect(trial.ask(new), ACCEPTED, f"a new token is refused after {age} s, when others have expired", new)
+        for life, token in tokens.items():
+            again = _at(token, age)
+            answer = trial.ask(again)
+            summary = f"a token that lives for {life} s is accepted again after {age} s"
+            trial.expect(answer, REJECTED, summary, again, new)
+            trial.expect_reason(answer, {"expired" if life <= age else "replay"}, summary, again, new)
+
+
+def _token(mark: Mark, forge: Forge, name: str, life: int) -> Presentation:
+    draft = forge.base(mark.profile).with_policy(replay=True)
+    return draft.with_claims(jti=f"{mark.id} {name}", exp=int(forge.now) + life).presentation()
+
+
+def _at(token: Presentation, age: int) -> Presentation:
+    return replace(token, now=token.now + age, tick=age)
