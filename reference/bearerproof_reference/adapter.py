@@ -16,7 +16,7 @@ from bearerproof_reference.keyserver.adapter import CAPABILITIES, KeyServerAdapt
 from bearerproof_reference.pipeline import Pipeline
 from bearerproof_reference.policy import MAX_TOKEN, Profile, VerificationPolicy
 from bearerproof_reference.ports import MemoryReplayGuard, Unavailable
-from bearerproof_reference.verdicts import Accepted, Rejected
+from bearerproof_reference.verdicts import Rejected
 from bearerproof_reference.verifier import Verifier, verify_jws
 
 Message = dict[str, Any]
@@ -92,7 +92,7 @@ class Adapter:
         if isinstance(verdict, Rejected):
             answer: Message = {"verdict": "rejected", "reason": str(verdict.reason)}
         else:
-            answer = {"verdict": "accepted", "claims": verdict.claims, **_kid(verdict)}
+            answer = {"verdict": "accepted", "claims": verdict.claims}
         return {**answer, **self._trail.drain()}
 
     def _verifier(self, request: Message) -> Verifier:
@@ -172,8 +172,8 @@ class _LookUps:
     """All three ports, answering as a policy of the contract lists it."""
 
     def __init__(self, ports: Message, clock: ManualClock) -> None:
-        self._sessions: dict[str | None, str] = ports.get("sessions", {})
-        self._versions = ports.get("session_versions", {})
+        self._sessions: Any = ports.get("sessions")
+        self._versions: Any = ports.get("session_versions")
         self._down = ports.get("unavailable", ())
         self._guard = MemoryReplayGuard(clock)
 
@@ -183,7 +183,7 @@ class _LookUps:
 
     def revoked(self, sid: str | None) -> bool:
         self._reach("sessions")
-        return self._sessions.get(sid) == "revoked"
+        return bool(self._sessions.get(sid) == "revoked")
 
     def current(self, subject: str) -> int | None:
         self._reach("session_versions")
@@ -206,7 +206,3 @@ def _token(request: Message) -> str | bytes:
     if "token" in request:
         return str(request["token"])
     return b64decode(request["token_b64"])
-
-
-def _kid(verdict: Accepted) -> Message:
-    return {} if verdict.kid is None else {"kid": verdict.kid}

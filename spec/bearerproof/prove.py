@@ -14,7 +14,7 @@ from enum import StrEnum
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from bearerproof.catalogue import FAMILIES, requirements
+from bearerproof.catalogue import FAMILIES, Profile, requirements
 from bearerproof.connections import InProcess, Stdio
 from bearerproof.implementation import Implementation
 from bearerproof.results import RED, State, tally
@@ -188,14 +188,17 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
     return Attempt(name, fault.requirement_id, fate, seen_by, asked.tokens, _detail(whole))
 
 
-def judge_degenerate(name: str) -> Judged:
-    """Run the suite, quickly, on a degenerate implementation in this process or, if it is dangerous, in its own."""
+def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
+    """Run the suite, quickly, on a degenerate implementation in this process or, if it is dangerous, in its own.
+
+    All its profiles are judged unless some are named.
+    """
     from bearerproof_fuzz.faults.degenerate import DEGENERATES  # noqa: PLC0415 - the command line's lazy use
 
     one = DEGENERATES[name]
     command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
     connection = Stdio(command) if one.own_process else InProcess(one.handle)
-    settings = Settings(target=name, depth=QUICK, seconds=_IMPATIENCE)
+    settings = Settings(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
     finished = run(settings, Options(telling=False), started=Implementation(connection, _IMPATIENCE))
     failed_in = {record.requirement.partition("-")[0] for record in finished.records if record.state in RED}
     counts = tally(finished.records)

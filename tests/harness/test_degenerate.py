@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof.connections import Handle
+from bearerproof import prove
+from bearerproof.baselines import STAND_INS, stand_in
+from bearerproof.catalogue import Profile
+from bearerproof.connections import Handle, InProcess
+from bearerproof.implementation import Implementation
 from bearerproof.results import RED, State
+from bearerproof.runner import Options, run
+from bearerproof.settings import QUICK, Settings
+from bearerproof_fuzz.faults.degenerate import DEGENERATES
+from bearerproof_reference.adapter import create as reference
 
 from ..conftest import CommandLine, Ended
 from . import degenerate
@@ -61,3 +69,34 @@ def test_events_without_decisions_are_found(
 def test_true_events_are_not_complained_of(bearerproof: CommandLine, tmp_path: Path) -> None:
     ended, states = judge(bearerproof, degenerate.with_true_events, tmp_path / "results.jsonl", "-k", "FAIL-1.")
     assert (ended.code, states["FAIL-1"]) == (0, {State.PASSED})
+
+
+# --- key servers
+
+KEY_SERVER = (Profile.KEY_SERVER,)
+
+RIGHTLY_PASSED = {
+    "reject-all": [],
+    "accept-all": ["EXC-17.no-throttle-is-none.key-server", "LIM-12.zero-is-no-limit.key-server"],
+}
+"""Checks that a server passes by deciding nothing, since what they require is that nothing is refused."""
+
+
+@pytest.mark.parametrize("name", STAND_INS)
+def test_no_check_of_a_key_server_passes_because_nothing_happened(name: str) -> None:
+    hello = Implementation(InProcess(lambda: reference().handle)).hello
+    started = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
+    finished = run(Settings(target=name, profiles=KEY_SERVER, depth=QUICK), Options(telling=False), started=started)
+    passed = sorted(record.id for record in finished.records if record.state is State.PASSED)
+    assert len(finished.records) > 300
+    assert passed == RIGHTLY_PASSED[name]
+    assert (finished.fault, finished.troubles) == (None, [])
+
+
+@pytest.mark.parametrize("name", [one.name for one in DEGENERATES.values() if one.seen_by and not one.own_process])
+def test_a_degenerate_key_server_is_caught_in_every_family_that_can_see_it(name: str) -> None:
+    judged = prove.judge_degenerate(name, KEY_SERVER)
+    due = DEGENERATES[name].seen_by & {"LIFE", "TOK", "EXC", "POL", "REV", "HTTP"}
+    assert due
+    assert due <= set(judged.failed_in)
+    assert judged.exit_code == 1

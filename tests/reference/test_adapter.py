@@ -51,7 +51,6 @@ def test_verify(adapter: Adapter) -> None:
         "id": 7,
         "verdict": "accepted",
         "claims": claims(),
-        "kid": "k1",
         "events": [],
         "delivered": 0,
         "summaries": [],

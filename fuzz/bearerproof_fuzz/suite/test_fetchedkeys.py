@@ -106,6 +106,8 @@ def test_keys_wanted_at_once(mark: Mark, trial: Trial) -> None:
         tokens = [world.subject_token(f"user-{number}") for number in range(6)]
         for decision in world.race([racers.exchange(token) for token in tokens]):
             world.good(decision, "one of several exchanges that wait for the same keys")
+        misdirected = world.exchange(world.subject_token(aud="somebody-else"))
+        world.refused(misdirected, "invalid_request", "a subject token for somebody else, once the keys are there")
 
 
 def _key(forge: Forge, mark: Mark) -> Key:

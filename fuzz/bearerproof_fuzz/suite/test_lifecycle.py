@@ -435,7 +435,7 @@ def test_no_secret_in_a_wrong_place_is_written_down(mark: Mark, trial: Trial) ->
 def test_no_part_of_an_http_request_is_written_down(mark: Mark, trial: Trial) -> None:
     """No query string, and no credential in a path, query or field of an HTTP request, gets into an event."""
     world = World(trial)
-    grant, other = world.issue("carol"), world.issue("dora")
+    grant, other = world.begun("carol"), world.issue("dora")
     note = "note=canary-of-a-query-string-5d2e"
     credentials = wire.bearer(grant)
     for query in (note, f"access_token={grant.bearer}", f"token={grant.bearer}&{note}"):

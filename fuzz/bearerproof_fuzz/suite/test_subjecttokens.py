@@ -27,6 +27,7 @@ from bearerproof_fuzz.keyservers.setting import (
     HOME,
     ID_TOKEN,
     OTHER,
+    OTHER_PEER,
     TOKEN_EXCHANGE,
     Provider,
     Setting,
