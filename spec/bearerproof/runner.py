@@ -140,16 +140,14 @@ def _pytest(arguments: list[str], plugins: list[object]) -> tuple[int, str | Non
 
 @contextmanager
 def _no_plugins_but_ours() -> Iterator[None]:
-    """Keep what else is installed out of the run, its workers included, and the environment as it was."""
-    before = os.environ.get(_AUTOLOAD)
+    """Keep what else is installed or asked of pytest out of the run, its workers included; then as it was before."""
+    before = {name: os.environ.pop(name, None) for name in (_AUTOLOAD, "PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
     os.environ[_AUTOLOAD] = "1"
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_AUTOLOAD]
-        else:
-            os.environ[_AUTOLOAD] = before
+        del os.environ[_AUTOLOAD]
+        os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 _AUTOLOAD = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"

@@ -46,7 +46,9 @@ def test_an_option_that_the_engine_refuses_is_nothing_judged(
     assert "ERROR" in ended.err or "error" in ended.err
 
 
-def test_the_callers_own_project_is_left_alone(tmp_path: Path) -> None:
+def test_the_callers_own_project_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
     (tmp_path / "conftest.py").write_text("raise RuntimeError('collected')\n")
     (tmp_path / "test_own.py").write_text("raise RuntimeError('collected')\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
