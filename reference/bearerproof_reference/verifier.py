@@ -146,7 +146,7 @@ def read_header(segment: bytes, *, strict: bool) -> Header:
         raise Refusal(Reason.ALGORITHM)
     if not isinstance(kid, str) and "kid" in parameters:
         raise Refusal(Reason.HEADER)
-    forbidden = parameters.keys() - _PARAMETERS if strict else parameters.keys() & {"b64", "enc"}
+    forbidden = parameters.keys() - _PARAMETERS if strict else parameters.keys() & {"enc"}
     if forbidden:
         raise Refusal(Reason.HEADER)
     return Header(alg, kid, _media_type(parameters.get("typ")))

@@ -202,7 +202,8 @@ def test_a_bare_jws() -> None:
     token = seal(b'{"alg":"ES256","kid":"k1","cty":"x"}', b"any bytes", made)
     assert verify_jws(token, jwks, ["ES256"]) == b"any bytes"
     assert reason_of_jws(token, jwks, ["RS256"]) == "algorithm"
-    assert reason_of_jws(token[:-2] + "AA", jwks, ["ES256"]) in ("signature", "malformed")
+    altered = token[:-2] + ("AA" if token[-2:] != "AA" else "QA")
+    assert reason_of_jws(altered, jwks, ["ES256"]) in ("signature", "malformed")
     assert reason_of_jws(seal(b'{"alg":"ES256","crit":["b64"],"b64":false}', b"", made), jwks, ["ES256"]) == "critical"
     assert reason_of_jws(b64(b'{"alg":"none"}') + "..", jwks, ["ES256"]) == "algorithm"
 
