@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bearerproof import members
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
-from bearerproof.messages import Outcome
+from bearerproof.messages import Outcome, read_undone
 
 EXCHANGE_CODES = frozenset(
     {
@@ -60,14 +60,9 @@ def read_decision(raw: Json, op: str) -> Decision:
     Raises:
         AdapterFault: the answer is none that the contract knows.
     """
-    if "skipped" in raw:
-        members.refuse_unknown(raw, {"id", "skipped"}, op)
-        return Decision(Outcome.SKIPPED, detail=members.text(raw, "skipped", op))
-    if "errored" in raw:
-        members.refuse_unknown(raw, {"id", "errored"}, op)
-        return Decision(
-            Outcome.ERRORED, detail=members.text(members.get(raw, "errored", dict, op), "message", f"{op}: errored")
-        )
+    undone = read_undone(raw, op)
+    if undone is not None:
+        return Decision(undone[0], detail=undone[1])
     reader = _READERS.get(op, _done)
     return reader(raw, op)
 

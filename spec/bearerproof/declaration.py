@@ -31,16 +31,10 @@ class FetchedKeys:
     cooldown: float
 
 
-@dataclass(frozen=True)
-class Given:
-    """Under which configuration a key server runs that cannot be given another, in the words of the contract.
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """The numbers of a key server's configuration, in the words of the contract; ``admin_failures`` is of each peer."""
 
-    It grants everything to everybody of two issuers, whose tokens the suite signs; ``admin_failures`` is of each peer.
-    """
-
-    issuers: tuple[str, ...]
-    audience: str
-    admin_secret: str = field(repr=False)
     ttl: int = 600
     retention: int = 300
     cap: int = 5
@@ -49,6 +43,18 @@ class Given:
     leeway: int = 0
     subject_token_uses: int = 1
     admin_failures: int = 5
+
+
+@dataclass(frozen=True)
+class Given(Numbers):
+    """Under which configuration a key server runs that cannot be given another.
+
+    It grants everything to everybody of two issuers, whose tokens the suite signs.
+    """
+
+    issuers: tuple[str, ...]
+    audience: str
+    admin_secret: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,7 @@ _KINDS: dict[str, type] = {"prefix": str, "setting": dict}
 
 def _given(raw: Json, where: str) -> Given:
     where = f"{where}: setting"
-    numbers = [one.name for one in fields(Given) if one.type is int]
+    numbers = [one.name for one in fields(Numbers)]
     members.refuse_unknown(raw, {one.name for one in fields(Given)}, where)
     issuers = members.strings(raw.get("issuers"), f"{where}: issuers")
     if len(set(issuers)) != 2:

@@ -1,7 +1,7 @@
 """The harness inside pytest: which checks apply, the trial each one is given, the record each one leaves."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,14 +99,21 @@ class Harness:
         hypothesis.settings.load_profile("bearerproof")
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Deselect the checks that this run does not judge."""
-        kept = [item for item in items if (mark := mark_of(item)) is None or mark.in_scope(self.scope)]
-        chosen = set(kept)
-        dropped = [item for item in items if item not in chosen]
-        if dropped:
-            config.hook.pytest_deselected(items=dropped)
-        items[:] = sorted(kept, key=_place)
+    def pytest_pycollect_makeitem(self, obj: object) -> list[pytest.Item] | None:
+        """Pass over the tests of which this run judges no check: to make items of all costs more than most checks."""
+        checks = [check for marker in getattr(obj, "pytestmark", ()) for check in _checks(marker)]
+        return [] if checks and not any(map(self._judges, checks)) else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Of the other tests, leave out the checks that this run does not judge."""
+        markers = metafunc.definition.own_markers
+        markers[:] = [self._narrowed(marker) if _checks(marker) else marker for marker in markers]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Put the checks in the order of the requirements."""
+        items.sort(key=_place)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a module of the suite that cannot be loaded: its checks would be missing without a word."""
@@ -191,6 +198,13 @@ class Harness:
         """End the implementation."""
         self.implementation.close()
 
+    def _judges(self, check: Any) -> bool:
+        return any(marker.args[0].in_scope(self.scope) for marker in check.marks if marker.name == _MARKER)
+
+    def _narrowed(self, marker: pytest.Mark) -> pytest.Mark:
+        name, checks = marker.args
+        return pytest.mark.parametrize(name, list(filter(self._judges, checks))).mark
+
     def _new_troubles(self) -> list[str]:
         new, self.implementation.troubles = self.implementation.troubles, []
         return new
@@ -226,8 +240,18 @@ _TRIAL = pytest.StashKey[Trial]()
 
 def mark_of(item: pytest.Item) -> Mark | None:
     """Return what a check says of itself, or None for an ordinary test."""
-    marker = item.get_closest_marker("bearerproof")
+    marker = item.get_closest_marker(_MARKER)
     return None if marker is None else marker.args[0]
+
+
+_MARKER = "bearerproof"
+
+
+def _checks(marker: pytest.Mark) -> Sequence[Any]:
+    """Return the parameters of a marker that makes checks of a test, one a check."""
+    if marker.name != "parametrize":
+        return ()
+    return [one for one in marker.args[1] if any(mark.name == _MARKER for mark in getattr(one, "marks", ()))]
 
 
 def _cause(call: pytest.CallInfo[None]) -> BaseException | None:

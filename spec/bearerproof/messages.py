@@ -191,13 +191,9 @@ def read_answer(raw: Json, op: str) -> Answer:
     Raises:
         AdapterFault: the answer is none that the contract knows.
     """
-    if "skipped" in raw:
-        members.refuse_unknown(raw, {"id", "skipped"}, op)
-        return Answer(Outcome.SKIPPED, detail=members.text(raw, "skipped", op))
-    if "errored" in raw:
-        members.refuse_unknown(raw, {"id", "errored"}, op)
-        context = members.get(raw, "errored", dict, op)
-        return Answer(Outcome.ERRORED, detail=members.text(context, "message", f"{op}: errored"))
+    undone = read_undone(raw, op)
+    if undone is not None:
+        return Answer(undone[0], detail=undone[1])
     verdict = raw.get("verdict")
     if verdict == "accepted":
         return _accepted(raw, op)
@@ -206,6 +202,22 @@ def read_answer(raw: Json, op: str) -> Answer:
     raise AdapterFault(
         f"{op}: answered {members.brief(raw)}; due is a verdict (accepted or rejected), or skipped, or errored"
     )
+
+
+def read_undone(raw: Json, op: str) -> tuple[Outcome, str] | None:
+    """Read an answer that nothing was done: skipped or errored, and why; None is any other.
+
+    Raises:
+        AdapterFault: it has a member that does not go with that.
+    """
+    if "skipped" in raw:
+        members.refuse_unknown(raw, {"id", "skipped"}, op)
+        return Outcome.SKIPPED, members.text(raw, "skipped", op)
+    if "errored" in raw:
+        members.refuse_unknown(raw, {"id", "errored"}, op)
+        context = members.get(raw, "errored", dict, op)
+        return Outcome.ERRORED, members.text(context, "message", f"{op}: errored")
+    return None
 
 
 def read_done(raw: Json, op: str, member: str) -> str | None:

@@ -1,11 +1,11 @@
 """The configuration that most checks of a key server begin with, and the identity provider it trusts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from bearerproof.catalogue import Profile
-from bearerproof.declaration import Given, KeyServer
+from bearerproof.declaration import Given, KeyServer, Numbers
 from bearerproof.members import Json
 from bearerproof.messages import Policy
 from bearerproof_fuzz import keys
@@ -78,21 +78,13 @@ def rule(provider: Provider = HOME, *, backends: tuple[str, ...] = ("*",), tools
 
 
 @dataclass(frozen=True)
-class Setting:
+class Setting(Numbers):
     """A configuration of a key server, and the instant at which the check begins."""
 
     providers: tuple[Provider, ...] = (HOME, OTHER)
     policies: tuple[Json, ...] = (rule(HOME), rule(OTHER))
-    ttl: int = 600
-    retention: int = 300
-    cap: int = 5
-    capacity: int = 10_000
-    max_age: int = 300
-    leeway: int = 0
-    subject_token_uses: int = 1
     admin_secret: str | None = ADMIN
     trusted_proxies: tuple[str, ...] = (f"{PROXY}/32",)
-    admin_failures: int = 5
     now: float = NOW
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -120,8 +112,7 @@ DEFAULT = Setting()
 
 def taken(given: Given) -> Setting:
     """Return the default setting with what is told of a server that is taken as it is."""
-    numbers = {name: value for name, value in vars(given).items() if isinstance(value, int)}
-    return DEFAULT.but(**numbers)
+    return DEFAULT.but(**{one.name: getattr(given, one.name) for one in fields(Numbers)})
 
 
 def stage_of(server: KeyServer) -> Stage:

@@ -1,18 +1,12 @@
 """What a verify-failure event may look like and hold, read from its schema and from the token it is about."""
 
 import base64
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from functools import cache, lru_cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
-from bearerproof import data
-from bearerproof.members import Json
 from bearerproof.messages import Presentation
 
 IDENTITY_FAILURES: Mapping[str, frozenset[str]] = {
@@ -71,23 +65,6 @@ def kind_class(kind: object) -> str:
 def _carried(kind: object) -> str:
     value = next(iter(kind.values())) if isinstance(kind, dict) else None
     return value if isinstance(value, str) else ""
-
-
-def schema_error(event: Json) -> str | None:
-    """Return why an event does not have the form of the schema, or None when it does."""
-    return _schema_error(json.dumps(event))
-
-
-@lru_cache(maxsize=4096)
-def _schema_error(event: str) -> str | None:
-    error = next(_schema().iter_errors(json.loads(event)), None)
-    return None if error is None else f"{error.json_path}: {error.message[:300]}"
-
-
-@cache
-def _schema() -> Draft202012Validator:
-    path = data.root() / "schemas" / "verify-failure-event.schema.json"
-    return Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,13 +7,9 @@ itself brought about.
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
-from bearerproof import data
 from bearerproof.decisions import Decision
 from bearerproof.members import Json
 from bearerproof.messages import Request
@@ -121,24 +117,6 @@ def misnamed(request: Request, decision: Decision) -> str | None:
 
 
 # --- form ---------------------------------------------------------------------------------------------------------
-
-
-def schema_error(event: Json) -> str | None:
-    """Return why an event does not have the form of the schema, or None when it does."""
-    return _schema_error(json.dumps(event))
-
-
-@lru_cache(maxsize=4096)
-def _schema_error(event: str) -> str | None:
-    error = next(_schema().iter_errors(json.loads(event)), None)
-    return None if error is None else f"{error.json_path}: {error.message[:300]}"
-
-
-@cache
-def _schema() -> Draft202012Validator:
-    path = data.root() / "schemas" / "lifecycle-event.schema.json"
-    checker = Draft202012Validator.FORMAT_CHECKER
-    return Draft202012Validator(json.loads(path.read_text(encoding="utf-8")), format_checker=checker)
 
 
 def nulls(value: object, where: str = "event") -> str | None:

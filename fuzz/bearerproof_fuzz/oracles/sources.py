@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from bearerproof.catalogue import Profile
+from bearerproof.trail.sources import part
 from bearerproof_fuzz.oracles.hints import Bounded, Stated
 
 SENTINELS = {2: ("anon", "nokid"), 3: ("anon", "noaud", "nokid")}
@@ -24,9 +25,7 @@ def parts_of(hints: Stated, profile: Profile) -> tuple[Bounded, ...]:
 def compose(parts: Sequence[Bounded]) -> str:
     """Return the source id of bounded hints."""
     sentinels = SENTINELS[len(parts)]
-    return "::".join(
-        sentinel if part is None else _encoded(part) for part, sentinel in zip(parts, sentinels, strict=True)
-    )
+    return "::".join(part(hint, sentinel) for hint, sentinel in zip(parts, sentinels, strict=True))
 
 
 def decode(source_id: str) -> tuple[Bounded, ...]:
@@ -39,8 +38,8 @@ def decode(source_id: str) -> tuple[Bounded, ...]:
     if len(parts) not in SENTINELS:
         raise ValueError(f"{len(parts)} parts")
     hints = tuple(
-        None if part == sentinel else unquote_to_bytes(part).decode()
-        for part, sentinel in zip(parts, SENTINELS[len(parts)], strict=True)
+        None if spelled == sentinel else unquote_to_bytes(spelled).decode()
+        for spelled, sentinel in zip(parts, SENTINELS[len(parts)], strict=True)
     )
     if compose(hints) != source_id:
         raise ValueError("a part is not spelled in its one way")
@@ -59,11 +58,3 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 def is_printable(source_id: str) -> bool:
     """Say whether it is printable ASCII without blanks."""
     return _PRINTABLE.fullmatch(source_id) is not None
-
-
-def _encoded(hint: str) -> str:
-    # Letters, digits and "_.-~" are what quote always leaves.
-    encoded = quote(hint, safe="@/+=")
-    if hint in SENTINELS[3]:
-        return f"%{encoded.encode()[0]:02X}{encoded[1:]}"
-    return encoded

@@ -32,6 +32,7 @@ from bearerproof_fuzz.material import (
 )
 from bearerproof_fuzz.oracles import events
 from bearerproof_fuzz.oracles.hints import contradiction, expected, stated
+from bearerproof_fuzz.oracles.schemas import schema_error
 from bearerproof_fuzz.oracles.witness import event_of
 
 Answered = tuple[Presentation, Answer]
@@ -119,7 +120,7 @@ def test_events_have_the_form_of_the_schema(mark: Mark, trial: Trial, forge: For
         (one, answer, event_of(answer, one)) for one, answer in zip(named, trial.ask_all(named), strict=True)
     ]
     for one, _, event in (*_rejections(mark, trial, forge), *labelled_ones):
-        error = events.schema_error(event)
+        error = schema_error("verify-failure-event", event)
         if error is not None:
             trial.fail("an event does not have the form of the schema", "a valid event", error, one, events=[event])
 

@@ -18,6 +18,7 @@ from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.oracles import lifecycle
 from bearerproof_fuzz.oracles.events import instant
 from bearerproof_fuzz.oracles.lifecycle import Due
+from bearerproof_fuzz.oracles.schemas import schema_error
 
 STREAM = ("clock", "key_server:configure")
 """What a stream of requests of every kind needs."""
@@ -147,7 +148,7 @@ def _judge_form(world: World, what: str, decision: Decision) -> None:
         null = lifecycle.nulls(event)
         if null:
             world.fail(f"{what}: {null} is null", "a member that is left out", "null", [event])
-        wrong = lifecycle.schema_error(event)
+        wrong = schema_error("lifecycle-event", event, formats=True)
         if wrong:
             world.fail(f"{what}: the event does not satisfy the schema", "the schema", wrong[:200], [event])
 

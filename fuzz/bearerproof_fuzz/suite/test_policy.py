@@ -4,7 +4,7 @@ What is granted is found out by presenting the token for every name of a small u
 of these names (``oracles.policy``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -127,14 +127,25 @@ def _grant(world: World, asked: Asked) -> tuple[Decision, Sides | None]:
     return decision, _enforced(world, world.grant(decision))
 
 
-def _require_due(world: World, ruled: Json, asked: Asked, decision: Decision) -> None:
-    """Require that what was refused is not due.
+def _what_is_due(world: World, ruled: Json, asked: Asked) -> tuple[Grant, Sides] | None:
+    """Ask, and return the token with what it opens; None where nothing was granted, and nothing had to be.
 
     Raises:
-        Untestable: it is, and nothing can be said of what it would have granted.
+        Untestable: something had to be, and nothing can be said of what it would have been.
     """
+    decision, opened = _grant(world, asked)
+    if opened is not None:
+        return world.grant(decision), opened
     nothing = policy.granted(ruled, asked) is None
     world.require(nothing, f"{_shown(ruled, asked)}: it is refused", "granted", decision)
+    return None
+
+
+def _judge_all(judge: Callable[[Json, Asked], None], examples: Sequence[Example]) -> None:
+    """Judge these requests of their rules, and drawn ones."""
+    for example in examples:
+        judge(example.rule, example.asked)
+    explore(judge, _RULES, _ASKED, share=3)
 
 
 @check("POL-5", needs=CONFIGURED)
@@ -175,21 +186,9 @@ def test_within_the_rule(mark: Mark, trial: Trial) -> None:
     """No request opens a name that the rule does not cover, nor is any recorded or answered."""
 
     def within(ruled: Json, asked: Asked) -> None:
-        world = _ruled(trial, ruled)
-        decision, opened = _grant(world, asked)
-        if opened is None:
-            _require_due(world, ruled, asked, decision)
-            return
-        allowed = policy.rule_sides(ruled)
-        for what, sides in {"it opens": opened, "on record is": _recorded(world, world.grant(decision))}.items():
-            if not _extent(sides, allowed):
-                world.fail(
-                    f"{_shown(ruled, asked)}: wider than the rule", f"within {_told(allowed)}", what + _told(sides)
-                )
+        _opens_at_most(trial, ruled, asked, policy.rule_sides(ruled), "wider than the rule")
 
-    for example in (*_OVERLAPPING, *_DISJOINT):
-        within(example.rule, example.asked)
-    explore(within, _RULES, _ASKED, share=3)
+    _judge_all(within, (*_OVERLAPPING, *_DISJOINT))
 
 
 @check("POL-4", needs=CONFIGURED)
@@ -197,19 +196,21 @@ def test_within_the_request(mark: Mark, trial: Trial) -> None:
     """No token opens a name that was not asked for on a side that was, and none of the rule is left out."""
 
     def within(ruled: Json, asked: Asked) -> None:
-        world = _ruled(trial, ruled)
-        decision, opened = _grant(world, asked)
-        if opened is None:
-            _require_due(world, ruled, asked, decision)
-            return
-        wanted = policy.asked_sides(asked)
-        for what, sides in {"it opens": opened, "on record is": _recorded(world, world.grant(decision))}.items():
-            if not _extent(sides, wanted):
-                world.fail(f"{_shown(ruled, asked)}: wider than asked", f"within {_told(wanted)}", what + _told(sides))
+        _opens_at_most(trial, ruled, asked, policy.asked_sides(asked), "wider than asked")
 
-    for example in (*_OVERLAPPING, *_DISJOINT):
-        within(example.rule, example.asked)
-    explore(within, _RULES, _ASKED, share=3)
+    _judge_all(within, (*_OVERLAPPING, *_DISJOINT))
+
+
+def _opens_at_most(trial: Trial, ruled: Json, asked: Asked, most: Sides, wider: str) -> None:
+    """Ask, and require that neither what the token opens nor what is on record of it goes beyond this."""
+    world = _ruled(trial, ruled)
+    granted = _what_is_due(world, ruled, asked)
+    if granted is None:
+        return
+    grant, opened = granted
+    for what, sides in {"it opens": opened, "on record is": _recorded(world, grant)}.items():
+        if not _extent(sides, most):
+            world.fail(f"{_shown(ruled, asked)}: {wider}", f"within {_told(most)}", f"{what} {_told(sides)}")
 
 
 @check("POL-4", needs=CONFIGURED)
@@ -231,10 +232,10 @@ def test_asking_for_more(mark: Mark, trial: Trial) -> None:
 
     def gains_nothing(ruled: Json, asked: Asked, more: tuple[str, ...]) -> None:
         world = _ruled(trial, ruled)
-        decision, before = _grant(world, asked)
-        if before is None:
-            _require_due(world, ruled, asked, decision)
+        granted = _what_is_due(world, ruled, asked)
+        if granted is None:
             return
+        _, before = granted
         allowed = policy.rule_sides(ruled)
         world.require(_extent(before, allowed), f"{_shown(ruled, asked)}: more than all", _told(allowed), _told(before))
         for wider in _widened(asked, allowed, more):
@@ -324,9 +325,7 @@ def test_enforced_as_granted(mark: Mark, trial: Trial) -> None:
             if both != (backend in due[0] and tool in due[1]):
                 world.fail(f"{_shown(ruled, asked)}: backend {backend} with tool {tool}", _told(due), str(both))
 
-    for example in _OVERLAPPING:
-        exact(example.rule, example.asked)
-    explore(exact, _RULES, _ASKED, share=3)
+    _judge_all(exact, _OVERLAPPING)
 
 
 @check("POL-9", needs=CONFIGURED)
@@ -335,19 +334,16 @@ def test_scope_of_the_answer(mark: Mark, trial: Trial) -> None:
 
     def truthful(ruled: Json, asked: Asked) -> None:
         world = _ruled(trial, ruled)
-        decision, opened = _grant(world, asked)
-        if opened is None:
-            _require_due(world, ruled, asked, decision)
+        granted = _what_is_due(world, ruled, asked)
+        if granted is None:
             return
-        grant = world.grant(decision)
+        grant, opened = granted
         if policy.answered(grant.scope) != opened:
             world.fail(f"{_shown(ruled, asked)}: the scope answered", f"that of {_told(opened)}", grant.scope or "none")
         if _recorded(world, grant) != opened:
             world.fail(f"{_shown(ruled, asked)}: the scopes told with a verdict", _told(opened), "others")
 
-    for example in _OVERLAPPING:
-        truthful(example.rule, example.asked)
-    explore(truthful, _RULES, _ASKED, share=3)
+    _judge_all(truthful, _OVERLAPPING)
 
 
 @check("POL-9")

@@ -8,7 +8,8 @@ What ECS has no field for stands in ``labels``, whose values are keywords; an un
 from collections.abc import Mapping
 from typing import Any
 
-from bearerproof.exports.facts import Action, Facts, Grant, Identity, Json, present, read, rfc3339
+from bearerproof.exports.facts import Action, Facts, Grant, Identity, present, read, rfc3339
+from bearerproof.members import Json
 
 ECS_VERSION = "9.4.0"
 

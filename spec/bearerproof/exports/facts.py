@@ -9,8 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from bearerproof.exceptions import BearerproofError
-
-Json = dict[str, Any]
+from bearerproof.members import Json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bearerproof import __version__
-from bearerproof.exports.facts import EPOCH, Action, Facts, Grant, Identity, Json, Unexportable, present, read
+from bearerproof.exports.facts import EPOCH, Action, Facts, Grant, Identity, Unexportable, present, read
+from bearerproof.members import Json
 
 OCSF_VERSION = "1.8.0"
 

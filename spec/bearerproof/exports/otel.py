@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bearerproof.exports.facts import EPOCH, Facts, Grant, Identity, Json, present, read, rfc3339
+from bearerproof.exports.facts import EPOCH, Facts, Grant, Identity, present, read, rfc3339
+from bearerproof.members import Json
 
 Value = str | int | Sequence[str] | None
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from bearerproof.catalogue import Measure
 from bearerproof.decisions import BEARER_REASONS, EXCHANGE_CODES, REVOKE_CODES
-from bearerproof.declaration import Given
+from bearerproof.declaration import Given, Numbers
 from bearerproof.exceptions import BadInput
 from bearerproof.http.profile import (
     Abilities,
@@ -85,7 +85,7 @@ class _Reader:
         return Measure(value)
 
     def _setting(self, raw: Table) -> Given:
-        numbers = {one.name: one.default for one in fields(Given) if one.type is int}
+        numbers = {one.name: one.default for one in fields(Numbers)}
         self._known(raw, "setting", {"issuers", "audience", "admin_secret_env", *numbers})
         issuers = self._texts(raw, "setting", "issuers", ())
         if len(set(issuers)) != 2:

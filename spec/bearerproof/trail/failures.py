@@ -31,20 +31,10 @@ class Failures:
         self._frames: set[str] = set()
         self._instants = Instants()
         self._sources: set[int] = set()
-        self._course = Course(notebook, options.tolerance)
+        self.course = Course(notebook, options.tolerance)
         self._summed_up: dict[str, str] = {}
         self.events = 0
         self.summaries = 0
-
-    @property
-    def first(self) -> str | None:
-        """The first instant."""
-        return self._course.first
-
-    @property
-    def last(self) -> str | None:
-        """The latest instant, as far as time ran forwards."""
-        return self._course.last
 
     @property
     def sources(self) -> int:
@@ -63,10 +53,10 @@ class Failures:
         when = text[place : place + INSTANT]
         if text[:place] + text[place + INSTANT :] not in self._frames or not self._instants.has(when):
             return False
-        if when < self._course.latest:
+        if when < self.course.latest:
             return False
         self.events += 1
-        self._course.latest = when
+        self.course.latest = when
         return True
 
     def judge(self, event: Event, text: str, line: int) -> None:
@@ -84,11 +74,11 @@ class Failures:
         if when is None:
             self._notebook.leave(Want.UNREADABLE, Rule.TIME_MONOTONE)
         else:
-            self._course.take(when, line)
+            self.course.take(when, line)
 
     def judge_summary(self, record: Event, text: str, line: int) -> None:
         """Judge a drop summary, and take down what was dropped and when."""
-        when = self._course.last
+        when = self.course.last
         self._inspector.inspect(record, line, when, frozenset())
         self.summaries += 1
         if repeated_member(text):

@@ -53,7 +53,7 @@ class Lifecycle:
         self._memory = Memory(options.max_tokens)
         self._sequence = Sequence(notebook, from_middle=options.from_middle)
         self._recogniser = Recogniser(self._memory, inspector)
-        self._course = Course(notebook, options.tolerance)
+        self.course = Course(notebook, options.tolerance)
         self._beginnings: dict[str, int] = {}
         self._docker_beginnings: dict[str, int] = {}
         self._minute = self._second = ""
@@ -69,16 +69,6 @@ class Lifecycle:
         }
         self.counts = dict.fromkeys([*shapes.REQUIRED, "(other)"], 0)
         self.about_tokens = 0
-
-    @property
-    def first(self) -> str | None:
-        """The first instant."""
-        return self._course.first
-
-    @property
-    def last(self) -> str | None:
-        """The latest instant, as far as time ran forwards."""
-        return self._course.last
 
     @property
     def runs(self) -> int:
@@ -136,7 +126,7 @@ class Lifecycle:
                 return False
             self._bare_uses += 1
             return True
-        course, sequence = self._course, self._sequence
+        course, sequence = self.course, self._sequence
         if (
             token.expires_at is None
             or not course.latest <= when < token.expires_at
@@ -231,7 +221,7 @@ class Lifecycle:
         if when is None:
             self._notebook.leave(Want.TIME, Rule.TIME_MONOTONE)
         else:
-            if self._course.take(when, line) and when[:_MINUTE] != self._minute:
+            if self.course.take(when, line) and when[:_MINUTE] != self._minute:
                 self._forget(when)
             self._previous = when
         if seq is None:

@@ -264,8 +264,8 @@ def conclude(
     failures: Failures,
 ) -> TrailReport:
     """Put together what is told at the end of a trail."""
-    firsts = [when for when in (lifecycle.first, failures.first) if when is not None]
-    lasts = [when for when in (lifecycle.last, failures.last) if when is not None]
+    firsts = [when for when in (lifecycle.course.first, failures.course.first) if when is not None]
+    lasts = [when for when in (lifecycle.course.last, failures.course.last) if when is not None]
     return TrailReport(
         files=tuple(files),
         lines=lines,

@@ -60,7 +60,7 @@ def shown(text: str, scanner: SecretScanner, most: int = 60) -> str:
     """Return a text of the trail as a report may repeat it: escaped, short, and no secret."""
     if scanner.find(text) is not None:
         return "(a secret, not repeated)"
-    return json.dumps(text if len(text) <= most else f"{text[: most - 1]}…").replace("\x7f", "\\u007f")
+    return json.dumps(text if len(text) <= most else f"{text[: most - 1]}…")
 
 
 def _opens_an_object(segment: str) -> bool:
