@@ -167,7 +167,7 @@ class _Named:
 def _arguments(settings: Settings, options: Options) -> list[str]:
     arguments = [
         "-c", str(_INI), "--rootdir", str(_INI.parent), "--noconftest", "--pyargs", SUITE,
-        "-p", "no:terminal", "-p", "no:cacheprovider",
+        "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:unraisableexception",  # which collects garbage
         "-p", "bearerproof.plugin", "-p", "_hypothesis_pytestplugin",
         "--bearerproof", settings.as_option(),
     ]  # fmt: skip
