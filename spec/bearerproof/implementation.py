@@ -128,8 +128,14 @@ class Implementation:
             raise PropertyEnded(Outcome.CRASHED, failure.describe()) from None
 
     def reset(self) -> None:
-        """Make it forget buckets, caches, replay entries and counters."""
-        self._do({"op": "reset"}, "reset")
+        """Make it forget buckets, caches, replay entries and counters.
+
+        Raises:
+            AdapterFault: it does not: nothing that is asked after that would be judged from a known state.
+        """
+        undone = self._do({"op": "reset"}, "reset")
+        if undone is not None:
+            raise AdapterFault(f"reset: {undone}")
 
     def configure(self, audit: Json) -> str | None:
         """Set up sink and limiter; returns why it was skipped, if it was."""

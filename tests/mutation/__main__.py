@@ -19,7 +19,7 @@ from rich.console import Console
 
 from bearerproof.results import State
 from tests.mutation.judging import Fate, Suite, Verdict, collected
-from tests.mutation.mutants import ROOT, Mutant, folder, mutants, trusting, unchanged
+from tests.mutation.mutants import ROOT, Mutant, folder, module_names, mutants, trusting, unchanged
 from tests.mutation.reach import Reach, reach
 
 GOAL = 0.95
@@ -27,7 +27,8 @@ GOAL = 0.95
 
 _EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, str]
+"""Module, scope, what was, what is now; of a reason the scope may be empty, for any."""
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Tally:
 
     def add(self, mutant: Mutant, verdict: Verdict) -> None:
         """Count one mutant."""
-        listed = mutant.key in self.reasons
+        listed = bool({mutant.key, _anywhere(mutant)} & set(self.reasons))
         if verdict.fate is not Fate.SURVIVED:
             self.noticed[verdict.fate] += 1
             if listed:
@@ -86,17 +87,26 @@ def _judge(suite: Suite, reached: Reach, options: argparse.Namespace, console: C
             tally.add(mutant, verdict)
             results.write(_line(mutant, verdict))
             results.flush()
-    stale = [] if options.modules else sorted(set(tally.reasons) - {mutant.key for mutant in chosen})
+    known = {key for mutant in chosen for key in (mutant.key, _anywhere(mutant))}
+    stale = sorted(key for key in set(tally.reasons) - known if key[0] in {mutant.module for mutant in chosen})
     _tell(console, tally, stale)
     return 0 if tally.score >= GOAL and not (tally.survivors or tally.contradicted or stale) else 1
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="of the reference, such as jose; default all")
+    parser.add_argument(
+        "modules",
+        nargs="*",
+        metavar="MODULE",
+        help="such as jose or keyserver.tokens; default: verifier and audit trail",
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants judged at a time")
     parser.add_argument("--results", type=Path, default=Path(os.devnull), help="file for one JSON line a mutant")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if unknown := sorted(set(options.modules) - set(module_names())):
+        parser.error(f"the reference has no module {', '.join(unknown)}")
+    return options
 
 
 def _controls_hold(suite: Suite, reached: Reach, console: Console) -> bool:
@@ -125,11 +135,19 @@ def _shown(
 def _listed() -> dict[Key, str]:
     """Return the mutants that nothing can notice, each with the reason."""
     groups = tomllib.loads(_EQUIVALENT.read_text("utf-8"))["equivalent"]
-    return {(group["module"], was, now): group["why"] for group in groups for was, now in group["changes"]}
+    return {
+        (group["module"], group.get("scope", ""), was, now): group["why"]
+        for group in groups
+        for was, now in group["changes"]
+    }
+
+
+def _anywhere(mutant: Mutant) -> Key:
+    return mutant.module, "", mutant.was, mutant.now
 
 
 def _line(mutant: Mutant, verdict: Verdict) -> str:
-    named = {"module": mutant.module, "line": mutant.line, "was": mutant.was, "now": mutant.now}
+    named = {"module": mutant.module, "scope": mutant.scope, "line": mutant.line, "was": mutant.was, "now": mutant.now}
     return json.dumps({**named, **asdict(verdict)}) + "\n"
 
 
@@ -149,8 +167,8 @@ def _tell(console: Console, tally: Tally, stale: Sequence[Key]) -> None:
 
 
 def _described(key: Key, line: int | None = None) -> str:
-    module, was, now = key
-    place = module if line is None else f"{module}:{line}"
+    module, scope, was, now = key
+    place = f"{module} {scope}" if line is None else f"{module}:{line} {scope}"
     return f"{place}\n  - {was}\n  + {now}".replace("\n  - \n", "\n")
 
 

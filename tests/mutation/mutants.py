@@ -20,10 +20,15 @@ PACKAGE = "bearerproof_reference"
 
 @dataclass(frozen=True)
 class Mutant:
-    """A changed module: its lines that were and that are now, and the whole source to load in its place."""
+    """A changed module: its lines that were and that are now, and the whole source to load in its place.
+
+    ``module`` is dotted below the package; ``scope`` is the class and function of the line, such as
+    ``IsolatingSink.record``, or empty.
+    """
 
     module: str
     line: int
+    scope: str
     was: str
     now: str
     source: str
@@ -31,24 +36,34 @@ class Mutant:
     @property
     def path(self) -> Path:
         """Where the unchanged module lies."""
-        return folder() / f"{self.module}.py"
+        return folder().joinpath(*self.module.split(".")).with_suffix(".py")
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """What names the mutant as long as the changed line stays as it is, wherever in the module it moves."""
-        return self.module, self.was, self.now
+    def key(self) -> tuple[str, str, str, str]:
+        """What names the mutant as long as the changed line stays as it is, wherever in its function it moves."""
+        return self.module, self.scope, self.was, self.now
 
 
 def mutants(modules: frozenset[str] = frozenset()) -> list[Mutant]:
-    """Return the mutants of these modules, or of all; mutmut reads its settings in the current folder."""
-    chosen = [path for path in sorted(folder().glob("*.py")) if not modules or path.stem in modules]
-    return [mutant for path in chosen for mutant in _of_module(path)]
+    """Return the mutants of these modules, or of verifier and audit trail; mutmut reads its settings in this folder."""
+    chosen = modules or {name for name in module_names() if "." not in name}
+    return [mutant for name, path in module_names().items() if name in chosen for mutant in _of_module(name, path)]
+
+
+def module_names() -> dict[str, Path]:
+    """Return the modules of the reference by name."""
+    return {name_of(path): path for path in sorted(folder().rglob("*.py"))}
+
+
+def name_of(path: Path) -> str:
+    """Return the name of a module of the reference, dotted below the package."""
+    return ".".join(path.relative_to(folder()).with_suffix("").parts)
 
 
 def unchanged() -> Mutant:
     """Return what is no mutant, to be judged as one: if it does not pass, no death shows anything."""
     source = (folder() / "verifier.py").read_text("utf-8")
-    return Mutant("verifier", 0, "", "", source)
+    return Mutant("verifier", 0, "", "", "", source)
 
 
 def trusting() -> Mutant:
@@ -69,7 +84,7 @@ def folder() -> Path:
     return ROOT / "reference" / PACKAGE
 
 
-def _of_module(path: Path) -> Iterator[Mutant]:
+def _of_module(name: str, path: Path) -> Iterator[Mutant]:
     """Yield each change of the module once; one that leaves its syntax tree as it was is none."""
     source = path.read_text("utf-8")
     module, mutations, _, _ = create_mutations(str(path), source)
@@ -83,7 +98,7 @@ def _of_module(path: Path) -> Iterator[Mutant]:
             continue
         if tree not in seen:
             seen.add(tree)
-            yield _described(path.stem, source, changed.code)
+            yield _described(name, source, changed.code)
 
 
 def _described(module: str, source: str, changed: str) -> Mutant:
@@ -92,4 +107,16 @@ def _described(module: str, source: str, changed: str) -> Mutant:
     spans = [span for span in same.get_opcodes() if span[0] != "equal"]
     was = [line.strip() for _, start, end, _, _ in spans for line in before[start:end]]
     now = [line.strip() for _, _, _, start, end in spans for line in after[start:end]]
-    return Mutant(module, spans[0][1] + 1, "\n".join(was), "\n".join(now), changed)
+    line = spans[0][1] + 1
+    return Mutant(module, line, _scope(ast.parse(source), line), "\n".join(was), "\n".join(now), changed)
+
+
+def _scope(node: ast.AST, line: int) -> str:
+    """Return the names of the classes and functions around a line, dotted."""
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, _SCOPES) and inner.lineno <= line <= (inner.end_lineno or line):
+            return ".".join(filter(None, (inner.name, _scope(inner, line))))
+    return ""
+
+
+_SCOPES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

@@ -14,7 +14,7 @@ from bearerproof.harness import mark_of
 from bearerproof.results import State
 from bearerproof.runner import Options, run
 from bearerproof.settings import Settings
-from tests.mutation.mutants import Mutant
+from tests.mutation.mutants import Mutant, name_of
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ def reach(folder: Path) -> Reach:
 
 
 def _reach(folder: Path) -> Reach:
-    measured = coverage.Coverage(data_file=None, include=[str(folder / "*")], config_file=False)
+    measured = coverage.Coverage(data_file=None, source=[str(folder)], config_file=False)
     measured.start()
     finished = run(Settings(), Options(telling=False), [_Contexts(measured)])
     measured.stop()
     passed = frozenset(record.id for record in finished.records if record.state is State.PASSED)
     found = measured.get_data()
     by_line = {
-        Path(name).stem: {line: frozenset(ran) for line, ran in found.contexts_by_lineno(name).items()}
+        name_of(Path(name)): {line: frozenset(ran) for line, ran in found.contexts_by_lineno(name).items()}
         for name in found.measured_files()
     }
     return Reach(passed, by_line)
