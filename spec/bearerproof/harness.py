@@ -63,13 +63,14 @@ class Harness:
     """One process's part of a run: controller, worker, or both in one."""
 
     settings: Settings
-    records: list[Record] = field(default_factory=list)
-    troubles: list[str] = field(default_factory=list)
-    fault: str | None = None
-    selected: int = 0
     stop_at: frozenset[State] = frozenset()
+    only: frozenset[str] | None = None
     started: Implementation | None = None
     telling: bool = True
+    records: list[Record] = field(default_factory=list, init=False)
+    troubles: list[str] = field(default_factory=list, init=False)
+    fault: str | None = field(default=None, init=False)
+    selected: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """Start the implementation, unless it is started, and hold the settings against what it declares."""
@@ -199,7 +200,8 @@ class Harness:
         self.implementation.close()
 
     def _judges(self, check: Any) -> bool:
-        return any(marker.args[0].in_scope(self.scope) for marker in check.marks if marker.name == _MARKER)
+        marks = [marker.args[0] for marker in check.marks if marker.name == _MARKER]
+        return any(mark.in_scope(self.scope) and (self.only is None or mark.id in self.only) for mark in marks)
 
     def _narrowed(self, marker: pytest.Mark) -> pytest.Mark:
         name, checks = marker.args

@@ -11,15 +11,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from bearerproof.catalogue import FAMILIES, Profile, requirements
 from bearerproof.connections import InProcess, Stdio
 from bearerproof.implementation import Implementation
+from bearerproof.reach import reach
 from bearerproof.results import RED, State, tally
 from bearerproof.runner import Options, Run, run
-from bearerproof.settings import DEFAULT, QUICK, Settings
+from bearerproof.settings import QUICK, Settings
 
 T = TypeVar("T")
 
@@ -111,7 +113,10 @@ Progress = Callable[[int, int], None]
 def prove(
     names: Sequence[str] = (), *, full: bool = False, workers: int = 2, progress: Progress | None = None
 ) -> Proof:
-    """Try every fault, or those named, on its own requirement up to the kill; with ``full`` then on all, quickly."""
+    """Try every fault, or those named, on its own requirement up to the kill.
+
+    With ``full`` then quickly by every check that runs what the fault replaced: no other can see it.
+    """
     chosen = _chosen(names)
     with _pool(workers) as pool:
         controls = [pool.submit(_reference_passes), pool.submit(_control_dies)]
@@ -173,14 +178,19 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
     fault = faults()[name]
     if fault.equivalent is not None:
         return Attempt(name, fault.requirement_id, Fate.EQUIVALENT, detail=fault.equivalent)
-    with seeded(fault):
+    quick = Settings(seed=seed, depth=QUICK)
+    reached = _reach(quick) if full else None
+    with seeded(fault) as patch:
         own = _run(Settings(seed=seed, requirements=(fault.requirement_id,)), stop_at_kill=True)
         killed = _killers(own)
         asked = own.harness.implementation
         if (killed and not full) or own_only:
             fate = Fate.KILLED if killed else _fate_without_kill(own)
             return Attempt(name, fault.requirement_id, fate, killed, asked.tokens, _detail(own), asked.drawn)
-        whole = _run(Settings(seed=seed, depth=QUICK if killed else DEFAULT), stop_at_kill=False)
+        if killed and reached is not None:
+            whole = _run(quick, only=reached.of(patch.replaced))
+        else:
+            whole = _run(Settings(seed=seed))
     seen_by = tuple(one for one in requirements() if one in {*killed, *_killers(whole)})
     if killed:
         return Attempt(name, fault.requirement_id, Fate.KILLED, seen_by, asked.tokens, drawn=asked.drawn)
@@ -251,7 +261,7 @@ def _wait(futures: Sequence["Future[Any]"], progress: Progress | None) -> None:
 
 def _reference_passes() -> bool:
     """Run the whole suite on the unmodified reference: if it fails, a fault's death shows nothing."""
-    return _run(Settings(), stop_at_kill=False).exit_code() == 0
+    return _run(Settings()).exit_code() == 0
 
 
 def _control_dies() -> bool:
@@ -261,8 +271,11 @@ def _control_dies() -> bool:
     return attempt(CONTROL, None).fate is Fate.KILLED
 
 
-def _run(settings: Settings, *, stop_at_kill: bool) -> Run:
-    return run(settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), telling=False))
+def _run(settings: Settings, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
+    return run(settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), only=only, telling=False))
+
+
+_reach = cache(reach)
 
 
 def _killers(finished: Run) -> tuple[str, ...]:

@@ -23,13 +23,17 @@ SUITE = "bearerproof_fuzz.suite"
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is carried out, as opposed to what is judged: selection, workers, files."""
+    """How a run is carried out, as opposed to what is judged: selection, workers, files.
+
+    ``only`` are the ids of the checks to run, where a few are enough.
+    """
 
     keyword: str | None = None
     workers: str | None = None
     junit: Path | None = None
     exit_first: bool = False
     stop_at: frozenset[State] = frozenset()
+    only: frozenset[str] | None = None
     telling: bool = True
 
 
@@ -112,7 +116,7 @@ def run(
     Raises:
         BadInput: the implementation cannot be named so. AdapterFault: it does not start or speak the contract.
     """
-    harness = Harness(settings, stop_at=options.stop_at, started=started, telling=options.telling)
+    harness = Harness(settings, options.stop_at, options.only, started, telling=options.telling)
     if options.workers is not None:
         harness.implementation.close()  # the workers have their own; this one was asked for its declaration
     named = _Named(harness)

@@ -8,7 +8,7 @@ import pytest
 from bearerproof import implementation as implementations
 from bearerproof.catalogue import Profile
 from bearerproof.connections import connect
-from bearerproof.exceptions import AdapterCrashed, AdapterHung
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung
 from bearerproof.implementation import MAX_RESTARTS, Implementation, PropertyEnded
 from bearerproof.members import Json
 from bearerproof.messages import Outcome, Request
@@ -135,6 +135,13 @@ def test_a_restart_says_hello_and_configures_again() -> None:
         "verify",
     ]
     assert connection.restarts == 1
+
+
+@pytest.mark.parametrize("undone", [{"reset": False}, {"skipped": "later"}, {"errored": {"message": "no"}}])
+def test_a_reset_that_is_not_done_ends_the_run(undone: Json) -> None:
+    scripted({"reset": True})[1].reset()  # the control
+    with pytest.raises(AdapterFault, match="reset: "):
+        scripted(undone)[1].reset()
 
 
 def test_a_hang_that_does_not_recur_is_a_trouble() -> None:

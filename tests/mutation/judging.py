@@ -230,7 +230,7 @@ def _load(mutant: Mutant, harness: Harness) -> None:
     sys.meta_path.insert(0, _Changed(mutant))
     harness.implementation = harness.settings.start()
     harness.scope = harness.settings.resolve(harness.implementation.declaration)
-    harness.stop_at = RED | {State.ERRORED}
+    harness.stop_at = RED | {State.ERRORED, State.NOT_APPLICABLE}
 
 
 def _select(session: pytest.Session, harness: Harness, checks: frozenset[str], foremost: tuple[str, ...]) -> None:
@@ -256,8 +256,11 @@ def _summed_up(finished: Run, due: int) -> Verdict:
         return Verdict(Fate.KILLED, red[0].id, str(red[0].state))
     if finished.exit_code():
         return Verdict(Fate.BROKEN, detail="; ".join(finished.troubles)[:300])
+    lacking = [record for record in finished.records if record.state is State.NOT_APPLICABLE]
+    if lacking:
+        return Verdict(Fate.NARROWED, lacking[0].id, lacking[0].reason or "")
     if passed < due:
-        return Verdict(Fate.NARROWED, detail=f"{due - passed} of {due} checks do not apply any more")
+        return Verdict(Fate.NARROWED, detail=f"{due - passed} of {due} checks are out of scope")
     return Verdict(Fate.SURVIVED, detail=f"{passed} checks run it")
 
 

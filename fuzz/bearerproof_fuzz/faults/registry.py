@@ -7,6 +7,7 @@ parts, and its docstring tells where in the world that bug was made. It breaks e
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import CodeType, FunctionType
 from typing import Any
 
 from bearerproof.catalogue import requirement
@@ -31,6 +32,14 @@ class Patch:
             return wrapper(replaced, *arguments, **options)
 
         self(owner, name, wrapped)
+
+    @property
+    def replaced(self) -> frozenset[CodeType] | None:
+        """The functions that are replaced, or None if something else is too: a table, a constant, a class."""
+        functions = [getattr(value, "__func__", value) for _, _, value in self._undo]
+        if not all(isinstance(function, FunctionType) for function in functions):
+            return None
+        return frozenset(function.__code__ for function in functions)
 
     def restore(self) -> None:
         """Put everything back, the last change first."""
@@ -80,11 +89,11 @@ def faults() -> Mapping[str, Fault]:
 
 
 @contextmanager
-def seeded(one: Fault) -> Iterator[None]:
+def seeded(one: Fault) -> Iterator[Patch]:
     """Have the reference bear this fault for a while."""
     patch = Patch()
     try:
         one.apply(patch)
-        yield
+        yield patch
     finally:
         patch.restore()
