@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from bearerproof_reference.keyserver.trailfile import NEVER, TrailFile
 
 from .test_idp import free_ports
 
+EXAMPLES = Path(__file__).parents[2] / "reference" / "examples"
 SECRET = "admin-secret-of-the-server"
 AUDIENCE = "an-audience-of-its-own"
 
@@ -167,6 +169,17 @@ def test_the_reference_conforms(tmp_path: Path, members: dict[str, Any]) -> None
     assert outcomes["LIFE-5.expired-bearer-leaves-token-expired.key-server"] == "not-applicable"
     assert list(outcomes.values()).count("passed") > 100
     assert SECRET not in told + (tmp_path / "report.jsonl").read_text()
+
+
+def test_the_examples_of_the_reference_fit_together(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    texts = {path.name: path.read_text("utf-8").replace("8765", str(port)) for path in EXAMPLES.glob("*.toml")}
+    texts = {name: text.replace("KEY_SERVER_ADMIN_SECRET", "SECRET_OF_THE_SERVER") for name, text in texts.items()}
+    (tmp_path / "profile.toml").write_text(texts["profile.toml"].replace("../../audit.jsonl", "trail.jsonl"))
+    with served(tmp_path, tomllib.loads(texts["key-server.toml"])) as url:
+        code, told, outcomes = check(tmp_path, url, "-k", "EXC or REV-1")
+    assert code == 0, told
+    assert list(outcomes.values()).count("passed") > 20
 
 
 def uneven_refusals(answer: Message, scope: Scope) -> Message:
