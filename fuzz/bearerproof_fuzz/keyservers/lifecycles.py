@@ -1,0 +1,34 @@
+"""Decisions of every kind, and the events that they leave."""
+
+from collections.abc import Iterator, Sequence
+
+from bearerproof.decisions import Decision
+from bearerproof.members import Json
+from bearerproof.trial import Trial
+from bearerproof_fuzz.keyservers.occasions.registry import Occasion, occasions
+from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.oracles.lifecycle import Due
+
+STREAM = ("clock", "key_server:configure")
+"""What a stream of requests of every kind needs."""
+
+
+def brought_about(trial: Trial, *requirements: str) -> Iterator[tuple[Occasion, World, Decision, tuple[Due, ...]]]:
+    """Bring about every occasion of these requirements, or of all."""
+    for one, world in occasions(trial, *requirements):
+        decision, due = one.bring(world)
+        yield one, world, decision, due
+
+
+def require_events(trial: Trial) -> None:
+    """Require that an honest issue and use leave their events: in silence there is nothing wrong to be found.
+
+    Raises:
+        Untestable: one does not.
+    """
+    World(trial).begun()
+
+
+def named(events: Sequence[Json]) -> str:
+    """Name events, in an order that is the same in every run."""
+    return "; ".join(sorted(f"{one.get('event')} ({one.get('reason')})" for one in events)) or "no event"

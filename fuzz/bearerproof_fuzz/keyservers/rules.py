@@ -1,0 +1,119 @@
+"""Rules of a policy and what tokens under them open, with requests to ask of them, prepared and drawn.
+
+What is granted is found out by presenting the token for every name of a small universe; what is due comes from sets
+of these names (``oracles.policy``).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from bearerproof.decisions import Decision
+from bearerproof.members import Json
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import explore
+from bearerproof_fuzz.keyservers.setting import DEFAULT, rule
+from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.oracles import policy
+from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, Asked, Sides
+
+INVALID_SCOPE = "invalid_scope"
+
+
+def under(trial: Trial, *rules: Json) -> World:
+    """Return a server under these rules, with room for many tokens."""
+    return World(trial, DEFAULT.but(policies=rules, cap=200))
+
+
+def enforced(world: World, grant: Grant) -> Sides:
+    """Return what a token is good for, by presenting it for each name."""
+    return _admitted(world, grant, "backend"), _admitted(world, grant, "tool")
+
+
+def _admitted(world: World, grant: Grant, side: str) -> frozenset[str]:
+    decisions = {name: world.authenticate(grant.bearer, **{side: name}) for name in NAMES}
+    return frozenset(name for name, decision in decisions.items() if decision.good)
+
+
+def recorded(world: World, grant: Grant) -> Sides:
+    """Return what the server says the token is good for when it admits it."""
+    scopes: Json = world.admitted(grant).members["scopes"]  # type: ignore[assignment]
+    return policy.denoted(scopes["backends"]), policy.denoted(scopes["tools"])
+
+
+def told(sides: Sides) -> str:
+    """Say what names there are on each side."""
+    backends, tools = (", ".join(sorted(names)) or "none" for names in sides)
+    return f"backends {backends}; tools {tools}"
+
+
+def stated(ruled: Json, asked: Asked) -> str:
+    """Say what is allowed and what was asked for."""
+    allowed = ruled["grant"]
+    return f"allowed {','.join(allowed['backends'])} and {','.join(allowed['tools'])}, asked {asked.scope!r}"
+
+
+def ask(world: World, asked: Asked) -> tuple[Decision, Sides | None]:
+    """Ask, and return the answer with what it turned out to grant; None where nothing was."""
+    decision = world.exchange(world.subject_token(), asked.scope)
+    if not decision.good:
+        return decision, None
+    return decision, enforced(world, world.grant(decision))
+
+
+def what_is_due(world: World, ruled: Json, asked: Asked) -> tuple[Grant, Sides] | None:
+    """Ask, and return the token with what it opens; None where nothing was granted, and nothing had to be.
+
+    Raises:
+        Untestable: something had to be, and nothing can be said of what it would have been.
+    """
+    decision, opened = ask(world, asked)
+    if opened is not None:
+        return world.grant(decision), opened
+    nothing = policy.granted(ruled, asked) is None
+    world.require(nothing, f"{stated(ruled, asked)}: it is refused", "granted", decision)
+    return None
+
+
+SIDES = st.lists(st.sampled_from((*PATTERNS, "*")), min_size=1, max_size=3, unique=True).map(tuple)
+RULES = st.builds(lambda backends, tools: rule(backends=backends, tools=tools), SIDES, SIDES)
+ASKED = st.builds(Asked, st.none() | SIDES, st.none() | SIDES)
+
+
+@dataclass(frozen=True)
+class Example:
+    """Something asked of a rule, as an example that says more than the drawn ones."""
+
+    backends: tuple[str, ...]
+    tools: tuple[str, ...]
+    asked: Asked
+
+    @property
+    def rule(self) -> Json:
+        """The rule, for everybody of the first provider."""
+        return rule(backends=self.backends, tools=self.tools)
+
+
+OVERLAPPING = (
+    Example(("a", "b"), ("a", "b"), Asked(("a", "z"), ("b", "z"))),
+    Example(("a*",), ("b*",), Asked(("*",), ("*",))),
+    Example(("ab*", "b"), ("*",), Asked(("a*",))),
+    Example(("*",), ("*",), Asked(("ab*",), ("a",))),
+    Example(("a*",), ("a*",), Asked(("ab*", "b*"), ("abc", "b"))),
+    Example(("a",), ("a",), Asked(("a*",), ("*",))),
+    Example(("a*", "abc"), ("a",), Asked(("abc",))),
+    Example(("a.*",), ("*",), Asked(("*",))),
+    Example(("*",), ("a", "b"), Asked()),
+    Example(("a", "b"), ("*",), Asked(None, ("abd",))),
+    Example(("a", "b"), ("*",), Asked(("b",), None)),
+    Example(("ab", "a*"), ("z", "ab*"), Asked(("ab*", "z"), ("a*", "z*"))),
+)
+"""Requests that are granted in part."""
+
+
+def judge_all(judge: Callable[[Json, Asked], None], examples: Sequence[Example]) -> None:
+    """Judge these requests of their rules, and drawn ones."""
+    for example in examples:
+        judge(example.rule, example.asked)
+    explore(judge, RULES, ASKED, share=3)

@@ -1,0 +1,170 @@
+"""How much a policy grants: what a rule and a request have in common on both sides, and nothing else."""
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+
+from bearerproof.harness import Mark
+from bearerproof.members import Json
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyservers.rules import (
+    ASKED,
+    INVALID_SCOPE,
+    OVERLAPPING,
+    RULES,
+    SIDES,
+    Example,
+    ask,
+    enforced,
+    judge_all,
+    recorded,
+    stated,
+    told,
+    under,
+    what_is_due,
+)
+from bearerproof_fuzz.keyservers.setting import rule
+from bearerproof_fuzz.oracles import policy
+from bearerproof_fuzz.oracles.policy import Asked, Sides
+
+CONFIGURED = ("key_server:configure",)
+
+_DISJOINT = (
+    Example(("a",), ("x",), Asked(("b",))),
+    Example(("a",), ("a",), Asked(None, ("b",))),
+    Example(("a", "ab"), ("a",), Asked(("b", "ba"), ("a",))),
+    Example(("a",), ("a",), Asked(("a",), ("b",))),
+    Example(("a",), ("a",), Asked(("b",), ("b",))),
+    Example(("ab*",), ("a",), Asked(("a",))),
+    Example(("a*",), ("*",), Asked(("b*",))),
+    Example(("abc",), ("*",), Asked(("ab",))),
+    Example(("ab",), ("*",), Asked(("abc*",))),
+    Example(("A",), ("*",), Asked(("a",))),
+    Example(("a.c",), ("*",), Asked(("abc",))),
+    Example(("*",), ("a",), Asked(("*",), ("A*",))),
+)
+"""Requests of which one side has nothing in common with what is allowed."""
+
+
+def _extent(one: Sides, other: Sides) -> bool:
+    """Say whether the first is within the second."""
+    return one[0] <= other[0] and one[1] <= other[1]
+
+
+@check("POL-5", needs=CONFIGURED)
+def test_nothing_in_common(mark: Mark, trial: Trial) -> None:
+    """A request that has nothing in common with the rule on one side is refused, and opens nothing."""
+    for example in _DISJOINT:
+        world = under(trial, example.rule)
+        world.issue()
+        decision, opened = ask(world, example.asked)
+        shown = stated(example.rule, example.asked)
+        if opened is not None:
+            world.fail(f"{shown}: nothing in common, and a token is issued", INVALID_SCOPE, f"it opens {told(opened)}")
+        world.refused(decision, INVALID_SCOPE, f"{shown}: nothing in common")
+
+
+@check("POL-5", needs=CONFIGURED)
+def test_refused_if_and_only_if_empty(mark: Mark, trial: Trial) -> None:
+    """Whatever the rule and the request, the answer is `invalid_scope` exactly when one side is left empty."""
+
+    def decided(ruled: Json, requests: list[Asked]) -> None:
+        world = under(trial, ruled)
+        for asked in requests:
+            decision = world.exchange(world.subject_token(), asked.scope)
+            if policy.granted(ruled, asked) is None:
+                world.refused(decision, INVALID_SCOPE, f"{stated(ruled, asked)}: nothing in common on a side")
+            else:
+                world.good(decision, f"{stated(ruled, asked)}: something in common on both sides")
+
+    for example in (*_DISJOINT, *OVERLAPPING):
+        decided(example.rule, [example.asked])
+    explore(decided, RULES, st.lists(ASKED, min_size=1, max_size=4), share=2)
+
+
+@check("POL-3", needs=CONFIGURED)
+def test_within_the_rule(mark: Mark, trial: Trial) -> None:
+    """No request opens a name that the rule does not cover, nor is any recorded or answered."""
+
+    def within(ruled: Json, asked: Asked) -> None:
+        _opens_at_most(trial, ruled, asked, policy.rule_sides(ruled), "wider than the rule")
+
+    judge_all(within, (*OVERLAPPING, *_DISJOINT))
+
+
+@check("POL-4", needs=CONFIGURED)
+def test_within_the_request(mark: Mark, trial: Trial) -> None:
+    """No token opens a name that was not asked for on a side that was, and none of the rule is left out."""
+
+    def within(ruled: Json, asked: Asked) -> None:
+        _opens_at_most(trial, ruled, asked, policy.asked_sides(asked), "wider than asked")
+
+    judge_all(within, (*OVERLAPPING, *_DISJOINT))
+
+
+def _opens_at_most(trial: Trial, ruled: Json, asked: Asked, most: Sides, wider: str) -> None:
+    """Ask, and require that neither what the token opens nor what is on record of it goes beyond this."""
+    world = under(trial, ruled)
+    granted = what_is_due(world, ruled, asked)
+    if granted is None:
+        return
+    grant, opened = granted
+    for what, sides in {"it opens": opened, "on record is": recorded(world, grant)}.items():
+        if not _extent(sides, most):
+            world.fail(f"{stated(ruled, asked)}: {wider}", f"within {told(most)}", f"{what} {told(sides)}")
+
+
+@check("POL-4", needs=CONFIGURED)
+def test_side_that_was_not_asked(mark: Mark, trial: Trial) -> None:
+    """A side that a request does not mention stays what the rule allows."""
+    ruled = rule(backends=("a*", "b"), tools=("ab", "z"))
+    whole = policy.rule_sides(ruled)
+    world = under(trial, ruled)
+    cases = {None: whole, "backends:ab": (frozenset({"ab"}), whole[1]), "tools:ab": (whole[0], frozenset({"ab"}))}
+    for scope, due in cases.items():
+        opened = enforced(world, world.issue(scope=scope))
+        if opened != due:
+            world.fail(f"asked {scope!r} of {told(whole)}", told(due), told(opened))
+
+
+@check("POL-13", needs=CONFIGURED)
+def test_asking_for_more(mark: Mark, trial: Trial) -> None:
+    """A request with names from outside the rule added is granted nothing that it is not granted without them."""
+
+    def gains_nothing(ruled: Json, asked: Asked, more: tuple[str, ...]) -> None:
+        world = under(trial, ruled)
+        granted = what_is_due(world, ruled, asked)
+        if granted is None:
+            return
+        _, before = granted
+        allowed = policy.rule_sides(ruled)
+        world.require(_extent(before, allowed), f"{stated(ruled, asked)}: more than all", told(allowed), told(before))
+        for wider in _widened(asked, allowed, more):
+            _, after = ask(world, wider)
+            if after is not None and not _extent(after, before):
+                what = f"{stated(ruled, wider)}: more than without the names from outside the rule ({asked.scope!r})"
+                world.fail(what, f"within {told(before)}", told(after))
+
+    outside = ("z", "b*", "9", "A*", "ab.c")
+    for example in OVERLAPPING:
+        gains_nothing(example.rule, example.asked, outside)
+    explore(gains_nothing, RULES, ASKED, SIDES, share=5)
+
+
+def _widened(asked: Asked, allowed: Sides, more: Sequence[str]) -> list[Asked]:
+    """Return the request with names from outside what is allowed on one side, before and behind its own."""
+    strange = [tuple(one for one in more if not policy.denoted([one]) & side) for side in allowed]
+    backends, tools = (
+        (
+            ()
+            if own is None
+            else tuple(
+                dict.fromkeys(both)
+                for both in ((*own, *names), (*names, *own))
+                if len(set(both)) == len(both) > len(own)
+            )
+        )
+        for own, names in zip((asked.backends, asked.tools), strange, strict=True)
+    )
+    return [Asked(tuple(one), asked.tools) for one in backends] + [Asked(asked.backends, tuple(one)) for one in tools]

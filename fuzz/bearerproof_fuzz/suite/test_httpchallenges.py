@@ -1,0 +1,210 @@
+"""Challenges over HTTP: how credentials are answered that are missing, not good, or good for something else."""
+
+import re
+from collections.abc import Mapping
+
+from bearerproof.catalogue import Measure
+from bearerproof.harness import Mark
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyservers import wire
+from bearerproof_fuzz.keyservers.replies import UNKNOWN, admitted, refused
+from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, Challenge, Fields, Reply
+from bearerproof_fuzz.keyservers.world import World
+
+BOUND = ("key_server:http",)
+TIMED = ("clock", *BOUND, "key_server:configure")
+
+
+def _challenge(world: World, reply: Reply, summary: str) -> Challenge:
+    """Return the one Bearer challenge of an answer."""
+    try:
+        found = wire.challenges(reply.values("WWW-Authenticate"))
+    except ValueError as flaw:
+        world.fail(summary, "a well-formed WWW-Authenticate", f"{reply.describe()}, {flaw}")
+    bearers = [one for one in found if one.scheme.lower() == "bearer"]
+    if len(bearers) != 1:
+        world.fail(summary, "one challenge of scheme Bearer", f"{reply.describe()}, {len(bearers)} of them")
+    return bearers[0]
+
+
+# --- challenges
+
+_NO_CREDENTIAL: Mapping[str, Fields] = {
+    "no Authorization": (),
+    "another scheme": (("Authorization", "Basic YTpi"),),
+    "a scheme that begins alike": (("Authorization", "Bear x"),),
+    "a scheme that nobody knows": (("Authorization", "X-Unknown abc"),),
+    "a cookie": (("Cookie", "access_token=abc"),),
+}
+
+_BAD = {
+    "an unknown bearer": f"Bearer {UNKNOWN}",
+    "a text": "Bearer nothing",
+    "a short text": "Bearer a",
+    "a long text": "Bearer " + "a" * 5000,
+    "a JWT": "Bearer e30.e30.e30",
+    "the admin secret": ADMINISTRATOR,
+    "signs": "Bearer -._~+/===",
+}
+
+
+@check("HTTP-6", needs=BOUND)
+def test_challenge_without_a_credential(mark: Mark, trial: Trial) -> None:
+    """Where no bearer was presented, the challenge is well-formed and holds no error code."""
+    world = World(trial)
+    admitted(world, wire.resource(world, wire.bearer(world.issue())), "an honest bearer")
+    for name, fields in _NO_CREDENTIAL.items():
+        reply = wire.resource(world, fields=fields)
+        summary = f"a request with {name}"
+        refused(world, reply, summary)
+        challenge = _challenge(world, reply, summary)
+        _judge_parameters(world, challenge, summary)
+        if "error" in challenge.parameters and trial.measure is Measure.STRICT:
+            world.fail(summary, "a challenge without error code", challenge.parameters["error"])
+
+
+def _judge_parameters(world: World, challenge: Challenge, summary: str) -> None:
+    """Judge what RFC 6750 §3 says of the parameters: at least one, and these of certain characters."""
+    if not challenge.parameters:
+        world.fail(summary, "a challenge with at least one parameter", "none")
+    for name, form in _FORMS.items():
+        value = challenge.parameters.get(name)
+        if value is not None and form.fullmatch(value) is None:
+            world.fail(summary, f"{name} of permitted characters", value)
+
+
+_FORMS = {
+    "scope": re.compile(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*"),
+    "error": re.compile(r"[ !#-\[\]-~]+"),
+    "error_description": re.compile(r"[ !#-\[\]-~]+"),
+    "error_uri": re.compile(r"[!#-\[\]-~]+"),
+}
+
+
+@check("HTTP-6", needs=BOUND)
+def test_challenge_for_a_bad_bearer(mark: Mark, trial: Trial) -> None:
+    """Where a bearer was presented that is not good, the challenge is well-formed and says invalid_token."""
+    world = World(trial)
+    revoked = world.issue()
+    admitted(world, wire.resource(world, wire.bearer(revoked)), "an honest bearer")
+    world.good(world.revoke(revoked.jti), "one live token is revoked")
+    for name, credentials in {**_BAD, "a revoked bearer": wire.bearer(revoked)}.items():
+        reply = wire.resource(world, credentials)
+        summary = f"a request with {name} as bearer"
+        refused(world, reply, summary)
+        challenge = _challenge(world, reply, summary)
+        _judge_parameters(world, challenge, summary)
+        if challenge.parameters.get("error") not in _ERRORS[trial.measure]:
+            world.fail(summary, 'error="invalid_token"', f"{challenge.parameters.get('error')}")
+
+
+_ERRORS: Mapping[Measure, tuple[str | None, ...]] = {
+    Measure.STRICT: ("invalid_token",),
+    Measure.BASE: ("invalid_token", None),
+}
+
+
+@check("HTTP-6", needs=BOUND)
+def test_challenge_to_administrators(mark: Mark, trial: Trial) -> None:
+    """A revocation without the admin secret is answered with a well-formed challenge as well."""
+    world = World(trial)
+    grant = world.issue()
+    for name, credentials in {"no credential": (), "a wrong secret": ("Bearer wrong",)}.items():
+        for reply in (
+            wire.delete(world, grant.jti, *credentials),
+            wire.delete_all(world, wire.identity_query(), *credentials),
+        ):
+            refused(world, reply, f"a revocation with {name}")
+            _judge_parameters(world, _challenge(world, reply, f"a revocation with {name}"), f"a revocation with {name}")
+
+
+# --- one answer
+
+
+@check("HTTP-7", needs=BOUND)
+def test_bad_bearers_get_one_answer(mark: Mark, trial: Trial) -> None:
+    """Every bearer that is malformed, unknown or revoked gets the same answer, byte for byte."""
+    world = World(trial)
+    grant, live = world.issue(), world.issue()
+    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
+    world.good(world.revoke(grant.jti), "one live token is revoked")
+    presented = {
+        "a revoked bearer": wire.bearer(grant),
+        **_BAD,
+        "the id of a token": f"Bearer {live.jti}",
+        "a live bearer and more": f"{wire.bearer(live)}A",
+        "two words": "Bearer a b",
+        "nothing behind the scheme": "Bearer",
+    }
+    _judge_alike(world, presented)
+
+
+def _judge_alike(world: World, presented: Mapping[str, str]) -> None:
+    first: Reply | None = None
+    for name, credentials in presented.items():
+        for path in ("/resource/a/x", "/resource/b/y"):
+            reply = wire.resource(world, credentials, path=path)
+            refused(world, reply, f"a request with {name} as bearer")
+            first = first or reply
+            if reply.told != first.told:
+                shown = "other octets" if reply.describe() == first.describe() else reply.describe()
+                world.fail(
+                    f"a request with {name} as bearer", f"the same answer as with {next(iter(presented))}", shown
+                )
+
+
+@check("HTTP-7", needs=TIMED)
+def test_old_bearers_get_the_same_answer(mark: Mark, trial: Trial) -> None:
+    """A bearer that has expired, or is forgotten by now, gets the same answer as one that nobody issued."""
+    world = World(trial)
+    grant, revoked = world.issue(), world.issue()
+    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
+    world.good(world.revoke(revoked.jti), "one live token is revoked")
+    presented = {
+        "an unknown bearer": f"Bearer {UNKNOWN}",
+        "a bearer that was live": wire.bearer(grant),
+        "a revoked bearer": wire.bearer(revoked),
+    }
+    for seconds in (600, 200, 200):
+        world.wait(seconds)
+        _judge_alike(world, presented)
+
+
+# --- scope
+
+
+@check("HTTP-8", needs=BOUND)
+def test_insufficient_scope(mark: Mark, trial: Trial) -> None:
+    """A good bearer for another backend or tool is answered with 403 and insufficient_scope, and stays good."""
+    world = World(trial)
+    grant = world.issue(scope="backends:a tools:x,search_*")
+    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer for its scope")
+    for path in _OUT_OF_SCOPE:
+        reply = wire.resource(world, wire.bearer(grant), path=path)
+        summary = f"a bearer for backend a, tools x and search_*, at {path}"
+        refused(world, reply, summary, (403,))
+        challenge = _challenge(world, reply, summary)
+        _judge_parameters(world, challenge, summary)
+        if challenge.parameters.get("error") != "insufficient_scope":
+            world.fail(summary, 'error="insufficient_scope"', f"{challenge.parameters.get('error')}")
+    admitted(world, wire.resource(world, wire.bearer(grant), path="/resource/a/search_web"), "within its scope")
+
+
+_OUT_OF_SCOPE = (
+    "/resource/b/x", "/resource/a/y", "/resource/b/y", "/resource/A/x", "/resource/a/searching", "/resource/a/X",
+    "/resource/aa/x", "/resource/a/x.y", "/resource/a%20/x", "/resource/%2A/x",
+)  # fmt: skip
+
+
+@check("HTTP-8", needs=BOUND)
+def test_bad_bearer_has_no_scope(mark: Mark, trial: Trial) -> None:
+    """A bearer that is not good is answered with 401 at every path, so nobody learns which there are."""
+    world = World(trial)
+    grant = world.issue(scope="backends:a tools:x")
+    world.admitted(grant)
+    world.good(world.revoke(grant.jti), "one live token is revoked")
+    for path in ("/resource/a/x", "/resource/b/y"):
+        for credentials in (wire.bearer(grant), f"Bearer {UNKNOWN}"):
+            reply = wire.resource(world, credentials, path=path)
+            refused(world, reply, f"a bearer that is not good, at {path}")

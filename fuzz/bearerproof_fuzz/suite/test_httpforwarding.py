@@ -1,0 +1,133 @@
+"""Who a request over HTTP comes from: its peer, or whom a trusted proxy has seen."""
+
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+
+from bearerproof.harness import Mark
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyservers import wire
+from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI
+from bearerproof_fuzz.keyservers.replies import answered
+from bearerproof_fuzz.keyservers.setting import DEFAULT, PEER, PROXY
+from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, FORM, Fields, Reply
+from bearerproof_fuzz.keyservers.world import World
+
+BOUND = ("key_server:http",)
+CONFIGURED = (*BOUND, "key_server:configure")
+FORWARDED = (*CONFIGURED, "key_server:forwarded")
+
+
+_FORWARDING = (
+    "X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Client-IP",
+    "X-Cluster-Client-IP", "X-Originating-IP", "Fastly-Client-IP", "X-Forwarded", "Forwarded-For", "X-Remote-Addr",
+)  # fmt: skip
+
+_SPOOFED = "203.0.113.77"
+
+Asking = Callable[[World, Fields, str], Reply]
+
+
+def _exchanging(world: World, fields: Fields, peer: str) -> Reply:
+    return wire.exchange(world, wire.exchange_form(world), [("Content-Type", FORM), *fields], peer=peer)
+
+
+def _failing_to_exchange(world: World, fields: Fields, peer: str) -> Reply:
+    return wire.exchange(world, (), [("Content-Type", FORM), *fields], peer=peer)
+
+
+def _presenting(world: World, fields: Fields, peer: str) -> Reply:
+    return wire.resource(world, "Bearer x", fields=fields, peer=peer)
+
+
+def _deleting(world: World, fields: Fields, peer: str) -> Reply:
+    return wire.delete(world, NOBODYS_JTI, ADMINISTRATOR, fields=fields, peer=peer)
+
+
+_ASKED: Mapping[str, tuple[Asking, int]] = {
+    "an exchange that is refused": (_failing_to_exchange, 400),
+    "a bad bearer": (_presenting, 401),
+    "a revocation of nothing": (_deleting, 404),
+    "an exchange": (_exchanging, 200),
+}
+"""What leaves an event, each with its status; the last one takes a token."""
+
+
+@check("HTTP-15", needs=FORWARDED)
+def test_forwarded_by_strangers(mark: Mark, trial: Trial) -> None:
+    """Whatever forwarding fields a stranger sends, the address in the trail is the peer's."""
+    world = World(trial, DEFAULT.but(cap=100))
+    for field in _FORWARDING:
+        value = f"for={_SPOOFED};by={PROXY}" if field == "Forwarded" else _SPOOFED
+        for name, (ask, status) in _ASKED.items():
+            reply = ask(world, [(field, value)], PEER)
+            answered(world, reply, status, f"{name}, with {field} of a stranger")
+            _judge_address(world, reply, {PEER}, f"{name}, with {field} of a stranger")
+
+
+def _judge_address(world: World, reply: Reply, due: set[str], summary: str) -> None:
+    found = [event.get("client_ip") for event in reply.decision.events]
+    if len(found) != 1 or found[0] not in due:
+        told = ", ".join(map(str, found)) or "no event"
+        world.fail(summary, f"client_ip {' or '.join(sorted(due))}", told, reply.decision.events)
+
+
+_MALFORMED = {
+    "nothing": "", "a blank": " ", "commas": ",,,,", "a word": "unknown", "a name": "client.example",
+    "a port": "203.0.113.5:8080", "a bracket too few": "[2001:db8::1", "brackets": "[2001:db8::1]",
+    "brackets and a port": "[2001:db8::1]:443", "a number too large": "203.0.113.500", "a number too few": "203.0.113",
+    "octal numbers": "0203.0.0113.05", "one number": "3405803781", "hexadecimal": "0xcb007105",
+    "a zone": "fe80::1%25eth0", "a network": "203.0.113.0/24", "the other field's form": "for=203.0.113.5",
+    "quotes": '"203.0.113.5"', "markup": "<script>", "SQL": "' OR 1=1 --", "JSON": '{"client_ip":"1.1.1.1"}',
+    "octets beyond ASCII": "203.0.113.5\xe9", "an address of many": ", ".join(["203.0.113.5"] * 2000),
+    "a long word": "a" * 20_000, "an empty item at the end": "203.0.113.5, ",
+    "an empty item before it": ", 203.0.113.5",
+}  # fmt: skip
+
+
+@check("HTTP-15", needs=FORWARDED)
+def test_malformed_field_of_a_proxy(mark: Mark, trial: Trial) -> None:
+    """A malformed field of a trusted proxy changes no answer, and an address stands in the trail."""
+    for what in ("a bad bearer", "a revocation of nothing", "an exchange that is refused"):
+        world = World(trial)
+        world.begun()
+        ask, status = _ASKED[what]
+        _judge_address(world, ask(world, [], PROXY), {PROXY}, f"{what} of a trusted proxy itself")
+        for name, value in _MALFORMED.items():
+            reply = ask(world, [("X-Forwarded-For", value)], PROXY)
+            summary = f"{what} of a trusted proxy, whose X-Forwarded-For is {name}"
+            answered(world, reply, status, summary)
+            _judge_some_address(world, reply, summary)
+
+
+def _judge_some_address(world: World, reply: Reply, summary: str) -> None:
+    for event in reply.decision.events:
+        try:
+            ip_address(str(event.get("client_ip", PROXY)))
+        except ValueError:
+            world.fail(summary, "an address as client_ip", str(event.get("client_ip"))[:80], reply.decision.events)
+
+
+_CHAINS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "one address": (("203.0.113.5",), "203.0.113.5"),
+    "an address of IPv6": (("2001:db8::1",), "2001:db8::1"),
+    "a made-up one before it": (("198.51.100.1, 203.0.113.5",), "203.0.113.5"),
+    "a trusted one before it": ((f"{PROXY}, 203.0.113.5",), "203.0.113.5"),
+    "a word before it": (("unknown, 203.0.113.5",), "203.0.113.5"),
+    "a trusted one behind it": ((f"203.0.113.5, {PROXY}",), "203.0.113.5"),
+    "made-up ones on a line before": (("198.51.100.1, 198.51.100.2", "203.0.113.5"), "203.0.113.5"),
+}
+
+
+@check("HTTP-15", needs=FORWARDED)
+def test_address_that_a_proxy_saw(mark: Mark, trial: Trial) -> None:
+    """Behind a trusted proxy the last address that one of ours has seen counts, and none that the client adds."""
+    world = World(trial)
+    world.begun()
+    for name, (values, due) in _CHAINS.items():
+        fields = [("X-Forwarded-For", value) for value in values]
+        for what in ("a bad bearer", "a revocation of nothing"):
+            ask, status = _ASKED[what]
+            reply = ask(world, fields, PROXY)
+            answered(world, reply, status, f"{what} of a trusted proxy, with {name}")
+            _judge_address(world, reply, {due}, f"{what} of a trusted proxy, with {name}")

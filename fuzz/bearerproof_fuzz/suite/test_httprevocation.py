@@ -1,0 +1,194 @@
+"""Revocation over HTTP: the DELETE of one token, or of all that an identity has."""
+
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from bearerproof.harness import Mark
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyservers import wire
+from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI, dead, live
+from bearerproof_fuzz.keyservers.replies import answered
+from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER
+from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, FORM, Reply
+from bearerproof_fuzz.keyservers.world import World
+
+BOUND = ("key_server:http",)
+CONFIGURED = (*BOUND, "key_server:configure")
+TIMED = ("clock", *CONFIGURED)
+
+
+# --- one token
+
+
+@check("HTTP-11", needs=BOUND)
+def test_token_is_deleted(mark: Mark, trial: Trial) -> None:
+    """Revoking a live token is answered with 204, no body, and no field that speaks of one; the bearer is refused."""
+    world = World(trial)
+    grant, other = world.issue(), world.issue()
+    reply = wire.delete(world, grant.jti, ADMINISTRATOR)
+    answered(world, reply, 204, "a live token is revoked")
+    for field in ("Content-Type", "Content-Length", "Transfer-Encoding"):
+        if reply.values(field):
+            world.fail("a live token is revoked", f"204 without {field}", ", ".join(reply.values(field)))
+    if reply.body:
+        world.fail("a live token is revoked", "204 without a body", f"{len(reply.body)} bytes")
+    dead(world, grant, summary="the token was revoked")
+    live(world, other, summary="another token was revoked")
+
+
+@check("HTTP-11", needs=BOUND)
+def test_token_that_is_not_active(mark: Mark, trial: Trial) -> None:
+    """Revoking a token that is unknown or revoked before is answered with 404."""
+    world = World(trial)
+    grant, other = world.issue(), world.issue()
+    answered(world, wire.delete(world, grant.jti, ADMINISTRATOR), 204, "a live token is revoked")
+    answered(world, wire.delete(world, grant.jti, ADMINISTRATOR), 404, "a token that was revoked before")
+    for name, jti in _UNKNOWN.items():
+        reply = wire.delete(world, jti, ADMINISTRATOR)
+        if reply.status != 404 and (name == "an id of nobody" or reply.status != 400):
+            world.fail(f"what is to be revoked is {name}", "404", reply.describe())
+    live(world, other, summary="something unknown was revoked")
+
+
+_UNKNOWN = {
+    "an id of nobody": NOBODYS_JTI, "a word": "x", "an asterisk": "*", "encoded controls": "a%0D%0Ab%00",
+    "an encoded slash": f"{NOBODYS_JTI}%2Fx", "octets that are no UTF-8": "%FF%FE", "broken encoding": "%zz",
+    "a long id": "a" * 4000,
+}  # fmt: skip
+
+
+@check("HTTP-11", needs=TIMED)
+def test_expired_token(mark: Mark, trial: Trial) -> None:
+    """Revoking an expired token, or one that is forgotten, is answered with 404."""
+    world = World(trial)
+    grant = world.issue()
+    for seconds in (600, 1000):
+        world.wait(seconds)
+        answered(world, wire.delete(world, grant.jti, ADMINISTRATOR), 404, "a token that has expired")
+
+
+@check("HTTP-11", needs=CONFIGURED)
+def test_token_without_the_secret(mark: Mark, trial: Trial) -> None:
+    """Without the admin secret there is one answer 401, whatever token is named, and nothing is revoked."""
+    world = World(trial, DEFAULT.but(admin_failures=1000))
+    grant, ended = world.issue(), world.issue()
+    answered(world, wire.delete(world, ended.jti, ADMINISTRATOR), 204, "a live token is revoked")
+    named = {"a live token": grant.jti, "a revoked token": ended.jti, **_UNKNOWN}
+    for credentials in _STRANGERS:
+        _judge_uniform(
+            world, {name: wire.delete(world, jti, *credentials) for name, jti in named.items()}
+        )  # fmt: skip
+    for one in (grant, ended):
+        answered(world, wire.delete(world, grant.jti, wire.bearer(one)), 401, "a bearer in place of the admin secret")
+    live(world, grant, summary="its revocation was asked for without the admin secret")
+
+
+_STRANGERS: tuple[tuple[str, ...], ...] = ((), ("Bearer wrong",), ("Bearer",), ("Basic YTpi",))
+"""Credentials of people who do not know the secret."""
+
+
+def _judge_uniform(world: World, replies: Mapping[str, Reply]) -> None:
+    first = next(iter(replies.values()))
+    for name, reply in replies.items():
+        answered(world, reply, 401, f"without the secret {name} is to be revoked")
+        if reply.told != first.told:
+            due = f"the same octets as for {next(iter(replies))}"
+            world.fail(f"without the secret {name} is to be revoked", due, "others")
+
+
+# --- all of an identity
+
+
+@check("HTTP-12", needs=BOUND)
+def test_identity_is_deleted(mark: Mark, trial: Trial) -> None:
+    """Bulk revocation is answered with 200 and the number of tokens, 0 included."""
+    world = World(trial)
+    others = [world.issue("bob"), world.issue("alice", provider=OTHER)]
+    for number in (0, 3):
+        grants = [world.issue("carol") for _ in range(number)]
+        _number(world, wire.delete_all(world, wire.identity_query("carol"), ADMINISTRATOR), number)
+        dead(world, *grants, summary="all tokens of the identity were revoked")
+        if not trial.declaration.injected_clock:
+            break  # who was revoked signs in again a second later
+        world.wait(1)
+    live(world, *others, summary="the tokens of another identity were revoked")
+
+
+def _number(world: World, reply: Reply, number: int) -> None:
+    summary = f"an identity with {number} live tokens is revoked"
+    found = None if reply.json is None else reply.json.get("revoked")
+    if reply.status != 200 or reply.media_type != "application/json" or found != number or type(found) is not int:
+        told = f"{reply.describe()}, revoked {found}"
+        world.fail(summary, f'200 and {{"revoked": {number}}} as JSON', told)
+
+
+_SPELLINGS = {
+    "in the other order": "?subject={subject}&issuer={issuer}",
+    "with a plus": "?issuer={issuer}&subject=al+ice",
+    "encoded all over": "?issuer={issuer}&subject=%61%6c%20%69%63%65",
+}
+
+
+@check("HTTP-12", needs=BOUND)
+def test_names_are_decoded(mark: Mark, trial: Trial) -> None:
+    """Issuer and subject are read as a form is: in any order, encoded as one likes."""
+    for query in _SPELLINGS.values():
+        world = World(trial)
+        world.issue("al ice")
+        filled = query.format(subject=quote("al ice"), issuer=quote(HOME.issuer, safe=""))
+        if trial.declaration.key_server.configure or "{subject}" in query:  # where subjects have no mark
+            _number(world, wire.delete_all(world, filled, ADMINISTRATOR), 1)
+
+
+_INCOMPLETE = {
+    "neither name": "",
+    "an empty query": "?",
+    "no subject": f"?issuer={quote(HOME.issuer, safe='')}",
+    "no issuer": "?subject=alice",
+    "an empty subject": f"?issuer={quote(HOME.issuer, safe='')}&subject=",
+    "an empty issuer": "?issuer=&subject=alice",
+    "names without values": "?issuer&subject",
+    "names in another case": f"?Issuer={quote(HOME.issuer, safe='')}&Subject=alice",
+    "the names as names": "?issuer.subject=alice",
+}
+
+
+@check("HTTP-12", needs=BOUND)
+def test_incomplete_names(mark: Mark, trial: Trial) -> None:
+    """Bulk revocation without issuer or subject is answered with 400 once the secret was judged, and ends nothing."""
+    world = World(trial)
+    grants = [world.issue(), world.issue("bob")]
+    for name, query in _INCOMPLETE.items():
+        reply = wire.delete_all(world, query, ADMINISTRATOR)
+        answered(world, reply, 400, f"a bulk revocation with {name}")
+        if reply.error != "invalid_request":
+            world.fail(f"a bulk revocation with {name}", "400 invalid_request", reply.describe())
+    live(world, *grants, summary="a bulk revocation was asked for with a name missing")
+
+
+@check("HTTP-12", needs=BOUND)
+def test_names_in_the_body(mark: Mark, trial: Trial) -> None:
+    """Names in the body do not complete those of the query."""
+    world = World(trial)
+    grants = [world.issue(), world.issue("bob")]
+    fields = [("Authorization", ADMINISTRATOR), ("Content-Type", FORM)]
+    body = urlencode({"issuer": HOME.issuer, "subject": "alice"}).encode()
+    for query in ("", f"?issuer={quote(HOME.issuer, safe='')}", "?subject=alice"):
+        reply = wire.send(world, "DELETE", f"/auth/tokens{query}", fields, body)
+        answered(world, reply, 400, "a bulk revocation with a name in the body")
+    live(world, *grants, summary="a bulk revocation was asked for with a name in the body")
+
+
+@check("HTTP-12", needs=CONFIGURED)
+def test_identity_without_the_secret(mark: Mark, trial: Trial) -> None:
+    """Without the admin secret there is one answer 401, whatever names there are, and nothing is revoked."""
+    world = World(trial, DEFAULT.but(admin_failures=1000))
+    grant = world.issue()
+    named = {"a known identity": wire.identity_query(), "an unknown one": wire.identity_query("x"), **_INCOMPLETE}
+    for credentials in _STRANGERS:
+        _judge_uniform(
+            world, {name: wire.delete_all(world, query, *credentials) for name, query in named.items()}
+        )  # fmt: skip
+    live(world, grant, summary="its revocation was asked for without the admin secret")
+    _number(world, wire.delete_all(world, wire.identity_query(), ADMINISTRATOR), 1)

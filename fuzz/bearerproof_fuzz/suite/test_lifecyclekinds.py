@@ -1,0 +1,199 @@
+"""Lifecycle events by their kind: of bearers that are used, expired or revoked, and of all that is refused."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from bearerproof.decisions import Decision
+from bearerproof.harness import Mark
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyservers import fields
+from bearerproof_fuzz.keyservers.lifecycles import STREAM, brought_about, named
+from bearerproof_fuzz.keyservers.occasions import presented
+from bearerproof_fuzz.keyservers.occasions.registry import told
+from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT
+from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.machines.stream import Stream, moves
+from bearerproof_fuzz.oracles import lifecycle
+from bearerproof_fuzz.oracles.lifecycle import Due
+
+
+def _judge(trial: Trial, *requirements: str) -> None:
+    """Hold what the decisions left against what is due for them."""
+    for one, world, decision, due in brought_about(trial, *requirements):
+        wrong = lifecycle.contradiction(decision.events, due)
+        if wrong:
+            world.fail(f"{one.name}: {wrong}", told(due), named(decision.events))
+
+
+# --- used, expired, revoked
+
+
+@check("LIFE-4")
+def test_admitted_bearer_leaves_token_used(mark: Mark, trial: Trial) -> None:
+    """An admitted bearer leaves token.used of its token, and one that is kept out by scope or rate token.denied."""
+    _judge(trial, "LIFE-4")
+
+
+@check("LIFE-4")
+def test_used_is_told_of_admitted_bearers_only(mark: Mark, trial: Trial) -> None:
+    """Whatever is refused, malformed bearers and revoked ones included, leaves no token.used."""
+    for one, world, decision, _ in brought_about(trial):
+        _judge_used(world, one.name, decision, admitted=decision.good and "scopes" in decision.members)
+
+
+@check("LIFE-4", needs=STREAM)
+def test_used_is_told_if_and_only_if_admitted(mark: Mark, trial: Trial) -> None:
+    """In any order of requests a bearer leaves token.used when, and only when, it was admitted."""
+
+    def used_if_admitted(told: list[str]) -> None:
+        world = Stream(trial, told=False).play(told)
+        for request, decision in world.answered:
+            admitted = request["op"] == "authenticate" and decision.good
+            _judge_used(world, request["op"], decision, admitted=admitted)
+
+    explore(used_if_admitted, moves(trial), share=4)
+
+
+def _judge_used(world: World, what: str, decision: Decision, *, admitted: bool) -> None:
+    used = [event for event in decision.events if event.get("event") == lifecycle.USED]
+    if bool(used) != admitted:
+        due = "token.used" if admitted else "no token.used"
+        world.fail(f"{what}: {'no token.used' if admitted else 'token.used'}", due, decision, decision.events)
+    if used and used[0].get("token_jti") != decision.members["jti"]:
+        world.fail(f"{what}: token.used of another token", str(decision.members["jti"]), str(used[0].get("token_jti")))
+
+
+@check("LIFE-5", needs=("clock", "key_server:retention"))
+def test_expired_bearer_leaves_token_expired(mark: Mark, trial: Trial) -> None:
+    """A bearer that is presented after its end leaves token.expired of its token and identity, each time."""
+    _judge(trial, "LIFE-5")
+
+
+@check("LIFE-5", needs=("clock", "key_server:configure", "key_server:retention"))
+def test_expired_bearer_is_told_from_the_first_instant(mark: Mark, trial: Trial) -> None:
+    """From the very instant of its end until its retention is over a bearer leaves token.expired."""
+    for ttl, after in ((1, 0.0), (1, 0.25), (600, 0.0), (600, 299.75), (86_400, 0.0)):
+        world = World(trial, DEFAULT.but(ttl=ttl))
+        grant = world.issue()
+        world.wait(ttl + after)
+        due = {"event": lifecycle.EXPIRED, "token_jti": grant.jti}
+        world.left(world.authenticate(grant.bearer), due, summary=f"a bearer {after:g} s after its end")
+
+
+@check("LIFE-5", needs=("clock", "key_server:retention", "key_server:reap"))
+def test_sweep_does_not_hide_an_expired_bearer(mark: Mark, trial: Trial) -> None:
+    """An expired bearer leaves token.expired also after a sweep, and after the wall clock stepped back."""
+    world = World(trial)
+    grant = world.issue()
+    world.wait(world.setting.ttl + 1)
+    for disturb in (world.reap, lambda: world.step_wall_clock(-30)):
+        world.authenticate(grant.bearer)
+        disturb()
+        due = {"event": lifecycle.EXPIRED, "token_jti": grant.jti}
+        world.left(world.authenticate(grant.bearer), due, summary="an expired bearer, once more")
+
+
+@check("LIFE-6")
+def test_revocation_leaves_token_revoked(mark: Mark, trial: Trial) -> None:
+    """Each token that is really revoked leaves token.revoked with its own id and identity, and nothing else does."""
+    _judge(trial, "LIFE-6")
+
+
+@check("LIFE-6", needs=("key_server:configure",))
+def test_bulk_revocation_tells_every_token(mark: Mark, trial: Trial) -> None:
+    """A bulk revocation of many tokens leaves token.revoked for each, once, and for no token of anybody else."""
+    world = World(trial, DEFAULT.but(cap=20))
+    grants = [world.issue(name=f"Alice the {number}.") for number in range(20)]
+    kept, gone = grants[::4], [grant for number, grant in enumerate(grants) if number % 4]
+    for grant in kept:
+        world.good(world.revoke(grant.jti), "a live token is not revoked")
+    world.issue("bob")
+    decision = world.revoke_all("alice")
+    due = tuple(Due(lifecycle.REVOKED, jti=one.jti, who=lifecycle.Who(one.provider.issuer, "alice")) for one in gone)
+    wrong = lifecycle.contradiction(decision.events, due)
+    if wrong:
+        what = f"a bulk revocation of {len(due)} tokens: {wrong}"
+        world.fail(what, "token.revoked for each of them", f"{len(decision.events)} events")
+
+
+# --- refused
+
+
+@check("LIFE-7")
+def test_refused_exchange_leaves_token_denied(mark: Mark, trial: Trial) -> None:
+    """A refused exchange leaves token.denied, its reason and, once the subject token verified, its identity."""
+    _judge(trial, "LIFE-7")
+
+
+@check("LIFE-7")
+def test_reasons_are_of_the_closed_set(mark: Mark, trial: Trial) -> None:
+    """No kind of decision leaves a reason that is not of the closed set."""
+    _require_a_reason(World(trial))
+    for one, world, decision, _ in brought_about(trial):
+        for reason in (event["reason"] for event in decision.events if "reason" in event):
+            if reason not in lifecycle.REASONS:
+                world.fail(f"{one.name}: a reason of its own", "a reason of the closed set", json.dumps(reason)[:100])
+
+
+def _require_a_reason(world: World) -> None:
+    world.begun()
+    decision = world.exchange(world.subject_token(), "everything")
+    world.require(any("reason" in event for event in decision.events), "a refusal tells no reason", "one", decision)
+
+
+@check("LIFE-8")
+def test_malformed_and_unknown_input_leaves_token_invalid(mark: Mark, trial: Trial) -> None:
+    """A malformed or unknown bearer and a malformed request leave token.invalid, which names nobody."""
+    _judge(trial, "LIFE-8")
+
+
+@check("LIFE-8")
+def test_invalid_input_is_not_repeated(mark: Mark, trial: Trial) -> None:
+    """No event of a malformed or unknown bearer, or of a malformed request, holds what was presented."""
+    world = World(trial)
+    grant = world.begun()
+    bearers = [*presented.MALFORMED.values(), presented.another_bearer(world, grant), "zyxwvutsr" * 3]
+    for bearer in bearers:
+        _judge_silent(world, "a bearer", world.authenticate(bearer), bearer)
+    for name in fields.PARAMETERS:
+        text = "a-text-that-is-presented-here"
+        _judge_silent(world, f"the parameter {name}", fields.FIELDS[f"the parameter {name}"](world, text), text)
+
+
+def _judge_silent(world: World, what: str, decision: Decision, text: str) -> None:
+    parts = [text[:20], text[-20:]] if len(text) > 20 else [text]
+    left = [json.dumps(event, ensure_ascii=False) for event in decision.events]
+    written = [json.dumps(part, ensure_ascii=False)[1:-1] for part in parts if len(part) >= 8]
+    if any(part in event for part in written for event in left):
+        world.fail(f"{what} is repeated in its event", "an event without it", "it", decision.events)
+
+
+@check("LIFE-12")
+def test_revoked_bearer_leaves_token_denied(mark: Mark, trial: Trial) -> None:
+    """A revoked bearer leaves token.denied with reason revoked, its token and its identity, however it is used."""
+    _judge(trial, "LIFE-12")
+
+
+@check("LIFE-15")
+def test_failed_admin_authentication_leaves_token_denied(mark: Mark, trial: Trial) -> None:
+    """A wrong admin secret, or one too many, leaves token.denied and nothing else."""
+    _judge(trial, "LIFE-15")
+
+
+@check("LIFE-15")
+def test_failed_admin_authentication_tells_of_no_revocation(mark: Mark, trial: Trial) -> None:
+    """Whoever does not know the admin secret causes no token.revoked, not even for tokens that there are not."""
+    world = World(trial)
+    bearer = world.issue().bearer
+    for number, admin in enumerate([*presented.WRONG_SECRETS.values(), bearer, f"Bearer {ADMIN}", ADMIN * 2]):
+        for ask in _GUESSES:
+            decision = ask(world, admin, f"203.0.113.{number}")
+            world.left(decision, {"event": lifecycle.DENIED}, summary="a wrong admin secret")
+
+
+_GUESSES: Sequence[Callable[[World, str | None, str], Decision]] = (
+    lambda world, admin, peer: world.revoke("no such token", admin=admin, peer=peer),
+    lambda world, admin, peer: world.revoke_all("alice", admin=admin, peer=peer),
+    lambda world, admin, peer: world.revoke_all("nobody", admin=admin, peer=peer),
+)

@@ -1,0 +1,241 @@
+"""Scopes: a token is good for just what was granted, and a scope that is not understood is not granted."""
+
+from hypothesis import strategies as st
+
+from bearerproof.harness import Mark
+from bearerproof.members import Json
+from bearerproof.messages import Outcome
+from bearerproof.trial import Trial
+from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyservers.rules import (
+    ASKED,
+    INVALID_SCOPE,
+    OVERLAPPING,
+    enforced,
+    judge_all,
+    recorded,
+    stated,
+    told,
+    under,
+    what_is_due,
+)
+from bearerproof_fuzz.keyservers.setting import OTHER, rule
+from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.oracles import policy
+from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, Asked
+
+CONFIGURED = ("key_server:configure",)
+
+
+# --- what is enforced
+
+
+@check("POL-8", needs=CONFIGURED)
+def test_pattern_means_the_same_twice(mark: Mark, trial: Trial) -> None:
+    """A pattern lets a name be asked for exactly if a token with the pattern is good for the name."""
+    for pattern in (*PATTERNS, "*"):
+        world = under(trial, rule(backends=(pattern,), tools=(pattern,)))
+        opened = enforced(world, world.issue())
+        for side, names in zip(("backends", "tools"), opened, strict=True):
+            asked = {name: world.exchange(world.subject_token(), f"{side}:{name}").good for name in NAMES}
+            granted = frozenset(name for name, given in asked.items() if given)
+            due = policy.denoted([pattern])
+            if not granted == names == due:
+                got = f"asked for {sorted(granted)}, enforced {sorted(names)}"
+                world.fail(f"{side} {pattern}: the names that it covers", str(sorted(due)), got)
+
+
+_NO_NAMES = (
+    "", "*", "a*", "b*", "a,b", "a b", " a", "a ", "a\n", "a\0", "/a", "a/", "b/", "../a", "b/../c", "b,c", "b\n",
+    "b\u00e9", "\uff41", "A", "%61", "c",
+)  # fmt: skip
+"""Texts that are no names, and two names that are not granted."""
+
+
+@check("POL-8", needs=CONFIGURED)
+def test_what_is_no_name(mark: Mark, trial: Trial) -> None:
+    """A pattern, a list or a path in the place of a name is covered by nothing but, at most, the pattern for all."""
+    world = under(trial, rule(backends=("a", "b*"), tools=("a", "b*")))
+    grant = world.issue()
+    world.admitted(grant, "a", "ba")
+    for name in _NO_NAMES:
+        for wanted in ((name, None), (None, name), ("a", name), (name, "a")):
+            decision = world.authenticate(grant.bearer, *wanted)
+            if decision.outcome is not Outcome.REJECTED or decision.code != "insufficient-scope":
+                world.fail(f"wanted {wanted}, granted a and b*", "insufficient-scope", decision)
+    world.admitted(grant, "ba", "a")
+
+
+@check("POL-8", needs=CONFIGURED)
+def test_enforced_as_granted(mark: Mark, trial: Trial) -> None:
+    """Whatever the rule and the request, a token is good for exactly the names that both cover."""
+
+    def exact(ruled: Json, asked: Asked) -> None:
+        due = policy.granted(ruled, asked)
+        if due is None:
+            return
+        world = under(trial, ruled)
+        grant = world.issue(scope=asked.scope)
+        opened = enforced(world, grant)
+        if opened != due:
+            world.fail(stated(ruled, asked), told(due), told(opened))
+        for backend, tool in (("a", "a"), ("ab", "abc"), ("z", "a")):
+            both = world.authenticate(grant.bearer, backend, tool).good
+            if both != (backend in due[0] and tool in due[1]):
+                world.fail(f"{stated(ruled, asked)}: backend {backend} with tool {tool}", told(due), str(both))
+
+    judge_all(exact, OVERLAPPING)
+
+
+@check("POL-9", needs=CONFIGURED)
+def test_scope_of_the_answer(mark: Mark, trial: Trial) -> None:
+    """The scope that is answered, read as scopes are, names exactly what the token is good for."""
+
+    def truthful(ruled: Json, asked: Asked) -> None:
+        world = under(trial, ruled)
+        granted = what_is_due(world, ruled, asked)
+        if granted is None:
+            return
+        grant, opened = granted
+        if policy.answered(grant.scope) != opened:
+            world.fail(f"{stated(ruled, asked)}: the scope answered", f"that of {told(opened)}", grant.scope or "none")
+        if recorded(world, grant) != opened:
+            world.fail(f"{stated(ruled, asked)}: the scopes told with a verdict", told(opened), "others")
+
+    judge_all(truthful, OVERLAPPING)
+
+
+@check("POL-9")
+def test_scope_of_the_answer_can_be_asked_for(mark: Mark, trial: Trial) -> None:
+    """The scope that was answered, asked for in turn, is granted and answered again."""
+    world = World(trial)
+    for asked in (None, "backends:a tools:x", "backends:b*", "tools:x,y*"):
+        first = world.issue(scope=asked)
+        again = world.exchange(world.subject_token("bob"), first.scope)
+        world.good(again, f"the scope that was answered is asked for: {first.scope!r}")
+        if again.members.get("scope") != first.scope:
+            world.fail("the same scope is answered in another way", first.scope, again)
+
+
+@check("POL-14")
+def test_narrow_and_wide_tokens(mark: Mark, trial: Trial) -> None:
+    """A narrow token stays narrow when a wide one is issued beside it, and the wide one stays wide."""
+    for order in ((0, 1), (1, 0)):
+        world = World(trial)
+        scopes = ["backends:a tools:x", None]
+        grants = {number: world.issue(scope=scopes[number]) for number in order}
+        for _ in range(2):
+            world.good(world.authenticate(grants[0].bearer, "a", "x"), "the narrow token, for what it is")
+            for wanted in (("b", "x"), ("a", "y"), ("b", None), (None, "y")):
+                decision = world.authenticate(grants[0].bearer, *wanted)
+                if decision.outcome is not Outcome.REJECTED:
+                    world.fail(f"the narrow token is good for {wanted}", "insufficient-scope", decision)
+                world.good(world.authenticate(grants[1].bearer, *wanted), f"the wide token, for {wanted}")
+
+
+@check("POL-14", needs=CONFIGURED)
+def test_tokens_keep_their_scopes(mark: Mark, trial: Trial) -> None:
+    """However many tokens of however many identities are issued, each keeps the scope of its own issue."""
+
+    def kept(requests: list[tuple[str, Asked]]) -> None:
+        ruled = rule()
+        world = under(trial, ruled, rule(OTHER))
+        issued = [(world.issue(subject, asked.scope), asked) for subject, asked in requests]
+        for grant, asked in issued:
+            for side, names in zip(("backend", "tool"), policy.asked_sides(asked), strict=True):
+                for name in ("a", "abc", "b", "z"):
+                    if world.authenticate(grant.bearer, **{side: name}).good != (name in names):
+                        due = f"{side} {name} {'' if name in names else 'not '}admitted"
+                        world.fail(f"the token of {asked.scope!r}, one of {len(issued)}", due, "otherwise")
+
+    alike = [Asked(("a",), ("a",)), Asked(("a",), ("b",)), Asked(("a",)), Asked(("b",), ("a",)), Asked()]
+    for subjects in (("alice",), ("alice", "bob")):
+        kept([(subjects[number % len(subjects)], asked) for number, asked in enumerate(alike)])
+    requests = st.tuples(st.sampled_from(("alice", "alice", "bob")), ASKED)
+    explore(kept, st.lists(requests, min_size=2, max_size=5), share=10)
+
+
+# --- the text of a scope
+
+_SCOPES = {
+    "an unknown word": "admin",
+    "an unknown word beside a good one": "backends:a admin",
+    "an unknown word before a good one": "openid backends:a tools:x",
+    "an unknown prefix": "servers:a tools:x",
+    "a prefix in the singular": "backend:a",
+    "a prefix in capitals": "Backends:a tools:x",
+    "a prefix cut short": "backend tools:x",
+    "a word without values": "backends",
+    "a word without values beside a good one": "backends tools:x",
+    "no value": "backends:",
+    "no value beside a good word": "backends:a tools:",
+    "no value on the first side": "backends: tools:x",
+    "no prefix": ":a",
+    "all without a side": "*",
+    "an empty value at the end": "backends:a,",
+    "an empty value at the beginning": "backends:,a",
+    "an empty value inside": "backends:a,,b",
+    "nothing but commas": "backends:,",
+    "a word twice": "backends:a backends:a",
+    "a side twice": "backends:a tools:x backends:b",
+    "the other side twice": "tools:x tools:y",
+    "a value twice": "backends:a,a",
+    "a value twice, not side by side": "tools:x,y,x",
+    "a blank": " ",
+    "a leading blank": " backends:a",
+    "a trailing blank": "backends:a ",
+    "two blanks": "backends:a  tools:x",
+    "a tab": "backends:a\ttools:x",
+    "a newline": "backends:a\ntools:x",
+    "a NUL": "backends:a\0",
+    "a comma for the blank": "backends:a,tools:x",
+    "a semicolon for the comma": "backends:a;b",
+    "a plus for the blank": "backends:a+tools:x",
+    "an equals sign for the colon": "backends=a",
+    "quotes": 'backends:"a"',
+    "brackets": "backends:[a]",
+    "a star inside": "backends:a*b",
+    "a star first": "backends:*a",
+    "two stars": "backends:**",
+    "a question mark": "backends:a?",
+    "a slash": "backends:a/b",
+    "a percent sign": "backends:%61",
+    "a full-width letter": "backends:\uff41",
+    "a letter beyond ASCII": "backends:é",
+    "a soft hyphen": "backends:a\u00ad",
+    "a negation": "backends:!a",
+}
+
+
+@check("POL-6")
+def test_scope_that_means_nothing(mark: Mark, trial: Trial) -> None:
+    """A scope that is not understood in every part is refused as a whole."""
+    world = World(trial)
+    world.issue(scope="backends:a tools:x")
+    for name, scope in _SCOPES.items():
+        decision = world.exchange(world.subject_token(), scope)
+        world.refused(decision, INVALID_SCOPE, f"a scope with {name}: {scope!r}")
+    for scope in ("tools:x backends:a", "backends:a.b-c_9*,B tools:*"):
+        world.good(world.exchange(world.subject_token(), scope), f"a scope that is understood: {scope!r}")
+
+
+_NOT_ALL = ("all", "ALL", "any", "everything", ".", ".*", "_", "-", "-*", "0", "true", "null", "None")
+
+
+@check("POL-7", needs=CONFIGURED)
+def test_other_words_for_all(mark: Mark, trial: Trial) -> None:
+    """In a rule or a request only the pattern for all is all: other words are names like any other."""
+    for word in _NOT_ALL:
+        world = under(trial, rule(backends=(word,), tools=("a",)), rule())
+        opened = enforced(world, world.issue())
+        due = policy.denoted([word]), policy.denoted(["a"])
+        if opened != due:
+            world.fail(f"a rule grants the backend {word}", told(due), told(opened))
+    world = under(trial, rule(backends=("a", "b"), tools=("*",)))
+    world.issue()
+    for word in _NOT_ALL:
+        decision = world.exchange(world.subject_token(), f"backends:{word}")
+        world.refused(decision, INVALID_SCOPE, f"the backend {word} is asked for, which the rule does not name")
+    everything = enforced(world, world.issue(scope="tools:*"))[1]
+    if everything != frozenset(NAMES):
+        world.fail("all is asked for and allowed", "all", str(sorted(everything)))

@@ -1,0 +1,235 @@
+"""By whose keys a subject token is judged: those of its issuer, as they are served, and never without any."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from bearerproof.harness import Mark
+from bearerproof.trial import Trial
+from bearerproof_fuzz import fetched, keys, keyserver
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyserver import Endpoint, Reply
+from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
+from bearerproof_fuzz.keyservers.world import World
+
+CONFIGURED = ("key_server:configure",)
+
+
+# --- keys that cannot be had
+
+FETCHED = ("clock", "keys_url", *CONFIGURED)
+_UNAVAILABLE = "temporarily_unavailable"
+
+
+@contextmanager
+def _fetching(trial: Trial, reply: Reply) -> Iterator[tuple[World, Endpoint]]:
+    """Serve this reply where the keys of the first provider are to be; those of the other are configured."""
+    with keyserver.endpoint(reply) as endpoint:
+        provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
+        providers = [{**provider, "keys_url": endpoint.url}, OTHER.as_json()]
+        setting = DEFAULT.but(extra={"providers": providers}, cap=50)
+        yield World(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL}), endpoint
+
+
+@check("EXC-11", needs=FETCHED)
+def test_keys_that_cannot_be_had(mark: Mark, trial: Trial) -> None:
+    """While keys cannot be had no verdict is given, on good tokens or forged ones, and others' are not touched."""
+    forger = replace(HOME, key=replace(keys.key("ES256", "attacker"), kid=HOME.key.kid))
+    replies = {**keyserver.failures([HOME.key]), **keyserver.not_key_sets([HOME.key])}
+    for name, reply in replies.items():
+        with _fetching(trial, reply) as (world, endpoint):
+            decision = world.exchange(world.subject_token())
+            world.refused(decision, _UNAVAILABLE, f"where the keys are to be there is: {name}")
+            decision = world.exchange(world.subject_token(provider=forger))
+            world.refused(decision, _UNAVAILABLE, f"a forged token, where the keys are to be there is: {name}")
+            world.good(world.exchange(world.subject_token(provider=OTHER)), "a token of the other provider")
+            endpoint.reply = keyserver.key_set([HOME.key])
+            world.wait(fetched.times(trial).ttl)
+            world.good(world.exchange(world.subject_token("bob")), f"the keys can be had again, after {name}")
+
+
+@check("EXC-11", needs=FETCHED)
+def test_keys_behind_a_redirect_or_too_much_text(mark: Mark, trial: Trial) -> None:
+    """Keys behind a redirect, or behind more text than a server reads, cannot be had either."""
+    with _fetching(trial, keyserver.key_set([HOME.key])) as (world, _):
+        world.issue()
+    with keyserver.endpoint(keyserver.key_set([HOME.key])) as target:
+        replies = {**keyserver.redirects(target.url), "too much text": keyserver.too_large([HOME.key])}
+        for name, reply in replies.items():
+            with _fetching(trial, reply) as (world, _):
+                decision = world.exchange(world.subject_token())
+                world.refused(decision, _UNAVAILABLE, f"where the keys are to be there is: {name}")
+
+
+@check("EXC-11", needs=FETCHED)
+def test_keys_that_are_had_no_more(mark: Mark, trial: Trial) -> None:
+    """Keys at hand serve an outage as long as is declared, then no verdict is given; refused tokens stay refused."""
+    times = fetched.times(trial)
+    with _fetching(trial, keyserver.key_set([HOME.key])) as (world, endpoint):
+        world.issue()
+        endpoint.reply = Reply(status=500)
+        world.wait(times.ttl - 1)
+        decision = world.exchange(world.subject_token(aud="somebody-else"))
+        world.refused(decision, "invalid_request", "a bad token while keys are at hand")
+        world.wait(times.stale + 2)
+        decision = world.exchange(world.subject_token())
+        world.refused(decision, _UNAVAILABLE, "the keys at hand are older than may be")
+        endpoint.reply = keyserver.key_set([HOME.key])
+        world.wait(times.ttl)
+        world.good(world.exchange(world.subject_token("bob")), "the keys can be had again")
+
+
+@check("EXC-17", needs=("key_server:throttle", *FETCHED))
+def test_throttled_before_any_fetch(mark: Mark, trial: Trial) -> None:
+    """Beyond its number a peer causes no fetch."""
+    with keyserver.endpoint(Reply(status=500)) as endpoint:
+        provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
+        extra = {
+            "providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()],
+            "throttle": {"admin_failures": 5, "exchanges_per_minute": 2},
+        }
+        world = World(trial, DEFAULT.but(extra=extra), stand_ins={endpoint.url: fetched.SHOWN_URL})
+        world.issue(provider=OTHER, peer=OTHER_PEER)
+        for _ in range(2):
+            world.exchange("x")
+        world.refused(world.exchange(world.subject_token()), "rate_limited", "an exchange beyond the number")
+        if endpoint.requests:
+            world.fail("an exchange beyond the number caused a fetch", "none", f"{endpoint.requests}")
+
+
+# --- issuer and keys
+
+_ISSUERS = {
+    "another": "https://evil.example",
+    "a trailing slash": HOME.issuer + "/",
+    "a path": HOME.issuer + "/tenant",
+    "a prefix": HOME.issuer[:-1],
+    "an extended host": HOME.issuer + ".evil.example",
+    "an upper-case host": "https://IDP.example",
+    "an upper-case scheme": "HTTPS://idp.example",
+    "plain http": "http://idp.example",
+    "no scheme": "idp.example",
+    "userinfo": "https://idp.example@evil.example",
+    "a port": HOME.issuer + ":443",
+    "a fragment": HOME.issuer + "#",
+    "a query": HOME.issuer + "?",
+    "a trailing dot": HOME.issuer + ".",
+    "percent-encoding": "https://idp%2eexample",
+    "a leading blank": " " + HOME.issuer,
+    "a trailing newline": HOME.issuer + "\n",
+    "a trailing NUL": HOME.issuer + "\0",
+    "a full-width letter": "https://\uff49dp.example",
+    "a Cyrillic letter": "https://\u0456dp.example",
+    "the other provider's name in it": f"{HOME.issuer} {OTHER.issuer}",
+    "the empty text": "",
+    "a list": [HOME.issuer],
+    "a number": 1,
+}
+
+
+@check("EXC-12")
+def test_issuer_that_is_not_configured(mark: Mark, trial: Trial) -> None:
+    """A subject token whose issuer is not, to the letter, a configured one is refused though its key is."""
+    world = World(trial)
+    world.issue()
+    for name, issuer in _ISSUERS.items():
+        decision = world.exchange(world.subject_token(iss=issuer))
+        world.refused(decision, "invalid_request", f"iss is not the provider's: {name}")
+    world.refused(world.exchange(world.subject_token(iss=None)), "invalid_request", "there is no iss")
+    world.issue()
+
+
+@check("EXC-12")
+def test_keys_of_another_provider(mark: Mark, trial: Trial) -> None:
+    """The keys of one provider verify no token in the name of another, before and after each was used."""
+    world = World(trial)
+    for _ in range(2):
+        for named, signer in ((HOME, OTHER), (OTHER, HOME)):
+            for kid in (signer.key.kid, named.key.kid):
+                impostor = replace(named, key=replace(signer.key, kid=kid))
+                decision = world.exchange(world.subject_token(provider=impostor))
+                summary = f"{signer.issuer} signs in the name of {named.issuer}, under the kid {kid}"
+                world.refused(decision, "invalid_request", summary)
+        world.issue(provider=HOME)
+        world.issue(provider=OTHER)
+
+
+@check("EXC-12", needs=CONFIGURED)
+def test_one_kid_of_two_providers(mark: Mark, trial: Trial) -> None:
+    """Where two providers call their keys by the same kid, each is still verified with its own."""
+    for names in (("https://idp.example", "https://idp.example/b"), ("https://a.example", "https://a.example/b/c")):
+        one, two = (
+            Provider(name, replace(keys.key("ES256", role), kid="1")) for name, role in zip(names, "ab", strict=True)
+        )
+        world = World(trial, DEFAULT.but(providers=(one, two), policies=(rule(one), rule(two)), cap=50))
+        for _ in range(2):
+            for used, other in ((one, two), (two, one)):
+                world.issue(provider=used)
+                for named, signer in ((other, used), (used, other)):
+                    decision = world.exchange(world.subject_token(provider=replace(named, key=signer.key)))
+                    world.refused(decision, "invalid_request", f"{signer.issuer} signs in the name of {named.issuer}")
+
+
+# --- rotation
+
+ROTATED = ("key_server:rotate",)
+_AFTER = replace(HOME, key=replace(keys.key("ES256", "attacker"), kid="es256-c"))
+"""The first provider after a rotation, with a key that no other provider has."""
+
+
+@check("EXC-14", needs=ROTATED)
+def test_withdrawn_key(mark: Mark, trial: Trial) -> None:
+    """After a rotation the withdrawn key mints nothing, the new one does, and issued bearers live on."""
+    world = World(trial)
+    before = world.issue()
+    unused = world.subject_token()
+    after = _AFTER
+    world.refused(world.exchange(world.subject_token(provider=after)), "invalid_request", "a key that is not served")
+    world.rotate(HOME, after)
+    for name, token in {"of before": unused, "of after": world.subject_token()}.items():
+        world.refused(world.exchange(token), "invalid_request", f"a token {name} the rotation, of the withdrawn key")
+    world.good(world.exchange(world.subject_token(provider=after)), "a token of the new key")
+    world.good(world.authenticate(before.bearer), "a bearer issued under the withdrawn key")
+    other = world.exchange(world.subject_token(provider=OTHER))
+    world.good(other, "a token of the provider that did not rotate")
+
+
+@check("EXC-14", needs=ROTATED)
+def test_withdrawn_key_whose_kid_is_used_again(mark: Mark, trial: Trial) -> None:
+    """A new key under the kid of the withdrawn one replaces it."""
+    world = World(trial)
+    world.issue()
+    after = replace(_AFTER, key=replace(_AFTER.key, kid=HOME.key.kid))
+    world.rotate(HOME, after)
+    world.refused(world.exchange(world.subject_token()), "invalid_request", "a token of the withdrawn key")
+    world.good(world.exchange(world.subject_token(provider=after)), "a token of the new key under the same kid")
+
+
+@check("EXC-14", needs=ROTATED)
+def test_rotation_step_by_step(mark: Mark, trial: Trial) -> None:
+    """While both keys are served both are good; then one is withdrawn, and may come back."""
+    world = World(trial)
+    after = _AFTER
+    for served in ((HOME, after), (after,), (HOME,), (after, HOME)):
+        world.rotate(HOME, *served)
+        for number, provider in enumerate((HOME, after)):
+            decision = world.exchange(world.subject_token(f"user-{len(world.steps)}-{number}", provider))
+            shown = f"{provider.key.kid} while {', '.join(one.key.kid for one in served)} served"
+            if provider in served:
+                world.good(decision, f"a token of {shown}")
+            else:
+                world.refused(decision, "invalid_request", f"a token of {shown}")
+
+
+@check("EXC-14", needs=FETCHED)
+def test_withdrawn_from_the_url(mark: Mark, trial: Trial) -> None:
+    """A key that is no longer served at the URL is refused once the set held is no longer fresh."""
+    after = _AFTER
+    with _fetching(trial, keyserver.key_set([HOME.key])) as (world, endpoint):
+        before = world.issue()
+        endpoint.reply = keyserver.key_set([after.key])
+        world.wait(fetched.times(trial).ttl + 1)
+        world.good(world.exchange(world.subject_token("bob", after)), "a token of the new key")
+        world.refused(world.exchange(world.subject_token()), "invalid_request", "a token of the withdrawn key")
+        if fetched.times(trial).ttl + 1 < world.setting.ttl:
+            world.good(world.authenticate(before.bearer), "a bearer issued under the withdrawn key")

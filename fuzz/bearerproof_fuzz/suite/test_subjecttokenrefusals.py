@@ -1,0 +1,134 @@
+"""What is no subject token, though it comes close, and that no refusal tells what is wrong with one."""
+
+import json
+from base64 import b64encode
+from urllib.parse import urlencode
+
+from bearerproof.harness import Mark
+from bearerproof.trial import Trial
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyservers.setting import ACCESS_TOKEN, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE
+from bearerproof_fuzz.keyservers.world import World
+
+# --- what is no subject token
+
+
+@check("EXC-15")
+def test_bearer_as_subject_token(mark: Mark, trial: Trial) -> None:
+    """An issued bearer buys no other bearer, whatever type it is given out to be."""
+    world = World(trial)
+    grant = world.issue()
+    world.admitted(grant)
+    for kind in (None, ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt"):
+        changes = {} if kind is None else {"subject_token_type": kind}
+        decision = world.exchange(grant.bearer, **changes)
+        world.refused(
+            decision, "invalid_request", f"a bearer as subject token, given out to be {kind or 'an ID token'}"
+        )
+    for text in (grant.jti, f"Bearer {grant.bearer}"):
+        world.refused(world.exchange(text), "invalid_request", "something of a bearer as subject token")
+    world.admitted(grant)
+
+
+@check("EXC-15")
+def test_access_token_as_subject_token(mark: Mark, trial: Trial) -> None:
+    """An access token of the same issuer, for our very name, is no ID token."""
+    world = World(trial)
+    world.issue()
+    draft = HOME.draft("alice", world.now, jti="at-1").with_claims(client_id=HOME.audience, scope="openid")
+    for typ in ("at+jwt", "application/at+jwt", "AT+JWT", "Application/AT+jwt"):
+        token = draft.with_header(typ=typ).token()
+        world.refused(world.exchange(token), "invalid_request", f"an access token as subject token, typ {typ}")
+        decision = world.exchange(token, subject_token_type=ACCESS_TOKEN)
+        world.refused(decision, "invalid_request", f"an access token by its own name, typ {typ}")
+    world.issue()
+
+
+@check("EXC-15")
+def test_claims_without_a_signature(mark: Mark, trial: Trial) -> None:
+    """Claims that nobody signed say nothing, in any form."""
+    world = World(trial)
+    world.issue()
+    draft = HOME.draft("alice", world.now, jti="claims-1")
+    header, payload, signature = draft.token().split(".")
+    bare = {
+        "JSON": draft.payload_bytes().decode(),
+        "base64url": payload,
+        "header and payload": f"{header}.{payload}",
+        "a payload alone": f".{payload}.",
+        "an empty signature": f"{header}.{payload}.",
+        "payload and signature": f"{payload}.{signature}",
+        "another's signature": f"{header}.{payload}.{OTHER.draft('alice', world.now).token().split('.')[2]}",
+        "the header twice": f"{header}.{header}.{signature}",
+    }
+    for name, text in bare.items():
+        world.refused(world.exchange(text), "invalid_request", f"claims without a signature, as {name}")
+    world.issue()
+
+
+# --- refusals that do not tell
+
+
+@check("EXC-13", needs=("key_server:single_use",))
+def test_refusals_are_alike(mark: Mark, trial: Trial) -> None:
+    """Whatever is wrong with a subject token, the answer is the same."""
+    world = World(trial)
+    used = world.subject_token()
+    world.good(world.exchange(used), "an honest exchange is refused")
+    answers = {name: world.exchange(token) for name, token in {**_wrong(world), "used before": used}.items()}
+    for name, answer in answers.items():
+        world.require(not answer.good, f"a subject token with a fault is exchanged: {name}", "refused", answer)
+    alike = {(answer.outcome, answer.code, answer.retry_after) for answer in answers.values()}
+    if len(alike) > 1:
+        told = ", ".join(
+            f"{name}: {answer.code} {answer.retry_after or ''}".rstrip() for name, answer in answers.items()
+        )
+        world.fail("the answers tell what is wrong with a subject token", "one answer to all", told)
+
+
+@check("EXC-13", needs=("key_server:http", "key_server:single_use"))
+def test_refusals_are_alike_over_http(mark: Mark, trial: Trial) -> None:
+    """Whatever is wrong with a subject token, status, headers and body of the answer are the same."""
+    world = World(trial)
+    used = world.subject_token()
+    world.good(world.exchange(used), "an honest exchange is refused")
+    answers = {name: _posted(world, token) for name, token in {**_wrong(world), "used before": used}.items()}
+    for name, answer in answers.items():
+        refused = isinstance(answer[0], int) and answer[0] >= 400
+        world.require(refused, f"a subject token with a fault is exchanged: {name}", "refused", str(answer[0]))
+    first, *others = answers
+    for name in others:
+        if answers[name] != answers[first]:
+            what = f"the answer tells {name} from {first}"
+            world.fail(what, json.dumps(answers[first]), json.dumps(answers[name]))
+
+
+def _wrong(world: World) -> dict[str, str]:
+    """Return subject tokens with one thing wrong, each something else."""
+    draft = HOME.draft("alice", world.now, jti="wrong")
+    now = int(world.now)
+    return {
+        "no token": "x",
+        "no signature": draft.unsigned().token(),
+        "a wrong signature": draft.signed_by(keys.key("ES256", "attacker").sign).token(),
+        "an unknown kid": draft.with_header(kid="unknown").token(),
+        "no algorithm": draft.with_header(alg="none").unsigned().token(),
+        "a wrong type": draft.with_header(typ="at+jwt").token(),
+        "an unknown issuer": draft.with_claims(iss="https://evil.example").token(),
+        "another audience": draft.with_claims(aud="somebody-else").token(),
+        "expired": draft.with_claims(exp=now - 1).token(),
+        "not yet valid": draft.with_claims(nbf=now + 60).token(),
+        "issued in the future": draft.with_claims(iat=now + 60).token(),
+        "too old": draft.with_claims(iat=now - 301).token(),
+        "no subject": draft.without_claim("sub").token(),
+    }
+
+
+def _posted(world: World, token: str) -> list[object]:
+    form = {"grant_type": TOKEN_EXCHANGE, "subject_token": token, "subject_token_type": ID_TOKEN}
+    body = b64encode(urlencode(form).encode()).decode()
+    content_type = ("Content-Type", "application/x-www-form-urlencoded")
+    members = world.http("POST", "/auth/token", [content_type], body).members
+    headers = [[str(name).lower(), value] for name, value in members["headers"]]  # type: ignore[attr-defined]
+    return [members["status"], sorted(pair for pair in headers if pair[0] != "date"), members["body_b64"]]
