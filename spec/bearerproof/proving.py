@@ -35,6 +35,8 @@ def prove_and_tell(
 
         def advance(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
+            if not err.is_terminal and done * 10 // total > (done - 1) * 10 // total:
+                err.print(f"{done} of {total} tried", highlight=False)
 
         if seeds:
             rows = prove.prove_seeds(names, seeds, workers=workers, progress=advance)
