@@ -45,7 +45,7 @@ def dropped_stranger_not_counted(patch: Patch) -> None:
 @fault("LIM-6")
 def summary_for_every_event(patch: Patch) -> None:
     """Drops are told with the very next event: the summaries are the flood that the limiter keeps out."""
-    patch.wrap(Limiter, "_take", lambda take, self, _until: take(self, self._now))
+    patch.wrap(Limiter, "_take", lambda take, self, until: take(self, until + self._window))
 
 
 @fault("LIM-6")
