@@ -254,7 +254,7 @@ def test_summaries_tell_what_was_dropped(mark: Mark, trial: Trial, forge: Forge)
 
 @check("LIM-6", needs=(*LIMITER, "audit:summaries"))
 def test_drops_are_told_once_a_window_has_passed(mark: Mark, trial: Trial, forge: Forge) -> None:
-    """An event that comes more than a window after the first drop brings a summary of all that was dropped before it."""
+    """An event more than a window after the first drop brings a summary of all that was dropped before it."""
     with Bench.opened(mark, trial, forge) as bench:
         for limits in (Limits(2, 60, 2, 1), Limits(3, 10, 1, 2)):
             flood = [Step(name, times=8) for name in (OURS, stranger(1), SECOND)]
