@@ -7,14 +7,16 @@ from collections import defaultdict
 import pytest
 
 from bearerproof import vectors
-from bearerproof.catalogue import Measure, requirements
+from bearerproof.catalogue import Measure, Profile, requirements
 from bearerproof.connections import connect
 from bearerproof.implementation import Implementation
 from bearerproof.messages import REASONS, Outcome
 from bearerproof.vectors import Vector
 from bearerproof_fuzz import inventory, vectormaker
 from bearerproof_fuzz.edits import registry
+from bearerproof_fuzz.edits.composition import beside, composable
 from bearerproof_fuzz.edits.registry import ACCEPTED
+from bearerproof_fuzz.forge import Forge
 
 EDITS = registry.edits()
 VECTORS = vectors.vectors()
@@ -84,3 +86,21 @@ def test_the_base_differs_from_what_is_presented() -> None:
 @pytest.mark.parametrize("now", [1_800_000_000, 1_900_000_000])
 def test_vectors_are_made_the_same_twice(now: int) -> None:
     assert vectormaker.rows(now) == vectormaker.rows(now)
+
+
+@pytest.mark.parametrize("profile", [Profile.JWS, Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN])
+def test_no_edit_takes_the_fault_of_another_away(profile: Profile) -> None:
+    """The suite draws some of these compositions; the reference refuses them all."""
+    reference = Implementation(connect("reference"))
+    base = Forge(reference.declaration).base(profile)
+    refused = [case.edit for case in composable() if case.profile is profile and case.algorithm is None]
+    others = beside(base)
+    assert len(refused) * len(others) > 10_000
+    accepted = []
+    for other in others:
+        beneath = other.apply(base)
+        reference.reset()
+        answers = reference.verify_all([one.apply(beneath).presentation() for one in refused])
+        judged = zip(refused, answers, strict=True)
+        accepted += [f"{other.id} then {one.id}" for one, answer in judged if answer.outcome is not Outcome.REJECTED]
+    assert accepted == []

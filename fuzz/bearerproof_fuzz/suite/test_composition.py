@@ -10,29 +10,18 @@ from bearerproof.trial import REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz.checks import applicable, check_groups, explore, grouped
 from bearerproof_fuzz.draws import batch, pick
-from bearerproof_fuzz.edits import registry
-from bearerproof_fuzz.edits.registry import Case, Edit, unedited
-from bearerproof_fuzz.forge import Draft, Forge, unchanged
+from bearerproof_fuzz.edits.composition import beside, composable
+from bearerproof_fuzz.edits.registry import Case, Edit
+from bearerproof_fuzz.forge import Draft, Forge
 
 BATCH = 8
-
-
-def _composable() -> list[Case]:
-    """Return the cases that start from the plain base and have to be refused, each edit under one algorithm."""
-    return [
-        case
-        for case in registry.cases()
-        if case.edit.given is unedited
-        and case.edit.strict == registry.REJECTED
-        and case.algorithm in (None, *case.edit.algorithms[:1])
-    ]
 
 
 def _composition_mark(case: Case) -> Mark:
     return Mark(case.edit.requirement_id, case.profile, "composed-with-other-edits", primary=True)
 
 
-@check_groups(grouped(_composable(), _composition_mark))
+@check_groups(grouped(composable(), _composition_mark))
 def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge) -> None:
     """A refused edit stays refused on top of any other change of the token's members."""
     judged = [case for case in applicable(cases, trial.declaration) if case.edit.rejects(trial.measure)]
@@ -42,7 +31,7 @@ def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge
     honest = {case: base.presentation() for case, base in bases.items()}
     trial.control(honest[judged[0]])
     refused_alone = _refused_alone(trial, bases)
-    others = [other for other in registry.edits().values() if _changes_members_only(other, bases[judged[0]])]
+    others = beside(bases[judged[0]])
 
     def refused(drawn: list[tuple[Case, Edit]]) -> None:
         presented = [case.edit.apply(other.apply(bases[case])).presentation() for case, other in drawn]
@@ -62,14 +51,3 @@ def _refused_alone(trial: Trial, bases: Mapping[Case, Draft]) -> list[Case]:
     if not refused:
         pytest.skip("no edit of this requirement is refused by itself, which is their own checks' finding")
     return refused
-
-
-def _changes_members_only(other: Edit, base: Draft) -> bool:
-    """Say whether an edit composes with every other: it sets members and leaves texts, signer and policy alone."""
-    profiles = other.profiles or other.requirement.profiles
-    if other.given is not unedited or other.algorithms or base.profile not in profiles:
-        return False
-    draft = other.apply(base)
-    texts_alone = draft.header_json is None and draft.payload_json is None
-    spellings_alone = {draft.spell_header, draft.spell_payload, draft.spell_signature, draft.spell_token} == {unchanged}
-    return texts_alone and spellings_alone and draft.signer == base.signer and draft.policy is base.policy
