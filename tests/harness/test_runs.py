@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -85,6 +86,15 @@ def test_an_unknown_implementation_is_a_usage_error_under_pytest(tmp_path: Path)
     assert "Traceback" not in ended.stderr
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Have processes begin with SIGINT as it is by default: what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupt_keeps_what_was_judged(tmp_path: Path, misbehaving: Misbehaving, processes: Processes) -> None:
     report, marker = tmp_path / "results.jsonl", tmp_path / "hanging"
     options = ["-k", "VER-12", "--report", str(report), "--timeout", "60"]
