@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -179,7 +178,7 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
     if fault.equivalent is not None:
         return Attempt(name, fault.requirement_id, Fate.EQUIVALENT, detail=fault.equivalent)
     quick = Settings(seed=seed, depth=QUICK)
-    reached = _reach(quick) if full else None
+    reached = reach(quick) if full else None
     with seeded(fault) as patch:
         own = _run(Settings(seed=seed, requirements=(fault.requirement_id,)), stop_at_kill=True)
         killed = _killers(own)
@@ -273,9 +272,6 @@ def _control_dies() -> bool:
 
 def _run(settings: Settings, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
     return run(settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), only=only, telling=False))
-
-
-_reach = cache(reach)
 
 
 def _killers(finished: Run) -> tuple[str, ...]:

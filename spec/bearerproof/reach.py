@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import CodeType, FrameType
 
 import pytest
@@ -27,8 +28,9 @@ class Reach:
         return frozenset(check for check, ran in self.by_check.items() if not functions.isdisjoint(ran))
 
 
+@cache
 def reach(settings: Settings) -> Reach:
-    """Run the suite, as the settings ask for it, on the unmodified reference, and note what each check runs."""
+    """Run the suite, as the settings ask, on the unmodified reference and note what each check runs: once a process."""
     noting = _Noting()
     sys.setprofile(noting.note)
     threading.setprofile(noting.note)

@@ -44,7 +44,7 @@ class Tally:
 
     def add(self, mutant: Mutant, verdict: Verdict) -> None:
         """Count one mutant."""
-        listed = bool({mutant.key, _anywhere(mutant)} & set(self.reasons))
+        listed = not self.reasons.keys().isdisjoint(_names(mutant))
         if verdict.fate is not Fate.SURVIVED:
             self.noticed[verdict.fate] += 1
             if listed:
@@ -87,7 +87,7 @@ def _judge(suite: Suite, reached: Reach, options: argparse.Namespace, console: C
             tally.add(mutant, verdict)
             results.write(_line(mutant, verdict))
             results.flush()
-    known = {key for mutant in chosen for key in (mutant.key, _anywhere(mutant))}
+    known = {key for mutant in chosen for key in _names(mutant)}
     stale = sorted(key for key in set(tally.reasons) - known if key[0] in {mutant.module for mutant in chosen})
     _tell(console, tally, stale)
     return 0 if tally.score >= GOAL and not (tally.survivors or tally.contradicted or stale) else 1
@@ -142,8 +142,9 @@ def _listed() -> dict[Key, str]:
     }
 
 
-def _anywhere(mutant: Mutant) -> Key:
-    return mutant.module, "", mutant.was, mutant.now
+def _names(mutant: Mutant) -> tuple[Key, Key]:
+    """Return what the list may call a mutant: by its function, or by no function."""
+    return mutant.key, (mutant.module, "", mutant.was, mutant.now)
 
 
 def _line(mutant: Mutant, verdict: Verdict) -> str:

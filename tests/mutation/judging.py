@@ -150,7 +150,6 @@ def collected(work: Callable[[Suite], None]) -> None:
     Raises:
         RuntimeError: the suite cannot be collected.
     """
-    os.environ["PYTEST_ADDOPTS"] = "--capture=no"  # what is told while this goes on is for the terminal
     suite = Suite(work)
     finished = run(Settings(), Options(telling=False), [suite])
     if not suite.done:

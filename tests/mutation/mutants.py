@@ -46,8 +46,9 @@ class Mutant:
 
 def mutants(modules: frozenset[str] = frozenset()) -> list[Mutant]:
     """Return the mutants of these modules, or of verifier and audit trail; mutmut reads its settings in this folder."""
-    chosen = modules or {name for name in module_names() if "." not in name}
-    return [mutant for name, path in module_names().items() if name in chosen for mutant in _of_module(name, path)]
+    paths = module_names()
+    chosen = modules or {name for name in paths if "." not in name}
+    return [mutant for name, path in paths.items() if name in chosen for mutant in _of_module(name, path)]
 
 
 def module_names() -> dict[str, Path]:

@@ -1,6 +1,7 @@
 """How a set of keys is fetched: in how many requests, in what pieces, and for how long."""
 
 import time
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -11,6 +12,7 @@ from bearerproof_fuzz import fetched, keys, keyserver
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keys import Key
+from bearerproof_fuzz.keyserver import Reply
 from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.keyservers.world import World
@@ -25,12 +27,7 @@ ALLOWED = 5.0
 @check("KEY-7", needs=FETCHED)
 def test_fetched_set_in_pieces(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key set that arrives in two pieces is as good as one that arrives at once."""
-    key = _key(forge, mark)
-    with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as whole:
-        whole.control(key)
-    with fetched.fetched(trial, forge, mark.profile, keyserver.in_halves([key])) as verifier:
-        verifier.accepted = whole.accepted
-        verifier.accepts(key, "a key is refused whose set arrived in two pieces")
+    _judge_as_good(mark, trial, forge, keyserver.in_halves, "a key is refused whose set arrived in two pieces")
 
 
 @check("KEY-7", needs=FETCHED)
@@ -38,12 +35,20 @@ def test_fetched_key_without_an_algorithm(mark: Mark, trial: Trial, forge: Forge
     """A fetched key that does not name its algorithm serves the one of its type that the policy allows."""
     if trial.measure is Measure.BASE:  # what a key without `alg` is good for, RFC 7517 §4.4 leaves open
         return
+    summary = "a fetched key is refused that does not name its algorithm"
+    _judge_as_good(mark, trial, forge, keyserver.unnamed_algorithms, summary)
+
+
+def _judge_as_good(
+    mark: Mark, trial: Trial, forge: Forge, served: Callable[[Collection[Key]], Reply], summary: str
+) -> None:
+    """Judge a set that is served in another way; the control is the same key served in the usual one."""
     key = _key(forge, mark)
-    with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as named:
-        named.control(key)
-    with fetched.fetched(trial, forge, mark.profile, keyserver.unnamed_algorithms([key])) as verifier:
-        verifier.accepted = named.accepted
-        verifier.accepts(key, "a fetched key is refused that does not name its algorithm")
+    with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as usual:
+        usual.control(key)
+    with fetched.fetched(trial, forge, mark.profile, served([key])) as verifier:
+        verifier.accepted = usual.accepted
+        verifier.accepts(key, summary)
 
 
 @check("KEY-7", needs=FETCHED)
