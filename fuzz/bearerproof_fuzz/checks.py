@@ -1,10 +1,12 @@
 """How a test of the suite becomes a check: bound to a requirement, once for each profile it holds in."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
 
 from bearerproof.catalogue import Profile, requirement
@@ -64,7 +66,30 @@ def needs_of(case: Case) -> tuple[str, ...]:
 
 def explore(prop: Callable[..., None], *strategies: SearchStrategy[Any], share: int = 1) -> None:
     """Try a property on generated examples: one ``share``-th of what the depth of the run asks for."""
-    settings(max_examples=examples(share))(given(*strategies)(prop))()
+    test_name = prop.__qualname__.partition(".")[0]
+    settings(max_examples=examples(share))(_drawing_by(test_name, given(*strategies)(prop)))()
+
+
+def explore_machine(name: str, machine: Callable[[], RuleBasedStateMachine], *, number: int, steps: int) -> None:
+    """Take so many random walks of so many steps each with a state machine, which draws by this name."""
+
+    def made() -> RuleBasedStateMachine:
+        return machine()
+
+    run_state_machine_as_test(
+        _drawing_by(name, made),  # type: ignore[arg-type]  # any callable that makes one will do
+        settings=settings(max_examples=number, stateful_step_count=steps),
+    )
+
+
+def _drawing_by(name: str, runnable: Test) -> Test:
+    """Have a run without a seed draw by a name that stays, of a check or a machine.
+
+    Hypothesis would draw by the source text, so that to rename a variable of the suite would change what is tried.
+    """
+    if not settings().derandomize:
+        return runnable
+    return seed(int.from_bytes(sha256(name.encode()).digest()[:8]))(runnable)
 
 
 def examples(share: int = 1) -> int:

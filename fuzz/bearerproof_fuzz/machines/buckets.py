@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from bearerproof_fuzz.checks import examples, explore_machine
 from bearerproof_fuzz.machines.bench import FAULTS, KNOWN, STRANGERS, Bench, Step
 from bearerproof_fuzz.oracles.buckets import Limits
 
@@ -72,10 +72,4 @@ class Walk(RuleBasedStateMachine):
 
 def walk(bench: Bench, law: Callable[[Bench], None], *, share: int = 10, steps: int = 20) -> None:
     """Take random walks on a bench: one ``share``-th of the examples that the depth of the run asks for."""
-    number = max(5, settings().max_examples // share)
-
-    class Bound(Walk):
-        def __init__(self) -> None:
-            super().__init__(bench, law)
-
-    run_state_machine_as_test(Bound, settings=settings(max_examples=number, stateful_step_count=steps))
+    explore_machine("buckets", lambda: Walk(bench, law), number=max(5, examples(share)), steps=steps)

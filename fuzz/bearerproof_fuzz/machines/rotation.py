@@ -9,16 +9,15 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-import hypothesis
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from bearerproof.catalogue import Profile
 from bearerproof.declaration import FetchedKeys
 from bearerproof.messages import Outcome, Presentation
 from bearerproof.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import fetched, keys, keyserver
-from bearerproof_fuzz.checks import examples
+from bearerproof_fuzz.checks import examples, explore_machine
 from bearerproof_fuzz.forge import Forge
 
 EITHER = ACCEPTED | REJECTED
@@ -48,11 +47,7 @@ def run_rotation(trial: Trial, forge: Forge, profile: Profile) -> None:
     Raises:
         Judged: what an example found, with the steps that led to it in the summary.
     """
-    settings = hypothesis.settings(max_examples=examples(2), stateful_step_count=STEPS)
-    run_state_machine_as_test(
-        lambda: Rotation(trial, forge, profile),  # type: ignore[arg-type]  # any callable that makes one will do
-        settings=settings,
-    )
+    explore_machine("rotation", lambda: Rotation(trial, forge, profile), number=examples(2), steps=STEPS)
 
 
 @dataclass(frozen=True)

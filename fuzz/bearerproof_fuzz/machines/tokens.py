@@ -7,13 +7,12 @@ judge has happened on it, wherever it leads in between.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from bearerproof.decisions import Decision
 from bearerproof.trial import Trial
-from bearerproof_fuzz.checks import examples
+from bearerproof_fuzz.checks import examples, explore_machine
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Provider
 from bearerproof_fuzz.keyservers.world import Grant, World
 from bearerproof_fuzz.oracles.tokens import Aspect, Issued, Store, Wrong
@@ -48,10 +47,8 @@ def walk(trial: Trial, aspect: Aspect, *, share: int = 20) -> None:
     Raises:
         Judged: what an example found.
     """
-    run_state_machine_as_test(
-        lambda: Walk(trial, aspect),  # type: ignore[arg-type]  # any callable that makes one will do
-        settings=settings(max_examples=max(5, examples(share)), stateful_step_count=STEPS),
-    )
+    name = f"token store: {aspect}"
+    explore_machine(name, lambda: Walk(trial, aspect), number=max(5, examples(share)), steps=STEPS)
 
 
 def _can(capability: str) -> Callable[[Any], Any]:
