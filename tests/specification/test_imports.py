@@ -1,90 +1,107 @@
 """Who may import whom, read from the sources: an oracle that shares code with what it judges agrees with itself."""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import pytest
 
-from ..conftest import ROOT
+from .arrows import Arrow, Computed, arrows, computed, computed_in, modules, named_in
 
-OURS = ("bearerproof", "bearerproof_reference", "bearerproof_fuzz", "tests")
-SOURCES = {"bearerproof": "spec", "bearerproof_reference": "reference", "bearerproof_fuzz": "fuzz"}
+MAY_IMPORT: Mapping[str, frozenset[str]] = {
+    "bearerproof": frozenset({"bearerproof"}),
+    "bearerproof_reference": frozenset({"bearerproof_reference", "bearerproof.adapter"}),
+    "bearerproof_fuzz": frozenset({"bearerproof_fuzz", "bearerproof"}),
+    "bearerproof_fuzz.faults": frozenset({"bearerproof_fuzz", "bearerproof", "bearerproof_reference"}),
+}
+"""What a layer may import; a module belongs to the layer with the longest name that it begins with."""
 
+UP = {
+    Arrow("bearerproof.cli", "bearerproof_fuzz.hintvectors"),
+    Arrow("bearerproof.cli", "bearerproof_fuzz.vectormaker"),
+    Arrow("bearerproof.connections", "bearerproof_fuzz.faults"),
+    Arrow("bearerproof.connections", "bearerproof_reference.adapter"),
+    Arrow("bearerproof.explain", "bearerproof_fuzz.edits.registry"),
+    Arrow("bearerproof.explain", "bearerproof_fuzz.inventory"),
+    Arrow("bearerproof.http.connection", "bearerproof_fuzz.keyservers.idp"),
+    Arrow("bearerproof.idpcommand", "bearerproof_fuzz.keyservers.idp"),
+    Arrow("bearerproof.plugin", "bearerproof_fuzz.fixtures"),
+    Arrow("bearerproof.prove", "bearerproof_fuzz.faults"),
+    Arrow("bearerproof.prove", "bearerproof_fuzz.faults.degenerate"),
+    Arrow("bearerproof.prove", "bearerproof_fuzz.faults.registry"),
+    Arrow("bearerproof.replay", "bearerproof_fuzz.vectormaker"),
+    Arrow("bearerproof.runner", "bearerproof_fuzz.suite"),
+    Arrow("bearerproof.serving", "bearerproof_reference.keyserver.serving"),
+    Arrow("bearerproof.smoke", "bearerproof_fuzz.forge"),
+    Arrow("bearerproof.smoke", "bearerproof_fuzz.keys"),
+    Arrow("bearerproof.smoke", "bearerproof_fuzz.keyservers.world"),
+}
+"""Arrows that are still to go: this list may only shrink."""
 
-class Import(NamedTuple):
-    """One import of a module of ours: from which module, of which, and whether only when a function runs."""
-
-    of: str
-    by: str
-    lazy: bool
-
-    @property
-    def package(self) -> str:
-        return self.of.partition(".")[0]
-
-
-def imports_of(package: str) -> list[Import]:
-    root = ROOT / SOURCES[package]
-    files = sorted((root / package).rglob("*.py"))
-    return [found for path in files for found in imports_in(path.read_text("utf-8"), _module(path, root))]
-
-
-def _module(path: Path, root: Path) -> str:
-    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-
-
-def imports_in(text: str, by: str) -> Iterator[Import]:
-    """Yield the imports of our packages, in functions, under ``TYPE_CHECKING`` and in strings for importlib too."""
-    tree = ast.parse(text)
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    lazy = {id(inner) for function in functions for inner in ast.walk(function)}
-    for node in ast.walk(tree):
-        for name in _names(node, by):
-            if name.partition(".")[0] in OURS:
-                yield Import(name, by, id(node) in lazy)
+COMPUTED = {"bearerproof.connections", "bearerproof_fuzz.inventory"}
+"""The modules that load what their user names, or all that a folder holds."""
 
 
-def _names(node: ast.AST, by: str) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        base = node.module or ""
-        if node.level:
-            base = ".".join(filter(None, [*by.split(".")[: -node.level], base]))
-        return [f"{base}.{alias.name}" for alias in node.names]
-    return []
+def layer_of(module: str) -> str:
+    return max((layer for layer in MAY_IMPORT if _within(module, layer)), key=len)
 
 
-@pytest.mark.parametrize("package", SOURCES)
-def test_no_package_imports_the_tests(package: str) -> None:
-    found = imports_of(package)
-    assert len(found) > 20
-    assert [each for each in found if each.package == "tests"] == []
+def is_allowed(arrow: Arrow) -> bool:
+    return any(_within(arrow.of, layer) for layer in MAY_IMPORT[layer_of(arrow.by)])
 
 
-def test_the_suite_shares_nothing_with_the_reference_but_its_faults() -> None:
-    wrong = [each for each in imports_of("bearerproof_fuzz") if each.package == "bearerproof_reference"]
-    assert [each for each in wrong if not each.by.startswith("bearerproof_fuzz.faults")] == []
+def _within(module: str, layer: str) -> bool:
+    return f"{module}.".startswith(f"{layer}.")
 
 
-def test_the_reference_imports_nothing_of_the_suite_and_of_the_harness_the_adapter_loop_alone() -> None:
-    foreign = [each for each in imports_of("bearerproof_reference") if each.package != "bearerproof_reference"]
-    assert {each.of for each in foreign} <= {"bearerproof.adapter.serve"}
+@pytest.mark.parametrize("layer", MAY_IMPORT)
+def test_a_layer_imports_what_it_may_and_nothing_else(layer: str) -> None:
+    of_the_layer = [arrow for arrow in arrows() if layer_of(arrow.by) == layer]
+    assert of_the_layer, "the control: its modules do name modules of ours"
+    assert [arrow for arrow in of_the_layer if not is_allowed(arrow) and arrow not in UP] == []
 
 
-def test_the_harness_imports_the_other_two_only_when_a_function_needs_them() -> None:
-    foreign = [each for each in imports_of("bearerproof") if each.package != "bearerproof"]
-    assert foreign, "the control: the command line does use them"
-    assert [each for each in foreign if not each.lazy] == []
-    assert {each.package for each in foreign} == {"bearerproof_fuzz", "bearerproof_reference"}
+def test_the_list_of_arrows_that_are_still_to_go_holds_no_other() -> None:
+    assert UP <= {arrow for arrow in arrows() if not is_allowed(arrow)}
 
 
-def test_imports_are_found_wherever_they_stand() -> None:
-    text = "import bearerproof.x\nif T:\n    from tests import y\ndef f():\n    from bearerproof_fuzz.z import w\n"
-    assert list(imports_in(text, "bearerproof_reference.m")) == [
-        Import("bearerproof.x", "bearerproof_reference.m", lazy=False),
-        Import("tests.y", "bearerproof_reference.m", lazy=False),
-        Import("bearerproof_fuzz.z.w", "bearerproof_reference.m", lazy=True),
-    ]
+def test_only_what_its_user_names_is_loaded_by_a_computed_name() -> None:
+    assert {found.by for found in computed()} == COMPUTED
+
+
+def found_in(text: str, by: str = "bearerproof.planted") -> list[str]:
+    return list(named_in(ast.parse(text), by))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("import bearerproof_fuzz.keys", "bearerproof_fuzz.keys"),
+        ("def f():\n    from bearerproof_fuzz.keys import MATERIAL", "bearerproof_fuzz.keys.MATERIAL"),
+        ("from . import cli", "bearerproof.cli"),
+        ("if TYPE_CHECKING:\n    from bearerproof_reference import clock", "bearerproof_reference.clock"),
+        ("load('bearerproof_fuzz.keyservers.idp')", "bearerproof_fuzz.keyservers.idp"),
+        ("NAMES = {'reference': 'bearerproof_reference.adapter:create'}", "bearerproof_reference.adapter"),
+    ],
+    ids=["plain", "in a function", "relative", "for types", "in a string", "with an attribute"],
+)
+def test_an_arrow_is_found_in_whichever_form(text: str, name: str) -> None:
+    assert found_in(text) == [name]
+
+
+def test_a_relative_import_of_a_package_begins_at_the_package() -> None:
+    assert found_in("from .checks import check", "bearerproof_fuzz") == ["bearerproof_fuzz.checks.check"]
+
+
+def test_a_docstring_is_no_arrow() -> None:
+    assert found_in('"""bearerproof_fuzz.suite"""\ndef f():\n    "bearerproof_fuzz.suite"\n') == []
+
+
+def test_a_computed_name_is_found() -> None:
+    tree = ast.parse("import importlib\nimportlib.import_module('a' + b)\n__import__(c)\nimportlib.import_module('d')")
+    assert list(computed_in(tree, "m")) == [Computed("m", 2), Computed("m", 3)]
+
+
+def test_every_module_is_read() -> None:
+    assert {name.partition(".")[0] for name in modules()} == {
+        "bearerproof", "bearerproof_reference", "bearerproof_fuzz",
+    }  # fmt: skip
