@@ -13,7 +13,7 @@ from bearerproof.connections import Handle, InProcess
 from bearerproof.implementation import Implementation
 from bearerproof.members import Json
 from bearerproof.results import State, tally
-from bearerproof.runner import Options, run
+from bearerproof.runner import Options, Suite, run
 from bearerproof.settings import Settings
 
 _DONE: Mapping[str, Json] = {
@@ -62,8 +62,8 @@ class Score:
 class Baselines:
     """Scores the stand-ins in processes of their own, from the moment the real run begins."""
 
-    def __init__(self, settings: Settings, hello: Json) -> None:
-        self._asked = (settings, hello)
+    def __init__(self, suite: Suite, settings: Settings, hello: Json) -> None:
+        self._asked = (suite, settings, hello)
         self._pool: Pool | None = None
         self._scores: list[AsyncResult[Score]] = []
 
@@ -86,10 +86,11 @@ class Baselines:
             self._pool.join()
 
 
-def score(name: str, settings: Settings, hello: Json) -> Score:
-    """Run the suite on a stand-in that declares what ``hello`` says."""
+def score(name: str, suite: Suite, settings: Settings, hello: Json) -> Score:
+    """Run a suite on a stand-in that declares what ``hello`` says."""
     implementation = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
-    finished = run(replace(settings, target=name, command=(), url=None), Options(telling=False), started=implementation)
+    asked = replace(settings, target=name, command=(), url=None)
+    finished = run(suite, asked, Options(telling=False), started=implementation)
     counts = tally(finished.records)
     applicable = sum(number for state, number in counts.items() if state is not State.NOT_APPLICABLE)
     return Score(name, counts.get(State.PASSED, 0), applicable)

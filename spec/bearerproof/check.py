@@ -13,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from bearerproof import expectations, reports, results
 from bearerproof.baselines import Baselines
 from bearerproof.exceptions import StaleExpectations
+from bearerproof.http.provider import StartProvider
 from bearerproof.results import RED
-from bearerproof.runner import Options, Run, run
+from bearerproof.runner import Options, Run, Suite, run
 from bearerproof.settings import Settings
 
 
@@ -28,17 +29,25 @@ class Outputs:
     baselines: bool = False
 
 
-def check(settings: Settings, options: Options, outputs: Outputs, out: Console, err: Console) -> int:
-    """Run the suite and return the exit code: 0 conforms, 1 does not, 2 stale expectations, 3 not judged.
+def check(
+    suite: Suite,
+    settings: Settings,
+    options: Options,
+    outputs: Outputs,
+    out: Console,
+    err: Console,
+    provider: StartProvider | None = None,
+) -> int:
+    """Run a suite and return the exit code: 0 conforms, 1 does not, 2 stale expectations, 3 not judged.
 
     Raises:
         BearerproofError: nothing could be run; the message says why.
     """
     foreseen = expectations.load(outputs.expect) if outputs.expect else []
-    implementation = settings.start()
-    baselines = Baselines(settings, implementation.hello) if outputs.baselines else None
+    implementation = settings.start(provider)
+    baselines = Baselines(suite, settings, implementation.hello) if outputs.baselines else None
     with Watch(err, out, settings) as watch:
-        finished = run(settings, options, [watch, *([] if baselines is None else [baselines])], implementation)
+        finished = run(suite, settings, options, [watch, *([] if baselines is None else [baselines])], implementation)
     stale = _apply(foreseen, finished)
     _print_summary(finished, out)
     if baselines is not None:

@@ -160,14 +160,18 @@ def check(
     from bearerproof.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof.check import check as run_check  # noqa: PLC0415
     from bearerproof.runner import Options  # noqa: PLC0415
+    from bearerproof_fuzz.keyservers import idp  # noqa: PLC0415
+    from bearerproof_fuzz.suite import SUITE  # noqa: PLC0415
 
     whole = not (quick or keyword or exit_first)
     return run_check(
+        SUITE,
         settings,
         Options(keyword, workers, junit, exit_first),
         Outputs(expect, write_expect, report, baselines=whole and baselines),
         Console(),
         Console(stderr=True),
+        provider=idp.start,
     )
 
 

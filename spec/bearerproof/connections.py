@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from itertools import count
 from typing import IO, Protocol
 
@@ -219,39 +221,64 @@ class Stdio:
         self._process.wait()
 
 
-BUILT_IN = {
-    "reference": "bearerproof_reference.adapter:create",
-    "pyjwt": "bearerproof.subjects.pyjwt:create",
-    "joserfc": "bearerproof.subjects.joserfc:create",
-    "authlib": "bearerproof.subjects.authlib:create",
-}
-"""Implementations that can be named without an adapter of one's own."""
+GROUP = "bearerproof.implementations"
+"""The group of entry points that gives implementations their names; any package may add to it."""
 
 
 def connect(target: str, command: Sequence[str] = ()) -> Connection:
-    """Open a connection: to ``command`` if one is given, else to a built-in name or ``python:module:factory``.
+    """Open a connection: to ``command`` if one is given, else to a named implementation or ``python:module:factory``.
+
+    A name may be followed by a colon and what its factory is given: ``fault:hmac-over-pem``.
 
     Raises:
         BadInput: the name is unknown or cannot be imported. AdapterFault: the process cannot be started.
     """
     if command:
         return Stdio(command)
-    if target.startswith("fault:"):
-        return InProcess(_faulty(target.removeprefix("fault:")))
-    path = BUILT_IN.get(target) or target.removeprefix("python:")
-    if path == target:
-        names = ", ".join(BUILT_IN)
+    if target.startswith("python:"):
+        with _import_errors(target):
+            return InProcess(_factory(target.removeprefix("python:"), target))
+    name, colon, argument = target.partition(":")
+    entry = _entry(name)
+    with _import_errors(target, entry):
+        factory = entry.load()
+        return InProcess(lambda: _handle_of(factory(argument) if colon else factory()))
+
+
+def implementations() -> Mapping[str, Sequence[EntryPoint]]:
+    """Return the entry points of implementations that are installed here, by name."""
+    found: dict[str, list[EntryPoint]] = {}
+    for entry in sorted(_entry_points(), key=lambda entry: entry.name):
+        found.setdefault(entry.name, []).append(entry)
+    return found
+
+
+@cache
+def _entry_points() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=GROUP))
+
+
+def _entry(name: str) -> EntryPoint:
+    known = implementations()
+    if not known:
         raise BadInput(
-            f"unknown implementation {target!r}: name a built-in one ({names}), python:module:factory, "
+            f"no implementation has a name here, since bearerproof is not installed: python -m pip install -e . in its "
+            f"folder makes {name!r} known; python:module:factory and a command after -- need no name"
+        )
+    if name not in known:
+        raise BadInput(
+            f"unknown implementation {name!r}: name an installed one ({', '.join(known)}), python:module:factory, "
             "or a command after --"
         )
-    with _import_errors(target):
-        return InProcess(_factory(path, target))
+    entry, *others = known[name]
+    if others:
+        owners = ", ".join(sorted(_owner(each) for each in known[name]))
+        raise BadInput(f"{name!r} is the name of an implementation in more than one package: {owners}")
+    return entry
 
 
-def _faulty(name: str) -> Callable[[], Handle]:
-    create = importlib.import_module("bearerproof_fuzz.faults").create
-    return lambda: _handle_of(create(name))
+def _owner(entry: EntryPoint) -> str:
+    return entry.value if entry.dist is None else entry.dist.name
 
 
 def _factory(path: str, target: str) -> Callable[[], Handle]:
@@ -274,14 +301,14 @@ def _handle_of(made: object) -> Handle:
 
 
 @contextmanager
-def _import_errors(target: str) -> Iterator[None]:
+def _import_errors(target: str, entry: EntryPoint | None = None) -> Iterator[None]:
     """Turn whatever loading somebody's module may raise into a message."""
     try:
         yield
     except BadInput:
         raise
     except ModuleNotFoundError as error:
-        if target in BUILT_IN:
+        if entry is not None and _owner(entry) == "bearerproof":
             raise BadInput(
                 f"{target} needs the package {error.name!r}; install it with: "
                 "python -m pip install 'bearerproof[subjects]'"

@@ -31,7 +31,6 @@ def pytest_configure(config: pytest.Config) -> None:
     settings = _settings(config)
     if settings is None:
         return
-    config.pluginmanager.import_plugin("bearerproof_fuzz.fixtures")
     if config.pluginmanager.has_plugin("bearerproof-harness"):
         return
     from bearerproof.exceptions import BearerproofError  # noqa: PLC0415 - keeps the plugin cheap while inert

@@ -21,6 +21,7 @@ from bearerproof.reach import reach
 from bearerproof.results import RED, State, tally
 from bearerproof.runner import Options, Run, run
 from bearerproof.settings import QUICK, Settings
+from bearerproof_fuzz.suite import SUITE
 
 T = TypeVar("T")
 
@@ -208,7 +209,7 @@ def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
     command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
     connection = Stdio(command) if one.own_process else InProcess(one.handle)
     settings = Settings(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
-    finished = run(settings, Options(telling=False), started=Implementation(connection, _IMPATIENCE))
+    finished = run(SUITE, settings, Options(telling=False), started=Implementation(connection, _IMPATIENCE))
     failed_in = {record.requirement.partition("-")[0] for record in finished.records if record.state in RED}
     counts = tally(finished.records)
     return Judged(
@@ -271,7 +272,7 @@ def _control_dies() -> bool:
 
 
 def _run(settings: Settings, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
-    return run(settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), only=only, telling=False))
+    return run(SUITE, settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), only=only, telling=False))
 
 
 def _killers(finished: Run) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import pytest
 from bearerproof.harness import mark_of
 from bearerproof.runner import Options, run
 from bearerproof.settings import Settings
+from bearerproof_fuzz.suite import SUITE
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def reach(settings: Settings) -> Reach:
     sys.setprofile(noting.note)
     threading.setprofile(noting.note)
     try:
-        run(settings, Options(telling=False), [noting])
+        run(SUITE, settings, Options(telling=False), [noting])
     finally:
         sys.setprofile(None)
         threading.setprofile(None)

@@ -18,7 +18,13 @@ from bearerproof.settings import Settings
 
 _INI = Path(__file__).with_name("suite.ini")
 
-SUITE = "bearerproof_fuzz.suite"
+
+@dataclass(frozen=True)
+class Suite:
+    """Where checks come from: the package that holds them, and the pytest plugins with the fixtures they ask for."""
+
+    package: str
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,9 +113,13 @@ class Run:
 
 
 def run(
-    settings: Settings, options: Options, observers: Sequence[object] = (), started: Implementation | None = None
+    suite: Suite,
+    settings: Settings,
+    options: Options,
+    observers: Sequence[object] = (),
+    started: Implementation | None = None,
 ) -> Run:
-    """Run the suite on the implementation that the settings name, or on one that is started.
+    """Run a suite on the implementation that the settings name, or on one that is started.
 
     Whatever happens, what was recorded is returned.
 
@@ -120,7 +130,7 @@ def run(
     if options.workers is not None:
         harness.implementation.close()  # the workers have their own; this one was asked for its declaration
     named = _Named(harness)
-    code, unwritten = _pytest(_arguments(settings, options), [named, *observers])
+    code, unwritten = _pytest(_arguments(suite, settings, options), [named, *observers])
     finished = Run(harness, options, interrupted=code == pytest.ExitCode.INTERRUPTED, records=harness.records)
     finished.unwritten = unwritten
     finished.fault = harness.fault
@@ -168,13 +178,14 @@ class _Named:
         config.pluginmanager.register(self._harness, "bearerproof-harness")
 
 
-def _arguments(settings: Settings, options: Options) -> list[str]:
+def _arguments(suite: Suite, settings: Settings, options: Options) -> list[str]:
     arguments = [
-        "-c", str(_INI), "--rootdir", str(_INI.parent), "--noconftest", "--pyargs", SUITE,
+        "-c", str(_INI), "--rootdir", str(_INI.parent), "--noconftest", "--pyargs", suite.package,
         "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:unraisableexception",  # which collects garbage
         "-p", "bearerproof.plugin", "-p", "_hypothesis_pytestplugin",
         "--bearerproof", settings.as_option(),
     ]  # fmt: skip
+    arguments += [word for plugin in suite.plugins for word in ("-p", plugin)]
     if settings.seed is not None:
         arguments += ["--hypothesis-seed", str(settings.seed)]
     if options.workers is not None:

@@ -8,6 +8,7 @@ from bearerproof.catalogue import Measure, Profile
 from bearerproof.connections import connect
 from bearerproof.declaration import Declaration
 from bearerproof.exceptions import BadInput
+from bearerproof.http.provider import StartProvider
 from bearerproof.implementation import Implementation
 
 QUICK, DEFAULT = "quick", "default"
@@ -32,8 +33,8 @@ class Settings:
     seconds: float = 5.0
     requirements: tuple[str, ...] = ()
 
-    def start(self) -> Implementation:
-        """Start the implementation and say hello.
+    def start(self, provider: StartProvider | None = None) -> Implementation:
+        """Start the implementation, with the identity provider that a server profile may ask for, and say hello.
 
         Raises:
             BadInput: it cannot be named so. AdapterFault: it does not start, or does not speak the contract.
@@ -42,7 +43,7 @@ class Settings:
             return Implementation(connect(self.target, self.command), self.seconds)
         from bearerproof.http.connection import connect as connect_http  # noqa: PLC0415 - few runs need a client
 
-        return Implementation(connect_http(self.url, self.server_profile), self.seconds)
+        return Implementation(connect_http(self.url, self.server_profile, provider), self.seconds)
 
     def resolve(self, declaration: Declaration) -> "Scope":
         """Return what is judged: what was asked for, within what is declared.

@@ -1,7 +1,9 @@
 """Connections: order, pipelining, limits, and an end that leaves no process behind."""
 
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -180,7 +182,7 @@ def test_a_factory_that_makes_nothing_is_a_message(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("refrence", "name a built-in one .reference, pyjwt, joserfc, authlib."),
+        ("refrence", "name an installed one .authlib, fault, joserfc, pyjwt, reference."),
         ("python:json", "must have the form python:module:factory"),
         ("python::x", "must have the form python:module:factory"),
         ("python:json:", "must have the form python:module:factory"),
@@ -195,7 +197,53 @@ def test_a_name_that_is_none_says_what_may_be_given(target: str, told: str) -> N
         connect(target)
 
 
+class Package(NamedTuple):
+    """A distribution, as far as an entry point knows it."""
+
+    name: str
+
+
+def registered(monkeypatch: pytest.MonkeyPatch, *named: tuple[str, str, str]) -> None:
+    """Have only these implementations installed: name, target, and the package that brings it."""
+    points = [EntryPoint(name, value, connections.GROUP) for name, value, _ in named]
+    for point, (_, _, package) in zip(points, named, strict=True):
+        vars(point)["dist"] = Package(package)
+    monkeypatch.setattr(connections, "_entry_points", lambda: tuple(points))
+
+
 def test_a_library_that_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connections.BUILT_IN, "joserfc", "no_such_package.module:create")
+    registered(monkeypatch, ("joserfc", "no_such_package.module:create", "bearerproof"))
     with pytest.raises(BadInput, match=r"pip install 'bearerproof\[subjects\]'"):
         connect("joserfc")
+
+
+def test_another_package_can_give_its_implementation_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "theirs.py").write_text("def create(mood='calm'):\n    return lambda request: {'skipped': mood}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registered(monkeypatch, ("theirs", "theirs:create", "their-package"))
+    assert list(connect("theirs").ask([{"op": "x"}], 1)) == [{"id": 1, "skipped": "calm"}]
+    assert list(connect("theirs:grim: indeed").ask([{"op": "x"}], 1)) == [{"id": 1, "skipped": "grim: indeed"}]
+
+
+def test_a_package_that_theirs_needs_is_not_said_to_be_an_extra_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(monkeypatch, ("theirs", "no_such_package.module:create", "their-package"))
+    with pytest.raises(BadInput, match=r"'theirs': No module named 'no_such_package'$"):
+        connect("theirs")
+
+
+def test_a_name_that_two_packages_give_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = "bearerproof_reference.adapter:create"
+    registered(monkeypatch, ("reference", target, "bearerproof"), ("reference", "theirs:create", "their-package"))
+    with pytest.raises(BadInput, match="more than one package: bearerproof, their-package"):
+        connect("reference")
+
+
+def test_where_nothing_is_installed_the_message_says_how_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(monkeypatch)
+    with pytest.raises(BadInput, match=r"pip install -e \. .* python:module:factory"):
+        connect("reference")
+
+
+def test_a_fault_has_to_be_named() -> None:
+    with pytest.raises(BadInput, match="no seeded fault is called ''; fault:hmac-over-pem is one of"):
+        connect("fault")

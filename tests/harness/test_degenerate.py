@@ -16,6 +16,7 @@ from bearerproof.results import RED, State
 from bearerproof.runner import Options, run
 from bearerproof.settings import QUICK, Settings
 from bearerproof_fuzz.faults.degenerate import DEGENERATES
+from bearerproof_fuzz.suite import SUITE
 from bearerproof_reference.adapter import create as reference
 
 from ..conftest import CommandLine, Ended
@@ -86,7 +87,9 @@ RIGHTLY_PASSED = {
 def test_no_check_of_a_key_server_passes_because_nothing_happened(name: str) -> None:
     hello = Implementation(InProcess(lambda: reference().handle)).hello
     started = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
-    finished = run(Settings(target=name, profiles=KEY_SERVER, depth=QUICK), Options(telling=False), started=started)
+    finished = run(
+        SUITE, Settings(target=name, profiles=KEY_SERVER, depth=QUICK), Options(telling=False), started=started
+    )
     passed = sorted(record.id for record in finished.records if record.state is State.PASSED)
     assert len(finished.records) > 300
     assert passed == RIGHTLY_PASSED[name]

@@ -33,6 +33,7 @@ from bearerproof.harness import Harness, mark_of
 from bearerproof.results import RED, State
 from bearerproof.runner import Options, Run, run
 from bearerproof.settings import Settings
+from bearerproof_fuzz.suite import SUITE
 from tests.mutation.mutants import PACKAGE, Mutant
 from tests.mutation.reach import Reach
 
@@ -151,7 +152,7 @@ def collected(work: Callable[[Suite], None]) -> None:
         RuntimeError: the suite cannot be collected.
     """
     suite = Suite(work)
-    finished = run(Settings(), Options(telling=False), [suite])
+    finished = run(SUITE, Settings(), Options(telling=False), [suite])
     if not suite.done:
         raise RuntimeError(finished.fault or "the suite was not collected")
 

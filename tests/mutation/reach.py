@@ -14,6 +14,7 @@ from bearerproof.harness import mark_of
 from bearerproof.results import State
 from bearerproof.runner import Options, run
 from bearerproof.settings import Settings
+from bearerproof_fuzz.suite import SUITE
 from tests.mutation.mutants import Mutant, name_of
 
 
@@ -41,7 +42,7 @@ def reach(folder: Path) -> Reach:
 def _reach(folder: Path) -> Reach:
     measured = coverage.Coverage(data_file=None, source=[str(folder)], config_file=False)
     measured.start()
-    finished = run(Settings(), Options(telling=False), [_Contexts(measured)])
+    finished = run(SUITE, Settings(), Options(telling=False), [_Contexts(measured)])
     measured.stop()
     passed = frozenset(record.id for record in finished.records if record.state is State.PASSED)
     found = measured.get_data()

@@ -101,9 +101,10 @@ def _module_of(name: str) -> str:
 
 
 def _docstrings(tree: ast.AST) -> frozenset[int]:
-    bodies = [node.body for node in ast.walk(tree) if isinstance(getattr(node, "body", None), list)]
-    strings = [first.value for body in bodies for first in body if isinstance(first, ast.Expr)]
-    return frozenset(id(value) for value in strings if isinstance(value, ast.Constant))
+    """Return the strings that stand as statements, wherever they stand."""
+    return frozenset(
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
 
 
 @cache

@@ -24,14 +24,14 @@ from bearerproof_reference import adapter
 Json = dict[str, Any]
 
 
-def create(name: str) -> Callable[[Json], Json]:
+def create(name: str = "") -> Callable[[Json], Json]:
     """Return the reference with this fault; it bears the fault for as long as the process lives.
 
     Raises:
         BadInput: no fault has this name.
     """
     if name not in faults():
-        raise BadInput(f"no seeded fault is called {name!r}; there are {len(faults())}")
+        raise BadInput(f"no seeded fault is called {name!r}; fault:hmac-over-pem is one of {len(faults())}")
     faults()[name].apply(Patch())
     made = adapter.create()
 

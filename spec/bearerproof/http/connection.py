@@ -1,18 +1,17 @@
 """A key server that runs somewhere, as an implementation that can be asked: contract level 3 over HTTP."""
 
 import asyncio
-import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from bearerproof.exceptions import AdapterFault, BadInput
 from bearerproof.http import translation
 from bearerproof.http.profile import ServerProfile
 from bearerproof.http.profilefile import load
+from bearerproof.http.provider import RunningProvider, StartProvider
 from bearerproof.http.trail import Event, Trail, shared_out
 from bearerproof.http.wire import Answered, Sent, Server, Unsendable
 from bearerproof.members import Json
@@ -22,15 +21,15 @@ OPERATIONS = frozenset({"exchange", "authenticate", "revoke", "http"})
 """What can be asked by one request each."""
 
 
-def connect(url: str, profile: str | None) -> "HttpConnection":
-    """Open a connection to the server at ``url`` that the file describes.
+def connect(url: str, profile: str | None, provider: StartProvider | None = None) -> "HttpConnection":
+    """Open a connection to the server at ``url`` that the file describes, with the identity provider it asks for.
 
     Raises:
         BadInput: URL or profile cannot be used. AdapterFault: the trail cannot be followed.
     """
     if profile is None:
         raise BadInput("--url needs --server-profile: what the server is configured with, and where its events are")
-    return HttpConnection(url, load(Path(profile)))
+    return HttpConnection(url, load(Path(profile)), provider)
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,13 @@ class _Issued:
 class HttpConnection:
     """Asks a key server by HTTP, and follows its trail for the events of each answer."""
 
-    def __init__(self, url: str, profile: ServerProfile) -> None:
+    def __init__(self, url: str, profile: ServerProfile, provider: StartProvider | None = None) -> None:
         self._profile = profile
         self._server = Server(url)
         self._ids = count(1)
         self._own_address = ""
         self._issued: dict[str, _Issued] = {}
-        self._provider = _identity_provider(profile)
+        self._provider = _identity_provider(profile, provider)
         self._runner = asyncio.Runner()
         try:
             self._trail = Trail(profile.audit)
@@ -198,14 +197,15 @@ def declared(profile: ServerProfile) -> Json:
     }
 
 
-def _identity_provider(profile: ServerProfile) -> Any:
+def _identity_provider(profile: ServerProfile, start: StartProvider | None) -> RunningProvider | None:
     """Start the identity provider, if it is ours to start."""
     given = profile.identity_provider
     if given is None:
         return None
-    idp = importlib.import_module("bearerproof_fuzz.keyservers.idp")
+    if start is None:
+        raise BadInput("the server profile asks for an identity provider, and none can be started here")
     try:
-        return idp.start(profile.setting.issuers, given.host, given.port, given.tls_port, given.certificate)
+        return start(profile.setting.issuers, given.host, given.port, given.tls_port, given.certificate)
     except OSError as error:
         raise BadInput(
             f"the identity provider cannot be started at {given.host}, port {given.port}: {error.strerror or error}; "
