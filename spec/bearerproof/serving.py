@@ -41,7 +41,7 @@ def serve(
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     sync_every = _seconds(fsync)
     try:
-        from bearerproof_reference.keyserver import serving  # noqa: PLC0415 - needs packages that may be missing
+        from bearerproof_reference.deployment import serving  # noqa: PLC0415 - needs packages that may be missing
     except ImportError as error:
         raise BadInput(str(error)) from None
     told = serving.Serving(configuration, host, port, allow_remote, audit, sync_every, redis)

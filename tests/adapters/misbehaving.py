@@ -75,7 +75,7 @@ def write(raw: bytes) -> None:
 
 def reference() -> Callable[[Json], Json]:
     """Return the reference's answers: a fault should be all that is wrong with this adapter."""
-    from bearerproof_reference.adapter import create  # noqa: PLC0415 - most modes have no need of it
+    from bearerproof_reference.adapter.adapter import create  # noqa: PLC0415 - most modes have no need of it
 
     return create().handle
 

@@ -11,12 +11,12 @@ from statistics import median
 from samples import NAMES, NOW, Sample, b64, sample
 from timing import Call, arguments, ratio, rounds
 
-from bearerproof_reference.audited import AuditedVerifier
+from bearerproof_reference.audit.audited import AuditedVerifier
+from bearerproof_reference.audit.limiter import Limiter, Limits, Registered
+from bearerproof_reference.audit.sinks import MemorySink, RateLimitedSink
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.limiter import Limiter, Limits, Registered
-from bearerproof_reference.sinks import MemorySink, RateLimitedSink
-from bearerproof_reference.verdicts import Rejected
-from bearerproof_reference.verifier import Verifier
+from bearerproof_reference.verifier.verdicts import Rejected
+from bearerproof_reference.verifier.verifier import Verifier
 
 
 def main() -> None:

@@ -10,11 +10,11 @@ import time
 from argparse import ArgumentParser
 from pathlib import Path
 
+from bearerproof_reference.audit.events import Kind, KindClass, VerifyFailureEvent
+from bearerproof_reference.audit.hints import Hints
+from bearerproof_reference.audit.limiter import Limiter, Limits, Registered
+from bearerproof_reference.audit.sinks import NullSink, RateLimitedSink
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent
-from bearerproof_reference.hints import Hints
-from bearerproof_reference.limiter import Limiter, Limits, Registered
-from bearerproof_reference.sinks import NullSink, RateLimitedSink
 
 LIMITS = Limits(capacity=3, window=60, sources=1024, strangers=2000)
 BATCH = 20_000

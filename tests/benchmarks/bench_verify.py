@@ -16,7 +16,7 @@ from jwt.types import Options
 from samples import AUDIENCE, ISSUER, NAMES, NOW, Sample, sample
 from timing import Call, arguments, ratio, rounds
 
-from bearerproof_reference.verdicts import Accepted
+from bearerproof_reference.verifier.verdicts import Accepted
 
 with warnings.catch_warnings(record=True):  # authlib.jose announces its successor, which is measured beside it
     from authlib.jose import JsonWebKey, JsonWebToken

@@ -21,7 +21,7 @@ ISSUER = "https://idp.example"
 _SERVE = """
 import sys
 from pathlib import Path
-from bearerproof_reference.keyserver.serving import Serving, serve
+from bearerproof_reference.deployment.serving import Serving, serve
 told = Serving(Path(sys.argv[1]), port=0, audit=Path(sys.argv[2]), sync_every=float(sys.argv[3]))
 serve(told, lambda text: print(text.rpartition(":")[2], flush=True))
 """

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.keys import KeySet
-from bearerproof_reference.policy import Profile, VerificationPolicy
-from bearerproof_reference.verifier import Verifier
+from bearerproof_reference.verifier.keys import KeySet
+from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
+from bearerproof_reference.verifier.verifier import Verifier
 
 NOW = 1_800_000_000
 ISSUER = "https://as.example"

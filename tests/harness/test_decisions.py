@@ -13,8 +13,8 @@ from bearerproof.declaration import Given, KeyServer, read_declaration
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
 from bearerproof.messages import Outcome
-from bearerproof_reference.adapter import HELLO
-from bearerproof_reference.keyserver.adapter import CAPABILITIES
+from bearerproof_reference.adapter.adapter import HELLO
+from bearerproof_reference.adapter.keyserver import CAPABILITIES
 
 GRANT: Json = {
     "access_token": "bprf_x", "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",

@@ -11,7 +11,7 @@ from bearerproof.declaration import read_declaration
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
 from bearerproof.messages import MAX_ANSWER_BYTES, MAX_ANSWER_DEPTH, Outcome, Policy, Presentation
-from bearerproof_reference.adapter import HELLO
+from bearerproof_reference.adapter.adapter import HELLO
 
 
 def nested(levels: int, leaf: str = "{}") -> bytes:

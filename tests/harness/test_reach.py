@@ -3,7 +3,8 @@
 from bearerproof.reach import reach
 from bearerproof.settings import QUICK, Settings
 from bearerproof_fuzz.faults.registry import Patch
-from bearerproof_reference import jose, policy, sources
+from bearerproof_reference.audit import sources
+from bearerproof_reference.verifier import jose, policy
 
 
 def test_a_check_is_told_by_the_functions_that_it_runs() -> None:

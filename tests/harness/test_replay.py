@@ -10,7 +10,7 @@ import pytest
 from bearerproof.members import Json
 from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME
-from bearerproof_reference.adapter import HELLO
+from bearerproof_reference.adapter.adapter import HELLO
 
 from ..conftest import CommandLine
 from . import degenerate

@@ -17,13 +17,13 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bearerproof_reference.clock import SystemClock
+from bearerproof_reference.deployment.http import create_app
+from bearerproof_reference.deployment.listening import Limits, listener
+from bearerproof_reference.deployment.serving import open_socket
+from bearerproof_reference.deployment.trailfile import NEVER, TrailFile
 from bearerproof_reference.keyserver.configuration import read
-from bearerproof_reference.keyserver.http import create_app
-from bearerproof_reference.keyserver.listening import Limits, listener
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.server import KeyServer, store_limits
-from bearerproof_reference.keyserver.serving import open_socket
-from bearerproof_reference.keyserver.trailfile import NEVER, TrailFile
 
 from .test_idp import free_ports
 

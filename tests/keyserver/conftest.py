@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
+from bearerproof_reference.deployment.redisstore import RedisStore
 from bearerproof_reference.keyserver.memorystore import MemoryStore
-from bearerproof_reference.keyserver.redisstore import RedisStore
 from bearerproof_reference.keyserver.store import StoreLimits, TokenStore
 from tests.keyserver.redisserver import BINARY, RedisServer
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from threading import Barrier
 from typing import Any, Protocol
 
+from bearerproof_reference.deployment.redisstore import RedisStore
 from bearerproof_reference.keyserver.memorystore import MemoryStore
-from bearerproof_reference.keyserver.redisstore import RedisStore
 from bearerproof_reference.keyserver.store import StoreLimits, TokenStore
 
 WORKERS = 4

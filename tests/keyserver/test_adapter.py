@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bearerproof_reference.keyserver.adapter import KeyServerAdapter
+from bearerproof_reference.adapter.keyserver import KeyServerAdapter
 from bearerproof_reference.keyserver.exchange import ACCESS_TOKEN
 from tests.keyserver.stage import ADMIN, ISSUER, NOW, PEER, SCHEMA, configuration, form, id_token
 from tests.reference.minting import Json, signer

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from bearerproof_fuzz import keyserver as endpoints
 from bearerproof_fuzz.keys import key
-from bearerproof_reference.keyserver.adapter import KeyServerAdapter
+from bearerproof_reference.adapter.inprocess import respond
+from bearerproof_reference.adapter.keyserver import KeyServerAdapter
+from bearerproof_reference.deployment.http import Threads, create_app, directly
+from bearerproof_reference.deployment.httprequest import FORM, MAX_BODY
 from bearerproof_reference.keyserver.exchange import ACCESS_TOKEN, GRANT_TYPE
-from bearerproof_reference.keyserver.http import Threads, create_app, directly
-from bearerproof_reference.keyserver.httprequest import FORM, MAX_BODY
-from bearerproof_reference.keyserver.inprocess import respond
 from tests.keyserver.stage import ADMIN, NOW, PEER, Stage, configuration, form, id_token, provider, rule
 from tests.keyserver.test_exchange import Down
 from tests.keyserver.web import FORM_FIELD, Answer, Field, Web, identity_query

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bearerproof_reference.events import one_line
+from bearerproof_reference.audit.events import one_line
 from bearerproof_reference.keyserver.lifecycle import LifecycleEvent, Occasion, Trail, Why
 from bearerproof_reference.keyserver.tokens import Identity, Scopes, TokenRecord
 from tests.keyserver.stage import SCHEMA, Lines

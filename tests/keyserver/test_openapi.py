@@ -12,9 +12,9 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bearerproof_reference import __version__
-from bearerproof_reference.keyserver import http
-from bearerproof_reference.keyserver.httprequest import MAX_BODY
-from bearerproof_reference.keyserver.openapi import DOCUMENT
+from bearerproof_reference.deployment import http
+from bearerproof_reference.deployment.httprequest import MAX_BODY
+from bearerproof_reference.deployment.openapi import DOCUMENT
 from tests.keyserver.stage import ADMIN, Stage, rule
 from tests.keyserver.test_exchange import Down
 from tests.keyserver.web import Answer, Web, identity_query

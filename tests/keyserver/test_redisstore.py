@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from bearerproof_reference.keyserver.redisstore import RedisStore
+from bearerproof_reference.deployment.redisstore import RedisStore
 from bearerproof_reference.keyserver.store import Issue, State, StoreLimits, StoreUnavailable
 from bearerproof_reference.keyserver.tokens import PREFIX, TokenRecord, mint
 from tests.keyserver.redisserver import RedisServer, answering, free_port

@@ -22,13 +22,13 @@ import httpx
 import pytest
 
 from bearerproof_fuzz import keyserver as endpoints
-from bearerproof_reference.keyserver import serving
+from bearerproof_reference.deployment import serving
+from bearerproof_reference.deployment.http import Threads, create_app
+from bearerproof_reference.deployment.httprequest import FORM
+from bearerproof_reference.deployment.listening import Limits, listener
+from bearerproof_reference.deployment.serving import Serving, ServingError, load, open_socket, serve
 from bearerproof_reference.keyserver.configuration import read
-from bearerproof_reference.keyserver.http import Threads, create_app
-from bearerproof_reference.keyserver.httprequest import FORM
-from bearerproof_reference.keyserver.listening import Limits, listener
 from bearerproof_reference.keyserver.memorystore import MemoryStore
-from bearerproof_reference.keyserver.serving import Serving, ServingError, load, open_socket, serve
 from bearerproof_reference.keyserver.store import StoreUnavailable
 from tests.keyserver.redisserver import RedisServer
 from tests.keyserver.stage import ADMIN, Stage, configuration, form, id_token, provider, rule

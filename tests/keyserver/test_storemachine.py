@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 from hypothesis.stateful import run_state_machine_as_test as run
 
+from bearerproof_reference.deployment.redisstore import RedisStore
 from bearerproof_reference.keyserver.memorystore import MemoryStore
-from bearerproof_reference.keyserver.redisstore import RedisStore
 from bearerproof_reference.keyserver.store import Issue, StoreLimits, StoreUnavailable, TokenStore
 from bearerproof_reference.keyserver.tokens import Identity, TokenRecord
 from tests.keyserver.redisserver import RedisServer

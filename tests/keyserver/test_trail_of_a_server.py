@@ -34,7 +34,7 @@ Trail.record = die
 """A server that is killed when the token of one subject is stored and its event is not written yet."""
 
 LOSES = """
-from bearerproof_reference.keyserver.trailfile import TrailFile
+from bearerproof_reference.deployment.trailfile import TrailFile
 write = TrailFile.write
 def lose(self, line):
     if '"subject":"victim"' in line:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bearerproof_reference.deployment.trailfile import ALWAYS, NEVER, TrailFile
 from bearerproof_reference.keyserver.lifecycle import Occasion, Trail, Why
-from bearerproof_reference.keyserver.trailfile import ALWAYS, NEVER, TrailFile
 
 EVENT = Occasion(0).invalid(Why.MALFORMED_BEARER)
 

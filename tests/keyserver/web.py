@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 from jsonschema import Draft202012Validator
 
-from bearerproof_reference.keyserver.http import create_app
-from bearerproof_reference.keyserver.httprequest import FORM
-from bearerproof_reference.keyserver.inprocess import respond
-from bearerproof_reference.keyserver.openapi import DOCUMENT
+from bearerproof_reference.adapter.inprocess import respond
+from bearerproof_reference.deployment.http import create_app
+from bearerproof_reference.deployment.httprequest import FORM
+from bearerproof_reference.deployment.openapi import DOCUMENT
 from bearerproof_reference.keyserver.store import TokenStore
 from tests.keyserver.stage import ADMIN, ISSUER, PEER, Stage, form, id_token
 

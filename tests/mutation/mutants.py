@@ -47,8 +47,11 @@ class Mutant:
 def mutants(modules: frozenset[str] = frozenset()) -> list[Mutant]:
     """Return the mutants of these modules, or of verifier and audit trail; mutmut reads its settings in this folder."""
     paths = module_names()
-    chosen = modules or {name for name in paths if "." not in name}
+    chosen = modules or {name for name in paths if not name.startswith(_KEY_SERVER)}
     return [mutant for name, path in paths.items() if name in chosen for mutant in _of_module(name, path)]
+
+
+_KEY_SERVER = ("keyserver.", "deployment.", "adapter.keyserver", "adapter.inprocess")
 
 
 def module_names() -> dict[str, Path]:
@@ -63,8 +66,8 @@ def name_of(path: Path) -> str:
 
 def unchanged() -> Mutant:
     """Return what is no mutant, to be judged as one: if it does not pass, no death shows anything."""
-    source = (folder() / "verifier.py").read_text("utf-8")
-    return Mutant("verifier", 0, "", "", "", source)
+    source = (folder() / "verifier" / "verifier.py").read_text("utf-8")
+    return Mutant("verifier.verifier", 0, "", "", "", source)
 
 
 def trusting() -> Mutant:

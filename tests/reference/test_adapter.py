@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import bearerproof_reference
-from bearerproof_reference.adapter import Adapter, create
+from bearerproof_reference.adapter.adapter import Adapter, create
 
 from .minting import AUDIENCE, ISSUER, NOW, Json, claims, mint, signer
 

@@ -5,11 +5,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearerproof_reference.audited import AuditedVerifier
+from bearerproof_reference.audit.audited import AuditedVerifier
+from bearerproof_reference.audit.events import VerifyFailureEvent, one_line
+from bearerproof_reference.audit.sinks import MemorySink, Record
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.events import VerifyFailureEvent, one_line
-from bearerproof_reference.policy import Profile
-from bearerproof_reference.sinks import MemorySink, Record
+from bearerproof_reference.verifier.policy import Profile
 
 from .minting import NOW, claims, mint, signer, verifier
 

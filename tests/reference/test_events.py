@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent, kind_of, one_line, rfc3339
-from bearerproof_reference.hints import Hints
-from bearerproof_reference.verdicts import Reason, Rejected
+from bearerproof_reference.audit.events import Kind, KindClass, VerifyFailureEvent, kind_of, one_line, rfc3339
+from bearerproof_reference.audit.hints import Hints
+from bearerproof_reference.verifier.verdicts import Reason, Rejected
 
 from .minting import NOW
 

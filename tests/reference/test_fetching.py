@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.fetching import COOLDOWN, MAX_BODY, STALE, TTL, FetchedKeySet, fetch
-from bearerproof_reference.verdicts import Refusal
+from bearerproof_reference.verifier.fetching import COOLDOWN, MAX_BODY, STALE, TTL, FetchedKeySet, fetch
+from bearerproof_reference.verifier.verdicts import Refusal
 
 from .minting import signer
 

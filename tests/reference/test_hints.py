@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearerproof_reference.hints import MAX_HINT, Hints, bound, read_hints
-from bearerproof_reference.policy import MAX_TOKEN
+from bearerproof_reference.audit.hints import MAX_HINT, Hints, bound, read_hints
+from bearerproof_reference.verifier.policy import MAX_TOKEN
 
 from .minting import b64, claims, mint
 

@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from bearerproof_reference.idtoken import left_half_hash
-from bearerproof_reference.policy import Profile
-from bearerproof_reference.verdicts import Rejected
+from bearerproof_reference.verifier.idtoken import left_half_hash
+from bearerproof_reference.verifier.policy import Profile
+from bearerproof_reference.verifier.verdicts import Rejected
 
 from .minting import NOW, Json, b64, claims, mint, verifier
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearerproof_reference.jose import (
+from bearerproof_reference.verifier.jose import (
     MalformedError,
     decode_base64url,
     decode_segment,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bearerproof_reference.algorithms import ALGORITHMS
-from bearerproof_reference.keys import KeySet
-from bearerproof_reference.verdicts import Refusal
+from bearerproof_reference.verifier.algorithms import ALGORITHMS
+from bearerproof_reference.verifier.keys import KeySet
+from bearerproof_reference.verifier.verdicts import Refusal
 
 from .minting import Json, b64, signer
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bearerproof_reference.audit.events import Kind, KindClass, VerifyFailureEvent
+from bearerproof_reference.audit.hints import Hints
+from bearerproof_reference.audit.limiter import Limiter, Limits, Registered
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent
-from bearerproof_reference.hints import Hints
-from bearerproof_reference.limiter import Limiter, Limits, Registered
 
 LIMITS = Limits(capacity=3, window=60, sources=4, strangers=6)
 REGISTERED = Registered(["app-1", "app-2"], ["api"], ["k1"])

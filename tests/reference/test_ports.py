@@ -3,7 +3,7 @@
 import pytest
 
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.ports import MemoryReplayGuard, Unavailable
+from bearerproof_reference.verifier.ports import MemoryReplayGuard, Unavailable
 
 from .minting import NOW, Json, claims, mint, reason, verifier
 

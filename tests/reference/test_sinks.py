@@ -7,11 +7,10 @@ import time
 
 import pytest
 
-from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent, one_line
-from bearerproof_reference.hints import Hints
-from bearerproof_reference.limiter import Limiter, Limits, Registered, Summary
-from bearerproof_reference.sinks import (
+from bearerproof_reference.audit.events import Kind, KindClass, VerifyFailureEvent, one_line
+from bearerproof_reference.audit.hints import Hints
+from bearerproof_reference.audit.limiter import Limiter, Limits, Registered, Summary
+from bearerproof_reference.audit.sinks import (
     FanOutSink,
     IsolatingSink,
     JsonLinesSink,
@@ -20,6 +19,7 @@ from bearerproof_reference.sinks import (
     RateLimitedSink,
     Record,
 )
+from bearerproof_reference.clock import ManualClock
 
 EVENT = VerifyFailureEvent.from_hints(Kind(KindClass.EXPIRED), 0, Hints("app-1\n"), {})
 

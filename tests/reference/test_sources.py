@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearerproof_reference.sources import compose, compose_id_token
+from bearerproof_reference.audit.sources import compose, compose_id_token
 
 HINTS = st.none() | st.text(min_size=1, max_size=64) | st.sampled_from(["anon", "nokid", "noaud", "::", "%61", "a::"])
 FORM = re.compile(r"([A-Za-z0-9._~@/+=-]|%[0-9A-F]{2})+(::([A-Za-z0-9._~@/+=-]|%[0-9A-F]{2})+){1,2}")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearerproof_reference.policy import MAX_TOKEN, Profile
-from bearerproof_reference.verdicts import Accepted
-from bearerproof_reference.verifier import verify_jws
+from bearerproof_reference.verifier.policy import MAX_TOKEN, Profile
+from bearerproof_reference.verifier.verdicts import Accepted
+from bearerproof_reference.verifier.verifier import verify_jws
 
 from .minting import AUDIENCE, CLAIMS, NOW, Json, b64, claims, mint, policy, reason, seal, signer, verifier
 

@@ -16,8 +16,8 @@ from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import NOW, Forge
 from bearerproof_reference import __version__
 from bearerproof_reference.adapter import create
-from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent, one_line
-from bearerproof_reference.hints import Hints
+from bearerproof_reference.audit.events import Kind, KindClass, VerifyFailureEvent, one_line
+from bearerproof_reference.audit.hints import Hints
 
 from ..conftest import CommandLine
 from ..harness import degenerate

@@ -32,7 +32,7 @@ UP = {
     Arrow("bearerproof.prove", "bearerproof_fuzz.faults.degenerate"),
     Arrow("bearerproof.prove", "bearerproof_fuzz.faults.registry"),
     Arrow("bearerproof.replay", "bearerproof_fuzz.vectormaker"),
-    Arrow("bearerproof.serving", "bearerproof_reference.keyserver.serving"),
+    Arrow("bearerproof.serving", "bearerproof_reference.deployment.serving"),
     Arrow("bearerproof.smoke", "bearerproof_fuzz.forge"),
     Arrow("bearerproof.smoke", "bearerproof_fuzz.keys"),
     Arrow("bearerproof.smoke", "bearerproof_fuzz.keyservers.world"),

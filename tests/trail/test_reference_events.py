@@ -4,11 +4,11 @@ import io
 from pathlib import Path
 
 from bearerproof.trail import Rule, Verdict
+from bearerproof_reference.audit.events import Kind, KindClass, VerifyFailureEvent
+from bearerproof_reference.audit.hints import Hints
+from bearerproof_reference.audit.limiter import Limiter, Limits, Registered
+from bearerproof_reference.audit.sinks import JsonLinesSink, RateLimitedSink
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.events import Kind, KindClass, VerifyFailureEvent
-from bearerproof_reference.hints import Hints
-from bearerproof_reference.limiter import Limiter, Limits, Registered
-from bearerproof_reference.sinks import JsonLinesSink, RateLimitedSink
 
 from .trails import judge, judged, violated
 

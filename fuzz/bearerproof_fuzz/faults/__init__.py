@@ -19,7 +19,7 @@ from bearerproof_fuzz.faults import tokens as tokens
 from bearerproof_fuzz.faults.control import CONTROL as CONTROL
 from bearerproof_fuzz.faults.registry import Patch
 from bearerproof_fuzz.faults.registry import faults as faults
-from bearerproof_reference import adapter
+from bearerproof_reference.adapter import adapter
 
 Json = dict[str, Any]
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import verifier
-from bearerproof_reference.keys import Key
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.verifier import verifier
+from bearerproof_reference.verifier.keys import Key
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 CONTROL = "any-signature-accepted"
 """The fault that nothing may miss: it dies, or the whole matrix is void."""

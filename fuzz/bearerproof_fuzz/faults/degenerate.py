@@ -16,7 +16,7 @@ from typing import Any
 from bearerproof.adapter import serve
 from bearerproof.baselines import STAND_INS
 from bearerproof.catalogue import FAMILIES
-from bearerproof_reference import adapter
+from bearerproof_reference.adapter import adapter
 
 Json = dict[str, Any]
 Handle = Callable[[Json], Json]

@@ -8,13 +8,13 @@ from hashlib import sha256
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from bearerproof_reference.algorithms import ALGORITHMS
-from bearerproof_reference.keys import KeySet
 from bearerproof_reference.keyserver.addresses import Network
 from bearerproof_reference.keyserver.patterns import MAX_LENGTH, MAX_PATTERNS, is_pattern
 from bearerproof_reference.keyserver.policy import Match, Policy, Rule, split_email
 from bearerproof_reference.keyserver.throttling import MAX_RATE
 from bearerproof_reference.keyserver.tokens import Scopes
+from bearerproof_reference.verifier.algorithms import ALGORITHMS
+from bearerproof_reference.verifier.keys import KeySet
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from threading import Lock
 from typing import Any, Generic, Protocol, TypeVar
 
-from bearerproof_reference.events import one_line, rfc3339
+from bearerproof_reference.audit.events import one_line, rfc3339
 from bearerproof_reference.keyserver.tokens import Identity, TokenRecord
 
 T_co = TypeVar("T_co", covariant=True)

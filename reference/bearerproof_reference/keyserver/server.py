@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bearerproof_reference import fetching
 from bearerproof_reference.clock import Clock
 from bearerproof_reference.keyserver.addresses import client_ip
 from bearerproof_reference.keyserver.authentication import AccessRefused, Admitted, Authentication, Wants
@@ -15,6 +14,7 @@ from bearerproof_reference.keyserver.revocation import RevocationRefused, Revoca
 from bearerproof_reference.keyserver.store import StoreLimits, TokenStore
 from bearerproof_reference.keyserver.subjects import Subjects
 from bearerproof_reference.keyserver.throttling import Throttle
+from bearerproof_reference.verifier import fetching
 
 T = TypeVar("T")
 

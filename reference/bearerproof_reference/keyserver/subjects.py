@@ -10,18 +10,18 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from bearerproof_reference import fetching
-from bearerproof_reference.claims import numeric_date
 from bearerproof_reference.clock import Clock
-from bearerproof_reference.fetching import FetchedKeySet
-from bearerproof_reference.jose import MalformedError, decode_segment, parse_object, split_compact
-from bearerproof_reference.keys import KeySet
 from bearerproof_reference.keyserver.configuration import Provider
 from bearerproof_reference.keyserver.lifecycle import CONTROLS
 from bearerproof_reference.keyserver.tokens import Identity
-from bearerproof_reference.policy import MAX_TOKEN, Profile, VerificationPolicy
-from bearerproof_reference.verdicts import Reason, Rejected
-from bearerproof_reference.verifier import Verifier
+from bearerproof_reference.verifier import fetching
+from bearerproof_reference.verifier.claims import numeric_date
+from bearerproof_reference.verifier.fetching import FetchedKeySet
+from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object, split_compact
+from bearerproof_reference.verifier.keys import KeySet
+from bearerproof_reference.verifier.policy import MAX_TOKEN, Profile, VerificationPolicy
+from bearerproof_reference.verifier.verdicts import Reason, Rejected
+from bearerproof_reference.verifier.verifier import Verifier
 
 MAX_GROUPS = 1024
 """Groups of one identity."""

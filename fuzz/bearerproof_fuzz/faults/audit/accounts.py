@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.limiter import Limiter, _Drops
+from bearerproof_reference.audit.limiter import Limiter, _Drops
 
 
 @fault("LIM-5")

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.adapter import Adapter
-from bearerproof_reference.events import VerifyFailureEvent
-from bearerproof_reference.limiter import Limiter, Limits
+from bearerproof_reference.adapter.adapter import Adapter
+from bearerproof_reference.audit.events import VerifyFailureEvent
+from bearerproof_reference.audit.limiter import Limiter, Limits
 
 
 def _spent(patch: Patch, spend: Callable[[int, int, int, int], tuple[int, int]]) -> None:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import events
-from bearerproof_reference.audited import AuditedVerifier
-from bearerproof_reference.claims import ClaimsCheck
-from bearerproof_reference.events import VerifyFailureEvent
-from bearerproof_reference.jose import MalformedError, decode_segment, parse_object
-from bearerproof_reference.verdicts import Reason, Refusal, Rejected
+from bearerproof_reference.audit import events
+from bearerproof_reference.audit.audited import AuditedVerifier
+from bearerproof_reference.audit.events import VerifyFailureEvent
+from bearerproof_reference.verifier.claims import ClaimsCheck
+from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
+from bearerproof_reference.verifier.verdicts import Reason, Refusal, Rejected
 
 
 def _written(patch: Patch, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

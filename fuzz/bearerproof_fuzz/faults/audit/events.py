@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import audited
-from bearerproof_reference.audited import AuditedVerifier
-from bearerproof_reference.fetching import FetchedKeySet
-from bearerproof_reference.hints import Hints
-from bearerproof_reference.pipeline import _Tap
-from bearerproof_reference.verdicts import Accepted, Reason, Rejected
+from bearerproof_reference.adapter.pipeline import _Tap
+from bearerproof_reference.audit import audited
+from bearerproof_reference.audit.audited import AuditedVerifier
+from bearerproof_reference.audit.hints import Hints
+from bearerproof_reference.verifier.fetching import FetchedKeySet
+from bearerproof_reference.verifier.verdicts import Accepted, Reason, Rejected
 
 
 def _recorded(patch: Patch, record: Callable[[Any, str | bytes, Accepted | Rejected], None]) -> None:

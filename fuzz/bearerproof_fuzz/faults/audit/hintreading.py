@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import audited, events, hints
-from bearerproof_reference.hints import Hints, bound
-from bearerproof_reference.jose import MalformedError, decode_segment, parse_object
+from bearerproof_reference.audit import audited, events, hints
+from bearerproof_reference.audit.hints import Hints, bound
+from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
 
 
 def _reread(patch: Patch, change: Callable[[Hints, bytes], Hints]) -> None:

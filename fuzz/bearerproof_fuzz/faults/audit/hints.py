@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import verifier
-from bearerproof_reference.claims import ClaimsCheck
-from bearerproof_reference.hints import Hints, read_hints
-from bearerproof_reference.jose import MalformedError, decode_segment, parse_object, split_compact
-from bearerproof_reference.keys import Key
-from bearerproof_reference.ports import Unavailable
-from bearerproof_reference.verdicts import Accepted, Reason, Refusal, Rejected
-from bearerproof_reference.verifier import Header, Verifier
+from bearerproof_reference.audit.hints import Hints, read_hints
+from bearerproof_reference.verifier import verifier
+from bearerproof_reference.verifier.claims import ClaimsCheck
+from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object, split_compact
+from bearerproof_reference.verifier.keys import Key
+from bearerproof_reference.verifier.ports import Unavailable
+from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal, Rejected
+from bearerproof_reference.verifier.verifier import Header, Verifier
 
 CLIENT = "app-1"
 """The client that the policies of the suite know."""

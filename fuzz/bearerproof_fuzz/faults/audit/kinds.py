@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import audited
-from bearerproof_reference.events import Kind, KindClass, kind_of
-from bearerproof_reference.verdicts import Reason, Rejected
+from bearerproof_reference.audit import audited
+from bearerproof_reference.audit.events import Kind, KindClass, kind_of
+from bearerproof_reference.verifier.verdicts import Reason, Rejected
 
 
 def _kinds(patch: Patch, choose: Callable[[Rejected], KindClass | Kind | None]) -> None:

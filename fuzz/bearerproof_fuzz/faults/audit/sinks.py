@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import pipeline
-from bearerproof_reference.audited import AuditedVerifier
-from bearerproof_reference.pipeline import _Tap
-from bearerproof_reference.sinks import IsolatingSink, _Parcel
-from bearerproof_reference.verdicts import Accepted, Reason, Rejected
+from bearerproof_reference.adapter import pipeline
+from bearerproof_reference.adapter.pipeline import _Tap
+from bearerproof_reference.audit.audited import AuditedVerifier
+from bearerproof_reference.audit.sinks import IsolatingSink, _Parcel
+from bearerproof_reference.verifier.verdicts import Accepted, Reason, Rejected
 
 
 def _sink_heard(patch: Patch, answer: Callable[[Rejected], Accepted | Rejected], *, late: bool) -> None:

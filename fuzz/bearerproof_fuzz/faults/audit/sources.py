@@ -6,11 +6,11 @@ from hashlib import sha256
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import events, sources
-from bearerproof_reference.events import VerifyFailureEvent
-from bearerproof_reference.hints import Hints, bound
-from bearerproof_reference.limiter import Limiter, Registered, _Overflow
-from bearerproof_reference.sources import _part
+from bearerproof_reference.audit import events, sources
+from bearerproof_reference.audit.events import VerifyFailureEvent
+from bearerproof_reference.audit.hints import Hints, bound
+from bearerproof_reference.audit.limiter import Limiter, Registered, _Overflow
+from bearerproof_reference.audit.sources import _part
 
 
 def _joined(*parts: str) -> str:

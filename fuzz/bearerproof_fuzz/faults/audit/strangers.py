@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.events import VerifyFailureEvent
-from bearerproof_reference.limiter import Limiter, Registered, _Overflow
+from bearerproof_reference.audit.events import VerifyFailureEvent
+from bearerproof_reference.audit.limiter import Limiter, Registered, _Overflow
 
 
 def _strange(patch: Patch, admit: Callable[[Any, Any, Any], bool]) -> None:

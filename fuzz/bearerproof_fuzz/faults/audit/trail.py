@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import events
-from bearerproof_reference.events import VerifyFailureEvent
-from bearerproof_reference.limiter import Limiter, Summary
+from bearerproof_reference.audit import events
+from bearerproof_reference.audit.events import VerifyFailureEvent
+from bearerproof_reference.audit.limiter import Limiter, Summary
 
 
 @fault("TRAIL-14")

@@ -14,7 +14,7 @@ from urllib.request import (
 
 from bearerproof_fuzz.faults.keys.outages import opened_by
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import fetching
+from bearerproof_reference.verifier import fetching
 
 
 @fault("KEY-13")

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt import PyJWK
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import algorithms, keys
-from bearerproof_reference.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify, _rsa_key
-from bearerproof_reference.jose import decode_base64url
-from bearerproof_reference.keys import Key, KeySet, _prepare
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.verifier import algorithms, keys
+from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify, _rsa_key
+from bearerproof_reference.verifier.jose import decode_base64url
+from bearerproof_reference.verifier.keys import Key, KeySet, _prepare
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
 def _purpose(patch: Patch, verifies: Callable[[Jwk], bool]) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 from urllib.request import BaseHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor, HTTPHandler, OpenerDirector
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import fetching
-from bearerproof_reference.fetching import STALE, TTL, FetchedKeySet, _Held
-from bearerproof_reference.keys import KeySet
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.verifier import fetching
+from bearerproof_reference.verifier.fetching import STALE, TTL, FetchedKeySet, _Held
+from bearerproof_reference.verifier.keys import KeySet
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
 def on_failure(patch: Patch, then: Callable[[Any, float], None]) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from bearerproof_fuzz.faults.keys.outages import on_failure
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import fetching
-from bearerproof_reference.fetching import COOLDOWN, FetchedKeySet
-from bearerproof_reference.keys import Key, KeySet
+from bearerproof_reference.verifier import fetching
+from bearerproof_reference.verifier.fetching import COOLDOWN, FetchedKeySet
+from bearerproof_reference.verifier.keys import Key, KeySet
 
 
 @fault("KEY-7")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch
-from bearerproof_reference.keyserver import adapter, inprocess
+from bearerproof_reference.adapter import inprocess
+from bearerproof_reference.adapter import keyserver as adapter
 
 Message = dict[str, Any]
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.jose import decode_segment, parse_object
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
 from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.server import Caller, KeyServer
 from bearerproof_reference.keyserver.tokens import Identity
+from bearerproof_reference.verifier.jose import decode_segment, parse_object
 
 
 @fault("LIFE-7")

@@ -244,7 +244,7 @@ def old_token_is_told_to_wait(patch: Patch) -> None:
 @fault("EXC-13")
 def cause_in_the_description(patch: Patch) -> None:
     """The description of the error is the message of the exception: an oracle for whoever forges (CWE-209)."""
-    from bearerproof_reference.keyserver import httpanswer  # noqa: PLC0415 - it needs Starlette, which may be absent
+    from bearerproof_reference.deployment import httpanswer  # noqa: PLC0415 - it needs Starlette, which may be absent
 
     cause: list[str] = [""]
 

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, unquote
 
 from bearerproof_fuzz.faults.keyserver.binding import Answer, Sent, answering, asking
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.keyserver import httprequest
-from bearerproof_reference.keyserver.httprequest import FORM
+from bearerproof_reference.deployment import httprequest
+from bearerproof_reference.deployment.httprequest import FORM
 
 
 def _one_of(patch: Patch, choose: Callable[[list[str]], str]) -> None:

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from bearerproof_fuzz.faults.keyserver.binding import Answer, Sent, answering, asking
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.keyserver import httprequest
-from bearerproof_reference.keyserver.httprequest import FORM
+from bearerproof_reference.deployment import httprequest
+from bearerproof_reference.deployment.httprequest import FORM
 
 
 def _is_form(patch: Patch, enough: Callable[[list[str]], bool]) -> None:

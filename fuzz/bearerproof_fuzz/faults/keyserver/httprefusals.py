@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bearerproof_fuzz.faults.keyserver.binding import Answer, answering, reason
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.keyserver import httprequest
+from bearerproof_reference.deployment import httprequest
 
 
 def _challenge(patch: Patch, change: Callable[[str], str | None], status: int = 401) -> None:

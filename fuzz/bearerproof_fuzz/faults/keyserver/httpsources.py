@@ -6,7 +6,8 @@ from typing import Any
 
 from bearerproof_fuzz.faults.keyserver.binding import Answer, Sent, answering, asking, reason
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.keyserver import addresses, httprequest, server
+from bearerproof_reference.deployment import httprequest
+from bearerproof_reference.keyserver import addresses, server
 from bearerproof_reference.keyserver.server import Caller
 
 

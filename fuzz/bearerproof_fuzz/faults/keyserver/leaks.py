@@ -82,7 +82,7 @@ def anything_told_as_token_id(patch: Patch) -> None:
 @fault("LIFE-9")
 def query_told_with_the_token_id(patch: Patch) -> None:
     """The id of a token to revoke is cut from the whole target, and brings the query along into the trail."""
-    from bearerproof_reference.keyserver import http  # noqa: PLC0415 - of the extra "server", which no other fault needs
+    from bearerproof_reference.deployment import http  # noqa: PLC0415 - of the extra "server", which no other fault needs
 
     def named(read: Any, scope: Any, name: str) -> Any:
         query = scope["query_string"].decode()

@@ -5,7 +5,8 @@ from copy import deepcopy
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.keyserver import adapter, configuration, patterns
+from bearerproof_reference.adapter import keyserver as adapter
+from bearerproof_reference.keyserver import configuration, patterns
 
 Json = dict[str, Any]
 

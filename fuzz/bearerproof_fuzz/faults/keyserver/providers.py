@@ -6,14 +6,14 @@ from typing import Any
 from urllib.request import urlopen
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference import fetching
-from bearerproof_reference.claims import ClaimsCheck
-from bearerproof_reference.jose import parse_object
-from bearerproof_reference.keys import Key, KeySet
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.configuration import Provider
 from bearerproof_reference.keyserver.server import KeyServer
 from bearerproof_reference.keyserver.subjects import SubjectKeysUnavailable, Subjects, SubjectTokenRejected
+from bearerproof_reference.verifier import fetching
+from bearerproof_reference.verifier.claims import ClaimsCheck
+from bearerproof_reference.verifier.jose import parse_object
+from bearerproof_reference.verifier.keys import Key, KeySet
 
 Get = Callable[[str], bytes]
 

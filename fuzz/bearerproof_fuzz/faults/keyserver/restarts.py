@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.keyserver.adapter import KeyServerAdapter
+from bearerproof_reference.adapter.keyserver import KeyServerAdapter
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 
 

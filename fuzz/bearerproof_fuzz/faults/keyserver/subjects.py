@@ -6,16 +6,16 @@ from json import loads
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.algorithms import ALGORITHMS
-from bearerproof_reference.jose import decode_segment, parse_object, split_compact
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.lifecycle import Occasion
 from bearerproof_reference.keyserver.subjects import Subject, Subjects
 from bearerproof_reference.keyserver.tokens import digest, is_bearer
-from bearerproof_reference.policy import VerificationPolicy
-from bearerproof_reference.verdicts import Reason, Rejected
-from bearerproof_reference.verifier import Verifier
+from bearerproof_reference.verifier.algorithms import ALGORITHMS
+from bearerproof_reference.verifier.jose import decode_segment, parse_object, split_compact
+from bearerproof_reference.verifier.policy import VerificationPolicy
+from bearerproof_reference.verifier.verdicts import Reason, Rejected
+from bearerproof_reference.verifier.verifier import Verifier
 
 Claims = dict[str, Any]
 

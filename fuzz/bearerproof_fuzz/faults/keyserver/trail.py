@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.events import rfc3339
+from bearerproof_reference.audit.events import rfc3339
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange

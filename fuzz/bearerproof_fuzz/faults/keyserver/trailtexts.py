@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.events import one_line
+from bearerproof_reference.audit.events import one_line
 from bearerproof_reference.keyserver import lifecycle
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange

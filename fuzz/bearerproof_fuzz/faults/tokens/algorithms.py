@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import changing_header, remembering_keys
-from bearerproof_reference import keys, verifier
-from bearerproof_reference.algorithms import ALGORITHMS, Jwk
-from bearerproof_reference.jose import decode_base64url
+from bearerproof_reference.verifier import keys, verifier
+from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk
+from bearerproof_reference.verifier.jose import decode_base64url
 
 Header = verifier.Header
 

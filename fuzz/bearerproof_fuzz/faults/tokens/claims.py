@@ -6,9 +6,9 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import Json, changing_claim, is_number, making_optional, reading_claims
-from bearerproof_reference import verifier
-from bearerproof_reference.policy import Profile, VerificationPolicy
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.verifier import verifier
+from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
 def _assuming(patch: Patch, name: str, assume: Callable[[Json, float], Any]) -> None:

@@ -11,8 +11,8 @@ from cryptography.x509 import load_der_x509_certificate
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import Json, changing_header, encoded
-from bearerproof_reference import fetching, keys, verifier
-from bearerproof_reference.jose import MalformedError, decode_segment, parse_object
+from bearerproof_reference.verifier import fetching, keys, verifier
+from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
 
 
 def _without(parameters: Json, *names: str) -> Json:

@@ -5,11 +5,11 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import Json, is_number, making_optional, passing_type, reading_claims
-from bearerproof_reference import idtoken
-from bearerproof_reference.claims import ClaimsCheck
-from bearerproof_reference.policy import Profile, VerificationPolicy
-from bearerproof_reference.verdicts import Reason, Refusal
-from bearerproof_reference.verifier import Verifier
+from bearerproof_reference.verifier import idtoken
+from bearerproof_reference.verifier.claims import ClaimsCheck
+from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
+from bearerproof_reference.verifier.verifier import Verifier
 
 Read = Callable[[Json, Any], Json]
 

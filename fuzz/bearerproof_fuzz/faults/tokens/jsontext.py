@@ -7,9 +7,9 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import Json, rewriting_header
-from bearerproof_reference import jose, verifier
-from bearerproof_reference.jose import MalformedError, parse_object
-from bearerproof_reference.verdicts import Reason, Refusal, Rejected
+from bearerproof_reference.verifier import jose, verifier
+from bearerproof_reference.verifier.jose import MalformedError, parse_object
+from bearerproof_reference.verifier.verdicts import Reason, Refusal, Rejected
 
 
 def _as_json(value: object) -> bytes:

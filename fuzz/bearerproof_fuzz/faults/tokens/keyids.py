@@ -9,9 +9,9 @@ from unicodedata import normalize
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import Json, changing_header
-from bearerproof_reference import keys, verifier
-from bearerproof_reference.jose import decode_segment
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.verifier import keys, verifier
+from bearerproof_reference.verifier.jose import decode_segment
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
 def _changing_kid(patch: Patch, change: Callable[[Any], Any]) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import remembering_keys
-from bearerproof_reference import adapter, keys
-from bearerproof_reference.algorithms import Jwk
-from bearerproof_reference.jose import decode_base64url
+from bearerproof_reference.adapter import adapter
+from bearerproof_reference.verifier import keys
+from bearerproof_reference.verifier.algorithms import Jwk
+from bearerproof_reference.verifier.jose import decode_base64url
 
 Texts = Mapping[str, str]
 Secret = Callable[[Texts, Jwk], bytes | None]

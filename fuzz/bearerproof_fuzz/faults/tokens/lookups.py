@@ -5,10 +5,10 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import Json
-from bearerproof_reference import verifier
-from bearerproof_reference.adapter import _LookUps
-from bearerproof_reference.ports import Unavailable
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.adapter.adapter import _LookUps
+from bearerproof_reference.verifier import verifier
+from bearerproof_reference.verifier.ports import Unavailable
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
 def _version_check(patch: Patch, stale: Callable[[Any, int], bool]) -> None:

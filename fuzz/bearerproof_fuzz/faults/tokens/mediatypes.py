@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import passing_type
-from bearerproof_reference import verifier
+from bearerproof_reference.verifier import verifier
 
 
 @fault("VER-37")

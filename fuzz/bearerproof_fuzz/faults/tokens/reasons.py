@@ -3,8 +3,8 @@
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_reference.verdicts import Reason, Rejected
-from bearerproof_reference.verifier import Verifier
+from bearerproof_reference.verifier.verdicts import Reason, Rejected
+from bearerproof_reference.verifier.verifier import Verifier
 
 
 def _reporting(patch: Patch, reasons: dict[Reason, Reason]) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import Json
-from bearerproof_reference import ports, verifier
-from bearerproof_reference.adapter import _LookUps
-from bearerproof_reference.jose import decode_segment, parse_object
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.adapter.adapter import _LookUps
+from bearerproof_reference.verifier import ports, verifier
+from bearerproof_reference.verifier.jose import decode_segment, parse_object
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
 def _replay_key(patch: Patch, key: Callable[[Json, bytes], tuple[str, str]]) -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch
-from bearerproof_reference import keys, policy, verifier
-from bearerproof_reference.algorithms import ALGORITHMS, Jwk, Verify
-from bearerproof_reference.claims import ClaimsCheck
-from bearerproof_reference.jose import MalformedError, decode_segment, parse_object
-from bearerproof_reference.policy import Profile
-from bearerproof_reference.verifier import Verifier
+from bearerproof_reference.verifier import keys, policy, verifier
+from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
+from bearerproof_reference.verifier.claims import ClaimsCheck
+from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
+from bearerproof_reference.verifier.policy import Profile
+from bearerproof_reference.verifier.verifier import Verifier
 
 Json = dict[str, Any]
 Vary = Callable[[Verify, Jwk], Verify]

@@ -7,9 +7,9 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import ALPHABET, Json, rewriting_header, rewriting_token
-from bearerproof_reference import verifier
-from bearerproof_reference.jose import MalformedError, decode_segment, parse_object
-from bearerproof_reference.verdicts import Accepted, Reason, Refusal
+from bearerproof_reference.verifier import verifier
+from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
+from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal
 
 _FOREIGN = bytes(set(range(256)) - set(ALPHABET))
 

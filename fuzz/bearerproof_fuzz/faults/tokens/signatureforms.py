@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import respelling_signatures, varying_keys
-from bearerproof_reference.algorithms import Jwk, Verify
-from bearerproof_reference.jose import decode_base64url
+from bearerproof_reference.verifier.algorithms import Jwk, Verify
+from bearerproof_reference.verifier.jose import decode_base64url
 
 _ECDSA = ("ES256", "ES384")
 _SIZES = {"P-256": 32, "P-384": 48}

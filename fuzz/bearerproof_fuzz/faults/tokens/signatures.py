@@ -8,11 +8,17 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import ALPHABET, encoded, respelling_signatures, rewriting_token, varying_keys
-from bearerproof_reference import idtoken, keys, verifier
-from bearerproof_reference.algorithms import ALGORITHMS, Jwk, Verify
-from bearerproof_reference.jose import MalformedError, decode_base64url, decode_segment, parse_object, split_compact
-from bearerproof_reference.policy import Profile
-from bearerproof_reference.verdicts import Accepted, Reason, Refusal
+from bearerproof_reference.verifier import idtoken, keys, verifier
+from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
+from bearerproof_reference.verifier.jose import (
+    MalformedError,
+    decode_base64url,
+    decode_segment,
+    parse_object,
+    split_compact,
+)
+from bearerproof_reference.verifier.policy import Profile
+from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal
 
 
 @fault("VER-24")

@@ -6,7 +6,7 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault
 from bearerproof_fuzz.faults.tokens.seams import Json, encoded
-from bearerproof_reference import idtoken
+from bearerproof_reference.verifier import idtoken
 
 
 def _hash(patch: Patch, name: str, passes: Callable[[Any, str, str], bool]) -> None:

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from bearerproof_reference.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 _KEY_TYPES = frozenset(algorithm.kty for algorithm in ALGORITHMS.values())
 

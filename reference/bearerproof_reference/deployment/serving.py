@@ -18,15 +18,15 @@ from types import FrameType
 from typing import Any
 
 from bearerproof_reference.clock import SystemClock
-from bearerproof_reference.keyserver import http
+from bearerproof_reference.deployment import http
+from bearerproof_reference.deployment.httprequest import App
+from bearerproof_reference.deployment.listening import Limits, listener
+from bearerproof_reference.deployment.trailfile import ALWAYS, TrailFile
 from bearerproof_reference.keyserver.configuration import ConfigurationError, KeyServerConfiguration, read
-from bearerproof_reference.keyserver.httprequest import App
 from bearerproof_reference.keyserver.lifecycle import LineSink
-from bearerproof_reference.keyserver.listening import Limits, listener
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.server import KeyServer, store_limits
 from bearerproof_reference.keyserver.store import StoreUnavailable, TokenStore
-from bearerproof_reference.keyserver.trailfile import ALWAYS, TrailFile
 
 REAP_EVERY = 10.0
 """Seconds between reapings."""
@@ -180,7 +180,7 @@ def _store(serving: Serving, configuration: KeyServerConfiguration, end: ExitSta
     limits = store_limits(configuration)
     if serving.redis is None:
         return MemoryStore(limits)
-    from bearerproof_reference.keyserver.redisstore import RedisStore  # noqa: PLC0415 - needs a package of its own
+    from bearerproof_reference.deployment.redisstore import RedisStore  # noqa: PLC0415 - needs a package of its own
 
     try:
         return end.enter_context(closing(RedisStore(serving.redis, limits)))

@@ -6,18 +6,19 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from bearerproof_reference import __version__, fetching
-from bearerproof_reference.algorithms import ALGORITHMS
-from bearerproof_reference.audited import AuditedVerifier
+from bearerproof_reference import __version__
+from bearerproof_reference.adapter.keyserver import CAPABILITIES, KeyServerAdapter
+from bearerproof_reference.adapter.pipeline import Pipeline
+from bearerproof_reference.audit.audited import AuditedVerifier
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.fetching import FetchedKeySet
-from bearerproof_reference.keys import KeySet, KeySource
-from bearerproof_reference.keyserver.adapter import CAPABILITIES, KeyServerAdapter
-from bearerproof_reference.pipeline import Pipeline
-from bearerproof_reference.policy import MAX_TOKEN, Profile, VerificationPolicy
-from bearerproof_reference.ports import MemoryReplayGuard, Unavailable
-from bearerproof_reference.verdicts import Rejected
-from bearerproof_reference.verifier import Verifier, verify_jws
+from bearerproof_reference.verifier import fetching
+from bearerproof_reference.verifier.algorithms import ALGORITHMS
+from bearerproof_reference.verifier.fetching import FetchedKeySet
+from bearerproof_reference.verifier.keys import KeySet, KeySource
+from bearerproof_reference.verifier.policy import MAX_TOKEN, Profile, VerificationPolicy
+from bearerproof_reference.verifier.ports import MemoryReplayGuard, Unavailable
+from bearerproof_reference.verifier.verdicts import Rejected
+from bearerproof_reference.verifier.verifier import Verifier, verify_jws
 
 Message = dict[str, Any]
 

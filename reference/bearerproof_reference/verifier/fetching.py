@@ -16,9 +16,9 @@ from urllib.request import (
 )
 
 from bearerproof_reference.clock import Clock
-from bearerproof_reference.jose import parse_object
-from bearerproof_reference.keys import Key, KeySet
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.verifier.jose import parse_object
+from bearerproof_reference.verifier.keys import Key, KeySet
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 TTL = 300
 """Seconds for which a fetched set is fresh."""

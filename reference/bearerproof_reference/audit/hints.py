@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from bearerproof_reference.jose import MalformedError, decode_segment, parse_object, split_compact
-from bearerproof_reference.policy import MAX_TOKEN
+from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object, split_compact
+from bearerproof_reference.verifier.policy import MAX_TOKEN
 
 MAX_HINT = 64
 """Bytes of UTF-8 up to which a hint is kept as it is."""

@@ -14,12 +14,12 @@ from functools import partial
 from typing import Protocol, TypeVar
 from urllib.parse import quote
 
-from bearerproof_reference.keyserver import httpanswer as answers
-from bearerproof_reference.keyserver import httprequest as reading
+from bearerproof_reference.deployment import httpanswer as answers
+from bearerproof_reference.deployment import httprequest as reading
+from bearerproof_reference.deployment.httprequest import App, Receive, Scope, Send
+from bearerproof_reference.deployment.openapi import DOCUMENT
 from bearerproof_reference.keyserver.authentication import AccessRefused, Wants
 from bearerproof_reference.keyserver.exchange import ExchangeError, ExchangeRefused, Form
-from bearerproof_reference.keyserver.httprequest import App, Receive, Scope, Send
-from bearerproof_reference.keyserver.openapi import DOCUMENT
 from bearerproof_reference.keyserver.revocation import Revoked
 from bearerproof_reference.keyserver.server import KeyServer
 from bearerproof_reference.keyserver.store import StoreUnavailable

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from bearerproof_reference.hints import Hints, bound
-from bearerproof_reference.sources import compose, compose_id_token
-from bearerproof_reference.verdicts import Reason, Rejected
+from bearerproof_reference.audit.hints import Hints, bound
+from bearerproof_reference.audit.sources import compose, compose_id_token
+from bearerproof_reference.verifier.verdicts import Reason, Rejected
 
 MAX_TEXT = 128
 """Characters of free text in a kind or in the metadata."""

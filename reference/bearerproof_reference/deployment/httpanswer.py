@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bearerproof_reference.deployment.httprequest import FORM, MAX_BODY
 from bearerproof_reference.keyserver.authentication import AccessError, AccessRefused, Wants
 from bearerproof_reference.keyserver.exchange import ExchangeError, ExchangeRefused, Granted
-from bearerproof_reference.keyserver.httprequest import FORM, MAX_BODY
 from bearerproof_reference.keyserver.patterns import covers
 from bearerproof_reference.keyserver.revocation import RevocationError, RevocationRefused
 from bearerproof_reference.keyserver.throttling import OUTAGE

@@ -12,7 +12,6 @@ from json import loads
 from threading import Barrier, Thread
 from typing import Any
 
-from bearerproof_reference import fetching
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.keyserver.authentication import AccessRefused, Wants
 from bearerproof_reference.keyserver.configuration import ConfigurationError, KeyServerConfiguration, read
@@ -22,6 +21,7 @@ from bearerproof_reference.keyserver.revocation import RevocationRefused
 from bearerproof_reference.keyserver.server import Caller, KeyServer, store_limits
 from bearerproof_reference.keyserver.store import TokenStore
 from bearerproof_reference.keyserver.tokens import PREFIX
+from bearerproof_reference.verifier import fetching
 
 Message = dict[str, Any]
 
@@ -210,8 +210,8 @@ def _rotate(server: KeyServer, request: Message) -> Message:
 
 def _http(server: KeyServer, request: Message) -> Message:
     # Packages that only the HTTP binding needs are imported by whoever is asked for it.
-    from bearerproof_reference.keyserver.http import create_app  # noqa: PLC0415
-    from bearerproof_reference.keyserver.inprocess import respond  # noqa: PLC0415
+    from bearerproof_reference.adapter.inprocess import respond  # noqa: PLC0415
+    from bearerproof_reference.deployment.http import create_app  # noqa: PLC0415
 
     return {**respond(create_app(server), request), **_events()}
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from bearerproof_reference.jose import decode_base64url
+from bearerproof_reference.verifier.jose import decode_base64url
 
 Verify: TypeAlias = Callable[[bytes, bytes], bool]
 """Takes a signature and the bytes it should cover; never raises for what a token can hold."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Protocol, TextIO, TypeAlias
 
-from bearerproof_reference import events
-from bearerproof_reference.events import VerifyFailureEvent
-from bearerproof_reference.limiter import Limiter, Summary
+from bearerproof_reference.audit import events
+from bearerproof_reference.audit.events import VerifyFailureEvent
+from bearerproof_reference.audit.limiter import Limiter, Summary
 
 Record: TypeAlias = VerifyFailureEvent | Summary
 

@@ -3,8 +3,8 @@
 from contextlib import suppress
 from typing import Any
 
-from bearerproof_reference.policy import Profile, VerificationPolicy
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
 class ClaimsCheck:

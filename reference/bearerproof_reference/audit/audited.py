@@ -1,12 +1,12 @@
 """The verifier with its audit trail: the same verdicts, and one event for each rejection."""
 
+from bearerproof_reference.audit.events import VerifyFailureEvent, kind_of
+from bearerproof_reference.audit.hints import read_hints
+from bearerproof_reference.audit.sinks import AuditSink
 from bearerproof_reference.clock import Clock
-from bearerproof_reference.events import VerifyFailureEvent, kind_of
-from bearerproof_reference.hints import read_hints
-from bearerproof_reference.policy import Profile
-from bearerproof_reference.sinks import AuditSink
-from bearerproof_reference.verdicts import Accepted, Reason, Rejected
-from bearerproof_reference.verifier import Verifier
+from bearerproof_reference.verifier.policy import Profile
+from bearerproof_reference.verifier.verdicts import Accepted, Reason, Rejected
+from bearerproof_reference.verifier.verifier import Verifier
 
 
 class AuditedVerifier:

@@ -10,14 +10,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bearerproof_reference import idtoken
-from bearerproof_reference.claims import ClaimsCheck, numeric_date
 from bearerproof_reference.clock import Clock
-from bearerproof_reference.jose import MalformedError, decode_segment, parse_object, split_compact
-from bearerproof_reference.keys import Key, KeySet, KeySource
-from bearerproof_reference.policy import MAX_TOKEN, Profile, VerificationPolicy
-from bearerproof_reference.ports import ReplayGuard, SessionLiveness, SessionVersions, Unavailable
-from bearerproof_reference.verdicts import Accepted, Reason, Refusal, Rejected
+from bearerproof_reference.verifier import idtoken
+from bearerproof_reference.verifier.claims import ClaimsCheck, numeric_date
+from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object, split_compact
+from bearerproof_reference.verifier.keys import Key, KeySet, KeySource
+from bearerproof_reference.verifier.policy import MAX_TOKEN, Profile, VerificationPolicy
+from bearerproof_reference.verifier.ports import ReplayGuard, SessionLiveness, SessionVersions, Unavailable
+from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal, Rejected
 
 _PARAMETERS = frozenset({"typ", "alg", "kid"})
 _KNOWN_HEADERS = 64

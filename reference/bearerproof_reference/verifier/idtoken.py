@@ -4,10 +4,10 @@ import hmac
 from base64 import urlsafe_b64encode
 from typing import Any
 
-from bearerproof_reference.algorithms import ALGORITHMS
-from bearerproof_reference.claims import audiences, numeric_date
-from bearerproof_reference.policy import VerificationPolicy
-from bearerproof_reference.verdicts import Reason, Refusal
+from bearerproof_reference.verifier.algorithms import ALGORITHMS
+from bearerproof_reference.verifier.claims import audiences, numeric_date
+from bearerproof_reference.verifier.policy import VerificationPolicy
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
 def check(claims: dict[str, Any], policy: VerificationPolicy, alg: str, now: float) -> None:

@@ -6,7 +6,7 @@ from base64 import b64decode, b64encode
 from collections.abc import MutableMapping
 from typing import Any
 
-from bearerproof_reference.keyserver.httprequest import App
+from bearerproof_reference.deployment.httprequest import App
 
 Message = dict[str, Any]
 

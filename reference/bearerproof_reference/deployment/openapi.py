@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bearerproof_reference import __version__
+from bearerproof_reference.deployment.httprequest import FORM, MAX_BODY
 from bearerproof_reference.keyserver.exchange import ACCESS_TOKEN, GRANT_TYPE, ID_TOKEN
-from bearerproof_reference.keyserver.httprequest import FORM, MAX_BODY
 from bearerproof_reference.keyserver.patterns import MAX_LENGTH
 
 Json = Mapping[str, Any]

@@ -5,10 +5,9 @@ from io import StringIO
 from threading import Event
 from typing import Any
 
-from bearerproof_reference.clock import Clock
-from bearerproof_reference.events import VerifyFailureEvent
-from bearerproof_reference.limiter import Limiter, Limits, Registered, Summary
-from bearerproof_reference.sinks import (
+from bearerproof_reference.audit.events import VerifyFailureEvent
+from bearerproof_reference.audit.limiter import Limiter, Limits, Registered, Summary
+from bearerproof_reference.audit.sinks import (
     AuditSink,
     FanOutSink,
     IsolatingSink,
@@ -18,6 +17,7 @@ from bearerproof_reference.sinks import (
     RateLimitedSink,
     Record,
 )
+from bearerproof_reference.clock import Clock
 
 DELAY_BOUND = 0.05
 """Seconds that a sink may delay a verdict."""

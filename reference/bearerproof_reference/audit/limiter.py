@@ -13,9 +13,9 @@ from math import ceil, inf, isfinite
 from threading import Lock
 from typing import Any
 
+from bearerproof_reference.audit.events import KindClass, VerifyFailureEvent
+from bearerproof_reference.audit.hints import bound
 from bearerproof_reference.clock import Clock
-from bearerproof_reference.events import KindClass, VerifyFailureEvent
-from bearerproof_reference.hints import bound
 
 _LARGEST_SOURCES = 20
 

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from bearerproof_reference.keyserver.redisscripts import SCRIPTS
+from bearerproof_reference.deployment.redisscripts import SCRIPTS
 from bearerproof_reference.keyserver.store import Found, Issue, State, StoreLimits, StoreUnavailable
 from bearerproof_reference.keyserver.tokens import Identity, Scopes, TokenRecord
 

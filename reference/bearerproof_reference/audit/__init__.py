@@ -1,0 +1,1 @@
+"""The audit trail: one bounded, harmless event for each token that is rejected."""

@@ -1,0 +1,1 @@
+"""The verifier: whether a token is to be accepted, and why not."""
