@@ -9,9 +9,9 @@ from hypothesis import given, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
 
-from bearerproof.catalogue import Profile, requirement
-from bearerproof.declaration import Declaration
-from bearerproof.harness import Mark
+from bearerproof.contract.declaration import Declaration
+from bearerproof.judging.harness import Mark
+from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz.edits.registry import EITHER, Case
 
 Test = TypeVar("Test", bound=Callable[..., Any])

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
-from bearerproof.catalogue import Profile
-from bearerproof.declaration import FetchedKeys
-from bearerproof.messages import Policy, Presentation
-from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.contract.declaration import FetchedKeys
+from bearerproof.contract.messages import Policy, Presentation
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys, keyserver
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.keys import Key

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bearerproof.trial import Trial
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.forge import Forge
 
 

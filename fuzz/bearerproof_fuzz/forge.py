@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from bearerproof.catalogue import Profile
-from bearerproof.declaration import Declaration
-from bearerproof.messages import Policy, Presentation
+from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.messages import Policy, Presentation
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.keys import Key, b64
 

@@ -1,8 +1,8 @@
 """Makes the frozen vectors of hints: a rejected token, and what its event must say of where it came from."""
 
-from bearerproof.catalogue import Measure, Profile
-from bearerproof.declaration import Declaration
+from bearerproof.contract.declaration import Declaration
 from bearerproof.members import Json
+from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import Draft, Forge, Members
 from bearerproof_fuzz.oracles import hints, sources

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from bearerproof.catalogue import Measure, Profile
-from bearerproof.messages import Presentation
+from bearerproof.contract.messages import Presentation
+from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import edits  # noqa: F401 - importing the edits fills their registry
 from bearerproof_fuzz.checks import applicable
 from bearerproof_fuzz.edits.registry import Case, cases

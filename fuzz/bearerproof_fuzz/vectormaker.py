@@ -3,10 +3,10 @@
 import base64
 from collections.abc import Iterator
 
-from bearerproof.catalogue import VERIFIERS, Measure, Profile
-from bearerproof.declaration import Declaration
+from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.messages import Presentation
 from bearerproof.members import Json
-from bearerproof.messages import Presentation
+from bearerproof.specification.catalogue import VERIFIERS, Measure, Profile
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits import registry

@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from bearerproof import expectations, reports, results
-from bearerproof.baselines import Baselines
+from bearerproof.contract.http.provider import StartProvider
 from bearerproof.exceptions import StaleExpectations
-from bearerproof.http.provider import StartProvider
-from bearerproof.results import RED
-from bearerproof.runner import Options, Run, Suite, run
-from bearerproof.settings import Settings
+from bearerproof.judging import expectations, reports, results
+from bearerproof.judging.baselines import Baselines
+from bearerproof.judging.results import RED
+from bearerproof.judging.runner import Options, Run, Suite, run
+from bearerproof.judging.settings import Settings
 
 
 @dataclass(frozen=True)

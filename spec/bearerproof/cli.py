@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 
 from bearerproof import __version__, idpcommand
-from bearerproof.catalogue import Measure, Profile
 from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
+from bearerproof.judging.settings import DEFAULT, QUICK, Settings
 from bearerproof.serving import serve
-from bearerproof.settings import DEFAULT, QUICK, Settings
+from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof.trail import command as trail_command
 
 app = typer.Typer(
@@ -159,7 +159,7 @@ def check(
         return check_vectors(settings, wycheproof, rfc7520, Console())
     from bearerproof.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof.check import check as run_check  # noqa: PLC0415
-    from bearerproof.runner import Options  # noqa: PLC0415
+    from bearerproof.judging.runner import Options  # noqa: PLC0415
     from bearerproof_fuzz.keyservers import idp  # noqa: PLC0415
     from bearerproof_fuzz.suite import SUITE  # noqa: PLC0415
 
@@ -250,7 +250,7 @@ def list_vectors(
     write: Annotated[Path | None, typer.Option("--write", help="Make them anew into this folder.")] = None,
 ) -> int:
     """List the frozen vectors, print one, or make them anew from the registry of edits."""
-    from bearerproof import vectors as frozen  # noqa: PLC0415
+    from bearerproof.judging import vectors as frozen  # noqa: PLC0415
 
     if compare or write is not None:
         return _remake_vectors(write)
@@ -271,7 +271,7 @@ def list_vectors(
 
 
 def _remake_vectors(folder: Path | None) -> int:
-    from bearerproof import vectors as frozen  # noqa: PLC0415
+    from bearerproof.judging import vectors as frozen  # noqa: PLC0415
     from bearerproof_fuzz import hintvectors, vectormaker  # noqa: PLC0415
 
     rows, hint_rows = vectormaker.rows(), hintvectors.rows()

@@ -3,8 +3,8 @@
 import textwrap
 from collections.abc import Iterator
 
-from bearerproof.catalogue import FAMILIES, Requirement, requirement, requirements
-from bearerproof.coverage import answered_by
+from bearerproof.specification.catalogue import FAMILIES, Requirement, requirement, requirements
+from bearerproof.specification.coverage import answered_by
 
 WIDTH = 100
 

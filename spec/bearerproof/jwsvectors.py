@@ -13,13 +13,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from bearerproof.catalogue import Measure, Profile
-from bearerproof.connections import InProcess
-from bearerproof.declaration import Declaration
+from bearerproof.contract.connections import InProcess
+from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.implementation import Implementation, PropertyEnded
+from bearerproof.contract.messages import Answer, Outcome, Policy, Presentation
 from bearerproof.exceptions import BadInput
-from bearerproof.implementation import Implementation, PropertyEnded
 from bearerproof.members import Json
-from bearerproof.messages import Answer, Outcome, Policy, Presentation
+from bearerproof.specification.catalogue import Measure, Profile
 
 
 class Expected(StrEnum):

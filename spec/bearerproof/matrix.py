@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from xml.etree import ElementTree as ET
 
-from bearerproof.catalogue import FAMILIES, requirements
 from bearerproof.prove import Attempt, Fate, Proof
+from bearerproof.specification.catalogue import FAMILIES, requirements
 
 MARKS = {Fate.KILLED: "■", Fate.EQUIVALENT: "≡", Fate.COLLATERAL: "▨", Fate.SURVIVED: "□", Fate.BROKEN: "x"}
 

@@ -14,13 +14,13 @@ from enum import StrEnum
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from bearerproof.catalogue import FAMILIES, Profile, requirements
-from bearerproof.connections import InProcess, Stdio
-from bearerproof.implementation import Implementation
+from bearerproof.contract.connections import InProcess, Stdio
+from bearerproof.contract.implementation import Implementation
+from bearerproof.judging.results import RED, State, tally
+from bearerproof.judging.runner import Options, Run, run
+from bearerproof.judging.settings import QUICK, Settings
 from bearerproof.reach import reach
-from bearerproof.results import RED, State, tally
-from bearerproof.runner import Options, Run, run
-from bearerproof.settings import QUICK, Settings
+from bearerproof.specification.catalogue import FAMILIES, Profile, requirements
 from bearerproof_fuzz.suite import SUITE
 
 T = TypeVar("T")

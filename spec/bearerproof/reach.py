@@ -9,9 +9,9 @@ from types import CodeType, FrameType
 
 import pytest
 
-from bearerproof.harness import mark_of
-from bearerproof.runner import Options, run
-from bearerproof.settings import Settings
+from bearerproof.judging.harness import mark_of
+from bearerproof.judging.runner import Options, run
+from bearerproof.judging.settings import Settings
 from bearerproof_fuzz.suite import SUITE
 
 

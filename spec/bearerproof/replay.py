@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bearerproof.catalogue import Measure
-from bearerproof.declaration import Declaration
+from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.implementation import Implementation, PropertyEnded
+from bearerproof.contract.messages import Outcome, Presentation
 from bearerproof.exceptions import BadInput
-from bearerproof.implementation import Implementation, PropertyEnded
+from bearerproof.judging.reports import token_apart
+from bearerproof.judging.results import presentation_from_dict
+from bearerproof.judging.vectors import Vector, vectors
 from bearerproof.members import Json
-from bearerproof.messages import Outcome, Presentation
-from bearerproof.reports import token_apart
-from bearerproof.results import presentation_from_dict
 from bearerproof.retracing import Retraced
-from bearerproof.vectors import Vector, vectors
+from bearerproof.specification.catalogue import Measure
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bearerproof import members
-from bearerproof.decisions import Decision, read_decision
-from bearerproof.implementation import Implementation, PropertyEnded
-from bearerproof.messages import Outcome, Request
+from bearerproof.contract.decisions import Decision, read_decision
+from bearerproof.contract.implementation import Implementation, PropertyEnded
+from bearerproof.contract.messages import Outcome, Request
 
 WIDTH = 110
 _INDENT = 11

@@ -5,12 +5,12 @@ Loads neither pytest nor Hypothesis, so that a person who writes an adapter can 
 
 from collections.abc import Iterator
 
-from bearerproof.catalogue import Profile, requirement
-from bearerproof.implementation import Implementation, PropertyEnded
-from bearerproof.judgement import Judged
-from bearerproof.messages import Answer, Outcome
-from bearerproof.settings import Settings
-from bearerproof.trial import Trial
+from bearerproof.contract.implementation import Implementation, PropertyEnded
+from bearerproof.contract.messages import Answer, Outcome
+from bearerproof.judging.judgement import Judged
+from bearerproof.judging.settings import Settings
+from bearerproof.judging.trial import Trial
+from bearerproof.specification.catalogue import Profile, requirement
 
 
 def smoke(settings: Settings) -> tuple[bool, str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from bearerproof import rfc7520, wycheproof
+from bearerproof.judging.settings import Settings
 from bearerproof.jwsvectors import VectorGroup, render, score
-from bearerproof.settings import Settings
 
 
 def check_vectors(settings: Settings, wycheproof_at: Path | None, rfc7520_at: Path | None, out: Console) -> int:

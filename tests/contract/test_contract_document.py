@@ -16,8 +16,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bearerproof import decisions, messages
-from bearerproof.declaration import Given, read_declaration
+from bearerproof.contract import decisions, messages
+from bearerproof.contract.declaration import Given, read_declaration
 from bearerproof_fuzz.forge import NOW
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.oracles import lifecycle

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from bearerproof.messages import REASONS
+from bearerproof.contract.messages import REASONS
 from bearerproof_fuzz.keyservers.setting import DEFAULT
 from bearerproof_reference.keyserver.configuration import ConfigurationError, read
 

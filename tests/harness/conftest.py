@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof.connections import Stdio
-from bearerproof.implementation import Implementation
+from bearerproof.contract.connections import Stdio
+from bearerproof.contract.implementation import Implementation
 
 MISBEHAVING = Path(__file__).parents[1] / "adapters" / "misbehaving.py"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bearerproof.connections import Handle
+from bearerproof.contract.connections import Handle
 from bearerproof.members import Json
 from bearerproof_reference.adapter import create as reference
 

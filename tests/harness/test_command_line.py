@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof import __version__, cli, vectors
-from bearerproof.catalogue import requirements
+from bearerproof import __version__, cli
 from bearerproof.exceptions import BadInput
+from bearerproof.judging import vectors
+from bearerproof.specification.catalogue import requirements
 
 from ..conftest import CommandLine
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from bearerproof import connections
-from bearerproof.connections import MAX_OUTSTANDING, STDERR_KEPT, InProcess, Stdio, connect
+from bearerproof.contract import connections
+from bearerproof.contract.connections import MAX_OUTSTANDING, STDERR_KEPT, InProcess, Stdio, connect
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput, BearerproofError
 from bearerproof.members import Json
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof import implementation as implementations
-from bearerproof.catalogue import Profile
-from bearerproof.connections import connect
+from bearerproof.contract import implementation as implementations
+from bearerproof.contract.connections import connect
+from bearerproof.contract.implementation import MAX_RESTARTS, Implementation, PropertyEnded
+from bearerproof.contract.messages import Outcome, Request
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung
-from bearerproof.implementation import MAX_RESTARTS, Implementation, PropertyEnded
 from bearerproof.members import Json
-from bearerproof.messages import Outcome, Request
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.forge import Draft, Forge
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearerproof.decisions import BEARER_REASONS, EXCHANGE_CODES, REVOKE_CODES, Decision, read_decision
-from bearerproof.declaration import Given, KeyServer, read_declaration
+from bearerproof.contract.decisions import BEARER_REASONS, EXCHANGE_CODES, REVOKE_CODES, Decision, read_decision
+from bearerproof.contract.declaration import Given, KeyServer, read_declaration
+from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
-from bearerproof.messages import Outcome
 from bearerproof_reference.adapter.adapter import HELLO
 from bearerproof_reference.adapter.keyserver import CAPABILITIES
 

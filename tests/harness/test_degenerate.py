@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from bearerproof import prove
-from bearerproof.baselines import STAND_INS, stand_in
-from bearerproof.catalogue import Profile
-from bearerproof.connections import Handle, InProcess
-from bearerproof.implementation import Implementation
-from bearerproof.results import RED, State
-from bearerproof.runner import Options, run
-from bearerproof.settings import QUICK, Settings
+from bearerproof.contract.connections import Handle, InProcess
+from bearerproof.contract.implementation import Implementation
+from bearerproof.judging.baselines import STAND_INS, stand_in
+from bearerproof.judging.results import RED, State
+from bearerproof.judging.runner import Options, run
+from bearerproof.judging.settings import QUICK, Settings
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.faults.degenerate import DEGENERATES
 from bearerproof_fuzz.suite import SUITE
 from bearerproof_reference.adapter import create as reference

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof import expectations
 from bearerproof.exceptions import BadInput, StaleExpectations
-from bearerproof.expectations import Expectation
-from bearerproof.results import Record, State
-from bearerproof.settings import DEFAULT, EXAMPLES
+from bearerproof.judging import expectations
+from bearerproof.judging.expectations import Expectation
+from bearerproof.judging.results import Record, State
+from bearerproof.judging.settings import DEFAULT, EXAMPLES
 
 from ..conftest import CommandLine
 from . import degenerate

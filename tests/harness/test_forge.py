@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jwt.types import Options
 
-from bearerproof.catalogue import VERIFIERS, Measure, Profile
-from bearerproof.connections import connect
-from bearerproof.implementation import Implementation
-from bearerproof.messages import Outcome
+from bearerproof.contract.connections import connect
+from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.messages import Outcome
+from bearerproof.specification.catalogue import VERIFIERS, Measure, Profile
 from bearerproof_fuzz import draws, keys
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, REJECTED, Case, Edit

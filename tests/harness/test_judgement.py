@@ -2,14 +2,14 @@
 
 import pytest
 
-from bearerproof import judgement
-from bearerproof.catalogue import Measure, Profile, requirement
-from bearerproof.connections import InProcess
-from bearerproof.implementation import Implementation
-from bearerproof.judgement import Nonconforming, Untestable, Warned
+from bearerproof.contract.connections import InProcess
+from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.messages import Answer, Outcome
+from bearerproof.judging import judgement
+from bearerproof.judging.judgement import Nonconforming, Untestable, Warned
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.members import Json
-from bearerproof.messages import Answer, Outcome
-from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.specification.catalogue import Measure, Profile, requirement
 from bearerproof_fuzz.forge import Forge
 
 from . import degenerate

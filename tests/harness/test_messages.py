@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bearerproof import messages
-from bearerproof.catalogue import VERIFIERS, Measure, Profile
-from bearerproof.declaration import read_declaration
+from bearerproof.contract import messages
+from bearerproof.contract.declaration import read_declaration
+from bearerproof.contract.messages import MAX_ANSWER_BYTES, MAX_ANSWER_DEPTH, Outcome, Policy, Presentation
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
-from bearerproof.messages import MAX_ANSWER_BYTES, MAX_ANSWER_DEPTH, Outcome, Policy, Presentation
+from bearerproof.specification.catalogue import VERIFIERS, Measure, Profile
 from bearerproof_reference.adapter.adapter import HELLO
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof import implementation as implementations
-from bearerproof.catalogue import Profile
+from bearerproof.contract import implementation as implementations
+from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterFault, AdapterHung
-from bearerproof.implementation import Implementation
-from bearerproof.messages import Outcome
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.forge import Forge
 
 from ..conftest import CommandLine

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bearerproof import matrix, prove
-from bearerproof.catalogue import requirements
 from bearerproof.prove import Attempt, Fate, Proof
+from bearerproof.specification.catalogue import requirements
 from bearerproof_fuzz.faults import faults
 
 from ..conftest import CommandLine

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearerproof import reports, results
-from bearerproof.catalogue import Measure, Profile, requirement
-from bearerproof.judgement import Finding
-from bearerproof.messages import Policy, Presentation
-from bearerproof.results import Record, State
-from bearerproof.settings import Settings
+from bearerproof.contract.messages import Policy, Presentation
+from bearerproof.judging import reports, results
+from bearerproof.judging.judgement import Finding
+from bearerproof.judging.results import Record, State
+from bearerproof.judging.settings import Settings
+from bearerproof.specification.catalogue import Measure, Profile, requirement
 from bearerproof_fuzz.keys import b64
 
 from ..conftest import CommandLine

@@ -9,12 +9,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from bearerproof import results
-from bearerproof.catalogue import Profile
-from bearerproof.judgement import Finding
+from bearerproof.contract.messages import Policy, Presentation
+from bearerproof.judging import results
+from bearerproof.judging.judgement import Finding
+from bearerproof.judging.results import Record, State
 from bearerproof.members import Json
-from bearerproof.messages import Policy, Presentation
-from bearerproof.results import Record, State
+from bearerproof.specification.catalogue import Profile
 
 from ..conftest import ROOT, CommandLine
 from . import degenerate

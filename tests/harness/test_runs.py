@@ -17,7 +17,7 @@ from ..conftest import CommandLine
 from .conftest import Misbehaving, Processes
 
 INSTALLED = any(each.name == "bearerproof" for each in entry_points(group="pytest11"))
-PLUGIN = () if INSTALLED else ("-p", "bearerproof.plugin")
+PLUGIN = () if INSTALLED else ("-p", "bearerproof.judging.plugin")
 """An installed plugin is loaded by pytest itself, and only once."""
 
 NOTHING = ("-k", "no-check-is-called-so")
@@ -71,7 +71,7 @@ def test_the_plugin_is_inert_until_an_implementation_is_named(tmp_path: Path) ->
     (tmp_path / "test_own.py").write_text(
         "import sys\n\ndef test_own(pytestconfig):\n"
         "    assert not pytestconfig.pluginmanager.has_plugin('bearerproof-harness')\n"
-        "    assert 'bearerproof.harness' not in sys.modules\n"
+        "    assert 'bearerproof.judging.harness' not in sys.modules\n"
     )
     inert = process(*PLUGIN, cwd=tmp_path, module="pytest")
     assert inert.returncode == 0, inert.stdout

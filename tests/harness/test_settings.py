@@ -2,12 +2,12 @@
 
 import pytest
 
-from bearerproof.catalogue import Measure, Profile
-from bearerproof.connections import connect
-from bearerproof.declaration import Declaration
+from bearerproof.contract.connections import connect
+from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.implementation import Implementation
 from bearerproof.exceptions import BadInput
-from bearerproof.implementation import Implementation
-from bearerproof.settings import QUICK, Settings
+from bearerproof.judging.settings import QUICK, Settings
+from bearerproof.specification.catalogue import Measure, Profile
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof.catalogue import Measure, Profile, requirement
-from bearerproof.connections import Handle, InProcess
-from bearerproof.decisions import Decision
-from bearerproof.implementation import Implementation
-from bearerproof.judgement import Finding, Nonconforming, Untestable
+from bearerproof.contract.connections import Handle, InProcess
+from bearerproof.contract.decisions import Decision
+from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.messages import Outcome
+from bearerproof.judging.judgement import Finding, Nonconforming, Untestable
+from bearerproof.judging.results import finding_as_dict, line
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.messages import Outcome
-from bearerproof.results import finding_as_dict, line
-from bearerproof.trial import Trial
+from bearerproof.specification.catalogue import Measure, Profile, requirement
 from bearerproof_fuzz.keyservers.racers import authenticate
 from bearerproof_fuzz.keyservers.racers import exchange as racing
 from bearerproof_fuzz.keyservers.setting import DEFAULT

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bearerproof.http.connection import HttpConnection
-from bearerproof.http.profilefile import load
+from bearerproof.contract.http.connection import HttpConnection
+from bearerproof.contract.http.profilefile import load
 
 from .test_profile import LEAST
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from bearerproof.decisions import read_decision
-from bearerproof.declaration import read_declaration
+from bearerproof.contract.decisions import read_decision
+from bearerproof.contract.declaration import read_declaration
+from bearerproof.contract.http.connection import HttpConnection
+from bearerproof.contract.http.wire import field_text
+from bearerproof.contract.implementation import Implementation, PropertyEnded
+from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
-from bearerproof.http.connection import HttpConnection
-from bearerproof.http.wire import field_text
-from bearerproof.implementation import Implementation, PropertyEnded
-from bearerproof.messages import Outcome
 
 from .conftest import Asked, Connect, Reply, Stub
 from .test_profile import LEAST

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bearerproof.contract.http import following
+from bearerproof.contract.http.following import CommandLog, FileLog, Log, follow
+from bearerproof.contract.http.profile import AuditSource
+from bearerproof.contract.http.trail import Claim, Event, Trail, find, shared_out
 from bearerproof.exceptions import AdapterFault
-from bearerproof.http import following
-from bearerproof.http.following import CommandLog, FileLog, Log, follow
-from bearerproof.http.profile import AuditSource
-from bearerproof.http.trail import Claim, Event, Trail, find, shared_out
 
 ANY = AuditSource().pattern
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof.catalogue import Measure
+from bearerproof.contract.http.profile import ServerProfile
+from bearerproof.contract.http.profilefile import load
 from bearerproof.exceptions import BadInput
-from bearerproof.http.profile import ServerProfile
-from bearerproof.http.profilefile import load
+from bearerproof.specification.catalogue import Measure
 
 DOCUMENT = Path(__file__).parents[2] / "spec" / "server-profile.md"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bearerproof.declaration import Given, KeyServer
+from bearerproof.contract.declaration import Given, KeyServer
 from bearerproof_fuzz.keys import unb64
 from bearerproof_fuzz.keyservers.setting import ADMIN, AUDIENCE, HOME, OTHER, PEER, PROXY, Setting, stage_of, taken
 from bearerproof_fuzz.keyservers.stage import OWN, Stage, enter

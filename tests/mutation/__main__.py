@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bearerproof.results import State
+from bearerproof.judging.results import State
 from tests.mutation.judging import Fate, Suite, Verdict, collected
 from tests.mutation.mutants import ROOT, Mutant, folder, module_names, mutants, trusting, unchanged
 from tests.mutation.reach import Reach, reach

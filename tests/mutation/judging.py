@@ -29,10 +29,10 @@ import pytest
 from hypothesis import Phase
 
 from bearerproof.exceptions import BearerproofError
-from bearerproof.harness import Harness, mark_of
-from bearerproof.results import RED, State
-from bearerproof.runner import Options, Run, run
-from bearerproof.settings import Settings
+from bearerproof.judging.harness import Harness, mark_of
+from bearerproof.judging.results import RED, State
+from bearerproof.judging.runner import Options, Run, run
+from bearerproof.judging.settings import Settings
 from bearerproof_fuzz.suite import SUITE
 from tests.mutation.mutants import PACKAGE, Mutant
 from tests.mutation.reach import Reach

@@ -10,10 +10,10 @@ from pathlib import Path
 import coverage
 import pytest
 
-from bearerproof.harness import mark_of
-from bearerproof.results import State
-from bearerproof.runner import Options, run
-from bearerproof.settings import Settings
+from bearerproof.judging.harness import mark_of
+from bearerproof.judging.results import State
+from bearerproof.judging.runner import Options, run
+from bearerproof.judging.settings import Settings
 from bearerproof_fuzz.suite import SUITE
 from tests.mutation.mutants import Mutant, name_of
 

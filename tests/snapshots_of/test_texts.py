@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from bearerproof import __version__, reports
-from bearerproof.catalogue import Measure, Profile
-from bearerproof.connections import connect
-from bearerproof.implementation import Implementation
-from bearerproof.results import Record, State
-from bearerproof.settings import DEFAULT, EXAMPLES, Scope
+from bearerproof import __version__
+from bearerproof.contract.connections import connect
+from bearerproof.contract.implementation import Implementation
+from bearerproof.judging import reports
+from bearerproof.judging.results import Record, State
+from bearerproof.judging.settings import DEFAULT, EXAMPLES, Scope
+from bearerproof.specification.catalogue import Measure, Profile
 
 from ..conftest import CommandLine, Ended
 from ..harness import degenerate

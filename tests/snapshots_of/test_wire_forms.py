@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from bearerproof.catalogue import Profile
-from bearerproof.connections import InProcess
-from bearerproof.implementation import Implementation
+from bearerproof.contract.connections import InProcess
+from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.messages import Request
 from bearerproof.members import Json
-from bearerproof.messages import Request
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import NOW, Forge
 from bearerproof_reference import __version__

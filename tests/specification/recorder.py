@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from bearerproof.adapter import serve
-from bearerproof.connections import Handle
+from bearerproof.contract.connections import Handle
 from bearerproof.members import Json
 from bearerproof_reference.adapter import create as reference
 

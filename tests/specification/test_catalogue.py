@@ -5,9 +5,10 @@ from collections import Counter
 
 import pytest
 
-from bearerproof import data, vectors
-from bearerproof.catalogue import FAMILIES, Origin, Requirement, digest, requirement, requirements
+from bearerproof import data
 from bearerproof.exceptions import BadInput
+from bearerproof.judging import vectors
+from bearerproof.specification.catalogue import FAMILIES, Origin, Requirement, digest, requirement, requirements
 from bearerproof_fuzz import inventory
 from bearerproof_fuzz.edits import registry
 

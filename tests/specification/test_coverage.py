@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from bearerproof import coverage
-from bearerproof.catalogue import Profile, requirements
-from bearerproof.coverage import SourceRow, source_rows
+from bearerproof.specification import coverage
+from bearerproof.specification.catalogue import Profile, requirements
+from bearerproof.specification.coverage import SourceRow, source_rows
 
 TAXONOMY = {"A": 6, "B": 9, "C": 8, "D": 5, "E": 5, "F": 7, "G": 3, "H": 10}
 """How many rows each chapter of the attack taxonomy has."""

@@ -6,12 +6,12 @@ from collections import defaultdict
 
 import pytest
 
-from bearerproof import vectors
-from bearerproof.catalogue import Measure, Profile, requirements
-from bearerproof.connections import connect
-from bearerproof.implementation import Implementation
-from bearerproof.messages import REASONS, Outcome
-from bearerproof.vectors import Vector
+from bearerproof.contract.connections import connect
+from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.messages import REASONS, Outcome
+from bearerproof.judging import vectors
+from bearerproof.judging.vectors import Vector
+from bearerproof.specification.catalogue import Measure, Profile, requirements
 from bearerproof_fuzz import inventory, vectormaker
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.composition import beside, composable

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import bearerproof_reference
-from bearerproof.catalogue import requirements
+from bearerproof.specification.catalogue import requirements
 from bearerproof_fuzz import faults as folder
 from bearerproof_fuzz.faults import CONTROL, faults
 from bearerproof_fuzz.faults.registry import Fault, Patch

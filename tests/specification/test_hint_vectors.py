@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bearerproof import data
-from bearerproof.catalogue import Profile
-from bearerproof.settings import Settings
+from bearerproof.judging.settings import Settings
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.forge import Forge
 
 FILE = json.loads((data.root() / "vectors" / "events" / "hints.json").read_text(encoding="utf-8"))

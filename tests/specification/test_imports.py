@@ -39,7 +39,7 @@ UP = {
 }
 """Arrows that are still to go: this list may only shrink."""
 
-COMPUTED = {"bearerproof.connections", "bearerproof_fuzz.inventory"}
+COMPUTED = {"bearerproof.contract.connections", "bearerproof_fuzz.inventory"}
 """The modules that load what their user names, or all that a folder holds."""
 
 

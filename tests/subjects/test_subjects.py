@@ -7,10 +7,10 @@ from itertools import count
 
 import pytest
 
-from bearerproof.catalogue import Profile
-from bearerproof.connections import connect
-from bearerproof.implementation import Implementation
-from bearerproof.messages import Outcome, Policy, Presentation
+from bearerproof.contract.connections import connect
+from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.messages import Outcome, Policy, Presentation
+from bearerproof.specification.catalogue import Profile
 from bearerproof.subjects.cache import PolicyCache
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import Draft, Forge

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from bearerproof import data, jwsvectors, rfc7520, wycheproof
-from bearerproof.catalogue import Measure
-from bearerproof.connections import connect
-from bearerproof.implementation import Implementation
+from bearerproof.contract.connections import connect
+from bearerproof.contract.implementation import Implementation
 from bearerproof.jwsvectors import Standing
 from bearerproof.members import Json
+from bearerproof.specification.catalogue import Measure
 
 ROOT = Path(__file__).resolve().parents[2]
 ERRATA = data.root() / "errata" / "wycheproof.toml"

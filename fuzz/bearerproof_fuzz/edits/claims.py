@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from bearerproof.catalogue import Profile
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, JWTS, Change, edit, edits_for
 from bearerproof_fuzz.forge import AUDIENCE, ISSUER, Draft

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from bearerproof.catalogue import Profile
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import hmac_over
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from bearerproof.catalogue import Measure, Origin, Profile, Requirement, requirement
-from bearerproof.messages import Outcome
+from bearerproof.contract.messages import Outcome
+from bearerproof.specification.catalogue import Measure, Origin, Profile, Requirement, requirement
 from bearerproof_fuzz.forge import Draft
 
 T = TypeVar("T")

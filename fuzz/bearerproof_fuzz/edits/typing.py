@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bearerproof.catalogue import Profile
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import AUDIENCE, CLIENT, NONCE, Draft, Members
 

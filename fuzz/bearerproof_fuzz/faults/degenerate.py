@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bearerproof.adapter import serve
-from bearerproof.baselines import STAND_INS
-from bearerproof.catalogue import FAMILIES
+from bearerproof.judging.baselines import STAND_INS
+from bearerproof.specification.catalogue import FAMILIES
 from bearerproof_reference.adapter import adapter
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
 
-from bearerproof.catalogue import requirement
+from bearerproof.specification.catalogue import requirement
 
 
 class Patch:

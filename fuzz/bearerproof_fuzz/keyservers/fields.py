@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from bearerproof.decisions import Decision
+from bearerproof.contract.decisions import Decision
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keyservers.setting import HOME, ID_TOKEN, OTHER_PEER, PROXY, TOKEN_EXCHANGE
 from bearerproof_fuzz.keyservers.world import World

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 
-from bearerproof.trial import Trial
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI, WRONG
 from bearerproof_fuzz.keyservers.setting import OTHER, OTHER_PEER

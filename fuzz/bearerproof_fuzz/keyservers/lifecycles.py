@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from bearerproof.decisions import Decision
+from bearerproof.contract.decisions import Decision
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.trial import Trial
 from bearerproof_fuzz.keyservers.occasions.registry import Occasion, occasions
 from bearerproof_fuzz.keyservers.world import World
 from bearerproof_fuzz.oracles.lifecycle import Due

@@ -1,6 +1,6 @@
 """Requests that are asked together, as a race wants them."""
 
-from bearerproof.messages import Request
+from bearerproof.contract.messages import Request
 from bearerproof_fuzz.keyservers.setting import ADMIN, HOME, ID_TOKEN, PEER, TOKEN_EXCHANGE
 
 

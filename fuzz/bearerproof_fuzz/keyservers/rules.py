@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from bearerproof.decisions import Decision
+from bearerproof.contract.decisions import Decision
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import explore
 from bearerproof_fuzz.keyservers.setting import DEFAULT, rule
 from bearerproof_fuzz.keyservers.world import Grant, World

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from bearerproof.catalogue import Profile
-from bearerproof.declaration import Given, KeyServer, Numbers
+from bearerproof.contract.declaration import Given, KeyServer, Numbers
+from bearerproof.contract.messages import Policy
 from bearerproof.members import Json
-from bearerproof.messages import Policy
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import NOW, Draft
 from bearerproof_fuzz.keys import Key

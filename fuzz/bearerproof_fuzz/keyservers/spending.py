@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from bearerproof.decisions import Decision
+from bearerproof.contract.decisions import Decision
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Provider, Setting, rule
 from bearerproof_fuzz.keyservers.world import Grant, World
 from bearerproof_fuzz.oracles.rates import Asked

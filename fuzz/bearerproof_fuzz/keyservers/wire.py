@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
 
-from bearerproof.decisions import Decision
+from bearerproof.contract.decisions import Decision
+from bearerproof.contract.messages import Outcome, Request
 from bearerproof.members import Json
-from bearerproof.messages import Outcome, Request
 from bearerproof_fuzz.keyservers.setting import ADMIN, HOME, ID_TOKEN, PEER, TOKEN_EXCHANGE
 from bearerproof_fuzz.keyservers.world import Grant, World
 

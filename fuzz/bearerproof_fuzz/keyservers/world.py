@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from bearerproof.decisions import Decision, read_decision
+from bearerproof.contract.decisions import Decision, read_decision
+from bearerproof.contract.messages import Outcome, Request
 from bearerproof.exceptions import AdapterFault
-from bearerproof.judgement import Finding, Untestable, severity
+from bearerproof.judging.judgement import Finding, Untestable, severity
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.messages import Outcome, Request
-from bearerproof.trial import Trial
 from bearerproof_fuzz.keyservers.setting import (
     ADMIN,
     DEFAULT,

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from bearerproof.catalogue import Profile
-from bearerproof.harness import Mark
-from bearerproof.judgement import Finding, Untestable
+from bearerproof.contract.messages import Presentation
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.judgement import Finding, Untestable
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.messages import Presentation
-from bearerproof.trial import Trial
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.edits.registry import Change
 from bearerproof_fuzz.forge import CLIENT, Forge
 from bearerproof_fuzz.material import Hints, labelled, unproven

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from bearerproof.catalogue import Profile
-from bearerproof.declaration import FetchedKeys
-from bearerproof.messages import Outcome, Presentation
-from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.contract.declaration import FetchedKeys
+from bearerproof.contract.messages import Outcome, Presentation
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import fetched, keys, keyserver
 from bearerproof_fuzz.checks import examples, explore_machine
 from bearerproof_fuzz.forge import Forge

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hypothesis import strategies as st
 
-from bearerproof.trial import Trial
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keyservers.occasions.exchanges import FORGERIES
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Setting, rule
 from bearerproof_fuzz.keyservers.world import Grant, World

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from bearerproof.decisions import Decision
-from bearerproof.trial import Trial
+from bearerproof.contract.decisions import Decision
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import examples, explore_machine
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Provider
 from bearerproof_fuzz.keyservers.world import Grant, World

@@ -7,8 +7,8 @@ bound is missed by rounding; where an implementation's own rounding could decide
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bearerproof.catalogue import Profile
 from bearerproof.members import Json
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.oracles.events import kind_class
 from bearerproof_fuzz.oracles.hints import stated
 

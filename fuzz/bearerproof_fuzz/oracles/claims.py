@@ -6,8 +6,8 @@ Every function returns the acceptable outcomes; both, where the measure leaves t
 import math
 from collections.abc import Collection
 
-from bearerproof.catalogue import Measure
-from bearerproof.messages import Outcome
+from bearerproof.contract.messages import Outcome
+from bearerproof.specification.catalogue import Measure
 
 Outcomes = frozenset[Outcome]
 

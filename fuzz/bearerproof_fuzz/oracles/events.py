@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from bearerproof.messages import Presentation
+from bearerproof.contract.messages import Presentation
 
 IDENTITY_FAILURES: Mapping[str, frozenset[str]] = {
     "authorized-party": frozenset({"AzpMissing", "AzpMismatch"}),

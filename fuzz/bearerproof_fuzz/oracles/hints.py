@@ -11,8 +11,8 @@ from math import isfinite
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
-from bearerproof.catalogue import Profile
 from bearerproof.members import Json
+from bearerproof.specification.catalogue import Profile
 
 Bounded = str | None
 Admissible = frozenset[Bounded]

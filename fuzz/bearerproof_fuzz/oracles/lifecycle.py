@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
-from bearerproof.decisions import Decision
+from bearerproof.contract.decisions import Decision
+from bearerproof.contract.messages import Request
 from bearerproof.members import Json
-from bearerproof.messages import Request
 from bearerproof_fuzz.oracles.events import UNSAFE
 
 REASONS = frozenset(

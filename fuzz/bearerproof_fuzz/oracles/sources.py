@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
-from bearerproof.catalogue import Profile
+from bearerproof.specification.catalogue import Profile
 from bearerproof.trail.sources import part
 from bearerproof_fuzz.oracles.hints import Bounded, Stated
 

@@ -1,8 +1,8 @@
 """The event of a rejection, without which nothing about events can be judged."""
 
-from bearerproof.judgement import Finding, Untestable
+from bearerproof.contract.messages import Answer, Outcome, Presentation
+from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.members import Json
-from bearerproof.messages import Answer, Outcome, Presentation
 
 
 def event_of(answer: Answer, presented: Presentation) -> Json:

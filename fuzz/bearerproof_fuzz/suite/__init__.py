@@ -3,7 +3,7 @@
 Run it with ``bearerproof check``, or as ``pytest --pyargs bearerproof_fuzz.suite --implementation NAME``.
 """
 
-from bearerproof.runner import Suite
+from bearerproof.judging.runner import Suite
 
 SUITE = Suite(__name__, plugins=("bearerproof_fuzz.fixtures",))
 """What the engine is given to run."""

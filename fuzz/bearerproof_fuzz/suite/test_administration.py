@@ -4,10 +4,10 @@ import base64
 import hashlib
 from collections.abc import Mapping
 
-from bearerproof.decisions import Decision
-from bearerproof.harness import Mark
+from bearerproof.contract.decisions import Decision
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI, WRONG, dead, live, peers, revoked
 from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT, HOME, OTHER, OTHER_PEER, PEER, PROXY, Setting

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from hypothesis.strategies import DrawFn
 
-from bearerproof.catalogue import Profile
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.draws import batch, number_below, pick
 from bearerproof_fuzz.forge import ISSUER, Draft, Forge

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from bearerproof.harness import Mark
-from bearerproof.judgement import wrong_verdict
-from bearerproof.trial import REJECTED, Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.judgement import wrong_verdict
+from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz.checks import applicable, check_groups, explore, grouped
 from bearerproof_fuzz.draws import batch, pick

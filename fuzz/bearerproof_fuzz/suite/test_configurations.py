@@ -4,9 +4,9 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bearerproof.harness import Mark
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, rule
 from bearerproof_fuzz.keyservers.world import World

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bearerproof.messages import Presentation
-from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.contract.messages import Presentation
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz.checks import case_params
 from bearerproof_fuzz.edits.harmless import another_jti

@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bearerproof.catalogue import Profile
-from bearerproof.harness import Mark
+from bearerproof.contract.messages import Answer, Presentation
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.members import Json
-from bearerproof.messages import Answer, Presentation
-from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys, keyserver
 from bearerproof_fuzz.checks import applicable, check, explore
 from bearerproof_fuzz.edits.registry import cases

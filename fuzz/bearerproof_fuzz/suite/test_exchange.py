@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from bearerproof.catalogue import Measure
-from bearerproof.decisions import Decision
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.contract.decisions import Decision
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
+from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers.setting import ACCESS_TOKEN, DEFAULT, HOME, ID_TOKEN, TOKEN_EXCHANGE, rule
 from bearerproof_fuzz.keyservers.world import World

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection
 
 import pytest
 
-from bearerproof.catalogue import Measure
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
+from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz import fetched, keys, keyserver
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from hypothesis.strategies import DrawFn
 
-from bearerproof.catalogue import Profile
-from bearerproof.harness import Mark
-from bearerproof.messages import Presentation
-from bearerproof.trial import REJECTED, Trial
+from bearerproof.contract.messages import Presentation
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import REJECTED, Trial
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.draws import batch, pick

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import strategies as st
 
-from bearerproof.catalogue import Profile
-from bearerproof.harness import Mark
-from bearerproof.messages import Answer, Presentation
-from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.contract.messages import Answer, Presentation
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.edits.registry import Case, Change

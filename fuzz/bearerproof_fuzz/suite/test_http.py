@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus, urlencode
 
-from bearerproof.catalogue import Measure
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
+from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers import wire
 from bearerproof_fuzz.keyservers.contenttypes import OTHER_TYPES

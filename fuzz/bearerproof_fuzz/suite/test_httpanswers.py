@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from bearerproof.catalogue import Measure
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
+from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers import wire
 from bearerproof_fuzz.keyservers.contenttypes import OTHER_TYPES

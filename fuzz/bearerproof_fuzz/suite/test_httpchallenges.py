@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from bearerproof.catalogue import Measure
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
+from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers import wire
 from bearerproof_fuzz.keyservers.replies import UNKNOWN, admitted, refused

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers import wire
 from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI

@@ -2,8 +2,8 @@
 
 from urllib.parse import urlencode
 
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers import wire
 from bearerproof_fuzz.keyservers.endings import live

@@ -3,8 +3,8 @@
 import re
 from email.utils import parsedate_to_datetime
 
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers import wire
 from bearerproof_fuzz.keyservers.replies import failed, succeeded

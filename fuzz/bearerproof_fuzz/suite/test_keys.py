@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from bearerproof.declaration import FetchedKeys
-from bearerproof.harness import Mark
-from bearerproof.messages import Presentation
-from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.contract.declaration import FetchedKeys
+from bearerproof.contract.messages import Presentation
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import fetched, keys, keyserver
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.fetched import Fetched

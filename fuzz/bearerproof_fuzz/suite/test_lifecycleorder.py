@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from bearerproof.decisions import Decision
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.contract.decisions import Decision
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.lifecycles import STREAM, brought_about, named, require_events

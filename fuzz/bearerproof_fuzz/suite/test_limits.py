@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from bearerproof.harness import Mark
-from bearerproof.judgement import Finding, Untestable
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.judgement import Finding, Untestable
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.machines.bench import (

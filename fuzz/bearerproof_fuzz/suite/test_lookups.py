@@ -1,7 +1,7 @@
 """Look-ups of which a policy says nothing but that they fail."""
 
-from bearerproof.harness import Mark
-from bearerproof.trial import REJECTED, Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from bearerproof.harness import Mark
-from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
 

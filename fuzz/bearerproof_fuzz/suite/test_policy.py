@@ -2,9 +2,9 @@
 
 from hypothesis import strategies as st
 
-from bearerproof.harness import Mark
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers.rules import INVALID_SCOPE, enforced, told, under
 from bearerproof_fuzz.keyservers.setting import HOME, OTHER, Provider, rule

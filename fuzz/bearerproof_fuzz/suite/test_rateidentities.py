@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, Setting, rule
 from bearerproof_fuzz.keyservers.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use

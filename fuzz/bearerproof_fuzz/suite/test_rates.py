@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from bearerproof.decisions import Decision
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.contract.decisions import Decision
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use
 from bearerproof_fuzz.keyservers.world import World

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from bearerproof.catalogue import Profile, requirement
-from bearerproof.harness import Mark
-from bearerproof.judgement import Finding, Untestable
-from bearerproof.messages import Outcome
-from bearerproof.trial import Trial
+from bearerproof.contract.messages import Outcome
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.judgement import Finding, Untestable
+from bearerproof.judging.trial import Trial
+from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import applicable, check, check_groups, grouped

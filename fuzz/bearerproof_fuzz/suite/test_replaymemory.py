@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from bearerproof.harness import Mark
-from bearerproof.messages import Presentation
-from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.contract.messages import Presentation
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
 

@@ -2,10 +2,10 @@
 
 from hypothesis import strategies as st
 
-from bearerproof.harness import Mark
+from bearerproof.contract.messages import Outcome
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.messages import Outcome
-from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers.rules import (
     ASKED,

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from bearerproof.harness import Mark
-from bearerproof.judgement import Finding, Untestable
-from bearerproof.messages import Answer, Presentation
-from bearerproof.trial import Trial
+from bearerproof.contract.messages import Answer, Presentation
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.judgement import Finding, Untestable
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.machines.bench import DEFAULT

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bearerproof.harness import Mark
-from bearerproof.trial import REJECTED, Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.keys import b64

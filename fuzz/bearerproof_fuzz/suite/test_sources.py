@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from hypothesis import strategies as st
 
-from bearerproof.catalogue import Profile
-from bearerproof.harness import Mark
+from bearerproof.contract.messages import Presentation
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof.members import Json
-from bearerproof.messages import Presentation
-from bearerproof.trial import REJECTED, Trial
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.machines.bench import FAULTS, KNOWN, Bench, Step, stranger

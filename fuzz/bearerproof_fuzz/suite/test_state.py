@@ -6,9 +6,9 @@ Every check uses `jti` values of its own, so that where nothing can be reset not
 from collections.abc import Callable
 from dataclasses import replace
 
-from bearerproof.harness import Mark
-from bearerproof.messages import Answer, Presentation
-from bearerproof.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.contract.messages import Answer, Presentation
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.edits.claims import ecdsa_s_negated

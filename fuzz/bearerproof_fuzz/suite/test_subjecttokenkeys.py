@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz import fetched, keys, keyserver
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import Endpoint, Reply

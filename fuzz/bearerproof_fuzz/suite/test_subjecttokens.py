@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from bearerproof.catalogue import Level, Measure, Profile
-from bearerproof.harness import Mark
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.trial import Trial
+from bearerproof.specification.catalogue import Level, Measure, Profile
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import applicable, check, check_groups, grouped

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bearerproof.harness import Mark
+from bearerproof.contract.messages import Request
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof.messages import Request
-from bearerproof.trial import Trial
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Draft

@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from bearerproof.decisions import Decision
-from bearerproof.harness import Mark
-from bearerproof.messages import Outcome
-from bearerproof.trial import Trial
+from bearerproof.contract.decisions import Decision
+from bearerproof.contract.messages import Outcome
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers.occasions.presented import MALFORMED, another_bearer
 from bearerproof_fuzz.keyservers.setting import DEFAULT, rule

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
-from bearerproof.decisions import Decision
-from bearerproof.harness import Mark
-from bearerproof.trial import Trial
+from bearerproof.contract.decisions import Decision
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER

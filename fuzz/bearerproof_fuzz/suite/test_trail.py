@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from bearerproof.catalogue import Profile
-from bearerproof.harness import Mark
-from bearerproof.judgement import Finding, Untestable
+from bearerproof.judging.harness import Mark
+from bearerproof.judging.judgement import Finding, Untestable
+from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
+from bearerproof.specification.catalogue import Profile
 from bearerproof.trail import Options, Rule, prove_lines
 from bearerproof.trail.rules import TITLES
-from bearerproof.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keyservers import fields

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from bearerproof.decisions import Decision
+from bearerproof.contract.decisions import Decision
 from bearerproof_fuzz.keyservers.occasions.registry import Bring, Come, add, nobody, occasion, who
 from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT, OTHER_PEER
 from bearerproof_fuzz.keyservers.world import Grant, World

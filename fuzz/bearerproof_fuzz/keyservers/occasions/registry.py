@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bearerproof.decisions import Decision
-from bearerproof.trial import Trial
+from bearerproof.contract.decisions import Decision
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, Setting
 from bearerproof_fuzz.keyservers.world import Grant, World
 from bearerproof_fuzz.oracles.lifecycle import Due, Who

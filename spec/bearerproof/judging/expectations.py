@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bearerproof.catalogue import Profile, requirement, requirements
 from bearerproof.exceptions import BadInput, StaleExpectations
-from bearerproof.results import RED, Record
+from bearerproof.judging.results import RED, Record
+from bearerproof.specification.catalogue import Profile, requirement, requirements
 
 _KEYS = ("requirement", "check", "profile", "reason", "issue")
 

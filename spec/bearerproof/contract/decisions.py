@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bearerproof import members
+from bearerproof.contract.messages import Outcome, read_undone
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
-from bearerproof.messages import Outcome, read_undone
 
 EXCHANGE_CODES = frozenset(
     {

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from bearerproof import members
-from bearerproof.catalogue import Measure, Profile
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
+from bearerproof.specification.catalogue import Measure, Profile
 
 
 @dataclass(frozen=True)

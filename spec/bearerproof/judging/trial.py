@@ -3,14 +3,14 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from bearerproof import judgement
-from bearerproof.catalogue import Measure, Profile, Requirement
-from bearerproof.decisions import Decision
-from bearerproof.declaration import Declaration
-from bearerproof.implementation import Implementation
-from bearerproof.judgement import Finding, Untestable
+from bearerproof.contract.decisions import Decision
+from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.messages import Answer, Outcome, Presentation, Request
+from bearerproof.judging import judgement
+from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.members import Json
-from bearerproof.messages import Answer, Outcome, Presentation, Request
+from bearerproof.specification.catalogue import Measure, Profile, Requirement
 
 ACCEPTED = frozenset({Outcome.ACCEPTED})
 REJECTED = frozenset({Outcome.REJECTED})

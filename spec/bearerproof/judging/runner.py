@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof import __version__, coverage
-from bearerproof.catalogue import digest, requirements
-from bearerproof.harness import Harness
-from bearerproof.implementation import Implementation
+from bearerproof import __version__
+from bearerproof.contract.implementation import Implementation
+from bearerproof.judging.harness import Harness
+from bearerproof.judging.results import RED, Record, State, tally
+from bearerproof.judging.settings import Settings
 from bearerproof.members import Json
-from bearerproof.results import RED, Record, State, tally
-from bearerproof.settings import Settings
+from bearerproof.specification import coverage
+from bearerproof.specification.catalogue import digest, requirements
 
 _INI = Path(__file__).with_name("suite.ini")
 
@@ -182,7 +183,7 @@ def _arguments(suite: Suite, settings: Settings, options: Options) -> list[str]:
     arguments = [
         "-c", str(_INI), "--rootdir", str(_INI.parent), "--noconftest", "--pyargs", suite.package,
         "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:unraisableexception",  # which collects garbage
-        "-p", "bearerproof.plugin", "-p", "_hypothesis_pytestplugin",
+        "-p", "bearerproof.judging.plugin", "-p", "_hypothesis_pytestplugin",
         "--bearerproof", settings.as_option(),
     ]  # fmt: skip
     arguments += [word for plugin in suite.plugins for word in ("-p", plugin)]

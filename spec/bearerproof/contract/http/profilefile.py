@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from bearerproof.catalogue import Measure
-from bearerproof.decisions import BEARER_REASONS, EXCHANGE_CODES, REVOKE_CODES
-from bearerproof.declaration import Given, Numbers
-from bearerproof.exceptions import BadInput
-from bearerproof.http.profile import (
+from bearerproof.contract.decisions import BEARER_REASONS, EXCHANGE_CODES, REVOKE_CODES
+from bearerproof.contract.declaration import Given, Numbers
+from bearerproof.contract.http.profile import (
     Abilities,
     AuditSource,
     Codes,
@@ -24,6 +22,8 @@ from bearerproof.http.profile import (
     Requests,
     ServerProfile,
 )
+from bearerproof.exceptions import BadInput
+from bearerproof.specification.catalogue import Measure
 
 T = TypeVar("T")
 Table = Mapping[str, Any]

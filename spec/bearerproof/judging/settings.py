@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from bearerproof.catalogue import Measure, Profile
-from bearerproof.connections import connect
-from bearerproof.declaration import Declaration
+from bearerproof.contract.connections import connect
+from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.http.provider import StartProvider
+from bearerproof.contract.implementation import Implementation
 from bearerproof.exceptions import BadInput
-from bearerproof.http.provider import StartProvider
-from bearerproof.implementation import Implementation
+from bearerproof.specification.catalogue import Measure, Profile
 
 QUICK, DEFAULT = "quick", "default"
 
@@ -41,7 +41,7 @@ class Settings:
         """
         if self.url is None:
             return Implementation(connect(self.target, self.command), self.seconds)
-        from bearerproof.http.connection import connect as connect_http  # noqa: PLC0415 - few runs need a client
+        from bearerproof.contract.http.connection import connect as connect_http  # noqa: PLC0415 - few runs need a client
 
         return Implementation(connect_http(self.url, self.server_profile, provider), self.seconds)
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from bearerproof import decisions, messages
-from bearerproof.connections import Connection
-from bearerproof.decisions import Decision
-from bearerproof.declaration import Declaration, read_declaration
+from bearerproof.contract import decisions, messages
+from bearerproof.contract.connections import Connection
+from bearerproof.contract.decisions import Decision
+from bearerproof.contract.declaration import Declaration, read_declaration
+from bearerproof.contract.messages import Answer, Outcome, Presentation, Request
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung
 from bearerproof.members import Json
-from bearerproof.messages import Answer, Outcome, Presentation, Request
 
 START_SECONDS = 30.0
 """Time allowed for the first answer: a virtual machine may have to warm up."""

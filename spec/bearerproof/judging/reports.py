@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bearerproof import coverage
-from bearerproof.catalogue import FAMILIES, requirement
-from bearerproof.declaration import Declaration
+from bearerproof.contract.declaration import Declaration
+from bearerproof.judging.results import RED, Record, State, tally
+from bearerproof.judging.settings import Scope, Settings
 from bearerproof.members import Json
-from bearerproof.results import RED, Record, State, tally
-from bearerproof.settings import Scope, Settings
+from bearerproof.specification import coverage
+from bearerproof.specification.catalogue import FAMILIES, requirement
 
 WIDTH = 110
 _LABEL = 13

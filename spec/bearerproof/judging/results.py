@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from bearerproof.catalogue import Profile
-from bearerproof.judgement import Finding
+from bearerproof.contract.messages import Policy, Presentation
+from bearerproof.judging.judgement import Finding
 from bearerproof.members import Json
-from bearerproof.messages import Policy, Presentation
+from bearerproof.specification.catalogue import Profile
 
 FORMAT = 1
 

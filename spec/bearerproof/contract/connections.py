@@ -15,10 +15,11 @@ from importlib.metadata import EntryPoint, entry_points
 from itertools import count
 from typing import IO, Protocol
 
-from bearerproof import members, messages
+from bearerproof import members
+from bearerproof.contract import messages
+from bearerproof.contract.messages import Request
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 from bearerproof.members import Json
-from bearerproof.messages import Request
 
 MAX_OUTSTANDING = 8
 """Requests sent ahead of their answers; 64 were seen to deadlock a naive adapter."""

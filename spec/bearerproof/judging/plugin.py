@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from bearerproof.settings import Settings
+    from bearerproof.judging.settings import Settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.has_plugin("bearerproof-harness"):
         return
     from bearerproof.exceptions import BearerproofError  # noqa: PLC0415 - keeps the plugin cheap while inert
-    from bearerproof.harness import Harness  # noqa: PLC0415
+    from bearerproof.judging.harness import Harness  # noqa: PLC0415
 
     try:
         config.pluginmanager.register(Harness(settings), "bearerproof-harness")
@@ -46,8 +46,8 @@ def _settings(config: pytest.Config) -> "Settings | None":
     packed, target = config.getoption("--bearerproof"), config.getoption("--implementation")
     if packed is None and target is None:
         return None
-    from bearerproof.catalogue import Measure  # noqa: PLC0415
-    from bearerproof.settings import Settings  # noqa: PLC0415
+    from bearerproof.judging.settings import Settings  # noqa: PLC0415
+    from bearerproof.specification.catalogue import Measure  # noqa: PLC0415
 
     if packed is not None:
         return Settings.from_option(packed)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from bearerproof import data
-from bearerproof.catalogue import Measure
+from bearerproof.contract.messages import Outcome, Presentation
 from bearerproof.exceptions import BadInput
+from bearerproof.judging.results import presentation_from_dict
 from bearerproof.members import Json
-from bearerproof.messages import Outcome, Presentation
-from bearerproof.results import presentation_from_dict
+from bearerproof.specification.catalogue import Measure
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Flaky
 
-from bearerproof import results
-from bearerproof.catalogue import Measure, Profile, requirement, requirements
+from bearerproof.contract.implementation import Implementation, PropertyEnded
+from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterFault, BadInput
-from bearerproof.implementation import Implementation, PropertyEnded
-from bearerproof.judgement import Finding, Judged, Nonconforming, Untestable, Warned
-from bearerproof.messages import Outcome
-from bearerproof.results import Record, State
-from bearerproof.settings import EXAMPLES, Scope, Settings
-from bearerproof.trial import Trial
+from bearerproof.judging import results
+from bearerproof.judging.judgement import Finding, Judged, Nonconforming, Untestable, Warned
+from bearerproof.judging.results import Record, State
+from bearerproof.judging.settings import EXAMPLES, Scope, Settings
+from bearerproof.judging.trial import Trial
+from bearerproof.specification.catalogue import Measure, Profile, requirement, requirements
 
 PROPERTY = "bearerproof"
 """Name under which a record travels in a test report, from worker to controller."""
@@ -214,7 +214,7 @@ class Harness:
     def _present(self, report: pytest.TestReport, record: Record) -> None:
         """Show a finding in place of a traceback: the reader's code is not the suite's."""
         if self.telling and report.failed and record.findings:
-            from bearerproof.reports import failure_text  # noqa: PLC0415 - only failures need it
+            from bearerproof.judging.reports import failure_text  # noqa: PLC0415 - only failures need it
 
             report.longrepr = failure_text(record, self.settings)
 

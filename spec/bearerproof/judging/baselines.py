@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.pool import AsyncResult, Pool
 
-from bearerproof.connections import Handle, InProcess
-from bearerproof.implementation import Implementation
+from bearerproof.contract.connections import Handle, InProcess
+from bearerproof.contract.implementation import Implementation
+from bearerproof.judging.results import State, tally
+from bearerproof.judging.runner import Options, Suite, run
+from bearerproof.judging.settings import Settings
 from bearerproof.members import Json
-from bearerproof.results import State, tally
-from bearerproof.runner import Options, Suite, run
-from bearerproof.settings import Settings
 
 _DONE: Mapping[str, Json] = {
     "reset": {"reset": True}, "configure": {"configured": True}, "rotate": {"rotated": True},

@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from bearerproof.catalogue import Level, Measure, Requirement
+from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.members import Json
-from bearerproof.messages import Answer, Outcome, Presentation
+from bearerproof.specification.catalogue import Level, Measure, Requirement
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from bearerproof import members
+from bearerproof.contract.http.profile import Requests, ServerProfile
+from bearerproof.contract.http.trail import Claim
+from bearerproof.contract.http.wire import Answered, Sent, field_text, form, segment
+from bearerproof.contract.messages import Request
 from bearerproof.exceptions import AdapterFault
-from bearerproof.http.profile import Requests, ServerProfile
-from bearerproof.http.trail import Claim
-from bearerproof.http.wire import Answered, Sent, field_text, form, segment
 from bearerproof.members import Json
-from bearerproof.messages import Request
 
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 

@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
+from bearerproof.contract.http import translation
+from bearerproof.contract.http.profile import ServerProfile
+from bearerproof.contract.http.profilefile import load
+from bearerproof.contract.http.provider import RunningProvider, StartProvider
+from bearerproof.contract.http.trail import Event, Trail, shared_out
+from bearerproof.contract.http.wire import Answered, Sent, Server, Unsendable
+from bearerproof.contract.messages import Request
 from bearerproof.exceptions import AdapterFault, BadInput
-from bearerproof.http import translation
-from bearerproof.http.profile import ServerProfile
-from bearerproof.http.profilefile import load
-from bearerproof.http.provider import RunningProvider, StartProvider
-from bearerproof.http.trail import Event, Trail, shared_out
-from bearerproof.http.wire import Answered, Sent, Server, Unsendable
 from bearerproof.members import Json
-from bearerproof.messages import Request
 
 OPERATIONS = frozenset({"exchange", "authenticate", "revoke", "http"})
 """What can be asked by one request each."""

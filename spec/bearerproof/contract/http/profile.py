@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bearerproof.catalogue import Measure
-from bearerproof.declaration import Given
+from bearerproof.contract.declaration import Given
+from bearerproof.specification.catalogue import Measure
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bearerproof.http.following import follow
-from bearerproof.http.profile import AuditSource
+from bearerproof.contract.http.following import follow
+from bearerproof.contract.http.profile import AuditSource
 from bearerproof.members import Json
 
 _LOOK_AGAIN = 0.001

@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from bearerproof import members
-from bearerproof.catalogue import Profile
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
+from bearerproof.specification.catalogue import Profile
 
 Request = dict[str, Any]
 
