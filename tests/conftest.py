@@ -11,7 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.amber import AmberSnapshotExtension
 from syrupy.location import PyTestLocation
 
-from bearerproof.cli import run_command_line
+from bearerproof_fuzz.commands.cli import run_command_line
 
 
 def pytest_configure(config: pytest.Config) -> None:

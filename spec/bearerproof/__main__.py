@@ -1,5 +1,5 @@
 """``python -m bearerproof``: the same as the command ``bearerproof``."""
 
-from bearerproof.cli import main
+from bearerproof_fuzz.commands.cli import main
 
 main()

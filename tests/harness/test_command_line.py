@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof import __version__, cli
+from bearerproof import __version__
 from bearerproof.exceptions import BadInput
 from bearerproof.judging import vectors
 from bearerproof.specification.catalogue import requirements
+from bearerproof_fuzz.commands import cli
 
 from ..conftest import CommandLine
 
@@ -59,7 +60,7 @@ def test_an_interrupt_is_told_and_exit_code_3(bearerproof: CommandLine, monkeypa
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bearerproof.explain.index", interrupted)
+    monkeypatch.setattr("bearerproof_fuzz.commands.explain.index", interrupted)
     assert bearerproof("explain") == (3, "", "bearerproof: interrupted\n")
 
 
@@ -67,7 +68,7 @@ def test_a_fault_of_our_own_is_told_and_exit_code_3(bearerproof: CommandLine, mo
     def broken(*_: object) -> None:
         raise RuntimeError("nobody thought of this")
 
-    monkeypatch.setattr("bearerproof.explain.index", broken)
+    monkeypatch.setattr("bearerproof_fuzz.commands.explain.index", broken)
     ended = bearerproof("explain")
     assert (ended.code, ended.out) == (3, "")
     assert "nobody thought of this" in ended.err

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof import prove
 from bearerproof.contract.connections import Handle, InProcess
 from bearerproof.contract.implementation import Implementation
 from bearerproof.judging.baselines import STAND_INS, stand_in
@@ -15,6 +14,7 @@ from bearerproof.judging.results import RED, State
 from bearerproof.judging.runner import Options, run
 from bearerproof.judging.settings import QUICK, Settings
 from bearerproof.specification.catalogue import Profile
+from bearerproof_fuzz.commands import prove
 from bearerproof_fuzz.faults.degenerate import DEGENERATES
 from bearerproof_fuzz.suite import SUITE
 from bearerproof_reference.adapter import create as reference

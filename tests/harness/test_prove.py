@@ -5,9 +5,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bearerproof import matrix, prove
-from bearerproof.prove import Attempt, Fate, Proof
 from bearerproof.specification.catalogue import requirements
+from bearerproof_fuzz.commands import matrix, prove
+from bearerproof_fuzz.commands.prove import Attempt, Fate, Proof
 from bearerproof_fuzz.faults import faults
 
 from ..conftest import CommandLine

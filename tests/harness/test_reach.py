@@ -1,7 +1,7 @@
 """Which checks run what a fault replaces: the others need not be asked about it."""
 
 from bearerproof.judging.settings import QUICK, Settings
-from bearerproof.reach import reach
+from bearerproof_fuzz.commands.reach import reach
 from bearerproof_fuzz.faults.registry import Patch
 from bearerproof_reference.audit import sources
 from bearerproof_reference.verifier import jose, policy

@@ -10,7 +10,7 @@ from . import degenerate
 
 LOADED = """
 import sys
-from bearerproof.cli import run_command_line
+from bearerproof_fuzz.commands.cli import run_command_line
 code = run_command_line(["smoke"])
 print(sorted({"pytest", "hypothesis", "_pytest", "jsonschema"} & set(sys.modules)), code)
 """

@@ -107,7 +107,13 @@ def test_issuers_need_paths_of_their_own() -> None:
         idp.start(["http://127.0.0.1:1/a", "https://127.0.0.1:2/a/"], "127.0.0.1", 0)
 
 
-COMMAND = "from bearerproof.idpcommand import idp; import sys, typer; app = typer.Typer(); app.command()(idp); app()"
+COMMAND = """
+import typer
+from bearerproof_fuzz.commands.idpcommand import idp
+app = typer.Typer()
+app.command()(idp)
+app()
+"""
 
 
 def test_the_command_serves_until_it_is_told_to_end() -> None:

@@ -285,7 +285,13 @@ class Running:
 
 
 def command(*arguments: str | Path, prelude: str = "") -> list[str]:
-    return [sys.executable, "-c", f"{prelude}from bearerproof.cli import main\nmain()", "serve", *map(str, arguments)]
+    return [
+        sys.executable,
+        "-c",
+        f"{prelude}from bearerproof_fuzz.commands.cli import main\nmain()",
+        "serve",
+        *map(str, arguments),
+    ]
 
 
 @contextmanager

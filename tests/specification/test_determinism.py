@@ -15,7 +15,9 @@ TEXTS = {[f"loaded-{number}" for number in range(300)]}
 """
 """A local module full of what Hypothesis mixes into wide draws."""
 
-CHECK = "import sys; from bearerproof.cli import run_command_line; sys.exit(run_command_line(sys.argv[1:]))"
+CHECK = (
+    "import sys; from bearerproof_fuzz.commands.cli import run_command_line; sys.exit(run_command_line(sys.argv[1:]))"
+)
 ADAPTER = "from tests.specification.recorder import create, serve; serve(create())"
 WIDE = """
 from hypothesis import given, settings, strategies

@@ -1,7 +1,7 @@
 """The index in spec/README.md is the one the catalogue gives."""
 
 from bearerproof import data
-from bearerproof.explain import markdown_index
+from bearerproof_fuzz.commands.explain import markdown_index
 
 
 def test_index_of_the_specification_is_up_to_date() -> None:

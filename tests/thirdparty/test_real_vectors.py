@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from bearerproof import data, jwsvectors, rfc7520, wycheproof
+from bearerproof import data
 from bearerproof.contract.connections import connect
 from bearerproof.contract.implementation import Implementation
-from bearerproof.jwsvectors import Standing
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
+from bearerproof_fuzz.commands.thirdparty import jwsvectors, rfc7520, wycheproof
+from bearerproof_fuzz.commands.thirdparty.jwsvectors import Standing
 
 ROOT = Path(__file__).resolve().parents[2]
 ERRATA = data.root() / "errata" / "wycheproof.toml"

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bearerproof import jwsvectors, rfc7520, wycheproof
 from bearerproof.contract.connections import InProcess
 from bearerproof.contract.implementation import Implementation
 from bearerproof.exceptions import AdapterCrashed, BadInput
-from bearerproof.jwsvectors import Expected, Standing, VectorGroup
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
+from bearerproof_fuzz.commands.thirdparty import jwsvectors, rfc7520, wycheproof
+from bearerproof_fuzz.commands.thirdparty.jwsvectors import Expected, Standing, VectorGroup
 from bearerproof_fuzz.keys import b64
 
 SECRET = b"k" * 32

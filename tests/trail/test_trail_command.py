@@ -14,9 +14,10 @@ from syrupy.assertion import SnapshotAssertion
 
 from bearerproof import __version__, data
 from bearerproof.exceptions import BadInput
-from bearerproof.trail import Rule, command
-from bearerproof.trail.command import EXIT_CODES
+from bearerproof.trail import Rule
 from bearerproof.trail.rules import TITLES
+from bearerproof_fuzz.commands import trail as command
+from bearerproof_fuzz.commands.trail import EXIT_CODES
 
 from .trails import ALICE, BOB, Json, Server, failure, lived, text
 

@@ -7,8 +7,8 @@ there, so it is the one invalid vector; §4.4 has the same key and is its positi
 from pathlib import Path
 
 from bearerproof.exceptions import BadInput
-from bearerproof.jwsvectors import Expected, Vector, VectorGroup, read_json
 from bearerproof.members import Json
+from bearerproof_fuzz.commands.thirdparty.jwsvectors import Expected, Vector, VectorGroup, read_json
 
 FILES = (
     "4_1.rsa_v15_signature.json",

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from xml.etree import ElementTree as ET
 
-from bearerproof.prove import Attempt, Fate, Proof
 from bearerproof.specification.catalogue import FAMILIES, requirements
+from bearerproof_fuzz.commands.prove import Attempt, Fate, Proof
 
 MARKS = {Fate.KILLED: "■", Fate.EQUIVALENT: "≡", Fate.COLLATERAL: "▨", Fate.SURVIVED: "□", Fate.BROKEN: "x"}
 

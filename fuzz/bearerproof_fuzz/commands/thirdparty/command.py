@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bearerproof import rfc7520, wycheproof
 from bearerproof.judging.settings import Settings
-from bearerproof.jwsvectors import VectorGroup, render, score
+from bearerproof_fuzz.commands.thirdparty import rfc7520, wycheproof
+from bearerproof_fuzz.commands.thirdparty.jwsvectors import VectorGroup, render, score
 
 
 def check_vectors(settings: Settings, wycheproof_at: Path | None, rfc7520_at: Path | None, out: Console) -> int:

@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bearerproof import matrix, prove
 from bearerproof.exceptions import BadInput
-from bearerproof.prove import Fate
+from bearerproof_fuzz.commands import matrix, prove
+from bearerproof_fuzz.commands.prove import Fate
 
 
 def prove_and_tell(

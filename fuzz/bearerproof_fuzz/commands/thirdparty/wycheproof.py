@@ -13,8 +13,8 @@ from typing import Any
 
 from bearerproof import data
 from bearerproof.exceptions import BadInput
-from bearerproof.jwsvectors import Expected, Vector, VectorGroup, read_json
 from bearerproof.members import Json
+from bearerproof_fuzz.commands.thirdparty.jwsvectors import Expected, Vector, VectorGroup, read_json
 
 FILES = ("json_web_signature_test.json", "json_web_key_test.json")
 

@@ -13,12 +13,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bearerproof import __version__, idpcommand
+from bearerproof import __version__
 from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
 from bearerproof.judging.settings import DEFAULT, QUICK, Settings
-from bearerproof.serving import serve
 from bearerproof.specification.catalogue import Measure, Profile
-from bearerproof.trail import command as trail_command
+from bearerproof_fuzz.commands import idpcommand
+from bearerproof_fuzz.commands import trail as trail_command
+from bearerproof_fuzz.commands.serving import serve
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -154,12 +155,12 @@ def check(
     if url is not None and workers is not None:
         raise BadInput("-n cannot be given with --url: the events in the trail of one server would mix")
     if wycheproof is not None or rfc7520 is not None:
-        from bearerproof.thirdparty import check_vectors  # noqa: PLC0415
+        from bearerproof_fuzz.commands.thirdparty.command import check_vectors  # noqa: PLC0415
 
         return check_vectors(settings, wycheproof, rfc7520, Console())
-    from bearerproof.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
-    from bearerproof.check import check as run_check  # noqa: PLC0415
     from bearerproof.judging.runner import Options  # noqa: PLC0415
+    from bearerproof_fuzz.commands.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof_fuzz.commands.check import check as run_check  # noqa: PLC0415
     from bearerproof_fuzz.keyservers import idp  # noqa: PLC0415
     from bearerproof_fuzz.suite import SUITE  # noqa: PLC0415
 
@@ -178,7 +179,7 @@ def check(
 @app.command(epilog=EXIT_CODES)
 def smoke(context: typer.Context, target: Target = None, seconds: Seconds = 5.0) -> int:
     """Say in one line what is wrong with an adapter, in under a second beside its own start."""
-    from bearerproof.smoke import smoke as run_smoke  # noqa: PLC0415
+    from bearerproof_fuzz.commands.smoke import smoke as run_smoke  # noqa: PLC0415
 
     works, line = run_smoke(_settings(context, target, seconds=seconds))
     typer.echo(line if works else f"wrong: {line}")
@@ -191,7 +192,7 @@ def explain(
     markdown: Annotated[bool, typer.Option("--markdown", help="List them as the tables of spec/README.md.")] = False,
 ) -> None:
     """Explain a requirement: its sentence, why, its sources, its checks and edits; without ID, list them all."""
-    from bearerproof import explain as explaining  # noqa: PLC0415
+    from bearerproof_fuzz.commands import explain as explaining  # noqa: PLC0415
 
     if requirement_id is not None:
         typer.echo(explaining.explain(requirement_id), nl=False)
@@ -209,7 +210,7 @@ def replay(
     seconds: Seconds = 5.0,
 ) -> int:
     """Present one vector or finding again and take its token apart, beside the accepted one it was made from."""
-    from bearerproof import replay as replaying  # noqa: PLC0415
+    from bearerproof_fuzz.commands import replay as replaying  # noqa: PLC0415
 
     implementation = _settings(context, target, seconds=seconds).start()
     try:
@@ -234,7 +235,7 @@ def prove(
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the matrix into this SVG file.")] = None,
 ) -> int:
     """Prove that the suite works: every seeded fault of the reference dies by its own requirement's check."""
-    from bearerproof.proving import prove_and_tell  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof_fuzz.commands.proving import prove_and_tell  # noqa: PLC0415 - the engine takes half a second to load
 
     return prove_and_tell(
         names or [], Console(), Console(stderr=True), full=full, seeds=seeds, workers=workers, picture=picture

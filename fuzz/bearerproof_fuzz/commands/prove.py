@@ -19,8 +19,11 @@ from bearerproof.contract.implementation import Implementation
 from bearerproof.judging.results import RED, State, tally
 from bearerproof.judging.runner import Options, Run, run
 from bearerproof.judging.settings import QUICK, Settings
-from bearerproof.reach import reach
 from bearerproof.specification.catalogue import FAMILIES, Profile, requirements
+from bearerproof_fuzz.commands.reach import reach
+from bearerproof_fuzz.faults import CONTROL, faults
+from bearerproof_fuzz.faults.degenerate import DEGENERATES
+from bearerproof_fuzz.faults.registry import seeded
 from bearerproof_fuzz.suite import SUITE
 
 T = TypeVar("T")
@@ -156,7 +159,6 @@ class _TooLongError(BaseException):
 
 def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool = False) -> Attempt:
     """Try one fault in this process, within ``PATIENCE`` seconds; a full run has ten times as long."""
-    from bearerproof_fuzz.faults import faults  # noqa: PLC0415 - the command line's lazy use
 
     def give_up(*_: object) -> None:
         raise _TooLongError
@@ -172,8 +174,6 @@ def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool =
 
 
 def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Attempt:
-    from bearerproof_fuzz.faults import faults  # noqa: PLC0415 - the command line's lazy use
-    from bearerproof_fuzz.faults.registry import seeded  # noqa: PLC0415
 
     fault = faults()[name]
     if fault.equivalent is not None:
@@ -203,8 +203,6 @@ def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
 
     All its profiles are judged unless some are named.
     """
-    from bearerproof_fuzz.faults.degenerate import DEGENERATES  # noqa: PLC0415 - the command line's lazy use
-
     one = DEGENERATES[name]
     command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
     connection = Stdio(command) if one.own_process else InProcess(one.handle)
@@ -228,7 +226,6 @@ _IMPATIENCE = 0.5
 
 
 def _degenerates() -> list[str]:
-    from bearerproof_fuzz.faults.degenerate import DEGENERATES  # noqa: PLC0415 - the command line's lazy use
 
     return list(DEGENERATES)
 
@@ -239,8 +236,6 @@ def _results(futures: "Sequence[Future[T]]") -> tuple[T, ...]:
 
 def known_faults() -> list[str]:
     """Return the names of all seeded faults."""
-    from bearerproof_fuzz.faults import faults  # noqa: PLC0415 - the command line's lazy use
-
     return list(faults())
 
 
@@ -266,8 +261,6 @@ def _reference_passes() -> bool:
 
 def _control_dies() -> bool:
     """Run the control fault, which nothing may miss: a suite that spares it finds nothing."""
-    from bearerproof_fuzz.faults import CONTROL  # noqa: PLC0415 - the command line's lazy use
-
     return attempt(CONTROL, None).fate is Fate.KILLED
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from bearerproof.specification.catalogue import FAMILIES, Requirement, requirement, requirements
 from bearerproof.specification.coverage import answered_by
+from bearerproof_fuzz.edits import registry
+from bearerproof_fuzz.inventory import properties
 
 WIDTH = 100
 
@@ -61,7 +63,6 @@ def _answers(row: Requirement) -> Iterator[str]:
 
 
 def _checks(row: Requirement) -> Iterator[str]:
-    from bearerproof_fuzz.inventory import properties  # noqa: PLC0415 - the command line's lazy use
 
     named = properties(row.id)
     if named:
@@ -72,7 +73,6 @@ def _checks(row: Requirement) -> Iterator[str]:
 
 
 def _edits(row: Requirement) -> Iterator[str]:
-    from bearerproof_fuzz.edits import registry  # noqa: PLC0415
 
     attacks = [one for one in registry.edits().values() if one.requirement_id == row.id]
     if attacks:

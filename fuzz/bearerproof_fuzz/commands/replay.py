@@ -14,8 +14,9 @@ from bearerproof.judging.reports import token_apart
 from bearerproof.judging.results import presentation_from_dict
 from bearerproof.judging.vectors import Vector, vectors
 from bearerproof.members import Json
-from bearerproof.retracing import Retraced
 from bearerproof.specification.catalogue import Measure
+from bearerproof_fuzz import vectormaker
+from bearerproof_fuzz.commands.retracing import Retraced
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,6 @@ def replay(one: Replayed | Retraced, implementation: Implementation) -> tuple[bo
 
 
 def _made_now() -> Mapping[str, Vector]:
-    from bearerproof_fuzz import vectormaker  # noqa: PLC0415 - the command line's lazy use of the other packages
 
     return {row["id"]: Vector(row) for row in vectormaker.rows(int(time.time()))}
 

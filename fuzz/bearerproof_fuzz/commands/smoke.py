@@ -11,6 +11,9 @@ from bearerproof.judging.judgement import Judged
 from bearerproof.judging.settings import Settings
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
+from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.keys import MATERIAL
+from bearerproof_fuzz.keyservers.world import World
 
 
 def smoke(settings: Settings) -> tuple[bool, str]:
@@ -38,8 +41,6 @@ def smoke(settings: Settings) -> tuple[bool, str]:
 
 
 def _problems(implementation: Implementation) -> Iterator[str]:
-    from bearerproof_fuzz.forge import Forge  # noqa: PLC0415 - the command line's lazy use of the other packages
-    from bearerproof_fuzz.keys import MATERIAL  # noqa: PLC0415
 
     forge = Forge.at_present(implementation.declaration)
     algorithms = [name for name in implementation.declaration.algorithms if name in MATERIAL]
@@ -65,7 +66,6 @@ def _problems(implementation: Implementation) -> Iterator[str]:
 
 
 def _key_server_problems(implementation: Implementation) -> Iterator[str]:
-    from bearerproof_fuzz.keyservers.world import World  # noqa: PLC0415 - the command line's lazy use
 
     declaration = implementation.declaration
     trial = Trial(implementation, requirement("TOK-6"), Profile.KEY_SERVER, declaration.measure, declaration.level)

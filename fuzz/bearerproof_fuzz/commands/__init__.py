@@ -1,0 +1,1 @@
+"""The command line: everything that stands on specification, suite and reference together."""
