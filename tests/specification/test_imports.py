@@ -120,7 +120,7 @@ def found_in(text: str, by: str = "bearerproof.planted") -> list[str]:
     [
         ("import bearerproof_fuzz.keys", "bearerproof_fuzz.keys"),
         ("def f():\n    from bearerproof_fuzz.keys import MATERIAL", "bearerproof_fuzz.keys.MATERIAL"),
-        ("from . import cli", "bearerproof_fuzz.commands.cli"),
+        ("from . import data", "bearerproof.data"),
         ("if TYPE_CHECKING:\n    from bearerproof_reference import clock", "bearerproof_reference.clock"),
         ("load('bearerproof_fuzz.keyservers.idp')", "bearerproof_fuzz.keyservers.idp"),
         ("NAMES = {'reference': 'bearerproof_reference.adapter:create'}", "bearerproof_reference.adapter"),
