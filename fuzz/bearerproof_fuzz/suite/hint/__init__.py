@@ -1,0 +1,1 @@
+"""Checks of hints (HINT)."""

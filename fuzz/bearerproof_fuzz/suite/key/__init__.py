@@ -1,0 +1,1 @@
+"""Checks of key sets and rotation (KEY)."""

@@ -1,0 +1,1 @@
+"""Checks of revocation and administration (REV)."""

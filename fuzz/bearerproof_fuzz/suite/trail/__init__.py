@@ -1,0 +1,1 @@
+"""Checks of audit trails (TRAIL)."""

@@ -1,0 +1,1 @@
+"""Checks of verifying a token (VER)."""
