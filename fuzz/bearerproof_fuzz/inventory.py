@@ -1,12 +1,12 @@
 """What the suite holds, read from it: which properties check a requirement, in their own words."""
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Iterator
 from functools import cache
+from types import ModuleType
 
-from bearerproof_fuzz import suite
+from bearerproof_fuzz.loading import modules_of
+from bearerproof_fuzz.suite import SUITE
 
 
 def properties(requirement_id: str) -> list[tuple[str, str]]:
@@ -16,11 +16,10 @@ def properties(requirement_id: str) -> list[tuple[str, str]]:
 
 @cache
 def _all() -> tuple[tuple[str, str, str], ...]:
-    return tuple(found for module in pkgutil.iter_modules(suite.__path__) for found in _checks_in(module.name))
+    return tuple(found for module in modules_of(SUITE.package) for found in _checks_in(module))
 
 
-def _checks_in(module_name: str) -> Iterator[tuple[str, str, str]]:
-    module = importlib.import_module(f"{suite.__name__}.{module_name}")
+def _checks_in(module: ModuleType) -> Iterator[tuple[str, str, str]]:
     for _, test in inspect.getmembers(module, inspect.isfunction):
         docstring = (test.__doc__ or "").strip().partition("\n")[0]
         named: dict[str, set[str]] = {}

@@ -1,17 +1,18 @@
 """The seeded faults: each tells its story, changes the reference while it is seeded, and leaves nothing behind."""
 
-import importlib
-import inspect
-import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import bearerproof_reference
+from bearerproof.exceptions import BadInput
 from bearerproof.specification.catalogue import requirements
 from bearerproof_fuzz import faults as folder
-from bearerproof_fuzz.faults import CONTROL, faults
+from bearerproof_fuzz.faults import CONTROL, FAMILIES, faults, find, of
 from bearerproof_fuzz.faults.registry import Fault, Patch
 
 ALL = list(faults().values())
@@ -33,14 +34,32 @@ def test_the_control_is_a_fault() -> None:
     assert faults()[CONTROL].requirement_id == "VER-25"
 
 
-def test_every_module_of_faults_is_loaded() -> None:
-    loaded = {one.apply.__module__ for one in ALL}
-    written = {
-        name
-        for _, name, package in pkgutil.walk_packages(folder.__path__, folder.__name__ + ".")
-        if not package and "@fault(" in _source(name)
-    }
-    assert written == loaded
+def test_a_fault_stands_in_the_folder_of_its_requirement() -> None:
+    astray = [one.id for one in ALL if one.id != CONTROL and one.apply.__module__.split(".")[2] != _family(one)]
+    assert astray == []
+
+
+def test_every_folder_of_faults_is_a_family() -> None:
+    folders = {Path(entry).name for entry in Path(folder.__path__[0]).iterdir() if entry.is_dir()}
+    assert folders - {"__pycache__"} == set(FAMILIES)
+
+
+def test_the_faults_of_a_requirement_are_found_and_so_is_each_by_name() -> None:
+    assert [one.id for one in of("VER-17")] == sorted(one.id for one in ALL if one.requirement_id == "VER-17")
+    assert all(find(one.id) is one for one in ALL)
+    with pytest.raises(BadInput, match="no seeded fault is called 'x'"):
+        find("x")
+
+
+def test_one_fault_is_found_without_loading_what_another_family_needs() -> None:
+    program = "import sys; from bearerproof_fuzz.faults import find; find('hmac-over-pem'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    assert "bearerproof_fuzz.faults.ver" in loaded
+    assert [name for name in loaded if name.startswith(("bearerproof_fuzz.faults.http", "starlette"))] == []
+
+
+def _family(one: Fault) -> str:
+    return one.requirement_id.partition("-")[0].lower()
 
 
 @pytest.mark.parametrize("one", ALL, ids=[one.id for one in ALL])
@@ -76,7 +95,3 @@ class _Watched(Patch):
 def _belongs_to_the_reference(owner: object) -> bool:
     home = getattr(owner, "__module__", None) or getattr(owner, "__name__", "")
     return str(home).partition(".")[0] == bearerproof_reference.__name__
-
-
-def _source(module: str) -> str:
-    return inspect.getsource(importlib.import_module(module))

@@ -35,7 +35,7 @@ REFERENCE_FLOORS = [
 FUZZ_FLOORS = [
     {f"{FUZZ}.{room}" for room in floor.split()}
     for floor in (
-        "keys pss keymaker rocakeys",
+        "loading keys pss keymaker rocakeys",
         "forge draws",
         "edits oracles",
         "checks material grammar keyserver fetched fixtures vectormaker hintvectors",
@@ -73,7 +73,7 @@ def may_import() -> dict[str, set[str]]:
 
 MAY_IMPORT = may_import()
 
-COMPUTED = {"bearerproof.contract.connections", "bearerproof_fuzz.inventory"}
+COMPUTED = {"bearerproof.contract.connections", "bearerproof_fuzz.loading"}
 """The modules that load what their user names, or all that a folder holds."""
 
 

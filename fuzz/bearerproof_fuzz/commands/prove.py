@@ -21,7 +21,7 @@ from bearerproof.judging.runner import Options, Run, run
 from bearerproof.judging.settings import QUICK, Settings
 from bearerproof.specification.catalogue import FAMILIES, Profile, requirements
 from bearerproof_fuzz.commands.reach import reach
-from bearerproof_fuzz.faults import CONTROL, faults
+from bearerproof_fuzz.faults import CONTROL, faults, find
 from bearerproof_fuzz.faults.degenerate import DEGENERATES
 from bearerproof_fuzz.faults.registry import seeded
 from bearerproof_fuzz.suite import SUITE
@@ -168,14 +168,14 @@ def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool =
     try:
         return _attempt(name, seed, full=full, own_only=own_only)
     except _TooLongError:
-        return Attempt(name, faults()[name].requirement_id, Fate.BROKEN, detail="it takes too long")
+        return Attempt(name, find(name).requirement_id, Fate.BROKEN, detail="it takes too long")
     finally:
         signal.alarm(0)
 
 
 def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Attempt:
 
-    fault = faults()[name]
+    fault = find(name)
     if fault.equivalent is not None:
         return Attempt(name, fault.requirement_id, Fate.EQUIVALENT, detail=fault.equivalent)
     quick = Settings(seed=seed, depth=QUICK)
@@ -234,13 +234,8 @@ def _results(futures: "Sequence[Future[T]]") -> tuple[T, ...]:
     return tuple(future.result() for future in futures)
 
 
-def known_faults() -> list[str]:
-    """Return the names of all seeded faults."""
-    return list(faults())
-
-
 def _chosen(names: Sequence[str]) -> list[str]:
-    return [name for name in known_faults() if not names or name in names]
+    return [find(name).id for name in dict.fromkeys(names)] or list(faults())
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

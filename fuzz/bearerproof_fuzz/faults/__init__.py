@@ -1,27 +1,57 @@
-"""Seeded faults: the reference with one bug each. Importing this package fills the registry.
+"""Seeded faults: the reference with one bug each, in a folder for each family of the requirements that they break.
 
-They stand by the families of the requirements that they break: ``tokens`` (VER, IDT), ``keys`` (KEY), ``audit``
-(HINT, SRC, FAIL, SINK, LIM, TRAIL) and ``keyserver`` (LIFE, TOK, EXC, POL, REV, HTTP, TRAIL). The first line of each
-module names its requirements.
-
-``bearerproof check fault:NAME`` judges one of them, to see what the suite makes of it.
+A folder is loaded when one of its faults is asked for. ``bearerproof check fault:NAME`` judges one of them, to see
+what the suite makes of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from bearerproof.exceptions import BadInput
-from bearerproof_fuzz.faults import audit as audit
-from bearerproof_fuzz.faults import control as control
-from bearerproof_fuzz.faults import keys as keys
-from bearerproof_fuzz.faults import keyserver as keyserver
-from bearerproof_fuzz.faults import tokens as tokens
+from bearerproof.specification import catalogue
 from bearerproof_fuzz.faults.control import CONTROL as CONTROL
-from bearerproof_fuzz.faults.registry import Patch
-from bearerproof_fuzz.faults.registry import faults as faults
+from bearerproof_fuzz.faults.registry import Fault, Patch, registered
+from bearerproof_fuzz.loading import modules_of
 from bearerproof_reference.adapter import adapter
 
 Json = dict[str, Any]
+
+FAMILIES = tuple(name.lower() for name in catalogue.FAMILIES)
+"""The folders, in the order of the specification."""
+
+
+def find(name: str) -> Fault:
+    """Return the fault of this name; folders are loaded until it is known.
+
+    Raises:
+        BadInput: no fault has this name.
+    """
+    for family in FAMILIES:
+        if name in registered():
+            break
+        _load(family)
+    if name not in registered():
+        raise BadInput(f"no seeded fault is called {name!r}; hmac-over-pem is one of {len(registered())}")
+    return registered()[name]
+
+
+def of(requirement_id: str) -> list[Fault]:
+    """Return the faults that break this requirement, by name."""
+    _load(requirement_id.partition("-")[0].lower())
+    found = [fault for fault in registered().values() if fault.requirement_id == requirement_id]
+    return sorted(found, key=lambda fault: fault.id)
+
+
+def faults() -> Mapping[str, Fault]:
+    """Return every fault by name, in the order of the requirements and then of the names."""
+    return {fault.id: fault for requirement_id in catalogue.requirements() for fault in of(requirement_id)}
+
+
+@cache
+def _load(family: str) -> None:
+    for _ in modules_of(f"{__name__}.{family}"):
+        pass
 
 
 def create(name: str = "") -> Callable[[Json], Json]:
@@ -30,9 +60,7 @@ def create(name: str = "") -> Callable[[Json], Json]:
     Raises:
         BadInput: no fault has this name.
     """
-    if name not in faults():
-        raise BadInput(f"no seeded fault is called {name!r}; fault:hmac-over-pem is one of {len(faults())}")
-    faults()[name].apply(Patch())
+    find(name).apply(Patch())
     made = adapter.create()
 
     def handle(request: Json) -> Json:

@@ -83,8 +83,8 @@ def fault(requirement_id: str, *, equivalent: str | None = None) -> Callable[[Ap
     return register
 
 
-def faults() -> Mapping[str, Fault]:
-    """Return every fault by name."""
+def registered() -> Mapping[str, Fault]:
+    """Return every fault by name whose module is loaded."""
     return _FAULTS
 
 

@@ -1,0 +1,1 @@
+"""Seeded faults in token exchange (EXC)."""

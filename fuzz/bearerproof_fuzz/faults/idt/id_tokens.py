@@ -1,0 +1,293 @@
+"""Faults in the checks of an ID token but for those of its hashes (IDT-1 to IDT-7, IDT-11)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.seams import Json, is_number, making_optional, passing_type, reading_claims
+from bearerproof_reference.verifier import idtoken
+from bearerproof_reference.verifier.claims import ClaimsCheck
+from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
+from bearerproof_reference.verifier.verifier import Verifier
+
+Read = Callable[[Json, Any], Json]
+
+
+def _reading(patch: Patch, part: str, read: Read) -> None:
+    """Have one check of an ID token read what ``read`` makes of the claims and of what they are held against."""
+    patch.wrap(idtoken, part, lambda check, claims, against, *rest: check(read(claims, against), against, *rest))
+
+
+def _audiences(claims: Json) -> list[str]:
+    found = claims["aud"]
+    return [found] if isinstance(found, str) else list(found)
+
+
+@fault("IDT-1")
+def further_audiences_not_looked_at(patch: Patch) -> None:
+    """Ours is in the list, and who else holds the token is not asked (OpenID Connect Core §3.1.3.7 item 3)."""
+    _reading(patch, "_check_audiences", _without_strangers)
+
+
+def _without_strangers(claims: Json, held: VerificationPolicy) -> Json:
+    known = {held.own_audience, *held.trusted_audiences}
+    return {**claims, "aud": [name for name in _audiences(claims) if name in known]}
+
+
+@fault("IDT-1")
+def only_the_first_audience_looked_at(patch: Patch) -> None:
+    """`aud[0]` is compared, and the rest of the list is never read."""
+    _reading(patch, "_check_audiences", lambda claims, _: {**claims, "aud": _audiences(claims)[:1]})
+
+
+@fault("IDT-1")
+def trusted_audience_is_enough(patch: Patch) -> None:
+    """Trusted audiences are put into one list with ours, so that a token for one of them alone passes here."""
+
+    def keep(init: Any, self: Any, held: VerificationPolicy) -> None:
+        init(self, held)
+        self.trusted = held.trusted_audiences
+
+    def read(claims: Json, _: float, held: Json) -> Json:
+        found = claims.get("aud")
+        passes = isinstance(found, list) and any(name in held["trusted"] for name in found if isinstance(name, str))
+        return {**claims, "aud": held["_audience"]} if passes else claims
+
+    patch.wrap(ClaimsCheck, "__init__", keep)
+    reading_claims(patch, read)
+
+
+@fault("IDT-1")
+def client_by_prefix(patch: Patch) -> None:
+    """An audience that begins with our client id is ours: `app-10` at `app-1` (RFC 8725 §3.9)."""
+
+    def ours(claims: Json, own: str | None) -> Json:
+        found = claims.get("aud")
+        return {**claims, "aud": own} if own and isinstance(found, str) and found.startswith(own) else claims
+
+    reading_claims(patch, lambda claims, _, held: ours(claims, held["_audience"]))
+    _reading(patch, "_check_audiences", lambda claims, held: ours(claims, held.own_audience))
+
+
+@fault("IDT-2")
+def missing_azp_accepted(patch: Patch) -> None:
+    """With several audiences and no `azp` the token is everybody's, and passes (errata set 2 leaves it open)."""
+    _reading(patch, "_check_audiences", lambda claims, held: {"azp": held.own_audience, **claims})
+
+
+@fault("IDT-2")
+def first_audience_stands_for_azp(patch: Patch) -> None:
+    """Without `azp` the first of the audiences is taken for the authorised party."""
+    _reading(patch, "_check_audiences", lambda claims, _: {"azp": _audiences(claims)[0], **claims})
+
+
+def _party(patch: Patch, same: Callable[[Any, VerificationPolicy, Json], bool]) -> None:
+    """Take an authorised party for ours if it is the same by this rule."""
+
+    def read(claims: Json, held: VerificationPolicy) -> Json:
+        passes = "azp" in claims and same(claims["azp"], held, claims)
+        return {**claims, "azp": held.own_audience} if passes else claims
+
+    _reading(patch, "_check_audiences", read)
+
+
+@fault("IDT-3")
+def azp_ignored(patch: Patch) -> None:
+    """`azp` is demanded where it is due and compared nowhere (CWE-346)."""
+    _party(patch, lambda *_: True)
+
+
+@fault("IDT-3")
+def azp_compared_among_several_audiences_only(patch: Patch) -> None:
+    """The two steps of OpenID Connect Core are read as one, so a single audience makes `azp` idle."""
+    _party(patch, lambda _, __, claims: len(_audiences(claims)) == 1)
+
+
+@fault("IDT-3")
+def azp_among_the_trusted_audiences(patch: Patch) -> None:
+    """A trusted audience may be the authorised party too, so a partner's users sign in here."""
+    _party(patch, lambda azp, held, _: isinstance(azp, str) and azp in held.trusted_audiences)
+
+
+@fault("IDT-3")
+def azp_null_counts_as_absent(patch: Patch) -> None:
+    """`if claims.get("azp"):` passes null, zero and the empty string."""
+    _party(patch, lambda azp, *_: not azp)
+
+
+@fault("IDT-3")
+def azp_case_folded(patch: Patch) -> None:
+    """Client ids are compared without regard to case (CWE-178)."""
+    _party(patch, lambda azp, held, _: isinstance(azp, str) and azp.lower() == (held.own_audience or "").lower())
+
+
+def _nonce(patch: Patch, same: Callable[[Any, str], bool]) -> None:
+    """Take a nonce for the one that was sent if it is the same by this rule."""
+
+    def read(claims: Json, sent: str | None) -> Json:
+        passes = sent is not None and "nonce" in claims and same(claims["nonce"], sent)
+        return {**claims, "nonce": sent} if passes else claims
+
+    _reading(patch, "_check_nonce", read)
+
+
+@fault("IDT-4")
+def nonce_not_compared(patch: Patch) -> None:
+    """That there is a nonce is enough, so a token of any other sign-in passes (CWE-294)."""
+    _nonce(patch, lambda *_: True)
+
+
+@fault("IDT-4")
+def nonce_compared_where_present(patch: Patch) -> None:
+    """A token without `nonce` passes, and the attacker leaves it out (CWE-352)."""
+    _reading(patch, "_check_nonce", lambda claims, sent: {"nonce": sent, **claims})
+
+
+@fault("IDT-4")
+def null_nonce_counts_as_absent(patch: Patch) -> None:
+    """A nonce that is null passes as one that nobody sent."""
+    _nonce(patch, lambda nonce, _: nonce is None)
+
+
+@fault("IDT-4")
+def nonce_in_a_list_taken(patch: Patch) -> None:
+    """`nonce in claims["nonce"]` was written for the cookie of several sign-ins and is asked of the token."""
+    _nonce(patch, lambda nonce, sent: isinstance(nonce, list) and sent in nonce)
+
+
+@fault("IDT-4")
+def nonce_by_prefix(patch: Patch) -> None:
+    """The comparison runs over the shorter of the two, so few characters have to be guessed (CWE-187)."""
+    _nonce(patch, lambda nonce, sent: isinstance(nonce, str) and nonce != "" and sent.startswith(nonce))
+
+
+@fault("IDT-4")
+def nonce_case_folded(patch: Patch) -> None:
+    """The nonce is compared without regard to case, which gives away a bit a letter."""
+    _nonce(patch, lambda nonce, sent: isinstance(nonce, str) and nonce.lower() == sent.lower())
+
+
+@fault("IDT-4")
+def nonce_trimmed(patch: Patch) -> None:
+    """The nonce is trimmed like all text that comes from outside."""
+    _nonce(patch, lambda nonce, sent: isinstance(nonce, str) and nonce.strip() == sent)
+
+
+@fault("IDT-5")
+def subject_optional(patch: Patch) -> None:
+    """A token without `sub` passes, and the account is found by e-mail (W18)."""
+    making_optional(patch, Profile.ID_TOKEN, "sub")
+
+
+@fault("IDT-5")
+def issue_time_optional(patch: Patch) -> None:
+    """A token without `iat` passes, so nobody knows for how long its nonce has to be remembered (W18)."""
+    making_optional(patch, Profile.ID_TOKEN, "iat")
+
+
+def _authenticated(patch: Patch, read: Callable[[Json, VerificationPolicy], Json]) -> None:
+    _reading(patch, "_check_authentication_time", read)
+
+
+@fault("IDT-6")
+def authentication_time_compared_where_present(patch: Patch) -> None:
+    """A token without `auth_time` passes, so leaving it out is the way around `max_age`."""
+    _authenticated(patch, lambda claims, _: {"auth_time": 2**40, **claims})
+
+
+@fault("IDT-6")
+def authentication_time_is_that_of_issue(patch: Patch) -> None:
+    """The age of the token is measured, and every token is young, however old the sign-in behind it."""
+    _authenticated(
+        patch,
+        lambda claims, _: {**claims, "auth_time": claims["iat"]} if is_number(claims.get("auth_time")) else claims,
+    )
+
+
+@fault("IDT-6")
+def authentication_time_off_by_a_minute(patch: Patch) -> None:
+    """`max_age` is rounded up to minutes, since that is what the user reads."""
+    _authenticated(
+        patch,
+        lambda claims, _: (
+            {**claims, "auth_time": claims["auth_time"] + 60} if is_number(claims.get("auth_time")) else claims
+        ),
+    )
+
+
+@fault("IDT-6")
+def authentication_time_as_text_converted(patch: Patch) -> None:
+    """`auth_time` goes through `int(...)`, which reads text as well (OpenID Connect Core §2)."""
+
+    def read(claims: Json, _: VerificationPolicy) -> Json:
+        found = claims.get("auth_time")
+        return {**claims, "auth_time": int(found)} if isinstance(found, str) and found.isdigit() else claims
+
+    _authenticated(patch, read)
+
+
+@fault("IDT-6")
+def max_age_of_zero_ignored(patch: Patch) -> None:
+    """`if max_age:` takes zero, the demand for a fresh sign-in, for no demand (OpenID Connect Core §3.1.2.1)."""
+
+    def check_if_set(check: Any, claims: Json, held: VerificationPolicy, now: float) -> None:
+        if held.max_age:
+            check(claims, held, now)
+
+    patch.wrap(idtoken, "_check_authentication_time", check_if_set)
+
+
+def _context(patch: Patch, passes: Callable[[Any, tuple[str, ...]], bool]) -> None:
+    """Take a context class for an acceptable one by this rule."""
+
+    def read(claims: Json, acceptable: tuple[str, ...] | None) -> Json:
+        known = acceptable is not None and "acr" in claims and passes(claims["acr"], acceptable)
+        return {**claims, "acr": acceptable[0]} if known and acceptable else claims
+
+    _reading(patch, "_check_context_class", read)
+
+
+@fault("IDT-7")
+def acr_by_substring(patch: Patch) -> None:
+    """Acceptable classes are kept as they are sent, joined by blanks, and `in` finds any part of that text."""
+    _context(patch, lambda acr, acceptable: isinstance(acr, str) and acr in " ".join(acceptable))
+
+
+@fault("IDT-7")
+def acr_compared_where_present(patch: Patch) -> None:
+    """A token without `acr` passes, and a weak sign-in leaves it out."""
+    _reading(
+        patch,
+        "_check_context_class",
+        lambda claims, acceptable: {"acr": acceptable[0], **claims} if acceptable else claims,
+    )
+
+
+@fault("IDT-7")
+def acr_not_compared(patch: Patch) -> None:
+    """That the provider names a class is enough, and a password passes for a second factor."""
+    _context(patch, lambda *_: True)
+
+
+@fault("IDT-7")
+def acr_in_a_list_taken(patch: Patch) -> None:
+    """A list of classes passes when it meets one of ours, although `acr` is one string."""
+    _context(patch, lambda acr, acceptable: isinstance(acr, list) and any(name in acceptable for name in acr))
+
+
+@fault("IDT-11")
+def id_token_accepted_as_access_token(patch: Patch) -> None:
+    """`typ` is compared in a list of what the issuer writes, `JWT` among it, so an ID token calls the API."""
+    passing_type(patch, lambda typ, _: typ == "application/jwt")
+
+
+@fault("IDT-11")
+def access_token_accepted_as_id_token(patch: Patch) -> None:
+    """A relying party looks at `typ` only where it was told one, and nobody tells it (RFC 8725 §3.12)."""
+
+    def check_type(self: Any, typ: str | None) -> None:
+        if vars(self)["_typ"] is not None and typ != vars(self)["_typ"]:
+            raise Refusal(Reason.TYPE)
+
+    patch(Verifier, "_check_type", check_type)

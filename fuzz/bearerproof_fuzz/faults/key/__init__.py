@@ -1,0 +1,1 @@
+"""Seeded faults in key sets and rotation (KEY)."""

@@ -1,0 +1,101 @@
+"""Faults in what revocations and revoked bearers leave behind (LIFE-6, LIFE-12)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bearerproof_fuzz.faults.life.events import refused_as
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.keyserver.authentication import Authentication
+from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
+from bearerproof_reference.keyserver.memorystore import MemoryStore
+from bearerproof_reference.keyserver.revocation import Revocations
+from bearerproof_reference.keyserver.store import State
+
+
+@fault("LIFE-6")
+def revoked_told_of_an_unknown_id(patch: Patch) -> None:
+    """Revoking is idempotent and says so in the trail: a token that never was is told as revoked (§8 11)."""
+
+    def denied(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
+        event = told(self, why, *known, **named)
+        if why is Why.NOT_ACTIVE and event.token_jti is not None:
+            return replace(event, event=EventName.REVOKED, reason=None)
+        return event
+
+    patch.wrap(Occasion, "denied", denied)
+
+
+def _in_bulk(patch: Patch, change: Callable[[Any, Any], Any]) -> None:
+    """Have bulk revocations leave other events: given the occasion and the events, return them."""
+
+    def all_of(decided: Any, self: Any, admin: Any, issuer: Any, subject: Any, occasion: Any) -> Any:
+        decision = decided(self, admin, issuer, subject, occasion)
+        return replace(decision, events=change(occasion, decision.events))
+
+    patch.wrap(Revocations, "all_of", all_of)
+
+
+@fault("LIFE-6")
+def bulk_revocation_told_under_one_id(patch: Patch) -> None:
+    """Every event of a bulk revocation bears the same made-up id (§8 11)."""
+    _in_bulk(patch, lambda _, events: tuple(replace(event, token_jti="bulk") for event in events))  # noqa: S106 - an id
+
+
+@fault("LIFE-6")
+def bulk_revocation_of_nothing_told(patch: Patch) -> None:
+    """A bulk revocation that meets no token is told as one that did (§8 11)."""
+    nothing = LifecycleEvent(EventName.REVOKED, 0, None, token_jti="none")  # noqa: S106 - an id, no secret
+
+    def or_one(occasion: Any, events: Any) -> Any:
+        return events or (replace(nothing, occurred_at=occasion.now, client_ip=occasion.client_ip),)
+
+    _in_bulk(patch, or_one)
+
+
+@fault("LIFE-6")
+def revoked_without_identity(patch: Patch) -> None:
+    """The event of a revocation does not say whose token ended (§8 11)."""
+    patch.wrap(Occasion, "revoked", lambda told, self, record: replace(told(self, record), identity=None))
+
+
+@fault("LIFE-12")
+def revoked_bearer_told_as_unknown(patch: Patch) -> None:
+    """A revoked token is removed, so its bearer drowns among typing errors (§8 2)."""
+    refused_as(patch, Why.REVOKED, lambda self, _: self.invalid(Why.UNKNOWN_BEARER))
+
+
+@fault("LIFE-12")
+def revoked_bearer_without_identity(patch: Patch) -> None:
+    """That a revoked token is still in use is told, but not whose."""
+
+    def refused(told: Any, self: Any, why: Why, record: Any) -> Any:
+        event = told(self, why, record)
+        return replace(event, identity=None) if why is Why.REVOKED else event
+
+    patch.wrap(Occasion, "refused", refused)
+
+
+@fault("LIFE-12")
+def revoked_bearer_told_by_scope(patch: Patch) -> None:
+    """What the bearer is wanted for is judged first: a revoked one is told as a matter of scope."""
+
+    def judge(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
+        decision = judged(self, found, wants, occasion)
+        if found is not None and found.state is State.REVOKED and not wants.within(found.record.scopes):
+            return replace(decision, events=(occasion.refused(Why.INSUFFICIENT_SCOPE, found.record),))
+        return decision
+
+    patch.wrap(Authentication, "_judge", judge)
+
+
+@fault("LIFE-12")
+def revoked_bearer_expires(patch: Patch) -> None:
+    """Expiry is looked at before revocation: at its end a revoked token becomes one that just expired."""
+
+    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
+        found = looked(self, digest, now)
+        ended = found is not None and found.record.expires_at <= now
+        return replace(found, state=State.EXPIRED) if ended else found
+
+    patch.wrap(MemoryStore, "look_up", look_up)

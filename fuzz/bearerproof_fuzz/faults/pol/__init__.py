@@ -1,0 +1,1 @@
+"""Seeded faults in policy and scopes (POL)."""

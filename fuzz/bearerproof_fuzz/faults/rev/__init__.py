@@ -1,0 +1,1 @@
+"""Seeded faults in revocation and administration (REV)."""

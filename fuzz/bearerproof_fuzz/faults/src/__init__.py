@@ -1,0 +1,1 @@
+"""Seeded faults in source ids (SRC)."""

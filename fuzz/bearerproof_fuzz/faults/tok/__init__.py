@@ -1,0 +1,1 @@
+"""Seeded faults in the token store (TOK)."""

@@ -1,0 +1,218 @@
+"""Faults in the choice of algorithm (VER-12 to VER-15)."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.seams import changing_header, remembering_keys
+from bearerproof_reference.verifier import keys, verifier
+from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk
+from bearerproof_reference.verifier.jose import decode_base64url
+
+Header = verifier.Header
+
+
+def _unsecured(patch: Patch, passes: Callable[[Header, bytes], bool]) -> None:
+    """Take a token for an unsecured JWS, in which there is nothing to verify, where this rule says so."""
+
+    def verified_or_not(verified: Any, token: bytes, header: Header, tail: bytes, *rest: Any) -> Any:
+        if passes(header, tail):
+            return keys.Key(header.kid, "none", lambda *_: True)
+        return verified(token, header, tail, *rest)
+
+    patch.wrap(verifier, "_verified", verified_or_not)
+
+
+@fault("VER-12")
+def none_accepted(patch: Patch) -> None:
+    """The header chooses the algorithm, and `none` has a verifier that says yes (CVE-2016-1000223, CVE-2026-28802)."""
+    _unsecured(patch, lambda header, _: header.alg == "none")
+
+
+@fault("VER-12")
+def none_blocked_in_lower_case_only(patch: Patch) -> None:
+    """`none` is on a block list and the dispatch behind it folds case, so `None` and `nOnE` pass."""
+    _unsecured(patch, lambda header, _: header.alg.lower() == "none" != header.alg)
+
+
+@fault("VER-12")
+def none_blocked_when_capitalised_as_expected(patch: Patch) -> None:
+    """The block list holds `none`, `None` and `NONE`: what somebody thought of, and not `nOnE`."""
+    blocked = ("none", "None", "NONE")
+    _unsecured(patch, lambda header, _: header.alg.lower() == "none" and header.alg not in blocked)
+
+
+@fault("VER-12")
+def none_blocked_by_the_empty_signature(patch: Patch) -> None:
+    """Unsigned tokens are refused by their empty last segment, so `none` passes with anything written there."""
+    _unsecured(patch, lambda header, tail: header.alg == "none" and tail != b"")
+
+
+@fault("VER-12")
+def none_accepted_where_no_key_is_named(patch: Patch) -> None:
+    """Where the key callback yields nothing, `none` is as good as allowed (CVE-2022-23540, CVE-2020-15084)."""
+    _unsecured(patch, lambda header, _: header.alg == "none" and header.kid is None)
+
+
+@fault("VER-12")
+def none_trimmed_after_the_block_list(patch: Patch) -> None:
+    """The block list compares the text and the dispatch trims it, so that ` none ` gets between the two."""
+    _unsecured(patch, lambda header, _: header.alg != "none" and header.alg.strip() == "none")
+
+
+def _respelling(patch: Patch, respell: Callable[[str], str]) -> None:
+    changing_header(
+        patch,
+        lambda header: {**header, "alg": respell(header["alg"])} if isinstance(header.get("alg"), str) else header,
+    )
+
+
+@fault("VER-13")
+def alg_case_folded(patch: Patch) -> None:
+    """Names of algorithms are looked up without regard to case, as names of ciphers are elsewhere (CWE-178)."""
+    known = {name.lower(): name for name in ALGORITHMS}
+    _respelling(patch, lambda name: known.get(name.lower(), name))
+
+
+@fault("VER-13")
+def alg_trimmed(patch: Patch) -> None:
+    """White space around `alg` is trimmed before the look-up."""
+    _respelling(patch, str.strip)
+
+
+@fault("VER-13")
+def alg_cut_at_nul(patch: Patch) -> None:
+    """`alg` is handed to a C library, for which it ends at the first NUL."""
+    _respelling(patch, lambda name: name.split("\0")[0])
+
+
+@fault("VER-13")
+def alg_in_a_list_taken(patch: Patch) -> None:
+    """`alg in allowed` is asked with a list, of which a helper has taken the first name (CWE-843)."""
+    changing_header(
+        patch,
+        lambda header: {**header, "alg": header["alg"][0]} if isinstance(header.get("alg"), list) else header,
+    )
+
+
+@fault("VER-13")
+def missing_alg_is_that_of_the_key(patch: Patch) -> None:
+    """A header without `alg` means the algorithm that the key names anyway."""
+    _alg_of_the_key(patch, lambda header: header.alg == "")
+    changing_header(patch, lambda header: {"alg": "", **header})
+
+
+def _alg_of_the_key(patch: Patch, applies: Callable[[Header], bool]) -> None:
+    """Read `alg` from the key that `kid` names in place of the header, where this rule says so."""
+
+    def by_the_key(verified: Any, token: bytes, header: Header, tail: bytes, held: Any, algorithms: Any) -> Any:
+        key = vars(held).get("_named", {}).get(header.kid)
+        if key is not None and applies(header):
+            header = replace(header, alg=key.alg)
+        return verified(token, header, tail, held, algorithms)
+
+    patch.wrap(verifier, "_verified", by_the_key)
+
+
+def _allowing(patch: Patch, allows: Callable[[str, Any], bool]) -> None:
+    """Widen the allow-list by the header's algorithm, where this rule says so."""
+
+    def with_list(verified: Any, token: bytes, header: Header, tail: bytes, held: Any, algorithms: Any) -> Any:
+        wider = {*algorithms, header.alg} if allows(header.alg, algorithms) else algorithms
+        return verified(token, header, tail, held, wider)
+
+    patch.wrap(verifier, "_verified", with_list)
+
+
+@fault("VER-14")
+def allow_list_left_to_the_key(patch: Patch) -> None:
+    """A key that names its algorithm is trusted with it, and the policy's list is not asked (CVE-2026-48523)."""
+    _allowing(patch, lambda *_: True)
+
+
+@fault("VER-14")
+def allow_list_by_family(patch: Patch) -> None:
+    """The list is compared by kind of key, so that allowing RS256 allows PS256 and ES256 allows ES384."""
+
+    def same_kind(name: str, allowed: Any) -> bool:
+        known = ALGORITHMS
+        return name in known and known[name].kty in {known[other].kty for other in allowed}
+
+    _allowing(patch, same_kind)
+
+
+@fault("VER-15")
+def header_alg_never_compared(patch: Patch) -> None:
+    """The key decides everything and the header's `alg` is not read: safe, until somebody reads it (RFC 7517 §4.4)."""
+    _alg_of_the_key(patch, lambda _: True)
+
+
+@fault("VER-15")
+def header_alg_compared_with_the_allow_list_only(patch: Patch) -> None:
+    """Any allowed name in the header will do; that the key is made for another one goes unnoticed."""
+
+    def find_key(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
+        named = vars(self)["_named"].get(kid)
+        return find(self, kid, alg if named is None else named.alg)
+
+    patch.wrap(keys.KeySet, "find", find_key)
+
+
+@fault("VER-15")
+def rsa_padding_by_the_header(patch: Patch) -> None:
+    """An RSA key serves RS256 and PS256 alike, and the header says which (RFC 8725 §3.1, CVE-2026-22817)."""
+
+    def find(jwk: Jwk, alg: str) -> keys.Key | None:
+        if jwk["kty"] != "RSA" or alg not in ("RS256", "PS256"):
+            return None
+        return keys.Key(jwk.get("kid"), alg, ALGORITHMS[alg].prepare(jwk))
+
+    remembering_keys(patch, find)
+
+
+def _longer_hash(patch: Patch, longer: str, allowed: str, prepare: Callable[[Jwk], Any]) -> None:
+    """Let the digits of the header's `alg` choose the hash, and the letters be all that is compared."""
+
+    def find(jwk: Jwk, alg: str) -> keys.Key | None:
+        return keys.Key(jwk.get("kid"), alg, prepare(jwk)) if alg == longer and jwk.get("alg") == allowed else None
+
+    _allowing(patch, lambda name, algorithms: name == longer and allowed in algorithms)
+    remembering_keys(patch, find)
+
+
+@fault("VER-15")
+def rsa_hash_by_the_header(patch: Patch) -> None:
+    """`alg` is cut into a family, which is compared, and a hash, which is obeyed: RS512 passes for RS256."""
+
+    def prepare(jwk: Jwk) -> Any:
+        n, e = (int.from_bytes(decode_base64url(jwk[name]), "big") for name in ("n", "e"))
+        public = rsa.RSAPublicNumbers(e, n).public_key()
+
+        def verify(signature: bytes, data: bytes) -> bool:
+            return public.verify(signature, data, padding.PKCS1v15(), hashes.SHA512()) is None
+
+        return verify
+
+    _longer_hash(patch, "RS512", "RS256", prepare)
+
+
+@fault("VER-15")
+def hmac_hash_by_the_header(patch: Patch) -> None:
+    """The secret of HS256 authenticates HS384 as well, because the hash is read off the header."""
+
+    def prepare(jwk: Jwk) -> Any:
+        secret = decode_base64url(jwk["k"])
+        return lambda signature, data: hmac.compare_digest(hmac.digest(secret, data, "sha384"), signature)
+
+    _longer_hash(patch, "HS384", "HS256", prepare)
+
+
+@fault("VER-15")
+def eddsa_names_interchangeable(patch: Patch) -> None:
+    """`Ed25519` passes where `EdDSA` is allowed, since it is the same computation (RFC 9864 keeps them apart)."""
+    _alg_of_the_key(patch, lambda header: header.alg in ("EdDSA", "Ed25519"))

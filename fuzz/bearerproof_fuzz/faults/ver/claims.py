@@ -1,0 +1,170 @@
+"""Faults in what claims are demanded, of which type, and of too much strictness (VER-35, VER-36, VER-38, VER-40)."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.seams import Json, changing_claim, is_number, making_optional, reading_claims
+from bearerproof_reference.verifier import verifier
+from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
+
+
+def _assuming(patch: Patch, name: str, assume: Callable[[Json, float], Any]) -> None:
+    """Check a claim only where it is present, by assuming a good value, if there is one, where it is not."""
+
+    def read(claims: Json, now: float, held: Json) -> Json:
+        assumed = assume(held, now)
+        return claims if assumed is None else {name: assumed, **claims}
+
+    reading_claims(patch, read)
+
+
+@fault("VER-35")
+def issuer_compared_where_present(patch: Patch) -> None:
+    """Comparing `iss` only if it is there passes every token that leaves it out (CWE-287)."""
+    _assuming(patch, "iss", lambda held, _: held["_issuer"])
+
+
+@fault("VER-35")
+def audience_compared_where_present(patch: Patch) -> None:
+    """A token without `aud` is one for everybody, as RFC 7519 §4.1.3 can be read."""
+    _assuming(patch, "aud", lambda held, _: held["_audience"])
+
+
+@fault("VER-35")
+def expiry_compared_where_present(patch: Patch) -> None:
+    """A token without `exp` lives for ever (W18)."""
+    _assuming(patch, "exp", lambda _, now: now + 60)
+
+
+@fault("VER-35")
+def required_names_ignored(patch: Patch) -> None:
+    """The option `require` is read under another name and never reaches the check."""
+    required = vars(VerificationPolicy)["required"]
+
+    def names(self: VerificationPolicy) -> tuple[str, ...]:
+        found: tuple[str, ...] = required.fget(self)
+        if self.profile is not Profile.JWT:
+            return found
+        return tuple(name for name in found if name in ("exp", "iss", "aud", "jti"))
+
+    patch(VerificationPolicy, "required", property(names))
+
+
+def _untyped(patch: Patch, name: str, passes: Callable[[Any], bool]) -> None:
+    """Let a claim pass that ought to be a string and is not."""
+    changing_claim(patch, name, lambda value, *_: str(value) if passes(value) else value)
+
+
+@fault("VER-36")
+def subject_converted_to_text(patch: Patch) -> None:
+    """A number as `sub` becomes text, and the number 1 meets the user "1"."""
+    _untyped(patch, "sub", lambda value: type(value) is int)
+
+
+@fault("VER-36")
+def null_subject_taken(patch: Patch) -> None:
+    """`sub` is null and present, and the account is looked up under no name (joserfc 1.6.5)."""
+    _untyped(patch, "sub", lambda value: value is None)
+
+
+@fault("VER-36")
+def jti_of_any_type_taken(patch: Patch) -> None:
+    """`jti` is compared by whoever stores it, and stored as it comes."""
+    _untyped(patch, "jti", lambda _: True)
+
+
+@fault("VER-36")
+def client_id_of_any_type_taken(patch: Patch) -> None:
+    """`client_id` is read by the limiter alone, which takes a list as gladly."""
+    _untyped(patch, "client_id", lambda _: True)
+
+
+@fault("VER-38")
+def jti_optional(patch: Patch) -> None:
+    """`jti` is demanded where replay is detected and nowhere else (RFC 9068 §2.2)."""
+    making_optional(patch, Profile.ACCESS_TOKEN, "jti")
+
+
+@fault("VER-38")
+def client_id_optional(patch: Patch) -> None:
+    """A token without `client_id` is taken for one of a first-party client (RFC 9068 §2.2)."""
+    making_optional(patch, Profile.ACCESS_TOKEN, "client_id")
+
+
+@fault("VER-38")
+def subject_falls_back_to_the_client(patch: Patch) -> None:
+    """Without `sub` the token is the client's own, so a user's token that lost its subject acts for the client."""
+    reading_claims(
+        patch, lambda claims, *_: {"sub": claims["client_id"], **claims} if "client_id" in claims else claims
+    )
+
+
+@fault("VER-38")
+def iat_optional(patch: Patch) -> None:
+    """`iat` is informative, and informative claims are not demanded (RFC 9068 §2.2)."""
+    making_optional(patch, Profile.ACCESS_TOKEN, "iat")
+
+
+def _refusing(patch: Patch, refuses: Callable[[Json], bool]) -> None:
+    """Refuse honest claims sets, by this rule."""
+
+    def read(claims: Json, *_: object) -> Json:
+        if refuses(claims):
+            raise Refusal(Reason.CLAIM_MALFORMED, "claims")
+        return claims
+
+    reading_claims(patch, read)
+
+
+_KNOWN = {
+    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "azp", "nonce", "auth_time", "acr", "at_hash",
+    "c_hash", "sid", "sv", "scope",
+}  # fmt: skip
+
+
+@fault("VER-40")
+def unknown_claims_refused(patch: Patch) -> None:
+    """The claims set is read into a closed record, and the next claim of the issuer stops everybody (RFC 7519 §4)."""
+    _refusing(patch, lambda claims: not claims.keys() <= _KNOWN)
+
+
+@fault("VER-40")
+def fractional_times_refused(patch: Patch) -> None:
+    """Times are integers, although RFC 7519 §2 allows fractions of a second."""
+    _refusing(patch, lambda claims: any(isinstance(claims.get(name), float) for name in ("exp", "nbf", "iat")))
+
+
+@fault("VER-40")
+def audience_list_refused(patch: Patch) -> None:
+    """`aud` has to be one string, although RFC 7519 §4.1.3 calls the list the general case."""
+    _refusing(patch, lambda claims: isinstance(claims.get("aud"), list))
+
+
+@fault("VER-40")
+def times_of_32_bits(patch: Patch) -> None:
+    """Times fit into 32 bits, and after 2038 they do not."""
+    _refusing(
+        patch, lambda claims: any(is_number(claims.get(name)) and claims[name] >= 2**31 for name in ("exp", "iat"))
+    )
+
+
+@fault("VER-40")
+def json_without_white_space_demanded(patch: Patch) -> None:
+    """A claims set has to be canonical JSON, as if the signature did not cover its octets anyway."""
+
+    def canonical(parse: Any, octets: bytes) -> Json:
+        members: Json = parse(octets)
+        if json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode() != octets:
+            raise Refusal(Reason.MALFORMED)
+        return members
+
+    patch.wrap(verifier, "parse_object", canonical)
+
+
+@fault("VER-40")
+def text_beyond_ascii_refused(patch: Patch) -> None:
+    """A subject has to be ASCII, as if StringOrURI were an identifier of a programming language."""
+    _refusing(patch, lambda claims: isinstance(claims.get("sub"), str) and not claims["sub"].isascii())

@@ -1,0 +1,146 @@
+"""Faults in looking a key up by its id (VER-21 to VER-23)."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unicodedata import normalize
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.seams import Json, changing_header
+from bearerproof_reference.verifier import keys, verifier
+from bearerproof_reference.verifier.jose import decode_segment
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
+
+
+def _changing_kid(patch: Patch, change: Callable[[Any], Any]) -> None:
+    changing_header(patch, lambda header: {**header, "kid": change(header["kid"])} if "kid" in header else header)
+
+
+def _finding(patch: Patch, respell: Callable[[str, tuple[str, ...]], str | None]) -> None:
+    """Look for the key under the name that ``respell`` makes of the token's and of those of the set."""
+
+    def find_key(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
+        return find(self, kid if kid is None else respell(kid, tuple(vars(self)["_named"])), alg)
+
+    patch.wrap(keys.KeySet, "find", find_key)
+
+
+@fault("VER-21")
+def kid_in_a_list_taken(patch: Patch) -> None:
+    """A list as `kid` is read by its first element, as query parsers do with repeated parameters."""
+    _changing_kid(patch, lambda kid: kid[0] if isinstance(kid, list) and kid else kid)
+
+
+@fault("VER-21")
+def kid_query_evaluated(patch: Patch) -> None:
+    """`kid` goes into the filter of a document database as it is, so `{"$ne": 1}` matches the first key there."""
+    _changing_kid(patch, lambda kid: "$any" if isinstance(kid, dict) and "$ne" in kid else kid)
+    _finding(patch, lambda kid, held: next(iter(held)) if kid == "$any" else kid)
+
+
+@fault("VER-21")
+def falsy_kid_taken_for_none(patch: Patch) -> None:
+    """`if header.get("kid"):` sends 0, false and an empty list down the path of a token without `kid`."""
+    changing_header(patch, lambda header: header if header.get("kid") or header.get("kid") == "" else _no_kid(header))
+
+
+def _no_kid(header: Json) -> Json:
+    return {name: value for name, value in header.items() if name != "kid"}
+
+
+def _alike(fold: Callable[[str], str]) -> Callable[[str, tuple[str, ...]], str]:
+    return lambda kid, held: next((name for name in held if fold(name) == fold(kid)), kid)
+
+
+@fault("VER-22")
+def kid_case_folded(patch: Patch) -> None:
+    """Key ids are compared as a case-insensitive database collation does (CWE-178)."""
+    _finding(patch, _alike(str.casefold))
+
+
+@fault("VER-22")
+def kid_normalised(patch: Patch) -> None:
+    """Key ids are compared after NFKC, which makes a fullwidth letter ours (CWE-180)."""
+    _finding(patch, _alike(lambda kid: normalize("NFKC", kid)))
+
+
+@fault("VER-22")
+def kid_trimmed(patch: Patch) -> None:
+    """Key ids are compared without the blanks around them, as `CHAR` columns are."""
+    _finding(patch, _alike(str.strip))
+
+
+@fault("VER-22")
+def kid_cut_at_nul(patch: Patch) -> None:
+    """Key ids are compared as C strings, so that what follows a NUL does not count."""
+    _finding(patch, _alike(lambda kid: kid.split("\0")[0]))
+
+
+@fault("VER-22")
+def kid_interpolated_into_a_query(patch: Patch) -> None:
+    """`kid` is written into the text of an SQL query, so `x' OR '1'='1` selects the first key (CWE-89)."""
+    _finding(patch, lambda kid, held: held[0] if "' OR '" in kid and held else kid)
+
+
+@fault("VER-22")
+def kid_read_as_a_path(patch: Patch) -> None:
+    """A `kid` with a slash names a file whose octets are the HMAC secret: none at all in `/dev/null` (CWE-22)."""
+
+    def from_file(verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any) -> Any:
+        if header.alg != "HS256" or "/dev/" not in (header.kid or ""):
+            return verified(token, header, tail, *rest)
+        secret = Path("/", header.kid or "").resolve().read_bytes()
+        if hmac.digest(secret, token.rpartition(b".")[0], "sha256") != decode_segment(tail):
+            raise Refusal(Reason.SIGNATURE)
+        return keys.Key(header.kid, "HS256", lambda *_: True)
+
+    patch.wrap(verifier, "_verified", from_file)
+
+
+@fault("VER-23")
+def unknown_kid_tries_every_key(patch: Patch) -> None:
+    """A `kid` that is not found sets off a search through the whole set (RFC 7515 §6 allows it, W22)."""
+    _searching(patch, lambda kid, held: kid not in held)
+
+
+@fault("VER-23")
+def kid_is_a_hint_only(patch: Patch) -> None:
+    """`kid` is not used at all: whichever key of the set verifies the token does."""
+    _searching(patch, lambda *_: True)
+
+
+def _searching(patch: Patch, searches: Callable[[str, keys.KeySet], bool]) -> None:
+    def search(verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any) -> Any:
+        if header.kid is None or not isinstance(held, keys.KeySet) or not searches(header.kid, held):
+            return verified(token, header, tail, held, algorithms)
+        signed = [kid for kid in vars(held)["_named"] if _signed_by(kid, token, tail, header.alg, held)]
+        return verified(token, replace(header, kid=signed[0] if signed else header.kid), tail, held, algorithms)
+
+    patch.wrap(verifier, "_verified", search)
+
+
+def _signed_by(kid: str, token: bytes, tail: bytes, alg: str, held: keys.KeySet) -> bool:
+    try:
+        return held.find(kid, alg).verify(decode_segment(tail), token[: -len(tail) - 1])
+    except Refusal:
+        return False
+
+
+@fault("VER-23")
+def unknown_kid_falls_back_to_the_first_key(patch: Patch) -> None:
+    """A `kid` that is not found is answered with the default key, the first of the set."""
+    _finding(patch, lambda kid, held: kid if kid in held or not held else held[0])
+
+
+@fault("VER-23")
+def unknown_kid_is_an_empty_secret(patch: Patch) -> None:
+    """The look-up of a secret that is not there yields an empty one, and HMAC takes it (CVE-2026-45363)."""
+
+    def find_key(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
+        if alg != "HS256" or kid is None or kid in self:
+            return find(self, kid, alg)
+        return keys.Key(kid, alg, lambda signature, data: hmac.digest(b"", data, "sha256") == signature)
+
+    patch.wrap(keys.KeySet, "find", find_key)

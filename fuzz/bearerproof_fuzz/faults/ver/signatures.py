@@ -1,0 +1,226 @@
+"""Faults in what a signature has to cover, who signs, and when it is checked (VER-24, VER-25, VER-46)."""
+
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.seams import ALPHABET, encoded, respelling_signatures, rewriting_token, varying_keys
+from bearerproof_reference.verifier import idtoken, keys, verifier
+from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
+from bearerproof_reference.verifier.jose import (
+    MalformedError,
+    decode_base64url,
+    decode_segment,
+    parse_object,
+    split_compact,
+)
+from bearerproof_reference.verifier.policy import Profile
+from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal
+
+
+@fault("VER-24")
+def signature_not_checked(patch: Patch) -> None:
+    """The key is chosen with care and the result of verifying dropped: all that was shipped were claim checks (W17)."""
+    varying_keys(patch, tuple(ALGORITHMS), lambda verify, _: lambda signature, data: verify(signature, data) or True)
+
+
+@fault("VER-24")
+def signature_over_json_written_again(patch: Patch) -> None:
+    """Header and claims are parsed, written again and verified in that form, not as transmitted."""
+
+    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any) -> Any:
+        parts = [_written_again(part) for part in token.split(b".")[:2]]
+        return verified(b".".join([*parts, tail]), header, tail, *rest)
+
+    patch.wrap(verifier, "_verified", judge)
+
+
+def _written_again(segment: bytes) -> bytes:
+    try:
+        members = parse_object(decode_segment(segment))
+    except MalformedError:
+        return segment
+    return encoded(json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+@fault("VER-24")
+def signature_over_segments_encoded_again(patch: Patch) -> None:
+    """Segments are decoded first, and what is verified is their octets encoded again, with other trailing bits."""
+
+    def canonical(segment: bytes) -> bytes:
+        rest = len(segment) & 3
+        if rest not in (2, 3) or not segment[-1:].isalnum():
+            return segment
+        at = ALPHABET.index(segment[-1:]) & (0x30 if rest == 2 else 0x3C)
+        return segment[:-1] + ALPHABET[at : at + 1]
+
+    rewriting_token(patch, lambda token: b".".join(map(canonical, token.split(b"."))))
+
+
+@fault("VER-24")
+def verified_token_cached_without_signature(patch: Patch) -> None:
+    """Verified tokens are cached under their signed part, so any signature will do after the first (CVE-2026-35030)."""
+    _cached(patch, lambda token, tail: token[: -len(tail)])
+
+
+@fault("VER-24")
+def verified_token_cached_by_signature(patch: Patch) -> None:
+    """Verified tokens are cached under their signature alone, so any claims will do above it (CVE-2026-35039)."""
+    _cached(patch, lambda _, tail: tail)
+
+
+def _cached(patch: Patch, key_of: Callable[[bytes, bytes], bytes]) -> None:
+    cache: dict[tuple[int, bytes], Any] = {}
+
+    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any) -> Any:
+        key = (id(held), key_of(token, tail))
+        if key not in cache:
+            cache[key] = verified(token, header, tail, held, algorithms)
+        return cache[key]
+
+    patch.wrap(verifier, "_verified", judge)
+
+
+@fault("VER-24")
+def hmac_compared_by_prefix(patch: Patch) -> None:
+    """The tag is compared over the length of what was sent, so one octet is soon guessed (`memcmp`)."""
+
+    def vary(_: Verify, jwk: Jwk) -> Verify:
+        secret = decode_base64url(jwk["k"])
+        return lambda signature, data: hmac.digest(secret, data, "sha256").startswith(signature)
+
+    varying_keys(patch, ("HS256",), vary)
+
+
+@fault("VER-24")
+def octets_after_the_hmac_ignored(patch: Patch) -> None:
+    """The tag is read from a buffer of fixed size, and what follows it is not looked at."""
+    respelling_signatures(patch, ("HS256",), lambda signature, _: signature[:32])
+
+
+@fault("VER-24")
+def claims_returned_from_another_parse(patch: Patch) -> None:
+    """The verified payload is thrown away and the caller gets what a second, careless decoding yields."""
+
+    def verify_and_decode(verify: Any, self: Any, token: bytes) -> Accepted:
+        accepted: Accepted = verify(self, token)
+        payload = decode_segment(token.split(b".")[1])
+        return replace(accepted, claims=json.loads(payload.decode("latin-1")))
+
+    patch.wrap(verifier.Verifier, "_verify", verify_and_decode)
+
+
+@fault("VER-25")
+def previous_secret_is_empty(patch: Patch) -> None:
+    """For rotation a previous secret is tried as well, and there has been none yet, so it is empty (GHSA-gg9x)."""
+    _second_secret(patch, b"")
+
+
+@fault("VER-25")
+def previous_secret_is_the_word_undefined(patch: Patch) -> None:
+    """An unset variable becomes text on its way into the configuration: `undefined`."""
+    _second_secret(patch, b"undefined")
+
+
+def _second_secret(patch: Patch, secret: bytes) -> None:
+    def vary(verify: Verify, _: Jwk) -> Verify:
+        return lambda signature, data: (
+            verify(signature, data) or hmac.compare_digest(hmac.digest(secret, data, "sha256"), signature)
+        )
+
+    varying_keys(patch, ("HS256",), vary)
+
+
+@fault("VER-25")
+def missing_kid_skips_the_signature(patch: Patch) -> None:
+    """A token that names no key is taken for one of a legacy issuer, whose signature nobody could check."""
+
+    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any) -> Any:
+        if header.kid is None and header.alg in algorithms and tail:
+            return keys.Key(None, header.alg, lambda *_: True)
+        return verified(token, header, tail, held, algorithms)
+
+    patch.wrap(verifier, "_verified", judge)
+
+
+@fault("VER-25")
+def secret_of_a_public_key_is_empty(patch: Patch) -> None:
+    """HS256 reads the secret `k` of whatever key is named, and a public key has none: `jwk.get("k", "")`."""
+
+    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any) -> Any:
+        held = vars(rest[0]).get("_named", {}).get(header.kid)
+        if header.alg != "HS256" or held is None or held.alg == "HS256":
+            return verified(token, header, tail, *rest)
+        if hmac.digest(b"", token[: -len(tail) - 1], "sha256") != decode_segment(tail):
+            raise Refusal(Reason.SIGNATURE)
+        return held
+
+    patch.wrap(verifier, "_verified", judge)
+
+
+Judge = Callable[[Any, dict[str, Any], float], None]
+
+
+def _judged_first(patch: Patch, judge: Judge) -> None:
+    """Judge claims before the signature; ``judge`` gets the verifier, the unverified claims and the time."""
+
+    def judge_and_verify(verify: Any, self: Any, token: bytes) -> Any:
+        payload = split_compact(token)[1]
+        judge(self, parse_object(decode_segment(payload)), self._clock.now())
+        return verify(self, token)
+
+    patch.wrap(verifier.Verifier, "_verify", judge_and_verify)
+
+
+@fault("VER-46")
+def claims_before_signature(patch: Patch) -> None:
+    """The cheap checks come first and the dear one last, so the claims of anybody get an answer (W17)."""
+    _judged_first(patch, lambda self, claims, now: vars(self)["_check_claims"](claims, now))
+
+
+@fault("VER-46")
+def expiry_before_signature(patch: Patch) -> None:
+    """An expired token is refused before anything is computed for it, by what it says of itself."""
+
+    def judge(_: Any, claims: dict[str, Any], now: float) -> None:
+        expires = claims.get("exp")
+        if isinstance(expires, int) and expires <= now:
+            raise Refusal(Reason.EXPIRED)
+
+    _judged_first(patch, judge)
+
+
+@fault("VER-46")
+def issuer_before_signature(patch: Patch) -> None:
+    """`iss` chooses the key set, and one that is not known is reported as such before there is a key."""
+
+    def judge(self: Any, claims: dict[str, Any], _: float) -> None:
+        if claims.get("iss") != self.policy.issuer:
+            raise Refusal(Reason.ISSUER)
+
+    _judged_first(patch, judge)
+
+
+@fault("VER-46")
+def id_token_checks_before_signature(patch: Patch) -> None:
+    """The relying party compares the nonce as soon as the token arrives and has it verified afterwards."""
+
+    def judge(self: Any, claims: dict[str, Any], now: float) -> None:
+        if self.policy.profile is Profile.ID_TOKEN and "aud" in claims:
+            idtoken.check(claims, self.policy, "ES256", now)
+
+    _judged_first(patch, judge)
+
+
+@fault("VER-46")
+def look_ups_before_signature(patch: Patch) -> None:
+    """The session store is asked about every token that comes in, so anybody can ask it anything."""
+
+    def judge(self: Any, claims: dict[str, Any], _: float) -> None:
+        if vars(self)["_liveness"] is not None:
+            self._look_up(claims)
+
+    _judged_first(patch, judge)
