@@ -1,30 +1,50 @@
-"""What the suite holds, read from it: which properties check a requirement, in their own words."""
+"""What the suite holds, read from it: which properties check a requirement, in their own words, and where they stand."""
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from bearerproof_fuzz.loading import modules_of
 from bearerproof_fuzz.suite import SUITE
 
 
-def properties(requirement_id: str) -> list[tuple[str, str]]:
-    """Return the name and first line of every property of the suite that is this requirement's own check."""
-    return [(name, docstring) for requirement, name, docstring in _all() if requirement == requirement_id]
+@dataclass(frozen=True)
+class Property:
+    """A test of the suite that is a requirement's own check: its name and first line, and the place of its source."""
+
+    requirement: str
+    name: str
+    docstring: str
+    file: Path
+    line: int
+
+    @property
+    def folder(self) -> str:
+        """The folder of the suite that it stands in: a family's, or the suite's own."""
+        return self.file.parent.name
+
+
+def properties(requirement_id: str) -> list[Property]:
+    """Return every property of the suite that is this requirement's own check."""
+    return [found for found in all_properties() if found.requirement == requirement_id]
 
 
 @cache
-def _all() -> tuple[tuple[str, str, str], ...]:
-    return tuple(found for module in modules_of(SUITE.package) for found in _checks_in(module))
+def all_properties() -> tuple[Property, ...]:
+    """Return every property of the suite, once for each requirement that it checks."""
+    return tuple(found for module in modules_of(SUITE.package) for found in _in_module(module))
 
 
-def _checks_in(module: ModuleType) -> Iterator[tuple[str, str, str]]:
+def _in_module(module: ModuleType) -> Iterator[Property]:
     for _, test in inspect.getmembers(module, inspect.isfunction):
         docstring = (test.__doc__ or "").strip().partition("\n")[0]
         named: dict[str, set[str]] = {}
         for mark in getattr(test, "bearerproof_marks", ()):
             named.setdefault(mark.requirement, set()).add(mark.name)
+        file, line = Path(inspect.getfile(test)), inspect.getsourcelines(test)[1]
         for requirement, names in named.items():
             name = names.pop() if len(names) == 1 else test.__name__.removeprefix("test_").replace("_", "-")
-            yield requirement, name, docstring
+            yield Property(requirement, name, docstring, file, line)

@@ -63,17 +63,15 @@ def _answers(row: Requirement) -> Iterator[str]:
 
 
 def _checks(row: Requirement) -> Iterator[str]:
-
     named = properties(row.id)
     if named:
         yield "properties"
-        for name, docstring in named:
-            yield from _wrapped(f"  {name}: {docstring}", indent=4)
+        for found in named:
+            yield from _wrapped(f"  {found.name}: {found.docstring}", indent=4)
         yield ""
 
 
 def _edits(row: Requirement) -> Iterator[str]:
-
     attacks = [one for one in registry.edits().values() if one.requirement_id == row.id]
     if attacks:
         yield f"edits ({len(attacks)}; run one with: bearerproof check -k NAME)"

@@ -9,6 +9,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz import fetched, keys, keyserver
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import Endpoint, Reply
+from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
 from bearerproof_fuzz.keyservers.world import World
 
@@ -233,3 +234,17 @@ def test_withdrawn_from_the_url(mark: Mark, trial: Trial) -> None:
         world.refused(world.exchange(world.subject_token()), "invalid_request", "a token of the withdrawn key")
         if fetched.times(trial).ttl + 1 < world.setting.ttl:
             world.good(world.authenticate(before.bearer), "a bearer issued under the withdrawn key")
+
+
+@check("EXC-11", needs=("key_server:configure", "key_server:race", "keys_url"))
+def test_keys_wanted_at_once(mark: Mark, trial: Trial) -> None:
+    """Exchanges that wait for the keys of a provider at the same time all get them."""
+    with keyserver.endpoint(keyserver.in_halves([HOME.key])) as endpoint:
+        provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
+        setting = DEFAULT.but(extra={"providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()]})
+        world = World(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL})
+        tokens = [world.subject_token(f"user-{number}") for number in range(6)]
+        for decision in world.race([racers.exchange(token) for token in tokens]):
+            world.good(decision, "one of several exchanges that wait for the same keys")
+        misdirected = world.exchange(world.subject_token(aud="somebody-else"))
+        world.refused(misdirected, "invalid_request", "a subject token for somebody else, once the keys are there")

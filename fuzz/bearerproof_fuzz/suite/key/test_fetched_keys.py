@@ -13,9 +13,6 @@ from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.keyserver import Reply
-from bearerproof_fuzz.keyservers import racers
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER
-from bearerproof_fuzz.keyservers.world import World
 
 FETCHED = ("keys_url",)
 TIMED = (*FETCHED, "clock")
@@ -99,20 +96,6 @@ def test_known_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
             if verifier.requests > before:
                 summary = "an honest token under a known kid has a fresh key set fetched again"
                 verifier.find(summary, "no fetch", "a fetch", verifier.token(key))
-
-
-@check("EXC-11", needs=("key_server:configure", "key_server:race", *FETCHED))
-def test_keys_wanted_at_once(mark: Mark, trial: Trial) -> None:
-    """Exchanges that wait for the keys of a provider at the same time all get them."""
-    with keyserver.endpoint(keyserver.in_halves([HOME.key])) as endpoint:
-        provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
-        setting = DEFAULT.but(extra={"providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()]})
-        world = World(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL})
-        tokens = [world.subject_token(f"user-{number}") for number in range(6)]
-        for decision in world.race([racers.exchange(token) for token in tokens]):
-            world.good(decision, "one of several exchanges that wait for the same keys")
-        misdirected = world.exchange(world.subject_token(aud="somebody-else"))
-        world.refused(misdirected, "invalid_request", "a subject token for somebody else, once the keys are there")
 
 
 def _key(forge: Forge, mark: Mark) -> Key:

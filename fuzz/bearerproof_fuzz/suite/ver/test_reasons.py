@@ -1,7 +1,5 @@
 """The reasons of rejections: each must be one that the fault really causes (contract level 1)."""
 
-import json
-
 import pytest
 
 from bearerproof.contract.messages import Outcome
@@ -13,9 +11,7 @@ from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import applicable, check, check_groups, grouped
 from bearerproof_fuzz.edits.registry import REJECTED, Case, cases
-from bearerproof_fuzz.forge import Draft, Forge
-from bearerproof_fuzz.oracles.events import kind_class
-from bearerproof_fuzz.oracles.witness import event_of
+from bearerproof_fuzz.forge import Forge
 
 _BEFORE_CLAIMS = "signature key-unknown key-unusable algorithm malformed header critical too-large"
 
@@ -80,44 +76,6 @@ def test_look_ups_give_no_reason_for_a_forged_token(mark: Mark, trial: Trial, fo
         trial.expect(answer, REJECTED, "a forged token is accepted", presented, honest)
         summary = "a look-up was made for a token that nobody trusted signed"
         trial.expect_reason(answer, SIGNATURE_REASONS, summary, presented, honest)
-
-
-@check("FAIL-4")
-def test_claim_at_fault_is_named(mark: Mark, trial: Trial, forge: Forge) -> None:
-    """An event of the kind MissingClaim names the one claim that is missing or malformed."""
-    base = forge.base(mark.profile)
-    honest = base.presentation()
-    trial.control(honest)
-    missing = [(name, base.without_claim(name)) for name in _REQUIRED]
-    malformed = [(name, base.with_claims(**{name: value})) for name, value in _MALFORMED[mark.profile].items()]
-    ports = [(name, draft) for name, option, draft in _ported(base) if option in trial.declaration.options]
-    for name, draft in (*missing, *malformed, *ports):
-        presented = draft.presentation()
-        event = event_of(trial.ask(presented), presented)
-        kind = event.get("kind")
-        if kind_class(kind) == "MissingClaim" and kind != {"MissingClaim": name}:
-            summary = f"the claim that is missing or malformed is {name}, and another is named"
-            trial.fail(summary, json.dumps({"MissingClaim": name}), json.dumps(kind), presented, honest)
-
-
-_REQUIRED = ("exp", "iss", "aud")
-_SPOILT = {"exp": "soon", "nbf": "soon", "iat": "soon", "aud": 1, "sub": 1}
-_MALFORMED: dict[Profile, dict[str, object]] = {
-    Profile.JWT: {**_SPOILT, "jti": 1},
-    Profile.ACCESS_TOKEN: {**_SPOILT, "jti": 1, "client_id": 1},
-    Profile.ID_TOKEN: _SPOILT,
-}
-
-
-def _ported(base: Draft) -> list[tuple[str, str, Draft]]:
-    """Return tokens whose claims of a look-up are malformed, with the option that makes it."""
-    if base.profile is not Profile.ACCESS_TOKEN:
-        return []
-    sessions, versions = {"sessions": {"1": "revoked"}}, {"session_versions": {base.claims["sub"]: 1}}
-    return [
-        ("sid", "sessions", base.with_claims(sid=1).with_policy(ports=sessions)),
-        ("sv", "session_versions", base.with_claims(sv="1").with_policy(ports=versions)),
-    ]
 
 
 _CLAIM_REQUIREMENTS = {"VER-29", "VER-30", "VER-31", "VER-33", "VER-34", "VER-35", "VER-36", "VER-38", "IDT-1", "IDT-4"}

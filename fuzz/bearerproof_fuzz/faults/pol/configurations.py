@@ -1,0 +1,123 @@
+"""Faults in reading a configuration: its rules (POL-7, POL-10)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bearerproof_fuzz.faults.configurations import Json, mended
+from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_reference.keyserver import configuration, patterns
+
+
+def _mended_grants(patch: Patch, change: Callable[[Json, str], None]) -> None:
+    def mend(whole: Json) -> None:
+        for rule in whole["policies"]:
+            if isinstance(rule.get("grant"), dict):
+                for side in ("backends", "tools"):
+                    change(rule["grant"], side)
+
+    mended(patch, mend)
+
+
+def _mended_matches(patch: Patch, change: Callable[[Json, Json], None]) -> None:
+    def mend(whole: Json) -> None:
+        for rule in whole["policies"]:
+            if isinstance(rule.get("match"), dict):
+                change(rule["match"], whole)
+
+    mended(patch, mend)
+
+
+@fault("POL-7")
+def empty_grant_is_all(patch: Patch) -> None:
+    """An empty list in a rule is full access: a template that renders nothing grants everything (§8 row 1)."""
+    _mended_grants(patch, lambda grant, side: grant.update({side: grant[side] or ["*"]}) if side in grant else None)
+
+
+@fault("POL-7")
+def missing_grant_is_all(patch: Patch) -> None:
+    """A side that a rule does not mention is not restricted (CWE-1188)."""
+    _mended_grants(patch, lambda grant, side: grant.setdefault(side, ["*"]))
+
+
+@fault("POL-7")
+def blank_grants_dropped(patch: Patch) -> None:
+    """Blank values are dropped from a grant, and it stands with what is left."""
+
+    def drop(grant: Json, side: str) -> None:
+        if isinstance(grant.get(side), list):
+            grant[side] = [one for one in grant[side] if not isinstance(one, str) or one.strip()]
+
+    _mended_grants(patch, drop)
+
+
+@fault("POL-7")
+def rule_without_grant_is_all(patch: Patch) -> None:
+    """A rule that only says for whom it is grants everything, since nothing in it forbids anything."""
+    grant = {"backends": ["*"], "tools": ["*"]}
+
+    def fill(whole: Json) -> None:
+        for rule in whole["policies"]:
+            rule["grant"] = rule.get("grant") or grant
+
+    mended(patch, fill)
+
+
+@fault("POL-7")
+def word_for_all(patch: Patch) -> None:
+    """`all` is understood as well, as in the predecessor's configuration; there is a backend of that name."""
+    patch.wrap(patterns, "covers", lambda covers, pattern, name: pattern == "all" or covers(pattern, name))
+
+
+@fault("POL-7")
+def regex_for_all(patch: Patch) -> None:
+    """`.*` is taken for all by whoever thinks of patterns as regular expressions."""
+    patch.wrap(patterns, "covers", lambda covers, pattern, name: covers("*" if pattern == ".*" else pattern, name))
+
+
+@fault("POL-10")
+def rule_without_issuer_is_for_the_first(patch: Patch) -> None:
+    """A rule without issuer is for the first provider, which was the only one when it was written (§8 row 4)."""
+    _mended_matches(patch, lambda match, whole: match.setdefault("issuer", whole["providers"][0]["issuer"]))
+
+
+@fault("POL-10")
+def rule_without_match_is_for_all(patch: Patch) -> None:
+    """A rule without criteria is a default, and the one forgotten line opens the server to everybody."""
+
+    def match_all(whole: Json) -> None:
+        for rule in whole["policies"]:
+            rule["match"] = rule.get("match") or {"issuer": whole["providers"][0]["issuer"]}
+
+    mended(patch, match_all)
+
+
+@fault("POL-10")
+def empty_criteria_dropped(patch: Patch) -> None:
+    """A criterion that is empty or null is none, so a template that renders nothing matches everybody (CWE-1188)."""
+
+    def drop(match: Json, _: Json) -> None:
+        for name in [name for name, value in match.items() if name != "issuer" and not value]:
+            del match[name]
+
+    _mended_matches(patch, drop)
+
+
+@fault("POL-10")
+def rule_for_an_unknown_issuer(patch: Patch) -> None:
+    """A rule whose issuer is no provider's is loaded and hides the typing error in it."""
+
+    def read_any(read: Any, value: Any, place: str, issuers: list[str]) -> Any:
+        return read(value, place, [*issuers, value["match"].get("issuer")])
+
+    patch.wrap(configuration, "_rule", read_any)
+
+
+@fault("POL-10")
+def issuer_of_a_rule_trimmed(patch: Patch) -> None:
+    """White space and slashes around the issuer of a rule are trimmed before it is looked for."""
+
+    def trim(match: Json, _: Json) -> None:
+        if isinstance(match.get("issuer"), str):
+            match["issuer"] = match["issuer"].strip().rstrip("/")
+
+    _mended_matches(patch, trim)
