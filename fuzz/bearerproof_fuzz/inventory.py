@@ -1,4 +1,4 @@
-"""What the suite holds, read from it: which properties check a requirement, in their own words, and where they stand."""
+"""What the suite holds, read from it: which properties check a requirement, and where they stand."""
 
 import inspect
 from collections.abc import Iterator

@@ -59,7 +59,7 @@ def test_it_is_attacked_and_has_a_vector_a_property_or_a_state_machine(row: Requ
     assert attacks or properties
     assert frozen or properties
     assert bool(attacks) == bool(frozen)
-    assert [name for name, docstring in properties if not docstring.endswith(".")] == []
+    assert [found.name for found in properties if not found.docstring.endswith(".")] == []
 
 
 def test_an_unknown_id_names_the_nearest() -> None:
