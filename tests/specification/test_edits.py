@@ -23,7 +23,7 @@ VECTORS = vectors.vectors()
 
 
 def test_ids_are_unique_across_edits_and_properties() -> None:
-    properties = {name for row in requirements() for name, _ in inventory.properties(row)}
+    properties = {found.name for row in requirements() for found in inventory.properties(row)}
     assert len(EDITS) > 500
     assert set(EDITS) & properties == set()
     assert [one for one in EDITS if not re.fullmatch(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*", one)] == []
