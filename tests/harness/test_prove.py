@@ -8,7 +8,8 @@ import pytest
 from bearerproof.specification.catalogue import requirements
 from bearerproof_fuzz.commands import matrix, prove
 from bearerproof_fuzz.commands.prove import Attempt, Fate, Proof
-from bearerproof_fuzz.faults import faults
+from bearerproof_fuzz.faults import faults, find
+from bearerproof_reference.adapter import keyserver
 
 from ..conftest import CommandLine
 
@@ -54,6 +55,33 @@ def test_the_table_of_seeds_tells_median_and_misses() -> None:
 def test_a_proof_with_every_requirement_falsified_is_complete() -> None:
     assert COMPLETE.complete
     assert "The proof is complete." in matrix.render(COMPLETE)
+
+
+def test_faults_that_need_an_extra_keep_the_proof_open_and_say_what_brings_it() -> None:
+    rest = tuple(attempt for attempt in KILLED if not attempt.requirement.startswith("HTTP-"))
+    partial = replace(COMPLETE, attempts=rest, untried=158)
+    assert (partial.complete, partial.exit_code) == (False, 3)
+    told = matrix.render(partial)
+    assert f"158 of {len(rest) + 158} faults not tried: python -m pip install 'bearerproof[server]'" in told
+    assert "The proof is NOT complete." in told
+    survivor = Attempt("another", "VER-1", Fate.SURVIVED)
+    assert replace(partial, attempts=(*rest, survivor)).exit_code == 1
+
+
+def test_without_the_binding_its_faults_are_not_tried(
+    monkeypatch: pytest.MonkeyPatch, bearerproof: CommandLine
+) -> None:
+    monkeypatch.setitem(keyserver.CAPABILITIES, "http", False)
+    tried, untried = prove.chosen([])
+    assert len(tried) + untried == len(faults())
+    assert {find(name).requirement_id.partition("-")[0] for name in set(faults()) - set(tried)} == {
+        "HTTP",
+        "LIFE",
+        "EXC",
+    }
+    ended = bearerproof("prove", "query-told-with-the-token-id")
+    assert (ended.code, ended.out) == (3, "")
+    assert "query-told-with-the-token-id cannot be tried without the HTTP binding: python -m pip" in ended.err
 
 
 @pytest.mark.parametrize(("passes", "dies"), [(False, True), (True, False)])

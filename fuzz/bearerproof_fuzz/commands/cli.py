@@ -222,7 +222,7 @@ def replay(
     return 0 if all(conforms for conforms, _ in outcomes) else 1
 
 
-@app.command(epilog="Exit codes: 0 the proof is complete; 1 it is not; 3 nothing could be proved.")
+@app.command(epilog="Exit codes: 0 the proof is complete; 1 it is not; 3 not all was tried.")
 def prove(
     names: Annotated[list[str] | None, typer.Argument(metavar="[FAULT]…", help="Only these seeded faults.")] = None,
     full: Annotated[

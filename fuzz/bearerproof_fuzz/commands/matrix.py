@@ -6,7 +6,7 @@ from statistics import median
 from xml.etree import ElementTree as ET
 
 from bearerproof.specification.catalogue import FAMILIES, requirements
-from bearerproof_fuzz.commands.prove import Attempt, Fate, Proof
+from bearerproof_fuzz.commands.prove import INSTALL, Attempt, Fate, Proof
 
 MARKS = {Fate.KILLED: "■", Fate.EQUIVALENT: "≡", Fate.COLLATERAL: "▨", Fate.SURVIVED: "□", Fate.BROKEN: "x"}
 
@@ -24,7 +24,7 @@ def render(proof: Proof) -> str:
     return "\n".join([*lines, *_verdict(proof)]) + "\n"
 
 
-def render_seeds(rows: Sequence[Sequence[Attempt]]) -> str:
+def render_seeds(rows: Sequence[Sequence[Attempt]], untried: int = 0) -> str:
     """Tell for each fault how many tokens were asked up to the kill, and under how many seeds it was missed."""
     lines = [f"{'fault':<52}{'requirement':<12}{'median tokens':>14}{'most':>8}{'missed':>8}"]
     visible = [row for row in rows if row[0].fate is not Fate.EQUIVALENT]
@@ -33,6 +33,7 @@ def render_seeds(rows: Sequence[Sequence[Attempt]]) -> str:
     fixed = sum(not any(attempt.drawn for attempt in row) for row in visible)
     told = f"{len(visible)} faults under {len(rows[0])} seeds each: {missed} misses."
     lines += ["", f"{told} {fixed} of them die before anything is drawn from the seed."]
+    lines += _untried(untried, len(rows))
     return "\n".join(lines) + "\n"
 
 
@@ -113,9 +114,14 @@ def _verdict(proof: Proof) -> Iterator[str]:
     if not proof.whole:
         yield "Of the faults that were named, " + ("all" if proof.clean else "NOT all") + " ended as they have to."
         return
-    if proof.unfalsified:
+    yield from _untried(proof.untried, len(proof.attempts))
+    if proof.unfalsified and not proof.untried:
         yield from textwrap.wrap("no fault was killed for " + ", ".join(proof.unfalsified), WIDTH)
     yield "The proof is complete." if proof.complete else "The proof is NOT complete."
+
+
+def _untried(number: int, tried: int) -> list[str]:
+    return [f"{number} of {number + tried:,} faults not tried: {INSTALL}"] if number else []
 
 
 def _seed_row(attempts: Sequence[Attempt]) -> str:

@@ -7,7 +7,7 @@ unmodified reference to pass, else nothing that is said here counts.
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from bearerproof.contract.connections import InProcess, Stdio
 from bearerproof.contract.implementation import Implementation
-from bearerproof.judging.results import RED, State, tally
+from bearerproof.exceptions import BadInput
+from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.runner import Options, Run, run
 from bearerproof.judging.settings import QUICK, Settings
 from bearerproof.specification.catalogue import FAMILIES, Profile, requirements
@@ -78,13 +79,17 @@ class Judged:
 
 @dataclass(frozen=True)
 class Proof:
-    """What became of every fault and degenerate implementation, and whether the two controls held."""
+    """What became of every fault and degenerate implementation, and whether the two controls held.
+
+    ``untried`` faults need what is not installed here.
+    """
 
     attempts: tuple[Attempt, ...]
     reference_passes: bool
     control_dies: bool
     degenerates: tuple[Judged, ...] = ()
     whole: bool = True
+    untried: int = 0
 
     @property
     def void(self) -> bool:
@@ -100,7 +105,14 @@ class Proof:
     @property
     def complete(self) -> bool:
         """Whether every fault met its due fate, every requirement has a killed one, and no degenerate got by."""
-        return self.whole and not self.unfalsified and self.clean
+        return self.whole and not self.untried and not self.unfalsified and self.clean
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 when something ended as it must not, 3 when not all was tried, else 0."""
+        if not self.clean or (self.whole and not self.untried and self.unfalsified):
+            return 1
+        return 3 if self.untried else 0
 
     @property
     def clean(self) -> bool:
@@ -120,25 +132,28 @@ def prove(
 
     With ``full`` then quickly by every check that runs what the fault replaced: no other can see it.
     """
-    chosen = _chosen(names)
+    possible, untried = chosen(names)
     with _pool(workers) as pool:
         controls = [pool.submit(_reference_passes), pool.submit(_control_dies)]
         degenerates = [] if names else [pool.submit(judge_degenerate, name) for name in _degenerates()]
-        tried = [pool.submit(attempt, name, None, full=full) for name in chosen]
+        tried = [pool.submit(attempt, name, None, full=full) for name in possible]
         _wait([*controls, *degenerates, *tried], progress)
     passes, dies = (future.result() for future in controls)
-    return Proof(_results(tried), passes, dies, _results(degenerates), whole=not names)
+    return Proof(_results(tried), passes, dies, _results(degenerates), whole=not names, untried=untried)
 
 
 def prove_seeds(
     names: Sequence[str], seeds: int, *, workers: int = 2, progress: Progress | None = None
-) -> list[list[Attempt]]:
-    """Try every fault under so many random seeds, on its own requirement; one list of attempts a fault."""
-    chosen = _chosen(names)
+) -> tuple[list[list[Attempt]], int]:
+    """Try every fault under so many random seeds, on its own requirement.
+
+    Return one list of attempts a fault, and how many faults need what is not installed here.
+    """
+    possible, untried = chosen(names)
     with _pool(workers) as pool:
-        tried = [pool.submit(attempts, name, seeds) for name in chosen]
+        tried = [pool.submit(attempts, name, seeds) for name in possible]
         _wait(tried, progress)
-    return [future.result() for future in tried]
+    return [future.result() for future in tried], untried
 
 
 def attempts(name: str, seeds: int) -> list[Attempt]:
@@ -169,6 +184,9 @@ def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool =
         return _attempt(name, seed, full=full, own_only=own_only)
     except _TooLongError:
         return Attempt(name, find(name).requirement_id, Fate.BROKEN, detail="it takes too long")
+    except Exception as error:  # noqa: BLE001 - one fault that cannot be seeded costs no other its try
+        detail = f"{type(error).__name__}: {error}"
+        return Attempt(name, find(name).requirement_id, Fate.BROKEN, detail=detail)
     finally:
         signal.alarm(0)
 
@@ -208,7 +226,8 @@ def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
     connection = Stdio(command) if one.own_process else InProcess(one.handle)
     settings = Settings(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
     finished = run(SUITE, settings, Options(telling=False), started=Implementation(connection, _IMPATIENCE))
-    failed_in = {record.requirement.partition("-")[0] for record in finished.records if record.state in RED}
+    failed_in = _families(record for record in finished.records if record.state in RED)
+    looked_at = _families(record for record in finished.records if record.state is not State.NOT_APPLICABLE)
     counts = tally(finished.records)
     return Judged(
         name,
@@ -217,8 +236,12 @@ def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
         counts.get(State.PASSED, 0),
         sum(counts.values()) - counts.get(State.NOT_APPLICABLE, 0),
         tuple(family for family in FAMILIES if family in failed_in),
-        tuple(family for family in FAMILIES if family in one.seen_by - failed_in),
+        tuple(family for family in FAMILIES if family in (one.seen_by & looked_at) - failed_in),
     )
+
+
+def _families(records: Iterable[Record]) -> set[str]:
+    return {record.requirement.partition("-")[0] for record in records}
 
 
 _IMPATIENCE = 0.5
@@ -234,8 +257,23 @@ def _results(futures: "Sequence[Future[T]]") -> tuple[T, ...]:
     return tuple(future.result() for future in futures)
 
 
-def _chosen(names: Sequence[str]) -> list[str]:
-    return [find(name).id for name in dict.fromkeys(names)] or list(faults())
+def chosen(names: Sequence[str]) -> tuple[list[str], int]:
+    """Return the faults to try, those named or all, and how many of all need what is not installed here.
+
+    Raises:
+        BadInput: one that is named is unknown, or needs that.
+    """
+    asked = [find(name) for name in dict.fromkeys(names)] or list(faults().values())
+    reference = Settings().start().declaration
+    possible = [fault.id for fault in asked if not any(map(reference.lacks, fault.needs))]
+    untried = [fault.id for fault in asked if fault.id not in possible]
+    if names and untried:
+        raise BadInput(f"{', '.join(untried)} cannot be tried without the HTTP binding: {INSTALL}")
+    return possible, len(untried)
+
+
+INSTALL = "python -m pip install 'bearerproof[server]'"
+"""What brings the packages that some faults need."""
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

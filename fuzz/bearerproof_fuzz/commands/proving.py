@@ -21,10 +21,10 @@ def prove_and_tell(
     workers: int = 2,
     picture: Path | None = None,
 ) -> int:
-    """Prove, tell, and return the exit code: 0 when the proof is complete, else 1.
+    """Prove, tell, and return the exit code: 0 when all ended as it has to, 1 when not, 3 when not all was tried.
 
     Raises:
-        BadInput: no fault has one of these names, or the picture cannot be written.
+        BadInput: no fault has one of these names or it cannot be tried, or the picture cannot be written.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
@@ -36,16 +36,17 @@ def prove_and_tell(
                 err.print(f"{done} of {total} tried", highlight=False)
 
         if seeds:
-            rows = prove.prove_seeds(names, seeds, workers=workers, progress=advance)
+            rows, untried = prove.prove_seeds(names, seeds, workers=workers, progress=advance)
         else:
             proof = prove.prove(names, full=full, workers=workers, progress=advance)
     if seeds:
-        out.print(matrix.render_seeds(rows), markup=False, highlight=False, soft_wrap=True, end="")
-        return int(any(one.fate not in (Fate.KILLED, Fate.EQUIVALENT) for row in rows for one in row))
+        out.print(matrix.render_seeds(rows, untried), markup=False, highlight=False, soft_wrap=True, end="")
+        missed = any(one.fate not in (Fate.KILLED, Fate.EQUIVALENT) for row in rows for one in row)
+        return 1 if missed else 3 if untried else 0
     out.print(matrix.render(proof), markup=False, highlight=False, soft_wrap=True, end="")
     if picture is not None:
         _write(picture, matrix.as_svg(proof))
-    return 0 if proof.complete or (names and proof.clean) else 1
+    return proof.exit_code
 
 
 def _write(path: Path, text: str) -> None:

@@ -52,7 +52,8 @@ class Patch:
 class Fault:
     """One seeded bug.
 
-    ``equivalent`` says why no check can see it, where that is so; such a fault is listed and not counted.
+    ``equivalent`` says why no check can see it, where that is so; such a fault is listed and not counted. ``needs``
+    are what the reference has to declare for a check to see it: the HTTP binding stands in an extra of the package.
     """
 
     id: str
@@ -60,15 +61,23 @@ class Fault:
     story: str
     apply: Callable[[Patch], None]
     equivalent: str | None = None
+    needs: tuple[str, ...] = ()
 
+
+HTTP = ("key_server:http",)
 
 Apply = Callable[[Patch], None]
 
 _FAULTS: dict[str, Fault] = {}
 
 
-def fault(requirement_id: str, *, equivalent: str | None = None) -> Callable[[Apply], Apply]:
-    """Register a function as a seeded fault that breaks this requirement; its name is the fault's."""
+def fault(
+    requirement_id: str, *, equivalent: str | None = None, needs: tuple[str, ...] = ()
+) -> Callable[[Apply], Apply]:
+    """Register a function as a seeded fault that breaks this requirement; its name is the fault's.
+
+    A fault of the family HTTP needs the HTTP binding without saying so.
+    """
 
     def register(apply: Apply) -> Apply:
         name = apply.__name__.replace("_", "-")
@@ -77,7 +86,8 @@ def fault(requirement_id: str, *, equivalent: str | None = None) -> Callable[[Ap
         story = " ".join((apply.__doc__ or "").split())
         if not story:
             raise ValueError(f"fault {name} has no docstring")
-        _FAULTS[name] = Fault(name, requirement(requirement_id).id, story, apply, equivalent)
+        row = requirement(requirement_id)
+        _FAULTS[name] = Fault(name, row.id, story, apply, equivalent, needs or (HTTP if row.family == "HTTP" else ()))
         return apply
 
     return register

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import HTTP, Patch, fault
 from bearerproof_reference.keyserver import addresses, lifecycle, revocation, server, subjects
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
@@ -79,10 +79,10 @@ def anything_told_as_token_id(patch: Patch) -> None:
     patch(revocation, "is_jti", lambda _: True)
 
 
-@fault("LIFE-9")
+@fault("LIFE-9", needs=HTTP)
 def query_told_with_the_token_id(patch: Patch) -> None:
     """The id of a token to revoke is cut from the whole target, and brings the query along into the trail."""
-    from bearerproof_reference.deployment import http  # noqa: PLC0415 - of the extra "server", which no other fault needs
+    from bearerproof_reference.deployment import http  # noqa: PLC0415 - it needs Starlette, which may be absent
 
     def named(read: Any, scope: Any, name: str) -> Any:
         query = scope["query_string"].decode()
