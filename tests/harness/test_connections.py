@@ -245,5 +245,5 @@ def test_where_nothing_is_installed_the_message_says_how_to(monkeypatch: pytest.
 
 
 def test_a_fault_has_to_be_named() -> None:
-    with pytest.raises(BadInput, match="no seeded fault is called ''; fault:hmac-over-pem is one of"):
+    with pytest.raises(BadInput, match="no seeded fault is called ''; hmac-over-pem is one of"):
         connect("fault")

@@ -115,4 +115,4 @@ def test_every_requirement_has_a_seeded_fault() -> None:
 def test_an_unknown_fault_is_told(bearerproof: CommandLine) -> None:
     ended = bearerproof("prove", "no-such-fault")
     assert ended.code == 3
-    assert "no seeded fault is called no-such-fault" in ended.err
+    assert "no seeded fault is called 'no-such-fault'" in ended.err

@@ -5,6 +5,7 @@ what the suite makes of it.
 """
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -32,7 +33,8 @@ def find(name: str) -> Fault:
             break
         _load(family)
     if name not in registered():
-        raise BadInput(f"no seeded fault is called {name!r}; hmac-over-pem is one of {len(registered())}")
+        nearest = get_close_matches(name, registered(), n=1) or ["hmac-over-pem"]
+        raise BadInput(f"no seeded fault is called {name!r}; {nearest[0]} is one of {len(registered()):,}")
     return registered()[name]
 
 

@@ -5,6 +5,7 @@ from io import StringIO
 from threading import Event
 from typing import Any
 
+from bearerproof_reference.adapter.failing_sinks import RaisingSink, StallingSink
 from bearerproof_reference.audit.events import VerifyFailureEvent
 from bearerproof_reference.audit.limiter import Limiter, Limits, Registered, Summary
 from bearerproof_reference.audit.sinks import (
@@ -55,9 +56,9 @@ class Pipeline:
     def _sink(self, name: str) -> IsolatingSink:
         sinks: dict[str, tuple[AuditSink, float]] = {
             "memory": (NullSink(), _PATIENCE),
-            "raises": (_RaisingSink(), DELAY_BOUND),
-            "hangs": (_StallingSink(self._released, None), DELAY_BOUND),
-            "slow": (_StallingSink(self._released, _SLOW), DELAY_BOUND),
+            "raises": (RaisingSink(), DELAY_BOUND),
+            "hangs": (StallingSink(self._released, None), DELAY_BOUND),
+            "slow": (StallingSink(self._released, _SLOW), DELAY_BOUND),
         }
         return IsolatingSink(*sinks[name])
 
@@ -110,21 +111,3 @@ class _Tap(MemorySink):
     def record(self, record: Record) -> None:
         super().record(record)
         self._inner.record(record)
-
-
-class _RaisingSink:
-    """Fails at each record."""
-
-    def record(self, record: Record) -> None:
-        raise OSError(f"no room for {type(record).__name__}")
-
-
-class _StallingSink:
-    """Takes ``seconds`` for each record; None: does not come back before it is released."""
-
-    def __init__(self, released: Event, seconds: float | None) -> None:
-        self._released = released
-        self._seconds = seconds
-
-    def record(self, _record: Record) -> None:
-        self._released.wait(self._seconds)
