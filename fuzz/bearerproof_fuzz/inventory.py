@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from bearerproof_fuzz.loading import modules_of
 from bearerproof_fuzz.suite import SUITE
@@ -44,7 +44,13 @@ def _in_module(module: ModuleType) -> Iterator[Property]:
         named: dict[str, set[str]] = {}
         for mark in getattr(test, "bearerproof_marks", ()):
             named.setdefault(mark.requirement, set()).add(mark.name)
-        file, line = Path(inspect.getfile(test)), inspect.getsourcelines(test)[1]
+        file, line = Path(inspect.getfile(test)), _line_of(test)
         for requirement, names in named.items():
             name = names.pop() if len(names) == 1 else test.__name__.removeprefix("test_").replace("_", "-")
             yield Property(requirement, name, docstring, file, line)
+
+
+def _line_of(test: FunctionType) -> int:
+    """Return the line of a function, below its decorators."""
+    lines, first = inspect.getsourcelines(test)
+    return first + next(place for place, line in enumerate(lines) if line.startswith("def "))

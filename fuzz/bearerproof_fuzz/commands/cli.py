@@ -190,12 +190,19 @@ def smoke(context: typer.Context, target: Target = None, seconds: Seconds = 5.0)
 def explain(
     requirement_id: Annotated[str | None, typer.Argument(metavar="ID", help="For example HINT-1.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="List them as the tables of spec/README.md.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one requirement for a program.")] = False,
 ) -> None:
-    """Explain a requirement: its sentence, why, its sources, its checks and edits; without ID, list them all."""
+    """Explain a requirement: its sentence, why, its sources, and where row, checks, edits, vectors and faults stand.
+
+    Without ID, list them all.
+    """
     from bearerproof_fuzz.commands import explain as explaining  # noqa: PLC0415
 
+    if as_json and requirement_id is None:
+        raise BadInput("--json tells one requirement: give its ID")
     if requirement_id is not None:
-        typer.echo(explaining.explain(requirement_id), nl=False)
+        tell = explaining.explain_as_json if as_json else explaining.explain
+        typer.echo(tell(requirement_id), nl=False)
     else:
         typer.echo(explaining.markdown_index() if markdown else explaining.index(), nl=False)
 

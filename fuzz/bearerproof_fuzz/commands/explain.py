@@ -1,12 +1,11 @@
 """``bearerproof explain``: a requirement, why it stands, what it rests on, and how it is attacked."""
 
+import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from bearerproof.specification.catalogue import FAMILIES, Requirement, requirement, requirements
-from bearerproof.specification.coverage import answered_by
-from bearerproof_fuzz.edits import registry
-from bearerproof_fuzz.inventory import properties
+from bearerproof.specification.catalogue import FAMILIES, Requirement, requirements
+from bearerproof_fuzz.commands.explanation import Explanation, Part, explanation
 
 WIDTH = 100
 
@@ -38,45 +37,51 @@ def _markdown_row(row: Requirement) -> str:
 
 
 def explain(requirement_id: str) -> str:
-    """Tell one requirement whole.
+    """Tell one requirement whole, with the file and line of each thing that belongs to it.
 
     Raises:
         BadInput: there is none with this id.
     """
-    row = requirement(requirement_id)
+    told = explanation(requirement_id)
+    row = told.requirement
     lines = [f"{row.id}  {row.title}", "", *_wrapped(row.text), ""]
     lines += _wrapped(row.rationale)
-    lines += ["", *_facts(row), *_answers(row), "", *_checks(row), *_edits(row)]
+    lines += ["", *_facts(told), ""]
+    lines += _parts("properties", told.properties)
+    lines += _parts(f"edits ({len(told.edits)}; run one with: bearerproof check -k NAME)", told.edits)
+    lines += _parts(f"seeded faults ({len(told.faults)}; try one with: bearerproof prove NAME)", told.faults)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _facts(row: Requirement) -> Iterator[str]:
+def explain_as_json(requirement_id: str) -> str:
+    """Return the same for a program: see ``spec/schemas/explanation.schema.json``.
+
+    Raises:
+        BadInput: there is none with this id.
+    """
+    return json.dumps(explanation(requirement_id).as_dict(), indent=2) + "\n"
+
+
+def _facts(told: Explanation) -> Iterator[str]:
+    row = told.requirement
     measures = "base and strict" if row.origin == "rfc" else "strict only"
     yield f"level      {row.level}, origin {row.origin}: {measures}"
     yield f"profiles   {', '.join(row.profiles)}, from contract level {row.contract} on"
     yield from _wrapped("sources    " + "; ".join(row.sources), indent=11)
+    yield from _wrapped("answers    " + ", ".join(told.answers), indent=11)
+    yield f"row        {told.row}"
+    for file in told.vectors:
+        yield f"vectors    {file.file} ({file.count})"
 
 
-def _answers(row: Requirement) -> Iterator[str]:
-    rows = ", ".join(f"{source.document} {source.row}" for source in answered_by(row.id))
-    yield from _wrapped("answers    " + rows, indent=11)
-
-
-def _checks(row: Requirement) -> Iterator[str]:
-    named = properties(row.id)
-    if named:
-        yield "properties"
-        for found in named:
-            yield from _wrapped(f"  {found.name}: {found.docstring}", indent=4)
+def _parts(title: str, parts: Sequence[Part]) -> Iterator[str]:
+    if parts:
+        yield title
+        for part, following in zip(parts, [*parts[1:], None], strict=True):
+            yield from _wrapped(f"  {part.name}: {part.says}", indent=4)
+            if following is None or following.place != part.place:  # a table of edits stands in one place
+                yield f"    {part.place}"
         yield ""
-
-
-def _edits(row: Requirement) -> Iterator[str]:
-    attacks = [one for one in registry.edits().values() if one.requirement_id == row.id]
-    if attacks:
-        yield f"edits ({len(attacks)}; run one with: bearerproof check -k NAME)"
-        for one in attacks:
-            yield from _wrapped(f"  {one.id}: {one.description} [{one.clause}]", indent=4)
 
 
 def _wrapped(text: str, indent: int = 0) -> list[str]:

@@ -53,6 +53,16 @@ def vectors(folder: Path | None = None) -> Mapping[str, Vector]:
     return {row["id"]: Vector(row) for row in rows}
 
 
+@cache
+def by_file() -> Mapping[Path, tuple[Json, ...]]:
+    """Return the rows of every file of vectors, those of hints too.
+
+    Raises:
+        BadInput: a file is not readable as vectors.
+    """
+    return {path: tuple(_rows(path)) for path in sorted((data.root() / "vectors").rglob("*.json"))}
+
+
 HINTS = "events/hints.json"
 """The vectors of hints stand apart: what is due there is not a verdict but what an event says."""
 
