@@ -9,10 +9,8 @@ from bearerproof_fuzz.commands.explanation import explanation
 from ..conftest import ROOT
 
 BLOCKS = re.compile(r"^   ```\w+\n   # (\S+)\n(.*?)^   ```$", re.MULTILINE | re.DOTALL)
-EXAMPLE = [
-    (file, re.sub("^   ", "", shown, flags=re.MULTILINE))
-    for file, shown in BLOCKS.findall((ROOT / "CONTRIBUTING.md").read_text("utf-8"))
-]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+EXAMPLE = [(file, re.sub("^   ", "", shown, flags=re.MULTILINE)) for file, shown in BLOCKS.findall(TEXT)]
 
 
 @pytest.mark.parametrize(("file", "shown"), EXAMPLE, ids=[file for file, _ in EXAMPLE])
