@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--implementation",
         metavar="NAME",
-        help="an installed name such as reference or pyjwt, python:module:factory, or a command line in quotes: '-- ./adapter'",
+        help="an installed name (reference, pyjwt, …), python:module:factory, or a command in quotes: '-- ./adapter'",
     )
     group.addoption("--measure", choices=("base", "strict"), help="judge by the RFCs alone, or by every requirement")
     group.addoption("--depth", choices=("quick", "default"), default="default", help="how many examples a property")
