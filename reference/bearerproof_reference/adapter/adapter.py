@@ -22,7 +22,7 @@ from bearerproof_reference.verifier.verifier import Verifier, verify_jws
 
 Message = dict[str, Any]
 
-_LOOPBACK_SECONDS = 0.25
+_LOOPBACK_SECONDS = 1.0
 """Seconds that a fetch may take: the harness serves its key sets on this very machine."""
 
 HELLO: Message = {

@@ -42,7 +42,7 @@ CAPABILITIES: Message = {
 }
 """What the hello message says of the key server."""
 
-_LOOPBACK_SECONDS = 0.25
+_LOOPBACK_SECONDS = 1.0
 """Seconds that a fetch may take: the harness serves its key sets on this very machine."""
 _MOST_AT_ONCE = 256
 """Requests of one race."""
