@@ -98,22 +98,16 @@ def empty_subject_token_is_served(patch: Patch) -> None:
     patch.wrap(Exchange, "_subject", no_keys)
 
 
-@fault("EXC-3")
-def subject_token_type_ignored(patch: Patch) -> None:
+@fault_by("EXC-3", _seen)
+def subject_token_type_ignored(form: Form) -> Form:
     """The type is read and not looked at: whatever comes is verified as an ID token (§8 row 6)."""
-    _seen(
-        patch,
-        lambda form: [(name, ID_TOKEN if name == "subject_token_type" and value else value) for name, value in form],
-    )
+    return [(name, ID_TOKEN if name == "subject_token_type" and value else value) for name, value in form]
 
 
-@fault("EXC-3")
-def subject_token_type_defaults(patch: Patch) -> None:
+@fault_by("EXC-3", _seen)
+def subject_token_type_defaults(form: Form) -> Form:
     """A missing type means an ID token, the only one there is (§8 row 6)."""
-    _seen(
-        patch,
-        lambda form: [*form, *([] if dict(form).get("subject_token_type") else [("subject_token_type", ID_TOKEN)])],
-    )
+    return [*form, *([] if dict(form).get("subject_token_type") else [("subject_token_type", ID_TOKEN)])]
 
 
 @fault("EXC-3")

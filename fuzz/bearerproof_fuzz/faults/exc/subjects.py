@@ -180,13 +180,6 @@ _ISSUED: Rows[Callable[[Any, Subject, Claims], float]] = {
         "Only the end of a subject token counts: with a provider that gives it a day, a stolen one mints for a day.",
         lambda self, _subject, _claims: vars(self)["_clock"].now(),
     ),
-    "age-from-the-sign-in": (
-        (
-            "The age counts from `auth_time` where there is one, which says when the user signed in, not who "
-            "got the token."
-        ),
-        lambda _, subject, claims: claims.get("auth_time", subject.issued_at),
-    ),
     "age-from-not-before": (
         "The age counts from `nbf` where there is one.",
         lambda _, subject, claims: claims.get("nbf", subject.issued_at),
@@ -205,6 +198,12 @@ _ISSUED: Rows[Callable[[Any, Subject, Claims], float]] = {
     ),
 }
 faults_for("EXC-9", _issued, _ISSUED)
+
+
+@fault_by("EXC-9", _issued)
+def age_from_the_sign_in(_: Any, subject: Subject, claims: Claims) -> Any:
+    """The age counts from `auth_time` where there is one, which says when the user signed in, not who got the token."""
+    return claims.get("auth_time", subject.issued_at)
 
 
 @fault_by("EXC-9", _issued)

@@ -198,14 +198,6 @@ _TAKEN: Rows[Callable[[Sent], str | None]] = {
         "A bearer in the query is taken under a name of the server's own.",
         lambda sent: dict(parse_qsl(sent.path.partition("?")[2])).get("token"),
     ),
-    "bearer-in-the-body-is-taken": (
-        "A bearer in a form is taken, which a page of another site can send.",
-        lambda sent: (
-            dict(parse_qsl(sent.body.decode("latin-1"))).get("access_token")
-            if FORM in sent.values("content-type") and sent.method == "GET"
-            else None
-        ),
-    ),
     "bearer-in-a-cookie-is-taken": (
         "A bearer in a cookie is taken, which browsers send for any page that asks.",
         lambda sent: next(iter(re.findall(r"access_token=([^;]+)", "".join(sent.values("cookie")))), None),
@@ -222,3 +214,13 @@ _TAKEN: Rows[Callable[[Sent], str | None]] = {
     ),
 }
 faults_for("HTTP-17", _taken, _TAKEN)
+
+
+@fault_by("HTTP-17", _taken)
+def bearer_in_the_body_is_taken(sent: Sent) -> str | None:
+    """A bearer in a form is taken, which a page of another site can send."""
+    return (
+        dict(parse_qsl(sent.body.decode("latin-1"))).get("access_token")
+        if FORM in sent.values("content-type") and sent.method == "GET"
+        else None
+    )

@@ -45,14 +45,10 @@ _IS_FORM: Rows[Callable[[list[str]], bool]] = {
 faults_for("HTTP-1", _is_form, _IS_FORM)
 
 
-@fault("HTTP-1")
-def content_type_in_one_case(patch: Patch) -> None:
+@fault_by("HTTP-1", Patch.wrap, httprequest, "is_form")
+def content_type_in_one_case(is_form: Any, scope: Any) -> Any:
     """Media types are compared letter by letter, so clients that write them in another case are refused."""
-    patch.wrap(
-        httprequest,
-        "is_form",
-        lambda is_form, scope: is_form(scope) and httprequest.header(scope, b"content-type")[0].startswith(FORM),
-    )
+    return is_form(scope) and httprequest.header(scope, b"content-type")[0].startswith(FORM)
 
 
 @fault_by("HTTP-1", asking)

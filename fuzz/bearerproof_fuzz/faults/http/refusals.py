@@ -1,6 +1,7 @@
 """Faults in how refused credentials are answered over HTTP (HTTP-6, HTTP-7, HTTP-8)."""
 
 from collections.abc import Callable
+from typing import Any
 
 from bearerproof_fuzz.faults.http.binding import Answer, answering, reason
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
@@ -63,16 +64,10 @@ _CHALLENGE: Rows[Callable[[str], str | None]] = {
 faults_for("HTTP-6", _challenge, _CHALLENGE)
 
 
-@fault("HTTP-6")
-def other_scheme_is_a_bad_token(patch: Patch) -> None:
+@fault_by("HTTP-6", Patch.wrap, httprequest, "credentials")
+def other_scheme_is_a_bad_token(read: Any, scope: Any, body: Any) -> Any:
     """A field of another scheme is answered as a bearer that is not good."""
-    patch.wrap(
-        httprequest,
-        "credentials",
-        lambda read, scope, body: (
-            read(scope, body) or ["" for value in httprequest.header(scope, b"authorization") if value]
-        ),
-    )
+    return read(scope, body) or ["" for value in httprequest.header(scope, b"authorization") if value]
 
 
 # --- one answer

@@ -93,19 +93,15 @@ _DELETED_HTTP_12: Rows[tuple[str, int, Callable[[Answer], None]]] = {
         "Where there was nothing to revoke the answer is 404, as if the name were wrong.",
         (_ALL, 200, lambda answer: None if answer.json["revoked"] else setattr(answer, "status", 404)),
     ),
-    "names-before-the-secret": (
-        "Missing names are answered with 400 before anybody asks for the secret (W21).",
-        (
-            _ALL,
-            401,
-            lambda answer: (
-                None if "issuer=" in answer.path and "subject=" in answer.path else setattr(answer, "status", 400)
-            ),
-        ),
-    ),
     "missing-names-are-unprocessable": ("Missing names are answered with the framework's 422.", (_ALL, 400, _as(422))),
 }
 faults_for("HTTP-12", spread(_deleted), _DELETED_HTTP_12)
+
+
+@fault_by("HTTP-12", _deleted, _ALL, 401)
+def names_before_the_secret(answer: Answer) -> None:
+    """Missing names are answered with 400 before anybody asks for the secret (W21)."""
+    return None if "issuer=" in answer.path and "subject=" in answer.path else setattr(answer, "status", 400)
 
 
 @fault("HTTP-12")

@@ -16,17 +16,11 @@ def _called(patch: Patch, change: Callable[[Any, Caller], Caller]) -> None:
     patch.wrap(httprequest, "caller", lambda read, scope: change(scope, read(scope)))
 
 
-@fault("HTTP-15")
-def forwarded_is_believed_of_everybody(patch: Patch) -> None:
+@fault_by("HTTP-15", Patch.wrap, server, "client_ip")
+def forwarded_is_believed_of_everybody(of: Any, peer: Any, forwarded: Any, trusted: Any) -> Any:
     """X-Forwarded-For is believed whoever sends it (W13)."""
-    patch.wrap(
-        server,
-        "client_ip",
-        lambda of, peer, forwarded, trusted: (
-            of(peer, forwarded, trusted)
-            if forwarded is None
-            else of(forwarded.rpartition(",")[2], None, trusted) or peer
-        ),
+    return (
+        of(peer, forwarded, trusted) if forwarded is None else of(forwarded.rpartition(",")[2], None, trusted) or peer
     )
 
 

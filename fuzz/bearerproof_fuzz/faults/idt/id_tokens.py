@@ -235,14 +235,10 @@ _CONTEXT: Rows[Callable[[Any, tuple[str, ...]], bool]] = {
 faults_for("IDT-7", _context, _CONTEXT)
 
 
-@fault("IDT-7")
-def acr_compared_where_present(patch: Patch) -> None:
+@fault_by("IDT-7", _reading, "_check_context_class")
+def acr_compared_where_present(claims: Json, acceptable: Any) -> Json:
     """A token without `acr` passes, and a weak sign-in leaves it out."""
-    _reading(
-        patch,
-        "_check_context_class",
-        lambda claims, acceptable: {"acr": acceptable[0], **claims} if acceptable else claims,
-    )
+    return {"acr": acceptable[0], **claims} if acceptable else claims
 
 
 @fault("IDT-11")

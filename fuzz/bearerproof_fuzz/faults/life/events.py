@@ -66,25 +66,22 @@ def throttled_use_leaves_two_events(judged: Any, self: Any, found: Any, wants: A
 # --- form
 
 
-_WRAPPED_LIFE_2: Rows[tuple[object, str, Callable[..., object]]] = {
-    "absent-members-are-null": (
-        "The serialiser writes every member of the record, null where there is none (§1.4).",
-        (LifecycleEvent, "as_dict", lambda told, self, seq: {"token_jti": None, "reason": None, **told(self, seq)}),
-    ),
-    "empty-lists-left-out": (
-        "What is empty is taken for absent: no groups, no member.",
-        (
-            lifecycle,
-            "_identity",
-            lambda told, identity: {name: value for name, value in told(identity).items() if value != []},
-        ),
-    ),
-    "grant-told-with-every-use": (
-        "Each use repeats what the token grants, as if it had been issued again.",
-        (Occasion, "used", lambda used, self, record: replace(used(self, record), granted=record)),
-    ),
-}
-faults_for("LIFE-2", spread(Patch.wrap), _WRAPPED_LIFE_2)
+@fault_by("LIFE-2", Patch.wrap, LifecycleEvent, "as_dict")
+def absent_members_are_null(told: Any, self: Any, seq: Any) -> Any:
+    """The serialiser writes every member of the record, null where there is none (§1.4)."""
+    return {"token_jti": None, "reason": None, **told(self, seq)}
+
+
+@fault_by("LIFE-2", Patch.wrap, lifecycle, "_identity")
+def empty_lists_left_out(told: Any, identity: Any) -> Any:
+    """What is empty is taken for absent: no groups, no member."""
+    return {name: value for name, value in told(identity).items() if value != []}
+
+
+@fault_by("LIFE-2", Patch.wrap, Occasion, "used")
+def grant_told_with_every_use(used: Any, self: Any, record: Any) -> Any:
+    """Each use repeats what the token grants, as if it had been issued again."""
+    return replace(used(self, record), granted=record)
 
 
 @fault_by("LIFE-2", Patch.wrap, LifecycleEvent, "as_dict")

@@ -52,13 +52,6 @@ _SPENDING: Rows[Callable[[int, int | None, int], tuple[int, int]]] = {
         "The request that fills the minute up is refused; a rate of 1 admits nothing but the very first.",
         lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate, now + _MINUTE - (1 if held is not None else 0)),
     ),
-    "bucket-begins-half-full": (
-        "A new bucket is half full, to be careful with strangers, and the first honest burst is stopped.",
-        lambda now, held, rate: (
-            (now + _MINUTE // 2 if held is None and rate > 1 else _or_now(now, held)) + _MINUTE // rate,
-            now + _MINUTE,
-        ),
-    ),
     "no-burst-at-all": (
         "The rate is an interval: after each request the next has to wait, so N at once are refused but one.",
         lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate, now + _MINUTE // rate),
@@ -81,6 +74,15 @@ _SPENDING: Rows[Callable[[int, int | None, int], tuple[int, int]]] = {
     ),
 }
 faults_for("LIM-12", _spending, _SPENDING)
+
+
+@fault_by("LIM-12", _spending)
+def bucket_begins_half_full(now: int, held: int | None, rate: int) -> tuple[int, int]:
+    """A new bucket is half full, to be careful with strangers, and the first honest burst is stopped."""
+    return (
+        (now + _MINUTE // 2 if held is None and rate > 1 else _or_now(now, held)) + _MINUTE // rate,
+        now + _MINUTE,
+    )
 
 
 @fault("LIM-12")

@@ -104,36 +104,6 @@ def administrators_by_group(patch: Patch) -> None:
 
 
 _WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
-    "blank-secret-is-none": (
-        "An empty or blank secret is read as an absent one, and the server starts as if that had been meant.",
-        (
-            configuration,
-            "_admin_digest",
-            lambda read, given: (
-                None
-                if isinstance(given.get("admin_secret"), str) and not given.get("admin_secret").strip()
-                else read(given)
-            ),
-        ),
-    ),
-    "empty-secret-is-a-secret": (
-        "Any text is a secret, that of an unset variable included (CWE-258).",
-        (
-            configuration,
-            "_admin_digest",
-            lambda read, given: secret_digest("") if given.get("admin_secret") == "" else read(given),
-        ),
-    ),
-    "blanks-are-a-secret": (
-        "Only the empty text is refused, and a blank in a template makes a secret that anybody sends by mistake.",
-        (
-            configuration,
-            "_admin_digest",
-            lambda read, given: (
-                secret_digest(given.get("admin_secret")) if str(given.get("admin_secret")).isspace() else read(given)
-            ),
-        ),
-    ),
     "without-a-secret-anybody-may": (
         "Where no secret is configured there is nothing to compare with, and nobody is refused (CWE-1188).",
         (Revocations, "_is_admin", lambda knows, self, admin: self._digest is None or knows(self, admin)),
@@ -148,6 +118,24 @@ _WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
     ),
 }
 faults_for("REV-10", spread(Patch.wrap), _WRAPPED)
+
+
+@fault_by("REV-10", Patch.wrap, configuration, "_admin_digest")
+def blank_secret_is_none(read: Any, given: Any) -> Any:
+    """An empty or blank secret is read as an absent one, and the server starts as if that had been meant."""
+    return None if isinstance(given.get("admin_secret"), str) and not given.get("admin_secret").strip() else read(given)
+
+
+@fault_by("REV-10", Patch.wrap, configuration, "_admin_digest")
+def empty_secret_is_a_secret(read: Any, given: Any) -> Any:
+    """Any text is a secret, that of an unset variable included (CWE-258)."""
+    return secret_digest("") if given.get("admin_secret") == "" else read(given)
+
+
+@fault_by("REV-10", Patch.wrap, configuration, "_admin_digest")
+def blanks_are_a_secret(read: Any, given: Any) -> Any:
+    """Only the empty text is refused, and a blank in a template makes a secret that anybody sends by mistake."""
+    return secret_digest(given.get("admin_secret")) if str(given.get("admin_secret")).isspace() else read(given)
 
 
 # --- credential first

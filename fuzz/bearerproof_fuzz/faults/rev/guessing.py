@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.keyserver import server
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -44,31 +44,22 @@ def all_peers_throttled_together(patch: Patch) -> None:
     _throttled(patch, lambda _occasion: "everybody")
 
 
-_WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
-    "right-secret-passes-the-throttle": (
-        "The secret is compared before the throttle is asked, so guessing goes on as fast as before.",
-        (
-            Revocations,
-            "_check_admin",
-            lambda check, self, admin, occasion: None if self._is_admin(admin) else check(self, admin, occasion),
-        ),
-    ),
-    "successes-count-as-tries": (
-        "Every request is counted, and a script that revokes many tokens throttles itself.",
-        (Throttle, "wait", lambda _wait, self, place, rate: self.spend(place, rate)),
-    ),
-    "client-says-who-it-is": (
-        "The left-most forwarded address counts, which every guess can make anew (W13).",
-        (
-            server,
-            "client_ip",
-            lambda of, peer, forwarded, trusted: (
-                (forwarded or "").partition(",")[0].strip() or of(peer, forwarded, trusted)
-            ),
-        ),
-    ),
-}
-faults_for("REV-8", spread(Patch.wrap), _WRAPPED)
+@fault_by("REV-8", Patch.wrap, Revocations, "_check_admin")
+def right_secret_passes_the_throttle(check: Any, self: Any, admin: Any, occasion: Any) -> Any:
+    """The secret is compared before the throttle is asked, so guessing goes on as fast as before."""
+    return None if self._is_admin(admin) else check(self, admin, occasion)
+
+
+@fault_by("REV-8", Patch.wrap, Throttle, "wait")
+def successes_count_as_tries(_wait: Any, self: Any, place: Any, rate: Any) -> Any:
+    """Every request is counted, and a script that revokes many tokens throttles itself."""
+    return self.spend(place, rate)
+
+
+@fault_by("REV-8", Patch.wrap, server, "client_ip")
+def client_says_who_it_is(of: Any, peer: Any, forwarded: Any, trusted: Any) -> Any:
+    """The left-most forwarded address counts, which every guess can make anew (W13)."""
+    return (forwarded or "").partition(",")[0].strip() or of(peer, forwarded, trusted)
 
 
 @fault_by("REV-8", Patch.wrap, Revocations, "all_of")

@@ -228,13 +228,10 @@ def _also(patch: Patch, find: Callable[[Any, str], bytes | None]) -> None:
     patch.wrap(Authentication, "decide", decide)
 
 
-@fault("TOK-6")
-def digest_taken_for_the_bearer(patch: Patch) -> None:
+@fault_by("TOK-6", _also)
+def digest_taken_for_the_bearer(_: Any, text: str) -> bytes | None:
     """The digest as it is stored is taken as well: a copy of the store is a list of credentials (CWE-836)."""
-    _also(
-        patch,
-        lambda _, text: bytes.fromhex(text) if len(text) == 64 and not set(text) - set("0123456789abcdef") else None,
-    )
+    return bytes.fromhex(text) if len(text) == 64 and not set(text) - set("0123456789abcdef") else None
 
 
 @fault_by("TOK-6", _also)

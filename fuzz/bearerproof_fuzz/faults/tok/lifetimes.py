@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.exchange import Granted
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -101,25 +101,22 @@ def _forgetting(patch: Patch, *operations: str) -> None:
 # --- tombstones
 
 
-_WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
-    "no-tombstones": (
-        "A token is forgotten the moment it expires, before anybody has looked.",
-        (MemoryStore, "_removal", lambda _, _self, record: record.expires_at),
-    ),
-    "tombstones-for-ever": (
-        "Tombstones are never forgotten, and memory grows until the process ends (CWE-459).",
-        (MemoryStore, "_removal", lambda *_: inf),
-    ),
-    "retention-from-the-issue": (
-        "The retention is counted from the issue, and over before the token is.",
-        (
-            MemoryStore,
-            "_removal",
-            lambda _, self, record: max(record.expires_at, record.issued_at + self._limits.retention),
-        ),
-    ),
-}
-faults_for("TOK-10", spread(Patch.wrap), _WRAPPED)
+@fault_by("TOK-10", Patch.wrap, MemoryStore, "_removal")
+def no_tombstones(_: Any, _self: Any, record: Any) -> Any:
+    """A token is forgotten the moment it expires, before anybody has looked."""
+    return record.expires_at
+
+
+@fault_by("TOK-10", Patch.wrap, MemoryStore, "_removal")
+def tombstones_for_ever(*_: object) -> Any:
+    """Tombstones are never forgotten, and memory grows until the process ends (CWE-459)."""
+    return inf
+
+
+@fault_by("TOK-10", Patch.wrap, MemoryStore, "_removal")
+def retention_from_the_issue(_: Any, self: Any, record: Any) -> Any:
+    """The retention is counted from the issue, and over before the token is."""
+    return max(record.expires_at, record.issued_at + self._limits.retention)
 
 
 @fault_by("TOK-10", Patch.wrap, MemoryStore, "revoke")

@@ -75,14 +75,9 @@ def three_kinds_told(patch: Patch) -> None:
     _summed(patch, lambda told: {"kinds": dict(Counter(told["kinds"]).most_common(3))})
 
 
-@fault("TRAIL-16")
-def sources_counted_with_each_kind(patch: Patch) -> None:
+@fault_by("TRAIL-16", _summed)
+def sources_counted_with_each_kind(told: Any) -> Any:
     """The sources of a summary are counted once more for each kind, and are more than the total (W9)."""
-    _summed(
-        patch,
-        lambda told: (
-            {"sources": {name: 4 * number for name, number in told.get("sources", {}).items()}}
-            if "sources" in told
-            else {}
-        ),
+    return (
+        {"sources": {name: 4 * number for name, number in told.get("sources", {}).items()}} if "sources" in told else {}
     )

@@ -113,21 +113,16 @@ def _dated(patch: Patch, kind: str, instant: Callable[[float, Any], float]) -> N
     patch.wrap(Occasion, kind, make_other)
 
 
-_WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
-    "refusals-bear-the-time-of-the-issue": (
-        "A refusal is told with the time that stands in the token's record, which is that of its issue.",
-        (
-            Occasion,
-            "refused",
-            lambda make, self, why, record: replace(make(self, why, record), occurred_at=record.issued_at),
-        ),
-    ),
-    "revocations-told-to-the-minute": (
-        "The administrator's part writes times to the minute, so a revocation stands before the use it follows.",
-        (Occasion, "revoked", lambda make, self, *told: replace(make(self, *told), occurred_at=self.now // 60 * 60)),
-    ),
-}
-faults_for("TRAIL-10", spread(Patch.wrap), _WRAPPED)
+@fault_by("TRAIL-10", Patch.wrap, Occasion, "refused")
+def refusals_bear_the_time_of_the_issue(make: Any, self: Any, why: Any, record: Any) -> Any:
+    """A refusal is told with the time that stands in the token's record, which is that of its issue."""
+    return replace(make(self, why, record), occurred_at=record.issued_at)
+
+
+@fault_by("TRAIL-10", Patch.wrap, Occasion, "revoked")
+def revocations_told_to_the_minute(make: Any, self: Any, *told: object) -> Any:
+    """The administrator's part writes times to the minute, so a revocation stands before the use it follows."""
+    return replace(make(self, *told), occurred_at=self.now // 60 * 60)
 
 
 @fault("TRAIL-10")
@@ -195,13 +190,11 @@ _EXPLAINED: Rows[tuple[type, str, Told]] = {
         ),
         (Exchange, "decide", _parameter("scope", Why.INVALID_SCOPE)),
     ),
-    "token-id-told-as-presented": (
-        "What is to be revoked and is not there is told as it was presented (CWE-117).",
-        (
-            Revocations,
-            "one",
-            lambda event, _admin, jti, _occasion: jti[:400] if event.reason is Why.NOT_ACTIVE else None,
-        ),
-    ),
 }
 faults_for("TRAIL-13", spread(_explained), _EXPLAINED)
+
+
+@fault_by("TRAIL-13", _explained, Revocations, "one")
+def token_id_told_as_presented(event: Any, _admin: Any, jti: Any, _occasion: Any) -> Any:
+    """What is to be revoked and is not there is told as it was presented (CWE-117)."""
+    return jti[:400] if event.reason is Why.NOT_ACTIVE else None

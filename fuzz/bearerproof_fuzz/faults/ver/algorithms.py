@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
-from bearerproof_fuzz.faults.seams import changing_header, remembering_keys
+from bearerproof_fuzz.faults.seams import Json, changing_header, remembering_keys
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -84,13 +84,10 @@ _RESPELLING: Rows[Callable[[str], str]] = {
 faults_for("VER-13", _respelling, _RESPELLING)
 
 
-@fault("VER-13")
-def alg_in_a_list_taken(patch: Patch) -> None:
+@fault_by("VER-13", changing_header)
+def alg_in_a_list_taken(header: Json) -> Json:
     """`alg in allowed` is asked with a list, of which a helper has taken the first name (CWE-843)."""
-    changing_header(
-        patch,
-        lambda header: {**header, "alg": header["alg"][0]} if isinstance(header.get("alg"), list) else header,
-    )
+    return {**header, "alg": header["alg"][0]} if isinstance(header.get("alg"), list) else header
 
 
 @fault("VER-13")

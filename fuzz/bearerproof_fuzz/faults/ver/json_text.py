@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_fuzz.faults.seams import Json, rewriting_header
 from bearerproof_reference.verifier import jose, verifier
 from bearerproof_reference.verifier.jose import MalformedError, parse_object
@@ -87,13 +87,10 @@ def first_member_wins(patch: Patch) -> None:
     patch(jose, "_DECODER", _decoder(object_pairs_hook=lambda pairs: dict(reversed(pairs))))
 
 
-@fault("VER-9")
-def first_header_parameter_wins(patch: Patch) -> None:
+@fault_by("VER-9", rewriting_header)
+def first_header_parameter_wins(raw: bytes) -> bytes:
     """The header has a small parser of its own, which stops at the first `alg` or `kid` that it meets."""
-    rewriting_header(
-        patch,
-        lambda raw: _as_json(json.loads(raw, object_pairs_hook=lambda pairs: dict(reversed(pairs)))),
-    )
+    return _as_json(json.loads(raw, object_pairs_hook=lambda pairs: dict(reversed(pairs))))
 
 
 @fault("VER-10")

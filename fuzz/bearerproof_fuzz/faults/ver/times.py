@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_fuzz.faults.seams import Json, changing_claim, is_number, reading_claims
 
 
@@ -14,13 +14,6 @@ def _shifting(patch: Patch, name: str, shift: Callable[[float, float, float], fl
 
 
 _SHIFTING_VER_29: Rows[tuple[str, Callable[[float, float, float], float]]] = {
-    "exp-off-by-one": (
-        (
-            '`now > exp` stands for "on or after", so the token lives for the very second too (PyJWT before '
-            "2.6.0, #797)."
-        ),
-        ("exp", lambda exp, now, leeway: exp + 0.001 if now == exp + leeway else exp),
-    ),
     "exp-truncated-to-a-second": (
         "`exp` goes through `int(...)`, so a token with a fraction ends before its time (PyJWT).",
         ("exp", lambda exp, *_: int(exp)),
@@ -49,13 +42,16 @@ _SHIFTING_VER_29: Rows[tuple[str, Callable[[float, float, float], float]]] = {
 faults_for("VER-29", spread(_shifting), _SHIFTING_VER_29)
 
 
-@fault("VER-29")
-def expiry_compared_with_iat(patch: Patch) -> None:
+@fault_by("VER-29", _shifting, "exp")
+def exp_off_by_one(exp: float, now: float, leeway: float) -> float:
+    """`now > exp` stands for "on or after", so the token lives for the very second too (PyJWT before 2.6.0, #797)."""
+    return exp + 0.001 if now == exp + leeway else exp
+
+
+@fault_by("VER-29", reading_claims)
+def expiry_compared_with_iat(claims: Json, now: float, _: Json) -> Json:
     """What is checked is that the token has a lifetime, not that it has not ended."""
-    reading_claims(
-        patch,
-        lambda claims, now, _: {**claims, "exp": now + 60} if claims.get("exp", 0) > claims.get("iat", inf) else claims,
-    )
+    return {**claims, "exp": now + 60} if claims.get("exp", 0) > claims.get("iat", inf) else claims
 
 
 _SHIFTING_VER_30: Rows[tuple[str, Callable[[float, float, float], float]]] = {
@@ -82,13 +78,10 @@ def iat_not_compared(patch: Patch) -> None:
     _shifting(patch, "iat", lambda iat, now, _: min(iat, now))
 
 
-@fault("VER-31")
-def iat_compared_with_exp(patch: Patch) -> None:
+@fault_by("VER-31", reading_claims)
+def iat_compared_with_exp(claims: Json, now: float, _: Json) -> Json:
     """`iat` has to lie before `exp`, and where now is does not matter."""
-    reading_claims(
-        patch,
-        lambda claims, now, _: {**claims, "iat": now} if now < claims.get("iat", 0) < claims.get("exp", 0) else claims,
-    )
+    return {**claims, "iat": now} if now < claims.get("iat", 0) < claims.get("exp", 0) else claims
 
 
 @fault("VER-31")
@@ -121,13 +114,10 @@ _CONVERTING: Rows[Callable[[Any], Any]] = {
 faults_for("VER-32", _converting, _CONVERTING)
 
 
-@fault("VER-32")
-def null_time_counts_as_absent(patch: Patch) -> None:
+@fault_by("VER-32", reading_claims)
+def null_time_counts_as_absent(claims: Json, *_: object) -> Json:
     """`claims.get("nbf") is not None` asks in one question whether the claim is there and whether it is a time."""
-    reading_claims(
-        patch,
-        lambda claims, *_: {name: claims[name] for name in claims if name not in _TIMES or claims[name] is not None},
-    )
+    return {name: claims[name] for name in claims if name not in _TIMES or claims[name] is not None}
 
 
 _TIMES = ("nbf", "iat")
