@@ -2,6 +2,12 @@
 
 A fault is a function with a docstring, registered by ``@fault``: it changes the reference by replacing a few of its
 parts, and its docstring tells where in the world that bug was made. It breaks exactly the requirement it names.
+``@fault_by`` registers what a helper puts in, and ``faults_for`` a table of what one helper makes:
+
+    _MADE: Rows[Callable[[bytes], str]] = {
+        "short-bearer": ("16 octets, as for a session cookie.", lambda octets: _url64(octets[:16])),
+    }
+    faults_for("TOK-1", _made, _MADE)
 """
 
 from collections.abc import Callable, Iterator, Mapping

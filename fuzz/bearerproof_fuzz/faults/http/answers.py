@@ -137,7 +137,7 @@ def _later(patch: Patch, change: Callable[[Answer], None], statuses: tuple[int, 
     answering(patch, change_some)
 
 
-_LATER_HTTP_10: Rows[tuple[Callable[[Answer], None], tuple[int, ...]]] = {
+_LATER_BY_STATUS: Rows[tuple[Callable[[Answer], None], tuple[int, ...]]] = {
     "no-retry-after-when-limited": (
         "429 comes alone, and clients return at once.",
         (lambda answer: answer.drop("retry-after"), (429,)),
@@ -155,10 +155,10 @@ _LATER_HTTP_10: Rows[tuple[Callable[[Answer], None], tuple[int, ...]]] = {
         (lambda answer: setattr(answer, "status", 500), (503,)),
     ),
 }
-faults_for("HTTP-10", spread(_later), _LATER_HTTP_10)
+faults_for("HTTP-10", spread(_later), _LATER_BY_STATUS)
 
 
-_LATER_HTTP_10_2: Rows[Callable[[Answer], None]] = {
+_LATER: Rows[Callable[[Answer], None]] = {
     "retry-after-at-the-token-endpoint-alone": (
         "The field is set where tokens are issued, and not where they are used.",
         lambda answer: answer.drop("retry-after") if answer.path.startswith("/resource/") else None,
@@ -184,4 +184,4 @@ _LATER_HTTP_10_2: Rows[Callable[[Answer], None]] = {
         lambda answer: answer.put("retry-after", str(int(answer.values("retry-after")[0]) - 1)),
     ),
 }
-faults_for("HTTP-10", _later, _LATER_HTTP_10_2)
+faults_for("HTTP-10", _later, _LATER)

@@ -173,7 +173,7 @@ def refused_as(patch: Patch, reason: Why, change: Callable[[Any, Any], Any]) -> 
     patch.wrap(Occasion, "refused", refused)
 
 
-_WRAPPED_LIFE_5: Rows[tuple[object, str, Callable[..., object]]] = {
+_WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
     "expired-bearer-told-as-unknown": (
         "A token is dropped on expiry, so nobody knows whose bearer it is that keeps coming (§8 2).",
         (Occasion, "expired", lambda _told, self, _record: self.invalid(Why.UNKNOWN_BEARER)),
@@ -187,7 +187,7 @@ _WRAPPED_LIFE_5: Rows[tuple[object, str, Callable[..., object]]] = {
         (Occasion, "expired", lambda _told, self, record: self.refused(Why.REVOKED, record)),
     ),
 }
-faults_for("LIFE-5", spread(Patch.wrap), _WRAPPED_LIFE_5)
+faults_for("LIFE-5", spread(Patch.wrap), _WRAPPED)
 
 
 @fault("LIFE-5")
