@@ -2,13 +2,21 @@
 
 A fault is a function with a docstring, registered by ``@fault``: it changes the reference by replacing a few of its
 parts, and its docstring tells where in the world that bug was made. It breaks exactly the requirement it names.
+``@fault_by`` registers what a helper puts in, and ``faults_for`` a table of what one helper makes:
+
+    _MADE: Rows[Callable[[bytes], str]] = {
+        "short-bearer": ("16 octets, as for a session cookie.", lambda octets: _url64(octets[:16])),
+    }
+    faults_for("TOK-1", _made, _MADE)
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
+from inspect import currentframe
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 from bearerproof.specification.catalogue import requirement
 
@@ -67,6 +75,12 @@ class Fault:
 HTTP = ("key_server:http",)
 
 Apply = Callable[[Patch], None]
+F = TypeVar("F", bound=Callable[..., object])
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+Rows = Mapping[str, tuple[str, T]]
+"""A table of faults: the name of each, its story, and what its helper is given."""
 
 _FAULTS: dict[str, Fault] = {}
 
@@ -91,6 +105,40 @@ def fault(
         return apply
 
     return register
+
+
+def fault_by(
+    requirement_id: str, helper: Callable[[Patch, *Ts, F], None], *arguments: *Ts, **options: Any
+) -> Callable[[F], F]:
+    """Register a function as the fault that a helper makes of it: ``helper(patch, *arguments, function)``."""
+
+    def register(function: F) -> F:
+        def apply(patch: Patch) -> None:
+            helper(patch, *arguments, function)
+
+        fault(requirement_id, **options)(wraps(function)(apply))
+        return function
+
+    return register
+
+
+def faults_for(requirement_id: str, helper: Callable[[Patch, T], None], rows: Rows[T], **options: Any) -> None:
+    """Register a fault for each row, ``helper(patch, argument)``; it stands in the module that calls this."""
+    frame = currentframe()
+    module = frame.f_back.f_globals["__name__"] if frame and frame.f_back else ""
+    for name, (story, argument) in rows.items():
+        apply = _given(helper, argument)
+        apply.__name__, apply.__doc__, apply.__module__ = name, story, module
+        fault(requirement_id, **options)(apply)
+
+
+def spread(helper: Callable[[Patch, *Ts], None]) -> Callable[[Patch, tuple[*Ts]], None]:
+    """Return a helper of several arguments as one of their tuple, which a row can hold."""
+    return lambda patch, arguments: helper(patch, *arguments)
+
+
+def _given(helper: Callable[[Patch, T], None], argument: T) -> Apply:
+    return lambda patch: helper(patch, argument)
 
 
 def registered() -> Mapping[str, Fault]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bearerproof_fuzz.faults.configurations import Json, mended
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_reference.keyserver import configuration
 
 
@@ -22,16 +22,12 @@ def provider_without_audience_is_taken(patch: Patch) -> None:
     _mended_providers(patch, lambda provider: provider.update(audiences=provider.get("audiences") or ["*"]))
 
 
-@fault("EXC-16")
-def blank_audiences_dropped(patch: Patch) -> None:
+@fault_by("EXC-16", _mended_providers)
+def blank_audiences_dropped(provider: Json) -> None:
     """Blank items are dropped from lists, and whoever left one as a place-holder never learns."""
-
-    def drop(provider: Json) -> None:
-        named = provider.get("audiences")
-        if isinstance(named, list):
-            provider["audiences"] = [one for one in named if not isinstance(one, str) or one.strip()]
-
-    _mended_providers(patch, drop)
+    named = provider.get("audiences")
+    if isinstance(named, list):
+        provider["audiences"] = [one for one in named if not isinstance(one, str) or one.strip()]
 
 
 @fault("EXC-16")
@@ -47,26 +43,18 @@ def loopback_by_its_beginning(patch: Patch) -> None:
     patch(configuration, "_is_loopback", lambda host: host.startswith(("localhost", "127.")))
 
 
-@fault("EXC-16")
-def unknown_members_ignored(patch: Patch) -> None:
+@fault_by("EXC-16", Patch.wrap, configuration._Members, "__init__")  # noqa: SLF001 - the part that is at fault
+def unknown_members_ignored(init: Any, self: Any, value: Any, place: str, known: tuple[str, ...]) -> None:
     """A misspelt member is skipped, and the rule that it stood for is never in force (CWE-1188)."""
-
-    def keep_known(init: Any, self: Any, value: Any, place: str, known: tuple[str, ...]) -> None:
-        kept = {name: value[name] for name in value if name in known} if isinstance(value, Mapping) else value
-        init(self, kept, place, known)
-
-    patch.wrap(configuration._Members, "__init__", keep_known)  # noqa: SLF001 - the part that is at fault
+    kept = {name: value[name] for name in value if name in known} if isinstance(value, Mapping) else value
+    init(self, kept, place, known)
 
 
-@fault("EXC-16")
-def unknown_members_of_throttle_ignored(patch: Patch) -> None:
+@fault_by("EXC-16", mended)
+def unknown_members_of_throttle_ignored(whole: Json) -> None:
     """Members are checked at the top and in rules, and not in the small objects that came later."""
-
-    def drop(whole: Json) -> None:
-        known = ("admin_failures", "exchanges_per_minute")
-        whole["throttle"] = {name: value for name, value in whole["throttle"].items() if name in known}
-
-    mended(patch, drop)
+    known = ("admin_failures", "exchanges_per_minute")
+    whole["throttle"] = {name: value for name, value in whole["throttle"].items() if name in known}
 
 
 def _ranged(patch: Patch, name: str, least: int, most: int) -> None:
@@ -74,28 +62,25 @@ def _ranged(patch: Patch, name: str, least: int, most: int) -> None:
     patch(configuration, "_RANGES", {**ranges, name: (least, most)})
 
 
-@fault("EXC-16")
-def lifetime_of_nothing(patch: Patch) -> None:
-    """A lifetime of 0 is loaded: every exchange succeeds, and every token is dead (§8 row 15)."""
-    _ranged(patch, "ttl", 0, 86_400)
-
-
-@fault("EXC-16")
-def endless_lifetime(patch: Patch) -> None:
-    """A lifetime has no upper bound, and one in nanoseconds outlives everybody (§8 row 15)."""
-    _ranged(patch, "ttl", 1, 2**70)
-
-
-@fault("EXC-16")
-def cap_of_nothing(patch: Patch) -> None:
-    """A cap of 0 is loaded and meant as no cap; it denies everybody (§8 row 15)."""
-    _ranged(patch, "cap", 0, 10_000)
-
-
-@fault("EXC-16")
-def endless_age(patch: Patch) -> None:
-    """The maximum age of a subject token may be a thousand years, which is none."""
-    _ranged(patch, "max_age", 1, 2**70)
+_RANGED: Rows[tuple[str, int, int]] = {
+    "lifetime-of-nothing": (
+        "A lifetime of 0 is loaded: every exchange succeeds, and every token is dead (§8 row 15).",
+        ("ttl", 0, 86_400),
+    ),
+    "endless-lifetime": (
+        "A lifetime has no upper bound, and one in nanoseconds outlives everybody (§8 row 15).",
+        ("ttl", 1, 2**70),
+    ),
+    "cap-of-nothing": (
+        "A cap of 0 is loaded and meant as no cap; it denies everybody (§8 row 15).",
+        ("cap", 0, 10_000),
+    ),
+    "endless-age": (
+        "The maximum age of a subject token may be a thousand years, which is none.",
+        ("max_age", 1, 2**70),
+    ),
+}
+faults_for("EXC-16", spread(_ranged), _RANGED)
 
 
 def _number(patch: Patch, read: Callable[[Any], Any]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import HTTP, Patch, fault
+from bearerproof_fuzz.faults.registry import HTTP, Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_reference.keyserver import exchange, scopes, server
 from bearerproof_reference.keyserver.exchange import (
     ACCESS_TOKEN,
@@ -38,22 +38,21 @@ def _without(patch: Patch, *names: str) -> None:
     _seen(patch, lambda form: [(one, value) for one, value in form if one not in names])
 
 
-@fault("EXC-1")
-def grant_type_in_any_case(patch: Patch) -> None:
-    """URN are compared without regard to case, as the first segments of one are (CWE-178)."""
-    _read(patch, "grant_type", lambda value: GRANT_TYPE if value.lower() == GRANT_TYPE else value)
-
-
-@fault("EXC-1")
-def grant_type_by_its_end(patch: Patch) -> None:
-    """Only the last segment of the URN is looked at, to be kind to clients that send it short."""
-    _read(patch, "grant_type", lambda value: GRANT_TYPE if value.endswith("token-exchange") else value)
-
-
-@fault("EXC-1")
-def grant_type_by_prefix(patch: Patch) -> None:
-    """The grant type is matched from the beginning and not to its end."""
-    _read(patch, "grant_type", lambda value: GRANT_TYPE if value.startswith(GRANT_TYPE) else value)
+_READ: Rows[tuple[str, Callable[[str], str]]] = {
+    "grant-type-in-any-case": (
+        "URN are compared without regard to case, as the first segments of one are (CWE-178).",
+        ("grant_type", lambda value: GRANT_TYPE if value.lower() == GRANT_TYPE else value),
+    ),
+    "grant-type-by-its-end": (
+        "Only the last segment of the URN is looked at, to be kind to clients that send it short.",
+        ("grant_type", lambda value: GRANT_TYPE if value.endswith("token-exchange") else value),
+    ),
+    "grant-type-by-prefix": (
+        "The grant type is matched from the beginning and not to its end.",
+        ("grant_type", lambda value: GRANT_TYPE if value.startswith(GRANT_TYPE) else value),
+    ),
+}
+faults_for("EXC-1", spread(_read), _READ)
 
 
 @fault("EXC-1")
@@ -68,22 +67,21 @@ def one_code_for_every_wrong_grant(patch: Patch) -> None:
     _answered_by_cause(patch, Why.UNSUPPORTED_GRANT_TYPE, ExchangeRefused(ExchangeError.INVALID_REQUEST))
 
 
-@fault("EXC-2")
-def last_parameter_wins(patch: Patch) -> None:
-    """The form is read into a dictionary, so of two subject tokens the last is taken (CWE-235)."""
-    _seen(patch, lambda form: list(dict(form).items()))
-
-
-@fault("EXC-2")
-def first_parameter_wins(patch: Patch) -> None:
-    """The framework hands out the first value of a parameter, and nobody asks for the others (CWE-235)."""
-    _seen(patch, lambda form: [pair for at, pair in enumerate(form) if pair[0] not in dict(form[:at])])
-
-
-@fault("EXC-2")
-def same_value_twice(patch: Patch) -> None:
-    """A parameter that is repeated with the same value is thought to do no harm."""
-    _seen(patch, lambda form: list(dict.fromkeys(form)))
+_SEEN: Rows[Callable[[Form], Form]] = {
+    "last-parameter-wins": (
+        "The form is read into a dictionary, so of two subject tokens the last is taken (CWE-235).",
+        lambda form: list(dict(form).items()),
+    ),
+    "first-parameter-wins": (
+        "The framework hands out the first value of a parameter, and nobody asks for the others (CWE-235).",
+        lambda form: [pair for at, pair in enumerate(form) if pair[0] not in dict(form[:at])],
+    ),
+    "same-value-twice": (
+        "A parameter that is repeated with the same value is thought to do no harm.",
+        lambda form: list(dict.fromkeys(form)),
+    ),
+}
+faults_for("EXC-2", _seen, _SEEN)
 
 
 @fault("EXC-2")
@@ -100,18 +98,16 @@ def empty_subject_token_is_served(patch: Patch) -> None:
     patch.wrap(Exchange, "_subject", no_keys)
 
 
-@fault("EXC-3")
-def subject_token_type_ignored(patch: Patch) -> None:
+@fault_by("EXC-3", _seen)
+def subject_token_type_ignored(form: Form) -> Form:
     """The type is read and not looked at: whatever comes is verified as an ID token (§8 row 6)."""
-    _seen(patch, lambda form: [(name, ID_TOKEN if name == "subject_token_type" and value else value)
-                               for name, value in form])  # fmt: skip
+    return [(name, ID_TOKEN if name == "subject_token_type" and value else value) for name, value in form]
 
 
-@fault("EXC-3")
-def subject_token_type_defaults(patch: Patch) -> None:
+@fault_by("EXC-3", _seen)
+def subject_token_type_defaults(form: Form) -> Form:
     """A missing type means an ID token, the only one there is (§8 row 6)."""
-    _seen(patch, lambda form: [*form, *([] if dict(form).get("subject_token_type") else
-                                        [("subject_token_type", ID_TOKEN)])])  # fmt: skip
+    return [*form, *([] if dict(form).get("subject_token_type") else [("subject_token_type", ID_TOKEN)])]
 
 
 @fault("EXC-3")
@@ -127,39 +123,32 @@ def any_jwt_is_a_subject_token(patch: Patch) -> None:
     _read(patch, "subject_token_type", lambda value: ID_TOKEN if value in signed else value)
 
 
-@fault("EXC-4")
-def resource_ignored(patch: Patch) -> None:
-    """A resource is not known to the form, and dropped: the client takes its token for a narrow one (§8 row 6)."""
-    _without(patch, "resource")
+_WITHOUT: Rows[tuple[str, ...]] = {
+    "resource-ignored": (
+        "A resource is not known to the form, and dropped: the client takes its token for a narrow one (§8 row 6).",
+        ("resource",),
+    ),
+    "audience-ignored": (
+        "An audience is dropped: the token is good for everything, and not for the one service that was named.",
+        ("audience",),
+    ),
+    "actor-token-ignored": (
+        "Delegation is not implemented and not refused: who acts for whom is lost (§8 row 6).",
+        ("actor_token", "actor_token_type"),
+    ),
+    "requested-token-type-ignored": (
+        "A client that asks for a JWT gets an opaque token with success (§8 row 6).",
+        ("requested_token_type",),
+    ),
+}
+faults_for("EXC-4", spread(_without), _WITHOUT)
 
 
-@fault("EXC-4")
-def audience_ignored(patch: Patch) -> None:
-    """An audience is dropped: the token is good for everything, and not for the one service that was named."""
-    _without(patch, "audience")
-
-
-@fault("EXC-4")
-def only_one_target_is_refused(patch: Patch) -> None:
+@fault_by("EXC-4", _seen)
+def only_one_target_is_refused(form: Form) -> Form:
     """Targets are looked up as one value; where there are several the framework returns none."""
-
-    def forget_several(form: Form) -> Form:
-        targets = [name for name, _ in form if name in ("resource", "audience")]
-        return form if len(targets) < 2 else [pair for pair in form if pair[0] not in targets]
-
-    _seen(patch, forget_several)
-
-
-@fault("EXC-4")
-def actor_token_ignored(patch: Patch) -> None:
-    """Delegation is not implemented and not refused: who acts for whom is lost (§8 row 6)."""
-    _without(patch, "actor_token", "actor_token_type")
-
-
-@fault("EXC-4")
-def requested_token_type_ignored(patch: Patch) -> None:
-    """A client that asks for a JWT gets an opaque token with success (§8 row 6)."""
-    _without(patch, "requested_token_type")
+    targets = [name for name, _ in form if name in ("resource", "audience")]
+    return form if len(targets) < 2 else [pair for pair in form if pair[0] not in targets]
 
 
 @fault("EXC-4")
@@ -175,28 +164,29 @@ def _answered(patch: Patch, change: Callable[[dict[str, str | int]], dict[str, s
     patch.wrap(Granted, "as_dict", lambda as_dict, self: change(as_dict(self)))
 
 
-@fault("EXC-5")
-def no_issued_token_type(patch: Patch) -> None:
-    """The answer is that of RFC 6749, without the member that RFC 8693 requires (§8 row 6)."""
-    _answered(patch, lambda members: {name: value for name, value in members.items() if name != "issued_token_type"})
-
-
-@fault("EXC-5")
-def issued_type_is_that_of_the_subject(patch: Patch) -> None:
-    """The answer repeats the type of the subject token, which is not what was issued."""
-    _answered(patch, lambda members: {**members, "issued_token_type": ID_TOKEN})
-
-
-@fault("EXC-5")
-def lifetime_in_milliseconds(patch: Patch) -> None:
-    """`expires_in` is in milliseconds, as everything else in this code base."""
-    _answered(patch, lambda members: {**members, "expires_in": int(members["expires_in"]) * 1000})
-
-
-@fault("EXC-5")
-def lifetime_of_the_default(patch: Patch) -> None:
-    """`expires_in` is a constant that was right until the lifetime became an option."""
-    _answered(patch, lambda members: {**members, "expires_in": 600})
+_ANSWERED: Rows[Callable[[dict[str, str | int]], dict[str, str | int]]] = {
+    "no-issued-token-type": (
+        "The answer is that of RFC 6749, without the member that RFC 8693 requires (§8 row 6).",
+        lambda members: {name: value for name, value in members.items() if name != "issued_token_type"},
+    ),
+    "issued-type-is-that-of-the-subject": (
+        "The answer repeats the type of the subject token, which is not what was issued.",
+        lambda members: {**members, "issued_token_type": ID_TOKEN},
+    ),
+    "lifetime-in-milliseconds": (
+        "`expires_in` is in milliseconds, as everything else in this code base.",
+        lambda members: {**members, "expires_in": int(members["expires_in"]) * 1000},
+    ),
+    "lifetime-of-the-default": (
+        "`expires_in` is a constant that was right until the lifetime became an option.",
+        lambda members: {**members, "expires_in": 600},
+    ),
+    "token-type-of-the-subject": (
+        "`token_type` says `N_A`, which RFC 8693 keeps for what is no access token: clients do not present it.",
+        lambda members: {**members, "token_type": "N_A"},
+    ),
+}
+faults_for("EXC-5", _answered, _ANSWERED)
 
 
 @fault("EXC-5")
@@ -210,12 +200,6 @@ def no_scope_when_narrowed(patch: Patch) -> None:
 
     patch(exchange, "read", lambda scope: note(scopes.read, scope))
     _answered(patch, lambda members: {n: v for n, v in members.items() if n != "scope" or not asked[0]})
-
-
-@fault("EXC-5")
-def token_type_of_the_subject(patch: Patch) -> None:
-    """`token_type` says `N_A`, which RFC 8693 keeps for what is no access token: clients do not present it."""
-    _answered(patch, lambda members: {**members, "token_type": "N_A"})
 
 
 def _answered_by_cause(patch: Patch, due: Why, answer: ExchangeRefused) -> None:
@@ -287,14 +271,10 @@ def throttled_after_verification(patch: Patch) -> None:
     patch.wrap(Exchange, "_subject", check_late)
 
 
-@fault("EXC-17")
-def one_exchange_too_many(patch: Patch) -> None:
+@fault_by("EXC-17", Patch.wrap, Throttle, "spend")
+def one_exchange_too_many(spend: Any, self: Any, name: object, rate: int) -> Any:
     """The limiter admits while the bucket is not overdrawn, instead of while it covers the request."""
-
-    def spend(spend: Any, self: Any, name: object, rate: int) -> Any:
-        return spend(self, name, rate + 1 if rate else 0)
-
-    patch.wrap(Throttle, "spend", spend)
+    return spend(self, name, rate + 1 if rate else 0)
 
 
 @fault("EXC-17")

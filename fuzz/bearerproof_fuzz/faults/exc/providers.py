@@ -5,7 +5,7 @@ from json import dumps
 from typing import Any
 from urllib.request import urlopen
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.configuration import Provider
 from bearerproof_reference.keyserver.server import KeyServer
@@ -38,36 +38,30 @@ def outage_is_a_bad_token(patch: Patch) -> None:
     patch(subjects, "SubjectKeysUnavailable", SubjectTokenRejected)
 
 
-@fault("EXC-11")
-def failed_fetch_is_an_empty_set(patch: Patch) -> None:
+@fault_by("EXC-11", _fetched)
+def failed_fetch_is_an_empty_set(get: Get) -> Get:
     """What cannot be fetched or read is kept as a set without keys, and then no key is known."""
 
-    def never_failing(get: Get) -> Get:
-        def fetch(url: str) -> bytes:
-            try:
-                KeySet(parse_object(get(url)), ["ES256"])
-                return get(url)
-            except (OSError, ValueError):
-                return b'{"keys":[]}'
+    def fetch(url: str) -> bytes:
+        try:
+            KeySet(parse_object(get(url)), ["ES256"])
+            return get(url)
+        except (OSError, ValueError):
+            return b'{"keys":[]}'
 
-        return fetch
-
-    _fetched(patch, never_failing)
+    return fetch
 
 
-@fault("EXC-11")
-def redirects_followed(patch: Patch) -> None:
+@fault_by("EXC-11", _fetched)
+def redirects_followed(_: Get) -> Get:
     """The client follows redirects by itself: who controls one page of the provider's host has its keys (§8 row 18)."""
 
-    def following(_: Get) -> Get:
-        def fetch(url: str) -> bytes:
-            with urlopen(url, timeout=1) as response:  # noqa: S310 - the URL is a loopback one of the harness
-                body: bytes = response.read(fetching.MAX_BODY)
-            return body
+    def fetch(url: str) -> bytes:
+        with urlopen(url, timeout=1) as response:  # noqa: S310 - the URL is a loopback one of the harness
+            body: bytes = response.read(fetching.MAX_BODY)
+        return body
 
-        return fetch
-
-    _fetched(patch, following)
+    return fetch
 
 
 @fault("EXC-11")
@@ -124,34 +118,29 @@ def _alike(patch: Patch, same: Callable[[str, str], bool]) -> None:
     patch.wrap(ClaimsCheck, "__call__", check_loosely)
 
 
-@fault("EXC-12")
-def provider_by_prefix(patch: Patch) -> None:
-    """The provider is found by how its issuer begins, so that `https://idp.example.evil.example` is one."""
-    _alike(patch, lambda issuer, ours: issuer.startswith(ours))
+_ALIKE: Rows[Callable[[str, str], bool]] = {
+    "provider-by-prefix": (
+        "The provider is found by how its issuer begins, so that `https://idp.example.evil.example` is one.",
+        lambda issuer, ours: issuer.startswith(ours),
+    ),
+    "provider-in-any-case": (
+        "Issuers are compared without regard to case, as host names are.",
+        lambda issuer, ours: issuer.casefold() == ours.casefold(),
+    ),
+    "provider-without-trailing-slash": (
+        "A slash at the end of an issuer is dropped, since discovery documents and tokens disagree about it.",
+        lambda issuer, ours: issuer.rstrip("/") == ours,
+    ),
+}
+faults_for("EXC-12", _alike, _ALIKE)
 
 
-@fault("EXC-12")
-def provider_in_any_case(patch: Patch) -> None:
-    """Issuers are compared without regard to case, as host names are."""
-    _alike(patch, lambda issuer, ours: issuer.casefold() == ours.casefold())
-
-
-@fault("EXC-12")
-def provider_without_trailing_slash(patch: Patch) -> None:
-    """A slash at the end of an issuer is dropped, since discovery documents and tokens disagree about it."""
-    _alike(patch, lambda issuer, ours: issuer.rstrip("/") == ours)
-
-
-@fault("EXC-12")
-def one_pool_of_keys(patch: Patch) -> None:
+@fault_by("EXC-12", Patch.wrap, Subjects, "_keys")
+def one_pool_of_keys(_keys: Any, self: Any, provider: Provider) -> Any:
     """All providers' keys are in one set, found by kid: each of them speaks for all the others (CWE-346)."""
-
-    def keys_of_all(_keys: Any, self: Any, provider: Provider) -> Any:
-        sets = [one.keys for one in vars(self)["_providers"].values() if one.keys is not None]
-        pool = {jwk["kid"]: jwk for jwks in sets for jwk in jwks["keys"]}
-        return KeySet({"keys": list(pool.values())}, provider.algorithms)
-
-    patch.wrap(Subjects, "_keys", keys_of_all)
+    sets = [one.keys for one in vars(self)["_providers"].values() if one.keys is not None]
+    pool = {jwk["kid"]: jwk for jwks in sets for jwk in jwks["keys"]}
+    return KeySet({"keys": list(pool.values())}, provider.algorithms)
 
 
 @fault("EXC-12")
@@ -183,26 +172,18 @@ def _before(subjects_: Any, issuer: str) -> list[Any]:
     return list(vars(subjects_)["_providers"][issuer].keys["keys"])
 
 
-@fault("EXC-14")
-def rotation_only_adds(patch: Patch) -> None:
+@fault_by("EXC-14", _rotated)
+def rotation_only_adds(self: Any, issuer: str, jwks: Any) -> Any:
     """New keys are added to those at hand, and a withdrawn one verifies until the next restart (CWE-324)."""
-
-    def add(self: Any, issuer: str, jwks: Any) -> Any:
-        new = [jwk["kid"] for jwk in jwks["keys"]]
-        return {"keys": [*jwks["keys"], *(jwk for jwk in _before(self, issuer) if jwk["kid"] not in new)]}
-
-    _rotated(patch, add)
+    new = [jwk["kid"] for jwk in jwks["keys"]]
+    return {"keys": [*jwks["keys"], *(jwk for jwk in _before(self, issuer) if jwk["kid"] not in new)]}
 
 
-@fault("EXC-14")
-def known_kids_are_kept(patch: Patch) -> None:
+@fault_by("EXC-14", _rotated)
+def known_kids_are_kept(self: Any, issuer: str, jwks: Any) -> Any:
     """A kid that is known is not read again, so a key replaced under its old name is not replaced."""
-
-    def keep(self: Any, issuer: str, jwks: Any) -> Any:
-        before = {jwk["kid"]: jwk for jwk in _before(self, issuer)}
-        return {"keys": [before.get(jwk["kid"], jwk) for jwk in jwks["keys"]]}
-
-    _rotated(patch, keep)
+    before = {jwk["kid"]: jwk for jwk in _before(self, issuer)}
+    return {"keys": [before.get(jwk["kid"], jwk) for jwk in jwks["keys"]]}
 
 
 @fault("EXC-14")
@@ -211,28 +192,20 @@ def rotation_needs_a_restart(patch: Patch) -> None:
     patch(Subjects, "rotate", lambda *_: None)
 
 
-@fault("EXC-14")
-def rotation_ends_all_tokens(patch: Patch) -> None:
+@fault_by("EXC-14", Patch.wrap, KeyServer, "rotate")
+def rotation_ends_all_tokens(rotate: Any, self: Any, issuer: str, jwks: Any) -> None:
     """A rotation drops every token in the store, so nobody dares to rotate."""
-
-    def rotate_and_end(rotate: Any, self: Any, issuer: str, jwks: Any) -> None:
-        rotate(self, issuer, jwks)
-        store = vars(self)["_store"]
-        for jti in list(vars(store)["_by_jti"]):
-            store.revoke(jti, vars(self)["_clock"].now())
-
-    patch.wrap(KeyServer, "rotate", rotate_and_end)
+    rotate(self, issuer, jwks)
+    store = vars(self)["_store"]
+    for jti in list(vars(store)["_by_jti"]):
+        store.revoke(jti, vars(self)["_clock"].now())
 
 
-@fault("EXC-14")
-def rotation_of_one_is_of_all(patch: Patch) -> None:
+@fault_by("EXC-14", Patch.wrap, Subjects, "rotate")
+def rotation_of_one_is_of_all(rotate: Any, self: Any, issuer: str, jwks: Any) -> None:
     """The new set is given to every provider, and the others' tokens verify no more."""
-
-    def rotate_all(rotate: Any, self: Any, issuer: str, jwks: Any) -> None:
-        for name in {**vars(self)["_providers"], issuer: None}:
-            rotate(self, name, jwks)
-
-    patch.wrap(Subjects, "rotate", rotate_all)
+    for name in {**vars(self)["_providers"], issuer: None}:
+        rotate(self, name, jwks)
 
 
 @fault("EXC-14")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from json import loads
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.lifecycle import Occasion
@@ -54,28 +54,27 @@ def _told(patch: Patch, change: Callable[[Claims], Claims]) -> None:
     patch(subjects, "VerificationPolicy", make)
 
 
-@fault("EXC-6")
-def signature_not_verified(patch: Patch) -> None:
-    """The claims are decoded and the signature is left to the gateway in front, which is bypassed (CWE-347)."""
-    _forgiven(patch, {Reason.SIGNATURE})
+_FORGIVEN_EXC_6: Rows[Collection[Reason]] = {
+    "signature-not-verified": (
+        "The claims are decoded and the signature is left to the gateway in front, which is bypassed (CWE-347).",
+        {Reason.SIGNATURE},
+    ),
+    "unknown-kid-is-forgiven": (
+        "A key that is not in the set may just have been rotated in, so its token passes for now.",
+        {Reason.KEY_UNKNOWN},
+    ),
+    "critical-extensions-ignored": (
+        "`crit` is a header parameter like those that are ignored (CVE-2026-32597).",
+        {Reason.CRITICAL},
+    ),
+}
+faults_for("EXC-6", _forgiven, _FORGIVEN_EXC_6)
 
 
 @fault("EXC-6")
 def unsigned_subject_token(patch: Patch) -> None:
     """`alg: none` is among the algorithms of the library, and nobody told it which are allowed (CVE-2015-9235)."""
     _forgiven(patch, {Reason.ALGORITHM, Reason.MALFORMED}, lambda claims: "sub" in claims)
-
-
-@fault("EXC-6")
-def unknown_kid_is_forgiven(patch: Patch) -> None:
-    """A key that is not in the set may just have been rotated in, so its token passes for now."""
-    _forgiven(patch, {Reason.KEY_UNKNOWN})
-
-
-@fault("EXC-6")
-def critical_extensions_ignored(patch: Patch) -> None:
-    """`crit` is a header parameter like those that are ignored (CVE-2026-32597)."""
-    _forgiven(patch, {Reason.CRITICAL})
 
 
 @fault("EXC-6")
@@ -135,40 +134,35 @@ def key_server_audience_by_prefix(patch: Patch) -> None:
     _forgiven(patch, {Reason.AUDIENCE}, lambda claims: str(claims["aud"]).startswith("key-server"))
 
 
-@fault("EXC-8")
-def ended_sign_in_is_taken(patch: Patch) -> None:
-    """The end of an ID token is thought to concern the client alone, and only its age to concern us."""
-    _forgiven(patch, {Reason.EXPIRED})
+_FORGIVEN_EXC_8: Rows[Collection[Reason]] = {
+    "ended-sign-in-is-taken": (
+        "The end of an ID token is thought to concern the client alone, and only its age to concern us.",
+        {Reason.EXPIRED},
+    ),
+    "not-before-ignored": ("`nbf` is rarely there, and nobody looks for it (§8 row 7).", {Reason.NOT_YET_VALID}),
+    "issued-ahead-stays-young": (
+        "A token dated ahead is taken, and defeats the limit on age for as long as its maker likes (§8 row 7).",
+        {Reason.ISSUED_IN_FUTURE},
+    ),
+}
+faults_for("EXC-8", _forgiven, _FORGIVEN_EXC_8)
 
 
-@fault("EXC-8")
-def one_second_more(patch: Patch) -> None:
-    """A token is taken at its very end, since the comparison is `>` where `>=` is due."""
-    _told(patch, lambda members: {**members, "leeway": members["leeway"] + 1})
-
-
-@fault("EXC-8")
-def not_before_ignored(patch: Patch) -> None:
-    """`nbf` is rarely there, and nobody looks for it (§8 row 7)."""
-    _forgiven(patch, {Reason.NOT_YET_VALID})
-
-
-@fault("EXC-8")
-def issued_ahead_stays_young(patch: Patch) -> None:
-    """A token dated ahead is taken, and defeats the limit on age for as long as its maker likes (§8 row 7)."""
-    _forgiven(patch, {Reason.ISSUED_IN_FUTURE})
-
-
-@fault("EXC-8")
-def leeway_in_minutes(patch: Patch) -> None:
-    """The leeway is configured in seconds and handed to a verifier that counts minutes."""
-    _told(patch, lambda members: {**members, "leeway": members["leeway"] * 60})
-
-
-@fault("EXC-8")
-def leeway_forgotten(patch: Patch) -> None:
-    """The leeway is configured and never handed on, so clocks that differ lock users out."""
-    _told(patch, lambda members: {**members, "leeway": 0})
+_TOLD: Rows[Callable[[Claims], Claims]] = {
+    "one-second-more": (
+        "A token is taken at its very end, since the comparison is `>` where `>=` is due.",
+        lambda members: {**members, "leeway": members["leeway"] + 1},
+    ),
+    "leeway-in-minutes": (
+        "The leeway is configured in seconds and handed to a verifier that counts minutes.",
+        lambda members: {**members, "leeway": members["leeway"] * 60},
+    ),
+    "leeway-forgotten": (
+        "The leeway is configured and never handed on, so clocks that differ lock users out.",
+        lambda members: {**members, "leeway": 0},
+    ),
+}
+faults_for("EXC-8", _told, _TOLD)
 
 
 def _issued(patch: Patch, change: Callable[[Any, Subject, Claims], float]) -> None:
@@ -181,51 +175,42 @@ def _issued(patch: Patch, change: Callable[[Any, Subject, Claims], float]) -> No
     patch.wrap(Subjects, "verify", verify_and_date)
 
 
-@fault("EXC-9")
-def age_not_limited(patch: Patch) -> None:
-    """Only the end of a subject token counts: with a provider that gives it a day, a stolen one mints for a day."""
-    _issued(patch, lambda self, _subject, _claims: vars(self)["_clock"].now())
+_ISSUED: Rows[Callable[[Any, Subject, Claims], float]] = {
+    "age-not-limited": (
+        "Only the end of a subject token counts: with a provider that gives it a day, a stolen one mints for a day.",
+        lambda self, _subject, _claims: vars(self)["_clock"].now(),
+    ),
+    "age-from-not-before": (
+        "The age counts from `nbf` where there is one.",
+        lambda _, subject, claims: claims.get("nbf", subject.issued_at),
+    ),
+    "age-from-the-end": (
+        "The time of issue is worked out from the end, since every ID token lives five minutes.",
+        lambda _, _subject, claims: claims["exp"] - 300,
+    ),
+    "exact-age-refused": (
+        "A token of exactly the maximum age is refused: the comparison is `>=` where `>` is due.",
+        lambda _, subject, _claims: subject.issued_at - 0.001,
+    ),
+    "leeway-added-to-the-age": (
+        "The leeway for clocks is added to the age as well, so a generous one stretches it.",
+        lambda self, subject, _: subject.issued_at + vars(self)["_leeway"],
+    ),
+}
+faults_for("EXC-9", _issued, _ISSUED)
 
 
-@fault("EXC-9")
-def age_from_the_sign_in(patch: Patch) -> None:
+@fault_by("EXC-9", _issued)
+def age_from_the_sign_in(_: Any, subject: Subject, claims: Claims) -> Any:
     """The age counts from `auth_time` where there is one, which says when the user signed in, not who got the token."""
-    _issued(patch, lambda _, subject, claims: claims.get("auth_time", subject.issued_at))
+    return claims.get("auth_time", subject.issued_at)
 
 
-@fault("EXC-9")
-def age_from_not_before(patch: Patch) -> None:
-    """The age counts from `nbf` where there is one."""
-    _issued(patch, lambda _, subject, claims: claims.get("nbf", subject.issued_at))
-
-
-@fault("EXC-9")
-def age_from_the_end(patch: Patch) -> None:
-    """The time of issue is worked out from the end, since every ID token lives five minutes."""
-    _issued(patch, lambda _, _subject, claims: claims["exp"] - 300)
-
-
-@fault("EXC-9")
-def exact_age_refused(patch: Patch) -> None:
-    """A token of exactly the maximum age is refused: the comparison is `>=` where `>` is due."""
-    _issued(patch, lambda _, subject, _claims: subject.issued_at - 0.001)
-
-
-@fault("EXC-9")
-def age_cut_to_seconds(patch: Patch) -> None:
+@fault_by("EXC-9", _issued)
+def age_cut_to_seconds(self: Any, subject: Subject, _: Claims) -> float:
     """The age is cut to whole seconds, so almost a second more is allowed."""
-
-    def cut(self: Any, subject: Subject, _: Claims) -> float:
-        now = float(vars(self)["_clock"].now())
-        return now - int(now - subject.issued_at)
-
-    _issued(patch, cut)
-
-
-@fault("EXC-9")
-def leeway_added_to_the_age(patch: Patch) -> None:
-    """The leeway for clocks is added to the age as well, so a generous one stretches it."""
-    _issued(patch, lambda self, subject, _: subject.issued_at + vars(self)["_leeway"])
+    now = float(vars(self)["_clock"].now())
+    return now - int(now - subject.issued_at)
 
 
 @fault("EXC-15")
@@ -249,14 +234,10 @@ def access_token_is_a_sign_in(patch: Patch) -> None:
     _forgiven(patch, {Reason.TYPE})
 
 
-@fault("EXC-15")
-def bare_claims_taken(patch: Patch) -> None:
+@fault_by("EXC-15", Patch.wrap, Subjects, "verify")
+def bare_claims_taken(verify: Any, self: Any, token: str) -> Any:
     """Claims that arrive as JSON are taken for those that the gateway has verified."""
-
-    def verify_or_read(verify: Any, self: Any, token: str) -> Any:
-        if not token.startswith("{"):
-            return verify(self, token)
-        claims = loads(token)
-        return Subject(subjects._identity(claims), claims["iat"], token)  # noqa: SLF001 - as the method does
-
-    patch.wrap(Subjects, "verify", verify_or_read)
+    if not token.startswith("{"):
+        return verify(self, token)
+    claims = loads(token)
+    return Subject(subjects._identity(claims), claims["iat"], token)  # noqa: SLF001 - as the method does

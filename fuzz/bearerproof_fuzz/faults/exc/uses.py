@@ -6,7 +6,7 @@ from secrets import token_hex
 from time import sleep
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver import memorystore, subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -33,62 +33,47 @@ def uses_not_counted(patch: Patch) -> None:
     patch(MemoryStore, "claim", lambda *_: True)
 
 
-@fault("EXC-10")
-def uses_counted_by_text(patch: Patch) -> None:
-    """The text of the token is the key, and of an ECDSA signature there are two that are equally good."""
-    _counted_on(patch, lambda _, token, _claims: sha256(token.encode()).hexdigest())
+_COUNTED_ON: Rows[Callable[[Any, str, dict[str, Any]], str]] = {
+    "uses-counted-by-text": (
+        "The text of the token is the key, and of an ECDSA signature there are two that are equally good.",
+        lambda _, token, _claims: sha256(token.encode()).hexdigest(),
+    ),
+    "no-jti-no-count": (
+        "A token without `jti` has nothing to be counted on, and is not counted.",
+        lambda key, token, claims: str(key(token, claims)) if "jti" in claims else token_hex(),
+    ),
+    "uses-counted-by-jti-alone": (
+        "The `jti` is the key without the issuer: one provider's numbers use up those of another.",
+        lambda key, token, claims: str(claims.get("jti") or key(token, claims)),
+    ),
+    "uses-counted-by-payload": (
+        "The payload as sent is the key, so the same `jti` written with an escape is new.",
+        lambda _, token, _claims: sha256(token.split(".")[1].encode()).hexdigest(),
+    ),
+}
+faults_for("EXC-10", _counted_on, _COUNTED_ON)
 
 
-@fault("EXC-10")
-def uses_without_jti_counted_by_text(patch: Patch) -> None:
+@fault_by("EXC-10", _counted_on)
+def uses_without_jti_counted_by_text(key: Any, token: str, claims: dict[str, Any]) -> str:
     """Where there is no `jti` the whole token is the key, signature and all."""
-
-    def key(key: Any, token: str, claims: dict[str, Any]) -> str:
-        return str(key(token, claims)) if "jti" in claims else sha256(token.encode()).hexdigest()
-
-    _counted_on(patch, key)
+    return str(key(token, claims)) if "jti" in claims else sha256(token.encode()).hexdigest()
 
 
-@fault("EXC-10")
-def no_jti_no_count(patch: Patch) -> None:
-    """A token without `jti` has nothing to be counted on, and is not counted."""
-    _counted_on(patch, lambda key, token, claims: str(key(token, claims)) if "jti" in claims else token_hex())
-
-
-@fault("EXC-10")
-def uses_counted_by_jti_alone(patch: Patch) -> None:
-    """The `jti` is the key without the issuer: one provider's numbers use up those of another."""
-    _counted_on(patch, lambda key, token, claims: str(claims.get("jti") or key(token, claims)))
-
-
-@fault("EXC-10")
-def uses_counted_by_payload(patch: Patch) -> None:
-    """The payload as sent is the key, so the same `jti` written with an escape is new."""
-    _counted_on(patch, lambda _, token, _claims: sha256(token.split(".")[1].encode()).hexdigest())
-
-
-@fault("EXC-10")
-def uses_counted_by_scope(patch: Patch) -> None:
+@fault_by("EXC-10", Patch.wrap, Exchange, "_issue")
+def uses_counted_by_scope(issue: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
     """The count is kept with the scope that was asked, so each scope may be minted once."""
-
-    def issue(issue: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
-        named = type(subject)(subject.identity, subject.issued_at, f"{subject.key} {spell(scopes)}")
-        return issue(self, named, scopes, occasion)
-
-    patch.wrap(Exchange, "_issue", issue)
+    named = type(subject)(subject.identity, subject.issued_at, f"{subject.key} {spell(scopes)}")
+    return issue(self, named, scopes, occasion)
 
 
-@fault("EXC-10")
-def use_looked_up_then_stored(patch: Patch) -> None:
+@fault_by("EXC-10", Patch.wrap, MemoryStore, "claim")
+def use_looked_up_then_stored(claim: Any, self: Any, key: str, uses: int, until: float, now: float) -> Any:
     """Whether a token was used is looked up and only then stored: two requests at once find nothing (CWE-367)."""
-
-    def claim(claim: Any, self: Any, key: str, uses: int, until: float, now: float) -> Any:
-        name = sha256(key.encode()).digest()
-        used = vars(self)["_claims"].__dict__["_uses"].get(name, 0)
-        sleep(0.004)  # the way to the database and back
-        return used < uses and (claim(self, key, uses, until, now) or True)
-
-    patch.wrap(MemoryStore, "claim", claim)
+    name = sha256(key.encode()).digest()
+    used = vars(self)["_claims"].__dict__["_uses"].get(name, 0)
+    sleep(0.004)  # the way to the database and back
+    return used < uses and (claim(self, key, uses, until, now) or True)
 
 
 @fault("EXC-10")
@@ -103,25 +88,17 @@ def one_use_whatever_is_stated(patch: Patch) -> None:
     _claimed(patch, lambda _, until: (1, until))
 
 
-@fault("EXC-10")
-def uses_forgotten_by_the_reaper(patch: Patch) -> None:
+@fault_by("EXC-10", Patch.wrap, MemoryStore, "reap")
+def uses_forgotten_by_the_reaper(reap: Any, self: Any, now: float) -> Any:
     """Cleaning up empties the list of used tokens along with the tombstones."""
-
-    def reap_all(reap: Any, self: Any, now: float) -> Any:
-        vars(self)["_claims"].forget(float("inf"))
-        vars(self)["_claims"].__dict__["_forgotten"] = float("-inf")
-        return reap(self, now)
-
-    patch.wrap(MemoryStore, "reap", reap_all)
+    vars(self)["_claims"].forget(float("inf"))
+    vars(self)["_claims"].__dict__["_forgotten"] = float("-inf")
+    return reap(self, now)
 
 
-@fault("EXC-10")
-def use_forgotten_and_the_clock_steps_back(patch: Patch) -> None:
+@fault_by("EXC-10", Patch.wrap, memorystore._Claims, "_forget_first")  # noqa: SLF001 - the part that is at fault
+def use_forgotten_and_the_clock_steps_back(forget: Any, self: Any) -> None:
     """What was forgotten in time is young again when the clock steps back, and nobody remembers up to when it was."""
-
-    def forget(forget: Any, self: Any) -> None:
-        before = vars(self)["_forgotten"]
-        forget(self)
-        vars(self)["_forgotten"] = before
-
-    patch.wrap(memorystore._Claims, "_forget_first", forget)  # noqa: SLF001 - the part that is at fault
+    before = vars(self)["_forgotten"]
+    forget(self)
+    vars(self)["_forgotten"] = before

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.audit import events
 from bearerproof_reference.audit.audited import AuditedVerifier
 from bearerproof_reference.audit.events import VerifyFailureEvent
@@ -20,22 +20,21 @@ def _written(patch: Patch, change: Callable[[dict[str, Any]], dict[str, Any]]) -
     patch.wrap(VerifyFailureEvent, "as_dict", lambda write, self: change(write(self)))
 
 
-@fault("FAIL-2")
-def empty_metadata_is_null(patch: Patch) -> None:
-    """A map without members is written as null, which readers with a type refuse."""
-    _written(patch, lambda event: {**event, "metadata": event["metadata"] or None})
-
-
-@fault("FAIL-2")
-def kind_in_snake_case(patch: Patch) -> None:
-    """Kinds are spelt as the reasons are, where dashboards know the names of the variants (W14)."""
-    _written(patch, lambda event: {**event, "kind": "key_unknown" if event["kind"] == "KeyUnknown" else event["kind"]})
-
-
-@fault("FAIL-2")
-def plain_kind_as_an_object(patch: Patch) -> None:
-    """Every kind becomes an object of one member, whether it carries a value or not."""
-    _written(patch, lambda event: {**event, "kind": event["kind"] if event["kind"] != "Expired" else {"Expired": None}})
+_WRITTEN: Rows[Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "empty-metadata-is-null": (
+        "A map without members is written as null, which readers with a type refuse.",
+        lambda event: {**event, "metadata": event["metadata"] or None},
+    ),
+    "kind-in-snake-case": (
+        "Kinds are spelt as the reasons are, where dashboards know the names of the variants (W14).",
+        lambda event: {**event, "kind": "key_unknown" if event["kind"] == "KeyUnknown" else event["kind"]},
+    ),
+    "plain-kind-as-an-object": (
+        "Every kind becomes an object of one member, whether it carries a value or not.",
+        lambda event: {**event, "kind": event["kind"] if event["kind"] != "Expired" else {"Expired": None}},
+    ),
+}
+faults_for("FAIL-2", _written, _WRITTEN)
 
 
 def _timed(patch: Patch, write: Callable[[float], str]) -> None:
@@ -46,10 +45,25 @@ def _utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-@fault("FAIL-3")
-def whole_seconds_without_a_fraction(patch: Patch) -> None:
-    """The library writes no fraction where there is none, so the form of the time varies (W14)."""
-    _timed(patch, lambda seconds: _utc(seconds).isoformat().replace("+00:00", "Z"))
+_TIMED: Rows[Callable[[float], str]] = {
+    "whole-seconds-without-a-fraction": (
+        "The library writes no fraction where there is none, so the form of the time varies (W14).",
+        lambda seconds: _utc(seconds).isoformat().replace("+00:00", "Z"),
+    ),
+    "offset-in-place-of-z": (
+        "UTC is spelt `+00:00`, as the library does by itself (W14).",
+        lambda seconds: _utc(seconds).isoformat(timespec="microseconds"),
+    ),
+    "time-cut-to-milliseconds": (
+        "The time is cut to milliseconds and filled up with zeros.",
+        lambda seconds: f"{_utc(seconds):%Y-%m-%dT%H:%M:%S}.{int(seconds % 1 * 1000):03}000Z",
+    ),
+    "time-of-writing": (
+        "The event tells when it was written, by the clock of whoever writes it.",
+        lambda _: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z",
+    ),
+}
+faults_for("FAIL-3", _timed, _TIMED)
 
 
 @fault("FAIL-3")
@@ -57,24 +71,6 @@ def time_of_a_far_zone_called_utc(patch: Patch) -> None:
     """Local time is written with a `Z`; here the server stands two hours east."""
     zone = timezone(timedelta(hours=2))
     _timed(patch, lambda seconds: f"{datetime.fromtimestamp(seconds, zone):%Y-%m-%dT%H:%M:%S.%f}Z")
-
-
-@fault("FAIL-3")
-def offset_in_place_of_z(patch: Patch) -> None:
-    """UTC is spelt `+00:00`, as the library does by itself (W14)."""
-    _timed(patch, lambda seconds: _utc(seconds).isoformat(timespec="microseconds"))
-
-
-@fault("FAIL-3")
-def time_cut_to_milliseconds(patch: Patch) -> None:
-    """The time is cut to milliseconds and filled up with zeros."""
-    _timed(patch, lambda seconds: f"{_utc(seconds):%Y-%m-%dT%H:%M:%S}.{int(seconds % 1 * 1000):03}000Z")
-
-
-@fault("FAIL-3")
-def time_of_writing(patch: Patch) -> None:
-    """The event tells when it was written, by the clock of whoever writes it."""
-    _timed(patch, lambda _: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z")
 
 
 def _noted(patch: Patch, note: Callable[[str, Rejected], dict[str, str]]) -> None:
@@ -101,18 +97,14 @@ def token_quoted_in_the_message(patch: Patch) -> None:
     _noted(patch, lambda token, _: {"engine_msg": f"cannot verify {token}"[:128]})
 
 
-@fault("FAIL-5")
-def signature_in_hex(patch: Patch) -> None:
+@fault_by("FAIL-5", _noted)
+def signature_in_hex(token: str, rejected: Rejected) -> dict[str, str]:
     """The signature that failed is noted for the analyst, in another spelling than the token's."""
-
-    def spelt(token: str, rejected: Rejected) -> dict[str, str]:
-        try:
-            tail = decode_segment(token.rpartition(".")[2].encode("ascii"))
-        except (MalformedError, ValueError):
-            return {}
-        return {"signature": tail.hex()[:512]} if rejected.reason is Reason.SIGNATURE else {}
-
-    _noted(patch, spelt)
+    try:
+        tail = decode_segment(token.rpartition(".")[2].encode("ascii"))
+    except (MalformedError, ValueError):
+        return {}
+    return {"signature": tail.hex()[:512]} if rejected.reason is Reason.SIGNATURE else {}
 
 
 @fault("FAIL-5")
@@ -159,17 +151,13 @@ def foreign_parameters_listed(patch: Patch) -> None:
     _noted(patch, lambda token, it: {"found": " ".join(_segment(token, 0))} if it.reason is Reason.HEADER else {})
 
 
-@fault("FAIL-7")
-def malformed_claim_quoted_in_the_kind(patch: Patch) -> None:
+@fault_by("FAIL-7", Patch.wrap, ClaimsCheck, "__call__")
+def malformed_claim_quoted_in_the_kind(check: Any, self: Any, claims: dict[str, Any], now: float) -> None:
     """The kind of a malformed claim carries its value, so each forged token makes a kind of its own (W8)."""
-
-    def check_or_quote(check: Any, self: Any, claims: dict[str, Any], now: float) -> None:
-        try:
-            check(self, claims, now)
-        except Refusal as refusal:
-            rejected = refusal.rejected
-            if rejected.reason is Reason.CLAIM_MALFORMED:
-                raise Refusal(rejected.reason, f"{rejected.detail}={claims[rejected.detail]}") from None
-            raise
-
-    patch.wrap(ClaimsCheck, "__call__", check_or_quote)
+    try:
+        check(self, claims, now)
+    except Refusal as refusal:
+        rejected = refusal.rejected
+        if rejected.reason is Reason.CLAIM_MALFORMED:
+            raise Refusal(rejected.reason, f"{rejected.detail}={claims[rejected.detail]}") from None
+        raise

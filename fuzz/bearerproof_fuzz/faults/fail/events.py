@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.adapter.pipeline import _Tap
 from bearerproof_reference.audit import audited
 from bearerproof_reference.audit.audited import AuditedVerifier
@@ -40,15 +40,11 @@ def _silent(patch: Patch, about: Callable[[Rejected], bool]) -> None:
     patch.wrap(AuditedVerifier, "_event", make_or_fail)
 
 
-@fault("FAIL-1")
-def two_events_for_a_wrong_type(patch: Patch) -> None:
+@fault_by("FAIL-1", _recorded)
+def two_events_for_a_wrong_type(self: Any, token: str | bytes, verdict: Accepted | Rejected) -> None:
     """The check of the type reports, and so does its caller; only this one path does it twice (W12)."""
-
-    def once_more(self: Any, token: str | bytes, verdict: Accepted | Rejected) -> None:
-        if isinstance(verdict, Rejected) and verdict.reason is Reason.TYPE:
-            _record(self, token, verdict)
-
-    _recorded(patch, once_more)
+    if isinstance(verdict, Rejected) and verdict.reason is Reason.TYPE:
+        _record(self, token, verdict)
 
 
 @fault("FAIL-1")
@@ -63,15 +59,11 @@ def no_event_for_an_oversized_token(patch: Patch) -> None:
     _silent(patch, lambda rejected: rejected.reason is Reason.TOO_LARGE)
 
 
-@fault("FAIL-1")
-def event_for_every_accepted_token(patch: Patch) -> None:
+@fault_by("FAIL-1", _recorded)
+def event_for_every_accepted_token(self: Any, token: str | bytes, verdict: Accepted | Rejected) -> None:
     """The trail is written in a `finally`, so successes stand in it as failures too."""
-
-    def always(self: Any, token: str | bytes, verdict: Accepted | Rejected) -> None:
-        if isinstance(verdict, Accepted):
-            _record(self, token, Rejected(Reason.OTHER))
-
-    _recorded(patch, always)
+    if isinstance(verdict, Accepted):
+        _record(self, token, Rejected(Reason.OTHER))
 
 
 @fault("FAIL-1")
@@ -88,16 +80,12 @@ def equal_event_left_out(patch: Patch) -> None:
     patch.wrap(_Tap, "record", record_news)
 
 
-@fault("FAIL-1")
-def event_before_the_leeway(patch: Patch) -> None:
+@fault_by("FAIL-1", _recorded)
+def event_before_the_leeway(self: Any, token: str | bytes, verdict: Accepted | Rejected) -> None:
     """A token is judged without leeway, reported, and then accepted with it: an event before the verdict is final."""
-
-    def early(self: Any, token: str | bytes, verdict: Accepted | Rejected) -> None:
-        now = vars(self)["_clock"].now()
-        if isinstance(verdict, Accepted) and now >= verdict.claims.get("exp", now + 1):
-            _record(self, token, Rejected(Reason.EXPIRED))
-
-    _recorded(patch, early)
+    now = vars(self)["_clock"].now()
+    if isinstance(verdict, Accepted) and now >= verdict.claims.get("exp", now + 1):
+        _record(self, token, Rejected(Reason.EXPIRED))
 
 
 @fault("FAIL-1")
@@ -118,16 +106,12 @@ def event_before_the_refetch(patch: Patch) -> None:
     _recorded(patch, early)
 
 
-@fault("FAIL-1")
-def event_for_each_audience(patch: Patch) -> None:
+@fault_by("FAIL-1", _recorded)
+def event_for_each_audience(self: Any, token: str | bytes, verdict: Accepted | Rejected) -> None:
     """The audiences of a token are tried one by one, and each that is not ours is reported on the way."""
-
-    def each(self: Any, token: str | bytes, verdict: Accepted | Rejected) -> None:
-        aud = verdict.claims.get("aud") if isinstance(verdict, Accepted) else None
-        for _ in aud[1:] if isinstance(aud, list) else ():
-            _record(self, token, Rejected(Reason.AUDIENCE))
-
-    _recorded(patch, each)
+    aud = verdict.claims.get("aud") if isinstance(verdict, Accepted) else None
+    for _ in aud[1:] if isinstance(aud, list) else ():
+        _record(self, token, Rejected(Reason.AUDIENCE))
 
 
 def _hinted(patch: Patch, choose: Callable[[Hints, Hints, str | bytes], Hints]) -> None:

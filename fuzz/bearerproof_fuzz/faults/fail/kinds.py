@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, spread
 from bearerproof_reference.audit import audited
 from bearerproof_reference.audit.events import Kind, KindClass, kind_of
 from bearerproof_reference.verifier.verdicts import Reason, Rejected
@@ -51,19 +51,18 @@ def kind_of_the_first_failure(patch: Patch) -> None:
     _kinds(patch, choose)
 
 
-@fault("FAIL-8")
-def unknown_key_reported_as_forgery(patch: Patch) -> None:
-    """Whatever the engine refuses before the claims is a bad signature, so rotation looks like an attack (W15)."""
-    _swapped(patch, Reason.KEY_UNKNOWN, KindClass.SIGNATURE_INVALID)
-
-
-@fault("FAIL-8")
-def replay_reported_as_other(patch: Patch) -> None:
-    """Replay has no kind of its own, as in the seed's system, and is lost in the catch-all (W15)."""
-    _swapped(patch, Reason.REPLAY, KindClass.OTHER)
-
-
-@fault("FAIL-8")
-def unavailable_keys_reported_as_forgery(patch: Patch) -> None:
-    """Without keys no signature verifies, so an outage of the endpoint is a wave of forgeries."""
-    _swapped(patch, Reason.KEYS_UNAVAILABLE, KindClass.SIGNATURE_INVALID)
+_SWAPPED: Rows[tuple[Reason, KindClass]] = {
+    "unknown-key-reported-as-forgery": (
+        "Whatever the engine refuses before the claims is a bad signature, so rotation looks like an attack (W15).",
+        (Reason.KEY_UNKNOWN, KindClass.SIGNATURE_INVALID),
+    ),
+    "replay-reported-as-other": (
+        "Replay has no kind of its own, as in the seed's system, and is lost in the catch-all (W15).",
+        (Reason.REPLAY, KindClass.OTHER),
+    ),
+    "unavailable-keys-reported-as-forgery": (
+        "Without keys no signature verifies, so an outage of the endpoint is a wave of forgeries.",
+        (Reason.KEYS_UNAVAILABLE, KindClass.SIGNATURE_INVALID),
+    ),
+}
+faults_for("FAIL-8", spread(_swapped), _SWAPPED)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_reference.audit.hints import Hints, read_hints
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.claims import ClaimsCheck
@@ -33,56 +33,45 @@ def _believed(patch: Patch, trusted: Callable[[Hints], bool]) -> None:
     patch.wrap(verifier, "_verified", verified_or_trusted)
 
 
-@fault("HINT-1")
-def registered_client_needs_no_signature(patch: Patch) -> None:
-    """A client on the list of trusted ones is let through by the name in its unverified token (taxonomy H2)."""
-    _believed(patch, lambda said: CLIENT in (said.client_id, said.azp))
+_BELIEVED: Rows[Callable[[Hints], bool]] = {
+    "registered-client-needs-no-signature": (
+        "A client on the list of trusted ones is let through by the name in its unverified token (taxonomy H2).",
+        lambda said: CLIENT in (said.client_id, said.azp),
+    ),
+    "token-without-kid-is-internal": (
+        "Tokens that name no key are those of the gateway, which has checked them already.",
+        lambda said: said.kid is None,
+    ),
+    "self-addressed-token-needs-no-signature": (
+        "A client that calls itself is trusted: the audience of its unverified token is its own name.",
+        lambda said: said.aud is not None and said.aud in (said.client_id, said.azp),
+    ),
+    "root-client-opens-the-back-door": (
+        "A name from the days of development still skips the signature, here `root` and no other.",
+        lambda said: "root" in (said.client_id, said.azp),
+    ),
+}
+faults_for("HINT-1", _believed, _BELIEVED)
 
 
-@fault("HINT-1")
-def token_without_kid_is_internal(patch: Patch) -> None:
-    """Tokens that name no key are those of the gateway, which has checked them already."""
-    _believed(patch, lambda said: said.kid is None)
-
-
-@fault("HINT-1")
-def self_addressed_token_needs_no_signature(patch: Patch) -> None:
-    """A client that calls itself is trusted: the audience of its unverified token is its own name."""
-    _believed(patch, lambda said: said.aud is not None and said.aud in (said.client_id, said.azp))
-
-
-@fault("HINT-1")
-def root_client_opens_the_back_door(patch: Patch) -> None:
-    """A name from the days of development still skips the signature, here `root` and no other."""
-    _believed(patch, lambda said: "root" in (said.client_id, said.azp))
-
-
-@fault("HINT-1")
-def alg_none_passes_with_a_known_kid(patch: Patch) -> None:
+@fault_by("HINT-1", Patch.wrap, Verifier, "_verify")
+def alg_none_passes_with_a_known_kid(verify: Any, self: Any, token: bytes) -> Any:
     """An unsigned token is taken when its kid is one of ours: only the issuer knows those, or so it is thought."""
-
-    def verify_or_trust(verify: Any, self: Any, token: bytes) -> Any:
-        head, body, tail = split_compact(token)
-        header = parse_object(decode_segment(head))
-        if not tail and header.get("alg") == "none" and str(header.get("kid")).endswith("-a"):
-            return Accepted(parse_object(decode_segment(body)), header["kid"])
-        return verify(self, token)
-
-    patch.wrap(Verifier, "_verify", verify_or_trust)
+    head, body, tail = split_compact(token)
+    header = parse_object(decode_segment(head))
+    if not tail and header.get("alg") == "none" and str(header.get("kid")).endswith("-a"):
+        return Accepted(parse_object(decode_segment(body)), header["kid"])
+    return verify(self, token)
 
 
-@fault("HINT-1")
-def kid_is_the_secret_of_an_unknown_key(patch: Patch) -> None:
+@fault_by("HINT-1", Patch.wrap, verifier, "_verified")
+def kid_is_the_secret_of_an_unknown_key(verified: Any, token: bytes, header: Header, tail: bytes, *rest: Any) -> Any:
     """The look-up of an HMAC secret falls back to the name it was asked for (CVE-2026-45363 fell back to '')."""
-
-    def verified_by_name(verified: Any, token: bytes, header: Header, tail: bytes, *rest: Any) -> Any:
-        if header.alg == "HS256" and header.kid and tail:
-            mac = hmac.digest(header.kid.encode(), token[: -len(tail) - 1], "sha256")
-            if hmac.compare_digest(mac, decode_segment(tail)):
-                return Key(header.kid, "HS256", lambda _signature, _data: True)
-        return verified(token, header, tail, *rest)
-
-    patch.wrap(verifier, "_verified", verified_by_name)
+    if header.alg == "HS256" and header.kid and tail:
+        mac = hmac.digest(header.kid.encode(), token[: -len(tail) - 1], "sha256")
+        if hmac.compare_digest(mac, decode_segment(tail)):
+            return Key(header.kid, "HS256", lambda _signature, _data: True)
+    return verified(token, header, tail, *rest)
 
 
 def _rejected(patch: Patch, change: Callable[[Rejected, Hints], Accepted | Rejected]) -> None:
@@ -95,46 +84,30 @@ def _rejected(patch: Patch, change: Callable[[Rejected, Hints], Accepted | Rejec
     patch.wrap(Verifier, "verify", verify_and_change)
 
 
-@fault("HINT-2")
-def strange_client_has_no_reason(patch: Patch) -> None:
+@fault_by("HINT-2", _rejected)
+def strange_client_has_no_reason(rejected: Rejected, said: Hints) -> Rejected:
     """Only clients that are known get a reason, so the reason tells anybody which names are registered (H8)."""
-
-    def told(rejected: Rejected, said: Hints) -> Rejected:
-        return rejected if said.client_id in (None, CLIENT) else Rejected(Reason.OTHER)
-
-    _rejected(patch, told)
+    return rejected if said.client_id in (None, CLIENT) else Rejected(Reason.OTHER)
 
 
-@fault("HINT-2")
-def first_audience_decides_the_reason(patch: Patch) -> None:
+@fault_by("HINT-2", _rejected)
+def first_audience_decides_the_reason(rejected: Rejected, said: Hints) -> Rejected:
     """A rejection is explained by the first audience of the unverified token, before anything else is looked at."""
-
-    def told(rejected: Rejected, said: Hints) -> Rejected:
-        return rejected if said.azp is None or said.aud == said.azp else Rejected(Reason.AUDIENCE)
-
-    _rejected(patch, told)
+    return rejected if said.azp is None or said.aud == said.azp else Rejected(Reason.AUDIENCE)
 
 
-@fault("HINT-2")
-def signature_failure_told_to_admins_only(patch: Patch) -> None:
+@fault_by("HINT-2", _rejected)
+def signature_failure_told_to_admins_only(rejected: Rejected, said: Hints) -> Rejected:
     """Operators get the true reason of a bad signature, others a plain one; who is one is read from the token."""
-
-    def told(rejected: Rejected, said: Hints) -> Rejected:
-        hidden = rejected.reason is Reason.SIGNATURE and said.client_id != "admin"
-        return Rejected(Reason.MALFORMED) if hidden else rejected
-
-    _rejected(patch, told)
+    hidden = rejected.reason is Reason.SIGNATURE and said.client_id != "admin"
+    return Rejected(Reason.MALFORMED) if hidden else rejected
 
 
-@fault("HINT-2")
-def other_clients_have_a_day_of_leeway(patch: Patch) -> None:
+@fault_by("HINT-2", Patch.wrap, ClaimsCheck, "_check_times")
+def other_clients_have_a_day_of_leeway(check: Any, self: Any, claims: dict[str, Any], now: float) -> None:
     """A migration gave every client but the first a day of leeway: the verdict hangs on a name nobody checks."""
-
-    def check_times(check: Any, self: Any, claims: dict[str, Any], now: float) -> None:
-        late = claims.get("client_id") not in (None, CLIENT)
-        check(self, claims, min(now, claims["exp"] - 1) if late and isinstance(claims["exp"], int) else now)
-
-    patch.wrap(ClaimsCheck, "_check_times", check_times)
+    late = claims.get("client_id") not in (None, CLIENT)
+    check(self, claims, min(now, claims["exp"] - 1) if late and isinstance(claims["exp"], int) else now)
 
 
 def _cached(patch: Patch, key: Callable[[bytes], object], kept: type) -> None:
@@ -152,48 +125,44 @@ def _cached(patch: Patch, key: Callable[[bytes], object], kept: type) -> None:
     patch.wrap(Verifier, "verify", verify_once)
 
 
-@fault("HINT-3")
-def acceptance_cached_on_a_prefix(patch: Patch) -> None:
-    """Verified tokens are cached by their first characters, which are the header's (CVE-2026-35030)."""
-    _cached(patch, lambda token: token[:200], Accepted)
+_CACHED: Rows[tuple[Callable[[bytes], object], type]] = {
+    "acceptance-cached-on-a-prefix": (
+        "Verified tokens are cached by their first characters, which are the header's (CVE-2026-35030).",
+        (lambda token: token[:200], Accepted),
+    ),
+    "acceptance-cached-on-the-payload": (
+        "Verified tokens are cached by header and payload, so the signature is checked once (CVE-2026-35039).",
+        (lambda token: token.rpartition(b".")[0], Accepted),
+    ),
+    "rejection-cached-on-the-payload": (
+        (
+            "Rejections are cached by payload to save work in a flood: a forged copy sent first locks out the "
+            "honest token."
+        ),
+        (lambda token: token.partition(b".")[2].partition(b".")[0], Rejected),
+    ),
+    "rejection-cached-on-the-signature": (
+        "A signature found bad once is bad for ever, though it was another payload that it did not fit.",
+        (lambda token: token.rpartition(b".")[2], Rejected),
+    ),
+}
+faults_for("HINT-3", spread(_cached), _CACHED)
 
 
-@fault("HINT-3")
-def acceptance_cached_on_the_payload(patch: Patch) -> None:
-    """Verified tokens are cached by header and payload, so the signature is checked once (CVE-2026-35039)."""
-    _cached(patch, lambda token: token.rpartition(b".")[0], Accepted)
-
-
-@fault("HINT-3")
-def rejection_cached_on_the_payload(patch: Patch) -> None:
-    """Rejections are cached by payload to save work in a flood: a forged copy sent first locks out the honest token."""
-    _cached(patch, lambda token: token.partition(b".")[2].partition(b".")[0], Rejected)
-
-
-@fault("HINT-3")
-def rejection_cached_on_the_signature(patch: Patch) -> None:
-    """A signature found bad once is bad for ever, though it was another payload that it did not fit."""
-    _cached(patch, lambda token: token.rpartition(b".")[2], Rejected)
-
-
-@fault("HINT-3")
-def jti_used_up_before_the_signature(patch: Patch) -> None:
+@fault_by("HINT-3", Patch.wrap, Verifier, "_verify")
+def jti_used_up_before_the_signature(verify: Any, self: Any, token: bytes) -> Any:
     """The identifier is recorded from the unverified payload, so a forged copy makes a replay of the honest token."""
-
-    def record_and_verify(verify: Any, self: Any, token: bytes) -> Any:
-        guard, self._replay = self._replay, None
-        try:
-            if guard is not None:
-                members = parse_object(decode_segment(split_compact(token)[1]))
-                if not guard.first_use(str(members.get("iss")), str(members.get("jti")), 1e12):
-                    raise Refusal(Reason.REPLAY)
-            return verify(self, token)
-        except Unavailable:
-            raise Refusal(Reason.UNAVAILABLE, "ReplayLookupUnavailable") from None
-        finally:
-            self._replay = guard
-
-    patch.wrap(Verifier, "_verify", record_and_verify)
+    guard, self._replay = self._replay, None
+    try:
+        if guard is not None:
+            members = parse_object(decode_segment(split_compact(token)[1]))
+            if not guard.first_use(str(members.get("iss")), str(members.get("jti")), 1e12):
+                raise Refusal(Reason.REPLAY)
+        return verify(self, token)
+    except Unavailable:
+        raise Refusal(Reason.UNAVAILABLE, "ReplayLookupUnavailable") from None
+    finally:
+        self._replay = guard
 
 
 @fault("HINT-3")

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 from urllib.parse import unquote
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.audit import audited, events, hints
 from bearerproof_reference.audit.hints import Hints, bound
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
@@ -67,36 +67,24 @@ def deep_json_fails_the_reader(patch: Patch) -> None:
     _reread(patch, reading)
 
 
-@fault("HINT-4")
-def other_number_of_segments_fails_the_reader(patch: Patch) -> None:
+@fault_by("HINT-4", _reread)
+def other_number_of_segments_fails_the_reader(read: Hints, octets: bytes) -> Hints:
     """The token is unpacked into three parts without counting them, so whatever is no token leaves no event."""
-
-    def reading(read: Hints, octets: bytes) -> Hints:
-        _header, _claims, _signature = octets.split(b".")
-        return read
-
-    _reread(patch, reading)
+    _header, _claims, _signature = octets.split(b".")
+    return read
 
 
-@fault("HINT-4")
-def bytes_that_are_no_text_fail_the_reader(patch: Patch) -> None:
+@fault_by("HINT-4", _reread)
+def bytes_that_are_no_text_fail_the_reader(read: Hints, octets: bytes) -> Hints:
     """The header is decoded as UTF-8 before it is read as JSON, and nobody expects that to fail."""
-
-    def reading(read: Hints, octets: bytes) -> Hints:
-        octets.decode("utf-8")
-        return read
-
-    _reread(patch, reading)
+    octets.decode("utf-8")
+    return read
 
 
-@fault("HINT-4")
-def hint_that_is_no_text_fails_the_reader(patch: Patch) -> None:
+@fault_by("HINT-4", Patch.__call__, events, "bound")
+def hint_that_is_no_text_fails_the_reader(hint: Any) -> str | None:
     """A hint is encoded without asking whether it is a string, so a list loses the event (taxonomy B6)."""
-
-    def binding(hint: Any) -> str | None:
-        return bound(hint) if hint is None or hint.encode("utf-8", "replace") else None
-
-    patch(events, "bound", binding)
+    return bound(hint) if hint is None or hint.encode("utf-8", "replace") else None
 
 
 @fault("HINT-5", equivalent="a token with duplicate names is malformed, and either value really stands in it")
@@ -118,16 +106,12 @@ def first_of_duplicate_names_is_the_hint(patch: Patch) -> None:
     patch(hints, "parse_object", reading)
 
 
-@fault("HINT-5")
-def member_taken_at_any_depth(patch: Patch) -> None:
+@fault_by("HINT-5", _reread)
+def member_taken_at_any_depth(read: Hints, octets: bytes) -> Hints:
     """A member is found by searching the text of the payload, in whatever object it stands (W26)."""
-
-    def reading(read: Hints, octets: bytes) -> Hints:
-        nested = [value for value in _members(octets, 1).values() if isinstance(value, dict)]
-        found = next((value["client_id"] for value in nested if "client_id" in value), None)
-        return replace(read, client_id=found) if read.client_id is None else read
-
-    _reread(patch, reading)
+    nested = [value for value in _members(octets, 1).values() if isinstance(value, dict)]
+    found = next((value["client_id"] for value in nested if "client_id" in value), None)
+    return replace(read, client_id=found) if read.client_id is None else read
 
 
 @fault("HINT-5")
@@ -136,34 +120,26 @@ def kid_taken_from_the_payload(patch: Patch) -> None:
     _reread(patch, lambda read, octets: replace(read, kid={**_members(octets, 1), **_members(octets, 0)}.get("kid")))
 
 
-@fault("HINT-5")
-def hint_in_lower_case(patch: Patch) -> None:
-    """Hints are folded to lower case for the dashboard, so two clients become one (taxonomy H5)."""
-    _each(patch, str.lower)
-
-
-@fault("HINT-5")
-def hint_trimmed(patch: Patch) -> None:
-    """Blanks around a hint are stripped, as of any form field."""
-    _each(patch, str.strip)
-
-
-@fault("HINT-5")
-def hint_normalised(patch: Patch) -> None:
-    """Hints are brought to Unicode's normal form, which the verifier does not do with a `kid` (taxonomy F7)."""
-    _each(patch, lambda hint: unicodedata.normalize("NFC", hint))
-
-
-@fault("HINT-5")
-def hint_escaped_for_html(patch: Patch) -> None:
-    """Hints are escaped for the page that shows them, at the wrong end: in the trail."""
-    _each(patch, escape)
-
-
-@fault("HINT-5")
-def hint_percent_decoded(patch: Patch) -> None:
-    """Hints are taken for parts of a URL and decoded, so `%61non` becomes the sentinel."""
-    _each(patch, unquote)
+_EACH: Rows[Callable[[Any], object]] = {
+    "hint-in-lower-case": (
+        "Hints are folded to lower case for the dashboard, so two clients become one (taxonomy H5).",
+        str.lower,
+    ),
+    "hint-trimmed": ("Blanks around a hint are stripped, as of any form field.", str.strip),
+    "hint-normalised": (
+        "Hints are brought to Unicode's normal form, which the verifier does not do with a `kid` (taxonomy F7).",
+        lambda hint: unicodedata.normalize("NFC", hint),
+    ),
+    "hint-escaped-for-html": (
+        "Hints are escaped for the page that shows them, at the wrong end: in the trail.",
+        escape,
+    ),
+    "hint-percent-decoded": (
+        "Hints are taken for parts of a URL and decoded, so `%61non` becomes the sentinel.",
+        unquote,
+    ),
+}
+faults_for("HINT-5", _each, _EACH)
 
 
 @fault("HINT-5")
@@ -172,18 +148,14 @@ def azp_stands_in_for_the_client(patch: Patch) -> None:
     _reread(patch, lambda read, _: read if read.client_id is not None else replace(read, client_id=read.azp))
 
 
-@fault("HINT-5")
-def unreadable_octets_replaced(patch: Patch) -> None:
+@fault_by("HINT-5", _reread)
+def unreadable_octets_replaced(read: Hints, octets: bytes) -> Hints:
     """Octets that are no UTF-8 become replacement characters: the hint is a text that no token held (taxonomy C7)."""
-
-    def reading(read: Hints, octets: bytes) -> Hints:
-        try:
-            text = decode_segment(octets.split(b".")[1]).decode("utf-8", "replace")
-            return replace(read, client_id=json.loads(text)["client_id"], azp=json.loads(text).get("azp"))
-        except (ValueError, LookupError, TypeError, RecursionError):
-            return read
-
-    _reread(patch, reading)
+    try:
+        text = decode_segment(octets.split(b".")[1]).decode("utf-8", "replace")
+        return replace(read, client_id=json.loads(text)["client_id"], azp=json.loads(text).get("azp"))
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return read
 
 
 def _cut(patch: Patch, shorten: Callable[[str, bytes], str | None]) -> None:
@@ -200,40 +172,35 @@ def _digest(octets: bytes) -> str:
     return urlsafe_b64encode(sha256(octets).digest()).rstrip(b"=").decode()
 
 
-@fault("HINT-6")
-def bound_of_characters(patch: Patch) -> None:
-    """64 characters are kept, four times as many octets where the script is another."""
-    _cut(patch, lambda hint, octets: hint if len(hint) <= 64 else f"{hint[:64]}~{_digest(octets)}")
+_CUT: Rows[Callable[[str, bytes], str | None]] = {
+    "bound-of-characters": (
+        "64 characters are kept, four times as many octets where the script is another.",
+        lambda hint, octets: hint if len(hint) <= 64 else f"{hint[:64]}~{_digest(octets)}",
+    ),
+    "long-hint-cut-without-mark": (
+        "A long hint is cut and nothing more, so it equals a short one, and all that begin alike share a bucket (W7).",
+        lambda _, octets: octets[:64].decode("utf-8", "ignore"),
+    ),
+    "digest-of-what-was-kept": (
+        "The digest is taken of the part that is kept, so it tells nothing apart.",
+        lambda _, octets: f"{octets[:64].decode('utf-8', 'ignore')}~{_digest(octets[:64])}",
+    ),
+    "hint-cut-inside-a-character": (
+        "A long hint is cut at 64 octets even inside a character, and the torn one is replaced.",
+        lambda _, octets: f"{octets[:64].decode('utf-8', 'replace')}~{_digest(octets)}",
+    ),
+    "long-hint-left-out": (
+        "A hint that is too long is dropped, so whoever wants to be nobody makes it long.",
+        lambda _hint, _octets: None,
+    ),
+}
+faults_for("HINT-6", _cut, _CUT)
 
 
 @fault("HINT-6")
 def bound_of_63_octets(patch: Patch) -> None:
     """A hint of exactly 64 octets is cut, one too early."""
     patch(hints, "MAX_HINT", 63)
-
-
-@fault("HINT-6")
-def long_hint_cut_without_mark(patch: Patch) -> None:
-    """A long hint is cut and nothing more, so it equals a short one, and all that begin alike share a bucket (W7)."""
-    _cut(patch, lambda _, octets: octets[:64].decode("utf-8", "ignore"))
-
-
-@fault("HINT-6")
-def digest_of_what_was_kept(patch: Patch) -> None:
-    """The digest is taken of the part that is kept, so it tells nothing apart."""
-    _cut(patch, lambda _, octets: f"{octets[:64].decode('utf-8', 'ignore')}~{_digest(octets[:64])}")
-
-
-@fault("HINT-6")
-def hint_cut_inside_a_character(patch: Patch) -> None:
-    """A long hint is cut at 64 octets even inside a character, and the torn one is replaced."""
-    _cut(patch, lambda _, octets: f"{octets[:64].decode('utf-8', 'replace')}~{_digest(octets)}")
-
-
-@fault("HINT-6")
-def long_hint_left_out(patch: Patch) -> None:
-    """A hint that is too long is dropped, so whoever wants to be nobody makes it long."""
-    _cut(patch, lambda _hint, _octets: None)
 
 
 @fault("HINT-6")
@@ -248,26 +215,18 @@ def numbers_are_hints(patch: Patch) -> None:
     patch.wrap(events, "bound", lambda bind, hint: bind(str(hint) if type(hint) is int else hint))
 
 
-@fault("HINT-7")
-def last_audience_is_the_hint(patch: Patch) -> None:
+@fault_by("HINT-7", _reread)
+def last_audience_is_the_hint(read: Hints, octets: bytes) -> Hints:
     """The last element of the audience is reported in place of the first."""
-
-    def reading(read: Hints, octets: bytes) -> Hints:
-        aud = _members(octets, 1).get("aud")
-        return replace(read, aud=aud[-1]) if isinstance(aud, list) and aud else read
-
-    _reread(patch, reading)
+    aud = _members(octets, 1).get("aud")
+    return replace(read, aud=aud[-1]) if isinstance(aud, list) and aud else read
 
 
-@fault("HINT-7")
-def first_text_in_the_audience_is_the_hint(patch: Patch) -> None:
+@fault_by("HINT-7", _reread)
+def first_text_in_the_audience_is_the_hint(read: Hints, octets: bytes) -> Hints:
     """Elements of the audience that are no text are passed over until one is."""
-
-    def reading(read: Hints, octets: bytes) -> Hints:
-        aud = _members(octets, 1).get("aud")
-        return replace(read, aud=next(filter(_is_text, aud), None)) if isinstance(aud, list) else read
-
-    _reread(patch, reading)
+    aud = _members(octets, 1).get("aud")
+    return replace(read, aud=next(filter(_is_text, aud), None)) if isinstance(aud, list) else read
 
 
 def _is_text(value: object) -> bool:

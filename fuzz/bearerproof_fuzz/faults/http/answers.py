@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 
 Json = dict[str, Any]
 
@@ -41,33 +41,28 @@ def bad_subject_token_is_unauthorized(patch: Patch) -> None:
     _errors(patch, unauthorize)
 
 
-@fault("HTTP-3")
-def errors_of_the_framework(patch: Patch) -> None:
+@fault_by("HTTP-3", _errors)
+def errors_of_the_framework(answer: Answer) -> None:
     """Errors have the framework's form: 422 and a list of what is wrong."""
-
-    def convert(answer: Answer) -> None:
-        answer.status = 422
-        answer.put_json({"detail": [{"msg": answer.json["error"]}]})
-
-    _errors(patch, convert)
+    answer.status = 422
+    answer.put_json({"detail": [{"msg": answer.json["error"]}]})
 
 
-@fault("HTTP-3")
-def error_under_another_name(patch: Patch) -> None:
-    """The code stands under `code`, as in the API beside it (W6)."""
-    _error_members(patch, lambda members: {"code": members["error"], "message": members["error_description"]})
-
-
-@fault("HTTP-3")
-def error_is_an_object(patch: Patch) -> None:
-    """The error is an object with a code and a message, as in another protocol."""
-    _error_members(patch, lambda members: {"error": {"code": members["error"], "message": ""}})
-
-
-@fault("HTTP-3")
-def error_code_of_its_own(patch: Patch) -> None:
-    """The codes are the server's own, in its own spelling."""
-    _error_members(patch, lambda members: {**members, "error": members["error"].replace("_", "-")})
+_ERROR_MEMBERS: Rows[Callable[[Json], Json]] = {
+    "error-under-another-name": (
+        "The code stands under `code`, as in the API beside it (W6).",
+        lambda members: {"code": members["error"], "message": members["error_description"]},
+    ),
+    "error-is-an-object": (
+        "The error is an object with a code and a message, as in another protocol.",
+        lambda members: {"error": {"code": members["error"], "message": ""}},
+    ),
+    "error-code-of-its-own": (
+        "The codes are the server's own, in its own spelling.",
+        lambda members: {**members, "error": members["error"].replace("_", "-")},
+    ),
+}
+faults_for("HTTP-3", _error_members, _ERROR_MEMBERS)
 
 
 @fault("HTTP-3")
@@ -106,40 +101,27 @@ def _stored(patch: Patch, cache_control: str | None, when: Callable[[Answer], bo
     answering(patch, change)
 
 
-@fault("HTTP-4")
-def answers_may_be_stored(patch: Patch) -> None:
-    """No answer says anything of being stored (W6)."""
-    _stored(patch, None, lambda _answer: True)
-
-
-@fault("HTTP-4")
-def tokens_are_revalidated(patch: Patch) -> None:
-    """The directive no-cache is taken for no-store: caches keep the token, and only ask before they hand it out."""
-    _stored(patch, "no-cache", lambda answer: answer.status == 200)
-
-
-@fault("HTTP-4")
-def tokens_are_private(patch: Patch) -> None:
-    """Answers are private and old at once, which lets the browser's own cache keep them."""
-    _stored(patch, "private, max-age=0", lambda _answer: True)
-
-
-@fault("HTTP-4")
-def no_store_by_its_letters(patch: Patch) -> None:
-    """The directive is misspelt, and nobody reads it."""
-    _stored(patch, "nostore", lambda _answer: True)
-
-
-@fault("HTTP-4")
-def errors_may_be_stored(patch: Patch) -> None:
-    """The field is set where a token is answered, and an error is kept and served to the next client."""
-    _stored(patch, None, lambda answer: answer.status != 200)
-
-
-@fault("HTTP-4")
-def load_may_be_stored(patch: Patch) -> None:
-    """Refusals for load come from a layer that does not know of the field, and outlive the load."""
-    _stored(patch, None, lambda answer: answer.status in (429, 503))
+_STORED: Rows[tuple[str | None, Callable[[Answer], bool]]] = {
+    "answers-may-be-stored": ("No answer says anything of being stored (W6).", (None, lambda _answer: True)),
+    "tokens-are-revalidated": (
+        "The directive no-cache is taken for no-store: caches keep the token, and only ask before they hand it out.",
+        ("no-cache", lambda answer: answer.status == 200),
+    ),
+    "tokens-are-private": (
+        "Answers are private and old at once, which lets the browser's own cache keep them.",
+        ("private, max-age=0", lambda _answer: True),
+    ),
+    "no-store-by-its-letters": ("The directive is misspelt, and nobody reads it.", ("nostore", lambda _answer: True)),
+    "errors-may-be-stored": (
+        "The field is set where a token is answered, and an error is kept and served to the next client.",
+        (None, lambda answer: answer.status != 200),
+    ),
+    "load-may-be-stored": (
+        "Refusals for load come from a layer that does not know of the field, and outlive the load.",
+        (None, lambda answer: answer.status in (429, 503)),
+    ),
+}
+faults_for("HTTP-4", spread(_stored), _STORED)
 
 
 # --- when to come back
@@ -155,61 +137,51 @@ def _later(patch: Patch, change: Callable[[Answer], None], statuses: tuple[int, 
     answering(patch, change_some)
 
 
-@fault("HTTP-10")
-def no_retry_after_when_limited(patch: Patch) -> None:
-    """429 comes alone, and clients return at once."""
-    _later(patch, lambda answer: answer.drop("retry-after"), (429,))
+_LATER_BY_STATUS: Rows[tuple[Callable[[Answer], None], tuple[int, ...]]] = {
+    "no-retry-after-when-limited": (
+        "429 comes alone, and clients return at once.",
+        (lambda answer: answer.drop("retry-after"), (429,)),
+    ),
+    "no-retry-after-when-out-of-order": (
+        "503 comes alone, and what recovers is run down again.",
+        (lambda answer: answer.drop("retry-after"), (503,)),
+    ),
+    "limited-is-forbidden": (
+        "Who comes too often is refused with 403, and told to come back.",
+        (lambda answer: setattr(answer, "status", 403), (429,)),
+    ),
+    "out-of-order-is-an-error": (
+        "What cannot be decided at present is an error of the server, 500.",
+        (lambda answer: setattr(answer, "status", 500), (503,)),
+    ),
+}
+faults_for("HTTP-10", spread(_later), _LATER_BY_STATUS)
 
 
-@fault("HTTP-10")
-def no_retry_after_when_out_of_order(patch: Patch) -> None:
-    """503 comes alone, and what recovers is run down again."""
-    _later(patch, lambda answer: answer.drop("retry-after"), (503,))
-
-
-@fault("HTTP-10")
-def retry_after_at_the_token_endpoint_alone(patch: Patch) -> None:
-    """The field is set where tokens are issued, and not where they are used."""
-    _later(patch, lambda answer: answer.drop("retry-after") if answer.path.startswith("/resource/") else None)
-
-
-@fault("HTTP-10")
-def retry_after_not_for_administrators(patch: Patch) -> None:
-    """Whoever guesses at the admin secret is not told when to go on, and neither is the administrator."""
-    _later(patch, lambda answer: answer.drop("retry-after") if answer.method == "DELETE" else None)
-
-
-@fault("HTTP-10")
-def retry_after_in_fractions(patch: Patch) -> None:
-    """The seconds have a fraction, which the field has no form for."""
-    _later(patch, lambda answer: answer.put("retry-after", f"{answer.values('retry-after')[0]}.5"))
-
-
-@fault("HTTP-10")
-def retry_after_with_its_unit(patch: Patch) -> None:
-    """The duration is written as the language prints it."""
-    _later(patch, lambda answer: answer.put("retry-after", f"{answer.values('retry-after')[0]}s"))
-
-
-@fault("HTTP-10")
-def retry_after_in_milliseconds(patch: Patch) -> None:
-    """The number is in another unit than the field has."""
-    _later(patch, lambda answer: answer.put("retry-after", f"{answer.values('retry-after')[0]}000"))
-
-
-@fault("HTTP-10")
-def retry_after_is_now(patch: Patch) -> None:
-    """The seconds are rounded down, to none at all where there is less than one to wait."""
-    _later(patch, lambda answer: answer.put("retry-after", str(int(answer.values("retry-after")[0]) - 1)))
-
-
-@fault("HTTP-10")
-def limited_is_forbidden(patch: Patch) -> None:
-    """Who comes too often is refused with 403, and told to come back."""
-    _later(patch, lambda answer: setattr(answer, "status", 403), (429,))
-
-
-@fault("HTTP-10")
-def out_of_order_is_an_error(patch: Patch) -> None:
-    """What cannot be decided at present is an error of the server, 500."""
-    _later(patch, lambda answer: setattr(answer, "status", 500), (503,))
+_LATER: Rows[Callable[[Answer], None]] = {
+    "retry-after-at-the-token-endpoint-alone": (
+        "The field is set where tokens are issued, and not where they are used.",
+        lambda answer: answer.drop("retry-after") if answer.path.startswith("/resource/") else None,
+    ),
+    "retry-after-not-for-administrators": (
+        "Whoever guesses at the admin secret is not told when to go on, and neither is the administrator.",
+        lambda answer: answer.drop("retry-after") if answer.method == "DELETE" else None,
+    ),
+    "retry-after-in-fractions": (
+        "The seconds have a fraction, which the field has no form for.",
+        lambda answer: answer.put("retry-after", f"{answer.values('retry-after')[0]}.5"),
+    ),
+    "retry-after-with-its-unit": (
+        "The duration is written as the language prints it.",
+        lambda answer: answer.put("retry-after", f"{answer.values('retry-after')[0]}s"),
+    ),
+    "retry-after-in-milliseconds": (
+        "The number is in another unit than the field has.",
+        lambda answer: answer.put("retry-after", f"{answer.values('retry-after')[0]}000"),
+    ),
+    "retry-after-is-now": (
+        "The seconds are rounded down, to none at all where there is less than one to wait.",
+        lambda answer: answer.put("retry-after", str(int(answer.values("retry-after")[0]) - 1)),
+    ),
+}
+faults_for("HTTP-10", _later, _LATER)

@@ -60,10 +60,16 @@ def asking(patch: Patch, change: Callable[[Sent], None]) -> None:
     def respond(replaced: Any, app: Any, request: Message) -> Any:
         sent = _sent(request)
         change(sent)
-        return replaced(app, {
-            **request, "method": sent.method, "path": sent.path, "headers": sent.fields,
-            "body_b64": b64encode(sent.body).decode(),
-        })  # fmt: skip
+        return replaced(
+            app,
+            {
+                **request,
+                "method": sent.method,
+                "path": sent.path,
+                "headers": sent.fields,
+                "body_b64": b64encode(sent.body).decode(),
+            },
+        )
 
     patch.wrap(inprocess, "respond", respond)
 

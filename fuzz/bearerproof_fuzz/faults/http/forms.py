@@ -6,69 +6,60 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.deployment import httprequest
 from bearerproof_reference.deployment.httprequest import FORM
 
 
 def _is_form(patch: Patch, enough: Callable[[list[str]], bool]) -> None:
     """Have the content type judged by this, which is given the values of its field in lower case."""
-    patch(httprequest, "is_form", lambda scope: enough([
-        value.lower() for value in httprequest.header(scope, b"content-type")
-    ]))  # fmt: skip
+    patch(
+        httprequest,
+        "is_form",
+        lambda scope: enough([value.lower() for value in httprequest.header(scope, b"content-type")]),
+    )
 
 
-@fault("HTTP-1")
-def content_type_not_looked_at(patch: Patch) -> None:
-    """Whatever body comes is parsed as a form, under any type (CWE-436)."""
-    _is_form(patch, lambda _values: True)
+_IS_FORM: Rows[Callable[[list[str]], bool]] = {
+    "content-type-not-looked-at": (
+        "Whatever body comes is parsed as a form, under any type (CWE-436).",
+        lambda _values: True,
+    ),
+    "no-content-type-is-a-form": (
+        "A missing content type is taken for the one that is meant.",
+        lambda values: not values or (len(values) == 1 and values[0].partition(";")[0] == FORM),
+    ),
+    "content-type-by-its-beginning": (
+        "The content type is matched from its beginning, so longer subtypes are forms as well.",
+        lambda values: len(values) == 1 and values[0].startswith(FORM),
+    ),
+    "content-type-anywhere": (
+        "The content type is searched for the one of a form, parameters and lists included.",
+        lambda values: len(values) == 1 and FORM in values[0],
+    ),
+    "first-of-two-content-types": (
+        "Of two content types the first one counts, and the last one for the filter in front (CWE-436).",
+        lambda values: bool(values) and values[0].partition(";")[0].strip() == FORM,
+    ),
+}
+faults_for("HTTP-1", _is_form, _IS_FORM)
 
 
-@fault("HTTP-1")
-def no_content_type_is_a_form(patch: Patch) -> None:
-    """A missing content type is taken for the one that is meant."""
-    _is_form(patch, lambda values: not values or (len(values) == 1 and values[0].partition(";")[0] == FORM))
-
-
-@fault("HTTP-1")
-def content_type_by_its_beginning(patch: Patch) -> None:
-    """The content type is matched from its beginning, so longer subtypes are forms as well."""
-    _is_form(patch, lambda values: len(values) == 1 and values[0].startswith(FORM))
-
-
-@fault("HTTP-1")
-def content_type_anywhere(patch: Patch) -> None:
-    """The content type is searched for the one of a form, parameters and lists included."""
-    _is_form(patch, lambda values: len(values) == 1 and FORM in values[0])
-
-
-@fault("HTTP-1")
-def first_of_two_content_types(patch: Patch) -> None:
-    """Of two content types the first one counts, and the last one for the filter in front (CWE-436)."""
-    _is_form(patch, lambda values: bool(values) and values[0].partition(";")[0].strip() == FORM)
-
-
-@fault("HTTP-1")
-def content_type_in_one_case(patch: Patch) -> None:
+@fault_by("HTTP-1", Patch.wrap, httprequest, "is_form")
+def content_type_in_one_case(is_form: Any, scope: Any) -> Any:
     """Media types are compared letter by letter, so clients that write them in another case are refused."""
-    patch.wrap(httprequest, "is_form", lambda is_form, scope: (
-        is_form(scope) and httprequest.header(scope, b"content-type")[0].startswith(FORM)
-    ))  # fmt: skip
+    return is_form(scope) and httprequest.header(scope, b"content-type")[0].startswith(FORM)
 
 
-@fault("HTTP-1")
-def json_is_taken_too(patch: Patch) -> None:
+@fault_by("HTTP-1", asking)
+def json_is_taken_too(sent: Sent) -> None:
     """A second parser takes JSON, with other rules for names that stand twice."""
-
-    def convert(sent: Sent) -> None:
-        if sent.path == "/auth/token" and "application/json" in "".join(sent.values("content-type")).lower():
-            try:
-                sent.body = urlencode(json.loads(sent.body)).encode()
-            except (ValueError, TypeError):
-                return
-            sent.put("content-type", FORM)
-
-    asking(patch, convert)
+    if sent.path == "/auth/token" and "application/json" in "".join(sent.values("content-type")).lower():
+        try:
+            sent.body = urlencode(json.loads(sent.body)).encode()
+        except (ValueError, TypeError):
+            return
+        sent.put("content-type", FORM)
 
 
 @fault("HTTP-1")
@@ -77,16 +68,12 @@ def wrong_type_is_a_bad_request(patch: Patch) -> None:
     _status(patch, 415, 400)
 
 
-@fault("HTTP-1")
-def wrong_type_in_plain_text(patch: Patch) -> None:
+@fault_by("HTTP-1", answering)
+def wrong_type_in_plain_text(answer: Answer) -> None:
     """The framework's own page is sent for a wrong content type."""
-
-    def plain(answer: Answer) -> None:
-        if answer.status == 415:
-            answer.body = b"Unsupported Media Type"
-            answer.put("content-type", "text/plain")
-
-    answering(patch, plain)
+    if answer.status == 415:
+        answer.body = b"Unsupported Media Type"
+        answer.put("content-type", "text/plain")
 
 
 def _status(patch: Patch, due: int, given: int) -> None:
@@ -146,25 +133,17 @@ def bound_of_what_is_announced(patch: Patch) -> None:
     patch(httprequest, "read_body", read_all)
 
 
-@fault("HTTP-2")
-def body_is_cut(patch: Patch) -> None:
+@fault_by("HTTP-2", asking)
+def body_is_cut(sent: Sent) -> None:
     """What goes beyond the bound is left unread, and the rest is taken for the whole."""
-
-    def cut(sent: Sent) -> None:
-        sent.body = sent.body[: httprequest.MAX_BODY]
-
-    asking(patch, cut)
+    sent.body = sent.body[: httprequest.MAX_BODY]
 
 
-@fault("HTTP-2")
-def bound_of_the_token_endpoint_alone(patch: Patch) -> None:
+@fault_by("HTTP-2", asking)
+def bound_of_the_token_endpoint_alone(sent: Sent) -> None:
     """Where no body is expected none is bounded, and it is read all the same."""
-
-    def cut(sent: Sent) -> None:
-        if sent.path != "/auth/token":
-            sent.body = sent.body[: httprequest.MAX_BODY]
-
-    asking(patch, cut)
+    if sent.path != "/auth/token":
+        sent.body = sent.body[: httprequest.MAX_BODY]
 
 
 @fault("HTTP-2")
@@ -178,28 +157,25 @@ def _parameters(patch: Patch, change: Callable[[list[tuple[str, str]]], list[tup
     patch.wrap(httprequest, "parameters", lambda read, octets: change(read(octets)))
 
 
-@fault("HTTP-16")
-def last_of_two_parameters(patch: Patch) -> None:
-    """The form is made a dictionary, in which the last value of a name stays (CWE-235)."""
-    _parameters(patch, lambda form: list(dict(form).items()))
-
-
-@fault("HTTP-16")
-def first_of_two_parameters(patch: Patch) -> None:
-    """The framework's form gives the first value of a name (CWE-235)."""
-    _parameters(patch, lambda form: list(dict(reversed(form)).items()))
-
-
-@fault("HTTP-16")
-def same_parameter_twice_is_once(patch: Patch) -> None:
-    """A parameter that stands twice with the same value is taken for one."""
-    _parameters(patch, lambda form: list(dict.fromkeys(form)))
-
-
-@fault("HTTP-16")
-def empty_parameters_are_dropped(patch: Patch) -> None:
-    """Parameters without a value are dropped before anybody counts, as the parser of the language does by default."""
-    _parameters(patch, lambda form: [(name, value) for name, value in form if value])
+_PARAMETERS: Rows[Callable[[list[tuple[str, str]]], list[tuple[str, str]]]] = {
+    "last-of-two-parameters": (
+        "The form is made a dictionary, in which the last value of a name stays (CWE-235).",
+        lambda form: list(dict(form).items()),
+    ),
+    "first-of-two-parameters": (
+        "The framework's form gives the first value of a name (CWE-235).",
+        lambda form: list(dict(reversed(form)).items()),
+    ),
+    "same-parameter-twice-is-once": (
+        "A parameter that stands twice with the same value is taken for one.",
+        lambda form: list(dict.fromkeys(form)),
+    ),
+    "empty-parameters-are-dropped": (
+        "Parameters without a value are dropped before anybody counts, as the parser of the language does by default.",
+        lambda form: [(name, value) for name, value in form if value],
+    ),
+}
+faults_for("HTTP-16", _parameters, _PARAMETERS)
 
 
 @fault("HTTP-16")
@@ -212,18 +188,14 @@ def unknown_parameters_are_dropped(patch: Patch) -> None:
     _parameters(patch, lambda form: [(name, value) for name, value in form if name in known])
 
 
-@fault("HTTP-16")
-def parameters_counted_before_decoding(patch: Patch) -> None:
+@fault_by("HTTP-16", asking)
+def parameters_counted_before_decoding(sent: Sent) -> None:
     """Names are compared as they stand in the body, so one that is encoded differently is another (CWE-436)."""
-
-    def drop_encoded(sent: Sent) -> None:
-        if sent.path == "/auth/token" and sent.method == "POST":
-            names = [item.partition(b"=")[0] for item in sent.body.split(b"&")]
-            if len(set(names)) == len(names):
-                pairs = parse_qsl(sent.body, keep_blank_values=True)
-                sent.body = urlencode(list(dict(pairs).items())).encode() if pairs else sent.body
-
-    asking(patch, drop_encoded)
+    if sent.path == "/auth/token" and sent.method == "POST":
+        names = [item.partition(b"=")[0] for item in sent.body.split(b"&")]
+        if len(set(names)) == len(names):
+            pairs = parse_qsl(sent.body, keep_blank_values=True)
+            sent.body = urlencode(list(dict(pairs).items())).encode() if pairs else sent.body
 
 
 @fault("HTTP-16")

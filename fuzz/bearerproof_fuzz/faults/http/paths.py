@@ -6,7 +6,7 @@ from posixpath import normpath
 from urllib.parse import unquote
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 
 
 def _routed(patch: Patch, change: Callable[[str], str]) -> None:
@@ -19,73 +19,49 @@ def _routed(patch: Patch, change: Callable[[str], str]) -> None:
     asking(patch, change_path)
 
 
-@fault("HTTP-14")
-def path_is_decoded_first(patch: Patch) -> None:
-    """Paths are matched after decoding, so an encoded slash separates."""
-    _routed(patch, lambda path: unquote(path) if re.fullmatch(r"/[!-~]*", unquote(path)) else path)
-
-
-@fault("HTTP-14")
-def slash_at_the_end_is_dropped(patch: Patch) -> None:
-    """A slash at the end is dropped, which a filter in front may not do."""
-    _routed(patch, lambda path: path.rstrip("/") or "/")
-
-
-@fault("HTTP-14")
-def slashes_are_merged(patch: Patch) -> None:
-    """Empty segments are dropped, so //auth/token passes a rule for /auth/ and arrives there."""
-    _routed(patch, lambda path: re.sub("/+", "/", path))
-
-
-@fault("HTTP-14")
-def dots_are_resolved(patch: Patch) -> None:
-    """Dot segments are resolved behind the filter, so /health/../resource is public for it (CWE-22)."""
-    _routed(patch, lambda path: normpath(path) if "/." in path else path)
-
-
-@fault("HTTP-14")
-def encoded_dots_are_resolved(patch: Patch) -> None:
-    """Dot segments are resolved after decoding (CWE-22)."""
-    _routed(patch, lambda path: normpath(path.replace("%2e", ".")) if "%2e" in path else path)
-
-
-@fault("HTTP-14")
-def paths_in_any_case(patch: Patch) -> None:
-    """Paths are compared without regard to case, as the file system would."""
-    _routed(patch, lambda path: path.lower() if path.lower() == "/auth/token" else path)
-
-
-@fault("HTTP-14")
-def paths_by_prefix(patch: Patch) -> None:
-    """Paths are matched by their beginning, and /auth/tokenx is the token endpoint."""
-    _routed(patch, lambda path: "/auth/token" if path.startswith("/auth/token") and path[11:12] not in "/s" else path)
-
-
-@fault("HTTP-14")
-def path_parameters_are_dropped(patch: Patch) -> None:
-    """What follows a semicolon is dropped, as servlets do, and a filter in front sees another path."""
-    _routed(patch, lambda path: re.sub(r";[^/]*", "", path))
-
-
-@fault("HTTP-14")
-def longer_paths_are_resources_too(patch: Patch) -> None:
-    """The last parameter of the path takes all that follows, and only its first segment is looked at."""
-    _routed(patch, lambda path: "/".join(path.split("/")[:4]) if path.startswith("/resource/") else path)
-
-
-@fault("HTTP-14")
-def path_ends_at_a_nul(patch: Patch) -> None:
-    """A library in C ends the path at an encoded NUL."""
-    _routed(patch, lambda path: path.partition("%00")[0])
+_ROUTED: Rows[Callable[[str], str]] = {
+    "path-is-decoded-first": (
+        "Paths are matched after decoding, so an encoded slash separates.",
+        lambda path: unquote(path) if re.fullmatch(r"/[!-~]*", unquote(path)) else path,
+    ),
+    "slash-at-the-end-is-dropped": (
+        "A slash at the end is dropped, which a filter in front may not do.",
+        lambda path: path.rstrip("/") or "/",
+    ),
+    "slashes-are-merged": (
+        "Empty segments are dropped, so //auth/token passes a rule for /auth/ and arrives there.",
+        lambda path: re.sub("/+", "/", path),
+    ),
+    "dots-are-resolved": (
+        "Dot segments are resolved behind the filter, so /health/../resource is public for it (CWE-22).",
+        lambda path: normpath(path) if "/." in path else path,
+    ),
+    "encoded-dots-are-resolved": (
+        "Dot segments are resolved after decoding (CWE-22).",
+        lambda path: normpath(path.replace("%2e", ".")) if "%2e" in path else path,
+    ),
+    "paths-in-any-case": (
+        "Paths are compared without regard to case, as the file system would.",
+        lambda path: path.lower() if path.lower() == "/auth/token" else path,
+    ),
+    "paths-by-prefix": (
+        "Paths are matched by their beginning, and /auth/tokenx is the token endpoint.",
+        lambda path: "/auth/token" if path.startswith("/auth/token") and path[11:12] not in "/s" else path,
+    ),
+    "path-parameters-are-dropped": (
+        "What follows a semicolon is dropped, as servlets do, and a filter in front sees another path.",
+        lambda path: re.sub(r";[^/]*", "", path),
+    ),
+    "longer-paths-are-resources-too": (
+        "The last parameter of the path takes all that follows, and only its first segment is looked at.",
+        lambda path: "/".join(path.split("/")[:4]) if path.startswith("/resource/") else path,
+    ),
+    "path-ends-at-a-nul": ("A library in C ends the path at an encoded NUL.", lambda path: path.partition("%00")[0]),
+}
+faults_for("HTTP-14", _routed, _ROUTED)
 
 
 # --- methods
-
-
-@fault("HTTP-14")
-def other_methods_are_not_found(patch: Patch) -> None:
-    """A method that there is not at a path is answered with 404."""
-    _not_allowed(patch, lambda answer: setattr(answer, "status", 404))
 
 
 def _not_allowed(patch: Patch, change: Callable[[Answer], None]) -> None:
@@ -96,16 +72,18 @@ def _not_allowed(patch: Patch, change: Callable[[Answer], None]) -> None:
     answering(patch, change_answer)
 
 
-@fault("HTTP-14")
-def no_allow(patch: Patch) -> None:
-    """405 does not say which methods there are (RFC 9110 §15.5.6)."""
-    _not_allowed(patch, lambda answer: answer.drop("allow"))
-
-
-@fault("HTTP-14")
-def allow_names_every_method(patch: Patch) -> None:
-    """The header Allow is a constant that names methods which the path has not."""
-    _not_allowed(patch, lambda answer: answer.put("allow", "GET, POST, PUT, PATCH, DELETE"))
+_NOT_ALLOWED: Rows[Callable[[Answer], None]] = {
+    "other-methods-are-not-found": (
+        "A method that there is not at a path is answered with 404.",
+        lambda answer: setattr(answer, "status", 404),
+    ),
+    "no-allow": ("405 does not say which methods there are (RFC 9110 §15.5.6).", lambda answer: answer.drop("allow")),
+    "allow-names-every-method": (
+        "The header Allow is a constant that names methods which the path has not.",
+        lambda answer: answer.put("allow", "GET, POST, PUT, PATCH, DELETE"),
+    ),
+}
+faults_for("HTTP-14", _not_allowed, _NOT_ALLOWED)
 
 
 @fault("HTTP-14")
@@ -114,45 +92,29 @@ def methods_in_any_case(patch: Patch) -> None:
     asking(patch, lambda sent: setattr(sent, "method", sent.method.upper()))
 
 
-@fault("HTTP-14")
-def method_overridden_by_a_field(patch: Patch) -> None:
+@fault_by("HTTP-14", asking)
+def method_overridden_by_a_field(sent: Sent) -> None:
     """A field names the method that is meant, for clients that know only two of them."""
-
-    def override(sent: Sent) -> None:
-        for value in sent.values("x-http-method-override"):
-            sent.method = value
-
-    asking(patch, override)
+    for value in sent.values("x-http-method-override"):
+        sent.method = value
 
 
-@fault("HTTP-14")
-def method_overridden_by_a_parameter(patch: Patch) -> None:
+@fault_by("HTTP-14", asking)
+def method_overridden_by_a_parameter(sent: Sent) -> None:
     """A parameter names the method that is meant, so a form on another site can delete."""
-
-    def override(sent: Sent) -> None:
-        if sent.method == "POST" and b"_method=DELETE" in sent.body + sent.path.encode():
-            sent.method, sent.path, sent.body = "DELETE", sent.path.partition("?")[0], b""
-
-    asking(patch, override)
+    if sent.method == "POST" and b"_method=DELETE" in sent.body + sent.path.encode():
+        sent.method, sent.path, sent.body = "DELETE", sent.path.partition("?")[0], b""
 
 
-@fault("HTTP-14")
-def unknown_methods_fall_through(patch: Patch) -> None:
+@fault_by("HTTP-14", asking)
+def unknown_methods_fall_through(sent: Sent) -> None:
     """A method that nobody thought of reaches the handler of the only one that there is."""
-
-    def fall_through(sent: Sent) -> None:
-        if sent.method not in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):
-            sent.method = "GET" if sent.path.startswith("/resource/") else sent.method
-
-    asking(patch, fall_through)
+    if sent.method not in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):
+        sent.method = "GET" if sent.path.startswith("/resource/") else sent.method
 
 
-@fault("HTTP-14")
-def head_needs_no_bearer(patch: Patch) -> None:
+@fault_by("HTTP-14", answering)
+def head_needs_no_bearer(answer: Answer) -> None:
     """HEAD is answered before authentication, since it has no body to protect."""
-
-    def answer_head(answer: Answer) -> None:
-        if answer.method == "HEAD" and answer.path.startswith("/resource/"):
-            answer.status = 200
-
-    answering(patch, answer_head)
+    if answer.method == "HEAD" and answer.path.startswith("/resource/"):
+        answer.status = 200

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 
 _ONE, _ALL = "/auth/token/", "/auth/tokens"
 
@@ -27,107 +27,81 @@ def _as(status: int) -> Callable[[Answer], None]:
 # --- one token
 
 
-@fault("HTTP-11")
-def revoked_with_a_body(patch: Patch) -> None:
+@fault_by("HTTP-11", _deleted, _ONE, 204)
+def revoked_with_a_body(answer: Answer) -> None:
     """204 has a body, which the next reader of the connection takes for an answer."""
-
-    def add(answer: Answer) -> None:
-        answer.put_json({"revoked": 1})
-        answer.drop("content-length")
-
-    _deleted(patch, _ONE, 204, add)
+    answer.put_json({"revoked": 1})
+    answer.drop("content-length")
 
 
-@fault("HTTP-11")
-def revoked_with_a_content_type(patch: Patch) -> None:
-    """204 has the content type that all answers of the framework have."""
-    _deleted(patch, _ONE, 204, lambda answer: answer.put("content-type", "application/json"))
-
-
-@fault("HTTP-11")
-def revoked_with_a_length(patch: Patch) -> None:
-    """204 has a Content-Length, which RFC 9110 §8.6 forbids."""
-    _deleted(patch, _ONE, 204, lambda answer: answer.put("content-length", "0"))
-
-
-@fault("HTTP-11")
-def revoked_is_plainly_ok(patch: Patch) -> None:
-    """A revocation is answered with 200 and nothing."""
-    _deleted(patch, _ONE, 204, _as(200))
-
-
-@fault("HTTP-11")
-def nothing_revoked_is_success(patch: Patch) -> None:
-    """What is not active is answered with 204: the aim is reached."""
-    _deleted(patch, _ONE, 404, _as(204))
-
-
-@fault("HTTP-11")
-def nothing_revoked_is_gone(patch: Patch) -> None:
-    """What is not active is answered with 410, unknown ids included."""
-    _deleted(patch, _ONE, 404, _as(410))
-
-
-@fault("HTTP-11")
-def wrong_secret_is_forbidden(patch: Patch) -> None:
-    """A wrong admin secret is answered with 403: somebody was there after all."""
-    _deleted(patch, _ONE, 401, _as(403))
+_DELETED_HTTP_11: Rows[tuple[str, int, Callable[[Answer], None]]] = {
+    "revoked-with-a-content-type": (
+        "204 has the content type that all answers of the framework have.",
+        (_ONE, 204, lambda answer: answer.put("content-type", "application/json")),
+    ),
+    "revoked-with-a-length": (
+        "204 has a Content-Length, which RFC 9110 §8.6 forbids.",
+        (_ONE, 204, lambda answer: answer.put("content-length", "0")),
+    ),
+    "revoked-is-plainly-ok": ("A revocation is answered with 200 and nothing.", (_ONE, 204, _as(200))),
+    "nothing-revoked-is-success": (
+        "What is not active is answered with 204: the aim is reached.",
+        (_ONE, 404, _as(204)),
+    ),
+    "nothing-revoked-is-gone": (
+        "What is not active is answered with 410, unknown ids included.",
+        (_ONE, 404, _as(410)),
+    ),
+    "wrong-secret-is-forbidden": (
+        "A wrong admin secret is answered with 403: somebody was there after all.",
+        (_ONE, 401, _as(403)),
+    ),
+    "refusal-names-the-token": (
+        "The refusal repeats which token was asked for, so no two of them are the same.",
+        (_ONE, 401, lambda answer: answer.put("x-token", answer.path.removeprefix(_ONE))),
+    ),
+}
+faults_for("HTTP-11", spread(_deleted), _DELETED_HTTP_11)
 
 
 @fault("HTTP-11")
 def malformed_id_before_the_secret(patch: Patch) -> None:
     """The framework converts the path first, and a malformed id is told to everybody (W21)."""
     form = re.compile(r"[0-9a-f-]{36}")
-    _deleted(patch, _ONE, 401, lambda answer: (
-        None if form.fullmatch(answer.path.removeprefix(_ONE)) else setattr(answer, "status", 400)
-    ))  # fmt: skip
-
-
-@fault("HTTP-11")
-def refusal_names_the_token(patch: Patch) -> None:
-    """The refusal repeats which token was asked for, so no two of them are the same."""
-    _deleted(patch, _ONE, 401, lambda answer: answer.put("x-token", answer.path.removeprefix(_ONE)))
+    _deleted(
+        patch,
+        _ONE,
+        401,
+        lambda answer: None if form.fullmatch(answer.path.removeprefix(_ONE)) else setattr(answer, "status", 400),
+    )
 
 
 # --- all of an identity
 
 
-@fault("HTTP-12")
-def bulk_without_a_number(patch: Patch) -> None:
-    """A bulk revocation is answered with 204, like the other one."""
-    _deleted(patch, _ALL, 200, _as(204))
+_DELETED_HTTP_12: Rows[tuple[str, int, Callable[[Answer], None]]] = {
+    "bulk-without-a-number": ("A bulk revocation is answered with 204, like the other one.", (_ALL, 200, _as(204))),
+    "bulk-number-as-text": (
+        "The number of revoked tokens is answered as a text, as a template writes it.",
+        (_ALL, 200, lambda answer: answer.put_json({"revoked": str(answer.json["revoked"])})),
+    ),
+    "bulk-number-under-another-name": (
+        "The number stands under another name than is documented (W29).",
+        (_ALL, 200, lambda answer: answer.put_json({"count": answer.json["revoked"]})),
+    ),
+    "bulk-of-none-is-not-found": (
+        "Where there was nothing to revoke the answer is 404, as if the name were wrong.",
+        (_ALL, 200, lambda answer: None if answer.json["revoked"] else setattr(answer, "status", 404)),
+    ),
+    "missing-names-are-unprocessable": ("Missing names are answered with the framework's 422.", (_ALL, 400, _as(422))),
+}
+faults_for("HTTP-12", spread(_deleted), _DELETED_HTTP_12)
 
 
-@fault("HTTP-12")
-def bulk_number_as_text(patch: Patch) -> None:
-    """The number of revoked tokens is answered as a text, as a template writes it."""
-    _deleted(patch, _ALL, 200, lambda answer: answer.put_json({"revoked": str(answer.json["revoked"])}))
-
-
-@fault("HTTP-12")
-def bulk_number_under_another_name(patch: Patch) -> None:
-    """The number stands under another name than is documented (W29)."""
-    _deleted(patch, _ALL, 200, lambda answer: answer.put_json({"count": answer.json["revoked"]}))
-
-
-@fault("HTTP-12")
-def bulk_of_none_is_not_found(patch: Patch) -> None:
-    """Where there was nothing to revoke the answer is 404, as if the name were wrong."""
-    _deleted(patch, _ALL, 200, lambda answer: None if answer.json["revoked"] else setattr(answer, "status", 404))
-
-
-@fault("HTTP-12")
-def names_before_the_secret(patch: Patch) -> None:
+@fault_by("HTTP-12", _deleted, _ALL, 401)
+def names_before_the_secret(answer: Answer) -> None:
     """Missing names are answered with 400 before anybody asks for the secret (W21)."""
-    _deleted(patch, _ALL, 401, lambda answer: (
-        None if "issuer=" in answer.path and "subject=" in answer.path else setattr(answer, "status", 400)
-    ))  # fmt: skip
-
-
-@fault("HTTP-12")
-def missing_names_are_unprocessable(patch: Patch) -> None:
-    """Missing names are answered with the framework's 422."""
-    _deleted(patch, _ALL, 400, _as(422))
+    return None if "issuer=" in answer.path and "subject=" in answer.path else setattr(answer, "status", 400)
 
 
 @fault("HTTP-12")
@@ -153,13 +127,9 @@ def query_names_in_any_case(patch: Patch) -> None:
     _queried(patch, lambda query: query.replace("Issuer=", "issuer=").replace("Subject=", "subject="))
 
 
-@fault("HTTP-12")
-def body_completes_the_query(patch: Patch) -> None:
+@fault_by("HTTP-12", asking)
+def body_completes_the_query(sent: Sent) -> None:
     """Query and body are merged, as the framework's collection of parameters does."""
-
-    def merge(sent: Sent) -> None:
-        path, _, query = sent.path.partition("?")
-        if path == _ALL and sent.body:
-            sent.path = f"{path}?{urlencode({**dict(parse_qsl(sent.body.decode())), **dict(parse_qsl(query))})}"
-
-    asking(patch, merge)
+    path, _, query = sent.path.partition("?")
+    if path == _ALL and sent.body:
+        sent.path = f"{path}?{urlencode({**dict(parse_qsl(sent.body.decode())), **dict(parse_qsl(query))})}"

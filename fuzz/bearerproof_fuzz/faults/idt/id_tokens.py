@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_fuzz.faults.seams import Json, is_number, making_optional, passing_type, reading_claims
 from bearerproof_reference.verifier import idtoken
 from bearerproof_reference.verifier.claims import ClaimsCheck
@@ -92,34 +92,26 @@ def _party(patch: Patch, same: Callable[[Any, VerificationPolicy, Json], bool]) 
     _reading(patch, "_check_audiences", read)
 
 
-@fault("IDT-3")
-def azp_ignored(patch: Patch) -> None:
-    """`azp` is demanded where it is due and compared nowhere (CWE-346)."""
-    _party(patch, lambda *_: True)
-
-
-@fault("IDT-3")
-def azp_compared_among_several_audiences_only(patch: Patch) -> None:
-    """The two steps of OpenID Connect Core are read as one, so a single audience makes `azp` idle."""
-    _party(patch, lambda _, __, claims: len(_audiences(claims)) == 1)
-
-
-@fault("IDT-3")
-def azp_among_the_trusted_audiences(patch: Patch) -> None:
-    """A trusted audience may be the authorised party too, so a partner's users sign in here."""
-    _party(patch, lambda azp, held, _: isinstance(azp, str) and azp in held.trusted_audiences)
-
-
-@fault("IDT-3")
-def azp_null_counts_as_absent(patch: Patch) -> None:
-    """`if claims.get("azp"):` passes null, zero and the empty string."""
-    _party(patch, lambda azp, *_: not azp)
-
-
-@fault("IDT-3")
-def azp_case_folded(patch: Patch) -> None:
-    """Client ids are compared without regard to case (CWE-178)."""
-    _party(patch, lambda azp, held, _: isinstance(azp, str) and azp.lower() == (held.own_audience or "").lower())
+_PARTY: Rows[Callable[[Any, VerificationPolicy, Json], bool]] = {
+    "azp-ignored": ("`azp` is demanded where it is due and compared nowhere (CWE-346).", lambda *_: True),
+    "azp-compared-among-several-audiences-only": (
+        "The two steps of OpenID Connect Core are read as one, so a single audience makes `azp` idle.",
+        lambda _, __, claims: len(_audiences(claims)) == 1,
+    ),
+    "azp-among-the-trusted-audiences": (
+        "A trusted audience may be the authorised party too, so a partner's users sign in here.",
+        lambda azp, held, _: isinstance(azp, str) and azp in held.trusted_audiences,
+    ),
+    "azp-null-counts-as-absent": (
+        '`if claims.get("azp"):` passes null, zero and the empty string.',
+        lambda azp, *_: not azp,
+    ),
+    "azp-case-folded": (
+        "Client ids are compared without regard to case (CWE-178).",
+        lambda azp, held, _: isinstance(azp, str) and azp.lower() == (held.own_audience or "").lower(),
+    ),
+}
+faults_for("IDT-3", _party, _PARTY)
 
 
 def _nonce(patch: Patch, same: Callable[[Any, str], bool]) -> None:
@@ -132,46 +124,39 @@ def _nonce(patch: Patch, same: Callable[[Any, str], bool]) -> None:
     _reading(patch, "_check_nonce", read)
 
 
-@fault("IDT-4")
-def nonce_not_compared(patch: Patch) -> None:
-    """That there is a nonce is enough, so a token of any other sign-in passes (CWE-294)."""
-    _nonce(patch, lambda *_: True)
+_NONCE: Rows[Callable[[Any, str], bool]] = {
+    "nonce-not-compared": (
+        "That there is a nonce is enough, so a token of any other sign-in passes (CWE-294).",
+        lambda *_: True,
+    ),
+    "null-nonce-counts-as-absent": (
+        "A nonce that is null passes as one that nobody sent.",
+        lambda nonce, _: nonce is None,
+    ),
+    "nonce-in-a-list-taken": (
+        '`nonce in claims["nonce"]` was written for the cookie of several sign-ins and is asked of the token.',
+        lambda nonce, sent: isinstance(nonce, list) and sent in nonce,
+    ),
+    "nonce-by-prefix": (
+        "The comparison runs over the shorter of the two, so few characters have to be guessed (CWE-187).",
+        lambda nonce, sent: isinstance(nonce, str) and nonce != "" and sent.startswith(nonce),
+    ),
+    "nonce-case-folded": (
+        "The nonce is compared without regard to case, which gives away a bit a letter.",
+        lambda nonce, sent: isinstance(nonce, str) and nonce.lower() == sent.lower(),
+    ),
+    "nonce-trimmed": (
+        "The nonce is trimmed like all text that comes from outside.",
+        lambda nonce, sent: isinstance(nonce, str) and nonce.strip() == sent,
+    ),
+}
+faults_for("IDT-4", _nonce, _NONCE)
 
 
 @fault("IDT-4")
 def nonce_compared_where_present(patch: Patch) -> None:
     """A token without `nonce` passes, and the attacker leaves it out (CWE-352)."""
     _reading(patch, "_check_nonce", lambda claims, sent: {"nonce": sent, **claims})
-
-
-@fault("IDT-4")
-def null_nonce_counts_as_absent(patch: Patch) -> None:
-    """A nonce that is null passes as one that nobody sent."""
-    _nonce(patch, lambda nonce, _: nonce is None)
-
-
-@fault("IDT-4")
-def nonce_in_a_list_taken(patch: Patch) -> None:
-    """`nonce in claims["nonce"]` was written for the cookie of several sign-ins and is asked of the token."""
-    _nonce(patch, lambda nonce, sent: isinstance(nonce, list) and sent in nonce)
-
-
-@fault("IDT-4")
-def nonce_by_prefix(patch: Patch) -> None:
-    """The comparison runs over the shorter of the two, so few characters have to be guessed (CWE-187)."""
-    _nonce(patch, lambda nonce, sent: isinstance(nonce, str) and nonce != "" and sent.startswith(nonce))
-
-
-@fault("IDT-4")
-def nonce_case_folded(patch: Patch) -> None:
-    """The nonce is compared without regard to case, which gives away a bit a letter."""
-    _nonce(patch, lambda nonce, sent: isinstance(nonce, str) and nonce.lower() == sent.lower())
-
-
-@fault("IDT-4")
-def nonce_trimmed(patch: Patch) -> None:
-    """The nonce is trimmed like all text that comes from outside."""
-    _nonce(patch, lambda nonce, sent: isinstance(nonce, str) and nonce.strip() == sent)
 
 
 @fault("IDT-5")
@@ -190,52 +175,37 @@ def _authenticated(patch: Patch, read: Callable[[Json, VerificationPolicy], Json
     _reading(patch, "_check_authentication_time", read)
 
 
-@fault("IDT-6")
-def authentication_time_compared_where_present(patch: Patch) -> None:
-    """A token without `auth_time` passes, so leaving it out is the way around `max_age`."""
-    _authenticated(patch, lambda claims, _: {"auth_time": 2**40, **claims})
-
-
-@fault("IDT-6")
-def authentication_time_is_that_of_issue(patch: Patch) -> None:
-    """The age of the token is measured, and every token is young, however old the sign-in behind it."""
-    _authenticated(
-        patch,
+_AUTHENTICATED: Rows[Callable[[Json, VerificationPolicy], Json]] = {
+    "authentication-time-compared-where-present": (
+        "A token without `auth_time` passes, so leaving it out is the way around `max_age`.",
+        lambda claims, _: {"auth_time": 2**40, **claims},
+    ),
+    "authentication-time-is-that-of-issue": (
+        "The age of the token is measured, and every token is young, however old the sign-in behind it.",
         lambda claims, _: {**claims, "auth_time": claims["iat"]} if is_number(claims.get("auth_time")) else claims,
-    )
-
-
-@fault("IDT-6")
-def authentication_time_off_by_a_minute(patch: Patch) -> None:
-    """`max_age` is rounded up to minutes, since that is what the user reads."""
-    _authenticated(
-        patch,
+    ),
+    "authentication-time-off-by-a-minute": (
+        "`max_age` is rounded up to minutes, since that is what the user reads.",
         lambda claims, _: (
             {**claims, "auth_time": claims["auth_time"] + 60} if is_number(claims.get("auth_time")) else claims
         ),
-    )
+    ),
+}
+faults_for("IDT-6", _authenticated, _AUTHENTICATED)
 
 
-@fault("IDT-6")
-def authentication_time_as_text_converted(patch: Patch) -> None:
+@fault_by("IDT-6", _authenticated)
+def authentication_time_as_text_converted(claims: Json, _: VerificationPolicy) -> Json:
     """`auth_time` goes through `int(...)`, which reads text as well (OpenID Connect Core §2)."""
-
-    def read(claims: Json, _: VerificationPolicy) -> Json:
-        found = claims.get("auth_time")
-        return {**claims, "auth_time": int(found)} if isinstance(found, str) and found.isdigit() else claims
-
-    _authenticated(patch, read)
+    found = claims.get("auth_time")
+    return {**claims, "auth_time": int(found)} if isinstance(found, str) and found.isdigit() else claims
 
 
-@fault("IDT-6")
-def max_age_of_zero_ignored(patch: Patch) -> None:
+@fault_by("IDT-6", Patch.wrap, idtoken, "_check_authentication_time")
+def max_age_of_zero_ignored(check: Any, claims: Json, held: VerificationPolicy, now: float) -> None:
     """`if max_age:` takes zero, the demand for a fresh sign-in, for no demand (OpenID Connect Core §3.1.2.1)."""
-
-    def check_if_set(check: Any, claims: Json, held: VerificationPolicy, now: float) -> None:
-        if held.max_age:
-            check(claims, held, now)
-
-    patch.wrap(idtoken, "_check_authentication_time", check_if_set)
+    if held.max_age:
+        check(claims, held, now)
 
 
 def _context(patch: Patch, passes: Callable[[Any, tuple[str, ...]], bool]) -> None:
@@ -248,32 +218,27 @@ def _context(patch: Patch, passes: Callable[[Any, tuple[str, ...]], bool]) -> No
     _reading(patch, "_check_context_class", read)
 
 
-@fault("IDT-7")
-def acr_by_substring(patch: Patch) -> None:
-    """Acceptable classes are kept as they are sent, joined by blanks, and `in` finds any part of that text."""
-    _context(patch, lambda acr, acceptable: isinstance(acr, str) and acr in " ".join(acceptable))
+_CONTEXT: Rows[Callable[[Any, tuple[str, ...]], bool]] = {
+    "acr-by-substring": (
+        "Acceptable classes are kept as they are sent, joined by blanks, and `in` finds any part of that text.",
+        lambda acr, acceptable: isinstance(acr, str) and acr in " ".join(acceptable),
+    ),
+    "acr-not-compared": (
+        "That the provider names a class is enough, and a password passes for a second factor.",
+        lambda *_: True,
+    ),
+    "acr-in-a-list-taken": (
+        "A list of classes passes when it meets one of ours, although `acr` is one string.",
+        lambda acr, acceptable: isinstance(acr, list) and any(name in acceptable for name in acr),
+    ),
+}
+faults_for("IDT-7", _context, _CONTEXT)
 
 
-@fault("IDT-7")
-def acr_compared_where_present(patch: Patch) -> None:
+@fault_by("IDT-7", _reading, "_check_context_class")
+def acr_compared_where_present(claims: Json, acceptable: Any) -> Json:
     """A token without `acr` passes, and a weak sign-in leaves it out."""
-    _reading(
-        patch,
-        "_check_context_class",
-        lambda claims, acceptable: {"acr": acceptable[0], **claims} if acceptable else claims,
-    )
-
-
-@fault("IDT-7")
-def acr_not_compared(patch: Patch) -> None:
-    """That the provider names a class is enough, and a password passes for a second factor."""
-    _context(patch, lambda *_: True)
-
-
-@fault("IDT-7")
-def acr_in_a_list_taken(patch: Patch) -> None:
-    """A list of classes passes when it meets one of ours, although `acr` is one string."""
-    _context(patch, lambda acr, acceptable: isinstance(acr, list) and any(name in acceptable for name in acr))
+    return {"acr": acceptable[0], **claims} if acceptable else claims
 
 
 @fault("IDT-11")
@@ -282,12 +247,8 @@ def id_token_accepted_as_access_token(patch: Patch) -> None:
     passing_type(patch, lambda typ, _: typ == "application/jwt")
 
 
-@fault("IDT-11")
-def access_token_accepted_as_id_token(patch: Patch) -> None:
+@fault_by("IDT-11", Patch.__call__, Verifier, "_check_type")
+def access_token_accepted_as_id_token(self: Any, typ: str | None) -> None:
     """A relying party looks at `typ` only where it was told one, and nobody tells it (RFC 8725 §3.12)."""
-
-    def check_type(self: Any, typ: str | None) -> None:
-        if vars(self)["_typ"] is not None and typ != vars(self)["_typ"]:
-            raise Refusal(Reason.TYPE)
-
-    patch(Verifier, "_check_type", check_type)
+    if vars(self)["_typ"] is not None and typ != vars(self)["_typ"]:
+        raise Refusal(Reason.TYPE)

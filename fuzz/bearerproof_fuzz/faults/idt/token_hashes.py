@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_fuzz.faults.seams import Json, encoded
 from bearerproof_reference.verifier import idtoken
 
@@ -24,66 +24,54 @@ def _digest(artefact: str) -> bytes:
     return sha256(artefact.encode()).digest()
 
 
-@fault("IDT-8")
-def at_hash_not_compared(patch: Patch) -> None:
-    """`at_hash` has to be there and is not compared, so any access token may be swapped in (CWE-345)."""
-    _hash(patch, "at_hash", lambda *_: True)
+_HASH_IDT_8: Rows[tuple[str, Callable[[Any, str, str], bool]]] = {
+    "at-hash-not-compared": (
+        "`at_hash` has to be there and is not compared, so any access token may be swapped in (CWE-345).",
+        ("at_hash", lambda *_: True),
+    ),
+    "at-hash-may-be-whole": (
+        "The whole digest passes as well, since some provider forgets to halve it.",
+        ("at_hash", lambda found, artefact, _: found == encoded(_digest(artefact)).decode()),
+    ),
+    "at-hash-may-be-the-right-half": (
+        "Either half of the digest passes, left and right being a matter of where one stands.",
+        ("at_hash", lambda found, artefact, _: found == encoded(_digest(artefact)[16:]).decode()),
+    ),
+    "at-hash-may-be-of-sha256": (
+        "SHA-256 passes for every algorithm, which is right by accident for most (OpenID Connect Core §3.1.3.6).",
+        ("at_hash", lambda found, artefact, _: found == encoded(_digest(artefact)[:16]).decode()),
+    ),
+}
+faults_for("IDT-8", spread(_hash), _HASH_IDT_8)
 
 
-@fault("IDT-8")
-def at_hash_may_be_whole(patch: Patch) -> None:
-    """The whole digest passes as well, since some provider forgets to halve it."""
-    _hash(patch, "at_hash", lambda found, artefact, _: found == encoded(_digest(artefact)).decode())
-
-
-@fault("IDT-8")
-def at_hash_may_be_the_right_half(patch: Patch) -> None:
-    """Either half of the digest passes, left and right being a matter of where one stands."""
-    _hash(patch, "at_hash", lambda found, artefact, _: found == encoded(_digest(artefact)[16:]).decode())
-
-
-@fault("IDT-8")
-def at_hash_by_prefix(patch: Patch) -> None:
+@fault_by("IDT-8", _hash, "at_hash")
+def at_hash_by_prefix(found: Any, artefact: str, alg: str) -> bool:
     """The comparison runs over the length of the claim, so the empty one matches everything (CWE-187)."""
-
-    def prefix(found: Any, artefact: str, alg: str) -> bool:
-        return isinstance(found, str) and idtoken.left_half_hash(artefact, alg).startswith(found)
-
-    _hash(patch, "at_hash", prefix)
+    return isinstance(found, str) and idtoken.left_half_hash(artefact, alg).startswith(found)
 
 
-@fault("IDT-8")
-def at_hash_padding_taken(patch: Patch) -> None:
+@fault_by("IDT-8", _hash, "at_hash")
+def at_hash_padding_taken(found: Any, artefact: str, alg: str) -> bool:
     """The claim is decoded before it is compared, by a decoder that takes padding."""
-
-    def padded(found: Any, artefact: str, alg: str) -> bool:
-        return isinstance(found, str) and found.rstrip("=") == idtoken.left_half_hash(artefact, alg)
-
-    _hash(patch, "at_hash", padded)
+    return isinstance(found, str) and found.rstrip("=") == idtoken.left_half_hash(artefact, alg)
 
 
-@fault("IDT-8")
-def at_hash_may_be_of_sha256(patch: Patch) -> None:
-    """SHA-256 passes for every algorithm, which is right by accident for most (OpenID Connect Core §3.1.3.6)."""
-    _hash(patch, "at_hash", lambda found, artefact, _: found == encoded(_digest(artefact)[:16]).decode())
-
-
-@fault("IDT-9")
-def c_hash_not_compared(patch: Patch) -> None:
-    """Only `at_hash` is compared, so the code of another session may be injected (CWE-345)."""
-    _hash(patch, "c_hash", lambda *_: True)
-
-
-@fault("IDT-9")
-def c_hash_in_hexadecimal_taken(patch: Patch) -> None:
-    """A digest in hexadecimal passes as well, cut to the same number of digits."""
-    _hash(patch, "c_hash", lambda found, artefact, _: found == _digest(artefact).hex()[:32])
-
-
-@fault("IDT-9")
-def c_hash_null_counts_as_absent(patch: Patch) -> None:
-    """A `c_hash` that is null, empty or zero is one that the provider did not send."""
-    _hash(patch, "c_hash", lambda found, *_: not found)
+_HASH_IDT_9: Rows[tuple[str, Callable[[Any, str, str], bool]]] = {
+    "c-hash-not-compared": (
+        "Only `at_hash` is compared, so the code of another session may be injected (CWE-345).",
+        ("c_hash", lambda *_: True),
+    ),
+    "c-hash-in-hexadecimal-taken": (
+        "A digest in hexadecimal passes as well, cut to the same number of digits.",
+        ("c_hash", lambda found, artefact, _: found == _digest(artefact).hex()[:32]),
+    ),
+    "c-hash-null-counts-as-absent": (
+        "A `c_hash` that is null, empty or zero is one that the provider did not send.",
+        ("c_hash", lambda found, *_: not found),
+    ),
+}
+faults_for("IDT-9", spread(_hash), _HASH_IDT_9)
 
 
 @fault("IDT-9")
@@ -109,13 +97,8 @@ def _where_present(patch: Patch, name: str) -> None:
     patch.wrap(idtoken, "_check_hash", check_hash)
 
 
-@fault("IDT-10")
-def at_hash_compared_where_present(patch: Patch) -> None:
-    """A token without `at_hash` passes beside any access token (W23)."""
-    _where_present(patch, "at_hash")
-
-
-@fault("IDT-10")
-def c_hash_compared_where_present(patch: Patch) -> None:
-    """A token without `c_hash` passes beside any code (W23)."""
-    _where_present(patch, "c_hash")
+_WHERE_PRESENT: Rows[str] = {
+    "at-hash-compared-where-present": ("A token without `at_hash` passes beside any access token (W23).", "at_hash"),
+    "c-hash-compared-where-present": ("A token without `c_hash` passes beside any code (W23).", "c_hash"),
+}
+faults_for("IDT-10", _where_present, _WHERE_PRESENT)

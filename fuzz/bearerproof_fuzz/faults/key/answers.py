@@ -13,7 +13,7 @@ from urllib.request import (
 )
 
 from bearerproof_fuzz.faults.key.outages import opened_by
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for
 from bearerproof_reference.verifier import fetching
 
 
@@ -46,19 +46,18 @@ def _parsed(patch: Patch, parse: Callable[[bytes], Any]) -> None:
     patch(fetching, "parse_object", parse)
 
 
-@fault("KEY-13")
-def bare_key_is_a_set(patch: Patch) -> None:
-    """A single JWK is taken for a set of one, out of kindness."""
-    _parsed(patch, lambda body: {"keys": [read]} if "kty" in (read := json.loads(body)) else read)
-
-
-@fault("KEY-13")
-def array_of_keys_is_a_set(patch: Patch) -> None:
-    """An array of keys is taken for a set, the form some issuers served before RFC 7517 was settled."""
-    _parsed(patch, lambda body: {"keys": read} if isinstance(read := json.loads(body), list) else read)
-
-
-@fault("KEY-13")
-def text_after_the_set_ignored(patch: Patch) -> None:
-    """A streaming parser stops at the end of the object and never sees what follows."""
-    _parsed(patch, lambda body: json.JSONDecoder().raw_decode(body.decode())[0])
+_PARSED: Rows[Callable[[bytes], Any]] = {
+    "bare-key-is-a-set": (
+        "A single JWK is taken for a set of one, out of kindness.",
+        lambda body: {"keys": [read]} if "kty" in (read := json.loads(body)) else read,
+    ),
+    "array-of-keys-is-a-set": (
+        "An array of keys is taken for a set, the form some issuers served before RFC 7517 was settled.",
+        lambda body: {"keys": read} if isinstance(read := json.loads(body), list) else read,
+    ),
+    "text-after-the-set-ignored": (
+        "A streaming parser stops at the end of the object and never sees what follows.",
+        lambda body: json.JSONDecoder().raw_decode(body.decode())[0],
+    ),
+}
+faults_for("KEY-13", _parsed, _PARSED)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt import PyJWK
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.verifier import algorithms, keys
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify, _rsa_key
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -26,28 +26,25 @@ def _purpose(patch: Patch, verifies: Callable[[Jwk], bool]) -> None:
     patch(keys, "_check_purpose", check_purpose)
 
 
-@fault("KEY-1")
-def use_of_a_key_ignored(patch: Patch) -> None:
-    """Only `key_ops` is looked at, so an encryption key verifies too (Wycheproof's rejectWrongUse)."""
-    _purpose(patch, lambda jwk: "verify" in jwk.get("key_ops", ["verify"]))
-
-
-@fault("KEY-1")
-def key_ops_ignored(patch: Patch) -> None:
-    """Only `use` is looked at, so an encryption key without it verifies (Wycheproof's rejectWrongKeyOps)."""
-    _purpose(patch, lambda jwk: jwk.get("use", "sig") == "sig")
-
-
-@fault("KEY-1")
-def only_use_enc_excluded(patch: Patch) -> None:
-    """A key is taken unless it is marked `enc`, so a use defined tomorrow counts as signing (RFC 7517 §4.2)."""
-    _purpose(patch, lambda jwk: jwk.get("use") != "enc" and "verify" in jwk.get("key_ops", ["verify"]))
-
-
-@fault("KEY-1")
-def empty_key_ops_are_all(patch: Patch) -> None:
-    """An empty list of operations is taken for no list, the usual slip of testing a list by its truth."""
-    _purpose(patch, lambda jwk: jwk.get("use", "sig") == "sig" and "verify" in (jwk.get("key_ops") or ["verify"]))
+_PURPOSE: Rows[Callable[[Jwk], bool]] = {
+    "use-of-a-key-ignored": (
+        "Only `key_ops` is looked at, so an encryption key verifies too (Wycheproof's rejectWrongUse).",
+        lambda jwk: "verify" in jwk.get("key_ops", ["verify"]),
+    ),
+    "key-ops-ignored": (
+        "Only `use` is looked at, so an encryption key without it verifies (Wycheproof's rejectWrongKeyOps).",
+        lambda jwk: jwk.get("use", "sig") == "sig",
+    ),
+    "only-use-enc-excluded": (
+        "A key is taken unless it is marked `enc`, so a use defined tomorrow counts as signing (RFC 7517 §4.2).",
+        lambda jwk: jwk.get("use") != "enc" and "verify" in jwk.get("key_ops", ["verify"]),
+    ),
+    "empty-key-ops-are-all": (
+        "An empty list of operations is taken for no list, the usual slip of testing a list by its truth.",
+        lambda jwk: jwk.get("use", "sig") == "sig" and "verify" in (jwk.get("key_ops") or ["verify"]),
+    ),
+}
+faults_for("KEY-1", _purpose, _PURPOSE)
 
 
 @fault("KEY-1")
@@ -67,28 +64,22 @@ def _hmac_keys(patch: Patch, long_enough: Callable[[str], bool]) -> None:
     patch(keys, "ALGORITHMS", {**ALGORITHMS, "HS256": replace(ALGORITHMS["HS256"], prepare=prepare)})
 
 
-@fault("KEY-2")
-def hmac_key_of_any_length(patch: Patch) -> None:
-    """No HMAC key is too short, so a variable that was left unset signs (CVE-2025-65945, GHSA-gg9x-qcx2-xmrh)."""
-    _hmac_keys(patch, lambda _: True)
-
-
-@fault("KEY-2")
-def only_empty_hmac_key_refused(patch: Patch) -> None:
-    """The fix for the empty secret stops at the empty secret (CVE-2026-45363)."""
-    _hmac_keys(patch, bool)
-
-
-@fault("KEY-2")
-def hmac_key_of_half_the_length(patch: Patch) -> None:
-    """128 bits are thought to do for any secret, where RFC 7518 §3.2 wants as many as the hash gives."""
-    _hmac_keys(patch, lambda text: len(decode_base64url(text)) >= 16)
-
-
-@fault("KEY-2")
-def hmac_key_measured_as_text(patch: Patch) -> None:
-    """The characters of base64url are counted, not the octets they stand for: 24 octets pass for 32."""
-    _hmac_keys(patch, lambda text: len(text) >= 32)
+_HMAC_KEYS: Rows[Callable[[str], bool]] = {
+    "hmac-key-of-any-length": (
+        "No HMAC key is too short, so a variable that was left unset signs (CVE-2025-65945, GHSA-gg9x-qcx2-xmrh).",
+        lambda _: True,
+    ),
+    "only-empty-hmac-key-refused": ("The fix for the empty secret stops at the empty secret (CVE-2026-45363).", bool),
+    "hmac-key-of-half-the-length": (
+        "128 bits are thought to do for any secret, where RFC 7518 §3.2 wants as many as the hash gives.",
+        lambda text: len(decode_base64url(text)) >= 16,
+    ),
+    "hmac-key-measured-as-text": (
+        "The characters of base64url are counted, not the octets they stand for: 24 octets pass for 32.",
+        lambda text: len(text) >= 32,
+    ),
+}
+faults_for("KEY-2", _hmac_keys, _HMAC_KEYS)
 
 
 def _shared_kids(patch: Patch, decide: Callable[[Sequence[Key]], Key | None]) -> None:
@@ -119,14 +110,10 @@ def first_of_a_kid_decides(patch: Patch) -> None:
     _shared_kids(patch, lambda fitting: fitting[0])
 
 
-@fault("KEY-3")
-def every_key_of_a_kid_tried(patch: Patch) -> None:
+@fault_by("KEY-3", _shared_kids)
+def every_key_of_a_kid_tried(fitting: Sequence[Key]) -> Key:
     """All keys of a kid are tried in turn, so whoever adds a key to the set signs under any name in it."""
-
-    def any_of_them(fitting: Sequence[Key]) -> Key:
-        return replace(fitting[0], verify=lambda signature, data: any(key.verify(signature, data) for key in fitting))
-
-    _shared_kids(patch, any_of_them)
+    return replace(fitting[0], verify=lambda signature, data: any(key.verify(signature, data) for key in fitting))
 
 
 def _rewritten(patch: Patch, rewrite: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
@@ -142,27 +129,19 @@ def _rewritten(patch: Patch, rewrite: Callable[[Mapping[str, Any]], Mapping[str,
 _KNOWN_TYPES = {"EC", "OKP", "RSA", "oct"}
 
 
-@fault("KEY-4")
-def foreign_key_type_breaks_the_set(patch: Patch) -> None:
+@fault_by("KEY-4", _rewritten)
+def foreign_key_type_breaks_the_set(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
     """One key of an unknown type raises for the whole set: a single post-quantum key locks everybody out."""
-
-    def strict(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
-        if not {jwk["kty"] for jwk in jwks["keys"]} <= _KNOWN_TYPES:
-            raise ValueError("unsupported key type")
-        return jwks
-
-    _rewritten(patch, strict)
+    if not {jwk["kty"] for jwk in jwks["keys"]} <= _KNOWN_TYPES:
+        raise ValueError("unsupported key type")
+    return jwks
 
 
-@fault("KEY-4")
-def set_read_up_to_a_foreign_key(patch: Patch) -> None:
+@fault_by("KEY-4", _rewritten)
+def set_read_up_to_a_foreign_key(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
     """Reading stops at a key that is not understood, `break` in place of `continue` (RFC 7517 §5)."""
-
-    def cut(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
-        kinds = [jwk.get("kty") in _KNOWN_TYPES for jwk in jwks["keys"]]
-        return {"keys": jwks["keys"][: kinds.index(False) if False in kinds else None]}
-
-    _rewritten(patch, cut)
+    kinds = [jwk.get("kty") in _KNOWN_TYPES for jwk in jwks["keys"]]
+    return {"keys": jwks["keys"][: kinds.index(False) if False in kinds else None]}
 
 
 @fault("KEY-4")
@@ -178,15 +157,11 @@ def set_with_unknown_member_refused(patch: Patch) -> None:
     _rewritten(patch, lambda jwks: jwks if jwks.keys() == {"keys"} else {"keys": []})
 
 
-@fault("KEY-5")
-def rsa_key_of_1024_bits_taken(patch: Patch) -> None:
+@fault_by("KEY-5", Patch.__call__, algorithms, "_rsa_key")
+def rsa_key_of_1024_bits_taken(jwk: Jwk) -> rsa.RSAPublicKey:
     """The size of an RSA key is not looked at (Wycheproof's rejects1024bitRsaKey)."""
-
-    def read(jwk: Jwk) -> rsa.RSAPublicKey:
-        numbers = _rsa_numbers(jwk)
-        return numbers.public_key() if numbers.n.bit_length() < 2048 else _rsa_key(jwk)
-
-    patch(algorithms, "_rsa_key", read)
+    numbers = _rsa_numbers(jwk)
+    return numbers.public_key() if numbers.n.bit_length() < 2048 else _rsa_key(jwk)
 
 
 @fault("KEY-5")
@@ -241,15 +216,11 @@ def mixed_set_by_kid_alone(patch: Patch) -> None:
     _instead_of_another_algorithm(patch, lambda held, kid, _alg: vars(held)["_named"][kid])
 
 
-@fault("KEY-6")
-def kid_a_mere_preference(patch: Patch) -> None:
+@fault_by("KEY-6", _instead_of_another_algorithm)
+def kid_a_mere_preference(held: Any, _kid: str, alg: str) -> Key | None:
     """Where the named key does not fit the `alg`, the only one that does is taken: the kid says nothing."""
-
-    def only_one(held: Any, _kid: str, alg: str) -> Key | None:
-        fitting = [key for key in vars(held)["_usable"] if key.alg == alg]
-        return fitting[0] if len(fitting) == 1 else None
-
-    _instead_of_another_algorithm(patch, only_one)
+    fitting = [key for key in vars(held)["_usable"] if key.alg == alg]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 @fault("KEY-6")

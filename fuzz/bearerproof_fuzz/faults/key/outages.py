@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 from urllib.request import BaseHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor, HTTPHandler, OpenerDirector
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_reference.verifier import fetching
 from bearerproof_reference.verifier.fetching import STALE, TTL, FetchedKeySet, _Held
 from bearerproof_reference.verifier.keys import KeySet
@@ -53,18 +53,14 @@ def expired_set_never_serves(patch: Patch) -> None:
     patch(fetching, "_may_serve", lambda held, tick: held is not None and tick - held.fetched_at < TTL)
 
 
-@fault("KEY-8")
-def slow_endpoint_raises(patch: Patch) -> None:
+@fault_by("KEY-8", Patch.wrap, fetching, "fetch")
+def slow_endpoint_raises(get: Any, *args: Any, **options: Any) -> Any:
     """A time-out is no failed fetch but an error of its own that nobody handles: the token is refused for it."""
-
-    def get_or_raise(get: Any, *args: Any, **options: Any) -> Any:
-        try:
-            return get(*args, **options)
-        except OSError as error:
-            timed_out = isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError)
-            raise (RuntimeError("timed out") if timed_out else error) from error
-
-    patch.wrap(fetching, "fetch", get_or_raise)
+    try:
+        return get(*args, **options)
+    except OSError as error:
+        timed_out = isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError)
+        raise (RuntimeError("timed out") if timed_out else error) from error
 
 
 @fault("KEY-8")
@@ -99,15 +95,11 @@ def stale_limit_twice_over(patch: Patch) -> None:
     patch(fetching, "_may_serve", lambda held, tick: held is not None and tick - held.fetched_at < 2 * TTL + STALE)
 
 
-@fault("KEY-9")
-def age_by_the_wall_clock(patch: Patch) -> None:
+@fault_by("KEY-9", Patch.wrap, FetchedKeySet, "__init__")
+def age_by_the_wall_clock(init: Any, self: Any, url: str, allowed: Collection[str], clock: Any, *get: Any) -> None:
     """Ages are taken from the wall clock, so setting it back makes an old set fresh again."""
-
-    def on_the_wall(init: Any, self: Any, url: str, allowed: Collection[str], clock: Any, *get: Any) -> None:
-        init(self, url, allowed, clock, *get)
-        self._clock = type("Wall", (), {"tick": clock.now})()
-
-    patch.wrap(FetchedKeySet, "__init__", on_the_wall)
+    init(self, url, allowed, clock, *get)
+    self._clock = type("Wall", (), {"tick": clock.now})()
 
 
 def _answered(patch: Patch, owner: object, name: str, given: Reason, said: Reason) -> None:
@@ -124,19 +116,18 @@ def _answered(patch: Patch, owner: object, name: str, given: Reason, said: Reaso
     patch.wrap(owner, name, find_or_say)
 
 
-@fault("KEY-11")
-def unavailable_set_as_bad_signature(patch: Patch) -> None:
-    """An outage of the endpoint is reported as a wave of forgeries (the M48 trail of the seed keeps them apart)."""
-    _answered(patch, FetchedKeySet, "_fresh", Reason.KEYS_UNAVAILABLE, Reason.SIGNATURE)
-
-
-@fault("KEY-11")
-def unavailable_set_as_unknown_key(patch: Patch) -> None:
-    """Without a set every kid is unknown, which hides an outage among forged tokens."""
-    _answered(patch, FetchedKeySet, "_fresh", Reason.KEYS_UNAVAILABLE, Reason.KEY_UNKNOWN)
-
-
-@fault("KEY-11")
-def unknown_key_as_unavailable_set(patch: Patch) -> None:
-    """A forged kid raises the alarm that the key endpoint is down, since the look-up raises one error for both."""
-    _answered(patch, FetchedKeySet, "find", Reason.KEY_UNKNOWN, Reason.KEYS_UNAVAILABLE)
+_ANSWERED: Rows[tuple[object, str, Reason, Reason]] = {
+    "unavailable-set-as-bad-signature": (
+        "An outage of the endpoint is reported as a wave of forgeries (the M48 trail of the seed keeps them apart).",
+        (FetchedKeySet, "_fresh", Reason.KEYS_UNAVAILABLE, Reason.SIGNATURE),
+    ),
+    "unavailable-set-as-unknown-key": (
+        "Without a set every kid is unknown, which hides an outage among forged tokens.",
+        (FetchedKeySet, "_fresh", Reason.KEYS_UNAVAILABLE, Reason.KEY_UNKNOWN),
+    ),
+    "unknown-key-as-unavailable-set": (
+        "A forged kid raises the alarm that the key endpoint is down, since the look-up raises one error for both.",
+        (FetchedKeySet, "find", Reason.KEY_UNKNOWN, Reason.KEYS_UNAVAILABLE),
+    ),
+}
+faults_for("KEY-11", spread(_answered), _ANSWERED)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bearerproof_fuzz.faults.key.outages import on_failure
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.verifier import fetching
 from bearerproof_reference.verifier.fetching import COOLDOWN, FetchedKeySet
 from bearerproof_reference.verifier.keys import Key, KeySet
@@ -35,27 +35,19 @@ def set_fetched_once_and_for_all(patch: Patch) -> None:
     patch.wrap(FetchedKeySet, "_fresh", lambda fresh, self, tick: self._held or fresh(self, tick))
 
 
-@fault("KEY-7")
-def old_set_served_while_revalidating(patch: Patch) -> None:
+@fault_by("KEY-7", Patch.wrap, FetchedKeySet, "_fresh")
+def old_set_served_while_revalidating(fresh: Any, self: Any, tick: float) -> Any:
     """The token that finds the set expired is judged by it once more, and only the next one by the new set."""
-
-    def fresh_next_time(fresh: Any, self: Any, tick: float) -> Any:
-        before = self._held
-        return before if (after := fresh(self, tick)) is not None and before is not None else after
-
-    patch.wrap(FetchedKeySet, "_fresh", fresh_next_time)
+    before = self._held
+    return before if (after := fresh(self, tick)) is not None and before is not None else after
 
 
-@fault("KEY-7")
-def every_miss_prolongs_the_cooldown(patch: Patch) -> None:
+@fault_by("KEY-7", Patch.wrap, FetchedKeySet, "_after_miss")
+def every_miss_prolongs_the_cooldown(after_miss: Any, self: Any, tick: float, held: Any) -> Any:
     """Each unknown kid starts the cool-down anew, so a trickle of forged tokens keeps a new key out."""
-
-    def look(after_miss: Any, self: Any, tick: float, held: Any) -> Any:
-        found = after_miss(self, tick, held)
-        self._miss_at = tick + COOLDOWN
-        return found
-
-    patch.wrap(FetchedKeySet, "_after_miss", look)
+    found = after_miss(self, tick, held)
+    self._miss_at = tick + COOLDOWN
+    return found
 
 
 def _misses(patch: Patch, allowed: Callable[[Any, float], bool]) -> None:
@@ -107,17 +99,13 @@ def _spend(keys: Any, tick: float) -> bool:
     return bool(tick >= before)
 
 
-@fault("KEY-10")
-def refetch_tried_twice(patch: Patch) -> None:
+@fault_by("KEY-10", Patch.wrap, FetchedKeySet, "_after_miss")
+def refetch_tried_twice(after_miss: Any, self: Any, tick: float, held: Any) -> Any:
     """A kid that is still unknown after a refetch is looked for once more at once, in case of a slow replica."""
-
-    def look_twice(after_miss: Any, self: Any, tick: float, held: Any) -> Any:
-        found = after_miss(self, tick, held)
-        if found is not held:
-            self._refresh(tick)
-        return self._held or found
-
-    patch.wrap(FetchedKeySet, "_after_miss", look_twice)
+    found = after_miss(self, tick, held)
+    if found is not held:
+        self._refresh(tick)
+    return self._held or found
 
 
 @fault("KEY-10")
@@ -163,14 +151,10 @@ def known_kid_keeps_its_key(patch: Patch) -> None:
     _merged(patch, lambda old, new: {kid: old.get(kid, key) for kid, key in new.items()})
 
 
-@fault("KEY-12")
-def set_added_to_for_an_unknown_kid(patch: Patch) -> None:
+@fault_by("KEY-12", Patch.wrap, FetchedKeySet, "_after_miss")
+def set_added_to_for_an_unknown_kid(after_miss: Any, self: Any, tick: float, held: Any) -> Any:
     """Expiry replaces the set, but a refetch for an unknown kid adds to it (GHSA-675f-rq2r-jw82, the second path)."""
-
-    def look_and_add(after_miss: Any, self: Any, tick: float, held: Any) -> Any:
-        found = after_miss(self, tick, held)
-        named = vars(found.keys)
-        named["_named"] = {**vars(held.keys)["_named"], **named["_named"]}
-        return found
-
-    patch.wrap(FetchedKeySet, "_after_miss", look_and_add)
+    found = after_miss(self, tick, held)
+    named = vars(found.keys)
+    named["_named"] = {**vars(held.keys)["_named"], **named["_named"]}
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_reference.keyserver import lifecycle
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
@@ -30,85 +30,66 @@ def _reason_is(*reasons: Why) -> Callable[..., bool]:
 # --- one for each decision
 
 
-@fault("LIFE-1")
-def revoked_bearer_leaves_nothing(patch: Patch) -> None:
-    """A revoked bearer is refused without a trace: the misuse that the revocation was made for (§8 2)."""
-    _silent(patch, Authentication, "decide", _reason_is(Why.REVOKED))
+_SILENT: Rows[tuple[object, str, Callable[..., bool]]] = {
+    "revoked-bearer-leaves-nothing": (
+        "A revoked bearer is refused without a trace: the misuse that the revocation was made for (§8 2).",
+        (Authentication, "decide", _reason_is(Why.REVOKED)),
+    ),
+    "empty-parameter-leaves-nothing": (
+        "A request without its parameters is refused by an early exit that knows no trail.",
+        (Exchange, "decide", _reason_is(Why.MALFORMED_REQUEST)),
+    ),
+    "not-active-leaves-nothing": (
+        "Trying token ids out on the admin endpoint leaves no trace (CWE-778).",
+        (Revocations, "one", _reason_is(Why.NOT_ACTIVE)),
+    ),
+}
+faults_for("LIFE-1", spread(_silent), _SILENT)
 
 
-@fault("LIFE-1")
-def empty_parameter_leaves_nothing(patch: Patch) -> None:
-    """A request without its parameters is refused by an early exit that knows no trail."""
-    _silent(patch, Exchange, "decide", _reason_is(Why.MALFORMED_REQUEST))
-
-
-@fault("LIFE-1")
-def not_active_leaves_nothing(patch: Patch) -> None:
-    """Trying token ids out on the admin endpoint leaves no trace (CWE-778)."""
-    _silent(patch, Revocations, "one", _reason_is(Why.NOT_ACTIVE))
-
-
-@fault("LIFE-1")
-def bulk_revocation_leaves_one_event(patch: Patch) -> None:
+@fault_by("LIFE-1", Patch.wrap, Revocations, "all_of")
+def bulk_revocation_leaves_one_event(decided: Any, *arguments: Any) -> Any:
     """A bulk revocation is told once, however many tokens it withdraws (§8 11)."""
-
-    def all_of(decided: Any, *arguments: Any) -> Any:
-        decision = decided(*arguments)
-        return replace(decision, events=decision.events[:1])
-
-    patch.wrap(Revocations, "all_of", all_of)
+    decision = decided(*arguments)
+    return replace(decision, events=decision.events[:1])
 
 
-@fault("LIFE-1")
-def throttled_use_leaves_two_events(patch: Patch) -> None:
+@fault_by("LIFE-1", Patch.wrap, Authentication, "_judge")
+def throttled_use_leaves_two_events(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
     """The use is told as soon as the bearer is found, and what becomes of it a moment later once more (§8 11)."""
-
-    def judge(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
-        decision = judged(self, found, wants, occasion)
-        if _reason_is(Why.RATE_LIMITED)(*decision.events):
-            return replace(decision, events=(occasion.used(found.record), *decision.events))
-        return decision
-
-    patch.wrap(Authentication, "_judge", judge)
+    decision = judged(self, found, wants, occasion)
+    if _reason_is(Why.RATE_LIMITED)(*decision.events):
+        return replace(decision, events=(occasion.used(found.record), *decision.events))
+    return decision
 
 
 # --- form
 
 
-@fault("LIFE-2")
-def absent_members_are_null(patch: Patch) -> None:
+@fault_by("LIFE-2", Patch.wrap, LifecycleEvent, "as_dict")
+def absent_members_are_null(told: Any, self: Any, seq: Any) -> Any:
     """The serialiser writes every member of the record, null where there is none (§1.4)."""
-    patch.wrap(
-        LifecycleEvent, "as_dict", lambda told, self, seq: {"token_jti": None, "reason": None, **told(self, seq)}
-    )
+    return {"token_jti": None, "reason": None, **told(self, seq)}
 
 
-@fault("LIFE-2")
-def empty_lists_left_out(patch: Patch) -> None:
+@fault_by("LIFE-2", Patch.wrap, lifecycle, "_identity")
+def empty_lists_left_out(told: Any, identity: Any) -> Any:
     """What is empty is taken for absent: no groups, no member."""
-    patch.wrap(
-        lifecycle,
-        "_identity",
-        lambda told, identity: {name: value for name, value in told(identity).items() if value != []},
-    )
+    return {name: value for name, value in told(identity).items() if value != []}
 
 
-@fault("LIFE-2")
-def seventh_kind_of_event(patch: Patch) -> None:
-    """Throttling has an event name of its own, which no alarm knows."""
-
-    def as_dict(told: Any, self: Any, seq: int) -> Any:
-        members = told(self, seq)
-        throttled = members.get("reason") in {"throttled", "rate-limited"}
-        return {**members, "event": "token.throttled"} if throttled else members
-
-    patch.wrap(LifecycleEvent, "as_dict", as_dict)
-
-
-@fault("LIFE-2")
-def grant_told_with_every_use(patch: Patch) -> None:
+@fault_by("LIFE-2", Patch.wrap, Occasion, "used")
+def grant_told_with_every_use(used: Any, self: Any, record: Any) -> Any:
     """Each use repeats what the token grants, as if it had been issued again."""
-    patch.wrap(Occasion, "used", lambda used, self, record: replace(used(self, record), granted=record))
+    return replace(used(self, record), granted=record)
+
+
+@fault_by("LIFE-2", Patch.wrap, LifecycleEvent, "as_dict")
+def seventh_kind_of_event(told: Any, self: Any, seq: int) -> Any:
+    """Throttling has an event name of its own, which no alarm knows."""
+    members = told(self, seq)
+    throttled = members.get("reason") in {"throttled", "rate-limited"}
+    return {**members, "event": "token.throttled"} if throttled else members
 
 
 # --- issued
@@ -128,19 +109,15 @@ def issue_told_as_the_policy_allows(patch: Patch) -> None:
     patch.wrap(lifecycle, "_grant", lambda told, record: told(replace(record, scopes=allowed[record.scopes])))
 
 
-@fault("LIFE-3")
-def issue_told_before_it_is_stored(patch: Patch) -> None:
+@fault_by("LIFE-3", Patch.wrap, Exchange, "_issue")
+def issue_told_before_it_is_stored(issued: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
     """The issue is told once the policy agrees, before the store has: of tokens that never lived."""
-
-    def issue(issued: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
-        try:
-            return issued(self, subject, scopes, occasion)
-        except _Refusal as refusal:
-            if refusal.event.reason is Why.CAP_REACHED:
-                refusal.event = occasion.issued(mint(subject.identity, scopes, occasion.now, 600)[1])
-            raise
-
-    patch.wrap(Exchange, "_issue", issue)
+    try:
+        return issued(self, subject, scopes, occasion)
+    except _Refusal as refusal:
+        if refusal.event.reason is Why.CAP_REACHED:
+            refusal.event = occasion.issued(mint(subject.identity, scopes, occasion.now, 600)[1])
+        raise
 
 
 @fault("LIFE-3")
@@ -149,14 +126,10 @@ def issue_told_without_its_rate(patch: Patch) -> None:
     patch.wrap(lifecycle, "_grant", lambda told, record: {**told(record), "rate_limit": 0})
 
 
-@fault("LIFE-3")
-def issue_told_with_cut_lists(patch: Patch) -> None:
+@fault_by("LIFE-3", Patch.wrap, lifecycle, "_grant")
+def issue_told_with_cut_lists(told: Any, record: Any) -> Any:
     """Long lists are cut in the trail: it shows the first pattern of each side."""
-
-    def cut(told: Any, record: Any) -> Any:
-        return {name: value[:1] if isinstance(value, list) else value for name, value in told(record).items()}
-
-    patch.wrap(lifecycle, "_grant", cut)
+    return {name: value[:1] if isinstance(value, list) else value for name, value in told(record).items()}
 
 
 # --- used, expired, revoked
@@ -200,10 +173,21 @@ def refused_as(patch: Patch, reason: Why, change: Callable[[Any, Any], Any]) -> 
     patch.wrap(Occasion, "refused", refused)
 
 
-@fault("LIFE-5")
-def expired_bearer_told_as_unknown(patch: Patch) -> None:
-    """A token is dropped on expiry, so nobody knows whose bearer it is that keeps coming (§8 2)."""
-    patch.wrap(Occasion, "expired", lambda _told, self, _record: self.invalid(Why.UNKNOWN_BEARER))
+_WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
+    "expired-bearer-told-as-unknown": (
+        "A token is dropped on expiry, so nobody knows whose bearer it is that keeps coming (§8 2).",
+        (Occasion, "expired", lambda _told, self, _record: self.invalid(Why.UNKNOWN_BEARER)),
+    ),
+    "expired-bearer-without-identity": (
+        "The tombstone keeps the token's id alone: the trail cannot say whom to ask.",
+        (Occasion, "expired", lambda told, self, record: replace(told(self, record), identity=None)),
+    ),
+    "expired-bearer-told-as-denied": (
+        "Expiry is one denial among others, under a name that no alarm for it knows.",
+        (Occasion, "expired", lambda _told, self, record: self.refused(Why.REVOKED, record)),
+    ),
+}
+faults_for("LIFE-5", spread(Patch.wrap), _WRAPPED)
 
 
 @fault("LIFE-5")
@@ -218,15 +202,3 @@ def expired_bearer_told_once(patch: Patch) -> None:
         return told(self, record)
 
     patch.wrap(Occasion, "expired", expired)
-
-
-@fault("LIFE-5")
-def expired_bearer_without_identity(patch: Patch) -> None:
-    """The tombstone keeps the token's id alone: the trail cannot say whom to ask."""
-    patch.wrap(Occasion, "expired", lambda told, self, record: replace(told(self, record), identity=None))
-
-
-@fault("LIFE-5")
-def expired_bearer_told_as_denied(patch: Patch) -> None:
-    """Expiry is one denial among others, under a name that no alarm for it knows."""
-    patch.wrap(Occasion, "expired", lambda _told, self, record: self.refused(Why.REVOKED, record))

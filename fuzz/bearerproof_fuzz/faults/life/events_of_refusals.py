@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
 from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
@@ -19,34 +19,24 @@ def identity_dropped_on_denial(patch: Patch) -> None:
     patch.wrap(Occasion, "denied", lambda told, self, why, *_known, **named: told(self, why, **named))
 
 
-@fault("LIFE-7")
-def forged_identity_told(patch: Patch) -> None:
+@fault_by("LIFE-7", Patch.wrap, Exchange, "_subject")
+def forged_identity_told(verified: Any, self: Any, token: str, occasion: Any) -> Any:
     """The denial names whom the token names, though it did not verify: anybody can incriminate anybody."""
-
-    def subject(verified: Any, self: Any, token: str, occasion: Any) -> Any:
-        try:
-            return verified(self, token, occasion)
-        except _Refusal as refusal:
-            if refusal.event.reason is Why.SUBJECT_TOKEN and token.count(".") == 2:
-                claims = parse_object(decode_segment(token.split(".")[1].encode()))
-                refusal.event = replace(
-                    refusal.event, identity=Identity(str(claims.get("iss")), str(claims.get("sub")))
-                )
-            raise
-
-    patch.wrap(Exchange, "_subject", subject)
+    try:
+        return verified(self, token, occasion)
+    except _Refusal as refusal:
+        if refusal.event.reason is Why.SUBJECT_TOKEN and token.count(".") == 2:
+            claims = parse_object(decode_segment(token.split(".")[1].encode()))
+            refusal.event = replace(refusal.event, identity=Identity(str(claims.get("iss")), str(claims.get("sub"))))
+        raise
 
 
-@fault("LIFE-7")
-def reason_in_free_text(patch: Patch) -> None:
+@fault_by("LIFE-7", Patch.wrap, LifecycleEvent, "as_dict")
+def reason_in_free_text(told: Any, self: Any, seq: int) -> Any:
     """The reason is a sentence for people, with the address in it: it cannot be counted."""
-
-    def as_dict(told: Any, self: Any, seq: int) -> Any:
-        members = told(self, seq)
-        who = self.identity
-        return {**members, "reason": f"no policy matches {who.email}"} if self.reason is Why.NO_POLICY else members
-
-    patch.wrap(LifecycleEvent, "as_dict", as_dict)
+    members = told(self, seq)
+    who = self.identity
+    return {**members, "reason": f"no policy matches {who.email}"} if self.reason is Why.NO_POLICY else members
 
 
 @fault("LIFE-7")
@@ -60,46 +50,30 @@ def one_reason_for_subject_tokens(patch: Patch) -> None:
     patch.wrap(Occasion, "denied", denied)
 
 
-@fault("LIFE-7")
-def outage_of_keys_told_as_invalid(patch: Patch) -> None:
+@fault_by("LIFE-7", Patch.wrap, Occasion, "denied")
+def outage_of_keys_told_as_invalid(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
     """That the keys cannot be had is told as malformed input of the client (§8 17)."""
-
-    def denied(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
-        return self.invalid(why) if why is Why.KEYS_UNAVAILABLE else told(self, why, *known, **named)
-
-    patch.wrap(Occasion, "denied", denied)
+    return self.invalid(why) if why is Why.KEYS_UNAVAILABLE else told(self, why, *known, **named)
 
 
-@fault("LIFE-8")
-def unknown_bearer_told_as_denied(patch: Patch) -> None:
+@fault_by("LIFE-8", Patch.wrap, Occasion, "invalid")
+def unknown_bearer_told_as_denied(told: Any, self: Any, why: Why) -> Any:
     """Guessing shows as denials, of which there are many, and the alarm for invalid bearers never rings."""
-
-    def invalid(told: Any, self: Any, why: Why) -> Any:
-        return self.denied(why) if why is Why.UNKNOWN_BEARER else told(self, why)
-
-    patch.wrap(Occasion, "invalid", invalid)
+    return self.denied(why) if why is Why.UNKNOWN_BEARER else told(self, why)
 
 
-@fault("LIFE-8")
-def malformed_request_told_as_denied(patch: Patch) -> None:
+@fault_by("LIFE-8", Patch.wrap, Occasion, "invalid")
+def malformed_request_told_as_denied(told: Any, self: Any, why: Why) -> Any:
     """A form without its parameters is told as a refusal by policy."""
-
-    def invalid(told: Any, self: Any, why: Why) -> Any:
-        return self.denied(why) if why is Why.MALFORMED_REQUEST else told(self, why)
-
-    patch.wrap(Occasion, "invalid", invalid)
+    return self.denied(why) if why is Why.MALFORMED_REQUEST else told(self, why)
 
 
-@fault("LIFE-8")
-def presented_bearer_told(patch: Patch) -> None:
+@fault_by("LIFE-8", Patch.wrap, Authentication, "decide")
+def presented_bearer_told(decided: Any, self: Any, credentials: Any, *asked: Any) -> Any:
     """An unknown bearer stands in its event, to be looked up: it may be good at the next server (CWE-532)."""
-
-    def decide(decided: Any, self: Any, credentials: Any, *asked: Any) -> Any:
-        decision = decided(self, credentials, *asked)
-        told = (replace(event, token_jti=credentials[0][:200] or None) for event in decision.events)
-        return replace(decision, events=tuple(told)) if decision.events[0].event == EventName.INVALID else decision
-
-    patch.wrap(Authentication, "decide", decide)
+    decision = decided(self, credentials, *asked)
+    told = (replace(event, token_jti=credentials[0][:200] or None) for event in decision.events)
+    return replace(decision, events=tuple(told)) if decision.events[0].event == EventName.INVALID else decision
 
 
 @fault("LIFE-8")
@@ -124,41 +98,29 @@ def _tell(patch: Patch, why: Why, parameter: str) -> None:
     patch.wrap(Exchange, "decide", decide)
 
 
-@fault("LIFE-13")
-def reaping_told_as_unknown_bearers(patch: Patch) -> None:
+@fault_by("LIFE-13", Patch.wrap, KeyServer, "reap")
+def reaping_told_as_unknown_bearers(reaped: Any, self: Any) -> Any:
     """A sweep looks each record up as a request would, and leaves the event of one."""
-
-    def reap(reaped: Any, self: Any) -> Any:
-        number = reaped(self)
-        self.trail.record([self._occasion(Caller(None)).invalid(Why.UNKNOWN_BEARER)] * number)
-        return number
-
-    patch.wrap(KeyServer, "reap", reap)
+    number = reaped(self)
+    self.trail.record([self._occasion(Caller(None)).invalid(Why.UNKNOWN_BEARER)] * number)
+    return number
 
 
-@fault("LIFE-13")
-def reaping_tells_expiry_each_time(patch: Patch) -> None:
+@fault_by("LIFE-13", Patch.wrap, KeyServer, "reap")
+def reaping_tells_expiry_each_time(reaped: Any, self: Any) -> Any:
     """Every sweep tells once more of all that has expired, until its retention is over."""
-
-    def reap(reaped: Any, self: Any) -> Any:
-        number, occasion = reaped(self), self._occasion(Caller(None))
-        left = [record for record in self._store._by_digest.values() if record.expires_at <= occasion.now]  # noqa: SLF001 - the store's own part
-        self.trail.record([occasion.expired(record) for record in left])
-        return number
-
-    patch.wrap(KeyServer, "reap", reap)
+    number, occasion = reaped(self), self._occasion(Caller(None))
+    left = [record for record in self._store._by_digest.values() if record.expires_at <= occasion.now]  # noqa: SLF001 - the store's own part
+    self.trail.record([occasion.expired(record) for record in left])
+    return number
 
 
-@fault("LIFE-13")
-def reaping_revokes(patch: Patch) -> None:
+@fault_by("LIFE-13", Patch.wrap, KeyServer, "reap")
+def reaping_revokes(reaped: Any, self: Any) -> Any:
     """A sweep removes by the same path as an administrator, whose refusals it leaves."""
-
-    def reap(reaped: Any, self: Any) -> Any:
-        number = reaped(self)
-        self.trail.record([self._occasion(Caller(None)).denied(Why.NOT_ACTIVE)] * number)
-        return number
-
-    patch.wrap(KeyServer, "reap", reap)
+    number = reaped(self)
+    self.trail.record([self._occasion(Caller(None)).denied(Why.NOT_ACTIVE)] * number)
+    return number
 
 
 def _admin_failure(patch: Patch, change: Any) -> None:
@@ -171,35 +133,28 @@ def _admin_failure(patch: Patch, change: Any) -> None:
     patch.wrap(Revocations, "_check_admin", check)
 
 
-@fault("LIFE-15")
-def wrong_admin_secret_leaves_nothing(patch: Patch) -> None:
-    """Guessing at the admin secret leaves no trace (§8 22)."""
-    _admin_failure(patch, lambda _event, _admin, _occasion: ())
+_ADMIN_FAILURE: Rows[Any] = {
+    "wrong-admin-secret-leaves-nothing": (
+        "Guessing at the admin secret leaves no trace (§8 22).",
+        lambda _event, _admin, _occasion: (),
+    ),
+    "missing-admin-secret-leaves-nothing": (
+        "A wrong admin secret is told, a missing one is refused by an earlier exit (§8 22).",
+        lambda event, admin, _: (event,) if admin else (),
+    ),
+    "throttled-admin-leaves-nothing": (
+        "Once a guesser is throttled, the trail falls silent while the guessing goes on.",
+        lambda event, *_: () if event.reason is Why.THROTTLED else (event,),
+    ),
+    "wrong-admin-secret-told-as-malformed": (
+        "Whoever does not know the secret is told as a malformed request, which nobody looks into.",
+        lambda _event, _admin, occasion: (occasion.invalid(Why.MALFORMED_REQUEST),),
+    ),
+}
+faults_for("LIFE-15", _admin_failure, _ADMIN_FAILURE)
 
 
-@fault("LIFE-15")
-def missing_admin_secret_leaves_nothing(patch: Patch) -> None:
-    """A wrong admin secret is told, a missing one is refused by an earlier exit (§8 22)."""
-    _admin_failure(patch, lambda event, admin, _: (event,) if admin else ())
-
-
-@fault("LIFE-15")
-def throttled_admin_leaves_nothing(patch: Patch) -> None:
-    """Once a guesser is throttled, the trail falls silent while the guessing goes on."""
-    _admin_failure(patch, lambda event, *_: () if event.reason is Why.THROTTLED else (event,))
-
-
-@fault("LIFE-15")
-def wrong_admin_secret_told_as_revocation(patch: Patch) -> None:
+@fault_by("LIFE-15", _admin_failure)
+def wrong_admin_secret_told_as_revocation(event: Any, _admin: Any, _occasion: Any) -> Any:
     """The revocation is told before it is authorised: the trail says that tokens ended, which did not."""
-
-    def revoked(event: Any, _admin: Any, _occasion: Any) -> Any:
-        return (replace(event, event=EventName.REVOKED, token_jti="all", reason=None),)  # noqa: S106 - an id, no secret
-
-    _admin_failure(patch, revoked)
-
-
-@fault("LIFE-15")
-def wrong_admin_secret_told_as_malformed(patch: Patch) -> None:
-    """Whoever does not know the secret is told as a malformed request, which nobody looks into."""
-    _admin_failure(patch, lambda _event, _admin, occasion: (occasion.invalid(Why.MALFORMED_REQUEST),))
+    return (replace(event, event=EventName.REVOKED, token_jti="all", reason=None),)  # noqa: S106 - an id, no secret

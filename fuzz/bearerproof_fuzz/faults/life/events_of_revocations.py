@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.life.events import refused_as
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -13,17 +13,13 @@ from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.store import State
 
 
-@fault("LIFE-6")
-def revoked_told_of_an_unknown_id(patch: Patch) -> None:
+@fault_by("LIFE-6", Patch.wrap, Occasion, "denied")
+def revoked_told_of_an_unknown_id(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
     """Revoking is idempotent and says so in the trail: a token that never was is told as revoked (§8 11)."""
-
-    def denied(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
-        event = told(self, why, *known, **named)
-        if why is Why.NOT_ACTIVE and event.token_jti is not None:
-            return replace(event, event=EventName.REVOKED, reason=None)
-        return event
-
-    patch.wrap(Occasion, "denied", denied)
+    event = told(self, why, *known, **named)
+    if why is Why.NOT_ACTIVE and event.token_jti is not None:
+        return replace(event, event=EventName.REVOKED, reason=None)
+    return event
 
 
 def _in_bulk(patch: Patch, change: Callable[[Any, Any], Any]) -> None:
@@ -65,37 +61,25 @@ def revoked_bearer_told_as_unknown(patch: Patch) -> None:
     refused_as(patch, Why.REVOKED, lambda self, _: self.invalid(Why.UNKNOWN_BEARER))
 
 
-@fault("LIFE-12")
-def revoked_bearer_without_identity(patch: Patch) -> None:
+@fault_by("LIFE-12", Patch.wrap, Occasion, "refused")
+def revoked_bearer_without_identity(told: Any, self: Any, why: Why, record: Any) -> Any:
     """That a revoked token is still in use is told, but not whose."""
-
-    def refused(told: Any, self: Any, why: Why, record: Any) -> Any:
-        event = told(self, why, record)
-        return replace(event, identity=None) if why is Why.REVOKED else event
-
-    patch.wrap(Occasion, "refused", refused)
+    event = told(self, why, record)
+    return replace(event, identity=None) if why is Why.REVOKED else event
 
 
-@fault("LIFE-12")
-def revoked_bearer_told_by_scope(patch: Patch) -> None:
+@fault_by("LIFE-12", Patch.wrap, Authentication, "_judge")
+def revoked_bearer_told_by_scope(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
     """What the bearer is wanted for is judged first: a revoked one is told as a matter of scope."""
-
-    def judge(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
-        decision = judged(self, found, wants, occasion)
-        if found is not None and found.state is State.REVOKED and not wants.within(found.record.scopes):
-            return replace(decision, events=(occasion.refused(Why.INSUFFICIENT_SCOPE, found.record),))
-        return decision
-
-    patch.wrap(Authentication, "_judge", judge)
+    decision = judged(self, found, wants, occasion)
+    if found is not None and found.state is State.REVOKED and not wants.within(found.record.scopes):
+        return replace(decision, events=(occasion.refused(Why.INSUFFICIENT_SCOPE, found.record),))
+    return decision
 
 
-@fault("LIFE-12")
-def revoked_bearer_expires(patch: Patch) -> None:
+@fault_by("LIFE-12", Patch.wrap, MemoryStore, "look_up")
+def revoked_bearer_expires(looked: Any, self: Any, digest: bytes, now: float) -> Any:
     """Expiry is looked at before revocation: at its end a revoked token becomes one that just expired."""
-
-    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
-        found = looked(self, digest, now)
-        ended = found is not None and found.record.expires_at <= now
-        return replace(found, state=State.EXPIRED) if ended else found
-
-    patch.wrap(MemoryStore, "look_up", look_up)
+    found = looked(self, digest, now)
+    ended = found is not None and found.record.expires_at <= now
+    return replace(found, state=State.EXPIRED) if ended else found

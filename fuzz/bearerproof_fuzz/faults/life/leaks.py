@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import HTTP, Patch, fault
+from bearerproof_fuzz.faults.registry import HTTP, Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_reference.keyserver import addresses, lifecycle, revocation, server, subjects
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
@@ -27,8 +27,10 @@ def _told(patch: Patch, owner: object, name: str, text: Text, why: Why | None = 
         if decision is None:
             return None
         more = text(presented, decision.answer)
-        told = (replace(one, reason=f"{why or 'ok'}: {more}") if more and one.reason is why else one
-                for one in decision.events)  # fmt: skip
+        told = (
+            replace(one, reason=f"{why or 'ok'}: {more}") if more and one.reason is why else one
+            for one in decision.events
+        )
         return replace(decision, events=tuple(told))
 
     patch.wrap(owner, name, decide)
@@ -44,17 +46,30 @@ def bearer_begins_in_its_event(patch: Patch) -> None:
     _told(patch, Exchange, "decide", lambda _, answer: answer.bearer[:24])
 
 
-@fault("LIFE-9")
-def bearer_told_when_it_is_out_of_scope(patch: Patch) -> None:
-    """A denial repeats the credential that was sent, for whoever looks into it (CWE-532)."""
-    _told(patch, Authentication, "decide", lambda bearers, _: bearers[0], Why.INSUFFICIENT_SCOPE)
-
-
-@fault("LIFE-9")
-def subject_token_told_when_refused(patch: Patch) -> None:
-    """A subject token that does not verify is kept for debugging: it may be good at another relying party."""
-    _told(patch, Exchange, "decide", lambda form, answer: (_parameter("subject_token")(form, answer) or "")[:480],
-          Why.SUBJECT_TOKEN)  # fmt: skip
+_TOLD: Rows[tuple[object, str, Text, Why | None]] = {
+    "bearer-told-when-it-is-out-of-scope": (
+        "A denial repeats the credential that was sent, for whoever looks into it (CWE-532).",
+        (Authentication, "decide", lambda bearers, _: bearers[0], Why.INSUFFICIENT_SCOPE),
+    ),
+    "subject-token-told-when-refused": (
+        "A subject token that does not verify is kept for debugging: it may be good at another relying party.",
+        (
+            Exchange,
+            "decide",
+            lambda form, answer: (_parameter("subject_token")(form, answer) or "")[:480],
+            Why.SUBJECT_TOKEN,
+        ),
+    ),
+    "wrong-admin-secret-told": (
+        "A wrong admin secret is written down: with one typing error, it is nearly the right one.",
+        (Revocations, "_check_admin", lambda admin, _: admin, Why.ADMIN_CREDENTIALS),
+    ),
+    "refused-scope-told": (
+        "A scope that cannot be read is repeated, whatever stands in its place.",
+        (Exchange, "decide", _parameter("scope"), Why.INVALID_SCOPE),
+    ),
+}
+faults_for("LIFE-9", spread(_told), _TOLD)
 
 
 @fault("LIFE-9")
@@ -65,12 +80,6 @@ def payload_of_the_subject_token_told(patch: Patch) -> None:
         return (_parameter("subject_token")(form, answer) or "..").split(".")[1]
 
     _told(patch, Exchange, "decide", payload, Why.SUBJECT_TOKEN_AGE)
-
-
-@fault("LIFE-9")
-def wrong_admin_secret_told(patch: Patch) -> None:
-    """A wrong admin secret is written down: with one typing error, it is nearly the right one."""
-    _told(patch, Revocations, "_check_admin", lambda admin, _: admin, Why.ADMIN_CREDENTIALS)
 
 
 @fault("LIFE-9")
@@ -90,12 +99,6 @@ def query_told_with_the_token_id(patch: Patch) -> None:
 
     patch.wrap(http, "_named", named)
     patch(revocation, "is_jti", lambda text: is_jti(text.partition("?")[0]))
-
-
-@fault("LIFE-9")
-def refused_scope_told(patch: Patch) -> None:
-    """A scope that cannot be read is repeated, whatever stands in its place."""
-    _told(patch, Exchange, "decide", _parameter("scope"), Why.INVALID_SCOPE)
 
 
 # --- one line, bounded
@@ -118,22 +121,21 @@ def event_in_utf8(patch: Patch) -> None:
     patch(lifecycle, "one_line", lambda record: json.dumps(record, ensure_ascii=False, separators=(",", ":")))
 
 
-@fault("LIFE-10")
-def line_separators_as_they_are(patch: Patch) -> None:
-    """U+2028 and U+2029 are taken for ordinary characters, and by readers for the ends of lines (CWE-117)."""
-    _lines(patch, lambda line: line.replace("\\u2028", "\u2028").replace("\\u2029", "\u2029"))
-
-
-@fault("LIFE-10")
-def bidi_controls_as_they_are(patch: Patch) -> None:
-    """A name can turn the line round on the screen of whoever reads it (CWE-150)."""
-    _lines(patch, lambda line: line.replace("\\u202e", "\u202e"))
-
-
-@fault("LIFE-10")
-def escape_sequences_as_they_are(patch: Patch) -> None:
-    """ESC gets through to the terminal, which obeys it (CWE-150)."""
-    _lines(patch, lambda line: line.replace("\\u001b", "\x1b"))
+_LINES: Rows[Callable[[str], str]] = {
+    "line-separators-as-they-are": (
+        "U+2028 and U+2029 are taken for ordinary characters, and by readers for the ends of lines (CWE-117).",
+        lambda line: line.replace("\\u2028", "\u2028").replace("\\u2029", "\u2029"),
+    ),
+    "bidi-controls-as-they-are": (
+        "A name can turn the line round on the screen of whoever reads it (CWE-150).",
+        lambda line: line.replace("\\u202e", "\u202e"),
+    ),
+    "escape-sequences-as-they-are": (
+        "ESC gets through to the terminal, which obeys it (CWE-150).",
+        lambda line: line.replace("\\u001b", "\x1b"),
+    ),
+}
+faults_for("LIFE-10", _lines, _LINES)
 
 
 @fault("LIFE-10")
@@ -142,15 +144,11 @@ def event_on_many_lines(patch: Patch) -> None:
     patch(lifecycle, "one_line", lambda record: json.dumps(record, indent=1))
 
 
-@fault("LIFE-10")
-def name_joined_into_the_line(patch: Patch) -> None:
+@fault_by("LIFE-10", Patch.wrap, lifecycle, "one_line")
+def name_joined_into_the_line(told: Any, record: Any) -> str:
     """The line is put together from texts: a name with a quote in it adds members, or ends the event (CWE-117)."""
-
-    def one_line(told: Any, record: Any) -> str:
-        name = record.get("identity", {}).get("name")
-        return str(told(record)) if name is None else str(told(record)).replace(json.dumps(name), f'"{name}"')
-
-    patch.wrap(lifecycle, "one_line", one_line)
+    name = record.get("identity", {}).get("name")
+    return str(told(record)) if name is None else str(told(record)).replace(json.dumps(name), f'"{name}"')
 
 
 @fault("LIFE-10")
@@ -174,29 +172,21 @@ def instant_in_whole_seconds(patch: Patch) -> None:
     patch.wrap(lifecycle, "rfc3339", lambda told, seconds: told(int(seconds)))
 
 
-@fault("LIFE-11")
-def instant_never_steps_back(patch: Patch) -> None:
+@fault_by("LIFE-11", Patch.wrap, server.KeyServer, "_occasion")
+def instant_never_steps_back(made: Any, self: Any, caller: Any) -> Any:
     """Events carry the latest time that was seen, whatever the clock says now."""
-
-    def occasion(made: Any, self: Any, caller: Any) -> Any:
-        found = made(self, caller)
-        self.latest = max(getattr(self, "latest", found.now), found.now)
-        return replace(found, now=self.latest)
-
-    patch.wrap(server.KeyServer, "_occasion", occasion)
+    found = made(self, caller)
+    self.latest = max(getattr(self, "latest", found.now), found.now)
+    return replace(found, now=self.latest)
 
 
-@fault("LIFE-11")
-def refusals_are_not_numbered(patch: Patch) -> None:
+@fault_by("LIFE-11", Patch.wrap, Trail, "record")
+def refusals_are_not_numbered(_recorded: Any, self: Any, events: Any) -> None:
     """Only what happened to a token counts: events of refusals share a number with the next one."""
-
-    def record(_recorded: Any, self: Any, events: Any) -> None:
-        with self._lock:
-            for event in events:
-                self._write(event, self._next)
-                self._next += event.reason is None
-
-    patch.wrap(Trail, "record", record)
+    with self._lock:
+        for event in events:
+            self._write(event, self._next)
+            self._next += event.reason is None
 
 
 @fault("LIFE-11")
@@ -213,31 +203,23 @@ def numbers_per_kind(patch: Patch) -> None:
     patch.wrap(Trail, "_write", write)
 
 
-@fault("LIFE-11")
-def numbers_without_a_lock(patch: Patch) -> None:
+@fault_by("LIFE-11", Patch.wrap, Trail, "record")
+def numbers_without_a_lock(_recorded: Any, self: Any, events: Any) -> None:
     """Two requests at once read the same number, and each adds one to it (CWE-362)."""
-
-    def record(_recorded: Any, self: Any, events: Any) -> None:
-        for event in events:
-            seq = self._next
-            time.sleep(0.002)
-            self._write(event, seq)
-            self._next = seq + 1
-
-    patch.wrap(Trail, "record", record)
+    for event in events:
+        seq = self._next
+        time.sleep(0.002)
+        self._write(event, seq)
+        self._next = seq + 1
 
 
 # --- where from
 
 
-@fault("LIFE-14")
-def first_forwarded_address_believed(patch: Patch) -> None:
+@fault_by("LIFE-14", Patch.wrap, server, "client_ip")
+def first_forwarded_address_believed(_found: Any, peer: Any, forwarded: Any, trusted: Any) -> Any:
     """The left-most forwarded address is taken for the client: it is what the client wrote (§8 13, CWE-348)."""
-
-    def client_ip(_found: Any, peer: Any, forwarded: Any, trusted: Any) -> Any:
-        return _found(peer, (forwarded or "").split(",")[0], trusted)
-
-    patch.wrap(server, "client_ip", client_ip)
+    return _found(peer, (forwarded or "").split(",")[0], trusted)
 
 
 @fault("LIFE-14")
@@ -252,39 +234,27 @@ def every_peer_is_a_proxy(patch: Patch) -> None:
     patch.wrap(server, "client_ip", client_ip)
 
 
-@fault("LIFE-14")
-def proxies_by_the_beginning_of_their_text(patch: Patch) -> None:
+@fault_by("LIFE-14", Patch.wrap, addresses, "_is_trusted")
+def proxies_by_the_beginning_of_their_text(_found: Any, address: Any, trusted: Any) -> bool:
     """Addresses are compared as texts: 10.0.0.10 begins like the proxy 10.0.0.1, and is believed like it (CWE-187)."""
-
-    def is_trusted(_found: Any, address: Any, trusted: Any) -> bool:
-        return any(str(address).startswith(str(one.network_address)) for one in trusted)
-
-    patch.wrap(addresses, "_is_trusted", is_trusted)
+    return any(str(address).startswith(str(one.network_address)) for one in trusted)
 
 
-@fault("LIFE-14")
-def last_hop_believed_to_be_the_client(patch: Patch) -> None:
+@fault_by("LIFE-14", Patch.wrap, server, "client_ip")
+def last_hop_believed_to_be_the_client(found: Any, peer: Any, forwarded: Any, trusted: Any) -> Any:
     """The right-most forwarded address is taken, also where it is the next proxy's: all clients look like one."""
-
-    def client_ip(found: Any, peer: Any, forwarded: Any, trusted: Any) -> Any:
-        behind = found(peer, None, trusted) != found(peer, "192.0.2.1", trusted)
-        last = (forwarded or "").rpartition(",")[2].strip()
-        return found(last, None, ()) or found(peer, None, ()) if behind else found(peer, None, ())
-
-    patch.wrap(server, "client_ip", client_ip)
+    behind = found(peer, None, trusted) != found(peer, "192.0.2.1", trusted)
+    last = (forwarded or "").rpartition(",")[2].strip()
+    return found(last, None, ()) or found(peer, None, ()) if behind else found(peer, None, ())
 
 
-@fault("LIFE-14")
-def proxy_in_ipv6_clothes_is_a_stranger(patch: Patch) -> None:
+@fault_by("LIFE-14", Patch.wrap, addresses, "_parse")
+def proxy_in_ipv6_clothes_is_a_stranger(_parsed: Any, text: str) -> Any:
     """A listener of both families shows IPv4 peers as ::ffff:a.b.c.d, which no trusted network holds."""
-
-    def parse(_parsed: Any, text: str) -> Any:
-        try:
-            return ip_address(text.strip())
-        except ValueError:
-            return None
-
-    patch.wrap(addresses, "_parse", parse)
+    try:
+        return ip_address(text.strip())
+    except ValueError:
+        return None
 
 
 @fault("LIFE-14")
@@ -293,11 +263,7 @@ def address_of_the_issue_told_with_every_use(patch: Patch) -> None:
     patch.wrap(Occasion, "used", lambda told, self, record: replace(told(self, record), client_ip=record.client_ip))
 
 
-@fault("LIFE-14")
-def denial_without_an_address(patch: Patch) -> None:
+@fault_by("LIFE-14", Patch.wrap, LifecycleEvent, "as_dict")
+def denial_without_an_address(told: Any, self: Any, seq: int) -> Any:
     """Refusals do not say where they came from: the address is added on the way of success only (§8 11)."""
-
-    def as_dict(told: Any, self: Any, seq: int) -> Any:
-        return {name: value for name, value in told(self, seq).items() if self.reason is None or name != "client_ip"}
-
-    patch.wrap(LifecycleEvent, "as_dict", as_dict)
+    return {name: value for name, value in told(self, seq).items() if self.reason is None or name != "client_ip"}

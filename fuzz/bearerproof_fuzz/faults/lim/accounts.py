@@ -3,20 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.audit.limiter import Limiter, _Drops
 
 
-@fault("LIM-5")
-def free_event_counted_nowhere(patch: Patch) -> None:
+@fault_by("LIM-5", Patch.wrap, Limiter, "_admit_free")
+def free_event_counted_nowhere(admit: Any, self: Any, who: object, kind: Any) -> bool:
     """An event that gets through for its kind is neither admitted nor dropped in the counters."""
-
-    def admit_uncounted(admit: Any, self: Any, who: object, kind: Any) -> bool:
-        admitted = bool(admit(self, who, kind))
-        self.admitted -= admitted
-        return admitted
-
-    patch.wrap(Limiter, "_admit_free", admit_uncounted)
+    admitted = bool(admit(self, who, kind))
+    self.admitted -= admitted
+    return admitted
 
 
 def _dropped(patch: Patch, counts: Callable[[Any], bool]) -> None:
@@ -54,25 +50,17 @@ def summary_names_strangers(patch: Patch) -> None:
     patch.wrap(_Drops, "count", lambda count, self, event, now, **_named: count(self, event, now, named=True))
 
 
-@fault("LIM-6")
-def summary_misses_a_kind(patch: Patch) -> None:
+@fault_by("LIM-6", Patch.wrap, _Drops, "count")
+def summary_misses_a_kind(count: Any, self: Any, event: Any, now: int, *, named: bool) -> None:
     """Drops of one kind are in no summary."""
-
-    def count_but_one(count: Any, self: Any, event: Any, now: int, *, named: bool) -> None:
-        if event.kind.of.value != "Expired":
-            count(self, event, now, named=named)
-
-    patch.wrap(_Drops, "count", count_but_one)
+    if event.kind.of.value != "Expired":
+        count(self, event, now, named=named)
 
 
-@fault("LIM-6")
-def summary_counts_again(patch: Patch) -> None:
+@fault_by("LIM-6", Patch.wrap, _Drops, "take")
+def summary_counts_again(take: Any, self: Any) -> Any:
     """A summary does not clear what it has told, so each one tells everything since the start."""
-
-    def take_a_copy(take: Any, self: Any) -> Any:
-        kinds, sources = self.kinds.copy(), self.sources.copy()
-        summary = take(self)
-        self.kinds, self.sources, self.since = kinds, sources, self.since + 60 * 10**9
-        return summary
-
-    patch.wrap(_Drops, "take", take_a_copy)
+    kinds, sources = self.kinds.copy(), self.sources.copy()
+    summary = take(self)
+    self.kinds, self.sources, self.since = kinds, sources, self.since + 60 * 10**9
+    return summary

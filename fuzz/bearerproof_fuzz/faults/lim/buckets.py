@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.adapter.adapter import Adapter
 from bearerproof_reference.audit.events import VerifyFailureEvent
 from bearerproof_reference.audit.limiter import Limiter, Limits
@@ -34,16 +34,12 @@ def one_more_than_the_capacity(patch: Patch) -> None:
     _spent(patch, lambda now, full, window, c: (max(now, full) + window, now + (c + 1) * window))
 
 
-@fault("LIM-1")
-def windows_aligned_to_the_clock(patch: Patch) -> None:
+@fault_by("LIM-1", Patch.__call__, Limiter, "_spend")
+def windows_aligned_to_the_clock(self: Any, full_at: int | None, capacity: int) -> int | None:
     """Events are counted by window of the clock, so twice the capacity passes where two of them meet."""
-
-    def counting(self: Any, full_at: int | None, capacity: int) -> int | None:
-        begin = self._now // self._window * self._window
-        used = full_at - begin if full_at is not None and full_at >= begin else 0
-        return begin + used + 1 if used < capacity else None
-
-    patch(Limiter, "_spend", counting)
+    begin = self._now // self._window * self._window
+    used = full_at - begin if full_at is not None and full_at >= begin else 0
+    return begin + used + 1 if used < capacity else None
 
 
 @fault("LIM-1")
@@ -52,26 +48,18 @@ def bucket_of_each_kind(patch: Patch) -> None:
     patch.wrap(VerifyFailureEvent, "rate_limit_key", lambda key, self: (key(self), self.kind.of))
 
 
-@fault("LIM-1")
-def free_pass_for_each_event(patch: Patch) -> None:
+@fault_by("LIM-1", Patch.wrap, Limiter, "_admit_free")
+def free_pass_for_each_event(admit: Any, self: Any, who: object, kind: Any) -> Any:
     """What the bucket refuses is let through as the first of its kind, time after time."""
-
-    def admit_anew(admit: Any, self: Any, who: object, kind: Any) -> Any:
-        self._free.pop((who, kind), None)
-        return admit(self, who, kind)
-
-    patch.wrap(Limiter, "_admit_free", admit_anew)
+    self._free.pop((who, kind), None)
+    return admit(self, who, kind)
 
 
-@fault("LIM-1")
-def free_pass_by_aligned_windows(patch: Patch) -> None:
+@fault_by("LIM-1", Patch.__call__, Limiter, "_admit_free")
+def free_pass_by_aligned_windows(self: Any, who: object, kind: Any) -> bool:
     """The free event is one for each window of the clock, so at its edge there are two at once."""
-
-    def aligned(self: Any, who: object, kind: Any) -> bool:
-        window = self._now // self._window
-        return self._free.get((who, kind)) != window and self._free.update({(who, kind): window}) is None
-
-    patch(Limiter, "_admit_free", aligned)
+    window = self._now // self._window
+    return self._free.get((who, kind)) != window and self._free.update({(who, kind): window}) is None
 
 
 @fault("LIM-1")
@@ -86,17 +74,13 @@ def free_pass_for_each_text_of_a_kind(patch: Patch) -> None:
     patch.wrap(Limiter, "_admit_free", lambda admit, self, who, _kind: admit(self, who, self._text))
 
 
-@fault("LIM-1")
-def free_pass_refills_the_bucket(patch: Patch) -> None:
+@fault_by("LIM-1", Patch.wrap, Limiter, "_admit_free")
+def free_pass_refills_the_bucket(admit: Any, self: Any, who: object, kind: Any) -> Any:
     """A free event begins a new window, and with it the bucket starts anew."""
-
-    def admit_and_refill(admit: Any, self: Any, who: object, kind: Any) -> Any:
-        admitted = admit(self, who, kind)
-        if admitted:
-            self._known.pop(who, None)
-        return admitted
-
-    patch.wrap(Limiter, "_admit_free", admit_and_refill)
+    admitted = admit(self, who, kind)
+    if admitted:
+        self._known.pop(who, None)
+    return admitted
 
 
 @fault("LIM-9")
@@ -105,30 +89,22 @@ def capacity_exceeded_after_a_pause(patch: Patch) -> None:
     _spent(patch, lambda now, full, window, c: (full + window, now + c * window))
 
 
-@fault("LIM-9")
-def bucket_starts_empty(patch: Patch) -> None:
+@fault_by("LIM-9", _spent)
+def bucket_starts_empty(now: int, full_at: int, window: int, capacity: int) -> tuple[int, int]:
     """A new source has to wait for its first event: a burst that begins an attack is dropped."""
-
-    def from_empty(now: int, full_at: int, window: int, capacity: int) -> tuple[int, int]:
-        full = now + capacity * window
-        return (max(now, full_at) if full_at else full - window) + window, full
-
-    _spent(patch, from_empty)
+    full = now + capacity * window
+    return (max(now, full_at) if full_at else full - window) + window, full
 
 
-@fault("LIM-9")
-def fractions_of_a_token_lost(patch: Patch) -> None:
+@fault_by("LIM-9", Patch.__call__, Limiter, "_spend")
+def fractions_of_a_token_lost(self: Any, full_at: int | None, capacity: int) -> int | None:
     """The refill is rounded down at each look, so a source that fails often enough gets nothing ever again."""
-
-    def rounding(self: Any, full_at: int | None, capacity: int) -> int | None:
-        state = self.__dict__.setdefault("looks", {})
-        tokens, seen = state.get(full_at, (capacity, self._now))
-        tokens = min(capacity, tokens + (self._now - seen) * capacity // self._window)
-        place = full_at or len(state) + 1
-        state[place] = (max(0, tokens - 1), self._now)
-        return place if tokens else None
-
-    patch(Limiter, "_spend", rounding)
+    state = self.__dict__.setdefault("looks", {})
+    tokens, seen = state.get(full_at, (capacity, self._now))
+    tokens = min(capacity, tokens + (self._now - seen) * capacity // self._window)
+    place = full_at or len(state) + 1
+    state[place] = (max(0, tokens - 1), self._now)
+    return place if tokens else None
 
 
 @fault("LIM-9")
@@ -137,18 +113,14 @@ def refill_at_half_the_rate(patch: Patch) -> None:
     _spent(patch, lambda now, full, window, c: (max(now, full) + 2 * window, now + 2 * c * window))
 
 
-@fault("LIM-9")
-def dropped_event_costs_a_token(patch: Patch) -> None:
+@fault_by("LIM-9", Patch.wrap, Limiter, "_admit_known")
+def dropped_event_costs_a_token(admit: Any, self: Any, event: Any) -> Any:
     """Each dropped event puts off the refill too, so whoever keeps failing is never heard again."""
-
-    def admit_or_charge(admit: Any, self: Any, event: Any) -> Any:
-        admitted = admit(self, event)
-        key = event.rate_limit_key()
-        if not admitted and key in self._known:
-            self._known[key] += self._window // 4
-        return admitted
-
-    patch.wrap(Limiter, "_admit_known", admit_or_charge)
+    admitted = admit(self, event)
+    key = event.rate_limit_key()
+    if not admitted and key in self._known:
+        self._known[key] += self._window // 4
+    return admitted
 
 
 @fault("LIM-4")
@@ -157,14 +129,10 @@ def no_free_pass(patch: Patch) -> None:
     patch(Limiter, "_admit_free", lambda _self, _who, _kind: False)
 
 
-@fault("LIM-4")
-def free_pass_once_and_never_again(patch: Patch) -> None:
+@fault_by("LIM-4", Patch.wrap, Limiter, "_admit_free")
+def free_pass_once_and_never_again(admit: Any, self: Any, who: object, kind: Any) -> bool:
     """The free event of a kind is given once in the life of the limiter."""
-
-    def admit_once(admit: Any, self: Any, who: object, kind: Any) -> bool:
-        return (who, kind) not in self._free and bool(admit(self, who, kind))
-
-    patch.wrap(Limiter, "_admit_free", admit_once)
+    return (who, kind) not in self._free and bool(admit(self, who, kind))
 
 
 @fault("LIM-4")
@@ -173,14 +141,10 @@ def free_pass_for_the_first_kind_only(patch: Patch) -> None:
     patch.wrap(Limiter, "_admit_free", lambda admit, self, who, _kind: admit(self, who, "any"))
 
 
-@fault("LIM-7")
-def limiter_on_the_wall_clock(patch: Patch) -> None:
+@fault_by("LIM-7", Patch.wrap, Limiter, "__init__")
+def limiter_on_the_wall_clock(init: Any, self: Any, limits: Limits, known: Any, clock: Any) -> None:
     """Buckets refill by the wall clock, so setting it an hour on empties every limit."""
-
-    def on_the_wall(init: Any, self: Any, limits: Limits, known: Any, clock: Any) -> None:
-        init(self, limits, known, type("Wall", (), {"tick": clock.now})())
-
-    patch.wrap(Limiter, "__init__", on_the_wall)
+    init(self, limits, known, type("Wall", (), {"tick": clock.now})())
 
 
 @fault("LIM-7")
@@ -225,14 +189,10 @@ def window_of_zero_taken(patch: Patch) -> None:
     _accepting(patch, "window", 1e-9)
 
 
-@fault("LIM-8")
-def refused_limits_switch_it_off(patch: Patch) -> None:
+@fault_by("LIM-8", Patch.wrap, Adapter, "_configure")
+def refused_limits_switch_it_off(configure: Any, self: Any, request: Any) -> Any:
     """A limiter with bad numbers is refused after the old one was taken down, so a typing error means none."""
-
-    def configure_anew(configure: Any, self: Any, request: Any) -> Any:
-        answer = configure(self, request)
-        if answer.get("configured") is False:
-            configure(self, {"audit": {"sink": "memory", "limiter": None}})
-        return answer
-
-    patch.wrap(Adapter, "_configure", configure_anew)
+    answer = configure(self, request)
+    if answer.get("configured") is False:
+        configure(self, {"audit": {"sink": "memory", "limiter": None}})
+    return answer

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -31,56 +31,43 @@ def _counted(patch: Patch, name: Callable[[Any, Any], object]) -> None:
     patch.wrap(Authentication, "_judge", judge)
 
 
-@fault("LIM-11")
-def rate_of_each_token(patch: Patch) -> None:
-    """The rate is counted for the token, so it is multiplied by the cap and renewed with each exchange."""
-    _counted(patch, lambda record, _occasion: record.jti)
+_COUNTED_LIM_11: Rows[Callable[[Any, Any], object]] = {
+    "rate-of-each-token": (
+        "The rate is counted for the token, so it is multiplied by the cap and renewed with each exchange.",
+        lambda record, _occasion: record.jti,
+    ),
+    "rate-of-a-subject": (
+        "The rate is counted by subject, and the namesake at another provider uses it up.",
+        lambda record, _occasion: record.identity.subject,
+    ),
+    "rate-of-an-email": (
+        "The rate is counted by e-mail, which is another after a change of name, or the same for a whole team.",
+        lambda record, _occasion: record.identity.email,
+    ),
+    "rate-of-a-client": (
+        "The rate is counted by address: whoever has two of them has it twice.",
+        lambda record, occasion: (record.identity.key, occasion.client_ip),
+    ),
+    "rate-of-a-scope": (
+        "The rate is kept with the scopes of the token, and a token with others begins anew.",
+        lambda record, _occasion: (record.identity.key, record.scopes.backends, record.scopes.tools),
+    ),
+    "rate-of-an-identity-with-its-attributes": (
+        "The whole identity is the key, so a new name or group makes somebody else of it.",
+        lambda record, _occasion: record.identity,
+    ),
+    "new-limit-is-a-new-bucket": (
+        "The limit is part of the key: a token with another limit brings a full bucket.",
+        lambda record, _occasion: (record.identity.key, record.scopes.rate_limit),
+    ),
+}
+faults_for("LIM-11", _counted, _COUNTED_LIM_11)
 
 
-@fault("LIM-11")
-def rate_of_a_subject(patch: Patch) -> None:
-    """The rate is counted by subject, and the namesake at another provider uses it up."""
-    _counted(patch, lambda record, _occasion: record.identity.subject)
-
-
-@fault("LIM-11")
-def rate_of_an_email(patch: Patch) -> None:
-    """The rate is counted by e-mail, which is another after a change of name, or the same for a whole team."""
-    _counted(patch, lambda record, _occasion: record.identity.email)
-
-
-@fault("LIM-11")
-def rate_of_a_client(patch: Patch) -> None:
-    """The rate is counted by address: whoever has two of them has it twice."""
-    _counted(patch, lambda record, occasion: (record.identity.key, occasion.client_ip))
-
-
-@fault("LIM-11")
-def rate_of_a_scope(patch: Patch) -> None:
-    """The rate is kept with the scopes of the token, and a token with others begins anew."""
-    _counted(patch, lambda record, _occasion: (record.identity.key, record.scopes.backends, record.scopes.tools))
-
-
-@fault("LIM-11")
-def rate_of_an_identity_with_its_attributes(patch: Patch) -> None:
-    """The whole identity is the key, so a new name or group makes somebody else of it."""
-    _counted(patch, lambda record, _occasion: record.identity)
-
-
-@fault("LIM-11")
-def new_limit_is_a_new_bucket(patch: Patch) -> None:
-    """The limit is part of the key: a token with another limit brings a full bucket."""
-    _counted(patch, lambda record, _occasion: (record.identity.key, record.scopes.rate_limit))
-
-
-@fault("LIM-11")
-def first_limit_stays(patch: Patch) -> None:
+@fault_by("LIM-11", Patch.wrap, Throttle, "spend")
+def first_limit_stays(spend: Any, self: Any, name: object, rate: int) -> Any:
     """The bucket keeps the limit that it was made with, whatever later tokens bring (W20)."""
-
-    def spend_at_first_rate(spend: Any, self: Any, name: object, rate: int) -> Any:
-        return spend(self, name, self.__dict__.setdefault("rates", {}).setdefault(name, rate))
-
-    patch.wrap(Throttle, "spend", spend_at_first_rate)
+    return spend(self, name, self.__dict__.setdefault("rates", {}).setdefault(name, rate))
 
 
 def _generation(patch: Patch, method: str, ends: Callable[[Any, Any], object]) -> None:
@@ -126,38 +113,31 @@ def bucket_goes_with_the_last_token(patch: Patch) -> None:
 # --- other requests, other clocks
 
 
-@fault("LIM-14")
-def rate_on_the_wall_clock(patch: Patch) -> None:
+@fault_by("LIM-14", Patch.wrap, Throttle, "__init__")
+def rate_on_the_wall_clock(init: Any, self: Any, clock: Any, capacity: int) -> None:
     """Buckets refill by the wall clock, so correcting the time hands out full ones."""
-
-    def on_the_wall(init: Any, self: Any, clock: Any, capacity: int) -> None:
-        init(self, type("Wall", (), {"tick": staticmethod(clock.now)})(), capacity)
-
-    patch.wrap(Throttle, "__init__", on_the_wall)
+    init(self, type("Wall", (), {"tick": staticmethod(clock.now)})(), capacity)
 
 
-@fault("LIM-14")
-def rate_of_everybody(patch: Patch) -> None:
-    """One bucket for the server, under the name of a fair share."""
-    _counted(patch, lambda record, _occasion: record.scopes.rate_limit)
-
-
-@fault("LIM-14")
-def rate_of_joined_names(patch: Patch) -> None:
-    """Issuer and subject are joined to the bucket's key, and two pairs can be the same."""
-    _counted(patch, lambda record, _occasion: record.identity.issuer + record.identity.subject)
-
-
-@fault("LIM-14")
-def rate_of_names_joined_with_a_slash(patch: Patch) -> None:
-    """Issuer and subject are joined with a character that both may contain."""
-    _counted(patch, lambda record, _occasion: "/".join(record.identity.key))
-
-
-@fault("LIM-14")
-def rate_of_a_hash(patch: Patch) -> None:
-    """Buckets are an array, indexed by a hash of eight bits: strangers share one."""
-    _counted(patch, lambda record, _occasion: sum("".join(record.identity.key).encode()) % 256)
+_COUNTED_LIM_14: Rows[Callable[[Any, Any], object]] = {
+    "rate-of-everybody": (
+        "One bucket for the server, under the name of a fair share.",
+        lambda record, _occasion: record.scopes.rate_limit,
+    ),
+    "rate-of-joined-names": (
+        "Issuer and subject are joined to the bucket's key, and two pairs can be the same.",
+        lambda record, _occasion: record.identity.issuer + record.identity.subject,
+    ),
+    "rate-of-names-joined-with-a-slash": (
+        "Issuer and subject are joined with a character that both may contain.",
+        lambda record, _occasion: "/".join(record.identity.key),
+    ),
+    "rate-of-a-hash": (
+        "Buckets are an array, indexed by a hash of eight bits: strangers share one.",
+        lambda record, _occasion: sum("".join(record.identity.key).encode()) % 256,
+    ),
+}
+faults_for("LIM-14", _counted, _COUNTED_LIM_14)
 
 
 def _evicting(patch: Patch, most: Callable[[Any], int]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver import throttling
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -32,71 +32,57 @@ def _or_now(now: int, held: int | None) -> int:
     return max(now, held or 0)
 
 
-@fault("LIM-12")
-def rate_by_the_minute_of_the_clock(patch: Patch) -> None:
+@fault_by("LIM-12", Patch.__call__, Throttle, "spend")
+def rate_by_the_minute_of_the_clock(self: Any, name: object, rate: int) -> int | None:
     """Requests are counted by minute, so around its turn twice the rate is admitted."""
-
-    def spend(self: Any, name: object, rate: int) -> int | None:
-        now = self._clock.tick()
-        used = self._recent.get((name, now // 60), 0)
-        if rate and used >= rate:
-            return max(1, int(60 - now % 60))
-        self._recent[name, now // 60] = used + 1
-        return None
-
-    patch(Throttle, "spend", spend)
+    now = self._clock.tick()
+    used = self._recent.get((name, now // 60), 0)
+    if rate and used >= rate:
+        return max(1, int(60 - now % 60))
+    self._recent[name, now // 60] = used + 1
+    return None
 
 
-@fault("LIM-12")
-def one_more_than_the_rate(patch: Patch) -> None:
-    """An empty bucket has one request left, by `>=` in place of `>`."""
-    _spending(patch, lambda now, held, _rate: (_or_now(now, held), now + _MINUTE))
+_SPENDING: Rows[Callable[[int, int | None, int], tuple[int, int]]] = {
+    "one-more-than-the-rate": (
+        "An empty bucket has one request left, by `>=` in place of `>`.",
+        lambda now, held, _rate: (_or_now(now, held), now + _MINUTE),
+    ),
+    "one-less-than-the-rate": (
+        "The request that fills the minute up is refused; a rate of 1 admits nothing but the very first.",
+        lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate, now + _MINUTE - (1 if held is not None else 0)),
+    ),
+    "no-burst-at-all": (
+        "The rate is an interval: after each request the next has to wait, so N at once are refused but one.",
+        lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate, now + _MINUTE // rate),
+    ),
+    "quiet-time-is-saved-up": (
+        "The refill is not capped, so an identity that was quiet for an hour may flood.",
+        lambda now, held, rate: ((now if held is None else held) + _MINUTE // rate, now + _MINUTE),
+    ),
+    "rate-refills-twice-as-fast": (
+        "The bucket refills in half a minute.",
+        lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate // 2, now + _MINUTE // 2),
+    ),
+    "rate-refills-at-half-speed": (
+        "The bucket needs two minutes to refill.",
+        lambda now, held, rate: (_or_now(now, held) + 2 * _MINUTE // rate, now + 2 * _MINUTE),
+    ),
+    "interval-in-whole-seconds": (
+        "60/N is divided in whole seconds, so a rate of 7 is one of 7.5, and one of 100 is no limit.",
+        lambda now, held, rate: (_or_now(now, held) + 60 // rate * _SECOND, now + _MINUTE),
+    ),
+}
+faults_for("LIM-12", _spending, _SPENDING)
 
 
-@fault("LIM-12")
-def one_less_than_the_rate(patch: Patch) -> None:
-    """The request that fills the minute up is refused; a rate of 1 admits nothing but the very first."""
-    _spending(patch, lambda now, held, rate: (
-        _or_now(now, held) + _MINUTE // rate, now + _MINUTE - (1 if held is not None else 0)
-    ))  # fmt: skip
-
-
-@fault("LIM-12")
-def bucket_begins_half_full(patch: Patch) -> None:
+@fault_by("LIM-12", _spending)
+def bucket_begins_half_full(now: int, held: int | None, rate: int) -> tuple[int, int]:
     """A new bucket is half full, to be careful with strangers, and the first honest burst is stopped."""
-    _spending(patch, lambda now, held, rate: (
-        (now + _MINUTE // 2 if held is None and rate > 1 else _or_now(now, held)) + _MINUTE // rate, now + _MINUTE
-    ))  # fmt: skip
-
-
-@fault("LIM-12")
-def no_burst_at_all(patch: Patch) -> None:
-    """The rate is an interval: after each request the next has to wait, so N at once are refused but one."""
-    _spending(patch, lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate, now + _MINUTE // rate))
-
-
-@fault("LIM-12")
-def quiet_time_is_saved_up(patch: Patch) -> None:
-    """The refill is not capped, so an identity that was quiet for an hour may flood."""
-    _spending(patch, lambda now, held, rate: ((now if held is None else held) + _MINUTE // rate, now + _MINUTE))
-
-
-@fault("LIM-12")
-def rate_refills_twice_as_fast(patch: Patch) -> None:
-    """The bucket refills in half a minute."""
-    _spending(patch, lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate // 2, now + _MINUTE // 2))
-
-
-@fault("LIM-12")
-def rate_refills_at_half_speed(patch: Patch) -> None:
-    """The bucket needs two minutes to refill."""
-    _spending(patch, lambda now, held, rate: (_or_now(now, held) + 2 * _MINUTE // rate, now + 2 * _MINUTE))
-
-
-@fault("LIM-12")
-def interval_in_whole_seconds(patch: Patch) -> None:
-    """60/N is divided in whole seconds, so a rate of 7 is one of 7.5, and one of 100 is no limit."""
-    _spending(patch, lambda now, held, rate: (_or_now(now, held) + 60 // rate * _SECOND, now + _MINUTE))
+    return (
+        (now + _MINUTE // 2 if held is None and rate > 1 else _or_now(now, held)) + _MINUTE // rate,
+        now + _MINUTE,
+    )
 
 
 @fault("LIM-12")
@@ -118,16 +104,23 @@ def _told(patch: Patch, change: Callable[[int, int], int | None]) -> None:
     patch.wrap(Throttle, "spend", tell)
 
 
-@fault("LIM-13")
-def constant_retry_time(patch: Patch) -> None:
-    """The answer is always a minute (W20)."""
-    _told(patch, lambda _wait, _rate: 60)
-
-
-@fault("LIM-13")
-def constant_short_retry_time(patch: Patch) -> None:
-    """The answer is always one second, and clients keep asking."""
-    _told(patch, lambda _wait, _rate: 1)
+_TOLD: Rows[Callable[[int, int], int | None]] = {
+    "constant-retry-time": ("The answer is always a minute (W20).", lambda _wait, _rate: 60),
+    "constant-short-retry-time": ("The answer is always one second, and clients keep asking.", lambda _wait, _rate: 1),
+    "retry-time-a-second-long": (
+        "Rounding up is done by adding one, to whole seconds too.",
+        lambda wait, _rate: wait + 1,
+    ),
+    "retry-time-of-a-full-bucket": (
+        "What is told is when the whole rate is there again, and not the next request.",
+        lambda wait, rate: wait + (rate - 1) * 60 // rate,
+    ),
+    "retry-time-not-told": (
+        "A bearer over its rate is refused without a word on when to come back.",
+        lambda _wait, _rate: None,
+    ),
+}
+faults_for("LIM-13", _told, _TOLD)
 
 
 @fault("LIM-13")
@@ -136,44 +129,18 @@ def retry_time_rounded_down(patch: Patch) -> None:
     patch(throttling, "_seconds", lambda picoseconds: picoseconds // _SECOND)
 
 
-@fault("LIM-13")
-def retry_time_a_second_long(patch: Patch) -> None:
-    """Rounding up is done by adding one, to whole seconds too."""
-    _told(patch, lambda wait, _rate: wait + 1)
-
-
-@fault("LIM-13")
-def retry_time_of_a_full_bucket(patch: Patch) -> None:
-    """What is told is when the whole rate is there again, and not the next request."""
-    _told(patch, lambda wait, rate: wait + (rate - 1) * 60 // rate)
-
-
-@fault("LIM-13")
-def retry_time_not_told(patch: Patch) -> None:
-    """A bearer over its rate is refused without a word on when to come back."""
-    _told(patch, lambda _wait, _rate: None)
-
-
-@fault("LIM-13")
-def refused_requests_count(patch: Patch) -> None:
+@fault_by("LIM-13", Patch.__call__, Throttle, "spend")
+def refused_requests_count(self: Any, name: object, rate: int) -> int | None:
     """A refused request takes from the rate as well, so whoever is impatient is never admitted again."""
-
-    def charge(self: Any, name: object, rate: int) -> int | None:
-        after, wait = self._after(name, rate)
-        if rate:
-            self._recent[name] = after
-        return wait  # type: ignore[no-any-return]
-
-    patch(Throttle, "spend", charge)
+    after, wait = self._after(name, rate)
+    if rate:
+        self._recent[name] = after
+    return wait  # type: ignore[no-any-return]
 
 
-@fault("LIM-13")
-def other_refusals_count(patch: Patch) -> None:
+@fault_by("LIM-13", Patch.wrap, Authentication, "_judge")
+def other_refusals_count(judge: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
     """The rate is charged before the scope is looked at, and requests for the wrong backend use it up."""
-
-    def charge_first(judge: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
-        if found is not None and not wants.within(found.record.scopes):
-            self._throttle.spend(found.record.identity.key, found.record.scopes.rate_limit)
-        return judge(self, found, wants, occasion)
-
-    patch.wrap(Authentication, "_judge", charge_first)
+    if found is not None and not wants.within(found.record.scopes):
+        self._throttle.spend(found.record.identity.key, found.record.scopes.rate_limit)
+    return judge(self, found, wants, occasion)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.audit.events import VerifyFailureEvent
 from bearerproof_reference.audit.limiter import Limiter, Registered, _Overflow
 
@@ -14,25 +14,17 @@ def _strange(patch: Patch, admit: Callable[[Any, Any, Any], bool]) -> None:
     patch.wrap(Limiter, "_admit_stranger", lambda due, self, event: admit(self, event, due))
 
 
-@fault("LIM-2")
-def strangers_share_no_bucket(patch: Patch) -> None:
+@fault_by("LIM-2", _strange)
+def strangers_share_no_bucket(self: Any, event: Any, due: Any) -> bool:
     """The number of buckets is bounded, but they are taken over one after the other: a flood never ends (W1)."""
-
-    def unshared(self: Any, event: Any, due: Any) -> bool:
-        self._common = None
-        return bool(due(self, event))
-
-    _strange(patch, unshared)
+    self._common = None
+    return bool(due(self, event))
 
 
-@fault("LIM-2")
-def overflow_without_limit(patch: Patch) -> None:
+@fault_by("LIM-2", _strange)
+def overflow_without_limit(self: Any, event: Any, due: Any) -> bool:
     """What finds no bucket is let through, since nothing is known against it."""
-
-    def boundless(self: Any, event: Any, due: Any) -> bool:
-        return self._place(event.rate_limit_key()) is _Overflow or bool(due(self, event))
-
-    _strange(patch, boundless)
+    return self._place(event.rate_limit_key()) is _Overflow or bool(due(self, event))
 
 
 @fault("LIM-2")
@@ -50,18 +42,14 @@ def free_pass_for_each_stranger(patch: Patch) -> None:
     _strange(patch, noting)
 
 
-@fault("LIM-2")
-def known_kid_spares_the_common_bucket(patch: Patch) -> None:
+@fault_by("LIM-2", _strange)
+def known_kid_spares_the_common_bucket(self: Any, event: Any, due: Any) -> bool:
     """A stranger that names a registered kid is half trusted and costs the others nothing; kids are public (W3)."""
-
-    def half_trusted(self: Any, event: Any, due: Any) -> bool:
-        before = self._common
-        admitted = due(self, event)
-        if event.kid_hint in vars(self._registered)["_kids"]:
-            self._common = before
-        return bool(admitted)
-
-    _strange(patch, half_trusted)
+    before = self._common
+    admitted = due(self, event)
+    if event.kid_hint in vars(self._registered)["_kids"]:
+        self._common = before
+    return bool(admitted)
 
 
 def _known(patch: Patch, contains: Callable[[Any, Callable[[Any], bool]], bool]) -> None:
@@ -69,18 +57,14 @@ def _known(patch: Patch, contains: Callable[[Any, Callable[[Any], bool]], bool])
     patch.wrap(Registered, "__contains__", lambda due, self, event: contains(event, lambda one: due(self, one)))
 
 
-@fault("LIM-3")
-def registered_source_draws_on_the_strangers(patch: Patch) -> None:
+@fault_by("LIM-3", Patch.wrap, Limiter, "_admit_known")
+def registered_source_draws_on_the_strangers(admit: Any, self: Any, event: Any) -> Any:
     """The bucket of all strangers is really one for everybody, so a flood of forged names silences clients (W3)."""
-
-    def admit_and_draw(admit: Any, self: Any, event: Any) -> Any:
-        common = self._spend(self._common, self._limits.strangers)
-        if common is None:
-            return self._admit_free(event.rate_limit_key(), event.kind.of)
-        self._common = common
-        return admit(self, event)
-
-    patch.wrap(Limiter, "_admit_known", admit_and_draw)
+    common = self._spend(self._common, self._limits.strangers)
+    if common is None:
+        return self._admit_free(event.rate_limit_key(), event.kind.of)
+    self._common = common
+    return admit(self, event)
 
 
 @fault("LIM-3")
@@ -108,16 +92,12 @@ def one_bucket_for_all_registered(patch: Patch) -> None:
     patch.wrap(Limiter, "_admit_known", lambda admit, self, event: admit(self, replace(event, source_id="registered")))
 
 
-@fault("LIM-3")
-def registered_bucket_evicted_by_strangers(patch: Patch) -> None:
+@fault_by("LIM-3", _strange)
+def registered_bucket_evicted_by_strangers(self: Any, event: Any, due: Any) -> bool:
     """The buckets of clients lie among the others and are pushed out by them: a flood gives a client new tokens."""
-
-    def evicting(self: Any, event: Any, due: Any) -> bool:
-        if event.rate_limit_key() not in self._strangers and self._known:
-            self._known.pop(next(iter(self._known)))
-        return bool(due(self, event))
-
-    _strange(patch, evicting)
+    if event.rate_limit_key() not in self._strangers and self._known:
+        self._known.pop(next(iter(self._known)))
+    return bool(due(self, event))
 
 
 def _evicted(patch: Patch, choose: Callable[[dict[object, int]], object]) -> None:
@@ -137,12 +117,8 @@ def fullest_bucket_evicted(patch: Patch) -> None:
     _evicted(patch, lambda buckets: min(buckets, key=lambda name: buckets[name]))
 
 
-@fault("LIM-10")
-def bucket_evicted_when_half_full(patch: Patch) -> None:
+@fault_by("LIM-10", Patch.__call__, Limiter, "_evict")
+def bucket_evicted_when_half_full(self: Any) -> None:
     """A bucket that has refilled by half counts as unused, so its owner comes back to a full one."""
-
-    def evict(self: Any) -> None:
-        soon = self._now * self._limits.capacity + self._limits.capacity * self._window // 2
-        self._strangers = {place: full_at for place, full_at in self._strangers.items() if full_at > soon}
-
-    patch(Limiter, "_evict", evict)
+    soon = self._now * self._limits.capacity + self._limits.capacity * self._window // 2
+    self._strangers = {place: full_at for place, full_at in self._strangers.items() if full_at > soon}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bearerproof_fuzz.faults.configurations import Json, mended
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.keyserver import configuration, patterns
 
 
@@ -39,15 +39,11 @@ def missing_grant_is_all(patch: Patch) -> None:
     _mended_grants(patch, lambda grant, side: grant.setdefault(side, ["*"]))
 
 
-@fault("POL-7")
-def blank_grants_dropped(patch: Patch) -> None:
+@fault_by("POL-7", _mended_grants)
+def blank_grants_dropped(grant: Json, side: str) -> None:
     """Blank values are dropped from a grant, and it stands with what is left."""
-
-    def drop(grant: Json, side: str) -> None:
-        if isinstance(grant.get(side), list):
-            grant[side] = [one for one in grant[side] if not isinstance(one, str) or one.strip()]
-
-    _mended_grants(patch, drop)
+    if isinstance(grant.get(side), list):
+        grant[side] = [one for one in grant[side] if not isinstance(one, str) or one.strip()]
 
 
 @fault("POL-7")
@@ -80,44 +76,28 @@ def rule_without_issuer_is_for_the_first(patch: Patch) -> None:
     _mended_matches(patch, lambda match, whole: match.setdefault("issuer", whole["providers"][0]["issuer"]))
 
 
-@fault("POL-10")
-def rule_without_match_is_for_all(patch: Patch) -> None:
+@fault_by("POL-10", mended)
+def rule_without_match_is_for_all(whole: Json) -> None:
     """A rule without criteria is a default, and the one forgotten line opens the server to everybody."""
-
-    def match_all(whole: Json) -> None:
-        for rule in whole["policies"]:
-            rule["match"] = rule.get("match") or {"issuer": whole["providers"][0]["issuer"]}
-
-    mended(patch, match_all)
+    for rule in whole["policies"]:
+        rule["match"] = rule.get("match") or {"issuer": whole["providers"][0]["issuer"]}
 
 
-@fault("POL-10")
-def empty_criteria_dropped(patch: Patch) -> None:
+@fault_by("POL-10", _mended_matches)
+def empty_criteria_dropped(match: Json, _: Json) -> None:
     """A criterion that is empty or null is none, so a template that renders nothing matches everybody (CWE-1188)."""
-
-    def drop(match: Json, _: Json) -> None:
-        for name in [name for name, value in match.items() if name != "issuer" and not value]:
-            del match[name]
-
-    _mended_matches(patch, drop)
+    for name in [name for name, value in match.items() if name != "issuer" and not value]:
+        del match[name]
 
 
-@fault("POL-10")
-def rule_for_an_unknown_issuer(patch: Patch) -> None:
+@fault_by("POL-10", Patch.wrap, configuration, "_rule")
+def rule_for_an_unknown_issuer(read: Any, value: Any, place: str, issuers: list[str]) -> Any:
     """A rule whose issuer is no provider's is loaded and hides the typing error in it."""
-
-    def read_any(read: Any, value: Any, place: str, issuers: list[str]) -> Any:
-        return read(value, place, [*issuers, value["match"].get("issuer")])
-
-    patch.wrap(configuration, "_rule", read_any)
+    return read(value, place, [*issuers, value["match"].get("issuer")])
 
 
-@fault("POL-10")
-def issuer_of_a_rule_trimmed(patch: Patch) -> None:
+@fault_by("POL-10", _mended_matches)
+def issuer_of_a_rule_trimmed(match: Json, _: Json) -> None:
     """White space and slashes around the issuer of a rule are trimmed before it is looked for."""
-
-    def trim(match: Json, _: Json) -> None:
-        if isinstance(match.get("issuer"), str):
-            match["issuer"] = match["issuer"].strip().rstrip("/")
-
-    _mended_matches(patch, trim)
+    if isinstance(match.get("issuer"), str):
+        match["issuer"] = match["issuer"].strip().rstrip("/")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_reference.keyserver import authentication, configuration, exchange, memorystore, patterns, scopes
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.tokens import Scopes, TokenRecord
@@ -20,34 +20,29 @@ def _enforced(patch: Patch, covers: Callable[[str, str], bool]) -> None:
     patch.wrap(authentication, "any_covers", any_covers)
 
 
-@fault("POL-8")
-def enforced_as_a_regex(patch: Patch) -> None:
-    """Patterns are enforced as regular expressions, where a dot is any letter (CWE-625)."""
-    _enforced(patch, lambda pattern, name: re.fullmatch(pattern.replace("*", ".*"), name) is not None)
-
-
-@fault("POL-8")
-def enforced_from_the_beginning(patch: Patch) -> None:
-    """Names are enforced by how they begin: a token for `ab` opens `abc`."""
-    _enforced(patch, lambda pattern, name: name.startswith(pattern.rstrip("*")))
-
-
-@fault("POL-8")
-def enforced_in_any_case(patch: Patch) -> None:
-    """The router lowers names before it looks at the token, and the token's patterns with them."""
-    _enforced(patch, lambda pattern, name: patterns.covers(pattern.lower(), name.lower()))
-
-
-@fault("POL-8")
-def star_needs_a_letter(patch: Patch) -> None:
-    """When enforced the star stands for at least one letter, when granted for any number."""
-    _enforced(patch, lambda pattern, name: patterns.covers(pattern, name) and name != pattern[:-1])
-
-
-@fault("POL-8")
-def pattern_presented_as_a_name(patch: Patch) -> None:
-    """That a name is one is not checked: `b*` and `b/../a` begin with `b`."""
-    _enforced(patch, lambda pattern, name: name.startswith(pattern[:-1]) if pattern[-1] == "*" else name == pattern)
+_ENFORCED: Rows[Callable[[str, str], bool]] = {
+    "enforced-as-a-regex": (
+        "Patterns are enforced as regular expressions, where a dot is any letter (CWE-625).",
+        lambda pattern, name: re.fullmatch(pattern.replace("*", ".*"), name) is not None,
+    ),
+    "enforced-from-the-beginning": (
+        "Names are enforced by how they begin: a token for `ab` opens `abc`.",
+        lambda pattern, name: name.startswith(pattern.rstrip("*")),
+    ),
+    "enforced-in-any-case": (
+        "The router lowers names before it looks at the token, and the token's patterns with them.",
+        lambda pattern, name: patterns.covers(pattern.lower(), name.lower()),
+    ),
+    "star-needs-a-letter": (
+        "When enforced the star stands for at least one letter, when granted for any number.",
+        lambda pattern, name: patterns.covers(pattern, name) and name != pattern[:-1],
+    ),
+    "pattern-presented-as-a-name": (
+        "That a name is one is not checked: `b*` and `b/../a` begin with `b`.",
+        lambda pattern, name: name.startswith(pattern[:-1]) if pattern[-1] == "*" else name == pattern,
+    ),
+}
+faults_for("POL-8", _enforced, _ENFORCED)
 
 
 @fault("POL-8")
@@ -56,14 +51,10 @@ def star_in_the_middle_loaded(patch: Patch) -> None:
     patch(configuration, "is_pattern", lambda text: patterns.is_pattern(text.replace("*", "")) or text == "*")
 
 
-@fault("POL-8")
-def tools_not_enforced_with_a_backend(patch: Patch) -> None:
+@fault_by("POL-8", Patch.wrap, authentication.Wants, "within")
+def tools_not_enforced_with_a_backend(within: Any, self: Any, granted: Scopes) -> bool:
     """Where the backend is allowed the tool is not looked at, as tools were thought to belong to one."""
-
-    def within(within: Any, self: Any, granted: Scopes) -> bool:
-        return bool(within(type(self)(self.backend) if self.backend and self.tool else self, granted))
-
-    patch.wrap(authentication.Wants, "within", within)
+    return bool(within(type(self)(self.backend) if self.backend and self.tool else self, granted))
 
 
 @fault("POL-9")
@@ -83,22 +74,21 @@ def answered_as_asked(patch: Patch) -> None:
     )
 
 
-@fault("POL-9")
-def full_access_answered_as_nothing(patch: Patch) -> None:
-    """A side without restriction is answered with an empty list, which the client reads as nothing (§8 row 1)."""
-    patch(exchange, "spell", lambda granted: scopes.spell(granted).replace("*", ""))
-
-
-@fault("POL-9")
-def first_pattern_answered(patch: Patch) -> None:
-    """The answer names the first pattern of each side, as a field for one value can hold."""
-    patch(exchange, "spell", lambda granted: f"backends:{granted.backends[0]} tools:{granted.tools[0]}")
-
-
-@fault("POL-9")
-def sides_answered_the_other_way_round(patch: Patch) -> None:
-    """Tools and backends change places in the answer."""
-    patch(exchange, "spell", lambda granted: scopes.spell(Scopes(granted.tools, granted.backends)))
+_REPLACED: Rows[tuple[object, str, object]] = {
+    "full-access-answered-as-nothing": (
+        "A side without restriction is answered with an empty list, which the client reads as nothing (§8 row 1).",
+        (exchange, "spell", lambda granted: scopes.spell(granted).replace("*", "")),
+    ),
+    "first-pattern-answered": (
+        "The answer names the first pattern of each side, as a field for one value can hold.",
+        (exchange, "spell", lambda granted: f"backends:{granted.backends[0]} tools:{granted.tools[0]}"),
+    ),
+    "sides-answered-the-other-way-round": (
+        "Tools and backends change places in the answer.",
+        (exchange, "spell", lambda granted: scopes.spell(Scopes(granted.tools, granted.backends))),
+    ),
+}
+faults_for("POL-9", spread(Patch.__call__), _REPLACED)
 
 
 @fault("POL-14")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver import policy, subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.policy import Match, Policy, Rule
@@ -36,15 +36,11 @@ def last_rule_is_the_default(patch: Patch) -> None:
     _unmatched(patch, lambda self, _: self.rules[-1] if self.rules else None)
 
 
-@fault("POL-1")
-def provider_without_rules_is_open(patch: Patch) -> None:
+@fault_by("POL-1", _unmatched)
+def provider_without_rules_is_open(self: Policy, identity: Identity) -> Rule | None:
     """A provider that no rule mentions is trusted as a whole: rules are meant to restrict, and there are none."""
-
-    def open_up(self: Policy, identity: Identity) -> Rule | None:
-        named = any(rule.match.issuer == identity.issuer for rule in self.rules)
-        return None if named else Rule("open", Match(identity.issuer), ALL)
-
-    _unmatched(patch, open_up)
+    named = any(rule.match.issuer == identity.issuer for rule in self.rules)
+    return None if named else Rule("open", Match(identity.issuer), ALL)
 
 
 def _seen_by_match(patch: Patch, change: Callable[[Match, Identity], Identity]) -> None:
@@ -52,37 +48,25 @@ def _seen_by_match(patch: Patch, change: Callable[[Match, Identity], Identity]) 
     patch.wrap(Match, "__call__", lambda call, self, identity: call(self, change(self, identity)))
 
 
-@fault("POL-1")
-def any_criterion_will_do(patch: Patch) -> None:
+@fault_by("POL-1", Patch.wrap, Match, "__call__")
+def any_criterion_will_do(call: Any, self: Match, identity: Identity) -> bool:
     """The criteria of a rule are alternatives, so that a rule for one admin of a group is for the whole domain."""
-
-    def any_of(call: Any, self: Match, identity: Identity) -> bool:
-        named = {name: getattr(self, name) for name in ("domain", "email", "group", "subject")}
-        alone = [Match(self.issuer, **{name: value}) for name, value in named.items() if value is not None]
-        return any(call(one, identity) for one in alone or [self])
-
-    patch.wrap(Match, "__call__", any_of)
+    named = {name: getattr(self, name) for name in ("domain", "email", "group", "subject")}
+    alone = [Match(self.issuer, **{name: value}) for name, value in named.items() if value is not None]
+    return any(call(one, identity) for one in alone or [self])
 
 
-@fault("POL-1")
-def group_by_substring(patch: Patch) -> None:
+@fault_by("POL-1", _seen_by_match)
+def group_by_substring(match: Match, identity: Identity) -> Identity:
     """Groups are joined to one text and searched: `staffing` holds `staff`."""
-
-    def widen(match: Match, identity: Identity) -> Identity:
-        found = match.group is not None and match.group in ",".join(identity.groups)
-        return replace(identity, groups=(*identity.groups, match.group)) if found and match.group else identity
-
-    _seen_by_match(patch, widen)
+    found = match.group is not None and match.group in ",".join(identity.groups)
+    return replace(identity, groups=(*identity.groups, match.group)) if found and match.group else identity
 
 
-@fault("POL-1")
-def group_star_is_everybody(patch: Patch) -> None:
+@fault_by("POL-1", _seen_by_match)
+def group_star_is_everybody(match: Match, identity: Identity) -> Identity:
     """A group called `*` is in the token of whoever may name groups, and matches every rule."""
-
-    def widen(match: Match, identity: Identity) -> Identity:
-        return replace(identity, groups=(match.group,)) if match.group and "*" in identity.groups else identity
-
-    _seen_by_match(patch, widen)
+    return replace(identity, groups=(match.group,)) if match.group and "*" in identity.groups else identity
 
 
 def _decided(patch: Patch, choose: Callable[[list[Rule]], Rule]) -> None:
@@ -101,17 +85,13 @@ def last_rule_decides(patch: Patch) -> None:
     _decided(patch, lambda rules: rules[-1])
 
 
-@fault("POL-2")
-def rules_are_merged(patch: Patch) -> None:
+@fault_by("POL-2", _decided)
+def rules_are_merged(rules: list[Rule]) -> Rule:
     """All rules that match are added up, so a narrow rule for contractors only adds to the wide one (CWE-863)."""
-
-    def merge(rules: list[Rule]) -> Rule:
-        grants = [rule.grant for rule in rules]
-        backends = tuple(dict.fromkeys(name for grant in grants for name in grant.backends))
-        tools = tuple(dict.fromkeys(name for grant in grants for name in grant.tools))
-        return replace(rules[0], grant=Scopes(backends, tools, rules[0].grant.rate_limit))
-
-    _decided(patch, merge)
+    grants = [rule.grant for rule in rules]
+    backends = tuple(dict.fromkeys(name for grant in grants for name in grant.backends))
+    tools = tuple(dict.fromkeys(name for grant in grants for name in grant.tools))
+    return replace(rules[0], grant=Scopes(backends, tools, rules[0].grant.rate_limit))
 
 
 @fault("POL-2")
@@ -125,31 +105,23 @@ def most_specific_rule_decides(patch: Patch) -> None:
     _decided(patch, lambda rules: max(rules, key=criteria))
 
 
-@fault("POL-2")
-def highest_rate_decides(patch: Patch) -> None:
+@fault_by("POL-2", _decided)
+def highest_rate_decides(rules: list[Rule]) -> Rule:
     """Of all rules that match the most generous rate limit is taken."""
-
-    def raise_rate(rules: list[Rule]) -> Rule:
-        rates = [rule.grant.rate_limit for rule in rules]
-        return replace(rules[0], grant=replace(rules[0].grant, rate_limit=0 if 0 in rates else max(rates)))
-
-    _decided(patch, raise_rate)
+    rates = [rule.grant.rate_limit for rule in rules]
+    return replace(rules[0], grant=replace(rules[0].grant, rate_limit=0 if 0 in rates else max(rates)))
 
 
-@fault("POL-2")
-def next_rule_steps_in(patch: Patch) -> None:
+@fault_by("POL-2", Patch.wrap, Exchange, "_scopes")
+def next_rule_steps_in(scopes: Any, self: Any, identity: Identity, scope: str | None, occasion: Any) -> Any:
     """Where the first rule leaves nothing of what was asked, the next one that matches is tried."""
-
-    def try_all(scopes: Any, self: Any, identity: Identity, scope: str | None, occasion: Any) -> Any:
-        rules = vars(self)["_configuration"].policy.rules
-        for rule in [rule for rule in rules if rule.match(identity)]:
-            try:
-                return policy.narrow(rule.grant, read(scope))
-            except ScopeError:
-                continue
-        return scopes(self, identity, scope, occasion)
-
-    patch.wrap(Exchange, "_scopes", try_all)
+    rules = vars(self)["_configuration"].policy.rules
+    for rule in [rule for rule in rules if rule.match(identity)]:
+        try:
+            return policy.narrow(rule.grant, read(scope))
+        except ScopeError:
+            continue
+    return scopes(self, identity, scope, occasion)
 
 
 def _identified(patch: Patch, change: Callable[[Identity, dict[str, Any]], Identity]) -> None:
@@ -157,28 +129,29 @@ def _identified(patch: Patch, change: Callable[[Identity, dict[str, Any]], Ident
     patch.wrap(subjects, "_identity", lambda identity, claims: change(identity(claims), claims))
 
 
-@fault("POL-11")
-def email_verified_ignored(patch: Patch) -> None:
-    """`email_verified` is not looked at, and the provider lets users type in any address (§8 row 4)."""
-    _identified(patch, lambda identity, _: replace(identity, email_verified=True))
-
-
-@fault("POL-11")
-def email_verified_by_truth(patch: Patch) -> None:
-    """Whatever is not empty is true, the text `false` among it."""
-    _identified(patch, lambda identity, claims: replace(identity, email_verified=bool(claims.get("email_verified"))))
-
-
-@fault("POL-11")
-def email_verified_as_text(patch: Patch) -> None:
-    """A provider is known to send the boolean as text, so text is taken from all of them."""
-    _identified(patch, lambda one, claims: replace(one, email_verified=claims.get("email_verified") in (True, "true")))
-
-
-@fault("POL-11")
-def email_verified_by_default(patch: Patch) -> None:
-    """A provider that does not say whether an address is verified is taken to have verified it."""
-    _identified(patch, lambda one, claims: replace(one, email_verified=claims.get("email_verified", True) is True))
+_IDENTIFIED: Rows[Callable[[Identity, dict[str, Any]], Identity]] = {
+    "email-verified-ignored": (
+        "`email_verified` is not looked at, and the provider lets users type in any address (§8 row 4).",
+        lambda identity, _: replace(identity, email_verified=True),
+    ),
+    "email-verified-by-truth": (
+        "Whatever is not empty is true, the text `false` among it.",
+        lambda identity, claims: replace(identity, email_verified=bool(claims.get("email_verified"))),
+    ),
+    "email-verified-as-text": (
+        "A provider is known to send the boolean as text, so text is taken from all of them.",
+        lambda one, claims: replace(one, email_verified=claims.get("email_verified") in (True, "true")),
+    ),
+    "email-verified-by-default": (
+        "A provider that does not say whether an address is verified is taken to have verified it.",
+        lambda one, claims: replace(one, email_verified=claims.get("email_verified", True) is True),
+    ),
+    "address-trimmed": (
+        "White space around an address is trimmed, and a line break with it.",
+        lambda identity, _: replace(identity, email=identity.email.strip()),
+    ),
+}
+faults_for("POL-11", _identified, _IDENTIFIED)
 
 
 def _split(patch: Patch, split: Callable[[str], tuple[str, str] | None]) -> None:
@@ -212,28 +185,20 @@ def address_without_local_part(patch: Patch) -> None:
     _split(patch, lambda text: split("nobody" + text if text.startswith("@") else text))
 
 
-@fault("POL-11")
-def domain_by_its_end(patch: Patch) -> None:
+@fault_by("POL-11", Patch.wrap, Match, "__call__")
+def domain_by_its_end(call: Any, self: Match, identity: Identity) -> bool:
     """A domain that ends like ours is ours: `evilexample.com` (CWE-187)."""
-
-    def ends_alike(call: Any, self: Match, identity: Identity) -> bool:
-        domain = (self.domain or "").lower()
-        email = identity.email
-        alike = domain and email.lower().endswith(domain) and email.count("@") == 1 and email[0] != "@"
-        return bool(call(self, replace(identity, email=f"somebody@{domain}") if alike else identity))
-
-    patch.wrap(Match, "__call__", ends_alike)
+    domain = (self.domain or "").lower()
+    email = identity.email
+    alike = domain and email.lower().endswith(domain) and email.count("@") == 1 and email[0] != "@"
+    return bool(call(self, replace(identity, email=f"somebody@{domain}") if alike else identity))
 
 
-@fault("POL-11")
-def domain_with_its_subdomains(patch: Patch) -> None:
+@fault_by("POL-11", _seen_by_match)
+def domain_with_its_subdomains(match: Match, identity: Identity) -> Identity:
     """A rule for a domain is for its subdomains too, which are given to customers."""
-
-    def with_subdomains(match: Match, identity: Identity) -> Identity:
-        below = match.domain is not None and identity.email.lower().endswith("." + match.domain.lower())
-        return replace(identity, email=f"somebody@{match.domain}") if below else identity
-
-    _seen_by_match(patch, with_subdomains)
+    below = match.domain is not None and identity.email.lower().endswith("." + match.domain.lower())
+    return replace(identity, email=f"somebody@{match.domain}") if below else identity
 
 
 @fault("POL-11")
@@ -248,31 +213,22 @@ def domain_in_its_case(patch: Patch) -> None:
     patch(policy, "fold", lambda domain: domain)
 
 
-@fault("POL-11")
-def address_trimmed(patch: Patch) -> None:
-    """White space around an address is trimmed, and a line break with it."""
-    _identified(patch, lambda identity, _: replace(identity, email=identity.email.strip()))
-
-
-@fault("POL-12")
-def rules_blind_to_the_issuer(patch: Patch) -> None:
-    """The issuer of a rule is not compared: a partner's administrator makes a group named like ours (§8 row 4)."""
-    _seen_by_match(patch, lambda match, identity: replace(identity, issuer=match.issuer))
-
-
-@fault("POL-12")
-def groups_are_everywhere_the_same(patch: Patch) -> None:
-    """Groups are matched whoever says them; only addresses and subjects are tied to their issuer (§8 row 4)."""
-    _seen_by_match(patch, lambda match, one: replace(one, issuer=match.issuer) if match.group else one)
-
-
-@fault("POL-12")
-def addresses_are_everywhere_the_same(patch: Patch) -> None:
-    """A verified address is thought to be the same person at every provider (OpenID Connect Core §5.7)."""
-    _seen_by_match(patch, lambda match, one: replace(one, issuer=match.issuer) if match.email or match.domain else one)
-
-
-@fault("POL-12")
-def subjects_are_everywhere_the_same(patch: Patch) -> None:
-    """A subject is taken for a name of its own, without the issuer that gave it."""
-    _seen_by_match(patch, lambda match, one: replace(one, issuer=match.issuer) if match.subject else one)
+_SEEN_BY_MATCH: Rows[Callable[[Match, Identity], Identity]] = {
+    "rules-blind-to-the-issuer": (
+        "The issuer of a rule is not compared: a partner's administrator makes a group named like ours (§8 row 4).",
+        lambda match, identity: replace(identity, issuer=match.issuer),
+    ),
+    "groups-are-everywhere-the-same": (
+        "Groups are matched whoever says them; only addresses and subjects are tied to their issuer (§8 row 4).",
+        lambda match, one: replace(one, issuer=match.issuer) if match.group else one,
+    ),
+    "addresses-are-everywhere-the-same": (
+        "A verified address is thought to be the same person at every provider (OpenID Connect Core §5.7).",
+        lambda match, one: replace(one, issuer=match.issuer) if match.email or match.domain else one,
+    ),
+    "subjects-are-everywhere-the-same": (
+        "A subject is taken for a name of its own, without the issuer that gave it.",
+        lambda match, one: replace(one, issuer=match.issuer) if match.subject else one,
+    ),
+}
+faults_for("POL-12", _seen_by_match, _SEEN_BY_MATCH)

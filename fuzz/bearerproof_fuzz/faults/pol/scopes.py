@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver import authentication, exchange, patterns, policy, scopes
 from bearerproof_reference.keyserver.scopes import Asked, ScopeError
 from bearerproof_reference.keyserver.tokens import Scopes
@@ -57,27 +57,19 @@ def nothing_left_is_everything(patch: Patch) -> None:
     _if_empty(patch, lambda allowed, _: Scopes(ALL, ALL, allowed.rate_limit))
 
 
-@fault("POL-5")
-def empty_tools_are_all_tools(patch: Patch) -> None:
+@fault_by("POL-5", _if_empty)
+def empty_tools_are_all_tools(allowed: Scopes, asked: Asked) -> Scopes:
     """Only the backends are checked for being empty; with no tool left, the tools of the rule stay."""
-
-    def keep_tools(allowed: Scopes, asked: Asked) -> Scopes:
-        return policy.narrow(allowed, replace(asked, tools=None))
-
-    _if_empty(patch, keep_tools)
+    return policy.narrow(allowed, replace(asked, tools=None))
 
 
-@fault("POL-5")
-def all_or_nothing(patch: Patch) -> None:
+@fault_by("POL-5", _narrowed)
+def all_or_nothing(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
     """A request is refused if a part of it is not allowed, so clients ask for nothing and get everything."""
-
-    def refuse_parts(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
-        met: Scopes = narrow(allowed, asked)
-        if set(asked.backends or met.backends) != set(met.backends) or set(asked.tools or met.tools) != set(met.tools):
-            raise ScopeError("more than is allowed")
-        return met
-
-    _narrowed(patch, refuse_parts)
+    met: Scopes = narrow(allowed, asked)
+    if set(asked.backends or met.backends) != set(met.backends) or set(asked.tools or met.tools) != set(met.tools):
+        raise ScopeError("more than is allowed")
+    return met
 
 
 def _met(patch: Patch, meets: Callable[[Any, Sides, Sides], Sides]) -> None:
@@ -101,22 +93,21 @@ def request_copied(patch: Patch) -> None:
     _met(patch, lambda meets, asked, allowed: asked if meets(asked, allowed) else ())
 
 
-@fault("POL-3")
-def pattern_asked_by_name(patch: Patch) -> None:
-    """A pattern that is asked for stays as it is where it covers a name that is allowed: `*` is granted for `a`."""
-    _pairwise(patch, lambda one, other: one if patterns.meet(one, other) is not None else None)
-
-
-@fault("POL-3")
-def name_allows_what_begins_so(patch: Patch) -> None:
-    """Names are compared by how they begin, star or not: who may have `ab` gets `abc`."""
-    _pairwise(patch, lambda one, other: one if one.startswith(other.rstrip("*")) else patterns.meet(one, other))
-
-
-@fault("POL-3")
-def names_in_any_case(patch: Patch) -> None:
-    """Names are met without regard to case, and granted as they were asked."""
-    _pairwise(patch, lambda one, other: one if one.lower() == other.lower() else patterns.meet(one, other))
+_PAIRWISE: Rows[Callable[[str, str], str | None]] = {
+    "pattern-asked-by-name": (
+        "A pattern that is asked for stays as it is where it covers a name that is allowed: `*` is granted for `a`.",
+        lambda one, other: one if patterns.meet(one, other) is not None else None,
+    ),
+    "name-allows-what-begins-so": (
+        "Names are compared by how they begin, star or not: who may have `ab` gets `abc`.",
+        lambda one, other: one if one.startswith(other.rstrip("*")) else patterns.meet(one, other),
+    ),
+    "names-in-any-case": (
+        "Names are met without regard to case, and granted as they were asked.",
+        lambda one, other: one if one.lower() == other.lower() else patterns.meet(one, other),
+    ),
+}
+faults_for("POL-3", _pairwise, _PAIRWISE)
 
 
 @fault("POL-4")
@@ -139,39 +130,27 @@ def tools_not_narrowed(patch: Patch) -> None:
     )
 
 
-@fault("POL-4")
-def unasked_side_is_everything(patch: Patch) -> None:
+@fault_by("POL-4", _narrowed)
+def unasked_side_is_everything(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
     """A side that is not mentioned is granted in full, beyond what the rule allows."""
-
-    def widen(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
-        met: Scopes = narrow(allowed, asked)
-        one_sided = (asked.backends is None) != (asked.tools is None)
-        return replace(met, backends=ALL) if one_sided and asked.backends is None else met
-
-    _narrowed(patch, widen)
+    met: Scopes = narrow(allowed, asked)
+    one_sided = (asked.backends is None) != (asked.tools is None)
+    return replace(met, backends=ALL) if one_sided and asked.backends is None else met
 
 
-@fault("POL-13")
-def strange_word_is_ignored_with_its_side(patch: Patch) -> None:
+@fault_by("POL-13", _met)
+def strange_word_is_ignored_with_its_side(meets: Any, asked: Sides, allowed: Sides) -> Sides:
     """A name from outside makes the whole side invalid, and an invalid side counts as not asked."""
-
-    def meets(meets: Any, asked: Sides, allowed: Sides) -> Sides:
-        strange = any(not meets((one,), allowed) for one in asked)
-        return allowed if strange and meets(asked, allowed) else meets(asked, allowed)
-
-    _met(patch, meets)
+    strange = any(not meets((one,), allowed) for one in asked)
+    return allowed if strange and meets(asked, allowed) else meets(asked, allowed)
 
 
-@fault("POL-13")
-def strange_word_frees_the_other_side(patch: Patch) -> None:
+@fault_by("POL-13", _narrowed)
+def strange_word_frees_the_other_side(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
     """Where one side holds names from outside the request is read again without the other."""
-
-    def narrow_again(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
-        met: Scopes = narrow(allowed, asked)
-        strange = any(not patterns.meets((one,), allowed.tools) for one in asked.tools or ())
-        return replace(met, backends=allowed.backends) if strange else met
-
-    _narrowed(patch, narrow_again)
+    met: Scopes = narrow(allowed, asked)
+    strange = any(not patterns.meets((one,), allowed.tools) for one in asked.tools or ())
+    return replace(met, backends=allowed.backends) if strange else met
 
 
 def _read(patch: Patch, change: Callable[[str], str | None]) -> None:
@@ -183,54 +162,41 @@ def _good_words(scope: str) -> list[str]:
     return [word for word in scope.split(" ") if re.fullmatch(r"(backends|tools):.*", word, re.DOTALL)]
 
 
-@fault("POL-6")
-def unknown_words_skipped(patch: Patch) -> None:
-    """Words that are not understood are skipped, and a misspelt restriction is none (§8 row 1)."""
-    _read(patch, lambda scope: " ".join(_good_words(scope)) or None)
+_READ: Rows[Callable[[str], str | None]] = {
+    "unknown-words-skipped": (
+        "Words that are not understood are skipped, and a misspelt restriction is none (§8 row 1).",
+        lambda scope: " ".join(_good_words(scope)) or None,
+    ),
+    "blank-scope-is-none": (
+        "A scope of blanks is trimmed away, and the full grant given (§8 row 1).",
+        lambda scope: scope if scope.strip() else None,
+    ),
+    "blanks-collapsed": (
+        "Any white space separates words, in any amount.",
+        lambda scope: " ".join(scope.split()) if scope.strip() else scope,
+    ),
+    "empty-values-dropped": (
+        "Empty values are dropped from a list, down to the last of them.",
+        lambda scope: re.sub(r",+(?= |$)|(?<=:),+|(?<=,),+", "", scope),
+    ),
+    "word-without-values-is-all": (
+        "`backends:` alone asks for all backends.",
+        lambda scope: re.sub(r"(backends|tools):?(?= |$)", r"\1:*", scope),
+    ),
+    "last-side-wins": (
+        "Of a side that is given twice the last one counts, and the stricter first is gone.",
+        lambda scope: " ".join({word.partition(":")[0]: word for word in scope.split(" ")}.values()),
+    ),
+    "prefixes-in-any-case": (
+        "The prefix `Backends:` is understood as well, since names are compared in lower case.",
+        lambda scope: re.sub("(?i)(backends|tools):", lambda found: found[0].lower(), scope),
+    ),
+}
+faults_for("POL-6", _read, _READ)
 
 
-@fault("POL-6")
-def blank_scope_is_none(patch: Patch) -> None:
-    """A scope of blanks is trimmed away, and the full grant given (§8 row 1)."""
-    _read(patch, lambda scope: scope if scope.strip() else None)
-
-
-@fault("POL-6")
-def blanks_collapsed(patch: Patch) -> None:
-    """Any white space separates words, in any amount."""
-    _read(patch, lambda scope: " ".join(scope.split()) if scope.strip() else scope)
-
-
-@fault("POL-6")
-def empty_values_dropped(patch: Patch) -> None:
-    """Empty values are dropped from a list, down to the last of them."""
-    _read(patch, lambda scope: re.sub(r",+(?= |$)|(?<=:),+|(?<=,),+", "", scope))
-
-
-@fault("POL-6")
-def word_without_values_is_all(patch: Patch) -> None:
-    """`backends:` alone asks for all backends."""
-    _read(patch, lambda scope: re.sub(r"(backends|tools):?(?= |$)", r"\1:*", scope))
-
-
-@fault("POL-6")
-def last_side_wins(patch: Patch) -> None:
-    """Of a side that is given twice the last one counts, and the stricter first is gone."""
-    _read(patch, lambda scope: " ".join({word.partition(":")[0]: word for word in scope.split(" ")}.values()))
-
-
-@fault("POL-6")
-def repeated_values_taken(patch: Patch) -> None:
+@fault_by("POL-6", _read)
+def repeated_values_taken(scope: str) -> str:
     """A value given twice is taken once."""
-
-    def once(scope: str) -> str:
-        sides = [word.partition(":") for word in scope.split(" ")]
-        return " ".join(f"{side}{colon}{','.join(dict.fromkeys(names.split(',')))}" for side, colon, names in sides)
-
-    _read(patch, once)
-
-
-@fault("POL-6")
-def prefixes_in_any_case(patch: Patch) -> None:
-    """The prefix `Backends:` is understood as well, since names are compared in lower case."""
-    _read(patch, lambda scope: re.sub("(?i)(backends|tools):", lambda found: found[0].lower(), scope))
+    sides = [word.partition(":") for word in scope.split(" ")]
+    return " ".join(f"{side}{colon}{','.join(dict.fromkeys(names.split(',')))}" for side, colon, names in sides)

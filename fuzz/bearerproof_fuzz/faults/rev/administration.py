@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_reference.keyserver import configuration
 from bearerproof_reference.keyserver.configuration import secret_digest
 from bearerproof_reference.keyserver.lifecycle import Decision, Why
@@ -27,64 +27,49 @@ def _compared(patch: Patch, equal: Callable[[str, str], bool]) -> None:
     patch(Revocations, "_is_admin", is_admin)
 
 
-@fault("REV-7")
-def secret_by_its_beginning(patch: Patch) -> None:
-    """The comparison runs over the shorter of both texts (CWE-187), so one letter is enough, and none too."""
-    _compared(patch, lambda told, secret: secret.startswith(told))
-
-
-@fault("REV-7")
-def secret_with_more_behind_it(patch: Patch) -> None:
-    """The comparison ends with the configured secret, and whatever follows is not looked at."""
-    _compared(patch, lambda told, secret: told.startswith(secret))
-
-
-@fault("REV-7")
-def secret_in_any_case(patch: Patch) -> None:
-    """The secret is looked up in a table whose collation folds case (CWE-178)."""
-    _compared(patch, lambda told, secret: told.lower() == secret.lower())
-
-
-@fault("REV-7")
-def secret_trimmed(patch: Patch) -> None:
-    """White space around the credential is taken off, as from a file, and with it some of what was sent."""
-    _compared(patch, lambda told, secret: told.strip() == secret)
-
-
-@fault("REV-7")
-def secret_up_to_a_nul(patch: Patch) -> None:
-    """A library in C compares what stands before the first NUL."""
-    _compared(patch, lambda told, secret: told.partition("\0")[0] == secret)
-
-
-@fault("REV-7")
-def secret_cut_at_72_bytes(patch: Patch) -> None:
-    """The secret is kept as a bcrypt hash, which sees 72 bytes of it (GHSA-x7rv-cr6v-4vm4 and its kin)."""
-    _compared(patch, lambda told, secret: told.encode()[:72] == secret.encode()[:72])
-
-
-@fault("REV-7")
-def secret_by_its_length(patch: Patch) -> None:
-    """A comparison in constant time, written by hand, that collects the wrong differences."""
-    _compared(patch, lambda told, secret: len(told) == len(secret))
-
-
-@fault("REV-7")
-def secret_normalised(patch: Patch) -> None:
-    """Texts are brought to a normal form first, in which full-width letters are letters."""
-    _compared(patch, lambda told, secret: unicodedata.normalize("NFKC", told) == secret)
-
-
-@fault("REV-7")
-def secret_after_the_scheme(patch: Patch) -> None:
-    """The scheme of the header is taken off twice, by the binding and by the decision."""
-    _compared(patch, lambda told, secret: told.removeprefix("Bearer ") == secret)
-
-
-@fault("REV-7")
-def secret_or_its_digest(patch: Patch) -> None:
-    """What is presented may be the digest that the server keeps, so whoever reads its memory is an administrator."""
-    _compared(patch, lambda told, secret: told in (secret, secret_digest(secret).hex()))
+_COMPARED: Rows[Callable[[str, str], bool]] = {
+    "secret-by-its-beginning": (
+        "The comparison runs over the shorter of both texts (CWE-187), so one letter is enough, and none too.",
+        lambda told, secret: secret.startswith(told),
+    ),
+    "secret-with-more-behind-it": (
+        "The comparison ends with the configured secret, and whatever follows is not looked at.",
+        lambda told, secret: told.startswith(secret),
+    ),
+    "secret-in-any-case": (
+        "The secret is looked up in a table whose collation folds case (CWE-178).",
+        lambda told, secret: told.lower() == secret.lower(),
+    ),
+    "secret-trimmed": (
+        "White space around the credential is taken off, as from a file, and with it some of what was sent.",
+        lambda told, secret: told.strip() == secret,
+    ),
+    "secret-up-to-a-nul": (
+        "A library in C compares what stands before the first NUL.",
+        lambda told, secret: told.partition("\0")[0] == secret,
+    ),
+    "secret-cut-at-72-bytes": (
+        "The secret is kept as a bcrypt hash, which sees 72 bytes of it (GHSA-x7rv-cr6v-4vm4 and its kin).",
+        lambda told, secret: told.encode()[:72] == secret.encode()[:72],
+    ),
+    "secret-by-its-length": (
+        "A comparison in constant time, written by hand, that collects the wrong differences.",
+        lambda told, secret: len(told) == len(secret),
+    ),
+    "secret-normalised": (
+        "Texts are brought to a normal form first, in which full-width letters are letters.",
+        lambda told, secret: unicodedata.normalize("NFKC", told) == secret,
+    ),
+    "secret-after-the-scheme": (
+        "The scheme of the header is taken off twice, by the binding and by the decision.",
+        lambda told, secret: told.removeprefix("Bearer ") == secret,
+    ),
+    "secret-or-its-digest": (
+        "What is presented may be the digest that the server keeps, so whoever reads its memory is an administrator.",
+        lambda told, secret: told in (secret, secret_digest(secret).hex()),
+    ),
+}
+faults_for("REV-7", _compared, _COMPARED)
 
 
 @fault("REV-7")
@@ -118,98 +103,75 @@ def administrators_by_group(patch: Patch) -> None:
 # --- no secret
 
 
-@fault("REV-10")
-def blank_secret_is_none(patch: Patch) -> None:
+_WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
+    "without-a-secret-anybody-may": (
+        "Where no secret is configured there is nothing to compare with, and nobody is refused (CWE-1188).",
+        (Revocations, "_is_admin", lambda knows, self, admin: self._digest is None or knows(self, admin)),
+    ),
+    "without-a-secret-the-empty-one": (
+        "An absent secret is the empty text by default, and so is an absent credential.",
+        (configuration, "_admin_digest", lambda read, given: read(given) or secret_digest("")),
+    ),
+    "secret-by-default": (
+        "An absent secret is the one of the examples (CWE-1392).",
+        (configuration, "_admin_digest", lambda read, given: read(given) or secret_digest("admin")),
+    ),
+}
+faults_for("REV-10", spread(Patch.wrap), _WRAPPED)
+
+
+@fault_by("REV-10", Patch.wrap, configuration, "_admin_digest")
+def blank_secret_is_none(read: Any, given: Any) -> Any:
     """An empty or blank secret is read as an absent one, and the server starts as if that had been meant."""
-    patch.wrap(configuration, "_admin_digest", lambda read, given: (
-        None if isinstance(given.get("admin_secret"), str) and not given.get("admin_secret").strip() else read(given)
-    ))  # fmt: skip
+    return None if isinstance(given.get("admin_secret"), str) and not given.get("admin_secret").strip() else read(given)
 
 
-@fault("REV-10")
-def empty_secret_is_a_secret(patch: Patch) -> None:
+@fault_by("REV-10", Patch.wrap, configuration, "_admin_digest")
+def empty_secret_is_a_secret(read: Any, given: Any) -> Any:
     """Any text is a secret, that of an unset variable included (CWE-258)."""
-    patch.wrap(configuration, "_admin_digest", lambda read, given: (
-        secret_digest("") if given.get("admin_secret") == "" else read(given)
-    ))  # fmt: skip
+    return secret_digest("") if given.get("admin_secret") == "" else read(given)
 
 
-@fault("REV-10")
-def blanks_are_a_secret(patch: Patch) -> None:
+@fault_by("REV-10", Patch.wrap, configuration, "_admin_digest")
+def blanks_are_a_secret(read: Any, given: Any) -> Any:
     """Only the empty text is refused, and a blank in a template makes a secret that anybody sends by mistake."""
-    patch.wrap(configuration, "_admin_digest", lambda read, given: (
-        secret_digest(given.get("admin_secret")) if str(given.get("admin_secret")).isspace() else read(given)
-    ))  # fmt: skip
-
-
-@fault("REV-10")
-def without_a_secret_anybody_may(patch: Patch) -> None:
-    """Where no secret is configured there is nothing to compare with, and nobody is refused (CWE-1188)."""
-    patch.wrap(Revocations, "_is_admin", lambda knows, self, admin: self._digest is None or knows(self, admin))
-
-
-@fault("REV-10")
-def without_a_secret_the_empty_one(patch: Patch) -> None:
-    """An absent secret is the empty text by default, and so is an absent credential."""
-    patch.wrap(configuration, "_admin_digest", lambda read, given: read(given) or secret_digest(""))
-
-
-@fault("REV-10")
-def secret_by_default(patch: Patch) -> None:
-    """An absent secret is the one of the examples (CWE-1392)."""
-    patch.wrap(configuration, "_admin_digest", lambda read, given: read(given) or secret_digest("admin"))
+    return secret_digest(given.get("admin_secret")) if str(given.get("admin_secret")).isspace() else read(given)
 
 
 # --- credential first
 
 
-@fault("REV-11")
-def form_of_the_id_first(patch: Patch) -> None:
+@fault_by("REV-11", Patch.wrap, Revocations, "one")
+def form_of_the_id_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
     """The path is parsed before anybody asks who sent it, so a malformed id is told to everybody (W21)."""
-
-    def parse_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
-        if not is_jti(jti or ""):
-            return _refused(RevocationError.INVALID_REQUEST, occasion)
-        return one(self, admin, jti, occasion)
-
-    patch.wrap(Revocations, "one", parse_first)
+    if not is_jti(jti or ""):
+        return _refused(RevocationError.INVALID_REQUEST, occasion)
+    return one(self, admin, jti, occasion)
 
 
-@fault("REV-11")
-def id_looked_up_first(patch: Patch) -> None:
+@fault_by("REV-11", Patch.wrap, Revocations, "one")
+def id_looked_up_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
     """The token is looked for first, and who asks for an unknown one is told so, whoever it is (CWE-204)."""
-
-    def look_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
-        if jti not in vars(self._store)["_by_jti"]:
-            return _refused(RevocationError.NOT_ACTIVE, occasion)
-        return one(self, admin, jti, occasion)
-
-    patch.wrap(Revocations, "one", look_first)
+    if jti not in vars(self._store)["_by_jti"]:
+        return _refused(RevocationError.NOT_ACTIVE, occasion)
+    return one(self, admin, jti, occasion)
 
 
-@fault("REV-11")
-def state_looked_up_first(patch: Patch) -> None:
+@fault_by("REV-11", Patch.wrap, Revocations, "one")
+def state_looked_up_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
     """A token that has ended is refused as such before the credential is judged."""
-
-    def look_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
-        found = vars(self._store)["_by_jti"].get(jti)
-        if found is not None and found.expires_at <= occasion.now:
-            return _refused(RevocationError.NOT_ACTIVE, occasion)
-        return one(self, admin, jti, occasion)
-
-    patch.wrap(Revocations, "one", look_first)
+    found = vars(self._store)["_by_jti"].get(jti)
+    if found is not None and found.expires_at <= occasion.now:
+        return _refused(RevocationError.NOT_ACTIVE, occasion)
+    return one(self, admin, jti, occasion)
 
 
-@fault("REV-11")
-def names_first(patch: Patch) -> None:
+@fault_by("REV-11", Patch.wrap, Revocations, "all_of")
+def names_first(all_of: Any, self: Any, admin: str | None, issuer: str | None, subject: str | None, at: Any) -> Any:
     """The framework checks the query before the handler runs: 400 tells strangers that there is an endpoint (W21)."""
-
-    def parse_first(all_of: Any, self: Any, admin: str | None, issuer: str | None, subject: str | None, at: Any) -> Any:
-        if not issuer or not subject:
-            return _refused(RevocationError.INVALID_REQUEST, at)
-        return all_of(self, admin, issuer, subject, at)
-
-    patch.wrap(Revocations, "all_of", parse_first)
+    if not issuer or not subject:
+        return _refused(RevocationError.INVALID_REQUEST, at)
+    return all_of(self, admin, issuer, subject, at)
 
 
 def _refused(error: RevocationError, occasion: Any) -> Decision[RevocationRefused]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import Identity
@@ -20,62 +20,45 @@ def _matching(patch: Patch, match: Callable[[Identity, str, str], bool]) -> None
     patch.wrap(MemoryStore, "revoke_all", revoke_matching)
 
 
-@fault("REV-4")
-def bulk_by_subject_alone(patch: Patch) -> None:
-    """The tokens are found by subject, so the namesake at another provider is logged out as well (W5)."""
-    _matching(patch, lambda identity, _issuer, subject: identity.subject == subject)
-
-
-@fault("REV-4")
-def bulk_by_email(patch: Patch) -> None:
-    """The subject may be an e-mail address, which several identities can have."""
-    _matching(patch, lambda identity, issuer, subject: (identity.issuer, identity.email) == (issuer, subject))
-
-
-@fault("REV-4")
-def bulk_in_any_case(patch: Patch) -> None:
-    """The database compares texts without regard to case, as its default collation does (CWE-178)."""
-    _matching(patch, lambda identity, _issuer, subject: identity.subject.lower() == subject.lower())
-
-
-@fault("REV-4")
-def bulk_without_blanks_at_the_end(patch: Patch) -> None:
-    """The database pads texts before it compares them, as CHAR columns do."""
-    _matching(
-        patch, lambda identity, issuer, subject: (identity.issuer, identity.subject.rstrip()) == (issuer, subject)
-    )
-
-
-@fault("REV-4")
-def bulk_by_prefix(patch: Patch) -> None:
-    """The tokens are listed by the prefix of a key, and whoever has a longer name is in the list."""
-    _matching(
-        patch, lambda identity, issuer, subject: identity.issuer == issuer and identity.subject.startswith(subject)
-    )
-
-
-@fault("REV-4")
-def bulk_by_joined_names(patch: Patch) -> None:
-    """Issuer and subject are joined to one key, so that two pairs of them can be the same."""
-    _matching(patch, lambda identity, issuer, subject: identity.issuer + identity.subject == issuer + subject)
-
-
-@fault("REV-4")
-def bulk_by_names_joined_with_a_slash(patch: Patch) -> None:
-    """Issuer and subject are joined with a character that both may contain."""
-    _matching(patch, lambda identity, issuer, subject: "/".join(identity.key) == f"{issuer}/{subject}")
-
-
-@fault("REV-4")
-def bulk_by_pattern(patch: Patch) -> None:
-    """The subject gets into a LIKE or a glob, and an asterisk or a percent sign means everybody."""
-    _matching(patch, lambda identity, issuer, subject: identity.issuer == issuer and subject in ("*", "%"))
-
-
-@fault("REV-4")
-def bulk_ignores_a_slash_at_the_end_of_the_issuer(patch: Patch) -> None:
-    """Issuers are compared as URLs are thought to be, a slash at their end more or less."""
-    _matching(patch, lambda identity, issuer, subject: identity.key == (issuer.rstrip("/"), subject))
+_MATCHING: Rows[Callable[[Identity, str, str], bool]] = {
+    "bulk-by-subject-alone": (
+        "The tokens are found by subject, so the namesake at another provider is logged out as well (W5).",
+        lambda identity, _issuer, subject: identity.subject == subject,
+    ),
+    "bulk-by-email": (
+        "The subject may be an e-mail address, which several identities can have.",
+        lambda identity, issuer, subject: (identity.issuer, identity.email) == (issuer, subject),
+    ),
+    "bulk-in-any-case": (
+        "The database compares texts without regard to case, as its default collation does (CWE-178).",
+        lambda identity, _issuer, subject: identity.subject.lower() == subject.lower(),
+    ),
+    "bulk-without-blanks-at-the-end": (
+        "The database pads texts before it compares them, as CHAR columns do.",
+        lambda identity, issuer, subject: (identity.issuer, identity.subject.rstrip()) == (issuer, subject),
+    ),
+    "bulk-by-prefix": (
+        "The tokens are listed by the prefix of a key, and whoever has a longer name is in the list.",
+        lambda identity, issuer, subject: identity.issuer == issuer and identity.subject.startswith(subject),
+    ),
+    "bulk-by-joined-names": (
+        "Issuer and subject are joined to one key, so that two pairs of them can be the same.",
+        lambda identity, issuer, subject: identity.issuer + identity.subject == issuer + subject,
+    ),
+    "bulk-by-names-joined-with-a-slash": (
+        "Issuer and subject are joined with a character that both may contain.",
+        lambda identity, issuer, subject: "/".join(identity.key) == f"{issuer}/{subject}",
+    ),
+    "bulk-by-pattern": (
+        "The subject gets into a LIKE or a glob, and an asterisk or a percent sign means everybody.",
+        lambda identity, issuer, subject: identity.issuer == issuer and subject in ("*", "%"),
+    ),
+    "bulk-ignores-a-slash-at-the-end-of-the-issuer": (
+        "Issuers are compared as URLs are thought to be, a slash at their end more or less.",
+        lambda identity, issuer, subject: identity.key == (issuer.rstrip("/"), subject),
+    ),
+}
+faults_for("REV-4", _matching, _MATCHING)
 
 
 def _also(patch: Patch, find: Callable[[Any, tuple[str, str], float], Iterable[Any]]) -> None:
@@ -88,50 +71,41 @@ def _also(patch: Patch, find: Callable[[Any, tuple[str, str], float], Iterable[A
     patch.wrap(MemoryStore, "revoke_all", report_more)
 
 
-@fault("REV-4")
-def bulk_counts_expired_tokens(patch: Patch) -> None:
-    """Expired tokens that were not cleaned up yet are revoked and counted too."""
-    _also(patch, lambda self, key, now: (one for one in self._by_identity.get(key, ()) if one.expires_at <= now))
+_ALSO: Rows[Callable[[Any, tuple[str, str], float], Iterable[Any]]] = {
+    "bulk-counts-expired-tokens": (
+        "Expired tokens that were not cleaned up yet are revoked and counted too.",
+        lambda self, key, now: (one for one in self._by_identity.get(key, ()) if one.expires_at <= now),
+    ),
+    "bulk-counts-a-token-at-its-expiry": (
+        "A token that expires this very instant is counted as one that was live.",
+        lambda self, key, now: (one for one in self._by_identity.get(key, ()) if one.expires_at == now),
+    ),
+    "bulk-counts-revoked-tokens": (
+        "All tokens on record are counted, those among them that were revoked one by one before.",
+        lambda self, key, _now: (
+            one for one in self._by_digest.values() if one.identity.key == key and one.digest in self._revoked
+        ),
+    ),
+}
+faults_for("REV-4", _also, _ALSO)
 
 
-@fault("REV-4")
-def bulk_counts_a_token_at_its_expiry(patch: Patch) -> None:
-    """A token that expires this very instant is counted as one that was live."""
-    _also(patch, lambda self, key, now: (one for one in self._by_identity.get(key, ()) if one.expires_at == now))
-
-
-@fault("REV-4")
-def bulk_counts_revoked_tokens(patch: Patch) -> None:
-    """All tokens on record are counted, those among them that were revoked one by one before."""
-    _also(patch, lambda self, key, _now: (
-        one for one in self._by_digest.values() if one.identity.key == key and one.digest in self._revoked
-    ))  # fmt: skip
-
-
-@fault("REV-4")
-def bulk_ends_one_page(patch: Patch) -> None:
+@fault_by("REV-4", Patch.wrap, MemoryStore, "revoke_all")
+def bulk_ends_one_page(revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """The store lists a few tokens at a time, and nobody asks for the next page."""
-
-    def revoke_some(revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
-        rest = self._by_identity.get((issuer, subject), [])[3:]
-        records = revoke_all(self, issuer, subject, now)
-        self._revoked -= {one.digest for one in rest}
-        return records[:3]
-
-    patch.wrap(MemoryStore, "revoke_all", revoke_some)
+    rest = self._by_identity.get((issuer, subject), [])[3:]
+    records = revoke_all(self, issuer, subject, now)
+    self._revoked -= {one.digest for one in rest}
+    return records[:3]
 
 
-@fault("REV-4")
-def bulk_leaves_the_newest(patch: Patch) -> None:
+@fault_by("REV-4", Patch.wrap, MemoryStore, "revoke_all")
+def bulk_leaves_the_newest(revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """The session that is in use at present is spared, as where users log out their other devices."""
-
-    def spare_the_newest(revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
-        records = revoke_all(self, issuer, subject, now)
-        if len(records) > 1:
-            self._revoked.discard(records[-1].digest)
-        return records
-
-    patch.wrap(MemoryStore, "revoke_all", spare_the_newest)
+    records = revoke_all(self, issuer, subject, now)
+    if len(records) > 1:
+        self._revoked.discard(records[-1].digest)
+    return records
 
 
 @fault("REV-4")
@@ -158,10 +132,21 @@ def missing_subject_is_everybody(patch: Patch) -> None:
     _matching(patch, lambda identity, issuer, subject: subject == "\0" and identity.issuer == issuer)
 
 
-@fault("REV-5")
-def missing_issuer_is_the_first(patch: Patch) -> None:
-    """Where no issuer is named the first provider is meant, from the time when there was only one."""
-    _filled(patch, lambda issuer, subject: ("https://idp.example" if issuer is None else issuer, subject))
+_FILLED: Rows[Callable[[str | None, str | None], tuple[str | None, str | None]]] = {
+    "missing-issuer-is-the-first": (
+        "Where no issuer is named the first provider is meant, from the time when there was only one.",
+        lambda issuer, subject: ("https://idp.example" if issuer is None else issuer, subject),
+    ),
+    "empty-names-are-names": (
+        "Missing names are refused, and empty ones looked for: the template with the unset variable reports success.",
+        lambda issuer, subject: (issuer if issuer != "" else "\0", subject if subject != "" else "\0"),
+    ),
+    "one-name-is-enough": (
+        "`or` in place of `and`: the request is refused only when both names are missing.",
+        lambda issuer, subject: (issuer or (subject and "\0"), subject or (issuer and "\0")),
+    ),
+}
+faults_for("REV-5", _filled, _FILLED)
 
 
 @fault("REV-5")
@@ -169,15 +154,3 @@ def missing_issuer_is_every_issuer(patch: Patch) -> None:
     """Where no issuer is named the subject is logged out at every provider."""
     _filled(patch, lambda issuer, subject: (issuer or "\0", subject))
     _matching(patch, lambda identity, issuer, subject: issuer == "\0" and identity.subject == subject)
-
-
-@fault("REV-5")
-def empty_names_are_names(patch: Patch) -> None:
-    """Missing names are refused, and empty ones looked for: the template with the unset variable reports success."""
-    _filled(patch, lambda issuer, subject: (issuer if issuer != "" else "\0", subject if subject != "" else "\0"))
-
-
-@fault("REV-5")
-def one_name_is_enough(patch: Patch) -> None:
-    """`or` in place of `and`: the request is refused only when both names are missing."""
-    _filled(patch, lambda issuer, subject: (issuer or (subject and "\0"), subject or (issuer and "\0")))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.keyserver import server
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -31,15 +31,11 @@ def _under(decider: Any, name: Callable[[Any], object], check: Any, admin: str |
         decider._failures = failures  # noqa: SLF001 - likewise
 
 
-@fault("REV-8")
-def guesses_are_free(patch: Patch) -> None:
+@fault_by("REV-8", Patch.wrap, Revocations, "__init__")
+def guesses_are_free(init: Any, self: Any, *arguments: Any) -> None:
     """Nobody counts wrong secrets, so a peer guesses for as long as it likes (W22)."""
-
-    def without_a_rate(init: Any, self: Any, *arguments: Any) -> None:
-        init(self, *arguments)
-        self._rate = 0
-
-    patch.wrap(Revocations, "__init__", without_a_rate)
+    init(self, *arguments)
+    self._rate = 0
 
 
 @fault("REV-8")
@@ -48,46 +44,42 @@ def all_peers_throttled_together(patch: Patch) -> None:
     _throttled(patch, lambda _occasion: "everybody")
 
 
-@fault("REV-8")
-def right_secret_passes_the_throttle(patch: Patch) -> None:
+@fault_by("REV-8", Patch.wrap, Revocations, "_check_admin")
+def right_secret_passes_the_throttle(check: Any, self: Any, admin: Any, occasion: Any) -> Any:
     """The secret is compared before the throttle is asked, so guessing goes on as fast as before."""
-    patch.wrap(Revocations, "_check_admin", lambda check, self, admin, occasion: (
-        None if self._is_admin(admin) else check(self, admin, occasion)
-    ))  # fmt: skip
+    return None if self._is_admin(admin) else check(self, admin, occasion)
 
 
-@fault("REV-8")
-def successes_count_as_tries(patch: Patch) -> None:
+@fault_by("REV-8", Patch.wrap, Throttle, "wait")
+def successes_count_as_tries(_wait: Any, self: Any, place: Any, rate: Any) -> Any:
     """Every request is counted, and a script that revokes many tokens throttles itself."""
-    patch.wrap(Throttle, "wait", lambda _wait, self, place, rate: self.spend(place, rate))
+    return self.spend(place, rate)
 
 
-@fault("REV-8")
-def guesses_by_operation(patch: Patch) -> None:
+@fault_by("REV-8", Patch.wrap, server, "client_ip")
+def client_says_who_it_is(of: Any, peer: Any, forwarded: Any, trusted: Any) -> Any:
+    """The left-most forwarded address counts, which every guess can make anew (W13)."""
+    return (forwarded or "").partition(",")[0].strip() or of(peer, forwarded, trusted)
+
+
+@fault_by("REV-8", Patch.wrap, Revocations, "all_of")
+def guesses_by_operation(all_of: Any, self: Any, *arguments: Any) -> Any:
     """The limit is one for each operation, so there are twice as many guesses."""
-
-    def one_of_its_own(all_of: Any, self: Any, *arguments: Any) -> Any:
-        single = self._failures
-        self._failures = self.__dict__.setdefault("bulk", Throttle(vars(single)["_clock"], 100))
-        try:
-            return all_of(self, *arguments)
-        finally:
-            self._failures = single
-
-    patch.wrap(Revocations, "all_of", one_of_its_own)
+    single = self._failures
+    self._failures = self.__dict__.setdefault("bulk", Throttle(vars(single)["_clock"], 100))
+    try:
+        return all_of(self, *arguments)
+    finally:
+        self._failures = single
 
 
-@fault("REV-8")
-def guesses_counted_by_the_minute(patch: Patch) -> None:
+@fault_by("REV-8", Patch.__call__, Throttle, "spend")
+def guesses_counted_by_the_minute(self: Any, name: object, rate: int) -> int | None:
     """Failures are counted by minute of the clock, so around its turn there are twice as many."""
-
-    def spend(self: Any, name: object, rate: int) -> int | None:
-        window = int(self._clock.tick() // 60)
-        used = self._recent.get((name, window), 0)
-        self._recent[name, window] = used + 1
-        return None if rate == 0 or used < rate else 30
-
-    patch(Throttle, "spend", spend)
+    window = int(self._clock.tick() // 60)
+    used = self._recent.get((name, window), 0)
+    self._recent[name, window] = used + 1
+    return None if rate == 0 or used < rate else 30
 
 
 @fault("REV-8")
@@ -112,11 +104,3 @@ def locked_out_for_good(patch: Patch) -> None:
 def clients_of_a_proxy_are_one(patch: Patch) -> None:
     """The connection's address counts, and behind a proxy that is the proxy's."""
     patch(server, "client_ip", lambda peer, _forwarded, _trusted: peer)
-
-
-@fault("REV-8")
-def client_says_who_it_is(patch: Patch) -> None:
-    """The left-most forwarded address counts, which every guess can make anew (W13)."""
-    patch.wrap(server, "client_ip", lambda of, peer, forwarded, trusted: (
-        (forwarded or "").partition(",")[0].strip() or of(peer, forwarded, trusted)
-    ))  # fmt: skip

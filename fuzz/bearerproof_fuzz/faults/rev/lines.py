@@ -3,7 +3,7 @@
 from time import sleep
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.keyserver.memorystore import MemoryStore, _Revocations
 from bearerproof_reference.keyserver.tokens import TokenRecord
 
@@ -14,24 +14,16 @@ def no_line_is_drawn(patch: Patch) -> None:
     patch(_Revocations, "cover", lambda _self, _key, _issued_at: False)
 
 
-@fault("REV-6")
-def line_is_of_the_second_after(patch: Patch) -> None:
+@fault_by("REV-6", Patch.__call__, _Revocations, "cover")
+def line_is_of_the_second_after(self: Any, key: Any, issued_at: float) -> bool:
     """A subject token of the very second of the revocation counts as a newer one."""
-
-    def cover(self: Any, key: Any, issued_at: float) -> bool:
-        return issued_at < int(max(self._forgotten, self._at.get(key, float("-inf")), -1e300))
-
-    patch(_Revocations, "cover", cover)
+    return issued_at < int(max(self._forgotten, self._at.get(key, float("-inf")), -1e300))
 
 
-@fault("REV-6")
-def line_only_where_tokens_were_live(patch: Patch) -> None:
+@fault_by("REV-6", Patch.wrap, MemoryStore, "revoke_all")
+def line_only_where_tokens_were_live(revoke_all: Any, self: Any, *names: Any) -> Any:
     """The line is drawn with the first token that is revoked, so where none is live there is none."""
-
-    def revoke_if_any(revoke_all: Any, self: Any, *names: Any) -> Any:
-        return revoke_all(self, *names) if self.count(*names) else ()
-
-    patch.wrap(MemoryStore, "revoke_all", revoke_if_any)
+    return revoke_all(self, *names) if self.count(*names) else ()
 
 
 @fault("REV-6")
@@ -53,17 +45,13 @@ def line_stays_where_it_was_first(patch: Patch) -> None:
     patch.wrap(_Revocations, "add", lambda add, self, key, now: add(self, key, self._at.get(key, now)))
 
 
-@fault("REV-6")
-def line_forgotten_with_the_tombstones(patch: Patch) -> None:
+@fault_by("REV-6", Patch.wrap, MemoryStore, "reap")
+def line_forgotten_with_the_tombstones(reap: Any, self: Any, now: float) -> Any:
     """Cleaning up removes the line with the last tombstone, while subject tokens from before are still young."""
-
-    def reap_all(reap: Any, self: Any, now: float) -> Any:
-        reaped = reap(self, now)
-        if not self._by_digest:
-            self._revocations = _Revocations(self._limits)
-        return reaped
-
-    patch.wrap(MemoryStore, "reap", reap_all)
+    reaped = reap(self, now)
+    if not self._by_digest:
+        self._revocations = _Revocations(self._limits)
+    return reaped
 
 
 @fault("REV-6")
@@ -73,24 +61,20 @@ def line_forgotten_a_moment_early(patch: Patch) -> None:
     patch.wrap(_Revocations, "_forget_first", lambda _replaced, self: self._at.popitem(last=False))
 
 
-@fault("REV-6")
-def line_moves_with_the_clock(patch: Patch) -> None:
+@fault_by("REV-6", Patch.wrap, MemoryStore, "issue")
+def line_moves_with_the_clock(
+    issue: Any, self: Any, record: TokenRecord, cap: int, now: float, issued_at: float
+) -> Any:
     """The line is kept as an age, so a clock that is set back takes it along."""
-
-    def issue_by_clock(issue: Any, self: Any, record: TokenRecord, cap: int, now: float, issued_at: float) -> Any:
-        behind = max(0.0, self._latest - now)
-        return issue(self, record, cap, now, issued_at + 1.5 * behind)
-
-    patch.wrap(MemoryStore, "issue", issue_by_clock)
+    behind = max(0.0, self._latest - now)
+    return issue(self, record, cap, now, issued_at + 1.5 * behind)
 
 
-@fault("REV-6")
-def line_checked_before_the_store_is_locked(patch: Patch) -> None:
+@fault_by("REV-6", Patch.wrap, MemoryStore, "issue")
+def line_checked_before_the_store_is_locked(
+    issue: Any, self: Any, record: TokenRecord, cap: int, now: float, issued_at: float
+) -> Any:
     """The line is looked at, and the token is stored a little later: what is revoked in between is not seen."""
-
-    def look_then_store(issue: Any, self: Any, record: TokenRecord, cap: int, now: float, issued_at: float) -> Any:
-        covered = self._revocations.cover(record.identity.key, issued_at)
-        sleep(0.002)
-        return issue(self, record, cap, now, issued_at if covered else now + 1)
-
-    patch.wrap(MemoryStore, "issue", look_then_store)
+    covered = self._revocations.cover(record.identity.key, issued_at)
+    sleep(0.002)
+    return issue(self, record, cap, now, issued_at if covered else now + 1)

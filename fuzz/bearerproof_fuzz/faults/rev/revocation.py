@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.keyserver import revocation
 from bearerproof_reference.keyserver.lifecycle import Decision
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -12,20 +12,16 @@ from bearerproof_reference.keyserver.store import Found, State
 from bearerproof_reference.keyserver.tokens import TokenRecord, digest
 
 
-@fault("REV-1")
-def admission_is_cached(patch: Patch) -> None:
+@fault_by("REV-1", Patch.wrap, MemoryStore, "look_up")
+def admission_is_cached(look_up: Any, self: Any, name: bytes, now: float) -> Any:
     """What was found good is kept and not looked up again, so a revocation ends only what is not in use."""
-
-    def look_up_once(look_up: Any, self: Any, name: bytes, now: float) -> Any:
-        kept = self.__dict__.setdefault("kept", {})
-        if name in kept and now < kept[name].record.expires_at:
-            return kept[name]
-        found = look_up(self, name, now)
-        if found is not None and found.state is State.LIVE:
-            kept[name] = found
-        return found
-
-    patch.wrap(MemoryStore, "look_up", look_up_once)
+    kept = self.__dict__.setdefault("kept", {})
+    if name in kept and now < kept[name].record.expires_at:
+        return kept[name]
+    found = look_up(self, name, now)
+    if found is not None and found.state is State.LIVE:
+        kept[name] = found
+    return found
 
 
 @fault("REV-1")
@@ -48,30 +44,22 @@ def revocation_waits_for_the_sweep(patch: Patch) -> None:
     patch.wrap(MemoryStore, "reap", sweep)
 
 
-@fault("REV-1")
-def one_revocation_takes_all(patch: Patch) -> None:
+@fault_by("REV-1", Patch.wrap, MemoryStore, "revoke")
+def one_revocation_takes_all(revoke: Any, self: Any, jti: str, now: float) -> Any:
     """Revoking a token logs its user out everywhere."""
-
-    def revoke_the_rest(revoke: Any, self: Any, jti: str, now: float) -> Any:
-        record = revoke(self, jti, now)
-        if record is not None:
-            self._revoked.update(one.digest for one in self._by_identity.pop(record.identity.key, ()))
-        return record
-
-    patch.wrap(MemoryStore, "revoke", revoke_the_rest)
+    record = revoke(self, jti, now)
+    if record is not None:
+        self._revoked.update(one.digest for one in self._by_identity.pop(record.identity.key, ()))
+    return record
 
 
-@fault("REV-1")
-def one_revocation_blocks_the_identity(patch: Patch) -> None:
+@fault_by("REV-1", Patch.wrap, MemoryStore, "revoke")
+def one_revocation_blocks_the_identity(revoke: Any, self: Any, jti: str, now: float) -> Any:
     """Revoking a token draws the line for subject tokens too, so its user has to sign in for all others."""
-
-    def revoke_and_block(revoke: Any, self: Any, jti: str, now: float) -> Any:
-        record = revoke(self, jti, now)
-        if record is not None:
-            self._revocations.add(record.identity.key, now)
-        return record
-
-    patch.wrap(MemoryStore, "revoke", revoke_and_block)
+    record = revoke(self, jti, now)
+    if record is not None:
+        self._revocations.add(record.identity.key, now)
+    return record
 
 
 @fault("REV-1")
@@ -94,16 +82,12 @@ def revoked_from_an_instant_on(patch: Patch) -> None:
     patch.wrap(MemoryStore, "revoke", revoke_at)
 
 
-@fault("REV-1")
-def next_issue_lifts_the_revocation(patch: Patch) -> None:
+@fault_by("REV-1", Patch.wrap, MemoryStore, "issue")
+def next_issue_lifts_the_revocation(issue: Any, self: Any, record: TokenRecord, *rest: Any) -> Any:
     """The mark of a revocation is kept by identity, and taken away when the user signs in again."""
-
-    def issue_and_lift(issue: Any, self: Any, record: TokenRecord, *rest: Any) -> Any:
-        mine = {one.digest for one in self._by_digest.values() if one.identity.key == record.identity.key}
-        self._revoked -= mine
-        return issue(self, record, *rest)
-
-    patch.wrap(MemoryStore, "issue", issue_and_lift)
+    mine = {one.digest for one in self._by_digest.values() if one.identity.key == record.identity.key}
+    self._revoked -= mine
+    return issue(self, record, *rest)
 
 
 def _known(patch: Patch, find: Callable[[Any, str, float], Any]) -> None:
@@ -121,32 +105,24 @@ def revoking_twice_succeeds_twice(patch: Patch) -> None:
     _known(patch, lambda self, jti, _now: (found := self._by_jti.get(jti)) and found.digest in self._revoked and found)
 
 
-@fault("REV-2")
-def revoking_twice_revives(patch: Patch) -> None:
+@fault_by("REV-2", Patch.wrap, MemoryStore, "revoke")
+def revoking_twice_revives(revoke: Any, self: Any, jti: str, now: float) -> Any:
     """The administration's page has one button that sets and clears the mark."""
-
-    def toggle(revoke: Any, self: Any, jti: str, now: float) -> Any:
-        record = revoke(self, jti, now)
-        again = self._by_jti.get(jti)
-        if record is None and again is not None:
-            self._revoked.discard(again.digest)
-        return record
-
-    patch.wrap(MemoryStore, "revoke", toggle)
+    record = revoke(self, jti, now)
+    again = self._by_jti.get(jti)
+    if record is None and again is not None:
+        self._revoked.discard(again.digest)
+    return record
 
 
-@fault("REV-2")
-def revoking_twice_ends_another(patch: Patch) -> None:
+@fault_by("REV-2", Patch.wrap, MemoryStore, "revoke")
+def revoking_twice_ends_another(revoke: Any, self: Any, jti: str, now: float) -> Any:
     """Where the named token is not live, the latest one of the same identity is taken for what was meant."""
-
-    def revoke_another(revoke: Any, self: Any, jti: str, now: float) -> Any:
-        record, meant = revoke(self, jti, now), self._by_jti.get(jti)
-        if record is None and meant is not None:
-            latest = self._by_identity.get(meant.identity.key, ())[-1:]
-            self._revoked.update(one.digest for one in latest)
-        return record
-
-    patch.wrap(MemoryStore, "revoke", revoke_another)
+    record, meant = revoke(self, jti, now), self._by_jti.get(jti)
+    if record is None and meant is not None:
+        latest = self._by_identity.get(meant.identity.key, ())[-1:]
+        self._revoked.update(one.digest for one in latest)
+    return record
 
 
 @fault("REV-2")
@@ -174,17 +150,13 @@ def revocable_at_the_instant_of_expiry(patch: Patch) -> None:
     _known(patch, lambda self, jti, now: (one := self._by_jti.get(jti)) and one.expires_at == now and one)
 
 
-@fault("REV-3")
-def unknown_id_is_success(patch: Patch) -> None:
+@fault_by("REV-3", Patch.wrap, Revocations, "one")
+def unknown_id_is_success(decide: Any, *arguments: Any) -> Any:
     """Whatever is named, the answer is that it is revoked now, as RFC 7009 has it for a client's own token."""
-
-    def succeed(decide: Any, *arguments: Any) -> Any:
-        decision = decide(*arguments)
-        if decision.answer == RevocationRefused(RevocationError.NOT_ACTIVE):
-            return Decision(Revoked(0), ())
-        return decision
-
-    patch.wrap(Revocations, "one", succeed)
+    decision = decide(*arguments)
+    if decision.answer == RevocationRefused(RevocationError.NOT_ACTIVE):
+        return Decision(Revoked(0), ())
+    return decision
 
 
 @fault("REV-3")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.adapter import pipeline
 from bearerproof_reference.adapter.pipeline import _Tap
 from bearerproof_reference.audit.audited import AuditedVerifier
@@ -62,16 +62,12 @@ def raising_sink_is_an_outage(patch: Patch) -> None:
     _sink_heard(patch, lambda rejected: unavailable if rejected.reason is Reason.SIGNATURE else rejected, late=False)
 
 
-@fault("SINK-1")
-def trail_given_up_after_a_failure(patch: Patch) -> None:
+@fault_by("SINK-1", Patch.wrap, _Tap, "record")
+def trail_given_up_after_a_failure(record: Any, self: Any, event: Any) -> None:
     """The first failure of the sink switches the trail off, and what follows leaves no event at all."""
-
-    def record_while_well(record: Any, self: Any, event: Any) -> None:
-        inner = self._inner
-        if not (isinstance(inner, _Tap) and getattr(vars(inner)["_inner"], "lost", False)):
-            record(self, event)
-
-    patch.wrap(_Tap, "record", record_while_well)
+    inner = self._inner
+    if not (isinstance(inner, _Tap) and getattr(vars(inner)["_inner"], "lost", False)):
+        record(self, event)
 
 
 @fault("SINK-2")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_reference.audit import events, sources
 from bearerproof_reference.audit.events import VerifyFailureEvent
 from bearerproof_reference.audit.hints import Hints, bound
@@ -17,40 +17,38 @@ def _joined(*parts: str) -> str:
     return "::".join(parts)
 
 
-@fault("SRC-1")
-def kid_before_client(patch: Patch) -> None:
-    """The two parts of an access token's source id change places."""
-    patch(events, "compose", lambda client, kid: _joined(_part(kid, "nokid"), _part(client, "anon")))
+_REPLACED_SRC_1: Rows[tuple[object, str, object]] = {
+    "kid-before-client": (
+        "The two parts of an access token's source id change places.",
+        (events, "compose", lambda client, kid: _joined(_part(kid, "nokid"), _part(client, "anon"))),
+    ),
+    "missing-kid-left-out": (
+        "Without a kid the source id is the client alone, so every pattern over `::nokid` finds nothing.",
+        (events, "compose", lambda client, kid: sources.compose(client, kid).removesuffix("::nokid")),
+    ),
+    "one-colon-between-client-and-kid": (
+        "Client and kid are joined by one colon in place of two.",
+        (events, "compose", lambda client, kid: f"{_part(client, 'anon')}:{_part(kid, 'nokid')}"),
+    ),
+}
+faults_for("SRC-1", spread(Patch.__call__), _REPLACED_SRC_1)
 
 
-@fault("SRC-1")
-def missing_kid_left_out(patch: Patch) -> None:
-    """Without a kid the source id is the client alone, so every pattern over `::nokid` finds nothing."""
-    patch(events, "compose", lambda client, kid: sources.compose(client, kid).removesuffix("::nokid"))
-
-
-@fault("SRC-1")
-def one_colon_between_client_and_kid(patch: Patch) -> None:
-    """Client and kid are joined by one colon in place of two."""
-    patch(events, "compose", lambda client, kid: f"{_part(client, 'anon')}:{_part(kid, 'nokid')}")
-
-
-@fault("SRC-2")
-def audience_left_out_of_the_source(patch: Patch) -> None:
-    """An ID token's source id is composed like an access token's, so all relying parties share a bucket."""
-    patch(events, "compose_id_token", lambda azp, _aud, kid: sources.compose(azp, kid))
-
-
-@fault("SRC-2")
-def audience_behind_the_kid(patch: Patch) -> None:
-    """The audience was added to the source id at its end."""
-    patch(events, "compose_id_token", lambda azp, aud, kid: _joined(sources.compose(azp, kid), _part(aud, "noaud")))
-
-
-@fault("SRC-2")
-def missing_audience_is_anonymous(patch: Patch) -> None:
-    """One sentinel serves for the client and for the audience."""
-    patch(sources, "NO_AUDIENCE", "anon")
+_REPLACED_SRC_2: Rows[tuple[object, str, object]] = {
+    "audience-left-out-of-the-source": (
+        "An ID token's source id is composed like an access token's, so all relying parties share a bucket.",
+        (events, "compose_id_token", lambda azp, _aud, kid: sources.compose(azp, kid)),
+    ),
+    "audience-behind-the-kid": (
+        "The audience was added to the source id at its end.",
+        (events, "compose_id_token", lambda azp, aud, kid: _joined(sources.compose(azp, kid), _part(aud, "noaud"))),
+    ),
+    "missing-audience-is-anonymous": (
+        "One sentinel serves for the client and for the audience.",
+        (sources, "NO_AUDIENCE", "anon"),
+    ),
+}
+faults_for("SRC-2", spread(Patch.__call__), _REPLACED_SRC_2)
 
 
 def _encoded(patch: Patch, encode: Callable[[str, str], str]) -> None:
@@ -58,38 +56,45 @@ def _encoded(patch: Patch, encode: Callable[[str, str], str]) -> None:
     patch(sources, "_part", lambda hint, sentinel: sentinel if hint is None else encode(hint, sentinel))
 
 
-@fault("SRC-3")
-def hints_joined_as_they_are(patch: Patch) -> None:
-    """Hints are joined without any encoding, so `a::b` with `c` is `a` with `b::c` (W5, CVE-2025-59936)."""
-    _encoded(patch, lambda hint, _: hint)
-
-
-@fault("SRC-3")
-def separator_in_a_kid_left_alone(patch: Patch) -> None:
-    """The separator is encoded in the client and forgotten in the kid (W5)."""
-    _encoded(patch, lambda hint, own: _part(hint, own).replace("%3A", ":") if own == "nokid" else _part(hint, own))
-
-
-@fault("SRC-3")
-def only_double_colons_encoded(patch: Patch) -> None:
-    """Two colons are encoded and one is not, so a name that ends in one moves the separator."""
-    _encoded(patch, lambda hint, own: "%3A%3A".join(_with_colons(_part(hint, own).split("%3A%3A"))))
+_ENCODED: Rows[Callable[[str, str], str]] = {
+    "hints-joined-as-they-are": (
+        "Hints are joined without any encoding, so `a::b` with `c` is `a` with `b::c` (W5, CVE-2025-59936).",
+        lambda hint, _: hint,
+    ),
+    "separator-in-a-kid-left-alone": (
+        "The separator is encoded in the client and forgotten in the kid (W5).",
+        lambda hint, own: _part(hint, own).replace("%3A", ":") if own == "nokid" else _part(hint, own),
+    ),
+    "only-double-colons-encoded": (
+        "Two colons are encoded and one is not, so a name that ends in one moves the separator.",
+        lambda hint, own: "%3A%3A".join(_with_colons(_part(hint, own).split("%3A%3A"))),
+    ),
+    "percent-sign-not-encoded": (
+        "Everything unsafe is encoded but the sign that encodes it, so `%3A` is a colon's double.",
+        lambda hint, own: _part(hint, own).replace("%25", "%"),
+    ),
+    "lower-case-hex": (
+        "Octets are written as `%3a`: the same source has two names on two systems.",
+        lambda hint, own: "".join(_lowered(_part(hint, own))),
+    ),
+    "sentinel-encoded-in-its-own-place-only": (
+        "A name that spells another position's sentinel is left alone, so one text has two ways to be written.",
+        lambda hint, own: hint if hint in {"anon", "noaud", "nokid"} - {own} else _part(hint, own),
+    ),
+    "blank-written-as-plus": (
+        "Form encoding is used, where a blank becomes the plus sign that other names really have.",
+        lambda hint, own: _part(hint, own).replace("%20", "+"),
+    ),
+    "source-in-lower-case": (
+        "Source ids are folded to lower case as keys of a store, so `App` and `app` share a bucket (taxonomy H5).",
+        lambda hint, own: _part(hint.lower(), own),
+    ),
+}
+faults_for("SRC-3", _encoded, _ENCODED)
 
 
 def _with_colons(texts: list[str]) -> list[str]:
     return [text.replace("%3A", ":") for text in texts]
-
-
-@fault("SRC-3")
-def percent_sign_not_encoded(patch: Patch) -> None:
-    """Everything unsafe is encoded but the sign that encodes it, so `%3A` is a colon's double."""
-    _encoded(patch, lambda hint, own: _part(hint, own).replace("%25", "%"))
-
-
-@fault("SRC-3")
-def lower_case_hex(patch: Patch) -> None:
-    """Octets are written as `%3a`: the same source has two names on two systems."""
-    _encoded(patch, lambda hint, own: "".join(_lowered(_part(hint, own))))
 
 
 def _lowered(part: str) -> list[str]:
@@ -101,24 +106,6 @@ def _lowered(part: str) -> list[str]:
 def sentinels_not_encoded(patch: Patch) -> None:
     """A client called `anon` is the one without a name (W5)."""
     patch(sources, "_SENTINELS", frozenset())
-
-
-@fault("SRC-3")
-def sentinel_encoded_in_its_own_place_only(patch: Patch) -> None:
-    """A name that spells another position's sentinel is left alone, so one text has two ways to be written."""
-    _encoded(patch, lambda hint, own: hint if hint in {"anon", "noaud", "nokid"} - {own} else _part(hint, own))
-
-
-@fault("SRC-3")
-def blank_written_as_plus(patch: Patch) -> None:
-    """Form encoding is used, where a blank becomes the plus sign that other names really have."""
-    _encoded(patch, lambda hint, own: _part(hint, own).replace("%20", "+"))
-
-
-@fault("SRC-3")
-def source_in_lower_case(patch: Patch) -> None:
-    """Source ids are folded to lower case as keys of a store, so `App` and `app` share a bucket (taxonomy H5)."""
-    _encoded(patch, lambda hint, own: _part(hint.lower(), own))
 
 
 def _recomposed(patch: Patch, compose: Callable[[Hints], str]) -> None:
@@ -169,15 +156,11 @@ def buckets_without_a_cap(patch: Patch) -> None:
     patch(Limiter, "_has_room", lambda _: True)
 
 
-@fault("SRC-5")
-def buckets_bounded_by_age_alone(patch: Patch) -> None:
+@fault_by("SRC-5", Patch.__call__, Limiter, "_place")
+def buckets_bounded_by_age_alone(self: Any, key: object) -> object:
     """Buckets that are full again go, but there is no cap: within a window a flood makes as many as it likes."""
-
-    def place(self: Any, key: object) -> object:
-        self._evict()
-        return key
-
-    patch(Limiter, "_place", place)
+    self._evict()
+    return key
 
 
 @fault("SRC-5")
@@ -200,22 +183,21 @@ def _placed(patch: Patch, overflow: Callable[[object], object]) -> None:
     patch.wrap(Limiter, "_place", place_elsewhere)
 
 
-@fault("SRC-5")
-def bucket_for_each_kind(patch: Patch) -> None:
-    """Buckets are kept by source and kind, so the cap on registered ones is multiplied."""
-    patch.wrap(VerifyFailureEvent, "rate_limit_key", lambda key, self: (key(self), self.kind.of))
-
-
-@fault("SRC-5")
-def any_kid_of_a_registered_client_is_registered(patch: Patch) -> None:
-    """A source is registered by its client alone, so forged kids under a known client make reserved buckets (W1)."""
-    patch.wrap(Registered, "__contains__", lambda known, self, event: known(self, replace(event, kid_hint=None)))
-
-
-@fault("SRC-5")
-def source_without_a_client_is_registered(patch: Patch) -> None:
-    """Whoever names no client is the anonymous source, which is reserved, whatever kid comes with it (W1, W4)."""
-    patch.wrap(Registered, "__contains__", lambda due, self, event: event.client_id_hint is None or due(self, event))
+_WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
+    "bucket-for-each-kind": (
+        "Buckets are kept by source and kind, so the cap on registered ones is multiplied.",
+        (VerifyFailureEvent, "rate_limit_key", lambda key, self: (key(self), self.kind.of)),
+    ),
+    "any-kid-of-a-registered-client-is-registered": (
+        "A source is registered by its client alone, so forged kids under a known client make reserved buckets (W1).",
+        (Registered, "__contains__", lambda known, self, event: known(self, replace(event, kid_hint=None))),
+    ),
+    "source-without-a-client-is-registered": (
+        "Whoever names no client is the anonymous source, which is reserved, whatever kid comes with it (W1, W4).",
+        (Registered, "__contains__", lambda due, self, event: event.client_id_hint is None or due(self, event)),
+    ),
+}
+faults_for("SRC-5", spread(Patch.wrap), _WRAPPED)
 
 
 @fault("SRC-5")

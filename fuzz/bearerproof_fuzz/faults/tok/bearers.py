@@ -3,12 +3,12 @@
 import random
 import secrets
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver import authentication, exchange
 from bearerproof_reference.keyserver.authentication import AccessError, AccessRefused, Authentication
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -32,40 +32,30 @@ def _url64(octets: bytes) -> str:
     return urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
-@fault("TOK-1")
-def half_of_the_bits_twice(patch: Patch) -> None:
-    """128 random bits, written twice to look like 256."""
-    _made(patch, lambda octets: _url64(octets[:16] * 2))
-
-
-@fault("TOK-1")
-def hexadecimal_for_more_length(patch: Patch) -> None:
-    """A UUID in hexadecimal, encoded once more: 43 characters of 122 bits (CWE-331)."""
-    _made(patch, lambda _: _url64(uuid4().hex.encode()))
-
-
-@fault("TOK-1")
-def short_bearer(patch: Patch) -> None:
-    """16 octets, as for a session cookie."""
-    _made(patch, lambda octets: _url64(octets[:16]))
-
-
-@fault("TOK-1")
-def constant_octets_in_the_bearer(patch: Patch) -> None:
-    """The bearer begins with octets of the server's own: a version, a shard, a key id."""
-    _made(patch, lambda octets: _url64(b"v1s3" + octets[4:]))
-
-
-@fault("TOK-1")
-def padded_bearer(patch: Patch) -> None:
-    """The encoder's padding is left on, and is lost where a bearer passes through URLs."""
-    _made(patch, lambda octets: urlsafe_b64encode(octets).decode())
-
-
-@fault("TOK-1")
-def bearer_in_plain_base64(patch: Patch) -> None:
-    """The alphabet with + and /: neither may stand in a URL, and scanners look for the other one."""
-    _made(patch, lambda octets: b64encode(b"\xff\xef" + octets[2:]).rstrip(b"=").decode())
+_MADE: Rows[Callable[[bytes], str]] = {
+    "half-of-the-bits-twice": (
+        "128 random bits, written twice to look like 256.",
+        lambda octets: _url64(octets[:16] * 2),
+    ),
+    "hexadecimal-for-more-length": (
+        "A UUID in hexadecimal, encoded once more: 43 characters of 122 bits (CWE-331).",
+        lambda _: _url64(uuid4().hex.encode()),
+    ),
+    "short-bearer": ("16 octets, as for a session cookie.", lambda octets: _url64(octets[:16])),
+    "constant-octets-in-the-bearer": (
+        "The bearer begins with octets of the server's own: a version, a shard, a key id.",
+        lambda octets: _url64(b"v1s3" + octets[4:]),
+    ),
+    "padded-bearer": (
+        "The encoder's padding is left on, and is lost where a bearer passes through URLs.",
+        lambda octets: urlsafe_b64encode(octets).decode(),
+    ),
+    "bearer-in-plain-base64": (
+        "The alphabet with + and /: neither may stand in a URL, and scanners look for the other one.",
+        lambda octets: b64encode(b"\xff\xef" + octets[2:]).rstrip(b"=").decode(),
+    ),
+}
+faults_for("TOK-1", _made, _MADE)
 
 
 @fault("TOK-1")
@@ -74,21 +64,17 @@ def bearer_under_another_prefix(patch: Patch) -> None:
     _made(patch, _url64, prefix="tok_")
 
 
-@fault("TOK-1")
-def generator_seeded_with_the_time(patch: Patch) -> None:
+@fault_by("TOK-1", Patch.wrap, exchange.Exchange, "_issue")
+def generator_seeded_with_the_time(issued: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
     """A generator for simulations, seeded with the time of the start: two starts issue the same bearers (CWE-338)."""
-
-    def issue(issued: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
-        if not hasattr(self, "generator"):
-            self.generator = random.Random(int(occasion.now))  # noqa: S311 - the fault itself
-        patched = Patch()
-        patched(secrets, "token_bytes", self.generator.randbytes)
-        try:
-            return issued(self, subject, scopes, occasion)
-        finally:
-            patched.restore()
-
-    patch.wrap(exchange.Exchange, "_issue", issue)
+    if not hasattr(self, "generator"):
+        self.generator = random.Random(int(occasion.now))  # noqa: S311 - the fault itself
+    patched = Patch()
+    patched(secrets, "token_bytes", self.generator.randbytes)
+    try:
+        return issued(self, subject, scopes, occasion)
+    finally:
+        patched.restore()
 
 
 def _identified(patch: Patch, jti: Callable[[str, Any], str]) -> None:
@@ -106,28 +92,27 @@ def _identified(patch: Patch, jti: Callable[[str, Any], str]) -> None:
     patch.wrap(MemoryStore, "issue", issue)
 
 
-@fault("TOK-2")
-def token_id_is_the_digest_cut_short(patch: Patch) -> None:
-    """The id is the beginning of the stored digest, dressed as a UUID (CWE-340)."""
-    _identified(patch, lambda _, record: str(UUID(bytes=record.digest[:16], version=4)))
-
-
-@fault("TOK-2")
-def token_id_is_half_of_the_bearer(patch: Patch) -> None:
-    """The id is made of the same octets as the bearer: every event gives half of it away (CWE-200)."""
-    _identified(patch, lambda bearer, _: str(UUID(bytes=urlsafe_b64decode(bearer[5:] + "=")[:16], version=4)))
-
-
-@fault("TOK-2")
-def token_id_of_the_identity(patch: Patch) -> None:
-    """The id is derived from issuer and subject, so all tokens of one identity share it."""
-    _identified(patch, lambda _, record: str(UUID(bytes=digest("|".join(record.identity.key))[:16], version=4)))
+_IDENTIFIED: Rows[Callable[[str, Any], str]] = {
+    "token-id-is-the-digest-cut-short": (
+        "The id is the beginning of the stored digest, dressed as a UUID (CWE-340).",
+        lambda _, record: str(UUID(bytes=record.digest[:16], version=4)),
+    ),
+    "token-id-is-half-of-the-bearer": (
+        "The id is made of the same octets as the bearer: every event gives half of it away (CWE-200).",
+        lambda bearer, _: str(UUID(bytes=urlsafe_b64decode(bearer[5:] + "=")[:16], version=4)),
+    ),
+    "token-id-of-the-identity": (
+        "The id is derived from issuer and subject, so all tokens of one identity share it.",
+        lambda _, record: str(UUID(bytes=digest("|".join(record.identity.key))[:16], version=4)),
+    ),
+}
+faults_for("TOK-2", _identified, _IDENTIFIED)
 
 
 # --- one answer for all that is no good
 
 
-def _answered(patch: Patch, states: set[State | None], answer: Callable[[Any, Any], Any]) -> None:
+def _answered(patch: Patch, states: Collection[State | None], answer: Callable[[Any, Any], Any]) -> None:
     """Have bearers in these states (None: unknown) answered otherwise, given what was found and is wanted."""
 
     def judge(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
@@ -151,29 +136,21 @@ def revoked_bearer_is_forbidden(patch: Patch) -> None:
     _answered(patch, {State.REVOKED}, lambda *_: AccessRefused(AccessError.INSUFFICIENT_SCOPE))
 
 
-@fault("TOK-5")
-def scope_of_dead_bearers_judged(patch: Patch) -> None:
+@fault_by("TOK-5", _answered, {State.EXPIRED, State.REVOKED})
+def scope_of_dead_bearers_judged(found: Any, wants: Any) -> Any:
     """Scopes are judged before expiry, so an expired bearer still tells what it was good for."""
-
-    def answer(found: Any, wants: Any) -> Any:
-        return None if wants.within(found.record.scopes) else AccessRefused(AccessError.INSUFFICIENT_SCOPE)
-
-    _answered(patch, {State.EXPIRED, State.REVOKED}, answer)
+    return None if wants.within(found.record.scopes) else AccessRefused(AccessError.INSUFFICIENT_SCOPE)
 
 
-@fault("TOK-5")
-def rate_of_dead_bearers_judged(patch: Patch) -> None:
+@fault_by("TOK-5", Patch.wrap, Authentication, "_judge")
+def rate_of_dead_bearers_judged(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
     """The rate is judged first, so a revoked bearer of a busy identity is told to wait."""
-
-    def judge(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
-        decision = judged(self, found, wants, occasion)
-        if found is None or found.state is not State.REVOKED:
-            return decision
-        record = found.record
-        wait = self._throttle.wait(record.identity.key, record.scopes.rate_limit)
-        return decision if wait is None else replace(decision, answer=AccessRefused(AccessError.RATE_LIMITED, wait))
-
-    patch.wrap(Authentication, "_judge", judge)
+    decision = judged(self, found, wants, occasion)
+    if found is None or found.state is not State.REVOKED:
+        return decision
+    record = found.record
+    wait = self._throttle.wait(record.identity.key, record.scopes.rate_limit)
+    return decision if wait is None else replace(decision, answer=AccessRefused(AccessError.RATE_LIMITED, wait))
 
 
 # --- which text is the bearer
@@ -185,28 +162,19 @@ def _read_as(patch: Patch, read: Callable[[str], str]) -> None:
     patch(authentication, "digest", lambda text: digest(read(text)))
 
 
-@fault("TOK-6")
-def bearer_trimmed(patch: Patch) -> None:
-    """White space around a bearer is thrown away, so it has many spellings."""
-    _read_as(patch, str.strip)
-
-
-@fault("TOK-6")
-def padding_thrown_away(patch: Patch) -> None:
-    """Padding is taken off before the bearer is looked up."""
-    _read_as(patch, lambda text: text.rstrip("="))
-
-
-@fault("TOK-6")
-def scheme_thrown_away(patch: Patch) -> None:
-    """A bearer is found also behind its scheme, as many times as it stands there."""
-    _read_as(patch, lambda text: text.removeprefix("Bearer "))
-
-
-@fault("TOK-6")
-def bearer_cut_to_its_length(patch: Patch) -> None:
-    """Texts are cut to the length of a bearer before they are looked up: anything may follow it."""
-    _read_as(patch, lambda text: text[:48])
+_READ_AS: Rows[Callable[[str], str]] = {
+    "bearer-trimmed": ("White space around a bearer is thrown away, so it has many spellings.", str.strip),
+    "padding-thrown-away": ("Padding is taken off before the bearer is looked up.", lambda text: text.rstrip("=")),
+    "scheme-thrown-away": (
+        "A bearer is found also behind its scheme, as many times as it stands there.",
+        lambda text: text.removeprefix("Bearer "),
+    ),
+    "bearer-cut-to-its-length": (
+        "Texts are cut to the length of a bearer before they are looked up: anything may follow it.",
+        lambda text: text[:48],
+    ),
+}
+faults_for("TOK-6", _read_as, _READ_AS)
 
 
 def _keyed(patch: Patch, key: Callable[[str], bytes], known: Callable[[str], bool]) -> None:
@@ -260,20 +228,13 @@ def _also(patch: Patch, find: Callable[[Any, str], bytes | None]) -> None:
     patch.wrap(Authentication, "decide", decide)
 
 
-@fault("TOK-6")
-def digest_taken_for_the_bearer(patch: Patch) -> None:
+@fault_by("TOK-6", _also)
+def digest_taken_for_the_bearer(_: Any, text: str) -> bytes | None:
     """The digest as it is stored is taken as well: a copy of the store is a list of credentials (CWE-836)."""
-    _also(
-        patch,
-        lambda _, text: bytes.fromhex(text) if len(text) == 64 and not set(text) - set("0123456789abcdef") else None,
-    )
+    return bytes.fromhex(text) if len(text) == 64 and not set(text) - set("0123456789abcdef") else None
 
 
-@fault("TOK-6")
-def token_id_taken_for_the_bearer(patch: Patch) -> None:
+@fault_by("TOK-6", _also)
+def token_id_taken_for_the_bearer(store: Any, text: str) -> bytes | None:
     """A look-up by id, made for administrators, answers to anybody: the trail is a list of credentials."""
-
-    def by_id(store: Any, text: str) -> bytes | None:
-        return store._by_jti[text].digest if is_jti(text) and text in store._by_jti else None  # noqa: SLF001 - the store's own part
-
-    _also(patch, by_id)
+    return store._by_jti[text].digest if is_jti(text) and text in store._by_jti else None  # noqa: SLF001 - the store's own part

@@ -5,62 +5,46 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.exchange import Granted
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.store import Issue, State, StoreUnavailable
 
 
-@fault("TOK-3")
-def good_at_its_very_end(patch: Patch) -> None:
+@fault_by("TOK-3", Patch.wrap, MemoryStore, "look_up")
+def good_at_its_very_end(looked: Any, self: Any, digest: bytes, now: float) -> Any:
     """A token is dead only after its end: the comparison is on the wrong side."""
-
-    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
-        found = looked(self, digest, now)
-        at_its_end = found is not None and found.state is State.EXPIRED and found.record.expires_at == now
-        return replace(found, state=State.LIVE) if at_its_end else found
-
-    patch.wrap(MemoryStore, "look_up", look_up)
+    found = looked(self, digest, now)
+    at_its_end = found is not None and found.state is State.EXPIRED and found.record.expires_at == now
+    return replace(found, state=State.LIVE) if at_its_end else found
 
 
-@fault("TOK-3")
-def end_in_whole_seconds(patch: Patch) -> None:
+@fault_by("TOK-3", Patch.wrap, exchange, "mint")
+def end_in_whole_seconds(minted: Any, *told: Any) -> Any:
     """The end is kept in whole seconds, so a token dies up to one early (CWE-682)."""
-
-    def mint(minted: Any, *told: Any) -> Any:
-        bearer, record = minted(*told)
-        return bearer, replace(record, expires_at=float(int(record.expires_at)))
-
-    patch.wrap(exchange, "mint", mint)
+    bearer, record = minted(*told)
+    return bearer, replace(record, expires_at=float(int(record.expires_at)))
 
 
-@fault("TOK-3")
-def age_in_whole_seconds(patch: Patch) -> None:
+@fault_by("TOK-3", Patch.wrap, MemoryStore, "look_up")
+def age_in_whole_seconds(looked: Any, self: Any, digest: bytes, now: float) -> Any:
     """The present is cut to seconds before it is compared: a token outlives its end by up to one (CWE-682)."""
-
-    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
-        found = looked(self, digest, now)
-        lives = found is not None and found.state is State.EXPIRED and int(self._latest) < found.record.expires_at
-        return replace(found, state=State.LIVE) if lives else found
-
-    patch.wrap(MemoryStore, "look_up", look_up)
+    found = looked(self, digest, now)
+    lives = found is not None and found.state is State.EXPIRED and int(self._latest) < found.record.expires_at
+    return replace(found, state=State.LIVE) if lives else found
 
 
-@fault("TOK-3")
-def tolerance_for_our_own_clock(patch: Patch) -> None:
+@fault_by("TOK-3", Patch.wrap, exchange.Exchange, "_issue")
+def tolerance_for_our_own_clock(issued: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
     """The leeway that is meant for the clocks of providers is given to our own tokens too."""
-
-    def exchange_with_leeway(issued: Any, self: Any, subject: Any, scopes: Any, occasion: Any) -> Any:
-        patched = Patch()
-        longer = self._configuration.leeway
-        patched.wrap(exchange, "mint", lambda minted, who, what, at, ttl, ip: minted(who, what, at, ttl + longer, ip))
-        try:
-            return issued(self, subject, scopes, occasion)
-        finally:
-            patched.restore()
-
-    patch.wrap(exchange.Exchange, "_issue", exchange_with_leeway)
+    patched = Patch()
+    longer = self._configuration.leeway
+    patched.wrap(exchange, "mint", lambda minted, who, what, at, ttl, ip: minted(who, what, at, ttl + longer, ip))
+    try:
+        return issued(self, subject, scopes, occasion)
+    finally:
+        patched.restore()
 
 
 @fault("TOK-3")
@@ -69,18 +53,14 @@ def another_lifetime_told(patch: Patch) -> None:
     patch.wrap(Granted, "as_dict", lambda told, self: {**told(self), "expires_in": 3600})
 
 
-@fault("TOK-3")
-def life_renewed_by_use(patch: Patch) -> None:
+@fault_by("TOK-3", Patch.wrap, MemoryStore, "look_up")
+def life_renewed_by_use(looked: Any, self: Any, digest: bytes, now: float) -> Any:
     """Each use begins the lifetime anew, as a session's: a stolen bearer lives for as long as it is used."""
-
-    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
-        found = looked(self, digest, now)
-        if found is not None and found.state is State.LIVE:
-            record = found.record
-            object.__setattr__(record, "expires_at", max(record.expires_at, now + 600))
-        return found
-
-    patch.wrap(MemoryStore, "look_up", look_up)
+    found = looked(self, digest, now)
+    if found is not None and found.state is State.LIVE:
+        record = found.record
+        object.__setattr__(record, "expires_at", max(record.expires_at, now + 600))
+    return found
 
 
 # --- clocks that step
@@ -121,39 +101,31 @@ def _forgetting(patch: Patch, *operations: str) -> None:
 # --- tombstones
 
 
-@fault("TOK-10")
-def no_tombstones(patch: Patch) -> None:
+@fault_by("TOK-10", Patch.wrap, MemoryStore, "_removal")
+def no_tombstones(_: Any, _self: Any, record: Any) -> Any:
     """A token is forgotten the moment it expires, before anybody has looked."""
-    patch.wrap(MemoryStore, "_removal", lambda _, _self, record: record.expires_at)
+    return record.expires_at
 
 
-@fault("TOK-10")
-def tombstones_for_ever(patch: Patch) -> None:
+@fault_by("TOK-10", Patch.wrap, MemoryStore, "_removal")
+def tombstones_for_ever(*_: object) -> Any:
     """Tombstones are never forgotten, and memory grows until the process ends (CWE-459)."""
-    patch.wrap(MemoryStore, "_removal", lambda *_: inf)
+    return inf
 
 
-@fault("TOK-10")
-def retention_from_the_issue(patch: Patch) -> None:
+@fault_by("TOK-10", Patch.wrap, MemoryStore, "_removal")
+def retention_from_the_issue(_: Any, self: Any, record: Any) -> Any:
     """The retention is counted from the issue, and over before the token is."""
-    patch.wrap(
-        MemoryStore,
-        "_removal",
-        lambda _, self, record: max(record.expires_at, record.issued_at + self._limits.retention),
-    )
+    return max(record.expires_at, record.issued_at + self._limits.retention)
 
 
-@fault("TOK-10")
-def revoked_token_removed(patch: Patch) -> None:
+@fault_by("TOK-10", Patch.wrap, MemoryStore, "revoke")
+def revoked_token_removed(revoked: Any, self: Any, jti: str, now: float) -> Any:
     """Revoking removes the record, and with it the evidence."""
-
-    def revoke(revoked: Any, self: Any, jti: str, now: float) -> Any:
-        record = revoked(self, jti, now)
-        if record is not None:
-            self._by_digest[record.digest] = replace(record, expires_at=-inf)
-        return record
-
-    patch.wrap(MemoryStore, "revoke", revoke)
+    record = revoked(self, jti, now)
+    if record is not None:
+        self._by_digest[record.digest] = replace(record, expires_at=-inf)
+    return record
 
 
 def _early(patch: Patch, ahead: Callable[[Any], float]) -> None:
@@ -203,41 +175,29 @@ def id_indexed_later(patch: Patch) -> None:
     patch.wrap(MemoryStore, "_remove_first", remove)
 
 
-@fault("TOK-13")
-def good_from_the_next_instant(patch: Patch) -> None:
+@fault_by("TOK-13", Patch.wrap, MemoryStore, "look_up")
+def good_from_the_next_instant(looked: Any, self: Any, digest: bytes, now: float) -> Any:
     """A token is good after its issue, and not at its very instant: the client's first request is refused."""
-
-    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
-        found = looked(self, digest, now)
-        return None if found is not None and found.record.issued_at >= now else found
-
-    patch.wrap(MemoryStore, "look_up", look_up)
+    found = looked(self, digest, now)
+    return None if found is not None and found.record.issued_at >= now else found
 
 
-@fault("TOK-13")
-def bulk_revocation_spares_the_newest(patch: Patch) -> None:
+@fault_by("TOK-13", Patch.wrap, MemoryStore, "revoke_all")
+def bulk_revocation_spares_the_newest(revoked: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """A bulk revocation takes what was issued before its instant, and not at it (§8 8)."""
-
-    def revoke_all(revoked: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
-        spared = [one for one in self._by_identity.get((issuer, subject), ()) if one.issued_at >= now]
-        for one in spared:
-            self._leave_identity(one)
-        found = revoked(self, issuer, subject, now)
-        self._by_identity[issuer, subject] = spared
-        return found
-
-    patch.wrap(MemoryStore, "revoke_all", revoke_all)
+    spared = [one for one in self._by_identity.get((issuer, subject), ()) if one.issued_at >= now]
+    for one in spared:
+        self._leave_identity(one)
+    found = revoked(self, issuer, subject, now)
+    self._by_identity[issuer, subject] = spared
+    return found
 
 
-@fault("TOK-13")
-def dead_on_issue(patch: Patch) -> None:
+@fault_by("TOK-13", Patch.wrap, MemoryStore, "issue")
+def dead_on_issue(issued: Any, self: Any, record: Any, *told: Any) -> Any:
     """A server whose clock is behind its store's hands out tokens that are expired already (§8 15)."""
-
-    def issue(issued: Any, self: Any, record: Any, *told: Any) -> Any:
-        try:
-            return issued(self, record, *told)
-        except StoreUnavailable:
-            self._add(record)
-            return Issue.STORED
-
-    patch.wrap(MemoryStore, "issue", issue)
+    try:
+        return issued(self, record, *told)
+    except StoreUnavailable:
+        self._add(record)
+        return Issue.STORED

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.adapter.keyserver import KeyServerAdapter
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 
@@ -34,15 +34,11 @@ def revocations_lost_in_a_restart(patch: Patch) -> None:
     _restarted(patch, lambda store: _copy(store, lambda record: record))
 
 
-@fault("TOK-14")
-def latest_time_lost_in_a_restart(patch: Patch) -> None:
+@fault_by("TOK-14", _restarted)
+def latest_time_lost_in_a_restart(store: Any) -> Any:
     """All is read back but the latest time: a clock that is put back with the restart revives the expired."""
-
-    def keep(store: Any) -> Any:
-        store._latest = -inf  # noqa: SLF001 - the store's own part
-        return store
-
-    _restarted(patch, keep)
+    store._latest = -inf  # noqa: SLF001 - the store's own part
+    return store
 
 
 @fault("TOK-14")
@@ -55,15 +51,11 @@ def lives_begin_anew_with_a_restart(patch: Patch) -> None:
     _restarted(patch, lambda store: _copy(store, renewed))
 
 
-@fault("TOK-14")
-def identities_mixed_up_by_a_restart(patch: Patch) -> None:
+@fault_by("TOK-14", _restarted)
+def identities_mixed_up_by_a_restart(store: Any) -> Any:
     """Tokens refer to identities by number, and the numbers are given anew in another order (CWE-639)."""
-
-    def keep(store: Any) -> Any:
-        identities = [record.identity for record in store._by_digest.values()]  # noqa: SLF001 - the store's own part
-        made = iter(identities[::-1])
-        live = _copy(store, lambda record: replace(record, identity=next(made)))
-        live._revoked, live._latest = store._revoked, store._latest  # noqa: SLF001 - the store's own part
-        return live
-
-    _restarted(patch, keep)
+    identities = [record.identity for record in store._by_digest.values()]  # noqa: SLF001 - the store's own part
+    made = iter(identities[::-1])
+    live = _copy(store, lambda record: replace(record, identity=next(made)))
+    live._revoked, live._latest = store._revoked, store._latest  # noqa: SLF001 - the store's own part
+    return live

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.store import Issue
 from bearerproof_reference.keyserver.tokens import Identity
@@ -25,28 +25,20 @@ def expired_tokens_count(patch: Patch) -> None:
     patch.wrap(MemoryStore, "_count", lambda _, self, key, _now: len(self._by_identity.get(key, ())))
 
 
-@fault("TOK-7")
-def revoked_tokens_count(patch: Patch) -> None:
+@fault_by("TOK-7", Patch.wrap, MemoryStore, "_count")
+def revoked_tokens_count(counted: Any, self: Any, key: Any, now: float) -> Any:
     """Revoking makes no room: whoever has lost a token cannot get another."""
-
-    def count(counted: Any, self: Any, key: Any, now: float) -> Any:
-        revoked = (self._by_digest[one] for one in self._revoked)
-        return counted(self, key, now) + sum(one.identity.key == key and one.expires_at > now for one in revoked)
-
-    patch.wrap(MemoryStore, "_count", count)
+    revoked = (self._by_digest[one] for one in self._revoked)
+    return counted(self, key, now) + sum(one.identity.key == key and one.expires_at > now for one in revoked)
 
 
-@fault("TOK-7")
-def oldest_token_makes_way(patch: Patch) -> None:
+@fault_by("TOK-7", Patch.wrap, MemoryStore, "issue")
+def oldest_token_makes_way(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
     """Whoever has reached the cap loses the oldest token for a new one: a thief with the account never meets it."""
-
-    def issue(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
-        own = self._by_identity.get(record.identity.key, ())
-        if self._count(record.identity.key, now) >= cap:
-            self.revoke(own[-cap].jti, now)
-        return issued(self, record, cap, now, issued_at)
-
-    patch.wrap(MemoryStore, "issue", issue)
+    own = self._by_identity.get(record.identity.key, ())
+    if self._count(record.identity.key, now) >= cap:
+        self.revoke(own[-cap].jti, now)
+    return issued(self, record, cap, now, issued_at)
 
 
 @fault("TOK-7")
@@ -81,99 +73,76 @@ def _counted_by(patch: Patch, alike: Callable[[Identity], object]) -> None:
     patch.wrap(MemoryStore, "issue", issue)
 
 
-@fault("TOK-8")
-def cap_by_subject_alone(patch: Patch) -> None:
-    """Subjects of different providers share a cap, and one can use up another's (§8 5)."""
-    _counted_by(patch, lambda identity: identity.subject)
+_COUNTED_BY: Rows[Callable[[Identity], object]] = {
+    "cap-by-subject-alone": (
+        "Subjects of different providers share a cap, and one can use up another's (§8 5).",
+        lambda identity: identity.subject,
+    ),
+    "cap-by-email": (
+        "The cap goes by e-mail, which several subjects can have, and one can change (CWE-694).",
+        lambda identity: identity.email,
+    ),
+    "cap-by-folded-subject": (
+        "Subjects are compared without case, though they are case-sensitive (OIDC Core §2).",
+        lambda identity: (identity.issuer, identity.subject.casefold()),
+    ),
+    "cap-by-trimmed-subject": (
+        "Subjects lose the white space around them in a column of the database.",
+        lambda identity: (identity.issuer, identity.subject.strip()),
+    ),
+    "cap-by-a-joined-key": (
+        "Issuer and subject are joined by a slash, which may stand in either.",
+        lambda identity: f"{identity.issuer}/{identity.subject}",
+    ),
+    "cap-by-all-attributes": (
+        "An identity with another name, e-mail or group is another one, and has a cap of its own.",
+        lambda identity: identity,
+    ),
+}
+faults_for("TOK-8", _counted_by, _COUNTED_BY)
 
 
-@fault("TOK-8")
-def cap_by_email(patch: Patch) -> None:
-    """The cap goes by e-mail, which several subjects can have, and one can change (CWE-694)."""
-    _counted_by(patch, lambda identity: identity.email)
-
-
-@fault("TOK-8")
-def cap_by_folded_subject(patch: Patch) -> None:
-    """Subjects are compared without case, though they are case-sensitive (OIDC Core §2)."""
-    _counted_by(patch, lambda identity: (identity.issuer, identity.subject.casefold()))
-
-
-@fault("TOK-8")
-def cap_by_trimmed_subject(patch: Patch) -> None:
-    """Subjects lose the white space around them in a column of the database."""
-    _counted_by(patch, lambda identity: (identity.issuer, identity.subject.strip()))
-
-
-@fault("TOK-8")
-def cap_by_a_joined_key(patch: Patch) -> None:
-    """Issuer and subject are joined by a slash, which may stand in either."""
-    _counted_by(patch, lambda identity: f"{identity.issuer}/{identity.subject}")
-
-
-@fault("TOK-8")
-def cap_by_all_attributes(patch: Patch) -> None:
-    """An identity with another name, e-mail or group is another one, and has a cap of its own."""
-    _counted_by(patch, lambda identity: identity)
-
-
-@fault("TOK-8")
-def count_by_subject_alone(patch: Patch) -> None:
+@fault_by("TOK-8", Patch.wrap, MemoryStore, "count")
+def count_by_subject_alone(counted: Any, self: Any, _issuer: str, subject: str, now: float) -> int:
     """The number of tokens that is told is of everybody with that subject (§8 5)."""
-
-    def count(counted: Any, self: Any, _issuer: str, subject: str, now: float) -> int:
-        issuers = {key[0] for key in self._by_identity if key[1] == subject}
-        return sum(counted(self, issuer, subject, now) for issuer in issuers)
-
-    patch.wrap(MemoryStore, "count", count)
+    issuers = {key[0] for key in self._by_identity if key[1] == subject}
+    return sum(counted(self, issuer, subject, now) for issuer in issuers)
 
 
 # --- at once
 
 
-@fault("TOK-9")
-def count_and_store_apart(patch: Patch) -> None:
+@fault_by("TOK-9", Patch.wrap, MemoryStore, "issue")
+def count_and_store_apart(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
     """The tokens are counted, and then one is stored: between them others do the same (§8 8, CWE-367)."""
-
-    def issue(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
-        if self.count(*record.identity.key, now) >= cap:
-            return Issue.CAP_REACHED
-        time.sleep(0.02)
-        return issued(self, record, 10**6, now, issued_at)
-
-    patch.wrap(MemoryStore, "issue", issue)
+    if self.count(*record.identity.key, now) >= cap:
+        return Issue.CAP_REACHED
+    time.sleep(0.02)
+    return issued(self, record, 10**6, now, issued_at)
 
 
-@fault("TOK-9")
-def store_and_take_back(patch: Patch) -> None:
+@fault_by("TOK-9", Patch.wrap, MemoryStore, "issue")
+def store_and_take_back(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
     """A token is stored, then counted and taken back if there are too many: of a race, everybody loses."""
-
-    def issue(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
-        outcome = issued(self, record, 10**6, now, issued_at)
-        time.sleep(0.02)
-        number = self.count(*record.identity.key, now)
-        time.sleep(0.02)
-        if outcome is Issue.STORED and number > cap:
-            self.revoke(record.jti, now)
-            return Issue.CAP_REACHED
-        return outcome
-
-    patch.wrap(MemoryStore, "issue", issue)
+    outcome = issued(self, record, 10**6, now, issued_at)
+    time.sleep(0.02)
+    number = self.count(*record.identity.key, now)
+    time.sleep(0.02)
+    if outcome is Issue.STORED and number > cap:
+        self.revoke(record.jti, now)
+        return Issue.CAP_REACHED
+    return outcome
 
 
-@fault("TOK-9")
-def count_from_a_moment_ago(patch: Patch) -> None:
+@fault_by("TOK-9", Patch.wrap, MemoryStore, "issue")
+def count_from_a_moment_ago(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
     """The count comes from a replica that lags behind what was stored last (CWE-362)."""
-
-    def issue(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
-        self.replica = getattr(self, "replica", {})
-        read_at, number = self.replica.get(record.identity.key, (0.0, 0))
-        if time.monotonic() - read_at > 0.05:
-            number = self.count(*record.identity.key, now)
-            self.replica[record.identity.key] = time.monotonic(), number
-        return Issue.CAP_REACHED if number >= cap else issued(self, record, 10**6, now, issued_at)
-
-    patch.wrap(MemoryStore, "issue", issue)
+    self.replica = getattr(self, "replica", {})
+    read_at, number = self.replica.get(record.identity.key, (0.0, 0))
+    if time.monotonic() - read_at > 0.05:
+        number = self.count(*record.identity.key, now)
+        self.replica[record.identity.key] = time.monotonic(), number
+    return Issue.CAP_REACHED if number >= cap else issued(self, record, 10**6, now, issued_at)
 
 
 # --- the bound of the store
@@ -185,28 +154,20 @@ def store_without_bound(patch: Patch) -> None:
     patch.wrap(MemoryStore, "_has_room", lambda *_: True)
 
 
-@fault("TOK-11")
-def full_store_evicts(patch: Patch) -> None:
+@fault_by("TOK-11", Patch.wrap, MemoryStore, "_has_room")
+def full_store_evicts(roomy: Any, self: Any, now: float) -> bool:
     """A full store throws its oldest token out: whoever can mint tokens logs everybody else out."""
-
-    def has_room(roomy: Any, self: Any, now: float) -> bool:
-        if not roomy(self, now):
-            self._remove_first()
-        return True
-
-    patch.wrap(MemoryStore, "_has_room", has_room)
+    if not roomy(self, now):
+        self._remove_first()
+    return True
 
 
-@fault("TOK-11")
-def full_store_evicts_all(patch: Patch) -> None:
+@fault_by("TOK-11", Patch.wrap, MemoryStore, "_has_room")
+def full_store_evicts_all(roomy: Any, self: Any, now: float) -> bool:
     """A full store begins anew, as a cache does."""
-
-    def has_room(roomy: Any, self: Any, now: float) -> bool:
-        while not roomy(self, now):
-            self._remove_first()
-        return True
-
-    patch.wrap(MemoryStore, "_has_room", has_room)
+    while not roomy(self, now):
+        self._remove_first()
+    return True
 
 
 @fault("TOK-11")
@@ -215,15 +176,11 @@ def bound_is_one_too_high(patch: Patch) -> None:
     patch.wrap(MemoryStore, "_has_room", lambda _, self, _now: len(self._by_digest) <= self._limits.capacity)
 
 
-@fault("TOK-11")
-def bound_on_all_ever_issued(patch: Patch) -> None:
+@fault_by("TOK-11", Patch.wrap, MemoryStore, "_has_room")
+def bound_on_all_ever_issued(_roomy: Any, self: Any, _now: float) -> bool:
     """What was forgotten counts for ever: a full store stays full."""
-
-    def has_room(_roomy: Any, self: Any, _now: float) -> bool:
-        self.issued = getattr(self, "issued", 0) + 1
-        return bool(self.issued <= self._limits.capacity)
-
-    patch.wrap(MemoryStore, "_has_room", has_room)
+    self.issued = getattr(self, "issued", 0) + 1
+    return bool(self.issued <= self._limits.capacity)
 
 
 # --- whose
@@ -243,44 +200,28 @@ def _first(store: Any, alike: Callable[[Any], bool]) -> Any:
     return next(one for one in store._by_digest.values() if alike(one))  # noqa: SLF001 - the store's own part
 
 
-@fault("TOK-12")
-def scopes_of_the_first_token(patch: Patch) -> None:
+@fault_by("TOK-12", _answered_with)
+def scopes_of_the_first_token(store: Any, record: Any) -> Any:
     """Scopes are kept by identity: its first token decides what all of them are good for (CWE-863)."""
-
-    def other(store: Any, record: Any) -> Any:
-        return replace(record, scopes=_first(store, lambda one: one.identity.key == record.identity.key).scopes)
-
-    _answered_with(patch, other)
+    return replace(record, scopes=_first(store, lambda one: one.identity.key == record.identity.key).scopes)
 
 
-@fault("TOK-12")
-def identity_by_subject(patch: Patch) -> None:
+@fault_by("TOK-12", _answered_with)
+def identity_by_subject(store: Any, record: Any) -> Any:
     """Profiles are kept by subject: namesakes of two providers are one user (CWE-639)."""
-
-    def other(store: Any, record: Any) -> Any:
-        subject = record.identity.subject
-        return replace(record, identity=_first(store, lambda one: one.identity.subject == subject).identity)
-
-    _answered_with(patch, other)
+    subject = record.identity.subject
+    return replace(record, identity=_first(store, lambda one: one.identity.subject == subject).identity)
 
 
-@fault("TOK-12")
-def id_of_the_newest_token(patch: Patch) -> None:
+@fault_by("TOK-12", _answered_with)
+def id_of_the_newest_token(store: Any, record: Any) -> Any:
     """A bearer answers with the id of its identity's newest token: revoking it ends another one."""
-
-    def other(store: Any, record: Any) -> Any:
-        own = [one for one in store._by_digest.values() if one.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
-        return replace(record, jti=own[-1].jti)
-
-    _answered_with(patch, other)
+    own = [one for one in store._by_digest.values() if one.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
+    return replace(record, jti=own[-1].jti)
 
 
-@fault("TOK-12")
-def scopes_shared_and_changed(patch: Patch) -> None:
+@fault_by("TOK-12", _answered_with)
+def scopes_shared_and_changed(store: Any, record: Any) -> Any:
     """One object of scopes serves an identity, and is changed in place by the next issue (CWE-863)."""
-
-    def other(store: Any, record: Any) -> Any:
-        own = [one for one in store._by_digest.values() if one.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
-        return replace(record, scopes=own[-1].scopes)
-
-    _answered_with(patch, other)
+    own = [one for one in store._by_digest.values() if one.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
+    return replace(record, scopes=own[-1].scopes)

@@ -5,33 +5,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.audit import events
 from bearerproof_reference.audit.events import VerifyFailureEvent
 from bearerproof_reference.audit.limiter import Limiter, Summary
 
 
-@fault("TRAIL-14")
-def newcomers_always_get_through(patch: Patch) -> None:
+@fault_by("TRAIL-14", Patch.wrap, Limiter, "_admit_stranger")
+def newcomers_always_get_through(due: Any, self: Any, event: Any) -> bool:
     """The first event of a source is never dropped, so that none is overlooked; a forger is new each time (W1)."""
-
-    def admit(due: Any, self: Any, event: Any) -> bool:
-        met = vars(self).setdefault("met", set())
-        new = event.source_id not in met
-        met.add(event.source_id)
-        return bool(due(self, event)) or new
-
-    patch.wrap(Limiter, "_admit_stranger", admit)
+    met = vars(self).setdefault("met", set())
+    new = event.source_id not in met
+    met.add(event.source_id)
+    return bool(due(self, event)) or new
 
 
-@fault("TRAIL-14")
-def one_in_ten_sampled(patch: Patch) -> None:
+@fault_by("TRAIL-14", Patch.wrap, Limiter, "_admit_stranger")
+def one_in_ten_sampled(due: Any, self: Any, event: Any) -> bool:
     """Of what is dropped one in ten gets through as a sample, so a flood of names still fills the trail (W1)."""
-
-    def admit(due: Any, self: Any, event: Any) -> bool:
-        return bool(due(self, event)) or self.dropped % 10 == 0
-
-    patch.wrap(Limiter, "_admit_stranger", admit)
+    return bool(due(self, event)) or self.dropped % 10 == 0
 
 
 @fault("TRAIL-15")
@@ -83,8 +75,9 @@ def three_kinds_told(patch: Patch) -> None:
     _summed(patch, lambda told: {"kinds": dict(Counter(told["kinds"]).most_common(3))})
 
 
-@fault("TRAIL-16")
-def sources_counted_with_each_kind(patch: Patch) -> None:
+@fault_by("TRAIL-16", _summed)
+def sources_counted_with_each_kind(told: Any) -> Any:
     """The sources of a summary are counted once more for each kind, and are more than the total (W9)."""
-    _summed(patch, lambda told: {"sources": {name: 4 * number for name, number in told.get("sources", {}).items()}}
-            if "sources" in told else {})  # fmt: skip
+    return (
+        {"sources": {name: 4 * number for name, number in told.get("sources", {}).items()}} if "sources" in told else {}
+    )

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_reference.audit.events import rfc3339
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.authentication import Authentication
@@ -42,63 +42,43 @@ def _expiry(patch: Patch, seconds_after_issue: Any) -> None:
 # --- issued once, and first
 
 
-@fault("TRAIL-2")
-def issue_told_by_handler_and_store(patch: Patch) -> None:
+@fault_by("TRAIL-2", Patch.wrap, Exchange, "decide")
+def issue_told_by_handler_and_store(decided: Any, *arguments: Any) -> Any:
     """Whoever stores a token tells of it, and so does whoever answers: each count of tokens is twice too high."""
-
-    def decide(decided: Any, *arguments: Any) -> Any:
-        decision = decided(*arguments)
-        granted = decision.events[0].event is EventName.ISSUED
-        return replace(decision, events=decision.events * 2) if granted else decision
-
-    patch.wrap(Exchange, "decide", decide)
+    decision = decided(*arguments)
+    granted = decision.events[0].event is EventName.ISSUED
+    return replace(decision, events=decision.events * 2) if granted else decision
 
 
-@fault("TRAIL-2")
-def token_id_of_identity_and_second(patch: Patch) -> None:
+@fault_by("TRAIL-2", Patch.wrap, exchange, "mint")
+def token_id_of_identity_and_second(make: Any, identity: Any, scopes: Any, issued_at: float, *rest: Any) -> Any:
     """The token id is a digest of the identity and the second: two exchanges at once get the same one."""
-
-    def mint(make: Any, identity: Any, scopes: Any, issued_at: float, *rest: Any) -> Any:
-        bearer, record = make(identity, scopes, issued_at, *rest)
-        named = f"{identity.key} {int(issued_at)}".encode()
-        return bearer, replace(record, jti=str(UUID(bytes=sha256(named).digest()[:16], version=4)))
-
-    patch.wrap(exchange, "mint", mint)
+    bearer, record = make(identity, scopes, issued_at, *rest)
+    named = f"{identity.key} {int(issued_at)}".encode()
+    return bearer, replace(record, jti=str(UUID(bytes=sha256(named).digest()[:16], version=4)))
 
 
-@fault("TRAIL-2")
-def scope_refusal_tells_the_grant(patch: Patch) -> None:
+@fault_by("TRAIL-2", Patch.wrap, Occasion, "refused")
+def scope_refusal_tells_the_grant(_refused: Any, self: Any, why: Why, record: Any) -> Any:
     """For comparison, what a token grants is told with a refusal, under the name of its issue."""
-
-    def refused(_refused: Any, self: Any, why: Why, record: Any) -> Any:
-        return self.issued(record) if why is Why.INSUFFICIENT_SCOPE else _refused(self, why, record)
-
-    patch.wrap(Occasion, "refused", refused)
+    return self.issued(record) if why is Why.INSUFFICIENT_SCOPE else _refused(self, why, record)
 
 
-@fault("TRAIL-3")
-def issues_wait_for_the_next_event(patch: Patch) -> None:
+@fault_by("TRAIL-3", Patch.wrap, Trail, "record")
+def issues_wait_for_the_next_event(recorded: Any, self: Any, events: Any) -> None:
     """Issues go through a queue that is emptied behind whatever is told next, so a use stands before its issue."""
-
-    def record(recorded: Any, self: Any, events: Any) -> None:
-        waiting = vars(self).setdefault("waiting", [])
-        others = [event for event in events if event.event is not EventName.ISSUED]
-        waiting += [event for event in events if event.event is EventName.ISSUED]
-        if others:
-            recorded(self, [*others, *waiting])
-            waiting.clear()
-
-    patch.wrap(Trail, "record", record)
+    waiting = vars(self).setdefault("waiting", [])
+    others = [event for event in events if event.event is not EventName.ISSUED]
+    waiting += [event for event in events if event.event is EventName.ISSUED]
+    if others:
+        recorded(self, [*others, *waiting])
+        waiting.clear()
 
 
-@fault("TRAIL-3")
-def issues_are_no_warnings(patch: Patch) -> None:
+@fault_by("TRAIL-3", Patch.wrap, Trail, "record")
+def issues_are_no_warnings(recorded: Any, self: Any, events: Any) -> None:
     """Events go through a logger at the level of warnings, and an issue is none: tokens come from nowhere (CWE-778)."""
-
-    def record(recorded: Any, self: Any, events: Any) -> None:
-        recorded(self, [event for event in events if event.event is not EventName.ISSUED])
-
-    patch.wrap(Trail, "record", record)
+    recorded(self, [event for event in events if event.event is not EventName.ISSUED])
 
 
 # --- no use after the end
@@ -116,14 +96,10 @@ def expiry_of_the_subject_token_told(patch: Patch) -> None:
     _expiry(patch, lambda _record: 300)
 
 
-@fault("TRAIL-5")
-def revoked_is_called_expired(patch: Patch) -> None:
+@fault_by("TRAIL-5", Patch.wrap, Occasion, "refused")
+def revoked_is_called_expired(_refused: Any, self: Any, why: Why, record: Any) -> Any:
     """One branch serves for all bearers that are dead, so the misuse of a revoked one looks like old age."""
-
-    def refused(_refused: Any, self: Any, why: Why, record: Any) -> Any:
-        return self.expired(record) if why is Why.REVOKED else _refused(self, why, record)
-
-    patch.wrap(Occasion, "refused", refused)
+    return self.expired(record) if why is Why.REVOKED else _refused(self, why, record)
 
 
 @fault("TRAIL-5")
@@ -138,73 +114,53 @@ def store_clock_ahead(patch: Patch) -> None:
     patch.wrap(MemoryStore, "look_up", lambda look_up, self, digest, now: look_up(self, digest, now + 0.5))
 
 
-@fault("TRAIL-6")
-def good_bearers_remembered_for_seconds(patch: Patch) -> None:
+@fault_by("TRAIL-6", Patch.wrap, MemoryStore, "look_up")
+def good_bearers_remembered_for_seconds(looked: Any, self: Any, digest: bytes, now: float) -> Any:
     """What the store answered is kept for five seconds, so a revoked bearer goes on for as long (CWE-613)."""
-
-    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
-        kept = vars(self).setdefault("kept", {})
-        found, until = kept.get(digest, (None, now))
-        if now >= until:
-            found = looked(self, digest, now)
-            if found is not None and found.state is State.LIVE:
-                kept[digest] = found, min(now + 5, found.record.expires_at)
-        return found
-
-    patch.wrap(MemoryStore, "look_up", look_up)
+    kept = vars(self).setdefault("kept", {})
+    found, until = kept.get(digest, (None, now))
+    if now >= until:
+        found = looked(self, digest, now)
+        if found is not None and found.state is State.LIVE:
+            kept[digest] = found, min(now + 5, found.record.expires_at)
+    return found
 
 
-@fault("TRAIL-6")
-def bulk_revocation_told_before_it_is_done(patch: Patch) -> None:
+@fault_by("TRAIL-6", Patch.wrap, MemoryStore, "revoke_all")
+def bulk_revocation_told_before_it_is_done(_replaced: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """All tokens of an identity are told revoked, and then the loop that does it ends after the first."""
-
-    def revoke_all(_replaced: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
-        live = [one for one in self._by_identity.get((issuer, subject), ()) if one.expires_at > now]
-        self._revocations.add((issuer, subject), now)
-        for one in live[:1]:
-            self.revoke(one.jti, now)
-        return tuple(live)
-
-    patch.wrap(MemoryStore, "revoke_all", revoke_all)
+    live = [one for one in self._by_identity.get((issuer, subject), ()) if one.expires_at > now]
+    self._revocations.add((issuer, subject), now)
+    for one in live[:1]:
+        self.revoke(one.jti, now)
+    return tuple(live)
 
 
 # --- what is revoked
 
 
-@fault("TRAIL-7")
-def revocation_told_whatever_comes_of_it(patch: Patch) -> None:
+@fault_by("TRAIL-7", Patch.wrap, Revocations, "one")
+def revocation_told_whatever_comes_of_it(decided: Any, *arguments: Any) -> Any:
     """A revocation is told when it is asked for: of unknown tokens, and again each time it is repeated."""
-
-    def one(decided: Any, *arguments: Any) -> Any:
-        decision = decided(*arguments)
-        event = decision.events[0]
-        tell = event.reason is Why.NOT_ACTIVE and event.token_jti is not None
-        return replace(decision, events=(replace(event, event=EventName.REVOKED, reason=None),)) if tell else decision
-
-    patch.wrap(Revocations, "one", one)
+    decision = decided(*arguments)
+    event = decision.events[0]
+    tell = event.reason is Why.NOT_ACTIVE and event.token_jti is not None
+    return replace(decision, events=(replace(event, event=EventName.REVOKED, reason=None),)) if tell else decision
 
 
-@fault("TRAIL-7")
-def bulk_revocation_under_one_token(patch: Patch) -> None:
+@fault_by("TRAIL-7", Patch.wrap, Revocations, "all_of")
+def bulk_revocation_under_one_token(decided: Any, *arguments: Any) -> Any:
     """Each event of a bulk revocation bears the id of the first token, by a variable of the wrong loop."""
-
-    def all_of(decided: Any, *arguments: Any) -> Any:
-        decision = decided(*arguments)
-        jti = decision.events[0].token_jti if decision.events else None
-        return replace(decision, events=tuple(replace(event, token_jti=jti) for event in decision.events))
-
-    patch.wrap(Revocations, "all_of", all_of)
+    decision = decided(*arguments)
+    jti = decision.events[0].token_jti if decision.events else None
+    return replace(decision, events=tuple(replace(event, token_jti=jti) for event in decision.events))
 
 
-@fault("TRAIL-7")
-def expired_tokens_revoked_in_bulk(patch: Patch) -> None:
+@fault_by("TRAIL-7", Patch.wrap, MemoryStore, "revoke_all")
+def expired_tokens_revoked_in_bulk(revoked: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """A bulk revocation counts what is still on record, tokens among it that ended by themselves."""
-
-    def revoke_all(revoked: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
-        ended = [one for one in self._by_identity.get((issuer, subject), ()) if one.expires_at <= now]
-        return (*revoked(self, issuer, subject, now), *ended)
-
-    patch.wrap(MemoryStore, "revoke_all", revoke_all)
+    ended = [one for one in self._by_identity.get((issuer, subject), ()) if one.expires_at <= now]
+    return (*revoked(self, issuer, subject, now), *ended)
 
 
 # --- whose it is
@@ -236,15 +192,11 @@ def identity_of_the_last_exchange(patch: Patch) -> None:
     _used(patch, lambda event: last[0] if last else event.identity)
 
 
-@fault("TRAIL-11")
-def issuer_with_a_slash_in_uses(patch: Patch) -> None:
+@fault_by("TRAIL-11", Patch.wrap, Authentication, "decide")
+def issuer_with_a_slash_in_uses(decided: Any, *arguments: Any) -> Any:
     """A URL library writes the issuer of a use, with a slash at its end: no query finds issue and use together."""
-
-    def decide(decided: Any, *arguments: Any) -> Any:
-        decision = decided(*arguments)
-        return replace(decision, events=tuple(map(_slashed, decision.events)))
-
-    patch.wrap(Authentication, "decide", decide)
+    decision = decided(*arguments)
+    return replace(decision, events=tuple(map(_slashed, decision.events)))
 
 
 def _slashed(event: LifecycleEvent) -> LifecycleEvent:

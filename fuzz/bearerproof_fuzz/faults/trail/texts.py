@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_reference.audit.events import one_line
 from bearerproof_reference.keyserver import lifecycle
 from bearerproof_reference.keyserver.authentication import Authentication
@@ -35,16 +35,12 @@ def rate_limit_as_text(patch: Patch) -> None:
     _members(patch, lambda told: {**told, "rate_limit": str(told["rate_limit"])} if "rate_limit" in told else told)
 
 
-@fault("TRAIL-1")
-def used_token_named_short(patch: Patch) -> None:
+@fault_by("TRAIL-1", _members)
+def used_token_named_short(told: Any) -> Any:
     """Uses are told often, so they name the subject and leave the issuer out (CWE-778)."""
-
-    def change(told: Any) -> Any:
-        if told["event"] != "token.used":
-            return told
-        return {**told, "identity": {name: told["identity"][name] for name in ("subject", "email")}}
-
-    _members(patch, change)
+    if told["event"] != "token.used":
+        return told
+    return {**told, "identity": {name: told["identity"][name] for name in ("subject", "email")}}
 
 
 # --- numbers
@@ -64,17 +60,13 @@ def _numbered(patch: Patch, step: Callable[[Any, Any], tuple[bool, bool]]) -> No
     patch(Trail, "record", record)
 
 
-@fault("TRAIL-8")
-def decisions_numbered(patch: Patch) -> None:
+@fault_by("TRAIL-8", Patch.wrap, Trail, "record")
+def decisions_numbered(recorded: Any, self: Any, events: Any) -> None:
     """The number is that of the request, and a bulk revocation tells of many tokens under one."""
-
-    def record(recorded: Any, self: Any, events: Any) -> None:
-        first = self._next
-        for event in events:
-            self._next = first
-            recorded(self, (event,))
-
-    patch.wrap(Trail, "record", record)
+    first = self._next
+    for event in events:
+        self._next = first
+        recorded(self, (event,))
 
 
 @fault("TRAIL-8")
@@ -101,15 +93,11 @@ def long_lines_lost(patch: Patch) -> None:
     patch.wrap(Trail, "_write", write)
 
 
-@fault("TRAIL-9")
-def empty_revocation_takes_a_number(patch: Patch) -> None:
+@fault_by("TRAIL-9", Patch.wrap, Trail, "record")
+def empty_revocation_takes_a_number(recorded: Any, self: Any, events: Any) -> None:
     """A bulk revocation that finds nobody takes a number and writes nothing: a loss that never was."""
-
-    def record(recorded: Any, self: Any, events: Any) -> None:
-        recorded(self, events)
-        self._next += not events
-
-    patch.wrap(Trail, "record", record)
+    recorded(self, events)
+    self._next += not events
 
 
 # --- time
@@ -125,22 +113,16 @@ def _dated(patch: Patch, kind: str, instant: Callable[[float, Any], float]) -> N
     patch.wrap(Occasion, kind, make_other)
 
 
-@fault("TRAIL-10")
-def refusals_bear_the_time_of_the_issue(patch: Patch) -> None:
+@fault_by("TRAIL-10", Patch.wrap, Occasion, "refused")
+def refusals_bear_the_time_of_the_issue(make: Any, self: Any, why: Any, record: Any) -> Any:
     """A refusal is told with the time that stands in the token's record, which is that of its issue."""
-    patch.wrap(
-        Occasion,
-        "refused",
-        lambda make, self, why, record: replace(make(self, why, record), occurred_at=record.issued_at),
-    )
+    return replace(make(self, why, record), occurred_at=record.issued_at)
 
 
-@fault("TRAIL-10")
-def revocations_told_to_the_minute(patch: Patch) -> None:
+@fault_by("TRAIL-10", Patch.wrap, Occasion, "revoked")
+def revocations_told_to_the_minute(make: Any, self: Any, *told: object) -> Any:
     """The administrator's part writes times to the minute, so a revocation stands before the use it follows."""
-    patch.wrap(
-        Occasion, "revoked", lambda make, self, *told: replace(make(self, *told), occurred_at=self.now // 60 * 60)
-    )
+    return replace(make(self, *told), occurred_at=self.now // 60 * 60)
 
 
 @fault("TRAIL-10")
@@ -196,22 +178,23 @@ def claims_of_a_refused_token_told(patch: Patch) -> None:
     _explained(patch, Exchange, "decide", lambda *told: [*(whole(*told) or "").split("."), ""][1] or None)
 
 
-@fault("TRAIL-13")
-def refused_grant_type_told(patch: Patch) -> None:
-    """The grant type of a stranger stands in the reason, with all that moves a cursor (CWE-117)."""
-    _explained(patch, Exchange, "decide", _parameter("grant_type", Why.UNSUPPORTED_GRANT_TYPE))
+_EXPLAINED: Rows[tuple[type, str, Told]] = {
+    "refused-grant-type-told": (
+        "The grant type of a stranger stands in the reason, with all that moves a cursor (CWE-117).",
+        (Exchange, "decide", _parameter("grant_type", Why.UNSUPPORTED_GRANT_TYPE)),
+    ),
+    "scope-explained-in-the-reason": (
+        (
+            "A scope that is not understood stands in the reason, since JSON escapes it; the viewer unescapes "
+            "it (CWE-150)."
+        ),
+        (Exchange, "decide", _parameter("scope", Why.INVALID_SCOPE)),
+    ),
+}
+faults_for("TRAIL-13", spread(_explained), _EXPLAINED)
 
 
-@fault("TRAIL-13")
-def scope_explained_in_the_reason(patch: Patch) -> None:
-    """A scope that is not understood stands in the reason, since JSON escapes it; the viewer unescapes it (CWE-150)."""
-    _explained(patch, Exchange, "decide", _parameter("scope", Why.INVALID_SCOPE))
-
-
-@fault("TRAIL-13")
-def token_id_told_as_presented(patch: Patch) -> None:
+@fault_by("TRAIL-13", _explained, Revocations, "one")
+def token_id_told_as_presented(event: Any, _admin: Any, jti: Any, _occasion: Any) -> Any:
     """What is to be revoked and is not there is told as it was presented (CWE-117)."""
-    _explained(
-        patch, Revocations, "one",
-        lambda event, _admin, jti, _occasion: jti[:400] if event.reason is Why.NOT_ACTIVE else None,
-    )  # fmt: skip
+    return jti[:400] if event.reason is Why.NOT_ACTIVE else None

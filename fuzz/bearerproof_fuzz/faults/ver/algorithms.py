@@ -8,8 +8,8 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from bearerproof_fuzz.faults.registry import Patch, fault
-from bearerproof_fuzz.faults.seams import changing_header, remembering_keys
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.seams import Json, changing_header, remembering_keys
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -28,16 +28,29 @@ def _unsecured(patch: Patch, passes: Callable[[Header, bytes], bool]) -> None:
     patch.wrap(verifier, "_verified", verified_or_not)
 
 
-@fault("VER-12")
-def none_accepted(patch: Patch) -> None:
-    """The header chooses the algorithm, and `none` has a verifier that says yes (CVE-2016-1000223, CVE-2026-28802)."""
-    _unsecured(patch, lambda header, _: header.alg == "none")
-
-
-@fault("VER-12")
-def none_blocked_in_lower_case_only(patch: Patch) -> None:
-    """`none` is on a block list and the dispatch behind it folds case, so `None` and `nOnE` pass."""
-    _unsecured(patch, lambda header, _: header.alg.lower() == "none" != header.alg)
+_UNSECURED: Rows[Callable[[Header, bytes], bool]] = {
+    "none-accepted": (
+        "The header chooses the algorithm, and `none` has a verifier that says yes (CVE-2016-1000223, CVE-2026-28802).",
+        lambda header, _: header.alg == "none",
+    ),
+    "none-blocked-in-lower-case-only": (
+        "`none` is on a block list and the dispatch behind it folds case, so `None` and `nOnE` pass.",
+        lambda header, _: header.alg.lower() == "none" != header.alg,
+    ),
+    "none-blocked-by-the-empty-signature": (
+        "Unsigned tokens are refused by their empty last segment, so `none` passes with anything written there.",
+        lambda header, tail: header.alg == "none" and tail != b"",
+    ),
+    "none-accepted-where-no-key-is-named": (
+        "Where the key callback yields nothing, `none` is as good as allowed (CVE-2022-23540, CVE-2020-15084).",
+        lambda header, _: header.alg == "none" and header.kid is None,
+    ),
+    "none-trimmed-after-the-block-list": (
+        "The block list compares the text and the dispatch trims it, so that ` none ` gets between the two.",
+        lambda header, _: header.alg != "none" and header.alg.strip() == "none",
+    ),
+}
+faults_for("VER-12", _unsecured, _UNSECURED)
 
 
 @fault("VER-12")
@@ -45,24 +58,6 @@ def none_blocked_when_capitalised_as_expected(patch: Patch) -> None:
     """The block list holds `none`, `None` and `NONE`: what somebody thought of, and not `nOnE`."""
     blocked = ("none", "None", "NONE")
     _unsecured(patch, lambda header, _: header.alg.lower() == "none" and header.alg not in blocked)
-
-
-@fault("VER-12")
-def none_blocked_by_the_empty_signature(patch: Patch) -> None:
-    """Unsigned tokens are refused by their empty last segment, so `none` passes with anything written there."""
-    _unsecured(patch, lambda header, tail: header.alg == "none" and tail != b"")
-
-
-@fault("VER-12")
-def none_accepted_where_no_key_is_named(patch: Patch) -> None:
-    """Where the key callback yields nothing, `none` is as good as allowed (CVE-2022-23540, CVE-2020-15084)."""
-    _unsecured(patch, lambda header, _: header.alg == "none" and header.kid is None)
-
-
-@fault("VER-12")
-def none_trimmed_after_the_block_list(patch: Patch) -> None:
-    """The block list compares the text and the dispatch trims it, so that ` none ` gets between the two."""
-    _unsecured(patch, lambda header, _: header.alg != "none" and header.alg.strip() == "none")
 
 
 def _respelling(patch: Patch, respell: Callable[[str], str]) -> None:
@@ -79,25 +74,20 @@ def alg_case_folded(patch: Patch) -> None:
     _respelling(patch, lambda name: known.get(name.lower(), name))
 
 
-@fault("VER-13")
-def alg_trimmed(patch: Patch) -> None:
-    """White space around `alg` is trimmed before the look-up."""
-    _respelling(patch, str.strip)
+_RESPELLING: Rows[Callable[[str], str]] = {
+    "alg-trimmed": ("White space around `alg` is trimmed before the look-up.", str.strip),
+    "alg-cut-at-nul": (
+        "`alg` is handed to a C library, for which it ends at the first NUL.",
+        lambda name: name.split("\0")[0],
+    ),
+}
+faults_for("VER-13", _respelling, _RESPELLING)
 
 
-@fault("VER-13")
-def alg_cut_at_nul(patch: Patch) -> None:
-    """`alg` is handed to a C library, for which it ends at the first NUL."""
-    _respelling(patch, lambda name: name.split("\0")[0])
-
-
-@fault("VER-13")
-def alg_in_a_list_taken(patch: Patch) -> None:
+@fault_by("VER-13", changing_header)
+def alg_in_a_list_taken(header: Json) -> Json:
     """`alg in allowed` is asked with a list, of which a helper has taken the first name (CWE-843)."""
-    changing_header(
-        patch,
-        lambda header: {**header, "alg": header["alg"][0]} if isinstance(header.get("alg"), list) else header,
-    )
+    return {**header, "alg": header["alg"][0]} if isinstance(header.get("alg"), list) else header
 
 
 @fault("VER-13")
@@ -135,15 +125,11 @@ def allow_list_left_to_the_key(patch: Patch) -> None:
     _allowing(patch, lambda *_: True)
 
 
-@fault("VER-14")
-def allow_list_by_family(patch: Patch) -> None:
+@fault_by("VER-14", _allowing)
+def allow_list_by_family(name: str, allowed: Any) -> bool:
     """The list is compared by kind of key, so that allowing RS256 allows PS256 and ES256 allows ES384."""
-
-    def same_kind(name: str, allowed: Any) -> bool:
-        known = ALGORITHMS
-        return name in known and known[name].kty in {known[other].kty for other in allowed}
-
-    _allowing(patch, same_kind)
+    known = ALGORITHMS
+    return name in known and known[name].kty in {known[other].kty for other in allowed}
 
 
 @fault("VER-15")
@@ -152,27 +138,19 @@ def header_alg_never_compared(patch: Patch) -> None:
     _alg_of_the_key(patch, lambda _: True)
 
 
-@fault("VER-15")
-def header_alg_compared_with_the_allow_list_only(patch: Patch) -> None:
+@fault_by("VER-15", Patch.wrap, keys.KeySet, "find")
+def header_alg_compared_with_the_allow_list_only(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
     """Any allowed name in the header will do; that the key is made for another one goes unnoticed."""
-
-    def find_key(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
-        named = vars(self)["_named"].get(kid)
-        return find(self, kid, alg if named is None else named.alg)
-
-    patch.wrap(keys.KeySet, "find", find_key)
+    named = vars(self)["_named"].get(kid)
+    return find(self, kid, alg if named is None else named.alg)
 
 
-@fault("VER-15")
-def rsa_padding_by_the_header(patch: Patch) -> None:
+@fault_by("VER-15", remembering_keys)
+def rsa_padding_by_the_header(jwk: Jwk, alg: str) -> keys.Key | None:
     """An RSA key serves RS256 and PS256 alike, and the header says which (RFC 8725 §3.1, CVE-2026-22817)."""
-
-    def find(jwk: Jwk, alg: str) -> keys.Key | None:
-        if jwk["kty"] != "RSA" or alg not in ("RS256", "PS256"):
-            return None
-        return keys.Key(jwk.get("kid"), alg, ALGORITHMS[alg].prepare(jwk))
-
-    remembering_keys(patch, find)
+    if jwk["kty"] != "RSA" or alg not in ("RS256", "PS256"):
+        return None
+    return keys.Key(jwk.get("kid"), alg, ALGORITHMS[alg].prepare(jwk))
 
 
 def _longer_hash(patch: Patch, longer: str, allowed: str, prepare: Callable[[Jwk], Any]) -> None:
@@ -185,31 +163,23 @@ def _longer_hash(patch: Patch, longer: str, allowed: str, prepare: Callable[[Jwk
     remembering_keys(patch, find)
 
 
-@fault("VER-15")
-def rsa_hash_by_the_header(patch: Patch) -> None:
+@fault_by("VER-15", _longer_hash, "RS512", "RS256")
+def rsa_hash_by_the_header(jwk: Jwk) -> Any:
     """`alg` is cut into a family, which is compared, and a hash, which is obeyed: RS512 passes for RS256."""
+    n, e = (int.from_bytes(decode_base64url(jwk[name]), "big") for name in ("n", "e"))
+    public = rsa.RSAPublicNumbers(e, n).public_key()
 
-    def prepare(jwk: Jwk) -> Any:
-        n, e = (int.from_bytes(decode_base64url(jwk[name]), "big") for name in ("n", "e"))
-        public = rsa.RSAPublicNumbers(e, n).public_key()
+    def verify(signature: bytes, data: bytes) -> bool:
+        return public.verify(signature, data, padding.PKCS1v15(), hashes.SHA512()) is None
 
-        def verify(signature: bytes, data: bytes) -> bool:
-            return public.verify(signature, data, padding.PKCS1v15(), hashes.SHA512()) is None
-
-        return verify
-
-    _longer_hash(patch, "RS512", "RS256", prepare)
+    return verify
 
 
-@fault("VER-15")
-def hmac_hash_by_the_header(patch: Patch) -> None:
+@fault_by("VER-15", _longer_hash, "HS384", "HS256")
+def hmac_hash_by_the_header(jwk: Jwk) -> Any:
     """The secret of HS256 authenticates HS384 as well, because the hash is read off the header."""
-
-    def prepare(jwk: Jwk) -> Any:
-        secret = decode_base64url(jwk["k"])
-        return lambda signature, data: hmac.compare_digest(hmac.digest(secret, data, "sha384"), signature)
-
-    _longer_hash(patch, "HS384", "HS256", prepare)
+    secret = decode_base64url(jwk["k"])
+    return lambda signature, data: hmac.compare_digest(hmac.digest(secret, data, "sha384"), signature)
 
 
 @fault("VER-15")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_fuzz.faults.seams import Json, changing_claim, is_number, making_optional, reading_claims
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
@@ -21,22 +21,18 @@ def _assuming(patch: Patch, name: str, assume: Callable[[Json, float], Any]) -> 
     reading_claims(patch, read)
 
 
-@fault("VER-35")
-def issuer_compared_where_present(patch: Patch) -> None:
-    """Comparing `iss` only if it is there passes every token that leaves it out (CWE-287)."""
-    _assuming(patch, "iss", lambda held, _: held["_issuer"])
-
-
-@fault("VER-35")
-def audience_compared_where_present(patch: Patch) -> None:
-    """A token without `aud` is one for everybody, as RFC 7519 §4.1.3 can be read."""
-    _assuming(patch, "aud", lambda held, _: held["_audience"])
-
-
-@fault("VER-35")
-def expiry_compared_where_present(patch: Patch) -> None:
-    """A token without `exp` lives for ever (W18)."""
-    _assuming(patch, "exp", lambda _, now: now + 60)
+_ASSUMING: Rows[tuple[str, Callable[[Json, float], Any]]] = {
+    "issuer-compared-where-present": (
+        "Comparing `iss` only if it is there passes every token that leaves it out (CWE-287).",
+        ("iss", lambda held, _: held["_issuer"]),
+    ),
+    "audience-compared-where-present": (
+        "A token without `aud` is one for everybody, as RFC 7519 §4.1.3 can be read.",
+        ("aud", lambda held, _: held["_audience"]),
+    ),
+    "expiry-compared-where-present": ("A token without `exp` lives for ever (W18).", ("exp", lambda _, now: now + 60)),
+}
+faults_for("VER-35", spread(_assuming), _ASSUMING)
 
 
 @fault("VER-35")
@@ -58,40 +54,42 @@ def _untyped(patch: Patch, name: str, passes: Callable[[Any], bool]) -> None:
     changing_claim(patch, name, lambda value, *_: str(value) if passes(value) else value)
 
 
-@fault("VER-36")
-def subject_converted_to_text(patch: Patch) -> None:
-    """A number as `sub` becomes text, and the number 1 meets the user "1"."""
-    _untyped(patch, "sub", lambda value: type(value) is int)
+_UNTYPED: Rows[tuple[str, Callable[[Any], bool]]] = {
+    "subject-converted-to-text": (
+        'A number as `sub` becomes text, and the number 1 meets the user "1".',
+        ("sub", lambda value: type(value) is int),
+    ),
+    "null-subject-taken": (
+        "`sub` is null and present, and the account is looked up under no name (joserfc 1.6.5).",
+        ("sub", lambda value: value is None),
+    ),
+    "jti-of-any-type-taken": (
+        "`jti` is compared by whoever stores it, and stored as it comes.",
+        ("jti", lambda _: True),
+    ),
+    "client-id-of-any-type-taken": (
+        "`client_id` is read by the limiter alone, which takes a list as gladly.",
+        ("client_id", lambda _: True),
+    ),
+}
+faults_for("VER-36", spread(_untyped), _UNTYPED)
 
 
-@fault("VER-36")
-def null_subject_taken(patch: Patch) -> None:
-    """`sub` is null and present, and the account is looked up under no name (joserfc 1.6.5)."""
-    _untyped(patch, "sub", lambda value: value is None)
-
-
-@fault("VER-36")
-def jti_of_any_type_taken(patch: Patch) -> None:
-    """`jti` is compared by whoever stores it, and stored as it comes."""
-    _untyped(patch, "jti", lambda _: True)
-
-
-@fault("VER-36")
-def client_id_of_any_type_taken(patch: Patch) -> None:
-    """`client_id` is read by the limiter alone, which takes a list as gladly."""
-    _untyped(patch, "client_id", lambda _: True)
-
-
-@fault("VER-38")
-def jti_optional(patch: Patch) -> None:
-    """`jti` is demanded where replay is detected and nowhere else (RFC 9068 §2.2)."""
-    making_optional(patch, Profile.ACCESS_TOKEN, "jti")
-
-
-@fault("VER-38")
-def client_id_optional(patch: Patch) -> None:
-    """A token without `client_id` is taken for one of a first-party client (RFC 9068 §2.2)."""
-    making_optional(patch, Profile.ACCESS_TOKEN, "client_id")
+_MAKING_OPTIONAL: Rows[tuple[Profile, str]] = {
+    "jti-optional": (
+        "`jti` is demanded where replay is detected and nowhere else (RFC 9068 §2.2).",
+        (Profile.ACCESS_TOKEN, "jti"),
+    ),
+    "client-id-optional": (
+        "A token without `client_id` is taken for one of a first-party client (RFC 9068 §2.2).",
+        (Profile.ACCESS_TOKEN, "client_id"),
+    ),
+    "iat-optional": (
+        "`iat` is informative, and informative claims are not demanded (RFC 9068 §2.2).",
+        (Profile.ACCESS_TOKEN, "iat"),
+    ),
+}
+faults_for("VER-38", spread(making_optional), _MAKING_OPTIONAL)
 
 
 @fault("VER-38")
@@ -100,12 +98,6 @@ def subject_falls_back_to_the_client(patch: Patch) -> None:
     reading_claims(
         patch, lambda claims, *_: {"sub": claims["client_id"], **claims} if "client_id" in claims else claims
     )
-
-
-@fault("VER-38")
-def iat_optional(patch: Patch) -> None:
-    """`iat` is informative, and informative claims are not demanded (RFC 9068 §2.2)."""
-    making_optional(patch, Profile.ACCESS_TOKEN, "iat")
 
 
 def _refusing(patch: Patch, refuses: Callable[[Json], bool]) -> None:
@@ -125,46 +117,35 @@ _KNOWN = {
 }  # fmt: skip
 
 
-@fault("VER-40")
-def unknown_claims_refused(patch: Patch) -> None:
-    """The claims set is read into a closed record, and the next claim of the issuer stops everybody (RFC 7519 §4)."""
-    _refusing(patch, lambda claims: not claims.keys() <= _KNOWN)
+_REFUSING: Rows[Callable[[Json], bool]] = {
+    "unknown-claims-refused": (
+        "The claims set is read into a closed record, and the next claim of the issuer stops everybody (RFC 7519 §4).",
+        lambda claims: not claims.keys() <= _KNOWN,
+    ),
+    "fractional-times-refused": (
+        "Times are integers, although RFC 7519 §2 allows fractions of a second.",
+        lambda claims: any(isinstance(claims.get(name), float) for name in ("exp", "nbf", "iat")),
+    ),
+    "audience-list-refused": (
+        "`aud` has to be one string, although RFC 7519 §4.1.3 calls the list the general case.",
+        lambda claims: isinstance(claims.get("aud"), list),
+    ),
+    "times-of-32-bits": (
+        "Times fit into 32 bits, and after 2038 they do not.",
+        lambda claims: any(is_number(claims.get(name)) and claims[name] >= 2**31 for name in ("exp", "iat")),
+    ),
+    "text-beyond-ascii-refused": (
+        "A subject has to be ASCII, as if StringOrURI were an identifier of a programming language.",
+        lambda claims: isinstance(claims.get("sub"), str) and not claims["sub"].isascii(),
+    ),
+}
+faults_for("VER-40", _refusing, _REFUSING)
 
 
-@fault("VER-40")
-def fractional_times_refused(patch: Patch) -> None:
-    """Times are integers, although RFC 7519 §2 allows fractions of a second."""
-    _refusing(patch, lambda claims: any(isinstance(claims.get(name), float) for name in ("exp", "nbf", "iat")))
-
-
-@fault("VER-40")
-def audience_list_refused(patch: Patch) -> None:
-    """`aud` has to be one string, although RFC 7519 §4.1.3 calls the list the general case."""
-    _refusing(patch, lambda claims: isinstance(claims.get("aud"), list))
-
-
-@fault("VER-40")
-def times_of_32_bits(patch: Patch) -> None:
-    """Times fit into 32 bits, and after 2038 they do not."""
-    _refusing(
-        patch, lambda claims: any(is_number(claims.get(name)) and claims[name] >= 2**31 for name in ("exp", "iat"))
-    )
-
-
-@fault("VER-40")
-def json_without_white_space_demanded(patch: Patch) -> None:
+@fault_by("VER-40", Patch.wrap, verifier, "parse_object")
+def json_without_white_space_demanded(parse: Any, octets: bytes) -> Json:
     """A claims set has to be canonical JSON, as if the signature did not cover its octets anyway."""
-
-    def canonical(parse: Any, octets: bytes) -> Json:
-        members: Json = parse(octets)
-        if json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode() != octets:
-            raise Refusal(Reason.MALFORMED)
-        return members
-
-    patch.wrap(verifier, "parse_object", canonical)
-
-
-@fault("VER-40")
-def text_beyond_ascii_refused(patch: Patch) -> None:
-    """A subject has to be ASCII, as if StringOrURI were an identifier of a programming language."""
-    _refusing(patch, lambda claims: isinstance(claims.get("sub"), str) and not claims["sub"].isascii())
+    members: Json = parse(octets)
+    if json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode() != octets:
+        raise Refusal(Reason.MALFORMED)
+    return members

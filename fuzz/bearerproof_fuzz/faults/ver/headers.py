@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import load_der_x509_certificate
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_fuzz.faults.seams import Json, changing_header, encoded
 from bearerproof_reference.verifier import fetching, keys, verifier
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
@@ -30,40 +30,33 @@ def _passing(patch: Patch, passes: Callable[[Any, Json], bool]) -> None:
     changing_header(patch, change)
 
 
-@fault("VER-17")
-def crit_ignored(patch: Patch) -> None:
-    """`crit` is not looked at, so an extension that must be understood is skipped (CVE-2025-59420, CVE-2026-32597)."""
-    _passing(patch, lambda *_: True)
-
-
-@fault("VER-17")
-def empty_crit_taken(patch: Patch) -> None:
-    """Every name of `crit` is looked up, and of an empty list every name is known (CVE-2026-32597)."""
-    _passing(patch, lambda crit, _: crit == [])
-
-
-@fault("VER-17")
-def crit_of_another_type_ignored(patch: Patch) -> None:
-    """`crit` is checked where it is a list and skipped where it is a string, an object or null."""
-    _passing(patch, lambda crit, _: not isinstance(crit, list))
-
-
-@fault("VER-17")
-def crit_settled_by_one_known_name(patch: Patch) -> None:
-    """It is enough that some name of `crit` is understood: `any` is written where `all` is due (CVE-2026-35042)."""
-    _passing(patch, lambda crit, _: isinstance(crit, list) and "b64" in crit)
-
-
-@fault("VER-17")
-def crit_of_registered_names_taken(patch: Patch) -> None:
-    """`crit` may name what the verifier understands anyway, `alg` or `kid`, which RFC 7515 §4.1.11 forbids."""
-    _passing(patch, lambda crit, _: isinstance(crit, list) and crit != [] and set(map(str, crit)) <= {"alg", "kid"})
-
-
-@fault("VER-17")
-def crit_of_absent_names_ignored(patch: Patch) -> None:
-    """Only extensions that the header really uses are checked, so a demand for an absent one is dropped."""
-    _passing(patch, lambda crit, header: isinstance(crit, list) and not set(map(str, crit)) & header.keys())
+_PASSING: Rows[Callable[[Any, Json], bool]] = {
+    "crit-ignored": (
+        "`crit` is not looked at, so an extension that must be understood is skipped (CVE-2025-59420, CVE-2026-32597).",
+        lambda *_: True,
+    ),
+    "empty-crit-taken": (
+        "Every name of `crit` is looked up, and of an empty list every name is known (CVE-2026-32597).",
+        lambda crit, _: crit == [],
+    ),
+    "crit-of-another-type-ignored": (
+        "`crit` is checked where it is a list and skipped where it is a string, an object or null.",
+        lambda crit, _: not isinstance(crit, list),
+    ),
+    "crit-settled-by-one-known-name": (
+        "It is enough that some name of `crit` is understood: `any` is written where `all` is due (CVE-2026-35042).",
+        lambda crit, _: isinstance(crit, list) and "b64" in crit,
+    ),
+    "crit-of-registered-names-taken": (
+        "`crit` may name what the verifier understands anyway, `alg` or `kid`, which RFC 7515 §4.1.11 forbids.",
+        lambda crit, _: isinstance(crit, list) and crit != [] and set(map(str, crit)) <= {"alg", "kid"},
+    ),
+    "crit-of-absent-names-ignored": (
+        "Only extensions that the header really uses are checked, so a demand for an absent one is dropped.",
+        lambda crit, header: isinstance(crit, list) and not set(map(str, crit)) & header.keys(),
+    ),
+}
+faults_for("VER-17", _passing, _PASSING)
 
 
 @fault("VER-18")
@@ -120,64 +113,51 @@ def _trusting(patch: Patch, carried: Carried) -> None:
     patch.wrap(verifier, "_verified", with_its_own_key)
 
 
-@fault("VER-19")
-def jwk_of_the_header_trusted(patch: Patch) -> None:
-    """The key in the `jwk` parameter verifies the token that brings it along (CVE-2018-0114, CVE-2026-27962)."""
-    _trusting(patch, lambda header, _: header.get("jwk"))
+_TRUSTING: Rows[Carried] = {
+    "jwk-of-the-header-trusted": (
+        "The key in the `jwk` parameter verifies the token that brings it along (CVE-2018-0114, CVE-2026-27962).",
+        lambda header, _: header.get("jwk"),
+    ),
+    "jwk-trusted-where-no-kid-is-named": (
+        "The carried key is the fallback for a token without `kid`, since nothing else says which key to take.",
+        lambda header, _: None if "kid" in header else header.get("jwk"),
+    ),
+    "jwk-trusted-where-the-kid-is-unknown": (
+        "A token under a new `kid` may introduce its key itself: rotation made easy.",
+        lambda header, held: header["jwk"] if "jwk" in header and header.get("kid") not in held else None,
+    ),
+}
+faults_for("VER-19", _trusting, _TRUSTING)
 
 
-@fault("VER-19")
-def jwk_under_a_known_kid_trusted(patch: Patch) -> None:
+@fault_by("VER-19", _trusting)
+def jwk_under_a_known_kid_trusted(header: Json, held: Any) -> object:
     """A carried key is believed once its own `kid` is one of ours, as if a name proved possession."""
-
-    def known(header: Json, held: Any) -> object:
-        jwk = header.get("jwk")
-        return jwk if isinstance(jwk, dict) and jwk.get("kid") in held else None
-
-    _trusting(patch, known)
+    jwk = header.get("jwk")
+    return jwk if isinstance(jwk, dict) and jwk.get("kid") in held else None
 
 
-@fault("VER-19")
-def jwk_trusted_where_no_kid_is_named(patch: Patch) -> None:
-    """The carried key is the fallback for a token without `kid`, since nothing else says which key to take."""
-    _trusting(patch, lambda header, _: None if "kid" in header else header.get("jwk"))
-
-
-@fault("VER-19")
-def jwk_trusted_where_the_kid_is_unknown(patch: Patch) -> None:
-    """A token under a new `kid` may introduce its key itself: rotation made easy."""
-    _trusting(patch, lambda header, held: header["jwk"] if "jwk" in header and header.get("kid") not in held else None)
-
-
-@fault("VER-19")
-def certificate_of_the_header_trusted(patch: Patch) -> None:
+@fault_by("VER-19", _trusting)
+def certificate_of_the_header_trusted(header: Json, _: Any) -> object:
     """The leaf of `x5c` verifies the token, and no chain is built from it to any anchor (RFC 7515 §4.1.6)."""
-
-    def leaf(header: Json, _: Any) -> object:
-        chain = header.get("x5c")
-        if not isinstance(chain, list):
-            return None
-        public = load_der_x509_certificate(b64decode(chain[0])).public_key()
-        if not isinstance(public, ec.EllipticCurvePublicKey):
-            return None
-        point, size = public.public_numbers(), public.key_size // 8
-        x, y = (encoded(number.to_bytes(size, "big")).decode() for number in (point.x, point.y))
-        return {"kty": "EC", "crv": f"P-{public.key_size}", "x": x, "y": y}
-
-    _trusting(patch, leaf)
+    chain = header.get("x5c")
+    if not isinstance(chain, list):
+        return None
+    public = load_der_x509_certificate(b64decode(chain[0])).public_key()
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        return None
+    point, size = public.public_numbers(), public.key_size // 8
+    x, y = (encoded(number.to_bytes(size, "big")).decode() for number in (point.x, point.y))
+    return {"kty": "EC", "crv": f"P-{public.key_size}", "x": x, "y": y}
 
 
-@fault("VER-19")
-def jku_followed(patch: Patch) -> None:
+@fault_by("VER-19", _trusting)
+def jku_followed(header: Json, _: Any) -> object:
     """The key set is fetched from wherever `jku` points, loopback included (RFC 8725 §3.10, GHSA-993g-76c3-p5m4)."""
-
-    def fetched(header: Json, _: Any) -> object:
-        try:
-            return parse_object(fetching.fetch(header["jku"], 0.25))["keys"][0]
-        except (KeyError, IndexError, TypeError, ValueError, OSError):
-            return None
-
-    _trusting(patch, fetched)
+    try:
+        return parse_object(fetching.fetch(header["jku"], 0.25))["keys"][0]
+    except (KeyError, IndexError, TypeError, ValueError, OSError):
+        return None
 
 
 @fault("VER-20")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_fuzz.faults.seams import Json, rewriting_header
 from bearerproof_reference.verifier import jose, verifier
 from bearerproof_reference.verifier.jose import MalformedError, parse_object
@@ -16,34 +16,29 @@ def _as_json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-@fault("VER-7")
-def header_encoding_guessed(patch: Patch) -> None:
-    """Octets go to a JSON parser that guesses between UTF-8, UTF-16 and UTF-32, as Python's does."""
-    rewriting_header(patch, lambda raw: raw.decode(json.detect_encoding(raw)).encode())
-
-
-@fault("VER-7")
-def header_byte_order_mark_skipped(patch: Patch) -> None:
-    """A byte order mark in front of the header is skipped, so that the next parser sees another header."""
-    rewriting_header(patch, lambda raw: raw.removeprefix(b"\xef\xbb\xbf"))
-
-
-@fault("VER-7")
-def header_decoded_with_replacement(patch: Patch) -> None:
-    """Octets that are not UTF-8 become replacement characters, so two headers become one."""
-    rewriting_header(patch, lambda raw: raw.decode("utf-8", "replace").encode())
-
-
-@fault("VER-7")
-def text_after_the_header_ignored(patch: Patch) -> None:
-    """The parser of a stream stops at the closing brace, and what follows is left in the stream."""
-    rewriting_header(patch, lambda raw: _as_json(json.JSONDecoder().raw_decode(raw.decode())[0]))
-
-
-@fault("VER-7")
-def header_of_pairs_taken(patch: Patch) -> None:
-    """The parsed header is copied with `dict(...)`, which takes a list of pairs as gladly."""
-    rewriting_header(patch, lambda raw: raw if raw.startswith(b"{") else _as_json(dict(json.loads(raw))))
+_REWRITING_HEADER: Rows[Callable[[bytes], bytes]] = {
+    "header-encoding-guessed": (
+        "Octets go to a JSON parser that guesses between UTF-8, UTF-16 and UTF-32, as Python's does.",
+        lambda raw: raw.decode(json.detect_encoding(raw)).encode(),
+    ),
+    "header-byte-order-mark-skipped": (
+        "A byte order mark in front of the header is skipped, so that the next parser sees another header.",
+        lambda raw: raw.removeprefix(b"\xef\xbb\xbf"),
+    ),
+    "header-decoded-with-replacement": (
+        "Octets that are not UTF-8 become replacement characters, so two headers become one.",
+        lambda raw: raw.decode("utf-8", "replace").encode(),
+    ),
+    "text-after-the-header-ignored": (
+        "The parser of a stream stops at the closing brace, and what follows is left in the stream.",
+        lambda raw: _as_json(json.JSONDecoder().raw_decode(raw.decode())[0]),
+    ),
+    "header-of-pairs-taken": (
+        "The parsed header is copied with `dict(...)`, which takes a list of pairs as gladly.",
+        lambda raw: raw if raw.startswith(b"{") else _as_json(dict(json.loads(raw))),
+    ),
+}
+faults_for("VER-7", rewriting_header, _REWRITING_HEADER)
 
 
 def _decoder(**options: Any) -> json.JSONDecoder:
@@ -69,22 +64,21 @@ def _rewriting_claims(patch: Patch, rewrite: Callable[[bytes], bytes]) -> None:
     patch.wrap(verifier, "parse_object", lambda parse, octets: parse(rewrite(octets)))
 
 
-@fault("VER-8")
-def comments_skipped(patch: Patch) -> None:
-    """The parser is one for configuration files, in which comments and trailing commas are welcome."""
-    _rewriting_claims(patch, lambda octets: re.sub(rb"/\*.*?\*/|,(?=\s*})", b"", octets))
-
-
-@fault("VER-8")
-def claims_in_a_list_taken(patch: Patch) -> None:
-    """A payload of several claims sets is read by its first, as batch formats have it."""
-    _rewriting_claims(patch, lambda octets: octets[1:-1] if octets[:1] + octets[-1:] == b"[]" else octets)
-
-
-@fault("VER-8")
-def nul_ends_the_claims(patch: Patch) -> None:
-    """The payload is handed on as a C string, so that what follows a NUL is never seen."""
-    _rewriting_claims(patch, lambda octets: octets.rstrip(b"\0"))
+_REWRITING_CLAIMS: Rows[Callable[[bytes], bytes]] = {
+    "comments-skipped": (
+        "The parser is one for configuration files, in which comments and trailing commas are welcome.",
+        lambda octets: re.sub(rb"/\*.*?\*/|,(?=\s*})", b"", octets),
+    ),
+    "claims-in-a-list-taken": (
+        "A payload of several claims sets is read by its first, as batch formats have it.",
+        lambda octets: octets[1:-1] if octets[:1] + octets[-1:] == b"[]" else octets,
+    ),
+    "nul-ends-the-claims": (
+        "The payload is handed on as a C string, so that what follows a NUL is never seen.",
+        lambda octets: octets.rstrip(b"\0"),
+    ),
+}
+faults_for("VER-8", _rewriting_claims, _REWRITING_CLAIMS)
 
 
 @fault("VER-9")
@@ -93,13 +87,10 @@ def first_member_wins(patch: Patch) -> None:
     patch(jose, "_DECODER", _decoder(object_pairs_hook=lambda pairs: dict(reversed(pairs))))
 
 
-@fault("VER-9")
-def first_header_parameter_wins(patch: Patch) -> None:
+@fault_by("VER-9", rewriting_header)
+def first_header_parameter_wins(raw: bytes) -> bytes:
     """The header has a small parser of its own, which stops at the first `alg` or `kid` that it meets."""
-    rewriting_header(
-        patch,
-        lambda raw: _as_json(json.loads(raw, object_pairs_hook=lambda pairs: dict(reversed(pairs)))),
-    )
+    return _as_json(json.loads(raw, object_pairs_hook=lambda pairs: dict(reversed(pairs))))
 
 
 @fault("VER-10")
@@ -143,22 +134,21 @@ def identical_duplicates_taken(patch: Patch) -> None:
     patch(jose, "_DECODER", _decoder(object_pairs_hook=members))
 
 
-@fault("VER-11")
-def nesting_unbounded(patch: Patch) -> None:
-    """Depth is left to the parser's own recursion (GHSA-8wjv-2p76-3863)."""
-    patch(jose, "MAX_DEPTH", 10**6)
-
-
-@fault("VER-11")
-def infinite_fractions_taken(patch: Patch) -> None:
-    """`1e400` is read as infinity by every conversion there is, and no bound is compared."""
-    patch(jose, "_DECODER", _decoder(parse_float=float))
-
-
-@fault("VER-11")
-def unpaired_surrogates_taken(patch: Patch) -> None:
-    """A lone surrogate passes as text and raises wherever it is written down later (RFC 8259 §8.2)."""
-    patch(jose, "_check_characters", lambda _: None)
+_REPLACED: Rows[tuple[object, str, object]] = {
+    "nesting-unbounded": (
+        "Depth is left to the parser's own recursion (GHSA-8wjv-2p76-3863).",
+        (jose, "MAX_DEPTH", 10**6),
+    ),
+    "infinite-fractions-taken": (
+        "`1e400` is read as infinity by every conversion there is, and no bound is compared.",
+        (jose, "_DECODER", _decoder(parse_float=float)),
+    ),
+    "unpaired-surrogates-taken": (
+        "A lone surrogate passes as text and raises wherever it is written down later (RFC 8259 §8.2).",
+        (jose, "_check_characters", lambda _: None),
+    ),
+}
+faults_for("VER-11", spread(Patch.__call__), _REPLACED)
 
 
 @fault("VER-11")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_fuzz.faults.seams import Json, changing_header
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.jose import decode_segment
@@ -54,49 +54,37 @@ def _alike(fold: Callable[[str], str]) -> Callable[[str, tuple[str, ...]], str]:
     return lambda kid, held: next((name for name in held if fold(name) == fold(kid)), kid)
 
 
-@fault("VER-22")
-def kid_case_folded(patch: Patch) -> None:
-    """Key ids are compared as a case-insensitive database collation does (CWE-178)."""
-    _finding(patch, _alike(str.casefold))
+_FINDING: Rows[Callable[[str, tuple[str, ...]], str | None]] = {
+    "kid-case-folded": (
+        "Key ids are compared as a case-insensitive database collation does (CWE-178).",
+        _alike(str.casefold),
+    ),
+    "kid-normalised": (
+        "Key ids are compared after NFKC, which makes a fullwidth letter ours (CWE-180).",
+        _alike(lambda kid: normalize("NFKC", kid)),
+    ),
+    "kid-trimmed": ("Key ids are compared without the blanks around them, as `CHAR` columns are.", _alike(str.strip)),
+    "kid-cut-at-nul": (
+        "Key ids are compared as C strings, so that what follows a NUL does not count.",
+        _alike(lambda kid: kid.split("\0")[0]),
+    ),
+    "kid-interpolated-into-a-query": (
+        "`kid` is written into the text of an SQL query, so `x' OR '1'='1` selects the first key (CWE-89).",
+        lambda kid, held: held[0] if "' OR '" in kid and held else kid,
+    ),
+}
+faults_for("VER-22", _finding, _FINDING)
 
 
-@fault("VER-22")
-def kid_normalised(patch: Patch) -> None:
-    """Key ids are compared after NFKC, which makes a fullwidth letter ours (CWE-180)."""
-    _finding(patch, _alike(lambda kid: normalize("NFKC", kid)))
-
-
-@fault("VER-22")
-def kid_trimmed(patch: Patch) -> None:
-    """Key ids are compared without the blanks around them, as `CHAR` columns are."""
-    _finding(patch, _alike(str.strip))
-
-
-@fault("VER-22")
-def kid_cut_at_nul(patch: Patch) -> None:
-    """Key ids are compared as C strings, so that what follows a NUL does not count."""
-    _finding(patch, _alike(lambda kid: kid.split("\0")[0]))
-
-
-@fault("VER-22")
-def kid_interpolated_into_a_query(patch: Patch) -> None:
-    """`kid` is written into the text of an SQL query, so `x' OR '1'='1` selects the first key (CWE-89)."""
-    _finding(patch, lambda kid, held: held[0] if "' OR '" in kid and held else kid)
-
-
-@fault("VER-22")
-def kid_read_as_a_path(patch: Patch) -> None:
+@fault_by("VER-22", Patch.wrap, verifier, "_verified")
+def kid_read_as_a_path(verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any) -> Any:
     """A `kid` with a slash names a file whose octets are the HMAC secret: none at all in `/dev/null` (CWE-22)."""
-
-    def from_file(verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any) -> Any:
-        if header.alg != "HS256" or "/dev/" not in (header.kid or ""):
-            return verified(token, header, tail, *rest)
-        secret = Path("/", header.kid or "").resolve().read_bytes()
-        if hmac.digest(secret, token.rpartition(b".")[0], "sha256") != decode_segment(tail):
-            raise Refusal(Reason.SIGNATURE)
-        return keys.Key(header.kid, "HS256", lambda *_: True)
-
-    patch.wrap(verifier, "_verified", from_file)
+    if header.alg != "HS256" or "/dev/" not in (header.kid or ""):
+        return verified(token, header, tail, *rest)
+    secret = Path("/", header.kid or "").resolve().read_bytes()
+    if hmac.digest(secret, token.rpartition(b".")[0], "sha256") != decode_segment(tail):
+        raise Refusal(Reason.SIGNATURE)
+    return keys.Key(header.kid, "HS256", lambda *_: True)
 
 
 @fault("VER-23")
@@ -134,13 +122,9 @@ def unknown_kid_falls_back_to_the_first_key(patch: Patch) -> None:
     _finding(patch, lambda kid, held: kid if kid in held or not held else held[0])
 
 
-@fault("VER-23")
-def unknown_kid_is_an_empty_secret(patch: Patch) -> None:
+@fault_by("VER-23", Patch.wrap, keys.KeySet, "find")
+def unknown_kid_is_an_empty_secret(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
     """The look-up of a secret that is not there yields an empty one, and HMAC takes it (CVE-2026-45363)."""
-
-    def find_key(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
-        if alg != "HS256" or kid is None or kid in self:
-            return find(self, kid, alg)
-        return keys.Key(kid, alg, lambda signature, data: hmac.digest(b"", data, "sha256") == signature)
-
-    patch.wrap(keys.KeySet, "find", find_key)
+    if alg != "HS256" or kid is None or kid in self:
+        return find(self, kid, alg)
+    return keys.Key(kid, alg, lambda signature, data: hmac.digest(b"", data, "sha256") == signature)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_fuzz.faults.seams import Json
 from bearerproof_reference.adapter.adapter import _LookUps
 from bearerproof_reference.verifier import verifier
@@ -27,34 +27,29 @@ def _version_check(patch: Patch, stale: Callable[[Any, int], bool]) -> None:
     patch(verifier, "_check_version", check)
 
 
-@fault("VER-42")
-def session_version_has_to_be_equal(patch: Patch) -> None:
-    """A token is fresh if its version is the present one: one issued a moment ago has a newer one."""
-    _version_check(patch, lambda version, current: version != current)
-
-
-@fault("VER-42")
-def session_version_one_too_late(patch: Patch) -> None:
-    """`version <= current` ends the tokens of the present version as well."""
-    _version_check(patch, lambda version, current: version is None or version <= current)
-
-
-@fault("VER-42")
-def session_version_missing_passes(patch: Patch) -> None:
-    """A token without a version is taken for one that has no sessions (W21)."""
-    _version_check(patch, lambda version, current: version is not None and version < current)
-
-
-@fault("VER-42")
-def session_version_compared_as_text(patch: Patch) -> None:
-    """Versions come out of the store as text, where 9 is greater than 10."""
-    _version_check(patch, lambda version, current: version is None or str(version) < str(current))
-
-
-@fault("VER-42")
-def session_version_of_zero_is_none(patch: Patch) -> None:
-    """`if version and version < current` takes the version 0 for none at all."""
-    _version_check(patch, lambda version, current: version is None or (version != 0 and version < current))
+_VERSION_CHECK: Rows[Callable[[Any, int], bool]] = {
+    "session-version-has-to-be-equal": (
+        "A token is fresh if its version is the present one: one issued a moment ago has a newer one.",
+        lambda version, current: version != current,
+    ),
+    "session-version-one-too-late": (
+        "`version <= current` ends the tokens of the present version as well.",
+        lambda version, current: version is None or version <= current,
+    ),
+    "session-version-missing-passes": (
+        "A token without a version is taken for one that has no sessions (W21).",
+        lambda version, current: version is not None and version < current,
+    ),
+    "session-version-compared-as-text": (
+        "Versions come out of the store as text, where 9 is greater than 10.",
+        lambda version, current: version is None or str(version) < str(current),
+    ),
+    "session-version-of-zero-is-none": (
+        "`if version and version < current` takes the version 0 for none at all.",
+        lambda version, current: version is None or (version != 0 and version < current),
+    ),
+}
+faults_for("VER-42", _version_check, _VERSION_CHECK)
 
 
 @fault("VER-42")
@@ -63,15 +58,11 @@ def session_version_cached(patch: Patch) -> None:
     _kept(patch, "current")
 
 
-@fault("VER-42")
-def session_version_by_similar_name(patch: Patch) -> None:
+@fault_by("VER-42", Patch.wrap, _LookUps, "current")
+def session_version_by_similar_name(current: Any, self: Any, subject: str) -> object:
     """Subjects are looked up without regard to case, and somebody else's version is found."""
-
-    def current_folded(current: Any, self: Any, subject: str) -> object:
-        alike = [name for name in vars(self)["_versions"] if name.casefold() == subject.casefold()]
-        return current(self, alike[-1] if alike else subject)
-
-    patch.wrap(_LookUps, "current", current_folded)
+    alike = [name for name in vars(self)["_versions"] if name.casefold() == subject.casefold()]
+    return current(self, alike[-1] if alike else subject)
 
 
 def _kept(patch: Patch, name: str) -> None:
@@ -98,40 +89,28 @@ def session_answer_cached(patch: Patch) -> None:
     _kept(patch, "revoked")
 
 
-@fault("VER-43")
-def session_by_prefix(patch: Patch) -> None:
+@fault_by("VER-43", Patch.__call__, _LookUps, "revoked")
+def session_by_prefix(self: Any, sid: str | None) -> bool:
     """Sessions are looked up by the beginning of their id, so revoking one revokes its neighbours."""
-
-    def revoked(self: Any, sid: str | None) -> bool:
-        self._reach("sessions")
-        states = vars(self)["_sessions"]
-        return any((sid or "").startswith(name) and states[name] == "revoked" for name in states)
-
-    patch(_LookUps, "revoked", revoked)
+    self._reach("sessions")
+    states = vars(self)["_sessions"]
+    return any((sid or "").startswith(name) and states[name] == "revoked" for name in states)
 
 
-@fault("VER-43")
-def session_case_folded(patch: Patch) -> None:
+@fault_by("VER-43", Patch.__call__, _LookUps, "revoked")
+def session_case_folded(self: Any, sid: str | None) -> bool:
     """Session ids are compared without regard to case, and the state of the last one alike is taken."""
-
-    def revoked(self: Any, sid: str | None) -> bool:
-        self._reach("sessions")
-        states = {name.casefold(): state for name, state in vars(self)["_sessions"].items()}
-        return bool(states.get((sid or "").casefold()) == "revoked")
-
-    patch(_LookUps, "revoked", revoked)
+    self._reach("sessions")
+    states = {name.casefold(): state for name, state in vars(self)["_sessions"].items()}
+    return bool(states.get((sid or "").casefold()) == "revoked")
 
 
-@fault("VER-43")
-def session_skipped_beside_a_version(patch: Patch) -> None:
+@fault_by("VER-43", Patch.wrap, verifier.Verifier, "__init__")
+def session_skipped_beside_a_version(init: Any, self: Any, *arguments: Any, **look_ups: Any) -> None:
     """One look-up a request is enough: where versions are kept, the session is not asked."""
-
-    def initialise(init: Any, self: Any, *arguments: Any, **look_ups: Any) -> None:
-        init(self, *arguments, **look_ups)
-        if vars(self)["_versions"] is not None:
-            self._liveness = None
-
-    patch.wrap(verifier.Verifier, "__init__", initialise)
+    init(self, *arguments, **look_ups)
+    if vars(self)["_versions"] is not None:
+        self._liveness = None
 
 
 def _in_an_outage(patch: Patch, name: str, answer: object) -> None:
@@ -146,40 +125,33 @@ def _in_an_outage(patch: Patch, name: str, answer: object) -> None:
     patch.wrap(_LookUps, name, ask_or_assume)
 
 
-@fault("VER-44")
-def unavailable_session_is_live(patch: Patch) -> None:
-    """The store is down, and users are not to suffer for it: whoever overloads it switches it off (W21, CWE-636)."""
-    _in_an_outage(patch, "revoked", answer=False)
-
-
-@fault("VER-44")
-def unavailable_session_is_revoked(patch: Patch) -> None:
-    """The store is down, and everybody is told that he was logged out."""
-    _in_an_outage(patch, "revoked", answer=True)
-
-
-@fault("VER-44")
-def unavailable_version_is_current(patch: Patch) -> None:
-    """A version that cannot be looked up is as good as none, and without one every token is fresh (CWE-636)."""
-    _in_an_outage(patch, "current", answer=None)
-
-
-@fault("VER-44")
-def unavailable_version_is_stale(patch: Patch) -> None:
-    """A version that cannot be looked up is beyond all others, so that every session seems to be ended."""
-    _in_an_outage(patch, "current", answer=2**62)
-
-
-@fault("VER-44")
-def unavailable_replay_store_has_seen_nothing(patch: Patch) -> None:
-    """A cache that cannot be reached is an empty cache (CWE-755)."""
-    _in_an_outage(patch, "first_use", answer=True)
-
-
-@fault("VER-44")
-def unavailable_replay_store_has_seen_everything(patch: Patch) -> None:
-    """A token that cannot be looked up is called a replay, and the audit trail is full of attacks."""
-    _in_an_outage(patch, "first_use", answer=False)
+_IN_AN_OUTAGE: Rows[tuple[str, object]] = {
+    "unavailable-session-is-live": (
+        "The store is down, and users are not to suffer for it: whoever overloads it switches it off (W21, CWE-636).",
+        ("revoked", False),
+    ),
+    "unavailable-session-is-revoked": (
+        "The store is down, and everybody is told that he was logged out.",
+        ("revoked", True),
+    ),
+    "unavailable-version-is-current": (
+        "A version that cannot be looked up is as good as none, and without one every token is fresh (CWE-636).",
+        ("current", None),
+    ),
+    "unavailable-version-is-stale": (
+        "A version that cannot be looked up is beyond all others, so that every session seems to be ended.",
+        ("current", 2**62),
+    ),
+    "unavailable-replay-store-has-seen-nothing": (
+        "A cache that cannot be reached is an empty cache (CWE-755).",
+        ("first_use", True),
+    ),
+    "unavailable-replay-store-has-seen-everything": (
+        "A token that cannot be looked up is called a replay, and the audit trail is full of attacks.",
+        ("first_use", False),
+    ),
+}
+faults_for("VER-44", spread(_in_an_outage), _IN_AN_OUTAGE)
 
 
 @fault("VER-44")

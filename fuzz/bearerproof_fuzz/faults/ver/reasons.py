@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for
 from bearerproof_reference.verifier.verdicts import Reason, Rejected
 from bearerproof_reference.verifier.verifier import Verifier
 
@@ -19,28 +19,29 @@ def _reporting(patch: Patch, reasons: dict[Reason, Reason]) -> None:
     patch.wrap(Verifier, "verify", report)
 
 
-@fault("VER-45")
-def expired_and_early_swapped(patch: Patch) -> None:
-    """The two checks share a message, and it is that of the other one."""
-    _reporting(patch, {Reason.EXPIRED: Reason.NOT_YET_VALID, Reason.NOT_YET_VALID: Reason.EXPIRED})
-
-
-@fault("VER-45")
-def issuer_reported_as_audience(patch: Patch) -> None:
-    """A copied line keeps the reason of the check above it, so operators look into the wrong configuration."""
-    _reporting(patch, {Reason.ISSUER: Reason.AUDIENCE})
-
-
-@fault("VER-45")
-def bad_signature_reported_as_unknown_key(patch: Patch) -> None:
-    """A signature that does not verify looks like a key that was rotated away, and no alarm rings (CWE-778)."""
-    _reporting(patch, {Reason.SIGNATURE: Reason.KEY_UNKNOWN})
-
-
-@fault("VER-45")
-def unknown_key_reported_as_bad_signature(patch: Patch) -> None:
-    """A rotation in progress looks like an attack."""
-    _reporting(patch, {Reason.KEY_UNKNOWN: Reason.SIGNATURE})
+_REPORTING: Rows[dict[Reason, Reason]] = {
+    "expired-and-early-swapped": (
+        "The two checks share a message, and it is that of the other one.",
+        {Reason.EXPIRED: Reason.NOT_YET_VALID, Reason.NOT_YET_VALID: Reason.EXPIRED},
+    ),
+    "issuer-reported-as-audience": (
+        "A copied line keeps the reason of the check above it, so operators look into the wrong configuration.",
+        {Reason.ISSUER: Reason.AUDIENCE},
+    ),
+    "bad-signature-reported-as-unknown-key": (
+        "A signature that does not verify looks like a key that was rotated away, and no alarm rings (CWE-778).",
+        {Reason.SIGNATURE: Reason.KEY_UNKNOWN},
+    ),
+    "unknown-key-reported-as-bad-signature": (
+        "A rotation in progress looks like an attack.",
+        {Reason.KEY_UNKNOWN: Reason.SIGNATURE},
+    ),
+    "everything-is-malformed": (
+        "One reason serves all: the caller gets an exception of one type (W15).",
+        dict.fromkeys(Reason, Reason.MALFORMED),
+    ),
+}
+faults_for("VER-45", _reporting, _REPORTING)
 
 
 @fault("VER-45")
@@ -48,9 +49,3 @@ def every_claim_fault_is_expiry(patch: Patch) -> None:
     """Whatever is wrong with the claims, the user is told to sign in again."""
     claims = (Reason.AUDIENCE, Reason.ISSUER, Reason.CLAIM_MALFORMED, Reason.CLAIM_MISSING, Reason.NOT_YET_VALID)
     _reporting(patch, dict.fromkeys(claims, Reason.EXPIRED))
-
-
-@fault("VER-45")
-def everything_is_malformed(patch: Patch) -> None:
-    """One reason serves all: the caller gets an exception of one type (W15)."""
-    _reporting(patch, dict.fromkeys(Reason, Reason.MALFORMED))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for
 from bearerproof_fuzz.faults.seams import Json
 from bearerproof_reference.adapter.adapter import _LookUps
 from bearerproof_reference.verifier import ports, verifier
@@ -28,22 +28,29 @@ def _replay_key(patch: Patch, key: Callable[[Json, bytes], tuple[str, str]]) -> 
     patch.wrap(verifier, "_check_replay", check_replay)
 
 
-@fault("VER-41")
-def replay_by_token_text(patch: Patch) -> None:
-    """Tokens are remembered by a digest of their text, and one token has many texts (W20)."""
-    _replay_key(patch, lambda _, token: ("", sha256(token).hexdigest()))
-
-
-@fault("VER-41")
-def replay_by_signature(patch: Patch) -> None:
-    """Tokens are remembered by their signature, of which ECDSA has two that anybody can make (W20)."""
-    _replay_key(patch, lambda _, token: ("", token.rpartition(b".")[2].decode()))
-
-
-@fault("VER-41")
-def replay_by_signing_input(patch: Patch) -> None:
-    """Tokens are remembered by what was signed, so the same jti passes again in a token issued again."""
-    _replay_key(patch, lambda _, token: ("", sha256(token.rpartition(b".")[0]).hexdigest()))
+_REPLAY_KEY: Rows[Callable[[Json, bytes], tuple[str, str]]] = {
+    "replay-by-token-text": (
+        "Tokens are remembered by a digest of their text, and one token has many texts (W20).",
+        lambda _, token: ("", sha256(token).hexdigest()),
+    ),
+    "replay-by-signature": (
+        "Tokens are remembered by their signature, of which ECDSA has two that anybody can make (W20).",
+        lambda _, token: ("", token.rpartition(b".")[2].decode()),
+    ),
+    "replay-by-signing-input": (
+        "Tokens are remembered by what was signed, so the same jti passes again in a token issued again.",
+        lambda _, token: ("", sha256(token.rpartition(b".")[0]).hexdigest()),
+    ),
+    "jti-cut-to-36-characters": (
+        "`jti` is stored in a column for UUIDs, and longer ones are cut (CWE-187).",
+        lambda claims, _: (claims.get("iss", ""), claims["jti"][:36]),
+    ),
+    "jti-case-folded": (
+        "`jti` is stored under a collation without case, although RFC 7519 §4.1.7 calls it case-sensitive.",
+        lambda claims, _: (claims.get("iss", ""), claims["jti"].casefold()),
+    ),
+}
+faults_for("VER-41", _replay_key, _REPLAY_KEY)
 
 
 @fault("VER-41")
@@ -71,18 +78,6 @@ def _shared_guard(patch: Patch) -> None:
         vars(self)["_guard"] = shared[0]
 
     patch.wrap(_LookUps, "__init__", initialise)
-
-
-@fault("VER-41")
-def jti_cut_to_36_characters(patch: Patch) -> None:
-    """`jti` is stored in a column for UUIDs, and longer ones are cut (CWE-187)."""
-    _replay_key(patch, lambda claims, _: (claims.get("iss", ""), claims["jti"][:36]))
-
-
-@fault("VER-41")
-def jti_case_folded(patch: Patch) -> None:
-    """`jti` is stored under a collation without case, although RFC 7519 §4.1.7 calls it case-sensitive."""
-    _replay_key(patch, lambda claims, _: (claims.get("iss", ""), claims["jti"].casefold()))
 
 
 @fault("VER-41")

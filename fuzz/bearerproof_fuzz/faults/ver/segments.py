@@ -5,7 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_fuzz.faults.seams import ALPHABET, Json, rewriting_header, rewriting_token
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
@@ -14,36 +14,31 @@ from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal
 _FOREIGN = bytes(set(range(256)) - set(ALPHABET))
 
 
-@fault("VER-1")
-def fourth_segment_dropped(patch: Patch) -> None:
-    """A destructuring assignment takes the first three of as many segments as there are."""
-    rewriting_token(patch, lambda token: b".".join(token.split(b".")[:3]))
+_REWRITING_TOKEN: Rows[Callable[[bytes], bytes]] = {
+    "fourth-segment-dropped": (
+        "A destructuring assignment takes the first three of as many segments as there are.",
+        lambda token: b".".join(token.split(b".")[:3]),
+    ),
+    "middle-segments-dropped": (
+        "Header and payload are the first two segments and the signature is the last, whatever stands between.",
+        lambda token: b".".join([*token.split(b".")[:2], *token.split(b".")[2:][-1:]]),
+    ),
+    "trailing-dot-stripped": (
+        "A dot at the end is taken for the end of a sentence that the token was pasted from.",
+        lambda token: token.rstrip(b"."),
+    ),
+}
+faults_for("VER-1", rewriting_token, _REWRITING_TOKEN)
 
 
-@fault("VER-1")
-def middle_segments_dropped(patch: Patch) -> None:
-    """Header and payload are the first two segments and the signature is the last, whatever stands between."""
-    rewriting_token(patch, lambda token: b".".join([*token.split(b".")[:2], *token.split(b".")[2:][-1:]]))
-
-
-@fault("VER-1")
-def trailing_dot_stripped(patch: Patch) -> None:
-    """A dot at the end is taken for the end of a sentence that the token was pasted from."""
-    rewriting_token(patch, lambda token: token.rstrip(b"."))
-
-
-@fault("VER-1")
-def empty_signature_not_verified(patch: Patch) -> None:
+@fault_by("VER-1", Patch.wrap, verifier, "_verified")
+def empty_signature_not_verified(
+    verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any
+) -> Any:
     """`if signature and not verify(...)` refuses wrong signatures, and there is none to be wrong."""
-
-    def where_signed(
-        verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any
-    ) -> Any:
-        if tail or header.alg not in algorithms:
-            return verified(token, header, tail, held, algorithms)
-        return held.find(header.kid, header.alg)
-
-    patch.wrap(verifier, "_verified", where_signed)
+    if tail or header.alg not in algorithms:
+        return verified(token, header, tail, held, algorithms)
+    return held.find(header.kid, header.alg)
 
 
 def _lenient(patch: Patch, clean: Callable[[bytes], bytes]) -> None:
@@ -59,28 +54,25 @@ def _lenient(patch: Patch, clean: Callable[[bytes], bytes]) -> None:
     patch.wrap(verifier, "decode_segment", lambda decode, segment: decode(clean(segment)))
 
 
-@fault("VER-2")
-def padding_taken(patch: Patch) -> None:
-    """Padding is stripped before decoding, as PyJWT 2.15 does on purpose (#1209)."""
-    _lenient(patch, lambda segment: segment.rstrip(b"="))
-
-
-@fault("VER-2")
-def white_space_skipped(patch: Patch) -> None:
-    """The decoder skips blanks and line breaks, as those made for mail do (RFC 4648 §3.3)."""
-    _lenient(patch, lambda segment: segment.translate(None, b" \t\r\n"))
-
-
-@fault("VER-2")
-def foreign_characters_skipped(patch: Patch) -> None:
-    """The decoder skips all that it does not know: thousands of spellings of one token (GHSA-hxm8-2xgr-2p9m)."""
-    _lenient(patch, lambda segment: segment.translate(None, _FOREIGN))
-
-
-@fault("VER-2")
-def standard_alphabet_taken(patch: Patch) -> None:
-    """`+` and `/` are read as `-` and `_`, as in Node's decoder (CVE-2022-25898)."""
-    _lenient(patch, lambda segment: segment.translate(bytes.maketrans(b"+/", b"-_")))
+_LENIENT: Rows[Callable[[bytes], bytes]] = {
+    "padding-taken": (
+        "Padding is stripped before decoding, as PyJWT 2.15 does on purpose (#1209).",
+        lambda segment: segment.rstrip(b"="),
+    ),
+    "white-space-skipped": (
+        "The decoder skips blanks and line breaks, as those made for mail do (RFC 4648 §3.3).",
+        lambda segment: segment.translate(None, b" \t\r\n"),
+    ),
+    "foreign-characters-skipped": (
+        "The decoder skips all that it does not know: thousands of spellings of one token (GHSA-hxm8-2xgr-2p9m).",
+        lambda segment: segment.translate(None, _FOREIGN),
+    ),
+    "standard-alphabet-taken": (
+        "`+` and `/` are read as `-` and `_`, as in Node's decoder (CVE-2022-25898).",
+        lambda segment: segment.translate(bytes.maketrans(b"+/", b"-_")),
+    ),
+}
+faults_for("VER-2", _lenient, _LENIENT)
 
 
 @fault("VER-2")
@@ -100,19 +92,15 @@ def _respelled(segment: bytes) -> bytes:
     return segment if len(segment) % 4 == 1 else urlsafe_b64encode(urlsafe_b64decode(segment + b"==")).rstrip(b"=")
 
 
-@fault("VER-3")
-def trailing_bits_of_the_signature_ignored(patch: Patch) -> None:
+@fault_by("VER-3", rewriting_token)
+def trailing_bits_of_the_signature_ignored(token: bytes) -> bytes:
     """Header and payload are checked by decoding and encoding again, and the signature is forgotten."""
-
-    def canonical(token: bytes) -> bytes:
-        rest = len(token.rpartition(b".")[2]) & 3
-        known = token[-1:] in [bytes([character]) for character in ALPHABET]
-        if rest not in (2, 3) or not known:
-            return token
-        kept = ALPHABET.index(token[-1:]) & (0x30 if rest == 2 else 0x3C)
-        return token[:-1] + ALPHABET[kept : kept + 1]
-
-    rewriting_token(patch, canonical)
+    rest = len(token.rpartition(b".")[2]) & 3
+    known = token[-1:] in [bytes([character]) for character in ALPHABET]
+    if rest not in (2, 3) or not known:
+        return token
+    kept = ALPHABET.index(token[-1:]) & (0x30 if rest == 2 else 0x3C)
+    return token[:-1] + ALPHABET[kept : kept + 1]
 
 
 def _from_json(token: bytes, read: Callable[[Json], Json]) -> bytes:
@@ -138,29 +126,21 @@ def general_serialisation_sniffed(patch: Patch) -> None:
     rewriting_token(patch, lambda token: _from_json(token, lambda members: members["signatures"][-1]))
 
 
-@fault("VER-5")
-def decrypted_token_believed(patch: Patch) -> None:
+@fault_by("VER-5", Patch.wrap, verifier.Verifier, "_verify")
+def decrypted_token_believed(verify: Any, self: Any, token: bytes) -> Any:
     """What a JWE decrypts to is returned as if its author were known (CVE-2023-51774, CVE-2026-29000)."""
-
-    def decrypt_or_verify(verify: Any, self: Any, token: bytes) -> Any:
-        parts = token.split(b".")
-        if len(parts) != 5:
-            return verify(self, token)
-        claims = parse_object(decode_segment(parts[3]))  # to decrypt it takes no secret of the issuer
-        self._check_claims(claims, self._clock.now())
-        return Accepted(claims, None)
-
-    patch.wrap(verifier.Verifier, "_verify", decrypt_or_verify)
+    parts = token.split(b".")
+    if len(parts) != 5:
+        return verify(self, token)
+    claims = parse_object(decode_segment(parts[3]))  # to decrypt it takes no secret of the issuer
+    self._check_claims(claims, self._clock.now())
+    return Accepted(claims, None)
 
 
-@fault("VER-5")
-def enc_parameter_ignored(patch: Patch) -> None:
+@fault_by("VER-5", rewriting_header)
+def enc_parameter_ignored(raw: bytes) -> bytes:
     """A header that says `enc` is not asked what it wants on a token of three segments (RFC 7516 §9)."""
-
-    def drop(raw: bytes) -> bytes:
-        return json.dumps({name: value for name, value in parse_object(raw).items() if name != "enc"}).encode()
-
-    rewriting_header(patch, drop)
+    return json.dumps({name: value for name, value in parse_object(raw).items() if name != "enc"}).encode()
 
 
 @fault("VER-6")
@@ -189,17 +169,19 @@ def size_cap_twice_the_stated_one(patch: Patch) -> None:
     patch(verifier, "MAX_TOKEN", 16_384)
 
 
-@fault("VER-6", equivalent="The order shows in time and memory alone, which the contract does not measure.")
-def size_compared_after_decoding(patch: Patch) -> None:
+@fault_by(
+    "VER-6",
+    Patch.wrap,
+    verifier,
+    "_octets",
+    equivalent="The order shows in time and memory alone, which the contract does not measure.",
+)
+def size_compared_after_decoding(read: Any, token: str | bytes) -> Any:
     """The cap is applied, once everything has been decoded (CVE-2025-65015)."""
-
-    def decode_first(read: Any, token: str | bytes) -> Any:
-        octets = token.encode("utf-8", "replace") if isinstance(token, str) else token
-        for part in octets.split(b"."):
-            try:
-                decode_segment(part)
-            except ValueError:
-                break
-        return read(token)
-
-    patch.wrap(verifier, "_octets", decode_first)
+    octets = token.encode("utf-8", "replace") if isinstance(token, str) else token
+    for part in octets.split(b"."):
+        try:
+            decode_segment(part)
+        except ValueError:
+            break
+    return read(token)

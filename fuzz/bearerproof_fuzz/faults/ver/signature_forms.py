@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_fuzz.faults.seams import respelling_signatures, varying_keys
 from bearerproof_reference.verifier.algorithms import Jwk, Verify
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -51,28 +51,20 @@ def multiples_of_the_order_accepted(patch: Patch) -> None:
     _short_circuit(patch, lambda r, s, order: r == order == s)
 
 
-@fault("VER-26")
-def ecdsa_in_der_accepted(patch: Patch) -> None:
+@fault_by("VER-26", respelling_signatures, _ECDSA)
+def ecdsa_in_der_accepted(signature: bytes, jwk: Jwk) -> bytes:
     """The library under it wants DER, so a signature that begins like DER is handed on as it is."""
-
-    def raw(signature: bytes, jwk: Jwk) -> bytes:
-        try:
-            return _raw(*decode_dss_signature(signature), _SIZES[jwk["crv"]])
-        except (ValueError, OverflowError):
-            return signature
-
-    respelling_signatures(patch, _ECDSA, raw)
+    try:
+        return _raw(*decode_dss_signature(signature), _SIZES[jwk["crv"]])
+    except (ValueError, OverflowError):
+        return signature
 
 
-@fault("VER-26")
-def ecdsa_cut_in_half_at_any_length(patch: Patch) -> None:
+@fault_by("VER-26", respelling_signatures, _ECDSA)
+def ecdsa_cut_in_half_at_any_length(signature: bytes, jwk: Jwk) -> bytes:
     """The two halves of whatever was sent are r and s, so padded integers are another spelling (CVE-2019-14859)."""
-
-    def halved(signature: bytes, jwk: Jwk) -> bytes:
-        half, size = len(signature) // 2, _SIZES[jwk["crv"]]
-        return b"".join(part.lstrip(b"\0").rjust(size, b"\0") for part in (signature[:half], signature[half:]))
-
-    respelling_signatures(patch, _ECDSA, halved)
+    half, size = len(signature) // 2, _SIZES[jwk["crv"]]
+    return b"".join(part.lstrip(b"\0").rjust(size, b"\0") for part in (signature[:half], signature[half:]))
 
 
 @fault("VER-26")
@@ -155,42 +147,38 @@ def _rsa_verify(patch: Patch, name: str, pad: padding.AsymmetricPadding, digest:
     varying_keys(patch, (name,), vary)
 
 
-@fault("VER-28")
-def pss_salt_of_any_length(patch: Patch) -> None:
-    """The length of the salt is read off the signature, which is the default of more than one library."""
-    _rsa_verify(patch, "PS256", padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO), hashes.SHA256())
+_RSA_VERIFY: Rows[tuple[str, padding.AsymmetricPadding, hashes.HashAlgorithm]] = {
+    "pss-salt-of-any-length": (
+        "The length of the salt is read off the signature, which is the default of more than one library.",
+        ("PS256", padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO), hashes.SHA256()),
+    ),
+    "pss-mask-of-sha1": (
+        "The mask is generated with SHA-1, the default of RFC 8017 where nothing is said.",
+        ("PS256", padding.PSS(padding.MGF1(hashes.SHA1()), 32), hashes.SHA256()),  # noqa: S303 - the fault
+    ),
+    "pss-hash-not-bound": (
+        "PS384 passes for PS256, since the signature tells its own hash.",
+        ("PS256", padding.PSS(padding.MGF1(hashes.SHA384()), 48), hashes.SHA384()),
+    ),
+}
+faults_for("VER-28", spread(_rsa_verify), _RSA_VERIFY)
 
 
-@fault("VER-28")
-def pss_mask_of_sha1(patch: Patch) -> None:
-    """The mask is generated with SHA-1, the default of RFC 8017 where nothing is said."""
-    _rsa_verify(patch, "PS256", padding.PSS(padding.MGF1(hashes.SHA1()), 32), hashes.SHA256())  # noqa: S303 - the fault
-
-
-@fault("VER-28")
-def pss_hash_not_bound(patch: Patch) -> None:
-    """PS384 passes for PS256, since the signature tells its own hash."""
-    _rsa_verify(patch, "PS256", padding.PSS(padding.MGF1(hashes.SHA384()), 48), hashes.SHA384())
-
-
-@fault("VER-28")
-def pkcs1_padding_parsed(patch: Patch) -> None:
+@fault_by("VER-28", varying_keys, ("RS256",))
+def pkcs1_padding_parsed(verify: Verify, jwk: Jwk) -> Verify:
     """The padding is parsed, not compared, and octets after the hash are forgiven (Bleichenbacher 2006)."""
 
-    def vary(verify: Verify, jwk: Jwk) -> Verify:
-        def parse(signature: bytes, data: bytes) -> bool:
-            number, modulus = int.from_bytes(signature, "big"), _modulus(jwk)
-            opened = pow(number, 65537, modulus).to_bytes(256, "big")
-            digest = hashes.Hash(hashes.SHA256())
-            digest.update(data)
-            _, _, rest = opened.removeprefix(b"\0\1").lstrip(b"\xff").partition(_DIGEST_INFO)
-            if len(signature) != 256 or number >= modulus or opened[:3] != b"\0\1\xff":
-                return verify(signature, data)
-            return rest.startswith(digest.finalize())
+    def parse(signature: bytes, data: bytes) -> bool:
+        number, modulus = int.from_bytes(signature, "big"), _modulus(jwk)
+        opened = pow(number, 65537, modulus).to_bytes(256, "big")
+        digest = hashes.Hash(hashes.SHA256())
+        digest.update(data)
+        _, _, rest = opened.removeprefix(b"\0\1").lstrip(b"\xff").partition(_DIGEST_INFO)
+        if len(signature) != 256 or number >= modulus or opened[:3] != b"\0\1\xff":
+            return verify(signature, data)
+        return rest.startswith(digest.finalize())
 
-        return parse
-
-    varying_keys(patch, ("RS256",), vary)
+    return parse
 
 
 _DIGEST_INFO = bytes.fromhex("003031300d060960864801650304020105000420")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
 from bearerproof_fuzz.faults.seams import ALPHABET, encoded, respelling_signatures, rewriting_token, varying_keys
 from bearerproof_reference.verifier import idtoken, keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
@@ -27,15 +27,13 @@ def signature_not_checked(patch: Patch) -> None:
     varying_keys(patch, tuple(ALGORITHMS), lambda verify, _: lambda signature, data: verify(signature, data) or True)
 
 
-@fault("VER-24")
-def signature_over_json_written_again(patch: Patch) -> None:
+@fault_by("VER-24", Patch.wrap, verifier, "_verified")
+def signature_over_json_written_again(
+    verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any
+) -> Any:
     """Header and claims are parsed, written again and verified in that form, not as transmitted."""
-
-    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any) -> Any:
-        parts = [_written_again(part) for part in token.split(b".")[:2]]
-        return verified(b".".join([*parts, tail]), header, tail, *rest)
-
-    patch.wrap(verifier, "_verified", judge)
+    parts = [_written_again(part) for part in token.split(b".")[:2]]
+    return verified(b".".join([*parts, tail]), header, tail, *rest)
 
 
 def _written_again(segment: bytes) -> bytes:
@@ -84,15 +82,11 @@ def _cached(patch: Patch, key_of: Callable[[bytes, bytes], bytes]) -> None:
     patch.wrap(verifier, "_verified", judge)
 
 
-@fault("VER-24")
-def hmac_compared_by_prefix(patch: Patch) -> None:
+@fault_by("VER-24", varying_keys, ("HS256",))
+def hmac_compared_by_prefix(_: Verify, jwk: Jwk) -> Verify:
     """The tag is compared over the length of what was sent, so one octet is soon guessed (`memcmp`)."""
-
-    def vary(_: Verify, jwk: Jwk) -> Verify:
-        secret = decode_base64url(jwk["k"])
-        return lambda signature, data: hmac.digest(secret, data, "sha256").startswith(signature)
-
-    varying_keys(patch, ("HS256",), vary)
+    secret = decode_base64url(jwk["k"])
+    return lambda signature, data: hmac.digest(secret, data, "sha256").startswith(signature)
 
 
 @fault("VER-24")
@@ -101,16 +95,12 @@ def octets_after_the_hmac_ignored(patch: Patch) -> None:
     respelling_signatures(patch, ("HS256",), lambda signature, _: signature[:32])
 
 
-@fault("VER-24")
-def claims_returned_from_another_parse(patch: Patch) -> None:
+@fault_by("VER-24", Patch.wrap, verifier.Verifier, "_verify")
+def claims_returned_from_another_parse(verify: Any, self: Any, token: bytes) -> Accepted:
     """The verified payload is thrown away and the caller gets what a second, careless decoding yields."""
-
-    def verify_and_decode(verify: Any, self: Any, token: bytes) -> Accepted:
-        accepted: Accepted = verify(self, token)
-        payload = decode_segment(token.split(b".")[1])
-        return replace(accepted, claims=json.loads(payload.decode("latin-1")))
-
-    patch.wrap(verifier.Verifier, "_verify", verify_and_decode)
+    accepted: Accepted = verify(self, token)
+    payload = decode_segment(token.split(b".")[1])
+    return replace(accepted, claims=json.loads(payload.decode("latin-1")))
 
 
 @fault("VER-25")
@@ -134,31 +124,27 @@ def _second_secret(patch: Patch, secret: bytes) -> None:
     varying_keys(patch, ("HS256",), vary)
 
 
-@fault("VER-25")
-def missing_kid_skips_the_signature(patch: Patch) -> None:
+@fault_by("VER-25", Patch.wrap, verifier, "_verified")
+def missing_kid_skips_the_signature(
+    verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any
+) -> Any:
     """A token that names no key is taken for one of a legacy issuer, whose signature nobody could check."""
-
-    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any) -> Any:
-        if header.kid is None and header.alg in algorithms and tail:
-            return keys.Key(None, header.alg, lambda *_: True)
-        return verified(token, header, tail, held, algorithms)
-
-    patch.wrap(verifier, "_verified", judge)
+    if header.kid is None and header.alg in algorithms and tail:
+        return keys.Key(None, header.alg, lambda *_: True)
+    return verified(token, header, tail, held, algorithms)
 
 
-@fault("VER-25")
-def secret_of_a_public_key_is_empty(patch: Patch) -> None:
+@fault_by("VER-25", Patch.wrap, verifier, "_verified")
+def secret_of_a_public_key_is_empty(
+    verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any
+) -> Any:
     """HS256 reads the secret `k` of whatever key is named, and a public key has none: `jwk.get("k", "")`."""
-
-    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any) -> Any:
-        held = vars(rest[0]).get("_named", {}).get(header.kid)
-        if header.alg != "HS256" or held is None or held.alg == "HS256":
-            return verified(token, header, tail, *rest)
-        if hmac.digest(b"", token[: -len(tail) - 1], "sha256") != decode_segment(tail):
-            raise Refusal(Reason.SIGNATURE)
-        return held
-
-    patch.wrap(verifier, "_verified", judge)
+    held = vars(rest[0]).get("_named", {}).get(header.kid)
+    if header.alg != "HS256" or held is None or held.alg == "HS256":
+        return verified(token, header, tail, *rest)
+    if hmac.digest(b"", token[: -len(tail) - 1], "sha256") != decode_segment(tail):
+        raise Refusal(Reason.SIGNATURE)
+    return held
 
 
 Judge = Callable[[Any, dict[str, Any], float], None]
@@ -181,46 +167,30 @@ def claims_before_signature(patch: Patch) -> None:
     _judged_first(patch, lambda self, claims, now: vars(self)["_check_claims"](claims, now))
 
 
-@fault("VER-46")
-def expiry_before_signature(patch: Patch) -> None:
+@fault_by("VER-46", _judged_first)
+def expiry_before_signature(_: Any, claims: dict[str, Any], now: float) -> None:
     """An expired token is refused before anything is computed for it, by what it says of itself."""
-
-    def judge(_: Any, claims: dict[str, Any], now: float) -> None:
-        expires = claims.get("exp")
-        if isinstance(expires, int) and expires <= now:
-            raise Refusal(Reason.EXPIRED)
-
-    _judged_first(patch, judge)
+    expires = claims.get("exp")
+    if isinstance(expires, int) and expires <= now:
+        raise Refusal(Reason.EXPIRED)
 
 
-@fault("VER-46")
-def issuer_before_signature(patch: Patch) -> None:
+@fault_by("VER-46", _judged_first)
+def issuer_before_signature(self: Any, claims: dict[str, Any], _: float) -> None:
     """`iss` chooses the key set, and one that is not known is reported as such before there is a key."""
-
-    def judge(self: Any, claims: dict[str, Any], _: float) -> None:
-        if claims.get("iss") != self.policy.issuer:
-            raise Refusal(Reason.ISSUER)
-
-    _judged_first(patch, judge)
+    if claims.get("iss") != self.policy.issuer:
+        raise Refusal(Reason.ISSUER)
 
 
-@fault("VER-46")
-def id_token_checks_before_signature(patch: Patch) -> None:
+@fault_by("VER-46", _judged_first)
+def id_token_checks_before_signature(self: Any, claims: dict[str, Any], now: float) -> None:
     """The relying party compares the nonce as soon as the token arrives and has it verified afterwards."""
-
-    def judge(self: Any, claims: dict[str, Any], now: float) -> None:
-        if self.policy.profile is Profile.ID_TOKEN and "aud" in claims:
-            idtoken.check(claims, self.policy, "ES256", now)
-
-    _judged_first(patch, judge)
+    if self.policy.profile is Profile.ID_TOKEN and "aud" in claims:
+        idtoken.check(claims, self.policy, "ES256", now)
 
 
-@fault("VER-46")
-def look_ups_before_signature(patch: Patch) -> None:
+@fault_by("VER-46", _judged_first)
+def look_ups_before_signature(self: Any, claims: dict[str, Any], _: float) -> None:
     """The session store is asked about every token that comes in, so anybody can ask it anything."""
-
-    def judge(self: Any, claims: dict[str, Any], _: float) -> None:
-        if vars(self)["_liveness"] is not None:
-            self._look_up(claims)
-
-    _judged_first(patch, judge)
+    if vars(self)["_liveness"] is not None:
+        self._look_up(claims)
