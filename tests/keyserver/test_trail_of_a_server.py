@@ -95,9 +95,12 @@ def load(url: str) -> None:
 def spoilt(prelude: str, *arguments: str | Path) -> Iterator[Running]:
     """Run a server whose process does something first."""
     process = subprocess.Popen(
-        command(*arguments, "--port", "0", prelude=prelude), env={**os.environ, VARIABLE: SECRET}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        command(*arguments, "--port", "0", prelude=prelude),
+        env={**os.environ, VARIABLE: SECRET},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         assert process.stderr is not None
         yield Running(process, process.stderr.readline().split()[-1])
@@ -119,10 +122,12 @@ def test_trail_of_a_server_under_load_is_truthful(configured: Path, tmp_path: Pa
     report = prove([str(trail)])
     assert (report.verdict, report.exit_code) == (Verdict.TRUTHFUL, 0), report.as_text()
     assert report.lines.events == {
-        "token.issued": 3 * THREADS * ROUNDS, "token.used": 6 * THREADS * ROUNDS,
-        "token.revoked": 3 * THREADS * ROUNDS, "token.denied": 4 * THREADS * ROUNDS,
+        "token.issued": 3 * THREADS * ROUNDS,
+        "token.used": 6 * THREADS * ROUNDS,
+        "token.revoked": 3 * THREADS * ROUNDS,
+        "token.denied": 4 * THREADS * ROUNDS,
         "token.invalid": THREADS * ROUNDS,
-    }  # fmt: skip
+    }
     assert [row.rule for row in report.rules if row.unjudged and row.rule is not Rule.NO_USE_AFTER_REVOCATION] == []
 
 
