@@ -4,8 +4,6 @@ import json
 import re
 from collections import defaultdict
 
-import pytest
-
 from bearerproof.contract.connections import connect
 from bearerproof.contract.implementation import Implementation
 from bearerproof.contract.messages import REASONS, Outcome
@@ -83,24 +81,24 @@ def test_the_base_differs_from_what_is_presented() -> None:
     assert [name for name, vector in VECTORS.items() if vector.presented == vector.base] == []
 
 
-@pytest.mark.parametrize("now", [1_800_000_000, 1_900_000_000])
-def test_vectors_are_made_the_same_twice(now: int) -> None:
-    assert vectormaker.rows(now) == vectormaker.rows(now)
+def test_vectors_are_made_the_same_twice() -> None:
+    assert vectormaker.rows(1_900_000_000) == vectormaker.rows(1_900_000_000)
 
 
-@pytest.mark.parametrize("profile", [Profile.JWS, Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN])
-def test_no_edit_takes_the_fault_of_another_away(profile: Profile) -> None:
-    """The suite draws some of these compositions; the reference refuses them all."""
+def test_no_edit_takes_the_fault_of_another_away() -> None:
+    """The suite draws some of these compositions; the reference refuses each, in the first profile that knows both."""
     reference = Implementation(connect("reference"))
-    base = Forge(reference.declaration).base(profile)
-    refused = [case.edit for case in composable() if case.profile is profile and case.algorithm is None]
-    others = beside(base)
-    assert len(refused) * len(others) > 10_000
-    accepted = []
-    for other in others:
-        beneath = other.apply(base)
-        reference.reset()
-        answers = reference.verify_all([one.apply(beneath).presentation() for one in refused])
-        judged = zip(refused, answers, strict=True)
-        accepted += [f"{other.id} then {one.id}" for one, answer in judged if answer.outcome is not Outcome.REJECTED]
+    tried, accepted = set[tuple[str, str]](), list[str]()
+    for profile in (Profile.JWS, Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN):
+        base = Forge(reference.declaration).base(profile)
+        refused = [case.edit for case in composable() if case.profile is profile and case.algorithm is None]
+        for other in beside(base):
+            beneath = other.apply(base)
+            new = [edit for edit in refused if (other.id, edit.id) not in tried]
+            tried |= {(other.id, edit.id) for edit in new}
+            reference.reset()
+            answers = reference.verify_all([edit.apply(beneath).presentation() for edit in new])
+            judged = zip(new, answers, strict=True)
+            accepted += [f"{other.id}, {edit.id}" for edit, answer in judged if answer.outcome is not Outcome.REJECTED]
+    assert len(tried) > 100_000
     assert accepted == []
