@@ -100,8 +100,10 @@ def test_an_interrupt_keeps_what_was_judged(tmp_path: Path, misbehaving: Misbeha
     options = ["-k", "VER-12", "--report", str(report), "--timeout", "60"]
     running = subprocess.Popen(
         [sys.executable, "-m", "bearerproof", "check", *options, "--", *misbehaving("hangs", 30, marker)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     wait_for(marker)
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=30)
