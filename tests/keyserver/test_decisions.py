@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.keyserver.authentication import AccessRefused
+from bearerproof_reference.keyserver.authentication import AccessRefused, Wants
 from bearerproof_reference.keyserver.configuration import read
 from bearerproof_reference.keyserver.exchange import ExchangeRefused
 from bearerproof_reference.keyserver.revocation import RevocationRefused
@@ -63,6 +63,13 @@ def test_texts_that_no_client_sends_are_refused_like_others(text: str) -> None:
     assert stage.reason() == "token.denied not-active"
     assert refused(stage.send(*form(text))) == "invalid_request"
     assert stage.reason() == "token.denied subject-token"
+
+
+@pytest.mark.parametrize(("bearers", "error"), [([], "missing-credential"), ([BEARER] * 2, "several-credentials")])
+def test_no_credential_and_two(bearers: list[str], error: str) -> None:
+    stage = Stage()
+    assert refused(stage.server.authenticate(bearers, Wants(), stage.caller)) == error
+    assert stage.event() == {"event": "token.invalid", "reason": error}
 
 
 def test_digests_of_one_length_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
