@@ -14,7 +14,7 @@ from bearerproof_fuzz import inventory, vectormaker
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.composition import beside, composable
 from bearerproof_fuzz.edits.registry import ACCEPTED
-from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.forge import Draft, Forge
 
 EDITS = registry.edits()
 VECTORS = vectors.vectors()
@@ -86,13 +86,16 @@ def test_vectors_are_made_the_same_twice() -> None:
 
 
 def test_no_edit_takes_the_fault_of_another_away() -> None:
-    """The suite draws some of these compositions; the reference refuses each, in the first profile that knows both."""
+    """The suite draws some of these compositions; the reference refuses each, in the first profile that knows both.
+
+    Of edits that give the same members a value of the same type, one stands for all beneath another.
+    """
     reference = Implementation(connect("reference"))
     tried, accepted = set[tuple[str, str]](), list[str]()
     for profile in (Profile.JWS, Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN):
         base = Forge(reference.declaration).base(profile)
         refused = [case.edit for case in composable() if case.profile is profile and case.algorithm is None]
-        for other in beside(base):
+        for other in {_what_it_sets(edit.apply(base), base): edit for edit in beside(base)}.values():
             beneath = other.apply(base)
             new = [edit for edit in refused if (other.id, edit.id) not in tried]
             tried |= {(other.id, edit.id) for edit in new}
@@ -100,5 +103,12 @@ def test_no_edit_takes_the_fault_of_another_away() -> None:
             answers = reference.verify_all([edit.apply(beneath).presentation() for edit in new])
             judged = zip(new, answers, strict=True)
             accepted += [f"{other.id}, {edit.id}" for edit, answer in judged if answer.outcome is not Outcome.REJECTED]
-    assert len(tried) > 100_000
+    assert len(tried) > 50_000
     assert accepted == []
+
+
+def _what_it_sets(draft: Draft, base: Draft) -> frozenset[tuple[str, type]]:
+    pairs = ((draft.header, base.header), (draft.claims, base.claims))
+    return frozenset(
+        (name, type(value)) for new, old in pairs for name, value in new.items() if (name, value) not in old.items()
+    )
