@@ -19,7 +19,7 @@ from tests.keyserver.test_serving import SECRET, VARIABLE, Running, command, con
 
 __all__ = ["configured"]
 
-THREADS, ROUNDS = 6, 8
+THREADS, ROUNDS = 6, 4
 
 DIES = """
 import os, signal
@@ -136,7 +136,7 @@ def test_trail_of_a_server_that_is_killed_under_load_is_truthful_and_goes_on(con
     trail = tmp_path / "events.jsonl"
     with running(configured, "--audit", trail) as server, ThreadPoolExecutor(THREADS) as pool:
         running_loads = [pool.submit(live, server.url, f"user-{number}") for number in range(THREADS)]
-        wait_for_lines(trail, 200)
+        wait_for_lines(trail, 100)
         server.process.kill()
         assert all(one.exception() is not None for one in running_loads)
     with running(configured, "--audit", trail) as server:
