@@ -72,6 +72,18 @@ def test_no_credential_and_two(bearers: list[str], error: str) -> None:
     assert stage.event() == {"event": "token.invalid", "reason": error}
 
 
+def test_the_event_of_a_revocation_that_does_nothing_names_a_token_by_a_jti_alone() -> None:
+    stage = Stage()
+    revoked = stage.granted().record.jti
+    stage.revoke(revoked)
+    stage.events()
+    for jti in (UNKNOWN, revoked):
+        assert refused(stage.revoke(jti)) == "not-active"
+        assert stage.event() == {"event": "token.denied", "token_jti": jti, "reason": "not-active"}
+    assert refused(stage.revoke(BEARER)) == "not-active"
+    assert stage.event() == {"event": "token.denied", "reason": "not-active"}
+
+
 def test_digests_of_one_length_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[tuple[bytes, bytes]] = []
     compare = hmac.compare_digest
@@ -103,6 +115,44 @@ def test_the_address_in_an_event_is_that_of_the_client() -> None:
 def subjects(*providers: Json, **fetching: Any) -> Subjects:
     found = read(configuration(providers=list(providers) or [provider()], policies=[]))
     return Subjects(found.providers, found.leeway, ManualClock(NOW), **fetching)
+
+
+ALLOWED: list[Json] = [
+    {"sub": "x" * 256, "name": "x" * 256, "groups": ["x" * 256]},
+    {"groups": ["g"] * 1024},
+    {"email": "x" * 320},
+    {"email": None, "email_verified": None, "name": None, "groups": None},
+    {"aud": ["key-server"]},
+]
+REFUSED: list[Json] = [
+    *({"iss": value} for value in (OTHER, f"{ISSUER}/", ISSUER.upper(), None, [ISSUER])),
+    *({"sub": value} for value in ("", None, 7, "x" * 257)),
+    *({"aud": value} for value in ("other", None, [], ["key-server", "other"])),
+    *({"exp": value} for value in (NOW, None)),
+    *({"iat": value} for value in (NOW + 1, None)),
+    *({"email": value} for value in (7, "x" * 321)),
+    *({"name": value} for value in (["Anna"], "x" * 257)),
+    *({"groups": value} for value in ("staff", ["staff", 7], ["x" * 257], {"staff": True}, ["g"] * 1025)),
+    *({"by": by} for by in (signer("EdDSA", "k2"), signer("ES256", "k1"), signer("HS256", "k1"))),
+    {"azp": "other"},
+    {"nbf": NOW + 1},
+    {"jti": 7},
+    {"typ": "at+jwt"},
+]
+
+
+def rejected(made: Subjects, token: str) -> bool:
+    try:
+        made.verify(token)
+    except SubjectTokenRejected:
+        return True
+    return False
+
+
+def test_claims_of_a_subject_token_up_to_their_bounds() -> None:
+    made = subjects()
+    assert [claims for claims in ALLOWED if rejected(made, id_token(**claims))] == []
+    assert [claims for claims in REFUSED if not rejected(made, id_token(**claims))] == []
 
 
 def test_the_key_of_a_subject_token_is_short_and_not_that_of_its_signature() -> None:
