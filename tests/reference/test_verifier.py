@@ -46,6 +46,10 @@ def test_a_fault_inside_refuses_the_token() -> None:
     assert made.verify(mint()) == Rejected(Reason.OTHER, "RuntimeError")
 
 
+def test_what_a_policy_leaves_out_it_does_not_allow() -> None:
+    assert (policy().leeway, policy().trusted_audiences, policy().replay) == (0, frozenset(), False)
+
+
 def test_policies_that_make_no_sense() -> None:
     for changes, cause in (({"leeway": float("nan")}, "leeway"), ({"typ": ""}, "media type"), ({"typ": "é"}, "media")):
         with pytest.raises(ValueError, match=cause):
