@@ -181,13 +181,7 @@ VECTOR: Json = {
 EXPECTATIONS: Json = {
     "format": 1,
     "expectation": [
-        {
-            "requirement": "VER-2",
-            "check": "c",
-            "profile": "jwt",
-            "reason": "known",
-            "issue": "https://x.example/1",
-        }
+        {"requirement": "VER-2", "check": "c", "profile": "jwt", "reason": "known", "issue": "https://x.example/1"}
     ],
 }
 HEADER: Json = {
@@ -451,9 +445,10 @@ def test_a_request_may_grow_members_but_a_policy_may_not(refusals: Refusals) -> 
 
 
 @pytest.mark.parametrize(
-    "request_", [EXCHANGE, AUTHENTICATE, REVOKE, REVOKE_ALL, REAP, COUNT, ROTATE, RESTART, HTTP, RACE],
+    "request_",
+    [EXCHANGE, AUTHENTICATE, REVOKE, REVOKE_ALL, REAP, COUNT, ROTATE, RESTART, HTTP, RACE],
     ids=lambda request: request["op"],
-)  # fmt: skip
+)
 def test_a_request_to_a_key_server_needs_what_it_has_but_where_it_comes_from(
     refusals: Refusals, request_: Json
 ) -> None:

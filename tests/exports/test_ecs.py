@@ -68,12 +68,7 @@ def test_issue_starts_a_session() -> None:
             "module": "bearerproof",
             "dataset": "bearerproof.lifecycle",
         },
-        "user": {
-            "id": "sub-1",
-            "domain": "https://idp.example",
-            "email": "alice@example.com",
-            "full_name": "Alice",
-        },
+        "user": {"id": "sub-1", "domain": "https://idp.example", "email": "alice@example.com", "full_name": "Alice"},
         "client": {"ip": "192.0.2.1"},
         "source": {"ip": "192.0.2.1"},
         "labels": {

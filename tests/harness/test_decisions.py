@@ -17,9 +17,13 @@ from bearerproof_reference.adapter.adapter import HELLO
 from bearerproof_reference.adapter.keyserver import CAPABILITIES
 
 GRANT: Json = {
-    "access_token": "bprf_x", "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
-    "token_type": "Bearer", "expires_in": 600, "scope": "backends:a tools:x", "jti": "j-1",
-}  # fmt: skip
+    "access_token": "bprf_x",
+    "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+    "token_type": "Bearer",
+    "expires_in": 600,
+    "scope": "backends:a tools:x",
+    "jti": "j-1",
+}
 IDENTITY = {"issuer": "https://idp.example", "subject": "alice"}
 SCOPES: Json = {"backends": ["a"], "tools": ["x"], "rate_limit": 0}
 LEFT: Json = {"events": [{"event": "token.used"}], "lines": ['{"event":"token.used"}']}
@@ -183,9 +187,7 @@ ODDITIES: st.SearchStrategy[object] = st.sampled_from(
     [None, True, -1, 0.5, 2**80, "", "\x1b[2J", "x" * 10_000, [], [None], [[]], {}, {"a": {}}]
 ).map(deepcopy)  # what is put into an answer may be mutated in its turn
 NAMES = st.sampled_from(["granted", "refused", "verdict", "reason", "events", "lines", "answers", "retry_after", "x"])
-ANSWERS = [
-    (op, json.dumps(raw)) for found in (GOOD, REFUSALS) for op, them in found.items() for raw, _ in them
-]  # fmt: skip
+ANSWERS = [(op, json.dumps(raw)) for found in (GOOD, REFUSALS) for op, them in found.items() for raw, _ in them]
 
 
 @given(st.sampled_from(ANSWERS), st.data())

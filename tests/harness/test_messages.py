@@ -223,8 +223,12 @@ def test_the_expectation_never_crosses_the_wire_and_the_instant_always_does() ->
     assert (request["now"], request["tick"]) == (7, 3)
     raw = Presentation(b"\xff", policy, Profile.JWS, 7).request()
     assert raw == {
-        "op": "verify-jws", "token_b64": "/w==", "policy_id": policy.id, "keys": {"keys": []}, "algorithms": ["ES256"],
-    }  # fmt: skip
+        "op": "verify-jws",
+        "token_b64": "/w==",
+        "policy_id": policy.id,
+        "keys": {"keys": []},
+        "algorithms": ["ES256"],
+    }
 
 
 @pytest.mark.parametrize("claims", [b'{"exp": NaN}', b"[" * 80 + b"]" * 80], ids=["nan", "deep"])

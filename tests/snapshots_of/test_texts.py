@@ -133,7 +133,11 @@ def test_summary(snapshot: SnapshotAssertion, run: str) -> None:
     declaration = Implementation(connect("reference")).declaration
     scope = Scope(Measure.STRICT, (Profile.JWT, Profile.ID_TOKEN), 2)
     text = reports.summary(
-        RUNS[run], declaration, scope, incomplete=run == "none", partial="only -k VER" if run == "green" else None,
+        RUNS[run],
+        declaration,
+        scope,
+        incomplete=run == "none",
+        partial="only -k VER" if run == "green" else None,
         troubles=["it died (exit code 9)"] * 2 if run == "errored" else (),
-    )  # fmt: skip
+    )
     assert shown(Ended(0, text.replace(f" {declaration.version} ", " VERSION ", 1), "")) == snapshot
