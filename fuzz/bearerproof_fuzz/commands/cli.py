@@ -222,7 +222,7 @@ def replay(
     implementation = _settings(context, target, seconds=seconds).start()
     try:
         found = replaying.find(what, implementation.declaration, measure, only)
-        outcomes = [replaying.replay(one, implementation) for one in found]
+        outcomes = [replaying.replay(case, implementation) for case in found]
     finally:
         implementation.close()
     typer.echo("\n".join(text for _, text in outcomes), nl=False)

@@ -209,7 +209,9 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
             whole = _run(quick, only=reached.of(patch.replaced))
         else:
             whole = _run(Settings(seed=seed))
-    seen_by = tuple(one for one in requirements() if one in {*killed, *_killers(whole)})
+    seen_by = tuple(
+        requirement_id for requirement_id in requirements() if requirement_id in {*killed, *_killers(whole)}
+    )
     if killed:
         return Attempt(name, fault.requirement_id, Fate.KILLED, seen_by, asked.tokens, drawn=asked.drawn)
     fate = Fate.COLLATERAL if seen_by else _fate_without_kill(whole)
@@ -221,9 +223,9 @@ def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
 
     All its profiles are judged unless some are named.
     """
-    one = DEGENERATES[name]
+    degenerate = DEGENERATES[name]
     command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
-    connection = Stdio(command) if one.own_process else InProcess(one.handle)
+    connection = Stdio(command) if degenerate.own_process else InProcess(degenerate.handle)
     settings = Settings(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
     finished = run(SUITE, settings, Options(telling=False), started=Implementation(connection, _IMPATIENCE))
     failed_in = _families(record for record in finished.records if record.state in RED)
@@ -231,12 +233,12 @@ def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
     counts = tally(finished.records)
     return Judged(
         name,
-        one.story,
+        degenerate.story,
         finished.exit_code(),
         counts.get(State.PASSED, 0),
         sum(counts.values()) - counts.get(State.NOT_APPLICABLE, 0),
         tuple(family for family in FAMILIES if family in failed_in),
-        tuple(family for family in FAMILIES if family in (one.seen_by & looked_at) - failed_in),
+        tuple(family for family in FAMILIES if family in (degenerate.seen_by & looked_at) - failed_in),
     )
 
 

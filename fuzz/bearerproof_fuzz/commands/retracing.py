@@ -111,7 +111,9 @@ class _Course:
         except (ValueError, _NotMadeUp):
             return False
         return len(events) == len(wanted) and all(
-            event.get(name) == value for event, one in zip(events, wanted, strict=True) for name, value in one.items()
+            event.get(name) == value
+            for event, members in zip(events, wanted, strict=True)
+            for name, value in members.items()
         )
 
 

@@ -180,5 +180,5 @@ class Bench:
         return prepared.get(source) or Hints(source, CLIENT, self._kid)
 
 
-def _told(one: Entry) -> str:
-    return f"{one.seconds:g}s {one.source} {one.kind} {'admitted' if one.admitted else 'dropped'}"
+def _told(entry: Entry) -> str:
+    return f"{entry.seconds:g}s {entry.source} {entry.kind} {'admitted' if entry.admitted else 'dropped'}"

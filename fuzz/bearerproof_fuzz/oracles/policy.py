@@ -82,7 +82,7 @@ def answered(scope: str) -> Sides | None:
 
 def first_match(rules: Collection[Json], issuer: str, subject: str, claims: Mapping[str, Any]) -> Json | None:
     """Return the first rule whose criteria all hold for an identity with these claims."""
-    return next((one for one in rules if _holds(one["match"], issuer, subject, claims)), None)
+    return next((rule for rule in rules if _holds(rule["match"], issuer, subject, claims)), None)
 
 
 def _holds(match: Mapping[str, str], issuer: str, subject: str, claims: Mapping[str, Any]) -> bool:

@@ -43,7 +43,7 @@ def excess(asked: Sequence[Asked], rate: int) -> Excess | None:
 
     Every span from one admission to another is looked at; no other can hold more.
     """
-    ticks = [one.tick for one in asked if one.admitted]
+    ticks = [request.tick for request in asked if request.admitted]
     for begin, first in enumerate(ticks):
         for number, last in enumerate(ticks[begin:], 1):
             most = rate + (last - first) * rate // _MINUTE
@@ -69,8 +69,8 @@ def denied(asked: Sequence[Asked], rate: int) -> Denied | None:
 
     Whatever was asked earlier: in a minute everything comes back that a limiter may have taken.
     """
-    for place, one in enumerate(asked):
-        before = sum(other.admitted and one.tick - other.tick <= _MINUTE for other in asked[:place])
-        if not one.admitted and before < rate:
-            return Denied(one.tick / UNITS, before)
+    for place, request in enumerate(asked):
+        before = sum(other.admitted and request.tick - other.tick <= _MINUTE for other in asked[:place])
+        if not request.admitted and before < rate:
+            return Denied(request.tick / UNITS, before)
     return None

@@ -253,7 +253,11 @@ def _checks(marker: pytest.Mark) -> Sequence[Any]:
     """Return the parameters of a marker that makes checks of a test, one a check."""
     if marker.name != "parametrize":
         return ()
-    return [one for one in marker.args[1] if any(mark.name == _MARKER for mark in getattr(one, "marks", ()))]
+    return [
+        parameter
+        for parameter in marker.args[1]
+        if any(mark.name == _MARKER for mark in getattr(parameter, "marks", ()))
+    ]
 
 
 def _cause(call: pytest.CallInfo[None]) -> BaseException | None:

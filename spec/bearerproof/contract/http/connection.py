@@ -100,7 +100,7 @@ class HttpConnection:
         """Ask all of these at the same time."""
         self._trail.forget()
         answered = self._runner.run(self._all(requests, seconds))
-        answers = [self._read(request, one) for request, one in zip(requests, answered, strict=True)]
+        answers = [self._read(request, answer) for request, answer in zip(requests, answered, strict=True)]
         claims = [
             translation.claim_of(request, answer, self._jti(request), self._profile)
             for request, answer in zip(requests, answers, strict=True)

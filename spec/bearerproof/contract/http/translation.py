@@ -96,9 +96,13 @@ def _revocation(request: Request, lines: Requests) -> Sent:
     sent = _filled(lines.revoke_all, {name: request.get(name) or "" for name in ("issuer", "subject")})
     path, _, query = sent.path.partition("?")
     absent = {name for name in ("issuer", "subject") if request.get(name) is None}
-    names = [one for one in lines.revoke_all.partition("?")[2].split("&") if one]
-    values = [one for one in query.split("&") if one]
-    kept = [value for name, value in zip(names, values, strict=True) if not any(f"{{{one}}}" in name for one in absent)]
+    names = [parameter for parameter in lines.revoke_all.partition("?")[2].split("&") if parameter]
+    values = [parameter for parameter in query.split("&") if parameter]
+    kept = [
+        value
+        for name, value in zip(names, values, strict=True)
+        if not any(f"{{{member}}}" in name for member in absent)
+    ]
     return Sent(sent.method, _with_query(path, "&".join(kept)))
 
 
@@ -117,7 +121,7 @@ def _presented(template: str, place: str, text: str | None) -> tuple[tuple[str, 
 def _peer(request: Request, profile: ServerProfile) -> tuple[tuple[str, str], ...]:
     """Return the field that tells a server that trusts us as a proxy who came to us, and what they told of others."""
     told = [request.get("forwarded"), request.get("peer") if profile.abilities.forwarded else None]
-    chain = ", ".join(field_text(one) for one in told if one is not None)
+    chain = ", ".join(field_text(address) for address in told if address is not None)
     return (("X-Forwarded-For", chain),) if chain else ()
 
 
