@@ -96,7 +96,7 @@ class _Course:
             if isinstance(value, str):
                 self.made_up[f"<{name} of {where}>"] = value
         if "answers" not in decision.members:
-            yield from _told(decision)
+            yield from _answer_lines(decision)
             return
         answers: Any = decision.members["answers"]
         for number, (asked, raw) in enumerate(zip(request["requests"], answers, strict=False), 1):
@@ -136,7 +136,7 @@ def _found(stand_in: str, made_up: Mapping[str, str]) -> str:
     return made_up[stand_in]
 
 
-def _told(decision: Decision) -> Iterator[str]:
+def _answer_lines(decision: Decision) -> Iterator[str]:
     """Yield the lines that show an answer: what was decided, what it came with, and the events it left."""
     wait = "" if decision.retry_after is None else f", again after {decision.retry_after:g} s"
     yield from _labelled("", f"{decision.describe()}{wait} {_listed(decision.members)}".rstrip())

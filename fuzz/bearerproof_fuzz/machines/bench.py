@@ -148,9 +148,9 @@ class Bench:
 
     def _story(self, most: int = 25) -> str:
         """Tell the end of the stream: tick, source, kind, how often in a row, and whether it was admitted."""
-        runs = [(key, len(list(same))) for key, same in groupby(self.entries, key=_told)]
-        told = [key if number == 1 else f"{key} x{number}" for key, number in runs[-most:]]
-        return ("... " if len(runs) > most else "") + ", ".join(told)
+        runs = [(key, len(list(same))) for key, same in groupby(self.entries, key=_entry_text)]
+        texts = [key if number == 1 else f"{key} x{number}" for key, number in runs[-most:]]
+        return ("... " if len(runs) > most else "") + ", ".join(texts)
 
     def _presentations(self, step: Step) -> Iterator[Presentation]:
         self._tick += step.gap
@@ -180,5 +180,5 @@ class Bench:
         return prepared.get(source) or Hints(source, CLIENT, self._kid)
 
 
-def _told(entry: Entry) -> str:
+def _entry_text(entry: Entry) -> str:
     return f"{entry.seconds:g}s {entry.source} {entry.kind} {'admitted' if entry.admitted else 'dropped'}"

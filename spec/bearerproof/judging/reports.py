@@ -203,8 +203,8 @@ def _evidence(finding: Mapping[str, Any]) -> Iterator[str]:
 
 def _step(step: Json) -> str:
     """Word one request of many: the operation, then its members, the long ones cut."""
-    told = " ".join(f"{name}={_clipped(json.dumps(value))}" for name, value in step.items() if name != "op")
-    return f"{step['op']} {told}"
+    text = " ".join(f"{name}={_clipped(json.dumps(value))}" for name, value in step.items() if name != "op")
+    return f"{step['op']} {text}"
 
 
 def _token_of(presented: Json) -> str | bytes:

@@ -160,8 +160,8 @@ class HttpConnection:
         """Return whose bearer it is and what for: the server tells it in events alone."""
         issued = self._issued.get(bearer)
         event: Json = {**(issued.event if issued is not None else {}), **(events[0] if events else {})}
-        told, rate = event.get("identity"), event.get("rate_limit")
-        identity = told if isinstance(told, dict) else {}
+        reported, rate = event.get("identity"), event.get("rate_limit")
+        identity = reported if isinstance(reported, dict) else {}
         return {
             "jti": _text(event.get("token_jti")),
             "identity": {name: _text(identity.get(name)) for name in ("issuer", "subject")},

@@ -220,9 +220,9 @@ class _Reader:
     def _file(self, raw: Table, where: str, name: str) -> Path | None:
         return self._path.parent / self._text(raw, where, name, None) if name in raw else None
 
-    def _kind(self, raw: Table, where: str, name: str, kind: type, told: str) -> Any:
+    def _kind(self, raw: Table, where: str, name: str, kind: type, description: str) -> Any:
         if not isinstance(raw.get(name), kind):
-            raise self._wrong(where, name, "is missing" if name not in raw else f"must be {told}")
+            raise self._wrong(where, name, "is missing" if name not in raw else f"must be {description}")
         return raw[name]
 
     def _known(self, raw: Table, where: str, known: set[str]) -> None:

@@ -120,8 +120,8 @@ def _presented(template: str, place: str, text: str | None) -> tuple[tuple[str, 
 
 def _peer(request: Request, profile: ServerProfile) -> tuple[tuple[str, str], ...]:
     """Return the field that tells a server that trusts us as a proxy who came to us, and what they told of others."""
-    told = [request.get("forwarded"), request.get("peer") if profile.abilities.forwarded else None]
-    chain = ", ".join(field_text(address) for address in told if address is not None)
+    addresses = [request.get("forwarded"), request.get("peer") if profile.abilities.forwarded else None]
+    chain = ", ".join(field_text(address) for address in addresses if address is not None)
     return (("X-Forwarded-For", chain),) if chain else ()
 
 
