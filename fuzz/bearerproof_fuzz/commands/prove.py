@@ -117,8 +117,8 @@ class Proof:
     @property
     def clean(self) -> bool:
         """Whether all that was tried, if not all there is, ended as it has to."""
-        due = {Fate.KILLED, Fate.EQUIVALENT}
-        killed = all(attempt.fate in due for attempt in self.attempts)
+        expected = {Fate.KILLED, Fate.EQUIVALENT}
+        killed = all(attempt.fate in expected for attempt in self.attempts)
         return not self.void and killed and all(judged.caught for judged in self.degenerates)
 
 

@@ -38,8 +38,8 @@ class Replayed:
             conforms = control.outcome is Outcome.ACCEPTED
         answer = implementation.verify(self.presented)
         conforms &= not self.allowed or answer.outcome in self.allowed
-        due = f" (due: {' or '.join(sorted(self.allowed))})" if self.allowed else ""
-        lines += [f"  presented  {answer.describe()}{due}", ""]
+        expected = f" (due: {' or '.join(sorted(self.allowed))})" if self.allowed else ""
+        lines += [f"  presented  {answer.describe()}{expected}", ""]
         beside = None if self.base is None else self.base.token
         lines += [f"  {line}" for line in token_apart(self.presented.token, beside)]
         return conforms, "\n".join(lines) + "\n"

@@ -78,15 +78,15 @@ class _Course:
 
     def ends_as(self, expected: str) -> bool:
         """Say whether the last answer is as due; a text that says nothing about one answer is not held against it."""
-        kind, _, due = expected.partition(" ")
+        kind, _, detail = expected.partition(" ")
         if self.last is None:
             return False
         if kind == "refused:":
-            return self.last.outcome is Outcome.REJECTED and self.last.code in due.split(" or ")
+            return self.last.outcome is Outcome.REJECTED and self.last.code in detail.split(" or ")
         if expected == "granted, admitted or done":
             return self.last.good
-        if kind == "events" and due.startswith("["):
-            return self._left(due)
+        if kind == "events" and detail.startswith("["):
+            return self._left(detail)
         return True
 
     def _answered(self, where: str, request: Request, decision: Decision) -> Iterator[str]:
@@ -103,11 +103,11 @@ class _Course:
             yield from _labelled("", f"racer {number}: {_worded(asked)}")
             yield from self._answered(f"racer {number} of {where}", asked, read_decision(raw, asked["op"]))
 
-    def _left(self, due: str) -> bool:
+    def _left(self, expected: str) -> bool:
         """Say whether the last answer left just these events, each with at least these members, null for absent."""
         events = () if self.last is None else self.last.events
         try:
-            wanted = _filled(json.loads(due), self.made_up)
+            wanted = _filled(json.loads(expected), self.made_up)
         except (ValueError, _NotMadeUp):
             return False
         return len(events) == len(wanted) and all(

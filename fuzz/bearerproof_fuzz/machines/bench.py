@@ -134,13 +134,13 @@ class Bench:
         """Return the implementation's counters."""
         return self.trial.implementation.stats()
 
-    def fail(self, summary: str, due: str, got: str) -> None:
+    def fail(self, summary: str, expected: str, got: str) -> None:
         """End the check with a finding about the stream.
 
         Raises:
             Nonconforming: always (Warned, for a SHOULD row at base).
         """
-        self.trial.fail(f"{summary}; {self._configuration()}; {self._story()}", due, got)
+        self.trial.fail(f"{summary}; {self._configuration()}; {self._story()}", expected, got)
 
     def _configuration(self) -> str:
         numbers = self.limits

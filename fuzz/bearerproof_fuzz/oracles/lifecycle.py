@@ -78,12 +78,12 @@ class Due:
         return None if named == self.who else f"it names {named.subject} of {named.issuer}"
 
 
-def contradiction(events: Sequence[Json], due: Collection[Due]) -> str | None:
+def contradiction(events: Sequence[Json], expected: Collection[Due]) -> str | None:
     """Return how the events of one decision differ from those due, in whatever order they come; None if they don't."""
-    if len(events) != len(due):
+    if len(events) != len(expected):
         return f"{len(events)} events"
-    by_jti = {wanted.jti: wanted for wanted in due}
-    alone = next(iter(due)) if len(due) == 1 else None
+    by_jti = {wanted.jti: wanted for wanted in expected}
+    alone = next(iter(expected)) if len(expected) == 1 else None
     for event in events:
         wanted = alone or by_jti.pop(event.get("token_jti"), None)
         wrong = "it is of no token that is due one" if wanted is None else wanted.contradiction(event)

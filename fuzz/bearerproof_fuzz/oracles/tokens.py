@@ -129,10 +129,10 @@ class Store:
         if not token.certain or state == "live":
             return
         forgotten = token.expires_at + self.retention <= self.latest
-        due = "token.invalid" if forgotten else {"expired": "token.expired", "revoked": "token.denied"}[state]
-        if list(events) != [due]:
+        expected = "token.invalid" if forgotten else {"expired": "token.expired", "revoked": "token.denied"}[state]
+        if list(events) != [expected]:
             when = "after" if forgotten else "within"
-            yield Wrong(Aspect.KEPT, f"a bearer that {_past(state)}, {when} its retention, leaves {events}", due)
+            yield Wrong(Aspect.KEPT, f"a bearer that {_past(state)}, {when} its retention, leaves {events}", expected)
 
 
 def _past(state: str) -> str:
@@ -140,9 +140,9 @@ def _past(state: str) -> str:
 
 
 def _not_its_own(token: Issued, answer: Mapping[str, Any]) -> Iterator[Wrong]:
-    due = {
+    expected = {
         "jti": token.jti, "identity": {"issuer": token.issuer, "subject": token.subject}, "scopes": token.scopes,
     }  # fmt: skip
-    for name, value in due.items():
+    for name, value in expected.items():
         if answer.get(name) != value:
             yield Wrong(Aspect.OWN, f"a bearer is answered with another {name}", str(value))

@@ -105,7 +105,7 @@ class HttpConnection:
             translation.claim_of(request, answer, self._jti(request), self._profile)
             for request, answer in zip(requests, answers, strict=True)
         ]
-        came = self._trail.gather(sum(claim.due for claim in claims))
+        came = self._trail.gather(sum(claim.expected for claim in claims))
         shares = [came] if len(claims) == 1 else shared_out(came, claims)
         return [self._whole(*each) for each in zip(requests, answers, shares, strict=True)]
 

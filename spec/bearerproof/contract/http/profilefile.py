@@ -186,8 +186,8 @@ class _Reader:
     def _braces(self, where: str, name: str, text: str, usual: str) -> None:
         unknown = set(_BRACES.findall(text)) ^ set(_BRACES.findall(usual))
         if unknown or set("{}") & set(_BRACES.sub("", text)):
-            due = ", ".join(f"{{{placeholder}}}" for placeholder in _BRACES.findall(usual)) or "no braces"
-            raise self._wrong(where, name, f"must have {due} in it, each, and no other braces")
+            expected = ", ".join(f"{{{placeholder}}}" for placeholder in _BRACES.findall(usual)) or "no braces"
+            raise self._wrong(where, name, f"must have {expected} in it, each, and no other braces")
 
     def _text(self, raw: Table, where: str, name: str, default: str | None) -> str:
         if name not in raw and default is not None:

@@ -73,7 +73,7 @@ def claim_of(request: Request, answer: Json, jti: str | None, profile: ServerPro
     if "revoked" in answer:
         return Claim(answer["revoked"], frozenset({"token.revoked"}), request.get("jti"), request.get("subject"))
     if op == "http":
-        return Claim(_due_of_http(request, answer, profile), _REFUSALS | {"token.issued", "token.used"})
+        return Claim(_expected_of_http(request, answer, profile), _REFUSALS | {"token.issued", "token.used"})
     return Claim(1, _REFUSALS, jti if op == "authenticate" else None)
 
 
@@ -192,7 +192,7 @@ def _refused(op: str, answered: Answered, profile: ServerProfile) -> Json:
     return {"refused": code, **retry}
 
 
-def _due_of_http(request: Request, answer: Json, profile: ServerProfile) -> int:
+def _expected_of_http(request: Request, answer: Json, profile: ServerProfile) -> int:
     """Say whether a decision was made: not about a method or a path that there is none of."""
     _, path = _localised(request["method"], request["path"], profile.requests)
     decides = any(re.fullmatch(_pattern(line), path.partition("?")[0]) for line in vars(profile.requests).values())
