@@ -227,7 +227,7 @@ def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
     command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
     connection = Stdio(command) if degenerate.own_process else InProcess(degenerate.handle)
     settings = Settings(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
-    finished = run(SUITE, settings, Options(telling=False), started=Implementation(connection, _IMPATIENCE))
+    finished = run(SUITE, settings, Options(report_findings=False), started=Implementation(connection, _IMPATIENCE))
     failed_in = _families(record for record in finished.records if record.state in RED)
     looked_at = _families(record for record in finished.records if record.state is not State.NOT_APPLICABLE)
     counts = tally(finished.records)
@@ -300,7 +300,9 @@ def _control_dies() -> bool:
 
 
 def _run(settings: Settings, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
-    return run(SUITE, settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), only=only, telling=False))
+    return run(
+        SUITE, settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), only=only, report_findings=False)
+    )
 
 
 def _killers(finished: Run) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def score(name: str, suite: Suite, settings: Settings, hello: Json) -> Score:
     """Run a suite on a stand-in that declares what ``hello`` says."""
     implementation = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
     asked = replace(settings, target=name, command=(), url=None)
-    finished = run(suite, asked, Options(telling=False), started=implementation)
+    finished = run(suite, asked, Options(report_findings=False), started=implementation)
     counts = tally(finished.records)
     applicable = sum(number for state, number in counts.items() if state is not State.NOT_APPLICABLE)
     return Score(name, counts.get(State.PASSED, 0), applicable)
