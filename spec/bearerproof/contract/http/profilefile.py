@@ -239,8 +239,8 @@ class _Reader:
         """Return the line where a key stands, or else where its table begins; None where neither is written."""
         table, header = "", None
         for number, line in enumerate(self._lines, 1):
-            if (begun := re.match(r"\s*\[+([^\]]*)\]", line)) is not None:
-                table = begun[1].strip()
+            if (heading := re.match(r"\s*\[+([^\]]*)\]", line)) is not None:
+                table = heading[1].strip()
                 header = number if table == where else header
                 if table == (f"{where}.{name}" if where else name):
                     return number
