@@ -201,10 +201,12 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
     with seeded(fault) as patch:
         own = _run(Settings(seed=seed, requirements=(fault.requirement_id,)), stop_at_kill=True)
         killed = _killers(own)
-        asked = own.harness.implementation
+        implementation = own.harness.implementation
         if (killed and not full) or own_only:
             fate = Fate.KILLED if killed else _fate_without_kill(own)
-            return Attempt(name, fault.requirement_id, fate, killed, asked.tokens, _detail(own), asked.drawn)
+            return Attempt(
+                name, fault.requirement_id, fate, killed, implementation.tokens, _detail(own), implementation.drawn
+            )
         if killed and reached is not None:
             whole = _run(quick, only=reached.of(patch.replaced))
         else:
@@ -213,9 +215,11 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
         requirement_id for requirement_id in requirements() if requirement_id in {*killed, *_killers(whole)}
     )
     if killed:
-        return Attempt(name, fault.requirement_id, Fate.KILLED, seen_by, asked.tokens, drawn=asked.drawn)
+        return Attempt(
+            name, fault.requirement_id, Fate.KILLED, seen_by, implementation.tokens, drawn=implementation.drawn
+        )
     fate = Fate.COLLATERAL if seen_by else _fate_without_kill(whole)
-    return Attempt(name, fault.requirement_id, fate, seen_by, asked.tokens, _detail(whole))
+    return Attempt(name, fault.requirement_id, fate, seen_by, implementation.tokens, _detail(whole))
 
 
 def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
@@ -265,10 +269,10 @@ def chosen(names: Sequence[str]) -> tuple[list[str], int]:
     Raises:
         BadInput: one that is named is unknown, or needs that.
     """
-    asked = [find(name) for name in dict.fromkeys(names)] or list(faults().values())
+    selected = [find(name) for name in dict.fromkeys(names)] or list(faults().values())
     reference = Settings().start().declaration
-    possible = [fault.id for fault in asked if not any(map(reference.lacks, fault.needs))]
-    untried = [fault.id for fault in asked if fault.id not in possible]
+    possible = [fault.id for fault in selected if not any(map(reference.lacks, fault.needs))]
+    untried = [fault.id for fault in selected if fault.id not in possible]
     if names and untried:
         raise BadInput(f"{', '.join(untried)} cannot be tried without the HTTP binding: {INSTALL}")
     return possible, len(untried)

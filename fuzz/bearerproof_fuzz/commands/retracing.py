@@ -99,9 +99,9 @@ class _Course:
             yield from _answer_lines(decision)
             return
         answers: Any = decision.members["answers"]
-        for number, (asked, raw) in enumerate(zip(request["requests"], answers, strict=False), 1):
-            yield from _labelled("", f"racer {number}: {_worded(asked)}")
-            yield from self._answered(f"racer {number} of {where}", asked, read_decision(raw, asked["op"]))
+        for number, (racer, raw) in enumerate(zip(request["requests"], answers, strict=False), 1):
+            yield from _labelled("", f"racer {number}: {_worded(racer)}")
+            yield from self._answered(f"racer {number} of {where}", racer, read_decision(raw, racer["op"]))
 
     def _left(self, expected: str) -> bool:
         """Say whether the last answer left just these events, each with at least these members, null for absent."""
