@@ -96,7 +96,7 @@ def test_no_check_of_a_key_server_passes_because_nothing_happened(name: str) -> 
     hello = Implementation(InProcess(lambda: reference().handle)).hello
     started = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
     finished = run(
-        SUITE, Settings(target=name, profiles=KEY_SERVER, depth=QUICK), Options(telling=False), started=started
+        SUITE, Settings(target=name, profiles=KEY_SERVER, depth=QUICK), Options(report_findings=False), started=started
     )
     passed = sorted(record.id for record in finished.records if record.state is State.PASSED)
     assert len(finished.records) > 300

@@ -80,8 +80,8 @@ def _alone(draft: Draft) -> Draft:
 @edits_for({"after-it": True, "before-it": False}, "KEY-3", "RFC 7517 §4.5", UNUSABLE, given=_alone, needs=("key_set",))
 def kid_shared_with_a_key(draft: Draft, behind: bool) -> Draft:
     """Another key of the set has the same `kid` as the one that signed: {name}."""
-    one, two = draft.key.public_jwk, _second_of_the_name(draft)
-    return _with_jwks(draft, [one, two] if behind else [two, one])
+    signing, other = draft.key.public_jwk, _second_of_the_name(draft)
+    return _with_jwks(draft, [signing, other] if behind else [other, signing])
 
 
 _FOREIGN: dict[str, Jwk] = {
