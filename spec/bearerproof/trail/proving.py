@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bearerproof.trail import presets, reading, shapes
-from bearerproof.trail.failures import Failures
 from bearerproof.trail.findings import Notebook
 from bearerproof.trail.inspection import Inspector
-from bearerproof.trail.lifecycle import Lifecycle
 from bearerproof.trail.options import Options
 from bearerproof.trail.presets import Preset
 from bearerproof.trail.reading import Block, OddLine
 from bearerproof.trail.report import FileRead, Lines, TrailReport, conclude
 from bearerproof.trail.rules import Rule
+from bearerproof.trail.rules.failures import Failures
+from bearerproof.trail.rules.lifecycle import Lifecycle
 from bearerproof.trail.texts import SecretScanner
 
 Progress = Callable[[str, int], None]

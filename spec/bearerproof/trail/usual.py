@@ -5,7 +5,7 @@ from typing import Any
 
 from bearerproof.trail import shapes
 from bearerproof.trail.inspection import Inspector
-from bearerproof.trail.memory import Memory
+from bearerproof.trail.rules.memory import Memory
 
 Event = dict[str, Any]
 

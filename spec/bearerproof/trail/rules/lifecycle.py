@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from bearerproof.trail import shapes
-from bearerproof.trail.course import Course
 from bearerproof.trail.findings import Notebook
 from bearerproof.trail.inspection import Inspector, repeated_member
-from bearerproof.trail.memory import Memory, Token
 from bearerproof.trail.options import Options
 from bearerproof.trail.rules import Rule, Want
-from bearerproof.trail.sequence import Sequence
+from bearerproof.trail.rules.course import Course
+from bearerproof.trail.rules.memory import Memory, Token
+from bearerproof.trail.rules.sequence import Sequence
 from bearerproof.trail.shapes import seconds_of
 from bearerproof.trail.usual import KNOWN, LONGEST_KNOWN, SECOND, Event, Recogniser
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from bearerproof.trail import shapes
-from bearerproof.trail.course import Course
 from bearerproof.trail.findings import Loss, Notebook
 from bearerproof.trail.inspection import Inspector, repeated_member
 from bearerproof.trail.options import Options
 from bearerproof.trail.rules import Rule, Want
+from bearerproof.trail.rules.course import Course
 from bearerproof.trail.sources import source_ids
 from bearerproof.trail.usual import INSTANT, KNOWN, LONGEST_KNOWN, Instants
 
