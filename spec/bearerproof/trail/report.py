@@ -285,7 +285,7 @@ def conclude(
 
 
 def _judged(rule: Rule, applied: int, notebook: Notebook) -> Judged:
-    unjudged = {str(want): number for (of, want), number in notebook.unjudged.items() if of is rule}
+    unjudged = {str(want): number for want, number in notebook.unjudged(rule).items()}
     return Judged(rule, max(0, applied - sum(unjudged.values())), notebook.violated[rule], unjudged)
 
 
