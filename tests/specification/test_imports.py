@@ -35,7 +35,7 @@ REFERENCE_FLOORS = [
 FUZZ_FLOORS = [
     {f"{FUZZ}.{room}" for room in floor.split()}
     for floor in (
-        "loading keys pss keymaker rocakeys",
+        "loading needs keys pss keymaker rocakeys",
         "forge draws",
         "edits oracles",
         "checks material grammar keyserver fetched fixtures vectormaker hintvectors",

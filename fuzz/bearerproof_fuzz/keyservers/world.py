@@ -30,6 +30,7 @@ from bearerproof_fuzz.keyservers.setting import (
     taken,
 )
 from bearerproof_fuzz.keyservers.stage import OWN, enter
+from bearerproof_fuzz.needs import CLOCK
 
 Form = Sequence[tuple[str, str]]
 
@@ -305,7 +306,7 @@ class World:
         return json.loads(text)
 
     def _need_the_clock(self) -> None:
-        lack = self.trial.declaration.lacks("clock")
+        lack = self.trial.declaration.lacks(CLOCK)
         if lack is not None:
             import pytest  # noqa: PLC0415 - who only looks at an adapter has no use for it
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bearerproof.contract.connections import InProcess
-from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.declaration import Declaration, Need
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Answer, Outcome, Policy, Presentation
 from bearerproof.exceptions import BadInput
@@ -174,9 +174,9 @@ def _results(implementation: Implementation, groups: Iterable[VectorGroup]) -> I
 
 
 def _not_applicable(group: VectorGroup, implementation: Implementation) -> str | None:
-    needs = [f"algorithm:{name}" for name in group.algorithms]
+    needs = [Need("algorithm", name) for name in group.algorithms]
     if len(group.keys) > 1:
-        needs.append("key_set")
+        needs.append(Need("key_set"))
     lacking = (implementation.declaration.lacks(need) for need in needs)
     return next((why for why in lacking if why is not None), None)
 
