@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from bearerproof import PROTOCOL
 from bearerproof.subjects.cache import PolicyCache
 
 Json = dict[str, Any]
@@ -91,7 +92,7 @@ class Subject(ABC):
 
     def _hello(self, _: Json) -> Json:
         return {
-            "protocol": 1,
+            "protocol": PROTOCOL,
             "implementation": {"name": self.name, "version": self.version, "language": "python"},
             "level": 1,
             "profiles": ["jws", "jwt"],

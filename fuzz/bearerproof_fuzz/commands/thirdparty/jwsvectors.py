@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from bearerproof import PROTOCOL
 from bearerproof.contract.connections import InProcess
 from bearerproof.contract.declaration import Declaration, Need
 from bearerproof.contract.implementation import Implementation, PropertyEnded
@@ -224,7 +225,7 @@ _OF_INVALID = {
 def _would_pass(declaration: Declaration, groups: Sequence[VectorGroup], verdict: Json) -> int:
     """Count what a stand-in passes that declares the same and answers every token alike."""
     hello = {
-        "protocol": 1, "level": 0, "profiles": ["jws"],
+        "protocol": PROTOCOL, "level": 0, "profiles": ["jws"],
         "implementation": {"name": "stand-in", "version": "1", "language": "python"},
         "capabilities": {"algorithms": list(declaration.algorithms), "key_set": declaration.key_set},
     }  # fmt: skip
