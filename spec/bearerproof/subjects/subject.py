@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from bearerproof import PROTOCOL
+from bearerproof.members import Json
 from bearerproof.subjects.cache import PolicyCache
-
-Json = dict[str, Any]
 
 ALGORITHMS = (
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
