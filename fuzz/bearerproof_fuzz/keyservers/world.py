@@ -147,7 +147,7 @@ class World:
         """Ask several things at the same instant."""
         stamped = [{**request, "now": self.now, "tick": self.tick} for request in requests]
         answer = self._ask("race", requests=stamped)
-        answers = [dict(raw) for raw in answer.members.get("answers", ())]  # type: ignore[attr-defined]
+        answers = answer.answers
         if len(answers) != len(stamped):
             raise AdapterFault(f"race: gave {len(answers)} answers to {len(stamped)} requests")
         decisions = [read_decision(raw, request["op"]) for raw, request in zip(answers, stamped, strict=True)]

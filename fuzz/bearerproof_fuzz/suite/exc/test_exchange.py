@@ -256,7 +256,7 @@ def test_lifetime_of_the_answer(mark: Mark, trial: Trial) -> None:
 
 
 def _require_lifetime(world: World, decision: Decision) -> None:
-    told = decision.members.get("expires_in")
+    told = decision.expires_in
     if told is None and world.trial.measure is Measure.BASE:
         return
     if told != world.setting.ttl:

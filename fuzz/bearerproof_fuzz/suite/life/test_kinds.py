@@ -61,8 +61,8 @@ def _judge_used(world: World, what: str, decision: Decision, *, admitted: bool) 
     if bool(used) != admitted:
         due = "token.used" if admitted else "no token.used"
         world.fail(f"{what}: {'no token.used' if admitted else 'token.used'}", due, decision, decision.events)
-    if used and used[0].get("token_jti") != decision.members["jti"]:
-        world.fail(f"{what}: token.used of another token", str(decision.members["jti"]), str(used[0].get("token_jti")))
+    if used and used[0].get("token_jti") != decision.jti:
+        world.fail(f"{what}: token.used of another token", decision.jti, str(used[0].get("token_jti")))
 
 
 @check("LIFE-5", needs=(CLOCK, RETENTION))

@@ -154,7 +154,7 @@ def _judge_issued(world: World, grant: Grant, admitted: Decision) -> None:
     wrong = lifecycle.contradiction(grant.decision.events, [due])
     if wrong:
         world.fail(f"the event of an issue: {wrong}", due.describe(), named(grant.decision.events))
-    event, enforced = grant.decision.events[0], dict(admitted.members["scopes"])  # type: ignore[call-overload]
+    event, enforced = grant.decision.events[0], admitted.scopes
     for name in ("backends", "tools"):
         if sorted(event.get(name, ())) != sorted(enforced[name]):
             world.fail(

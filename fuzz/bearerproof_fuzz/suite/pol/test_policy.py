@@ -97,7 +97,7 @@ def test_rate_of_the_first_rule(mark: Mark, trial: Trial) -> None:
     for rates in ((60, 0), (0, 60), (5, 600)):
         first, second = (rule(name=f"rule {number}", rate_limit=rate) for number, rate in enumerate(rates))
         world = under(trial, first, second)
-        scopes: Json = world.admitted(world.issue()).members["scopes"]  # type: ignore[assignment]
+        scopes = world.admitted(world.issue()).scopes
         if scopes.get("rate_limit") != rates[0]:
             world.fail(f"rules with the rate limits {rates}", str(rates[0]), str(scopes.get("rate_limit")))
 
@@ -136,7 +136,7 @@ def test_any_rules_any_identity(mark: Mark, trial: Trial) -> None:
                 world.refused(decision, _NO_POLICY, f"no rule matches {shown}")
                 continue
             world.good(decision, f"{due['name']} matches {shown}")
-            backends = world.admitted(world.grant(decision, subject, provider)).members["scopes"]["backends"]  # type: ignore[index]
+            backends = world.admitted(world.grant(decision, subject, provider)).scopes["backends"]
             if backends != due["grant"]["backends"]:
                 world.fail(f"another rule decides than the first: {shown}", due["name"], f"that of {backends}")
 

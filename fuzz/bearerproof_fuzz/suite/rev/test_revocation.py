@@ -216,7 +216,7 @@ ROUNDS = 4
 
 
 def _sum(decisions: Sequence[Decision]) -> int:
-    return sum(int(str(one.members.get("revoked", 0))) for one in decisions)
+    return sum(one.revoked for one in decisions)
 
 
 @check("REV-9", needs=(RACE,))

@@ -113,8 +113,8 @@ def test_token_lives_exactly_as_long_as_answered(mark: Mark, trial: Trial) -> No
         for fraction in (0.0, 0.25, 0.984_375):
             world = World(trial, DEFAULT.but(ttl=ttl, now=DEFAULT.now + fraction))
             grant = world.issue()
-            if grant.decision.members.get("expires_in") != ttl:
-                got = str(grant.decision.members.get("expires_in"))
+            if grant.decision.expires_in != ttl:
+                got = str(grant.decision.expires_in)
                 world.fail("expires_in is not the lifetime", str(ttl), got)
             _judge_life(world, grant, ttl)
 
@@ -136,7 +136,7 @@ def test_expires_in_is_the_lifetime(mark: Mark, trial: Trial) -> None:
     """A token is good for as long as its expires_in says, and no longer."""
     world = World(trial)
     grant = world.issue()
-    lifetime = int(str(grant.decision.members.get("expires_in", 0)))
+    lifetime = grant.decision.expires_in or 0
     if lifetime <= 0:
         world.fail("an issued token has no lifetime", "expires_in of a second or more", f"{lifetime}")
     _judge_life(world, grant, lifetime)
