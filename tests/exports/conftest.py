@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict, Parse
@@ -14,11 +13,11 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from bearerproof import data
 from bearerproof.exports.ocsf import OCSF_VERSION
+from bearerproof.members import Json
 
 from . import ecs_schema
 from .ecs_schema import FACTS, Table
 
-Json = dict[str, Any]
 Complaints = Callable[[Json], list[str]]
 """Returns what is wrong with a record, in the words of the validator."""
 

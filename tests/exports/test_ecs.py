@@ -1,18 +1,15 @@
 """The ECS export, by a schema derived from the published fields."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 
 from bearerproof.exports.ecs import ECS_VERSION, ecs_document
+from bearerproof.members import Json
 
 from .conftest import THOROUGH, Complaints
 from .drawn import LEAP_SECONDS, NO_DAYS, events
 from .ecs_schema import FACTS, PUBLISHED, Table
 from .examples import AT, DENIED, INVALID, ISSUED, MARKED, REJECTED, REVOKED, TIMELESS
-
-Json = dict[str, Any]
 
 
 @THOROUGH

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bearerproof.contract.decisions import read_decision
-from bearerproof.contract.declaration import read_declaration
+from bearerproof.contract.declaration import Need, read_declaration
 from bearerproof.contract.http.connection import HttpConnection
 from bearerproof.contract.http.wire import field_text
 from bearerproof.contract.implementation import Implementation, PropertyEnded
@@ -58,8 +58,8 @@ def test_hello_declares_what_the_profile_says(connected: Connect) -> None:
     assert declaration.key_server.http
     assert declaration.key_server.setting is not None
     assert declaration.key_server.setting.audience == "audience"
-    assert declaration.lacks("key_server:configure")
-    assert declaration.lacks("clock")
+    assert declaration.lacks(Need("key_server", "configure"))
+    assert declaration.lacks(Need("clock"))
 
 
 def test_an_exchange_is_a_form(connected: Connect, stub: Stub) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from bearerproof.contract.declaration import Need
 from bearerproof.contract.messages import Outcome
 from bearerproof.specification.catalogue import Measure, Origin, Profile, Requirement, requirement
 from bearerproof_fuzz.forge import Draft
@@ -55,7 +56,7 @@ class Edit:
     reasons: frozenset[str] = frozenset()
     profiles: tuple[Profile, ...] = ()
     algorithms: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
     @cached_property
     def requirement(self) -> Requirement:
@@ -98,7 +99,7 @@ def edit(
     strict: frozenset[Outcome] = REJECTED,
     profiles: Collection[Profile] = (),
     algorithms: tuple[str, ...] = (),
-    needs: tuple[str, ...] = (),
+    needs: tuple[Need, ...] = (),
 ) -> Callable[[Change], Change]:
     """Register a change as an edit; ``reasons`` are separated by blanks, any of them is right."""
 

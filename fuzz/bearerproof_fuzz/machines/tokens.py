@@ -103,7 +103,7 @@ class Walk(RuleBasedStateMachine):
         provider, subject = who
         decision = self.world.revoke_all(subject, provider.issuer)
         self._store.see(self.world.now)
-        number = int(str(decision.members.get("revoked", -1)))
+        number = decision.revoked if decision.good else -1
         self._judge(self._store.judge_number(provider.issuer, subject, number), decision)
         self._store.revoke_all(provider.issuer, subject)
 

@@ -95,7 +95,7 @@ def contradiction(events: Sequence[Json], expected: Collection[Due]) -> str | No
 def number_due(request: Request, decision: Decision) -> int:
     """Return how many events a decision has to leave: none where nothing is decided, one for each token withdrawn."""
     if request["op"] == "revoke" and decision.good:
-        return int(str(decision.members["revoked"]))
+        return decision.revoked
     return 1 if request["op"] in ("exchange", "authenticate", "revoke") else 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Flaky
 
+from bearerproof.contract.declaration import Need
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterFault, BadInput
@@ -37,7 +38,7 @@ class Mark:
     requirement: str
     profile: Profile
     name: str
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
     primary: bool = False
     strict: bool = False
 

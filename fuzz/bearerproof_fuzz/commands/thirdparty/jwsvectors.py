@@ -13,8 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from bearerproof import PROTOCOL
 from bearerproof.contract.connections import InProcess
-from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.declaration import Declaration, Need
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Answer, Outcome, Policy, Presentation
 from bearerproof.exceptions import BadInput
@@ -174,9 +175,9 @@ def _results(implementation: Implementation, groups: Iterable[VectorGroup]) -> I
 
 
 def _not_applicable(group: VectorGroup, implementation: Implementation) -> str | None:
-    needs = [f"algorithm:{name}" for name in group.algorithms]
+    needs = [Need("algorithm", name) for name in group.algorithms]
     if len(group.keys) > 1:
-        needs.append("key_set")
+        needs.append(Need("key_set"))
     lacking = (implementation.declaration.lacks(need) for need in needs)
     return next((why for why in lacking if why is not None), None)
 
@@ -224,7 +225,7 @@ _OF_INVALID = {
 def _would_pass(declaration: Declaration, groups: Sequence[VectorGroup], verdict: Json) -> int:
     """Count what a stand-in passes that declares the same and answers every token alike."""
     hello = {
-        "protocol": 1, "level": 0, "profiles": ["jws"],
+        "protocol": PROTOCOL, "level": 0, "profiles": ["jws"],
         "implementation": {"name": "stand-in", "version": "1", "language": "python"},
         "capabilities": {"algorithms": list(declaration.algorithms), "key_set": declaration.key_set},
     }  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
+from bearerproof import PROTOCOL
 from bearerproof.contract.http import translation
 from bearerproof.contract.http.profile import ServerProfile
 from bearerproof.contract.http.profilefile import load
@@ -94,7 +95,7 @@ class HttpConnection:
         """Declare what the profile says, once the server answers anything at all."""
         self._own_address = self._server.own_address(seconds)
         self._runner.run(self._server.ask(Sent("GET", "/"), seconds))
-        return {"protocol": 1, **declared(self._profile)}
+        return {"protocol": PROTOCOL, **declared(self._profile)}
 
     def _decisions(self, requests: Sequence[Request], seconds: float) -> list[Json]:
         """Ask all of these at the same time."""
