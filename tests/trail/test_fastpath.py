@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, Phase, example, find, given, settings
 from hypothesis import strategies as st
 from msgspec import MsgspecError
 
+from bearerproof.members import Json
 from bearerproof.trail import Options, Preset, fastpath, prove_lines
 from bearerproof.trail.events import LifecycleEvent
 from bearerproof.trail.fastpath import FastPath
 from bearerproof.trail.inspection import Inspector
 
 from .test_generated import trails
-from .trails import ALICE, Json, Server, at, failure, jti, lived
+from .trails import ALICE, Server, at, failure, jti, lived
 
 SECRET = "bprf_" + "A" * 43
 
