@@ -38,7 +38,8 @@ _REFUSED: Mapping[str, tuple[Refused, str]] = {
     "no subject token": (_with(subject_token=None), "invalid_request"),
     "a subject token that is none": (_with(subject_token="x.y.z"), "invalid_request"),  # noqa: S106 - no secret
     "an expired subject token": (
-        lambda server: wire.exchange_form(server, token=server.subject_token(exp=int(server.now) - 1)), "invalid_request",
+        lambda server: wire.exchange_form(server, token=server.subject_token(exp=int(server.now) - 1)),
+        "invalid_request",
     ),
     "a subject token for somebody else": (
         lambda server: wire.exchange_form(server, token=server.subject_token(aud="another")), "invalid_request",

@@ -186,7 +186,11 @@ def test_twice_whatever_it_is(mark: CheckId, trial: Trial) -> None:
         for twice in ([*form, (name, "")], [(name, ""), *form]):
             failed(server, wire.exchange(server, twice), 400, ("invalid_request",), f"{name} stands twice, once empty")
     failed(
-        server, wire.exchange(server, [*form, ("unknown", "x")]), 400, ("invalid_request",), "an unknown one stands twice"
+        server,
+        wire.exchange(server, [*form, ("unknown", "x")]),
+        400,
+        ("invalid_request",),
+        "an unknown one stands twice",
     )  # fmt: skip
     succeeded(server, wire.exchange(server, form), "the same form with each parameter once")
 

@@ -105,7 +105,8 @@ def _filled(server: KeyServerDriver) -> Iterator[tuple[str, str, Decision]]:
     """Yield what came of hostile text in every place that can carry it."""
     forwarded = injection_points.FORWARDED if server.trial.declaration.key_server.forwarded else {}
     for places, texts in (
-        ({**injection_points.FIELDS, **injection_points.CLAIMS, **forwarded}, injection_points.HOSTILE), (injection_points.CLAIMS, injection_points.SURROGATES),
+        ({**injection_points.FIELDS, **injection_points.CLAIMS, **forwarded}, injection_points.HOSTILE),
+        (injection_points.CLAIMS, injection_points.SURROGATES),
     ):  # fmt: skip
         for name, fill in places.items():
             for what, text in texts.items():
