@@ -14,10 +14,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from bearerproof.exceptions import BadInput
 from bearerproof.trail.exporting import Exporter, Form
+from bearerproof.trail.judge import prove
 from bearerproof.trail.options import Options
 from bearerproof.trail.picture import as_svg
 from bearerproof.trail.presets import Preset
-from bearerproof.trail.proving import prove
 from bearerproof.trail.reading import STDIN
 from bearerproof.trail.report import RuleStatus, TrailReport
 

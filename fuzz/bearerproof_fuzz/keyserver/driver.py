@@ -17,7 +17,7 @@ from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.judgement import Finding, Untestable, severity
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, enter
+from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, activate
 from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
     DEFAULT,
@@ -28,7 +28,7 @@ from bearerproof_fuzz.keyserver.setting import (
     KeyServerConfig,
     Provider,
     config_of,
-    stage_of,
+    mapping_of,
 )
 from bearerproof_fuzz.needs import CLOCK
 
@@ -68,7 +68,7 @@ class KeyServerDriver:
         self.trial = trial
         server = trial.declaration.key_server
         self.setting = setting if server.configure or server.setting is None else config_of(server.setting)
-        self._stage = enter(stage_of(server))
+        self._mapping = activate(mapping_of(server))
         self.now: float = setting.now
         self.tick: float = 0.0
         self.steps: list[Request] = []
@@ -76,7 +76,7 @@ class KeyServerDriver:
         self._stand_ins: dict[str, str] = dict(stand_ins)
         self._serial = 0
         self._look_at_the_clock()
-        answer = self.configure(setting.as_json()) if self._stage is IDENTITY else None
+        answer = self.configure(setting.as_json()) if self._mapping is IDENTITY else None
         if answer is not None and not answer.good:
             self._untestable("a sound configuration is refused", "configured", answer)
 
@@ -322,7 +322,7 @@ class KeyServerDriver:
         around = {name: value for name, value in (("peer", peer), ("forwarded", forwarded)) if value is not None}
         request: Request = {"op": op, "now": self.now, "tick": self.tick, **around, **members}
         self.steps.append(request)
-        decision = self._heard(self.trial.decide(self._stage.told(request)))
+        decision = self._inbound(self.trial.decide(self._mapping.outbound(request)))
         self.answered.append((request, decision))
         self._remember(decision, f"step {len(self.steps)}")
         if decision.outcome is Outcome.SKIPPED:
@@ -331,12 +331,12 @@ class KeyServerDriver:
             self.fail(f"{op} errored", "a decision", decision)
         return decision
 
-    def _heard(self, decision: Decision) -> Decision:
+    def _inbound(self, decision: Decision) -> Decision:
         """Return a decision in our words."""
-        if self._stage is IDENTITY:
+        if self._mapping is IDENTITY:
             return decision
-        heard = self._stage.heard
-        members, events, lines = heard(dict(decision.members)), heard(decision.events), heard(decision.lines)
+        inbound = self._mapping.inbound
+        members, events, lines = inbound(dict(decision.members)), inbound(decision.events), inbound(decision.lines)
         return replace(decision, members=members, events=events, lines=lines)
 
     def _remember(self, decision: Decision, where: str) -> None:

@@ -1,6 +1,6 @@
 """Where the suite plays: by which names the providers, the secret and the subjects go that checks speak of.
 
-A server that is configured anew for each check is told all names by us, and the stage changes nothing. One that
+A server that is configured anew for each check is told all names by us, and the mapping changes nothing. One that
 runs under a configuration of its own knows its issuers, its audience and its secret by other names. And since it
 remembers what came before, each world on it has subjects, token ids and peers that no other world has. Checks need
 not know: requests and subject tokens are put into the server's words as they leave, answers into ours as they come.
@@ -33,40 +33,40 @@ class NameMapping:
     mark: str = ""
     _peers: dict[str, str] = field(default_factory=dict)
 
-    def told(self, request: Any, member: str = "") -> Any:
+    def outbound(self, request: Any, member: str = "") -> Any:
         """Return a request in the server's words."""
         if isinstance(request, dict):
-            return {name: self.told(value, name) for name, value in request.items()}
+            return {name: self.outbound(value, name) for name, value in request.items()}
         if isinstance(request, list):
-            return [self.told(value) for value in request]
+            return [self.outbound(value) for value in request]
         if not isinstance(request, str):
             return request
         if member == "path":
-            return self._told_path(request)
+            return self._outbound_path(request)
         if member == "peer":
             return self._address(request)
         renamed = _replaced(request, self.names)
         return self.mark + renamed if member == "subject" and renamed.strip() else renamed
 
-    def heard(self, answer: Any) -> Any:
+    def inbound(self, answer: Any) -> Any:
         """Return an answer in our words."""
         if isinstance(answer, dict):
-            return {name: self.heard(value) for name, value in answer.items()}
+            return {name: self.inbound(value) for name, value in answer.items()}
         if isinstance(answer, list | tuple):
-            return type(answer)(self.heard(value) for value in answer)
+            return type(answer)(self.inbound(value) for value in answer)
         if not isinstance(answer, str):
             return answer
         theirs = {their: our for our, their in {**self.names, **self._peers}.items()}
         return _replaced(answer, dict(sorted(theirs.items(), key=lambda pair: -len(pair[0])))).replace(self.mark, "")
 
-    def claimed(self, payload: bytes) -> bytes:
+    def outbound_payload(self, payload: bytes) -> bytes:
         """Return the payload of a subject token in the server's words, whatever else is wrong with it."""
         names = {**self.names, **{f'"{ours}"': f'"{theirs}"' for ours, theirs in self.audiences.items()}}
         for ours, theirs in names.items():
             payload = payload.replace(ours.encode(), theirs.encode())
         return _NAMED.sub(rb"\g<1>" + self.mark.encode(), payload)
 
-    def _told_path(self, path: str) -> str:
+    def _outbound_path(self, path: str) -> str:
         """Put a path in the server's words, whose query may name an issuer or a subject, percent-encoded."""
         encoded = {quote(ours, safe=""): quote(theirs, safe="") for ours, theirs in self.names.items()}
         return re.sub(r"([?&]subject=)(?=[^&])", rf"\g<1>{self.mark}", _replaced(path, {**encoded, **self.names}))
@@ -78,25 +78,25 @@ class NameMapping:
 
 
 IDENTITY = NameMapping()
-"""The stage of a server that is configured as we say."""
+"""The mapping of a server that is configured as we say."""
 
 
-def enter(stage: NameMapping) -> NameMapping:
-    """Play on this stage from now on: what makes the world its own is new, unless the stage is our own anyway."""
-    entered = stage if stage is IDENTITY else replace(stage, mark=f"{_RUN}.{next(_worlds)}.", _peers={})
+def activate(mapping: NameMapping) -> NameMapping:
+    """Play on this mapping from now on: what makes the world its own is new, unless the mapping is our own anyway."""
+    entered = mapping if mapping is IDENTITY else replace(mapping, mark=f"{_RUN}.{next(_worlds)}.", _peers={})
     _present.set(entered)
     return entered
 
 
 @dataclass(frozen=True)
-class StagedDraft(Draft):
-    """A subject token that is put into the words of the stage when it is written down."""
+class RenamedDraft(Draft):
+    """A subject token that is put into the words of the mapping when it is written down."""
 
     def token(self) -> str:
         """Write the token in compact serialisation (RFC 7515 §7.1), for the server to read."""
-        stage = _present.get()
+        mapping = _present.get()
         return Draft.token(
-            self if stage is IDENTITY else replace(self, payload_json=stage.claimed(self.payload_bytes()))
+            self if mapping is IDENTITY else replace(self, payload_json=mapping.outbound_payload(self.payload_bytes()))
         )
 
 
@@ -127,4 +127,4 @@ def _numbered(number: int) -> str:
 _RUN = secrets.token_hex(4)
 _worlds = count(1)
 _addresses = map(_numbered, count(secrets.randbelow(_BLOCK)))
-_present: ContextVar[NameMapping] = ContextVar("stage", default=IDENTITY)
+_present: ContextVar[NameMapping] = ContextVar("mapping", default=IDENTITY)

@@ -11,7 +11,7 @@ from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import NOW, Draft
 from bearerproof_fuzz.keys import Key
-from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, NameMapping, StagedDraft
+from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, NameMapping, RenamedDraft
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type
@@ -42,7 +42,7 @@ class Provider:
         }  # fmt: skip
         claims = {name: value for name, value in {**whole, **changes}.items() if value is not None}
         header = {"typ": "JWT", "alg": self.key.algorithm, "kid": self.key.kid}
-        return StagedDraft(Profile.ID_TOKEN, self.key, header, claims, self.policy, now, self.key.sign)
+        return RenamedDraft(Profile.ID_TOKEN, self.key, header, claims, self.policy, now, self.key.sign)
 
     @property
     def policy(self) -> Policy:
@@ -115,7 +115,7 @@ def config_of(given: FixedConfig) -> KeyServerConfig:
     return DEFAULT.but(**{one.name: getattr(given, one.name) for one in fields(KeyServerLimits)})
 
 
-def stage_of(server: KeyServer) -> NameMapping:
+def mapping_of(server: KeyServer) -> NameMapping:
     """Return the stage of a server that is taken as it is, or our own."""
     given = server.setting
     if server.configure or given is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bearerproof.trail import shapes
 from bearerproof.trail.events import KINDS, Failure, Hints, Identity, LifecycleEvent, name_of
-from bearerproof.trail.findings import Notebook
+from bearerproof.trail.findings import Findings
 from bearerproof.trail.inspection import Inspector, repeated_member
 from bearerproof.trail.rules import Rule
 from bearerproof.trail.rules.failures import Summary
@@ -23,8 +23,8 @@ _QUOTED = frozenset({"client_id_hint", "kid_hint", "metadata.aud_hint"})
 class CarefulReader:
     """Reads records of any form; of each it keeps the members alone that are what they should be."""
 
-    def __init__(self, notebook: Notebook, inspector: Inspector) -> None:
-        self._notebook = notebook
+    def __init__(self, findings: Findings, inspector: Inspector) -> None:
+        self._findings = findings
         self._inspector = inspector
 
     def lifecycle_event(self, record: Record, text: str, line: int) -> LifecycleEvent:
@@ -52,13 +52,13 @@ class CarefulReader:
 
     def _judge_form(self, schema: str, record: Record, text: str, line: int, when: str | None) -> bool:
         if repeated_member(text):
-            self._notebook.find(Rule.SCHEMA, line, "a member stands twice in one object", when)
+            self._findings.report(Rule.SCHEMA, line, "a member stands twice in one object", when)
         if shapes.CONFORMS[schema](record):
             return True
         told = ""
-        if self._notebook.wants(Rule.SCHEMA):
+        if self._findings.keeps(Rule.SCHEMA):
             told = self._inspector.told(shapes.complaint(schema, record))
-        self._notebook.find(Rule.SCHEMA, line, f"drop summary: {told}" if schema == shapes.SUMMARY else told, when)
+        self._findings.report(Rule.SCHEMA, line, f"drop summary: {told}" if schema == shapes.SUMMARY else told, when)
         return False
 
 

@@ -54,7 +54,7 @@ class Timeline:
         return self.start + self.span * max(map(len, self.counts.values()), default=0)
 
 
-class Notebook:
+class Findings:
     """Takes the findings down as they come; of each rule the first ``most`` are kept whole."""
 
     def __init__(self, most: int) -> None:
@@ -69,13 +69,13 @@ class Notebook:
         self.losses: list[Loss] = []
         self.lost: Counter[str] = Counter()
 
-    def wants(self, rule: Rule) -> bool:
+    def keeps(self, rule: Rule) -> bool:
         """Whether the next finding of a rule is still kept: only then is it worth its words."""
         return self.violated[rule] < self._most
 
-    def find(self, rule: Rule, line: int, summary: str, occurred_at: str | None = None) -> None:
+    def report(self, rule: Rule, line: int, summary: str, occurred_at: str | None = None) -> None:
         """Take down one violation."""
-        if self.wants(rule):
+        if self.keeps(rule):
             self.findings.append(TrailFinding(rule, line, summary, occurred_at))
         self.violated[rule] += 1
         self._by_line.add(rule, line)
@@ -84,7 +84,7 @@ class Notebook:
         else:
             self._by_time.add(rule, seconds_of(occurred_at))
 
-    def leave(self, want: Want, *rules: Rule, times: int = 1) -> None:
+    def skip(self, want: Want, *rules: Rule, times: int = 1) -> None:
         """Take down that rules could not judge an event, or so many, and why."""
         for rule in rules:
             self._unjudged[rule, want] += times
@@ -93,7 +93,7 @@ class Notebook:
         """Return how many events a rule could not judge, by the reason."""
         return {want: number for want in Want if (number := self._unjudged[rule, want])}
 
-    def lose(self, loss: Loss) -> None:
+    def add_loss(self, loss: Loss) -> None:
         """Take down that events are missing."""
         self.lost[loss.cause] += loss.events
         self._losses_of[loss.cause] += 1

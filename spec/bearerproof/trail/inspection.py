@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bearerproof.trail.findings import Notebook
+from bearerproof.trail.findings import Findings
 from bearerproof.trail.rules import Rule
 from bearerproof.trail.texts import PRIVATE_MEMBERS, SecretScanner, control_in
 
@@ -21,9 +21,9 @@ class Inspector:
     ``looks_for_patterns``: patterns of the caller's may be found in any text, whatever its form.
     """
 
-    def __init__(self, scanner: SecretScanner, notebook: Notebook) -> None:
+    def __init__(self, scanner: SecretScanner, findings: Findings) -> None:
         self._scanner = scanner
-        self._notebook = notebook
+        self._findings = findings
         self._clean: set[str] = set()
         self.looks_for_patterns = bool(scanner.patterns)
 
@@ -72,7 +72,7 @@ class Inspector:
         for rule, told in found.items():
             if told:
                 more = f", and {len(told) - 1} more texts are not clean" if told[1:] else ""
-                self._notebook.find(rule, line, told[0] + more, occurred_at)
+                self._findings.report(rule, line, told[0] + more, occurred_at)
 
     def _keep(self, text: str) -> None:
         if len(text) > _LONGEST_KEPT:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from bearerproof import __version__
-from bearerproof.trail.findings import Loss, Notebook, Timeline, TrailFinding
+from bearerproof.trail.findings import Findings, Loss, Timeline, TrailFinding
 from bearerproof.trail.picture import instant, strips
 from bearerproof.trail.rules import TITLES, Rule
 from bearerproof.trail.rules.failures import Failures
@@ -259,7 +259,7 @@ def conclude(
     files: Sequence[FileRead],
     lines: Lines,
     applied: Mapping[Rule, int],
-    notebook: Notebook,
+    findings: Findings,
     lifecycle: Lifecycle,
     failures: Failures,
 ) -> TrailReport:
@@ -269,12 +269,12 @@ def conclude(
     return TrailReport(
         files=tuple(files),
         lines=lines,
-        rules=tuple(_judged(rule, applied.get(rule, 0), notebook) for rule in Rule),
-        findings=tuple(sorted(notebook.findings, key=lambda finding: finding.line)),
-        losses=tuple(sorted(notebook.losses, key=lambda loss: loss.line)),
-        lost=dict(notebook.lost),
-        losses_left_out=notebook.losses_left_out,
-        timeline=notebook.timeline(),
+        rules=tuple(_judged(rule, applied.get(rule, 0), findings) for rule in Rule),
+        findings=tuple(sorted(findings.findings, key=lambda finding: finding.line)),
+        losses=tuple(sorted(findings.losses, key=lambda loss: loss.line)),
+        lost=dict(findings.lost),
+        losses_left_out=findings.losses_left_out,
+        timeline=findings.timeline(),
         first=min(firsts, default=None),
         last=max(lasts, default=None),
         runs=lifecycle.runs,
@@ -284,9 +284,9 @@ def conclude(
     )
 
 
-def _judged(rule: Rule, applied: int, notebook: Notebook) -> JudgedRule:
-    unjudged = {str(want): number for want, number in notebook.unjudged(rule).items()}
-    return JudgedRule(rule, max(0, applied - sum(unjudged.values())), notebook.violated[rule], unjudged)
+def _judged(rule: Rule, applied: int, findings: Findings) -> JudgedRule:
+    unjudged = {str(want): number for want, number in findings.unjudged(rule).items()}
+    return JudgedRule(rule, max(0, applied - sum(unjudged.values())), findings.violated[rule], unjudged)
 
 
 def _file(file: FileRead) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from bearerproof.trail.events import (
     Used,
     name_of,
 )
-from bearerproof.trail.findings import Notebook
+from bearerproof.trail.findings import Findings
 from bearerproof.trail.options import Options
 from bearerproof.trail.rules import Rule, Want
-from bearerproof.trail.rules.course import Course
 from bearerproof.trail.rules.memory import Memory, Token
 from bearerproof.trail.rules.sequence import Sequence
+from bearerproof.trail.rules.time_order import TimeOrder
 from bearerproof.trail.shapes import seconds_of
 from bearerproof.trail.texts import SecretScanner, shown
 
@@ -42,13 +42,13 @@ _RULES_OF_USE = (
 class Lifecycle:
     """Judges the lifecycle events of one trail, in the order of its lines."""
 
-    def __init__(self, options: Options, notebook: Notebook, scanner: SecretScanner) -> None:
+    def __init__(self, options: Options, findings: Findings, scanner: SecretScanner) -> None:
         self._options = options
-        self._notebook = notebook
+        self._findings = findings
         self._scanner = scanner
         self._memory = Memory(options.max_tokens)
-        self._sequence = Sequence(notebook, from_middle=options.from_middle)
-        self.course = Course(notebook, options.tolerance)
+        self._sequence = Sequence(findings, from_middle=options.from_middle)
+        self.course = TimeOrder(findings, options.tolerance)
         self._minute = ""
         self._previous: str | None = None
         self._counts = dict.fromkeys(KINDS, 0)
@@ -94,9 +94,9 @@ class Lifecycle:
     def close(self) -> None:
         """End the trail."""
         self._sequence.close()
-        self._notebook.leave(Want.TIME, Rule.TIME_MONOTONE, times=self._timeless)
-        self._notebook.leave(Want.TIME, Rule.NO_USE_AFTER_EXPIRY, times=self._timeless_uses)
-        self._notebook.leave(Want.SEQUENCE, Rule.EXACTLY_ONCE, Rule.NOTHING_LOST, times=self._numberless)
+        self._findings.skip(Want.TIME, Rule.TIME_MONOTONE, times=self._timeless)
+        self._findings.skip(Want.TIME, Rule.NO_USE_AFTER_EXPIRY, times=self._timeless_uses)
+        self._findings.skip(Want.SEQUENCE, Rule.EXACTLY_ONCE, Rule.NOTHING_LOST, times=self._numberless)
 
     def applied(self) -> dict[Rule, int]:
         """Return how many events each rule had before it, whether it could judge them or not."""
@@ -141,14 +141,14 @@ class Lifecycle:
 
     def _issued(self, event: Issued, line: int) -> None:
         if event.token_jti is None:
-            self._notebook.leave(Want.UNREADABLE, Rule.ONE_ISSUE)
+            self._findings.skip(Want.UNREADABLE, Rule.ONE_ISSUE)
             return
         digest, identity = hash(event.token_jti), _digest(event.identity) or 0
         token = self._memory.find(digest)
         if token is None:
             self._memory.add(digest, Token(identity, event.expires_at, line))
             if self._memory.forgotten:
-                self._notebook.leave(Want.FORGOTTEN, Rule.ONE_ISSUE)
+                self._findings.skip(Want.FORGOTTEN, Rule.ONE_ISSUE)
         elif token.issued:
             self._find(Rule.ONE_ISSUE, event, line, f"was issued already (line {token.line:,} of the trail)")
         else:
@@ -169,7 +169,7 @@ class Lifecycle:
         elif when is None:
             self._timeless_uses += 1
         else:
-            self._notebook.leave(Want.EXPIRY, Rule.NO_USE_AFTER_EXPIRY)
+            self._findings.skip(Want.EXPIRY, Rule.NO_USE_AFTER_EXPIRY)
         if token.revoked_at is not None:
             self._used_after_revocation(token.revoked_at, event, line)
 
@@ -180,7 +180,7 @@ class Lifecycle:
             if when <= revoked_at:
                 return
             if seconds_of(when) - seconds_of(revoked_at) <= self._options.tolerance:
-                self._notebook.leave(Want.RACE, Rule.NO_USE_AFTER_REVOCATION)
+                self._findings.skip(Want.RACE, Rule.NO_USE_AFTER_REVOCATION)
                 return
         told = f" at {revoked_at}" if revoked_at else ""
         self._find(Rule.NO_USE_AFTER_REVOCATION, event, line, f"is used after its revocation{told}")
@@ -193,7 +193,7 @@ class Lifecycle:
         when = event.occurred_at
         token.expired = True
         if when is None or token.expires_at is None:
-            self._notebook.leave(Want.TIME if when is None else Want.EXPIRY, Rule.EXPIRED_IN_TRUTH)
+            self._findings.skip(Want.TIME if when is None else Want.EXPIRY, Rule.EXPIRED_IN_TRUTH)
         elif when < token.expires_at:
             self._find(Rule.EXPIRED_IN_TRUTH, event, line, f"is called expired before its expiry at {token.expires_at}")
 
@@ -223,20 +223,20 @@ class Lifecycle:
         """Return the token that an event is about; of one that is not known, say what that means for the rules."""
         jti = event.token_jti
         if jti is None:
-            self._notebook.leave(Want.UNREADABLE, *rules)
+            self._findings.skip(Want.UNREADABLE, *rules)
             return None
         token = self._memory.find(hash(jti))
         if token is not None and token.issued:
             return token
         if self._options.from_middle:
-            self._notebook.leave(Want.BEFORE, *rules)
+            self._findings.skip(Want.BEFORE, *rules)
             if token is None:
                 self._memory.add(hash(jti), Token(_digest(event.identity) or 0, None, line, issued=False))
         elif self._memory.forgotten:
-            self._notebook.leave(Want.FORGOTTEN, *rules)
+            self._findings.skip(Want.FORGOTTEN, *rules)
         else:
             self._find(rules[0], event, line, "was not issued before, or expired longer ago than is remembered")
-            self._notebook.leave(Want.UNKNOWN, *rules[1:])
+            self._findings.skip(Want.UNKNOWN, *rules[1:])
         return None
 
     def _compare_identity(self, token: Token, event: LifecycleEvent, line: int) -> None:
@@ -245,13 +245,13 @@ class Lifecycle:
             return
         if identity is None or not token.identity:
             want = Want.IDENTITY if identity is None and token.identity else Want.UNREADABLE
-            self._notebook.leave(want, Rule.IDENTITY_CONSTANT)
+            self._findings.skip(want, Rule.IDENTITY_CONSTANT)
         else:
             self._find(Rule.IDENTITY_CONSTANT, event, line, "belongs to another identity than when it was issued")
 
     def _find(self, rule: Rule, event: LifecycleEvent, line: int, what: str) -> None:
         jti = shown(event.token_jti or "", self._scanner)
-        self._notebook.find(rule, line, f"{name_of(type(event))}: the token {jti} {what}", event.occurred_at)
+        self._findings.report(rule, line, f"{name_of(type(event))}: the token {jti} {what}", event.occurred_at)
 
 
 def _digest(identity: Identity | None) -> int | None:

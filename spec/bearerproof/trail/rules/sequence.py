@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from bearerproof.trail.findings import Loss, Notebook
+from bearerproof.trail.findings import Findings, Loss
 from bearerproof.trail.rules import Rule, Want
 
 _OPEN_GAPS = 1000
@@ -27,8 +27,8 @@ class Sequence:
     What is missing is told once it can no longer come: at the next run, at the end, or when too many gaps are open.
     """
 
-    def __init__(self, notebook: Notebook, *, from_middle: bool) -> None:
-        self._notebook = notebook
+    def __init__(self, findings: Findings, *, from_middle: bool) -> None:
+        self._findings = findings
         self._from_middle = from_middle
         self._gaps: list[_Gap] = []
         self._floor = 0
@@ -48,9 +48,9 @@ class Sequence:
                 self._open(_Gap(self._next, number, line, self._last, when))
             self._next, self._last = number + 1, when or self._last
         elif number < self._floor:
-            self._notebook.leave(Want.LATE, Rule.EXACTLY_ONCE)
+            self._findings.skip(Want.LATE, Rule.EXACTLY_ONCE)
         elif not self._fill(number):
-            self._notebook.find(Rule.EXACTLY_ONCE, line, f"seq {number} stands a second time", when)
+            self._findings.report(Rule.EXACTLY_ONCE, line, f"seq {number} stands a second time", when)
 
     def close(self) -> None:
         """Tell what is still missing."""
@@ -91,6 +91,6 @@ class Sequence:
         events, last = gap.stop - gap.start, gap.stop - 1
         which = f"seq {gap.start} is" if events == 1 else f"seq {gap.start} to {last}, {events:,} events, are"
         start = "; if it is meant to begin here, say --from-middle" if gap.start == 0 and self.runs == 1 else ""
-        self._notebook.find(Rule.NOTHING_LOST, gap.line, f"{which} missing before this event{start}", gap.before)
+        self._findings.report(Rule.NOTHING_LOST, gap.line, f"{which} missing before this event{start}", gap.before)
         detail = f"seq {gap.start}" if events == 1 else f"seq {gap.start} to {last}"
-        self._notebook.lose(Loss("gap", events, gap.line, gap.after, gap.before, detail))
+        self._findings.add_loss(Loss("gap", events, gap.line, gap.after, gap.before, detail))

@@ -1,18 +1,18 @@
 """Following the time of one stream of events."""
 
-from bearerproof.trail.findings import Notebook
+from bearerproof.trail.findings import Findings
 from bearerproof.trail.rules import Rule
 from bearerproof.trail.shapes import seconds_of
 
 
-class Course:
+class TimeOrder:
     """Takes the instants in the order of the lines. A step back beyond ``tolerance`` seconds is told once and followed.
 
     Instants are compared as they are written: of the one form that conforms, the order of texts is that of time.
     """
 
-    def __init__(self, notebook: Notebook, tolerance: float) -> None:
-        self._notebook = notebook
+    def __init__(self, findings: Findings, tolerance: float) -> None:
+        self._findings = findings
         self._tolerance = tolerance
         self.first: str | None = None
         self.latest = ""
@@ -32,6 +32,6 @@ class Course:
         if back <= self._tolerance:
             return False
         summary = f"{when} is {back:,.6f} s earlier than what stands before; are rotated files given oldest first?"
-        self._notebook.find(Rule.TIME_MONOTONE, line, summary, when)
+        self._findings.report(Rule.TIME_MONOTONE, line, summary, when)
         self.latest = when
         return True

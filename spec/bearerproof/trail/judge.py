@@ -8,7 +8,7 @@ from typing import Any
 from bearerproof.trail import presets, reading, shapes
 from bearerproof.trail.careful import CarefulReader
 from bearerproof.trail.fastpath import FastPath, is_sound
-from bearerproof.trail.findings import Notebook
+from bearerproof.trail.findings import Findings
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.options import Options
 from bearerproof.trail.presets import Preset
@@ -78,12 +78,12 @@ class _Proof:
         self._options = options
         self._progress = progress
         self._take = take
-        self._notebook = Notebook(options.findings)
+        self._findings = Findings(options.findings)
         scanner = SecretScanner(options.secret_patterns)
-        inspector = Inspector(scanner, self._notebook)
-        self._lifecycle = Lifecycle(options, self._notebook, scanner)
-        self._failures = Failures(options, self._notebook, scanner)
-        self._careful = CarefulReader(self._notebook, inspector)
+        inspector = Inspector(scanner, self._findings)
+        self._lifecycle = Lifecycle(options, self._findings, scanner)
+        self._failures = Failures(options, self._findings, scanner)
+        self._careful = CarefulReader(self._findings, inspector)
         self._fast = None
         if fast and is_sound(inspector):
             self._fast = FastPath(self._lifecycle, self._failures, inspector)
@@ -134,7 +134,7 @@ class _Proof:
             blank=self._blank,
             wrapped={str(name): number for name, number in sorted(self._wrapped.items()) if number},
         )
-        return conclude(self._files, lines, applied, self._notebook, self._lifecycle, self._failures)
+        return conclude(self._files, lines, applied, self._findings, self._lifecycle, self._failures)
 
     def _counts(self) -> dict[str, int]:
         counts = {**self._lifecycle.counts, "verify-failure": self._failures.events}
@@ -188,21 +188,21 @@ class _Proof:
         return True
 
     def _judge_lifecycle(self, record: Record, text: str, number: int) -> None:
-        before = self._notebook.violated[Rule.SCHEMA]
+        before = self._findings.violated[Rule.SCHEMA]
         if self._fast is None or not self._fast.admits(text, number):
             event = self._careful.lifecycle_event(record, text, number)
             self._lifecycle.judge(event, text, number)
         self._offer(record, before)
 
     def _judge_failure(self, record: Record, text: str, number: int) -> None:
-        before = self._notebook.violated[Rule.SCHEMA]
+        before = self._findings.violated[Rule.SCHEMA]
         if self._fast is None or not self._fast.admits(text, number):
             self._failures.judge(self._careful.failure(record, text, number), number)
         self._offer(record, before)
 
     def _offer(self, record: Record, violated_before: int) -> None:
         """Hand an event on, if it was valid by its schema."""
-        if self._take is not None and self._notebook.violated[Rule.SCHEMA] == violated_before:
+        if self._take is not None and self._findings.violated[Rule.SCHEMA] == violated_before:
             self._take(record)
 
     def _judge_other(self, line: str, number: int, record: object) -> None:
@@ -256,7 +256,7 @@ class _Proof:
             self._foreign += 1
         elif broken:
             self._broken += 1
-            self._notebook.find(Rule.SCHEMA, number, f"a line that begins like an event is {fault}")
+            self._findings.report(Rule.SCHEMA, number, f"a line that begins like an event is {fault}")
         else:
             self._unrecognised += 1
 
