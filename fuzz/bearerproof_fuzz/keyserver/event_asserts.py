@@ -6,16 +6,16 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
-from bearerproof_fuzz.keyserver.scenarios.registry import Scenario, occasions
+from bearerproof_fuzz.keyserver.scenarios.registry import Scenario, scenarios
 from bearerproof_fuzz.oracles.lifecycle import Due
 
 
 def brought_about(
     trial: Trial, *requirements: str
 ) -> Iterator[tuple[Scenario, KeyServerDriver, Decision, tuple[Due, ...]]]:
-    """Bring about every occasion of these requirements, or of all."""
-    for one, server in occasions(trial, *requirements):
-        decision, due = one.bring(server)
+    """Bring about every scenario of these requirements, or of all."""
+    for one, server in scenarios(trial, *requirements):
+        decision, due = one.run(server)
         yield one, server, decision, due
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
-from bearerproof_fuzz.keyserver.scenarios.registry import ALICE, Outcome, Run, add, nobody, occasion
+from bearerproof_fuzz.keyserver.scenarios.registry import ALICE, Outcome, Run, add, nobody, scenario
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE, rule
 from bearerproof_fuzz.needs import SINGLE_USE, THROTTLE
 from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
@@ -38,24 +38,24 @@ _PARAMETERS: Mapping[str, tuple[dict[str, str | None], str, str]] = {
 
 
 def _changed(changes: Mapping[str, str | None], event: str, reason: str) -> Run:
-    def bring(server: KeyServerDriver) -> Outcome:
+    def run(server: KeyServerDriver) -> Outcome:
         server.issue()
         due = _denied(reason) if event == DENIED else nobody(INVALID, reason)
         return server.exchange(**{"subject_token": server.subject_token(), **changes}), due  # type: ignore[arg-type]
 
-    return bring
+    return run
 
 
 for _name, (_changes, _event, _reason) in _PARAMETERS.items():
     add("LIFE-8" if _event == INVALID else "LIFE-7", _name, _changed(_changes, _event, _reason))
 
 
-@occasion("LIFE-8")
+@scenario("LIFE-8")
 def _exchange_of_nothing(server: KeyServerDriver) -> Outcome:
     return server.exchange_form([]), nobody(INVALID, "malformed-request")
 
 
-@occasion("LIFE-8")
+@scenario("LIFE-8")
 def _exchange_with_a_parameter_given_twice(server: KeyServerDriver) -> Outcome:
     token = server.subject_token()
     form = [("grant_type", TOKEN_EXCHANGE), ("subject_token", token), ("subject_token_type", ID_TOKEN)]
@@ -77,19 +77,19 @@ FORGERIES: Mapping[str, Callable[[Draft], Draft]] = {
 
 
 def _forged(change: Callable[[Draft], Draft]) -> Run:
-    def bring(server: KeyServerDriver) -> Outcome:
+    def run(server: KeyServerDriver) -> Outcome:
         server.issue()
         token = change(HOME.draft("alice", server.now, jti="forged")).token()
         return server.exchange(token), nobody(DENIED, "subject-token")
 
-    return bring
+    return run
 
 
 for _name, _change in FORGERIES.items():
     add("LIFE-7", f"subject token {_name}", _forged(_change))
 
 
-@occasion("LIFE-7")
+@scenario("LIFE-7")
 def _subject_token_that_is_no_token(server: KeyServerDriver) -> Outcome:
     return server.exchange("alice"), nobody(DENIED, "subject-token")
 
@@ -101,7 +101,7 @@ _WITHOUT_KEYS = {"issuer": "https://dark-idp.example", "audiences": [HOME.audien
                  "keys_url": _UNREACHABLE}  # fmt: skip
 
 
-@occasion("LIFE-7", DEFAULT.but(extra={"providers": [HOME.as_json(), OTHER.as_json(), _WITHOUT_KEYS]}))
+@scenario("LIFE-7", DEFAULT.but(extra={"providers": [HOME.as_json(), OTHER.as_json(), _WITHOUT_KEYS]}))
 def _keys_cannot_be_had(server: KeyServerDriver) -> Outcome:
     token = replace(HOME, issuer="https://dark-idp.example").draft("alice", server.now, jti="dark").token()
     return server.exchange(token), nobody(DENIED, "keys-unavailable")
@@ -110,7 +110,7 @@ def _keys_cannot_be_had(server: KeyServerDriver) -> Outcome:
 _ONE_EXCHANGE = {"throttle": {"admin_failures": 5, "exchanges_per_minute": 1}}
 
 
-@occasion("LIFE-7", DEFAULT.but(extra=_ONE_EXCHANGE), needs=(THROTTLE,))
+@scenario("LIFE-7", DEFAULT.but(extra=_ONE_EXCHANGE), needs=(THROTTLE,))
 def _too_many_exchanges(server: KeyServerDriver) -> Outcome:
     server.issue()
     return server.exchange(server.subject_token()), _denied("throttled")
@@ -123,49 +123,49 @@ def _verified(*reasons: str) -> tuple[Due, ...]:
     return (Due(DENIED, frozenset(reasons), who=ALICE),)
 
 
-@occasion("LIFE-7", needs=(SINGLE_USE,))
+@scenario("LIFE-7", needs=(SINGLE_USE,))
 def _subject_token_used_before(server: KeyServerDriver) -> Outcome:
     token = server.subject_token()
     server.good(server.exchange(token), "an honest exchange is refused")
     return server.exchange(token), _verified("subject-token-used")
 
 
-@occasion("LIFE-7")
+@scenario("LIFE-7")
 def _subject_token_too_old(server: KeyServerDriver) -> Outcome:
     issued = int(server.now) - server.setting.max_age - 1
     return server.exchange(server.subject_token(iat=issued)), _verified("subject-token-age")
 
 
-@occasion("LIFE-7")
+@scenario("LIFE-7")
 def _subject_token_from_before_a_bulk_revocation(server: KeyServerDriver) -> Outcome:
     server.issue()
     server.revoke_all("alice")
     return server.exchange(server.subject_token()), _verified("subject-token-revoked")
 
 
-@occasion("LIFE-7", DEFAULT.but(policies=(rule(OTHER), rule(HOME, subject="bob"))))
+@scenario("LIFE-7", DEFAULT.but(policies=(rule(OTHER), rule(HOME, subject="bob"))))
 def _no_rule_matches(server: KeyServerDriver) -> Outcome:
     server.issue("bob")
     return server.exchange(server.subject_token()), _verified("no-policy")
 
 
-@occasion("LIFE-7")
+@scenario("LIFE-7")
 def _scope_of_no_form(server: KeyServerDriver) -> Outcome:
     return server.exchange(server.subject_token(), "everything"), _verified("invalid-scope")
 
 
-@occasion("LIFE-7", DEFAULT.but(policies=(rule(HOME, backends=("a",)),)))
+@scenario("LIFE-7", DEFAULT.but(policies=(rule(HOME, backends=("a",)),)))
 def _scope_that_is_not_allowed(server: KeyServerDriver) -> Outcome:
     return server.exchange(server.subject_token(), "backends:b"), _verified("invalid-scope")
 
 
-@occasion("LIFE-7", DEFAULT.but(cap=1))
+@scenario("LIFE-7", DEFAULT.but(cap=1))
 def _cap_reached(server: KeyServerDriver) -> Outcome:
     server.issue()
     return server.exchange(server.subject_token()), _verified("cap-reached")
 
 
-@occasion("LIFE-7", DEFAULT.but(capacity=1))
+@scenario("LIFE-7", DEFAULT.but(capacity=1))
 def _store_full(server: KeyServerDriver) -> Outcome:
     server.issue("bob")
     return server.exchange(server.subject_token()), _verified("store-full")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from bearerproof.contract.decisions import Decision
 from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
-from bearerproof_fuzz.keyserver.scenarios.registry import Outcome, Run, add, nobody, occasion, who
+from bearerproof_fuzz.keyserver.scenarios.registry import Outcome, Run, add, nobody, scenario, who
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, OTHER_PEER
 from bearerproof_fuzz.needs import THROTTLE
 from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
@@ -31,7 +31,7 @@ for _name, _bearer in MALFORMED.items():
     add("LIFE-8", f"malformed bearer, {_name}", _malformed(_bearer))
 
 
-@occasion("LIFE-8")
+@scenario("LIFE-8")
 def _unknown_bearer(server: KeyServerDriver) -> Outcome:
     grant = server.issue()
     return server.authenticate(another_bearer(server, grant)), nobody(INVALID, "unknown-bearer")
@@ -58,12 +58,12 @@ WRONG_SECRETS: Mapping[str, str | None] = {
 
 
 def _wrongly(admin: str | None, *, bulk: bool) -> Run:
-    def bring(server: KeyServerDriver) -> Outcome:
+    def run(server: KeyServerDriver) -> Outcome:
         grant = server.issue()
         told = server.revoke_all("alice", admin=admin) if bulk else server.revoke(grant.jti, admin=admin)
         return told, (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
 
-    return bring
+    return run
 
 
 for _name, _admin in WRONG_SECRETS.items():
@@ -71,18 +71,18 @@ for _name, _admin in WRONG_SECRETS.items():
     add("LIFE-15", f"admin secret {_name}, for a bulk revocation", _wrongly(_admin, bulk=True))
 
 
-@occasion("LIFE-15")
+@scenario("LIFE-15")
 def _wrong_admin_secret_for_nothing(server: KeyServerDriver) -> Outcome:
     return server.revoke("", admin="guess-of-a-stranger-who-hopes"), nobody(DENIED, "admin-credentials")
 
 
-@occasion("LIFE-15", DEFAULT.but(admin_secret=None))
+@scenario("LIFE-15", DEFAULT.but(admin_secret=None))
 def _revocation_that_is_disabled(server: KeyServerDriver) -> Outcome:
     grant = server.issue()
     return server.revoke(grant.jti), (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
 
 
-@occasion("LIFE-15", needs=(THROTTLE,))
+@scenario("LIFE-15", needs=(THROTTLE,))
 def _too_many_guesses(server: KeyServerDriver) -> Outcome:
     grant = server.issue()
     for _ in range(server.setting.admin_failures):
@@ -101,11 +101,11 @@ _NO_NAME: Mapping[str, Callable[[KeyServerDriver], Decision]] = {
 
 
 def _nameless(ask: Callable[[KeyServerDriver], Decision]) -> Run:
-    def bring(server: KeyServerDriver) -> Outcome:
+    def run(server: KeyServerDriver) -> Outcome:
         server.issue()
         return ask(server), nobody(INVALID, "malformed-request")
 
-    return bring
+    return run
 
 
 for _name, _ask in _NO_NAME.items():

@@ -1,6 +1,6 @@
-"""The registry of occasions: each kind of decision, how it is brought about, and what event is due for it.
+"""The registry of scenarios: each kind of decision, how it is brought about, and what event is due for it.
 
-An occasion belongs to the requirement that says what its event has to look like.
+A scenario belongs to the requirement that says what its event has to look like.
 """
 
 import json
@@ -16,7 +16,7 @@ from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles.lifecycle import Due, ExpectedIdentity
 
 Outcome = tuple[Decision, tuple[Due, ...]]
-"""What came of an occasion: the decision that it is about, and the events due for it."""
+"""What came of a scenario: the decision that it is about, and the events due for it."""
 
 Run = Callable[[KeyServerDriver], Outcome]
 
@@ -27,14 +27,14 @@ class Scenario:
 
     name: str
     requirement: str
-    bring: Run
+    run: Run
     setting: KeyServerConfig = DEFAULT
     needs: tuple[Need, ...] = ()
 
 
-def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, KeyServerDriver]]:
-    """Yield the occasions of these requirements (of all, if none is named) that apply, each with a fresh world."""
-    for one in _OCCASIONS.values():
+def scenarios(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, KeyServerDriver]]:
+    """Yield the scenarios of these requirements (of all, if none is named) that apply, each with a fresh world."""
+    for one in _SCENARIOS.values():
         needs = (*one.needs, *(() if one.setting is DEFAULT else (CONFIGURE,)))
         if (not requirements or one.requirement in requirements) and not any(
             map(trial.declaration.missing_capability, needs)
@@ -42,24 +42,24 @@ def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, KeyS
             yield one, KeyServerDriver(trial, one.setting)
 
 
-_OCCASIONS: dict[str, Scenario] = {}
+_SCENARIOS: dict[str, Scenario] = {}
 
 
 def add(
-    requirement: str, name: str, bring: Run, setting: KeyServerConfig = DEFAULT, needs: tuple[Need, ...] = ()
+    requirement: str, name: str, run: Run, setting: KeyServerConfig = DEFAULT, needs: tuple[Need, ...] = ()
 ) -> None:
-    """Register an occasion under a name."""
-    _OCCASIONS[name] = Scenario(name, requirement, bring, setting, needs)
+    """Register a scenario under a name."""
+    _SCENARIOS[name] = Scenario(name, requirement, run, setting, needs)
 
 
-def occasion(
+def scenario(
     requirement: str, setting: KeyServerConfig = DEFAULT, *, needs: tuple[Need, ...] = ()
 ) -> Callable[[Run], Run]:
-    """Register a function as an occasion; its name is the occasion's."""
+    """Register a function as a scenario; its name is the scenario's."""
 
-    def register(bring: Run) -> Run:
-        add(requirement, bring.__name__.strip("_").replace("_", " "), bring, setting, needs)
-        return bring
+    def register(run: Run) -> Run:
+        add(requirement, run.__name__.strip("_").replace("_", " "), run, setting, needs)
+        return run
 
     return register
 
@@ -70,7 +70,7 @@ def who(grant: Grant) -> ExpectedIdentity:
 
 
 ALICE = ExpectedIdentity(HOME.issuer, "alice")
-"""Who asks, unless an occasion says otherwise."""
+"""Who asks, unless a scenario says otherwise."""
 
 
 def about(event: str, grant: Grant, *reasons: str) -> tuple[Due, ...]:

@@ -15,7 +15,7 @@ from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keyserver import injection_points
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.event_histories import histories, lines_of
-from bearerproof_fuzz.keyserver.scenarios.registry import occasions
+from bearerproof_fuzz.keyserver.scenarios.registry import scenarios
 from bearerproof_fuzz.keyserver.setting import ADMIN
 from bearerproof_fuzz.machines.limiter_driver import FAULTS, OURS, SECOND, LimiterDriver, Step, stranger
 from bearerproof_fuzz.machines.stream import Stream, moves
@@ -82,8 +82,8 @@ def _judge_histories(trial: Trial, rule: Rule) -> None:
 
 def _judge_occasions(trial: Trial, rule: Rule) -> None:
     """Judge what each kind of decision leaves."""
-    for one, server in occasions(trial):
-        one.bring(server)
+    for one, server in scenarios(trial):
+        one.run(server)
         _judge(server, one.name, rule)
 
 
