@@ -370,6 +370,7 @@ def test_every_schema_is_valid_and_named_after_its_file(schemas: dict[str, Json]
     assert sorted(schemas) == [
         "answer",
         "expectations",
+        "explanation",
         "hint-vectors",
         "lifecycle-event",
         "request",
