@@ -147,11 +147,11 @@ def registered() -> Mapping[str, Fault]:
 
 
 @contextmanager
-def seeded(one: Fault) -> Iterator[Patch]:
+def seeded(fault: Fault) -> Iterator[Patch]:
     """Have the reference bear this fault for a while."""
     patch = Patch()
     try:
-        one.apply(patch)
+        fault.apply(patch)
         yield patch
     finally:
         patch.restore()

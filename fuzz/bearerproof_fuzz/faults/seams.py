@@ -118,5 +118,5 @@ def is_number(value: object) -> bool:
 def making_optional(patch: Patch, profile: Profile, name: str) -> None:
     """Leave a name out of what a token of this profile must have."""
     required = vars(policy)["_REQUIRED"]
-    kept = tuple(each for each in required[profile] if each != name)
+    kept = tuple(claim for claim in required[profile] if claim != name)
     patch(policy, "_REQUIRED", {**required, profile: kept})

@@ -27,7 +27,7 @@ def blank_audiences_dropped(provider: Json) -> None:
     """Blank items are dropped from lists, and whoever left one as a place-holder never learns."""
     named = provider.get("audiences")
     if isinstance(named, list):
-        provider["audiences"] = [one for one in named if not isinstance(one, str) or one.strip()]
+        provider["audiences"] = [audience for audience in named if not isinstance(audience, str) or audience.strip()]
 
 
 @fault("EXC-16")

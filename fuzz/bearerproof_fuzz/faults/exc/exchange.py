@@ -30,12 +30,12 @@ def _seen(patch: Patch, change: Callable[[Form], Form]) -> None:
 
 def _read(patch: Patch, name: str, change: Callable[[str], str]) -> None:
     """Have the value of one parameter read in another way."""
-    _seen(patch, lambda form: [(one, change(value) if one == name else value) for one, value in form])
+    _seen(patch, lambda form: [(parameter, change(value) if parameter == name else value) for parameter, value in form])
 
 
 def _without(patch: Patch, *names: str) -> None:
     """Have some parameters overlooked."""
-    _seen(patch, lambda form: [(one, value) for one, value in form if one not in names])
+    _seen(patch, lambda form: [(name, value) for name, value in form if name not in names])
 
 
 _READ: Rows[tuple[str, Callable[[str], str]]] = {

@@ -98,7 +98,7 @@ class _Loose(dict[str, Any]):
     def get(self, issuer: str, default: Any = None) -> Any:
         """Return the first whose issuer will do."""
         found = super().get(issuer)
-        return found or next((one for name, one in self.items() if self._same(issuer, name)), default)
+        return found or next((provider for name, provider in self.items() if self._same(issuer, name)), default)
 
 
 def _alike(patch: Patch, same: Callable[[str, str], bool]) -> None:
@@ -138,7 +138,7 @@ faults_for("EXC-12", _alike, _ALIKE)
 @fault_by("EXC-12", Patch.wrap, Subjects, "_keys")
 def one_pool_of_keys(_keys: Any, self: Any, provider: Provider) -> Any:
     """All providers' keys are in one set, found by kid: each of them speaks for all the others (CWE-346)."""
-    sets = [one.keys for one in vars(self)["_providers"].values() if one.keys is not None]
+    sets = [provider.keys for provider in vars(self)["_providers"].values() if provider.keys is not None]
     pool = {jwk["kid"]: jwk for jwks in sets for jwk in jwks["keys"]}
     return KeySet({"keys": list(pool.values())}, provider.algorithms)
 

@@ -109,7 +109,7 @@ def audiences_of_all_providers(patch: Patch) -> None:
     build = Subjects._build  # noqa: SLF001 - it is replaced
 
     def build_for_all(self: Any, provider: Any) -> Any:
-        names = (name for one in vars(self)["_providers"].values() for name in one.audiences)
+        names = (name for provider in vars(self)["_providers"].values() for name in provider.audiences)
         return build(self, replace(provider, audiences=tuple(dict.fromkeys([*provider.audiences, *names]))))
 
     patch(Subjects, "_build", build_for_all)

@@ -58,7 +58,7 @@ def deep_json_fails_the_reader(patch: Patch) -> None:
         if level > 100:
             raise RecursionError("nested too deep")
         held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        return max((depth(one, level + 1) for one in held), default=level)
+        return max((depth(member, level + 1) for member in held), default=level)
 
     def reading(read: Hints, octets: bytes) -> Hints:
         depth(_members(octets[:8192], 1))

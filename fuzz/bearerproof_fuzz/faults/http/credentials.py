@@ -33,7 +33,7 @@ _ONE_OF: Rows[Callable[[list[str]], str]] = {
     ),
     "bearer-among-headers-counts": (
         "Of two fields the one of our scheme counts, and the other one is somebody else's.",
-        lambda values: next((one for one in values if one.lower().startswith("bearer")), values[0]),
+        lambda values: next((value for value in values if value.lower().startswith("bearer")), values[0]),
     ),
 }
 faults_for("HTTP-9", _one_of, _ONE_OF)

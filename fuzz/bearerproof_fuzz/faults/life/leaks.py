@@ -28,8 +28,8 @@ def _told(patch: Patch, owner: object, name: str, text: Text, why: Why | None = 
             return None
         more = text(presented, decision.answer)
         told = (
-            replace(one, reason=f"{why or 'ok'}: {more}") if more and one.reason is why else one
-            for one in decision.events
+            replace(event, reason=f"{why or 'ok'}: {more}") if more and event.reason is why else event
+            for event in decision.events
         )
         return replace(decision, events=tuple(told))
 
@@ -237,7 +237,7 @@ def every_peer_is_a_proxy(patch: Patch) -> None:
 @fault_by("LIFE-14", Patch.wrap, addresses, "_is_trusted")
 def proxies_by_the_beginning_of_their_text(_found: Any, address: Any, trusted: Any) -> bool:
     """Addresses are compared as texts: 10.0.0.10 begins like the proxy 10.0.0.1, and is believed like it (CWE-187)."""
-    return any(str(address).startswith(str(one.network_address)) for one in trusted)
+    return any(str(address).startswith(str(network.network_address)) for network in trusted)
 
 
 @fault_by("LIFE-14", Patch.wrap, server, "client_ip")

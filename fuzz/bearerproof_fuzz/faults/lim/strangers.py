@@ -54,7 +54,9 @@ def known_kid_spares_the_common_bucket(self: Any, event: Any, due: Any) -> bool:
 
 def _known(patch: Patch, contains: Callable[[Any, Callable[[Any], bool]], bool]) -> None:
     """Have it decided by this who is registered; it is given the event and the way that is due."""
-    patch.wrap(Registered, "__contains__", lambda due, self, event: contains(event, lambda one: due(self, one)))
+    patch.wrap(
+        Registered, "__contains__", lambda due, self, event: contains(event, lambda candidate: due(self, candidate))
+    )
 
 
 @fault_by("LIM-3", Patch.wrap, Limiter, "_admit_known")

@@ -43,7 +43,7 @@ def missing_grant_is_all(patch: Patch) -> None:
 def blank_grants_dropped(grant: Json, side: str) -> None:
     """Blank values are dropped from a grant, and it stands with what is left."""
     if isinstance(grant.get(side), list):
-        grant[side] = [one for one in grant[side] if not isinstance(one, str) or one.strip()]
+        grant[side] = [pattern for pattern in grant[side] if not isinstance(pattern, str) or pattern.strip()]
 
 
 @fault("POL-7")

@@ -53,7 +53,7 @@ def any_criterion_will_do(call: Any, self: Match, identity: Identity) -> bool:
     """The criteria of a rule are alternatives, so that a rule for one admin of a group is for the whole domain."""
     named = {name: getattr(self, name) for name in ("domain", "email", "group", "subject")}
     alone = [Match(self.issuer, **{name: value}) for name, value in named.items() if value is not None]
-    return any(call(one, identity) for one in alone or [self])
+    return any(call(match, identity) for match in alone or [self])
 
 
 @fault_by("POL-1", _seen_by_match)
@@ -140,11 +140,11 @@ _IDENTIFIED: Rows[Callable[[Identity, dict[str, Any]], Identity]] = {
     ),
     "email-verified-as-text": (
         "A provider is known to send the boolean as text, so text is taken from all of them.",
-        lambda one, claims: replace(one, email_verified=claims.get("email_verified") in (True, "true")),
+        lambda identity, claims: replace(identity, email_verified=claims.get("email_verified") in (True, "true")),
     ),
     "email-verified-by-default": (
         "A provider that does not say whether an address is verified is taken to have verified it.",
-        lambda one, claims: replace(one, email_verified=claims.get("email_verified", True) is True),
+        lambda identity, claims: replace(identity, email_verified=claims.get("email_verified", True) is True),
     ),
     "address-trimmed": (
         "White space around an address is trimmed, and a line break with it.",
@@ -220,15 +220,15 @@ _SEEN_BY_MATCH: Rows[Callable[[Match, Identity], Identity]] = {
     ),
     "groups-are-everywhere-the-same": (
         "Groups are matched whoever says them; only addresses and subjects are tied to their issuer (§8 row 4).",
-        lambda match, one: replace(one, issuer=match.issuer) if match.group else one,
+        lambda match, identity: replace(identity, issuer=match.issuer) if match.group else identity,
     ),
     "addresses-are-everywhere-the-same": (
         "A verified address is thought to be the same person at every provider (OpenID Connect Core §5.7).",
-        lambda match, one: replace(one, issuer=match.issuer) if match.email or match.domain else one,
+        lambda match, identity: replace(identity, issuer=match.issuer) if match.email or match.domain else identity,
     ),
     "subjects-are-everywhere-the-same": (
         "A subject is taken for a name of its own, without the issuer that gave it.",
-        lambda match, one: replace(one, issuer=match.issuer) if match.subject else one,
+        lambda match, identity: replace(identity, issuer=match.issuer) if match.subject else identity,
     ),
 }
 faults_for("POL-12", _seen_by_match, _SEEN_BY_MATCH)

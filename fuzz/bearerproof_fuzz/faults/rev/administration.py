@@ -142,28 +142,28 @@ def blanks_are_a_secret(read: Any, given: Any) -> Any:
 
 
 @fault_by("REV-11", Patch.wrap, Revocations, "one")
-def form_of_the_id_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
+def form_of_the_id_first(decide: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
     """The path is parsed before anybody asks who sent it, so a malformed id is told to everybody (W21)."""
     if not is_jti(jti or ""):
         return _refused(RevocationError.INVALID_REQUEST, occasion)
-    return one(self, admin, jti, occasion)
+    return decide(self, admin, jti, occasion)
 
 
 @fault_by("REV-11", Patch.wrap, Revocations, "one")
-def id_looked_up_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
+def id_looked_up_first(decide: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
     """The token is looked for first, and who asks for an unknown one is told so, whoever it is (CWE-204)."""
     if jti not in vars(self._store)["_by_jti"]:
         return _refused(RevocationError.NOT_ACTIVE, occasion)
-    return one(self, admin, jti, occasion)
+    return decide(self, admin, jti, occasion)
 
 
 @fault_by("REV-11", Patch.wrap, Revocations, "one")
-def state_looked_up_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
+def state_looked_up_first(decide: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
     """A token that has ended is refused as such before the credential is judged."""
     found = vars(self._store)["_by_jti"].get(jti)
     if found is not None and found.expires_at <= occasion.now:
         return _refused(RevocationError.NOT_ACTIVE, occasion)
-    return one(self, admin, jti, occasion)
+    return decide(self, admin, jti, occasion)
 
 
 @fault_by("REV-11", Patch.wrap, Revocations, "all_of")

@@ -13,7 +13,9 @@ def _matching(patch: Patch, match: Callable[[Identity, str, str], bool]) -> None
     """Have a bulk revocation end the live tokens of every identity that matches issuer and subject."""
 
     def revoke_matching(revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
-        identities = {one.identity.key for one in self._by_digest.values() if match(one.identity, issuer, subject)}
+        identities = {
+            record.identity.key for record in self._by_digest.values() if match(record.identity, issuer, subject)
+        }
         keys = sorted(identities | {(issuer, subject)})
         return tuple(record for key in keys for record in revoke_all(self, *key, now))
 
@@ -74,16 +76,18 @@ def _also(patch: Patch, find: Callable[[Any, tuple[str, str], float], Iterable[A
 _ALSO: Rows[Callable[[Any, tuple[str, str], float], Iterable[Any]]] = {
     "bulk-counts-expired-tokens": (
         "Expired tokens that were not cleaned up yet are revoked and counted too.",
-        lambda self, key, now: (one for one in self._by_identity.get(key, ()) if one.expires_at <= now),
+        lambda self, key, now: (record for record in self._by_identity.get(key, ()) if record.expires_at <= now),
     ),
     "bulk-counts-a-token-at-its-expiry": (
         "A token that expires this very instant is counted as one that was live.",
-        lambda self, key, now: (one for one in self._by_identity.get(key, ()) if one.expires_at == now),
+        lambda self, key, now: (record for record in self._by_identity.get(key, ()) if record.expires_at == now),
     ),
     "bulk-counts-revoked-tokens": (
         "All tokens on record are counted, those among them that were revoked one by one before.",
         lambda self, key, _now: (
-            one for one in self._by_digest.values() if one.identity.key == key and one.digest in self._revoked
+            record
+            for record in self._by_digest.values()
+            if record.identity.key == key and record.digest in self._revoked
         ),
     ),
 }
@@ -95,7 +99,7 @@ def bulk_ends_one_page(revoke_all: Any, self: Any, issuer: str, subject: str, no
     """The store lists a few tokens at a time, and nobody asks for the next page."""
     rest = self._by_identity.get((issuer, subject), [])[3:]
     records = revoke_all(self, issuer, subject, now)
-    self._revoked -= {one.digest for one in rest}
+    self._revoked -= {record.digest for record in rest}
     return records[:3]
 
 

@@ -99,7 +99,7 @@ def _with_colons(texts: list[str]) -> list[str]:
 
 def _lowered(part: str) -> list[str]:
     first, *rest = part.split("%")
-    return [first, *(f"%{one[:2].lower()}{one[2:]}" for one in rest)]
+    return [first, *(f"%{escape[:2].lower()}{escape[2:]}" for escape in rest)]
 
 
 @fault("SRC-3")
@@ -137,7 +137,7 @@ def source_knows_more_than_the_event(patch: Patch) -> None:
 @fault("SRC-6")
 def letters_of_every_script_kept(patch: Patch) -> None:
     """What Unicode calls a letter is safe, so the source id is not ASCII."""
-    _encoded(patch, lambda hint, own: "".join(one if one.isalpha() else _part(one, own) for one in hint))
+    _encoded(patch, lambda hint, own: "".join(letter if letter.isalpha() else _part(letter, own) for letter in hint))
 
 
 @fault("SRC-6")

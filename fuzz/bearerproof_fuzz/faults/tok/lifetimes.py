@@ -163,8 +163,8 @@ def id_indexed_later(patch: Patch) -> None:
 
     def add(added: Any, self: Any, record: Any) -> None:
         added(self, record)
-        for one in late:
-            self._by_jti[one.jti] = one
+        for unindexed in late:
+            self._by_jti[unindexed.jti] = unindexed
         late[:] = [self._by_jti.pop(record.jti)]
 
     def remove(removed: Any, self: Any) -> None:
@@ -185,9 +185,9 @@ def good_from_the_next_instant(looked: Any, self: Any, digest: bytes, now: float
 @fault_by("TOK-13", Patch.wrap, MemoryStore, "revoke_all")
 def bulk_revocation_spares_the_newest(revoked: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """A bulk revocation takes what was issued before its instant, and not at it (§8 8)."""
-    spared = [one for one in self._by_identity.get((issuer, subject), ()) if one.issued_at >= now]
-    for one in spared:
-        self._leave_identity(one)
+    spared = [token for token in self._by_identity.get((issuer, subject), ()) if token.issued_at >= now]
+    for token in spared:
+        self._leave_identity(token)
     found = revoked(self, issuer, subject, now)
     self._by_identity[issuer, subject] = spared
     return found

@@ -28,8 +28,8 @@ def expired_tokens_count(patch: Patch) -> None:
 @fault_by("TOK-7", Patch.wrap, MemoryStore, "_count")
 def revoked_tokens_count(counted: Any, self: Any, key: Any, now: float) -> Any:
     """Revoking makes no room: whoever has lost a token cannot get another."""
-    revoked = (self._by_digest[one] for one in self._revoked)
-    return counted(self, key, now) + sum(one.identity.key == key and one.expires_at > now for one in revoked)
+    revoked = (self._by_digest[digest] for digest in self._revoked)
+    return counted(self, key, now) + sum(token.identity.key == key and token.expires_at > now for token in revoked)
 
 
 @fault_by("TOK-7", Patch.wrap, MemoryStore, "issue")
@@ -65,8 +65,8 @@ def _counted_by(patch: Patch, alike: Callable[[Identity], object]) -> None:
 
     def issue(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
         mark = alike(record.identity)
-        live = (one for own in self._by_identity.values() for one in own if one.expires_at > now)
-        if sum(alike(one.identity) == mark for one in live) >= cap:
+        live = (token for own in self._by_identity.values() for token in own if token.expires_at > now)
+        if sum(alike(token.identity) == mark for token in live) >= cap:
             return Issue.CAP_REACHED
         return issued(self, record, 10**6, now, issued_at)
 
@@ -197,31 +197,31 @@ def _answered_with(patch: Patch, other: Callable[[Any, Any], Any]) -> None:
 
 
 def _first(store: Any, alike: Callable[[Any], bool]) -> Any:
-    return next(one for one in store._by_digest.values() if alike(one))  # noqa: SLF001 - the store's own part
+    return next(token for token in store._by_digest.values() if alike(token))  # noqa: SLF001 - the store's own part
 
 
 @fault_by("TOK-12", _answered_with)
 def scopes_of_the_first_token(store: Any, record: Any) -> Any:
     """Scopes are kept by identity: its first token decides what all of them are good for (CWE-863)."""
-    return replace(record, scopes=_first(store, lambda one: one.identity.key == record.identity.key).scopes)
+    return replace(record, scopes=_first(store, lambda token: token.identity.key == record.identity.key).scopes)
 
 
 @fault_by("TOK-12", _answered_with)
 def identity_by_subject(store: Any, record: Any) -> Any:
     """Profiles are kept by subject: namesakes of two providers are one user (CWE-639)."""
     subject = record.identity.subject
-    return replace(record, identity=_first(store, lambda one: one.identity.subject == subject).identity)
+    return replace(record, identity=_first(store, lambda token: token.identity.subject == subject).identity)
 
 
 @fault_by("TOK-12", _answered_with)
 def id_of_the_newest_token(store: Any, record: Any) -> Any:
     """A bearer answers with the id of its identity's newest token: revoking it ends another one."""
-    own = [one for one in store._by_digest.values() if one.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
+    own = [token for token in store._by_digest.values() if token.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
     return replace(record, jti=own[-1].jti)
 
 
 @fault_by("TOK-12", _answered_with)
 def scopes_shared_and_changed(store: Any, record: Any) -> Any:
     """One object of scopes serves an identity, and is changed in place by the next issue (CWE-863)."""
-    own = [one for one in store._by_digest.values() if one.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
+    own = [token for token in store._by_digest.values() if token.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
     return replace(record, scopes=own[-1].scopes)

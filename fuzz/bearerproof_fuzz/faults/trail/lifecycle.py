@@ -129,10 +129,10 @@ def good_bearers_remembered_for_seconds(looked: Any, self: Any, digest: bytes, n
 @fault_by("TRAIL-6", Patch.wrap, MemoryStore, "revoke_all")
 def bulk_revocation_told_before_it_is_done(_replaced: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """All tokens of an identity are told revoked, and then the loop that does it ends after the first."""
-    live = [one for one in self._by_identity.get((issuer, subject), ()) if one.expires_at > now]
+    live = [record for record in self._by_identity.get((issuer, subject), ()) if record.expires_at > now]
     self._revocations.add((issuer, subject), now)
-    for one in live[:1]:
-        self.revoke(one.jti, now)
+    for record in live[:1]:
+        self.revoke(record.jti, now)
     return tuple(live)
 
 
@@ -159,7 +159,7 @@ def bulk_revocation_under_one_token(decided: Any, *arguments: Any) -> Any:
 @fault_by("TRAIL-7", Patch.wrap, MemoryStore, "revoke_all")
 def expired_tokens_revoked_in_bulk(revoked: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """A bulk revocation counts what is still on record, tokens among it that ended by themselves."""
-    ended = [one for one in self._by_identity.get((issuer, subject), ()) if one.expires_at <= now]
+    ended = [record for record in self._by_identity.get((issuer, subject), ()) if record.expires_at <= now]
     return (*revoked(self, issuer, subject, now), *ended)
 
 
