@@ -202,12 +202,12 @@ def no_scope_when_narrowed(patch: Patch) -> None:
     _answered(patch, lambda members: {n: v for n, v in members.items() if n != "scope" or not asked[0]})
 
 
-def _answered_by_cause(patch: Patch, due: Why, answer: ExchangeRefused) -> None:
+def _answered_by_cause(patch: Patch, why: Why, answer: ExchangeRefused) -> None:
     """Have refusals for one cause answered in a way of their own."""
 
     def decide_and_tell(decide: Any, self: Any, form: Form | None, occasion: Occasion) -> Any:
         decision = decide(self, form, occasion)
-        told = any(event.reason == due for event in decision.events)
+        told = any(event.reason == why for event in decision.events)
         return type(decision)(answer, decision.events) if told else decision
 
     patch.wrap(Exchange, "decide", decide_and_tell)

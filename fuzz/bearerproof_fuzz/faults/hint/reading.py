@@ -159,7 +159,7 @@ def unreadable_octets_replaced(read: Hints, octets: bytes) -> Hints:
 
 
 def _cut(patch: Patch, shorten: Callable[[str, bytes], str | None]) -> None:
-    """Have hints over 64 octets shortened by this in place of the way that is due."""
+    """Have hints over 64 octets shortened by this instead."""
 
     def bound_otherwise(bind: Any, hint: object) -> Any:
         bounded = bind(hint)

@@ -10,11 +10,11 @@ from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, fault
 _ONE, _ALL = "/auth/token/", "/auth/tokens"
 
 
-def _deleted(patch: Patch, place: str, due: int, change: Callable[[Answer], None]) -> None:
+def _deleted(patch: Patch, place: str, expected: int, change: Callable[[Answer], None]) -> None:
     """Have answers of this status to a DELETE at this place changed."""
 
     def change_answer(answer: Answer) -> None:
-        if answer.method == "DELETE" and answer.path.startswith(place) and answer.status == due:
+        if answer.method == "DELETE" and answer.path.startswith(place) and answer.status == expected:
             change(answer)
 
     answering(patch, change_answer)

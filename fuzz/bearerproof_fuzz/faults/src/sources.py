@@ -194,7 +194,11 @@ _WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
     ),
     "source-without-a-client-is-registered": (
         "Whoever names no client is the anonymous source, which is reserved, whatever kid comes with it (W1, W4).",
-        (Registered, "__contains__", lambda due, self, event: event.client_id_hint is None or due(self, event)),
+        (
+            Registered,
+            "__contains__",
+            lambda registered, self, event: event.client_id_hint is None or registered(self, event),
+        ),
     ),
 }
 faults_for("SRC-5", spread(Patch.wrap), _WRAPPED)

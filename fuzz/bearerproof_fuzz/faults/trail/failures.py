@@ -12,18 +12,18 @@ from bearerproof_reference.audit.limiter import Limiter, Summary
 
 
 @fault_by("TRAIL-14", Patch.wrap, Limiter, "_admit_stranger")
-def newcomers_always_get_through(due: Any, self: Any, event: Any) -> bool:
+def newcomers_always_get_through(admit_stranger: Any, self: Any, event: Any) -> bool:
     """The first event of a source is never dropped, so that none is overlooked; a forger is new each time (W1)."""
     met = vars(self).setdefault("met", set())
     new = event.source_id not in met
     met.add(event.source_id)
-    return bool(due(self, event)) or new
+    return bool(admit_stranger(self, event)) or new
 
 
 @fault_by("TRAIL-14", Patch.wrap, Limiter, "_admit_stranger")
-def one_in_ten_sampled(due: Any, self: Any, event: Any) -> bool:
+def one_in_ten_sampled(admit_stranger: Any, self: Any, event: Any) -> bool:
     """Of what is dropped one in ten gets through as a sample, so a flood of names still fills the trail (W1)."""
-    return bool(due(self, event)) or self.dropped % 10 == 0
+    return bool(admit_stranger(self, event)) or self.dropped % 10 == 0
 
 
 @fault("TRAIL-15")
