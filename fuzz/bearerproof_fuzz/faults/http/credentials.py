@@ -177,19 +177,19 @@ def octets_beyond_ascii_are_dropped(read: Any, value: str) -> Any:
 # --- elsewhere
 
 
-def _taken(patch: Patch, find: Callable[[Sent], str | None]) -> None:
+def _relocated(patch: Patch, find: Callable[[Sent], str | None]) -> None:
     """Have a bearer that is found elsewhere put where it belongs."""
 
-    def take(sent: Sent) -> None:
+    def relocate(sent: Sent) -> None:
         found = find(sent)
         if found and not sent.values("authorization"):
             sent.put("Authorization", f"Bearer {found}")
             sent.path, sent.body = sent.path.partition("?")[0], b""
 
-    asking(patch, take)
+    asking(patch, relocate)
 
 
-_TAKEN: Rows[Callable[[Sent], str | None]] = {
+_RELOCATED: Rows[Callable[[Sent], str | None]] = {
     "bearer-in-the-query-is-taken": (
         "A bearer in the query is taken, for clients that cannot set fields (CWE-598).",
         lambda sent: dict(parse_qsl(sent.path.partition("?")[2])).get("access_token"),
@@ -213,10 +213,10 @@ _TAKEN: Rows[Callable[[Sent], str | None]] = {
         ),
     ),
 }
-faults_for("HTTP-17", _taken, _TAKEN)
+faults_for("HTTP-17", _relocated, _RELOCATED)
 
 
-@fault_by("HTTP-17", _taken)
+@fault_by("HTTP-17", _relocated)
 def bearer_in_the_body_is_taken(sent: Sent) -> str | None:
     """A bearer in a form is taken, which a page of another site can send."""
     return (
