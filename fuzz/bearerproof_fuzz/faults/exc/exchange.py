@@ -207,8 +207,8 @@ def _answered_by_cause(patch: Patch, why: Why, answer: ExchangeRefused) -> None:
 
     def decide_and_tell(decide: Any, self: Any, form: Form | None, occasion: Occasion) -> Any:
         decision = decide(self, form, occasion)
-        told = any(event.reason == why for event in decision.events)
-        return type(decision)(answer, decision.events) if told else decision
+        matches = any(event.reason == why for event in decision.events)
+        return type(decision)(answer, decision.events) if matches else decision
 
     patch.wrap(Exchange, "decide", decide_and_tell)
 
@@ -238,8 +238,8 @@ def cause_in_the_description(patch: Patch) -> None:
         return decision
 
     def describe(exchanged: Any, outcome: Any) -> Any:
-        told = isinstance(outcome, ExchangeRefused) and outcome.error is ExchangeError.INVALID_REQUEST
-        return httpanswer.refusal(400, outcome.error, cause[0]) if told else exchanged(outcome)
+        invalid = isinstance(outcome, ExchangeRefused) and outcome.error is ExchangeError.INVALID_REQUEST
+        return httpanswer.refusal(400, outcome.error, cause[0]) if invalid else exchanged(outcome)
 
     patch.wrap(Exchange, "decide", decide_and_note)
     patch.wrap(httpanswer, "exchanged", describe)

@@ -44,7 +44,7 @@ def _respelled(patch: Patch, change: Callable[[str], str]) -> None:
     patch.wrap(Subjects, "verify", lambda verify, self, token: verify(self, change(token)))
 
 
-def _told(patch: Patch, change: Callable[[Claims], Claims]) -> None:
+def _with_policy(patch: Patch, change: Callable[[Claims], Claims]) -> None:
     """Have verifiers built under another policy."""
     made = VerificationPolicy
 
@@ -148,7 +148,7 @@ _FORGIVEN_EXC_8: Rows[Collection[Reason]] = {
 faults_for("EXC-8", _forgiven, _FORGIVEN_EXC_8)
 
 
-_TOLD: Rows[Callable[[Claims], Claims]] = {
+_WITH_POLICY: Rows[Callable[[Claims], Claims]] = {
     "one-second-more": (
         "A token is taken at its very end, since the comparison is `>` where `>=` is due.",
         lambda members: {**members, "leeway": members["leeway"] + 1},
@@ -162,7 +162,7 @@ _TOLD: Rows[Callable[[Claims], Claims]] = {
         lambda members: {**members, "leeway": 0},
     ),
 }
-faults_for("EXC-8", _told, _TOLD)
+faults_for("EXC-8", _with_policy, _WITH_POLICY)
 
 
 def _issued(patch: Patch, change: Callable[[Any, Subject, Claims], float]) -> None:

@@ -16,7 +16,7 @@ from bearerproof_reference.verifier.jose import decode_segment, parse_object
 @fault("LIFE-7")
 def identity_dropped_on_denial(patch: Patch) -> None:
     """Whoever is refused by policy or limits was verified a moment ago, and stays unnamed (§8 11)."""
-    patch.wrap(Occasion, "denied", lambda told, self, why, *_known, **named: told(self, why, **named))
+    patch.wrap(Occasion, "denied", lambda make, self, why, *_known, **named: make(self, why, **named))
 
 
 @fault_by("LIFE-7", Patch.wrap, Exchange, "_subject")
@@ -32,9 +32,9 @@ def forged_identity_told(verified: Any, self: Any, token: str, occasion: Any) ->
 
 
 @fault_by("LIFE-7", Patch.wrap, LifecycleEvent, "as_dict")
-def reason_in_free_text(told: Any, self: Any, seq: int) -> Any:
+def reason_in_free_text(as_dict: Any, self: Any, seq: int) -> Any:
     """The reason is a sentence for people, with the address in it: it cannot be counted."""
-    members = told(self, seq)
+    members = as_dict(self, seq)
     who = self.identity
     return {**members, "reason": f"no policy matches {who.email}"} if self.reason is Why.NO_POLICY else members
 
@@ -44,56 +44,56 @@ def one_reason_for_subject_tokens(patch: Patch) -> None:
     """A replay and a token of before a bulk revocation are told as tokens that do not verify."""
     merged = {Why.SUBJECT_TOKEN_USED, Why.SUBJECT_TOKEN_REVOKED, Why.SUBJECT_TOKEN_AGE}
 
-    def denied(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
-        return told(self, Why.SUBJECT_TOKEN if why in merged else why, *known, **named)
+    def denied(make: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
+        return make(self, Why.SUBJECT_TOKEN if why in merged else why, *known, **named)
 
     patch.wrap(Occasion, "denied", denied)
 
 
 @fault_by("LIFE-7", Patch.wrap, Occasion, "denied")
-def outage_of_keys_told_as_invalid(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
+def outage_of_keys_told_as_invalid(make: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
     """That the keys cannot be had is told as malformed input of the client (§8 17)."""
-    return self.invalid(why) if why is Why.KEYS_UNAVAILABLE else told(self, why, *known, **named)
+    return self.invalid(why) if why is Why.KEYS_UNAVAILABLE else make(self, why, *known, **named)
 
 
 @fault_by("LIFE-8", Patch.wrap, Occasion, "invalid")
-def unknown_bearer_told_as_denied(told: Any, self: Any, why: Why) -> Any:
+def unknown_bearer_told_as_denied(make: Any, self: Any, why: Why) -> Any:
     """Guessing shows as denials, of which there are many, and the alarm for invalid bearers never rings."""
-    return self.denied(why) if why is Why.UNKNOWN_BEARER else told(self, why)
+    return self.denied(why) if why is Why.UNKNOWN_BEARER else make(self, why)
 
 
 @fault_by("LIFE-8", Patch.wrap, Occasion, "invalid")
-def malformed_request_told_as_denied(told: Any, self: Any, why: Why) -> Any:
+def malformed_request_told_as_denied(make: Any, self: Any, why: Why) -> Any:
     """A form without its parameters is told as a refusal by policy."""
-    return self.denied(why) if why is Why.MALFORMED_REQUEST else told(self, why)
+    return self.denied(why) if why is Why.MALFORMED_REQUEST else make(self, why)
 
 
 @fault_by("LIFE-8", Patch.wrap, Authentication, "decide")
 def presented_bearer_told(decided: Any, self: Any, credentials: Any, *asked: Any) -> Any:
     """An unknown bearer stands in its event, to be looked up: it may be good at the next server (CWE-532)."""
     decision = decided(self, credentials, *asked)
-    told = (replace(event, token_jti=credentials[0][:200] or None) for event in decision.events)
-    return replace(decision, events=tuple(told)) if decision.events[0].event == EventName.INVALID else decision
+    events = (replace(event, token_jti=credentials[0][:200] or None) for event in decision.events)
+    return replace(decision, events=tuple(events)) if decision.events[0].event == EventName.INVALID else decision
 
 
 @fault("LIFE-8")
 def presented_grant_type_told(patch: Patch) -> None:
     """An unknown grant type is repeated in the reason (§8 12)."""
-    _tell(patch, Why.UNSUPPORTED_GRANT_TYPE, "grant_type")
+    _repeat(patch, Why.UNSUPPORTED_GRANT_TYPE, "grant_type")
 
 
 @fault("LIFE-8")
 def presented_token_type_told(patch: Patch) -> None:
     """The type of token that a stranger makes up is repeated in the reason (§8 12)."""
-    _tell(patch, Why.UNSUPPORTED_TOKEN_TYPE, "subject_token_type")
+    _repeat(patch, Why.UNSUPPORTED_TOKEN_TYPE, "subject_token_type")
 
 
-def _tell(patch: Patch, why: Why, parameter: str) -> None:
+def _repeat(patch: Patch, why: Why, parameter: str) -> None:
     def decide(decided: Any, self: Any, form: Any, occasion: Any) -> Any:
         decision = decided(self, form, occasion)
         text = f"{why}: {dict(form or ()).get(parameter)}"[:500]
-        told = (replace(event, reason=text) if event.reason is why else event for event in decision.events)
-        return replace(decision, events=tuple(told))
+        events = (replace(event, reason=text) if event.reason is why else event for event in decision.events)
+        return replace(decision, events=tuple(events))
 
     patch.wrap(Exchange, "decide", decide)
 

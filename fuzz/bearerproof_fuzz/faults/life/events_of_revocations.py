@@ -14,9 +14,9 @@ from bearerproof_reference.keyserver.store import State
 
 
 @fault_by("LIFE-6", Patch.wrap, Occasion, "denied")
-def revoked_told_of_an_unknown_id(told: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
+def revoked_told_of_an_unknown_id(make: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
     """Revoking is idempotent and says so in the trail: a token that never was is told as revoked (§8 11)."""
-    event = told(self, why, *known, **named)
+    event = make(self, why, *known, **named)
     if why is Why.NOT_ACTIVE and event.token_jti is not None:
         return replace(event, event=EventName.REVOKED, reason=None)
     return event
@@ -52,7 +52,7 @@ def bulk_revocation_of_nothing_told(patch: Patch) -> None:
 @fault("LIFE-6")
 def revoked_without_identity(patch: Patch) -> None:
     """The event of a revocation does not say whose token ended (§8 11)."""
-    patch.wrap(Occasion, "revoked", lambda told, self, record: replace(told(self, record), identity=None))
+    patch.wrap(Occasion, "revoked", lambda make, self, record: replace(make(self, record), identity=None))
 
 
 @fault("LIFE-12")
@@ -62,9 +62,9 @@ def revoked_bearer_told_as_unknown(patch: Patch) -> None:
 
 
 @fault_by("LIFE-12", Patch.wrap, Occasion, "refused")
-def revoked_bearer_without_identity(told: Any, self: Any, why: Why, record: Any) -> Any:
+def revoked_bearer_without_identity(make: Any, self: Any, why: Why, record: Any) -> Any:
     """That a revoked token is still in use is told, but not whose."""
-    event = told(self, why, record)
+    event = make(self, why, record)
     return replace(event, identity=None) if why is Why.REVOKED else event
 
 

@@ -152,14 +152,14 @@ def free_pass_by_the_time_of_the_event(patch: Patch) -> None:
     """Buckets run on the monotonic clock, but the free event of a kind goes by the time that the event tells."""
 
     def judge_by_event(judge: Any, self: Any, event: Any) -> Any:
-        self.told = round(event.occurred_at * 10**9)
+        self.event_time = round(event.occurred_at * 10**9)
         return judge(self, event)
 
     def by_event(self: Any, who: object, kind: Any) -> bool:
         last = self._free.get((who, kind))
-        if last is not None and self.told - last < self._window:
+        if last is not None and self.event_time - last < self._window:
             return False
-        self._free[who, kind] = self.told
+        self._free[who, kind] = self.event_time
         return True
 
     patch.wrap(Limiter, "judge", judge_by_event)

@@ -13,11 +13,11 @@ def _counted(patch: Patch, name: Callable[[Any, Any], object]) -> None:
     """Have the rate counted under another name, made of the token's record and of the occasion."""
 
     class Renamed:
-        def __init__(self, throttle: Throttle, told: object) -> None:
-            self._throttle, self._told = throttle, told
+        def __init__(self, throttle: Throttle, bucket: object) -> None:
+            self._throttle, self._bucket = throttle, bucket
 
         def spend(self, _key: object, rate: int) -> int | None:
-            return self._throttle.spend(self._told, rate)
+            return self._throttle.spend(self._bucket, rate)
 
     def judge(judging: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
         if found is None:

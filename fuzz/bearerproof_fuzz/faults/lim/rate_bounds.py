@@ -94,17 +94,17 @@ def zero_is_the_default(patch: Patch) -> None:
 # --- when to come back
 
 
-def _told(patch: Patch, change: Callable[[int, int], int | None]) -> None:
+def _retry_time(patch: Patch, change: Callable[[int, int], int | None]) -> None:
     """Have another time told than the one to wait; it is given that time and the rate."""
 
-    def tell(spend: Any, self: Any, name: object, rate: int) -> Any:
+    def change_wait(spend: Any, self: Any, name: object, rate: int) -> Any:
         wait = spend(self, name, rate)
         return None if wait is None else change(wait, rate)
 
-    patch.wrap(Throttle, "spend", tell)
+    patch.wrap(Throttle, "spend", change_wait)
 
 
-_TOLD: Rows[Callable[[int, int], int | None]] = {
+_RETRY_TIME: Rows[Callable[[int, int], int | None]] = {
     "constant-retry-time": ("The answer is always a minute (W20).", lambda _wait, _rate: 60),
     "constant-short-retry-time": ("The answer is always one second, and clients keep asking.", lambda _wait, _rate: 1),
     "retry-time-a-second-long": (
@@ -120,7 +120,7 @@ _TOLD: Rows[Callable[[int, int], int | None]] = {
         lambda _wait, _rate: None,
     ),
 }
-faults_for("LIM-13", _told, _TOLD)
+faults_for("LIM-13", _retry_time, _RETRY_TIME)
 
 
 @fault("LIM-13")

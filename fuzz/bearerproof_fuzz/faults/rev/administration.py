@@ -30,43 +30,43 @@ def _compared(patch: Patch, equal: Callable[[str, str], bool]) -> None:
 _COMPARED: Rows[Callable[[str, str], bool]] = {
     "secret-by-its-beginning": (
         "The comparison runs over the shorter of both texts (CWE-187), so one letter is enough, and none too.",
-        lambda told, secret: secret.startswith(told),
+        lambda presented, secret: secret.startswith(presented),
     ),
     "secret-with-more-behind-it": (
         "The comparison ends with the configured secret, and whatever follows is not looked at.",
-        lambda told, secret: told.startswith(secret),
+        lambda presented, secret: presented.startswith(secret),
     ),
     "secret-in-any-case": (
         "The secret is looked up in a table whose collation folds case (CWE-178).",
-        lambda told, secret: told.lower() == secret.lower(),
+        lambda presented, secret: presented.lower() == secret.lower(),
     ),
     "secret-trimmed": (
         "White space around the credential is taken off, as from a file, and with it some of what was sent.",
-        lambda told, secret: told.strip() == secret,
+        lambda presented, secret: presented.strip() == secret,
     ),
     "secret-up-to-a-nul": (
         "A library in C compares what stands before the first NUL.",
-        lambda told, secret: told.partition("\0")[0] == secret,
+        lambda presented, secret: presented.partition("\0")[0] == secret,
     ),
     "secret-cut-at-72-bytes": (
         "The secret is kept as a bcrypt hash, which sees 72 bytes of it (GHSA-x7rv-cr6v-4vm4 and its kin).",
-        lambda told, secret: told.encode()[:72] == secret.encode()[:72],
+        lambda presented, secret: presented.encode()[:72] == secret.encode()[:72],
     ),
     "secret-by-its-length": (
         "A comparison in constant time, written by hand, that collects the wrong differences.",
-        lambda told, secret: len(told) == len(secret),
+        lambda presented, secret: len(presented) == len(secret),
     ),
     "secret-normalised": (
         "Texts are brought to a normal form first, in which full-width letters are letters.",
-        lambda told, secret: unicodedata.normalize("NFKC", told) == secret,
+        lambda presented, secret: unicodedata.normalize("NFKC", presented) == secret,
     ),
     "secret-after-the-scheme": (
         "The scheme of the header is taken off twice, by the binding and by the decision.",
-        lambda told, secret: told.removeprefix("Bearer ") == secret,
+        lambda presented, secret: presented.removeprefix("Bearer ") == secret,
     ),
     "secret-or-its-digest": (
         "What is presented may be the digest that the server keeps, so whoever reads its memory is an administrator.",
-        lambda told, secret: told in (secret, secret_digest(secret).hex()),
+        lambda presented, secret: presented in (secret, secret_digest(secret).hex()),
     ),
 }
 faults_for("REV-7", _compared, _COMPARED)

@@ -19,8 +19,8 @@ from bearerproof_reference.keyserver.tokens import PREFIX, digest, is_bearer, is
 def _made(patch: Patch, make: Callable[[bytes], str], *, prefix: str = PREFIX) -> None:
     """Have bearers made otherwise from 32 random octets, and taken as they are made."""
 
-    def mint(minted: Any, *told: Any) -> Any:
-        bearer, record = minted(*told)
+    def mint(minted: Any, *arguments: Any) -> Any:
+        bearer, record = minted(*arguments)
         made = prefix + make(urlsafe_b64decode(bearer.removeprefix(PREFIX) + "="))
         return made, replace(record, digest=digest(made))
 
@@ -80,13 +80,13 @@ def generator_seeded_with_the_time(issued: Any, self: Any, subject: Any, scopes:
 def _identified(patch: Patch, jti: Callable[[str, Any], str]) -> None:
     """Have the token id made otherwise, from the bearer and its record; the store takes one that is there already."""
 
-    def mint(minted: Any, *told: Any) -> Any:
-        bearer, record = minted(*told)
+    def mint(minted: Any, *arguments: Any) -> Any:
+        bearer, record = minted(*arguments)
         return bearer, replace(record, jti=jti(bearer, record))
 
-    def issue(issued: Any, self: Any, record: Any, *told: Any) -> Any:
+    def issue(issued: Any, self: Any, record: Any, *arguments: Any) -> Any:
         self._by_jti.pop(record.jti, None)
-        return issued(self, record, *told)
+        return issued(self, record, *arguments)
 
     patch.wrap(exchange, "mint", mint)
     patch.wrap(MemoryStore, "issue", issue)
@@ -180,8 +180,8 @@ faults_for("TOK-6", _read_as, _READ_AS)
 def _keyed(patch: Patch, key: Callable[[str], bytes], known: Callable[[str], bool]) -> None:
     """Have tokens stored and found by another key of their bearer."""
 
-    def mint(minted: Any, *told: Any) -> Any:
-        bearer, record = minted(*told)
+    def mint(minted: Any, *arguments: Any) -> Any:
+        bearer, record = minted(*arguments)
         return bearer, replace(record, digest=key(bearer))
 
     patch.wrap(exchange, "mint", mint)

@@ -21,9 +21,9 @@ def good_at_its_very_end(looked: Any, self: Any, digest: bytes, now: float) -> A
 
 
 @fault_by("TOK-3", Patch.wrap, exchange, "mint")
-def end_in_whole_seconds(minted: Any, *told: Any) -> Any:
+def end_in_whole_seconds(minted: Any, *arguments: Any) -> Any:
     """The end is kept in whole seconds, so a token dies up to one early (CWE-682)."""
-    bearer, record = minted(*told)
+    bearer, record = minted(*arguments)
     return bearer, replace(record, expires_at=float(int(record.expires_at)))
 
 
@@ -50,7 +50,7 @@ def tolerance_for_our_own_clock(issued: Any, self: Any, subject: Any, scopes: An
 @fault("TOK-3")
 def another_lifetime_told(patch: Patch) -> None:
     """The answer's expires_in is the default of the library: clients renew when it is too late."""
-    patch.wrap(Granted, "as_dict", lambda told, self: {**told(self), "expires_in": 3600})
+    patch.wrap(Granted, "as_dict", lambda as_dict, self: {**as_dict(self), "expires_in": 3600})
 
 
 @fault_by("TOK-3", Patch.wrap, MemoryStore, "look_up")
@@ -87,10 +87,10 @@ def latest_time_of_uses_alone(patch: Patch) -> None:
 def _forgetting(patch: Patch, *operations: str) -> None:
     """Have these operations of the store leave the latest time as it was."""
 
-    def operate(operated: Any, self: Any, *told: Any) -> Any:
+    def operate(operated: Any, self: Any, *arguments: Any) -> Any:
         before = self._latest
         try:
-            return operated(self, *told)
+            return operated(self, *arguments)
         finally:
             self._latest = before
 
@@ -194,10 +194,10 @@ def bulk_revocation_spares_the_newest(revoked: Any, self: Any, issuer: str, subj
 
 
 @fault_by("TOK-13", Patch.wrap, MemoryStore, "issue")
-def dead_on_issue(issued: Any, self: Any, record: Any, *told: Any) -> Any:
+def dead_on_issue(issued: Any, self: Any, record: Any, *arguments: Any) -> Any:
     """A server whose clock is behind its store's hands out tokens that are expired already (§8 15)."""
     try:
-        return issued(self, record, *told)
+        return issued(self, record, *arguments)
     except StoreUnavailable:
         self._add(record)
         return Issue.STORED

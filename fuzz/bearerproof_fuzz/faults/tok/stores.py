@@ -16,7 +16,9 @@ from bearerproof_reference.keyserver.tokens import Identity
 @fault("TOK-7")
 def cap_is_one_too_high(patch: Patch) -> None:
     """The cap is held against the tokens that there are, and not those that there would be."""
-    patch.wrap(MemoryStore, "issue", lambda issued, self, record, cap, *told: issued(self, record, cap + 1, *told))
+    patch.wrap(
+        MemoryStore, "issue", lambda issued, self, record, cap, *arguments: issued(self, record, cap + 1, *arguments)
+    )
 
 
 @fault("TOK-7")

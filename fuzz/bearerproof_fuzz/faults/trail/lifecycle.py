@@ -30,13 +30,13 @@ def _used(patch: Patch, identity: Callable[[Any], Any]) -> None:
 def _expiry(patch: Patch, seconds_after_issue: Any) -> None:
     """Have the issue of a token tell another expiry: so long after it, as a function of the record."""
 
-    def as_dict(told: Any, self: Any, seq: int) -> Any:
-        members = told(self, seq)
+    def with_expiry(as_dict: Any, self: Any, seq: int) -> Any:
+        members = as_dict(self, seq)
         if self.granted is not None:
             members["expires_at"] = rfc3339(self.granted.issued_at + seconds_after_issue(self.granted))
         return members
 
-    patch.wrap(LifecycleEvent, "as_dict", as_dict)
+    patch.wrap(LifecycleEvent, "as_dict", with_expiry)
 
 
 # --- issued once, and first
@@ -144,8 +144,8 @@ def revocation_told_whatever_comes_of_it(decided: Any, *arguments: Any) -> Any:
     """A revocation is told when it is asked for: of unknown tokens, and again each time it is repeated."""
     decision = decided(*arguments)
     event = decision.events[0]
-    tell = event.reason is Why.NOT_ACTIVE and event.token_jti is not None
-    return replace(decision, events=(replace(event, event=EventName.REVOKED, reason=None),)) if tell else decision
+    not_active = event.reason is Why.NOT_ACTIVE and event.token_jti is not None
+    return replace(decision, events=(replace(event, event=EventName.REVOKED, reason=None),)) if not_active else decision
 
 
 @fault_by("TRAIL-7", Patch.wrap, Revocations, "all_of")
