@@ -8,15 +8,22 @@ parts, and its docstring tells where in the world that bug was made. It breaks e
         "short-bearer": ("16 octets, as for a session cookie.", lambda octets: _url64(octets[:16])),
     }
     faults_for("TOK-1", _made, _MADE)
+
+``wrapping`` writes the usual helper, which wraps one function of the reference and is given one argument:
+
+    @wrapping(Throttle, "spend")
+    def _retry_time(change: Callable[[int], int], spend: Any, self: Any, name: object, rate: int) -> Any:
+        wait = spend(self, name, rate)
+        return None if wait is None else change(wait)
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from inspect import currentframe
 from types import CodeType, FunctionType
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, Concatenate, TypeVar, TypeVarTuple
 
 from bearerproof.specification.catalogue import requirement
 
@@ -130,6 +137,15 @@ def faults_for(requirement_id: str, helper: Callable[[Patch, T], None], rows: Ro
         apply = _given(helper, argument)
         apply.__name__, apply.__doc__, apply.__module__ = name, story, module
         fault(requirement_id, **options)(apply)
+
+
+def wrapping(owner: object, name: str) -> Callable[[Callable[Concatenate[T, ...], object]], Callable[[Patch, T], None]]:
+    """Make a helper of one argument: it wraps this function by the decorated one, which is given the argument first."""
+
+    def decorate(wrapper: Callable[Concatenate[T, ...], object]) -> Callable[[Patch, T], None]:
+        return lambda patch, argument: patch.wrap(owner, name, partial(wrapper, argument))
+
+    return decorate
 
 
 def spread(helper: Callable[[Patch, *Ts], None]) -> Callable[[Patch, tuple[*Ts]], None]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import HTTP, Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import HTTP, Patch, Rows, fault, fault_by, faults_for, spread, wrapping
 from bearerproof_reference.keyserver import exchange, scopes, server
 from bearerproof_reference.keyserver.exchange import (
     ACCESS_TOKEN,
@@ -19,13 +19,10 @@ from bearerproof_reference.keyserver.lifecycle import Occasion, Why
 from bearerproof_reference.keyserver.throttling import Throttle
 
 
-def _seen(patch: Patch, change: Callable[[Form], Form]) -> None:
+@wrapping(Exchange, "decide")
+def _seen(change: Callable[[Form], Form], decide: Any, self: Any, form: Form | None, occasion: Occasion) -> Any:
     """Have the exchange see another form than was sent."""
-
-    def decide_on_change(decide: Any, self: Any, form: Form | None, occasion: Occasion) -> Any:
-        return decide(self, form and change(form), occasion)
-
-    patch.wrap(Exchange, "decide", decide_on_change)
+    return decide(self, form and change(form), occasion)
 
 
 def _read(patch: Patch, name: str, change: Callable[[str], str]) -> None:

@@ -5,7 +5,7 @@ from json import dumps
 from typing import Any
 from urllib.request import urlopen
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.configuration import Provider
 from bearerproof_reference.keyserver.server import KeyServer
@@ -18,18 +18,15 @@ from bearerproof_reference.verifier.keys import Key, KeySet
 Get = Callable[[str], bytes]
 
 
-def _fetched(patch: Patch, change: Callable[[Get], Get]) -> None:
+@wrapping(Subjects, "_keys")
+def _fetched(change: Callable[[Get], Get], keys: Any, self: Any, provider: Provider) -> Any:
     """Have key sets fetched in another way."""
-
-    def keys_by_other_means(keys: Any, self: Any, provider: Provider) -> Any:
-        before = vars(self)["_get"]
-        vars(self)["_get"] = change(before)
-        try:
-            return keys(self, provider)
-        finally:
-            vars(self)["_get"] = before
-
-    patch.wrap(Subjects, "_keys", keys_by_other_means)
+    before = vars(self)["_get"]
+    vars(self)["_get"] = change(before)
+    try:
+        return keys(self, provider)
+    finally:
+        vars(self)["_get"] = before
 
 
 @fault("EXC-11")

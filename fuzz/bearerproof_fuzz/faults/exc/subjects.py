@@ -5,7 +5,7 @@ from dataclasses import replace
 from json import loads
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.lifecycle import Occasion
@@ -165,14 +165,11 @@ _WITH_POLICY: Rows[Callable[[Claims], Claims]] = {
 faults_for("EXC-8", _with_policy, _WITH_POLICY)
 
 
-def _issued(patch: Patch, change: Callable[[Any, Subject, Claims], float]) -> None:
+@wrapping(Subjects, "verify")
+def _issued(change: Callable[[Any, Subject, Claims], float], verify: Any, self: Any, token: str) -> Any:
     """Have the time of issue of a good subject token taken from somewhere else."""
-
-    def verify_and_date(verify: Any, self: Any, token: str) -> Any:
-        subject = verify(self, token)
-        return replace(subject, issued_at=change(self, subject, _claims(token)))
-
-    patch.wrap(Subjects, "verify", verify_and_date)
+    subject = verify(self, token)
+    return replace(subject, issued_at=change(self, subject, _claims(token)))
 
 
 _ISSUED: Rows[Callable[[Any, Subject, Claims], float]] = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_reference.audit import events
 from bearerproof_reference.audit.audited import AuditedVerifier
 from bearerproof_reference.audit.events import VerifyFailureEvent
@@ -73,15 +73,14 @@ def time_of_a_far_zone_called_utc(patch: Patch) -> None:
     _timed(patch, lambda seconds: f"{datetime.fromtimestamp(seconds, zone):%Y-%m-%dT%H:%M:%S.%f}Z")
 
 
-def _noted(patch: Patch, note: Callable[[str, Rejected], dict[str, str]]) -> None:
+@wrapping(AuditedVerifier, "_event")
+def _noted(
+    note: Callable[[str, Rejected], dict[str, str]], make: Any, self: Any, token: str | bytes, rejected: Rejected
+) -> VerifyFailureEvent:
     """Have something more put in the metadata, unbounded as it is."""
-
-    def make_with_note(make: Any, self: Any, token: str | bytes, rejected: Rejected) -> VerifyFailureEvent:
-        event: VerifyFailureEvent = make(self, token, rejected)
-        text = token if isinstance(token, str) else token.decode("latin-1")
-        return replace(event, metadata={**event.metadata, **note(text, rejected)})
-
-    patch.wrap(AuditedVerifier, "_event", make_with_note)
+    event: VerifyFailureEvent = make(self, token, rejected)
+    text = token if isinstance(token, str) else token.decode("latin-1")
+    return replace(event, metadata={**event.metadata, **note(text, rejected)})
 
 
 def _segment(token: str, number: int) -> dict[str, Any]:

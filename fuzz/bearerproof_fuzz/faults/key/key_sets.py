@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt import PyJWK
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_reference.verifier import algorithms, keys
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify, _rsa_key
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -116,14 +116,13 @@ def every_key_of_a_kid_tried(fitting: Sequence[Key]) -> Key:
     return replace(fitting[0], verify=lambda signature, data: any(key.verify(signature, data) for key in fitting))
 
 
-def _rewritten(patch: Patch, rewrite: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+@wrapping(KeySet, "__init__")
+def _rewritten(
+    rewrite: Callable[[Mapping[str, Any]], Mapping[str, Any]], read: Any, self: Any, jwks: Any, allowed: Collection[str]
+) -> None:
     """Have a key set changed before it is read; what is no set at all is left as it is."""
-
-    def read_rewritten(read: Any, self: Any, jwks: Any, allowed: Collection[str]) -> None:
-        is_set = isinstance(jwks, Mapping) and isinstance(jwks.get("keys"), list)
-        read(self, rewrite(jwks) if is_set else jwks, allowed)
-
-    patch.wrap(KeySet, "__init__", read_rewritten)
+    is_set = isinstance(jwks, Mapping) and isinstance(jwks.get("keys"), list)
+    read(self, rewrite(jwks) if is_set else jwks, allowed)
 
 
 _KNOWN_TYPES = {"EC", "OKP", "RSA", "oct"}
@@ -195,19 +194,18 @@ def _rsa_numbers(jwk: Jwk) -> rsa.RSAPublicNumbers:
     return rsa.RSAPublicNumbers(exponent, modulus)
 
 
-def _instead_of_another_algorithm(patch: Patch, choose: Callable[[Any, str, str], Key | None]) -> None:
+@wrapping(KeySet, "find")
+def _instead_of_another_algorithm(
+    choose: Callable[[Any, str, str], Key | None], find: Any, self: Any, kid: str | None, alg: str
+) -> Any:
     """Have a key chosen, or None, where the one that is named serves another algorithm than the token's."""
-
-    def find_or_choose(find: Any, self: Any, kid: str | None, alg: str) -> Any:
-        try:
-            return find(self, kid, alg)
-        except Refusal as refusal:
-            found = choose(self, str(kid), alg) if refusal.rejected.reason is Reason.ALGORITHM else None
-            if found is None:
-                raise
-            return found
-
-    patch.wrap(KeySet, "find", find_or_choose)
+    try:
+        return find(self, kid, alg)
+    except Refusal as refusal:
+        found = choose(self, str(kid), alg) if refusal.rejected.reason is Reason.ALGORITHM else None
+        if found is None:
+            raise
+        return found
 
 
 @fault("KEY-6")

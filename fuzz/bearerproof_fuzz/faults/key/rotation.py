@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bearerproof_fuzz.faults.key.outages import on_failure
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
 from bearerproof_reference.verifier import fetching
 from bearerproof_reference.verifier.fetching import COOLDOWN, FetchedKeySet
 from bearerproof_reference.verifier.keys import Key, KeySet
@@ -126,17 +126,16 @@ def successful_refetch_costs_no_budget(patch: Patch) -> None:
     _misses(patch, lambda keys, tick: bool(tick >= vars(keys)["_retry_at"]))
 
 
-def _merged(patch: Patch, merge: Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]]) -> None:
+@wrapping(FetchedKeySet, "_refresh")
+def _merged(
+    merge: Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]], refresh: Any, self: Any, tick: float
+) -> None:
     """Have the keys that were held and those just fetched, by kid, merged in some way."""
-
-    def refresh_and_merge(refresh: Any, self: Any, tick: float) -> None:
-        before = self._held
-        refresh(self, tick)
-        if before is not None and self._held is not before:
-            named = vars(self._held.keys)
-            named["_named"] = merge(vars(before.keys)["_named"], named["_named"])
-
-    patch.wrap(FetchedKeySet, "_refresh", refresh_and_merge)
+    before = self._held
+    refresh(self, tick)
+    if before is not None and self._held is not before:
+        named = vars(self._held.keys)
+        named["_named"] = merge(vars(before.keys)["_named"], named["_named"])
 
 
 @fault("KEY-12")

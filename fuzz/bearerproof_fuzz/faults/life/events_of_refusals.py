@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
 from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
@@ -123,14 +123,11 @@ def reaping_revokes(reaped: Any, self: Any) -> Any:
     return number
 
 
-def _admin_failure(patch: Patch, change: Any) -> None:
+@wrapping(Revocations, "_check_admin")
+def _admin_failure(change: Any, checked: Any, self: Any, admin: Any, occasion: Any) -> Any:
     """Have a failed admin authentication leave other events, given its only one and the occasion."""
-
-    def check(checked: Any, self: Any, admin: Any, occasion: Any) -> Any:
-        decision = checked(self, admin, occasion)
-        return decision and replace(decision, events=change(decision.events[0], admin, occasion))
-
-    patch.wrap(Revocations, "_check_admin", check)
+    decision = checked(self, admin, occasion)
+    return decision and replace(decision, events=change(decision.events[0], admin, occasion))
 
 
 _ADMIN_FAILURE: Rows[Any] = {

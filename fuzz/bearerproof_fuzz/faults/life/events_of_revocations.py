@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.life.events import refused_as
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -22,14 +22,13 @@ def revoked_told_of_an_unknown_id(make: Any, self: Any, why: Why, *known: Any, *
     return event
 
 
-def _in_bulk(patch: Patch, change: Callable[[Any, Any], Any]) -> None:
+@wrapping(Revocations, "all_of")
+def _in_bulk(
+    change: Callable[[Any, Any], Any], decided: Any, self: Any, admin: Any, issuer: Any, subject: Any, occasion: Any
+) -> Any:
     """Have bulk revocations leave other events: given the occasion and the events, return them."""
-
-    def all_of(decided: Any, self: Any, admin: Any, issuer: Any, subject: Any, occasion: Any) -> Any:
-        decision = decided(self, admin, issuer, subject, occasion)
-        return replace(decision, events=change(occasion, decision.events))
-
-    patch.wrap(Revocations, "all_of", all_of)
+    decision = decided(self, admin, issuer, subject, occasion)
+    return replace(decision, events=change(occasion, decision.events))
 
 
 @fault("LIFE-6")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_reference.keyserver import throttling
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -94,14 +94,11 @@ def zero_is_the_default(patch: Patch) -> None:
 # --- when to come back
 
 
-def _retry_time(patch: Patch, change: Callable[[int, int], int | None]) -> None:
+@wrapping(Throttle, "spend")
+def _retry_time(change: Callable[[int, int], int | None], spend: Any, self: Any, name: object, rate: int) -> Any:
     """Have another time told than the one to wait; it is given that time and the rate."""
-
-    def change_wait(spend: Any, self: Any, name: object, rate: int) -> Any:
-        wait = spend(self, name, rate)
-        return None if wait is None else change(wait, rate)
-
-    patch.wrap(Throttle, "spend", change_wait)
+    wait = spend(self, name, rate)
+    return None if wait is None else change(wait, rate)
 
 
 _RETRY_TIME: Rows[Callable[[int, int], int | None]] = {

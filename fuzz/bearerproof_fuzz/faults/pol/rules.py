@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_reference.keyserver import policy, subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.policy import Match, Policy, Rule
@@ -14,14 +14,13 @@ from bearerproof_reference.keyserver.tokens import Identity, Scopes
 ALL = Scopes(("*",), ("*",))
 
 
-def _unmatched(patch: Patch, fall_back: Callable[[Policy, Identity], Rule | None]) -> None:
+@wrapping(Policy, "rule_for")
+def _unmatched(
+    fall_back: Callable[[Policy, Identity], Rule | None], rule_for: Any, self: Policy, identity: Identity
+) -> Rule | None:
     """Have something decide about identities that no rule is for."""
-
-    def rule_or_fall_back(rule_for: Any, self: Policy, identity: Identity) -> Rule | None:
-        found: Rule | None = rule_for(self, identity)
-        return found or fall_back(self, identity)
-
-    patch.wrap(Policy, "rule_for", rule_or_fall_back)
+    found: Rule | None = rule_for(self, identity)
+    return found or fall_back(self, identity)
 
 
 @fault("POL-1")
@@ -69,14 +68,11 @@ def group_star_is_everybody(match: Match, identity: Identity) -> Identity:
     return replace(identity, groups=(match.group,)) if match.group and "*" in identity.groups else identity
 
 
-def _decided(patch: Patch, choose: Callable[[list[Rule]], Rule]) -> None:
+@wrapping(Policy, "rule_for")
+def _decided(choose: Callable[[list[Rule]], Rule], _: Any, self: Policy, identity: Identity) -> Rule | None:
     """Have another choice made among the rules that match."""
-
-    def rule_for(_: Any, self: Policy, identity: Identity) -> Rule | None:
-        matching = [rule for rule in self.rules if rule.match(identity)]
-        return choose(matching) if matching else None
-
-    patch.wrap(Policy, "rule_for", rule_for)
+    matching = [rule for rule in self.rules if rule.match(identity)]
+    return choose(matching) if matching else None
 
 
 @fault("POL-2")

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread, wrapping
 from bearerproof_reference.keyserver import configuration
 from bearerproof_reference.keyserver.configuration import secret_digest
 from bearerproof_reference.keyserver.lifecycle import Decision, Why
@@ -78,14 +78,11 @@ def no_credential_passes(patch: Patch) -> None:
     patch.wrap(Revocations, "_is_admin", lambda is_admin, self, admin: not admin or is_admin(self, admin))
 
 
-def _with_bearer(patch: Patch, enough: Callable[[Any], bool]) -> None:
+@wrapping(Revocations, "_is_admin")
+def _with_bearer(enough: Callable[[Any], bool], knows: Any, self: Any, admin: str | None) -> bool:
     """Have the bearer of a live token pass for the secret where this holds of its record."""
-
-    def is_admin(knows: Any, self: Any, admin: str | None) -> bool:
-        found = self._store.look_up(digest(admin or ""), 0)
-        return knows(self, admin) or (found is not None and enough(found.record))
-
-    patch.wrap(Revocations, "_is_admin", is_admin)
+    found = self._store.look_up(digest(admin or ""), 0)
+    return knows(self, admin) or (found is not None and enough(found.record))
 
 
 @fault("REV-7")

@@ -3,23 +3,20 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import Identity
 
 
-def _matching(patch: Patch, match: Callable[[Identity, str, str], bool]) -> None:
+@wrapping(MemoryStore, "revoke_all")
+def _matching(
+    match: Callable[[Identity, str, str], bool], revoke_all: Any, self: Any, issuer: str, subject: str, now: float
+) -> Any:
     """Have a bulk revocation end the live tokens of every identity that matches issuer and subject."""
-
-    def revoke_matching(revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
-        identities = {
-            record.identity.key for record in self._by_digest.values() if match(record.identity, issuer, subject)
-        }
-        keys = sorted(identities | {(issuer, subject)})
-        return tuple(record for key in keys for record in revoke_all(self, *key, now))
-
-    patch.wrap(MemoryStore, "revoke_all", revoke_matching)
+    identities = {record.identity.key for record in self._by_digest.values() if match(record.identity, issuer, subject)}
+    keys = sorted(identities | {(issuer, subject)})
+    return tuple(record for key in keys for record in revoke_all(self, *key, now))
 
 
 _MATCHING: Rows[Callable[[Identity, str, str], bool]] = {
@@ -63,14 +60,18 @@ _MATCHING: Rows[Callable[[Identity, str, str], bool]] = {
 faults_for("REV-4", _matching, _MATCHING)
 
 
-def _also(patch: Patch, find: Callable[[Any, tuple[str, str], float], Iterable[Any]]) -> None:
+@wrapping(MemoryStore, "revoke_all")
+def _also(
+    find: Callable[[Any, tuple[str, str], float], Iterable[Any]],
+    revoke_all: Any,
+    self: Any,
+    issuer: str,
+    subject: str,
+    now: float,
+) -> Any:
     """Have a bulk revocation report these records besides those that it ended."""
-
-    def report_more(revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
-        more = tuple(find(self, (issuer, subject), now))
-        return (*revoke_all(self, issuer, subject, now), *more)
-
-    patch.wrap(MemoryStore, "revoke_all", report_more)
+    more = tuple(find(self, (issuer, subject), now))
+    return (*revoke_all(self, issuer, subject, now), *more)
 
 
 _ALSO: Rows[Callable[[Any, tuple[str, str], float], Iterable[Any]]] = {
@@ -118,15 +119,18 @@ def bulk_says_that_it_is_done(patch: Patch) -> None:
     patch.wrap(MemoryStore, "revoke_all", lambda revoke_all, self, *names: revoke_all(self, *names)[:1])
 
 
-def _filled(patch: Patch, fill: Callable[[str | None, str | None], tuple[str | None, str | None]]) -> None:
+@wrapping(Revocations, "all_of")
+def _filled(
+    fill: Callable[[str | None, str | None], tuple[str | None, str | None]],
+    decide: Any,
+    self: Any,
+    admin: str | None,
+    issuer: str | None,
+    subject: str | None,
+    occasion: Any,
+) -> Any:
     """Have the names of a bulk revocation completed before they are looked at."""
-
-    def fill_in(
-        decide: Any, self: Any, admin: str | None, issuer: str | None, subject: str | None, occasion: Any
-    ) -> Any:
-        return decide(self, admin, *fill(issuer, subject), occasion)
-
-    patch.wrap(Revocations, "all_of", fill_in)
+    return decide(self, admin, *fill(issuer, subject), occasion)
 
 
 @fault("REV-5")

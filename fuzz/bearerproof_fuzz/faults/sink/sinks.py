@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
 from bearerproof_reference.adapter import pipeline
 from bearerproof_reference.adapter.pipeline import _Tap
 from bearerproof_reference.audit.audited import AuditedVerifier
@@ -112,16 +112,21 @@ def slow_sink_is_the_reason(patch: Patch) -> None:
     _sink_heard(patch, lambda _: Rejected(Reason.OTHER, "TimeoutError"), late=True)
 
 
-def _settled(patch: Patch, counts: Callable[[Any, bool, bool], bool]) -> None:
+@wrapping(IsolatingSink, "_settle")
+def _settled(
+    counts: Callable[[Any, bool, bool], bool],
+    settle: Any,
+    self: Any,
+    parcel: Any,
+    *,
+    delivered: bool,
+    overdue: bool = False,
+) -> None:
     """Have a loss counted only where this, given whether it is overdue, says so."""
-
-    def settle_and_forget(settle: Any, self: Any, parcel: Any, *, delivered: bool, overdue: bool = False) -> None:
-        before = self.lost
-        settle(self, parcel, delivered=delivered, overdue=overdue)
-        if not counts(self, delivered, overdue):
-            self.lost = before
-
-    patch.wrap(IsolatingSink, "_settle", settle_and_forget)
+    before = self.lost
+    settle(self, parcel, delivered=delivered, overdue=overdue)
+    if not counts(self, delivered, overdue):
+        self.lost = before
 
 
 @fault("SINK-4")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_reference.keyserver import authentication, exchange
 from bearerproof_reference.keyserver.authentication import AccessError, AccessRefused, Authentication
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -211,21 +211,18 @@ def bearer_decoded_leniently(patch: Patch) -> None:
     _keyed(patch, octets, lambda text: text.isascii() and text.startswith(PREFIX) and len(text) == 48)
 
 
-def _also(patch: Patch, find: Callable[[Any, str], bytes | None]) -> None:
+@wrapping(Authentication, "decide")
+def _also(find: Callable[[Any, str], bytes | None], decided: Any, self: Any, credentials: Any, *asked: Any) -> Any:
     """Have another text than the bearer taken for it too, given the store."""
-
-    def decide(decided: Any, self: Any, credentials: Any, *asked: Any) -> Any:
-        found = find(self._store, credentials[0]) if credentials else None
-        patched = Patch()
-        if found is not None:
-            patched(authentication, "is_bearer", lambda _: True)
-            patched(authentication, "digest", lambda _: found)
-        try:
-            return decided(self, credentials, *asked)
-        finally:
-            patched.restore()
-
-    patch.wrap(Authentication, "decide", decide)
+    found = find(self._store, credentials[0]) if credentials else None
+    patched = Patch()
+    if found is not None:
+        patched(authentication, "is_bearer", lambda _: True)
+        patched(authentication, "digest", lambda _: found)
+    try:
+        return decided(self, credentials, *asked)
+    finally:
+        patched.restore()
 
 
 @fault_by("TOK-6", _also)

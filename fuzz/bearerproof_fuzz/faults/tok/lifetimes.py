@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.exchange import Granted
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -128,17 +128,14 @@ def revoked_token_removed(revoked: Any, self: Any, jti: str, now: float) -> Any:
     return record
 
 
-def _early(patch: Patch, ahead: Callable[[Any], float]) -> None:
+@wrapping(MemoryStore, "reap")
+def _early(ahead: Callable[[Any], float], _reaped: Any, self: Any, now: float) -> int:
     """Have sweeps remove what is not due yet: ahead of time by so many seconds."""
-
-    def reap(_reaped: Any, self: Any, now: float) -> int:
-        number = 0
-        while self._removals and self._removals[0][0] <= self._advance(now) + ahead(self):
-            self._remove_first()
-            number += 1
-        return number
-
-    patch.wrap(MemoryStore, "reap", reap)
+    number = 0
+    while self._removals and self._removals[0][0] <= self._advance(now) + ahead(self):
+        self._remove_first()
+        number += 1
+    return number
 
 
 @fault("TOK-10")

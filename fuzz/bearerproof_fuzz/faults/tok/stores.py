@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.store import Issue
 from bearerproof_reference.keyserver.tokens import Identity
@@ -62,17 +62,16 @@ def each_revocation_makes_room(patch: Patch) -> None:
 # --- for whom
 
 
-def _counted_by(patch: Patch, alike: Callable[[Identity], object]) -> None:
+@wrapping(MemoryStore, "issue")
+def _counted_by(
+    alike: Callable[[Identity], object], issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float
+) -> Any:
     """Have the cap, and nothing else, count all live tokens whose identities are alike in this."""
-
-    def issue(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
-        mark = alike(record.identity)
-        live = (token for own in self._by_identity.values() for token in own if token.expires_at > now)
-        if sum(alike(token.identity) == mark for token in live) >= cap:
-            return Issue.CAP_REACHED
-        return issued(self, record, 10**6, now, issued_at)
-
-    patch.wrap(MemoryStore, "issue", issue)
+    mark = alike(record.identity)
+    live = (token for own in self._by_identity.values() for token in own if token.expires_at > now)
+    if sum(alike(token.identity) == mark for token in live) >= cap:
+        return Issue.CAP_REACHED
+    return issued(self, record, 10**6, now, issued_at)
 
 
 _COUNTED_BY: Rows[Callable[[Identity], object]] = {
@@ -188,14 +187,11 @@ def bound_on_all_ever_issued(_roomy: Any, self: Any, _now: float) -> bool:
 # --- whose
 
 
-def _answered_with(patch: Patch, other: Callable[[Any, Any], Any]) -> None:
+@wrapping(MemoryStore, "look_up")
+def _answered_with(other: Callable[[Any, Any], Any], looked: Any, self: Any, digest: bytes, now: float) -> Any:
     """Have a bearer answered with another record than its own, given the store and its own."""
-
-    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
-        found = looked(self, digest, now)
-        return found and replace(found, record=other(self, found.record))
-
-    patch.wrap(MemoryStore, "look_up", look_up)
+    found = looked(self, digest, now)
+    return found and replace(found, record=other(self, found.record))
 
 
 def _first(store: Any, alike: Callable[[Any], bool]) -> Any:

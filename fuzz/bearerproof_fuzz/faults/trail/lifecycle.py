@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
 from bearerproof_reference.audit.events import rfc3339
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.authentication import Authentication
@@ -17,26 +17,20 @@ from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.store import State
 
 
-def _used(patch: Patch, identity: Callable[[Any], Any]) -> None:
+@wrapping(Occasion, "used")
+def _used(identity: Callable[[Any], Any], make: Any, self: Any, record: Any) -> LifecycleEvent:
     """Have uses name another identity."""
-
-    def used(make: Any, self: Any, record: Any) -> LifecycleEvent:
-        event: LifecycleEvent = make(self, record)
-        return replace(event, identity=identity(event))
-
-    patch.wrap(Occasion, "used", used)
+    event: LifecycleEvent = make(self, record)
+    return replace(event, identity=identity(event))
 
 
-def _expiry(patch: Patch, seconds_after_issue: Any) -> None:
+@wrapping(LifecycleEvent, "as_dict")
+def _expiry(seconds_after_issue: Any, as_dict: Any, self: Any, seq: int) -> Any:
     """Have the issue of a token tell another expiry: so long after it, as a function of the record."""
-
-    def with_expiry(as_dict: Any, self: Any, seq: int) -> Any:
-        members = as_dict(self, seq)
-        if self.granted is not None:
-            members["expires_at"] = rfc3339(self.granted.issued_at + seconds_after_issue(self.granted))
-        return members
-
-    patch.wrap(LifecycleEvent, "as_dict", with_expiry)
+    members = as_dict(self, seq)
+    if self.granted is not None:
+        members["expires_at"] = rfc3339(self.granted.issued_at + seconds_after_issue(self.granted))
+    return members
 
 
 # --- issued once, and first

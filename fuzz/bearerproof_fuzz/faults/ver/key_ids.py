@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
 from bearerproof_fuzz.faults.seams import Json, changing_header
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.jose import decode_segment
@@ -18,13 +18,12 @@ def _changing_kid(patch: Patch, change: Callable[[Any], Any]) -> None:
     changing_header(patch, lambda header: {**header, "kid": change(header["kid"])} if "kid" in header else header)
 
 
-def _finding(patch: Patch, respell: Callable[[str, tuple[str, ...]], str | None]) -> None:
+@wrapping(keys.KeySet, "find")
+def _finding(
+    respell: Callable[[str, tuple[str, ...]], str | None], find: Any, self: keys.KeySet, kid: str | None, alg: str
+) -> object:
     """Look for the key under the name that ``respell`` makes of the token's and of those of the set."""
-
-    def find_key(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
-        return find(self, kid if kid is None else respell(kid, tuple(vars(self)["_named"])), alg)
-
-    patch.wrap(keys.KeySet, "find", find_key)
+    return find(self, kid if kid is None else respell(kid, tuple(vars(self)["_named"])), alg)
 
 
 @fault("VER-21")
@@ -99,14 +98,20 @@ def kid_is_a_hint_only(patch: Patch) -> None:
     _searching(patch, lambda *_: True)
 
 
-def _searching(patch: Patch, searches: Callable[[str, keys.KeySet], bool]) -> None:
-    def search(verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any) -> Any:
-        if header.kid is None or not isinstance(held, keys.KeySet) or not searches(header.kid, held):
-            return verified(token, header, tail, held, algorithms)
-        signed = [kid for kid in vars(held)["_named"] if _signed_by(kid, token, tail, header.alg, held)]
-        return verified(token, replace(header, kid=signed[0] if signed else header.kid), tail, held, algorithms)
-
-    patch.wrap(verifier, "_verified", search)
+@wrapping(verifier, "_verified")
+def _searching(
+    searches: Callable[[str, keys.KeySet], bool],
+    verified: Any,
+    token: bytes,
+    header: verifier.Header,
+    tail: bytes,
+    held: Any,
+    algorithms: Any,
+) -> Any:
+    if header.kid is None or not isinstance(held, keys.KeySet) or not searches(header.kid, held):
+        return verified(token, header, tail, held, algorithms)
+    signed = [kid for kid in vars(held)["_named"] if _signed_by(kid, token, tail, header.alg, held)]
+    return verified(token, replace(header, kid=signed[0] if signed else header.kid), tail, held, algorithms)
 
 
 def _signed_by(kid: str, token: bytes, tail: bytes, alg: str, held: keys.KeySet) -> bool:

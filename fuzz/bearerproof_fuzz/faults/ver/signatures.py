@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
 from bearerproof_fuzz.faults.seams import ALPHABET, encoded, respelling_signatures, rewriting_token, varying_keys
 from bearerproof_reference.verifier import idtoken, keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
@@ -150,15 +150,12 @@ def secret_of_a_public_key_is_empty(
 Judge = Callable[[Any, dict[str, Any], float], None]
 
 
-def _judged_first(patch: Patch, judge: Judge) -> None:
+@wrapping(verifier.Verifier, "_verify")
+def _judged_first(judge: Judge, verify: Any, self: Any, token: bytes) -> Any:
     """Judge claims before the signature; ``judge`` gets the verifier, the unverified claims and the time."""
-
-    def judge_and_verify(verify: Any, self: Any, token: bytes) -> Any:
-        payload = split_compact(token)[1]
-        judge(self, parse_object(decode_segment(payload)), self._clock.now())
-        return verify(self, token)
-
-    patch.wrap(verifier.Verifier, "_verify", judge_and_verify)
+    payload = split_compact(token)[1]
+    judge(self, parse_object(decode_segment(payload)), self._clock.now())
+    return verify(self, token)
 
 
 @fault("VER-46")
