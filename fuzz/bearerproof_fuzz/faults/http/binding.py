@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import wrapping
+from bearerproof_fuzz.faults.registry import Patch, wrapping
 from bearerproof_reference.adapter import inprocess
 from bearerproof_reference.adapter import keyserver as adapter
 
@@ -79,6 +79,11 @@ def answering(change: Callable[[Answer], None], replaced: Any, app: Any, request
     answer = Answer(request["method"], request["path"], fields, b64decode(given["body_b64"]), given["status"])
     change(answer)
     return {"status": answer.status, "headers": answer.fields, "body_b64": b64encode(answer.body).decode()}
+
+
+def answering_with(*statuses: int) -> Callable[[Patch, Callable[[Answer], None]], None]:
+    """Return a helper that has the answers with one of these statuses changed."""
+    return lambda patch, change: answering(patch, lambda answer: change(answer) if answer.status in statuses else None)
 
 
 def reason() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from posixpath import normpath
 from urllib.parse import unquote
 
-from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
+from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, answering_with, asking
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 
 
@@ -64,14 +64,6 @@ faults_for("HTTP-14", _routed, _ROUTED)
 # --- methods
 
 
-def _not_allowed(patch: Patch, change: Callable[[Answer], None]) -> None:
-    def change_answer(answer: Answer) -> None:
-        if answer.status == 405:
-            change(answer)
-
-    answering(patch, change_answer)
-
-
 _NOT_ALLOWED: Rows[Callable[[Answer], None]] = {
     "other-methods-are-not-found": (
         "A method that there is not at a path is answered with 404.",
@@ -83,7 +75,7 @@ _NOT_ALLOWED: Rows[Callable[[Answer], None]] = {
         lambda answer: answer.put("allow", "GET, POST, PUT, PATCH, DELETE"),
     ),
 }
-faults_for("HTTP-14", _not_allowed, _NOT_ALLOWED)
+faults_for("HTTP-14", answering_with(405), _NOT_ALLOWED)
 
 
 @fault("HTTP-14")

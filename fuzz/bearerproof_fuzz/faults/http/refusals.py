@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.http.binding import Answer, answering, reason
+from bearerproof_fuzz.faults.http.binding import Answer, answering, answering_with, reason
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
 from bearerproof_reference.deployment import httprequest
 
@@ -127,13 +127,7 @@ def challenge_tells_more_of_known_tokens(answer: Answer, why: str) -> None:
 # --- scope
 
 
-def _forbidden(patch: Patch, change: Callable[[Answer], None]) -> None:
-    def change_answer(answer: Answer) -> None:
-        if answer.status == 403:
-            change(answer)
-
-    answering(patch, change_answer)
-
+_forbidden = answering_with(403)
 
 _FORBIDDEN: Rows[Callable[[Answer], None]] = {
     "insufficient-scope-is-unauthorized": (
