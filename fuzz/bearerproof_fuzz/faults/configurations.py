@@ -4,13 +4,13 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import wrapping
+from bearerproof_fuzz.faults.registry import Patch, helper_by
 from bearerproof_reference.adapter import keyserver as adapter
 
 Json = dict[str, Any]
 
 
-@wrapping(adapter, "read")
+@helper_by(Patch.wrap, adapter, "read")
 def mended(change: Callable[[Json], None], read: Any, members: Any) -> Any:
     """Have a configuration changed before it is read."""
     mended = deepcopy(members)

@@ -9,9 +9,9 @@ parts, and its docstring tells where in the world that bug was made. It breaks e
     }
     faults_for("TOK-1", _made, _MADE)
 
-``wrapping`` writes the usual helper, which wraps one function of the reference and is given one argument:
+``helper_by`` makes the usual helper, of one argument, which stands before what the function is called with:
 
-    @wrapping(Throttle, "spend")
+    @helper_by(Patch.wrap, Throttle, "spend")
     def _retry_time(change: Callable[[int], int], spend: Any, self: Any, name: object, rate: int) -> Any:
         wait = spend(self, name, rate)
         return None if wait is None else change(wait)
@@ -20,7 +20,7 @@ parts, and its docstring tells where in the world that bug was made. It breaks e
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import wraps
 from inspect import currentframe
 from types import CodeType, FunctionType
 from typing import Any, Concatenate, TypeVar, TypeVarTuple
@@ -139,11 +139,19 @@ def faults_for(requirement_id: str, helper: Callable[[Patch, T], None], rows: Ro
         fault(requirement_id, **options)(apply)
 
 
-def wrapping(owner: object, name: str) -> Callable[[Callable[Concatenate[T, ...], object]], Callable[[Patch, T], None]]:
-    """Make a helper of one argument: it wraps this function by the decorated one, which is given the argument first."""
+def helper_by(
+    helper: Callable[[Patch, *Ts, Callable[..., Any]], None], *arguments: *Ts
+) -> Callable[[Callable[Concatenate[T, ...], object]], Callable[[Patch, T], None]]:
+    """Make a helper of one argument, as another makes it: ``helper(patch, *arguments, function)``.
 
-    def decorate(wrapper: Callable[Concatenate[T, ...], object]) -> Callable[[Patch, T], None]:
-        return lambda patch, argument: patch.wrap(owner, name, partial(wrapper, argument))
+    The function is given the argument of the helper, and then what it is called with.
+    """
+
+    def decorate(function: Callable[Concatenate[T, ...], object]) -> Callable[[Patch, T], None]:
+        def apply(patch: Patch, argument: T) -> None:
+            helper(patch, *arguments, lambda *given, **options: function(argument, *given, **options))
+
+        return apply
 
     return decorate
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, wrapping
+from bearerproof_fuzz.faults.registry import Patch, helper_by
 from bearerproof_reference.verifier import keys, policy, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
 from bearerproof_reference.verifier.claims import ClaimsCheck
@@ -32,7 +32,7 @@ def rewriting_token(patch: Patch, rewrite: Callable[[bytes], bytes]) -> None:
     patch.wrap(verifier, "_octets", lambda read, *arguments: rewrite(read(*arguments)))
 
 
-@wrapping(verifier, "read_header")
+@helper_by(Patch.wrap, verifier, "read_header")
 def rewriting_header(rewrite: Callable[[bytes], bytes], read: Any, segment: bytes, *, strict: bool) -> verifier.Header:
     """Have the verifier rewrite the JSON text of a header before it reads it as strictly as ever."""
     try:
@@ -79,14 +79,14 @@ def respelling_signatures(patch: Patch, names: tuple[str, ...], respell: Callabl
     varying_keys(patch, names, lambda verify, jwk: lambda signature, data: verify(respell(signature, jwk), data))
 
 
-@wrapping(Verifier, "_check_type")
+@helper_by(Patch.wrap, Verifier, "_check_type")
 def passing_type(passes: Callable[[str | None, str], bool], check: Any, self: Any, typ: str | None) -> None:
     """Let another media type pass for the one that the policy names, by this rule."""
     ours = vars(self)["_typ"]
     check(self, ours if ours is not None and passes(typ, ours) else typ)
 
 
-@wrapping(ClaimsCheck, "__call__")
+@helper_by(Patch.wrap, ClaimsCheck, "__call__")
 def reading_claims(read: Read, check: Any, self: Any, claims: Json, now: float) -> None:
     """Have other claims judged: what ``read`` makes of the token's, of the time and of what the check holds."""
     check(self, read(claims, now, vars(self)), now)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import HTTP, Patch, Rows, fault, fault_by, faults_for, spread, wrapping
+from bearerproof_fuzz.faults.registry import HTTP, Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.keyserver import exchange, scopes, server
 from bearerproof_reference.keyserver.exchange import (
     ACCESS_TOKEN,
@@ -19,7 +19,7 @@ from bearerproof_reference.keyserver.lifecycle import Occasion, Why
 from bearerproof_reference.keyserver.throttling import Throttle
 
 
-@wrapping(Exchange, "decide")
+@helper_by(Patch.wrap, Exchange, "decide")
 def _seen(change: Callable[[Form], Form], decide: Any, self: Any, form: Form | None, occasion: Occasion) -> Any:
     """Have the exchange see another form than was sent."""
     return decide(self, form and change(form), occasion)

@@ -5,7 +5,7 @@ from json import dumps
 from typing import Any
 from urllib.request import urlopen
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.configuration import Provider
 from bearerproof_reference.keyserver.server import KeyServer
@@ -18,7 +18,7 @@ from bearerproof_reference.verifier.keys import Key, KeySet
 Get = Callable[[str], bytes]
 
 
-@wrapping(Subjects, "_keys")
+@helper_by(Patch.wrap, Subjects, "_keys")
 def _fetched(change: Callable[[Get], Get], keys: Any, self: Any, provider: Provider) -> Any:
     """Have key sets fetched in another way."""
     before = vars(self)["_get"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from json import loads
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.lifecycle import Occasion
@@ -165,7 +165,7 @@ _WITH_POLICY: Rows[Callable[[Claims], Claims]] = {
 faults_for("EXC-8", _with_policy, _WITH_POLICY)
 
 
-@wrapping(Subjects, "verify")
+@helper_by(Patch.wrap, Subjects, "verify")
 def _issued(change: Callable[[Any, Subject, Claims], float], verify: Any, self: Any, token: str) -> Any:
     """Have the time of issue of a good subject token taken from somewhere else."""
     subject = verify(self, token)

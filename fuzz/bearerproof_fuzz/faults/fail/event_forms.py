@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.audit import events
 from bearerproof_reference.audit.audited import AuditedVerifier
 from bearerproof_reference.audit.events import VerifyFailureEvent
@@ -73,7 +73,7 @@ def time_of_a_far_zone_called_utc(patch: Patch) -> None:
     _timed(patch, lambda seconds: f"{datetime.fromtimestamp(seconds, zone):%Y-%m-%dT%H:%M:%S.%f}Z")
 
 
-@wrapping(AuditedVerifier, "_event")
+@helper_by(Patch.wrap, AuditedVerifier, "_event")
 def _noted(
     note: Callable[[str, Rejected], dict[str, str]], make: Any, self: Any, token: str | bytes, rejected: Rejected
 ) -> VerifyFailureEvent:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.adapter.pipeline import _Tap
 from bearerproof_reference.audit import audited
 from bearerproof_reference.audit.audited import AuditedVerifier
@@ -13,7 +13,7 @@ from bearerproof_reference.verifier.fetching import FetchedKeySet
 from bearerproof_reference.verifier.verdicts import Accepted, Reason, Rejected
 
 
-@wrapping(AuditedVerifier, "verify")
+@helper_by(Patch.wrap, AuditedVerifier, "verify")
 def _recorded(
     record: Callable[[Any, str | bytes, Accepted | Rejected], None], verify: Any, self: Any, token: str | bytes
 ) -> Any:
@@ -28,7 +28,7 @@ def _record(audit: Any, token: str | bytes, rejected: Rejected) -> None:
     state["_sink"].record(audited.AuditedVerifier._event(audit, token, rejected))  # noqa: SLF001 - as the method does
 
 
-@wrapping(AuditedVerifier, "_event")
+@helper_by(Patch.wrap, AuditedVerifier, "_event")
 def _silent(about: Callable[[Rejected], bool], make: Any, self: Any, token: str | bytes, rejected: Rejected) -> Any:
     """Have no event made of some rejections."""
     if about(rejected):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.audit.hints import Hints, read_hints
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.claims import ClaimsCheck
@@ -19,7 +19,7 @@ CLIENT = "app-1"
 """The client that the policies of the suite know."""
 
 
-@wrapping(verifier, "_verified")
+@helper_by(Patch.wrap, verifier, "_verified")
 def _believed(trusted: Callable[[Hints], bool], verified: Any, token: bytes, header: Header, *rest: Any) -> Any:
     """Have a signature that does not verify forgiven to a token that says the right thing of itself."""
     try:
@@ -71,7 +71,7 @@ def kid_is_the_secret_of_an_unknown_key(verified: Any, token: bytes, header: Hea
     return verified(token, header, tail, *rest)
 
 
-@wrapping(Verifier, "verify")
+@helper_by(Patch.wrap, Verifier, "verify")
 def _rejected(
     change: Callable[[Rejected, Hints], Accepted | Rejected], verify: Any, self: Any, token: str | bytes
 ) -> Accepted | Rejected:

@@ -10,13 +10,13 @@ from html import escape
 from typing import Any
 from urllib.parse import unquote
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.audit import audited, events, hints
 from bearerproof_reference.audit.hints import Hints, bound
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
 
 
-@wrapping(audited, "read_hints")
+@helper_by(Patch.wrap, audited, "read_hints")
 def _reread(change: Callable[[Hints, bytes], Hints], read: Any, token: str | bytes) -> Hints:
     """Have what was read for the event changed, or the reading fail."""
     octets = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
@@ -155,7 +155,7 @@ def unreadable_octets_replaced(read: Hints, octets: bytes) -> Hints:
         return read
 
 
-@wrapping(events, "bound")
+@helper_by(Patch.wrap, events, "bound")
 def _cut(shorten: Callable[[str, bytes], str | None], bind: Any, hint: object) -> Any:
     """Have hints over 64 octets shortened by this instead."""
     bounded = bind(hint)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, wrapping
+from bearerproof_fuzz.faults.registry import Patch, helper_by
 from bearerproof_reference.adapter import inprocess
 from bearerproof_reference.adapter import keyserver as adapter
 
@@ -54,7 +54,7 @@ class Answer(Sent):
         self.put("content-length", str(len(self.body)))
 
 
-@wrapping(inprocess, "respond")
+@helper_by(Patch.wrap, inprocess, "respond")
 def asking(change: Callable[[Sent], None], replaced: Any, app: Any, request: Message) -> Any:
     """Have requests changed before the binding sees them."""
     sent = _sent(request)
@@ -71,7 +71,7 @@ def asking(change: Callable[[Sent], None], replaced: Any, app: Any, request: Mes
     )
 
 
-@wrapping(inprocess, "respond")
+@helper_by(Patch.wrap, inprocess, "respond")
 def answering(change: Callable[[Answer], None], replaced: Any, app: Any, request: Message) -> Message:
     """Have answers changed after the binding wrote them."""
     given = replaced(app, request)

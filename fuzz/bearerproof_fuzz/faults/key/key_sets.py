@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt import PyJWK
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.verifier import algorithms, keys
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify, _rsa_key
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -116,7 +116,7 @@ def every_key_of_a_kid_tried(fitting: Sequence[Key]) -> Key:
     return replace(fitting[0], verify=lambda signature, data: any(key.verify(signature, data) for key in fitting))
 
 
-@wrapping(KeySet, "__init__")
+@helper_by(Patch.wrap, KeySet, "__init__")
 def _rewritten(
     rewrite: Callable[[Mapping[str, Any]], Mapping[str, Any]], read: Any, self: Any, jwks: Any, allowed: Collection[str]
 ) -> None:
@@ -194,7 +194,7 @@ def _rsa_numbers(jwk: Jwk) -> rsa.RSAPublicNumbers:
     return rsa.RSAPublicNumbers(exponent, modulus)
 
 
-@wrapping(KeySet, "find")
+@helper_by(Patch.wrap, KeySet, "find")
 def _instead_of_another_algorithm(
     choose: Callable[[Any, str, str], Key | None], find: Any, self: Any, kid: str | None, alg: str
 ) -> Any:

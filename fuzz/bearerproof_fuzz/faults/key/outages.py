@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection
 from typing import Any
 from urllib.request import BaseHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor, HTTPHandler, OpenerDirector
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.verifier import fetching
 from bearerproof_reference.verifier.fetching import STALE, TTL, FetchedKeySet, _Held
 from bearerproof_reference.verifier.keys import KeySet
 from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
-@wrapping(FetchedKeySet, "_refresh")
+@helper_by(Patch.wrap, FetchedKeySet, "_refresh")
 def on_failure(then: Callable[[Any, float], None], refresh: Any, self: Any, tick: float) -> None:
     """Have something more happen when a fetch has failed."""
     self._retry_at = float("-inf")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bearerproof_fuzz.faults.key.outages import on_failure
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.verifier import fetching
 from bearerproof_reference.verifier.fetching import COOLDOWN, FetchedKeySet
 from bearerproof_reference.verifier.keys import Key, KeySet
@@ -126,7 +126,7 @@ def successful_refetch_costs_no_budget(patch: Patch) -> None:
     _misses(patch, lambda keys, tick: bool(tick >= vars(keys)["_retry_at"]))
 
 
-@wrapping(FetchedKeySet, "_refresh")
+@helper_by(Patch.wrap, FetchedKeySet, "_refresh")
 def _merged(
     merge: Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]], refresh: Any, self: Any, tick: float
 ) -> None:

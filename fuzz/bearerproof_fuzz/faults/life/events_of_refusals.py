@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
 from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
@@ -123,7 +123,7 @@ def reaping_revokes(reaped: Any, self: Any) -> Any:
     return number
 
 
-@wrapping(Revocations, "_check_admin")
+@helper_by(Patch.wrap, Revocations, "_check_admin")
 def _admin_failure(change: Any, checked: Any, self: Any, admin: Any, occasion: Any) -> Any:
     """Have a failed admin authentication leave other events, given its only one and the occasion."""
     decision = checked(self, admin, occasion)

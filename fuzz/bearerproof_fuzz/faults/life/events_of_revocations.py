@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.life.events import refused_as
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -22,7 +22,7 @@ def revoked_told_of_an_unknown_id(make: Any, self: Any, why: Why, *known: Any, *
     return event
 
 
-@wrapping(Revocations, "all_of")
+@helper_by(Patch.wrap, Revocations, "all_of")
 def _in_bulk(
     change: Callable[[Any, Any], Any], decided: Any, self: Any, admin: Any, issuer: Any, subject: Any, occasion: Any
 ) -> Any:

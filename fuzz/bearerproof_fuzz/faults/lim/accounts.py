@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.audit.limiter import Limiter, _Drops
 
 
@@ -15,7 +15,7 @@ def free_event_counted_nowhere(admit: Any, self: Any, who: object, kind: Any) ->
     return admitted
 
 
-@wrapping(Limiter, "judge")
+@helper_by(Patch.wrap, Limiter, "judge")
 def _dropped(counts: Callable[[Any], bool], judge: Any, self: Any, event: Any) -> Any:
     """Have dropped events left out of the counter where this says so."""
     admitted, summaries = judge(self, event)

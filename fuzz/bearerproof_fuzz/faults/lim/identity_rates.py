@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -140,7 +140,7 @@ _COUNTED_LIM_14: Rows[Callable[[Any, Any], object]] = {
 faults_for("LIM-14", _counted, _COUNTED_LIM_14)
 
 
-@wrapping(Throttle, "spend")
+@helper_by(Patch.wrap, Throttle, "spend")
 def _evicting(most: Callable[[Any], int], spend: Any, self: Any, name: object, rate: int) -> Any:
     """Have the oldest bucket forgotten where there are more than so many."""
     while len(self._recent) >= most(self):

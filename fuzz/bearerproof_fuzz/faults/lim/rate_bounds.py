@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import throttling
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -94,7 +94,7 @@ def zero_is_the_default(patch: Patch) -> None:
 # --- when to come back
 
 
-@wrapping(Throttle, "spend")
+@helper_by(Patch.wrap, Throttle, "spend")
 def _retry_time(change: Callable[[int, int], int | None], spend: Any, self: Any, name: object, rate: int) -> Any:
     """Have another time told than the one to wait; it is given that time and the rate."""
     wait = spend(self, name, rate)

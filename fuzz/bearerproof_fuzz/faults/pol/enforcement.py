@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.keyserver import authentication, configuration, exchange, memorystore, patterns, scopes
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.tokens import Scopes, TokenRecord
 
 
-@wrapping(authentication, "any_covers")
+@helper_by(Patch.wrap, authentication, "any_covers")
 def _enforced(covers: Callable[[str, str], bool], _: Any, granted: Iterable[str], name: str) -> bool:
     """Have patterns mean something else when a token is presented."""
     return any(covers(pattern, name) for pattern in granted)

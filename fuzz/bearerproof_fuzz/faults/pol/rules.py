@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import policy, subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.policy import Match, Policy, Rule
@@ -14,7 +14,7 @@ from bearerproof_reference.keyserver.tokens import Identity, Scopes
 ALL = Scopes(("*",), ("*",))
 
 
-@wrapping(Policy, "rule_for")
+@helper_by(Patch.wrap, Policy, "rule_for")
 def _unmatched(
     fall_back: Callable[[Policy, Identity], Rule | None], rule_for: Any, self: Policy, identity: Identity
 ) -> Rule | None:
@@ -68,7 +68,7 @@ def group_star_is_everybody(match: Match, identity: Identity) -> Identity:
     return replace(identity, groups=(match.group,)) if match.group and "*" in identity.groups else identity
 
 
-@wrapping(Policy, "rule_for")
+@helper_by(Patch.wrap, Policy, "rule_for")
 def _decided(choose: Callable[[list[Rule]], Rule], _: Any, self: Policy, identity: Identity) -> Rule | None:
     """Have another choice made among the rules that match."""
     matching = [rule for rule in self.rules if rule.match(identity)]

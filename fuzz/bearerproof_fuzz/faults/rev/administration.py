@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.keyserver import configuration
 from bearerproof_reference.keyserver.configuration import secret_digest
 from bearerproof_reference.keyserver.lifecycle import Decision, Why
@@ -78,7 +78,7 @@ def no_credential_passes(patch: Patch) -> None:
     patch.wrap(Revocations, "_is_admin", lambda is_admin, self, admin: not admin or is_admin(self, admin))
 
 
-@wrapping(Revocations, "_is_admin")
+@helper_by(Patch.wrap, Revocations, "_is_admin")
 def _with_bearer(enough: Callable[[Any], bool], knows: Any, self: Any, admin: str | None) -> bool:
     """Have the bearer of a live token pass for the secret where this holds of its record."""
     found = self._store.look_up(digest(admin or ""), 0)

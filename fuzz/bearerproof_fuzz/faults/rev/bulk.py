@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import Identity
 
 
-@wrapping(MemoryStore, "revoke_all")
+@helper_by(Patch.wrap, MemoryStore, "revoke_all")
 def _matching(
     match: Callable[[Identity, str, str], bool], revoke_all: Any, self: Any, issuer: str, subject: str, now: float
 ) -> Any:
@@ -60,7 +60,7 @@ _MATCHING: Rows[Callable[[Identity, str, str], bool]] = {
 faults_for("REV-4", _matching, _MATCHING)
 
 
-@wrapping(MemoryStore, "revoke_all")
+@helper_by(Patch.wrap, MemoryStore, "revoke_all")
 def _also(
     find: Callable[[Any, tuple[str, str], float], Iterable[Any]],
     revoke_all: Any,
@@ -119,7 +119,7 @@ def bulk_says_that_it_is_done(patch: Patch) -> None:
     patch.wrap(MemoryStore, "revoke_all", lambda revoke_all, self, *names: revoke_all(self, *names)[:1])
 
 
-@wrapping(Revocations, "all_of")
+@helper_by(Patch.wrap, Revocations, "all_of")
 def _filled(
     fill: Callable[[str | None, str | None], tuple[str | None, str | None]],
     decide: Any,

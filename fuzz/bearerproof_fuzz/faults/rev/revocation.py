@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.keyserver import revocation
 from bearerproof_reference.keyserver.lifecycle import Decision
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -90,7 +90,7 @@ def next_issue_lifts_the_revocation(issue: Any, self: Any, record: TokenRecord, 
     return issue(self, record, *rest)
 
 
-@wrapping(MemoryStore, "revoke")
+@helper_by(Patch.wrap, MemoryStore, "revoke")
 def _known(find: Callable[[Any, str, float], Any], revoke: Any, self: Any, jti: str, now: float) -> Any:
     """Have the store report this record as revoked where it would find nothing to revoke."""
     return revoke(self, jti, now) or find(self, jti, now)

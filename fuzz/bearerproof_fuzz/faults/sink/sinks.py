@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.adapter import pipeline
 from bearerproof_reference.adapter.pipeline import _Tap
 from bearerproof_reference.audit.audited import AuditedVerifier
@@ -112,7 +112,7 @@ def slow_sink_is_the_reason(patch: Patch) -> None:
     _sink_heard(patch, lambda _: Rejected(Reason.OTHER, "TimeoutError"), late=True)
 
 
-@wrapping(IsolatingSink, "_settle")
+@helper_by(Patch.wrap, IsolatingSink, "_settle")
 def _settled(
     counts: Callable[[Any, bool, bool], bool],
     settle: Any,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.audit import events, sources
 from bearerproof_reference.audit.events import VerifyFailureEvent
 from bearerproof_reference.audit.hints import Hints, bound
@@ -175,7 +175,7 @@ def overflow_keeps_the_name(patch: Patch) -> None:
     _placed(patch, lambda key: (_Overflow, key))
 
 
-@wrapping(Limiter, "_place")
+@helper_by(Patch.wrap, Limiter, "_place")
 def _placed(overflow: Callable[[object], object], place: Any, self: Any, key: object) -> object:
     found: object = place(self, key)
     return overflow(key) if found is _Overflow else found

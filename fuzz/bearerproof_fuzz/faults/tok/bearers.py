@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import authentication, exchange
 from bearerproof_reference.keyserver.authentication import AccessError, AccessRefused, Authentication
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -211,7 +211,7 @@ def bearer_decoded_leniently(patch: Patch) -> None:
     _keyed(patch, octets, lambda text: text.isascii() and text.startswith(PREFIX) and len(text) == 48)
 
 
-@wrapping(Authentication, "decide")
+@helper_by(Patch.wrap, Authentication, "decide")
 def _also(find: Callable[[Any, str], bytes | None], decided: Any, self: Any, credentials: Any, *asked: Any) -> Any:
     """Have another text than the bearer taken for it too, given the store."""
     found = find(self._store, credentials[0]) if credentials else None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.exchange import Granted
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -128,7 +128,7 @@ def revoked_token_removed(revoked: Any, self: Any, jti: str, now: float) -> Any:
     return record
 
 
-@wrapping(MemoryStore, "reap")
+@helper_by(Patch.wrap, MemoryStore, "reap")
 def _early(ahead: Callable[[Any], float], _reaped: Any, self: Any, now: float) -> int:
     """Have sweeps remove what is not due yet: ahead of time by so many seconds."""
     number = 0

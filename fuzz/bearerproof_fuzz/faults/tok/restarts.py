@@ -5,12 +5,12 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.adapter.keyserver import KeyServerAdapter
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 
 
-@wrapping(KeyServerAdapter, "restart")
+@helper_by(Patch.wrap, KeyServerAdapter, "restart")
 def _restarted(keep: Callable[[Any], Any], _restarted: Any, self: Any, _request: Any) -> Any:
     """Have a restart go on with a store that is made of the one before."""
     configuration, store, _ = self._running

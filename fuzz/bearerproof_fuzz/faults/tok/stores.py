@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.store import Issue
 from bearerproof_reference.keyserver.tokens import Identity
@@ -62,7 +62,7 @@ def each_revocation_makes_room(patch: Patch) -> None:
 # --- for whom
 
 
-@wrapping(MemoryStore, "issue")
+@helper_by(Patch.wrap, MemoryStore, "issue")
 def _counted_by(
     alike: Callable[[Identity], object], issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float
 ) -> Any:
@@ -187,7 +187,7 @@ def bound_on_all_ever_issued(_roomy: Any, self: Any, _now: float) -> bool:
 # --- whose
 
 
-@wrapping(MemoryStore, "look_up")
+@helper_by(Patch.wrap, MemoryStore, "look_up")
 def _answered_with(other: Callable[[Any, Any], Any], looked: Any, self: Any, digest: bytes, now: float) -> Any:
     """Have a bearer answered with another record than its own, given the store and its own."""
     found = looked(self, digest, now)

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.audit.events import rfc3339
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.authentication import Authentication
@@ -17,14 +17,14 @@ from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.store import State
 
 
-@wrapping(Occasion, "used")
+@helper_by(Patch.wrap, Occasion, "used")
 def _used(identity: Callable[[Any], Any], make: Any, self: Any, record: Any) -> LifecycleEvent:
     """Have uses name another identity."""
     event: LifecycleEvent = make(self, record)
     return replace(event, identity=identity(event))
 
 
-@wrapping(LifecycleEvent, "as_dict")
+@helper_by(Patch.wrap, LifecycleEvent, "as_dict")
 def _expiry(seconds_after_issue: Any, as_dict: Any, self: Any, seq: int) -> Any:
     """Have the issue of a token tell another expiry: so long after it, as a function of the record."""
     members = as_dict(self, seq)

@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_fuzz.faults.seams import Json, changing_header, remembering_keys
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk
@@ -17,7 +17,7 @@ from bearerproof_reference.verifier.jose import decode_base64url
 Header = verifier.Header
 
 
-@wrapping(verifier, "_verified")
+@helper_by(Patch.wrap, verifier, "_verified")
 def _unsecured(
     passes: Callable[[Header, bytes], bool], verified: Any, token: bytes, header: Header, tail: bytes, *rest: Any
 ) -> Any:
@@ -96,7 +96,7 @@ def missing_alg_is_that_of_the_key(patch: Patch) -> None:
     changing_header(patch, lambda header: {"alg": "", **header})
 
 
-@wrapping(verifier, "_verified")
+@helper_by(Patch.wrap, verifier, "_verified")
 def _alg_of_the_key(
     applies: Callable[[Header], bool],
     verified: Any,
@@ -113,7 +113,7 @@ def _alg_of_the_key(
     return verified(token, header, tail, held, algorithms)
 
 
-@wrapping(verifier, "_verified")
+@helper_by(Patch.wrap, verifier, "_verified")
 def _allowing(
     allows: Callable[[str, Any], bool],
     verified: Any,

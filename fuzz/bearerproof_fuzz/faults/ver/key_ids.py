@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_fuzz.faults.seams import Json, changing_header
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.jose import decode_segment
@@ -18,7 +18,7 @@ def _changing_kid(patch: Patch, change: Callable[[Any], Any]) -> None:
     changing_header(patch, lambda header: {**header, "kid": change(header["kid"])} if "kid" in header else header)
 
 
-@wrapping(keys.KeySet, "find")
+@helper_by(Patch.wrap, keys.KeySet, "find")
 def _finding(
     respell: Callable[[str, tuple[str, ...]], str | None], find: Any, self: keys.KeySet, kid: str | None, alg: str
 ) -> object:
@@ -98,7 +98,7 @@ def kid_is_a_hint_only(patch: Patch) -> None:
     _searching(patch, lambda *_: True)
 
 
-@wrapping(verifier, "_verified")
+@helper_by(Patch.wrap, verifier, "_verified")
 def _searching(
     searches: Callable[[str, keys.KeySet], bool],
     verified: Any,

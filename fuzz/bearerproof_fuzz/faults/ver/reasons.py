@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, helper_by
 from bearerproof_reference.verifier.verdicts import Reason, Rejected
 from bearerproof_reference.verifier.verifier import Verifier
 
 
-@wrapping(Verifier, "verify")
+@helper_by(Patch.wrap, Verifier, "verify")
 def _reporting(reasons: dict[Reason, Reason], verify: Any, self: Any, token: str | bytes) -> Any:
     """Report other reasons than the true ones; the verdicts stay."""
     verdict = verify(self, token)

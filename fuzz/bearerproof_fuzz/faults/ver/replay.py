@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, wrapping
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, helper_by
 from bearerproof_fuzz.faults.seams import Json
 from bearerproof_reference.adapter.adapter import _LookUps
 from bearerproof_reference.verifier import ports, verifier
@@ -108,7 +108,7 @@ def _recorded_early(patch: Patch, *reasons: Reason) -> None:
     patch.wrap(verifier.Verifier, "_verify", verify_and_record)
 
 
-@wrapping(ports.MemoryReplayGuard, "first_use")
+@helper_by(Patch.wrap, ports.MemoryReplayGuard, "first_use")
 def _forgetting(
     until: Callable[[float, float], float], first_use: Any, self: Any, issuer: str, jti: str, at: float
 ) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, wrapping
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_fuzz.faults.seams import ALPHABET, encoded, respelling_signatures, rewriting_token, varying_keys
 from bearerproof_reference.verifier import idtoken, keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
@@ -150,7 +150,7 @@ def secret_of_a_public_key_is_empty(
 Judge = Callable[[Any, dict[str, Any], float], None]
 
 
-@wrapping(verifier.Verifier, "_verify")
+@helper_by(Patch.wrap, verifier.Verifier, "_verify")
 def _judged_first(judge: Judge, verify: Any, self: Any, token: bytes) -> Any:
     """Judge claims before the signature; ``judge`` gets the verifier, the unverified claims and the time."""
     payload = split_compact(token)[1]
