@@ -2,20 +2,17 @@
 
 from collections.abc import Callable
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, helper_by, spread
 from bearerproof_reference.audit import audited
 from bearerproof_reference.audit.events import Kind, KindClass, kind_of
 from bearerproof_reference.verifier.verdicts import Reason, Rejected
 
 
-def _kinds(patch: Patch, choose: Callable[[Rejected], KindClass | Kind | None]) -> None:
+@helper_by(Patch.__call__, audited, "kind_of")
+def _kinds(choose: Callable[[Rejected], KindClass | Kind | None], rejected: Rejected) -> Kind:
     """Have some rejections given another kind."""
-
-    def kind(rejected: Rejected) -> Kind:
-        chosen = choose(rejected) or kind_of(rejected)
-        return chosen if isinstance(chosen, Kind) else Kind(chosen)
-
-    patch(audited, "kind_of", kind)
+    chosen = choose(rejected) or kind_of(rejected)
+    return chosen if isinstance(chosen, Kind) else Kind(chosen)
 
 
 def _swapped(patch: Patch, reason: Reason, kind: KindClass) -> None:

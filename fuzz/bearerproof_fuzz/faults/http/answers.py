@@ -4,19 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, answering_with, asking
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 
 Json = dict[str, Any]
 
 
-def _errors(patch: Patch, change: Callable[[Answer], None]) -> None:
+@helper_by(answering)
+def _errors(change: Callable[[Answer], None], answer: Answer) -> None:
     """Have the answers 400 of the token endpoint changed."""
-
-    def change_errors(answer: Answer) -> None:
-        if answer.path == "/auth/token" and answer.status == 400:
-            change(answer)
-
-    answering(patch, change_errors)
+    if answer.path == "/auth/token" and answer.status == 400:
+        change(answer)
 
 
 def _error_members(patch: Patch, change: Callable[[Json], Json]) -> None:

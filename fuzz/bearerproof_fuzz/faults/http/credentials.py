@@ -6,20 +6,17 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault_by, faults_for, helper_by
 from bearerproof_reference.deployment import httprequest
 from bearerproof_reference.deployment.httprequest import FORM
 
 
-def _one_of(patch: Patch, choose: Callable[[list[str]], str]) -> None:
+@helper_by(asking)
+def _one_of(choose: Callable[[list[str]], str], sent: Sent) -> None:
     """Have one of several Authorization fields chosen."""
-
-    def drop_others(sent: Sent) -> None:
-        values = sent.values("authorization")
-        if len(values) > 1:
-            sent.put("Authorization", choose(values))
-
-    asking(patch, drop_others)
+    values = sent.values("authorization")
+    if len(values) > 1:
+        sent.put("Authorization", choose(values))
 
 
 _ONE_OF: Rows[Callable[[list[str]], str]] = {
@@ -177,16 +174,13 @@ def octets_beyond_ascii_are_dropped(read: Any, value: str) -> Any:
 # --- elsewhere
 
 
-def _relocated(patch: Patch, find: Callable[[Sent], str | None]) -> None:
+@helper_by(asking)
+def _relocated(find: Callable[[Sent], str | None], sent: Sent) -> None:
     """Have a bearer that is found elsewhere put where it belongs."""
-
-    def relocate(sent: Sent) -> None:
-        found = find(sent)
-        if found and not sent.values("authorization"):
-            sent.put("Authorization", f"Bearer {found}")
-            sent.path, sent.body = sent.path.partition("?")[0], b""
-
-    asking(patch, relocate)
+    found = find(sent)
+    if found and not sent.values("authorization"):
+        sent.put("Authorization", f"Bearer {found}")
+        sent.path, sent.body = sent.path.partition("?")[0], b""
 
 
 _RELOCATED: Rows[Callable[[Sent], str | None]] = {

@@ -6,17 +6,14 @@ from posixpath import normpath
 from urllib.parse import unquote
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, answering_with, asking
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 
 
-def _routed(patch: Patch, change: Callable[[str], str]) -> None:
+@helper_by(asking)
+def _routed(change: Callable[[str], str], sent: Sent) -> None:
     """Have the path changed before it is matched."""
-
-    def change_path(sent: Sent) -> None:
-        path, mark, query = sent.path.partition("?")
-        sent.path = change(path) + mark + query
-
-    asking(patch, change_path)
+    path, mark, query = sent.path.partition("?")
+    sent.path = change(path) + mark + query
 
 
 _ROUTED: Rows[Callable[[str], str]] = {

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bearerproof_fuzz.faults.http.binding import Answer, answering, answering_with, reason
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.deployment import httprequest
 
 
@@ -73,14 +73,11 @@ def other_scheme_is_a_bad_token(read: Any, scope: Any, body: Any) -> Any:
 # --- one answer
 
 
-def _refused(patch: Patch, change: Callable[[Answer, str], None]) -> None:
+@helper_by(answering)
+def _refused(change: Callable[[Answer, str], None], answer: Answer) -> None:
     """Have answers 401 changed by what the trail gives as their cause."""
-
-    def change_refusal(answer: Answer) -> None:
-        if answer.status == 401 and answer.path.startswith("/resource/") and reason() != "missing-credential":
-            change(answer, reason())
-
-    answering(patch, change_refusal)
+    if answer.status == 401 and answer.path.startswith("/resource/") and reason() != "missing-credential":
+        change(answer, reason())
 
 
 def _describe(answer: Answer, text: str) -> None:

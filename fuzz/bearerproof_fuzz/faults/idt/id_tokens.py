@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_fuzz.faults.seams import Json, is_number, making_optional, passing_type, reading_claims
 from bearerproof_reference.verifier import idtoken
 from bearerproof_reference.verifier.claims import ClaimsCheck
@@ -82,14 +82,11 @@ def first_audience_stands_for_azp(patch: Patch) -> None:
     _reading(patch, "_check_audiences", lambda claims, _: {"azp": _audiences(claims)[0], **claims})
 
 
-def _party(patch: Patch, same: Callable[[Any, VerificationPolicy, Json], bool]) -> None:
+@helper_by(_reading, "_check_audiences")
+def _party(same: Callable[[Any, VerificationPolicy, Json], bool], claims: Json, held: VerificationPolicy) -> Json:
     """Take an authorised party for ours if it is the same by this rule."""
-
-    def read(claims: Json, held: VerificationPolicy) -> Json:
-        passes = "azp" in claims and same(claims["azp"], held, claims)
-        return {**claims, "azp": held.own_audience} if passes else claims
-
-    _reading(patch, "_check_audiences", read)
+    passes = "azp" in claims and same(claims["azp"], held, claims)
+    return {**claims, "azp": held.own_audience} if passes else claims
 
 
 _PARTY: Rows[Callable[[Any, VerificationPolicy, Json], bool]] = {
@@ -114,14 +111,11 @@ _PARTY: Rows[Callable[[Any, VerificationPolicy, Json], bool]] = {
 faults_for("IDT-3", _party, _PARTY)
 
 
-def _nonce(patch: Patch, same: Callable[[Any, str], bool]) -> None:
+@helper_by(_reading, "_check_nonce")
+def _nonce(same: Callable[[Any, str], bool], claims: Json, sent: str | None) -> Json:
     """Take a nonce for the one that was sent if it is the same by this rule."""
-
-    def read(claims: Json, sent: str | None) -> Json:
-        passes = sent is not None and "nonce" in claims and same(claims["nonce"], sent)
-        return {**claims, "nonce": sent} if passes else claims
-
-    _reading(patch, "_check_nonce", read)
+    passes = sent is not None and "nonce" in claims and same(claims["nonce"], sent)
+    return {**claims, "nonce": sent} if passes else claims
 
 
 _NONCE: Rows[Callable[[Any, str], bool]] = {
@@ -208,14 +202,11 @@ def max_age_of_zero_ignored(check: Any, claims: Json, held: VerificationPolicy, 
         check(claims, held, now)
 
 
-def _context(patch: Patch, passes: Callable[[Any, tuple[str, ...]], bool]) -> None:
+@helper_by(_reading, "_check_context_class")
+def _context(passes: Callable[[Any, tuple[str, ...]], bool], claims: Json, acceptable: tuple[str, ...] | None) -> Json:
     """Take a context class for an acceptable one by this rule."""
-
-    def read(claims: Json, acceptable: tuple[str, ...] | None) -> Json:
-        known = acceptable is not None and "acr" in claims and passes(claims["acr"], acceptable)
-        return {**claims, "acr": acceptable[0]} if known and acceptable else claims
-
-    _reading(patch, "_check_context_class", read)
+    known = acceptable is not None and "acr" in claims and passes(claims["acr"], acceptable)
+    return {**claims, "acr": acceptable[0]} if known and acceptable else claims
 
 
 _CONTEXT: Rows[Callable[[Any, tuple[str, ...]], bool]] = {

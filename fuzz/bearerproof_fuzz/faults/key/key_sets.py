@@ -18,12 +18,10 @@ from bearerproof_reference.verifier.keys import Key, KeySet, _prepare
 from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
-def _purpose(patch: Patch, verifies: Callable[[Jwk], bool]) -> None:
-    def check_purpose(jwk: Jwk) -> None:
-        if not verifies(jwk):
-            raise UnusableKeyError("it is not for verifying")
-
-    patch(keys, "_check_purpose", check_purpose)
+@helper_by(Patch.__call__, keys, "_check_purpose")
+def _purpose(verifies: Callable[[Jwk], bool], jwk: Jwk) -> None:
+    if not verifies(jwk):
+        raise UnusableKeyError("it is not for verifying")
 
 
 _PURPOSE: Rows[Callable[[Jwk], bool]] = {

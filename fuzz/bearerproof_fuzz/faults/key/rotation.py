@@ -50,15 +50,12 @@ def every_miss_prolongs_the_cooldown(after_miss: Any, self: Any, tick: float, he
     return found
 
 
-def _misses(patch: Patch, allowed: Callable[[Any, float], bool]) -> None:
+@helper_by(Patch.__call__, FetchedKeySet, "_after_miss")
+def _misses(allowed: Callable[[Any, float], bool], self: Any, tick: float, held: Any) -> Any:
     """Have a refetch for an unknown kid made whenever this allows it."""
-
-    def after_miss(self: Any, tick: float, held: Any) -> Any:
-        if allowed(self, tick):
-            self._refresh(tick)
-        return self._held or held
-
-    patch(FetchedKeySet, "_after_miss", after_miss)
+    if allowed(self, tick):
+        self._refresh(tick)
+    return self._held or held
 
 
 @fault("KEY-10")

@@ -3,23 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.adapter.adapter import Adapter
 from bearerproof_reference.audit.events import VerifyFailureEvent
 from bearerproof_reference.audit.limiter import Limiter, Limits
 
 
-def _spent(patch: Patch, spend: Callable[[int, int, int, int], tuple[int, int]]) -> None:
+@helper_by(Patch.__call__, Limiter, "_spend")
+def _spent(
+    spend: Callable[[int, int, int, int], tuple[int, int]], self: Any, full_at: int | None, capacity: int
+) -> int | None:
     """Have the instant at which a bucket is full again computed by this, with the latest that is granted.
 
     It is given now, the instant held, the window and the capacity, in the limiter's units.
     """
-
-    def spending(self: Any, full_at: int | None, capacity: int) -> int | None:
-        after, latest = spend(self._now * capacity, full_at or 0, self._window, capacity)
-        return after if after <= latest else None
-
-    patch(Limiter, "_spend", spending)
+    after, latest = spend(self._now * capacity, full_at or 0, self._window, capacity)
+    return after if after <= latest else None
 
 
 @fault("LIM-1")

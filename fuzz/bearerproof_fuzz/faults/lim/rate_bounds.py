@@ -12,20 +12,19 @@ _SECOND = 10**12
 _MINUTE = 60 * _SECOND
 
 
-def _spending(patch: Patch, after: Callable[[int, int | None, int], tuple[int, int]]) -> None:
+@helper_by(Patch.__call__, Throttle, "_after")
+def _spending(
+    after: Callable[[int, int | None, int], tuple[int, int]], self: Any, name: object, rate: int
+) -> tuple[int, int | None]:
     """Have the instant at which a bucket is full, and the latest that is admitted, computed by this.
 
     It is given now, the instant held (None at first) and the rate.
     """
-
-    def compute(self: Any, name: object, rate: int) -> tuple[int, int | None]:
-        now = self._turn()
-        if rate == 0:
-            return now, None
-        full_at, latest = after(now, self._recent.get(name, self._older.get(name)), rate)
-        return full_at, max(1, -((latest - full_at) // _SECOND)) if full_at > latest else None
-
-    patch(Throttle, "_after", compute)
+    now = self._turn()
+    if rate == 0:
+        return now, None
+    full_at, latest = after(now, self._recent.get(name, self._older.get(name)), rate)
+    return full_at, max(1, -((latest - full_at) // _SECOND)) if full_at > latest else None
 
 
 def _or_now(now: int, held: int | None) -> int:

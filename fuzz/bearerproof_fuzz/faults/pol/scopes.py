@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import authentication, exchange, patterns, policy, scopes
 from bearerproof_reference.keyserver.scopes import Asked, ScopeError
 from bearerproof_reference.keyserver.tokens import Scopes
@@ -19,16 +19,13 @@ def _narrowed(patch: Patch, narrow: Callable[[Any, Scopes, Asked], Scopes]) -> N
     patch(exchange, "narrow", lambda allowed, asked: narrow(policy.narrow, allowed, asked))
 
 
-def _if_empty(patch: Patch, fall_back: Callable[[Scopes, Asked], Scopes]) -> None:
+@helper_by(_narrowed)
+def _if_empty(fall_back: Callable[[Scopes, Asked], Scopes], narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
     """Have something granted where nothing is left."""
-
-    def narrow_or_fall_back(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
-        try:
-            return narrow(allowed, asked)  # type: ignore[no-any-return]  # as the function that is wrapped
-        except ScopeError:
-            return fall_back(allowed, asked)
-
-    _narrowed(patch, narrow_or_fall_back)
+    try:
+        return narrow(allowed, asked)  # type: ignore[no-any-return]  # as the function that is wrapped
+    except ScopeError:
+        return fall_back(allowed, asked)
 
 
 @fault("POL-5")
@@ -77,14 +74,11 @@ def _met(patch: Patch, meets: Callable[[Any, Sides, Sides], Sides]) -> None:
     patch.wrap(policy, "meets", lambda old, asked, allowed: meets(old, tuple(asked), tuple(allowed)))
 
 
-def _pairwise(patch: Patch, meet: Callable[[str, str], str | None]) -> None:
+@helper_by(_met)
+def _pairwise(meet: Callable[[str, str], str | None], _: Any, asked: Sides, allowed: Sides) -> Sides:
     """Have each pattern that is asked met with each that is allowed in another way."""
-
-    def meets(_: Any, asked: Sides, allowed: Sides) -> Sides:
-        pairs = (meet(requested, permitted) for requested in asked for permitted in allowed)
-        return tuple(dict.fromkeys(pattern for pattern in pairs if pattern is not None))
-
-    _met(patch, meets)
+    pairs = (meet(requested, permitted) for requested in asked for permitted in allowed)
+    return tuple(dict.fromkeys(pattern for pattern in pairs if pattern is not None))
 
 
 @fault("POL-3")

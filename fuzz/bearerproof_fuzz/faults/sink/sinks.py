@@ -82,16 +82,13 @@ def hanging_sink_is_the_reason(patch: Patch) -> None:
     _sink_heard(patch, lambda _: Rejected(Reason.OTHER, "TimeoutError"), late=True)
 
 
-def _patient(patch: Patch, waits: Callable[[int], bool]) -> None:
+@helper_by(Patch.__call__, IsolatingSink, "record")
+def _patient(waits: Callable[[int], bool], self: Any, event: Any) -> None:
     """Have the caller wait until its event was delivered, where this says so of the length of the queue."""
-
-    def record(self: Any, event: Any) -> None:
-        parcel = _Parcel(event)
-        self._send(parcel)
-        if waits(self._queue.qsize()):
-            parcel.settled.wait(5)
-
-    patch(IsolatingSink, "record", record)
+    parcel = _Parcel(event)
+    self._send(parcel)
+    if waits(self._queue.qsize()):
+        parcel.settled.wait(5)
 
 
 @fault("SINK-3")

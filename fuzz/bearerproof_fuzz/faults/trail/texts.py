@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.audit.events import one_line
 from bearerproof_reference.keyserver import lifecycle
 from bearerproof_reference.keyserver.authentication import Authentication
@@ -49,18 +49,15 @@ def used_token_named_short(members: Any) -> Any:
 # --- numbers
 
 
-def _numbered(patch: Patch, step: Callable[[Any, Any], tuple[bool, bool]]) -> None:
+@helper_by(Patch.__call__, Trail, "record")
+def _numbered(step: Callable[[Any, Any], tuple[bool, bool]], self: Any, events: Any) -> None:
     """Have events written by this: whether an event is handed on, and whether it takes a number."""
-
-    def record(self: Any, events: Any) -> None:
-        with self._lock:
-            for event in events:
-                write, count = step(self, event)
-                if write:
-                    self._write(event, self._next)
-                self._next += count
-
-    patch(Trail, "record", record)
+    with self._lock:
+        for event in events:
+            write, count = step(self, event)
+            if write:
+                self._write(event, self._next)
+            self._next += count
 
 
 @fault_by("TRAIL-8", Patch.wrap, Trail, "record")

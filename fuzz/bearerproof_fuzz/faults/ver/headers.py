@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import load_der_x509_certificate
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_fuzz.faults.seams import Json, changing_header, encoded
 from bearerproof_reference.verifier import fetching, keys, verifier
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
@@ -19,15 +19,12 @@ def _without(parameters: Json, *names: str) -> Json:
     return {name: value for name, value in parameters.items() if name not in names}
 
 
-def _passing(patch: Patch, passes: Callable[[Any, Json], bool]) -> None:
+@helper_by(changing_header)
+def _passing(passes: Callable[[Any, Json], bool], parameters: Json) -> Json:
     """Let a header pass, together with the extensions it demands, if its ``crit`` does by this rule."""
-
-    def change(parameters: Json) -> Json:
-        if "crit" not in parameters or not passes(parameters["crit"], parameters):
-            return parameters
-        return {name: parameters[name] for name in ("alg", "kid", "typ") if name in parameters}
-
-    changing_header(patch, change)
+    if "crit" not in parameters or not passes(parameters["crit"], parameters):
+        return parameters
+    return {name: parameters[name] for name in ("alg", "kid", "typ") if name in parameters}
 
 
 _PASSING: Rows[Callable[[Any, Json], bool]] = {

@@ -115,13 +115,11 @@ def previous_secret_is_the_word_undefined(patch: Patch) -> None:
     _second_secret(patch, b"undefined")
 
 
-def _second_secret(patch: Patch, secret: bytes) -> None:
-    def vary(verify: Verify, _: Jwk) -> Verify:
-        return lambda signature, data: (
-            verify(signature, data) or hmac.compare_digest(hmac.digest(secret, data, "sha256"), signature)
-        )
-
-    varying_keys(patch, ("HS256",), vary)
+@helper_by(varying_keys, ("HS256",))
+def _second_secret(secret: bytes, verify: Verify, _: Jwk) -> Verify:
+    return lambda signature, data: (
+        verify(signature, data) or hmac.compare_digest(hmac.digest(secret, data, "sha256"), signature)
+    )
 
 
 @fault_by("VER-25", Patch.wrap, verifier, "_verified")
