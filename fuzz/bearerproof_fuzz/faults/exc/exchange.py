@@ -196,7 +196,9 @@ def no_scope_when_narrowed(patch: Patch) -> None:
         return read(scope)
 
     patch(exchange, "read", lambda scope: note(scopes.read, scope))
-    _answered(patch, lambda members: {n: v for n, v in members.items() if n != "scope" or not asked[0]})
+    _answered(
+        patch, lambda members: {name: value for name, value in members.items() if name != "scope" or not asked[0]}
+    )
 
 
 def _answered_by_cause(patch: Patch, why: Why, answer: ExchangeRefused) -> None:

@@ -109,7 +109,7 @@ def signature_in_hex(token: str, rejected: Rejected) -> dict[str, str]:
 @fault("FAIL-5")
 def payload_kept_for_the_analyst(patch: Patch) -> None:
     """The payload segment of an expired token is kept, so that it can be looked at later."""
-    _noted(patch, lambda token, it: {"payload": token.split(".")[1]} if it.reason is Reason.EXPIRED else {})
+    _noted(patch, lambda token, rejected: {"payload": token.split(".")[1]} if rejected.reason is Reason.EXPIRED else {})
 
 
 @fault("FAIL-6")
@@ -141,13 +141,19 @@ def metadata_in_order_of_arrival(patch: Patch) -> None:
 @fault("FAIL-7")
 def type_found_in_the_metadata(patch: Patch) -> None:
     """The type that was found stands in the metadata in its whole length (CVE-2025-65015)."""
-    _noted(patch, lambda token, it: {"found": str(_segment(token, 0).get("typ"))} if it.reason is Reason.TYPE else {})
+    _noted(
+        patch,
+        lambda token, rejected: {"found": str(_segment(token, 0).get("typ"))} if rejected.reason is Reason.TYPE else {},
+    )
 
 
 @fault("FAIL-7")
 def foreign_parameters_listed(patch: Patch) -> None:
     """The parameters that a header may not have are listed by name, all of them (CVE-2025-65015)."""
-    _noted(patch, lambda token, it: {"found": " ".join(_segment(token, 0))} if it.reason is Reason.HEADER else {})
+    _noted(
+        patch,
+        lambda token, rejected: {"found": " ".join(_segment(token, 0))} if rejected.reason is Reason.HEADER else {},
+    )
 
 
 @fault_by("FAIL-7", Patch.wrap, ClaimsCheck, "__call__")

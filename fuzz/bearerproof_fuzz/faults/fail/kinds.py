@@ -34,7 +34,7 @@ def early_token_reported_as_expired(patch: Patch) -> None:
 @fault("FAIL-4")
 def nonce_reported_as_another_check(patch: Patch) -> None:
     """The kind says that it was an ID token, but the check inside is that of the line above."""
-    _kinds(patch, lambda it: Kind(KindClass.ID_TOKEN, "AzpMismatch") if it.reason is Reason.NONCE else None)
+    _kinds(patch, lambda rejected: Kind(KindClass.ID_TOKEN, "AzpMismatch") if rejected.reason is Reason.NONCE else None)
 
 
 @fault("FAIL-4")

@@ -54,8 +54,8 @@ def deep_json_fails_the_reader(patch: Patch) -> None:
     def depth(value: object, level: int = 0) -> int:
         if level > 100:
             raise RecursionError("nested too deep")
-        held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        return max((depth(member, level + 1) for member in held), default=level)
+        members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return max((depth(member, level + 1) for member in members), default=level)
 
     def reading(read: Hints, octets: bytes) -> Hints:
         depth(_members(octets[:8192], 1))

@@ -209,13 +209,13 @@ def _instead_of_another_algorithm(
 @fault("KEY-6")
 def mixed_set_by_kid_alone(patch: Patch) -> None:
     """The kid alone chooses the key, and the token's `alg` is not held against it (RFC 8725 §3.1)."""
-    _instead_of_another_algorithm(patch, lambda held, kid, _alg: vars(held)["_named"][kid])
+    _instead_of_another_algorithm(patch, lambda key_set, kid, _alg: vars(key_set)["_named"][kid])
 
 
 @fault_by("KEY-6", _instead_of_another_algorithm)
-def kid_a_mere_preference(held: Any, _kid: str, alg: str) -> Key | None:
+def kid_a_mere_preference(key_set: Any, _kid: str, alg: str) -> Key | None:
     """Where the named key does not fit the `alg`, the only one that does is taken: the kid says nothing."""
-    fitting = [key for key in vars(held)["_usable"] if key.alg == alg]
+    fitting = [key for key in vars(key_set)["_usable"] if key.alg == alg]
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -231,7 +231,7 @@ def public_key_text_in_a_mixed_set(patch: Patch) -> None:
             texts[jwk["kid"]] = public.public_bytes(pem, spki)
         return prepare(jwk, allowed)
 
-    def over_its_text(_held: Any, kid: str, alg: str) -> Key | None:
+    def over_its_text(_key_set: Any, kid: str, alg: str) -> Key | None:
         text = texts.get(kid, b"")
         return Key(kid, alg, lambda given, data: hmac.digest(text, data, "sha256") == given) if text else None
 

@@ -27,8 +27,8 @@ def _spending(
     return full_at, max(1, -((latest - full_at) // _SECOND)) if full_at > latest else None
 
 
-def _or_now(now: int, held: int | None) -> int:
-    return max(now, held or 0)
+def _or_now(now: int, full_at: int | None) -> int:
+    return max(now, full_at or 0)
 
 
 @fault_by("LIM-12", Patch.__call__, Throttle, "spend")
@@ -45,41 +45,44 @@ def rate_by_the_minute_of_the_clock(self: Any, name: object, rate: int) -> int |
 _SPENDING: Rows[Callable[[int, int | None, int], tuple[int, int]]] = {
     "one-more-than-the-rate": (
         "An empty bucket has one request left, by `>=` in place of `>`.",
-        lambda now, held, _rate: (_or_now(now, held), now + _MINUTE),
+        lambda now, full_at, _rate: (_or_now(now, full_at), now + _MINUTE),
     ),
     "one-less-than-the-rate": (
         "The request that fills the minute up is refused; a rate of 1 admits nothing but the very first.",
-        lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate, now + _MINUTE - (1 if held is not None else 0)),
+        lambda now, full_at, rate: (
+            _or_now(now, full_at) + _MINUTE // rate,
+            now + _MINUTE - (1 if full_at is not None else 0),
+        ),
     ),
     "no-burst-at-all": (
         "The rate is an interval: after each request the next has to wait, so N at once are refused but one.",
-        lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate, now + _MINUTE // rate),
+        lambda now, full_at, rate: (_or_now(now, full_at) + _MINUTE // rate, now + _MINUTE // rate),
     ),
     "quiet-time-is-saved-up": (
         "The refill is not capped, so an identity that was quiet for an hour may flood.",
-        lambda now, held, rate: ((now if held is None else held) + _MINUTE // rate, now + _MINUTE),
+        lambda now, full_at, rate: ((now if full_at is None else full_at) + _MINUTE // rate, now + _MINUTE),
     ),
     "rate-refills-twice-as-fast": (
         "The bucket refills in half a minute.",
-        lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate // 2, now + _MINUTE // 2),
+        lambda now, full_at, rate: (_or_now(now, full_at) + _MINUTE // rate // 2, now + _MINUTE // 2),
     ),
     "rate-refills-at-half-speed": (
         "The bucket needs two minutes to refill.",
-        lambda now, held, rate: (_or_now(now, held) + 2 * _MINUTE // rate, now + 2 * _MINUTE),
+        lambda now, full_at, rate: (_or_now(now, full_at) + 2 * _MINUTE // rate, now + 2 * _MINUTE),
     ),
     "interval-in-whole-seconds": (
         "60/N is divided in whole seconds, so a rate of 7 is one of 7.5, and one of 100 is no limit.",
-        lambda now, held, rate: (_or_now(now, held) + 60 // rate * _SECOND, now + _MINUTE),
+        lambda now, full_at, rate: (_or_now(now, full_at) + 60 // rate * _SECOND, now + _MINUTE),
     ),
 }
 faults_for("LIM-12", _spending, _SPENDING)
 
 
 @fault_by("LIM-12", _spending)
-def bucket_begins_half_full(now: int, held: int | None, rate: int) -> tuple[int, int]:
+def bucket_begins_half_full(now: int, full_at: int | None, rate: int) -> tuple[int, int]:
     """A new bucket is half full, to be careful with strangers, and the first honest burst is stopped."""
     return (
-        (now + _MINUTE // 2 if held is None and rate > 1 else _or_now(now, held)) + _MINUTE // rate,
+        (now + _MINUTE // 2 if full_at is None and rate > 1 else _or_now(now, full_at)) + _MINUTE // rate,
         now + _MINUTE,
     )
 

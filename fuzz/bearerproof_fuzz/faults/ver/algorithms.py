@@ -103,14 +103,14 @@ def _alg_of_the_key(
     token: bytes,
     header: Header,
     tail: bytes,
-    held: Any,
+    key_set: Any,
     algorithms: Any,
 ) -> Any:
     """Read `alg` from the key that `kid` names in place of the header, where this rule says so."""
-    key = vars(held).get("_named", {}).get(header.kid)
+    key = vars(key_set).get("_named", {}).get(header.kid)
     if key is not None and applies(header):
         header = replace(header, alg=key.alg)
-    return verified(token, header, tail, held, algorithms)
+    return verified(token, header, tail, key_set, algorithms)
 
 
 @helper_by(Patch.wrap, verifier, "_verified")
@@ -120,12 +120,12 @@ def _allowing(
     token: bytes,
     header: Header,
     tail: bytes,
-    held: Any,
+    key_set: Any,
     algorithms: Any,
 ) -> Any:
     """Widen the allow-list by the header's algorithm, where this rule says so."""
     wider = {*algorithms, header.alg} if allows(header.alg, algorithms) else algorithms
-    return verified(token, header, tail, held, wider)
+    return verified(token, header, tail, key_set, wider)
 
 
 @fault("VER-14")

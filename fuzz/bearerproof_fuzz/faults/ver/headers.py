@@ -98,11 +98,11 @@ def _trusting(patch: Patch, carried: Carried) -> None:
     """Verify with the JWK that the header's own parameters yield, where they yield one."""
 
     def with_its_own_key(
-        verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any
+        verified: Any, token: bytes, header: verifier.Header, tail: bytes, key_set: Any, algorithms: Any
     ) -> Any:
-        jwk = carried(parse_object(decode_segment(token.split(b".")[0])), held)
+        jwk = carried(parse_object(decode_segment(token.split(b".")[0])), key_set)
         if not isinstance(jwk, dict):
-            return verified(token, header, tail, held, algorithms)
+            return verified(token, header, tail, key_set, algorithms)
         own = keys.KeySet({"keys": [_without(jwk, "kid")]}, algorithms)
         return verified(token, replace(header, kid=None), tail, own, algorithms)
 
@@ -121,17 +121,17 @@ _TRUSTING: Rows[Carried] = {
     ),
     "jwk-trusted-where-the-kid-is-unknown": (
         "A token under a new `kid` may introduce its key itself: rotation made easy.",
-        lambda header, held: header["jwk"] if "jwk" in header and header.get("kid") not in held else None,
+        lambda header, key_set: header["jwk"] if "jwk" in header and header.get("kid") not in key_set else None,
     ),
 }
 faults_for("VER-19", _trusting, _TRUSTING)
 
 
 @fault_by("VER-19", _trusting)
-def jwk_under_a_known_kid_trusted(header: Json, held: Any) -> object:
+def jwk_under_a_known_kid_trusted(header: Json, key_set: Any) -> object:
     """A carried key is believed once its own `kid` is one of ours, as if a name proved possession."""
     jwk = header.get("jwk")
-    return jwk if isinstance(jwk, dict) and jwk.get("kid") in held else None
+    return jwk if isinstance(jwk, dict) and jwk.get("kid") in key_set else None
 
 
 @fault_by("VER-19", _trusting)

@@ -36,7 +36,7 @@ def kid_in_a_list_taken(patch: Patch) -> None:
 def kid_query_evaluated(patch: Patch) -> None:
     """`kid` goes into the filter of a document database as it is, so `{"$ne": 1}` matches the first key there."""
     _changing_kid(patch, lambda kid: "$any" if isinstance(kid, dict) and "$ne" in kid else kid)
-    _finding(patch, lambda kid, held: next(iter(held)) if kid == "$any" else kid)
+    _finding(patch, lambda kid, kids: next(iter(kids)) if kid == "$any" else kid)
 
 
 @fault("VER-21")
@@ -50,7 +50,7 @@ def _no_kid(header: Json) -> Json:
 
 
 def _alike(fold: Callable[[str], str]) -> Callable[[str, tuple[str, ...]], str]:
-    return lambda kid, held: next((name for name in held if fold(name) == fold(kid)), kid)
+    return lambda kid, kids: next((name for name in kids if fold(name) == fold(kid)), kid)
 
 
 _FINDING: Rows[Callable[[str, tuple[str, ...]], str | None]] = {
@@ -69,7 +69,7 @@ _FINDING: Rows[Callable[[str, tuple[str, ...]], str | None]] = {
     ),
     "kid-interpolated-into-a-query": (
         "`kid` is written into the text of an SQL query, so `x' OR '1'='1` selects the first key (CWE-89).",
-        lambda kid, held: held[0] if "' OR '" in kid and held else kid,
+        lambda kid, kids: kids[0] if "' OR '" in kid and kids else kid,
     ),
 }
 faults_for("VER-22", _finding, _FINDING)
@@ -89,7 +89,7 @@ def kid_read_as_a_path(verified: Any, token: bytes, header: verifier.Header, tai
 @fault("VER-23")
 def unknown_kid_tries_every_key(patch: Patch) -> None:
     """A `kid` that is not found sets off a search through the whole set (RFC 7515 §6 allows it, W22)."""
-    _searching(patch, lambda kid, held: kid not in held)
+    _searching(patch, lambda kid, key_set: kid not in key_set)
 
 
 @fault("VER-23")
@@ -105,18 +105,18 @@ def _searching(
     token: bytes,
     header: verifier.Header,
     tail: bytes,
-    held: Any,
+    key_set: Any,
     algorithms: Any,
 ) -> Any:
-    if header.kid is None or not isinstance(held, keys.KeySet) or not searches(header.kid, held):
-        return verified(token, header, tail, held, algorithms)
-    signed = [kid for kid in vars(held)["_named"] if _signed_by(kid, token, tail, header.alg, held)]
-    return verified(token, replace(header, kid=signed[0] if signed else header.kid), tail, held, algorithms)
+    if header.kid is None or not isinstance(key_set, keys.KeySet) or not searches(header.kid, key_set):
+        return verified(token, header, tail, key_set, algorithms)
+    signed = [kid for kid in vars(key_set)["_named"] if _signed_by(kid, token, tail, header.alg, key_set)]
+    return verified(token, replace(header, kid=signed[0] if signed else header.kid), tail, key_set, algorithms)
 
 
-def _signed_by(kid: str, token: bytes, tail: bytes, alg: str, held: keys.KeySet) -> bool:
+def _signed_by(kid: str, token: bytes, tail: bytes, alg: str, key_set: keys.KeySet) -> bool:
     try:
-        return held.find(kid, alg).verify(decode_segment(tail), token[: -len(tail) - 1])
+        return key_set.find(kid, alg).verify(decode_segment(tail), token[: -len(tail) - 1])
     except Refusal:
         return False
 
@@ -124,7 +124,7 @@ def _signed_by(kid: str, token: bytes, tail: bytes, alg: str, held: keys.KeySet)
 @fault("VER-23")
 def unknown_kid_falls_back_to_the_first_key(patch: Patch) -> None:
     """A `kid` that is not found is answered with the default key, the first of the set."""
-    _finding(patch, lambda kid, held: kid if kid in held or not held else held[0])
+    _finding(patch, lambda kid, kids: kid if kid in kids or not kids else kids[0])
 
 
 @fault_by("VER-23", Patch.wrap, keys.KeySet, "find")

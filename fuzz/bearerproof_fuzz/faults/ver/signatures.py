@@ -73,10 +73,10 @@ def verified_token_cached_by_signature(patch: Patch) -> None:
 def _cached(patch: Patch, key_of: Callable[[bytes, bytes], bytes]) -> None:
     cache: dict[tuple[int, bytes], Any] = {}
 
-    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any) -> Any:
-        key = (id(held), key_of(token, tail))
+    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, key_set: Any, algorithms: Any) -> Any:
+        key = (id(key_set), key_of(token, tail))
         if key not in cache:
-            cache[key] = verified(token, header, tail, held, algorithms)
+            cache[key] = verified(token, header, tail, key_set, algorithms)
         return cache[key]
 
     patch.wrap(verifier, "_verified", judge)
@@ -124,12 +124,12 @@ def _second_secret(secret: bytes, verify: Verify, _: Jwk) -> Verify:
 
 @fault_by("VER-25", Patch.wrap, verifier, "_verified")
 def missing_kid_skips_the_signature(
-    verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any
+    verified: Any, token: bytes, header: verifier.Header, tail: bytes, key_set: Any, algorithms: Any
 ) -> Any:
     """A token that names no key is taken for one of a legacy issuer, whose signature nobody could check."""
     if header.kid is None and header.alg in algorithms and tail:
         return keys.Key(None, header.alg, lambda *_: True)
-    return verified(token, header, tail, held, algorithms)
+    return verified(token, header, tail, key_set, algorithms)
 
 
 @fault_by("VER-25", Patch.wrap, verifier, "_verified")
@@ -137,12 +137,12 @@ def secret_of_a_public_key_is_empty(
     verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any
 ) -> Any:
     """HS256 reads the secret `k` of whatever key is named, and a public key has none: `jwk.get("k", "")`."""
-    held = vars(rest[0]).get("_named", {}).get(header.kid)
-    if header.alg != "HS256" or held is None or held.alg == "HS256":
+    named = vars(rest[0]).get("_named", {}).get(header.kid)
+    if header.alg != "HS256" or named is None or named.alg == "HS256":
         return verified(token, header, tail, *rest)
     if hmac.digest(b"", token[: -len(tail) - 1], "sha256") != decode_segment(tail):
         raise Refusal(Reason.SIGNATURE)
-    return held
+    return named
 
 
 Judge = Callable[[Any, dict[str, Any], float], None]
