@@ -8,6 +8,9 @@ from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import Identity
 
+Find = Callable[[Any, tuple[str, str], float], Iterable[Any]]
+Fill = Callable[[str | None, str | None], tuple[str | None, str | None]]
+
 
 @helper_by(Patch.wrap, MemoryStore, "revoke_all")
 def _matching(
@@ -61,20 +64,13 @@ faults_for("REV-4", _matching, _MATCHING)
 
 
 @helper_by(Patch.wrap, MemoryStore, "revoke_all")
-def _also(
-    find: Callable[[Any, tuple[str, str], float], Iterable[Any]],
-    revoke_all: Any,
-    self: Any,
-    issuer: str,
-    subject: str,
-    now: float,
-) -> Any:
+def _also(find: Find, revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """Have a bulk revocation report these records besides those that it ended."""
     more = tuple(find(self, (issuer, subject), now))
     return (*revoke_all(self, issuer, subject, now), *more)
 
 
-_ALSO: Rows[Callable[[Any, tuple[str, str], float], Iterable[Any]]] = {
+_ALSO: Rows[Find] = {
     "bulk-counts-expired-tokens": (
         "Expired tokens that were not cleaned up yet are revoked and counted too.",
         lambda self, key, now: (record for record in self._by_identity.get(key, ()) if record.expires_at <= now),
@@ -121,13 +117,7 @@ def bulk_says_that_it_is_done(patch: Patch) -> None:
 
 @helper_by(Patch.wrap, Revocations, "all_of")
 def _filled(
-    fill: Callable[[str | None, str | None], tuple[str | None, str | None]],
-    decide: Any,
-    self: Any,
-    admin: str | None,
-    issuer: str | None,
-    subject: str | None,
-    occasion: Any,
+    fill: Fill, decide: Any, self: Any, admin: str | None, issuer: str | None, subject: str | None, occasion: Any
 ) -> Any:
     """Have the names of a bulk revocation completed before they are looked at."""
     return decide(self, admin, *fill(issuer, subject), occasion)
@@ -140,7 +130,7 @@ def missing_subject_is_everybody(patch: Patch) -> None:
     _matching(patch, lambda identity, issuer, subject: subject == "\0" and identity.issuer == issuer)
 
 
-_FILLED: Rows[Callable[[str | None, str | None], tuple[str | None, str | None]]] = {
+_FILLED: Rows[Fill] = {
     "missing-issuer-is-the-first": (
         "Where no issuer is named the first provider is meant, from the time when there was only one.",
         lambda issuer, subject: ("https://idp.example" if issuer is None else issuer, subject),

@@ -15,6 +15,8 @@ from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk
 from bearerproof_reference.verifier.jose import decode_base64url
 
 Header = verifier.Header
+Applies = Callable[[Header], bool]
+Allows = Callable[[str, Any], bool]
 
 
 @helper_by(Patch.wrap, verifier, "_verified")
@@ -98,13 +100,7 @@ def missing_alg_is_that_of_the_key(patch: Patch) -> None:
 
 @helper_by(Patch.wrap, verifier, "_verified")
 def _alg_of_the_key(
-    applies: Callable[[Header], bool],
-    verified: Any,
-    token: bytes,
-    header: Header,
-    tail: bytes,
-    key_set: Any,
-    algorithms: Any,
+    applies: Applies, verified: Any, token: bytes, header: Header, tail: bytes, key_set: Any, algorithms: Any
 ) -> Any:
     """Read `alg` from the key that `kid` names in place of the header, where this rule says so."""
     key = vars(key_set).get("_named", {}).get(header.kid)
@@ -115,13 +111,7 @@ def _alg_of_the_key(
 
 @helper_by(Patch.wrap, verifier, "_verified")
 def _allowing(
-    allows: Callable[[str, Any], bool],
-    verified: Any,
-    token: bytes,
-    header: Header,
-    tail: bytes,
-    key_set: Any,
-    algorithms: Any,
+    allows: Allows, verified: Any, token: bytes, header: Header, tail: bytes, key_set: Any, algorithms: Any
 ) -> Any:
     """Widen the allow-list by the header's algorithm, where this rule says so."""
     wider = {*algorithms, header.alg} if allows(header.alg, algorithms) else algorithms

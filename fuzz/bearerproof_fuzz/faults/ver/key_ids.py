@@ -13,6 +13,8 @@ from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.jose import decode_segment
 from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
+Searches = Callable[[str, keys.KeySet], bool]
+
 
 def _changing_kid(patch: Patch, change: Callable[[Any], Any]) -> None:
     changing_header(patch, lambda header: {**header, "kid": change(header["kid"])} if "kid" in header else header)
@@ -100,13 +102,7 @@ def kid_is_a_hint_only(patch: Patch) -> None:
 
 @helper_by(Patch.wrap, verifier, "_verified")
 def _searching(
-    searches: Callable[[str, keys.KeySet], bool],
-    verified: Any,
-    token: bytes,
-    header: verifier.Header,
-    tail: bytes,
-    key_set: Any,
-    algorithms: Any,
+    searches: Searches, verified: Any, token: bytes, header: verifier.Header, tail: bytes, key_set: Any, algorithms: Any
 ) -> Any:
     if header.kid is None or not isinstance(key_set, keys.KeySet) or not searches(header.kid, key_set):
         return verified(token, header, tail, key_set, algorithms)
