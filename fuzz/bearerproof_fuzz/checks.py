@@ -9,7 +9,7 @@ from hypothesis import given, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
 
-from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.declaration import Declaration, Need
 from bearerproof.judging.harness import Mark
 from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz.edits.registry import EITHER, Case
@@ -18,7 +18,7 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 def check(
-    requirement_id: str, *, needs: tuple[str, ...] = (), profiles: Collection[Profile] = (), primary: bool = False
+    requirement_id: str, *, needs: tuple[Need, ...] = (), profiles: Collection[Profile] = (), primary: bool = False
 ) -> Callable[[Test], Test]:
     """Make a test the requirement's check in each profile, or in the run's primary one alone.
 
@@ -59,9 +59,9 @@ def applicable(chosen: Iterable[Case], declaration: Declaration) -> Iterator[Cas
             yield case
 
 
-def needs_of(case: Case) -> tuple[str, ...]:
+def needs_of(case: Case) -> tuple[Need, ...]:
     """Return the capabilities without which the case is not applicable."""
-    return case.edit.needs + ((f"algorithm:{case.algorithm}",) if case.algorithm else ())
+    return case.edit.needs + ((Need("algorithm", case.algorithm),) if case.algorithm else ())
 
 
 def explore(prop: Callable[..., None], *strategies: SearchStrategy[Any], share: int = 1) -> None:

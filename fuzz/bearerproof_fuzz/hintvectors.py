@@ -79,8 +79,8 @@ def _without(base: Draft) -> Json:
 def _stated(draft: Draft, vector_id: str, requirement_id: str) -> Json:
     """Have the attacker sign, so that the token is refused, and state the hints that its event must carry."""
     forged = draft.signed_by(keys.key(draft.key.algorithm, "attacker").sign).presentation()
-    due = {name: next(iter(values)) for name, values in hints.expected(forged.token, forged.profile, None).items()}
-    said = hints.Stated(due["client"], due.get("aud"), due["kid"])
+    expected = {name: next(iter(values)) for name, values in hints.expected(forged.token, forged.profile, None).items()}
+    said = hints.Stated(expected["client"], expected.get("aud"), expected["kid"])
     row: Json = {
         "id": vector_id,
         "requirement": requirement_id,

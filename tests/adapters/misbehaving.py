@@ -20,10 +20,13 @@ from typing import Any
 Json = dict[str, Any]
 
 HELLO = {
-    "protocol": 1, "level": 0, "profiles": ["jwt"], "measure": "base",
+    "protocol": 1,
+    "level": 0,
+    "profiles": ["jwt"],
+    "measure": "base",
     "implementation": {"name": "misbehaving", "version": "1", "language": "python"},
     "capabilities": {"algorithms": ["HS256", "RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]},
-}  # fmt: skip
+}
 
 ACCEPT: Json = {"verdict": "accepted", "claims": {}}
 REJECT: Json = {"verdict": "rejected"}

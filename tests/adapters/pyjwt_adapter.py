@@ -7,10 +7,13 @@ from typing import Any
 import jwt
 
 HELLO = {
-    "protocol": 1, "level": 0, "profiles": ["jwt"], "measure": "base",
+    "protocol": 1,
+    "level": 0,
+    "profiles": ["jwt"],
+    "measure": "base",
     "implementation": {"name": "PyJWT over stdio", "version": jwt.__version__, "language": "python"},
     "capabilities": {"algorithms": ["HS256", "RS256", "PS256", "ES256", "ES384", "EdDSA"], "clock": "real"},
-}  # fmt: skip
+}
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:

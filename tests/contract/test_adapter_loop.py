@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from bearerproof.adapter import MESSAGE_LIMIT, serve
+from bearerproof.members import Json
 
 from .conftest import SPEC, Refusals
-
-Json = dict[str, Any]
 
 
 def test_answers_come_one_a_line_in_order_with_their_ids() -> None:

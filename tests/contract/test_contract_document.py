@@ -61,7 +61,7 @@ def test_the_harness_reads_the_decisions_shown_as_answers_to_what_was_asked() ->
     for number, request in requests.items():
         decision = decisions.read_decision(answers[number], request["op"])
         found[request["op"]].add(str(decision.outcome))
-        for asked, raw in zip(request.get("requests", ()), decision.members.get("answers", ()), strict=True):  # type: ignore[call-overload]
+        for asked, raw in zip(request.get("requests", ()), decision.answers, strict=True):
             decisions.read_decision(raw, asked["op"])
     assert found == {
         op: {"accepted", "rejected"} if op in ("configure", "exchange", "revoke") else {"accepted"} for op in _DECISIONS
@@ -73,14 +73,7 @@ _DECISIONS = ("configure", "exchange", "authenticate", "revoke", "reap", "count"
 
 def test_every_operation_and_every_kind_of_answer_is_shown() -> None:
     shown = [json.loads(line) for line in MESSAGES]
-    assert {m["op"] for m in shown if "op" in m} == {
-        "hello",
-        "verify",
-        "verify-jws",
-        "reset",
-        "stats",
-        *_DECISIONS,
-    }
+    assert {m["op"] for m in shown if "op" in m} == {"hello", "verify", "verify-jws", "reset", "stats", *_DECISIONS}
     members = {name for message in shown if "op" not in message for name in message}
     assert members >= {"protocol", "verdict", "skipped", "errored", "reset", "configured", "buckets"}
     assert members >= {"granted", "refused", "revoked", "reaped", "count", "rotated", "restarted", "answers", "status"}
@@ -204,12 +197,7 @@ def test_relative_links_lead_to_files() -> None:
 def test_the_python_adapter_works_as_shown() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     answers = _converse([sys.executable, "-c", _code("python")], _conversation(key))
-    assert [_gist(answer) for answer in answers] == [
-        (1, "PyJWT"),
-        (2, "accepted"),
-        (3, "rejected"),
-        (4, "skipped"),
-    ]
+    assert [_gist(answer) for answer in answers] == [(1, "PyJWT"), (2, "accepted"), (3, "rejected"), (4, "skipped")]
 
 
 def test_the_key_server_works_as_shown(bearerproof: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

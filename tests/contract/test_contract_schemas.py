@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from bearerproof.contract.messages import REASONS
+from bearerproof.members import Json
 from bearerproof_fuzz.keyservers.setting import DEFAULT
 from bearerproof_reference.keyserver.configuration import ConfigurationError, read
 
 from .conftest import BASE, SPEC, Refusals
-
-Json = dict[str, Any]
 
 FAILURE: Json = {
     "kind": "Expired",
@@ -181,13 +180,7 @@ VECTOR: Json = {
 EXPECTATIONS: Json = {
     "format": 1,
     "expectation": [
-        {
-            "requirement": "VER-2",
-            "check": "c",
-            "profile": "jwt",
-            "reason": "known",
-            "issue": "https://x.example/1",
-        }
+        {"requirement": "VER-2", "check": "c", "profile": "jwt", "reason": "known", "issue": "https://x.example/1"}
     ],
 }
 HEADER: Json = {
@@ -451,9 +444,10 @@ def test_a_request_may_grow_members_but_a_policy_may_not(refusals: Refusals) -> 
 
 
 @pytest.mark.parametrize(
-    "request_", [EXCHANGE, AUTHENTICATE, REVOKE, REVOKE_ALL, REAP, COUNT, ROTATE, RESTART, HTTP, RACE],
+    "request_",
+    [EXCHANGE, AUTHENTICATE, REVOKE, REVOKE_ALL, REAP, COUNT, ROTATE, RESTART, HTTP, RACE],
     ids=lambda request: request["op"],
-)  # fmt: skip
+)
 def test_a_request_to_a_key_server_needs_what_it_has_but_where_it_comes_from(
     refusals: Refusals, request_: Json
 ) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bearerproof.exports.facts import Action
-
-Json = dict[str, Any]
+from bearerproof.members import Json
 
 _PLAIN_KINDS = """
     InvalidFormat AlgorithmInvalid HeaderInvalid KeyUnknown KeyUnusable KeysetUnavailable SignatureInvalid TypeInvalid

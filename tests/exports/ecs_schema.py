@@ -13,9 +13,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-Json = dict[str, Any]
+from bearerproof.members import Json
 
 PUBLISHED = Path(sys.prefix) / "node_modules" / "@elastic" / "ecs"
 

@@ -1,8 +1,6 @@
 """One event of each kind, as a server and a verifier write them."""
 
-from typing import Any
-
-Json = dict[str, Any]
+from bearerproof.members import Json
 
 AT = "2027-01-15T08:00:00.123456Z"
 

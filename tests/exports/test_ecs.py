@@ -1,18 +1,15 @@
 """The ECS export, by a schema derived from the published fields."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 
 from bearerproof.exports.ecs import ECS_VERSION, ecs_document
+from bearerproof.members import Json
 
 from .conftest import THOROUGH, Complaints
 from .drawn import LEAP_SECONDS, NO_DAYS, events
 from .ecs_schema import FACTS, PUBLISHED, Table
 from .examples import AT, DENIED, INVALID, ISSUED, MARKED, REJECTED, REVOKED, TIMELESS
-
-Json = dict[str, Any]
 
 
 @THOROUGH
@@ -68,12 +65,7 @@ def test_issue_starts_a_session() -> None:
             "module": "bearerproof",
             "dataset": "bearerproof.lifecycle",
         },
-        "user": {
-            "id": "sub-1",
-            "domain": "https://idp.example",
-            "email": "alice@example.com",
-            "full_name": "Alice",
-        },
+        "user": {"id": "sub-1", "domain": "https://idp.example", "email": "alice@example.com", "full_name": "Alice"},
         "client": {"ip": "192.0.2.1"},
         "source": {"ip": "192.0.2.1"},
         "labels": {

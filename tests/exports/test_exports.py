@@ -3,18 +3,16 @@
 import copy
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import given
 
 from bearerproof.exports import EXPORTS, Unexportable
+from bearerproof.members import Json
 
 from .conftest import THOROUGH
 from .drawn import events, failures
 from .examples import DENIED, ISSUED, MARKED, REJECTED
-
-Json = dict[str, Any]
 
 every_format = pytest.mark.parametrize("form", EXPORTS)
 

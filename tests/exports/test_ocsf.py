@@ -1,19 +1,17 @@
 """The OCSF export, by the published schema of the class."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 
 from bearerproof import __version__
 from bearerproof.exports import Unexportable
 from bearerproof.exports.ocsf import ocsf_event
+from bearerproof.members import Json
 
 from .conftest import THOROUGH, Complaints
 from .drawn import LEAP_SECONDS, NO_DAYS, events
 from .examples import AT, DENIED, INVALID, ISSUED, MARKED, REJECTED, REVOKED, TIMELESS
 
-Json = dict[str, Any]
 MILLISECONDS = 1_800_000_000_123
 """AT, cut to milliseconds."""
 

@@ -1,19 +1,18 @@
 """The OpenTelemetry export, by OpenTelemetry's own messages."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from google.protobuf.json_format import ParseError
 from hypothesis import given
 
 from bearerproof.exports.otel import log_record
+from bearerproof.members import Json
 
 from .conftest import THOROUGH
 from .drawn import NO_DAYS, events
 from .examples import AT, DENIED, INVALID, ISSUED, MARKED, REJECTED, REVOKED, TIMELESS
 
-Json = dict[str, Any]
 AsProtobuf = Callable[[Json], Json]
 
 

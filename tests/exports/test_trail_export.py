@@ -17,11 +17,12 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 
 from bearerproof import data
 from bearerproof.exports import EXPORTS
+from bearerproof.members import Json
 from bearerproof.trail import prove
 from bearerproof.trail.exporting import Exporter, Form
 from bearerproof_fuzz.commands import trail as command
 
-from ..trail.trails import Json, Server, failure, lived, text
+from ..trail.trails import Server, failure, lived, text
 from .conftest import Complaints
 
 app = typer.Typer(add_completion=False)

@@ -7,13 +7,17 @@ from bearerproof.members import Json
 from bearerproof_reference.adapter import create as reference
 
 HELLO: Json = {
-    "protocol": 1, "level": 0, "profiles": ["jwt"], "measure": "base",
+    "protocol": 1,
+    "level": 0,
+    "profiles": ["jwt"],
+    "measure": "base",
     "implementation": {"name": "degenerate", "version": "1", "language": "python"},
     "capabilities": {
         "algorithms": ["HS256", "RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"],
-        "options": ["leeway", "require", "typ"], "mixed_algorithms": True,
+        "options": ["leeway", "require", "typ"],
+        "mixed_algorithms": True,
     },
-}  # fmt: skip
+}
 
 
 def accept_all() -> Handle:

@@ -110,8 +110,10 @@ def test_vectors_written_elsewhere_are_read_back_and_a_change_is_seen(bearerproo
     (tmp_path / "ver-13.json").write_text("{}")
     (tmp_path / "ver-99.json").write_text("{}")
     assert vectors.differences(made, tmp_path) == [
-        "ver-12.json: is missing", "ver-99.json: belongs to no requirement with edits", "ver-13.json: differs",
-    ]  # fmt: skip
+        "ver-12.json: is missing",
+        "ver-99.json: belongs to no requirement with edits",
+        "ver-13.json: differs",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "{}"])

@@ -112,9 +112,12 @@ class Scripted:
 
 
 HELLO: Json = {
-    "protocol": 1, "level": 0, "profiles": ["jwt"], "capabilities": {"algorithms": ["HS256"]},
+    "protocol": 1,
+    "level": 0,
+    "profiles": ["jwt"],
+    "capabilities": {"algorithms": ["HS256"]},
     "implementation": {"name": "scripted", "version": "1", "language": "none"},
-}  # fmt: skip
+}
 ACCEPTED: Json = {"verdict": "accepted"}
 
 

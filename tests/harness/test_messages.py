@@ -1,12 +1,14 @@
 """Reading answers: every limit has a case just inside it and one just outside."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from bearerproof import data
 from bearerproof.contract import messages
-from bearerproof.contract.declaration import read_declaration
+from bearerproof.contract.declaration import OPTIONS, SINKS, Need, read_declaration
 from bearerproof.contract.messages import MAX_ANSWER_BYTES, MAX_ANSWER_DEPTH, Outcome, Policy, Presentation
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
@@ -89,7 +91,7 @@ def test_the_whole_declaration_is_read() -> None:
     assert declaration.profiles == (*VERIFIERS, Profile.KEY_SERVER)
     assert declaration.audit.sinks == ("memory", "raises", "hangs", "slow")
     assert declaration.keys_url is not None
-    assert declaration.lacks("option:replay") is None
+    assert declaration.lacks(Need("option", "replay")) is None
 
 
 def test_what_is_not_declared_has_the_defaults_of_the_contract() -> None:
@@ -98,7 +100,7 @@ def test_what_is_not_declared_has_the_defaults_of_the_contract() -> None:
     assert declaration.key_set
     assert (declaration.key_form, declaration.max_line, declaration.max_token) == ("jwks", 60_000, None)
     assert declaration.options == ("leeway", "require")
-    assert declaration.lacks("option:typ") == "the implementation does not declare option:typ"
+    assert declaration.lacks(Need("option", "typ")) == "the implementation does not declare option:typ"
 
 
 @pytest.mark.parametrize(
@@ -139,10 +141,58 @@ def test_an_adapter_that_fails_at_hello_is_told_with_its_own_words(answer: Json)
         read_declaration({"id": 1, **answer})
 
 
-def test_a_need_that_nobody_can_declare_is_a_mistake_of_the_suite() -> None:
-    declaration = read_declaration(declaring())
-    with pytest.raises(KeyError):
-        declaration.lacks("keyset")
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("keyset", ""),
+        ("clock", "injected"),
+        ("option", ""),
+        ("option", "typo"),
+        ("algorithm", "ES265"),
+        ("audit", "bound"),
+        ("audit", "sinks"),
+        ("sink", "hang"),
+        ("key_server", "racing"),
+        ("key_server", "prefix"),
+        ("key_server", "setting"),
+    ],
+)
+def test_a_need_that_nobody_can_declare_raises_where_it_is_written(kind: str, name: str) -> None:
+    with pytest.raises(ValueError, match=f"no implementation can declare {kind}"):
+        Need(kind, name)
+
+
+NEEDS = [
+    *map(Need, ("clock", "key_set", "mixed_algorithms", "token_b64", "max_token", "keys_url")),
+    *(Need("option", name) for name in OPTIONS),
+    *(Need("sink", name) for name in SINKS),
+    *(Need("audit", name) for name in ("lines", "stats", "delivered", "limiter", "summaries")),
+]
+
+
+@pytest.mark.parametrize("need", NEEDS, ids=str)
+def test_a_need_is_met_by_who_declares_everything(need: Need) -> None:
+    assert read_declaration(declaring()).lacks(need) is None
+
+
+def test_who_declares_least_lacks_all_but_the_usual_sink() -> None:
+    least = read_declaration(capable(clock="real", key_set=False, options=[]))
+    assert {need for need in NEEDS if least.lacks(need) is None} == {Need("sink", "memory")}
+
+
+def test_options_and_sinks_are_those_of_the_schema() -> None:
+    schema = json.loads((data.root() / "schemas" / "answer.schema.json").read_text("utf-8"))
+    listed = {tuple(sorted(names)) for names in _enumerations(schema)}
+    assert {tuple(sorted(OPTIONS)), tuple(sorted(SINKS))} <= listed
+
+
+def _enumerations(schema: Any) -> Iterator[list[str]]:
+    """What the elements of a list may be, of every list in a schema."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("items"), dict) and "enum" in schema["items"]:
+            yield schema["items"]["enum"]
+        for inner in schema.values():
+            yield from _enumerations(inner)
 
 
 def test_each_kind_of_answer_is_read() -> None:
@@ -223,8 +273,12 @@ def test_the_expectation_never_crosses_the_wire_and_the_instant_always_does() ->
     assert (request["now"], request["tick"]) == (7, 3)
     raw = Presentation(b"\xff", policy, Profile.JWS, 7).request()
     assert raw == {
-        "op": "verify-jws", "token_b64": "/w==", "policy_id": policy.id, "keys": {"keys": []}, "algorithms": ["ES256"],
-    }  # fmt: skip
+        "op": "verify-jws",
+        "token_b64": "/w==",
+        "policy_id": policy.id,
+        "keys": {"keys": []},
+        "algorithms": ["ES256"],
+    }
 
 
 @pytest.mark.parametrize("claims", [b'{"exp": NaN}', b"[" * 80 + b"]" * 80], ids=["nan", "deep"])

@@ -44,11 +44,7 @@ BEGIN = [
     at(0, {"op": "configure", "key_server": DEFAULT.as_json()}),
     at(0, racers.exchange(HOME.draft("alice", DEFAULT.now, jti="1").token())),
 ]
-REVOKED = [
-    *BEGIN,
-    at(1, racers.revoke("<jti of step 2>")),
-    at(2, racers.authenticate("<access_token of step 2>")),
-]  # fmt: skip
+REVOKED = [*BEGIN, at(1, racers.revoke("<jti of step 2>")), at(2, racers.authenticate("<access_token of step 2>"))]
 DUE = "refused: invalid-token or unavailable"
 
 

@@ -66,8 +66,9 @@ def test_a_change_is_marked_and_what_is_equal_is_not_repeated() -> None:
     honest = b64(b'{"alg":"ES256"}') + ".e30.AA"
     lines = reports.token_apart(edited, honest)
     assert [line.split() for line in lines if "≠" in line] == [
-        ["≠", '"alg":', '"ES256"', '"alg":', '"none"'], ["≠", "1", "octets", "00", "0", "octets"],
-    ]  # fmt: skip
+        ["≠", '"alg":', '"ES256"', '"alg":', '"none"'],
+        ["≠", "1", "octets", "00", "0", "octets"],
+    ]
     assert lines[lines.index("payload") + 1].strip() == "the same"
 
 

@@ -56,12 +56,12 @@ def test_every_line_is_valid_by_its_schema(
 
 def test_two_runs_write_the_same_bytes_whatever_the_number_of_workers(bearerproof: CommandLine, tmp_path: Path) -> None:
     streams = []
-    for number, options in enumerate([(), (), ("-n", 0), ("-n", 2)]):
+    for number, options in enumerate([(), ("-n", 2)]):
         report = tmp_path / str(number)
         assert bearerproof("check", REJECTING, *SOME, "--report", report, *options).code == 1
         streams.append(report.read_bytes())
     assert streams[0].count(b"untestable") > 10
-    assert streams[1:] == streams[:1] * 3
+    assert streams[1:] == streams[:1]
 
 
 def test_another_seed_is_another_stream(bearerproof: CommandLine, tmp_path: Path) -> None:
@@ -73,9 +73,14 @@ def test_another_seed_is_another_stream(bearerproof: CommandLine, tmp_path: Path
 
 POLICY = Policy({"algorithms": ["ES256"], "issuer": "a", "keys": {"keys": []}, "leeway": 0, "require": []})
 FINDING = Finding(
-    "it is accepted", "rejected", "accepted", Presentation("a.b.c", POLICY, Profile.JWT, 5, 2),
-    Presentation(b"\xff", POLICY, Profile.JWT, 5), "alg-none", ({"kind": "Expired"},),
-)  # fmt: skip
+    "it is accepted",
+    "rejected",
+    "accepted",
+    Presentation("a.b.c", POLICY, Profile.JWT, 5, 2),
+    Presentation(b"\xff", POLICY, Profile.JWT, 5),
+    "alg-none",
+    ({"kind": "Expired"},),
+)
 
 
 def record(name: str, state: State = State.PASSED, *findings: Finding) -> Record:

@@ -59,8 +59,16 @@ def test_two_runs_find_the_same_to_the_byte_though_the_server_makes_up_other_nam
 def test_a_finding_names_what_was_made_up_by_the_step_that_made_it() -> None:
     finding = finding_of(world())
     assert [step["op"] for step in finding.steps] == [
-        "configure", "exchange", "exchange", "authenticate", "race", "revoke", "authenticate", "http", "revoke",
-    ]  # fmt: skip
+        "configure",
+        "exchange",
+        "exchange",
+        "authenticate",
+        "race",
+        "revoke",
+        "authenticate",
+        "http",
+        "revoke",
+    ]
     assert finding.summary == "<access_token of step 3>"
     assert finding.expected == 'events [{"token_jti": "<jti of step 3>", "reason": "<jti of step 3>"}]'
     assert finding.steps[3]["bearer"] == "<access_token of step 2>"

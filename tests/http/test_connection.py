@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bearerproof.contract.decisions import read_decision
-from bearerproof.contract.declaration import read_declaration
+from bearerproof.contract.declaration import Need, read_declaration
 from bearerproof.contract.http.connection import HttpConnection
 from bearerproof.contract.http.wire import field_text
 from bearerproof.contract.implementation import Implementation, PropertyEnded
@@ -26,8 +26,14 @@ from .test_profile import LEAST
 JTI = "0b5f4c1e-7a7b-4a53-9d2e-3f0c8a6f1d24"
 GRANT = {"access_token": "t_abc", "token_type": "Bearer", "expires_in": 600, "scope": "backends:b* tools:y", "jti": JTI}
 IDENTITY = {"issuer": "http://127.0.0.1:1/a", "subject": "alice"}
-ISSUED = {"event": "token.issued", "token_jti": JTI, "identity": IDENTITY, "backends": ["b*"], "tools": ["y"],
-          "rate_limit": 0}  # fmt: skip
+ISSUED = {
+    "event": "token.issued",
+    "token_jti": JTI,
+    "identity": IDENTITY,
+    "backends": ["b*"],
+    "tools": ["y"],
+    "rate_limit": 0,
+}
 USED = {"event": "token.used", "token_jti": JTI, "identity": IDENTITY, "client_ip": "127.0.0.1"}
 EXCHANGE = {"op": "exchange", "peer": "192.0.2.7", "form": [["grant_type", "urn:x y"], ["scope", "ä&=\ud800"]]}
 AUTHENTICATE = {"op": "authenticate", "peer": "192.0.2.7", "bearer": "t_abc"}
@@ -52,8 +58,8 @@ def test_hello_declares_what_the_profile_says(connected: Connect) -> None:
     assert declaration.key_server.http
     assert declaration.key_server.setting is not None
     assert declaration.key_server.setting.audience == "audience"
-    assert declaration.lacks("key_server:configure")
-    assert declaration.lacks("clock")
+    assert declaration.lacks(Need("key_server", "configure"))
+    assert declaration.lacks(Need("clock"))
 
 
 def test_an_exchange_is_a_form(connected: Connect, stub: Stub) -> None:
@@ -85,9 +91,13 @@ def test_a_bearer_is_presented_where_its_scope_covers(connected: Connect, stub: 
     scopes = {"backends": ["b*"], "tools": ["y"], "rate_limit": 0}
     told = {**USED, "client_ip": "192.0.2.7"}
     assert answer == {
-        "verdict": "accepted", "jti": JTI, "identity": IDENTITY, "scopes": scopes, "events": [told],
+        "verdict": "accepted",
+        "jti": JTI,
+        "identity": IDENTITY,
+        "scopes": scopes,
+        "events": [told],
         "lines": [json.dumps(told)],
-    }  # fmt: skip
+    }
     ask(connection, {**AUTHENTICATE, "wants": {"backend": "a/b", "tool": ".."}})
     assert stub.asked[-1].line == "GET /resource/a%2Fb/%2E%2E HTTP/1.1"
 
@@ -95,9 +105,13 @@ def test_a_bearer_is_presented_where_its_scope_covers(connected: Connect, stub: 
 def test_an_accepted_bearer_without_event_is_told_as_it_is(connected: Connect, stub: Stub) -> None:
     answer = ask(connected(), AUTHENTICATE)
     assert answer == {
-        "verdict": "accepted", "jti": "", "identity": {"issuer": "", "subject": ""},
-        "scopes": {"backends": [], "tools": [], "rate_limit": 0}, "events": [], "lines": [],
-    }  # fmt: skip
+        "verdict": "accepted",
+        "jti": "",
+        "identity": {"issuer": "", "subject": ""},
+        "scopes": {"backends": [], "tools": [], "rate_limit": 0},
+        "events": [],
+        "lines": [],
+    }
     assert read_decision(answer, "authenticate").good
     assert stub.asked[-1].line == "GET /resource/a/x HTTP/1.1"
 
@@ -137,8 +151,13 @@ def test_a_bulk_revocation(connected: Connect, stub: Stub, named: dict[str, str]
 def test_an_http_request_goes_as_it_is(connected: Connect, stub: Stub) -> None:
     headers = [["X-A", "1"], ["x-a", " 2 "], ["Content-Type", "text/plain"], ["X-B", "\xe9"]]
     stub.reply = lambda _: Reply(418, b"\x1f\x8b", [("Content-Encoding", "gzip"), ("X-C", "1"), ("X-C", "2")])
-    request = {"op": "http", "method": "post", "path": "/%41//../a%2fb?q=%zz", "headers": headers,
-               "body_b64": b64encode(b"\0\xff").decode()}  # fmt: skip
+    request = {
+        "op": "http",
+        "method": "post",
+        "path": "/%41//../a%2fb?q=%zz",
+        "headers": headers,
+        "body_b64": b64encode(b"\0\xff").decode(),
+    }
     answer = ask(connected(), request)
     (asked,) = stub.asked
     assert asked.line == "post /%41//../a%2fb?q=%zz HTTP/1.1"
@@ -164,10 +183,18 @@ def test_what_cannot_be_asked_is_skipped(connected: Connect, op: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sent"),
     [
-        ("plain", "plain"), ("a b", "a b"), ("", ""), (" \t", ""), ("x ", "x%20"), ("\tx", "%09x"),
-        ("a\r\nb", "a%0D%0Ab"), ("\0\x7f", "%00%7F"), ("\u20ac", "\xe2\x82\xac"), ("\ud800", "\xed\xa0\x80"),
+        ("plain", "plain"),
+        ("a b", "a b"),
+        ("", ""),
+        (" \t", ""),
+        ("x ", "x%20"),
+        ("\tx", "%09x"),
+        ("a\r\nb", "a%0D%0Ab"),
+        ("\0\x7f", "%00%7F"),
+        ("\u20ac", "\xe2\x82\xac"),
+        ("\ud800", "\xed\xa0\x80"),
     ],
-)  # fmt: skip
+)
 def test_texts_of_header_fields(text: str, sent: str) -> None:
     assert field_text(text) == sent
 
@@ -258,9 +285,12 @@ def test_a_server_with_other_names(connected: Connect, stub: Stub) -> None:
     assert ask(connection, {"op": "revoke", "admin": "s", "issuer": "i", "subject": "s"})["revoked"] == 3
     assert stub.asked[-1].values("x-admin") == ["secret=s"]
     assert [asked.line.removesuffix(" HTTP/1.1") for asked in stub.asked] == [
-        "POST /v1/sts", "POST /v1/sts", "GET /mcp/a?tool=x", f"POST /v1/keys/{JTI}/revoke",
+        "POST /v1/sts",
+        "POST /v1/sts",
+        "GET /mcp/a?tool=x",
+        f"POST /v1/keys/{JTI}/revoke",
         "DELETE /v1/keys?owner=s&idp=i",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
@@ -303,12 +333,8 @@ def test_a_race_is_asked_at_once_and_its_events_are_told_apart(connected: Connec
         connection, {"op": "race", "requests": [{**AUTHENTICATE, "bearer": one} for one in bearers]}
     ).values()
     assert time.monotonic() - began < 1.5
-    assert [answer.get("jti", answer.get("reason")) for answer in answers] == [
-        "one", "invalid-token", "two", "one", "invalid-token", "two",
-    ]  # fmt: skip
-    assert [event.get("token_jti", "-") for answer in answers for event in answer["events"]] == [
-        "one", "-", "two", "one", "-", "two",
-    ]  # fmt: skip
+    assert [answer.get("jti", answer.get("reason")) for answer in answers] == ["one", "invalid-token", "two"] * 2
+    assert [event.get("token_jti", "-") for answer in answers for event in answer["events"]] == ["one", "-", "two"] * 2
 
 
 def test_an_event_that_came_late_counts_for_nothing_else(connected: Connect, stub: Stub) -> None:
@@ -438,8 +464,12 @@ def test_a_trail_that_ends_is_a_fault(connected: Connect, tmp_path: Path) -> Non
 def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "bearerproof", "check", *arguments],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 CALLS: dict[str, tuple[tuple[str, ...], str]] = {

@@ -123,11 +123,7 @@ USED = {"event": "token.used", "token_jti": "j"}
 
 @pytest.mark.parametrize(
     "line",
-    [
-        json.dumps(USED),
-        f"2026-01-01T00:00:00Z INFO audit {json.dumps(USED)}",
-        f"INFO {json.dumps(USED)} \x1b[0m",
-    ],
+    [json.dumps(USED), f"2026-01-01T00:00:00Z INFO audit {json.dumps(USED)}", f"INFO {json.dumps(USED)} \x1b[0m"],
 )
 def test_an_event_is_found_in_a_line(line: str) -> None:
     assert list(find(ANY, line)) == [Event(USED, json.dumps(USED))]
@@ -183,9 +179,12 @@ def test_events_of_a_race_go_to_whom_they_fit() -> None:
     refused = frozenset({"token.denied", "token.invalid", "token.expired"})
     claims = [Claim(1, issued, "a"), Claim(1, refused), Claim(1, issued, "b"), Claim(2, frozenset({"token.revoked"}))]
     came = [
-        event("token.revoked", token_jti="x"), event("token.issued", token_jti="b"), event("token.denied"),
-        event("token.revoked", token_jti="y"), event("token.issued", token_jti="a"),
-    ]  # fmt: skip
+        event("token.revoked", token_jti="x"),
+        event("token.issued", token_jti="b"),
+        event("token.denied"),
+        event("token.revoked", token_jti="y"),
+        event("token.issued", token_jti="a"),
+    ]
     assert shared_out(came, claims) == [[came[4]], [came[2]], [came[1]], [came[0], came[3]]]
 
 

@@ -57,8 +57,10 @@ def test_the_documented_example_says_everything_and_the_defaults(loaded: Load) -
     for part in ("requests", "headers", "names", "abilities", "algorithms", "measure"):
         assert getattr(told, part) == getattr(least, part)
     assert (told.audit.pattern, told.audit.wait, told.audit.quiet) == (
-        least.audit.pattern, least.audit.wait, least.audit.quiet,
-    )  # fmt: skip
+        least.audit.pattern,
+        least.audit.wait,
+        least.audit.quiet,
+    )
     assert told.codes.exchange == {**least.codes.exchange, "invalid_grant": "invalid_request"}
     assert told.codes.revoke == {**least.codes.revoke, "410": "not-active"}
     assert told.identity_provider is not None

@@ -46,9 +46,12 @@ def test_a_setting_is_taken_as_it_is_told() -> None:
 def test_a_request_is_told_in_the_words_of_the_server(stage: Stage) -> None:
     told = stage.told({"op": "revoke", "admin": ADMIN, "issuer": OTHER.issuer + "/", "subject": "alice", "n": 1})
     assert told == {
-        "op": "revoke", "admin": "secret of the server", "issuer": "http://127.0.0.1/ab/",
-        "subject": f"{stage.mark}alice", "n": 1,
-    }  # fmt: skip
+        "op": "revoke",
+        "admin": "secret of the server",
+        "issuer": "http://127.0.0.1/ab/",
+        "subject": f"{stage.mark}alice",
+        "n": 1,
+    }
     assert stage.told({"subject": ""}) == {"subject": ""}
     assert stage.told({"requests": [{"subject": "bob"}]}) == {"requests": [{"subject": f"{stage.mark}bob"}]}
 

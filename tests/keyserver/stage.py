@@ -5,7 +5,6 @@ A test states its deviation and nothing else.
 
 import json
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import count
 from typing import Any
 
@@ -19,7 +18,7 @@ from bearerproof_reference.keyserver.exchange import GRANT_TYPE, ID_TOKEN, Excha
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import RevocationRefused, Revoked
 from bearerproof_reference.keyserver.server import Caller, KeyServer, store_limits
-from bearerproof_reference.keyserver.store import TokenStore
+from bearerproof_reference.keyserver.store import StoreUnavailable, TokenStore
 from tests.reference.minting import Json, Signer, mint, signer, without_none
 
 NOW = 1_800_000_000
@@ -32,17 +31,15 @@ SCHEMA = Draft202012Validator(
     format_checker=Draft202012Validator.FORMAT_CHECKER,
 )
 
+ANNA = {"subject": "anna", "email": "anna@example.com", "name": "Anna", "groups": ["staff"], "issuer": ISSUER}
+"""How events name whom an honest ID token speaks of."""
+
 _numbers = count()
 
 
 def provider(issuer: str = ISSUER, **changes: Any) -> Json:
     """Return a provider whose one key is that of ``signer()``; members set to None are left out."""
-    members = {
-        "issuer": issuer,
-        "audiences": ["key-server"],
-        "algorithms": ["EdDSA"],
-        "keys": {"keys": [signer().jwk]},
-    }
+    members = {"issuer": issuer, "audiences": ["key-server"], "algorithms": ["EdDSA"], "keys": {"keys": [signer().jwk]}}
     return without_none({**members, **changes})
 
 
@@ -97,6 +94,19 @@ class Lines:
         if self.broken:
             raise OSError(28, "No space left on device")
         self.lines.append(line)
+
+
+class Down:
+    """A store that is out of order in one operation."""
+
+    def __init__(self, inner: Any, operation: str) -> None:
+        self._inner = inner
+        self._operation = operation
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._operation:
+            raise StoreUnavailable
+        return getattr(self._inner, name)
 
 
 @dataclass
@@ -169,8 +179,3 @@ class Stage:
         """Return the name and reason of the one event since the last call."""
         event = self.event()
         return f"{event['event']} {event['reason']}"
-
-
-def digest(text: str) -> str:
-    """Return the SHA-256 of a text, in hexadecimal."""
-    return sha256(text.encode()).hexdigest()

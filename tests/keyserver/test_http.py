@@ -19,8 +19,7 @@ from bearerproof_reference.adapter.keyserver import KeyServerAdapter
 from bearerproof_reference.deployment.http import Threads, create_app, directly
 from bearerproof_reference.deployment.httprequest import FORM, MAX_BODY
 from bearerproof_reference.keyserver.exchange import ACCESS_TOKEN, GRANT_TYPE
-from tests.keyserver.stage import ADMIN, NOW, PEER, Stage, configuration, form, id_token, provider, rule
-from tests.keyserver.test_exchange import Down
+from tests.keyserver.stage import ADMIN, NOW, PEER, Down, Stage, configuration, form, id_token, provider, rule
 from tests.keyserver.web import FORM_FIELD, Answer, Field, Web, identity_query
 from tests.reference.minting import Signer
 
@@ -54,8 +53,7 @@ class TestExchange:
         }
 
     @pytest.mark.parametrize(
-        "media_type",
-        [FORM, FORM.upper(), f"{FORM};charset=utf-8", f'{FORM} ; Charset="UTF-8"', f"{FORM};"],
+        "media_type", [FORM, FORM.upper(), f"{FORM};charset=utf-8", f'{FORM} ; Charset="UTF-8"', f"{FORM};"]
     )
     def test_spellings_of_the_media_type(self, web: Web, media_type: str) -> None:
         assert web.post(urlencode(form(id_token())), ("content-type", media_type)).status == 200

@@ -45,13 +45,7 @@ WHEN = {"occurred_at": "2027-01-15T08:00:00.250000Z", "seq": 7}
         ),
         (
             AT.used(RECORD),
-            {
-                "event": "token.used",
-                "identity": IDENTITY,
-                "token_jti": "jti-1",
-                "client_ip": "192.0.2.7",
-                **WHEN,
-            },
+            {"event": "token.used", "identity": IDENTITY, "token_jti": "jti-1", "client_ip": "192.0.2.7", **WHEN},
         ),
         (
             Occasion(AT.now).expired(RECORD),

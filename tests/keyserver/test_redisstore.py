@@ -297,8 +297,7 @@ class TestSomethingElseUnderAKey:
         assert state(store, record) is State.REVOKED
 
     @pytest.mark.parametrize(
-        "record",
-        ["", "null", "[]", "{}", "{", "1", '{"identity": {}, "scopes": {}}', '"text"', "\xff", "[" * 10_000],
+        "record", ["", "null", "[]", "{}", "{", "1", '{"identity": {}, "scopes": {}}', '"text"', "\xff", "[" * 10_000]
     )
     @pytest.mark.parametrize("operation", ["look_up", "revoke", "revoke_all"])
     def test_a_record_that_is_none(

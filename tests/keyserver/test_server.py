@@ -17,8 +17,7 @@ from bearerproof_reference.keyserver.revocation import RevocationRefused, Revoke
 from bearerproof_reference.keyserver.server import Caller, KeyServer, store_limits
 from bearerproof_reference.keyserver.store import StoreLimits
 from bearerproof_reference.keyserver.tokens import is_jti
-from tests.keyserver.stage import ADMIN, ISSUER, OTHER, Lines, Stage, configuration, form, id_token, rule
-from tests.keyserver.test_exchange import Down
+from tests.keyserver.stage import OTHER, Down, Lines, Stage, configuration, form, id_token, rule
 
 Answer = Granted | ExchangeRefused | Admitted | AccessRefused | Revoked | RevocationRefused
 
@@ -250,44 +249,6 @@ def test_no_secret_in_what_is_raised(operation: str) -> None:
     assert planted.found_in("".join(traceback.format_exception(caught.value)) + repr(caught.value)) == []
 
 
-def test_the_event_comes_before_the_answer() -> None:
-    """Whoever has a bearer has left an event: it is in the trail when the answer is made."""
-    stage = Stage()
-    answer = stage.exchange()
-    assert isinstance(answer, Granted)
-    assert stage.event()["token_jti"] == answer.record.jti
-
-
-def test_an_event_is_issued_only_for_what_is_stored() -> None:
-    stage = Stage()
-    stage.server = KeyServer(read(configuration()), Down(stage.store, "issue"), stage.clock, stage.sink)
-    assert isinstance(stage.exchange(), ExchangeRefused)
-    assert stage.reason() == "token.denied store-unavailable"
-
-
-def test_reaping_and_counting_leave_no_event() -> None:
-    stage = Stage()
-    stage.granted()
-    assert stage.server.count(ISSUER, "anna") == 1
-    stage.passing(600)
-    assert (stage.server.count(ISSUER, "anna"), stage.server.reap()) == (0, 0)
-    stage.passing(300)
-    assert stage.server.reap() == 1
-    assert stage.events() == []
-
-
-def test_rotation() -> None:
-    stage = Stage()
-    stage.server.rotate(ISSUER, {"keys": []})
-    assert isinstance(stage.exchange(), ExchangeRefused)
-    stage.events()
-    stage.granted(iss=OTHER)
-
-
 def test_what_a_store_must_keep() -> None:
     told = read(configuration(capacity=7, retention=11, max_age=13))
     assert store_limits(told) == StoreLimits(capacity=7, retention=11, subject_age=13)
-
-
-def test_the_admin_secret_of_the_stage() -> None:
-    assert isinstance(Stage().revoke_all(admin=ADMIN), Revoked)

@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,18 +16,6 @@ def throttle(capacity: int = 100) -> tuple[Throttle, ManualClock]:
 
 def admitted(made: Throttle, rate: int, requests: int, name: object = "anna") -> int:
     return sum(made.spend(name, rate) is None for _ in range(requests))
-
-
-@pytest.mark.parametrize("rate", [1, 2, 3, 7, 60, 61, 1000])
-def test_a_burst_and_then_evenly(rate: int) -> None:
-    made, clock = throttle()
-    assert admitted(made, rate, rate + 5) == rate
-    clock.monotonic = 60 / rate * 0.999
-    assert admitted(made, rate, 3) == 0
-    clock.monotonic = 60 / rate * 1.001
-    assert admitted(made, rate, 3) == 1
-    clock.monotonic = 1000
-    assert admitted(made, rate, rate + 5) == rate
 
 
 def test_the_highest_rate_is_not_rounded() -> None:
@@ -81,18 +68,6 @@ def test_bounded_and_nobody_starts_afresh_by_it() -> None:
     assert admitted(made, 2, 3, "victim") == 1  # 58 s refill one request of two a minute, and not yet the second
     clock.monotonic = 200
     assert admitted(made, 2, 3, "newcomer") == 2
-
-
-@pytest.mark.parametrize("moment", [1, 59, 60, 61, 119, 121])
-def test_nothing_is_forgotten_before_it_is_full_again(moment: float) -> None:
-    made, clock = throttle()
-    made.spend("somebody", 1)
-    clock.monotonic = moment
-    assert admitted(made, 1, 2) == 1
-    for clock.monotonic in (moment + 1, moment + 59.9):
-        assert admitted(made, 1, 1) == 0
-    clock.monotonic = moment + 60
-    assert admitted(made, 1, 1) == 1
 
 
 def test_one_bucket_for_each_name() -> None:

@@ -19,7 +19,7 @@ from tests.keyserver.test_serving import SECRET, VARIABLE, Running, command, con
 
 __all__ = ["configured"]
 
-THREADS, ROUNDS = 6, 8
+THREADS, ROUNDS = 6, 4
 
 DIES = """
 import os, signal
@@ -95,9 +95,12 @@ def load(url: str) -> None:
 def spoilt(prelude: str, *arguments: str | Path) -> Iterator[Running]:
     """Run a server whose process does something first."""
     process = subprocess.Popen(
-        command(*arguments, "--port", "0", prelude=prelude), env={**os.environ, VARIABLE: SECRET}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        command(*arguments, "--port", "0", prelude=prelude),
+        env={**os.environ, VARIABLE: SECRET},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         assert process.stderr is not None
         yield Running(process, process.stderr.readline().split()[-1])
@@ -119,10 +122,12 @@ def test_trail_of_a_server_under_load_is_truthful(configured: Path, tmp_path: Pa
     report = prove([str(trail)])
     assert (report.verdict, report.exit_code) == (Verdict.TRUTHFUL, 0), report.as_text()
     assert report.lines.events == {
-        "token.issued": 3 * THREADS * ROUNDS, "token.used": 6 * THREADS * ROUNDS,
-        "token.revoked": 3 * THREADS * ROUNDS, "token.denied": 4 * THREADS * ROUNDS,
+        "token.issued": 3 * THREADS * ROUNDS,
+        "token.used": 6 * THREADS * ROUNDS,
+        "token.revoked": 3 * THREADS * ROUNDS,
+        "token.denied": 4 * THREADS * ROUNDS,
         "token.invalid": THREADS * ROUNDS,
-    }  # fmt: skip
+    }
     assert [row.rule for row in report.rules if row.unjudged and row.rule is not Rule.NO_USE_AFTER_REVOCATION] == []
 
 
@@ -131,7 +136,7 @@ def test_trail_of_a_server_that_is_killed_under_load_is_truthful_and_goes_on(con
     trail = tmp_path / "events.jsonl"
     with running(configured, "--audit", trail) as server, ThreadPoolExecutor(THREADS) as pool:
         running_loads = [pool.submit(live, server.url, f"user-{number}") for number in range(THREADS)]
-        wait_for_lines(trail, 200)
+        wait_for_lines(trail, 100)
         server.process.kill()
         assert all(one.exception() is not None for one in running_loads)
     with running(configured, "--audit", trail) as server:

@@ -152,7 +152,7 @@ def collected(work: Callable[[Suite], None]) -> None:
         RuntimeError: the suite cannot be collected.
     """
     suite = Suite(work)
-    finished = run(SUITE, Settings(), Options(telling=False), [suite])
+    finished = run(SUITE, Settings(), Options(report_findings=False), [suite])
     if not suite.done:
         raise RuntimeError(finished.fault or "the suite was not collected")
 

@@ -42,7 +42,7 @@ def reach(folder: Path) -> Reach:
 def _reach(folder: Path) -> Reach:
     measured = coverage.Coverage(data_file=None, source=[str(folder)], config_file=False)
     measured.start()
-    finished = run(SUITE, Settings(), Options(telling=False), [_Contexts(measured)])
+    finished = run(SUITE, Settings(), Options(report_findings=False), [_Contexts(measured)])
     measured.stop()
     passed = frozenset(record.id for record in finished.records if record.state is State.PASSED)
     found = measured.get_data()

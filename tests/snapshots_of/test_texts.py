@@ -14,7 +14,7 @@ from bearerproof.judging.results import Record, State
 from bearerproof.judging.settings import DEFAULT, EXAMPLES, Scope
 from bearerproof.specification.catalogue import Measure, Profile
 
-from ..conftest import CommandLine, Ended
+from ..conftest import ROOT, CommandLine, Ended
 from ..harness import degenerate
 
 ACCEPTING = f"python:{degenerate.__name__}:accept_all"
@@ -38,8 +38,12 @@ def test_help(bearerproof: CommandLine, snapshot: SnapshotAssertion, command: st
 
 
 @pytest.mark.parametrize("requirement_id", ["HINT-1", "VER-12"])
-def test_explanation(bearerproof: CommandLine, snapshot: SnapshotAssertion, requirement_id: str) -> None:
-    assert shown(bearerproof("explain", requirement_id)) == snapshot
+def test_explanation(
+    bearerproof: CommandLine, snapshot: SnapshotAssertion, requirement_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    told = shown(bearerproof("explain", requirement_id))
+    assert re.sub(r"(\.py|\.toml):[0-9]+$", r"\1:N", told, flags=re.MULTILINE) == snapshot
 
 
 def test_index_of_requirements(bearerproof: CommandLine, snapshot: SnapshotAssertion) -> None:
@@ -133,7 +137,11 @@ def test_summary(snapshot: SnapshotAssertion, run: str) -> None:
     declaration = Implementation(connect("reference")).declaration
     scope = Scope(Measure.STRICT, (Profile.JWT, Profile.ID_TOKEN), 2)
     text = reports.summary(
-        RUNS[run], declaration, scope, incomplete=run == "none", partial="only -k VER" if run == "green" else None,
+        RUNS[run],
+        declaration,
+        scope,
+        incomplete=run == "none",
+        partial="only -k VER" if run == "green" else None,
         troubles=["it died (exit code 9)"] * 2 if run == "errored" else (),
-    )  # fmt: skip
+    )
     assert shown(Ended(0, text.replace(f" {declaration.version} ", " VERSION ", 1), "")) == snapshot

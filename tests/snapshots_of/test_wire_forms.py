@@ -56,10 +56,20 @@ def test_transcript_of_the_contract(snapshot: SnapshotAssertion) -> None:
 VALUES = {
     KindClass.MISSING_CLAIM: ("aud", "x" * 128),
     KindClass.ID_TOKEN: (
-        "AzpMissing", "AzpMismatch", "NonceMissing", "NonceMismatch", "AtHashMissing", "AtHashMismatch", "CHashMissing",
-        "CHashMismatch", "AuthTimeMissing", "AuthTimeStale", "AcrMissing", "AcrNotAllowed",
+        "AzpMissing",
+        "AzpMismatch",
+        "NonceMissing",
+        "NonceMismatch",
+        "AtHashMissing",
+        "AtHashMismatch",
+        "CHashMissing",
+        "CHashMismatch",
+        "AuthTimeMissing",
+        "AuthTimeStale",
+        "AcrMissing",
+        "AcrNotAllowed",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", KindClass)

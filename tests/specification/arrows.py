@@ -45,10 +45,11 @@ def modules() -> Mapping[str, Path]:
     return found
 
 
-def arrows() -> list[Arrow]:
+@cache
+def arrows() -> tuple[Arrow, ...]:
     """Return every arrow between our modules, once each; one to an attribute counts for its module."""
     found = [Arrow(by, _module_of(of)) for by, path in modules().items() for of in named_in(_parsed(path), by)]
-    return sorted(set(found))
+    return tuple(sorted(set(found)))
 
 
 def computed() -> list[Computed]:

@@ -36,9 +36,13 @@ def run(folder: Path, program: str, *arguments: str, **environment: str) -> str:
     path = [str(folder), str(ROOT), *(entry for entry in sys.path if entry)]
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
-        cwd=folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(path), **environment},
-        check=True, capture_output=True, text=True, timeout=60,
-    ).stdout  # fmt: skip
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path), **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
 
 
 def tokens(folder: Path, imports: str, *subject: str) -> list[str]:

@@ -4,8 +4,6 @@ import json
 import re
 from collections import defaultdict
 
-import pytest
-
 from bearerproof.contract.connections import connect
 from bearerproof.contract.implementation import Implementation
 from bearerproof.contract.messages import REASONS, Outcome
@@ -16,7 +14,7 @@ from bearerproof_fuzz import inventory, vectormaker
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.composition import beside, composable
 from bearerproof_fuzz.edits.registry import ACCEPTED
-from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.forge import Draft, Forge
 
 EDITS = registry.edits()
 VECTORS = vectors.vectors()
@@ -83,24 +81,34 @@ def test_the_base_differs_from_what_is_presented() -> None:
     assert [name for name, vector in VECTORS.items() if vector.presented == vector.base] == []
 
 
-@pytest.mark.parametrize("now", [1_800_000_000, 1_900_000_000])
-def test_vectors_are_made_the_same_twice(now: int) -> None:
-    assert vectormaker.rows(now) == vectormaker.rows(now)
+def test_vectors_are_made_the_same_twice() -> None:
+    assert vectormaker.rows(1_900_000_000) == vectormaker.rows(1_900_000_000)
 
 
-@pytest.mark.parametrize("profile", [Profile.JWS, Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN])
-def test_no_edit_takes_the_fault_of_another_away(profile: Profile) -> None:
-    """The suite draws some of these compositions; the reference refuses them all."""
+def test_no_edit_takes_the_fault_of_another_away() -> None:
+    """The suite draws some of these compositions; the reference refuses each, in the first profile that knows both.
+
+    Of edits that give the same members a value of the same type, one stands for all beneath another.
+    """
     reference = Implementation(connect("reference"))
-    base = Forge(reference.declaration).base(profile)
-    refused = [case.edit for case in composable() if case.profile is profile and case.algorithm is None]
-    others = beside(base)
-    assert len(refused) * len(others) > 10_000
-    accepted = []
-    for other in others:
-        beneath = other.apply(base)
-        reference.reset()
-        answers = reference.verify_all([one.apply(beneath).presentation() for one in refused])
-        judged = zip(refused, answers, strict=True)
-        accepted += [f"{other.id} then {one.id}" for one, answer in judged if answer.outcome is not Outcome.REJECTED]
+    tried, accepted = set[tuple[str, str]](), list[str]()
+    for profile in (Profile.JWS, Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN):
+        base = Forge(reference.declaration).base(profile)
+        refused = [case.edit for case in composable() if case.profile is profile and case.algorithm is None]
+        for other in {_what_it_sets(edit.apply(base), base): edit for edit in beside(base)}.values():
+            beneath = other.apply(base)
+            new = [edit for edit in refused if (other.id, edit.id) not in tried]
+            tried |= {(other.id, edit.id) for edit in new}
+            reference.reset()
+            answers = reference.verify_all([edit.apply(beneath).presentation() for edit in new])
+            judged = zip(new, answers, strict=True)
+            accepted += [f"{other.id}, {edit.id}" for edit, answer in judged if answer.outcome is not Outcome.REJECTED]
+    assert len(tried) > 50_000
     assert accepted == []
+
+
+def _what_it_sets(draft: Draft, base: Draft) -> frozenset[tuple[str, type]]:
+    pairs = ((draft.header, base.header), (draft.claims, base.claims))
+    return frozenset(
+        (name, type(value)) for new, old in pairs for name, value in new.items() if (name, value) not in old.items()
+    )

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from bearerproof import data
@@ -14,6 +13,7 @@ from bearerproof_fuzz.forge import Forge
 
 FILE = json.loads((data.root() / "vectors" / "events" / "hints.json").read_text(encoding="utf-8"))
 REFERENCE = Settings().start()
+HINTS = ("client_id_hint", "kid_hint", "source_id", "aud_hint")
 
 
 def test_file_is_valid() -> None:
@@ -21,14 +21,16 @@ def test_file_is_valid() -> None:
     assert not list(Draft202012Validator(schema).iter_errors(FILE))
 
 
-@pytest.mark.parametrize("vector", FILE["vectors"], ids=lambda vector: str(vector["id"]))
-def test_event_of_the_reference_says_so(vector: dict[str, Any]) -> None:
+def test_the_events_of_the_reference_say_so() -> None:
+    due = {vector["id"]: {name: vector.get(name) for name in HINTS} for vector in FILE["vectors"]}
+    assert len(due) == len(FILE["vectors"]) > 100
     forge = Forge(REFERENCE.declaration)
-    base = forge.base(Profile(vector["profile"])).presentation()
-    answer = REFERENCE.verify(replace(base, token=vector["token"]))
+    assert {vector["id"]: said(forge, vector) for vector in FILE["vectors"]} == due
 
-    assert answer.events is not None
-    (event,) = answer.events
-    expected = {name: vector[name] for name in ("client_id_hint", "kid_hint", "source_id")}
-    assert {name: event.get(name) for name in expected} == expected
-    assert event["metadata"].get("aud_hint") == vector.get("aud_hint")
+
+def said(forge: Forge, vector: dict[str, Any]) -> dict[str, Any]:
+    """Return the hints in the one event that the token of a vector leaves."""
+    base = forge.base(Profile(vector["profile"])).presentation()
+    (event,) = REFERENCE.verify(replace(base, token=vector["token"])).events or ()
+    members = {**event, "aud_hint": event["metadata"].get("aud_hint")}
+    return {name: members.get(name) for name in HINTS}

@@ -22,7 +22,7 @@ HARNESS = {
     f"{OURS}.judging": {OURS, f"{OURS}.specification", f"{OURS}.contract"},
     f"{OURS}.exports": {OURS, f"{OURS}.specification"},
     f"{OURS}.trail": {OURS, f"{OURS}.specification", f"{OURS}.exports"},
-    f"{OURS}.subjects": set[str](),
+    f"{OURS}.subjects": {OURS},
 }
 """The layers of ``bearerproof``, and what each may import beside itself."""
 
@@ -35,7 +35,7 @@ REFERENCE_FLOORS = [
 FUZZ_FLOORS = [
     {f"{FUZZ}.{room}" for room in floor.split()}
     for floor in (
-        "loading keys pss keymaker rocakeys",
+        "loading needs keys pss keymaker rocakeys",
         "forge draws",
         "edits oracles",
         "checks material grammar keyserver fetched fixtures vectormaker hintvectors",

@@ -67,10 +67,13 @@ def folder(tmp_path: Path) -> Folder:
 
 def connection(answer: Callable[[Json], Json], **hello: Any) -> InProcess:
     said: Json = {
-        "protocol": 1, "level": 0, "profiles": ["jws"],
+        "protocol": 1,
+        "level": 0,
+        "profiles": ["jws"],
         "implementation": {"name": "made up", "version": "1", "language": "python"},
-        "capabilities": {"algorithms": ["HS256"]}, **hello,
-    }  # fmt: skip
+        "capabilities": {"algorithms": ["HS256"]},
+        **hello,
+    }
 
     def handle(request: Json) -> Json:
         return {"id": request["id"], **(said if request["op"] == "hello" else answer(request))}
@@ -137,10 +140,7 @@ def test_a_missing_folder_or_file_is_said_plainly(folder: Folder) -> None:
         ("[]", "is not a Wycheproof JOSE file"),
         ('{"tests": []}', "is not a Wycheproof JOSE file: KeyError 'testGroups'"),
         ('{"testGroups": [{"comment": "", "private": {"kty": "oct"}, "tests": [{"tcId": 1}]}]}', "'result'"),
-        (
-            json.dumps({"testGroups": [group(case(1, "perhaps", GOOD))]}),
-            "'perhaps' is not a valid",
-        ),
+        (json.dumps({"testGroups": [group(case(1, "perhaps", GOOD))]}), "'perhaps' is not a valid"),
     ],
 )
 def test_a_file_that_is_something_else_is_said_plainly(folder: Folder, text: str, message: str) -> None:
@@ -178,10 +178,7 @@ def test_a_key_erratum_changes_the_algorithm_of_the_group(folder: Folder) -> Non
         ({"tcId": 7, "says": "valid", "instead": "maybe"}, "instead must be valid, invalid, either"),
         ({"tcId": 7, "says": "valid", "instaed": "invalid"}, "instaed"),
         ({"table": "erata", "tcId": 7, "says": "valid", "instead": "invalid"}, "unknown table 'erata'"),
-        (
-            {"table": "key_erratum", "tcId": 7, "says": "HS255", "instead": "HS256"},
-            "says 'HS256' of",
-        ),
+        ({"table": "key_erratum", "tcId": 7, "says": "HS255", "instead": "HS256"}, "says 'HS256' of"),
     ],
 )
 def test_an_erratum_that_does_not_fit_is_an_error(folder: Folder, members: Json, message: str) -> None:
@@ -204,11 +201,7 @@ def test_a_table_of_errata_that_cannot_be_read_is_said_plainly(folder: Folder) -
 
 
 def test_a_rejection_counts_only_beside_an_accepted_token_of_its_group(folder: Folder) -> None:
-    folder.write(
-        SIGNATURES,
-        group(case(1, "valid", GOOD), case(2, "invalid", BAD)),
-        group(case(3, "invalid", BAD)),
-    )
+    folder.write(SIGNATURES, group(case(1, "valid", GOOD), case(2, "invalid", BAD)), group(case(3, "invalid", BAD)))
     groups = folder.load()
     passed, failed, alone = Standing.PASSED, Standing.FAILED, Standing.NO_CONTROL
     assert standings(answering(honest), groups) == [passed, passed, alone]
@@ -240,11 +233,7 @@ def test_erroring_is_no_rejection_and_no_acceptance(folder: Folder) -> None:
 
 
 def test_a_skip_is_a_failure_and_an_undeclared_algorithm_is_not_applicable(folder: Folder) -> None:
-    folder.write(
-        SIGNATURES,
-        group(case(1, "valid", GOOD)),
-        group(case(2, "valid", GOOD), key={**KEY, "alg": "HS512"}),
-    )
+    folder.write(SIGNATURES, group(case(1, "valid", GOOD)), group(case(2, "valid", GOOD), key={**KEY, "alg": "HS512"}))
     skips = answering(lambda _: {"skipped": "not today"})
     assert standings(skips, folder.load()) == [Standing.FAILED, Standing.NOT_APPLICABLE]
 
@@ -286,9 +275,7 @@ def test_a_crash_fails_its_vector_and_no_other(folder: Folder) -> None:
 
 def test_crash_upon_crash_gives_the_group_up(folder: Folder) -> None:
     folder.write(
-        SIGNATURES,
-        group(*(case(number, "invalid", BAD) for number in range(30))),
-        group(case(99, "valid", GOOD)),
+        SIGNATURES, group(*(case(number, "invalid", BAD) for number in range(30))), group(case(99, "valid", GOOD))
     )
     card = jwsvectors.score(Implementation(Dying(BAD)), folder.load())
     assert card.counts() == {Standing.FAILED: 30, Standing.PASSED: 1}
@@ -303,11 +290,7 @@ def test_an_implementation_without_profile_jws_is_refused(folder: Folder) -> Non
 def test_the_scorecard_tells_what_stand_ins_would_score(folder: Folder) -> None:
     folder.write(
         SIGNATURES,
-        group(
-            case(1, "valid", GOOD),
-            case(2, "invalid", BAD, "Mac"),
-            case(3, "invalid", BAD, "Mac"),
-        ),
+        group(case(1, "valid", GOOD), case(2, "invalid", BAD, "Mac"), case(3, "invalid", BAD, "Mac")),
         group(case(4, "acceptable", GOOD)),
     )
     card = jwsvectors.score(answering(honest), folder.load())
@@ -317,12 +300,7 @@ def test_the_scorecard_tells_what_stand_ins_would_score(folder: Folder) -> None:
     assert row(text, "flag Mac") == ["2", "2", "-", "-", "-", "-", "-"]
     assert row(text, SIGNATURES) == ["4", "3", "-", "-", "1", "-", "-"]
     as_dict = json.loads(json.dumps(card.as_dict()))
-    assert (as_dict["passed"], as_dict["failed"], as_dict["applicable"], as_dict["accept_all"]) == (
-        3,
-        0,
-        3,
-        1,
-    )
+    assert (as_dict["passed"], as_dict["failed"], as_dict["applicable"], as_dict["accept_all"]) == (3, 0, 3, 1)
     assert [result["id"] for result in as_dict["results"]] == ["4"]
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bearerproof.members import Json
 from bearerproof.trail import Rule, TrailReport, Verdict
 
-from .trails import Json, Server, jti, judge, unjudged, violated
+from .trails import Server, jti, judge, unjudged, violated
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 

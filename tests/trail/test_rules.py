@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from bearerproof.members import Json
 from bearerproof.trail import Rule, Verdict
 
-from .trails import ALICE, BOB, Json, Server, at, failure, jti, judge, judged, lived, text, unjudged, violated
+from .trails import ALICE, BOB, Server, at, failure, jti, judge, judged, lived, text, unjudged, violated
 
 SECRET = "bprf_" + "A" * 43
 HEADER = urlsafe_b64encode(b'{"alg":"ES256","typ":"JWT"}').decode().rstrip("=")

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bearerproof.members import Json
 from bearerproof.trail import shapes
 
-from .trails import Json, at, failure, lived
+from .trails import at, failure, lived
 
 CHECKS: dict[str, Callable[[Json], bool]] = {
     shapes.LIFECYCLE: shapes.conforms_lifecycle,

@@ -14,12 +14,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from bearerproof import __version__, data
 from bearerproof.exceptions import BadInput
+from bearerproof.members import Json
 from bearerproof.trail import Rule
 from bearerproof.trail.rules import TITLES
 from bearerproof_fuzz.commands import trail as command
 from bearerproof_fuzz.commands.trail import EXIT_CODES
 
-from .trails import ALICE, BOB, Json, Server, failure, lived, text
+from .trails import ALICE, BOB, Server, failure, lived, text
 
 app = typer.Typer(rich_markup_mode="rich", add_completion=False)
 app.command(name="trail", epilog=EXIT_CODES)(command.trail)

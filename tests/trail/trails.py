@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof.trail import Options, Rule, TrailReport, prove
-
-Json = dict[str, Any]
 
 START = datetime(2027, 1, 15, 8, tzinfo=UTC)
 ALICE: Json = {

@@ -64,8 +64,8 @@ def _print_baselines(baselines: Baselines, finished: Run, out: Console) -> None:
     if finished.incomplete:
         baselines.close()
         return
-    told = ", ".join(score.describe() for score in baselines.scores())
-    out.print(f"for comparison: {told} checks that apply", markup=False, highlight=False, soft_wrap=True)
+    scores = ", ".join(score.describe() for score in baselines.scores())
+    out.print(f"for comparison: {scores} checks that apply", markup=False, highlight=False, soft_wrap=True)
 
 
 class Watch:

@@ -59,8 +59,8 @@ def run_command_line(arguments: list[str]) -> int:
             args=head or ["--help"], prog_name="bearerproof", obj=command, standalone_mode=False
         )
     except BearerproofError as error:
-        told = error.describe() if isinstance(error, AdapterFault) else str(error)
-        err.print(f"bearerproof: {told}", markup=False, highlight=False, soft_wrap=True)
+        message = error.describe() if isinstance(error, AdapterFault) else str(error)
+        err.print(f"bearerproof: {message}", markup=False, highlight=False, soft_wrap=True)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         result = _INTERRUPTED
@@ -222,7 +222,7 @@ def replay(
     implementation = _settings(context, target, seconds=seconds).start()
     try:
         found = replaying.find(what, implementation.declaration, measure, only)
-        outcomes = [replaying.replay(one, implementation) for one in found]
+        outcomes = [replaying.replay(case, implementation) for case in found]
     finally:
         implementation.close()
     typer.echo("\n".join(text for _, text in outcomes), nl=False)
@@ -339,9 +339,9 @@ def _internal_error(error: Exception, err: Console) -> int:
     """Report a defect of bearerproof itself; the traceback is for whoever mends it."""
     if os.environ.get("BEARERPROOF_DEBUG"):
         traceback.print_exception(error)
-    told = f"{type(error).__name__}: {error}"[:500]
+    message = f"{type(error).__name__}: {error}"[:500]
     err.print(
-        f"bearerproof: a defect of bearerproof itself ({told}); BEARERPROOF_DEBUG=1 shows where",
+        f"bearerproof: a defect of bearerproof itself ({message}); BEARERPROOF_DEBUG=1 shows where",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
     return 3

@@ -42,14 +42,14 @@ def explain(requirement_id: str) -> str:
     Raises:
         BadInput: there is none with this id.
     """
-    told = explanation(requirement_id)
-    row = told.requirement
+    explained = explanation(requirement_id)
+    row = explained.requirement
     lines = [f"{row.id}  {row.title}", "", *_wrapped(row.text), ""]
     lines += _wrapped(row.rationale)
-    lines += ["", *_facts(told), ""]
-    lines += _parts("properties", told.properties)
-    lines += _parts(f"edits ({len(told.edits)}; run one with: bearerproof check -k NAME)", told.edits)
-    lines += _parts(f"seeded faults ({len(told.faults)}; try one with: bearerproof prove NAME)", told.faults)
+    lines += ["", *_facts(explained), ""]
+    lines += _parts("properties", explained.properties)
+    lines += _parts(f"edits ({len(explained.edits)}; run one with: bearerproof check -k NAME)", explained.edits)
+    lines += _parts(f"seeded faults ({len(explained.faults)}; try one with: bearerproof prove NAME)", explained.faults)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -62,15 +62,15 @@ def explain_as_json(requirement_id: str) -> str:
     return json.dumps(explanation(requirement_id).as_dict(), indent=2) + "\n"
 
 
-def _facts(told: Explanation) -> Iterator[str]:
-    row = told.requirement
+def _facts(explained: Explanation) -> Iterator[str]:
+    row = explained.requirement
     measures = "base and strict" if row.origin == "rfc" else "strict only"
     yield f"level      {row.level}, origin {row.origin}: {measures}"
     yield f"profiles   {', '.join(row.profiles)}, from contract level {row.contract} on"
     yield from _wrapped("sources    " + "; ".join(row.sources), indent=11)
-    yield from _wrapped("answers    " + ", ".join(told.answers), indent=11)
-    yield f"row        {told.row}"
-    for file in told.vectors:
+    yield from _wrapped("answers    " + ", ".join(explained.answers), indent=11)
+    yield f"row        {explained.row}"
+    for file in explained.vectors:
         yield f"vectors    {file.file} ({file.count})"
 
 

@@ -90,7 +90,10 @@ def explanation(requirement_id: str) -> Explanation:
         row,
         tuple(f"{source.document} {source.row}" for source in answered_by(row.id)),
         _row(row),
-        tuple(Part(found.name, found.docstring, Place(_told(found.file), found.line)) for found in properties(row.id)),
+        tuple(
+            Part(found.name, found.docstring, Place(_shown_path(found.file), found.line))
+            for found in properties(row.id)
+        ),
         tuple(Part(edit.id, f"{edit.description} [{edit.clause}]", place_of(edit.id, _EDITS)) for edit in attacks),
         tuple(_vectors(row)),
         tuple(Part(fault.id, fault.story, place_of(fault.id, _FAULTS)) for fault in faults_package.of(row.id)),
@@ -104,12 +107,12 @@ def _as_dict(part: Part) -> Json:
 def _row(row: Requirement) -> Place:
     file = data.root() / "requirements" / f"{row.family.lower()}.toml"
     lines = file.read_text(encoding="utf-8").splitlines()
-    return Place(_told(file), lines.index(f'id = "{row.id}"') + 1)
+    return Place(_shown_path(file), lines.index(f'id = "{row.id}"') + 1)
 
 
 def _vectors(row: Requirement) -> list[VectorFile]:
     counts = {file: sum(held["requirement"] == row.id for held in rows) for file, rows in by_file().items()}
-    return [VectorFile(_told(file), count) for file, count in counts.items() if count]
+    return [VectorFile(_shown_path(file), count) for file, count in counts.items() if count]
 
 
 _EDITS, _FAULTS = (Path(package.__path__[0]) for package in (edits_package, faults_package))
@@ -139,7 +142,7 @@ def _definitions(folder: Path) -> tuple[Mapping[str, Place], Mapping[str, Place]
     rows: dict[str, Place] = {}
     for file in sorted(folder.rglob("*.py")):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-            place = Place(_told(file), number)
+            place = Place(_shown_path(file), number)
             if matched := re.match(r"def ([a-z0-9_]+)\(", line):
                 functions.setdefault(matched[1].replace("_", "-"), place)
             elif matched := re.match(r'\s+\(?"([a-z0-9-]+)"[:,]', line):
@@ -147,5 +150,5 @@ def _definitions(folder: Path) -> tuple[Mapping[str, Place], Mapping[str, Place]
     return functions, rows
 
 
-def _told(file: Path) -> str:
+def _shown_path(file: Path) -> str:
     return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)

@@ -43,8 +43,11 @@ def idp(
     except OSError as error:
         raise BadInput(f"the identity provider cannot be started: {error.strerror or error}") from None
     try:
-        for one in running.issuers:
-            typer.echo(f"issuer {one.url}, key set {one.documents()[provider.DISCOVERY]['jwks_uri']}", err=True)
+        for running_issuer in running.issuers:
+            typer.echo(
+                f"issuer {running_issuer.url}, key set {running_issuer.documents()[provider.DISCOVERY]['jwks_uri']}",
+                err=True,
+            )
         signal.sigwait(stopping)
     finally:
         running.close()

@@ -31,8 +31,8 @@ def render_seeds(rows: Sequence[Sequence[Attempt]], untried: int = 0) -> str:
     lines += [_seed_row(attempts) for attempts in visible]
     missed = sum(attempt.fate is not Fate.KILLED for row in visible for attempt in row)
     fixed = sum(not any(attempt.drawn for attempt in row) for row in visible)
-    told = f"{len(visible)} faults under {len(rows[0])} seeds each: {missed} misses."
-    lines += ["", f"{told} {fixed} of them die before anything is drawn from the seed."]
+    summary = f"{len(visible)} faults under {len(rows[0])} seeds each: {missed} misses."
+    lines += ["", f"{summary} {fixed} of them die before anything is drawn from the seed."]
     lines += _untried(untried, len(rows))
     return "\n".join(lines) + "\n"
 
@@ -100,8 +100,8 @@ def _exceptions(proof: Proof) -> Iterator[str]:
     for attempt in proof.attempts:
         if attempt.fate is not Fate.KILLED:
             seen = f"; seen by {', '.join(attempt.seen_by)}" if attempt.seen_by else ""
-            told = f"{attempt.fault} ({attempt.requirement}): {attempt.fate}{seen}. {attempt.detail}"
-            yield from textwrap.wrap(told, WIDTH, subsequent_indent="    ")
+            line = f"{attempt.fault} ({attempt.requirement}): {attempt.fate}{seen}. {attempt.detail}"
+            yield from textwrap.wrap(line, WIDTH, subsequent_indent="    ")
 
 
 def _verdict(proof: Proof) -> Iterator[str]:

@@ -117,8 +117,8 @@ class Proof:
     @property
     def clean(self) -> bool:
         """Whether all that was tried, if not all there is, ended as it has to."""
-        due = {Fate.KILLED, Fate.EQUIVALENT}
-        killed = all(attempt.fate in due for attempt in self.attempts)
+        expected = {Fate.KILLED, Fate.EQUIVALENT}
+        killed = all(attempt.fate in expected for attempt in self.attempts)
         return not self.void and killed and all(judged.caught for judged in self.degenerates)
 
 
@@ -201,19 +201,25 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
     with seeded(fault) as patch:
         own = _run(Settings(seed=seed, requirements=(fault.requirement_id,)), stop_at_kill=True)
         killed = _killers(own)
-        asked = own.harness.implementation
+        implementation = own.harness.implementation
         if (killed and not full) or own_only:
             fate = Fate.KILLED if killed else _fate_without_kill(own)
-            return Attempt(name, fault.requirement_id, fate, killed, asked.tokens, _detail(own), asked.drawn)
+            return Attempt(
+                name, fault.requirement_id, fate, killed, implementation.tokens, _detail(own), implementation.drawn
+            )
         if killed and reached is not None:
             whole = _run(quick, only=reached.of(patch.replaced))
         else:
             whole = _run(Settings(seed=seed))
-    seen_by = tuple(one for one in requirements() if one in {*killed, *_killers(whole)})
+    seen_by = tuple(
+        requirement_id for requirement_id in requirements() if requirement_id in {*killed, *_killers(whole)}
+    )
     if killed:
-        return Attempt(name, fault.requirement_id, Fate.KILLED, seen_by, asked.tokens, drawn=asked.drawn)
+        return Attempt(
+            name, fault.requirement_id, Fate.KILLED, seen_by, implementation.tokens, drawn=implementation.drawn
+        )
     fate = Fate.COLLATERAL if seen_by else _fate_without_kill(whole)
-    return Attempt(name, fault.requirement_id, fate, seen_by, asked.tokens, _detail(whole))
+    return Attempt(name, fault.requirement_id, fate, seen_by, implementation.tokens, _detail(whole))
 
 
 def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
@@ -221,22 +227,22 @@ def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
 
     All its profiles are judged unless some are named.
     """
-    one = DEGENERATES[name]
+    degenerate = DEGENERATES[name]
     command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
-    connection = Stdio(command) if one.own_process else InProcess(one.handle)
+    connection = Stdio(command) if degenerate.own_process else InProcess(degenerate.handle)
     settings = Settings(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
-    finished = run(SUITE, settings, Options(telling=False), started=Implementation(connection, _IMPATIENCE))
+    finished = run(SUITE, settings, Options(report_findings=False), started=Implementation(connection, _IMPATIENCE))
     failed_in = _families(record for record in finished.records if record.state in RED)
     looked_at = _families(record for record in finished.records if record.state is not State.NOT_APPLICABLE)
     counts = tally(finished.records)
     return Judged(
         name,
-        one.story,
+        degenerate.story,
         finished.exit_code(),
         counts.get(State.PASSED, 0),
         sum(counts.values()) - counts.get(State.NOT_APPLICABLE, 0),
         tuple(family for family in FAMILIES if family in failed_in),
-        tuple(family for family in FAMILIES if family in (one.seen_by & looked_at) - failed_in),
+        tuple(family for family in FAMILIES if family in (degenerate.seen_by & looked_at) - failed_in),
     )
 
 
@@ -263,10 +269,10 @@ def chosen(names: Sequence[str]) -> tuple[list[str], int]:
     Raises:
         BadInput: one that is named is unknown, or needs that.
     """
-    asked = [find(name) for name in dict.fromkeys(names)] or list(faults().values())
+    selected = [find(name) for name in dict.fromkeys(names)] or list(faults().values())
     reference = Settings().start().declaration
-    possible = [fault.id for fault in asked if not any(map(reference.lacks, fault.needs))]
-    untried = [fault.id for fault in asked if fault.id not in possible]
+    possible = [fault.id for fault in selected if not any(map(reference.lacks, fault.needs))]
+    untried = [fault.id for fault in selected if fault.id not in possible]
     if names and untried:
         raise BadInput(f"{', '.join(untried)} cannot be tried without the HTTP binding: {INSTALL}")
     return possible, len(untried)
@@ -298,7 +304,9 @@ def _control_dies() -> bool:
 
 
 def _run(settings: Settings, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
-    return run(SUITE, settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), only=only, telling=False))
+    return run(
+        SUITE, settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), only=only, report_findings=False)
+    )
 
 
 def _killers(finished: Run) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def prove_and_tell(
             proof = prove.prove(names, full=full, workers=workers, progress=advance)
     if seeds:
         out.print(matrix.render_seeds(rows, untried), markup=False, highlight=False, soft_wrap=True, end="")
-        missed = any(one.fate not in (Fate.KILLED, Fate.EQUIVALENT) for row in rows for one in row)
+        missed = any(attempt.fate not in (Fate.KILLED, Fate.EQUIVALENT) for row in rows for attempt in row)
         return 1 if missed else 3 if untried else 0
     out.print(matrix.render(proof), markup=False, highlight=False, soft_wrap=True, end="")
     if picture is not None:

@@ -36,7 +36,7 @@ def reach(settings: Settings) -> Reach:
     sys.setprofile(noting.note)
     threading.setprofile(noting.note)
     try:
-        run(SUITE, settings, Options(telling=False), [noting])
+        run(SUITE, settings, Options(report_findings=False), [noting])
     finally:
         sys.setprofile(None)
         threading.setprofile(None)

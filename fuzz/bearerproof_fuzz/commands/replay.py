@@ -38,8 +38,8 @@ class Replayed:
             conforms = control.outcome is Outcome.ACCEPTED
         answer = implementation.verify(self.presented)
         conforms &= not self.allowed or answer.outcome in self.allowed
-        due = f" (due: {' or '.join(sorted(self.allowed))})" if self.allowed else ""
-        lines += [f"  presented  {answer.describe()}{due}", ""]
+        expected = f" (due: {' or '.join(sorted(self.allowed))})" if self.allowed else ""
+        lines += [f"  presented  {answer.describe()}{expected}", ""]
         beside = None if self.base is None else self.base.token
         lines += [f"  {line}" for line in token_apart(self.presented.token, beside)]
         return conforms, "\n".join(lines) + "\n"
@@ -60,7 +60,7 @@ def find(
         found = list(_findings(path, check))
         if not found:
             raise BadInput(f"{what} holds no finding with a token or steps" + (f" for check {check}" if check else ""))
-        if any(isinstance(one, Retraced) for one in found) and not declaration.key_server.configure:
+        if any(isinstance(case, Retraced) for case in found) and not declaration.key_server.configure:
             raise BadInput(
                 f"{what} holds findings of a key server that is configured anew, and {declaration.name} cannot be: "
                 "bearerproof check -k ID judges it again"
@@ -73,15 +73,15 @@ def find(
     return [_of_vector(vector, measure) for vector in matching]
 
 
-def replay(one: Replayed | Retraced, implementation: Implementation) -> tuple[bool, str]:
+def replay(case: Replayed | Retraced, implementation: Implementation) -> tuple[bool, str]:
     """Present or ask it again; return whether what happened is acceptable, and a text that shows it.
 
     An implementation that dies of it is what the text then says, and is not acceptable.
     """
     try:
-        return one.again(implementation)
+        return case.again(implementation)
     except PropertyEnded as ended:
-        return False, f"{one.title}\n\n  {ended}\n"
+        return False, f"{case.title}\n\n  {ended}\n"
 
 
 def _made_now() -> Mapping[str, Vector]:

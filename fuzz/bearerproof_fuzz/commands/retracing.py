@@ -78,15 +78,15 @@ class _Course:
 
     def ends_as(self, expected: str) -> bool:
         """Say whether the last answer is as due; a text that says nothing about one answer is not held against it."""
-        kind, _, due = expected.partition(" ")
+        kind, _, detail = expected.partition(" ")
         if self.last is None:
             return False
         if kind == "refused:":
-            return self.last.outcome is Outcome.REJECTED and self.last.code in due.split(" or ")
+            return self.last.outcome is Outcome.REJECTED and self.last.code in detail.split(" or ")
         if expected == "granted, admitted or done":
             return self.last.good
-        if kind == "events" and due.startswith("["):
-            return self._left(due)
+        if kind == "events" and detail.startswith("["):
+            return self._left(detail)
         return True
 
     def _answered(self, where: str, request: Request, decision: Decision) -> Iterator[str]:
@@ -96,22 +96,24 @@ class _Course:
             if isinstance(value, str):
                 self.made_up[f"<{name} of {where}>"] = value
         if "answers" not in decision.members:
-            yield from _told(decision)
+            yield from _answer_lines(decision)
             return
         answers: Any = decision.members["answers"]
-        for number, (asked, raw) in enumerate(zip(request["requests"], answers, strict=False), 1):
-            yield from _labelled("", f"racer {number}: {_worded(asked)}")
-            yield from self._answered(f"racer {number} of {where}", asked, read_decision(raw, asked["op"]))
+        for number, (racer, raw) in enumerate(zip(request["requests"], answers, strict=False), 1):
+            yield from _labelled("", f"racer {number}: {_worded(racer)}")
+            yield from self._answered(f"racer {number} of {where}", racer, read_decision(raw, racer["op"]))
 
-    def _left(self, due: str) -> bool:
+    def _left(self, expected: str) -> bool:
         """Say whether the last answer left just these events, each with at least these members, null for absent."""
         events = () if self.last is None else self.last.events
         try:
-            wanted = _filled(json.loads(due), self.made_up)
+            wanted = _filled(json.loads(expected), self.made_up)
         except (ValueError, _NotMadeUp):
             return False
         return len(events) == len(wanted) and all(
-            event.get(name) == value for event, one in zip(events, wanted, strict=True) for name, value in one.items()
+            event.get(name) == value
+            for event, members in zip(events, wanted, strict=True)
+            for name, value in members.items()
         )
 
 
@@ -134,7 +136,7 @@ def _found(stand_in: str, made_up: Mapping[str, str]) -> str:
     return made_up[stand_in]
 
 
-def _told(decision: Decision) -> Iterator[str]:
+def _answer_lines(decision: Decision) -> Iterator[str]:
     """Yield the lines that show an answer: what was decided, what it came with, and the events it left."""
     wait = "" if decision.retry_after is None else f", again after {decision.retry_after:g} s"
     yield from _labelled("", f"{decision.describe()}{wait} {_listed(decision.members)}".rstrip())

@@ -44,9 +44,9 @@ def serve(
         from bearerproof_reference.deployment import serving  # noqa: PLC0415 - needs packages that may be missing
     except ImportError as error:
         raise BadInput(str(error)) from None
-    told = serving.Serving(configuration, host, port, allow_remote, audit, sync_every, redis)
+    options = serving.Serving(configuration, host, port, allow_remote, audit, sync_every, redis)
     try:
-        serving.serve(told, lambda text: typer.echo(f"bearerproof: {text}", err=True))
+        serving.serve(options, lambda text: typer.echo(f"bearerproof: {text}", err=True))
     except (ImportError, serving.ServingError) as error:
         raise BadInput(str(error)) from None
     return 0

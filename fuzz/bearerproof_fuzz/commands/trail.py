@@ -97,8 +97,8 @@ def trail(
     if exporter is not None:
         _flush_out()
     if as_json:
-        told = {} if exporter is None else {"export": exporter.as_json(report)}
-        typer.echo(json.dumps({**report.as_json(), **told}), err=exporter is not None)
+        exported = {} if exporter is None else {"export": exporter.as_json(report)}
+        typer.echo(json.dumps({**report.as_json(), **exported}), err=exporter is not None)
     else:
         text = report.as_text() if exporter is None else f"{report.as_text()}\n{exporter.as_text(report)}"
         _show(text, Console(stderr=exporter is not None))

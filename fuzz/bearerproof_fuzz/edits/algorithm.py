@@ -3,9 +3,11 @@
 import hmac
 from collections.abc import Callable
 
+from bearerproof.contract.declaration import Need
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, PUBLIC_KEY_ALGORITHMS, edit, edits_for
 from bearerproof_fuzz.forge import Draft, Signer
+from bearerproof_fuzz.needs import KEY_SET, MIXED_ALGORITHMS
 
 ALGORITHM = "algorithm header malformed key-unusable key-unknown signature"
 
@@ -75,7 +77,7 @@ _OTHER_FAMILY = {"ES256": "RS256", "EdDSA": "ES256", "Ed25519": "ES256", "RS256"
                  "ES384": "RS256", "HS256": "ES256"}  # fmt: skip
 
 
-@edit("VER-14", "RFC 8725 §3.1", ALGORITHM, needs=("key_set",))
+@edit("VER-14", "RFC 8725 §3.1", ALGORITHM, needs=(KEY_SET,))
 def alg_outside_allow_list(draft: Draft) -> Draft:
     """A good signature by a key of the set whose algorithm the policy does not allow."""
     other = keys.key(_OTHER_FAMILY[draft.key.algorithm])
@@ -90,7 +92,7 @@ def alg_outside_allow_list(draft: Draft) -> Draft:
 _SAME_FAMILY = {"RS256": "PS256", "PS256": "RS256", "ES256": "ES384", "ES384": "ES256"}
 
 
-@edit("VER-14", "RFC 8725 §3.1", ALGORITHM, algorithms=tuple(_SAME_FAMILY), needs=("key_set",))
+@edit("VER-14", "RFC 8725 §3.1", ALGORITHM, algorithms=tuple(_SAME_FAMILY), needs=(KEY_SET,))
 def alg_of_the_same_family_outside_allow_list(draft: Draft) -> Draft:
     """A good signature by a key of the set whose algorithm is a near relative of the one that is allowed."""
     other = keys.key(_SAME_FAMILY[draft.key.algorithm])
@@ -109,7 +111,7 @@ def _both_rsa(draft: Draft) -> Draft:
 
 
 @edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"),
-      needs=("algorithm:RS256", "algorithm:PS256"))  # fmt: skip
+      needs=(Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
 def rsa_padding_other_than_the_keys(draft: Draft) -> Draft:
     """The key is for one RSA padding, the token uses the other one, and the policy allows both."""
     algorithm, sign = _rsa_sibling(draft)
@@ -117,7 +119,7 @@ def rsa_padding_other_than_the_keys(draft: Draft) -> Draft:
 
 
 @edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"),
-      needs=("algorithm:RS256", "algorithm:PS256"))  # fmt: skip
+      needs=(Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
 def header_names_the_other_rsa_padding(draft: Draft) -> Draft:
     """The signature is the key's own, the header names the other RSA padding, and the policy allows both."""
     return draft.with_header(alg=_SAME_FAMILY[draft.key.algorithm])
@@ -129,7 +131,7 @@ def _both_names(draft: Draft) -> Draft:
 
 # Many libraries take the two names for one, and RFC 9864 speaks of the same signatures: base leaves it open.
 @edit("VER-15", "RFC 9864 §2.2", ALGORITHM, given=_both_names, algorithms=("EdDSA", "Ed25519"), base=EITHER,
-      needs=("algorithm:EdDSA", "algorithm:Ed25519"))  # fmt: skip
+      needs=(Need("algorithm", "EdDSA"), Need("algorithm", "Ed25519")))  # fmt: skip
 def header_names_the_other_eddsa(draft: Draft) -> Draft:
     """The key is for one of the names EdDSA and Ed25519, the header says the other, and the policy allows both."""
     return draft.with_header(alg="Ed25519" if draft.key.algorithm == "EdDSA" else "EdDSA")
@@ -176,14 +178,14 @@ def key_without_alg(draft: Draft) -> Draft:
 
 
 @edit("VER-15", "RFC 7518 §3.4", base=EITHER, strict=ACCEPTED, given=_both_curves, algorithms=ECDSA,
-      needs=("algorithm:ES256", "algorithm:ES384"))  # fmt: skip
+      needs=(Need("algorithm", "ES256"), Need("algorithm", "ES384")))  # fmt: skip
 def key_without_alg_known_by_its_curve(draft: Draft) -> Draft:
     """The key does not say its algorithm, and its curve leaves it one of those that are allowed."""
     return _rewritten(draft, _without_alg)
 
 
 @edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"), base=EITHER,
-      needs=("algorithm:RS256", "algorithm:PS256"))  # fmt: skip
+      needs=(Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
 def key_without_alg_where_two_are_allowed(draft: Draft) -> Draft:
     """The key does not say its algorithm, and the allow-list leaves it two."""
     return _rewritten(draft, _without_alg)
@@ -227,7 +229,7 @@ def hmac_over_public_key(draft: Draft, form: str) -> Draft:
 
 @edits_for(
     {form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
-    given=_allowing_hmac, algorithms=PUBLIC_KEY_ALGORITHMS, needs=("mixed_algorithms", "algorithm:HS256"),
+    given=_allowing_hmac, algorithms=PUBLIC_KEY_ALGORITHMS, needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
 )  # fmt: skip
 def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret ({name}), where the policy allows HS256 beside the key's algorithm."""
@@ -250,7 +252,7 @@ def hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
 
 
 @edit("VER-16", "RFC 8725 §2.1", ALGORITHM, given=_allowing_hmac, algorithms=("RS256", "PS256"),
-      needs=("mixed_algorithms", "algorithm:HS256"))  # fmt: skip
+      needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")))  # fmt: skip
 def allowed_hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret, where the policy allows HS256."""
     return _confused(draft, "pkcs1")

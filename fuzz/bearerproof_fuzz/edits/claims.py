@@ -7,12 +7,11 @@ from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, JWTS, Change, edit, edits_for
 from bearerproof_fuzz.forge import AUDIENCE, ISSUER, Draft
+from bearerproof_fuzz.needs import CLOCK, LENIENT, REQUIRE
 
 EXPIRED = "expired"
 MALFORMED = "claim-malformed malformed"
 LEEWAY = 30
-CLOCK = ("clock",)
-LENIENT_CLOCK = ("clock", "option:leeway")
 
 
 def _lenient(draft: Draft) -> Draft:
@@ -28,7 +27,9 @@ def expired_since(draft: Draft, seconds: int) -> Draft:
     return draft.with_claims(exp=draft.now - seconds)
 
 
-@edits_for({"now": 0, "a-second-ago": 1, "half-a-second-ago": 0.5}, "VER-29", "RFC 7519 §4.1.4", EXPIRED, needs=CLOCK)
+@edits_for(
+    {"now": 0, "a-second-ago": 1, "half-a-second-ago": 0.5}, "VER-29", "RFC 7519 §4.1.4", EXPIRED, needs=(CLOCK,)
+)
 def expires(draft: Draft, seconds: float) -> Draft:
     """`exp` is {name}: the token must not be accepted on or after it."""
     return draft.with_claims(exp=draft.now - seconds)
@@ -36,7 +37,7 @@ def expires(draft: Draft, seconds: float) -> Draft:
 
 @edits_for(
     {"at-its-end": LEEWAY, "a-second-past-it": LEEWAY + 1, "twice-past-it": 2 * LEEWAY},
-    "VER-29", "RFC 7519 §4.1.4", EXPIRED, given=_lenient, needs=LENIENT_CLOCK,
+    "VER-29", "RFC 7519 §4.1.4", EXPIRED, given=_lenient, needs=LENIENT,
 )  # fmt: skip
 def expired_beyond_leeway(draft: Draft, seconds: int) -> Draft:
     """`exp` has passed and the leeway with it: {name}."""
@@ -55,14 +56,14 @@ def exp_is(draft: Draft, value: int) -> Draft:
 
 
 @edits_for(
-    {"a-second": 1, "half-a-second": 0.5}, "VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=CLOCK
+    {"a-second": 1, "half-a-second": 0.5}, "VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(CLOCK,)
 )
 def expires_in(draft: Draft, seconds: float) -> Draft:
     """`exp` is {name} ahead: the token still holds."""
     return draft.with_claims(exp=draft.now + seconds)
 
 
-@edit("VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT_CLOCK)
+@edit("VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT)
 def expired_within_leeway(draft: Draft) -> Draft:
     """`exp` has passed, but one second of the leeway is left."""
     return draft.with_claims(exp=draft.now - LEEWAY + 1)
@@ -79,25 +80,25 @@ def not_valid_for(draft: Draft, seconds: int) -> Draft:
     return draft.with_claims(nbf=draft.now + seconds, exp=draft.now + seconds + 600)
 
 
-@edits_for({"a-second": 1, "half-a-second": 0.5}, "VER-30", "RFC 7519 §4.1.5", EARLY, needs=CLOCK)
+@edits_for({"a-second": 1, "half-a-second": 0.5}, "VER-30", "RFC 7519 §4.1.5", EARLY, needs=(CLOCK,))
 def not_valid_for_another(draft: Draft, seconds: float) -> Draft:
     """`nbf` lies {name} ahead."""
     return draft.with_claims(nbf=draft.now + seconds)
 
 
-@edit("VER-30", "RFC 7519 §4.1.5", EARLY, given=_lenient, needs=LENIENT_CLOCK)
+@edit("VER-30", "RFC 7519 §4.1.5", EARLY, given=_lenient, needs=LENIENT)
 def not_valid_beyond_leeway(draft: Draft) -> Draft:
     """`nbf` lies one second further ahead than the leeway."""
     return draft.with_claims(nbf=draft.now + LEEWAY + 1)
 
 
-@edit("VER-30", "RFC 7519 §4.1.5", base=ACCEPTED, strict=ACCEPTED, needs=CLOCK)
+@edit("VER-30", "RFC 7519 §4.1.5", base=ACCEPTED, strict=ACCEPTED, needs=(CLOCK,))
 def valid_from_now(draft: Draft) -> Draft:
     """`nbf` is this very second: the token holds from it on."""
     return draft.with_claims(nbf=draft.now)
 
 
-@edit("VER-30", "RFC 7519 §4.1.5", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT_CLOCK)
+@edit("VER-30", "RFC 7519 §4.1.5", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT)
 def valid_within_leeway(draft: Draft) -> Draft:
     """`nbf` lies exactly the leeway ahead."""
     return draft.with_claims(nbf=draft.now + LEEWAY)
@@ -112,13 +113,13 @@ def issued_in_the_future_by(draft: Draft, seconds: int) -> Draft:
     return draft.with_claims(iat=draft.now + seconds, exp=draft.now + seconds + 600)
 
 
-@edit("VER-31", "RFC 7519 §4.1.6", "issued-in-future", given=_lenient, needs=LENIENT_CLOCK)
+@edit("VER-31", "RFC 7519 §4.1.6", "issued-in-future", given=_lenient, needs=LENIENT)
 def issued_beyond_leeway(draft: Draft) -> Draft:
     """`iat` lies one second further ahead than the leeway."""
     return draft.with_claims(iat=draft.now + LEEWAY + 1)
 
 
-@edit("VER-31", "RFC 7519 §4.1.6", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT_CLOCK)
+@edit("VER-31", "RFC 7519 §4.1.6", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT)
 def issued_within_leeway(draft: Draft) -> Draft:
     """`iat` lies exactly the leeway ahead."""
     return draft.with_claims(iat=draft.now + LEEWAY)
@@ -274,7 +275,7 @@ def _requiring_sub_and_iat(draft: Draft) -> Draft:
 
 @edits_for(
     {name: name for name in ("sub", "iat")}, "VER-35", "RFC 7519 §4", "claim-missing claim-malformed",
-    given=_requiring_sub_and_iat, needs=("option:require",),
+    given=_requiring_sub_and_iat, needs=(REQUIRE,),
 )  # fmt: skip
 def required_claim_missing(draft: Draft, name: str) -> Draft:
     """A claim that the policy requires by name is missing: {name}."""

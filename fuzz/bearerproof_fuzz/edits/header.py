@@ -11,6 +11,7 @@ from bearerproof_fuzz.edits.algorithm import hmac_over
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Key, b64
+from bearerproof_fuzz.needs import KEY_SET
 
 HEADER = "header critical malformed"
 CRITICAL = "critical header malformed"
@@ -251,7 +252,7 @@ _NAMESAKES: dict[str, Callable[[str], str]] = {
 }
 
 
-@edits_for(_NAMESAKES, "VER-22", "RFC 7515 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=("key_set",))
+@edits_for(_NAMESAKES, "VER-22", "RFC 7515 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(KEY_SET,))
 def namesake_signs(draft: Draft, respell: Callable[[str], str]) -> Draft:
     """Two keys of the set have almost the same `kid`, and the other one signs: {name}."""
     other, name = keys.key(draft.key.algorithm, "b"), respell(draft.key.kid)
@@ -267,14 +268,14 @@ def _among_other_kinds(draft: Draft) -> Draft:
 
 
 # RFC 7515 §4.1.4 leaves `kid` away as it pleases the issuer; what a verifier does with a set then is its own choice.
-@edit("VER-22", "RFC 7515 §4.1.4", given=_among_other_kinds, base=EITHER, strict=ACCEPTED, needs=("key_set",))
+@edit("VER-22", "RFC 7515 §4.1.4", given=_among_other_kinds, base=EITHER, strict=ACCEPTED, needs=(KEY_SET,))
 def kid_missing_and_one_key_fits(draft: Draft) -> Draft:
     """`kid` is missing, and one key of the set is for the algorithm: there is nothing to choose."""
     return draft.without_header("kid")
 
 
 @edits_for(
-    {"first": False, "last": True}, "VER-22", "RFC 7515 §4.1.4", KEY, base=EITHER, needs=("key_set",),
+    {"first": False, "last": True}, "VER-22", "RFC 7515 §4.1.4", KEY, base=EITHER, needs=(KEY_SET,),
 )  # fmt: skip
 def kid_missing_and_two_keys_fit(draft: Draft, behind: bool) -> Draft:
     """`kid` is missing, and two keys of the set are for the algorithm, of which the one that signed is the {name}."""
@@ -313,7 +314,7 @@ def kid_unknown(draft: Draft) -> Draft:
     return draft.with_header(kid="nobody")
 
 
-@edit("VER-23", "RFC 8725 §3.10", "key-unknown signature", needs=("key_set",))
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown signature", needs=(KEY_SET,))
 def kid_of_the_sibling(draft: Draft) -> Draft:
     """`kid` names the other key of the set."""
     return draft.with_header(kid=keys.key(draft.key.algorithm, "b").kid)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from bearerproof_fuzz.edits.registry import ACCEPTED, EDDSA, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import CLIENT, NONCE, Draft
 from bearerproof_fuzz.keys import b64
+from bearerproof_fuzz.needs import CLOCK, LENIENT
 
 PARTY = "authorized-party audience"
 ACCESS_TOKEN = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"  # noqa: S105 - the example of OpenID Connect Core §A.3
@@ -118,7 +119,7 @@ _AUTH = "auth-time claim-missing claim-malformed"
 
 
 @edits_for({"by-a-second": 301, "by-an-hour": 3600}, "IDT-6", "OpenID Connect Core §3.1.3.7 step 13", _AUTH,
-           given=_recent, needs=("clock",))  # fmt: skip
+           given=_recent, needs=(CLOCK,))  # fmt: skip
 def authenticated_too_long_ago(draft: Draft, seconds: int) -> Draft:
     """The user's authentication is older than `max_age`: {name}."""
     return draft.with_claims(auth_time=int(draft.now) - seconds)
@@ -137,7 +138,7 @@ def auth_time_is(draft: Draft, value: object) -> Draft:
     return draft.with_claims(auth_time=value)
 
 
-@edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", base=ACCEPTED, strict=ACCEPTED, given=_recent, needs=("clock",))
+@edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", base=ACCEPTED, strict=ACCEPTED, given=_recent, needs=(CLOCK,))
 def authenticated_within_max_age(draft: Draft) -> Draft:
     """The user's authentication is one second younger than `max_age`."""
     return draft.with_claims(auth_time=int(draft.now) - 299)
@@ -147,18 +148,15 @@ def _recent_and_lenient(draft: Draft) -> Draft:
     return _recent(draft).with_policy(leeway=30)
 
 
-_LENIENT = ("clock", "option:leeway")
-
-
 # OpenID Connect Core names no tolerance here, so base leaves open whether there is one.
 @edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", base=EITHER, strict=ACCEPTED, given=_recent_and_lenient,
-      needs=_LENIENT)  # fmt: skip
+      needs=LENIENT)  # fmt: skip
 def authenticated_within_max_age_and_leeway(draft: Draft) -> Draft:
     """The user's authentication is as old as `max_age` and the leeway together."""
     return draft.with_claims(auth_time=int(draft.now) - 330)
 
 
-@edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", _AUTH, given=_recent_and_lenient, needs=_LENIENT)
+@edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", _AUTH, given=_recent_and_lenient, needs=LENIENT)
 def authenticated_before_max_age_and_leeway(draft: Draft) -> Draft:
     """The user's authentication is a second older than `max_age` and the leeway together."""
     return draft.with_claims(auth_time=int(draft.now) - 331)
@@ -168,13 +166,13 @@ def _just_now(draft: Draft) -> Draft:
     return draft.with_policy(max_age=0).with_claims(auth_time=int(draft.now))
 
 
-@edit("IDT-6", "OpenID Connect Core §3.1.2.1", _AUTH, given=_just_now, needs=("clock",))
+@edit("IDT-6", "OpenID Connect Core §3.1.2.1", _AUTH, given=_just_now, needs=(CLOCK,))
 def authenticated_a_second_ago_under_max_age_0(draft: Draft) -> Draft:
     """`max_age` is 0, so the user has to have authenticated this very second."""
     return draft.with_claims(auth_time=int(draft.now) - 1)
 
 
-@edit("IDT-6", "OpenID Connect Core §3.1.2.1", _AUTH, given=_just_now, needs=("clock",))
+@edit("IDT-6", "OpenID Connect Core §3.1.2.1", _AUTH, given=_just_now, needs=(CLOCK,))
 def auth_time_missing_under_max_age_0(draft: Draft) -> Draft:
     """`max_age` is 0 and the token does not say when the user authenticated."""
     return draft.without_claim("auth_time")

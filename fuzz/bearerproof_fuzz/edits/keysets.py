@@ -8,6 +8,7 @@ from bearerproof_fuzz.edits.algorithm import hmac_over
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Jwk, Key, b64
+from bearerproof_fuzz.needs import KEY_SET, MIXED
 
 UNUSABLE = "key-unusable key-unknown signature algorithm keys-unavailable"
 
@@ -77,11 +78,11 @@ def _alone(draft: Draft) -> Draft:
     return _with_jwks(draft, [draft.key.public_jwk])
 
 
-@edits_for({"after-it": True, "before-it": False}, "KEY-3", "RFC 7517 §4.5", UNUSABLE, given=_alone, needs=("key_set",))
+@edits_for({"after-it": True, "before-it": False}, "KEY-3", "RFC 7517 §4.5", UNUSABLE, given=_alone, needs=(KEY_SET,))
 def kid_shared_with_a_key(draft: Draft, behind: bool) -> Draft:
     """Another key of the set has the same `kid` as the one that signed: {name}."""
-    one, two = draft.key.public_jwk, _second_of_the_name(draft)
-    return _with_jwks(draft, [one, two] if behind else [two, one])
+    signing, other = draft.key.public_jwk, _second_of_the_name(draft)
+    return _with_jwks(draft, [signing, other] if behind else [other, signing])
 
 
 _FOREIGN: dict[str, Jwk] = {
@@ -96,14 +97,14 @@ _FOREIGN: dict[str, Jwk] = {
 
 
 # RFC 7517 §5 says only that such keys SHOULD be ignored, so base lets a library refuse the whole set.
-@edits_for(_FOREIGN, "KEY-4", "RFC 7517 §5", base=EITHER, strict=ACCEPTED, needs=("key_set",))
+@edits_for(_FOREIGN, "KEY-4", "RFC 7517 §5", base=EITHER, strict=ACCEPTED, needs=(KEY_SET,))
 def set_holds_a_foreign_key(draft: Draft, jwk: Jwk) -> Draft:
     """A key that is not understood stands before ours in the set: {name}."""
     return _with_jwks(draft, [jwk, *_jwks(draft)])
 
 
 # RFC 7517 §4.5 names two keys of different types as those that may well share a `kid`.
-@edit("KEY-4", "RFC 7517 §5", base=EITHER, strict=ACCEPTED, needs=("key_set",))
+@edit("KEY-4", "RFC 7517 §5", base=EITHER, strict=ACCEPTED, needs=(KEY_SET,))
 def foreign_key_under_our_kid(draft: Draft) -> Draft:
     """A key of a type that is not understood stands before ours in the set, under the same `kid`."""
     return _with_jwks(draft, [{**_FOREIGN["unknown-kty"], "kid": draft.key.kid}, *_jwks(draft)])
@@ -163,22 +164,19 @@ def _mixed(draft: Draft) -> Draft:
     return mixed.with_policy(algorithms=[draft.key.algorithm, "HS256"])
 
 
-_MIXED_NEEDS = ("key_set", "mixed_algorithms", "algorithm:HS256")
-
-
-@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=_MIXED_NEEDS)
+@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED)
 def hmac_named_as_the_public_key(draft: Draft) -> Draft:
     """In a mixed set, the token is authenticated over the public key's text under the public key's `kid`."""
     return draft.with_header(alg="HS256").signed_by(hmac_over(keys.public_forms(draft.key)["pem"]))
 
 
-@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=_MIXED_NEEDS)
+@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED)
 def public_algorithm_under_the_hmac_key(draft: Draft) -> Draft:
     """In a mixed set, the token names the HMAC key but an algorithm of public keys."""
     return draft.with_header(kid=keys.key("HS256").kid).signed_by(keys.key("HS256").sign)
 
 
-@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=_MIXED_NEEDS)
+@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED)
 def hmac_key_under_another_name(draft: Draft) -> Draft:
     """In a mixed set, the HMAC key authenticates under the `kid` of the public key."""
     return draft.with_header(alg="HS256").signed_by(keys.key("HS256").sign)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from bearerproof.contract.declaration import Need
 from bearerproof.contract.messages import Outcome
 from bearerproof.specification.catalogue import Measure, Origin, Profile, Requirement, requirement
 from bearerproof_fuzz.forge import Draft
@@ -55,7 +56,7 @@ class Edit:
     reasons: frozenset[str] = frozenset()
     profiles: tuple[Profile, ...] = ()
     algorithms: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
     @cached_property
     def requirement(self) -> Requirement:
@@ -98,7 +99,7 @@ def edit(
     strict: frozenset[Outcome] = REJECTED,
     profiles: Collection[Profile] = (),
     algorithms: tuple[str, ...] = (),
-    needs: tuple[str, ...] = (),
+    needs: tuple[Need, ...] = (),
 ) -> Callable[[Change], Change]:
     """Register a change as an edit; ``reasons`` are separated by blanks, any of them is right."""
 
@@ -148,18 +149,18 @@ def edits() -> Mapping[str, Edit]:
 
 def cases(chosen: Collection[Edit] | None = None) -> Iterator[Case]:
     """Yield the cases of the chosen edits, or of all: each profile of the edit, each algorithm it names."""
-    for one in _EDITS.values() if chosen is None else chosen:
-        for profile in one.profiles or one.requirement.profiles:
-            for algorithm in one.algorithms or (None,):
-                yield Case(one, profile, algorithm)
+    for edit in _EDITS.values() if chosen is None else chosen:
+        for profile in edit.profiles or edit.requirement.profiles:
+            for algorithm in edit.algorithms or (None,):
+                yield Case(edit, profile, algorithm)
 
 
-def _register(one: Edit) -> None:
-    if one.id in _EDITS:
-        raise ValueError(f"two edits are called {one.id}")
-    if not one.strict <= one.base:
-        raise ValueError(f"{one.id}: the strict outcomes are not among those of base")
-    _EDITS[one.id] = one
+def _register(edit: Edit) -> None:
+    if edit.id in _EDITS:
+        raise ValueError(f"two edits are called {edit.id}")
+    if not edit.strict <= edit.base:
+        raise ValueError(f"{edit.id}: the strict outcomes are not among those of base")
+    _EDITS[edit.id] = edit
 
 
 def _base_outcomes(requirement_id: str, strict: frozenset[Outcome]) -> frozenset[Outcome]:

@@ -269,7 +269,9 @@ def _number_for_zero(draft: Draft) -> int:
     token = draft.token()
     if token not in _NUMBERS:
         candidates = ((number, draft.with_claims(number=number).token()) for number in range(5000))
-        _NUMBERS[token] = next(n for n, one in candidates if keys.unb64(one.rpartition(".")[2])[0] == 0)
+        _NUMBERS[token] = next(
+            number for number, candidate in candidates if keys.unb64(candidate.rpartition(".")[2])[0] == 0
+        )
     return _NUMBERS[token]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import AUDIENCE, CLIENT, NONCE, Draft, Members
+from bearerproof_fuzz.needs import TYP
 
 TYPE = "type header malformed"
 
@@ -53,14 +54,14 @@ def _typed(draft: Draft) -> Draft:
 
 @edits_for(
     {"another": "JWT", "access-token": "at+jwt", "number": 1, "null": None, "empty": ""},
-    "VER-37", "RFC 8725 §3.11", TYPE, given=_typed, profiles=(Profile.JWT, Profile.ID_TOKEN), needs=("option:typ",),
+    "VER-37", "RFC 8725 §3.11", TYPE, given=_typed, profiles=(Profile.JWT, Profile.ID_TOKEN), needs=(TYP,),
 )  # fmt: skip
 def explicit_typ_is(draft: Draft, value: object) -> Draft:
     """The policy names a type, the token has another one: {name}."""
     return draft.with_header(typ=value)
 
 
-@edit("VER-37", "RFC 8725 §3.11", TYPE, given=_typed, profiles=(Profile.JWT, Profile.ID_TOKEN), needs=("option:typ",))
+@edit("VER-37", "RFC 8725 §3.11", TYPE, given=_typed, profiles=(Profile.JWT, Profile.ID_TOKEN), needs=(TYP,))
 def explicit_typ_missing(draft: Draft) -> Draft:
     """The policy names a type, the token has none."""
     return draft.without_header("typ")

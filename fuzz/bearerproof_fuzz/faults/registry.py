@@ -25,7 +25,9 @@ from inspect import currentframe
 from types import CodeType, FunctionType
 from typing import Any, Concatenate, TypeVar, TypeVarTuple
 
+from bearerproof.contract.declaration import Need
 from bearerproof.specification.catalogue import requirement
+from bearerproof_fuzz.needs import HTTP
 
 
 class Patch:
@@ -76,10 +78,8 @@ class Fault:
     story: str
     apply: Callable[[Patch], None]
     equivalent: str | None = None
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
-
-HTTP = ("key_server:http",)
 
 Apply = Callable[[Patch], None]
 F = TypeVar("F", bound=Callable[..., object])
@@ -93,7 +93,7 @@ _FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    requirement_id: str, *, equivalent: str | None = None, needs: tuple[str, ...] = ()
+    requirement_id: str, *, equivalent: str | None = None, needs: tuple[Need, ...] = ()
 ) -> Callable[[Apply], Apply]:
     """Register a function as a seeded fault that breaks this requirement; its name is the fault's.
 
@@ -108,7 +108,9 @@ def fault(
         if not story:
             raise ValueError(f"fault {name} has no docstring")
         row = requirement(requirement_id)
-        _FAULTS[name] = Fault(name, row.id, story, apply, equivalent, needs or (HTTP if row.family == "HTTP" else ()))
+        _FAULTS[name] = Fault(
+            name, row.id, story, apply, equivalent, needs or ((HTTP,) if row.family == "HTTP" else ())
+        )
         return apply
 
     return register

@@ -45,8 +45,8 @@ def revoked(world: World, decision: Decision, number: int, summary: str) -> None
     """
     if not decision.good:
         world.fail(summary, f"{number} revoked", decision)
-    if decision.members["revoked"] != number:
-        world.fail(summary, f"{number} revoked", f"{decision.members['revoked']} revoked")
+    if decision.revoked != number:
+        world.fail(summary, f"{number} revoked", f"{decision.revoked} revoked")
 
 
 def none_revoked(world: World, decision: Decision) -> None:

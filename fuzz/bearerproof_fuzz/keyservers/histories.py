@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 
+from bearerproof.contract.declaration import Need
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI, WRONG
 from bearerproof_fuzz.keyservers.setting import OTHER, OTHER_PEER
 from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.needs import CLOCK, RACE, RESTART, RETENTION
 
 _MOMENT = 0.25
 """Seconds that go by where two things must not happen at once."""
@@ -115,9 +117,9 @@ def _first_number(answered: tuple[object, object]) -> float:
     return number if isinstance(number, int) else -1
 
 
-_HISTORIES: Mapping[Callable[[World], None], tuple[str, ...]] = {
+_HISTORIES: Mapping[Callable[[World], None], tuple[Need, ...]] = {
     _lives: (),
-    _ends: ("clock", "key_server:retention"),
-    _starts: ("key_server:restart",),
-    _races: ("key_server:race",),
+    _ends: (CLOCK, RETENTION),
+    _starts: (RESTART,),
+    _races: (RACE,),
 }

@@ -9,9 +9,6 @@ from bearerproof_fuzz.keyservers.occasions.registry import Occasion, occasions
 from bearerproof_fuzz.keyservers.world import World
 from bearerproof_fuzz.oracles.lifecycle import Due
 
-STREAM = ("clock", "key_server:configure")
-"""What a stream of requests of every kind needs."""
-
 
 def brought_about(trial: Trial, *requirements: str) -> Iterator[tuple[Occasion, World, Decision, tuple[Due, ...]]]:
     """Bring about every occasion of these requirements, or of all."""

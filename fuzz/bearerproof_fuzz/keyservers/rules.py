@@ -38,7 +38,7 @@ def _admitted(world: World, grant: Grant, side: str) -> frozenset[str]:
 
 def recorded(world: World, grant: Grant) -> Sides:
     """Return what the server says the token is good for when it admits it."""
-    scopes: Json = world.admitted(grant).members["scopes"]  # type: ignore[assignment]
+    scopes = world.admitted(grant).scopes
     return policy.denoted(scopes["backends"]), policy.denoted(scopes["tools"])
 
 

@@ -30,6 +30,7 @@ from bearerproof_fuzz.keyservers.setting import (
     taken,
 )
 from bearerproof_fuzz.keyservers.stage import OWN, enter
+from bearerproof_fuzz.needs import CLOCK
 
 Form = Sequence[tuple[str, str]]
 
@@ -146,7 +147,7 @@ class World:
         """Ask several things at the same instant."""
         stamped = [{**request, "now": self.now, "tick": self.tick} for request in requests]
         answer = self._ask("race", requests=stamped)
-        answers = [dict(raw) for raw in answer.members.get("answers", ())]  # type: ignore[attr-defined]
+        answers = answer.answers
         if len(answers) != len(stamped):
             raise AdapterFault(f"race: gave {len(answers)} answers to {len(stamped)} requests")
         decisions = [read_decision(raw, request["op"]) for raw, request in zip(answers, stamped, strict=True)]
@@ -305,7 +306,7 @@ class World:
         return json.loads(text)
 
     def _need_the_clock(self) -> None:
-        lack = self.trial.declaration.lacks("clock")
+        lack = self.trial.declaration.lacks(CLOCK)
         if lack is not None:
             import pytest  # noqa: PLC0415 - who only looks at an adapter has no use for it
 

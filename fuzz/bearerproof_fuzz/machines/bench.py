@@ -134,13 +134,13 @@ class Bench:
         """Return the implementation's counters."""
         return self.trial.implementation.stats()
 
-    def fail(self, summary: str, due: str, got: str) -> None:
+    def fail(self, summary: str, expected: str, got: str) -> None:
         """End the check with a finding about the stream.
 
         Raises:
             Nonconforming: always (Warned, for a SHOULD row at base).
         """
-        self.trial.fail(f"{summary}; {self._configuration()}; {self._story()}", due, got)
+        self.trial.fail(f"{summary}; {self._configuration()}; {self._story()}", expected, got)
 
     def _configuration(self) -> str:
         numbers = self.limits
@@ -148,9 +148,9 @@ class Bench:
 
     def _story(self, most: int = 25) -> str:
         """Tell the end of the stream: tick, source, kind, how often in a row, and whether it was admitted."""
-        runs = [(key, len(list(same))) for key, same in groupby(self.entries, key=_told)]
-        told = [key if number == 1 else f"{key} x{number}" for key, number in runs[-most:]]
-        return ("... " if len(runs) > most else "") + ", ".join(told)
+        runs = [(key, len(list(same))) for key, same in groupby(self.entries, key=_entry_text)]
+        texts = [key if number == 1 else f"{key} x{number}" for key, number in runs[-most:]]
+        return ("... " if len(runs) > most else "") + ", ".join(texts)
 
     def _presentations(self, step: Step) -> Iterator[Presentation]:
         self._tick += step.gap
@@ -180,5 +180,5 @@ class Bench:
         return prepared.get(source) or Hints(source, CLIENT, self._kid)
 
 
-def _told(one: Entry) -> str:
-    return f"{one.seconds:g}s {one.source} {one.kind} {'admitted' if one.admitted else 'dropped'}"
+def _entry_text(entry: Entry) -> str:
+    return f"{entry.seconds:g}s {entry.source} {entry.kind} {'admitted' if entry.admitted else 'dropped'}"

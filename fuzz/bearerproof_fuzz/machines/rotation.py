@@ -151,11 +151,11 @@ class Rotation(RuleBasedStateMachine):
         """Hold the fetches that a token caused, and its verdict, against what the log allows."""
         verifier, fetches = self._verifier, self._fetches
         before, fresh = fetches.held, fetches.age(verifier.tick) < verifier.times.ttl
-        due = fetches.must_fetch(kid, verifier.endpoint.reply.kids, verifier.tick)
+        fetch_expected = fetches.must_fetch(kid, verifier.endpoint.reply.kids, verifier.tick)
         answer = verifier.trial.ask(presented)
         new = fetches.read(verifier.endpoint.log, verifier.tick)
         story = "; ".join(self._steps[-6:])
-        if due and not new:
+        if fetch_expected and not new:
             verifier.find(f"{story}: the key set is due to be fetched", "a fetch", "none", presented)
         if before is not None and fresh and kid not in before.kids:
             self._judge_budget(len(new), story, presented)

@@ -116,5 +116,5 @@ _MOVES = {**_ALWAYS, **_TIMED, **_REAPED}
 
 def moves(trial: Trial, most: int = 12) -> st.SearchStrategy[list[str]]:
     """Draw moves that the implementation can be asked for."""
-    told = [*_ALWAYS, *_TIMED, *(_REAPED if trial.declaration.key_server.reap else ())]
-    return st.lists(st.sampled_from(told), min_size=2, max_size=most)
+    names = [*_ALWAYS, *_TIMED, *(_REAPED if trial.declaration.key_server.reap else ())]
+    return st.lists(st.sampled_from(names), min_size=2, max_size=most)

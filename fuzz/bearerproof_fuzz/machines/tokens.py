@@ -73,8 +73,8 @@ class Walk(RuleBasedStateMachine):
             return
         if self._aspect is Aspect.RESTART:
             self.restart()
-        for bearer, one in self._bearers:
-            self._present(bearer, one)
+        for bearer, token in self._bearers:
+            self._present(bearer, token)
 
     @rule(who=_WHO, scope=st.sampled_from(tuple(SCOPES)), times=st.integers(1, 4))
     def issue(self, who: tuple[Provider, str], scope: str | None, times: int) -> None:
@@ -92,10 +92,10 @@ class Walk(RuleBasedStateMachine):
     def revoke(self, place: int) -> None:
         """Revoke one of the tokens, if it still is one."""
         if self._bearers:
-            one = self._bearers[place % len(self._bearers)][1]
-            decision = self.world.revoke(one.jti)
+            token = self._bearers[place % len(self._bearers)][1]
+            decision = self.world.revoke(token.jti)
             self._store.see(self.world.now)
-            one.revoked = one.revoked or decision.good
+            token.revoked = token.revoked or decision.good
 
     @rule(who=_WHO)
     def revoke_all(self, who: tuple[Provider, str]) -> None:
@@ -103,7 +103,7 @@ class Walk(RuleBasedStateMachine):
         provider, subject = who
         decision = self.world.revoke_all(subject, provider.issuer)
         self._store.see(self.world.now)
-        number = int(str(decision.members.get("revoked", -1)))
+        number = decision.revoked if decision.good else -1
         self._judge(self._store.judge_number(provider.issuer, subject, number), decision)
         self._store.revoke_all(provider.issuer, subject)
 
@@ -147,18 +147,18 @@ class Walk(RuleBasedStateMachine):
             Untestable: it was refused while it was live, or admitted when it had expired.
         """
         grant = self.world.issue(_FIRST)
-        one = self._noted(grant, None)
-        self._judge(self._store.judge_presented(one, self.world.admitted(grant).members, []), "accepted")
+        token = self._noted(grant, None)
+        self._judge(self._store.judge_presented(token, self.world.admitted(grant).members, []), "accepted")
         self.world.wait(SETTING.ttl)
-        decision = self._present(grant.bearer, one)
+        decision = self._present(grant.bearer, token)
         self.world.require(not decision.good, "a bearer that has expired is good", "invalid-token", decision)
 
-    def _present(self, bearer: str, one: Issued) -> Decision:
+    def _present(self, bearer: str, token: Issued) -> Decision:
         decision = self.world.authenticate(bearer)
         self._store.see(self.world.now)
         events = [str(event.get("event")) for event in decision.events]
         answer = decision.members if decision.good else None
-        self._judge(self._store.judge_presented(one, answer, events), decision)
+        self._judge(self._store.judge_presented(token, answer, events), decision)
         return decision
 
     def _exchange(self, provider: Provider, subject: str, scope: str | None) -> None:
@@ -173,10 +173,10 @@ class Walk(RuleBasedStateMachine):
     def _noted(self, grant: Grant, scope: str | None) -> Issued:
         backends, tools = SCOPES[scope]
         scopes = {"backends": [backends], "tools": [tools], "rate_limit": 0}
-        one = Issued(grant.jti, grant.provider.issuer, grant.subject, scopes, self.world.now + SETTING.ttl)
-        self._bearers.append((grant.bearer, one))
-        self._store.tokens.append(one)
-        return one
+        token = Issued(grant.jti, grant.provider.issuer, grant.subject, scopes, self.world.now + SETTING.ttl)
+        self._bearers.append((grant.bearer, token))
+        self._store.tokens.append(token)
+        return token
 
     def _judge(self, found: Iterable[Wrong], got: Decision | str) -> None:
         for wrong in found:

@@ -106,18 +106,20 @@ def excess(entries: Sequence[Entry], who: str, capacity: int, window: int) -> Ex
 
     Every span that begins and ends with an admission is looked at; no other can hold more.
     """
-    found = (_excess_from(entries[begin:], who, capacity, window) for begin, one in enumerate(entries) if one.admitted)
-    return next((one for one in found if one), None)
+    found = (
+        _excess_from(entries[begin:], who, capacity, window) for begin, entry in enumerate(entries) if entry.admitted
+    )
+    return next((span for span in found if span), None)
 
 
 def _excess_from(entries: Sequence[Entry], who: str, capacity: int, window: int) -> Excess | None:
     kinds: set[str] = set()
     admitted = 0
-    for one in entries:
-        kinds.add(one.kind)
-        if one.admitted:
+    for entry in entries:
+        kinds.add(entry.kind)
+        if entry.admitted:
             admitted += 1
-            span = one.tick - entries[0].tick
+            span = entry.tick - entries[0].tick
             refilled = span * capacity // (window * UNITS)
             most = capacity + refilled + len(kinds) * (span // (window * UNITS) + 1)
             if admitted > most:
@@ -128,20 +130,20 @@ def _excess_from(entries: Sequence[Entry], who: str, capacity: int, window: int)
 def by_source(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
     """Sort a stream by source."""
     found: dict[str, list[Entry]] = {}
-    for one in entries:
-        found.setdefault(one.source, []).append(one)
+    for entry in entries:
+        found.setdefault(entry.source, []).append(entry)
     return found
 
 
 def excess_of_a_source(entries: Sequence[Entry], limits: Limits) -> Excess | None:
     """Return where one source, registered or not, got more than a bucket and the free events give."""
     found = (excess(own, f"source {name}", limits.capacity, limits.window) for name, own in by_source(entries).items())
-    return next((one for one in found if one), None)
+    return next((span for span in found if span), None)
 
 
 def excess_of_strangers(entries: Sequence[Entry], limits: Limits) -> Excess | None:
     """Return where all strangers together got more than the bucket that they share gives."""
-    together = [one for one in entries if not one.registered]
+    together = [entry for entry in entries if not entry.registered]
     return excess(together, "all strangers", limits.strangers, limits.window)
 
 
@@ -170,16 +172,16 @@ class Bucket:
     def _full(self) -> int:
         return self.capacity * self._token
 
-    def owes(self, one: Entry) -> bool:
+    def owes(self, entry: Entry) -> bool:
         """Take note of an event, and say whether a token was certainly there for it."""
-        self._refill(one.tick)
+        self._refill(entry.tick)
         if self.least >= self._token:
             self.least, self.most = self.least - self._token, self.most - self._token
             return True
         if self.most >= self._token:
             # Whether a token was there can't be told from outside: what was dropped found less than one, and what
             # was admitted took one or was free.
-            if one.admitted:
+            if entry.admitted:
                 self.least = max(0, self.least - self._token)
             else:
                 self.most = min(self.most, self._token)
@@ -202,11 +204,11 @@ class Bucket:
 
 def starved(entries: Sequence[Entry], limits: Limits) -> Entry | None:
     """Return an event that was dropped though its registered source had a token left for it."""
-    for own in by_source(one for one in entries if one.registered).values():
+    for own in by_source(entry for entry in entries if entry.registered).values():
         bucket = Bucket(limits.capacity, limits.window, own[0].tick)
-        for one in own:
-            if bucket.owes(one) and not one.admitted:
-                return one
+        for entry in own:
+            if bucket.owes(entry) and not entry.admitted:
+                return entry
     return None
 
 
@@ -216,15 +218,15 @@ def starved_stranger(entries: Sequence[Entry], limits: Limits) -> Entry | None:
     A bucket of its own is certain for the first strangers alone, as many as may have one. What was dropped counts as
     if it had taken a token all the same, and so does what was free: neither can be told from outside.
     """
-    strangers = [one for one in entries if not one.registered]
+    strangers = [entry for entry in entries if not entry.registered]
     own: dict[str, Bucket] = {}
     common = Bucket(limits.strangers, limits.window, strangers[0].tick if strangers else 0)
-    for one in strangers:
-        bucket = own.setdefault(one.source, Bucket(limits.capacity, limits.window, one.tick))
+    for entry in strangers:
+        bucket = own.setdefault(entry.source, Bucket(limits.capacity, limits.window, entry.tick))
         if len(own) > limits.sources:
             break
-        if all([common.pays(one.tick), bucket.pays(one.tick)]) and not one.admitted:
-            return one
+        if all([common.pays(entry.tick), bucket.pays(entry.tick)]) and not entry.admitted:
+            return entry
     return None
 
 
@@ -235,15 +237,15 @@ def unheard(entries: Sequence[Entry], window: int) -> Entry | None:
     different windows, wherever those begin.
     """
     last: dict[tuple[str, str], int] = {}
-    for one in entries:
-        key = (one.source if one.registered else "strangers", one.kind)
+    for entry in entries:
+        key = (entry.source if entry.registered else "strangers", entry.kind)
         before = last.get(key)
-        if not one.admitted and (before is None or one.tick - before >= window * UNITS):
-            return one
-        last[key] = one.tick
+        if not entry.admitted and (before is None or entry.tick - before >= window * UNITS):
+            return entry
+        last[key] = entry.tick
     return None
 
 
 def dropped(entries: Iterable[Entry], *, registered: bool) -> list[Entry]:
     """Return what was dropped in a tier."""
-    return [one for one in entries if one.registered is registered and not one.admitted]
+    return [entry for entry in entries if entry.registered is registered and not entry.admitted]

@@ -51,10 +51,10 @@ Expected = Mapping[str, Admissible]
 """By hint (``client``, ``aud``, ``kid``): what it may be. An exact one has one admissible value."""
 
 
-def contradiction(due: Expected, said: Stated) -> tuple[str, Admissible, Bounded] | None:
+def contradiction(admissible_hints: Expected, said: Stated) -> tuple[str, Admissible, Bounded] | None:
     """Return the first hint that is not admissible: its name, what it may be, and what was said."""
-    found = ((name, admissible, getattr(said, name)) for name, admissible in due.items())
-    return next((one for one in found if one[2] not in one[1]), None)
+    found = ((name, admissible, getattr(said, name)) for name, admissible in admissible_hints.items())
+    return next((hint for hint in found if hint[2] not in hint[1]), None)
 
 
 def expected(token: str | bytes, profile: Profile, cap: int | None) -> Expected:

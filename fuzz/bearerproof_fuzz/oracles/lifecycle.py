@@ -78,15 +78,15 @@ class Due:
         return None if named == self.who else f"it names {named.subject} of {named.issuer}"
 
 
-def contradiction(events: Sequence[Json], due: Collection[Due]) -> str | None:
+def contradiction(events: Sequence[Json], expected: Collection[Due]) -> str | None:
     """Return how the events of one decision differ from those due, in whatever order they come; None if they don't."""
-    if len(events) != len(due):
+    if len(events) != len(expected):
         return f"{len(events)} events"
-    by_jti = {one.jti: one for one in due}
-    alone = next(iter(due)) if len(due) == 1 else None
+    by_jti = {wanted.jti: wanted for wanted in expected}
+    alone = next(iter(expected)) if len(expected) == 1 else None
     for event in events:
-        one = alone or by_jti.pop(event.get("token_jti"), None)
-        wrong = "it is of no token that is due one" if one is None else one.contradiction(event)
+        wanted = alone or by_jti.pop(event.get("token_jti"), None)
+        wrong = "it is of no token that is due one" if wanted is None else wanted.contradiction(event)
         if wrong:
             return wrong
     return None
@@ -95,7 +95,7 @@ def contradiction(events: Sequence[Json], due: Collection[Due]) -> str | None:
 def number_due(request: Request, decision: Decision) -> int:
     """Return how many events a decision has to leave: none where nothing is decided, one for each token withdrawn."""
     if request["op"] == "revoke" and decision.good:
-        return int(str(decision.members["revoked"]))
+        return decision.revoked
     return 1 if request["op"] in ("exchange", "authenticate", "revoke") else 0
 
 
@@ -154,9 +154,11 @@ def unsafe(line: str) -> str | None:
 # --- where from ---------------------------------------------------------------------------------------------------
 
 
-def same_address(one: str | None, other: str | None) -> bool:
+def same_address(address: str | None, other: str | None) -> bool:
     """Say whether two texts are one address, an IPv4 one in IPv6 clothes included."""
-    return (one is None) == (other is None) and (one is None or other is None or _address(one) == _address(other))
+    return (address is None) == (other is None) and (
+        address is None or other is None or _address(address) == _address(other)
+    )
 
 
 def _address(text: str) -> object:

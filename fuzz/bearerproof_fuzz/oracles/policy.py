@@ -54,17 +54,17 @@ def rule_sides(rule: Json) -> Sides:
     return denoted(rule["grant"]["backends"]), denoted(rule["grant"]["tools"])
 
 
-def asked_sides(asked: Asked) -> Sides:
+def asked_sides(requested: Asked) -> Sides:
     """Return what is asked for: on a side that is not mentioned, everything."""
     return (
-        denoted((ALL,) if asked.backends is None else asked.backends),
-        denoted((ALL,) if asked.tools is None else asked.tools),
+        denoted((ALL,) if requested.backends is None else requested.backends),
+        denoted((ALL,) if requested.tools is None else requested.tools),
     )
 
 
-def granted(rule: Json, asked: Asked) -> Sides | None:
+def granted(rule: Json, requested: Asked) -> Sides | None:
     """Return what the request has to be granted, or None where one side is left with nothing."""
-    (backends, tools), (more_backends, more_tools) = rule_sides(rule), asked_sides(asked)
+    (backends, tools), (more_backends, more_tools) = rule_sides(rule), asked_sides(requested)
     left = backends & more_backends, tools & more_tools
     return left if all(left) else None
 
@@ -82,7 +82,7 @@ def answered(scope: str) -> Sides | None:
 
 def first_match(rules: Collection[Json], issuer: str, subject: str, claims: Mapping[str, Any]) -> Json | None:
     """Return the first rule whose criteria all hold for an identity with these claims."""
-    return next((one for one in rules if _holds(one["match"], issuer, subject, claims)), None)
+    return next((rule for rule in rules if _holds(rule["match"], issuer, subject, claims)), None)
 
 
 def _holds(match: Mapping[str, str], issuer: str, subject: str, claims: Mapping[str, Any]) -> bool:

@@ -22,7 +22,7 @@ def dimensions(texts: Sequence[str]) -> int:
     than 256 in any case.
     """
     octets = [base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) for text in texts]
-    numbers = [int.from_bytes(one, "big") for one in octets]
+    numbers = [int.from_bytes(data, "big") for data in octets]
     return _rank([number ^ numbers[0] for number in numbers[1:]])
 
 
@@ -38,9 +38,9 @@ def _rank(rows: Sequence[int]) -> int:
     return len(leading)
 
 
-def share_a_part(one: str, other: str) -> bool:
+def share_a_part(text: str, other: str) -> bool:
     """Say whether two texts have so many characters in a row in common that it is no chance; hyphens are layout."""
-    first, second = _bare(one), _bare(other)
+    first, second = _bare(text), _bare(other)
     return any(first[begin : begin + PART] in second for begin in range(len(first) - PART + 1))
 
 

@@ -38,12 +38,12 @@ class Excess:
         return f"{self.admitted} in {self.seconds:g} s"
 
 
-def excess(asked: Sequence[Asked], rate: int) -> Excess | None:
+def excess(requests: Sequence[Asked], rate: int) -> Excess | None:
     """Return a span in which more than N + N·T/60 were admitted: N at once, and then what comes with time.
 
     Every span from one admission to another is looked at; no other can hold more.
     """
-    ticks = [one.tick for one in asked if one.admitted]
+    ticks = [request.tick for request in requests if request.admitted]
     for begin, first in enumerate(ticks):
         for number, last in enumerate(ticks[begin:], 1):
             most = rate + (last - first) * rate // _MINUTE
@@ -64,13 +64,13 @@ class Denied:
         return f"refused at {self.seconds:g} s, after {self.before} in the minute before"
 
 
-def denied(asked: Sequence[Asked], rate: int) -> Denied | None:
+def denied(requests: Sequence[Asked], rate: int) -> Denied | None:
     """Return a request that was refused though fewer than N were admitted in the minute before it.
 
     Whatever was asked earlier: in a minute everything comes back that a limiter may have taken.
     """
-    for place, one in enumerate(asked):
-        before = sum(other.admitted and one.tick - other.tick <= _MINUTE for other in asked[:place])
-        if not one.admitted and before < rate:
-            return Denied(one.tick / UNITS, before)
+    for place, request in enumerate(requests):
+        before = sum(other.admitted and request.tick - other.tick <= _MINUTE for other in requests[:place])
+        if not request.admitted and before < rate:
+            return Denied(request.tick / UNITS, before)
     return None

@@ -63,13 +63,17 @@ class Store:
     def see(self, now: float) -> None:
         """Take note of the time of a request: what has expired by then is dead for ever."""
         self.latest = max(self.latest, now)
-        for one in self.tokens:
-            one.ended = one.ended or one.expires_at <= self.latest
+        for token in self.tokens:
+            token.ended = token.ended or token.expires_at <= self.latest
 
     def live(self, issuer: str, subject: str) -> tuple[int, int]:
         """Return how many live tokens an identity has: certainly, and at most."""
-        own = [one for one in self.tokens if (one.issuer, one.subject) == (issuer, subject) and self._is_live(one)]
-        return sum(one.certain for one in own), len(own)
+        own = [
+            token
+            for token in self.tokens
+            if (token.issuer, token.subject) == (issuer, subject) and self._is_live(token)
+        ]
+        return sum(token.certain for token in own), len(own)
 
     def judge_issue(self, now: float, issuer: str, subject: str, code: str | None) -> Iterator[Wrong]:
         """Judge an honest exchange: ``code`` says why it was refused, None that it was not."""
@@ -83,18 +87,20 @@ class Store:
         if code == "too_many_tokens" and most < self.cap:
             yield Wrong(Aspect.CAP, f"at most {most} live tokens count as too many", "another answer")
 
-    def judge_presented(self, one: Issued, answer: Mapping[str, Any] | None, events: Sequence[str]) -> Iterator[Wrong]:
+    def judge_presented(
+        self, token: Issued, answer: Mapping[str, Any] | None, events: Sequence[str]
+    ) -> Iterator[Wrong]:
         """Judge what came of a bearer: ``answer`` is None when it was not admitted."""
         if answer is not None:
-            yield from _not_its_own(one, answer)
-        state = "revoked" if one.revoked else "expired" if one.ended else "live"
+            yield from _not_its_own(token, answer)
+        state = "revoked" if token.revoked else "expired" if token.ended else "live"
         if answer is not None and state != "live":
-            aspect = Aspect.DEAD if one.certain and state == "expired" else Aspect.RESTART
-            if aspect is Aspect.DEAD or one.survived:
+            aspect = Aspect.DEAD if token.certain and state == "expired" else Aspect.RESTART
+            if aspect is Aspect.DEAD or token.survived:
                 yield Wrong(aspect, f"a bearer that {_past(state)} is good", "invalid-token")
-        if answer is None and state == "live" and one.certain:
+        if answer is None and state == "live" and token.certain:
             yield Wrong(Aspect.LIVE, "a live token is refused", "accepted")
-        yield from self._misremembered(one, state, events)
+        yield from self._misremembered(token, state, events)
 
     def judge_number(self, issuer: str, subject: str, number: int) -> Iterator[Wrong]:
         """Judge how many live tokens of an identity were counted, or revoked at once."""
@@ -105,36 +111,38 @@ class Store:
     def revoke_all(self, issuer: str, subject: str) -> None:
         """Take note of a bulk revocation."""
         self.withdrawn[issuer, subject] = self.latest
-        for one in self.tokens:
-            one.revoked = one.revoked or ((one.issuer, one.subject) == (issuer, subject) and self._is_live(one))
+        for token in self.tokens:
+            token.revoked = token.revoked or (
+                (token.issuer, token.subject) == (issuer, subject) and self._is_live(token)
+            )
 
     def restart(self) -> None:
         """Take note of a restart: all of it may be forgotten, the latest time included."""
-        for one in self.tokens:
-            one.survived += 1
+        for token in self.tokens:
+            token.survived += 1
         self.latest = float("-inf")
 
-    def _is_live(self, one: Issued) -> bool:
-        return not one.revoked and not one.ended
+    def _is_live(self, token: Issued) -> bool:
+        return not token.revoked and not token.ended
 
-    def _misremembered(self, one: Issued, state: str, events: Sequence[str]) -> Iterator[Wrong]:
-        if not one.certain or state == "live":
+    def _misremembered(self, token: Issued, state: str, events: Sequence[str]) -> Iterator[Wrong]:
+        if not token.certain or state == "live":
             return
-        forgotten = one.expires_at + self.retention <= self.latest
-        due = "token.invalid" if forgotten else {"expired": "token.expired", "revoked": "token.denied"}[state]
-        if list(events) != [due]:
+        forgotten = token.expires_at + self.retention <= self.latest
+        expected = "token.invalid" if forgotten else {"expired": "token.expired", "revoked": "token.denied"}[state]
+        if list(events) != [expected]:
             when = "after" if forgotten else "within"
-            yield Wrong(Aspect.KEPT, f"a bearer that {_past(state)}, {when} its retention, leaves {events}", due)
+            yield Wrong(Aspect.KEPT, f"a bearer that {_past(state)}, {when} its retention, leaves {events}", expected)
 
 
 def _past(state: str) -> str:
     return "has expired" if state == "expired" else "was revoked"
 
 
-def _not_its_own(one: Issued, answer: Mapping[str, Any]) -> Iterator[Wrong]:
-    due = {
-        "jti": one.jti, "identity": {"issuer": one.issuer, "subject": one.subject}, "scopes": one.scopes,
+def _not_its_own(token: Issued, answer: Mapping[str, Any]) -> Iterator[Wrong]:
+    expected = {
+        "jti": token.jti, "identity": {"issuer": token.issuer, "subject": token.subject}, "scopes": token.scopes,
     }  # fmt: skip
-    for name, value in due.items():
+    for name, value in expected.items():
         if answer.get(name) != value:
             yield Wrong(Aspect.OWN, f"a bearer is answered with another {name}", str(value))

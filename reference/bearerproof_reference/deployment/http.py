@@ -199,12 +199,12 @@ async def _admin(scope: Scope, receive: Receive) -> tuple[str | None, bool]:
 def _identity(scope: Scope) -> tuple[str | None, str | None]:
     """Return issuer and subject; neither, unless the query is these two and nothing that would narrow it further."""
     try:
-        asked = reading.parameters(scope["query_string"])
+        parameters = reading.parameters(scope["query_string"])
     except ValueError:
         return None, None
-    if sorted(name for name, _ in asked) != ["issuer", "subject"]:
+    if sorted(name for name, _ in parameters) != ["issuer", "subject"]:
         return None, None
-    return dict(asked)["issuer"], dict(asked)["subject"]
+    return dict(parameters)["issuer"], dict(parameters)["subject"]
 
 
 def _named(scope: Scope, name: str) -> str:

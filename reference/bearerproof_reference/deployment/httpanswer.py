@@ -75,8 +75,8 @@ def access_refused(refused: AccessRefused, wants: Wants) -> Response:
         case AccessError.INVALID_TOKEN:
             return refusal(401, "invalid_token", WWW_Authenticate=f'{REALM}, error="invalid_token"')
         case AccessError.INSUFFICIENT_SCOPE:
-            told = f'{REALM}, error="insufficient_scope"{_needed(wants)}'
-            return refusal(403, "insufficient_scope", WWW_Authenticate=told)
+            challenge = f'{REALM}, error="insufficient_scope"{_needed(wants)}'
+            return refusal(403, "insufficient_scope", WWW_Authenticate=challenge)
         case AccessError.RATE_LIMITED:
             return _later(429, "rate_limited", refused.retry_after)
         case AccessError.UNAVAILABLE:
@@ -118,8 +118,8 @@ def unsupported_media_type() -> Response:
 
 def several_credentials() -> Response:
     """Refuse a request with more than one credential (RFC 6750 §3.1)."""
-    told = f'{REALM}, error="invalid_request"'
-    return refusal(400, "invalid_request", "There is more than one credential.", WWW_Authenticate=told)
+    challenge = f'{REALM}, error="invalid_request"'
+    return refusal(400, "invalid_request", "There is more than one credential.", WWW_Authenticate=challenge)
 
 
 def unhealthy(members: Mapping[str, Any]) -> Response:

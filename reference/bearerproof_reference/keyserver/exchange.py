@@ -126,13 +126,15 @@ class Exchange:
 
     def _issue(self, subject: Subject, scopes: Scopes, occasion: Occasion) -> tuple[str, TokenRecord]:
         """Count the use, then store the token: of two requests with one subject token only one gets that far."""
-        told, identity, now = self._configuration, subject.identity, occasion.now
-        bearer, record = mint(identity, scopes, now, told.ttl, occasion.client_ip)
+        configuration, identity, now = self._configuration, subject.identity, occasion.now
+        bearer, record = mint(identity, scopes, now, configuration.ttl, occasion.client_ip)
         try:
-            if not self._store.claim(subject.key, told.subject_token_uses, subject.issued_at + told.max_age, now):
+            if not self._store.claim(
+                subject.key, configuration.subject_token_uses, subject.issued_at + configuration.max_age, now
+            ):
                 event = occasion.denied(Why.SUBJECT_TOKEN_USED, identity)
                 raise _Refusal(ExchangeError.INVALID_REQUEST, event)
-            issue = self._store.issue(record, told.cap, now, subject.issued_at)
+            issue = self._store.issue(record, configuration.cap, now, subject.issued_at)
         except StoreUnavailable:
             event = occasion.denied(Why.STORE_UNAVAILABLE, identity)
             raise _Refusal(ExchangeError.TEMPORARILY_UNAVAILABLE, event, OUTAGE) from None

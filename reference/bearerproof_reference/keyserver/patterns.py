@@ -42,10 +42,10 @@ def meet(first: str, second: str) -> str | None:
     return None
 
 
-def meets(asked: Iterable[str], allowed: Iterable[str]) -> tuple[str, ...]:
+def meets(requested: Iterable[str], allowed: Iterable[str]) -> tuple[str, ...]:
     """Return the patterns that together cover what both lists cover: none where they share nothing."""
     allowed = tuple(allowed)
-    shared = (meet(one, other) for one in asked for other in allowed)
+    shared = (meet(pattern, other) for pattern in requested for other in allowed)
     return tuple(dict.fromkeys(pattern for pattern in shared if pattern is not None))
 
 

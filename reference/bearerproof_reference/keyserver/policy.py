@@ -52,14 +52,14 @@ class Policy:
         return next((rule for rule in self.rules if rule.match(identity)), None)
 
 
-def narrow(allowed: Scopes, asked: Asked) -> Scopes:
+def narrow(allowed: Scopes, requested: Asked) -> Scopes:
     """Return what is both allowed and asked for; a side that was not asked for stays as allowed.
 
     Raises:
         ScopeError: nothing is left of a side. An empty grant is never made: nobody can then take it for "all".
     """
-    backends = meets((ALL,) if asked.backends is None else asked.backends, allowed.backends)
-    tools = meets((ALL,) if asked.tools is None else asked.tools, allowed.tools)
+    backends = meets((ALL,) if requested.backends is None else requested.backends, allowed.backends)
+    tools = meets((ALL,) if requested.tools is None else requested.tools, allowed.tools)
     if not backends or not tools:
         raise ScopeError("nothing that was asked for is allowed")
     return Scopes(backends, tools, allowed.rate_limit)

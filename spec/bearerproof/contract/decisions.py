@@ -6,6 +6,7 @@ The answers are hostile input, as at the levels below: whatever breaks the contr
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bearerproof import members
 from bearerproof.contract.messages import Outcome, read_undone
@@ -48,6 +49,34 @@ class Decision:
     def good(self) -> bool:
         """Whether it was granted, admitted or done."""
         return self.outcome is Outcome.ACCEPTED
+
+    @property
+    def jti(self) -> str:
+        """The ``jti`` of the token that was issued or admitted."""
+        return str(self.members["jti"])
+
+    @property
+    def scopes(self) -> Json:
+        """What an admitted bearer is good for: ``backends``, ``tools`` and ``rate_limit``."""
+        found: Any = self.members["scopes"]
+        return dict(found)
+
+    @property
+    def expires_in(self) -> int | None:
+        """How long an issued token lives, in seconds, where that is told."""
+        found = self.members.get("expires_in")
+        return found if isinstance(found, int) else None
+
+    @property
+    def revoked(self) -> int:
+        """How many tokens were revoked; none where that was refused."""
+        return int(str(self.members.get("revoked", 0)))
+
+    @property
+    def answers(self) -> tuple[Json, ...]:
+        """What a race was answered with, one answer a request."""
+        found: Any = self.members.get("answers", ())
+        return tuple(map(dict, found))
 
     def describe(self) -> str:
         """Say the outcome in a few words, as it stands in failure texts."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from bearerproof import members
+from bearerproof import PROTOCOL, members
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
@@ -82,6 +82,63 @@ class KeyServer:
     setting: Given | None = None
 
 
+OPTIONS = ("leeway", "typ", "require", "replay", "sessions", "session_versions")
+"""The members of a policy that an implementation may honour or not."""
+
+ALGORITHMS = (
+    *(f"{family}{bits}" for family in ("HS", "RS", "PS", "ES") for bits in (256, 384, 512)),
+    *("ES256K", "EdDSA", "Ed25519", "Ed448"),
+)
+"""The names that JWS algorithms are registered by (RFC 7518 §3.1, RFC 8037, RFC 8812, RFC 9864)."""
+
+SINKS = ("memory", "raises", "hangs", "slow")
+"""The sinks that ``configure`` can ask for."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a check asks of a declaration: a capability, or one of the several of a kind.
+
+    It is written where the check is, and raises there when no declaration could ever meet it:
+
+        >>> str(Need("option", "typ"))
+        'option:typ'
+        >>> Need("option", "typo")
+        Traceback (most recent call last):
+        ValueError: no implementation can declare option:typo
+
+    Raises:
+        ValueError: the contract knows no such capability.
+    """
+
+    kind: str
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what nobody can declare: the check would be "not applicable" to everybody."""
+        if self.name not in _DECLARABLE.get(self.kind, ()):
+            raise ValueError(f"no implementation can declare {self}")
+
+    def __str__(self) -> str:
+        """Spell it as it stands in results."""
+        return f"{self.kind}:{self.name}" if self.name else self.kind
+
+
+def _flags(kind: type[Audit | KeyServer]) -> tuple[str, ...]:
+    return tuple(member.name for member in fields(kind) if member.type is bool)
+
+
+_DECLARABLE: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("clock", "key_set", "mixed_algorithms", "token_b64", "max_token", "keys_url"), ("",)),
+    "option": OPTIONS,
+    "algorithm": ALGORITHMS,
+    "audit": _flags(Audit),
+    "sink": SINKS,
+    "key_server": _flags(KeyServer),
+}
+"""The names that each kind of need has; the ones without have the empty one."""
+
+
 @dataclass(frozen=True)
 class Declaration:
     """What ``hello`` was answered with: who is judged, by what, and what does not apply to it."""
@@ -105,26 +162,15 @@ class Declaration:
     audit: Audit = field(default_factory=Audit)
     key_server: KeyServer = field(default_factory=KeyServer)
 
-    def lacks(self, need: str) -> str | None:
-        """Return why a check that has this need is not applicable, or None when the need is met.
-
-        Needs are written ``key_set``, ``clock``, ``option:typ``, ``algorithm:ES256``, ``audit:limiter``,
-        ``sink:raises``, ``key_server:race``; an unknown need is a programming error and raises ``KeyError``.
-        """
-        kind, _, name = need.partition(":")
+    def lacks(self, need: Need) -> str | None:
+        """Return why a check that has this need is not applicable, or None when the need is met."""
+        holder = {"audit": self.audit, "key_server": self.key_server}.get(need.kind, self)
         met = {
             "clock": lambda: self.injected_clock,
-            "key_set": lambda: self.key_set,
-            "mixed_algorithms": lambda: self.mixed_algorithms,
-            "token_b64": lambda: self.token_b64,
-            "max_token": lambda: self.max_token is not None,
-            "keys_url": lambda: self.keys_url is not None,
-            "option": lambda: name in self.options,
-            "algorithm": lambda: name in self.algorithms,
-            "audit": lambda: bool(getattr(self.audit, name)),
-            "sink": lambda: name in self.audit.sinks,
-            "key_server": lambda: bool(getattr(self.key_server, name)),
-        }[kind]()
+            "option": lambda: need.name in self.options,
+            "algorithm": lambda: need.name in self.algorithms,
+            "sink": lambda: need.name in self.audit.sinks,
+        }.get(need.kind, lambda: getattr(holder, need.name or need.kind) not in (None, False))()
         return None if met else f"the implementation does not declare {need}"
 
 
@@ -141,10 +187,9 @@ def read_declaration(raw: Json) -> Declaration:
     members.refuse_unknown(
         raw, {"id", "protocol", "implementation", "level", "profiles", "measure", "capabilities"}, where
     )
-    if raw.get("protocol") != 1:
-        raise AdapterFault(
-            f"hello: speaks protocol {members.brief(raw.get('protocol'))}; this harness speaks protocol 1"
-        )
+    if raw.get("protocol") != PROTOCOL:
+        spoken = members.brief(raw.get("protocol"))
+        raise AdapterFault(f"hello: speaks protocol {spoken}; this harness speaks protocol {PROTOCOL}")
     who = members.get(raw, "implementation", dict, where)
     members.refuse_unknown(who, {"name", "version", "language"}, "hello: implementation")
     level = members.get(raw, "level", int, where)

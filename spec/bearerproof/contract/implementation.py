@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from bearerproof import PROTOCOL
 from bearerproof.contract import decisions, messages
 from bearerproof.contract.connections import Connection
 from bearerproof.contract.decisions import Decision
@@ -164,7 +165,7 @@ class Implementation:
         return {**request, "tick": self._last_tick}
 
     def _hello(self) -> Json:
-        return self._once({"op": "hello", "protocol": 1}, START_SECONDS)
+        return self._once({"op": "hello", "protocol": PROTOCOL}, START_SECONDS)
 
     def _do(self, request: Request, member: str) -> str | None:
         return messages.read_done(self._once(request), request["op"], member)

@@ -61,16 +61,16 @@ def ocsf_event(event: Mapping[str, Any]) -> Json:
 
 
 def _classification(facts: Facts) -> Json:
-    one = _class_of(facts.action)
+    ocsf_class = _class_of(facts.action)
     return {
         "category_uid": IDENTITY_AND_ACCESS,
         "category_name": "Identity & Access Management",
-        "class_uid": one.uid,
-        "class_name": one.name,
-        "activity_id": one.activity_id,
-        "activity_name": one.activity_name,
-        "type_uid": one.uid * 100 + one.activity_id,
-        "type_name": f"{one.name}: {'Other' if one.activity_id == OTHER else one.activity_name}",
+        "class_uid": ocsf_class.uid,
+        "class_name": ocsf_class.name,
+        "activity_id": ocsf_class.activity_id,
+        "activity_name": ocsf_class.activity_name,
+        "type_uid": ocsf_class.uid * 100 + ocsf_class.activity_id,
+        "type_name": f"{ocsf_class.name}: {'Other' if ocsf_class.activity_id == OTHER else ocsf_class.activity_name}",
     }
 
 

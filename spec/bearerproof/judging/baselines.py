@@ -63,14 +63,14 @@ class Baselines:
     """Scores the stand-ins in processes of their own, from the moment the real run begins."""
 
     def __init__(self, suite: Suite, settings: Settings, hello: Json) -> None:
-        self._asked = (suite, settings, hello)
+        self._arguments = (suite, settings, hello)
         self._pool: Pool | None = None
         self._scores: list[AsyncResult[Score]] = []
 
     def pytest_sessionstart(self) -> None:
         """Start them only now: a run that its settings rule out does not wait for processes that nobody needs."""
         self._pool = get_context("spawn").Pool(1)
-        self._scores = [self._pool.apply_async(score, (name, *self._asked)) for name in STAND_INS]
+        self._scores = [self._pool.apply_async(score, (name, *self._arguments)) for name in STAND_INS]
 
     def scores(self) -> list[Score]:
         """Wait for the scores and return them."""
@@ -89,8 +89,8 @@ class Baselines:
 def score(name: str, suite: Suite, settings: Settings, hello: Json) -> Score:
     """Run a suite on a stand-in that declares what ``hello`` says."""
     implementation = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
-    asked = replace(settings, target=name, command=(), url=None)
-    finished = run(suite, asked, Options(telling=False), started=implementation)
+    own_settings = replace(settings, target=name, command=(), url=None)
+    finished = run(suite, own_settings, Options(report_findings=False), started=implementation)
     counts = tally(finished.records)
     applicable = sum(number for state, number in counts.items() if state is not State.NOT_APPLICABLE)
     return Score(name, counts.get(State.PASSED, 0), applicable)

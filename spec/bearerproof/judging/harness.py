@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Flaky
 
+from bearerproof.contract.declaration import Need
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterFault, BadInput
@@ -37,7 +38,7 @@ class Mark:
     requirement: str
     profile: Profile
     name: str
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
     primary: bool = False
     strict: bool = False
 
@@ -66,7 +67,7 @@ class Harness:
     stop_at: frozenset[State] = frozenset()
     only: frozenset[str] | None = None
     started: Implementation | None = None
-    telling: bool = True
+    report_findings: bool = True
     records: list[Record] = field(default_factory=list, init=False)
     troubles: list[str] = field(default_factory=list, init=False)
     fault: str | None = field(default=None, init=False)
@@ -95,7 +96,7 @@ class Harness:
             deadline=None,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
-            phases=(Phase.explicit, Phase.generate, Phase.target, *([Phase.shrink] if self.telling else [])),
+            phases=(Phase.explicit, Phase.generate, Phase.target, *([Phase.shrink] if self.report_findings else [])),
         )
         hypothesis.settings.load_profile("bearerproof")
 
@@ -213,7 +214,7 @@ class Harness:
 
     def _present(self, report: pytest.TestReport, record: Record) -> None:
         """Show a finding in place of a traceback: the reader's code is not the suite's."""
-        if self.telling and report.failed and record.findings:
+        if self.report_findings and report.failed and record.findings:
             from bearerproof.judging.reports import failure_text  # noqa: PLC0415 - only failures need it
 
             report.longrepr = failure_text(record, self.settings)
@@ -253,7 +254,11 @@ def _checks(marker: pytest.Mark) -> Sequence[Any]:
     """Return the parameters of a marker that makes checks of a test, one a check."""
     if marker.name != "parametrize":
         return ()
-    return [one for one in marker.args[1] if any(mark.name == _MARKER for mark in getattr(one, "marks", ()))]
+    return [
+        parameter
+        for parameter in marker.args[1]
+        if any(mark.name == _MARKER for mark in getattr(parameter, "marks", ()))
+    ]
 
 
 def _cause(call: pytest.CallInfo[None]) -> BaseException | None:

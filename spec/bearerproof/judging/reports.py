@@ -203,8 +203,8 @@ def _evidence(finding: Mapping[str, Any]) -> Iterator[str]:
 
 def _step(step: Json) -> str:
     """Word one request of many: the operation, then its members, the long ones cut."""
-    told = " ".join(f"{name}={_clipped(json.dumps(value))}" for name, value in step.items() if name != "op")
-    return f"{step['op']} {told}"
+    text = " ".join(f"{name}={_clipped(json.dumps(value))}" for name, value in step.items() if name != "op")
+    return f"{step['op']} {text}"
 
 
 def _token_of(presented: Json) -> str | bytes:
@@ -300,17 +300,17 @@ def _side_by_side(left: Sequence[str], right: Sequence[str]) -> Iterator[str]:
     for tag, a, b, c, d in matcher.get_opcodes():
         ours, theirs = list(left[a:b]), list(right[c:d])
         for position in range(max(len(ours), len(theirs))):
-            one = ours[position] if position < len(ours) else ""
-            two = theirs[position] if position < len(theirs) else ""
-            yield from _row(one, two, " " if tag == "equal" else "≠")
+            left_line = ours[position] if position < len(ours) else ""
+            right_line = theirs[position] if position < len(theirs) else ""
+            yield from _row(left_line, right_line, " " if tag == "equal" else "≠")
 
 
 def _row(left: str, right: str, mark: str) -> Iterator[str]:
     lefts, rights = textwrap.wrap(left, _COLUMN) or [""], textwrap.wrap(right, _COLUMN) or [""]
     for position in range(max(len(lefts), len(rights))):
-        one = lefts[position] if position < len(lefts) else ""
-        two = rights[position] if position < len(rights) else ""
-        yield f"  {mark} {one:<{_COLUMN}}  {two}".rstrip()
+        left_part = lefts[position] if position < len(lefts) else ""
+        right_part = rights[position] if position < len(rights) else ""
+        yield f"  {mark} {left_part:<{_COLUMN}}  {right_part}".rstrip()
 
 
 def _and(words: Iterable[object]) -> str:

@@ -41,7 +41,7 @@ class Options:
     exit_first: bool = False
     stop_at: frozenset[State] = frozenset()
     only: frozenset[str] | None = None
-    telling: bool = True
+    report_findings: bool = True
 
 
 @dataclass
@@ -127,7 +127,7 @@ def run(
     Raises:
         BadInput: the implementation cannot be named so. AdapterFault: it does not start or speak the contract.
     """
-    harness = Harness(settings, options.stop_at, options.only, started, telling=options.telling)
+    harness = Harness(settings, options.stop_at, options.only, started, report_findings=options.report_findings)
     if options.workers is not None:
         harness.implementation.close()  # the workers have their own; this one was asked for its declaration
     named = _Named(harness)

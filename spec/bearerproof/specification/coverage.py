@@ -6,9 +6,6 @@ from functools import cache
 
 from bearerproof import data
 
-EXCLUSIONS = ("not a compact JWS", "product rule", "same as", "not observable")
-"""How the reason of an exclusion begins: there are four, and each is a reason that can be argued with."""
-
 
 @dataclass(frozen=True)
 class SourceRow:

@@ -13,7 +13,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", AuthlibDeprecationWarning)  # it is said above; each run need not repeat it
     from authlib.jose import JsonWebKey, JsonWebSignature, JsonWebToken, KeySet, errors
 
-from bearerproof.subjects.subject import ALGORITHMS, Json, Meaning, Subject
+from bearerproof.members import Json
+from bearerproof.subjects.subject import ALGORITHMS, Meaning, Subject
 
 
 class Authlib(Subject):

@@ -5,7 +5,8 @@ from typing import ClassVar
 from joserfc import __version__, errors, jws, jwt
 from joserfc.jwk import KeySet
 
-from bearerproof.subjects.subject import ALGORITHMS, Json, Meaning, Subject
+from bearerproof.members import Json
+from bearerproof.subjects.subject import ALGORITHMS, Meaning, Subject
 
 
 class JoseRfc(Subject):

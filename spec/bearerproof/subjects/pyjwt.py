@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 import jwt
 from jwt.exceptions import InvalidJTIError, InvalidSubjectError
 
-from bearerproof.subjects.subject import ALGORITHMS, Json, Meaning, Subject
+from bearerproof.members import Json
+from bearerproof.subjects.subject import ALGORITHMS, Meaning, Subject
 
 
 class PolicyKeys(jwt.PyJWKClient):

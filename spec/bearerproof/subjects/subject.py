@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from bearerproof import PROTOCOL
+from bearerproof.members import Json
 from bearerproof.subjects.cache import PolicyCache
-
-Json = dict[str, Any]
 
 ALGORITHMS = (
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
@@ -91,7 +91,7 @@ class Subject(ABC):
 
     def _hello(self, _: Json) -> Json:
         return {
-            "protocol": 1,
+            "protocol": PROTOCOL,
             "implementation": {"name": self.name, "version": self.version, "language": "python"},
             "level": 1,
             "profiles": ["jws", "jwt"],

@@ -64,7 +64,7 @@ class Notebook:
         self._losses_of: Counter[str] = Counter()
         self.undated = 0
         self.violated: Counter[Rule] = Counter()
-        self.unjudged: Counter[tuple[Rule, Want]] = Counter()
+        self._unjudged: Counter[tuple[Rule, Want]] = Counter()
         self.findings: list[Finding] = []
         self.losses: list[Loss] = []
         self.lost: Counter[str] = Counter()
@@ -86,8 +86,12 @@ class Notebook:
 
     def leave(self, want: Want, *rules: Rule, times: int = 1) -> None:
         """Take down that rules could not judge an event, or so many, and why."""
-        for rule in rules if times else ():
-            self.unjudged[rule, want] += times
+        for rule in rules:
+            self._unjudged[rule, want] += times
+
+    def unjudged(self, rule: Rule) -> dict[Want, int]:
+        """Return how many events a rule could not judge, by the reason."""
+        return {want: number for want in Want if (number := self._unjudged[rule, want])}
 
     def lose(self, loss: Loss) -> None:
         """Take down that events are missing."""

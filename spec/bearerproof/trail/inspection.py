@@ -7,7 +7,7 @@ from typing import Any
 
 from bearerproof.trail.findings import Notebook
 from bearerproof.trail.rules import Rule
-from bearerproof.trail.texts import PRIVATE_MEMBERS, SecretScanner, control_in, shown
+from bearerproof.trail.texts import PRIVATE_MEMBERS, SecretScanner, control_in
 
 _KEPT = 50_000
 _LONGEST_KEPT = 128
@@ -16,12 +16,16 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 class Inspector:
-    """Knows which texts are clean; a bounded number of those that came before are not looked into again."""
+    """Knows which texts are clean; a bounded number of those that came before are not looked into again.
+
+    ``looks_for_patterns``: patterns of the caller's may be found in any text, whatever its form.
+    """
 
     def __init__(self, scanner: SecretScanner, notebook: Notebook) -> None:
         self._scanner = scanner
         self._notebook = notebook
         self._clean: set[str] = set()
+        self.looks_for_patterns = bool(scanner.patterns)
 
     def is_clean(self, text: str) -> bool:
         """Whether a text holds neither a secret nor a control character."""
@@ -34,13 +38,13 @@ class Inspector:
 
     def is_clean_jti(self, jti: str) -> bool:
         """Whether a jti is clean: the usual UUID at a glance, and without being kept, as it hardly comes again."""
-        if self._scanner.trusts_uuids and _UUID.fullmatch(jti):
+        if not self.looks_for_patterns and _UUID.fullmatch(jti):
             return True
         return self._scanner.find(jti) is None and control_in(jti) is None
 
-    def shown(self, text: str) -> str:
-        """Return a text as a report may repeat it."""
-        return shown(text, self._scanner)
+    def holds_a_secret(self, text: str) -> bool:
+        """Whether a text holds a secret; it may hold control characters."""
+        return self._scanner.find(text) is not None
 
     def told(self, complaint: str) -> str:
         """Return a sentence about a record as a report may tell it: names of members in it are the record's own."""

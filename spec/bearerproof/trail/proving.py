@@ -6,21 +6,25 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bearerproof.trail import presets, reading, shapes
-from bearerproof.trail.failures import Failures
+from bearerproof.trail.careful import CarefulReader
+from bearerproof.trail.fastpath import FastPath, is_sound
 from bearerproof.trail.findings import Notebook
 from bearerproof.trail.inspection import Inspector
-from bearerproof.trail.lifecycle import Lifecycle
 from bearerproof.trail.options import Options
 from bearerproof.trail.presets import Preset
 from bearerproof.trail.reading import Block, OddLine
 from bearerproof.trail.report import FileRead, Lines, TrailReport, conclude
 from bearerproof.trail.rules import Rule
+from bearerproof.trail.rules.failures import Failures
+from bearerproof.trail.rules.lifecycle import Lifecycle
 from bearerproof.trail.texts import SecretScanner
 
 Progress = Callable[[str, int], None]
 """Is told a file's name and how many of its bytes have been read."""
 
-Take = Callable[[dict[str, Any]], None]
+Record = dict[str, Any]
+
+Take = Callable[[Record], None]
 """Is given an event."""
 
 _DEPTH = 4
@@ -28,22 +32,28 @@ _DEPTH = 4
 
 
 def prove(
-    paths: Sequence[str], options: Options | None = None, progress: Progress | None = None, take: Take | None = None
+    paths: Sequence[str],
+    options: Options | None = None,
+    progress: Progress | None = None,
+    take: Take | None = None,
+    *,
+    fast: bool = True,
 ) -> TrailReport:
     """Judge the trail that the files hold, read in the order given; ``-`` is standard input.
 
     ``take`` is given each event that is valid by its schema, when it has been judged. Nothing is raised for what the
-    files hold or lack: a file that cannot be read is told in the report.
+    files hold or lack: a file that cannot be read is told in the report. Not ``fast``, the fast path is switched off:
+    the report is the same, and comes later.
     """
-    proof = _Proof(options or Options(), progress, take)
+    proof = _Proof(options or Options(), progress, take, fast=fast)
     for path in paths:
         proof.read(path)
     return proof.report()
 
 
-def prove_lines(lines: Iterable[str], options: Options | None = None) -> TrailReport:
+def prove_lines(lines: Iterable[str], options: Options | None = None, *, fast: bool = True) -> TrailReport:
     """Judge a trail that is at hand, by the same rules; the report calls it ``(lines)``."""
-    proof = _Proof(options or Options(), None, None)
+    proof = _Proof(options or Options(), fast=fast)
     proof.take_lines(list(lines))
     return proof.report()
 
@@ -62,19 +72,26 @@ _FAULT = "no JSON: it is broken, cut off or nested too deeply"
 class _Proof:
     """One judgement under way."""
 
-    def __init__(self, options: Options, progress: Progress | None, take: Take | None) -> None:
+    def __init__(
+        self, options: Options, progress: Progress | None = None, take: Take | None = None, *, fast: bool
+    ) -> None:
         self._options = options
         self._progress = progress
         self._take = take
         self._notebook = Notebook(options.findings)
-        inspector = Inspector(SecretScanner(options.secret_patterns), self._notebook)
-        self._lifecycle = Lifecycle(options, self._notebook, inspector)
-        self._failures = Failures(options, self._notebook, inspector)
+        scanner = SecretScanner(options.secret_patterns)
+        inspector = Inspector(scanner, self._notebook)
+        self._lifecycle = Lifecycle(options, self._notebook, scanner)
+        self._failures = Failures(options, self._notebook, scanner)
+        self._careful = CarefulReader(self._notebook, inspector)
+        self._fast = None
+        if fast and is_sound(inspector):
+            self._fast = FastPath(self._lifecycle, self._failures, inspector)
         self._files: list[FileRead] = []
         self._line = 0
         self._blank = self._foreign = self._unrecognised = self._broken = 0
         self._wrapped: Counter[Preset] = Counter()
-        self._plain = options.preset in (Preset.AUTO, Preset.PLAIN)
+        self._bare = options.preset in (Preset.AUTO, Preset.PLAIN)
         self._docker = options.preset in (Preset.AUTO, Preset.DOCKER)
 
     def read(self, path: str) -> None:
@@ -125,65 +142,67 @@ class _Proof:
         return {name: number for name, number in counts.items() if number}
 
     def _judge_lines(self, lines: Sequence[str]) -> None:
-        """Judge many lines; most break no rule, and are recognised without being read as JSON.
+        """Judge many lines, most of them at once."""
+        in_docker = bool(lines) and lines[0].startswith('{"log"')  # a log is of one form; others take the longer way
+        admits, admitted = self._admitting(in_docker=in_docker), 0
+        for number, line in enumerate(lines, self._line + 1):
+            if admits(line, number):
+                admitted += 1
+            else:
+                self._judge_line(line, number)
+        self._line += len(lines)
+        if in_docker:
+            self._wrapped[Preset.DOCKER] += admitted
 
-        Whoever takes the events has all of them read.
-        """
-        number, plain, docker = self._line, self._plain and self._take is None, self._docker and self._take is None
-        use_passes, failure_passes = self._lifecycle.passes, self._failures.passes
-        docker_passes, passed = self._lifecycle.passes_in_docker, 0
-        for line in lines:
-            number += 1
-            if line.startswith(_DOCKER):
-                if docker and docker_passes(line):
-                    passed += 1
-                    continue
-            elif plain and (use_passes(line) or failure_passes(line)):
-                continue
-            self._judge_line(line, number)
-        self._wrapped[Preset.DOCKER] += passed
-        self._line = number
+    def _admitting(self, *, in_docker: bool) -> Callable[[str, int], bool]:
+        """Return what admits lines at once: nothing where somebody takes the events, as all of them have to be read."""
+        if self._fast is None or self._take is not None:
+            return _admits_none
+        if in_docker:
+            return self._fast.admits_docker_line if self._docker else _admits_none
+        return self._fast.admits if self._bare else _admits_none
 
     def _judge_line(self, line: str, number: int) -> None:
-        """Judge a line; those that are one event and nothing else, or that in Docker's wrapping, without a detour."""
-        inside = presets.docker_log(line) if self._docker and line.startswith(_DOCKER) else None
-        text, bare = (line, self._plain) if inside is None else (inside, True)
+        """Judge a line; one that is an event and nothing else without a detour."""
+        record = None
         try:
-            record, end = _scan(text, 0)
+            record, end = _scan(line, 0)
+            record = record if end == len(line) else None
         except (StopIteration, ValueError, RecursionError):
-            record, end = None, -1
-        whole = end == len(text)
+            pass
         try:
-            if not (bare and whole and type(record) is dict and self._judge_event(record, text, number)):
-                self._judge_other(line, number, record if whole and inside is None else None)
-            elif inside is not None:
-                self._wrapped[Preset.DOCKER] += 1
-                if record.get("event") == "token.used":
-                    self._lifecycle.learn_docker(line, inside)
+            if not (self._bare and type(record) is dict and self._judge_event(record, line, number)):
+                self._judge_other(line, number, record)
         except RecursionError:
             self._give_up(line, number, broken=True)
 
-    def _judge_event(self, record: dict[str, Any], text: str, number: int) -> bool:
+    def _judge_event(self, record: Record, text: str, number: int) -> bool:
         """Judge a record if it is plainly an event, and say whether it is."""
         name = record.get("event")
         if type(name) is str and name in _EVENTS:
-            self._judge_and_offer(self._lifecycle.judge, record, text, number)
+            self._judge_lifecycle(record, text, number)
         elif "source_id" in record and "kind" in record and "metadata" in record:
-            self._judge_and_offer(self._failures.judge, record, text, number)
+            self._judge_failure(record, text, number)
         else:
             return False
         return True
 
-    def _judge_and_offer(
-        self, judge: Callable[[dict[str, Any], str, int], None], record: dict[str, Any], text: str, number: int
-    ) -> None:
-        """Judge an event, and hand it on if it is valid by its schema."""
-        if self._take is None:
-            judge(record, text, number)
-            return
+    def _judge_lifecycle(self, record: Record, text: str, number: int) -> None:
         before = self._notebook.violated[Rule.SCHEMA]
-        judge(record, text, number)
-        if self._notebook.violated[Rule.SCHEMA] == before:
+        if self._fast is None or not self._fast.admits(text, number):
+            event = self._careful.lifecycle_event(record, text, number)
+            self._lifecycle.judge(event, text, number)
+        self._offer(record, before)
+
+    def _judge_failure(self, record: Record, text: str, number: int) -> None:
+        before = self._notebook.violated[Rule.SCHEMA]
+        if self._fast is None or not self._fast.admits(text, number):
+            self._failures.judge(self._careful.failure(record, text, number), number)
+        self._offer(record, before)
+
+    def _offer(self, record: Record, violated_before: int) -> None:
+        """Hand an event on, if it was valid by its schema."""
+        if self._take is not None and self._notebook.violated[Rule.SCHEMA] == violated_before:
             self._take(record)
 
     def _judge_other(self, line: str, number: int, record: object) -> None:
@@ -210,20 +229,19 @@ class _Proof:
                 return
             wrappings.append(inside[0])
             text, preset, record = inside[1].strip(_AROUND), Preset.AUTO, None
-            if self._take is None and (self._lifecycle.passes(text) or self._failures.passes(text)):
-                break
         for wrapping in wrappings:
             self._wrapped[wrapping] += 1
 
-    def _judge_record(self, record: dict[str, Any], text: str, number: int) -> bool:
+    def _judge_record(self, record: Record, text: str, number: int) -> bool:
         """Judge a record if it is ours, though perhaps not well formed, and say whether it is."""
         name = record.get("event")
         if isinstance(name, str) and name.startswith("token."):
-            self._judge_and_offer(self._lifecycle.judge, record, text, number)
+            self._judge_lifecycle(record, text, number)
         elif len(_OF_A_FAILURE.intersection(record)) >= _ENOUGH:
-            self._judge_and_offer(self._failures.judge, record, text, number)
+            self._judge_failure(record, text, number)
         elif record.keys() >= _OF_A_SUMMARY:
-            self._failures.judge_summary(record, text, number)
+            summary = self._careful.summary(record, text, number, self._failures.course.last)
+            self._failures.judge_summary(summary, number)
         else:
             return False
         return True
@@ -243,13 +261,16 @@ class _Proof:
             self._unrecognised += 1
 
 
-_DOCKER = '{"log"'
 _EVENTS = frozenset(shapes.REQUIRED)
 _OF_A_FAILURE = frozenset({"kind", "occurred_at", "source_id", "metadata"})
 _ENOUGH = 3
 """Members of a verify-failure event that make a record one, be it that a member is missing."""
 _OF_A_SUMMARY = {"tier", "dropped", "kinds"}
 _AROUND = "\ufeff \t\r\n"
+
+
+def _admits_none(line: str, number: int) -> bool:  # noqa: ARG001 - what it stands for looks at them
+    return False
 
 
 def _parsed(text: str, *, trailing: bool) -> tuple[object, str]:

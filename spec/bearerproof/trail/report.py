@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from bearerproof import __version__
-from bearerproof.trail.failures import Failures
 from bearerproof.trail.findings import Finding, Loss, Notebook, Timeline
-from bearerproof.trail.lifecycle import Lifecycle
 from bearerproof.trail.picture import instant, strips
 from bearerproof.trail.rules import TITLES, Rule
+from bearerproof.trail.rules.failures import Failures
+from bearerproof.trail.rules.lifecycle import Lifecycle
 
 WIDTH = 110
 
@@ -285,7 +285,7 @@ def conclude(
 
 
 def _judged(rule: Rule, applied: int, notebook: Notebook) -> Judged:
-    unjudged = {str(want): number for (of, want), number in notebook.unjudged.items() if of is rule}
+    unjudged = {str(want): number for want, number in notebook.unjudged(rule).items()}
     return Judged(rule, max(0, applied - sum(unjudged.values())), notebook.violated[rule], unjudged)
 
 

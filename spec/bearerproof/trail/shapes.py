@@ -33,7 +33,7 @@ PLAIN_KINDS = frozenset({
     "AudienceInvalid", "Replayed", "ReplayLookupUnavailable", "SessionVersionStale", "SessionVersionLookupUnavailable",
     "SessionRevoked", "SessionLivenessLookupUnavailable", "Other",
 })  # fmt: skip
-_ID_TOKEN_KINDS = frozenset({
+ID_TOKEN_KINDS = frozenset({
     "NonceMissing", "NonceMismatch", "AtHashMissing", "AtHashMismatch", "CHashMissing", "CHashMismatch", "AzpMissing",
     "AzpMismatch", "AuthTimeMissing", "AuthTimeStale", "AcrMissing", "AcrNotAllowed",
 })  # fmt: skip
@@ -189,7 +189,7 @@ def _is_text(value: object, least: int, most: int) -> bool:
 
 def _is_id_token_kind(value: object) -> bool:
     if type(value) is str:
-        return value in _ID_TOKEN_KINDS
+        return value in ID_TOKEN_KINDS
     if type(value) is not dict or len(value) != 1:
         return False
     [(name, inner)] = value.items()
@@ -242,7 +242,10 @@ def _is_seq(value: object) -> bool:
     return is_integer(value, 0)
 
 
-LIFECYCLE_CHECKS = {
+Checks = Mapping[str, Callable[[object], bool]]
+"""What decides of each member whether its value is what the schema demands."""
+
+LIFECYCLE_CHECKS: Checks = {
     "event": _is_event,
     "identity": is_identity,
     "token_jti": is_jti,
@@ -257,7 +260,7 @@ LIFECYCLE_CHECKS = {
 }
 
 
-FAILURE_CHECKS = {
+FAILURE_CHECKS: Checks = {
     "kind": is_kind,
     "occurred_at": is_instant,
     "source_id": is_source_id,
@@ -265,6 +268,14 @@ FAILURE_CHECKS = {
     "kid_hint": is_hint,
     "metadata": _is_metadata,
 }
+
+
+CONFORMS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    LIFECYCLE: conforms_lifecycle,
+    FAILURE: conforms_failure,
+    SUMMARY: conforms_summary,
+}
+"""What decides whether a record is one by its schema."""
 
 
 def _instant(text: str) -> datetime | None:

@@ -1,10 +1,12 @@
 """Source ids as anybody can recompute them from the hints of an event (the specification's *compose*)."""
 
+from functools import lru_cache
 from urllib.parse import quote
 
 _SENTINELS = frozenset({"anon", "noaud", "nokid"})
 
 
+@lru_cache(maxsize=4096)
 def source_ids(client: str | None, aud: str | None, kid: str | None) -> frozenset[str]:
     """Return the source ids that bounded hints may compose.
 

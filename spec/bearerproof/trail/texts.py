@@ -25,12 +25,7 @@ class SecretScanner:
     """
 
     def __init__(self, patterns: Sequence[re.Pattern[str]] = ()) -> None:
-        self._patterns = tuple(patterns)
-
-    @property
-    def trusts_uuids(self) -> bool:
-        """Whether a UUID is clean by its form: a pattern of the caller's may look for just that."""
-        return not self._patterns
+        self.patterns = tuple(patterns)
 
     def find(self, text: str) -> str | None:
         """Return what kind of secret the text holds, or None."""
@@ -42,7 +37,7 @@ class SecretScanner:
             return "a private JWK member"
         if any(_opens_an_object(match[0]) for match in _SEGMENT.finditer(text)):
             return "a JWT or a segment of one"
-        for pattern in self._patterns:
+        for pattern in self.patterns:
             if pattern.search(text):
                 return f"what --secret-pattern {pattern.pattern} looks for"
         return None

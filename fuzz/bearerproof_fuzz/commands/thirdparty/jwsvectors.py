@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from bearerproof import PROTOCOL
 from bearerproof.contract.connections import InProcess
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.implementation import Implementation, PropertyEnded
@@ -20,6 +21,7 @@ from bearerproof.contract.messages import Answer, Outcome, Policy, Presentation
 from bearerproof.exceptions import BadInput
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
+from bearerproof_fuzz.needs import KEY_SET
 
 
 class Expected(StrEnum):
@@ -174,11 +176,11 @@ def _results(implementation: Implementation, groups: Iterable[VectorGroup]) -> I
 
 
 def _not_applicable(group: VectorGroup, implementation: Implementation) -> str | None:
-    needs = [f"algorithm:{name}" for name in group.algorithms]
-    if len(group.keys) > 1:
-        needs.append("key_set")
-    lacking = (implementation.declaration.lacks(need) for need in needs)
-    return next((why for why in lacking if why is not None), None)
+    declaration = implementation.declaration
+    for name in group.algorithms:  # not as a need: a file may name an algorithm that the contract does not know
+        if name not in declaration.algorithms:
+            return f"the implementation does not declare algorithm:{name}"
+    return declaration.lacks(KEY_SET) if len(group.keys) > 1 else None
 
 
 def _answers(implementation: Implementation, group: VectorGroup) -> list[Answer]:
@@ -224,7 +226,7 @@ _OF_INVALID = {
 def _would_pass(declaration: Declaration, groups: Sequence[VectorGroup], verdict: Json) -> int:
     """Count what a stand-in passes that declares the same and answers every token alike."""
     hello = {
-        "protocol": 1, "level": 0, "profiles": ["jws"],
+        "protocol": PROTOCOL, "level": 0, "profiles": ["jws"],
         "implementation": {"name": "stand-in", "version": "1", "language": "python"},
         "capabilities": {"algorithms": list(declaration.algorithms), "key_set": declaration.key_set},
     }  # fmt: skip

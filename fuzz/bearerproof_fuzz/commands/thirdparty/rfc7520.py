@@ -63,5 +63,5 @@ def _public(key: Json, algorithm: str) -> Json:
     return {**{name: value for name, value in key.items() if name not in private}, "alg": algorithm}
 
 
-def _joined(one: VectorGroup, other: VectorGroup) -> VectorGroup:
-    return VectorGroup(one.file, one.comment, one.keys, one.algorithms, one.vectors + other.vectors)
+def _joined(group: VectorGroup, other: VectorGroup) -> VectorGroup:
+    return VectorGroup(group.file, group.comment, group.keys, group.algorithms, group.vectors + other.vectors)

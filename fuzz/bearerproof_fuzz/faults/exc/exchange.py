@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import HTTP, Patch, Rows, fault, fault_by, faults_for, helper_by, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
+from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver import exchange, scopes, server
 from bearerproof_reference.keyserver.exchange import (
     ACCESS_TOKEN,
@@ -224,7 +225,7 @@ def old_token_is_told_to_wait(patch: Patch) -> None:
     _answered_by_cause(patch, Why.SUBJECT_TOKEN_AGE, ExchangeRefused(ExchangeError.INVALID_REQUEST, 300))
 
 
-@fault("EXC-13", needs=HTTP)
+@fault("EXC-13", needs=(HTTP,))
 def cause_in_the_description(patch: Patch) -> None:
     """The description of the error is the message of the exception: an oracle for whoever forges (CWE-209)."""
     from bearerproof_reference.deployment import httpanswer  # noqa: PLC0415 - it needs Starlette, which may be absent

@@ -7,7 +7,8 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import HTTP, Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver import addresses, lifecycle, revocation, server, subjects
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
@@ -88,7 +89,7 @@ def anything_told_as_token_id(patch: Patch) -> None:
     patch(revocation, "is_jti", lambda _: True)
 
 
-@fault("LIFE-9", needs=HTTP)
+@fault("LIFE-9", needs=(HTTP,))
 def query_told_with_the_token_id(patch: Patch) -> None:
     """The id of a token to revoke is cut from the whole target, and brings the query along into the trail."""
     from bearerproof_reference.deployment import http  # noqa: PLC0415 - it needs Starlette, which may be absent

@@ -8,6 +8,7 @@ from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keyservers.occasions.registry import ALICE, Bring, Come, add, nobody, occasion
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE, rule
 from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.needs import SINGLE_USE, THROTTLE
 from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
 
 
@@ -109,7 +110,7 @@ def _keys_cannot_be_had(world: World) -> Come:
 _ONE_EXCHANGE = {"throttle": {"admin_failures": 5, "exchanges_per_minute": 1}}
 
 
-@occasion("LIFE-7", DEFAULT.but(extra=_ONE_EXCHANGE), needs=("key_server:throttle",))
+@occasion("LIFE-7", DEFAULT.but(extra=_ONE_EXCHANGE), needs=(THROTTLE,))
 def _too_many_exchanges(world: World) -> Come:
     world.issue()
     return world.exchange(world.subject_token()), _denied("throttled")
@@ -122,7 +123,7 @@ def _verified(*reasons: str) -> tuple[Due, ...]:
     return (Due(DENIED, frozenset(reasons), who=ALICE),)
 
 
-@occasion("LIFE-7", needs=("key_server:single_use",))
+@occasion("LIFE-7", needs=(SINGLE_USE,))
 def _subject_token_used_before(world: World) -> Come:
     token = world.subject_token()
     world.good(world.exchange(token), "an honest exchange is refused")

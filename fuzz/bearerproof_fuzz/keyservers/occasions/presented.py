@@ -6,6 +6,7 @@ from bearerproof.contract.decisions import Decision
 from bearerproof_fuzz.keyservers.occasions.registry import Bring, Come, add, nobody, occasion, who
 from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT, OTHER_PEER
 from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.needs import THROTTLE
 from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
 
 MALFORMED: Mapping[str, str] = {
@@ -81,7 +82,7 @@ def _revocation_that_is_disabled(world: World) -> Come:
     return world.revoke(grant.jti), (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
 
 
-@occasion("LIFE-15", needs=("key_server:throttle",))
+@occasion("LIFE-15", needs=(THROTTLE,))
 def _too_many_guesses(world: World) -> Come:
     grant = world.issue()
     for _ in range(world.setting.admin_failures):

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bearerproof.contract.decisions import Decision
+from bearerproof.contract.declaration import Need
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, Setting
 from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles.lifecycle import Due, Who
 
 Come = tuple[Decision, tuple[Due, ...]]
@@ -27,13 +29,13 @@ class Occasion:
     requirement: str
     bring: Bring
     setting: Setting = DEFAULT
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Occasion, World]]:
     """Yield the occasions of these requirements (of all, if none is named) that apply, each with a fresh world."""
     for one in _OCCASIONS.values():
-        needs = (*one.needs, *(() if one.setting is DEFAULT else ("key_server:configure",)))
+        needs = (*one.needs, *(() if one.setting is DEFAULT else (CONFIGURE,)))
         if (not requirements or one.requirement in requirements) and not any(map(trial.declaration.lacks, needs)):
             yield one, World(trial, one.setting)
 
@@ -41,12 +43,12 @@ def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Occasion, Worl
 _OCCASIONS: dict[str, Occasion] = {}
 
 
-def add(requirement: str, name: str, bring: Bring, setting: Setting = DEFAULT, needs: tuple[str, ...] = ()) -> None:
+def add(requirement: str, name: str, bring: Bring, setting: Setting = DEFAULT, needs: tuple[Need, ...] = ()) -> None:
     """Register an occasion under a name."""
     _OCCASIONS[name] = Occasion(name, requirement, bring, setting, needs)
 
 
-def occasion(requirement: str, setting: Setting = DEFAULT, *, needs: tuple[str, ...] = ()) -> Callable[[Bring], Bring]:
+def occasion(requirement: str, setting: Setting = DEFAULT, *, needs: tuple[Need, ...] = ()) -> Callable[[Bring], Bring]:
     """Register a function as an occasion; its name is the occasion's."""
 
     def register(bring: Bring) -> Bring:
@@ -63,9 +65,6 @@ def who(grant: Grant) -> Who:
 
 ALICE = Who(HOME.issuer, "alice")
 """Who asks, unless an occasion says otherwise."""
-
-TIMED = ("clock", "key_server:retention")
-"""What it takes to have a token expire and be known still."""
 
 
 def about(event: str, grant: Grant, *reasons: str) -> tuple[Due, ...]:

@@ -1,8 +1,9 @@
 """Tokens that are issued, used, expired and revoked (LIFE-3, LIFE-4, LIFE-5, LIFE-6, LIFE-12)."""
 
-from bearerproof_fuzz.keyservers.occasions.registry import TIMED, Come, about, nobody, occasion, who
+from bearerproof_fuzz.keyservers.occasions.registry import Come, about, nobody, occasion, who
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, rule
 from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.needs import CLOCK, RETENTION
 from bearerproof_fuzz.oracles.lifecycle import DENIED, EXPIRED, ISSUED, REVOKED, USED, Due
 
 
@@ -43,7 +44,7 @@ def _over_the_rate(world: World) -> Come:
     return world.authenticate(grant.bearer), about(DENIED, grant, "rate-limited")
 
 
-@occasion("LIFE-5", needs=TIMED)
+@occasion("LIFE-5", needs=(CLOCK, RETENTION))
 def _expired_bearer(world: World) -> Come:
     grant = world.issue()
     world.admitted(grant)
@@ -51,7 +52,7 @@ def _expired_bearer(world: World) -> Come:
     return world.authenticate(grant.bearer), about(EXPIRED, grant)
 
 
-@occasion("LIFE-5", needs=TIMED)
+@occasion("LIFE-5", needs=(CLOCK, RETENTION))
 def _expired_bearer_again(world: World) -> Come:
     grant = world.issue()
     world.wait(world.setting.ttl + 1)
@@ -59,14 +60,14 @@ def _expired_bearer_again(world: World) -> Come:
     return world.authenticate(grant.bearer), about(EXPIRED, grant)
 
 
-@occasion("LIFE-5", needs=TIMED)
+@occasion("LIFE-5", needs=(CLOCK, RETENTION))
 def _expired_bearer_for_a_wrong_tool(world: World) -> Come:
     grant = world.issue(scope="backends:a tools:x")
     world.wait(world.setting.ttl + 1)
     return world.authenticate(grant.bearer, "b", "y"), about(EXPIRED, grant)
 
 
-@occasion("LIFE-5", needs=TIMED)
+@occasion("LIFE-5", needs=(CLOCK, RETENTION))
 def _expired_bearer_at_the_end_of_the_retention(world: World) -> Come:
     grant = world.issue()
     world.wait(world.setting.ttl + world.setting.retention - 1)
@@ -100,7 +101,7 @@ def _nobody_to_revoke(world: World) -> Come:
     return world.revoke_all("alice"), ()
 
 
-@occasion("LIFE-6", needs=TIMED)
+@occasion("LIFE-6", needs=(CLOCK, RETENTION))
 def _all_have_expired_before_they_are_revoked(world: World) -> Come:
     world.issue()
     world.wait(world.setting.ttl)
@@ -126,7 +127,7 @@ def _token_revoked_again(world: World) -> Come:
     return world.revoke(grant.jti), (Due(DENIED, frozenset({"not-active"}), who=who(grant), perhaps=True),)
 
 
-@occasion("LIFE-6", needs=TIMED)
+@occasion("LIFE-6", needs=(CLOCK, RETENTION))
 def _expired_token_revoked(world: World) -> Come:
     grant = world.issue()
     world.wait(world.setting.ttl)
@@ -162,7 +163,7 @@ def _bearer_revoked_with_all_others(world: World) -> Come:
     return world.authenticate(grant.bearer), about(DENIED, grant, "revoked")
 
 
-@occasion("LIFE-12", needs=TIMED)
+@occasion("LIFE-12", needs=(CLOCK, RETENTION))
 def _revoked_bearer_after_its_expiry(world: World) -> Come:
     grant = world.issue()
     world.revoke(grant.jti)

@@ -6,11 +6,10 @@ from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers.configurations import BLANKS, MISSING, NO_LIST, but, require_refused, sound
 from bearerproof_fuzz.keyservers.setting import HOME, OTHER, rule
 from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.needs import CONFIGURE
 
-CONFIGURED = ("key_server:configure",)
 
-
-@check("EXC-16", needs=CONFIGURED)
+@check("EXC-16", needs=(CONFIGURE,))
 def test_provider_without_audience(mark: Mark, trial: Trial) -> None:
     """A provider whose audience is missing, empty or blank is refused, alone and beside a good one."""
     blank = {f"a list with {name}": [text] for name, text in BLANKS.items()}
@@ -19,7 +18,7 @@ def test_provider_without_audience(mark: Mark, trial: Trial) -> None:
         require_refused(trial, ["providers", number, "audiences"], {**NO_LIST, **blank, **beside})
 
 
-@check("EXC-16", needs=CONFIGURED)
+@check("EXC-16", needs=(CONFIGURE,))
 def test_issuer_without_https(mark: Mark, trial: Trial) -> None:
     """An issuer that is no https URL is refused, and what merely looks like a loopback host is none."""
     issuers = {
@@ -60,7 +59,7 @@ _NO_NUMBER: dict[str, object] = {
 }  # fmt: skip
 
 
-@check("EXC-16", needs=CONFIGURED)
+@check("EXC-16", needs=(CONFIGURE,))
 def test_numbers_out_of_range(mark: Mark, trial: Trial) -> None:
     """A lifetime, cap, capacity, retention or age that is no number, or none that makes sense, is refused."""
     for name in ("ttl", "cap", "capacity", "retention", "max_age"):
@@ -69,7 +68,7 @@ def test_numbers_out_of_range(mark: Mark, trial: Trial) -> None:
         require_refused(trial, [name], {**_NO_NUMBER, **least, **out})
 
 
-@check("EXC-16", needs=CONFIGURED)
+@check("EXC-16", needs=(CONFIGURE,))
 def test_unknown_members(mark: Mark, trial: Trial) -> None:
     """A member that nobody knows is refused wherever it stands, misspelt, in another case, or made up."""
     places: dict[tuple[str | int, ...], tuple[str, ...]] = {

@@ -9,8 +9,7 @@ from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers.setting import ACCESS_TOKEN, DEFAULT, HOME, ID_TOKEN, TOKEN_EXCHANGE, rule
 from bearerproof_fuzz.keyservers.world import World
-
-CONFIGURED = ("key_server:configure",)
+from bearerproof_fuzz.needs import CONFIGURE
 
 _REFUSED_TARGET = {
     Measure.STRICT: ("invalid_target",),
@@ -248,7 +247,7 @@ def test_members_of_the_answer(mark: Mark, trial: Trial) -> None:
     _require_lifetime(world, decision)
 
 
-@check("EXC-5", needs=CONFIGURED)
+@check("EXC-5", needs=(CONFIGURE,))
 def test_lifetime_of_the_answer(mark: Mark, trial: Trial) -> None:
     """The answer tells the lifetime that is configured, in seconds."""
     for ttl in (1, 60, 599, 3600):
@@ -257,14 +256,14 @@ def test_lifetime_of_the_answer(mark: Mark, trial: Trial) -> None:
 
 
 def _require_lifetime(world: World, decision: Decision) -> None:
-    told = decision.members.get("expires_in")
+    told = decision.expires_in
     if told is None and world.trial.measure is Measure.BASE:
         return
     if told != world.setting.ttl:
         world.fail("expires_in is not the lifetime of the token", str(world.setting.ttl), str(told))
 
 
-@check("EXC-5", needs=CONFIGURED)
+@check("EXC-5", needs=(CONFIGURE,))
 def test_scope_where_it_differs(mark: Mark, trial: Trial) -> None:
     """The answer tells the scope where it is not the one that was asked for."""
     world = World(trial, DEFAULT.but(policies=(rule(HOME, backends=("a", "b*"), tools=("x",)),), cap=20))

@@ -12,13 +12,10 @@ from bearerproof_fuzz.keyserver import Endpoint, Reply
 from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
 from bearerproof_fuzz.keyservers.world import World
-
-CONFIGURED = ("key_server:configure",)
-
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FETCHED, KEYS_URL, RACE, ROTATE, THROTTLE
 
 # --- keys that cannot be had
 
-FETCHED = ("clock", "keys_url", *CONFIGURED)
 _UNAVAILABLE = "temporarily_unavailable"
 
 
@@ -80,7 +77,7 @@ def test_keys_that_are_had_no_more(mark: Mark, trial: Trial) -> None:
         world.good(world.exchange(world.subject_token("bob")), "the keys can be had again")
 
 
-@check("EXC-17", needs=("key_server:throttle", *FETCHED))
+@check("EXC-17", needs=(THROTTLE, CLOCK, KEYS_URL, CONFIGURE))
 def test_throttled_before_any_fetch(mark: Mark, trial: Trial) -> None:
     """Beyond its number a peer causes no fetch."""
     with keyserver.endpoint(Reply(status=500)) as endpoint:
@@ -155,7 +152,7 @@ def test_keys_of_another_provider(mark: Mark, trial: Trial) -> None:
         world.issue(provider=OTHER)
 
 
-@check("EXC-12", needs=CONFIGURED)
+@check("EXC-12", needs=(CONFIGURE,))
 def test_one_kid_of_two_providers(mark: Mark, trial: Trial) -> None:
     """Where two providers call their keys by the same kid, each is still verified with its own."""
     for names in (("https://idp.example", "https://idp.example/b"), ("https://a.example", "https://a.example/b/c")):
@@ -173,12 +170,11 @@ def test_one_kid_of_two_providers(mark: Mark, trial: Trial) -> None:
 
 # --- rotation
 
-ROTATED = ("key_server:rotate",)
 _AFTER = replace(HOME, key=replace(keys.key("ES256", "attacker"), kid="es256-c"))
 """The first provider after a rotation, with a key that no other provider has."""
 
 
-@check("EXC-14", needs=ROTATED)
+@check("EXC-14", needs=(ROTATE,))
 def test_withdrawn_key(mark: Mark, trial: Trial) -> None:
     """After a rotation the withdrawn key mints nothing, the new one does, and issued bearers live on."""
     world = World(trial)
@@ -195,7 +191,7 @@ def test_withdrawn_key(mark: Mark, trial: Trial) -> None:
     world.good(other, "a token of the provider that did not rotate")
 
 
-@check("EXC-14", needs=ROTATED)
+@check("EXC-14", needs=(ROTATE,))
 def test_withdrawn_key_whose_kid_is_used_again(mark: Mark, trial: Trial) -> None:
     """A new key under the kid of the withdrawn one replaces it."""
     world = World(trial)
@@ -206,7 +202,7 @@ def test_withdrawn_key_whose_kid_is_used_again(mark: Mark, trial: Trial) -> None
     world.good(world.exchange(world.subject_token(provider=after)), "a token of the new key under the same kid")
 
 
-@check("EXC-14", needs=ROTATED)
+@check("EXC-14", needs=(ROTATE,))
 def test_rotation_step_by_step(mark: Mark, trial: Trial) -> None:
     """While both keys are served both are good; then one is withdrawn, and may come back."""
     world = World(trial)
@@ -236,7 +232,7 @@ def test_withdrawn_from_the_url(mark: Mark, trial: Trial) -> None:
             world.good(world.authenticate(before.bearer), "a bearer issued under the withdrawn key")
 
 
-@check("EXC-11", needs=("key_server:configure", "key_server:race", "keys_url"))
+@check("EXC-11", needs=(CONFIGURE, RACE, KEYS_URL))
 def test_keys_wanted_at_once(mark: Mark, trial: Trial) -> None:
     """Exchanges that wait for the keys of a provider at the same time all get them."""
     with keyserver.endpoint(keyserver.in_halves([HOME.key])) as endpoint:

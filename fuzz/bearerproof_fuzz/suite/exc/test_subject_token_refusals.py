@@ -10,6 +10,7 @@ from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers.setting import ACCESS_TOKEN, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE
 from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.needs import HTTP, SINGLE_USE
 
 # --- what is no subject token
 
@@ -70,7 +71,7 @@ def test_claims_without_a_signature(mark: Mark, trial: Trial) -> None:
 # --- refusals that do not tell
 
 
-@check("EXC-13", needs=("key_server:single_use",))
+@check("EXC-13", needs=(SINGLE_USE,))
 def test_refusals_are_alike(mark: Mark, trial: Trial) -> None:
     """Whatever is wrong with a subject token, the answer is the same."""
     world = World(trial)
@@ -87,7 +88,7 @@ def test_refusals_are_alike(mark: Mark, trial: Trial) -> None:
         world.fail("the answers tell what is wrong with a subject token", "one answer to all", told)
 
 
-@check("EXC-13", needs=("key_server:http", "key_server:single_use"))
+@check("EXC-13", needs=(HTTP, SINGLE_USE))
 def test_refusals_are_alike_over_http(mark: Mark, trial: Trial) -> None:
     """Whatever is wrong with a subject token, status, headers and body of the answer are the same."""
     world = World(trial)

@@ -12,12 +12,10 @@ from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, ID_TOKEN, OTHER, OTHER_PEER, PEER, TOKEN_EXCHANGE
 from bearerproof_fuzz.keyservers.world import World
-
-CONFIGURED = ("key_server:configure",)
-TIMED = ("clock",)
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP, SINGLE_USE
 
 
-@check("EXC-9", needs=TIMED)
+@check("EXC-9", needs=(CLOCK,))
 def test_age_limit_to_the_second(mark: Mark, trial: Trial) -> None:
     """A subject token of exactly the maximum age is taken, and a moment later no more."""
     world = World(trial)
@@ -27,7 +25,7 @@ def test_age_limit_to_the_second(mark: Mark, trial: Trial) -> None:
         _expect_age(world, token, f"its iat is {age:g} s ago and 300 s are allowed", fits=outcome)
 
 
-@check("EXC-9", needs=(*TIMED, *CONFIGURED))
+@check("EXC-9", needs=(CLOCK, CONFIGURE))
 def test_age_limit_as_configured(mark: Mark, trial: Trial) -> None:
     """The age limit is the one that is configured, and the leeway does not stretch it."""
     for max_age, leeway in ((1, 0), (60, 0), (86_400, 0), (60, 120)):
@@ -70,14 +68,13 @@ def _expect_age(world: World, token: str, summary: str, *, fits: bool) -> None:
         world.refused(decision, "invalid_request", f"a subject token is taken: {summary}")
 
 
-USES = ("key_server:single_use",)
 _WITH_AND_WITHOUT_JTI: tuple[Json, ...] = ({}, {"jti": None})
 _ONCE = "a subject token that was used up mints another token"
 _NOT_AGAIN = ("invalid_request", "temporarily_unavailable")
 """How a used token may be refused once clocks have stepped back: a server may find that it cannot know the time."""
 
 
-@check("EXC-10", needs=USES)
+@check("EXC-10", needs=(SINGLE_USE,))
 def test_second_use(mark: Mark, trial: Trial) -> None:
     """A subject token mints once, with a `jti` and without, for another scope and from another peer."""
     for claims in _WITH_AND_WITHOUT_JTI:
@@ -90,7 +87,7 @@ def test_second_use(mark: Mark, trial: Trial) -> None:
         world.good(world.exchange(world.subject_token(**claims, nonce="n-2")), "another token of the same user")
 
 
-@check("EXC-10", needs=(*USES, *CONFIGURED))
+@check("EXC-10", needs=(SINGLE_USE, CONFIGURE))
 def test_stated_number_of_uses(mark: Mark, trial: Trial) -> None:
     """A subject token mints as many tokens as are stated."""
     for uses in (1, 2, 7):
@@ -103,7 +100,7 @@ def test_stated_number_of_uses(mark: Mark, trial: Trial) -> None:
                 world.refused(world.exchange(token), "invalid_request", _ONCE)
 
 
-@check("EXC-10", needs=USES)
+@check("EXC-10", needs=(SINGLE_USE,))
 def test_other_spellings_of_a_used_token(mark: Mark, trial: Trial) -> None:
     """A subject token in another spelling is the one that was used."""
     for claims in _WITH_AND_WITHOUT_JTI:
@@ -114,7 +111,7 @@ def test_other_spellings_of_a_used_token(mark: Mark, trial: Trial) -> None:
             world.refused(world.exchange(spelled), "invalid_request", f"{_ONCE}, spelled with {name}")
 
 
-@check("EXC-10", needs=USES)
+@check("EXC-10", needs=(SINGLE_USE,))
 def test_used_jti_written_otherwise(mark: Mark, trial: Trial) -> None:
     """A `jti` that was used counts however the JSON around it is written."""
     world = World(trial)
@@ -132,7 +129,7 @@ def test_used_jti_written_otherwise(mark: Mark, trial: Trial) -> None:
         world.refused(world.exchange(token), "invalid_request", f"{_ONCE}, its jti written with {name}")
 
 
-@check("EXC-10", needs=USES)
+@check("EXC-10", needs=(SINGLE_USE,))
 def test_uses_are_counted_by_issuer(mark: Mark, trial: Trial) -> None:
     """The same `jti` of another provider is another subject token."""
     world = World(trial)
@@ -142,7 +139,7 @@ def test_uses_are_counted_by_issuer(mark: Mark, trial: Trial) -> None:
         world.refused(world.exchange(token), "invalid_request", _ONCE)
 
 
-@check("EXC-10", needs=(*USES, *TIMED))
+@check("EXC-10", needs=(SINGLE_USE, CLOCK))
 def test_use_is_remembered_to_the_last(mark: Mark, trial: Trial) -> None:
     """A use is remembered for as long as the subject token could be used, and after the wall clock stepped back."""
     world = World(trial)
@@ -157,7 +154,7 @@ def test_use_is_remembered_to_the_last(mark: Mark, trial: Trial) -> None:
     world.refused(world.exchange(token), _NOT_AGAIN, f"{_ONCE} after the wall clock stepped back")
 
 
-@check("EXC-10", needs=(*USES, *TIMED, "key_server:reap"))
+@check("EXC-10", needs=(SINGLE_USE, CLOCK, REAP))
 def test_reaping_forgets_no_use(mark: Mark, trial: Trial) -> None:
     """Cleaning up makes no used subject token good again, at the last second of its age or after a step back."""
     world = World(trial)
@@ -173,7 +170,7 @@ def test_reaping_forgets_no_use(mark: Mark, trial: Trial) -> None:
     world.refused(world.exchange(token), _NOT_AGAIN, f"{_ONCE} after cleaning up and a step back")
 
 
-@check("EXC-10", needs=(*USES, *TIMED, *CONFIGURED))
+@check("EXC-10", needs=(SINGLE_USE, CLOCK, CONFIGURE))
 def test_use_is_remembered_with_a_leeway(mark: Mark, trial: Trial) -> None:
     """A subject token from a clock ahead is remembered for as long as it is young by that clock."""
     world = World(trial, DEFAULT.but(leeway=120, max_age=60, ttl=5, retention=0))
@@ -184,7 +181,7 @@ def test_use_is_remembered_with_a_leeway(mark: Mark, trial: Trial) -> None:
         world.refused(world.exchange(token), "invalid_request", _ONCE)
 
 
-@check("EXC-10", needs=(*USES, *CONFIGURED, "key_server:race"))
+@check("EXC-10", needs=(SINGLE_USE, CONFIGURE, RACE))
 def test_uses_at_once(mark: Mark, trial: Trial) -> None:
     """However many exchanges of one subject token run at once, no more than the stated number mint."""
     for uses in (1, 3):

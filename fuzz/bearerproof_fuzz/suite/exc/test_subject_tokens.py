@@ -18,9 +18,7 @@ from bearerproof_fuzz.forge import NOW, Draft
 from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Provider, Setting, rule
 from bearerproof_fuzz.keyservers.world import World
-
-CONFIGURED = ("key_server:configure",)
-
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 
 # --- the edits of the levels below
 
@@ -59,7 +57,7 @@ def _draft(case: Case, now: float, jti: str) -> Draft:
 
 def _row_mark(case: Case) -> Mark:
     verified = case.edit.requirement_id
-    return Mark(_ROW_OF.get(verified, "EXC-6"), Profile.KEY_SERVER, verified.lower(), CONFIGURED)
+    return Mark(_ROW_OF.get(verified, "EXC-6"), Profile.KEY_SERVER, verified.lower(), (CONFIGURE,))
 
 
 @check_groups(grouped(_cases(), _row_mark))
@@ -123,7 +121,7 @@ def test_texts_that_are_no_tokens(mark: Mark, trial: Trial) -> None:
     world.issue()
 
 
-@check("EXC-6", needs=CONFIGURED)
+@check("EXC-6", needs=(CONFIGURE,))
 def test_algorithm_outside_the_providers(mark: Mark, trial: Trial) -> None:
     """A key of the provider does not verify under an algorithm that is not configured for it."""
     names = [name for name in _ALGORITHMS if name in trial.declaration.algorithms and name != HOME.key.algorithm]
@@ -140,7 +138,7 @@ def test_algorithm_outside_the_providers(mark: Mark, trial: Trial) -> None:
 # --- audience
 
 
-@check("EXC-7", needs=CONFIGURED)
+@check("EXC-7", needs=(CONFIGURE,))
 def test_audience_of_another_provider(mark: Mark, trial: Trial) -> None:
     """Our name at one provider is nobody's at another."""
     other = replace(OTHER, audience="key-server-at-the-other")
@@ -152,7 +150,7 @@ def test_audience_of_another_provider(mark: Mark, trial: Trial) -> None:
         world.refused(decision, "invalid_request", f"{provider.issuer} names us by the name of the other provider")
 
 
-@check("EXC-7", needs=CONFIGURED)
+@check("EXC-7", needs=(CONFIGURE,))
 def test_several_audiences(mark: Mark, trial: Trial) -> None:
     """Of a subject token for several, `azp` has to name us; each of our names alone will do."""
     ours = (HOME.audience, "key-server-2")
@@ -174,7 +172,7 @@ def test_several_audiences(mark: Mark, trial: Trial) -> None:
 # --- times
 
 
-@check("EXC-8", needs=("clock", *CONFIGURED))
+@check("EXC-8", needs=(CLOCK, CONFIGURE))
 def test_times_with_a_leeway(mark: Mark, trial: Trial) -> None:
     """Of `exp`, `nbf` and `iat` each is given the leeway, to the second, and no more."""
     for leeway in (0, 30):
@@ -198,7 +196,7 @@ def _relative(claims: Mapping[str, float], now: int) -> str:
     return " ".join(f"{name}=now{seconds - now:+g}" for name, seconds in claims.items())
 
 
-@check("EXC-8", needs=("clock",))
+@check("EXC-8", needs=(CLOCK,))
 def test_subject_token_that_ends(mark: Mark, trial: Trial) -> None:
     """A subject token is good up to its end, not at it, though it is younger than the maximum age."""
     world = World(trial)

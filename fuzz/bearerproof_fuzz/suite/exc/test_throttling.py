@@ -7,8 +7,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers.setting import DEFAULT, OTHER_PEER
 from bearerproof_fuzz.keyservers.world import World
-
-THROTTLED = ("clock", "key_server:configure", "key_server:throttle")
+from bearerproof_fuzz.needs import FORWARDED, THROTTLED
 
 
 def _throttled(trial: Trial, number: int) -> World:
@@ -53,7 +52,7 @@ def test_peers_do_not_share_a_number(mark: Mark, trial: Trial) -> None:
         world.good(world.exchange(world.subject_token(), peer=peer), f"another peer: {peer}")
 
 
-@check("EXC-17", needs=(*THROTTLED, "key_server:forwarded"))
+@check("EXC-17", needs=(*THROTTLED, FORWARDED))
 def test_forwarded_header_gains_no_exchanges(mark: Mark, trial: Trial) -> None:
     """A stranger's word on where it comes from gives it no second number."""
     world = _throttled(trial, 2)

@@ -30,6 +30,7 @@ from bearerproof_fuzz.material import (
     specimens,
     unproven,
 )
+from bearerproof_fuzz.needs import AUDIT_LINES, CLOCK, KEY_SET, KEYS_URL, REPLAY, REQUIRE
 from bearerproof_fuzz.oracles import events
 from bearerproof_fuzz.oracles.hints import contradiction, expected, stated
 from bearerproof_fuzz.oracles.schemas import schema_error
@@ -84,7 +85,7 @@ def test_each_rejection_leaves_one_event(mark: Mark, trial: Trial, forge: Forge)
         trial.fail("nothing is accepted, or nothing rejected", "both", str(sorted(seen)))
 
 
-@check("FAIL-1", needs=("keys_url", "clock", "key_set"))
+@check("FAIL-1", needs=(KEYS_URL, CLOCK, KEY_SET))
 def test_refetch_of_the_key_set_leaves_no_event(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token whose key is found by a refetch leaves none, and one whose key is not found leaves one."""
     old, new = (keys.key(forge.base(mark.profile).key.algorithm, role) for role in ("a", "b"))
@@ -133,7 +134,7 @@ _INSTANTS = (
 """Seconds since 1970 at the edges of seconds, days, leap days, years, centuries and of 32 bits."""
 
 
-@check("FAIL-3", needs=("clock",))
+@check("FAIL-3", needs=(CLOCK,))
 def test_time_of_the_event_is_that_of_the_request(mark: Mark, trial: Trial, forge: Forge) -> None:
     """`occurred_at` is the request's instant in UTC with `Z` and six decimals, wherever the clock stands."""
     base = unproven(forge.base(mark.profile)).presentation()
@@ -177,7 +178,7 @@ def _judge_own_kind(trial: Trial, presented: Presentation, due: str, what: str) 
         trial.fail(f"{what} has no kind of its own", due, kind, presented, events=[event])
 
 
-@check("FAIL-8", needs=("key_set",))
+@check("FAIL-8", needs=(KEY_SET,))
 def test_unknown_key_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that names no key of the set is told apart from one with a bad signature."""
     base = forge.base(mark.profile)
@@ -185,7 +186,7 @@ def test_unknown_key_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) ->
     _judge_own_kind(trial, base.with_header(kid="nobody").presentation(), "KeyUnknown", "an unknown key id")
 
 
-@check("FAIL-8", needs=("option:replay",), profiles=(Profile.ACCESS_TOKEN,))
+@check("FAIL-8", needs=(REPLAY,), profiles=(Profile.ACCESS_TOKEN,))
 def test_replay_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that was presented before is told apart from every other rejection."""
     presented = forge.base(mark.profile).with_policy(replay=True).with_claims(jti="jti of a replay").presentation()
@@ -193,7 +194,7 @@ def test_replay_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None
     _judge_own_kind(trial, presented, "Replayed", "a replay")
 
 
-@check("FAIL-8", needs=("keys_url",))
+@check("FAIL-8", needs=(KEYS_URL,))
 def test_unavailable_keys_have_their_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that could not be judged for want of a key set is told apart from one with a bad signature."""
     draft = forge.base(mark.profile)
@@ -223,7 +224,7 @@ def _text(record: Json) -> str:
     return json.dumps(record, ensure_ascii=False)
 
 
-@check("FAIL-6", needs=("audit:lines",))
+@check("FAIL-6", needs=(AUDIT_LINES,))
 def test_each_event_is_one_safe_line(mark: Mark, trial: Trial, forge: Forge) -> None:
     """One event is one line of JSON in which nothing breaks the line, a terminal or the flow of text."""
     base = unproven(forge.base(mark.profile))
@@ -248,7 +249,7 @@ def _each_unsafe() -> Iterator[str]:
         yield f"a{chr(code)}b"
 
 
-@check("FAIL-6", needs=("audit:lines",))
+@check("FAIL-6", needs=(AUDIT_LINES,))
 def test_each_edit_leaves_one_safe_line(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Every edit's event is one line of JSON, which says what the event says and orders its metadata."""
     for one, answer, _ in _rejections(mark, trial, forge):
@@ -299,7 +300,7 @@ def test_event_strings_are_bounded(mark: Mark, trial: Trial, forge: Forge) -> No
         _judge_bounds(trial, one, event_of(answer, one))
 
 
-@check("FAIL-7", needs=("option:require",))
+@check("FAIL-7", needs=(REQUIRE,))
 def test_name_of_a_missing_claim_is_bounded(mark: Mark, trial: Trial, forge: Forge) -> None:
     """However long the name of a claim is that the policy requires, the kind that tells its absence is bounded."""
     base = forge.base(mark.profile)

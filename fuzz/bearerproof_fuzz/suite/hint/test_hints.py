@@ -34,6 +34,7 @@ from bearerproof_fuzz.material import (
     truncations,
     unproven,
 )
+from bearerproof_fuzz.needs import MAX_TOKEN, REPLAY
 from bearerproof_fuzz.oracles.hints import contradiction, expected, stated
 from bearerproof_fuzz.oracles.witness import event_of
 
@@ -208,7 +209,7 @@ def _unheard_of(draft: Draft, number: int) -> Draft:
     return draft.with_claims(iss=issuer, **names).with_policy(issuer=issuer, **policy)
 
 
-@check("HINT-3", needs=("option:replay",), profiles=(Profile.ACCESS_TOKEN,))
+@check("HINT-3", needs=(REPLAY,), profiles=(Profile.ACCESS_TOKEN,))
 def test_rejected_token_uses_up_no_identifier(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A forged token with the `jti` of an honest one does not make the honest one a replay."""
     base = forge.base(mark.profile).with_policy(replay=True)
@@ -424,7 +425,7 @@ def test_id_token_hints_stand_in_their_places(mark: Mark, trial: Trial, forge: F
     _judge(trial, [labelled(base, hints).presentation() for hints in grid])
 
 
-@check("HINT-8", needs=("max_token",))
+@check("HINT-8", needs=(MAX_TOKEN,))
 def test_oversized_token_has_no_hints(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token of one octet over the declared cap has no hints; one of exactly the cap has them all."""
     cap = trial.declaration.max_token or 0

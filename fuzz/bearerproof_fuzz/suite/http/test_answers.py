@@ -16,10 +16,7 @@ from bearerproof_fuzz.keyservers.replies import failed, succeeded
 from bearerproof_fuzz.keyservers.setting import ACCESS_TOKEN, DEFAULT
 from bearerproof_fuzz.keyservers.wire import Form, Reply
 from bearerproof_fuzz.keyservers.world import World
-
-BOUND = ("key_server:http",)
-CONFIGURED = (*BOUND, "key_server:configure")
-
+from bearerproof_fuzz.needs import CONFIGURE, HTTP
 
 # --- errors
 
@@ -65,7 +62,7 @@ def _allowed(trial: Trial, code: str) -> tuple[str, ...]:
     return (code,) if trial.measure is Measure.STRICT else _CODES
 
 
-@check("HTTP-3", needs=BOUND)
+@check("HTTP-3", needs=(HTTP,))
 def test_status_and_code_of_a_refusal(mark: Mark, trial: Trial) -> None:
     """A refused exchange is answered with 400 and a JSON object whose `error` says why."""
     world = World(trial)
@@ -78,7 +75,7 @@ _PRINTABLE = re.compile(r"[ !#-\[\]-~]*")
 """What `error` and `error_description` may consist of (RFC 6749 §5.2)."""
 
 
-@check("HTTP-3", needs=BOUND)
+@check("HTTP-3", needs=(HTTP,))
 def test_members_of_an_error(mark: Mark, trial: Trial) -> None:
     """The members of an error are texts of the characters that RFC 6749 permits, whatever was presented."""
     world = World(trial)
@@ -104,7 +101,7 @@ _HOSTILE = {
 }
 
 
-@check("HTTP-3", needs=BOUND)
+@check("HTTP-3", needs=(HTTP,))
 def test_bodies_that_are_no_form(mark: Mark, trial: Trial) -> None:
     """Octets that are no form are answered with 400 and invalid_request."""
     world = World(trial)
@@ -127,7 +124,7 @@ def _not_stored(world: World, reply: Reply, summary: str) -> None:
         world.fail(summary, "Cache-Control with no-store", ", ".join(reply.values("Cache-Control")) or "none")
 
 
-@check("HTTP-4", needs=BOUND)
+@check("HTTP-4", needs=(HTTP,))
 def test_tokens_are_not_stored(mark: Mark, trial: Trial) -> None:
     """An answer with a token forbids to store it, whatever was asked for."""
     world = World(trial)
@@ -137,7 +134,7 @@ def test_tokens_are_not_stored(mark: Mark, trial: Trial) -> None:
         _not_stored(world, reply, "an answer holds a token")
 
 
-@check("HTTP-4", needs=BOUND)
+@check("HTTP-4", needs=(HTTP,))
 def test_errors_are_not_stored(mark: Mark, trial: Trial) -> None:
     """An answer of the token endpoint without a token forbids to store it as well."""
     if trial.measure is Measure.BASE:  # the RFC asks for it where a token is answered
@@ -153,7 +150,7 @@ def test_errors_are_not_stored(mark: Mark, trial: Trial) -> None:
         _not_stored(world, wire.send(world, method, "/auth/token"), f"{method} at the token endpoint")
 
 
-@check("HTTP-4", needs=CONFIGURED)
+@check("HTTP-4", needs=(HTTP, CONFIGURE))
 def test_refusals_for_load_are_not_stored(mark: Mark, trial: Trial) -> None:
     """That there are too many tokens is not to be stored either."""
     if trial.measure is Measure.BASE:
@@ -170,7 +167,7 @@ def test_refusals_for_load_are_not_stored(mark: Mark, trial: Trial) -> None:
 # --- success
 
 
-@check("HTTP-5", needs=BOUND)
+@check("HTTP-5", needs=(HTTP,))
 def test_status_and_type_of_a_success(mark: Mark, trial: Trial) -> None:
     """A successful exchange is answered with 200 and one JSON object, in which no name stands twice."""
     world = World(trial)
@@ -181,7 +178,7 @@ def test_status_and_type_of_a_success(mark: Mark, trial: Trial) -> None:
         succeeded(world, reply, "an honest exchange")
 
 
-@check("HTTP-5", needs=BOUND)
+@check("HTTP-5", needs=(HTTP,))
 def test_members_of_a_success(mark: Mark, trial: Trial) -> None:
     """The members of a success have the names, types and values that RFC 8693 gives them."""
     world = World(trial)
@@ -206,7 +203,7 @@ _MEMBERS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-@check("HTTP-5", needs=BOUND)
+@check("HTTP-5", needs=(HTTP,))
 def test_answered_token_is_good(mark: Mark, trial: Trial) -> None:
     """The token that is answered is admitted at once, as a bearer, for what its scope says."""
     world = World(trial)

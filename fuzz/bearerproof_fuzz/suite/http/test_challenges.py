@@ -11,9 +11,7 @@ from bearerproof_fuzz.keyservers import wire
 from bearerproof_fuzz.keyservers.replies import UNKNOWN, admitted, refused
 from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, Challenge, Fields, Reply
 from bearerproof_fuzz.keyservers.world import World
-
-BOUND = ("key_server:http",)
-TIMED = ("clock", *BOUND, "key_server:configure")
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP
 
 
 def _challenge(world: World, reply: Reply, summary: str) -> Challenge:
@@ -49,7 +47,7 @@ _BAD = {
 }
 
 
-@check("HTTP-6", needs=BOUND)
+@check("HTTP-6", needs=(HTTP,))
 def test_challenge_without_a_credential(mark: Mark, trial: Trial) -> None:
     """Where no bearer was presented, the challenge is well-formed and holds no error code."""
     world = World(trial)
@@ -82,7 +80,7 @@ _FORMS = {
 }
 
 
-@check("HTTP-6", needs=BOUND)
+@check("HTTP-6", needs=(HTTP,))
 def test_challenge_for_a_bad_bearer(mark: Mark, trial: Trial) -> None:
     """Where a bearer was presented that is not good, the challenge is well-formed and says invalid_token."""
     world = World(trial)
@@ -105,7 +103,7 @@ _ERRORS: Mapping[Measure, tuple[str | None, ...]] = {
 }
 
 
-@check("HTTP-6", needs=BOUND)
+@check("HTTP-6", needs=(HTTP,))
 def test_challenge_to_administrators(mark: Mark, trial: Trial) -> None:
     """A revocation without the admin secret is answered with a well-formed challenge as well."""
     world = World(trial)
@@ -122,7 +120,7 @@ def test_challenge_to_administrators(mark: Mark, trial: Trial) -> None:
 # --- one answer
 
 
-@check("HTTP-7", needs=BOUND)
+@check("HTTP-7", needs=(HTTP,))
 def test_bad_bearers_get_one_answer(mark: Mark, trial: Trial) -> None:
     """Every bearer that is malformed, unknown or revoked gets the same answer, byte for byte."""
     world = World(trial)
@@ -154,7 +152,7 @@ def _judge_alike(world: World, presented: Mapping[str, str]) -> None:
                 )
 
 
-@check("HTTP-7", needs=TIMED)
+@check("HTTP-7", needs=(CLOCK, HTTP, CONFIGURE))
 def test_old_bearers_get_the_same_answer(mark: Mark, trial: Trial) -> None:
     """A bearer that has expired, or is forgotten by now, gets the same answer as one that nobody issued."""
     world = World(trial)
@@ -174,7 +172,7 @@ def test_old_bearers_get_the_same_answer(mark: Mark, trial: Trial) -> None:
 # --- scope
 
 
-@check("HTTP-8", needs=BOUND)
+@check("HTTP-8", needs=(HTTP,))
 def test_insufficient_scope(mark: Mark, trial: Trial) -> None:
     """A good bearer for another backend or tool is answered with 403 and insufficient_scope, and stays good."""
     world = World(trial)
@@ -197,7 +195,7 @@ _OUT_OF_SCOPE = (
 )  # fmt: skip
 
 
-@check("HTTP-8", needs=BOUND)
+@check("HTTP-8", needs=(HTTP,))
 def test_bad_bearer_has_no_scope(mark: Mark, trial: Trial) -> None:
     """A bearer that is not good is answered with 401 at every path, so nobody learns which there are."""
     world = World(trial)

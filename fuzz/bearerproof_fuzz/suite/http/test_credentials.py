@@ -14,9 +14,7 @@ from bearerproof_fuzz.keyservers.replies import UNKNOWN, admitted, refused
 from bearerproof_fuzz.keyservers.setting import ADMIN
 from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, FORM, Reply
 from bearerproof_fuzz.keyservers.world import Grant, World
-
-BOUND = ("key_server:http",)
-
+from bearerproof_fuzz.needs import HTTP
 
 # --- too many
 
@@ -35,7 +33,7 @@ def _errors(reply: Reply) -> list[Any]:
     return [reply.error, *(one.parameters.get("error") for one in challenges)]
 
 
-@check("HTTP-9", needs=BOUND)
+@check("HTTP-9", needs=(HTTP,))
 def test_two_headers(mark: Mark, trial: Trial) -> None:
     """Two Authorization fields are refused, whatever is in them and whichever comes first."""
     world = World(trial)
@@ -57,7 +55,7 @@ def test_two_headers(mark: Mark, trial: Trial) -> None:
     admitted(world, wire.resource(world, good), "an honest bearer, after all that")
 
 
-@check("HTTP-9", needs=BOUND)
+@check("HTTP-9", needs=(HTTP,))
 def test_header_and_query(mark: Mark, trial: Trial) -> None:
     """A bearer in the header and one in the query are two, be they the same or not."""
     world = World(trial)
@@ -73,7 +71,7 @@ def test_header_and_query(mark: Mark, trial: Trial) -> None:
     admitted(world, wire.resource(world, good, path="/resource/a/x?x=access_token"), "a query of something else")
 
 
-@check("HTTP-9", needs=BOUND)
+@check("HTTP-9", needs=(HTTP,))
 def test_header_and_body(mark: Mark, trial: Trial) -> None:
     """A bearer in the header and one in the body, a form, are two; with one in the query they are three."""
     world = World(trial)
@@ -91,7 +89,7 @@ def test_header_and_body(mark: Mark, trial: Trial) -> None:
     admitted(world, wire.resource(world, good), "an honest bearer, after all that")
 
 
-@check("HTTP-9", needs=BOUND)
+@check("HTTP-9", needs=(HTTP,))
 def test_joined_by_commas(mark: Mark, trial: Trial) -> None:
     """Two credentials in one field, joined as proxies join fields, are not taken: neither the first nor the last."""
     world = World(trial)
@@ -110,7 +108,7 @@ def test_joined_by_commas(mark: Mark, trial: Trial) -> None:
     refused(world, wire.resource(world, value), "two good bearers behind one scheme", (400, 401))
 
 
-@check("HTTP-9", needs=BOUND)
+@check("HTTP-9", needs=(HTTP,))
 def test_two_credentials_of_an_administrator(mark: Mark, trial: Trial) -> None:
     """Two credentials revoke nothing, though one of them is the admin secret."""
     world = World(trial)
@@ -131,7 +129,7 @@ def test_two_credentials_of_an_administrator(mark: Mark, trial: Trial) -> None:
 _SCHEMES = ("Bearer ", "bearer ", "BEARER ", "bEaReR ", "beareR ", "Bearer  ", "bearer     ")
 
 
-@check("HTTP-13", needs=BOUND)
+@check("HTTP-13", needs=(HTTP,))
 def test_scheme_in_any_case(mark: Mark, trial: Trial) -> None:
     """A bearer is taken behind its scheme in any case, with one blank or more between them."""
     world = World(trial)
@@ -142,7 +140,7 @@ def test_scheme_in_any_case(mark: Mark, trial: Trial) -> None:
         world.require(unknown.status == 401, f"what is no bearer behind {scheme!r}", "401", unknown.describe())
 
 
-@check("HTTP-13", needs=BOUND)
+@check("HTTP-13", needs=(HTTP,))
 def test_scheme_of_administrators_in_any_case(mark: Mark, trial: Trial) -> None:
     """The admin secret is taken behind its scheme in any case as well."""
     world = World(trial)
@@ -153,7 +151,7 @@ def test_scheme_of_administrators_in_any_case(mark: Mark, trial: Trial) -> None:
             world.fail(f"the admin secret behind {scheme!r}", "204", reply.describe())
 
 
-@check("HTTP-13", needs=BOUND)
+@check("HTTP-13", needs=(HTTP,))
 def test_other_schemes(mark: Mark, trial: Trial) -> None:
     """A good bearer behind another scheme, or behind none, is not taken."""
     world = World(trial)
@@ -178,7 +176,7 @@ def _basic(bearer: str) -> str:
     return f"Basic {b64encode(f'{bearer}:'.encode()).decode()}"
 
 
-@check("HTTP-13", needs=BOUND)
+@check("HTTP-13", needs=(HTTP,))
 def test_bearer_in_other_spellings(mark: Mark, trial: Trial) -> None:
     """A good bearer is not taken behind other white space, in quotes, with a word more or with signs around it."""
     if trial.measure is Measure.BASE:  # what a server makes of a field that is not in form is its own affair
@@ -206,7 +204,7 @@ def _spellings(grant: Grant) -> dict[str, str]:
     }  # fmt: skip
 
 
-@check("HTTP-13", needs=BOUND)
+@check("HTTP-13", needs=(HTTP,))
 def test_bearer_with_control_characters(mark: Mark, trial: Trial) -> None:
     """Credentials with NUL, CR or LF in them do not get through, if they can be sent at all."""
     if trial.measure is Measure.BASE:
@@ -225,7 +223,7 @@ def test_bearer_with_control_characters(mark: Mark, trial: Trial) -> None:
 # --- elsewhere
 
 
-@check("HTTP-17", needs=BOUND)
+@check("HTTP-17", needs=(HTTP,))
 def test_bearer_in_the_query(mark: Mark, trial: Trial) -> None:
     """A good bearer in the query alone is not taken, under whichever name."""
     world = World(trial)
@@ -237,7 +235,7 @@ def test_bearer_in_the_query(mark: Mark, trial: Trial) -> None:
             refused(world, reply, f"a good bearer in the query, as {name}", (400, 401))
 
 
-@check("HTTP-17", needs=BOUND)
+@check("HTTP-17", needs=(HTTP,))
 def test_bearer_in_the_body(mark: Mark, trial: Trial) -> None:
     """A good bearer in the body alone is not taken, be it a form or JSON."""
     world = World(trial)
@@ -251,7 +249,7 @@ def test_bearer_in_the_body(mark: Mark, trial: Trial) -> None:
         refused(world, reply, f"a good bearer in a body of {media_type}", (400, 401))
 
 
-@check("HTTP-17", needs=BOUND)
+@check("HTTP-17", needs=(HTTP,))
 def test_admin_secret_elsewhere(mark: Mark, trial: Trial) -> None:
     """The admin secret in query or body revokes nothing."""
     world = World(trial)
@@ -266,7 +264,7 @@ def test_admin_secret_elsewhere(mark: Mark, trial: Trial) -> None:
     world.good(world.authenticate(grant.bearer), "its revocation came with the admin secret in query or body")
 
 
-@check("HTTP-17", needs=BOUND)
+@check("HTTP-17", needs=(HTTP,))
 def test_bearer_in_other_fields(mark: Mark, trial: Trial) -> None:
     """A good bearer in a cookie, or in a field that is not Authorization, is not taken."""
     world = World(trial)

@@ -12,11 +12,7 @@ from bearerproof_fuzz.keyservers.replies import answered
 from bearerproof_fuzz.keyservers.setting import DEFAULT, PEER, PROXY
 from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, FORM, Fields, Reply
 from bearerproof_fuzz.keyservers.world import World
-
-BOUND = ("key_server:http",)
-CONFIGURED = (*BOUND, "key_server:configure")
-FORWARDED = (*CONFIGURED, "key_server:forwarded")
-
+from bearerproof_fuzz.needs import CONFIGURE, FORWARDED, HTTP
 
 _FORWARDING = (
     "X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Client-IP",
@@ -53,7 +49,7 @@ _ASKED: Mapping[str, tuple[Asking, int]] = {
 """What leaves an event, each with its status; the last one takes a token."""
 
 
-@check("HTTP-15", needs=FORWARDED)
+@check("HTTP-15", needs=(HTTP, CONFIGURE, FORWARDED))
 def test_forwarded_by_strangers(mark: Mark, trial: Trial) -> None:
     """Whatever forwarding fields a stranger sends, the address in the trail is the peer's."""
     world = World(trial, DEFAULT.but(cap=100))
@@ -85,7 +81,7 @@ _MALFORMED = {
 }  # fmt: skip
 
 
-@check("HTTP-15", needs=FORWARDED)
+@check("HTTP-15", needs=(HTTP, CONFIGURE, FORWARDED))
 def test_malformed_field_of_a_proxy(mark: Mark, trial: Trial) -> None:
     """A malformed field of a trusted proxy changes no answer, and an address stands in the trail."""
     for what in ("a bad bearer", "a revocation of nothing", "an exchange that is refused"):
@@ -119,7 +115,7 @@ _CHAINS: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-@check("HTTP-15", needs=FORWARDED)
+@check("HTTP-15", needs=(HTTP, CONFIGURE, FORWARDED))
 def test_address_that_a_proxy_saw(mark: Mark, trial: Trial) -> None:
     """Behind a trusted proxy the last address that one of ours has seen counts, and none that the client adds."""
     world = World(trial)

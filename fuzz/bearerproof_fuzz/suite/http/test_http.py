@@ -14,8 +14,7 @@ from bearerproof_fuzz.keyservers.replies import failed, succeeded
 from bearerproof_fuzz.keyservers.setting import ACCESS_TOKEN, TOKEN_EXCHANGE
 from bearerproof_fuzz.keyservers.wire import FORM, Fields
 from bearerproof_fuzz.keyservers.world import World
-
-BOUND = ("key_server:http",)
+from bearerproof_fuzz.needs import HTTP
 
 KIB = 1024
 
@@ -32,7 +31,7 @@ _FORM_TYPES = {
 }
 
 
-@check("HTTP-1", needs=BOUND)
+@check("HTTP-1", needs=(HTTP,))
 def test_form_in_every_spelling(mark: Mark, trial: Trial) -> None:
     """A form is taken under every spelling of its media type."""
     world = World(trial)
@@ -42,7 +41,7 @@ def test_form_in_every_spelling(mark: Mark, trial: Trial) -> None:
         succeeded(world, reply, f"the content type is that of a form, {name}")
 
 
-@check("HTTP-1", needs=BOUND)
+@check("HTTP-1", needs=(HTTP,))
 def test_other_content_types(mark: Mark, trial: Trial) -> None:
     """A form under every other content type is answered with 415 and a JSON error, and its token is not used."""
     world = World(trial)
@@ -52,7 +51,7 @@ def test_other_content_types(mark: Mark, trial: Trial) -> None:
     succeeded(world, wire.exchange(world, form), "the same form under its own content type")
 
 
-@check("HTTP-1", needs=BOUND)
+@check("HTTP-1", needs=(HTTP,))
 def test_bodies_of_other_types(mark: Mark, trial: Trial) -> None:
     """JSON, parts and an empty body are answered with 415 and a JSON error, under the types that they have."""
     world = World(trial)
@@ -72,7 +71,7 @@ def test_bodies_of_other_types(mark: Mark, trial: Trial) -> None:
         failed(world, reply, 415, (), f"a body of {media_type.partition(';')[0]}")
 
 
-@check("HTTP-2", needs=BOUND)
+@check("HTTP-2", needs=(HTTP,))
 def test_body_up_to_the_bound(mark: Mark, trial: Trial) -> None:
     """A form of 64 KiB, most of it parameters that nobody knows, is taken."""
     world = World(trial)
@@ -88,7 +87,7 @@ def _fits(trial: Trial, size: int) -> bool:
     return size * 4 // 3 + 8_000 <= trial.declaration.max_line
 
 
-@check("HTTP-2", needs=BOUND)
+@check("HTTP-2", needs=(HTTP,))
 def test_body_over_the_bound(mark: Mark, trial: Trial) -> None:
     """A longer body is answered with 413, whatever it says of its length, of its type and in front of its end."""
     world = World(trial)
@@ -112,7 +111,7 @@ _LENGTHS: Mapping[str, Fields] = {
 }
 
 
-@check("HTTP-2", needs=BOUND)
+@check("HTTP-2", needs=(HTTP,))
 def test_other_endpoints_have_a_bound(mark: Mark, trial: Trial) -> None:
     """A body over the bound is answered with 413 where nobody expects one, and nothing is done."""
     world = World(trial)
@@ -134,7 +133,7 @@ def test_other_endpoints_have_a_bound(mark: Mark, trial: Trial) -> None:
 # --- twice
 
 
-@check("HTTP-16", needs=BOUND)
+@check("HTTP-16", needs=(HTTP,))
 def test_parameter_given_twice(mark: Mark, trial: Trial) -> None:
     """A parameter that stands twice makes the request invalid, with the same value or another, first or last."""
     world = World(trial)
@@ -156,7 +155,7 @@ _OTHERS = {
 }
 
 
-@check("HTTP-16", needs=BOUND)
+@check("HTTP-16", needs=(HTTP,))
 def test_twice_in_another_spelling(mark: Mark, trial: Trial) -> None:
     """A parameter whose name is encoded in another way the second time stands twice as well."""
     world = World(trial)
@@ -175,7 +174,7 @@ def test_twice_in_another_spelling(mark: Mark, trial: Trial) -> None:
                 failed(world, wire.exchange(world, body.encode()), 400, ("invalid_request",), what)
 
 
-@check("HTTP-16", needs=BOUND)
+@check("HTTP-16", needs=(HTTP,))
 def test_twice_whatever_it_is(mark: Mark, trial: Trial) -> None:
     """A parameter that nobody knows, or that has no value the second time, may not stand twice either."""
     if trial.measure is Measure.BASE:  # one could read the RFC so that such a parameter is as good as absent
@@ -192,7 +191,7 @@ def test_twice_whatever_it_is(mark: Mark, trial: Trial) -> None:
     succeeded(world, wire.exchange(world, form), "the same form with each parameter once")
 
 
-@check("HTTP-16", needs=BOUND)
+@check("HTTP-16", needs=(HTTP,))
 def test_many_of_one(mark: Mark, trial: Trial) -> None:
     """A parameter that stands a thousand times makes the request invalid, and harms nothing."""
     world = World(trial)

@@ -10,9 +10,7 @@ from bearerproof_fuzz.keyservers.endings import live
 from bearerproof_fuzz.keyservers.replies import answered
 from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, FORM, Reply
 from bearerproof_fuzz.keyservers.world import Grant, World
-
-BOUND = ("key_server:http",)
-
+from bearerproof_fuzz.needs import HTTP
 
 _TOKEN_PATHS = (
     "/auth/tokenx", "/auth/token/", "/auth/token//", "/auth//token", "//auth/token", "/auth/Token", "/AUTH/TOKEN",
@@ -23,7 +21,7 @@ _TOKEN_PATHS = (
 """Paths that are not the token endpoint's, though each looks like it to somebody."""
 
 
-@check("HTTP-14", needs=BOUND)
+@check("HTTP-14", needs=(HTTP,))
 def test_paths_beside_the_token_endpoint(mark: Mark, trial: Trial) -> None:
     """Nothing is issued at a path that merely looks like the token endpoint's."""
     world = World(trial)
@@ -48,7 +46,7 @@ _RESOURCE_PATHS = (
 """Paths that are not backend a's tool x, though each looks like it to somebody."""
 
 
-@check("HTTP-14", needs=BOUND)
+@check("HTTP-14", needs=(HTTP,))
 def test_paths_beside_a_resource(mark: Mark, trial: Trial) -> None:
     """A bearer for one backend and tool opens no path that merely looks like theirs, and no path opens without."""
     world = World(trial)
@@ -59,7 +57,7 @@ def test_paths_beside_a_resource(mark: Mark, trial: Trial) -> None:
         _elsewhere(world, wire.resource(world, path=path), f"no bearer at {path}")
 
 
-@check("HTTP-14", needs=BOUND)
+@check("HTTP-14", needs=(HTTP,))
 def test_slash_in_a_segment(mark: Mark, trial: Trial) -> None:
     """An encoded slash is part of a segment: it makes no other backend or tool of it, nor a token of another path."""
     world = World(trial)
@@ -92,7 +90,7 @@ _METHODS = (
 )
 
 
-@check("HTTP-14", needs=BOUND)
+@check("HTTP-14", needs=(HTTP,))
 def test_other_methods(mark: Mark, trial: Trial) -> None:
     """Every other method of a known path is answered with 405 and Allow, which names those that there are."""
     world = World(trial)
@@ -118,7 +116,7 @@ def _ask(world: World, method: str, path: str, grant: Grant, known: str) -> Repl
     return wire.send(world, method, f"{path}{query}", [("Authorization", credentials)])
 
 
-@check("HTTP-14", needs=BOUND)
+@check("HTTP-14", needs=(HTTP,))
 def test_methods_in_disguise(mark: Mark, trial: Trial) -> None:
     """A method is what stands on the request line: no field, parameter or body makes another of it."""
     world = World(trial)
@@ -134,7 +132,7 @@ def test_methods_in_disguise(mark: Mark, trial: Trial) -> None:
     live(world, grant, summary="a request came whose method was overridden")
 
 
-@check("HTTP-14", needs=BOUND)
+@check("HTTP-14", needs=(HTTP,))
 def test_head_and_options_open_nothing(mark: Mark, trial: Trial) -> None:
     """HEAD and OPTIONS need what the method itself needs, and do nothing."""
     world = World(trial)

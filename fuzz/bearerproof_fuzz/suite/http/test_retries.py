@@ -11,10 +11,7 @@ from bearerproof_fuzz.keyservers.replies import failed, succeeded
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER_PEER, rule
 from bearerproof_fuzz.keyservers.wire import FORM, Reply
 from bearerproof_fuzz.keyservers.world import World
-
-BOUND = ("key_server:http",)
-CONFIGURED = (*BOUND, "key_server:configure")
-TIMED = ("clock", *CONFIGURED)
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP, THROTTLE
 
 
 def _retry_after(world: World, reply: Reply, status: int, summary: str) -> int | None:
@@ -33,7 +30,7 @@ def _retry_after(world: World, reply: Reply, status: int, summary: str) -> int |
     return None
 
 
-@check("HTTP-10", needs=CONFIGURED)
+@check("HTTP-10", needs=(HTTP, CONFIGURE))
 def test_too_many_requests(mark: Mark, trial: Trial) -> None:
     """A bearer over its rate is answered with 429 and Retry-After."""
     world = World(trial, DEFAULT.but(policies=(rule(HOME, rate_limit=1),)))
@@ -43,7 +40,7 @@ def test_too_many_requests(mark: Mark, trial: Trial) -> None:
     _retry_after(world, wire.resource(world, wire.bearer(grant)), 429, "the second request of a rate of 1")
 
 
-@check("HTTP-10", needs=TIMED)
+@check("HTTP-10", needs=(CLOCK, HTTP, CONFIGURE))
 def test_retry_after_is_true(mark: Mark, trial: Trial) -> None:
     """After the seconds of Retry-After a bearer that was over its rate is admitted, and not a second earlier."""
     for rate in (1, 7, 100):
@@ -62,7 +59,7 @@ def test_retry_after_is_true(mark: Mark, trial: Trial) -> None:
             world.fail(f"over a rate of {rate}, and the {seconds} s told have passed", "200", reply.describe())
 
 
-@check("HTTP-10", needs=CONFIGURED)
+@check("HTTP-10", needs=(HTTP, CONFIGURE))
 def test_too_many_tokens(mark: Mark, trial: Trial) -> None:
     """An identity at its cap is answered with 429, too_many_tokens and Retry-After."""
     world = World(trial, DEFAULT.but(cap=1))
@@ -72,7 +69,7 @@ def test_too_many_tokens(mark: Mark, trial: Trial) -> None:
     failed(world, reply, 429, ("too_many_tokens",), "the second token of a cap of 1")
 
 
-@check("HTTP-10", needs=CONFIGURED)
+@check("HTTP-10", needs=(HTTP, CONFIGURE))
 def test_too_many_exchanges(mark: Mark, trial: Trial) -> None:
     """A peer that exchanges too often is answered with 429, rate_limited and Retry-After; another one is not."""
     limits = {"throttle": {"admin_failures": 5, "exchanges_per_minute": 1}}
@@ -87,7 +84,7 @@ def test_too_many_exchanges(mark: Mark, trial: Trial) -> None:
     succeeded(world, reply, "the first exchange of another peer")
 
 
-@check("HTTP-10", needs=(*CONFIGURED, "key_server:throttle"))
+@check("HTTP-10", needs=(HTTP, CONFIGURE, THROTTLE))
 def test_too_many_guesses(mark: Mark, trial: Trial) -> None:
     """A peer that guesses at the admin secret too often is answered with 429 and Retry-After."""
     world = World(trial, DEFAULT.but(admin_failures=1))
@@ -101,7 +98,7 @@ def test_too_many_guesses(mark: Mark, trial: Trial) -> None:
         _retry_after(world, reply, 429, "the second wrong secret of one a minute")
 
 
-@check("HTTP-10", needs=CONFIGURED)
+@check("HTTP-10", needs=(HTTP, CONFIGURE))
 def test_out_of_order(mark: Mark, trial: Trial) -> None:
     """A full store, and a provider whose keys cannot be had, are answered with 503 and Retry-After."""
     world = World(trial, DEFAULT.but(capacity=1))

@@ -12,16 +12,12 @@ from bearerproof_fuzz.keyservers.replies import answered
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, FORM, Reply
 from bearerproof_fuzz.keyservers.world import World
-
-BOUND = ("key_server:http",)
-CONFIGURED = (*BOUND, "key_server:configure")
-TIMED = ("clock", *CONFIGURED)
-
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP
 
 # --- one token
 
 
-@check("HTTP-11", needs=BOUND)
+@check("HTTP-11", needs=(HTTP,))
 def test_token_is_deleted(mark: Mark, trial: Trial) -> None:
     """Revoking a live token is answered with 204, no body, and no field that speaks of one; the bearer is refused."""
     world = World(trial)
@@ -37,7 +33,7 @@ def test_token_is_deleted(mark: Mark, trial: Trial) -> None:
     live(world, other, summary="another token was revoked")
 
 
-@check("HTTP-11", needs=BOUND)
+@check("HTTP-11", needs=(HTTP,))
 def test_token_that_is_not_active(mark: Mark, trial: Trial) -> None:
     """Revoking a token that is unknown or revoked before is answered with 404."""
     world = World(trial)
@@ -58,7 +54,7 @@ _UNKNOWN = {
 }  # fmt: skip
 
 
-@check("HTTP-11", needs=TIMED)
+@check("HTTP-11", needs=(CLOCK, HTTP, CONFIGURE))
 def test_expired_token(mark: Mark, trial: Trial) -> None:
     """Revoking an expired token, or one that is forgotten, is answered with 404."""
     world = World(trial)
@@ -68,7 +64,7 @@ def test_expired_token(mark: Mark, trial: Trial) -> None:
         answered(world, wire.delete(world, grant.jti, ADMINISTRATOR), 404, "a token that has expired")
 
 
-@check("HTTP-11", needs=CONFIGURED)
+@check("HTTP-11", needs=(HTTP, CONFIGURE))
 def test_token_without_the_secret(mark: Mark, trial: Trial) -> None:
     """Without the admin secret there is one answer 401, whatever token is named, and nothing is revoked."""
     world = World(trial, DEFAULT.but(admin_failures=1000))
@@ -100,7 +96,7 @@ def _judge_uniform(world: World, replies: Mapping[str, Reply]) -> None:
 # --- all of an identity
 
 
-@check("HTTP-12", needs=BOUND)
+@check("HTTP-12", needs=(HTTP,))
 def test_identity_is_deleted(mark: Mark, trial: Trial) -> None:
     """Bulk revocation is answered with 200 and the number of tokens, 0 included."""
     world = World(trial)
@@ -130,7 +126,7 @@ _SPELLINGS = {
 }
 
 
-@check("HTTP-12", needs=BOUND)
+@check("HTTP-12", needs=(HTTP,))
 def test_names_are_decoded(mark: Mark, trial: Trial) -> None:
     """Issuer and subject are read as a form is: in any order, encoded as one likes."""
     for query in _SPELLINGS.values():
@@ -154,7 +150,7 @@ _INCOMPLETE = {
 }
 
 
-@check("HTTP-12", needs=BOUND)
+@check("HTTP-12", needs=(HTTP,))
 def test_incomplete_names(mark: Mark, trial: Trial) -> None:
     """Bulk revocation without issuer or subject is answered with 400 once the secret was judged, and ends nothing."""
     world = World(trial)
@@ -167,7 +163,7 @@ def test_incomplete_names(mark: Mark, trial: Trial) -> None:
     live(world, *grants, summary="a bulk revocation was asked for with a name missing")
 
 
-@check("HTTP-12", needs=BOUND)
+@check("HTTP-12", needs=(HTTP,))
 def test_names_in_the_body(mark: Mark, trial: Trial) -> None:
     """Names in the body do not complete those of the query."""
     world = World(trial)
@@ -180,7 +176,7 @@ def test_names_in_the_body(mark: Mark, trial: Trial) -> None:
     live(world, *grants, summary="a bulk revocation was asked for with a name in the body")
 
 
-@check("HTTP-12", needs=CONFIGURED)
+@check("HTTP-12", needs=(HTTP, CONFIGURE))
 def test_identity_without_the_secret(mark: Mark, trial: Trial) -> None:
     """Without the admin secret there is one answer 401, whatever names there are, and nothing is revoked."""
     world = World(trial, DEFAULT.but(admin_failures=1000))

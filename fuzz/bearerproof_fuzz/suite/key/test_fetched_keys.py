@@ -13,21 +13,19 @@ from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.keyserver import Reply
-
-FETCHED = ("keys_url",)
-TIMED = (*FETCHED, "clock")
+from bearerproof_fuzz.needs import CLOCK, KEYS_URL
 
 ALLOWED = 5.0
 """Seconds that bearerproof allows for one answer; a fetch has to end well within them."""
 
 
-@check("KEY-7", needs=FETCHED)
+@check("KEY-7", needs=(KEYS_URL,))
 def test_fetched_set_in_pieces(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key set that arrives in two pieces is as good as one that arrives at once."""
     _judge_as_good(mark, trial, forge, keyserver.in_halves, "a key is refused whose set arrived in two pieces")
 
 
-@check("KEY-7", needs=FETCHED)
+@check("KEY-7", needs=(KEYS_URL,))
 def test_fetched_key_without_an_algorithm(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A fetched key that does not name its algorithm serves the one of its type that the policy allows."""
     if trial.measure is Measure.BASE:  # what a key without `alg` is good for, RFC 7517 §4.4 leaves open
@@ -48,7 +46,7 @@ def _judge_as_good(
         verifier.accepts(key, summary)
 
 
-@check("KEY-7", needs=FETCHED)
+@check("KEY-7", needs=(KEYS_URL,))
 def test_fetched_set_after_a_reset(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A reset forgets the fetched set, so a withdrawn key is gone and the new one there at once."""
     if trial.level < 2:  # nobody is asked to forget
@@ -62,7 +60,7 @@ def test_fetched_set_after_a_reset(mark: Mark, trial: Trial, forge: Forge) -> No
         verifier.accepts(new, "a key is refused that was served at the first fetch after a reset")
 
 
-@check("KEY-8", needs=TIMED, primary=True)
+@check("KEY-8", needs=(KEYS_URL, CLOCK), primary=True)
 def test_refresh_without_an_end(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A refresh that gets no answer, or one that never ends, ends by itself, and the last good set serves."""
     key = _key(forge, mark)
@@ -81,7 +79,7 @@ def test_refresh_without_an_end(mark: Mark, trial: Trial, forge: Forge) -> None:
                 verifier.find(f"a refresh that {name} does not end by itself", f"less than {ALLOWED:g} s", "more")
 
 
-@check("KEY-10", needs=TIMED)
+@check("KEY-10", needs=(KEYS_URL, CLOCK))
 def test_known_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Honest tokens under a known kid cause no fetch while the set is fresh, cool-down or not."""
     key = _key(forge, mark)

@@ -16,11 +16,7 @@ from bearerproof_fuzz.forge import Draft, Forge, with_keys
 from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.keyserver import Reply
 from bearerproof_fuzz.machines.rotation import run_rotation
-
-FETCHED = ("keys_url",)
-TIMED = (*FETCHED, "clock")
-KEYED = "key_set"
-"""Needed besides where a set has two keys, or where an unknown kid has to be seen as such."""
+from bearerproof_fuzz.needs import CLOCK, KEY_SET, KEYS_URL
 
 BURST = 12
 """Tokens under unknown kids in a burst; one fetch for each would be twelve."""
@@ -53,7 +49,7 @@ def test_new_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge) -> N
             _judge_given(trial, base, signer, held)
 
 
-@check("KEY-7", needs=(*TIMED, KEYED))
+@check("KEY-7", needs=(KEYS_URL, CLOCK, KEY_SET))
 def test_key_gained_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key that the endpoint serves beside the old one is accepted once the cool-down is over."""
     old, new = _pair(trial, forge)
@@ -66,7 +62,7 @@ def test_key_gained_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> 
         verifier.accepts(old, "the old key is refused, though the endpoint still serves it")
 
 
-@check("KEY-7", needs=(*TIMED, KEYED))
+@check("KEY-7", needs=(KEYS_URL, CLOCK, KEY_SET))
 def test_key_gained_amid_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A trickle of forged tokens keeps no new key out for longer than a cool-down after the last refetch."""
     old, new = _pair(trial, forge)
@@ -83,7 +79,7 @@ def test_key_gained_amid_unknown_kids(mark: Mark, trial: Trial, forge: Forge) ->
         verifier.accepts(new, "forged tokens keep a new key out, though a refetch is allowed again")
 
 
-@check("KEY-7", needs=TIMED)
+@check("KEY-7", needs=(KEYS_URL, CLOCK))
 def test_key_lost_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key that the endpoint no longer serves is refused when its set is no longer fresh."""
     old, new = _pair(trial, forge)
@@ -95,7 +91,7 @@ def test_key_lost_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> No
         verifier.accepts(new, "the key that took over is refused")
 
 
-@check("KEY-8", needs=(*TIMED, KEYED))
+@check("KEY-8", needs=(KEYS_URL, CLOCK, KEY_SET))
 def test_failed_refetch_for_an_unknown_kid(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A forged token under an unknown kid, sent while the endpoint fails, locks nobody out."""
     old, _ = _pair(trial, forge)
@@ -108,7 +104,7 @@ def test_failed_refetch_for_an_unknown_kid(mark: Mark, trial: Trial, forge: Forg
             verifier.accepts(old, f"a refetch that got {name} has lost the good key set")
 
 
-@check("KEY-8", needs=TIMED)
+@check("KEY-8", needs=(KEYS_URL, CLOCK))
 def test_failed_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
     """While refreshing fails in any way, the last good set serves until the stale limit."""
     old, _ = _pair(trial, forge)
@@ -117,7 +113,7 @@ def test_failed_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
             _outlive(verifier, old, name, reply, _ages_within(verifier.times))
 
 
-@check("KEY-8", needs=TIMED, primary=True)
+@check("KEY-8", needs=(KEYS_URL, CLOCK), primary=True)
 def test_refresh_without_an_answer(mark: Mark, trial: Trial, forge: Forge) -> None:
     """An endpoint that never answers costs neither the verdict nor the last good set."""
     old, _ = _pair(trial, forge)
@@ -125,7 +121,7 @@ def test_refresh_without_an_answer(mark: Mark, trial: Trial, forge: Forge) -> No
         _outlive(verifier, old, "no answer", keyserver.silence(), _ages_within(verifier.times)[-1:])
 
 
-@check("KEY-8", needs=TIMED)
+@check("KEY-8", needs=(KEYS_URL, CLOCK))
 def test_failed_refresh_with_the_wall_clock_set_forward(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A wall clock that is set forward while the endpoint fails ends the life of no set."""
     old, _ = _pair(trial, forge)
@@ -136,7 +132,7 @@ def test_failed_refresh_with_the_wall_clock_set_forward(mark: Mark, trial: Trial
         verifier.accepts(old, "the key set is lost, since the wall clock was set forward")
 
 
-@check("KEY-9", needs=TIMED)
+@check("KEY-9", needs=(KEYS_URL, CLOCK))
 def test_stale_limit(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A set serves until the stale limit, counted from the last fetch that succeeded, and no longer."""
     old, new = _pair(trial, forge)
@@ -155,7 +151,7 @@ def test_stale_limit(mark: Mark, trial: Trial, forge: Forge) -> None:
         verifier.refuses(verifier.token(old), summary, UNAVAILABLE)
 
 
-@check("KEY-9", needs=TIMED)
+@check("KEY-9", needs=(KEYS_URL, CLOCK))
 def test_stale_limit_with_the_wall_clock_set_back(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A wall clock that is set back prolongs the life of no set: ages are those of the monotonic clock."""
     old, _ = _pair(trial, forge)
@@ -169,7 +165,7 @@ def test_stale_limit_with_the_wall_clock_set_back(mark: Mark, trial: Trial, forg
         verifier.refuses(verifier.token(old), summary, UNAVAILABLE)
 
 
-@check("KEY-10", needs=(*FETCHED, KEYED))
+@check("KEY-10", needs=(KEYS_URL, KEY_SET))
 def test_burst_of_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A burst of tokens under unknown kids causes at most one refetch, and honest tokens pass in between."""
     old, _ = _pair(trial, forge)
@@ -178,7 +174,7 @@ def test_burst_of_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
         _judge_burst(verifier, old, 1, "a burst of unknown kids floods the key endpoint")
 
 
-@check("KEY-10", needs=(*FETCHED, KEYED))
+@check("KEY-10", needs=(KEYS_URL, KEY_SET))
 def test_burst_while_the_endpoint_fails(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A refetch that failed uses up the budget like one that succeeded."""
     old, _ = _pair(trial, forge)
@@ -189,7 +185,7 @@ def test_burst_while_the_endpoint_fails(mark: Mark, trial: Trial, forge: Forge) 
             _judge_burst(verifier, old, 1, f"a burst of unknown kids floods an endpoint that gives {name}")
 
 
-@check("KEY-10", needs=(*FETCHED, KEYED))
+@check("KEY-10", needs=(KEYS_URL, KEY_SET))
 def test_burst_before_the_first_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """While no set could be fetched at all, a burst of forged tokens is not passed on either."""
     old, _ = _pair(trial, forge)
@@ -199,7 +195,7 @@ def test_burst_before_the_first_set(mark: Mark, trial: Trial, forge: Forge) -> N
         _judge_burst(verifier, None, 2, "forged tokens flood an endpoint that has never answered well")
 
 
-@check("KEY-10", needs=(*TIMED, KEYED))
+@check("KEY-10", needs=(KEYS_URL, CLOCK, KEY_SET))
 def test_budget_over_several_cool_downs(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Unknown kids that never cease cause one refetch a cool-down, and honest tokens pass all the while."""
     old, _ = _pair(trial, forge)
@@ -220,7 +216,7 @@ def test_budget_over_several_cool_downs(mark: Mark, trial: Trial, forge: Forge) 
             )
 
 
-@check("KEY-11", needs=(*FETCHED, KEYED))
+@check("KEY-11", needs=(KEYS_URL, KEY_SET))
 def test_unavailable_is_its_own_reason(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Without a key set the reason is keys-unavailable; with one, forgeries are told apart from it."""
     old, new = _pair(trial, forge)
@@ -237,7 +233,7 @@ def test_unavailable_is_its_own_reason(mark: Mark, trial: Trial, forge: Forge) -
             verifier.refuses(verifier.stranger(), f"a forged token when {summary}", UNAVAILABLE)
 
 
-@check("KEY-12", needs=(*TIMED, KEYED))
+@check("KEY-12", needs=(KEYS_URL, CLOCK, KEY_SET))
 def test_withdrawn_key_after_a_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Once a token of the new set was accepted, a key that only the set before it had is refused."""
     old, new = _pair(trial, forge)
@@ -251,7 +247,7 @@ def test_withdrawn_key_after_a_refresh(mark: Mark, trial: Trial, forge: Forge) -
             verifier.refuses(verifier.token(old), f"a withdrawn key has survived {cause}", NOT_OURS)
 
 
-@check("KEY-12", needs=TIMED)
+@check("KEY-12", needs=(KEYS_URL, CLOCK))
 def test_replaced_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A refresh that brings another key under a known kid replaces the key of that kid."""
     old, _ = _pair(trial, forge)
@@ -264,13 +260,13 @@ def test_replaced_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge)
         verifier.accepts(new, "the key that took over the kid is refused")
 
 
-@check("KEY-12", needs=(*TIMED, KEYED), primary=True)
+@check("KEY-12", needs=(KEYS_URL, CLOCK, KEY_SET), primary=True)
 def test_rotation_machine(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Whatever is served, fails, passes and is presented, the set fetched last decides, and nothing else."""
     run_rotation(trial, forge, mark.profile)
 
 
-@check("KEY-13", needs=FETCHED)
+@check("KEY-13", needs=(KEYS_URL,))
 def test_redirect_of_the_first_fetch(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Keys behind a redirect are never used, nor is the redirect followed."""
     old, _ = _pair(trial, forge)
@@ -281,7 +277,7 @@ def test_redirect_of_the_first_fetch(mark: Mark, trial: Trial, forge: Forge) -> 
                 trial.fail(f"a redirect ({name}) of the key endpoint is followed", "no request", "a request")
 
 
-@check("KEY-13", needs=TIMED)
+@check("KEY-13", needs=(KEYS_URL, CLOCK))
 def test_redirect_of_a_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A redirect to an attacker's key set gives the attacker no key and costs nobody the last good set."""
     old, _ = _pair(trial, forge)
@@ -297,7 +293,7 @@ def test_redirect_of_a_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
                 verifier.accepts(old, f"a redirect ({name}) has cost the last good key set")
 
 
-@check("KEY-13", needs=FETCHED)
+@check("KEY-13", needs=(KEYS_URL,))
 def test_answer_that_is_no_key_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """An answer that is not a JWK set gives no keys, however much it resembles one."""
     old, _ = _pair(trial, forge)
@@ -305,7 +301,7 @@ def test_answer_that_is_no_key_set(mark: Mark, trial: Trial, forge: Forge) -> No
         _refuse_first_fetch(mark, trial, forge, reply, f"keys are used from what is no JWK set: {name}")
 
 
-@check("KEY-13", needs=FETCHED)
+@check("KEY-13", needs=(KEYS_URL,))
 def test_answer_that_is_too_large(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key set behind 32 MiB of padding is not read to its end."""
     old, _ = _pair(trial, forge)

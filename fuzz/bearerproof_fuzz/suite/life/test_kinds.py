@@ -8,12 +8,13 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers import fields
-from bearerproof_fuzz.keyservers.lifecycles import STREAM, brought_about, named
+from bearerproof_fuzz.keyservers.lifecycles import brought_about, named
 from bearerproof_fuzz.keyservers.occasions import presented
 from bearerproof_fuzz.keyservers.occasions.registry import told
 from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT
 from bearerproof_fuzz.keyservers.world import World
 from bearerproof_fuzz.machines.stream import Stream, moves
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP, RETENTION
 from bearerproof_fuzz.oracles import lifecycle
 from bearerproof_fuzz.oracles.lifecycle import Due
 
@@ -42,7 +43,7 @@ def test_used_is_told_of_admitted_bearers_only(mark: Mark, trial: Trial) -> None
         _judge_used(world, one.name, decision, admitted=decision.good and "scopes" in decision.members)
 
 
-@check("LIFE-4", needs=STREAM)
+@check("LIFE-4", needs=(CLOCK, CONFIGURE))
 def test_used_is_told_if_and_only_if_admitted(mark: Mark, trial: Trial) -> None:
     """In any order of requests a bearer leaves token.used when, and only when, it was admitted."""
 
@@ -60,17 +61,17 @@ def _judge_used(world: World, what: str, decision: Decision, *, admitted: bool) 
     if bool(used) != admitted:
         due = "token.used" if admitted else "no token.used"
         world.fail(f"{what}: {'no token.used' if admitted else 'token.used'}", due, decision, decision.events)
-    if used and used[0].get("token_jti") != decision.members["jti"]:
-        world.fail(f"{what}: token.used of another token", str(decision.members["jti"]), str(used[0].get("token_jti")))
+    if used and used[0].get("token_jti") != decision.jti:
+        world.fail(f"{what}: token.used of another token", decision.jti, str(used[0].get("token_jti")))
 
 
-@check("LIFE-5", needs=("clock", "key_server:retention"))
+@check("LIFE-5", needs=(CLOCK, RETENTION))
 def test_expired_bearer_leaves_token_expired(mark: Mark, trial: Trial) -> None:
     """A bearer that is presented after its end leaves token.expired of its token and identity, each time."""
     _judge(trial, "LIFE-5")
 
 
-@check("LIFE-5", needs=("clock", "key_server:configure", "key_server:retention"))
+@check("LIFE-5", needs=(CLOCK, CONFIGURE, RETENTION))
 def test_expired_bearer_is_told_from_the_first_instant(mark: Mark, trial: Trial) -> None:
     """From the very instant of its end until its retention is over a bearer leaves token.expired."""
     for ttl, after in ((1, 0.0), (1, 0.25), (600, 0.0), (600, 299.75), (86_400, 0.0)):
@@ -81,7 +82,7 @@ def test_expired_bearer_is_told_from_the_first_instant(mark: Mark, trial: Trial)
         world.left(world.authenticate(grant.bearer), due, summary=f"a bearer {after:g} s after its end")
 
 
-@check("LIFE-5", needs=("clock", "key_server:retention", "key_server:reap"))
+@check("LIFE-5", needs=(CLOCK, RETENTION, REAP))
 def test_sweep_does_not_hide_an_expired_bearer(mark: Mark, trial: Trial) -> None:
     """An expired bearer leaves token.expired also after a sweep, and after the wall clock stepped back."""
     world = World(trial)
@@ -100,7 +101,7 @@ def test_revocation_leaves_token_revoked(mark: Mark, trial: Trial) -> None:
     _judge(trial, "LIFE-6")
 
 
-@check("LIFE-6", needs=("key_server:configure",))
+@check("LIFE-6", needs=(CONFIGURE,))
 def test_bulk_revocation_tells_every_token(mark: Mark, trial: Trial) -> None:
     """A bulk revocation of many tokens leaves token.revoked for each, once, and for no token of anybody else."""
     world = World(trial, DEFAULT.but(cap=20))

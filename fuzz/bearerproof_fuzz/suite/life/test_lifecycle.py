@@ -8,11 +8,12 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers import fields, racers
-from bearerproof_fuzz.keyservers.lifecycles import STREAM, brought_about, named, require_events
+from bearerproof_fuzz.keyservers.lifecycles import brought_about, named, require_events
 from bearerproof_fuzz.keyservers.occasions.registry import told
 from bearerproof_fuzz.keyservers.setting import DEFAULT, rule
 from bearerproof_fuzz.keyservers.world import Grant, World
 from bearerproof_fuzz.machines.stream import Stream, moves
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, COUNT, RACE
 from bearerproof_fuzz.oracles import lifecycle
 from bearerproof_fuzz.oracles.lifecycle import Due
 from bearerproof_fuzz.oracles.schemas import schema_error
@@ -28,7 +29,7 @@ def test_each_kind_of_decision_leaves_its_events(mark: Mark, trial: Trial) -> No
             world.fail(f"{one.name} leaves {len(decision.events)} events", told(due), named(decision.events))
 
 
-@check("LIFE-1", needs=STREAM)
+@check("LIFE-1", needs=(CLOCK, CONFIGURE))
 def test_no_order_of_requests_loses_or_repeats_an_event(mark: Mark, trial: Trial) -> None:
     """Whatever was asked before, each decision leaves as many events as it decides about tokens."""
 
@@ -44,7 +45,7 @@ def test_no_order_of_requests_loses_or_repeats_an_event(mark: Mark, trial: Trial
     explore(one_each, moves(trial), share=4)
 
 
-@check("LIFE-1", needs=("key_server:race",))
+@check("LIFE-1", needs=(RACE,))
 def test_decisions_at_once_leave_one_event_each(mark: Mark, trial: Trial) -> None:
     """Exchanges, uses and revocations that run at once leave one event each."""
     world = World(trial)
@@ -68,7 +69,7 @@ def test_events_have_the_form_of_the_schema(mark: Mark, trial: Trial) -> None:
         _judge_form(world, one.name, decision)
 
 
-@check("LIFE-2", needs=STREAM)
+@check("LIFE-2", needs=(CLOCK, CONFIGURE))
 def test_events_of_a_stream_have_the_form_of_the_schema(mark: Mark, trial: Trial) -> None:
     """The events of requests in any order satisfy the schema, each under a name that its decision may leave."""
 
@@ -136,7 +137,7 @@ def test_issued_token_is_told_as_it_is_enforced(mark: Mark, trial: Trial) -> Non
         _judge_issued(world, grant, world.admitted(grant))
 
 
-@check("LIFE-3", needs=("key_server:configure",))
+@check("LIFE-3", needs=(CONFIGURE,))
 def test_issued_token_is_told_as_policy_cut_it(mark: Mark, trial: Trial) -> None:
     """Where a policy allows less than is asked for, the event of an issue tells what was granted."""
     allowed = rule(backends=("a", "b*"), tools=("x*", "y"), rate_limit=60)
@@ -153,7 +154,7 @@ def _judge_issued(world: World, grant: Grant, admitted: Decision) -> None:
     wrong = lifecycle.contradiction(grant.decision.events, [due])
     if wrong:
         world.fail(f"the event of an issue: {wrong}", due.describe(), named(grant.decision.events))
-    event, enforced = grant.decision.events[0], dict(admitted.members["scopes"])  # type: ignore[call-overload]
+    event, enforced = grant.decision.events[0], admitted.scopes
     for name in ("backends", "tools"):
         if sorted(event.get(name, ())) != sorted(enforced[name]):
             world.fail(
@@ -185,7 +186,7 @@ def test_refused_exchange_tells_of_no_issue(mark: Mark, trial: Trial) -> None:
             world.fail(f"{one.name}: token.issued for a refusal", "no token.issued", decision, decision.events)
 
 
-@check("LIFE-3", needs=("key_server:configure", "key_server:race", "key_server:count"))
+@check("LIFE-3", needs=(CONFIGURE, RACE, COUNT))
 def test_exchanges_at_once_tell_of_as_many_issues_as_are_stored(mark: Mark, trial: Trial) -> None:
     """Of many exchanges at once under a cap, as many events of an issue are left as tokens are stored."""
     for _ in range(3):

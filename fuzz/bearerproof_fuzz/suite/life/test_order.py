@@ -8,10 +8,11 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers import racers
-from bearerproof_fuzz.keyservers.lifecycles import STREAM, brought_about, named, require_events
+from bearerproof_fuzz.keyservers.lifecycles import brought_about, named, require_events
 from bearerproof_fuzz.keyservers.setting import DEFAULT, OTHER_PEER, PEER, PROXY
 from bearerproof_fuzz.keyservers.world import World
 from bearerproof_fuzz.machines.stream import Stream, moves
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, RACE, REAP
 from bearerproof_fuzz.oracles import lifecycle
 from bearerproof_fuzz.oracles.events import instant
 
@@ -24,7 +25,7 @@ def test_events_are_numbered_without_a_gap(mark: Mark, trial: Trial) -> None:
         _judge_numbers(world, one.name)
 
 
-@check("LIFE-11", needs=STREAM)
+@check("LIFE-11", needs=(CLOCK, CONFIGURE))
 def test_events_carry_the_instant_of_their_request(mark: Mark, trial: Trial) -> None:
     """In any order of requests, clock steps back included, an event has its request's instant and next number."""
 
@@ -41,7 +42,7 @@ def test_events_carry_the_instant_of_their_request(mark: Mark, trial: Trial) -> 
     explore(in_order, moves(trial), share=4)
 
 
-@check("LIFE-11", needs=("clock",))
+@check("LIFE-11", needs=(CLOCK,))
 def test_instants_are_told_to_the_microsecond(mark: Mark, trial: Trial) -> None:
     """The instant of an event is that of its request to the microsecond, at the turn of a second as at any."""
     for offset in (0.0, 0.5, 0.25, 0.015_625, 0.984_375, 86_399.5, 86_400.0):
@@ -50,7 +51,7 @@ def test_instants_are_told_to_the_microsecond(mark: Mark, trial: Trial) -> None:
         world.left(world.issue().decision, due, summary=f"an exchange {offset:g} s after midnight or noon")
 
 
-@check("LIFE-11", needs=("clock",))
+@check("LIFE-11", needs=(CLOCK,))
 def test_instants_follow_a_clock_that_steps(mark: Mark, trial: Trial) -> None:
     """Where the wall clock steps, either way, an event has the instant that its request came at, and no other."""
     world = World(trial)
@@ -62,7 +63,7 @@ def test_instants_follow_a_clock_that_steps(mark: Mark, trial: Trial) -> None:
             world.left(decision, due, summary=f"{what} after a step of {step:g} s")
 
 
-@check("LIFE-11", needs=("key_server:race",))
+@check("LIFE-11", needs=(RACE,))
 def test_numbers_have_no_gap_when_requests_run_at_once(mark: Mark, trial: Trial) -> None:
     """The numbers of events of requests that run at once are all different and leave none out."""
     for _ in range(3):
@@ -90,7 +91,7 @@ def _judge_numbers(world: World, what: str) -> None:
         world.fail(f"{what}: the numbers of the events do not grow by one", "a gapless row", json.dumps(found))
 
 
-@check("LIFE-13", needs=("clock", "key_server:reap"))
+@check("LIFE-13", needs=(CLOCK, REAP))
 def test_reaping_leaves_nothing_that_looks_like_a_request(mark: Mark, trial: Trial) -> None:
     """Sweeps over live, expired and revoked tokens leave at most one token.expired for a token, and nothing else."""
     world = World(trial)
@@ -107,7 +108,7 @@ def test_reaping_leaves_nothing_that_looks_like_a_request(mark: Mark, trial: Tri
         world.fail("reaping tells the end of a token twice", "one token.expired for a token", f"{len(told)} events")
 
 
-@check("LIFE-13", needs=(*STREAM, "key_server:reap"))
+@check("LIFE-13", needs=(CLOCK, CONFIGURE, REAP))
 def test_reaping_leaves_nothing_in_a_stream(mark: Mark, trial: Trial) -> None:
     """In any order of requests, sweeps leave at most one token.expired for a token, and nothing else."""
 
@@ -146,7 +147,7 @@ _HOPS: Mapping[str, tuple[str, str | None, tuple[str | None, ...]]] = {
 """By what it is: the peer, what it forwards, and the addresses that the event may give (None: none at all)."""
 
 
-@check("LIFE-14", needs=("key_server:forwarded", "key_server:configure"))
+@check("LIFE-14", needs=(FORWARDED, CONFIGURE))
 def test_client_ip_is_what_is_known(mark: Mark, trial: Trial) -> None:
     """The address of an event is the peer's or, from a trusted proxy, the right-most that is no proxy's."""
     world = World(trial)
@@ -155,7 +156,7 @@ def test_client_ip_is_what_is_known(mark: Mark, trial: Trial) -> None:
         _judge_address(world, what, world.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), due)
 
 
-@check("LIFE-14", needs=("key_server:forwarded", "key_server:configure"))
+@check("LIFE-14", needs=(FORWARDED, CONFIGURE))
 def test_client_ip_is_told_of_every_kind_of_request(mark: Mark, trial: Trial) -> None:
     """Exchanges, uses and revocations, refused or not, give the address of the client behind the proxy."""
     world = World(trial)

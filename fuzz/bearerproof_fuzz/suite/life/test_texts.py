@@ -11,6 +11,7 @@ from bearerproof_fuzz.keyservers import fields, wire
 from bearerproof_fuzz.keyservers.lifecycles import brought_about, require_events
 from bearerproof_fuzz.keyservers.setting import ADMIN
 from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.needs import HTTP, LINES
 from bearerproof_fuzz.oracles import lifecycle
 
 
@@ -35,7 +36,7 @@ def test_no_secret_in_a_wrong_place_is_written_down(mark: Mark, trial: Trial) ->
             _judge_secrets(world, f"{what} in {name}", since)
 
 
-@check("LIFE-9", needs=("key_server:http",))
+@check("LIFE-9", needs=(HTTP,))
 def test_no_part_of_an_http_request_is_written_down(mark: Mark, trial: Trial) -> None:
     """No query string, and no credential in a path, query or field of an HTTP request, gets into an event."""
     world = World(trial)
@@ -67,7 +68,7 @@ def _judge_secrets(world: World, what: str, since: int = 0) -> None:
         world.fail(f"{what}: {found} stands in an event", "an event without it", "it", events[-1:])
 
 
-@check("LIFE-10", needs=("key_server:lines",))
+@check("LIFE-10", needs=(LINES,))
 def test_event_is_one_line(mark: Mark, trial: Trial) -> None:
     """Whatever is in the request or the identity, an event is one line in which nothing needs to be escaped."""
     world = World(trial)

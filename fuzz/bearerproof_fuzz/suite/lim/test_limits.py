@@ -30,11 +30,9 @@ from bearerproof_fuzz.machines.bench import (
     stranger,
 )
 from bearerproof_fuzz.machines.buckets import GAPS, LIMITS, walk
+from bearerproof_fuzz.needs import LIMITED, LIMITED_AND_COUNTED, SUMMARIES
 from bearerproof_fuzz.oracles import buckets
 from bearerproof_fuzz.oracles.buckets import Entry, Limits
-
-LIMITER = ("clock", "audit:limiter", "audit:delivered")
-COUNTED = (*LIMITER, "audit:stats")
 
 WIDE = 1000
 """A common bucket of strangers so large that it limits nobody."""
@@ -59,7 +57,7 @@ def _steps(
 # --- how much is admitted
 
 
-@check("LIM-1", needs=LIMITER)
+@check("LIM-1", needs=LIMITED)
 def test_one_source_stays_within_its_bound(mark: Mark, trial: Trial, forge: Forge) -> None:
     """In every span of every stream one source is admitted no more than its bucket gives."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -96,7 +94,7 @@ def _judge_source(bench: Bench) -> None:
         bench.fail("a source is admitted more than its bucket gives", f"at most {found.most}", found.describe())
 
 
-@check("LIM-2", needs=LIMITER)
+@check("LIM-2", needs=LIMITED)
 def test_strangers_together_stay_within_their_bound(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A flood under ever new names is admitted no more than the one bucket that all strangers share gives."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -119,7 +117,7 @@ def _judge_strangers(bench: Bench) -> None:
         bench.fail("strangers are admitted more than the bucket that they share gives", due, found.describe())
 
 
-@check("LIM-1", needs=LIMITER)
+@check("LIM-1", needs=LIMITED)
 def test_no_walk_exceeds_a_bound(mark: Mark, trial: Trial, forge: Forge) -> None:
     """However floods, honest failures, pauses and clock steps alternate, no source exceeds its bound."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -129,7 +127,7 @@ def test_no_walk_exceeds_a_bound(mark: Mark, trial: Trial, forge: Forge) -> None
 # --- to whom
 
 
-@check("LIM-3", needs=LIMITER)
+@check("LIM-3", needs=LIMITED)
 def test_others_do_not_touch_a_registered_source(mark: Mark, trial: Trial, forge: Forge) -> None:
     """The events of a registered source are admitted as when it is alone, whoever else floods."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -176,7 +174,7 @@ def _judge_undisturbed(bench: Bench, alone: Sequence[Entry], crowded: Sequence[E
         bench.fail("the events of others decide about those of a registered source", f"{due} as alone", got)
 
 
-@check("LIM-4", needs=LIMITER)
+@check("LIM-4", needs=LIMITED)
 def test_first_event_of_a_kind_gets_through(mark: Mark, trial: Trial, forge: Forge) -> None:
     """An event is admitted when none of its kind came from its tier in the window before."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -208,7 +206,7 @@ def _judge_heard(bench: Bench) -> None:
 # --- how it is accounted for
 
 
-@check("LIM-5", needs=COUNTED)
+@check("LIM-5", needs=LIMITED_AND_COUNTED)
 def test_counters_add_up_after_every_step(mark: Mark, trial: Trial, forge: Forge) -> None:
     """After every step of a walk, each event is counted as submitted, and as admitted or dropped."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -232,7 +230,7 @@ def _judge_counters(bench: Bench) -> None:
         )
 
 
-@check("LIM-6", needs=(*LIMITER, "audit:summaries"))
+@check("LIM-6", needs=(*LIMITED, SUMMARIES))
 def test_summaries_tell_what_was_dropped(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Summaries count every drop once, name registered sources only, and come once a window."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -252,7 +250,7 @@ def test_summaries_tell_what_was_dropped(mark: Mark, trial: Trial, forge: Forge)
         explore(truthful, LIMITERS, _steps((*KNOWN, *STRANGERS)), share=10)
 
 
-@check("LIM-6", needs=(*LIMITER, "audit:summaries"))
+@check("LIM-6", needs=(*LIMITED, SUMMARIES))
 def test_drops_are_told_once_a_window_has_passed(mark: Mark, trial: Trial, forge: Forge) -> None:
     """An event more than a window after the first drop brings a summary of all that was dropped before it."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -262,7 +260,7 @@ def test_drops_are_told_once_a_window_has_passed(mark: Mark, trial: Trial, forge
             _judge_summaries(bench)
 
 
-@check("LIM-6", needs=(*LIMITER, "audit:summaries"))
+@check("LIM-6", needs=(*LIMITED, SUMMARIES))
 def test_summary_names_the_largest_sources(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Of more registered sources than a summary names, it names those of which most was dropped."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -322,7 +320,7 @@ def _counts(value: object) -> bool:
 # --- when
 
 
-@check("LIM-7", needs=LIMITER)
+@check("LIM-7", needs=LIMITED)
 def test_wall_clock_changes_no_admission(mark: Mark, trial: Trial, forge: Forge) -> None:
     """The same stream is admitted alike whatever the wall clock does meanwhile."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -343,7 +341,7 @@ def test_wall_clock_changes_no_admission(mark: Mark, trial: Trial, forge: Forge)
         explore(unmoved, LIMITERS, walks, st.lists(steps, min_size=1, max_size=4), share=5)
 
 
-@check("LIM-8", needs=LIMITER)
+@check("LIM-8", needs=LIMITED)
 def test_limiter_of_nothing_is_refused(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A capacity or a window of 0 is refused, one of half a second is not, and what was configured before stands."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -363,7 +361,7 @@ def test_limiter_of_nothing_is_refused(mark: Mark, trial: Trial, forge: Forge) -
             _judge_source(bench)
 
 
-@check("LIM-9", needs=LIMITER)
+@check("LIM-9", needs=LIMITED)
 def test_bucket_starts_full_and_refills(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A bucket that began full and refills at C/W gives every token it has, and never more than C at once."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -392,7 +390,7 @@ def _judge_tokens(bench: Bench) -> None:
     _judge_source(bench)
 
 
-@check("LIM-9", needs=LIMITER)
+@check("LIM-9", needs=LIMITED)
 def test_strangers_get_their_tokens(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Of strangers that all find a bucket each event is admitted for which it and the common one have a token."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -411,7 +409,7 @@ def test_strangers_get_their_tokens(mark: Mark, trial: Trial, forge: Forge) -> N
         explore(get_their_tokens, LIMITERS, _steps(STRANGERS[:4], most=6), share=5)
 
 
-@check("LIM-10", needs=LIMITER)
+@check("LIM-10", needs=LIMITED)
 def test_returning_source_has_no_fresh_bucket(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A source that comes back after so many others that its bucket was pushed out gains no token."""
     with Bench.opened(mark, trial, forge) as bench:

@@ -11,15 +11,12 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, Setting, rule
 from bearerproof_fuzz.keyservers.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use
 from bearerproof_fuzz.keyservers.world import World
-
-CONFIGURED = ("key_server:configure",)
-TIMED = ("clock", *CONFIGURED)
-
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 
 # --- whose requests are counted
 
 
-@check("LIM-11", needs=CONFIGURED)
+@check("LIM-11", needs=(CONFIGURE,))
 def test_tokens_of_an_identity_share_the_rate(mark: Mark, trial: Trial) -> None:
     """However an identity spreads its requests over its tokens, they are counted together."""
     for rate in (1, 3, 5):
@@ -31,7 +28,7 @@ def test_tokens_of_an_identity_share_the_rate(mark: Mark, trial: Trial) -> None:
                 world.fail(f"{tokens} tokens of an identity with a rate of {rate}", f"{rate} admitted", f"{admitted}")
 
 
-@check("LIM-11", needs=CONFIGURED)
+@check("LIM-11", needs=(CONFIGURE,))
 def test_new_token_resets_nothing(mark: Mark, trial: Trial) -> None:
     """After an identity has used its rate up, a token that it gets then is over the rate as well."""
     world = World(trial, limited(3))
@@ -43,7 +40,7 @@ def test_new_token_resets_nothing(mark: Mark, trial: Trial) -> None:
     over(world, first, "the identity has a new token")
 
 
-@check("LIM-11", needs=CONFIGURED)
+@check("LIM-11", needs=(CONFIGURE,))
 def test_revocation_resets_nothing(mark: Mark, trial: Trial) -> None:
     """Having its token revoked, one or all of them, gives an identity no new rate."""
     world = World(trial, limited(2))
@@ -58,7 +55,7 @@ def test_revocation_resets_nothing(mark: Mark, trial: Trial) -> None:
         over(world, world.issue(), "the rate was used up a second before the tokens were revoked in bulk")
 
 
-@check("LIM-11", needs=TIMED)
+@check("LIM-11", needs=(CLOCK, CONFIGURE))
 def test_expiry_resets_nothing(mark: Mark, trial: Trial) -> None:
     """The end of a token, and its being forgotten, give its identity no new rate."""
     for retention, times in ((0, 20), (300, 1)):
@@ -71,7 +68,7 @@ def test_expiry_resets_nothing(mark: Mark, trial: Trial) -> None:
             over(world, world.issue(), "the rate was used up with a token that has expired since")
 
 
-@check("LIM-11", needs=CONFIGURED)
+@check("LIM-11", needs=(CONFIGURE,))
 def test_attributes_make_no_other_identity(mark: Mark, trial: Trial) -> None:
     """Another e-mail, name or group at the next sign-in, another peer or use: the identity is the same."""
     world = World(trial, limited(3))
@@ -90,7 +87,7 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
 }
 
 
-@check("LIM-11", needs=CONFIGURED)
+@check("LIM-11", needs=(CONFIGURE,))
 def test_pair_of_issuer_and_subject_counts(mark: Mark, trial: Trial) -> None:
     """The same subject of another provider, or the same e-mail of another subject, has a rate of its own."""
     world = World(trial, limited(3))
@@ -107,7 +104,7 @@ def _two_speeds() -> Setting:
     return DEFAULT.but(policies=rules, ttl=86_400)
 
 
-@check("LIM-11", needs=TIMED)
+@check("LIM-11", needs=(CLOCK, CONFIGURE))
 def test_new_limit_brings_no_full_bucket(mark: Mark, trial: Trial) -> None:
     """A token with another limit brings that limit, less what was used before."""
     for first, second in (("slow", "fast"), ("fast", "slow")):
@@ -117,7 +114,7 @@ def test_new_limit_brings_no_full_bucket(mark: Mark, trial: Trial) -> None:
             world.fail("an identity with rates of 2 and of 10 in its tokens", "at most 10 at once", f"{used}")
 
 
-@check("LIM-11", needs=TIMED)
+@check("LIM-11", needs=(CLOCK, CONFIGURE))
 def test_new_limit_takes_effect(mark: Mark, trial: Trial) -> None:
     """An identity whose rate is another at its next sign-in has just that rate with the new token."""
     for first, second, rate in (("slow", "fast", 10), ("fast", "slow", 2)):
@@ -135,7 +132,7 @@ def test_new_limit_takes_effect(mark: Mark, trial: Trial) -> None:
 _DISTURBED: Steps = [(0.0, 2), (1.0, 3), (11.0, 2), (20.0, 4), (28.0, 1), (60.0, 5), (3.0, 3)]
 
 
-@check("LIM-14", needs=TIMED)
+@check("LIM-14", needs=(CLOCK, CONFIGURE))
 def test_wall_clock_changes_no_decision(mark: Mark, trial: Trial) -> None:
     """The same stream is admitted alike, and told alike when to come back, whatever the wall clock does."""
 
@@ -189,7 +186,7 @@ _TAILS = ("/x", ":8443", ".t", "-t")
 _LONGER = {tail: Provider(HOME.issuer + tail, OTHER.key) for tail in _TAILS}
 
 
-@check("LIM-14", needs=CONFIGURED)
+@check("LIM-14", needs=(CONFIGURE,))
 def test_joined_names_do_not_collide(mark: Mark, trial: Trial) -> None:
     """Two identities whose issuer and subject read the same when joined have a rate each."""
     world = World(trial, limited(2, providers=(HOME, *_LONGER.values())))
@@ -200,7 +197,7 @@ def test_joined_names_do_not_collide(mark: Mark, trial: Trial) -> None:
             world.good(world.authenticate(grant.bearer), "another identity, whose names joined are the same, is over")
 
 
-@check("LIM-14", needs=TIMED)
+@check("LIM-14", needs=(CLOCK, CONFIGURE))
 def test_others_change_no_decision(mark: Mark, trial: Trial) -> None:
     """The requests of an identity are admitted as when it is alone, however many come from others."""
     for rate in (1, 3, 10):
@@ -221,7 +218,7 @@ def test_others_change_no_decision(mark: Mark, trial: Trial) -> None:
             world.fail(f"three others ask between the requests of an identity with a rate of {rate}", due, got)
 
 
-@check("LIM-14", needs=CONFIGURED)
+@check("LIM-14", needs=(CONFIGURE,))
 def test_crowd_gives_no_new_bucket(mark: Mark, trial: Trial) -> None:
     """However many identities ask, one over its rate stays so, and each of the others has its own."""
     world = World(trial, limited(2))
@@ -233,7 +230,7 @@ def test_crowd_gives_no_new_bucket(mark: Mark, trial: Trial) -> None:
     over(world, grant, "many others have asked since the identity used its rate up")
 
 
-@check("LIM-14", needs=TIMED)
+@check("LIM-14", needs=(CLOCK, CONFIGURE))
 def test_crowd_of_a_small_server_gives_no_new_bucket(mark: Mark, trial: Trial) -> None:
     """Where only a few tokens have room, the buckets of identities that lost theirs are kept as long as they matter."""
     world = World(trial, limited(2).but(ttl=1, retention=0, cap=1, capacity=2))

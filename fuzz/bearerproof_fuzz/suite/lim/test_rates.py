@@ -13,11 +13,9 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use
 from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 from bearerproof_fuzz.oracles import rates
 from bearerproof_fuzz.oracles.rates import Asked
-
-CONFIGURED = ("key_server:configure",)
-TIMED = ("clock", *CONFIGURED)
 
 RATES = (*SMALL, 60, 100)
 
@@ -34,7 +32,7 @@ def _judge(world: World, asked: Sequence[Asked], rate: int) -> None:
         world.fail(f"a rate of {rate} admits too few", f"{rate} in the minute", starved.describe())
 
 
-@check("LIM-12", needs=CONFIGURED)
+@check("LIM-12", needs=(CONFIGURE,))
 def test_rate_at_once(mark: Mark, trial: Trial) -> None:
     """A rate of N admits N requests at once, from the first one on, and not one more."""
     for rate in SMALL:
@@ -42,7 +40,7 @@ def test_rate_at_once(mark: Mark, trial: Trial) -> None:
         spend(world, world.issue(), rate)
 
 
-@check("LIM-12", needs=TIMED)
+@check("LIM-12", needs=(CLOCK, CONFIGURE))
 def test_large_rate_at_once(mark: Mark, trial: Trial) -> None:
     """A rate of many requests admits as many at once, and not one more."""
     for rate in (60, 100, 1000):
@@ -62,7 +60,7 @@ _STREAMS: dict[str, Steps] = {
 }
 
 
-@check("LIM-12", needs=TIMED)
+@check("LIM-12", needs=(CLOCK, CONFIGURE))
 def test_streams_stay_within_the_rate(mark: Mark, trial: Trial) -> None:
     """In no span of any stream are more admitted than N + N·T/60, nor fewer than the minute before leaves."""
     for rate in (1, 5, 7):
@@ -73,7 +71,7 @@ def test_streams_stay_within_the_rate(mark: Mark, trial: Trial) -> None:
                 _judge(world, play(world, world.issue(), steps), rate)
 
 
-@check("LIM-12", needs=TIMED)
+@check("LIM-12", needs=(CLOCK, CONFIGURE))
 def test_any_stream_stays_within_the_rate(mark: Mark, trial: Trial) -> None:
     """The bounds hold for streams of any bursts and pauses."""
 
@@ -85,7 +83,7 @@ def test_any_stream_stays_within_the_rate(mark: Mark, trial: Trial) -> None:
     explore(within, st.sampled_from(SMALL), streams, share=4)
 
 
-@check("LIM-12", needs=CONFIGURED)
+@check("LIM-12", needs=(CONFIGURE,))
 def test_zero_is_no_limit(mark: Mark, trial: Trial) -> None:
     """A rate of 0 admits every request."""
     world = World(trial, limited(0))
@@ -104,7 +102,7 @@ def _told(world: World, decision: Decision) -> float:
     return decision.retry_after
 
 
-@check("LIM-13", needs=TIMED)
+@check("LIM-13", needs=(CLOCK, CONFIGURE))
 def test_admitted_when_told(mark: Mark, trial: Trial) -> None:
     """After the time that was told, a request is admitted, whatever the rate and wherever in the minute."""
     for rate in (*RATES, 1000):
@@ -119,7 +117,7 @@ def test_admitted_when_told(mark: Mark, trial: Trial) -> None:
             world.good(world.authenticate(grant.bearer), f"a rate of {rate}, and the {seconds:g} s told have passed")
 
 
-@check("LIM-13", needs=TIMED)
+@check("LIM-13", needs=(CLOCK, CONFIGURE))
 def test_refused_until_told(mark: Mark, trial: Trial) -> None:
     """A moment before the time that was told, a request is refused; a second before, where seconds are rounded."""
     for rate in (*SMALL, 60):
@@ -131,7 +129,7 @@ def test_refused_until_told(mark: Mark, trial: Trial) -> None:
         over(world, grant, f"a rate of {rate}, and less than the {seconds:g} s told have passed")
 
 
-@check("LIM-13", needs=TIMED)
+@check("LIM-13", needs=(CLOCK, CONFIGURE))
 def test_time_told_counts_down(mark: Mark, trial: Trial) -> None:
     """Whoever asks again before the time is told what is left of it, and prolongs nothing by asking."""
     for rate in (1, 2, 5):
@@ -149,7 +147,7 @@ def test_time_told_counts_down(mark: Mark, trial: Trial) -> None:
         world.good(world.authenticate(grant.bearer), "the time first told has passed, with many requests in between")
 
 
-@check("LIM-13", needs=TIMED)
+@check("LIM-13", needs=(CLOCK, CONFIGURE))
 def test_refused_for_other_causes_costs_nothing(mark: Mark, trial: Trial) -> None:
     """A request that is refused, for its scope or because it comes too soon, takes nothing from the rate."""
     world = World(trial, limited(3))
@@ -163,7 +161,7 @@ def test_refused_for_other_causes_costs_nothing(mark: Mark, trial: Trial) -> Non
 _BURST: Steps = [(0.0, 9)]
 
 
-@check("LIM-13", needs=TIMED)
+@check("LIM-13", needs=(CLOCK, CONFIGURE))
 def test_time_told_in_any_stream(mark: Mark, trial: Trial) -> None:
     """At any point of any stream whoever waits as long as was told is admitted, and a second earlier is not."""
 

@@ -5,11 +5,10 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers.configurations import BLANKS, MISSING, NO_LIST, require_refused
 from bearerproof_fuzz.keyservers.setting import HOME
+from bearerproof_fuzz.needs import CONFIGURE
 
-CONFIGURED = ("key_server:configure",)
 
-
-@check("POL-7", needs=CONFIGURED)
+@check("POL-7", needs=(CONFIGURE,))
 def test_empty_grants(mark: Mark, trial: Trial) -> None:
     """A rule that grants an empty list, or none, is refused, and so is one whose values are no patterns."""
     values = {
@@ -26,21 +25,21 @@ def test_empty_grants(mark: Mark, trial: Trial) -> None:
             require_refused(trial, ["policies", number, "grant", side], values)
 
 
-@check("POL-7", needs=CONFIGURED)
+@check("POL-7", needs=(CONFIGURE,))
 def test_rule_without_grant(mark: Mark, trial: Trial) -> None:
     """A rule that says nothing of what it grants is refused."""
     values = {"missing": MISSING, "null": None, "empty": {}, "a list": [], "the pattern for all": "*"}
     require_refused(trial, ["policies", 0, "grant"], values)
 
 
-@check("POL-8", needs=CONFIGURED)
+@check("POL-8", needs=(CONFIGURE,))
 def test_texts_that_are_no_patterns(mark: Mark, trial: Trial) -> None:
     """What has no one meaning as a pattern is refused at load."""
     texts = ("a*b", "*a", "**", "a**", "a?", "[ab]", "a,b", "a b", " a", "a\n", "a/b", "^a$", "a|b", "é", "\uff41")
     require_refused(trial, ["policies", 0, "grant", "tools"], {f"a list with {text!r}": [text] for text in texts})
 
 
-@check("POL-10", needs=CONFIGURED)
+@check("POL-10", needs=(CONFIGURE,))
 def test_rules_without_criteria(mark: Mark, trial: Trial) -> None:
     """A rule without criteria, or without an issuer among them, is refused."""
     matches: dict[str, object] = {
@@ -54,7 +53,7 @@ def test_rules_without_criteria(mark: Mark, trial: Trial) -> None:
         require_refused(trial, ["policies", number, "match"], matches)
 
 
-@check("POL-10", needs=CONFIGURED)
+@check("POL-10", needs=(CONFIGURE,))
 def test_rules_with_empty_criteria(mark: Mark, trial: Trial) -> None:
     """A criterion that is empty, blank or no text at all is refused."""
     values: dict[str, object] = {
@@ -69,7 +68,7 @@ def test_rules_with_empty_criteria(mark: Mark, trial: Trial) -> None:
         require_refused(trial, ["policies", 0, "match", criterion], values)
 
 
-@check("POL-10", needs=CONFIGURED)
+@check("POL-10", needs=(CONFIGURE,))
 def test_rules_of_unknown_issuers(mark: Mark, trial: Trial) -> None:
     """A rule whose issuer is not, to the letter, that of a provider is refused."""
     issuers: dict[str, object] = {

@@ -25,10 +25,9 @@ from bearerproof_fuzz.keyservers.rules import (
     what_is_due,
 )
 from bearerproof_fuzz.keyservers.setting import rule
+from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles import policy
 from bearerproof_fuzz.oracles.policy import Asked, Sides
-
-CONFIGURED = ("key_server:configure",)
 
 _DISJOINT = (
     Example(("a",), ("x",), Asked(("b",))),
@@ -52,7 +51,7 @@ def _extent(one: Sides, other: Sides) -> bool:
     return one[0] <= other[0] and one[1] <= other[1]
 
 
-@check("POL-5", needs=CONFIGURED)
+@check("POL-5", needs=(CONFIGURE,))
 def test_nothing_in_common(mark: Mark, trial: Trial) -> None:
     """A request that has nothing in common with the rule on one side is refused, and opens nothing."""
     for example in _DISJOINT:
@@ -65,7 +64,7 @@ def test_nothing_in_common(mark: Mark, trial: Trial) -> None:
         world.refused(decision, INVALID_SCOPE, f"{shown}: nothing in common")
 
 
-@check("POL-5", needs=CONFIGURED)
+@check("POL-5", needs=(CONFIGURE,))
 def test_refused_if_and_only_if_empty(mark: Mark, trial: Trial) -> None:
     """Whatever the rule and the request, the answer is `invalid_scope` exactly when one side is left empty."""
 
@@ -83,7 +82,7 @@ def test_refused_if_and_only_if_empty(mark: Mark, trial: Trial) -> None:
     explore(decided, RULES, st.lists(ASKED, min_size=1, max_size=4), share=2)
 
 
-@check("POL-3", needs=CONFIGURED)
+@check("POL-3", needs=(CONFIGURE,))
 def test_within_the_rule(mark: Mark, trial: Trial) -> None:
     """No request opens a name that the rule does not cover, nor is any recorded or answered."""
 
@@ -93,7 +92,7 @@ def test_within_the_rule(mark: Mark, trial: Trial) -> None:
     judge_all(within, (*OVERLAPPING, *_DISJOINT))
 
 
-@check("POL-4", needs=CONFIGURED)
+@check("POL-4", needs=(CONFIGURE,))
 def test_within_the_request(mark: Mark, trial: Trial) -> None:
     """No token opens a name that was not asked for on a side that was, and none of the rule is left out."""
 
@@ -115,7 +114,7 @@ def _opens_at_most(trial: Trial, ruled: Json, asked: Asked, most: Sides, wider: 
             world.fail(f"{stated(ruled, asked)}: {wider}", f"within {told(most)}", f"{what} {told(sides)}")
 
 
-@check("POL-4", needs=CONFIGURED)
+@check("POL-4", needs=(CONFIGURE,))
 def test_side_that_was_not_asked(mark: Mark, trial: Trial) -> None:
     """A side that a request does not mention stays what the rule allows."""
     ruled = rule(backends=("a*", "b"), tools=("ab", "z"))
@@ -128,7 +127,7 @@ def test_side_that_was_not_asked(mark: Mark, trial: Trial) -> None:
             world.fail(f"asked {scope!r} of {told(whole)}", told(due), told(opened))
 
 
-@check("POL-13", needs=CONFIGURED)
+@check("POL-13", needs=(CONFIGURE,))
 def test_asking_for_more(mark: Mark, trial: Trial) -> None:
     """A request with names from outside the rule added is granted nothing that it is not granted without them."""
 

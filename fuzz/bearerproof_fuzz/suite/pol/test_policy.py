@@ -8,9 +8,8 @@ from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers.rules import INVALID_SCOPE, enforced, told, under
 from bearerproof_fuzz.keyservers.setting import HOME, OTHER, Provider, rule
+from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles import policy
-
-CONFIGURED = ("key_server:configure",)
 
 _NO_POLICY = "invalid_request"
 
@@ -32,7 +31,7 @@ _STRANGERS: dict[str, Json] = {
 }
 
 
-@check("POL-1", needs=CONFIGURED)
+@check("POL-1", needs=(CONFIGURE,))
 def test_no_rule_matches(mark: Mark, trial: Trial) -> None:
     """An identity that no rule is for is refused, whatever scope it asks for and however many rules there are."""
     for name, match in _CRITERIA.items():
@@ -44,7 +43,7 @@ def test_no_rule_matches(mark: Mark, trial: Trial) -> None:
                 world.refused(decision, _NO_POLICY, f"a rule is for {name}; the identity has {what}, asks {scope!r}")
 
 
-@check("POL-1", needs=CONFIGURED)
+@check("POL-1", needs=(CONFIGURE,))
 def test_criteria_hold_together(mark: Mark, trial: Trial) -> None:
     """A rule with several criteria is for those who meet all of them."""
     everything = {name: value for match in _CRITERIA.values() for name, value in match.items()}
@@ -61,7 +60,7 @@ def test_criteria_hold_together(mark: Mark, trial: Trial) -> None:
         world.refused(decision, _NO_POLICY, f"all criteria of the rule are met but {name}")
 
 
-@check("POL-1", needs=CONFIGURED)
+@check("POL-1", needs=(CONFIGURE,))
 def test_no_rules_at_all(mark: Mark, trial: Trial) -> None:
     """Where there are no rules for a provider nobody of it gets anything."""
     world = under(trial, rule(HOME))
@@ -73,7 +72,7 @@ def test_no_rules_at_all(mark: Mark, trial: Trial) -> None:
         world.refused(decision, _NO_POLICY, "there is no rule for the provider")
 
 
-@check("POL-2", needs=CONFIGURED)
+@check("POL-2", needs=(CONFIGURE,))
 def test_first_of_several_rules(mark: Mark, trial: Trial) -> None:
     """Of several rules that match the first decides: nothing of the others is added, nor do they step in."""
     narrow = rule(name="narrow", backends=("a",), tools=("a",), group="staff")
@@ -92,13 +91,13 @@ def test_first_of_several_rules(mark: Mark, trial: Trial) -> None:
     world.refused(decision, INVALID_SCOPE, "only the second rule that matches grants what is asked")
 
 
-@check("POL-2", needs=CONFIGURED)
+@check("POL-2", needs=(CONFIGURE,))
 def test_rate_of_the_first_rule(mark: Mark, trial: Trial) -> None:
     """The rate limit is that of the rule that decides."""
     for rates in ((60, 0), (0, 60), (5, 600)):
         first, second = (rule(name=f"rule {number}", rate_limit=rate) for number, rate in enumerate(rates))
         world = under(trial, first, second)
-        scopes: Json = world.admitted(world.issue()).members["scopes"]  # type: ignore[assignment]
+        scopes = world.admitted(world.issue()).scopes
         if scopes.get("rate_limit") != rates[0]:
             world.fail(f"rules with the rate limits {rates}", str(rates[0]), str(scopes.get("rate_limit")))
 
@@ -117,7 +116,7 @@ _PEOPLE: tuple[tuple[str, Json], ...] = (
 )  # fmt: skip
 
 
-@check("POL-2", needs=CONFIGURED)
+@check("POL-2", needs=(CONFIGURE,))
 def test_any_rules_any_identity(mark: Mark, trial: Trial) -> None:
     """Whatever the rules and the identity, the first rule that matches decides, and without one nothing is granted."""
 
@@ -137,7 +136,7 @@ def test_any_rules_any_identity(mark: Mark, trial: Trial) -> None:
                 world.refused(decision, _NO_POLICY, f"no rule matches {shown}")
                 continue
             world.good(decision, f"{due['name']} matches {shown}")
-            backends = world.admitted(world.grant(decision, subject, provider)).members["scopes"]["backends"]  # type: ignore[index]
+            backends = world.admitted(world.grant(decision, subject, provider)).scopes["backends"]
             if backends != due["grant"]["backends"]:
                 world.fail(f"another rule decides than the first: {shown}", due["name"], f"that of {backends}")
 
@@ -181,7 +180,7 @@ _UNVERIFIED: dict[str, object] = {
 _BY_ADDRESS: tuple[Json, ...] = ({"domain": "example.com"}, {"email": "alice@example.com"})
 
 
-@check("POL-11", needs=CONFIGURED)
+@check("POL-11", needs=(CONFIGURE,))
 def test_unverified_address(mark: Mark, trial: Trial) -> None:
     """An address counts only if the provider says with the boolean true that it is verified."""
     for match in _BY_ADDRESS:
@@ -192,7 +191,7 @@ def test_unverified_address(mark: Mark, trial: Trial) -> None:
             world.refused(decision, _NO_POLICY, f"a rule is for {match}, and email_verified is {name}")
 
 
-@check("POL-11", needs=CONFIGURED)
+@check("POL-11", needs=(CONFIGURE,))
 def test_address_that_is_not_ours(mark: Mark, trial: Trial) -> None:
     """A domain is met by an address of one @ whose domain it is, not by one that looks like it."""
     for match in _BY_ADDRESS:
@@ -203,7 +202,7 @@ def test_address_that_is_not_ours(mark: Mark, trial: Trial) -> None:
             world.refused(decision, _NO_POLICY, f"a rule is for {match}, and the address has {name}")
 
 
-@check("POL-11", needs=CONFIGURED)
+@check("POL-11", needs=(CONFIGURE,))
 def test_domain_in_any_case(mark: Mark, trial: Trial) -> None:
     """A domain is met in any case of its letters, on either side, and no letter beyond ASCII is folded into it."""
     for domain in ("example.com", "EXAMPLE.com", "Example.Com"):
@@ -217,7 +216,7 @@ def test_domain_in_any_case(mark: Mark, trial: Trial) -> None:
         world.refused(decision, _NO_POLICY, f"a letter that folds into one of ours: {address!a}")
 
 
-@check("POL-11", needs=CONFIGURED)
+@check("POL-11", needs=(CONFIGURE,))
 def test_unverified_address_falls_through(mark: Mark, trial: Trial) -> None:
     """Who has no verified address still gets what the rules give that do not ask for one."""
     narrow = rule(backends=("b",), tools=("b",), group="staff")
@@ -233,7 +232,7 @@ def test_unverified_address_falls_through(mark: Mark, trial: Trial) -> None:
 # --- issuers
 
 
-@check("POL-12", needs=CONFIGURED)
+@check("POL-12", needs=(CONFIGURE,))
 def test_rule_of_another_issuer(mark: Mark, trial: Trial) -> None:
     """A rule is for nobody of another issuer, though everything else about them is the same."""
     for name, match in {**_CRITERIA, "everybody": Json()}.items():
@@ -248,7 +247,7 @@ def test_rule_of_another_issuer(mark: Mark, trial: Trial) -> None:
                 )
 
 
-@check("POL-12", needs=CONFIGURED)
+@check("POL-12", needs=(CONFIGURE,))
 def test_each_issuer_its_rule(mark: Mark, trial: Trial) -> None:
     """Where two issuers have rules alike each identity is granted by that of its own."""
     rules = [

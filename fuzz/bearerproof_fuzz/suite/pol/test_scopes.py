@@ -21,16 +21,14 @@ from bearerproof_fuzz.keyservers.rules import (
 )
 from bearerproof_fuzz.keyservers.setting import OTHER, rule
 from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles import policy
 from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, Asked
-
-CONFIGURED = ("key_server:configure",)
-
 
 # --- what is enforced
 
 
-@check("POL-8", needs=CONFIGURED)
+@check("POL-8", needs=(CONFIGURE,))
 def test_pattern_means_the_same_twice(mark: Mark, trial: Trial) -> None:
     """A pattern lets a name be asked for exactly if a token with the pattern is good for the name."""
     for pattern in (*PATTERNS, "*"):
@@ -52,7 +50,7 @@ _NO_NAMES = (
 """Texts that are no names, and two names that are not granted."""
 
 
-@check("POL-8", needs=CONFIGURED)
+@check("POL-8", needs=(CONFIGURE,))
 def test_what_is_no_name(mark: Mark, trial: Trial) -> None:
     """A pattern, a list or a path in the place of a name is covered by nothing but, at most, the pattern for all."""
     world = under(trial, rule(backends=("a", "b*"), tools=("a", "b*")))
@@ -66,7 +64,7 @@ def test_what_is_no_name(mark: Mark, trial: Trial) -> None:
     world.admitted(grant, "ba", "a")
 
 
-@check("POL-8", needs=CONFIGURED)
+@check("POL-8", needs=(CONFIGURE,))
 def test_enforced_as_granted(mark: Mark, trial: Trial) -> None:
     """Whatever the rule and the request, a token is good for exactly the names that both cover."""
 
@@ -87,7 +85,7 @@ def test_enforced_as_granted(mark: Mark, trial: Trial) -> None:
     judge_all(exact, OVERLAPPING)
 
 
-@check("POL-9", needs=CONFIGURED)
+@check("POL-9", needs=(CONFIGURE,))
 def test_scope_of_the_answer(mark: Mark, trial: Trial) -> None:
     """The scope that is answered, read as scopes are, names exactly what the token is good for."""
 
@@ -133,7 +131,7 @@ def test_narrow_and_wide_tokens(mark: Mark, trial: Trial) -> None:
                 world.good(world.authenticate(grants[1].bearer, *wanted), f"the wide token, for {wanted}")
 
 
-@check("POL-14", needs=CONFIGURED)
+@check("POL-14", needs=(CONFIGURE,))
 def test_tokens_keep_their_scopes(mark: Mark, trial: Trial) -> None:
     """However many tokens of however many identities are issued, each keeps the scope of its own issue."""
 
@@ -222,7 +220,7 @@ def test_scope_that_means_nothing(mark: Mark, trial: Trial) -> None:
 _NOT_ALL = ("all", "ALL", "any", "everything", ".", ".*", "_", "-", "-*", "0", "true", "null", "None")
 
 
-@check("POL-7", needs=CONFIGURED)
+@check("POL-7", needs=(CONFIGURE,))
 def test_other_words_for_all(mark: Mark, trial: Trial) -> None:
     """In a rule or a request only the pattern for all is all: other words are names like any other."""
     for word in _NOT_ALL:

@@ -12,12 +12,8 @@ from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI, WRONG, dead, live, peers, revoked
 from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT, HOME, OTHER, OTHER_PEER, PEER, PROXY, Setting
 from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, THROTTLE
 from bearerproof_fuzz.oracles import rates
-
-CONFIGURED = ("key_server:configure",)
-TIMED = ("clock",)
-THROTTLED = ("key_server:throttle",)
-
 
 # --- who may ask
 
@@ -95,7 +91,7 @@ _SECRETS = (
 """Secrets that a careless comparison takes for something else, or for nothing."""
 
 
-@check("REV-7", needs=CONFIGURED)
+@check("REV-7", needs=(CONFIGURE,))
 def test_any_secret(mark: Mark, trial: Trial) -> None:
     """A secret is compared as it is, whatever it consists of."""
     for secret in _SECRETS:
@@ -112,7 +108,7 @@ def test_any_secret(mark: Mark, trial: Trial) -> None:
 # --- guessing
 
 
-@check("REV-8", needs=(*THROTTLED, *CONFIGURED))
+@check("REV-8", needs=(THROTTLE, CONFIGURE))
 def test_failures_are_limited(mark: Mark, trial: Trial) -> None:
     """Of a run of wrong secrets from one peer no more are judged than the configuration says; the rest is told so."""
     for most in (1, 5, 20):
@@ -135,7 +131,7 @@ def _guess(world: World, grant: Grant, number: int, **at: str) -> Decision:
     return decision
 
 
-@check("REV-8", needs=(*THROTTLED, *CONFIGURED, *TIMED))
+@check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
 def test_slow_guessing_is_limited(mark: Mark, trial: Trial) -> None:
     """Over minutes, too, no more wrong secrets of one peer are judged than its rate allows."""
     for most, gap in ((5, 2.0), (1, 7.0), (6, 0.5)):
@@ -151,7 +147,7 @@ def test_slow_guessing_is_limited(mark: Mark, trial: Trial) -> None:
             world.fail("one peer guesses the admin secret for minutes", f"at most {found.most}", found.describe())
 
 
-@check("REV-8", needs=(*THROTTLED, *CONFIGURED))
+@check("REV-8", needs=(THROTTLE, CONFIGURE))
 def test_right_secret_is_limited_too(mark: Mark, trial: Trial) -> None:
     """A peer that has used up its failures does not learn which secret is the right one."""
     world = World(trial)
@@ -169,7 +165,7 @@ def _use_up(world: World, grant: Grant, **at: str) -> None:
     world.refused(decision, "rate_limited", "the peer has guessed more often than it may")
 
 
-@check("REV-8", needs=THROTTLED)
+@check("REV-8", needs=(THROTTLE,))
 def test_other_peers_are_not_limited(mark: Mark, trial: Trial) -> None:
     """Whatever one peer guesses, another one is judged as ever: refused if wrong, heard if right."""
     world = World(trial)
@@ -183,7 +179,7 @@ def test_other_peers_are_not_limited(mark: Mark, trial: Trial) -> None:
     dead(world, grant, second, summary="the token was revoked")
 
 
-@check("REV-8", needs=(*THROTTLED, *CONFIGURED, *TIMED))
+@check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
 def test_limit_ends(mark: Mark, trial: Trial) -> None:
     """After a minute without guesses the right secret of that peer is heard again."""
     world = World(trial)
@@ -193,7 +189,7 @@ def test_limit_ends(mark: Mark, trial: Trial) -> None:
     revoked(world, world.revoke(grant.jti), 1, "a minute has passed since the peer guessed too often")
 
 
-@check("REV-8", needs=THROTTLED)
+@check("REV-8", needs=(THROTTLE,))
 def test_right_secrets_do_not_count(mark: Mark, trial: Trial) -> None:
     """However many revocations a peer asks for with the right secret, none of them is throttled."""
     world = World(trial)
@@ -203,7 +199,7 @@ def test_right_secrets_do_not_count(mark: Mark, trial: Trial) -> None:
         world.refused(world.revoke(grant.jti), "not-active", "the token was revoked before")
 
 
-@check("REV-8", needs=(*THROTTLED, *CONFIGURED, "key_server:forwarded"))
+@check("REV-8", needs=(THROTTLE, CONFIGURE, FORWARDED))
 def test_clients_behind_a_proxy(mark: Mark, trial: Trial) -> None:
     """Behind a trusted proxy the client counts, so one that guesses does not keep out another."""
     world = World(trial)
@@ -213,7 +209,7 @@ def test_clients_behind_a_proxy(mark: Mark, trial: Trial) -> None:
     revoked(world, decision, 1, "another client of the same proxy has guessed too often")
 
 
-@check("REV-8", needs=(*THROTTLED, *CONFIGURED, "key_server:forwarded"))
+@check("REV-8", needs=(THROTTLE, CONFIGURE, FORWARDED))
 def test_made_up_addresses(mark: Mark, trial: Trial) -> None:
     """A peer gets no further guesses by naming another forwarded address each time, itself or through a proxy."""
     for name, peer, forwarded in (
@@ -234,7 +230,7 @@ def test_made_up_addresses(mark: Mark, trial: Trial) -> None:
 _BLANK = {"nothing": "", "a blank": " ", "blanks": "    ", "a tab": "\t", "line feeds": "\r\n\n"}
 
 
-@check("REV-10", needs=CONFIGURED)
+@check("REV-10", needs=(CONFIGURE,))
 def test_blank_secret_is_refused_at_load(mark: Mark, trial: Trial) -> None:
     """An admin secret that is empty, blank or no text at all is no configuration."""
     world = World(trial)
@@ -245,7 +241,7 @@ def test_blank_secret_is_refused_at_load(mark: Mark, trial: Trial) -> None:
     world.good(world.configure(DEFAULT.as_json()), "a sound configuration after others that are not")
 
 
-@check("REV-10", needs=CONFIGURED)
+@check("REV-10", needs=(CONFIGURE,))
 def test_nobody_may_revoke_without_a_secret(mark: Mark, trial: Trial) -> None:
     """Where no admin secret is configured every revocation is refused, and everything else goes on."""
     world = World(trial, _WITHOUT_SECRET)
@@ -303,7 +299,7 @@ def test_one_answer_without_the_secret(mark: Mark, trial: Trial) -> None:
                 world.fail(f"without the secret {name} is to be revoked", "the same answer as ever", "a time to wait")
 
 
-@check("REV-11", needs=(*TIMED, *CONFIGURED))
+@check("REV-11", needs=(CLOCK, CONFIGURE))
 def test_expired_token_without_the_secret(mark: Mark, trial: Trial) -> None:
     """Whoever does not know the secret does not learn whether a token has expired or is forgotten."""
     world = World(trial)
@@ -315,7 +311,7 @@ def test_expired_token_without_the_secret(mark: Mark, trial: Trial) -> None:
         world.refused(decision, "unauthorized", "without the secret a token is to be revoked")
 
 
-@check("REV-11", needs=(*THROTTLED, *CONFIGURED))
+@check("REV-11", needs=(THROTTLE, CONFIGURE))
 def test_throttled_answers_do_not_tell_either(mark: Mark, trial: Trial) -> None:
     """Whoever is throttled gets one answer as well, whatever is asked for."""
     world = World(trial)

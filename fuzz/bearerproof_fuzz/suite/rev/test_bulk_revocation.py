@@ -11,9 +11,7 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyservers.endings import WRONG, dead, live, revoked
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
 from bearerproof_fuzz.keyservers.world import Grant, World
-
-CONFIGURED = ("key_server:configure",)
-TIMED = ("clock",)
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP
 
 
 @check("REV-4")
@@ -37,7 +35,7 @@ def test_revoked_ones_do_not_count(mark: Mark, trial: Trial) -> None:
     dead(world, first, second, third, summary="all tokens of the identity were revoked")
 
 
-@check("REV-4", needs=(*TIMED, *CONFIGURED))
+@check("REV-4", needs=(CLOCK, CONFIGURE))
 def test_expired_ones_do_not_count(mark: Mark, trial: Trial) -> None:
     """A token that has expired, be it this very instant, is not counted by a bulk revocation."""
     world = World(trial)
@@ -113,7 +111,7 @@ _TAILS = ("/x", ":8443", ".t", "-t")
 """What makes one issuer the beginning of another: joined without or by its first letter, some pairs look alike."""
 
 
-@check("REV-4", needs=CONFIGURED)
+@check("REV-4", needs=(CONFIGURE,))
 def test_joined_names_do_not_collide(mark: Mark, trial: Trial) -> None:
     """Two identities whose issuer and subject read the same when joined are two, for bulk revocation too."""
     longer = {tail: Provider(HOME.issuer + tail, OTHER.key) for tail in _TAILS}
@@ -139,7 +137,7 @@ class _Told:
     ends: float
 
 
-@check("REV-4", needs=(*TIMED, *CONFIGURED))
+@check("REV-4", needs=(CLOCK, CONFIGURE))
 def test_any_course_of_revocations(mark: Mark, trial: Trial) -> None:
     """However issues, revocations, bulk revocations and time alternate, each ends just what it says."""
 
@@ -244,7 +242,7 @@ def _mints_nothing(world: World, token: str) -> None:
     world.refused(decision, "invalid_request", "the subject token is from before a bulk revocation of its identity")
 
 
-@check("REV-6", needs=TIMED)
+@check("REV-6", needs=(CLOCK,))
 def test_newer_subject_token_mints(mark: Mark, trial: Trial) -> None:
     """A subject token issued after the bulk revocation mints a token that is good."""
     for wait in (1, 60, 400):
@@ -258,7 +256,7 @@ def test_newer_subject_token_mints(mark: Mark, trial: Trial) -> None:
         live(world, world.grant(decision), summary="a token was issued after the bulk revocation")
 
 
-@check("REV-6", needs=TIMED)
+@check("REV-6", needs=(CLOCK,))
 def test_line_is_the_instant_of_the_revocation(mark: Mark, trial: Trial) -> None:
     """A subject token whose iat is the instant of the revocation is from before; the next second is after it."""
     for fraction in (0.0, 0.5):
@@ -274,7 +272,7 @@ def test_line_is_the_instant_of_the_revocation(mark: Mark, trial: Trial) -> None
         world.good(world.exchange(world.subject_token(iat=at + 1)), "the subject token is of a second later")
 
 
-@check("REV-6", needs=TIMED)
+@check("REV-6", needs=(CLOCK,))
 def test_last_of_several_counts(mark: Mark, trial: Trial) -> None:
     """Of several bulk revocations of an identity the last one draws the line."""
     world = World(trial)
@@ -290,7 +288,7 @@ def test_last_of_several_counts(mark: Mark, trial: Trial) -> None:
     world.good(world.exchange(world.subject_token()), "the subject token is of after the last revocation")
 
 
-@check("REV-6", needs=(*TIMED, *CONFIGURED, "key_server:reap"))
+@check("REV-6", needs=(CLOCK, CONFIGURE, REAP))
 def test_remembered_as_long_as_it_matters(mark: Mark, trial: Trial) -> None:
     """The line stands for as long as a subject token from before is young enough, also after cleaning up."""
     world = World(trial, DEFAULT.but(max_age=3600, retention=0, ttl=10))
@@ -305,7 +303,7 @@ def test_remembered_as_long_as_it_matters(mark: Mark, trial: Trial) -> None:
     world.good(world.exchange(held["bob"]), "a subject token as old as may be, of an identity that nobody revoked")
 
 
-@check("REV-6", needs=(*TIMED, *CONFIGURED))
+@check("REV-6", needs=(CLOCK, CONFIGURE))
 def test_line_stands_when_the_clock_steps_back(mark: Mark, trial: Trial) -> None:
     """A clock that is set back makes no subject token from before a newer one."""
     world = World(trial)

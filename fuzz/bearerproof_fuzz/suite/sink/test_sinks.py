@@ -16,6 +16,7 @@ from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.machines.bench import DEFAULT
 from bearerproof_fuzz.material import unproven
+from bearerproof_fuzz.needs import DELIVERED, SINK_HANGS, SINK_RAISES, SINK_SLOW, STATS
 from bearerproof_fuzz.oracles.witness import event_of
 
 SLACK = 1.0
@@ -89,25 +90,25 @@ def _verdict(answer: Answer) -> tuple[object, ...]:
     return answer.outcome, answer.reason, answer.claims, None if answer.events is None else len(answer.events)
 
 
-@check("SINK-1", needs=("sink:raises",))
+@check("SINK-1", needs=(SINK_RAISES,))
 def test_raising_sink_changes_nothing(mark: Mark, trial: Trial, forge: Forge) -> None:
     """With a sink that raises, every verdict, reason and number of events is the same."""
     _judge(mark, trial, forge, "raises", rejected=8)
 
 
-@check("SINK-2", needs=("sink:hangs",))
+@check("SINK-2", needs=(SINK_HANGS,))
 def test_hanging_sink_delays_nobody(mark: Mark, trial: Trial, forge: Forge) -> None:
     """With a sink that never returns, every answer is the same and comes within the declared bound."""
     _judge(mark, trial, forge, "hangs", rejected=4)
 
 
-@check("SINK-3", needs=("sink:slow",))
+@check("SINK-3", needs=(SINK_SLOW,))
 def test_slow_sink_delays_nobody(mark: Mark, trial: Trial, forge: Forge) -> None:
     """With a slow sink and many events waiting, every answer is the same and comes within the bound."""
     _judge(mark, trial, forge, "slow", rejected=12)
 
 
-@check("SINK-4", needs=("audit:stats", "audit:delivered"))
+@check("SINK-4", needs=(STATS, DELIVERED))
 def test_admitted_events_are_delivered_or_lost(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Whatever the sink does, admitted = delivered + lost, and every rejection was submitted and admitted."""
     tokens = _tokens(mark, forge, rejected=6)

@@ -26,6 +26,7 @@ from bearerproof_fuzz.material import (
     specimens,
     unproven,
 )
+from bearerproof_fuzz.needs import CLOCK, LIMITED, LIMITER, STATS
 from bearerproof_fuzz.oracles import sources
 from bearerproof_fuzz.oracles.buckets import Limits
 from bearerproof_fuzz.oracles.hints import Bounded, bounded, stated
@@ -155,12 +156,11 @@ def test_source_ids_are_short_and_printable(mark: Mark, trial: Trial, forge: For
 
 # --- the buckets behind them
 
-BUCKETS = ("clock", "audit:limiter", "audit:stats")
 FRESH = 60
 """Names that a forger makes up in one flood: many times the buckets that strangers may have."""
 
 
-@check("SRC-5", needs=BUCKETS)
+@check("SRC-5", needs=(CLOCK, LIMITER, STATS))
 def test_forged_names_make_no_more_buckets(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A flood of fresh, well-formed names leaves no more buckets than the cap allows."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -189,7 +189,7 @@ def _judge_reserved(bench: Bench) -> None:
         bench.fail("fewer buckets are counted than registered sources have", f"at least {least}", f"{live} buckets")
 
 
-@check("SRC-5", needs=("clock", "audit:limiter", "audit:delivered"))
+@check("SRC-5", needs=LIMITED)
 def test_strangers_beyond_the_cap_share_a_bucket(mark: Mark, trial: Trial, forge: Forge) -> None:
     """At one instant strangers are admitted what as many buckets give as they may have, and one more."""
     with Bench.opened(mark, trial, forge) as bench:
@@ -202,7 +202,7 @@ def test_strangers_beyond_the_cap_share_a_bucket(mark: Mark, trial: Trial, forge
                 bench.fail("strangers have more buckets than the cap allows", f"at most {most}", f"{admitted} events")
 
 
-@check("SRC-5", needs=BUCKETS)
+@check("SRC-5", needs=(CLOCK, LIMITER, STATS))
 def test_no_walk_makes_more_buckets(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Whatever the stream and however time passes, the live buckets stay within the cap."""
     with Bench.opened(mark, trial, forge) as bench:

@@ -11,15 +11,13 @@ from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Provider, rule
 from bearerproof_fuzz.keyservers.world import World
 from bearerproof_fuzz.machines.tokens import walk
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, COUNT, RACE
 from bearerproof_fuzz.oracles.tokens import Aspect
-
-CONFIGURED = "key_server:configure"
-
 
 # --- how many
 
 
-@check("TOK-7", needs=(CONFIGURED,))
+@check("TOK-7", needs=(CONFIGURE,))
 def test_cap_is_met_exactly(mark: Mark, trial: Trial) -> None:
     """An identity gets as many tokens as the cap and no more; what it has stays good, and others are not concerned."""
     for cap in (1, 2, 5):
@@ -38,7 +36,7 @@ def _judge_capped(world: World, cap: int, subject: str = "alice", provider: Prov
     world.refused(decision, "too_many_tokens", f"an identity gets more tokens than the cap of {cap}")
 
 
-@check("TOK-7", needs=("clock", CONFIGURED))
+@check("TOK-7", needs=(CLOCK, CONFIGURE))
 def test_dead_tokens_make_room(mark: Mark, trial: Trial) -> None:
     """An expired or revoked token does not count: from that instant on there is room for exactly one more."""
     for end in ("expired", "revoked"):
@@ -60,7 +58,7 @@ def test_dead_tokens_make_room(mark: Mark, trial: Trial) -> None:
         _judge_capped(world, 3)
 
 
-@check("TOK-7", needs=("clock", CONFIGURED))
+@check("TOK-7", needs=(CLOCK, CONFIGURE))
 def test_cap_is_met_anew_by_each_generation(mark: Mark, trial: Trial) -> None:
     """Once all tokens have expired or were presented after it, the cap is full again, neither more nor less."""
     world = World(trial, DEFAULT.but(cap=3))
@@ -74,7 +72,7 @@ def test_cap_is_met_anew_by_each_generation(mark: Mark, trial: Trial) -> None:
             world.authenticate(grant.bearer)
 
 
-@check("TOK-7", needs=("clock", CONFIGURED))
+@check("TOK-7", needs=(CLOCK, CONFIGURE))
 def test_no_walk_exceeds_the_cap(mark: Mark, trial: Trial) -> None:
     """However issues, revocations, sweeps and clock steps follow each other, the cap counts what is live."""
     walk(trial, Aspect.CAP)
@@ -83,7 +81,7 @@ def test_no_walk_exceeds_the_cap(mark: Mark, trial: Trial) -> None:
 # --- for whom
 
 
-@check("TOK-8", needs=(CONFIGURED,))
+@check("TOK-8", needs=(CONFIGURE,))
 def test_namesakes_do_not_share_a_cap(mark: Mark, trial: Trial) -> None:
     """Who shares e-mail, name and groups with another, or the subject at another issuer, has a cap alone."""
     same: dict[str, Any] = {"email": "alice@example.com", "name": "Alice", "groups": ["staff"]}
@@ -108,7 +106,7 @@ _NAMESAKES = (
 """Identities that a fold, a trim, a number or a comparison of parts takes for one another, or for alice."""
 
 
-@check("TOK-8", needs=(CONFIGURED,))
+@check("TOK-8", needs=(CONFIGURE,))
 def test_attributes_do_not_multiply_a_cap(mark: Mark, trial: Trial) -> None:
     """An identity whose e-mail, name or groups change is the same one, and has no second cap."""
     world = World(trial, DEFAULT.but(cap=1))
@@ -121,7 +119,7 @@ def test_attributes_do_not_multiply_a_cap(mark: Mark, trial: Trial) -> None:
         _judge_capped(world, 1, **claims)
 
 
-@check("TOK-8", needs=(CONFIGURED,))
+@check("TOK-8", needs=(CONFIGURE,))
 def test_no_separator_joins_two_identities(mark: Mark, trial: Trial) -> None:
     """Issuers and subjects that read the same when they are joined by a separator are different identities."""
     for separator in ("", "/", ":", "::", "|", "||", ",", ";", "-", "_", ".", "~", "!", "+", "=", "&", "/-/"):
@@ -135,7 +133,7 @@ def test_no_separator_joins_two_identities(mark: Mark, trial: Trial) -> None:
         world.good(decision, f"two identities are one when joined by {separator!r}")
 
 
-@check("TOK-8", needs=("key_server:count",))
+@check("TOK-8", needs=(COUNT,))
 def test_count_is_of_one_identity(mark: Mark, trial: Trial) -> None:
     """Tokens are counted for the pair of issuer and subject, and for no other pair."""
     world = World(trial)
@@ -154,7 +152,7 @@ def test_count_is_of_one_identity(mark: Mark, trial: Trial) -> None:
 # --- at once
 
 
-@check("TOK-9", needs=(CONFIGURED, "key_server:race"))
+@check("TOK-9", needs=(CONFIGURE, RACE))
 def test_cap_holds_in_a_race(mark: Mark, trial: Trial) -> None:
     """Of many exchanges by one identity at once, as many succeed as the cap has room for."""
     for cap, before in ((1, 0), (3, 0), (3, 2), (5, 1), (2, 2)):
@@ -178,7 +176,7 @@ def _judge_codes(world: World, answers: Sequence[Decision], what: str) -> None:
             world.fail(f"{what} are refused for another reason than the cap", "too_many_tokens", one.describe())
 
 
-@check("TOK-9", needs=(CONFIGURED, "key_server:race"))
+@check("TOK-9", needs=(CONFIGURE, RACE))
 def test_caps_hold_in_a_race_of_several_identities(mark: Mark, trial: Trial) -> None:
     """Where several identities exchange at once, each gets its cap, and none another's."""
     world = World(trial, DEFAULT.but(cap=2))
@@ -192,7 +190,7 @@ def test_caps_hold_in_a_race_of_several_identities(mark: Mark, trial: Trial) -> 
             world.fail(what, "2 tokens", "another number")
 
 
-@check("TOK-9", needs=(CONFIGURED, "key_server:race"))
+@check("TOK-9", needs=(CONFIGURE, RACE))
 def test_revocation_in_a_race_frees_one_place(mark: Mark, trial: Trial) -> None:
     """A revocation among exchanges at once makes room for one more at most."""
     for _ in range(3):

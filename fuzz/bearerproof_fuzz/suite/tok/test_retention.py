@@ -7,14 +7,14 @@ from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.setting import DEFAULT
 from bearerproof_fuzz.keyservers.world import World
 from bearerproof_fuzz.machines.tokens import walk
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP, RETENTION
 from bearerproof_fuzz.oracles.tokens import Aspect
 
-CONFIGURED = "key_server:configure"
 FULL_CODES = ("temporarily_unavailable", "too_many_tokens")
 """How a full store may refuse: it is not the identity's fault, but it is a limit on tokens."""
 
 
-@check("TOK-10", needs=("clock", CONFIGURED, "key_server:retention"))
+@check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION))
 def test_record_is_kept_for_the_retention(mark: Mark, trial: Trial) -> None:
     """An expired bearer is known as such to the last moment of its retention, and unknown from its end on."""
     for retention in (1, 300, 7200):
@@ -33,7 +33,7 @@ def test_record_is_kept_for_the_retention(mark: Mark, trial: Trial) -> None:
             world.left(world.authenticate(one.bearer), {"event": "token.invalid", "token_jti": None}, summary=what)
 
 
-@check("TOK-10", needs=("clock", CONFIGURED, "key_server:retention"))
+@check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION))
 def test_retention_of_nothing_forgets_at_once(mark: Mark, trial: Trial) -> None:
     """With a retention of 0 a bearer is unknown from the instant of its expiry on, and good until then."""
     world = World(trial, DEFAULT.but(retention=0))
@@ -45,7 +45,7 @@ def test_retention_of_nothing_forgets_at_once(mark: Mark, trial: Trial) -> None:
     world.left(world.authenticate(grant.bearer), {"event": "token.invalid"}, summary=what)
 
 
-@check("TOK-10", needs=("clock", CONFIGURED, "key_server:retention", "key_server:reap"))
+@check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION, REAP))
 def test_reaping_removes_what_is_due_and_nothing_else(mark: Mark, trial: Trial) -> None:
     """A sweep removes the records whose retention is over, and no live token and no fresh tombstone."""
     world = World(trial)
@@ -78,7 +78,7 @@ def _judge_reaped(world: World, most: int) -> None:
         world.fail("a sweep removes more than is due", f"{most} at most", str(number))
 
 
-@check("TOK-10", needs=("clock", CONFIGURED, "key_server:reap"))
+@check("TOK-10", needs=(CLOCK, CONFIGURE, REAP))
 def test_sweeps_at_any_time_take_no_live_token(mark: Mark, trial: Trial) -> None:
     """Sweeps from the first to the last moment of a token's life leave it good."""
     world = World(trial, DEFAULT.but(retention=0))
@@ -91,13 +91,13 @@ def test_sweeps_at_any_time_take_no_live_token(mark: Mark, trial: Trial) -> None
     world.refused(world.authenticate(grant.bearer), "invalid-token", "a token that sweeps left is good after its end")
 
 
-@check("TOK-10", needs=("clock", CONFIGURED, "key_server:retention"))
+@check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION))
 def test_no_walk_loses_or_keeps_a_tombstone(mark: Mark, trial: Trial) -> None:
     """In any order of requests an ended bearer is told as such for its retention, and unknown afterwards."""
     walk(trial, Aspect.KEPT)
 
 
-@check("TOK-11", needs=(CONFIGURED,))
+@check("TOK-11", needs=(CONFIGURE,))
 def test_full_store_refuses_and_keeps(mark: Mark, trial: Trial) -> None:
     """A full store refuses everybody a new token, and keeps every token that it has."""
     for capacity in (1, 4, 9):
@@ -111,7 +111,7 @@ def test_full_store_refuses_and_keeps(mark: Mark, trial: Trial) -> None:
             world.good(world.authenticate(grant.bearer), "a full store gives up a token for a new one")
 
 
-@check("TOK-11", needs=("clock", CONFIGURED, "key_server:reap"))
+@check("TOK-11", needs=(CLOCK, CONFIGURE, REAP))
 def test_store_has_room_again_once_tokens_are_forgotten(mark: Mark, trial: Trial) -> None:
     """Once the retention of its tokens is over, and after a sweep, a full store takes as many as before."""
     world = World(trial, DEFAULT.but(capacity=4))
@@ -127,7 +127,7 @@ def test_store_has_room_again_once_tokens_are_forgotten(mark: Mark, trial: Trial
         world.reap()
 
 
-@check("TOK-11", needs=(CONFIGURED, "key_server:race"))
+@check("TOK-11", needs=(CONFIGURE, RACE))
 def test_bound_holds_in_a_race(mark: Mark, trial: Trial) -> None:
     """However many identities exchange at once, no more tokens are issued than the store has room for."""
     for _ in range(2):

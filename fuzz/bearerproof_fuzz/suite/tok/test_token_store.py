@@ -12,15 +12,13 @@ from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.keyservers.world import Grant, World
 from bearerproof_fuzz.machines.tokens import walk
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, RESTART
 from bearerproof_fuzz.oracles.tokens import Aspect
-
-CONFIGURED = "key_server:configure"
-
 
 # --- whose
 
 
-@check("TOK-12", needs=(CONFIGURED,))
+@check("TOK-12", needs=(CONFIGURE,))
 def test_bearers_side_by_side_are_not_mixed_up(mark: Mark, trial: Trial) -> None:
     """Of many tokens side by side, whatever they share, each bearer answers for its own issue, in any order."""
     world = World(trial)
@@ -47,7 +45,7 @@ def _judge_own(world: World, grant: Grant, backends: list[str], tools: list[str]
             world.fail(f"a bearer is answered with another {name}", json.dumps(value), json.dumps(found))
 
 
-@check("TOK-12", needs=(CONFIGURED, "key_server:race"))
+@check("TOK-12", needs=(CONFIGURE, RACE))
 def test_bearers_are_not_mixed_up_at_once(mark: Mark, trial: Trial) -> None:
     """Bearers of several identities that are issued and presented at once answer each for its own issue."""
     world = World(trial)
@@ -57,11 +55,11 @@ def test_bearers_are_not_mixed_up_at_once(mark: Mark, trial: Trial) -> None:
     world.require(bool(grants), "of honest exchanges at once all are refused", "some granted", "none")
     for grant, one in zip(grants, world.race([racers.authenticate(one.bearer) for one in grants]), strict=True):
         due = {"issuer": grant.provider.issuer, "subject": grant.subject}
-        if not one.good or one.members["jti"] != grant.jti or one.members["identity"] != due:
+        if not one.good or one.jti != grant.jti or one.members["identity"] != due:
             world.fail("bearers that are issued and presented at once are mixed up", "its own issue", "another's")
 
 
-@check("TOK-12", needs=("clock", CONFIGURED))
+@check("TOK-12", needs=(CLOCK, CONFIGURE))
 def test_no_walk_mixes_bearers_up(mark: Mark, trial: Trial) -> None:
     """In any order of requests of every kind, each bearer answers for its own issue."""
     walk(trial, Aspect.OWN, share=10)
@@ -80,7 +78,7 @@ def test_token_is_usable_and_revocable_at_once(mark: Mark, trial: Trial) -> None
             if use_it:
                 world.good(world.authenticate(grant.bearer), "a token is not good at once")
             decision = revoke(world, grant)
-            if decision.members.get("revoked") != 1:
+            if decision.revoked != 1:
                 world.fail("a token cannot be revoked at once", "1 revoked", decision)
             what = "a token that was revoked at once is good"
             world.refused(world.authenticate(grant.bearer), "invalid-token", what)
@@ -92,7 +90,7 @@ _REVOCATIONS: Sequence[Callable[[World, Grant], Decision]] = (
 )
 
 
-@check("TOK-13", needs=(CONFIGURED, "key_server:race"))
+@check("TOK-13", needs=(CONFIGURE, RACE))
 def test_tokens_of_a_race_are_usable_and_revocable(mark: Mark, trial: Trial) -> None:
     """Tokens that were issued at once are all good, and each of them can be revoked."""
     world = World(trial, DEFAULT.but(cap=10))
@@ -112,7 +110,7 @@ def test_tokens_of_a_race_are_usable_and_revocable(mark: Mark, trial: Trial) -> 
         world.fail("a token of a race is good after its revocation", "none of them good", "one that is")
 
 
-@check("TOK-13", needs=("clock",))
+@check("TOK-13", needs=(CLOCK,))
 def test_no_token_is_dead_when_it_is_issued(mark: Mark, trial: Trial) -> None:
     """A server whose clock has stepped back issues tokens that are good, or none."""
     for step in (1, 599, 600, 601, 86_400):
@@ -131,7 +129,7 @@ def test_no_token_is_dead_when_it_is_issued(mark: Mark, trial: Trial) -> None:
 # --- afterwards
 
 
-@check("TOK-14", needs=("clock", "key_server:restart"))
+@check("TOK-14", needs=(CLOCK, RESTART))
 def test_restart_revives_no_bearer(mark: Mark, trial: Trial) -> None:
     """Bearers that had expired or were revoked are no good after a restart, also when the clock steps back."""
     for step in (0, -1, -700):
@@ -151,7 +149,7 @@ def test_restart_revives_no_bearer(mark: Mark, trial: Trial) -> None:
         world.issue("eve") if not step else None
 
 
-@check("TOK-14", needs=("key_server:restart",))
+@check("TOK-14", needs=(RESTART,))
 def test_restart_joins_no_bearer_to_another(mark: Mark, trial: Trial) -> None:
     """After a restart a bearer from before it is refused or answers for its own issue, whatever is issued meanwhile."""
     world = World(trial)
@@ -161,7 +159,7 @@ def test_restart_joins_no_bearer_to_another(mark: Mark, trial: Trial) -> None:
     for grant in (*before, *after):
         decision = world.authenticate(grant.bearer)
         due = {"issuer": grant.provider.issuer, "subject": grant.subject}
-        if decision.good and (decision.members["jti"], decision.members["identity"]) != (grant.jti, due):
+        if decision.good and (decision.jti, decision.members["identity"]) != (grant.jti, due):
             world.fail("a restart joins a bearer to another issue", json.dumps(due), json.dumps(decision.members))
     made_up = [*(grant.jti for grant in (*before, *after)), *(grant.bearer for grant in (*before, *after))]
     if any(one == other for one, other in combinations(made_up, 2)):
@@ -171,7 +169,7 @@ def test_restart_joins_no_bearer_to_another(mark: Mark, trial: Trial) -> None:
 _AROUND_A_RESTART = (("alice", HOME), ("bob", HOME), ("alice", OTHER))
 
 
-@check("TOK-14", needs=("clock", CONFIGURED, "key_server:restart"))
+@check("TOK-14", needs=(CLOCK, CONFIGURE, RESTART))
 def test_no_walk_over_restarts_revives_a_token(mark: Mark, trial: Trial) -> None:
     """However often the server is restarted, no token that had ended is good again."""
     walk(trial, Aspect.RESTART)

@@ -15,10 +15,9 @@ from bearerproof_fuzz.keyservers.occasions.presented import MALFORMED, another_b
 from bearerproof_fuzz.keyservers.setting import DEFAULT, rule
 from bearerproof_fuzz.keyservers.world import Grant, World
 from bearerproof_fuzz.machines.tokens import walk
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP
 from bearerproof_fuzz.oracles import randomness
 from bearerproof_fuzz.oracles.tokens import Aspect
-
-CONFIGURED = "key_server:configure"
 
 
 def _issue_many(world: World, number: int, per_identity: int = 4) -> list[Grant]:
@@ -60,7 +59,7 @@ def test_bearers_of_a_sample_vary_in_256_bits(mark: Mark, trial: Trial) -> None:
         world.fail(what, f"{randomness.BITS} bits", f"{dimensions} bits")
 
 
-@check("TOK-1", needs=(CONFIGURED,))
+@check("TOK-1", needs=(CONFIGURE,))
 def test_bearers_do_not_repeat_from_one_start_to_the_next(mark: Mark, trial: Trial) -> None:
     """A server that is started again, at the same instant and with the same configuration, issues other bearers."""
     sample = [grant.bearer for _ in range(3) for grant in _issue_many(World(trial), 6)]
@@ -107,15 +106,15 @@ def _derivations(grant: Grant, prefix: str) -> list[tuple[str, str, str]]:
 # --- how long
 
 
-@check("TOK-3", needs=("clock", CONFIGURED))
+@check("TOK-3", needs=(CLOCK, CONFIGURE))
 def test_token_lives_exactly_as_long_as_answered(mark: Mark, trial: Trial) -> None:
     """A token is good until just before issue plus lifetime, dead from that instant on, and expires_in says so."""
     for ttl in (1, 60, 600, 86_400):
         for fraction in (0.0, 0.25, 0.984_375):
             world = World(trial, DEFAULT.but(ttl=ttl, now=DEFAULT.now + fraction))
             grant = world.issue()
-            if grant.decision.members.get("expires_in") != ttl:
-                got = str(grant.decision.members.get("expires_in"))
+            if grant.decision.expires_in != ttl:
+                got = str(grant.decision.expires_in)
                 world.fail("expires_in is not the lifetime", str(ttl), got)
             _judge_life(world, grant, ttl)
 
@@ -132,18 +131,18 @@ def _judge_life(world: World, grant: Grant, ttl: float) -> None:
         world.refused(world.authenticate(grant.bearer), "invalid-token", what)
 
 
-@check("TOK-3", needs=("clock",))
+@check("TOK-3", needs=(CLOCK,))
 def test_expires_in_is_the_lifetime(mark: Mark, trial: Trial) -> None:
     """A token is good for as long as its expires_in says, and no longer."""
     world = World(trial)
     grant = world.issue()
-    lifetime = int(str(grant.decision.members.get("expires_in", 0)))
+    lifetime = grant.decision.expires_in or 0
     if lifetime <= 0:
         world.fail("an issued token has no lifetime", "expires_in of a second or more", f"{lifetime}")
     _judge_life(world, grant, lifetime)
 
 
-@check("TOK-3", needs=("clock", CONFIGURED))
+@check("TOK-3", needs=(CLOCK, CONFIGURE))
 def test_leeway_lengthens_no_life(mark: Mark, trial: Trial) -> None:
     """The leeway for other clocks, and the age and expiry of the subject token, do not move a token's end."""
     for leeway, end in ((60, 300), (600, 300), (0, 7200), (0, 30)):
@@ -152,7 +151,7 @@ def test_leeway_lengthens_no_life(mark: Mark, trial: Trial) -> None:
         _judge_life(world, world.issue(iat=now - 20, exp=now + end), world.setting.ttl)
 
 
-@check("TOK-3", needs=("clock", CONFIGURED))
+@check("TOK-3", needs=(CLOCK, CONFIGURE))
 def test_use_lengthens_no_life(mark: Mark, trial: Trial) -> None:
     """However often a token is used, and however many are issued after it, it ends when it has to."""
     world = World(trial, DEFAULT.but(ttl=60))
@@ -165,7 +164,7 @@ def test_use_lengthens_no_life(mark: Mark, trial: Trial) -> None:
     world.refused(world.authenticate(grant.bearer), "invalid-token", "a token that was used outlives its end")
 
 
-@check("TOK-3", needs=("clock", CONFIGURED))
+@check("TOK-3", needs=(CLOCK, CONFIGURE))
 def test_live_token_stays_good_on_every_walk(mark: Mark, trial: Trial) -> None:
     """Whatever happens around it, a token that has not ended is good, also while the clock is behind."""
     walk(trial, Aspect.LIVE)
@@ -180,7 +179,7 @@ _SEEN: Mapping[str, Callable[[World, Grant], object]] = {
 """By what the server did in the meantime: requests that tell it the time."""
 
 
-@check("TOK-4", needs=("clock",))
+@check("TOK-4", needs=(CLOCK,))
 def test_clock_step_revives_no_expired_token(mark: Mark, trial: Trial) -> None:
     """A token that had expired by a time that the server has seen is not good when the wall clock steps back."""
     for what, see in _SEEN.items():
@@ -195,7 +194,7 @@ def test_clock_step_revives_no_expired_token(mark: Mark, trial: Trial) -> None:
             world.refused(world.authenticate(grant.bearer), "invalid-token", again)
 
 
-@check("TOK-4", needs=("clock", "key_server:reap"))
+@check("TOK-4", needs=(CLOCK, REAP))
 def test_clock_step_revives_no_reaped_token(mark: Mark, trial: Trial) -> None:
     """A token that had expired at a sweep, or was removed by it, is not good when the wall clock steps back."""
     for late in (0, 300, 301):
@@ -208,7 +207,7 @@ def test_clock_step_revives_no_reaped_token(mark: Mark, trial: Trial) -> None:
         world.refused(world.authenticate(grant.bearer), "invalid-token", again)
 
 
-@check("TOK-4", needs=("clock", CONFIGURED))
+@check("TOK-4", needs=(CLOCK, CONFIGURE))
 def test_no_walk_revives_an_expired_token(mark: Mark, trial: Trial) -> None:
     """However the clock steps between requests of every kind, no expired token is good again."""
     walk(trial, Aspect.DEAD)
@@ -217,7 +216,7 @@ def test_no_walk_revives_an_expired_token(mark: Mark, trial: Trial) -> None:
 # --- what is answered to a bearer that is no good
 
 
-@check("TOK-5", needs=("clock",))
+@check("TOK-5", needs=(CLOCK,))
 def test_bad_bearers_are_answered_alike(mark: Mark, trial: Trial) -> None:
     """Malformed, unknown, expired, revoked and reaped bearers get the same answer, whatever they are wanted for."""
     world = World(trial)
@@ -255,7 +254,7 @@ def _told_of(code: str) -> str:
     return json.dumps({"outcome": Outcome.REJECTED, "reason": code, "retry_after": None})
 
 
-@check("TOK-5", needs=("clock", CONFIGURED))
+@check("TOK-5", needs=(CLOCK, CONFIGURE))
 def test_no_limit_tells_bad_bearers_apart(mark: Mark, trial: Trial) -> None:
     """Also when the rate of its identity is used up, a bearer that is no good is answered as an unknown one."""
     world = World(trial, DEFAULT.but(policies=(rule(rate_limit=2),)))

@@ -14,17 +14,15 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keyservers import fields
 from bearerproof_fuzz.keyservers.histories import histories, lines_of
-from bearerproof_fuzz.keyservers.occasions.registry import TIMED, occasions
+from bearerproof_fuzz.keyservers.occasions.registry import occasions
 from bearerproof_fuzz.keyservers.setting import ADMIN
 from bearerproof_fuzz.keyservers.world import World
 from bearerproof_fuzz.machines.bench import FAULTS, OURS, SECOND, Bench, Step, stranger
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.material import ADVERSARIAL, EDGES, MISSING, PLAIN, SHORT, Hints, labelled, unproven
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, LIMITED, RETENTION, SUMMARIES
 from bearerproof_fuzz.oracles.buckets import Limits
 from bearerproof_fuzz.oracles.witness import event_of
-
-STREAM = ("clock", "key_server:configure")
-LIMITER = ("clock", "audit:limiter", "audit:delivered")
 
 Violation = tuple[str, int, Json]
 """What is wrong, how often, and the first event that shows it."""
@@ -53,7 +51,7 @@ def _event(line: str) -> Json:
 
 def _judge(world: World, what: str, rule: Rule) -> int:
     """Judge the trail of a world by one rule; one request stood after the other, so its order is exact."""
-    fresh = world.trial.declaration.lacks("key_server:configure") is None
+    fresh = world.trial.declaration.lacks(CONFIGURE) is None
     tolerance = 0.0 if world.trial.declaration.injected_clock else 1.0
     options = Options(tolerance=tolerance, from_middle=not fresh, findings=1)
     found, judged = _violation(lines_of(world), options, rule)
@@ -74,7 +72,7 @@ def _judge_histories(trial: Trial, rule: Rule) -> None:
     judged = sum(_judge(world, what, rule) for what, world in histories(trial))
     if not judged:
         raise Untestable(Finding("no event has what the rule needs", TITLES[rule], f"nothing to judge by {rule}"))
-    if not any(map(trial.declaration.lacks, STREAM)):
+    if not any(map(trial.declaration.lacks, (CLOCK, CONFIGURE))):
 
         def truthful(told: list[str]) -> None:
             _judge(Stream(trial).play([move for move in told if "steps back" not in move]), "a stream", rule)
@@ -108,13 +106,13 @@ def test_every_token_is_issued_first(mark: Mark, trial: Trial) -> None:
     _judge_histories(trial, Rule.ISSUED_FIRST)
 
 
-@check("TRAIL-4", needs=TIMED)
+@check("TRAIL-4", needs=(CLOCK, RETENTION))
 def test_no_use_stands_after_the_expiry(mark: Mark, trial: Trial) -> None:
     """In every history a token's uses stand before the expiry that its issue tells."""
     _judge_histories(trial, Rule.NO_USE_AFTER_EXPIRY)
 
 
-@check("TRAIL-5", needs=TIMED)
+@check("TRAIL-5", needs=(CLOCK, RETENTION))
 def test_no_live_token_is_called_expired(mark: Mark, trial: Trial) -> None:
     """In every history a token is called expired only at or after the expiry that its issue tells."""
     _judge_histories(trial, Rule.EXPIRED_IN_TRUTH)
@@ -217,7 +215,7 @@ def _judge_failures(trial: Trial, trail: Sequence[Json], rule: Rule, options: Op
         raise Untestable(Finding("no record has what the rule needs", TITLES[rule], f"nothing to judge by {rule}"))
 
 
-@check("TRAIL-14", needs=LIMITER)
+@check("TRAIL-14", needs=LIMITED)
 def test_a_flood_of_names_leaves_few_source_ids(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Of strangers with a fresh name each, no more get into the trail than the limits allow."""
     windows, limits = 2, Limits(2, 60, 4, 5)
@@ -247,7 +245,7 @@ def _hints(profile: Profile) -> Iterator[Hints]:
             yield from (Hints(PLAIN[0], name, "k1"), Hints(MISSING, name, MISSING))
 
 
-@check("TRAIL-16", needs=(*LIMITER, "audit:summaries"))
+@check("TRAIL-16", needs=(*LIMITED, SUMMARIES))
 def test_parts_of_a_drop_summary_make_up_its_total(mark: Mark, trial: Trial, forge: Forge) -> None:
     """After floods of several kinds and sources the kinds of each drop summary make up its total."""
     limits = Limits(1, 60, 2, 1)

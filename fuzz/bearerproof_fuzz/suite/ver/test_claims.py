@@ -11,6 +11,7 @@ from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.draws import batch, number_below, pick
 from bearerproof_fuzz.forge import ISSUER, Draft, Forge
+from bearerproof_fuzz.needs import CLOCK
 from bearerproof_fuzz.oracles import claims as oracle
 from bearerproof_fuzz.oracles.claims import Outcomes
 
@@ -20,7 +21,7 @@ LEEWAYS = (0, 1, 30, 300)
 Judge = Callable[[object, Draft, Trial], Outcomes]
 
 
-@check("VER-29", needs=("clock",))
+@check("VER-29", needs=(CLOCK,))
 def test_exp_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
     """`exp` at every offset around now and the leeway, as any JSON value."""
 
@@ -30,7 +31,7 @@ def test_exp_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
     _judged(mark, trial, forge, "exp", _times, judge)
 
 
-@check("VER-30", needs=("clock",))
+@check("VER-30", needs=(CLOCK,))
 def test_nbf_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
     """`nbf` at every offset around now and the leeway, as any JSON value."""
 
@@ -40,7 +41,7 @@ def test_nbf_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
     _judged(mark, trial, forge, "nbf", _times, judge)
 
 
-@check("VER-31", needs=("clock",))
+@check("VER-31", needs=(CLOCK,))
 def test_iat_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
     """`iat` at every offset around now and the leeway, as any JSON value."""
 

@@ -4,9 +4,10 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.needs import SESSION_VERSIONS, SESSIONS
 
 
-@check("VER-44", needs=("option:sessions", "option:session_versions"))
+@check("VER-44", needs=(SESSIONS, SESSION_VERSIONS))
 def test_outage_of_a_store_without_entries(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A store that cannot answer refuses each token, though nobody can say what is in it."""
     base = forge.base(mark.profile).with_claims(sid="sid-1", sv=3)

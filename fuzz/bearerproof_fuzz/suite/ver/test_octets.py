@@ -6,11 +6,12 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.needs import TOKEN_B64
 
 FOREIGN = {"no UTF-8": b"\xff", "half of a character": b"\xc3", "a character beyond ASCII": "é".encode(), "NUL": b"\0"}
 
 
-@check("VER-2", needs=("token_b64",))
+@check("VER-2", needs=(TOKEN_B64,))
 def test_octets_that_are_no_base64url(mark: Mark, trial: Trial, forge: Forge) -> None:
     """An honest token is accepted as octets, and refused with a foreign octet in any of its segments."""
     text = forge.base(mark.profile).presentation()

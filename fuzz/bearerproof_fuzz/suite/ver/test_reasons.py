@@ -12,6 +12,7 @@ from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import applicable, check, check_groups, grouped
 from bearerproof_fuzz.edits.registry import REJECTED, Case, cases
 from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.needs import SESSIONS
 
 _BEFORE_CLAIMS = "signature key-unknown key-unusable algorithm malformed header critical too-large"
 
@@ -63,7 +64,7 @@ def test_unverified_claims_give_no_reason(mark: Mark, trial: Trial, forge: Forge
         trial.expect_reason(answer, SIGNATURE_REASONS, summary, presented, honest, case.edit.id)
 
 
-@check("VER-46", needs=("option:sessions",), profiles=(Profile.ACCESS_TOKEN,))
+@check("VER-46", needs=(SESSIONS,), profiles=(Profile.ACCESS_TOKEN,))
 def test_look_ups_give_no_reason_for_a_forged_token(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that an attacker signed is never refused for the session that it names: nobody looked it up."""
     known = forge.base(mark.profile).with_claims(sid="sid-1")

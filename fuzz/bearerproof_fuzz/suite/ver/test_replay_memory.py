@@ -7,12 +7,13 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.needs import CLOCK, REPLAY
 
 LIVES = (300, 60, 180, 600, 120)
 """Seconds for which the tokens live, in the order in which they come: the first to come is not the first to go."""
 
 
-@check("VER-41", needs=("option:replay", "clock"))
+@check("VER-41", needs=(REPLAY, CLOCK))
 def test_tokens_that_expire_meanwhile(mark: Mark, trial: Trial, forge: Forge) -> None:
     """While others expire, each token that has not is still a replay, and each new one still accepted."""
     tokens = {life: _token(mark, forge, f"of {life} s", life) for life in LIVES}

@@ -9,9 +9,10 @@ from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.keys import b64
+from bearerproof_fuzz.needs import MAX_TOKEN
 
 
-@check("VER-6", needs=("max_token",))
+@check("VER-6", needs=(MAX_TOKEN,))
 def test_cap_is_the_stated_one(mark: Mark, trial: Trial, forge: Forge) -> None:
     """An honest token of the stated size is accepted, one that is an octet longer is refused."""
     cap = trial.declaration.max_token or 0

@@ -16,8 +16,9 @@ from bearerproof_fuzz.edits.encoding import trailing_bits
 from bearerproof_fuzz.edits.harmless import reordered
 from bearerproof_fuzz.edits.registry import ECDSA
 from bearerproof_fuzz.forge import ISSUER, LIFETIME, Draft, Forge
+from bearerproof_fuzz.needs import CLOCK, LEEWAY, REPLAY, SESSION_VERSIONS, SESSIONS
 
-REPLAY = frozenset({"replay"})
+REPLAYED = frozenset({"replay"})
 STALE = frozenset({"session"})
 SPOILT_SESSION = frozenset({"session", "claim-malformed"})
 SPOILT_VERSION = frozenset({"session", "claim-malformed", "claim-missing"})
@@ -26,7 +27,7 @@ UNAVAILABLE = frozenset({"unavailable"})
 Change = Callable[[Draft], Draft]
 
 
-@check("VER-41", needs=("option:replay",))
+@check("VER-41", needs=(REPLAY,))
 def test_second_presentation(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Of many presentations of one token the first is accepted and no other; another jti is another token."""
     token, other = (_single_use(mark, forge, name).presentation() for name in ("one", "other"))
@@ -39,7 +40,7 @@ def test_second_presentation(mark: Mark, trial: Trial, forge: Forge) -> None:
     _judge_replay(trial, trial.ask(token), token, "a token is accepted again after others")
 
 
-@check("VER-41", needs=("option:replay",))
+@check("VER-41", needs=(REPLAY,))
 def test_jti_in_another_case(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Two jti values that differ in case, or by a blank, are two: neither makes the other a replay."""
     draft = _single_use(mark, forge, "case")
@@ -50,7 +51,7 @@ def test_jti_in_another_case(mark: Mark, trial: Trial, forge: Forge) -> None:
         trial.expect(trial.ask(presented), ACCEPTED, f"jti {other!r} is taken for {lower!r}", presented)
 
 
-@check("VER-41", needs=("option:replay",))
+@check("VER-41", needs=(REPLAY,))
 def test_without_replay_detection(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A policy that does not ask for replay detection accepts a token as often as it comes."""
     token = _single_use(mark, forge, "one").with_policy(replay=False).presentation()
@@ -60,7 +61,7 @@ def test_without_replay_detection(mark: Mark, trial: Trial, forge: Forge) -> Non
     trial.expect(second, ACCEPTED, summary, token)
 
 
-@check("VER-41", needs=("option:replay",))
+@check("VER-41", needs=(REPLAY,))
 def test_other_spelling(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that was accepted is refused under every other spelling, made with its key or without."""
     for algorithm in (None, *(name for name in ECDSA if name in trial.declaration.algorithms)):
@@ -72,10 +73,10 @@ def test_other_spelling(mark: Mark, trial: Trial, forge: Forge) -> None:
             summary = f"a token is accepted again under another spelling: {name}"
             trial.expect(answer, REJECTED, summary, respelled, honest)
             if name in _SAME_ISSUER:
-                trial.expect_reason(answer, REPLAY, summary, respelled, honest)
+                trial.expect_reason(answer, REPLAYED, summary, respelled, honest)
 
 
-@check("VER-41", needs=("option:replay",))
+@check("VER-41", needs=(REPLAY,))
 def test_same_jti_of_another_issuer(mark: Mark, trial: Trial, forge: Forge) -> None:
     """The jti of one issuer blocks nothing of another one, however issuer and jti are put together."""
     for number, joint in enumerate(("", "/", ":", "#", ".")):
@@ -90,7 +91,7 @@ def test_same_jti_of_another_issuer(mark: Mark, trial: Trial, forge: Forge) -> N
             _judge_issuers(trial, forge.base(mark.profile), name, issued)
 
 
-@check("VER-41", needs=("option:replay",))
+@check("VER-41", needs=(REPLAY,))
 def test_refused_token_leaves_the_jti_unused(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that is refused for another cause does not use up the jti of an honest one."""
     for name, spoil in _SPOILT.items():
@@ -103,7 +104,7 @@ def test_refused_token_leaves_the_jti_unused(mark: Mark, trial: Trial, forge: Fo
         _judge_replay(trial, trial.ask(token), token, f"a token is accepted again after one {name}")
 
 
-@check("VER-41", needs=("option:replay", "clock"))
+@check("VER-41", needs=(REPLAY, CLOCK))
 def test_token_that_came_too_early(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that was refused because it is not valid yet is accepted once when it is."""
     draft = _single_use(mark, forge, "early")
@@ -117,7 +118,7 @@ def test_token_that_came_too_early(mark: Mark, trial: Trial, forge: Forge) -> No
     _judge_replay(trial, trial.ask(in_time), in_time, "a token is accepted again")
 
 
-@check("VER-41", needs=("option:replay", "option:leeway", "clock"))
+@check("VER-41", needs=(REPLAY, LEEWAY, CLOCK))
 def test_replay_late_in_life(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token is remembered for as long as it would be accepted, leeway included."""
     leeway = 30
@@ -132,7 +133,7 @@ def test_replay_late_in_life(mark: Mark, trial: Trial, forge: Forge) -> None:
         _judge_replay(trial, trial.ask(later), later, f"a token is accepted again after {age} s")
 
 
-@check("VER-42", needs=("option:session_versions",))
+@check("VER-42", needs=(SESSION_VERSIONS,))
 def test_session_version(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token is accepted if its version is the present one or newer, compared as numbers."""
     base = forge.base(mark.profile)
@@ -142,7 +143,7 @@ def test_session_version(mark: Mark, trial: Trial, forge: Forge) -> None:
             _judge_version(trial, draft.presentation(), version, current)
 
 
-@check("VER-42", needs=("option:session_versions",))
+@check("VER-42", needs=(SESSION_VERSIONS,))
 def test_spoilt_session_version(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token without a version, or with one that is no integer, is not taken for a present one."""
     base = _versioned(forge.base(mark.profile), 1)
@@ -158,7 +159,7 @@ def test_spoilt_session_version(mark: Mark, trial: Trial, forge: Forge) -> None:
         trial.expect_reason(answer, SPOILT_VERSION, summary, presented, honest)
 
 
-@check("VER-42", needs=("option:session_versions",))
+@check("VER-42", needs=(SESSION_VERSIONS,))
 def test_session_version_of_the_subject(mark: Mark, trial: Trial, forge: Forge) -> None:
     """The version is that of the token's own subject, and raising it ends tokens accepted before."""
     base = forge.base(mark.profile).with_claims(sv=3)
@@ -176,7 +177,7 @@ def test_session_version_of_the_subject(mark: Mark, trial: Trial, forge: Forge) 
     _judge_stale(trial, raised, honest, "a token outlives the raising of its subject's version")
 
 
-@check("VER-43", needs=("option:sessions",))
+@check("VER-43", needs=(SESSIONS,))
 def test_revoked_session(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token of a live session is accepted and one of a revoked session refused, by its own `sid`."""
     base = forge.base(mark.profile)
@@ -191,7 +192,7 @@ def test_revoked_session(mark: Mark, trial: Trial, forge: Forge) -> None:
         trial.expect(trial.ask(other), ACCEPTED, "a live session is taken for a revoked one", other, honest)
 
 
-@check("VER-43", needs=("option:sessions",))
+@check("VER-43", needs=(SESSIONS,))
 def test_session_that_is_no_text(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A `sid` that is no string passes for no live session, whatever text it looks like."""
     base = forge.base(mark.profile)
@@ -206,7 +207,7 @@ def test_session_that_is_no_text(mark: Mark, trial: Trial, forge: Forge) -> None
         trial.expect_reason(answer, SPOILT_SESSION, summary, presented, honest)
 
 
-@check("VER-43", needs=("option:sessions",))
+@check("VER-43", needs=(SESSIONS,))
 def test_session_revoked_between_two_presentations(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token that was accepted is refused once its session is revoked: the store is asked each time."""
     base = forge.base(mark.profile).with_claims(sid="sid-1")
@@ -218,7 +219,7 @@ def test_session_revoked_between_two_presentations(mark: Mark, trial: Trial, for
     trial.expect(trial.ask(honest), ACCEPTED, "a token of a live session is refused", honest)
 
 
-@check("VER-43", needs=("option:sessions", "option:session_versions"))
+@check("VER-43", needs=(SESSIONS, SESSION_VERSIONS))
 def test_either_port_refuses(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Under a policy with both ports a token passes neither as revoked nor as stale."""
     base = forge.base(mark.profile).with_claims(sid="sid-1", sv=3)
@@ -230,7 +231,7 @@ def test_either_port_refuses(mark: Mark, trial: Trial, forge: Forge) -> None:
         _judge_stale(trial, presented, honest, summary)
 
 
-@check("VER-44", needs=("option:sessions",))
+@check("VER-44", needs=(SESSIONS,))
 def test_sessions_unavailable(mark: Mark, trial: Trial, forge: Forge) -> None:
     """While the session store cannot answer, no token is accepted, and none is called revoked."""
     base = forge.base(mark.profile).with_claims(sid="sid-1")
@@ -240,7 +241,7 @@ def test_sessions_unavailable(mark: Mark, trial: Trial, forge: Forge) -> None:
         _judge_outage(trial, honest, base.with_policy(ports=ports), "sessions")
 
 
-@check("VER-44", needs=("option:session_versions",))
+@check("VER-44", needs=(SESSION_VERSIONS,))
 def test_session_versions_unavailable(mark: Mark, trial: Trial, forge: Forge) -> None:
     """While session versions cannot be looked up, no token is accepted, and none is called stale."""
     base = _versioned(forge.base(mark.profile), 3)
@@ -248,7 +249,7 @@ def test_session_versions_unavailable(mark: Mark, trial: Trial, forge: Forge) ->
         _judge_outage(trial, base.with_claims(sv=3), base.with_claims(sv=version), "session_versions")
 
 
-@check("VER-44", needs=("option:replay",))
+@check("VER-44", needs=(REPLAY,))
 def test_replay_unavailable(mark: Mark, trial: Trial, forge: Forge) -> None:
     """While replay cannot be looked up, no token is accepted; nor is any used up, so it passes afterwards."""
     control, draft = (_single_use(mark, forge, name) for name in ("another", "one"))
@@ -270,7 +271,7 @@ def _single_use(mark: Mark, forge: Forge, name: str, algorithm: str | None = Non
 
 def _judge_replay(trial: Trial, answer: Answer, presented: Presentation, summary: str) -> None:
     trial.expect(answer, REJECTED, summary, presented)
-    trial.expect_reason(answer, REPLAY, summary, presented)
+    trial.expect_reason(answer, REPLAYED, summary, presented)
 
 
 def _signed_again(draft: Draft) -> Draft:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
+from bearerproof import PROTOCOL
 from bearerproof.contract.http import translation
 from bearerproof.contract.http.profile import ServerProfile
 from bearerproof.contract.http.profilefile import load
@@ -94,18 +95,18 @@ class HttpConnection:
         """Declare what the profile says, once the server answers anything at all."""
         self._own_address = self._server.own_address(seconds)
         self._runner.run(self._server.ask(Sent("GET", "/"), seconds))
-        return {"protocol": 1, **declared(self._profile)}
+        return {"protocol": PROTOCOL, **declared(self._profile)}
 
     def _decisions(self, requests: Sequence[Request], seconds: float) -> list[Json]:
         """Ask all of these at the same time."""
         self._trail.forget()
         answered = self._runner.run(self._all(requests, seconds))
-        answers = [self._read(request, one) for request, one in zip(requests, answered, strict=True)]
+        answers = [self._read(request, answer) for request, answer in zip(requests, answered, strict=True)]
         claims = [
             translation.claim_of(request, answer, self._jti(request), self._profile)
             for request, answer in zip(requests, answers, strict=True)
         ]
-        came = self._trail.gather(sum(claim.due for claim in claims))
+        came = self._trail.gather(sum(claim.expected for claim in claims))
         shares = [came] if len(claims) == 1 else shared_out(came, claims)
         return [self._whole(*each) for each in zip(requests, answers, shares, strict=True)]
 
@@ -160,8 +161,8 @@ class HttpConnection:
         """Return whose bearer it is and what for: the server tells it in events alone."""
         issued = self._issued.get(bearer)
         event: Json = {**(issued.event if issued is not None else {}), **(events[0] if events else {})}
-        told, rate = event.get("identity"), event.get("rate_limit")
-        identity = told if isinstance(told, dict) else {}
+        reported, rate = event.get("identity"), event.get("rate_limit")
+        identity = reported if isinstance(reported, dict) else {}
         return {
             "jti": _text(event.get("token_jti")),
             "identity": {name: _text(identity.get(name)) for name in ("issuer", "subject")},

@@ -66,8 +66,8 @@ class FileLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._told = f"the audit file {path}"
-        self._lines = _Lines(self._told)
+        self._description = f"the audit file {path}"
+        self._lines = _Lines(self._description)
         self._file = self._open()
         os.lseek(self._file, 0, os.SEEK_END)
 
@@ -76,7 +76,7 @@ class FileLog:
         try:
             return self._added()
         except OSError as error:
-            raise AdapterFault(f"cannot read {self._told}: {error.strerror}") from None
+            raise AdapterFault(f"cannot read {self._description}: {error.strerror}") from None
 
     def close(self) -> None:
         """Close the file."""
@@ -106,7 +106,7 @@ class FileLog:
         try:
             return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            raise AdapterFault(f"cannot read {self._told}: {error.strerror}; start the server first") from None
+            raise AdapterFault(f"cannot read {self._description}: {error.strerror}; start the server first") from None
 
     def _is_rotated(self) -> bool:
         """Say whether another file has the name by now; while none has it, the old one is still written to."""
@@ -122,8 +122,8 @@ class CommandLog:
     """The standard output of a command that runs as long as we ask."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._told = f"the audit command {command[0]!r}"
-        self._lines = _Lines(self._told)
+        self._description = f"the audit command {command[0]!r}"
+        self._lines = _Lines(self._description)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the log
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the command is the caller's own, and no shell reads it
@@ -132,7 +132,7 @@ class CommandLog:
             )  # fmt: skip
         except OSError as error:
             self._stderr.close()
-            raise AdapterFault(f"cannot start {self._told}: {error.strerror}") from None
+            raise AdapterFault(f"cannot start {self._description}: {error.strerror}") from None
         if self._process.stdout is None:  # it is a pipe, by construction
             raise AssertionError
         self._stdout = self._process.stdout
@@ -143,7 +143,7 @@ class CommandLog:
         found: list[str] = []
         while (chunk := self._chunk()) is not None:
             if not chunk:
-                raise AdapterFault(f"{self._told} ended", stderr=self._ending())
+                raise AdapterFault(f"{self._description} ended", stderr=self._ending())
             found += self._lines.add(chunk)
         return found
 

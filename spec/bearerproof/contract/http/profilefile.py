@@ -85,7 +85,7 @@ class _Reader:
         return Measure(value)
 
     def _setting(self, raw: Table) -> Given:
-        numbers = {one.name: one.default for one in fields(Numbers)}
+        numbers = {field.name: field.default for field in fields(Numbers)}
         self._known(raw, "setting", {"issuers", "audience", "admin_secret_env", *numbers})
         issuers = self._texts(raw, "setting", "issuers", ())
         if len(set(issuers)) != 2:
@@ -118,14 +118,14 @@ class _Reader:
         return {**usual, **given}
 
     def _abilities(self, raw: Table) -> Abilities:
-        self._known(raw, "abilities", {one.name for one in fields(Abilities)})
+        self._known(raw, "abilities", {field.name for field in fields(Abilities)})
         found = Abilities(**{name: self._kind(raw, "abilities", name, bool, "true or false") for name in raw})
         if found.throttle and not found.forwarded:
             raise self._wrong("abilities", "throttle", "needs forwarded: all checks would come from one peer")
         return found
 
     def _audit(self, raw: Table) -> AuditSource:
-        self._known(raw, "audit", {one.name for one in fields(AuditSource)})
+        self._known(raw, "audit", {field.name for field in fields(AuditSource)})
         if ("file" in raw) == ("command" in raw):
             raise self._wrong("audit", "file", "or command is needed, and not both")
         usual = AuditSource()
@@ -150,7 +150,7 @@ class _Reader:
         where = "identity_provider"
         if raw is None:
             return None
-        self._known(raw, where, {one.name for one in fields(IdentityProvider)})
+        self._known(raw, where, {field.name for field in fields(IdentityProvider)})
         if ("tls_port" in raw) != ("certificate" in raw):
             raise self._wrong(where, "tls_port", "and certificate are needed together")
         return IdentityProvider(
@@ -186,8 +186,8 @@ class _Reader:
     def _braces(self, where: str, name: str, text: str, usual: str) -> None:
         unknown = set(_BRACES.findall(text)) ^ set(_BRACES.findall(usual))
         if unknown or set("{}") & set(_BRACES.sub("", text)):
-            due = ", ".join(f"{{{one}}}" for one in _BRACES.findall(usual)) or "no braces"
-            raise self._wrong(where, name, f"must have {due} in it, each, and no other braces")
+            expected = ", ".join(f"{{{placeholder}}}" for placeholder in _BRACES.findall(usual)) or "no braces"
+            raise self._wrong(where, name, f"must have {expected} in it, each, and no other braces")
 
     def _text(self, raw: Table, where: str, name: str, default: str | None) -> str:
         if name not in raw and default is not None:
@@ -220,9 +220,9 @@ class _Reader:
     def _file(self, raw: Table, where: str, name: str) -> Path | None:
         return self._path.parent / self._text(raw, where, name, None) if name in raw else None
 
-    def _kind(self, raw: Table, where: str, name: str, kind: type, told: str) -> Any:
+    def _kind(self, raw: Table, where: str, name: str, kind: type, description: str) -> Any:
         if not isinstance(raw.get(name), kind):
-            raise self._wrong(where, name, "is missing" if name not in raw else f"must be {told}")
+            raise self._wrong(where, name, "is missing" if name not in raw else f"must be {description}")
         return raw[name]
 
     def _known(self, raw: Table, where: str, known: set[str]) -> None:
@@ -239,8 +239,8 @@ class _Reader:
         """Return the line where a key stands, or else where its table begins; None where neither is written."""
         table, header = "", None
         for number, line in enumerate(self._lines, 1):
-            if (begun := re.match(r"\s*\[+([^\]]*)\]", line)) is not None:
-                table = begun[1].strip()
+            if (heading := re.match(r"\s*\[+([^\]]*)\]", line)) is not None:
+                table = heading[1].strip()
                 header = number if table == where else header
                 if table == (f"{where}.{name}" if where else name):
                     return number

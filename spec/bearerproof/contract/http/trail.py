@@ -38,15 +38,15 @@ class Trail:
         """Pass over what came since, so that it counts for nothing that is asked from now on."""
         self._log.lines()
 
-    def gather(self, due: int) -> list[Event]:
+    def gather(self, expected: int) -> list[Event]:
         """Return the events that came since, waiting for as many as are due and then for a quiet moment."""
         found: list[Event] = []
-        end = time.monotonic() + (self._source.wait if due else self._source.quiet)
+        end = time.monotonic() + (self._source.wait if expected else self._source.quiet)
         while True:
             new = [event for line in self._log.lines() for event in find(self._source.pattern, line)]
             found += new
             now = time.monotonic()
-            if new and len(found) >= due:
+            if new and len(found) >= expected:
                 end = now + self._source.quiet
             if now >= end:
                 return found
@@ -80,7 +80,7 @@ def shared_out(events: Sequence[Event], claims: Sequence["Claim"]) -> list[list[
     """
     shares: list[list[Event]] = [[] for _ in claims]
     for event in events:
-        open_claims = (number for number, claim in enumerate(claims) if len(shares[number]) < claim.due)
+        open_claims = (number for number, claim in enumerate(claims) if len(shares[number]) < claim.expected)
         fitting = (number for number in open_claims if claims[number].fits(event.members))
         shares[next(fitting, 0)].append(event)
     return shares
@@ -90,7 +90,7 @@ def shared_out(events: Sequence[Event], claims: Sequence["Claim"]) -> list[list[
 class Claim:
     """What events a decision has to have left: how many, of which kinds, and about which token, if that is known."""
 
-    due: int
+    expected: int
     kinds: frozenset[str]
     jti: str | None = None
     subject: str | None = None

@@ -73,7 +73,7 @@ def claim_of(request: Request, answer: Json, jti: str | None, profile: ServerPro
     if "revoked" in answer:
         return Claim(answer["revoked"], frozenset({"token.revoked"}), request.get("jti"), request.get("subject"))
     if op == "http":
-        return Claim(_due_of_http(request, answer, profile), _REFUSALS | {"token.issued", "token.used"})
+        return Claim(_expected_of_http(request, answer, profile), _REFUSALS | {"token.issued", "token.used"})
     return Claim(1, _REFUSALS, jti if op == "authenticate" else None)
 
 
@@ -96,9 +96,13 @@ def _revocation(request: Request, lines: Requests) -> Sent:
     sent = _filled(lines.revoke_all, {name: request.get(name) or "" for name in ("issuer", "subject")})
     path, _, query = sent.path.partition("?")
     absent = {name for name in ("issuer", "subject") if request.get(name) is None}
-    names = [one for one in lines.revoke_all.partition("?")[2].split("&") if one]
-    values = [one for one in query.split("&") if one]
-    kept = [value for name, value in zip(names, values, strict=True) if not any(f"{{{one}}}" in name for one in absent)]
+    names = [parameter for parameter in lines.revoke_all.partition("?")[2].split("&") if parameter]
+    values = [parameter for parameter in query.split("&") if parameter]
+    kept = [
+        value
+        for name, value in zip(names, values, strict=True)
+        if not any(f"{{{member}}}" in name for member in absent)
+    ]
     return Sent(sent.method, _with_query(path, "&".join(kept)))
 
 
@@ -116,8 +120,8 @@ def _presented(template: str, place: str, text: str | None) -> tuple[tuple[str, 
 
 def _peer(request: Request, profile: ServerProfile) -> tuple[tuple[str, str], ...]:
     """Return the field that tells a server that trusts us as a proxy who came to us, and what they told of others."""
-    told = [request.get("forwarded"), request.get("peer") if profile.abilities.forwarded else None]
-    chain = ", ".join(field_text(one) for one in told if one is not None)
+    addresses = [request.get("forwarded"), request.get("peer") if profile.abilities.forwarded else None]
+    chain = ", ".join(field_text(address) for address in addresses if address is not None)
     return (("X-Forwarded-For", chain),) if chain else ()
 
 
@@ -188,7 +192,7 @@ def _refused(op: str, answered: Answered, profile: ServerProfile) -> Json:
     return {"refused": code, **retry}
 
 
-def _due_of_http(request: Request, answer: Json, profile: ServerProfile) -> int:
+def _expected_of_http(request: Request, answer: Json, profile: ServerProfile) -> int:
     """Say whether a decision was made: not about a method or a path that there is none of."""
     _, path = _localised(request["method"], request["path"], profile.requests)
     decides = any(re.fullmatch(_pattern(line), path.partition("?")[0]) for line in vars(profile.requests).values())

@@ -71,17 +71,21 @@ class Server:
             async with asyncio.timeout(seconds):
                 return await self._ask(sent)
         except TimeoutError:
-            raise AdapterHung(f"{self.url} gave no answer to {_told(sent)} within {seconds:g} s") from None
+            raise AdapterHung(f"{self.url} gave no answer to {_request_line(sent)} within {seconds:g} s") from None
         except (httpx.LocalProtocolError, UnicodeEncodeError) as error:
             raise Unsendable(str(error)) from None
         except httpx.ConnectError as error:
             raise AdapterCrashed(f"cannot connect to {self.url}: {error or 'refused'}") from None
         except httpx.NetworkError as error:
-            raise AdapterCrashed(f"{self.url} broke the connection off with an answer to {_told(sent)} due") from error
+            raise AdapterCrashed(
+                f"{self.url} broke the connection off with an answer to {_request_line(sent)} due"
+            ) from error
         except httpx.RemoteProtocolError as error:
             if _HUNG_UP.match(str(error)):
-                raise AdapterCrashed(f"{self.url} ended the connection with an answer to {_told(sent)} due") from None
-            raise AdapterFault(f"{self.url} answered {_told(sent)} with what is no HTTP: {error}") from None
+                raise AdapterCrashed(
+                    f"{self.url} ended the connection with an answer to {_request_line(sent)} due"
+                ) from None
+            raise AdapterFault(f"{self.url} answered {_request_line(sent)} with what is no HTTP: {error}") from None
 
     def own_address(self, seconds: float) -> str:
         """Connect, and return the address from which the server sees us.
@@ -128,7 +132,7 @@ class Server:
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > MAX_BODY:
-                raise AdapterFault(f"{self.url} answered {_told(sent)} with more than {MAX_BODY:,} bytes")
+                raise AdapterFault(f"{self.url} answered {_request_line(sent)} with more than {MAX_BODY:,} bytes")
         return body
 
 
@@ -165,5 +169,5 @@ def form(pairs: Sequence[tuple[str, str]]) -> bytes:
     return "&".join(f"{segment(name)}={segment(value)}" for name, value in pairs).encode()
 
 
-def _told(sent: Sent) -> str:
+def _request_line(sent: Sent) -> str:
     return f"{sent.method} {members.printable(sent.path.partition('?')[0][:60])}"

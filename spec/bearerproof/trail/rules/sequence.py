@@ -1,6 +1,7 @@
 """Following the sequence numbers of one stream: what is missing, what came twice, where a server began anew."""
 
 from bisect import bisect_right
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from bearerproof.trail.findings import Loss, Notebook
@@ -31,21 +32,21 @@ class Sequence:
         self._from_middle = from_middle
         self._gaps: list[_Gap] = []
         self._floor = 0
-        self._first_line = 0
+        self._first_source = 0
         self._began = False
-        self.next = 0
-        self.last: str | None = None
+        self._next = 0
+        self._last: str | None = None
         self.runs = 0
         self.late = 0
 
-    def take(self, number: int, when: str | None, line: int, text: str) -> None:
-        """Take any number; the caller itself may step ``next`` and ``last`` on where it is the one expected."""
-        if not self._began or (number == 0 and self.next > 0 and hash(text) != self._first_line):
-            self._begin(number, text)
-        if number >= self.next:
-            if number > self.next:
-                self._open(_Gap(self.next, number, line, self.last, when))
-            self.next, self.last = number + 1, when or self.last
+    def take(self, number: int, when: str | None, line: int, source: Hashable) -> None:
+        """Take the next number. ``source`` is what it was read from: the first that comes again begins no new run."""
+        if not self._began or (number == 0 and self._next > 0 and hash(source) != self._first_source):
+            self._begin(number, source)
+        if number >= self._next:
+            if number > self._next:
+                self._open(_Gap(self._next, number, line, self._last, when))
+            self._next, self._last = number + 1, when or self._last
         elif number < self._floor:
             self._notebook.leave(Want.LATE, Rule.EXACTLY_ONCE)
         elif not self._fill(number):
@@ -57,13 +58,13 @@ class Sequence:
             self._tell(gap)
         self._gaps.clear()
 
-    def _begin(self, number: int, text: str) -> None:
+    def _begin(self, number: int, source: Hashable) -> None:
         self.close()
         first_of_all = not self._began
-        self._began, self._floor, self._first_line = True, 0, hash(text)
+        self._began, self._floor, self._first_source = True, 0, hash(source)
         self.runs += 1
-        self.next = number if first_of_all and self._from_middle else 0
-        self._floor = self.next
+        self._next = number if first_of_all and self._from_middle else 0
+        self._floor = self._next
 
     def _open(self, gap: _Gap) -> None:
         self._gaps.append(gap)

@@ -1,0 +1,58 @@
+"""What checks need an implementation to declare, by name: the capabilities, and those that go together."""
+
+from bearerproof.contract.declaration import Need
+
+CLOCK = Need("clock")
+KEY_SET = Need("key_set")
+KEYS_URL = Need("keys_url")
+MAX_TOKEN = Need("max_token")
+MIXED_ALGORITHMS = Need("mixed_algorithms")
+TOKEN_B64 = Need("token_b64")
+
+LEEWAY = Need("option", "leeway")
+REPLAY = Need("option", "replay")
+REQUIRE = Need("option", "require")
+SESSIONS = Need("option", "sessions")
+SESSION_VERSIONS = Need("option", "session_versions")
+TYP = Need("option", "typ")
+
+AUDIT_LINES = Need("audit", "lines")
+DELIVERED = Need("audit", "delivered")
+LIMITER = Need("audit", "limiter")
+STATS = Need("audit", "stats")
+SUMMARIES = Need("audit", "summaries")
+
+SINK_RAISES = Need("sink", "raises")
+SINK_HANGS = Need("sink", "hangs")
+SINK_SLOW = Need("sink", "slow")
+
+CONFIGURE = Need("key_server", "configure")
+COUNT = Need("key_server", "count")
+FORWARDED = Need("key_server", "forwarded")
+HTTP = Need("key_server", "http")
+LINES = Need("key_server", "lines")
+RACE = Need("key_server", "race")
+REAP = Need("key_server", "reap")
+RESTART = Need("key_server", "restart")
+RETENTION = Need("key_server", "retention")
+ROTATE = Need("key_server", "rotate")
+SINGLE_USE = Need("key_server", "single_use")
+THROTTLE = Need("key_server", "throttle")
+
+LENIENT = (CLOCK, LEEWAY)
+"""To stand within the leeway, and just outside it."""
+
+MIXED = (KEY_SET, MIXED_ALGORITHMS, Need("algorithm", "HS256"))
+"""To hold a secret and public keys in one set."""
+
+LIMITED = (CLOCK, LIMITER, DELIVERED)
+"""To see what a limiter lets through."""
+
+LIMITED_AND_COUNTED = (*LIMITED, STATS)
+"""To hold what it lets through against what it counts."""
+
+THROTTLED = (CLOCK, CONFIGURE, THROTTLE)
+"""To see a server refuse too many requests, and relent."""
+
+FETCHED = (CLOCK, KEYS_URL, CONFIGURE)
+"""To see a server read the keys of a provider from a URL."""

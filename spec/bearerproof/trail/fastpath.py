@@ -1,0 +1,300 @@
+"""The fast path: reads at once what is surely an event in good form with clean texts, and says nothing of the rest.
+
+It stands in front of the rules, and is none of them: what it admits goes to the same rules as what ``careful`` reads.
+Switched off, the report is the same to the byte, and later. Why nothing slips through:
+
+1. msgspec decodes into one type a kind of event, with the bounds of the schema, and forbids members it does not know.
+   Whatever makes it raise is read carefully, not judged here.
+2. Of a member that stands twice it takes the last in silence. So the text must have exactly the quotation marks of the
+   names and strings that were read; each has two at least, so there is none of another.
+   A null is counted likewise: its member, read as absent, has a name.
+3. What a type cannot tell (days that exist, addresses, source ids) is checked where it first comes, and the few texts
+   that come in most lines are remembered, a bounded number of each, when they have been found clean.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, MsgspecError, Struct, UnsetType
+from msgspec.json import Decoder
+
+from bearerproof.trail import presets, shapes
+from bearerproof.trail.events import (
+    KINDS,
+    Denied,
+    Expired,
+    Failure,
+    Hints,
+    Identity,
+    Invalid,
+    Issued,
+    LifecycleEvent,
+    Revoked,
+    Used,
+    name_of,
+)
+from bearerproof.trail.inspection import Inspector
+from bearerproof.trail.rules.failures import Failures
+from bearerproof.trail.rules.lifecycle import Lifecycle
+
+KNOWN = 20_000
+"""Identities, addresses or the like that are remembered at once, so that memory stays bounded."""
+
+LONGEST_KNOWN = 512
+"""Characters of each at most: a trail of huge ones is judged more slowly, in the same memory."""
+
+_SECOND = len("2027-01-15T08:00:00.")
+_INSTANT = len("2027-01-15T08:00:00.000000Z")
+_TIME = '"occurred_at":"'
+_MICROSECONDS = re.compile("[0-9]{6}Z").fullmatch
+
+
+Hint = Annotated[str, Meta(min_length=1, max_length=108)] | None
+Text = Annotated[str, Meta(max_length=128)]
+
+
+class _Metadata(Struct, gc=False, forbid_unknown_fields=True):
+    aud_hint: Hint | UnsetType = UNSET
+    engine_msg: Annotated[str, Meta(max_length=512)] | UnsetType = UNSET
+
+
+class _Failure(Struct, gc=False, forbid_unknown_fields=True):
+    kind: str | dict[str, Text]
+    occurred_at: str
+    source_id: Annotated[str, Meta(max_length=712)]
+    metadata: _Metadata
+    client_id_hint: Hint | UnsetType = UNSET
+    kid_hint: Hint | UnsetType = UNSET
+
+
+class _DockerLine(Struct, gc=False, forbid_unknown_fields=True):
+    log: str
+    stream: str = ""
+    time: str = ""
+
+
+_decode_event = Decoder(Issued | Used | Expired | Revoked | Denied | Invalid).decode
+_decode_failure = Decoder(_Failure).decode
+_decode_docker_line = Decoder(_DockerLine).decode
+
+
+class _Doubt(Exception):
+    """A text is not what it should be, or not clean; so at least it seems here."""
+
+
+_DOUBTFUL = (_Doubt, MsgspecError, UnicodeEncodeError, RecursionError)
+
+
+class FastPath:
+    """Stands in front of the rules of one trail; remembers texts that come often, a bounded number of each."""
+
+    def __init__(self, lifecycle: Lifecycle, failures: Failures, inspector: Inspector) -> None:
+        self._lifecycle = lifecycle
+        self._failures = failures
+        self._inspector = inspector
+        self._seconds: set[str] = set()
+        self._jtis: set[str] = set()
+        self._addresses: set[str] = set()
+        self._names: dict[tuple[str, ...], int] = {}
+        self._identities: dict[Identity, int] = {}
+        self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
+        self._frames: dict[str, tuple[str, Hints]] = {}
+
+    def admits(self, text: str, number: int) -> bool:
+        """Whether a text is surely an event in good form; if so, the rules have judged it. False says nothing."""
+        failure = None if text.startswith('{"event"') else self._read_failure(text)
+        if failure is not None:
+            self._failures.judge(failure, number)
+            return True
+        event = self._read_event(text) if '"token.' in text else None
+        if event is not None:
+            self._lifecycle.judge(event, text, number)
+            return True
+        return False
+
+    def admits_docker_line(self, line: str, number: int) -> bool:
+        """Do what ``admits`` does, for an event in a line of Docker's ``json-file`` log."""
+        try:
+            text = _decode_docker_line(line).log
+        except _DOUBTFUL:
+            return False
+        return ("token." in line or presets.may_be_ours(line)) and self.admits(text, number)
+
+    # -- events of a key server ----------------------------------------------------------------------------------
+
+    def _read_event(self, text: str) -> LifecycleEvent | None:
+        try:
+            event = _decode_event(text)
+            texts = self._texts(event)
+        except _DOUBTFUL:
+            return None
+        # Number 0 begins a run of the server, unless its very line came before: there the text counts.
+        return event if text.count('"') == 2 * texts and event.seq != 0 else None
+
+    def _texts(self, event: LifecycleEvent) -> int:
+        """Count the names and strings of an event, each looked into."""
+        texts = 2
+        identity, jti, address, reason = event.identity, event.token_jti, event.client_ip, event.reason
+        if identity is not None:
+            texts += self._identities.get(identity) or self._learn_identity(identity)
+        if jti is not None:
+            if jti not in self._jtis:
+                self._learn_jti(jti)
+            texts += 2
+        if address is not None:
+            if address not in self._addresses:
+                self._learn_address(address)
+            texts += 2
+        if reason is not None:
+            self._look_into(reason)
+            texts += 2
+        if (when := event.occurred_at) is not None:
+            if when[:_SECOND] not in self._seconds or not _MICROSECONDS(when, _SECOND):
+                self._learn_instant(when)
+            texts += 2
+        if event.seq is not None:
+            texts += 1
+        return texts + self._texts_of_grant(event) if type(event) is Issued else texts
+
+    def _texts_of_grant(self, event: Issued) -> int:
+        if event.backends is None or event.tools is None or event.rate_limit is None:  # null, as they must be there
+            raise _Doubt
+        texts = 3
+        for names in (event.backends, event.tools):
+            known = self._names.get(names)
+            texts += self._learn_names(names) if known is None else known
+        if event.expires_at is not None:
+            self._learn_instant(event.expires_at)
+            texts += 2
+        return texts
+
+    # -- events of a verifier ------------------------------------------------------------------------------------
+
+    def _read_failure(self, text: str) -> Failure | None:
+        """Read an event; most are, but for their time, one that was read before: where somebody tries again."""
+        found = text.find(_TIME)
+        start = found + len(_TIME)
+        known = self._frames.get(text[:start] + text[start + _INSTANT :]) if found >= 0 else None
+        if known is not None:
+            when = text[start : start + _INSTANT]
+            if when[:_SECOND] in self._seconds and when[_SECOND:-1].isdecimal() and when[-1] == "Z" and when.isascii():
+                return Failure(when, known[0], known[1])
+        return self._read_new_failure(text) if '"source_id"' in text else None
+
+    def _read_new_failure(self, text: str) -> Failure | None:
+        try:
+            event = _decode_failure(text)
+            metadata, kind = event.metadata, event.kind
+            said = (event.source_id, event.client_id_hint, metadata.aud_hint, event.kid_hint)
+            hints, texts = self._hints.get(said) or self._learn_hints(*said)
+            when = event.occurred_at
+            if when[:_SECOND] not in self._seconds or not _MICROSECONDS(when, _SECOND):
+                self._learn_instant(when)
+            if type(kind) is not str or kind not in shapes.PLAIN_KINDS:
+                texts += self._texts_of_kind(kind)
+            if metadata.engine_msg is not UNSET:
+                self._look_into(metadata.engine_msg)
+                texts += 2
+        except _DOUBTFUL:
+            return None
+        if text.count('"') != 2 * texts:
+            return None
+        self._learn_frame(text, when, event.source_id, hints)
+        return Failure(when, event.source_id, hints)
+
+    def _learn_frame(self, text: str, when: str, source: str, hints: Hints) -> None:
+        before, found, after = text.partition(f"{_TIME}{when}")
+        if found and len(text) <= LONGEST_KNOWN:
+            _make_room(self._frames)
+            self._frames[before + _TIME + after] = source, hints
+
+    def _texts_of_kind(self, kind: str | dict[str, str]) -> int:
+        """Count the texts of a kind that carries one, beyond that which every kind has."""
+        if isinstance(kind, str) or not shapes.is_kind(kind) or not all(map(self._inspector.is_clean, kind.values())):
+            raise _Doubt
+        return 1
+
+    # -- what is remembered of texts that come often -------------------------------------------------------------
+
+    def _look_into(self, text: str) -> None:
+        if not self._inspector.is_clean(text):
+            raise _Doubt
+
+    def _learn_instant(self, when: str) -> None:
+        """Many instants share a second, and the first alone is looked at, unless for a pattern of the caller's."""
+        if not (shapes.is_instant(when) and self._inspector.is_clean(when)):
+            raise _Doubt
+        if not self._inspector.looks_for_patterns:
+            _make_room(self._seconds)
+            self._seconds.add(when[:_SECOND])
+
+    def _learn_jti(self, jti: str) -> None:
+        if not self._inspector.is_clean_jti(jti):
+            raise _Doubt
+        _make_room(self._jtis)
+        self._jtis.add(jti)
+
+    def _learn_address(self, address: str) -> None:
+        if not (shapes.is_address(address) and self._inspector.is_clean(address)):
+            raise _Doubt
+        _make_room(self._addresses)
+        self._addresses.add(address)
+
+    def _learn_names(self, names: tuple[str, ...]) -> int:
+        if not all(map(self._inspector.is_clean, names)):
+            raise _Doubt
+        if sum(map(len, names)) <= LONGEST_KNOWN:
+            _make_room(self._names)
+            self._names[names] = len(names)
+        return len(names)
+
+    def _learn_identity(self, identity: Identity) -> int:
+        """Return how many texts an identity has, with the name of the member that it is."""
+        name, groups = identity.name, identity.groups
+        strings = [
+            identity.subject,
+            identity.email,
+            identity.issuer,
+            *(() if name is None else (name,)),
+            *(groups or ()),
+        ]
+        if not all(map(self._inspector.is_clean, strings)):
+            raise _Doubt
+        texts = 4 + (name is not None) + (groups is not None) + len(strings)
+        if sum(map(len, strings)) <= LONGEST_KNOWN:
+            _make_room(self._identities)
+            self._identities[identity] = texts
+        return texts
+
+    def _learn_hints(self, source: str, client: Any, aud: Any, kid: Any) -> tuple[Hints, int]:
+        """Return the hints of an event, and how many texts it has but for those in its kind and its message."""
+        strings = [hint for hint in (client, aud, kid) if isinstance(hint, str)]
+        if not (shapes.is_source_id(source) and self._inspector.is_clean(source)):
+            raise _Doubt
+        if any(map(self._inspector.holds_a_secret, strings)):
+            raise _Doubt
+        hints = Hints(*(hint if isinstance(hint, str) else None for hint in (client, aud, kid)))
+        texts = 7 + len(strings) + sum(hint is not UNSET for hint in (client, aud, kid))
+        if len(source) + sum(map(len, strings)) <= LONGEST_KNOWN:
+            _make_room(self._hints)
+            self._hints[source, client, aud, kid] = hints, texts
+        return hints, texts
+
+
+def is_sound(inspector: Inspector) -> bool:
+    """Whether the words that every event has are clean; a pattern of the caller's may look for just those."""
+    return all(map(inspector.is_clean, _own_words()))
+
+
+def _own_words() -> Iterable[str]:
+    """Return the texts that every event has, or may have, as the schemas prescribe them."""
+    kinds: tuple[type[Struct], ...] = (*KINDS, Identity, _Failure, _Metadata)
+    for kind in kinds:
+        yield from kind.__struct_fields__
+    yield from ("event", *map(name_of, KINDS), *shapes.PLAIN_KINDS, *shapes.ID_TOKEN_KINDS, "MissingClaim", "IdToken")
+
+
+def _make_room(known: set[str] | dict[Any, Any]) -> None:
+    if len(known) >= KNOWN:
+        known.clear()

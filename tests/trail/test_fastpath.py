@@ -1,0 +1,292 @@
+"""The fast path changes nothing but the time it takes: a report with it is the report without it, to the byte."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, example, find, given, settings
+from hypothesis import strategies as st
+from msgspec import MsgspecError
+
+from bearerproof.members import Json
+from bearerproof.trail import Options, Preset, fastpath, prove_lines
+from bearerproof.trail.events import LifecycleEvent
+from bearerproof.trail.fastpath import FastPath
+from bearerproof.trail.inspection import Inspector
+
+from .test_generated import trails
+from .trails import ALICE, Server, at, failure, jti, lived
+
+SECRET = "bprf_" + "A" * 43
+
+HOSTILE: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1.0,
+    2**64,
+    2**70,
+    "",
+    "a",
+    "null",
+    "\x1b[2J",
+    "\x9b",
+    "\u202e",
+    "\ud800",
+    'q"q',
+    "b\\s",
+    SECRET,
+    "é",
+    "a" * 129,
+    "a" * 257,
+    "a" * 513,
+    "192.0.2.1",
+    "192.0.2.01",
+    "::1",
+    at(3),
+    "2027-02-30T08:00:00.000000Z",
+    "2016-12-31T23:59:60.500000Z",
+    at(3).replace("000Z", "00٣Z"),
+    jti(1),
+    [],
+    ["a"],
+    ["a" * 257],
+    [None],
+    {},
+    {"a": None},
+    {"MissingClaim": "aud"},
+    {"MissingClaim": SECRET},
+    {"IdToken": "NonceMissing"},
+    {"IdToken": {"CatMismatch": ""}},
+    {"aud_hint": "api"},
+    {"aud_hint": None},
+    {"engine_msg": "m\n"},
+    {"engine_msg": None},
+    ALICE,
+    {**ALICE, "name": "\n"},
+    {**ALICE, "groups": [SECRET]},
+    {**ALICE, "more": 1},
+    {**ALICE, "name": None},
+    "a::b",
+    "app-1::noaud::k1",
+    "Expired",
+    "token.used",
+    "token.issued",
+    "token.other",
+]
+NAMES = [*failure(), *Server().issue().events[0], "reason", "more", "tier", "log", "\ud800", SECRET]
+
+Damage = Callable[[st.DrawFn, str], str]
+
+
+def _set(draw: st.DrawFn, line: str) -> str:
+    record = json.loads(line)
+    place = draw(st.sampled_from([record, *(inner for inner in record.values() if isinstance(inner, dict))]))
+    place[draw(st.sampled_from([*place, *NAMES]))] = draw(st.sampled_from(HOSTILE))
+    return _dumped(record)
+
+
+def _take_away(draw: st.DrawFn, line: str) -> str:
+    record = json.loads(line)
+    record.pop(draw(st.sampled_from(list(record))))
+    return _dumped(record)
+
+
+def _double(draw: st.DrawFn, line: str) -> str:
+    """A member stands twice, in the record or in an object of it, with the same value or another."""
+    name, value = draw(st.sampled_from([*json.loads(line).items(), ("subject", "bob"), ("aud_hint", "api")]))
+    other = draw(st.sampled_from([value, *HOSTILE]))
+    member = f"{json.dumps(name)}:{json.dumps(other)}"
+    opening = draw(st.sampled_from([found.end() for found in re.finditer(r"\{(?=\")", line)]))
+    return f"{line[:opening]}{member},{line[opening:]}"
+
+
+def _respell(draw: st.DrawFn, line: str) -> str:
+    record = json.loads(line)
+    if draw(st.booleans()):
+        record = dict(draw(st.permutations(list(record.items()))))
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" , ", " :\t")]))
+    return json.dumps(record, separators=separators, ensure_ascii=draw(st.booleans()))
+
+
+def _replace(draw: st.DrawFn, line: str) -> str:
+    """A piece of the text becomes another, be it JSON or not."""
+    pieces = ['"', "{", "}", ":", ",", "000", at(3)[:20], "token.", '"occurred_at":"', "seq", "u", "k1", "null"]
+    old, new = (
+        draw(st.sampled_from(pieces)),
+        draw(st.sampled_from([*pieces, '\\"', "\\u0041", "\x01", " ", "", "1.0", "٣"])),
+    )
+    return line.replace(old, new, draw(st.sampled_from([1, 2, -1])))
+
+
+def _cut(draw: st.DrawFn, line: str) -> str:
+    start = draw(st.sampled_from([0, 0, 1, 14, len(line) // 2]))
+    stop = draw(st.integers(start, len(line)))
+    return line[:start] + line[stop:] if draw(st.booleans()) else line[start:stop]
+
+
+def _surround(draw: st.DrawFn, line: str) -> str:
+    before, after = (
+        draw(st.sampled_from(["", " ", "\ufeff", "audit=", "x"])),
+        draw(st.sampled_from(["", " ", "\r", "\t\r", "x", "\0"])),
+    )
+    return before + line + after
+
+
+AROUND_A_LOG: list[Json] = [{}, {"stream": "stdout", "time": at(0)}, {"attrs": {}}, {"stream": None}, {"event": "x"}]
+
+
+def _docker(draw: st.DrawFn, line: str) -> str:
+    record = {"log": line + draw(st.sampled_from(["\n", "", "\r\n", " "])), **draw(st.sampled_from(AROUND_A_LOG))}
+    return json.dumps(record, separators=draw(st.sampled_from([(",", ":"), (", ", ": ")])))
+
+
+def _collector(draw: st.DrawFn, line: str) -> str:
+    return json.dumps(draw(st.sampled_from([{"fields": {"audit": line}}, {"message": line}, {"audit": line}])))
+
+
+def _leak(draw: st.DrawFn, line: str) -> str:
+    record = json.loads(line)
+    texts = [name for name, value in record.items() if isinstance(value, str)]
+    record[draw(st.sampled_from(texts))] = draw(st.sampled_from([SECRET, "here"]))
+    return _dumped(record)
+
+
+JSON_DAMAGES: list[Damage] = [_set, _set, _leak, _take_away, _double, _respell]
+TEXT_DAMAGES: list[Damage] = [_replace, _cut, _surround, _docker, _docker, _collector]
+
+
+def _dumped(record: Json) -> str:
+    return json.dumps(record, separators=(",", ":"))
+
+
+@st.composite
+def failures(draw: st.DrawFn) -> list[Json]:
+    events = []
+    for n in range(draw(st.integers(0, 6))):
+        client, kid = draw(st.sampled_from(["app-1", None, "a:b", "anon"])), draw(st.sampled_from(["k1", None]))
+        event = failure(n, client, kid, kind=draw(st.sampled_from(["Expired", "Other", {"MissingClaim": "aud"}])))
+        events.append({name: value for name, value in event.items() if value is not None or draw(st.booleans())})
+    return events
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> list[str]:
+    """A trail in which lines are lost, doubled, moved, spelled otherwise, wrapped, or hold what they must not."""
+    events = draw(trails(minimal=draw(st.booleans()))) + draw(failures()) * draw(st.sampled_from([1, 2]))
+    if draw(st.booleans()):
+        events.append({"tier": "strangers", "dropped": 3, "kinds": {"Expired": 2, "Other": 1}})
+    events = events + draw(st.lists(st.sampled_from(events), max_size=3)) if events else events
+    if draw(st.booleans()):
+        events = draw(st.permutations(events))
+    wrap = draw(st.sampled_from([None, None, None, _docker, _collector, _respell]))
+    return [_line(draw, event, wrap) for event in events]
+
+
+def _line(draw: st.DrawFn, event: Json, wrap: Damage | None) -> str:
+    line = _dumped(event)
+    if draw(st.integers(0, 3)) == 0:
+        line = draw(st.sampled_from(JSON_DAMAGES))(draw, line)
+    if wrap is not None:
+        line = wrap(draw, line) if wrap is not _respell or _is_json(line) else line
+    if draw(st.integers(0, 7)) == 0:
+        line = draw(st.sampled_from(TEXT_DAMAGES))(draw, line)
+    return line.replace("\n", " ")
+
+
+def _is_json(line: str) -> bool:
+    return '"log"' not in line and "\\ud800" not in line
+
+
+OPTIONS = st.builds(
+    Options,
+    preset=st.sampled_from([Preset.AUTO, Preset.AUTO, *Preset]),
+    max_tokens=st.sampled_from([250_000, 3]),
+    max_sources=st.sampled_from([10_000, 1]),
+    secret_patterns=st.sampled_from(
+        [(), (), (re.compile(r"k1|:59|-000000000001|192\.0|^Exp"),), (re.compile("^seq$"),)]
+    ),
+    findings=st.sampled_from([5, 1000]),
+    from_middle=st.booleans(),
+)
+
+
+def told(lines: list[str], options: Options, *, fast: bool) -> tuple[str, str]:
+    report = prove_lines(lines, options, fast=fast)
+    return report.as_text(), json.dumps(report.as_json())
+
+
+def differs(trail: tuple[list[str], Options]) -> bool:
+    try:
+        return told(*trail, fast=True) != told(*trail, fast=False)
+    except ValueError:  # what is no time has come to a rule
+        return True
+
+
+SEAM = _dumped(failure(0))
+"""A failure whose time, cut out of the text, leaves what another text leaves that is no JSON."""
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(damaged(), OPTIONS)
+@example([_dumped(event) for event in lived().events], Options())
+@example([SEAM, SEAM, SEAM.replace('"occurred_at":"' + at(0), '"occurred_at"' + at(0) + ':"')], Options())
+@example(
+    [_dumped(event) for event in Server().issue().use(1).events],
+    Options(secret_patterns=(re.compile("192"),)),
+)
+def test_a_report_is_the_same_without_the_fast_path(lines: list[str], options: Options) -> None:
+    assert told(lines, options, fast=True) == told(lines, options, fast=False)
+
+
+def test_the_fast_path_is_taken() -> None:
+    """Were it not, there would be nothing to compare."""
+    calls: list[bool] = []
+    admits = FastPath.admits
+
+    def counted(self: FastPath, text: str, number: int) -> bool:
+        calls.append(admits(self, text, number))
+        return calls[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FastPath, "admits", counted)
+        events = [
+            *lived().events,
+            *lived(minimal=True).events,
+            *[failure(700 + n) for n in range(6)],
+        ]
+        prove_lines(map(_dumped, events))
+    assert calls.count(True) > len(events) - 6
+
+
+def _counts_no_marks(self: FastPath, text: str) -> LifecycleEvent | None:
+    try:
+        event: LifecycleEvent = fastpath._decode_event(text)
+    except MsgspecError:
+        return None
+    return event
+
+
+def _judges_nothing(self: FastPath, text: str, number: int) -> bool:
+    return '"token.used"' in text
+
+
+BROKEN: dict[str, tuple[type[object], str, Callable[..., Any]]] = {
+    "marks-not-counted": (FastPath, "_read_event", _counts_no_marks),
+    "texts-not-looked-into": (Inspector, "is_clean", lambda *_: True),
+    "jti-not-looked-into": (Inspector, "is_clean_jti", lambda *_: True),
+    "time-not-looked-at": (FastPath, "_learn_instant", lambda *_: None),
+    "address-not-looked-at": (FastPath, "_learn_address", lambda *_: None),
+    "use-not-judged": (FastPath, "admits", _judges_nothing),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_fast_path_changes_a_report(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trails generated here find each of the ways in which it might admit what it must not."""
+    monkeypatch.setattr(*BROKEN[name])
+    many = settings(max_examples=2000, deadline=None, database=None, phases=[Phase.generate], derandomize=True)
+    assert find(st.tuples(damaged(), OPTIONS), differs, settings=many)
