@@ -10,10 +10,10 @@ from bearerproof.contract.declaration import FetchedKeys
 from bearerproof.contract.messages import Policy, Presentation
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.specification.catalogue import Profile
-from bearerproof_fuzz import keys, keyserver
+from bearerproof_fuzz import jwks_endpoint, keys
 from bearerproof_fuzz.forge import Draft, Forge
+from bearerproof_fuzz.jwks_endpoint import Endpoint, Reply
 from bearerproof_fuzz.keys import Key
-from bearerproof_fuzz.keyserver import Endpoint, Reply
 
 SHOWN_URL = "http://127.0.0.1/jwks.json"
 """The URL in findings: the real port is the system's choice, and would make two equal runs differ."""
@@ -52,7 +52,7 @@ class Fetched:
 
     def serve(self, *served: Key) -> None:
         """Have the endpoint serve these keys from now on."""
-        self.endpoint.reply = keyserver.key_set(served)
+        self.endpoint.reply = jwks_endpoint.key_set(served)
 
     def fail(self, reply: Reply) -> None:
         """Have the endpoint answer so from now on."""
@@ -131,7 +131,7 @@ class Fetched:
 def fetched(trial: Trial, forge: Forge, profile: Profile, reply: Reply) -> Iterator[Fetched]:
     """Begin a scenario: nothing fetched yet, a URL never seen before, and this reply at it."""
     start = _start(trial)
-    with keyserver.endpoint(reply) as endpoint:
+    with jwks_endpoint.endpoint(reply) as endpoint:
         yield Fetched(trial, forge, profile, endpoint, start, start)
 
 

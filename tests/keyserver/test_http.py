@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearerproof_fuzz import keyserver as endpoints
+from bearerproof_fuzz import jwks_endpoint as endpoints
 from bearerproof_fuzz.keys import key
 from bearerproof_reference.adapter.inprocess import respond
 from bearerproof_reference.adapter.keyserver import KeyServerAdapter

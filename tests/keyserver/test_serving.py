@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from bearerproof_fuzz import keyserver as endpoints
+from bearerproof_fuzz import jwks_endpoint as endpoints
 from bearerproof_reference.deployment import serving
 from bearerproof_reference.deployment.http import Threads, create_app
 from bearerproof_reference.deployment.httprequest import FORM

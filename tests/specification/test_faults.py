@@ -36,7 +36,9 @@ def test_the_control_is_a_fault() -> None:
 
 
 def test_a_fault_stands_in_the_folder_of_its_requirement() -> None:
-    astray = [fault.id for fault in ALL if fault.id != CONTROL and fault.apply.__module__.split(".")[2] != _family(fault)]
+    astray = [
+        fault.id for fault in ALL if fault.id != CONTROL and fault.apply.__module__.split(".")[2] != _family(fault)
+    ]
     assert astray == []
 
 

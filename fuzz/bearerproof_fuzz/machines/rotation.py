@@ -16,7 +16,7 @@ from bearerproof.contract.declaration import FetchedKeys
 from bearerproof.contract.messages import Outcome, Presentation
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.specification.catalogue import Profile
-from bearerproof_fuzz import fetched, keys, keyserver
+from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import examples, explore_machine
 from bearerproof_fuzz.forge import Forge
 
@@ -26,7 +26,7 @@ STEPS = 15
 """Rules applied in one example."""
 
 _SERVED = {"a served": ("a",), "b served": ("b",), "both served": ("a", "b")}
-_FAILURES = {"status 500": keyserver.Reply(status=500), "not JSON": keyserver.Reply(b"<html>")}
+_FAILURES = {"status 500": jwks_endpoint.Reply(status=500), "not JSON": jwks_endpoint.Reply(b"<html>")}
 _AS_BEFORE, _NO_TIME = "as before", "no time"
 _CHANGES = st.sampled_from((_AS_BEFORE, *_SERVED, *_FAILURES))
 _WAITS: Mapping[str, Callable[[FetchedKeys], float]] = {
@@ -68,7 +68,7 @@ class _Fetches:
         self.held: _Held | None = None
         self.last = self.last_refetch = float("-inf")
 
-    def read(self, log: list[keyserver.Reply], tick: float) -> list[keyserver.Reply]:
+    def read(self, log: list[jwks_endpoint.Reply], tick: float) -> list[jwks_endpoint.Reply]:
         """Take in what was fetched since the last time, and return it."""
         new = log[self._seen :]
         self._seen = len(log)
@@ -113,7 +113,7 @@ class Rotation(RuleBasedStateMachine):
         name = forge.base(profile).key.algorithm
         self._keys = {role: keys.key(name, role) for role in ("a", "b", "attacker")}
         self._stack = ExitStack()
-        reply = keyserver.key_set([self._keys["a"]])
+        reply = jwks_endpoint.key_set([self._keys["a"]])
         self._verifier = self._stack.enter_context(fetched.fetched(trial, forge, profile, reply))
         self._fetches = _Fetches(self._verifier.times)
         self._steps = ["a served and fetched"]

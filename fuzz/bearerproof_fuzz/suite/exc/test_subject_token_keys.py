@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
-from bearerproof_fuzz import fetched, keys, keyserver
+from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyserver import Endpoint, Reply
+from bearerproof_fuzz.jwks_endpoint import Endpoint, Reply
 from bearerproof_fuzz.keyservers import racers
 from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
 from bearerproof_fuzz.keyservers.world import World
@@ -22,7 +22,7 @@ _UNAVAILABLE = "temporarily_unavailable"
 @contextmanager
 def _fetching(trial: Trial, reply: Reply) -> Iterator[tuple[World, Endpoint]]:
     """Serve this reply where the keys of the first provider are to be; those of the other are configured."""
-    with keyserver.endpoint(reply) as endpoint:
+    with jwks_endpoint.endpoint(reply) as endpoint:
         provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
         providers = [{**provider, "keys_url": endpoint.url}, OTHER.as_json()]
         setting = DEFAULT.but(extra={"providers": providers}, cap=50)
@@ -33,7 +33,7 @@ def _fetching(trial: Trial, reply: Reply) -> Iterator[tuple[World, Endpoint]]:
 def test_keys_that_cannot_be_had(mark: Mark, trial: Trial) -> None:
     """While keys cannot be had no verdict is given, on good tokens or forged ones, and others' are not touched."""
     forger = replace(HOME, key=replace(keys.key("ES256", "attacker"), kid=HOME.key.kid))
-    replies = {**keyserver.failures([HOME.key]), **keyserver.not_key_sets([HOME.key])}
+    replies = {**jwks_endpoint.failures([HOME.key]), **jwks_endpoint.not_key_sets([HOME.key])}
     for name, reply in replies.items():
         with _fetching(trial, reply) as (world, endpoint):
             decision = world.exchange(world.subject_token())
@@ -41,7 +41,7 @@ def test_keys_that_cannot_be_had(mark: Mark, trial: Trial) -> None:
             decision = world.exchange(world.subject_token(provider=forger))
             world.refused(decision, _UNAVAILABLE, f"a forged token, where the keys are to be there is: {name}")
             world.good(world.exchange(world.subject_token(provider=OTHER)), "a token of the other provider")
-            endpoint.reply = keyserver.key_set([HOME.key])
+            endpoint.reply = jwks_endpoint.key_set([HOME.key])
             world.wait(fetched.times(trial).ttl)
             world.good(world.exchange(world.subject_token("bob")), f"the keys can be had again, after {name}")
 
@@ -49,10 +49,10 @@ def test_keys_that_cannot_be_had(mark: Mark, trial: Trial) -> None:
 @check("EXC-11", needs=FETCHED)
 def test_keys_behind_a_redirect_or_too_much_text(mark: Mark, trial: Trial) -> None:
     """Keys behind a redirect, or behind more text than a server reads, cannot be had either."""
-    with _fetching(trial, keyserver.key_set([HOME.key])) as (world, _):
+    with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (world, _):
         world.issue()
-    with keyserver.endpoint(keyserver.key_set([HOME.key])) as target:
-        replies = {**keyserver.redirects(target.url), "too much text": keyserver.too_large([HOME.key])}
+    with jwks_endpoint.endpoint(jwks_endpoint.key_set([HOME.key])) as target:
+        replies = {**jwks_endpoint.redirects(target.url), "too much text": jwks_endpoint.too_large([HOME.key])}
         for name, reply in replies.items():
             with _fetching(trial, reply) as (world, _):
                 decision = world.exchange(world.subject_token())
@@ -63,7 +63,7 @@ def test_keys_behind_a_redirect_or_too_much_text(mark: Mark, trial: Trial) -> No
 def test_keys_that_are_had_no_more(mark: Mark, trial: Trial) -> None:
     """Keys at hand serve an outage as long as is declared, then no verdict is given; refused tokens stay refused."""
     times = fetched.times(trial)
-    with _fetching(trial, keyserver.key_set([HOME.key])) as (world, endpoint):
+    with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (world, endpoint):
         world.issue()
         endpoint.reply = Reply(status=500)
         world.wait(times.ttl - 1)
@@ -72,7 +72,7 @@ def test_keys_that_are_had_no_more(mark: Mark, trial: Trial) -> None:
         world.wait(times.stale + 2)
         decision = world.exchange(world.subject_token())
         world.refused(decision, _UNAVAILABLE, "the keys at hand are older than may be")
-        endpoint.reply = keyserver.key_set([HOME.key])
+        endpoint.reply = jwks_endpoint.key_set([HOME.key])
         world.wait(times.ttl)
         world.good(world.exchange(world.subject_token("bob")), "the keys can be had again")
 
@@ -80,7 +80,7 @@ def test_keys_that_are_had_no_more(mark: Mark, trial: Trial) -> None:
 @check("EXC-17", needs=(THROTTLE, CLOCK, KEYS_URL, CONFIGURE))
 def test_throttled_before_any_fetch(mark: Mark, trial: Trial) -> None:
     """Beyond its number a peer causes no fetch."""
-    with keyserver.endpoint(Reply(status=500)) as endpoint:
+    with jwks_endpoint.endpoint(Reply(status=500)) as endpoint:
         provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
         extra = {
             "providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()],
@@ -222,9 +222,9 @@ def test_rotation_step_by_step(mark: Mark, trial: Trial) -> None:
 def test_withdrawn_from_the_url(mark: Mark, trial: Trial) -> None:
     """A key that is no longer served at the URL is refused once the set held is no longer fresh."""
     after = _AFTER
-    with _fetching(trial, keyserver.key_set([HOME.key])) as (world, endpoint):
+    with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (world, endpoint):
         before = world.issue()
-        endpoint.reply = keyserver.key_set([after.key])
+        endpoint.reply = jwks_endpoint.key_set([after.key])
         world.wait(fetched.times(trial).ttl + 1)
         world.good(world.exchange(world.subject_token("bob", after)), "a token of the new key")
         world.refused(world.exchange(world.subject_token()), "invalid_request", "a token of the withdrawn key")
@@ -235,7 +235,7 @@ def test_withdrawn_from_the_url(mark: Mark, trial: Trial) -> None:
 @check("EXC-11", needs=(CONFIGURE, RACE, KEYS_URL))
 def test_keys_wanted_at_once(mark: Mark, trial: Trial) -> None:
     """Exchanges that wait for the keys of a provider at the same time all get them."""
-    with keyserver.endpoint(keyserver.in_halves([HOME.key])) as endpoint:
+    with jwks_endpoint.endpoint(jwks_endpoint.in_halves([HOME.key])) as endpoint:
         provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
         setting = DEFAULT.but(extra={"providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()]})
         world = World(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL})

@@ -12,7 +12,7 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile
-from bearerproof_fuzz import keys, keyserver
+from bearerproof_fuzz import jwks_endpoint, keys
 from bearerproof_fuzz.checks import applicable, check, explore
 from bearerproof_fuzz.edits.registry import cases
 from bearerproof_fuzz.fetched import fetched, shown
@@ -89,7 +89,7 @@ def test_each_rejection_leaves_one_event(mark: Mark, trial: Trial, forge: Forge)
 def test_refetch_of_the_key_set_leaves_no_event(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A token whose key is found by a refetch leaves none, and one whose key is not found leaves one."""
     old, new = (keys.key(forge.base(mark.profile).key.algorithm, role) for role in ("a", "b"))
-    with fetched(trial, forge, mark.profile, keyserver.key_set([old])) as verifier:
+    with fetched(trial, forge, mark.profile, jwks_endpoint.key_set([old])) as verifier:
         for served in ((old,), (old, new)):
             verifier.serve(*served)
             verifier.wait(verifier.times.cooldown + 1)

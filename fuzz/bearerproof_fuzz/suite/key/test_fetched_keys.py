@@ -8,11 +8,11 @@ import pytest
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
-from bearerproof_fuzz import fetched, keys, keyserver
+from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.jwks_endpoint import Reply
 from bearerproof_fuzz.keys import Key
-from bearerproof_fuzz.keyserver import Reply
 from bearerproof_fuzz.needs import CLOCK, KEYS_URL
 
 ALLOWED = 5.0
@@ -22,7 +22,7 @@ ALLOWED = 5.0
 @check("KEY-7", needs=(KEYS_URL,))
 def test_fetched_set_in_pieces(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key set that arrives in two pieces is as good as one that arrives at once."""
-    _judge_as_good(mark, trial, forge, keyserver.in_halves, "a key is refused whose set arrived in two pieces")
+    _judge_as_good(mark, trial, forge, jwks_endpoint.in_halves, "a key is refused whose set arrived in two pieces")
 
 
 @check("KEY-7", needs=(KEYS_URL,))
@@ -31,7 +31,7 @@ def test_fetched_key_without_an_algorithm(mark: Mark, trial: Trial, forge: Forge
     if trial.measure is Measure.BASE:  # what a key without `alg` is good for, RFC 7517 §4.4 leaves open
         return
     summary = "a fetched key is refused that does not name its algorithm"
-    _judge_as_good(mark, trial, forge, keyserver.unnamed_algorithms, summary)
+    _judge_as_good(mark, trial, forge, jwks_endpoint.unnamed_algorithms, summary)
 
 
 def _judge_as_good(
@@ -39,7 +39,7 @@ def _judge_as_good(
 ) -> None:
     """Judge a set that is served in another way; the control is the same key served in the usual one."""
     key = _key(forge, mark)
-    with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as usual:
+    with fetched.fetched(trial, forge, mark.profile, jwks_endpoint.key_set([key])) as usual:
         usual.control(key)
     with fetched.fetched(trial, forge, mark.profile, served([key])) as verifier:
         verifier.accepted = usual.accepted
@@ -52,7 +52,7 @@ def test_fetched_set_after_a_reset(mark: Mark, trial: Trial, forge: Forge) -> No
     if trial.level < 2:  # nobody is asked to forget
         return
     key, new = _key(forge, mark), keys.key(forge.base(mark.profile).key.algorithm, "b")
-    with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as verifier:
+    with fetched.fetched(trial, forge, mark.profile, jwks_endpoint.key_set([key])) as verifier:
         verifier.control(key)
         verifier.serve(new)
         trial.implementation.reset()
@@ -67,9 +67,9 @@ def test_refresh_without_an_end(mark: Mark, trial: Trial, forge: Forge) -> None:
     times = fetched.times(trial)
     if not times.stale:
         pytest.skip("the implementation declares that a set never serves stale")
-    endings = {"gets no answer": keyserver.silence(), "gets an answer without an end": keyserver.endless([])}
+    endings = {"gets no answer": jwks_endpoint.silence(), "gets an answer without an end": jwks_endpoint.endless([])}
     for name, reply in endings.items():
-        with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as verifier:
+        with fetched.fetched(trial, forge, mark.profile, jwks_endpoint.key_set([key])) as verifier:
             verifier.control(key)
             verifier.fail(reply)
             verifier.wait(times.ttl + times.stale / 2)
@@ -83,7 +83,7 @@ def test_refresh_without_an_end(mark: Mark, trial: Trial, forge: Forge) -> None:
 def test_known_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Honest tokens under a known kid cause no fetch while the set is fresh, cool-down or not."""
     key = _key(forge, mark)
-    with fetched.fetched(trial, forge, mark.profile, keyserver.key_set([key])) as verifier:
+    with fetched.fetched(trial, forge, mark.profile, jwks_endpoint.key_set([key])) as verifier:
         verifier.control(key)
         before = verifier.requests
         rested = verifier.times.cooldown + 1

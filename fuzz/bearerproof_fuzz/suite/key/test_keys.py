@@ -9,12 +9,12 @@ from bearerproof.contract.declaration import FetchedKeys
 from bearerproof.contract.messages import Presentation
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
-from bearerproof_fuzz import fetched, keys, keyserver
+from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.fetched import Fetched
 from bearerproof_fuzz.forge import Draft, Forge, with_keys
+from bearerproof_fuzz.jwks_endpoint import Reply
 from bearerproof_fuzz.keys import Key
-from bearerproof_fuzz.keyserver import Reply
 from bearerproof_fuzz.machines.rotation import run_rotation
 from bearerproof_fuzz.needs import CLOCK, KEY_SET, KEYS_URL
 
@@ -53,7 +53,7 @@ def test_new_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge) -> N
 def test_key_gained_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key that the endpoint serves beside the old one is accepted once the cool-down is over."""
     old, new = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
         verifier.control(old)
         verifier.refuses(verifier.token(new), "a key is accepted that was not served yet", NOT_OURS)
         verifier.serve(old, new)
@@ -66,7 +66,7 @@ def test_key_gained_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> 
 def test_key_gained_amid_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A trickle of forged tokens keeps no new key out for longer than a cool-down after the last refetch."""
     old, new = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
         verifier.control(old)
         cooldown, refetched = verifier.times.cooldown, 0.0
         for age in (0, cooldown / 3, cooldown * 2 / 3):
@@ -83,7 +83,7 @@ def test_key_gained_amid_unknown_kids(mark: Mark, trial: Trial, forge: Forge) ->
 def test_key_lost_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key that the endpoint no longer serves is refused when its set is no longer fresh."""
     old, new = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
         verifier.control(old)
         verifier.serve(new)
         verifier.wait(verifier.times.ttl + 1)
@@ -96,7 +96,7 @@ def test_failed_refetch_for_an_unknown_kid(mark: Mark, trial: Trial, forge: Forg
     """A forged token under an unknown kid, sent while the endpoint fails, locks nobody out."""
     old, _ = _pair(trial, forge)
     for name, reply in _failures(old).items():
-        with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+        with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
             verifier.control(old)
             verifier.fail(reply)
             verifier.wait(verifier.times.cooldown + 1)
@@ -109,7 +109,7 @@ def test_failed_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
     """While refreshing fails in any way, the last good set serves until the stale limit."""
     old, _ = _pair(trial, forge)
     for name, reply in _failures(old).items():
-        with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+        with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
             _outlive(verifier, old, name, reply, _ages_within(verifier.times))
 
 
@@ -117,15 +117,15 @@ def test_failed_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
 def test_refresh_without_an_answer(mark: Mark, trial: Trial, forge: Forge) -> None:
     """An endpoint that never answers costs neither the verdict nor the last good set."""
     old, _ = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
-        _outlive(verifier, old, "no answer", keyserver.silence(), _ages_within(verifier.times)[-1:])
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
+        _outlive(verifier, old, "no answer", jwks_endpoint.silence(), _ages_within(verifier.times)[-1:])
 
 
 @check("KEY-8", needs=(KEYS_URL, CLOCK))
 def test_failed_refresh_with_the_wall_clock_set_forward(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A wall clock that is set forward while the endpoint fails ends the life of no set."""
     old, _ = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
         verifier.control(old)
         verifier.fail(Reply(status=500))
         verifier.set_wall_clock(verifier.times.ttl + verifier.times.stale + 1)
@@ -136,12 +136,12 @@ def test_failed_refresh_with_the_wall_clock_set_forward(mark: Mark, trial: Trial
 def test_stale_limit(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A set serves until the stale limit, counted from the last fetch that succeeded, and no longer."""
     old, new = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
         verifier.control(old)
         renewed = verifier.times.ttl + 1
         verifier.wait_until(renewed)
         verifier.control(old, "an honest token after a refresh")
-        verifier.fail(Reply(keyserver.key_set([new]).body, 500))
+        verifier.fail(Reply(jwks_endpoint.key_set([new]).body, 500))
         for age in _ages_within(verifier.times):
             verifier.wait_until(renewed + age)
             verifier.trial.ask(verifier.stranger())  # an attempt that fails must not count as a renewal
@@ -155,7 +155,7 @@ def test_stale_limit(mark: Mark, trial: Trial, forge: Forge) -> None:
 def test_stale_limit_with_the_wall_clock_set_back(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A wall clock that is set back prolongs the life of no set: ages are those of the monotonic clock."""
     old, _ = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
         verifier.control(old)
         verifier.fail(Reply(status=500))
         limit = verifier.times.ttl + verifier.times.stale
@@ -169,7 +169,7 @@ def test_stale_limit_with_the_wall_clock_set_back(mark: Mark, trial: Trial, forg
 def test_burst_of_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A burst of tokens under unknown kids causes at most one refetch, and honest tokens pass in between."""
     old, _ = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
         verifier.control(old)
         _judge_burst(verifier, old, 1, "a burst of unknown kids floods the key endpoint")
 
@@ -179,7 +179,7 @@ def test_burst_while_the_endpoint_fails(mark: Mark, trial: Trial, forge: Forge) 
     """A refetch that failed uses up the budget like one that succeeded."""
     old, _ = _pair(trial, forge)
     for name, reply in _failures(old).items():
-        with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+        with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
             verifier.control(old)
             verifier.fail(reply)
             _judge_burst(verifier, old, 1, f"a burst of unknown kids floods an endpoint that gives {name}")
@@ -189,7 +189,7 @@ def test_burst_while_the_endpoint_fails(mark: Mark, trial: Trial, forge: Forge) 
 def test_burst_before_the_first_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """While no set could be fetched at all, a burst of forged tokens is not passed on either."""
     old, _ = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as working:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as working:
         working.control(old)
     with _scenario(mark, trial, forge, Reply(status=500)) as verifier:
         _judge_burst(verifier, None, 2, "forged tokens flood an endpoint that has never answered well")
@@ -199,7 +199,7 @@ def test_burst_before_the_first_set(mark: Mark, trial: Trial, forge: Forge) -> N
 def test_budget_over_several_cool_downs(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Unknown kids that never cease cause one refetch a cool-down, and honest tokens pass all the while."""
     old, _ = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
         verifier.control(old)
         quarter = verifier.times.cooldown / 4
         for _ in range(13):
@@ -220,7 +220,7 @@ def test_budget_over_several_cool_downs(mark: Mark, trial: Trial, forge: Forge) 
 def test_unavailable_is_its_own_reason(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Without a key set the reason is keys-unavailable; with one, forgeries are told apart from it."""
     old, new = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
         verifier.control(old)
         unknown, forged = {"key-unknown"}, {"signature"}
         verifier.refuses(verifier.stranger(), "a kid that the fetched set does not have", unknown)
@@ -239,7 +239,7 @@ def test_withdrawn_key_after_a_refresh(mark: Mark, trial: Trial, forge: Forge) -
     old, new = _pair(trial, forge)
     causes = {"a refresh at the end of its life": "ttl", "a refetch for an unknown kid": "cooldown"}
     for cause, name in causes.items():
-        with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+        with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
             verifier.control(old)
             verifier.serve(new)
             verifier.wait(getattr(verifier.times, name) + 1)
@@ -252,7 +252,7 @@ def test_replaced_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge)
     """A refresh that brings another key under a known kid replaces the key of that kid."""
     old, _ = _pair(trial, forge)
     new = _renewed(old)
-    with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
         verifier.control(old)
         verifier.serve(new)
         verifier.wait(verifier.times.ttl + 1)
@@ -270,8 +270,8 @@ def test_rotation_machine(mark: Mark, trial: Trial, forge: Forge) -> None:
 def test_redirect_of_the_first_fetch(mark: Mark, trial: Trial, forge: Forge) -> None:
     """Keys behind a redirect are never used, nor is the redirect followed."""
     old, _ = _pair(trial, forge)
-    with keyserver.endpoint(keyserver.key_set([old])) as target:
-        for name, reply in keyserver.redirects(target.url).items():
+    with jwks_endpoint.endpoint(jwks_endpoint.key_set([old])) as target:
+        for name, reply in jwks_endpoint.redirects(target.url).items():
             _refuse_first_fetch(mark, trial, forge, reply, f"keys are used from behind a redirect ({name})")
             if target.requests:
                 trial.fail(f"a redirect ({name}) of the key endpoint is followed", "no request", "a request")
@@ -282,9 +282,9 @@ def test_redirect_of_a_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A redirect to an attacker's key set gives the attacker no key and costs nobody the last good set."""
     old, _ = _pair(trial, forge)
     attacker = keys.key(old.algorithm, "attacker")
-    with keyserver.endpoint(keyserver.key_set([attacker])) as target:
-        for name, reply in keyserver.redirects(target.url).items():
-            with _scenario(mark, trial, forge, keyserver.key_set([old])) as verifier:
+    with jwks_endpoint.endpoint(jwks_endpoint.key_set([attacker])) as target:
+        for name, reply in jwks_endpoint.redirects(target.url).items():
+            with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
                 verifier.control(old)
                 verifier.fail(reply)
                 verifier.wait(verifier.times.cooldown + 1)
@@ -297,7 +297,7 @@ def test_redirect_of_a_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
 def test_answer_that_is_no_key_set(mark: Mark, trial: Trial, forge: Forge) -> None:
     """An answer that is not a JWK set gives no keys, however much it resembles one."""
     old, _ = _pair(trial, forge)
-    for name, reply in keyserver.not_key_sets([old]).items():
+    for name, reply in jwks_endpoint.not_key_sets([old]).items():
         _refuse_first_fetch(mark, trial, forge, reply, f"keys are used from what is no JWK set: {name}")
 
 
@@ -305,7 +305,7 @@ def test_answer_that_is_no_key_set(mark: Mark, trial: Trial, forge: Forge) -> No
 def test_answer_that_is_too_large(mark: Mark, trial: Trial, forge: Forge) -> None:
     """A key set behind 32 MiB of padding is not read to its end."""
     old, _ = _pair(trial, forge)
-    reply = keyserver.too_large([old])
+    reply = jwks_endpoint.too_large([old])
     _refuse_first_fetch(mark, trial, forge, reply, "keys are used from an answer of 32 MiB")
 
 
@@ -345,7 +345,7 @@ def _scenario(mark: Mark, trial: Trial, forge: Forge, reply: Reply) -> AbstractC
 
 def _failures(key: Key) -> dict[str, Reply]:
     """Return failures whose bodies, where they have one, hold an attacker's key."""
-    return keyserver.failures([keys.key(key.algorithm, "attacker")])
+    return jwks_endpoint.failures([keys.key(key.algorithm, "attacker")])
 
 
 def _ages_within(times: FetchedKeys) -> tuple[float, ...]:
@@ -387,7 +387,7 @@ def _judge_burst(verifier: Fetched, known: Key | None, allowed: int, summary: st
 def _refuse_first_fetch(mark: Mark, trial: Trial, forge: Forge, reply: Reply, summary: str) -> None:
     """Accept a token whose key is served plainly; refuse it where the first fetch gets this reply."""
     key, _ = _pair(trial, forge)
-    with _scenario(mark, trial, forge, keyserver.key_set([key])) as plain:
+    with _scenario(mark, trial, forge, jwks_endpoint.key_set([key])) as plain:
         plain.control(key)
     with _scenario(mark, trial, forge, reply) as verifier:
         verifier.accepted = plain.accepted

@@ -14,7 +14,7 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.draws import batch, pick
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.grammar import Forged, forge_one, mangle_one
-from bearerproof_fuzz.keyserver import endpoint, key_set
+from bearerproof_fuzz.jwks_endpoint import endpoint, key_set
 
 BATCH = 8
 
