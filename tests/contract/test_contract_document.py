@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bearerproof.contract import decisions, messages
 from bearerproof.contract.declaration import Given, read_declaration
 from bearerproof_fuzz.forge import NOW
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.oracles import lifecycle
 from bearerproof_reference.keyserver.lifecycle import EventName, Why
 

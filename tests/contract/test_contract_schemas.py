@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from bearerproof.contract.messages import REASONS
 from bearerproof.members import Json
-from bearerproof_fuzz.keyservers.setting import DEFAULT
+from bearerproof_fuzz.keyserver.setting import DEFAULT
 from bearerproof_reference.keyserver.configuration import ConfigurationError, read
 
 from .conftest import BASE, SPEC, Refusals

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bearerproof.members import Json
-from bearerproof_fuzz.keyservers import racers
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME
+from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME
 from bearerproof_reference.adapter.adapter import HELLO
 
 from ..conftest import CommandLine

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bearerproof_fuzz.keyservers import idp
-from bearerproof_fuzz.keyservers.setting import HOME, OTHER
+from bearerproof_fuzz.keyserver import idp
+from bearerproof_fuzz.keyserver.setting import HOME, OTHER
 
 
 def free_ports(number: int) -> list[int]:

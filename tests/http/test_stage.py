@@ -7,8 +7,8 @@ import pytest
 
 from bearerproof.contract.declaration import Given, KeyServer
 from bearerproof_fuzz.keys import unb64
-from bearerproof_fuzz.keyservers.setting import ADMIN, AUDIENCE, HOME, OTHER, PEER, PROXY, Setting, stage_of, taken
-from bearerproof_fuzz.keyservers.stage import OWN, Stage, enter
+from bearerproof_fuzz.keyserver.setting import ADMIN, AUDIENCE, HOME, OTHER, PEER, PROXY, Setting, stage_of, taken
+from bearerproof_fuzz.keyserver.stage import OWN, Stage, enter
 
 GIVEN = Given(("http://127.0.0.1/a", "http://127.0.0.1/ab"), f"not {AUDIENCE}", "secret of the server", ttl=60, cap=9)
 

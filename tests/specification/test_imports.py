@@ -122,7 +122,7 @@ def found_in(text: str, by: str = "bearerproof.planted") -> list[str]:
         ("def f():\n    from bearerproof_fuzz.keys import MATERIAL", "bearerproof_fuzz.keys.MATERIAL"),
         ("from . import data", "bearerproof.data"),
         ("if TYPE_CHECKING:\n    from bearerproof_reference import clock", "bearerproof_reference.clock"),
-        ("load('bearerproof_fuzz.keyservers.idp')", "bearerproof_fuzz.keyservers.idp"),
+        ("load('bearerproof_fuzz.keyserver.idp')", "bearerproof_fuzz.keyserver.idp"),
         ("NAMES = {'reference': 'bearerproof_reference.adapter:create'}", "bearerproof_reference.adapter"),
     ],
     ids=["plain", "in a function", "relative", "for types", "in a string", "with an attribute"],

@@ -161,7 +161,7 @@ def check(
     from bearerproof.judging.runner import Options  # noqa: PLC0415
     from bearerproof_fuzz.commands.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands.check import check as run_check  # noqa: PLC0415
-    from bearerproof_fuzz.keyservers import idp  # noqa: PLC0415
+    from bearerproof_fuzz.keyserver import idp  # noqa: PLC0415
     from bearerproof_fuzz.suite import SUITE  # noqa: PLC0415
 
     whole = not (quick or keyword or exit_first)

@@ -36,7 +36,7 @@ def idp(
         raise BadInput("there are two issuers at most: the suite has no tokens of more")
     stopping = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
-    from bearerproof_fuzz.keyservers import idp as provider  # noqa: PLC0415 - keeps `bearerproof --help` quick
+    from bearerproof_fuzz.keyserver import idp as provider  # noqa: PLC0415 - keeps `bearerproof --help` quick
 
     try:
         running = provider.start(issuers, host, port, tls_port, certificate)

@@ -13,7 +13,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keys import MATERIAL
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.world import World
 
 
 def smoke(settings: Settings) -> tuple[bool, str]:

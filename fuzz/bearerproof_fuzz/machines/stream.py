@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from hypothesis import strategies as st
 
 from bearerproof.judging.trial import Trial
-from bearerproof_fuzz.keyservers.occasions.exchanges import FORGERIES
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Setting, rule
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver.occasions.exchanges import FORGERIES
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Setting, rule
+from bearerproof_fuzz.keyserver.world import Grant, World
 
 SMALL = DEFAULT.but(cap=3, capacity=7, policies=(rule(HOME, rate_limit=4), rule(OTHER)), max_age=30)
 """A server whose limits a short stream reaches."""

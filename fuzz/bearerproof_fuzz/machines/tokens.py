@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from bearerproof.contract.decisions import Decision
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import examples, explore_machine
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Provider
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Provider
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.oracles.tokens import Aspect, Issued, Store, Wrong
 
 STEPS = 25

@@ -3,9 +3,9 @@
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers.configurations import BLANKS, MISSING, NO_LIST, but, require_refused, sound
-from bearerproof_fuzz.keyservers.setting import HOME, OTHER, rule
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.configurations import BLANKS, MISSING, NO_LIST, but, require_refused, sound
+from bearerproof_fuzz.keyserver.setting import HOME, OTHER, rule
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE
 
 

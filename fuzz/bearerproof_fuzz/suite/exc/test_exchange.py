@@ -7,8 +7,8 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers.setting import ACCESS_TOKEN, DEFAULT, HOME, ID_TOKEN, TOKEN_EXCHANGE, rule
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, DEFAULT, HOME, ID_TOKEN, TOKEN_EXCHANGE, rule
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE
 
 _REFUSED_TARGET = {

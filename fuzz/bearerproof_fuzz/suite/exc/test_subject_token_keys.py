@@ -9,9 +9,9 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.jwks_endpoint import Endpoint, Reply
-from bearerproof_fuzz.keyservers import racers
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FETCHED, KEYS_URL, RACE, ROTATE, THROTTLE
 
 # --- keys that cannot be had

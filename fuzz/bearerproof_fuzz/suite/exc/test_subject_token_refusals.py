@@ -8,8 +8,8 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers.setting import ACCESS_TOKEN, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import HTTP, SINGLE_USE
 
 # --- what is no subject token

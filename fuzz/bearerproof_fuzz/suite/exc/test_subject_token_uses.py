@@ -10,8 +10,8 @@ from bearerproof.members import Json
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Draft
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, ID_TOKEN, OTHER, OTHER_PEER, PEER, TOKEN_EXCHANGE
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, ID_TOKEN, OTHER, OTHER_PEER, PEER, TOKEN_EXCHANGE
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP, SINGLE_USE
 
 

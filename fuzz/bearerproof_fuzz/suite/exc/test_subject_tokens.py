@@ -16,8 +16,8 @@ from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import Case
 from bearerproof_fuzz.forge import NOW, Draft
 from bearerproof_fuzz.keys import Key
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Provider, Setting, rule
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Provider, Setting, rule
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 
 # --- the edits of the levels below

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyservers.setting import DEFAULT, OTHER_PEER
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER_PEER
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import FORWARDED, THROTTLED
 
 

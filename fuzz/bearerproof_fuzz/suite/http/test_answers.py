@@ -10,12 +10,12 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers import wire
-from bearerproof_fuzz.keyservers.contenttypes import OTHER_TYPES
-from bearerproof_fuzz.keyservers.replies import failed, succeeded
-from bearerproof_fuzz.keyservers.setting import ACCESS_TOKEN, DEFAULT
-from bearerproof_fuzz.keyservers.wire import Form, Reply
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.contenttypes import OTHER_TYPES
+from bearerproof_fuzz.keyserver.replies import failed, succeeded
+from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, DEFAULT
+from bearerproof_fuzz.keyserver.wire import Form, Reply
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE, HTTP
 
 # --- errors

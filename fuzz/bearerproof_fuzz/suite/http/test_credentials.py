@@ -8,12 +8,12 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers import wire
-from bearerproof_fuzz.keyservers.endings import peers
-from bearerproof_fuzz.keyservers.replies import UNKNOWN, admitted, refused
-from bearerproof_fuzz.keyservers.setting import ADMIN
-from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, FORM, Reply
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.endings import peers
+from bearerproof_fuzz.keyserver.replies import UNKNOWN, admitted, refused
+from bearerproof_fuzz.keyserver.setting import ADMIN
+from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Reply
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import HTTP
 
 # --- too many

@@ -6,12 +6,12 @@ from ipaddress import ip_address
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers import wire
-from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI
-from bearerproof_fuzz.keyservers.replies import answered
-from bearerproof_fuzz.keyservers.setting import DEFAULT, PEER, PROXY
-from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, FORM, Fields, Reply
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.endings import NOBODYS_JTI
+from bearerproof_fuzz.keyserver.replies import answered
+from bearerproof_fuzz.keyserver.setting import DEFAULT, PEER, PROXY
+from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Fields, Reply
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE, FORWARDED, HTTP
 
 _FORWARDING = (

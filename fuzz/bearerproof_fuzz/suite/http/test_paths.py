@@ -5,11 +5,11 @@ from urllib.parse import urlencode
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers import wire
-from bearerproof_fuzz.keyservers.endings import live
-from bearerproof_fuzz.keyservers.replies import answered
-from bearerproof_fuzz.keyservers.wire import ADMINISTRATOR, FORM, Reply
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.endings import live
+from bearerproof_fuzz.keyserver.replies import answered
+from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Reply
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import HTTP
 
 _TOKEN_PATHS = (

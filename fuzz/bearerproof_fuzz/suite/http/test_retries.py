@@ -6,11 +6,11 @@ from email.utils import parsedate_to_datetime
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers import wire
-from bearerproof_fuzz.keyservers.replies import failed, succeeded
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER_PEER, rule
-from bearerproof_fuzz.keyservers.wire import FORM, Reply
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.replies import failed, succeeded
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER_PEER, rule
+from bearerproof_fuzz.keyserver.wire import FORM, Reply
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP, THROTTLE
 
 

@@ -7,12 +7,12 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyservers import fields
-from bearerproof_fuzz.keyservers.lifecycles import brought_about, named
-from bearerproof_fuzz.keyservers.occasions import presented
-from bearerproof_fuzz.keyservers.occasions.registry import told
-from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver import fields
+from bearerproof_fuzz.keyserver.lifecycles import brought_about, named
+from bearerproof_fuzz.keyserver.occasions import presented
+from bearerproof_fuzz.keyserver.occasions.registry import told
+from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP, RETENTION
 from bearerproof_fuzz.oracles import lifecycle

@@ -7,11 +7,11 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyservers import fields, racers
-from bearerproof_fuzz.keyservers.lifecycles import brought_about, named, require_events
-from bearerproof_fuzz.keyservers.occasions.registry import told
-from bearerproof_fuzz.keyservers.setting import DEFAULT, rule
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver import fields, racers
+from bearerproof_fuzz.keyserver.lifecycles import brought_about, named, require_events
+from bearerproof_fuzz.keyserver.occasions.registry import told
+from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, COUNT, RACE
 from bearerproof_fuzz.oracles import lifecycle

@@ -7,10 +7,10 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyservers import racers
-from bearerproof_fuzz.keyservers.lifecycles import brought_about, named, require_events
-from bearerproof_fuzz.keyservers.setting import DEFAULT, OTHER_PEER, PEER, PROXY
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver.lifecycles import brought_about, named, require_events
+from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER_PEER, PEER, PROXY
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, RACE, REAP
 from bearerproof_fuzz.oracles import lifecycle

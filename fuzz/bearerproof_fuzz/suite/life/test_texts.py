@@ -7,10 +7,10 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers import fields, wire
-from bearerproof_fuzz.keyservers.lifecycles import brought_about, require_events
-from bearerproof_fuzz.keyservers.setting import ADMIN
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver import fields, wire
+from bearerproof_fuzz.keyserver.lifecycles import brought_about, require_events
+from bearerproof_fuzz.keyserver.setting import ADMIN
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import HTTP, LINES
 from bearerproof_fuzz.oracles import lifecycle
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, Setting, rule
-from bearerproof_fuzz.keyservers.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, Setting, rule
+from bearerproof_fuzz.keyserver.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 
 # --- whose requests are counted

@@ -11,8 +11,8 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyservers.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 from bearerproof_fuzz.oracles import rates
 from bearerproof_fuzz.oracles.rates import Asked

@@ -3,8 +3,8 @@
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers.configurations import BLANKS, MISSING, NO_LIST, require_refused
-from bearerproof_fuzz.keyservers.setting import HOME
+from bearerproof_fuzz.keyserver.configurations import BLANKS, MISSING, NO_LIST, require_refused
+from bearerproof_fuzz.keyserver.setting import HOME
 from bearerproof_fuzz.needs import CONFIGURE
 
 

@@ -6,8 +6,8 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyservers.rules import INVALID_SCOPE, enforced, told, under
-from bearerproof_fuzz.keyservers.setting import HOME, OTHER, Provider, rule
+from bearerproof_fuzz.keyserver.rules import INVALID_SCOPE, enforced, told, under
+from bearerproof_fuzz.keyserver.setting import HOME, OTHER, Provider, rule
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles import policy
 

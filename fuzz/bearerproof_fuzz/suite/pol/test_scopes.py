@@ -7,7 +7,7 @@ from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyservers.rules import (
+from bearerproof_fuzz.keyserver.rules import (
     ASKED,
     INVALID_SCOPE,
     OVERLAPPING,
@@ -19,8 +19,8 @@ from bearerproof_fuzz.keyservers.rules import (
     under,
     what_is_due,
 )
-from bearerproof_fuzz.keyservers.setting import OTHER, rule
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.setting import OTHER, rule
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles import policy
 from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, Asked

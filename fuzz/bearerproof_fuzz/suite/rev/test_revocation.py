@@ -7,10 +7,10 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers import racers
-from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI, dead, live, none_revoked, revoked
-from bearerproof_fuzz.keyservers.setting import DEFAULT, OTHER, OTHER_PEER, PEER
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver.endings import NOBODYS_JTI, dead, live, none_revoked, revoked
+from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER, OTHER_PEER, PEER
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP
 
 # --- one token

@@ -3,9 +3,9 @@
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers import racers
-from bearerproof_fuzz.keyservers.setting import DEFAULT
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver.setting import DEFAULT
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.tokens import walk
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP, RETENTION
 from bearerproof_fuzz.oracles.tokens import Aspect

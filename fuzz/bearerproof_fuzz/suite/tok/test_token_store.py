@@ -8,9 +8,9 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers import racers
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.machines.tokens import walk
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, RESTART
 from bearerproof_fuzz.oracles.tokens import Aspect

@@ -11,9 +11,9 @@ from bearerproof.contract.messages import Outcome
 from bearerproof.judging.harness import Mark
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyservers.occasions.presented import MALFORMED, another_bearer
-from bearerproof_fuzz.keyservers.setting import DEFAULT, rule
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver.occasions.presented import MALFORMED, another_bearer
+from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.machines.tokens import walk
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP
 from bearerproof_fuzz.oracles import randomness

@@ -12,11 +12,11 @@ from bearerproof.trail import Options, Rule, prove_lines
 from bearerproof.trail.rules import TITLES
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Forge
-from bearerproof_fuzz.keyservers import fields
-from bearerproof_fuzz.keyservers.histories import histories, lines_of
-from bearerproof_fuzz.keyservers.occasions.registry import occasions
-from bearerproof_fuzz.keyservers.setting import ADMIN
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver import fields
+from bearerproof_fuzz.keyserver.histories import histories, lines_of
+from bearerproof_fuzz.keyserver.occasions.registry import occasions
+from bearerproof_fuzz.keyserver.setting import ADMIN
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.bench import FAULTS, OURS, SECOND, Bench, Step, stranger
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.material import ADVERSARIAL, EDGES, MISSING, PLAIN, SHORT, Hints, labelled, unproven

@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.messages import Outcome, Request
 from bearerproof.members import Json
-from bearerproof_fuzz.keyservers.setting import ADMIN, HOME, ID_TOKEN, PEER, TOKEN_EXCHANGE
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver.setting import ADMIN, HOME, ID_TOKEN, PEER, TOKEN_EXCHANGE
+from bearerproof_fuzz.keyserver.world import Grant, World
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from bearerproof.contract.decisions import Decision
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver.world import Grant, World
 
 NOBODYS_JTI = "0b5f4c1e-7a7b-4a53-9d2e-3f0c8a6f1d24"
 """An id that has the form of many, and that no token has."""

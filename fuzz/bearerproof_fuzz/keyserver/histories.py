@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from bearerproof.contract.declaration import Need
 from bearerproof.judging.trial import Trial
-from bearerproof_fuzz.keyservers import racers
-from bearerproof_fuzz.keyservers.endings import NOBODYS_JTI, WRONG
-from bearerproof_fuzz.keyservers.setting import OTHER, OTHER_PEER
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver.endings import NOBODYS_JTI, WRONG
+from bearerproof_fuzz.keyserver.setting import OTHER, OTHER_PEER
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, RACE, RESTART, RETENTION
 
 _MOMENT = 0.25

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from bearerproof.contract.decisions import Decision
-from bearerproof_fuzz.keyservers.occasions.registry import Bring, Come, add, nobody, occasion, who
-from bearerproof_fuzz.keyservers.setting import ADMIN, DEFAULT, OTHER_PEER
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver.occasions.registry import Bring, Come, add, nobody, occasion, who
+from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, OTHER_PEER
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import THROTTLE
 from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
 

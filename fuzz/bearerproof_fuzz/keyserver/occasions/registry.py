@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Need
 from bearerproof.judging.trial import Trial
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, Setting
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, Setting
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles.lifecycle import Due, Who
 

@@ -1,8 +1,8 @@
 """Tokens that are issued, used, expired and revoked (LIFE-3, LIFE-4, LIFE-5, LIFE-6, LIFE-12)."""
 
-from bearerproof_fuzz.keyservers.occasions.registry import Come, about, nobody, occasion, who
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, rule
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.occasions.registry import Come, about, nobody, occasion, who
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, rule
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, RETENTION
 from bearerproof_fuzz.oracles.lifecycle import DENIED, EXPIRED, ISSUED, REVOKED, USED, Due
 

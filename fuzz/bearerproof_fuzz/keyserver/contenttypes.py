@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bearerproof_fuzz.keyservers.wire import FORM, Fields
+from bearerproof_fuzz.keyserver.wire import FORM, Fields
 
 OTHER_TYPES: Mapping[str, Fields] = {
     "none": (),

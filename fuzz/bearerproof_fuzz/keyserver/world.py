@@ -17,7 +17,7 @@ from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.judgement import Finding, Untestable, severity
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof_fuzz.keyservers.setting import (
+from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
     DEFAULT,
     HOME,
@@ -29,7 +29,7 @@ from bearerproof_fuzz.keyservers.setting import (
     stage_of,
     taken,
 )
-from bearerproof_fuzz.keyservers.stage import OWN, enter
+from bearerproof_fuzz.keyserver.stage import OWN, enter
 from bearerproof_fuzz.needs import CLOCK
 
 Form = Sequence[tuple[str, str]]

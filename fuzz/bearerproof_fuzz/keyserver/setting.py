@@ -11,7 +11,7 @@ from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import NOW, Draft
 from bearerproof_fuzz.keys import Key
-from bearerproof_fuzz.keyservers.stage import OWN, Stage, StagedDraft
+from bearerproof_fuzz.keyserver.stage import OWN, Stage, StagedDraft
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import Draft
-from bearerproof_fuzz.keyservers.occasions.registry import ALICE, Bring, Come, add, nobody, occasion
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE, rule
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.occasions.registry import ALICE, Bring, Come, add, nobody, occasion
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE, rule
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import SINGLE_USE, THROTTLE
 from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
 

@@ -1,7 +1,7 @@
 """Requests that are asked together, as a race wants them."""
 
 from bearerproof.contract.messages import Request
-from bearerproof_fuzz.keyservers.setting import ADMIN, HOME, ID_TOKEN, PEER, TOKEN_EXCHANGE
+from bearerproof_fuzz.keyserver.setting import ADMIN, HOME, ID_TOKEN, PEER, TOKEN_EXCHANGE
 
 
 def exchange(subject_token: str) -> Request:

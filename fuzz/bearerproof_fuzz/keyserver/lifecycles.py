@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from bearerproof.contract.decisions import Decision
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof_fuzz.keyservers.occasions.registry import Occasion, occasions
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.occasions.registry import Occasion, occasions
+from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.oracles.lifecycle import Due
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from bearerproof.contract.decisions import Decision
 from bearerproof_fuzz.forge import Draft
-from bearerproof_fuzz.keyservers.setting import HOME, ID_TOKEN, OTHER_PEER, PROXY, TOKEN_EXCHANGE
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.setting import HOME, ID_TOKEN, OTHER_PEER, PROXY, TOKEN_EXCHANGE
+from bearerproof_fuzz.keyserver.world import World
 
 Fill = Callable[[World, str], Decision]
 

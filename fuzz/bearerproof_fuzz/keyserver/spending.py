@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from bearerproof.contract.decisions import Decision
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, Provider, Setting, rule
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Provider, Setting, rule
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.oracles.rates import Asked
 
 SMALL = (1, 2, 3, 5, 7, 10)

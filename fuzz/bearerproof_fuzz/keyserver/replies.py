@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bearerproof_fuzz.keyservers.wire import Reply
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.wire import Reply
+from bearerproof_fuzz.keyserver.world import World
 
 UNKNOWN = "bprf_" + "A" * 43
 """A bearer in the form of the reference's, which nobody issued."""

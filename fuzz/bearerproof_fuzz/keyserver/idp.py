@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.keys import Key
-from bearerproof_fuzz.keyservers.authority import server_context
-from bearerproof_fuzz.keyservers.setting import HOME, OTHER
+from bearerproof_fuzz.keyserver.authority import server_context
+from bearerproof_fuzz.keyserver.setting import HOME, OTHER
 
 DISCOVERY = "/.well-known/openid-configuration"
 KEY_SET = "/jwks.json"

@@ -6,8 +6,8 @@ from typing import Any
 
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof_fuzz.keyservers.setting import DEFAULT, HOME, OTHER, rule
-from bearerproof_fuzz.keyservers.world import World
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, rule
+from bearerproof_fuzz.keyserver.world import World
 
 Place = Sequence[str | int]
 

@@ -13,8 +13,8 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import explore
-from bearerproof_fuzz.keyservers.setting import DEFAULT, rule
-from bearerproof_fuzz.keyservers.world import Grant, World
+from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
+from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.oracles import policy
 from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, Asked, Sides
 
