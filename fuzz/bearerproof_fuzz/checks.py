@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
 
 from bearerproof.contract.declaration import Declaration, Need
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz.edits.registry import EITHER, Case
 
@@ -28,20 +28,20 @@ def check(
     def decorate(test: Test) -> Test:
         name = test.__name__.removeprefix("test_").replace("_", "-")
         rows = requirement(requirement_id)
-        marks = [Mark(rows.id, profile, name, needs, primary) for profile in profiles or rows.profiles]
+        marks = [CheckId(rows.id, profile, name, needs, primary) for profile in profiles or rows.profiles]
         return _parametrized(test, "mark", {mark: mark for mark in marks})
 
     return decorate
 
 
-def check_groups(groups: Mapping[Mark, list[Case]]) -> Callable[[Test], Test]:
+def check_groups(groups: Mapping[CheckId, list[Case]]) -> Callable[[Test], Test]:
     """Make a test a check of each group of cases, which it is given as ``cases``."""
     return lambda test: _parametrized(test, "cases", groups)
 
 
-def grouped(chosen: Iterable[Case], mark_of: Callable[[Case], Mark]) -> dict[Mark, list[Case]]:
+def grouped(chosen: Iterable[Case], mark_of: Callable[[Case], CheckId]) -> dict[CheckId, list[Case]]:
     """Gather the cases whose checks would have the same mark."""
-    groups: dict[Mark, list[Case]] = {}
+    groups: dict[CheckId, list[Case]] = {}
     for case in chosen:
         groups.setdefault(mark_of(case), []).append(case)
     return groups
@@ -99,14 +99,14 @@ def examples(share: int = 1) -> int:
 
 def _case_param(case: Case) -> Any:
     edit = case.edit
-    mark = Mark(
+    mark = CheckId(
         edit.requirement_id, case.profile, case.name, needs_of(case),
         primary=len(edit.algorithms) > 1, strict=edit.base == EITHER,
     )  # fmt: skip
     return pytest.param(case, id=mark.id, marks=pytest.mark.bearerproof(mark))
 
 
-def _parametrized(test: Test, name: str, values: Mapping[Mark, Any]) -> Test:
+def _parametrized(test: Test, name: str, values: Mapping[CheckId, Any]) -> Test:
     test.bearerproof_marks = list(values)  # type: ignore[attr-defined]  # read by the inventory
     params = [pytest.param(value, id=mark.id, marks=pytest.mark.bearerproof(mark)) for mark, value in values.items()]
     decorated: Test = pytest.mark.parametrize(name, params)(test)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from bearerproof.contract.messages import Presentation
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
@@ -84,7 +84,7 @@ class Bench:
 
     @classmethod
     @contextmanager
-    def opened(cls, mark: Mark, trial: Trial, forge: Forge) -> Iterator["Bench"]:
+    def opened(cls, mark: CheckId, trial: Trial, forge: Forge) -> Iterator["Bench"]:
         """Set the bench up for a check, and leave the implementation as it was found."""
         try:
             yield cls(trial, forge, mark.profile)

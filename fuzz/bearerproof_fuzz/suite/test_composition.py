@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.judgement import wrong_verdict
 from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
@@ -17,8 +17,8 @@ from bearerproof_fuzz.forge import Draft, Forge
 BATCH = 8
 
 
-def _composition_mark(case: Case) -> Mark:
-    return Mark(case.edit.requirement_id, case.profile, "composed-with-other-edits", primary=True)
+def _composition_mark(case: Case) -> CheckId:
+    return CheckId(case.edit.requirement_id, case.profile, "composed-with-other-edits", primary=True)
 
 
 @check_groups(grouped(composable(), _composition_mark))

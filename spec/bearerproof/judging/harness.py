@@ -28,7 +28,7 @@ PROPERTY = "bearerproof"
 
 
 @dataclass(frozen=True)
-class Mark:
+class CheckId:
     """What a check says of itself: the arguments of its ``bearerproof`` marker.
 
     ``primary`` checks run in the primary profile only, because they differ by algorithm and not by profile.
@@ -241,7 +241,7 @@ class NotRun(Exception):
 _TRIAL = pytest.StashKey[Trial]()
 
 
-def mark_of(item: pytest.Item) -> Mark | None:
+def mark_of(item: pytest.Item) -> CheckId | None:
     """Return what a check says of itself, or None for an ordinary test."""
     marker = item.get_closest_marker(_MARKER)
     return None if marker is None else marker.args[0]

@@ -1,6 +1,6 @@
 """Configurations that are refused at load: each differs in one place from one that is sound."""
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver.configurations import BLANKS, MISSING, NO_LIST, but, require_refused, sound
@@ -10,7 +10,7 @@ from bearerproof_fuzz.needs import CONFIGURE
 
 
 @check("EXC-16", needs=(CONFIGURE,))
-def test_provider_without_audience(mark: Mark, trial: Trial) -> None:
+def test_provider_without_audience(mark: CheckId, trial: Trial) -> None:
     """A provider whose audience is missing, empty or blank is refused, alone and beside a good one."""
     blank = {f"a list with {name}": [text] for name, text in BLANKS.items()}
     beside = {f"a list with ours and {name}": [HOME.audience, text] for name, text in BLANKS.items()}
@@ -19,7 +19,7 @@ def test_provider_without_audience(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-16", needs=(CONFIGURE,))
-def test_issuer_without_https(mark: Mark, trial: Trial) -> None:
+def test_issuer_without_https(mark: CheckId, trial: Trial) -> None:
     """An issuer that is no https URL is refused, and what merely looks like a loopback host is none."""
     issuers = {
         "plain http": "http://idp.example",
@@ -60,7 +60,7 @@ _NO_NUMBER: dict[str, object] = {
 
 
 @check("EXC-16", needs=(CONFIGURE,))
-def test_numbers_out_of_range(mark: Mark, trial: Trial) -> None:
+def test_numbers_out_of_range(mark: CheckId, trial: Trial) -> None:
     """A lifetime, cap, capacity, retention or age that is no number, or none that makes sense, is refused."""
     for name in ("ttl", "cap", "capacity", "retention", "max_age"):
         least: dict[str, object] = {} if name == "retention" else {"zero": 0}
@@ -69,7 +69,7 @@ def test_numbers_out_of_range(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-16", needs=(CONFIGURE,))
-def test_unknown_members(mark: Mark, trial: Trial) -> None:
+def test_unknown_members(mark: CheckId, trial: Trial) -> None:
     """A member that nobody knows is refused wherever it stands, misspelt, in another case, or made up."""
     places: dict[tuple[str | int, ...], tuple[str, ...]] = {
         (): ("max-age", "maxAge", "TTL", "lifetime", "policy", "adminSecret", "x"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bearerproof.contract.decisions import Decision
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
@@ -42,7 +42,7 @@ _GRANT_TYPES = {
 
 
 @check("EXC-1")
-def test_another_grant_type(mark: Mark, trial: Trial) -> None:
+def test_another_grant_type(mark: CheckId, trial: Trial) -> None:
     """Every other grant type, and every other spelling of this one, is unsupported."""
     world = World(trial)
     world.issue()
@@ -53,7 +53,7 @@ def test_another_grant_type(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-1")
-def test_grant_type_of_another_case_or_length(mark: Mark, trial: Trial) -> None:
+def test_grant_type_of_another_case_or_length(mark: CheckId, trial: Trial) -> None:
     """The grant type with any one character left out, doubled or in the other case is unsupported."""
     world = World(trial)
     world.issue()
@@ -66,7 +66,7 @@ def test_grant_type_of_another_case_or_length(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-1")
-def test_no_grant_type(mark: Mark, trial: Trial) -> None:
+def test_no_grant_type(mark: CheckId, trial: Trial) -> None:
     """A missing or empty grant type makes the request invalid."""
     world = World(trial)
     world.issue()
@@ -77,7 +77,7 @@ def test_no_grant_type(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-2")
-def test_no_subject_token(mark: Mark, trial: Trial) -> None:
+def test_no_subject_token(mark: CheckId, trial: Trial) -> None:
     """A missing or empty subject token makes the request invalid."""
     world = World(trial)
     world.issue()
@@ -89,7 +89,7 @@ def test_no_subject_token(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-2")
-def test_two_subject_tokens(mark: Mark, trial: Trial) -> None:
+def test_two_subject_tokens(mark: CheckId, trial: Trial) -> None:
     """Two subject tokens make the request invalid, whichever of them is good and wherever they stand."""
     world = World(trial)
     world.issue()
@@ -104,7 +104,7 @@ def test_two_subject_tokens(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-2")
-def test_a_parameter_twice(mark: Mark, trial: Trial) -> None:
+def test_a_parameter_twice(mark: CheckId, trial: Trial) -> None:
     """A parameter given twice makes the request invalid, be the values equal or not."""
     world = World(trial)
     world.issue()
@@ -125,7 +125,7 @@ def test_a_parameter_twice(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-3")
-def test_no_subject_token_type(mark: Mark, trial: Trial) -> None:
+def test_no_subject_token_type(mark: CheckId, trial: Trial) -> None:
     """A missing or empty type of the subject token makes the request invalid."""
     world = World(trial)
     world.issue()
@@ -152,7 +152,7 @@ _TYPES = {
 
 
 @check("EXC-3")
-def test_another_subject_token_type(mark: Mark, trial: Trial) -> None:
+def test_another_subject_token_type(mark: CheckId, trial: Trial) -> None:
     """A type that is not supported makes the request invalid though the token is good."""
     world = World(trial)
     world.issue()
@@ -164,7 +164,7 @@ def test_another_subject_token_type(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-4")
-def test_target_of_another_kind(mark: Mark, trial: Trial) -> None:
+def test_target_of_another_kind(mark: CheckId, trial: Trial) -> None:
     """A target that is not supported is refused, once or several times, and not ignored."""
     world = World(trial)
     world.issue()
@@ -185,7 +185,7 @@ def test_target_of_another_kind(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-4")
-def test_requested_token_type_that_is_not_issued(mark: Mark, trial: Trial) -> None:
+def test_requested_token_type_that_is_not_issued(mark: CheckId, trial: Trial) -> None:
     """A requested type that is not supported is refused, and the one that is issued may be asked for."""
     world = World(trial)
     asked = world.exchange(world.subject_token(), requested_token_type=ACCESS_TOKEN)
@@ -197,7 +197,7 @@ def test_requested_token_type_that_is_not_issued(mark: Mark, trial: Trial) -> No
 
 
 @check("EXC-4")
-def test_actor_token(mark: Mark, trial: Trial) -> None:
+def test_actor_token(mark: CheckId, trial: Trial) -> None:
     """An actor token is refused, good or bad, with its type or without."""
     world = World(trial)
     world.issue()
@@ -211,7 +211,7 @@ def test_actor_token(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-4")
-def test_parameter_that_nobody_knows(mark: Mark, trial: Trial) -> None:
+def test_parameter_that_nobody_knows(mark: CheckId, trial: Trial) -> None:
     """Parameters that no specification defines change nothing."""
     world = World(trial)
     for name in ("unheard_of", "x-trace", "Audience", "SCOPE", "subject_token_"):
@@ -234,7 +234,7 @@ def _form(world: World) -> list[tuple[str, str]]:
 
 
 @check("EXC-5")
-def test_members_of_the_answer(mark: Mark, trial: Trial) -> None:
+def test_members_of_the_answer(mark: CheckId, trial: Trial) -> None:
     """The answer names what was issued, of which type, how to present it, and for how long it is good."""
     world = World(trial)
     decision = world.issue().decision
@@ -248,7 +248,7 @@ def test_members_of_the_answer(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-5", needs=(CONFIGURE,))
-def test_lifetime_of_the_answer(mark: Mark, trial: Trial) -> None:
+def test_lifetime_of_the_answer(mark: CheckId, trial: Trial) -> None:
     """The answer tells the lifetime that is configured, in seconds."""
     for ttl in (1, 60, 599, 3600):
         world = World(trial, DEFAULT.but(ttl=ttl))
@@ -264,7 +264,7 @@ def _require_lifetime(world: World, decision: Decision) -> None:
 
 
 @check("EXC-5", needs=(CONFIGURE,))
-def test_scope_where_it_differs(mark: Mark, trial: Trial) -> None:
+def test_scope_where_it_differs(mark: CheckId, trial: Trial) -> None:
     """The answer tells the scope where it is not the one that was asked for."""
     world = World(trial, DEFAULT.but(policies=(rule(HOME, backends=("a", "b*"), tools=("x",)),), cap=20))
     asked = ["backends:a,c tools:x", "backends:* tools:x", "backends:a tools:*", "backends:a", "tools:x,y"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
@@ -30,7 +30,7 @@ def _fetching(trial: Trial, reply: Reply) -> Iterator[tuple[World, Endpoint]]:
 
 
 @check("EXC-11", needs=FETCHED)
-def test_keys_that_cannot_be_had(mark: Mark, trial: Trial) -> None:
+def test_keys_that_cannot_be_had(mark: CheckId, trial: Trial) -> None:
     """While keys cannot be had no verdict is given, on good tokens or forged ones, and others' are not touched."""
     forger = replace(HOME, key=replace(keys.key("ES256", "attacker"), kid=HOME.key.kid))
     replies = {**jwks_endpoint.failures([HOME.key]), **jwks_endpoint.not_key_sets([HOME.key])}
@@ -47,7 +47,7 @@ def test_keys_that_cannot_be_had(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-11", needs=FETCHED)
-def test_keys_behind_a_redirect_or_too_much_text(mark: Mark, trial: Trial) -> None:
+def test_keys_behind_a_redirect_or_too_much_text(mark: CheckId, trial: Trial) -> None:
     """Keys behind a redirect, or behind more text than a server reads, cannot be had either."""
     with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (world, _):
         world.issue()
@@ -60,7 +60,7 @@ def test_keys_behind_a_redirect_or_too_much_text(mark: Mark, trial: Trial) -> No
 
 
 @check("EXC-11", needs=FETCHED)
-def test_keys_that_are_had_no_more(mark: Mark, trial: Trial) -> None:
+def test_keys_that_are_had_no_more(mark: CheckId, trial: Trial) -> None:
     """Keys at hand serve an outage as long as is declared, then no verdict is given; refused tokens stay refused."""
     times = fetched.times(trial)
     with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (world, endpoint):
@@ -78,7 +78,7 @@ def test_keys_that_are_had_no_more(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-17", needs=(THROTTLE, CLOCK, KEYS_URL, CONFIGURE))
-def test_throttled_before_any_fetch(mark: Mark, trial: Trial) -> None:
+def test_throttled_before_any_fetch(mark: CheckId, trial: Trial) -> None:
     """Beyond its number a peer causes no fetch."""
     with jwks_endpoint.endpoint(Reply(status=500)) as endpoint:
         provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
@@ -126,7 +126,7 @@ _ISSUERS = {
 
 
 @check("EXC-12")
-def test_issuer_that_is_not_configured(mark: Mark, trial: Trial) -> None:
+def test_issuer_that_is_not_configured(mark: CheckId, trial: Trial) -> None:
     """A subject token whose issuer is not, to the letter, a configured one is refused though its key is."""
     world = World(trial)
     world.issue()
@@ -138,7 +138,7 @@ def test_issuer_that_is_not_configured(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-12")
-def test_keys_of_another_provider(mark: Mark, trial: Trial) -> None:
+def test_keys_of_another_provider(mark: CheckId, trial: Trial) -> None:
     """The keys of one provider verify no token in the name of another, before and after each was used."""
     world = World(trial)
     for _ in range(2):
@@ -153,7 +153,7 @@ def test_keys_of_another_provider(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-12", needs=(CONFIGURE,))
-def test_one_kid_of_two_providers(mark: Mark, trial: Trial) -> None:
+def test_one_kid_of_two_providers(mark: CheckId, trial: Trial) -> None:
     """Where two providers call their keys by the same kid, each is still verified with its own."""
     for names in (("https://idp.example", "https://idp.example/b"), ("https://a.example", "https://a.example/b/c")):
         one, two = (
@@ -175,7 +175,7 @@ _AFTER = replace(HOME, key=replace(keys.key("ES256", "attacker"), kid="es256-c")
 
 
 @check("EXC-14", needs=(ROTATE,))
-def test_withdrawn_key(mark: Mark, trial: Trial) -> None:
+def test_withdrawn_key(mark: CheckId, trial: Trial) -> None:
     """After a rotation the withdrawn key mints nothing, the new one does, and issued bearers live on."""
     world = World(trial)
     before = world.issue()
@@ -192,7 +192,7 @@ def test_withdrawn_key(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-14", needs=(ROTATE,))
-def test_withdrawn_key_whose_kid_is_used_again(mark: Mark, trial: Trial) -> None:
+def test_withdrawn_key_whose_kid_is_used_again(mark: CheckId, trial: Trial) -> None:
     """A new key under the kid of the withdrawn one replaces it."""
     world = World(trial)
     world.issue()
@@ -203,7 +203,7 @@ def test_withdrawn_key_whose_kid_is_used_again(mark: Mark, trial: Trial) -> None
 
 
 @check("EXC-14", needs=(ROTATE,))
-def test_rotation_step_by_step(mark: Mark, trial: Trial) -> None:
+def test_rotation_step_by_step(mark: CheckId, trial: Trial) -> None:
     """While both keys are served both are good; then one is withdrawn, and may come back."""
     world = World(trial)
     after = _AFTER
@@ -219,7 +219,7 @@ def test_rotation_step_by_step(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-14", needs=FETCHED)
-def test_withdrawn_from_the_url(mark: Mark, trial: Trial) -> None:
+def test_withdrawn_from_the_url(mark: CheckId, trial: Trial) -> None:
     """A key that is no longer served at the URL is refused once the set held is no longer fresh."""
     after = _AFTER
     with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (world, endpoint):
@@ -233,7 +233,7 @@ def test_withdrawn_from_the_url(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-11", needs=(CONFIGURE, RACE, KEYS_URL))
-def test_keys_wanted_at_once(mark: Mark, trial: Trial) -> None:
+def test_keys_wanted_at_once(mark: CheckId, trial: Trial) -> None:
     """Exchanges that wait for the keys of a provider at the same time all get them."""
     with jwks_endpoint.endpoint(jwks_endpoint.in_halves([HOME.key])) as endpoint:
         provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}

@@ -4,7 +4,7 @@ import json
 from base64 import b64encode
 from urllib.parse import urlencode
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
@@ -16,7 +16,7 @@ from bearerproof_fuzz.needs import HTTP, SINGLE_USE
 
 
 @check("EXC-15")
-def test_bearer_as_subject_token(mark: Mark, trial: Trial) -> None:
+def test_bearer_as_subject_token(mark: CheckId, trial: Trial) -> None:
     """An issued bearer buys no other bearer, whatever type it is given out to be."""
     world = World(trial)
     grant = world.issue()
@@ -33,7 +33,7 @@ def test_bearer_as_subject_token(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-15")
-def test_access_token_as_subject_token(mark: Mark, trial: Trial) -> None:
+def test_access_token_as_subject_token(mark: CheckId, trial: Trial) -> None:
     """An access token of the same issuer, for our very name, is no ID token."""
     world = World(trial)
     world.issue()
@@ -47,7 +47,7 @@ def test_access_token_as_subject_token(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-15")
-def test_claims_without_a_signature(mark: Mark, trial: Trial) -> None:
+def test_claims_without_a_signature(mark: CheckId, trial: Trial) -> None:
     """Claims that nobody signed say nothing, in any form."""
     world = World(trial)
     world.issue()
@@ -72,7 +72,7 @@ def test_claims_without_a_signature(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-13", needs=(SINGLE_USE,))
-def test_refusals_are_alike(mark: Mark, trial: Trial) -> None:
+def test_refusals_are_alike(mark: CheckId, trial: Trial) -> None:
     """Whatever is wrong with a subject token, the answer is the same."""
     world = World(trial)
     used = world.subject_token()
@@ -89,7 +89,7 @@ def test_refusals_are_alike(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-13", needs=(HTTP, SINGLE_USE))
-def test_refusals_are_alike_over_http(mark: Mark, trial: Trial) -> None:
+def test_refusals_are_alike_over_http(mark: CheckId, trial: Trial) -> None:
     """Whatever is wrong with a subject token, status, headers and body of the answer are the same."""
     world = World(trial)
     used = world.subject_token()

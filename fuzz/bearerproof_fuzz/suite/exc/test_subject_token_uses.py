@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bearerproof.contract.messages import Request
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz import keys
@@ -16,7 +16,7 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP, SINGLE_USE
 
 
 @check("EXC-9", needs=(CLOCK,))
-def test_age_limit_to_the_second(mark: Mark, trial: Trial) -> None:
+def test_age_limit_to_the_second(mark: CheckId, trial: Trial) -> None:
     """A subject token of exactly the maximum age is taken, and a moment later no more."""
     world = World(trial)
     for age, outcome in {0.0: True, 299.0: True, 300.0: True, 300.5: False, 301.0: False, 3600.0: False}.items():
@@ -26,7 +26,7 @@ def test_age_limit_to_the_second(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-9", needs=(CLOCK, CONFIGURE))
-def test_age_limit_as_configured(mark: Mark, trial: Trial) -> None:
+def test_age_limit_as_configured(mark: CheckId, trial: Trial) -> None:
     """The age limit is the one that is configured, and the leeway does not stretch it."""
     for max_age, leeway in ((1, 0), (60, 0), (86_400, 0), (60, 120)):
         world = World(trial, DEFAULT.but(max_age=max_age, leeway=leeway))
@@ -38,7 +38,7 @@ def test_age_limit_as_configured(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-9")
-def test_age_counts_from_issue(mark: Mark, trial: Trial) -> None:
+def test_age_counts_from_issue(mark: CheckId, trial: Trial) -> None:
     """The age counts from `iat`, whatever the token says of its sign-in, of its beginning or of its end."""
     world = World(trial)
     world.issue()
@@ -75,7 +75,7 @@ _NOT_AGAIN = ("invalid_request", "temporarily_unavailable")
 
 
 @check("EXC-10", needs=(SINGLE_USE,))
-def test_second_use(mark: Mark, trial: Trial) -> None:
+def test_second_use(mark: CheckId, trial: Trial) -> None:
     """A subject token mints once, with a `jti` and without, for another scope and from another peer."""
     for claims in _WITH_AND_WITHOUT_JTI:
         world = World(trial)
@@ -88,7 +88,7 @@ def test_second_use(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-10", needs=(SINGLE_USE, CONFIGURE))
-def test_stated_number_of_uses(mark: Mark, trial: Trial) -> None:
+def test_stated_number_of_uses(mark: CheckId, trial: Trial) -> None:
     """A subject token mints as many tokens as are stated."""
     for uses in (1, 2, 7):
         world = World(trial, DEFAULT.but(subject_token_uses=uses, cap=50))
@@ -101,7 +101,7 @@ def test_stated_number_of_uses(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-10", needs=(SINGLE_USE,))
-def test_other_spellings_of_a_used_token(mark: Mark, trial: Trial) -> None:
+def test_other_spellings_of_a_used_token(mark: CheckId, trial: Trial) -> None:
     """A subject token in another spelling is the one that was used."""
     for claims in _WITH_AND_WITHOUT_JTI:
         world = World(trial)
@@ -112,7 +112,7 @@ def test_other_spellings_of_a_used_token(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-10", needs=(SINGLE_USE,))
-def test_used_jti_written_otherwise(mark: Mark, trial: Trial) -> None:
+def test_used_jti_written_otherwise(mark: CheckId, trial: Trial) -> None:
     """A `jti` that was used counts however the JSON around it is written."""
     world = World(trial)
     draft = HOME.draft("alice", world.now, jti="id-1")
@@ -130,7 +130,7 @@ def test_used_jti_written_otherwise(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-10", needs=(SINGLE_USE,))
-def test_uses_are_counted_by_issuer(mark: Mark, trial: Trial) -> None:
+def test_uses_are_counted_by_issuer(mark: CheckId, trial: Trial) -> None:
     """The same `jti` of another provider is another subject token."""
     world = World(trial)
     for provider in (HOME, OTHER):
@@ -140,7 +140,7 @@ def test_uses_are_counted_by_issuer(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-10", needs=(SINGLE_USE, CLOCK))
-def test_use_is_remembered_to_the_last(mark: Mark, trial: Trial) -> None:
+def test_use_is_remembered_to_the_last(mark: CheckId, trial: Trial) -> None:
     """A use is remembered for as long as the subject token could be used, and after the wall clock stepped back."""
     world = World(trial)
     token = world.subject_token(exp=int(world.now) + 86_400)
@@ -155,7 +155,7 @@ def test_use_is_remembered_to_the_last(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-10", needs=(SINGLE_USE, CLOCK, REAP))
-def test_reaping_forgets_no_use(mark: Mark, trial: Trial) -> None:
+def test_reaping_forgets_no_use(mark: CheckId, trial: Trial) -> None:
     """Cleaning up makes no used subject token good again, at the last second of its age or after a step back."""
     world = World(trial)
     token = world.subject_token(exp=int(world.now) + 86_400)
@@ -171,7 +171,7 @@ def test_reaping_forgets_no_use(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-10", needs=(SINGLE_USE, CLOCK, CONFIGURE))
-def test_use_is_remembered_with_a_leeway(mark: Mark, trial: Trial) -> None:
+def test_use_is_remembered_with_a_leeway(mark: CheckId, trial: Trial) -> None:
     """A subject token from a clock ahead is remembered for as long as it is young by that clock."""
     world = World(trial, DEFAULT.but(leeway=120, max_age=60, ttl=5, retention=0))
     token = world.subject_token(iat=int(world.now) + 120, exp=int(world.now) + 86_400)
@@ -182,7 +182,7 @@ def test_use_is_remembered_with_a_leeway(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-10", needs=(SINGLE_USE, CONFIGURE, RACE))
-def test_uses_at_once(mark: Mark, trial: Trial) -> None:
+def test_uses_at_once(mark: CheckId, trial: Trial) -> None:
     """However many exchanges of one subject token run at once, no more than the stated number mint."""
     for uses in (1, 3):
         world = World(trial, DEFAULT.but(subject_token_uses=uses, cap=100))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Level, Measure, Profile
@@ -55,9 +55,9 @@ def _draft(case: Case, now: float, jti: str) -> Draft:
     return _SIGNERS[case.algorithm or HOME.key.algorithm].draft("alice", now, jti=jti)
 
 
-def _row_mark(case: Case) -> Mark:
+def _row_mark(case: Case) -> CheckId:
     verified = case.edit.requirement_id
-    return Mark(_ROW_OF.get(verified, "EXC-6"), Profile.KEY_SERVER, verified.lower(), (CONFIGURE,))
+    return CheckId(_ROW_OF.get(verified, "EXC-6"), Profile.KEY_SERVER, verified.lower(), (CONFIGURE,))
 
 
 @check_groups(grouped(_cases(), _row_mark))
@@ -112,7 +112,7 @@ _NO_TOKENS = {
 
 
 @check("EXC-6")
-def test_texts_that_are_no_tokens(mark: Mark, trial: Trial) -> None:
+def test_texts_that_are_no_tokens(mark: CheckId, trial: Trial) -> None:
     """Whatever stands in the place of the subject token, the request is invalid and the server goes on."""
     world = World(trial)
     world.issue()
@@ -122,7 +122,7 @@ def test_texts_that_are_no_tokens(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-6", needs=(CONFIGURE,))
-def test_algorithm_outside_the_providers(mark: Mark, trial: Trial) -> None:
+def test_algorithm_outside_the_providers(mark: CheckId, trial: Trial) -> None:
     """A key of the provider does not verify under an algorithm that is not configured for it."""
     names = [name for name in _ALGORITHMS if name in trial.declaration.algorithms and name != HOME.key.algorithm]
     strangers = [keys.key(name) for name in names]
@@ -139,7 +139,7 @@ def test_algorithm_outside_the_providers(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-7", needs=(CONFIGURE,))
-def test_audience_of_another_provider(mark: Mark, trial: Trial) -> None:
+def test_audience_of_another_provider(mark: CheckId, trial: Trial) -> None:
     """Our name at one provider is nobody's at another."""
     other = replace(OTHER, audience="key-server-at-the-other")
     world = World(trial, DEFAULT.but(providers=(HOME, other)))
@@ -151,7 +151,7 @@ def test_audience_of_another_provider(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-7", needs=(CONFIGURE,))
-def test_several_audiences(mark: Mark, trial: Trial) -> None:
+def test_several_audiences(mark: CheckId, trial: Trial) -> None:
     """Of a subject token for several, `azp` has to name us; each of our names alone will do."""
     ours = (HOME.audience, "key-server-2")
     providers = [_serving(HOME, HOME.key, audiences=ours), OTHER.as_json()]
@@ -173,7 +173,7 @@ def test_several_audiences(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-8", needs=(CLOCK, CONFIGURE))
-def test_times_with_a_leeway(mark: Mark, trial: Trial) -> None:
+def test_times_with_a_leeway(mark: CheckId, trial: Trial) -> None:
     """Of `exp`, `nbf` and `iat` each is given the leeway, to the second, and no more."""
     for leeway in (0, 30):
         world = World(trial, DEFAULT.but(leeway=leeway, cap=50))
@@ -197,7 +197,7 @@ def _relative(claims: Mapping[str, float], now: int) -> str:
 
 
 @check("EXC-8", needs=(CLOCK,))
-def test_subject_token_that_ends(mark: Mark, trial: Trial) -> None:
+def test_subject_token_that_ends(mark: CheckId, trial: Trial) -> None:
     """A subject token is good up to its end, not at it, though it is younger than the maximum age."""
     world = World(trial)
     tokens = [world.subject_token(f"user-{number}", exp=int(world.now) + 60) for number in range(3)]

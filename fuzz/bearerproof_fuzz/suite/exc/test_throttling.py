@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER_PEER
@@ -16,7 +16,7 @@ def _throttled(trial: Trial, number: int) -> World:
 
 
 @check("EXC-17", needs=THROTTLED)
-def test_exchanges_beyond_the_number(mark: Mark, trial: Trial) -> None:
+def test_exchanges_beyond_the_number(mark: CheckId, trial: Trial) -> None:
     """A peer has its number of exchanges, not one more, and has them again a minute later."""
     for number in (1, 3):
         world = _throttled(trial, number)
@@ -30,7 +30,7 @@ def test_exchanges_beyond_the_number(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-17", needs=THROTTLED)
-def test_throttled_before_verification(mark: Mark, trial: Trial) -> None:
+def test_throttled_before_verification(mark: CheckId, trial: Trial) -> None:
     """Exchanges that fail count as well, and beyond the number none is verified, nor used up if it is good."""
     world = _throttled(trial, 3)
     good = world.subject_token()
@@ -42,7 +42,7 @@ def test_throttled_before_verification(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-17", needs=THROTTLED)
-def test_peers_do_not_share_a_number(mark: Mark, trial: Trial) -> None:
+def test_peers_do_not_share_a_number(mark: CheckId, trial: Trial) -> None:
     """One peer that uses its number up takes nothing from the others."""
     world = _throttled(trial, 2)
     for _ in range(20):
@@ -53,7 +53,7 @@ def test_peers_do_not_share_a_number(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-17", needs=(*THROTTLED, FORWARDED))
-def test_forwarded_header_gains_no_exchanges(mark: Mark, trial: Trial) -> None:
+def test_forwarded_header_gains_no_exchanges(mark: CheckId, trial: Trial) -> None:
     """A stranger's word on where it comes from gives it no second number."""
     world = _throttled(trial, 2)
     for host in range(2):
@@ -65,7 +65,7 @@ def test_forwarded_header_gains_no_exchanges(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-17", needs=THROTTLED)
-def test_no_throttle_is_none(mark: Mark, trial: Trial) -> None:
+def test_no_throttle_is_none(mark: CheckId, trial: Trial) -> None:
     """A number of 0 limits nobody."""
     world = _throttled(trial, 0)
     for _ in range(40):
@@ -73,7 +73,7 @@ def test_no_throttle_is_none(mark: Mark, trial: Trial) -> None:
 
 
 @check("EXC-17", needs=THROTTLED)
-def test_wall_clock_gives_no_exchanges(mark: Mark, trial: Trial) -> None:
+def test_wall_clock_gives_no_exchanges(mark: CheckId, trial: Trial) -> None:
     """Steps of the wall clock give a peer no exchange and take none away."""
 
     def unmoved(number: int, steps: list[float]) -> None:

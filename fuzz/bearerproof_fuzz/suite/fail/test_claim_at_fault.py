@@ -2,7 +2,7 @@
 
 import json
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
@@ -13,7 +13,7 @@ from bearerproof_fuzz.oracles.witness import event_of
 
 
 @check("FAIL-4")
-def test_claim_at_fault_is_named(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_claim_at_fault_is_named(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An event of the kind MissingClaim names the one claim that is missing or malformed."""
     base = forge.base(mark.profile)
     honest = base.presentation()

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bearerproof.contract.messages import Answer, Presentation
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile
@@ -44,7 +44,7 @@ def _asked(trial: Trial, presented: Sequence[Presentation]) -> list[Answered]:
     return list(zip(askable, trial.ask_all(askable), strict=True))
 
 
-def _edited(mark: Mark, forge: Forge) -> list[Presentation]:
+def _edited(mark: CheckId, forge: Forge) -> list[Presentation]:
     """Return every edit, and what only look-ups behind the verifier refuse."""
     by_look_ups = refused_by_look_ups(forge) if mark.profile is Profile.ACCESS_TOKEN else ()
     return [found.edited for found in specimens(mark.profile, forge)] + [
@@ -52,7 +52,7 @@ def _edited(mark: Mark, forge: Forge) -> list[Presentation]:
     ]
 
 
-def _accepted(mark: Mark, forge: Forge) -> list[Presentation]:
+def _accepted(mark: CheckId, forge: Forge) -> list[Presentation]:
     """Return every edit that has to be accepted: within a leeway, in another spelling, from an array."""
     wanted = (case for case in cases() if case.profile is mark.profile and case.edit.strict == ACCEPTED)
     return [
@@ -61,7 +61,7 @@ def _accepted(mark: Mark, forge: Forge) -> list[Presentation]:
     ]
 
 
-def _rejections(mark: Mark, trial: Trial, forge: Forge) -> list[tuple[Presentation, Answer, Json]]:
+def _rejections(mark: CheckId, trial: Trial, forge: Forge) -> list[tuple[Presentation, Answer, Json]]:
     """Return every edit that is rejected, with its event; that some are is the control."""
     rejected = [(one, answer) for one, answer in _asked(trial, _edited(mark, forge)) if answer.outcome in REJECTED]
     if not rejected:
@@ -73,7 +73,7 @@ def _rejections(mark: Mark, trial: Trial, forge: Forge) -> list[tuple[Presentati
 
 
 @check("FAIL-1")
-def test_each_rejection_leaves_one_event(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_each_rejection_leaves_one_event(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Every edit that is rejected leaves one event, and every honest token that is accepted none."""
     honest = [found.honest for found in specimens(mark.profile, forge)]
     # Honest tokens stand on both sides, so that an event left over from a rejection shows at an acceptance.
@@ -86,7 +86,7 @@ def test_each_rejection_leaves_one_event(mark: Mark, trial: Trial, forge: Forge)
 
 
 @check("FAIL-1", needs=(KEYS_URL, CLOCK, KEY_SET))
-def test_refetch_of_the_key_set_leaves_no_event(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_refetch_of_the_key_set_leaves_no_event(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token whose key is found by a refetch leaves none, and one whose key is not found leaves one."""
     old, new = (keys.key(forge.base(mark.profile).key.algorithm, role) for role in ("a", "b"))
     with fetched(trial, forge, mark.profile, jwks_endpoint.key_set([old])) as verifier:
@@ -111,7 +111,7 @@ def _judge_number(trial: Trial, presented: Presentation, answer: Answer) -> None
 
 
 @check("FAIL-2")
-def test_events_have_the_form_of_the_schema(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_events_have_the_form_of_the_schema(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Every event has the members of the schema, in their types, with a kind of the closed set."""
     base = unproven(forge.base(mark.profile))
     named = [
@@ -135,7 +135,7 @@ _INSTANTS = (
 
 
 @check("FAIL-3", needs=(CLOCK,))
-def test_time_of_the_event_is_that_of_the_request(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_time_of_the_event_is_that_of_the_request(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`occurred_at` is the request's instant in UTC with `Z` and six decimals, wherever the clock stands."""
     base = unproven(forge.base(mark.profile)).presentation()
     instant = st.sampled_from(_INSTANTS)
@@ -155,7 +155,7 @@ def test_time_of_the_event_is_that_of_the_request(mark: Mark, trial: Trial, forg
 
 
 @check("FAIL-4")
-def test_kind_agrees_with_the_reason(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_kind_agrees_with_the_reason(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """For every edit the kind of the event is one that the contract maps to the reason given."""
     judged = 0
     for one, answer, event in _rejections(mark, trial, forge):
@@ -179,7 +179,7 @@ def _judge_own_kind(trial: Trial, presented: Presentation, due: str, what: str) 
 
 
 @check("FAIL-8", needs=(KEY_SET,))
-def test_unknown_key_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_unknown_key_has_its_own_kind(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that names no key of the set is told apart from one with a bad signature."""
     base = forge.base(mark.profile)
     trial.control(base.presentation())
@@ -187,7 +187,7 @@ def test_unknown_key_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) ->
 
 
 @check("FAIL-8", needs=(REPLAY,), profiles=(Profile.ACCESS_TOKEN,))
-def test_replay_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_replay_has_its_own_kind(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that was presented before is told apart from every other rejection."""
     presented = forge.base(mark.profile).with_policy(replay=True).with_claims(jti="jti of a replay").presentation()
     trial.control(presented)
@@ -195,7 +195,7 @@ def test_replay_has_its_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None
 
 
 @check("FAIL-8", needs=(KEYS_URL,))
-def test_unavailable_keys_have_their_own_kind(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_unavailable_keys_have_their_own_kind(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that could not be judged for want of a key set is told apart from one with a bad signature."""
     draft = forge.base(mark.profile)
     members = {name: value for name, value in draft.policy.members.items() if name not in ("keys", "key_texts")}
@@ -211,7 +211,7 @@ _NOBODY_SERVES = "http://127.0.0.1:1/keys"
 
 
 @check("FAIL-5")
-def test_events_hold_no_secret(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_events_hold_no_secret(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Neither an event nor a line nor a summary holds the token, a segment, its signature or key material."""
     for one, answer, event in _rejections(mark, trial, forge):
         left = (*map(_text, answer.events or ()), *map(_text, answer.summaries), *(answer.lines or ()))
@@ -225,7 +225,7 @@ def _text(record: Json) -> str:
 
 
 @check("FAIL-6", needs=(AUDIT_LINES,))
-def test_each_event_is_one_safe_line(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_each_event_is_one_safe_line(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """One event is one line of JSON in which nothing breaks the line, a terminal or the flow of text."""
     base = unproven(forge.base(mark.profile))
     # JSON itself leaves C1, bidirectional controls and line separators alone.
@@ -250,7 +250,7 @@ def _each_unsafe() -> Iterator[str]:
 
 
 @check("FAIL-6", needs=(AUDIT_LINES,))
-def test_each_edit_leaves_one_safe_line(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_each_edit_leaves_one_safe_line(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Every edit's event is one line of JSON, which says what the event says and orders its metadata."""
     for one, answer, _ in _rejections(mark, trial, forge):
         _judge_lines(trial, one, answer)
@@ -286,7 +286,7 @@ _MARK = "zz-from-the-token-"
 
 
 @check("FAIL-7")
-def test_event_strings_are_bounded(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_event_strings_are_bounded(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """However long the texts in a token are, no string of its event is, and none becomes a kind."""
     base = forge.base(mark.profile)
     trial.control(base.presentation())
@@ -301,7 +301,7 @@ def test_event_strings_are_bounded(mark: Mark, trial: Trial, forge: Forge) -> No
 
 
 @check("FAIL-7", needs=(REQUIRE,))
-def test_name_of_a_missing_claim_is_bounded(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_name_of_a_missing_claim_is_bounded(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """However long the name of a claim is that the policy requires, the kind that tells its absence is bounded."""
     base = forge.base(mark.profile)
     required = tuple(base.policy.members.get("require") or ())
@@ -352,7 +352,7 @@ def _wordy(base: Draft, text: str) -> Iterator[Draft]:
 
 
 @check("FAIL-9")
-def test_hints_are_not_mixed_up(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_hints_are_not_mixed_up(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Amid other tokens, honest and not, with hints and without, each event has those of its own token."""
     base = forge.base(mark.profile)
     honest = base.presentation()

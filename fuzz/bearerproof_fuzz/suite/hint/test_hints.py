@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from bearerproof.contract.messages import Answer, Presentation
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
@@ -46,7 +46,7 @@ ANY_NAME = st.one_of(NAMES, st.sampled_from(ADVERSARIAL), st.sampled_from(NO_NAM
 
 
 @check("HINT-1")
-def test_forged_token_stays_rejected(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_forged_token_stays_rejected(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that no key of the policy signed is rejected, whatever client, audience and key it names."""
     base = forge.base(mark.profile)
     honest = base.presentation()
@@ -113,7 +113,7 @@ def _attacker(base: Draft) -> str:
 
 
 @check("HINT-2")
-def test_unchecked_hints_change_no_rejection(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_unchecked_hints_change_no_rejection(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Every edit is rejected with the same reason under every hint that the policy does not check."""
     for name in _FREE:
         for draft in _unchecked(forge.base(mark.profile), mark.profile, name):
@@ -156,7 +156,7 @@ def _verdict(answer: Answer) -> tuple[object, ...]:
 
 
 @check("HINT-3")
-def test_honest_token_after_forged_copies(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_honest_token_after_forged_copies(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An honest token is accepted with its own claims, though forged copies of it came before."""
     base = forge.base(mark.profile)
     trial.control(base.presentation())
@@ -173,7 +173,7 @@ def test_honest_token_after_forged_copies(mark: Mark, trial: Trial, forge: Forge
 
 
 @check("HINT-3")
-def test_token_without_kid_after_rejected_ones(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_token_without_kid_after_rejected_ones(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that names no key, where the policy has but one, is answered alike whatever was named before it."""
     base = forge.base(mark.profile)
     trial.control(base.presentation())
@@ -210,7 +210,7 @@ def _unheard_of(draft: Draft, number: int) -> Draft:
 
 
 @check("HINT-3", needs=(REPLAY,), profiles=(Profile.ACCESS_TOKEN,))
-def test_rejected_token_uses_up_no_identifier(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_rejected_token_uses_up_no_identifier(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A forged token with the `jti` of an honest one does not make the honest one a replay."""
     base = forge.base(mark.profile).with_policy(replay=True)
     for name, forgery in forgeries(base.key).items():
@@ -224,7 +224,7 @@ def test_rejected_token_uses_up_no_identifier(mark: Mark, trial: Trial, forge: F
 
 
 @check("HINT-3")
-def test_rejected_tokens_leave_no_trace(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_rejected_tokens_leave_no_trace(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Verdict, claims, reason and key of a token are the same alone and amid any stream of rejected ones."""
     base = forge.base(mark.profile)
     fixed = _fixed(base)
@@ -278,7 +278,7 @@ def _whole(answer: Answer) -> tuple[object, ...]:
 
 
 @check("HINT-4")
-def test_any_input_leaves_its_event(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_any_input_leaves_its_event(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Whatever is presented, truncated, deep, endless or no text at all, is rejected with its event."""
     base = forge.base(mark.profile)
     honest = base.presentation()
@@ -293,7 +293,7 @@ def test_any_input_leaves_its_event(mark: Mark, trial: Trial, forge: Forge) -> N
 
 
 @check("HINT-4")
-def test_spoilt_json_leaves_its_event(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_spoilt_json_leaves_its_event(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Header and payload spoilt together, in any combination, are rejected with their event."""
     base = forge.base(mark.profile)
     honest = base.presentation()
@@ -342,7 +342,7 @@ def _shown(value: str | None) -> str:
 
 
 @check("HINT-5")
-def test_hints_are_those_of_the_token(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_hints_are_those_of_the_token(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A well-formed token's hints are exact, and nothing is normalised, trimmed or interpreted on the way."""
     base = unproven(forge.base(mark.profile))
 
@@ -355,7 +355,7 @@ def test_hints_are_those_of_the_token(mark: Mark, trial: Trial, forge: Forge) ->
 
 
 @check("HINT-5")
-def test_hints_of_edited_tokens(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_hints_of_edited_tokens(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The hints of every edited token, malformed or not, are exact or admissible."""
     edited = [specimen.edited for specimen in specimens(mark.profile, forge)]
     answers = zip(edited, trial.ask_all(edited), strict=True)
@@ -363,7 +363,7 @@ def test_hints_of_edited_tokens(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("HINT-5")
-def test_hints_of_spoilt_tokens(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_hints_of_spoilt_tokens(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The hints of a spoilt token are absent or really stand in it, in the segment they belong to."""
     base = labelled(forge.base(mark.profile), Hints("c-1", CLIENT, "k-1"))
     swapped = base.with_header(client_id="in the header", azp="in the header").with_claims(kid="in the payload")
@@ -396,7 +396,7 @@ def _elsewhere(base: Draft) -> Iterator[str]:
 
 
 @check("HINT-6")
-def test_hints_are_bounded(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_hints_are_bounded(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Hints of up to 64 octets are whole, longer ones cut and marked, and what is no name is absent."""
     base = unproven(forge.base(mark.profile))
     values: tuple[object, ...] = (*EDGES, *LONG, *NO_NAMES, *_PREFIXES)
@@ -412,7 +412,7 @@ _PREFIXES = tuple(
 
 
 @check("HINT-7")
-def test_id_token_hints_stand_in_their_places(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_id_token_hints_stand_in_their_places(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`azp` is the client hint and `aud`, or its first element, stands in the metadata."""
     base = unproven(forge.base(mark.profile)).with_claims(client_id="not this one")
     audiences: tuple[object, ...] = (
@@ -426,7 +426,7 @@ def test_id_token_hints_stand_in_their_places(mark: Mark, trial: Trial, forge: F
 
 
 @check("HINT-8", needs=(MAX_TOKEN,))
-def test_oversized_token_has_no_hints(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_oversized_token_has_no_hints(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token of one octet over the declared cap has no hints; one of exactly the cap has them all."""
     cap = trial.declaration.max_token or 0
     base = unproven(forge.base(mark.profile))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
@@ -63,7 +63,7 @@ def _allowed(trial: Trial, code: str) -> tuple[str, ...]:
 
 
 @check("HTTP-3", needs=(HTTP,))
-def test_status_and_code_of_a_refusal(mark: Mark, trial: Trial) -> None:
+def test_status_and_code_of_a_refusal(mark: CheckId, trial: Trial) -> None:
     """A refused exchange is answered with 400 and a JSON object whose `error` says why."""
     world = World(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
@@ -76,7 +76,7 @@ _PRINTABLE = re.compile(r"[ !#-\[\]-~]*")
 
 
 @check("HTTP-3", needs=(HTTP,))
-def test_members_of_an_error(mark: Mark, trial: Trial) -> None:
+def test_members_of_an_error(mark: CheckId, trial: Trial) -> None:
     """The members of an error are texts of the characters that RFC 6749 permits, whatever was presented."""
     world = World(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
@@ -102,7 +102,7 @@ _HOSTILE = {
 
 
 @check("HTTP-3", needs=(HTTP,))
-def test_bodies_that_are_no_form(mark: Mark, trial: Trial) -> None:
+def test_bodies_that_are_no_form(mark: CheckId, trial: Trial) -> None:
     """Octets that are no form are answered with 400 and invalid_request."""
     world = World(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
@@ -125,7 +125,7 @@ def _not_stored(world: World, reply: Reply, summary: str) -> None:
 
 
 @check("HTTP-4", needs=(HTTP,))
-def test_tokens_are_not_stored(mark: Mark, trial: Trial) -> None:
+def test_tokens_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """An answer with a token forbids to store it, whatever was asked for."""
     world = World(trial)
     for changes in ({}, {"scope": "backends:a tools:x"}, {"unknown": "x"}):
@@ -135,7 +135,7 @@ def test_tokens_are_not_stored(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-4", needs=(HTTP,))
-def test_errors_are_not_stored(mark: Mark, trial: Trial) -> None:
+def test_errors_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """An answer of the token endpoint without a token forbids to store it as well."""
     if trial.measure is Measure.BASE:  # the RFC asks for it where a token is answered
         return
@@ -151,7 +151,7 @@ def test_errors_are_not_stored(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-4", needs=(HTTP, CONFIGURE))
-def test_refusals_for_load_are_not_stored(mark: Mark, trial: Trial) -> None:
+def test_refusals_for_load_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """That there are too many tokens is not to be stored either."""
     if trial.measure is Measure.BASE:
         return
@@ -168,7 +168,7 @@ def test_refusals_for_load_are_not_stored(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-5", needs=(HTTP,))
-def test_status_and_type_of_a_success(mark: Mark, trial: Trial) -> None:
+def test_status_and_type_of_a_success(mark: CheckId, trial: Trial) -> None:
     """A successful exchange is answered with 200 and one JSON object, in which no name stands twice."""
     world = World(trial)
     for changes in ({}, {"scope": "backends:a,b tools:x"}, {"requested_token_type": ACCESS_TOKEN}):
@@ -179,7 +179,7 @@ def test_status_and_type_of_a_success(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-5", needs=(HTTP,))
-def test_members_of_a_success(mark: Mark, trial: Trial) -> None:
+def test_members_of_a_success(mark: CheckId, trial: Trial) -> None:
     """The members of a success have the names, types and values that RFC 8693 gives them."""
     world = World(trial)
     for scope in (None, "backends:a,b tools:x", "tools:x"):
@@ -204,7 +204,7 @@ _MEMBERS: Mapping[str, Callable[[Any], bool]] = {
 
 
 @check("HTTP-5", needs=(HTTP,))
-def test_answered_token_is_good(mark: Mark, trial: Trial) -> None:
+def test_answered_token_is_good(mark: CheckId, trial: Trial) -> None:
     """The token that is answered is admitted at once, as a bearer, for what its scope says."""
     world = World(trial)
     granted = succeeded(world, wire.exchange(world, wire.exchange_form(world, scope="backends:a tools:x")), "honest")

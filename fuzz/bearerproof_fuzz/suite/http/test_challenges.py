@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
@@ -48,7 +48,7 @@ _BAD = {
 
 
 @check("HTTP-6", needs=(HTTP,))
-def test_challenge_without_a_credential(mark: Mark, trial: Trial) -> None:
+def test_challenge_without_a_credential(mark: CheckId, trial: Trial) -> None:
     """Where no bearer was presented, the challenge is well-formed and holds no error code."""
     world = World(trial)
     admitted(world, wire.resource(world, wire.bearer(world.issue())), "an honest bearer")
@@ -81,7 +81,7 @@ _FORMS = {
 
 
 @check("HTTP-6", needs=(HTTP,))
-def test_challenge_for_a_bad_bearer(mark: Mark, trial: Trial) -> None:
+def test_challenge_for_a_bad_bearer(mark: CheckId, trial: Trial) -> None:
     """Where a bearer was presented that is not good, the challenge is well-formed and says invalid_token."""
     world = World(trial)
     revoked = world.issue()
@@ -104,7 +104,7 @@ _ERRORS: Mapping[Measure, tuple[str | None, ...]] = {
 
 
 @check("HTTP-6", needs=(HTTP,))
-def test_challenge_to_administrators(mark: Mark, trial: Trial) -> None:
+def test_challenge_to_administrators(mark: CheckId, trial: Trial) -> None:
     """A revocation without the admin secret is answered with a well-formed challenge as well."""
     world = World(trial)
     grant = world.issue()
@@ -121,7 +121,7 @@ def test_challenge_to_administrators(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-7", needs=(HTTP,))
-def test_bad_bearers_get_one_answer(mark: Mark, trial: Trial) -> None:
+def test_bad_bearers_get_one_answer(mark: CheckId, trial: Trial) -> None:
     """Every bearer that is malformed, unknown or revoked gets the same answer, byte for byte."""
     world = World(trial)
     grant, live = world.issue(), world.issue()
@@ -153,7 +153,7 @@ def _judge_alike(world: World, presented: Mapping[str, str]) -> None:
 
 
 @check("HTTP-7", needs=(CLOCK, HTTP, CONFIGURE))
-def test_old_bearers_get_the_same_answer(mark: Mark, trial: Trial) -> None:
+def test_old_bearers_get_the_same_answer(mark: CheckId, trial: Trial) -> None:
     """A bearer that has expired, or is forgotten by now, gets the same answer as one that nobody issued."""
     world = World(trial)
     grant, revoked = world.issue(), world.issue()
@@ -173,7 +173,7 @@ def test_old_bearers_get_the_same_answer(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-8", needs=(HTTP,))
-def test_insufficient_scope(mark: Mark, trial: Trial) -> None:
+def test_insufficient_scope(mark: CheckId, trial: Trial) -> None:
     """A good bearer for another backend or tool is answered with 403 and insufficient_scope, and stays good."""
     world = World(trial)
     grant = world.issue(scope="backends:a tools:x,search_*")
@@ -196,7 +196,7 @@ _OUT_OF_SCOPE = (
 
 
 @check("HTTP-8", needs=(HTTP,))
-def test_bad_bearer_has_no_scope(mark: Mark, trial: Trial) -> None:
+def test_bad_bearer_has_no_scope(mark: CheckId, trial: Trial) -> None:
     """A bearer that is not good is answered with 401 at every path, so nobody learns which there are."""
     world = World(trial)
     grant = world.issue(scope="backends:a tools:x")

@@ -4,7 +4,7 @@ from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
@@ -34,7 +34,7 @@ def _errors(reply: Reply) -> list[Any]:
 
 
 @check("HTTP-9", needs=(HTTP,))
-def test_two_headers(mark: Mark, trial: Trial) -> None:
+def test_two_headers(mark: CheckId, trial: Trial) -> None:
     """Two Authorization fields are refused, whatever is in them and whichever comes first."""
     world = World(trial)
     grant, second = world.issue(), world.issue()
@@ -56,7 +56,7 @@ def test_two_headers(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-9", needs=(HTTP,))
-def test_header_and_query(mark: Mark, trial: Trial) -> None:
+def test_header_and_query(mark: CheckId, trial: Trial) -> None:
     """A bearer in the header and one in the query are two, be they the same or not."""
     world = World(trial)
     grant, second = world.issue(), world.issue()
@@ -72,7 +72,7 @@ def test_header_and_query(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-9", needs=(HTTP,))
-def test_header_and_body(mark: Mark, trial: Trial) -> None:
+def test_header_and_body(mark: CheckId, trial: Trial) -> None:
     """A bearer in the header and one in the body, a form, are two; with one in the query they are three."""
     world = World(trial)
     grant, second = world.issue(), world.issue()
@@ -90,7 +90,7 @@ def test_header_and_body(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-9", needs=(HTTP,))
-def test_joined_by_commas(mark: Mark, trial: Trial) -> None:
+def test_joined_by_commas(mark: CheckId, trial: Trial) -> None:
     """Two credentials in one field, joined as proxies join fields, are not taken: neither the first nor the last."""
     world = World(trial)
     grant, second = world.issue(), world.issue()
@@ -109,7 +109,7 @@ def test_joined_by_commas(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-9", needs=(HTTP,))
-def test_two_credentials_of_an_administrator(mark: Mark, trial: Trial) -> None:
+def test_two_credentials_of_an_administrator(mark: CheckId, trial: Trial) -> None:
     """Two credentials revoke nothing, though one of them is the admin secret."""
     world = World(trial)
     grant = world.issue()
@@ -130,7 +130,7 @@ _SCHEMES = ("Bearer ", "bearer ", "BEARER ", "bEaReR ", "beareR ", "Bearer  ", "
 
 
 @check("HTTP-13", needs=(HTTP,))
-def test_scheme_in_any_case(mark: Mark, trial: Trial) -> None:
+def test_scheme_in_any_case(mark: CheckId, trial: Trial) -> None:
     """A bearer is taken behind its scheme in any case, with one blank or more between them."""
     world = World(trial)
     grant = world.issue()
@@ -141,7 +141,7 @@ def test_scheme_in_any_case(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-13", needs=(HTTP,))
-def test_scheme_of_administrators_in_any_case(mark: Mark, trial: Trial) -> None:
+def test_scheme_of_administrators_in_any_case(mark: CheckId, trial: Trial) -> None:
     """The admin secret is taken behind its scheme in any case as well."""
     world = World(trial)
     for scheme in _SCHEMES:
@@ -152,7 +152,7 @@ def test_scheme_of_administrators_in_any_case(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-13", needs=(HTTP,))
-def test_other_schemes(mark: Mark, trial: Trial) -> None:
+def test_other_schemes(mark: CheckId, trial: Trial) -> None:
     """A good bearer behind another scheme, or behind none, is not taken."""
     world = World(trial)
     grant = world.issue()
@@ -177,7 +177,7 @@ def _basic(bearer: str) -> str:
 
 
 @check("HTTP-13", needs=(HTTP,))
-def test_bearer_in_other_spellings(mark: Mark, trial: Trial) -> None:
+def test_bearer_in_other_spellings(mark: CheckId, trial: Trial) -> None:
     """A good bearer is not taken behind other white space, in quotes, with a word more or with signs around it."""
     if trial.measure is Measure.BASE:  # what a server makes of a field that is not in form is its own affair
         return
@@ -205,7 +205,7 @@ def _spellings(grant: Grant) -> dict[str, str]:
 
 
 @check("HTTP-13", needs=(HTTP,))
-def test_bearer_with_control_characters(mark: Mark, trial: Trial) -> None:
+def test_bearer_with_control_characters(mark: CheckId, trial: Trial) -> None:
     """Credentials with NUL, CR or LF in them do not get through, if they can be sent at all."""
     if trial.measure is Measure.BASE:
         return
@@ -224,7 +224,7 @@ def test_bearer_with_control_characters(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-17", needs=(HTTP,))
-def test_bearer_in_the_query(mark: Mark, trial: Trial) -> None:
+def test_bearer_in_the_query(mark: CheckId, trial: Trial) -> None:
     """A good bearer in the query alone is not taken, under whichever name."""
     world = World(trial)
     grant = world.issue()
@@ -236,7 +236,7 @@ def test_bearer_in_the_query(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-17", needs=(HTTP,))
-def test_bearer_in_the_body(mark: Mark, trial: Trial) -> None:
+def test_bearer_in_the_body(mark: CheckId, trial: Trial) -> None:
     """A good bearer in the body alone is not taken, be it a form or JSON."""
     world = World(trial)
     grant = world.issue()
@@ -250,7 +250,7 @@ def test_bearer_in_the_body(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-17", needs=(HTTP,))
-def test_admin_secret_elsewhere(mark: Mark, trial: Trial) -> None:
+def test_admin_secret_elsewhere(mark: CheckId, trial: Trial) -> None:
     """The admin secret in query or body revokes nothing."""
     world = World(trial)
     grant = world.issue()
@@ -265,7 +265,7 @@ def test_admin_secret_elsewhere(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-17", needs=(HTTP,))
-def test_bearer_in_other_fields(mark: Mark, trial: Trial) -> None:
+def test_bearer_in_other_fields(mark: CheckId, trial: Trial) -> None:
     """A good bearer in a cookie, or in a field that is not Authorization, is not taken."""
     world = World(trial)
     grant = world.issue()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
@@ -50,7 +50,7 @@ _ASKED: Mapping[str, tuple[Asking, int]] = {
 
 
 @check("HTTP-15", needs=(HTTP, CONFIGURE, FORWARDED))
-def test_forwarded_by_strangers(mark: Mark, trial: Trial) -> None:
+def test_forwarded_by_strangers(mark: CheckId, trial: Trial) -> None:
     """Whatever forwarding fields a stranger sends, the address in the trail is the peer's."""
     world = World(trial, DEFAULT.but(cap=100))
     for field in _FORWARDING:
@@ -82,7 +82,7 @@ _MALFORMED = {
 
 
 @check("HTTP-15", needs=(HTTP, CONFIGURE, FORWARDED))
-def test_malformed_field_of_a_proxy(mark: Mark, trial: Trial) -> None:
+def test_malformed_field_of_a_proxy(mark: CheckId, trial: Trial) -> None:
     """A malformed field of a trusted proxy changes no answer, and an address stands in the trail."""
     for what in ("a bad bearer", "a revocation of nothing", "an exchange that is refused"):
         world = World(trial)
@@ -116,7 +116,7 @@ _CHAINS: Mapping[str, tuple[tuple[str, ...], str]] = {
 
 
 @check("HTTP-15", needs=(HTTP, CONFIGURE, FORWARDED))
-def test_address_that_a_proxy_saw(mark: Mark, trial: Trial) -> None:
+def test_address_that_a_proxy_saw(mark: CheckId, trial: Trial) -> None:
     """Behind a trusted proxy the last address that one of ours has seen counts, and none that the client adds."""
     world = World(trial)
     world.begun()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus, urlencode
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
@@ -32,7 +32,7 @@ _FORM_TYPES = {
 
 
 @check("HTTP-1", needs=(HTTP,))
-def test_form_in_every_spelling(mark: Mark, trial: Trial) -> None:
+def test_form_in_every_spelling(mark: CheckId, trial: Trial) -> None:
     """A form is taken under every spelling of its media type."""
     world = World(trial)
     for name, media_type in _FORM_TYPES.items():
@@ -42,7 +42,7 @@ def test_form_in_every_spelling(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-1", needs=(HTTP,))
-def test_other_content_types(mark: Mark, trial: Trial) -> None:
+def test_other_content_types(mark: CheckId, trial: Trial) -> None:
     """A form under every other content type is answered with 415 and a JSON error, and its token is not used."""
     world = World(trial)
     form = wire.exchange_form(world)
@@ -52,7 +52,7 @@ def test_other_content_types(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-1", needs=(HTTP,))
-def test_bodies_of_other_types(mark: Mark, trial: Trial) -> None:
+def test_bodies_of_other_types(mark: CheckId, trial: Trial) -> None:
     """JSON, parts and an empty body are answered with 415 and a JSON error, under the types that they have."""
     world = World(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
@@ -72,7 +72,7 @@ def test_bodies_of_other_types(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-2", needs=(HTTP,))
-def test_body_up_to_the_bound(mark: Mark, trial: Trial) -> None:
+def test_body_up_to_the_bound(mark: CheckId, trial: Trial) -> None:
     """A form of 64 KiB, most of it parameters that nobody knows, is taken."""
     world = World(trial)
     if not _fits(trial, 64 * KIB):
@@ -88,7 +88,7 @@ def _fits(trial: Trial, size: int) -> bool:
 
 
 @check("HTTP-2", needs=(HTTP,))
-def test_body_over_the_bound(mark: Mark, trial: Trial) -> None:
+def test_body_over_the_bound(mark: CheckId, trial: Trial) -> None:
     """A longer body is answered with 413, whatever it says of its length, of its type and in front of its end."""
     world = World(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
@@ -112,7 +112,7 @@ _LENGTHS: Mapping[str, Fields] = {
 
 
 @check("HTTP-2", needs=(HTTP,))
-def test_other_endpoints_have_a_bound(mark: Mark, trial: Trial) -> None:
+def test_other_endpoints_have_a_bound(mark: CheckId, trial: Trial) -> None:
     """A body over the bound is answered with 413 where nobody expects one, and nothing is done."""
     world = World(trial)
     grant = world.issue()
@@ -134,7 +134,7 @@ def test_other_endpoints_have_a_bound(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-16", needs=(HTTP,))
-def test_parameter_given_twice(mark: Mark, trial: Trial) -> None:
+def test_parameter_given_twice(mark: CheckId, trial: Trial) -> None:
     """A parameter that stands twice makes the request invalid, with the same value or another, first or last."""
     world = World(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
@@ -156,7 +156,7 @@ _OTHERS = {
 
 
 @check("HTTP-16", needs=(HTTP,))
-def test_twice_in_another_spelling(mark: Mark, trial: Trial) -> None:
+def test_twice_in_another_spelling(mark: CheckId, trial: Trial) -> None:
     """A parameter whose name is encoded in another way the second time stands twice as well."""
     world = World(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
@@ -175,7 +175,7 @@ def test_twice_in_another_spelling(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-16", needs=(HTTP,))
-def test_twice_whatever_it_is(mark: Mark, trial: Trial) -> None:
+def test_twice_whatever_it_is(mark: CheckId, trial: Trial) -> None:
     """A parameter that nobody knows, or that has no value the second time, may not stand twice either."""
     if trial.measure is Measure.BASE:  # one could read the RFC so that such a parameter is as good as absent
         return
@@ -192,7 +192,7 @@ def test_twice_whatever_it_is(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-16", needs=(HTTP,))
-def test_many_of_one(mark: Mark, trial: Trial) -> None:
+def test_many_of_one(mark: CheckId, trial: Trial) -> None:
     """A parameter that stands a thousand times makes the request invalid, and harms nothing."""
     world = World(trial)
     form = wire.exchange_form(world)

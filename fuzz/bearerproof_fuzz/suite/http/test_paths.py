@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
@@ -22,7 +22,7 @@ _TOKEN_PATHS = (
 
 
 @check("HTTP-14", needs=(HTTP,))
-def test_paths_beside_the_token_endpoint(mark: Mark, trial: Trial) -> None:
+def test_paths_beside_the_token_endpoint(mark: CheckId, trial: Trial) -> None:
     """Nothing is issued at a path that merely looks like the token endpoint's."""
     world = World(trial)
     form = urlencode(wire.exchange_form(world)).encode()
@@ -47,7 +47,7 @@ _RESOURCE_PATHS = (
 
 
 @check("HTTP-14", needs=(HTTP,))
-def test_paths_beside_a_resource(mark: Mark, trial: Trial) -> None:
+def test_paths_beside_a_resource(mark: CheckId, trial: Trial) -> None:
     """A bearer for one backend and tool opens no path that merely looks like theirs, and no path opens without."""
     world = World(trial)
     grant = world.issue(scope="backends:a tools:x")
@@ -58,7 +58,7 @@ def test_paths_beside_a_resource(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-14", needs=(HTTP,))
-def test_slash_in_a_segment(mark: Mark, trial: Trial) -> None:
+def test_slash_in_a_segment(mark: CheckId, trial: Trial) -> None:
     """An encoded slash is part of a segment: it makes no other backend or tool of it, nor a token of another path."""
     world = World(trial)
     grant = world.issue(scope="backends:a tools:x")
@@ -91,7 +91,7 @@ _METHODS = (
 
 
 @check("HTTP-14", needs=(HTTP,))
-def test_other_methods(mark: Mark, trial: Trial) -> None:
+def test_other_methods(mark: CheckId, trial: Trial) -> None:
     """Every other method of a known path is answered with 405 and Allow, which names those that there are."""
     world = World(trial)
     grant = world.issue()
@@ -117,7 +117,7 @@ def _ask(world: World, method: str, path: str, grant: Grant, known: str) -> Repl
 
 
 @check("HTTP-14", needs=(HTTP,))
-def test_methods_in_disguise(mark: Mark, trial: Trial) -> None:
+def test_methods_in_disguise(mark: CheckId, trial: Trial) -> None:
     """A method is what stands on the request line: no field, parameter or body makes another of it."""
     world = World(trial)
     grant = world.issue()
@@ -133,7 +133,7 @@ def test_methods_in_disguise(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-14", needs=(HTTP,))
-def test_head_and_options_open_nothing(mark: Mark, trial: Trial) -> None:
+def test_head_and_options_open_nothing(mark: CheckId, trial: Trial) -> None:
     """HEAD and OPTIONS need what the method itself needs, and do nothing."""
     world = World(trial)
     grant = world.issue()

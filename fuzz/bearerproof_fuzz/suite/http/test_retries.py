@@ -3,7 +3,7 @@
 import re
 from email.utils import parsedate_to_datetime
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
@@ -31,7 +31,7 @@ def _retry_after(world: World, reply: Reply, status: int, summary: str) -> int |
 
 
 @check("HTTP-10", needs=(HTTP, CONFIGURE))
-def test_too_many_requests(mark: Mark, trial: Trial) -> None:
+def test_too_many_requests(mark: CheckId, trial: Trial) -> None:
     """A bearer over its rate is answered with 429 and Retry-After."""
     world = World(trial, DEFAULT.but(policies=(rule(HOME, rate_limit=1),)))
     grant = world.issue()
@@ -41,7 +41,7 @@ def test_too_many_requests(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-10", needs=(CLOCK, HTTP, CONFIGURE))
-def test_retry_after_is_true(mark: Mark, trial: Trial) -> None:
+def test_retry_after_is_true(mark: CheckId, trial: Trial) -> None:
     """After the seconds of Retry-After a bearer that was over its rate is admitted, and not a second earlier."""
     for rate in (1, 7, 100):
         world = World(trial, DEFAULT.but(policies=(rule(HOME, rate_limit=rate),)))
@@ -60,7 +60,7 @@ def test_retry_after_is_true(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-10", needs=(HTTP, CONFIGURE))
-def test_too_many_tokens(mark: Mark, trial: Trial) -> None:
+def test_too_many_tokens(mark: CheckId, trial: Trial) -> None:
     """An identity at its cap is answered with 429, too_many_tokens and Retry-After."""
     world = World(trial, DEFAULT.but(cap=1))
     world.issue()
@@ -70,7 +70,7 @@ def test_too_many_tokens(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-10", needs=(HTTP, CONFIGURE))
-def test_too_many_exchanges(mark: Mark, trial: Trial) -> None:
+def test_too_many_exchanges(mark: CheckId, trial: Trial) -> None:
     """A peer that exchanges too often is answered with 429, rate_limited and Retry-After; another one is not."""
     limits = {"throttle": {"admin_failures": 5, "exchanges_per_minute": 1}}
     world = World(trial, DEFAULT.but(extra=limits))
@@ -85,7 +85,7 @@ def test_too_many_exchanges(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-10", needs=(HTTP, CONFIGURE, THROTTLE))
-def test_too_many_guesses(mark: Mark, trial: Trial) -> None:
+def test_too_many_guesses(mark: CheckId, trial: Trial) -> None:
     """A peer that guesses at the admin secret too often is answered with 429 and Retry-After."""
     world = World(trial, DEFAULT.but(admin_failures=1))
     grant = world.issue()
@@ -99,7 +99,7 @@ def test_too_many_guesses(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-10", needs=(HTTP, CONFIGURE))
-def test_out_of_order(mark: Mark, trial: Trial) -> None:
+def test_out_of_order(mark: CheckId, trial: Trial) -> None:
     """A full store, and a provider whose keys cannot be had, are answered with 503 and Retry-After."""
     world = World(trial, DEFAULT.but(capacity=1))
     world.issue("bob")

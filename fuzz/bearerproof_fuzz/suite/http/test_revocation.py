@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
@@ -18,7 +18,7 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP
 
 
 @check("HTTP-11", needs=(HTTP,))
-def test_token_is_deleted(mark: Mark, trial: Trial) -> None:
+def test_token_is_deleted(mark: CheckId, trial: Trial) -> None:
     """Revoking a live token is answered with 204, no body, and no field that speaks of one; the bearer is refused."""
     world = World(trial)
     grant, other = world.issue(), world.issue()
@@ -34,7 +34,7 @@ def test_token_is_deleted(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-11", needs=(HTTP,))
-def test_token_that_is_not_active(mark: Mark, trial: Trial) -> None:
+def test_token_that_is_not_active(mark: CheckId, trial: Trial) -> None:
     """Revoking a token that is unknown or revoked before is answered with 404."""
     world = World(trial)
     grant, other = world.issue(), world.issue()
@@ -55,7 +55,7 @@ _UNKNOWN = {
 
 
 @check("HTTP-11", needs=(CLOCK, HTTP, CONFIGURE))
-def test_expired_token(mark: Mark, trial: Trial) -> None:
+def test_expired_token(mark: CheckId, trial: Trial) -> None:
     """Revoking an expired token, or one that is forgotten, is answered with 404."""
     world = World(trial)
     grant = world.issue()
@@ -65,7 +65,7 @@ def test_expired_token(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-11", needs=(HTTP, CONFIGURE))
-def test_token_without_the_secret(mark: Mark, trial: Trial) -> None:
+def test_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Without the admin secret there is one answer 401, whatever token is named, and nothing is revoked."""
     world = World(trial, DEFAULT.but(admin_failures=1000))
     grant, ended = world.issue(), world.issue()
@@ -97,7 +97,7 @@ def _judge_uniform(world: World, replies: Mapping[str, Reply]) -> None:
 
 
 @check("HTTP-12", needs=(HTTP,))
-def test_identity_is_deleted(mark: Mark, trial: Trial) -> None:
+def test_identity_is_deleted(mark: CheckId, trial: Trial) -> None:
     """Bulk revocation is answered with 200 and the number of tokens, 0 included."""
     world = World(trial)
     others = [world.issue("bob"), world.issue("alice", provider=OTHER)]
@@ -127,7 +127,7 @@ _SPELLINGS = {
 
 
 @check("HTTP-12", needs=(HTTP,))
-def test_names_are_decoded(mark: Mark, trial: Trial) -> None:
+def test_names_are_decoded(mark: CheckId, trial: Trial) -> None:
     """Issuer and subject are read as a form is: in any order, encoded as one likes."""
     for query in _SPELLINGS.values():
         world = World(trial)
@@ -151,7 +151,7 @@ _INCOMPLETE = {
 
 
 @check("HTTP-12", needs=(HTTP,))
-def test_incomplete_names(mark: Mark, trial: Trial) -> None:
+def test_incomplete_names(mark: CheckId, trial: Trial) -> None:
     """Bulk revocation without issuer or subject is answered with 400 once the secret was judged, and ends nothing."""
     world = World(trial)
     grants = [world.issue(), world.issue("bob")]
@@ -164,7 +164,7 @@ def test_incomplete_names(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-12", needs=(HTTP,))
-def test_names_in_the_body(mark: Mark, trial: Trial) -> None:
+def test_names_in_the_body(mark: CheckId, trial: Trial) -> None:
     """Names in the body do not complete those of the query."""
     world = World(trial)
     grants = [world.issue(), world.issue("bob")]
@@ -177,7 +177,7 @@ def test_names_in_the_body(mark: Mark, trial: Trial) -> None:
 
 
 @check("HTTP-12", needs=(HTTP, CONFIGURE))
-def test_identity_without_the_secret(mark: Mark, trial: Trial) -> None:
+def test_identity_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Without the admin secret there is one answer 401, whatever names there are, and nothing is revoked."""
     world = World(trial, DEFAULT.but(admin_failures=1000))
     grant = world.issue()

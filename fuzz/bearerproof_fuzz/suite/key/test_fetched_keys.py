@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 
 import pytest
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz import fetched, jwks_endpoint, keys
@@ -20,13 +20,13 @@ ALLOWED = 5.0
 
 
 @check("KEY-7", needs=(KEYS_URL,))
-def test_fetched_set_in_pieces(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_fetched_set_in_pieces(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A key set that arrives in two pieces is as good as one that arrives at once."""
     _judge_as_good(mark, trial, forge, jwks_endpoint.in_halves, "a key is refused whose set arrived in two pieces")
 
 
 @check("KEY-7", needs=(KEYS_URL,))
-def test_fetched_key_without_an_algorithm(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_fetched_key_without_an_algorithm(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A fetched key that does not name its algorithm serves the one of its type that the policy allows."""
     if trial.measure is Measure.BASE:  # what a key without `alg` is good for, RFC 7517 §4.4 leaves open
         return
@@ -35,7 +35,7 @@ def test_fetched_key_without_an_algorithm(mark: Mark, trial: Trial, forge: Forge
 
 
 def _judge_as_good(
-    mark: Mark, trial: Trial, forge: Forge, served: Callable[[Collection[Key]], Reply], summary: str
+    mark: CheckId, trial: Trial, forge: Forge, served: Callable[[Collection[Key]], Reply], summary: str
 ) -> None:
     """Judge a set that is served in another way; the control is the same key served in the usual one."""
     key = _key(forge, mark)
@@ -47,7 +47,7 @@ def _judge_as_good(
 
 
 @check("KEY-7", needs=(KEYS_URL,))
-def test_fetched_set_after_a_reset(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_fetched_set_after_a_reset(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A reset forgets the fetched set, so a withdrawn key is gone and the new one there at once."""
     if trial.level < 2:  # nobody is asked to forget
         return
@@ -61,7 +61,7 @@ def test_fetched_set_after_a_reset(mark: Mark, trial: Trial, forge: Forge) -> No
 
 
 @check("KEY-8", needs=(KEYS_URL, CLOCK), primary=True)
-def test_refresh_without_an_end(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_refresh_without_an_end(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A refresh that gets no answer, or one that never ends, ends by itself, and the last good set serves."""
     key = _key(forge, mark)
     times = fetched.times(trial)
@@ -80,7 +80,7 @@ def test_refresh_without_an_end(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("KEY-10", needs=(KEYS_URL, CLOCK))
-def test_known_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_known_kids(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Honest tokens under a known kid cause no fetch while the set is fresh, cool-down or not."""
     key = _key(forge, mark)
     with fetched.fetched(trial, forge, mark.profile, jwks_endpoint.key_set([key])) as verifier:
@@ -96,5 +96,5 @@ def test_known_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
                 verifier.find(summary, "no fetch", "a fetch", verifier.token(key))
 
 
-def _key(forge: Forge, mark: Mark) -> Key:
+def _key(forge: Forge, mark: CheckId) -> Key:
     return keys.key(forge.base(mark.profile).key.algorithm)

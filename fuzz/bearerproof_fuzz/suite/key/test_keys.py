@@ -7,7 +7,7 @@ import pytest
 
 from bearerproof.contract.declaration import FetchedKeys
 from bearerproof.contract.messages import Presentation
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
@@ -26,7 +26,7 @@ NOT_OURS = frozenset({"key-unknown", "key-unusable", "signature"})
 
 
 @check("KEY-7")
-def test_rotation_of_a_given_set(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_rotation_of_a_given_set(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Under the set before, during and after a rotation, exactly the keys in it verify."""
     base = forge.base(mark.profile)
     old, new = base.key, keys.key(base.key.algorithm, "b")
@@ -38,7 +38,7 @@ def test_rotation_of_a_given_set(mark: Mark, trial: Trial, forge: Forge) -> None
 
 
 @check("KEY-7")
-def test_new_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_new_key_under_the_same_kid(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A key that takes over the kid of another one is the only one that verifies under it."""
     base = forge.base(mark.profile)
     old = base.key
@@ -50,7 +50,7 @@ def test_new_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge) -> N
 
 
 @check("KEY-7", needs=(KEYS_URL, CLOCK, KEY_SET))
-def test_key_gained_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_key_gained_by_a_fetched_set(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A key that the endpoint serves beside the old one is accepted once the cool-down is over."""
     old, new = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
@@ -63,7 +63,7 @@ def test_key_gained_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> 
 
 
 @check("KEY-7", needs=(KEYS_URL, CLOCK, KEY_SET))
-def test_key_gained_amid_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_key_gained_amid_unknown_kids(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A trickle of forged tokens keeps no new key out for longer than a cool-down after the last refetch."""
     old, new = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
@@ -80,7 +80,7 @@ def test_key_gained_amid_unknown_kids(mark: Mark, trial: Trial, forge: Forge) ->
 
 
 @check("KEY-7", needs=(KEYS_URL, CLOCK))
-def test_key_lost_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_key_lost_by_a_fetched_set(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A key that the endpoint no longer serves is refused when its set is no longer fresh."""
     old, new = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
@@ -92,7 +92,7 @@ def test_key_lost_by_a_fetched_set(mark: Mark, trial: Trial, forge: Forge) -> No
 
 
 @check("KEY-8", needs=(KEYS_URL, CLOCK, KEY_SET))
-def test_failed_refetch_for_an_unknown_kid(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_failed_refetch_for_an_unknown_kid(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A forged token under an unknown kid, sent while the endpoint fails, locks nobody out."""
     old, _ = _pair(trial, forge)
     for name, reply in _failures(old).items():
@@ -105,7 +105,7 @@ def test_failed_refetch_for_an_unknown_kid(mark: Mark, trial: Trial, forge: Forg
 
 
 @check("KEY-8", needs=(KEYS_URL, CLOCK))
-def test_failed_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_failed_refresh(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """While refreshing fails in any way, the last good set serves until the stale limit."""
     old, _ = _pair(trial, forge)
     for name, reply in _failures(old).items():
@@ -114,7 +114,7 @@ def test_failed_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("KEY-8", needs=(KEYS_URL, CLOCK), primary=True)
-def test_refresh_without_an_answer(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_refresh_without_an_answer(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An endpoint that never answers costs neither the verdict nor the last good set."""
     old, _ = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
@@ -122,7 +122,7 @@ def test_refresh_without_an_answer(mark: Mark, trial: Trial, forge: Forge) -> No
 
 
 @check("KEY-8", needs=(KEYS_URL, CLOCK))
-def test_failed_refresh_with_the_wall_clock_set_forward(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_failed_refresh_with_the_wall_clock_set_forward(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A wall clock that is set forward while the endpoint fails ends the life of no set."""
     old, _ = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
@@ -133,7 +133,7 @@ def test_failed_refresh_with_the_wall_clock_set_forward(mark: Mark, trial: Trial
 
 
 @check("KEY-9", needs=(KEYS_URL, CLOCK))
-def test_stale_limit(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_stale_limit(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A set serves until the stale limit, counted from the last fetch that succeeded, and no longer."""
     old, new = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
@@ -152,7 +152,7 @@ def test_stale_limit(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("KEY-9", needs=(KEYS_URL, CLOCK))
-def test_stale_limit_with_the_wall_clock_set_back(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_stale_limit_with_the_wall_clock_set_back(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A wall clock that is set back prolongs the life of no set: ages are those of the monotonic clock."""
     old, _ = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
@@ -166,7 +166,7 @@ def test_stale_limit_with_the_wall_clock_set_back(mark: Mark, trial: Trial, forg
 
 
 @check("KEY-10", needs=(KEYS_URL, KEY_SET))
-def test_burst_of_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_burst_of_unknown_kids(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A burst of tokens under unknown kids causes at most one refetch, and honest tokens pass in between."""
     old, _ = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
@@ -175,7 +175,7 @@ def test_burst_of_unknown_kids(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("KEY-10", needs=(KEYS_URL, KEY_SET))
-def test_burst_while_the_endpoint_fails(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_burst_while_the_endpoint_fails(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A refetch that failed uses up the budget like one that succeeded."""
     old, _ = _pair(trial, forge)
     for name, reply in _failures(old).items():
@@ -186,7 +186,7 @@ def test_burst_while_the_endpoint_fails(mark: Mark, trial: Trial, forge: Forge) 
 
 
 @check("KEY-10", needs=(KEYS_URL, KEY_SET))
-def test_burst_before_the_first_set(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_burst_before_the_first_set(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """While no set could be fetched at all, a burst of forged tokens is not passed on either."""
     old, _ = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as working:
@@ -196,7 +196,7 @@ def test_burst_before_the_first_set(mark: Mark, trial: Trial, forge: Forge) -> N
 
 
 @check("KEY-10", needs=(KEYS_URL, CLOCK, KEY_SET))
-def test_budget_over_several_cool_downs(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_budget_over_several_cool_downs(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Unknown kids that never cease cause one refetch a cool-down, and honest tokens pass all the while."""
     old, _ = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
@@ -217,7 +217,7 @@ def test_budget_over_several_cool_downs(mark: Mark, trial: Trial, forge: Forge) 
 
 
 @check("KEY-11", needs=(KEYS_URL, KEY_SET))
-def test_unavailable_is_its_own_reason(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_unavailable_is_its_own_reason(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Without a key set the reason is keys-unavailable; with one, forgeries are told apart from it."""
     old, new = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
@@ -234,7 +234,7 @@ def test_unavailable_is_its_own_reason(mark: Mark, trial: Trial, forge: Forge) -
 
 
 @check("KEY-12", needs=(KEYS_URL, CLOCK, KEY_SET))
-def test_withdrawn_key_after_a_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_withdrawn_key_after_a_refresh(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Once a token of the new set was accepted, a key that only the set before it had is refused."""
     old, new = _pair(trial, forge)
     causes = {"a refresh at the end of its life": "ttl", "a refetch for an unknown kid": "cooldown"}
@@ -248,7 +248,7 @@ def test_withdrawn_key_after_a_refresh(mark: Mark, trial: Trial, forge: Forge) -
 
 
 @check("KEY-12", needs=(KEYS_URL, CLOCK))
-def test_replaced_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_replaced_key_under_the_same_kid(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A refresh that brings another key under a known kid replaces the key of that kid."""
     old, _ = _pair(trial, forge)
     new = _renewed(old)
@@ -261,13 +261,13 @@ def test_replaced_key_under_the_same_kid(mark: Mark, trial: Trial, forge: Forge)
 
 
 @check("KEY-12", needs=(KEYS_URL, CLOCK, KEY_SET), primary=True)
-def test_rotation_machine(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_rotation_machine(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Whatever is served, fails, passes and is presented, the set fetched last decides, and nothing else."""
     run_rotation(trial, forge, mark.profile)
 
 
 @check("KEY-13", needs=(KEYS_URL,))
-def test_redirect_of_the_first_fetch(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_redirect_of_the_first_fetch(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Keys behind a redirect are never used, nor is the redirect followed."""
     old, _ = _pair(trial, forge)
     with jwks_endpoint.endpoint(jwks_endpoint.key_set([old])) as target:
@@ -278,7 +278,7 @@ def test_redirect_of_the_first_fetch(mark: Mark, trial: Trial, forge: Forge) -> 
 
 
 @check("KEY-13", needs=(KEYS_URL, CLOCK))
-def test_redirect_of_a_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_redirect_of_a_refresh(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A redirect to an attacker's key set gives the attacker no key and costs nobody the last good set."""
     old, _ = _pair(trial, forge)
     attacker = keys.key(old.algorithm, "attacker")
@@ -294,7 +294,7 @@ def test_redirect_of_a_refresh(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("KEY-13", needs=(KEYS_URL,))
-def test_answer_that_is_no_key_set(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_answer_that_is_no_key_set(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An answer that is not a JWK set gives no keys, however much it resembles one."""
     old, _ = _pair(trial, forge)
     for name, reply in jwks_endpoint.not_key_sets([old]).items():
@@ -302,7 +302,7 @@ def test_answer_that_is_no_key_set(mark: Mark, trial: Trial, forge: Forge) -> No
 
 
 @check("KEY-13", needs=(KEYS_URL,))
-def test_answer_that_is_too_large(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_answer_that_is_too_large(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A key set behind 32 MiB of padding is not read to its end."""
     old, _ = _pair(trial, forge)
     reply = jwks_endpoint.too_large([old])
@@ -339,7 +339,7 @@ def _pair(trial: Trial, forge: Forge) -> tuple[Key, Key]:
     return keys.key(algorithm), keys.key(algorithm, "b")
 
 
-def _scenario(mark: Mark, trial: Trial, forge: Forge, reply: Reply) -> AbstractContextManager[Fetched]:
+def _scenario(mark: CheckId, trial: Trial, forge: Forge, reply: Reply) -> AbstractContextManager[Fetched]:
     return fetched.fetched(trial, forge, mark.profile, reply)
 
 
@@ -384,7 +384,7 @@ def _judge_burst(verifier: Fetched, known: Key | None, allowed: int, summary: st
         verifier.find(summary, f"at most {allowed} fetches for {BURST} tokens", f"{fetches} fetches", last)
 
 
-def _refuse_first_fetch(mark: Mark, trial: Trial, forge: Forge, reply: Reply, summary: str) -> None:
+def _refuse_first_fetch(mark: CheckId, trial: Trial, forge: Forge, reply: Reply, summary: str) -> None:
     """Accept a token whose key is served plainly; refuse it where the first fetch gets this reply."""
     key, _ = _pair(trial, forge)
     with _scenario(mark, trial, forge, jwks_endpoint.key_set([key])) as plain:

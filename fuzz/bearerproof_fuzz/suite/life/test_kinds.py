@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from bearerproof.contract.decisions import Decision
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import fields
@@ -31,20 +31,20 @@ def _judge(trial: Trial, *requirements: str) -> None:
 
 
 @check("LIFE-4")
-def test_admitted_bearer_leaves_token_used(mark: Mark, trial: Trial) -> None:
+def test_admitted_bearer_leaves_token_used(mark: CheckId, trial: Trial) -> None:
     """An admitted bearer leaves token.used of its token, and one that is kept out by scope or rate token.denied."""
     _judge(trial, "LIFE-4")
 
 
 @check("LIFE-4")
-def test_used_is_told_of_admitted_bearers_only(mark: Mark, trial: Trial) -> None:
+def test_used_is_told_of_admitted_bearers_only(mark: CheckId, trial: Trial) -> None:
     """Whatever is refused, malformed bearers and revoked ones included, leaves no token.used."""
     for one, world, decision, _ in brought_about(trial):
         _judge_used(world, one.name, decision, admitted=decision.good and "scopes" in decision.members)
 
 
 @check("LIFE-4", needs=(CLOCK, CONFIGURE))
-def test_used_is_told_if_and_only_if_admitted(mark: Mark, trial: Trial) -> None:
+def test_used_is_told_if_and_only_if_admitted(mark: CheckId, trial: Trial) -> None:
     """In any order of requests a bearer leaves token.used when, and only when, it was admitted."""
 
     def used_if_admitted(told: list[str]) -> None:
@@ -66,13 +66,13 @@ def _judge_used(world: World, what: str, decision: Decision, *, admitted: bool) 
 
 
 @check("LIFE-5", needs=(CLOCK, RETENTION))
-def test_expired_bearer_leaves_token_expired(mark: Mark, trial: Trial) -> None:
+def test_expired_bearer_leaves_token_expired(mark: CheckId, trial: Trial) -> None:
     """A bearer that is presented after its end leaves token.expired of its token and identity, each time."""
     _judge(trial, "LIFE-5")
 
 
 @check("LIFE-5", needs=(CLOCK, CONFIGURE, RETENTION))
-def test_expired_bearer_is_told_from_the_first_instant(mark: Mark, trial: Trial) -> None:
+def test_expired_bearer_is_told_from_the_first_instant(mark: CheckId, trial: Trial) -> None:
     """From the very instant of its end until its retention is over a bearer leaves token.expired."""
     for ttl, after in ((1, 0.0), (1, 0.25), (600, 0.0), (600, 299.75), (86_400, 0.0)):
         world = World(trial, DEFAULT.but(ttl=ttl))
@@ -83,7 +83,7 @@ def test_expired_bearer_is_told_from_the_first_instant(mark: Mark, trial: Trial)
 
 
 @check("LIFE-5", needs=(CLOCK, RETENTION, REAP))
-def test_sweep_does_not_hide_an_expired_bearer(mark: Mark, trial: Trial) -> None:
+def test_sweep_does_not_hide_an_expired_bearer(mark: CheckId, trial: Trial) -> None:
     """An expired bearer leaves token.expired also after a sweep, and after the wall clock stepped back."""
     world = World(trial)
     grant = world.issue()
@@ -96,13 +96,13 @@ def test_sweep_does_not_hide_an_expired_bearer(mark: Mark, trial: Trial) -> None
 
 
 @check("LIFE-6")
-def test_revocation_leaves_token_revoked(mark: Mark, trial: Trial) -> None:
+def test_revocation_leaves_token_revoked(mark: CheckId, trial: Trial) -> None:
     """Each token that is really revoked leaves token.revoked with its own id and identity, and nothing else does."""
     _judge(trial, "LIFE-6")
 
 
 @check("LIFE-6", needs=(CONFIGURE,))
-def test_bulk_revocation_tells_every_token(mark: Mark, trial: Trial) -> None:
+def test_bulk_revocation_tells_every_token(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation of many tokens leaves token.revoked for each, once, and for no token of anybody else."""
     world = World(trial, DEFAULT.but(cap=20))
     grants = [world.issue(name=f"Alice the {number}.") for number in range(20)]
@@ -122,13 +122,13 @@ def test_bulk_revocation_tells_every_token(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIFE-7")
-def test_refused_exchange_leaves_token_denied(mark: Mark, trial: Trial) -> None:
+def test_refused_exchange_leaves_token_denied(mark: CheckId, trial: Trial) -> None:
     """A refused exchange leaves token.denied, its reason and, once the subject token verified, its identity."""
     _judge(trial, "LIFE-7")
 
 
 @check("LIFE-7")
-def test_reasons_are_of_the_closed_set(mark: Mark, trial: Trial) -> None:
+def test_reasons_are_of_the_closed_set(mark: CheckId, trial: Trial) -> None:
     """No kind of decision leaves a reason that is not of the closed set."""
     _require_a_reason(World(trial))
     for one, world, decision, _ in brought_about(trial):
@@ -144,13 +144,13 @@ def _require_a_reason(world: World) -> None:
 
 
 @check("LIFE-8")
-def test_malformed_and_unknown_input_leaves_token_invalid(mark: Mark, trial: Trial) -> None:
+def test_malformed_and_unknown_input_leaves_token_invalid(mark: CheckId, trial: Trial) -> None:
     """A malformed or unknown bearer and a malformed request leave token.invalid, which names nobody."""
     _judge(trial, "LIFE-8")
 
 
 @check("LIFE-8")
-def test_invalid_input_is_not_repeated(mark: Mark, trial: Trial) -> None:
+def test_invalid_input_is_not_repeated(mark: CheckId, trial: Trial) -> None:
     """No event of a malformed or unknown bearer, or of a malformed request, holds what was presented."""
     world = World(trial)
     grant = world.begun()
@@ -171,19 +171,19 @@ def _judge_silent(world: World, what: str, decision: Decision, text: str) -> Non
 
 
 @check("LIFE-12")
-def test_revoked_bearer_leaves_token_denied(mark: Mark, trial: Trial) -> None:
+def test_revoked_bearer_leaves_token_denied(mark: CheckId, trial: Trial) -> None:
     """A revoked bearer leaves token.denied with reason revoked, its token and its identity, however it is used."""
     _judge(trial, "LIFE-12")
 
 
 @check("LIFE-15")
-def test_failed_admin_authentication_leaves_token_denied(mark: Mark, trial: Trial) -> None:
+def test_failed_admin_authentication_leaves_token_denied(mark: CheckId, trial: Trial) -> None:
     """A wrong admin secret, or one too many, leaves token.denied and nothing else."""
     _judge(trial, "LIFE-15")
 
 
 @check("LIFE-15")
-def test_failed_admin_authentication_tells_of_no_revocation(mark: Mark, trial: Trial) -> None:
+def test_failed_admin_authentication_tells_of_no_revocation(mark: CheckId, trial: Trial) -> None:
     """Whoever does not know the admin secret causes no token.revoked, not even for tokens that there are not."""
     world = World(trial)
     bearer = world.issue().bearer

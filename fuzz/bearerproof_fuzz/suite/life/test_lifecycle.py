@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from bearerproof.contract.decisions import Decision
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import fields, racers
@@ -22,7 +22,7 @@ from bearerproof_fuzz.oracles.schemas import schema_error
 
 
 @check("LIFE-1")
-def test_each_kind_of_decision_leaves_its_events(mark: Mark, trial: Trial) -> None:
+def test_each_kind_of_decision_leaves_its_events(mark: CheckId, trial: Trial) -> None:
     """Every kind of decision there is leaves one event, and a bulk revocation one for each token."""
     for one, world, decision, due in brought_about(trial):
         if len(decision.events) != len(due):
@@ -30,7 +30,7 @@ def test_each_kind_of_decision_leaves_its_events(mark: Mark, trial: Trial) -> No
 
 
 @check("LIFE-1", needs=(CLOCK, CONFIGURE))
-def test_no_order_of_requests_loses_or_repeats_an_event(mark: Mark, trial: Trial) -> None:
+def test_no_order_of_requests_loses_or_repeats_an_event(mark: CheckId, trial: Trial) -> None:
     """Whatever was asked before, each decision leaves as many events as it decides about tokens."""
 
     def one_each(told: list[str]) -> None:
@@ -46,7 +46,7 @@ def test_no_order_of_requests_loses_or_repeats_an_event(mark: Mark, trial: Trial
 
 
 @check("LIFE-1", needs=(RACE,))
-def test_decisions_at_once_leave_one_event_each(mark: Mark, trial: Trial) -> None:
+def test_decisions_at_once_leave_one_event_each(mark: CheckId, trial: Trial) -> None:
     """Exchanges, uses and revocations that run at once leave one event each."""
     world = World(trial)
     grants = [world.issue() for _ in range(4)]
@@ -62,7 +62,7 @@ def test_decisions_at_once_leave_one_event_each(mark: Mark, trial: Trial) -> Non
 
 
 @check("LIFE-2")
-def test_events_have_the_form_of_the_schema(mark: Mark, trial: Trial) -> None:
+def test_events_have_the_form_of_the_schema(mark: CheckId, trial: Trial) -> None:
     """Every kind of decision leaves events that bear one of the six names and satisfy the schema."""
     require_events(trial)
     for one, world, decision, _ in brought_about(trial):
@@ -70,7 +70,7 @@ def test_events_have_the_form_of_the_schema(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIFE-2", needs=(CLOCK, CONFIGURE))
-def test_events_of_a_stream_have_the_form_of_the_schema(mark: Mark, trial: Trial) -> None:
+def test_events_of_a_stream_have_the_form_of_the_schema(mark: CheckId, trial: Trial) -> None:
     """The events of requests in any order satisfy the schema, each under a name that its decision may leave."""
 
     def in_form(told: list[str]) -> None:
@@ -85,7 +85,7 @@ def test_events_of_a_stream_have_the_form_of_the_schema(mark: Mark, trial: Trial
 
 
 @check("LIFE-2")
-def test_no_text_spoils_the_form(mark: Mark, trial: Trial) -> None:
+def test_no_text_spoils_the_form(mark: CheckId, trial: Trial) -> None:
     """The events satisfy the schema whatever the request and the identity contain."""
     world = World(trial)
     world.begun()
@@ -95,7 +95,7 @@ def test_no_text_spoils_the_form(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIFE-2")
-def test_what_is_absent_is_left_out_and_what_is_empty_is_not(mark: Mark, trial: Trial) -> None:
+def test_what_is_absent_is_left_out_and_what_is_empty_is_not(mark: CheckId, trial: Trial) -> None:
     """An identity without a name has no member for it, and one without groups has an empty list."""
     world = World(trial)
     grant = world.issue(groups=[], name=None)
@@ -129,7 +129,7 @@ def _identity(world: World, decision: Decision) -> dict[str, object]:
 
 
 @check("LIFE-3")
-def test_issued_token_is_told_as_it_is_enforced(mark: Mark, trial: Trial) -> None:
+def test_issued_token_is_told_as_it_is_enforced(mark: CheckId, trial: Trial) -> None:
     """Whatever is asked for, the event of an issue names the identity, the token and the grant that is enforced."""
     world = World(trial)
     for number, scope in enumerate((None, "backends:a tools:x", "tools:x,y", "backends:b*", "backends:a,b,c tools:z*")):
@@ -138,7 +138,7 @@ def test_issued_token_is_told_as_it_is_enforced(mark: Mark, trial: Trial) -> Non
 
 
 @check("LIFE-3", needs=(CONFIGURE,))
-def test_issued_token_is_told_as_policy_cut_it(mark: Mark, trial: Trial) -> None:
+def test_issued_token_is_told_as_policy_cut_it(mark: CheckId, trial: Trial) -> None:
     """Where a policy allows less than is asked for, the event of an issue tells what was granted."""
     allowed = rule(backends=("a", "b*"), tools=("x*", "y"), rate_limit=60)
     world = World(trial, DEFAULT.but(policies=(allowed,)))
@@ -166,7 +166,7 @@ def _judge_issued(world: World, grant: Grant, admitted: Decision) -> None:
 
 
 @check("LIFE-3")
-def test_issued_token_is_told_with_the_identity_that_was_verified(mark: Mark, trial: Trial) -> None:
+def test_issued_token_is_told_with_the_identity_that_was_verified(mark: CheckId, trial: Trial) -> None:
     """The attributes that the event of an issue tells are those that the provider signed."""
     world = World(trial)
     claims: dict[str, Any] = {"email": "carol@example.com", "name": "Carol", "groups": ["staff", "on call"]}
@@ -177,7 +177,7 @@ def test_issued_token_is_told_with_the_identity_that_was_verified(mark: Mark, tr
 
 
 @check("LIFE-3")
-def test_refused_exchange_tells_of_no_issue(mark: Mark, trial: Trial) -> None:
+def test_refused_exchange_tells_of_no_issue(mark: CheckId, trial: Trial) -> None:
     """An exchange that is refused, for whatever reason, leaves no token.issued."""
     require_events(trial)
     for one, world, decision, _ in brought_about(trial, "LIFE-7", "LIFE-8"):
@@ -187,7 +187,7 @@ def test_refused_exchange_tells_of_no_issue(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIFE-3", needs=(CONFIGURE, RACE, COUNT))
-def test_exchanges_at_once_tell_of_as_many_issues_as_are_stored(mark: Mark, trial: Trial) -> None:
+def test_exchanges_at_once_tell_of_as_many_issues_as_are_stored(mark: CheckId, trial: Trial) -> None:
     """Of many exchanges at once under a cap, as many events of an issue are left as tokens are stored."""
     for _ in range(3):
         world = World(trial, DEFAULT.but(cap=3))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from bearerproof.contract.decisions import Decision
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import racers
@@ -18,7 +18,7 @@ from bearerproof_fuzz.oracles.events import instant
 
 
 @check("LIFE-11")
-def test_events_are_numbered_without_a_gap(mark: Mark, trial: Trial) -> None:
+def test_events_are_numbered_without_a_gap(mark: CheckId, trial: Trial) -> None:
     """The numbers of the events of every kind of decision grow by one."""
     require_events(trial)
     for one, world, _, _ in brought_about(trial):
@@ -26,7 +26,7 @@ def test_events_are_numbered_without_a_gap(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIFE-11", needs=(CLOCK, CONFIGURE))
-def test_events_carry_the_instant_of_their_request(mark: Mark, trial: Trial) -> None:
+def test_events_carry_the_instant_of_their_request(mark: CheckId, trial: Trial) -> None:
     """In any order of requests, clock steps back included, an event has its request's instant and next number."""
 
     def in_order(told: list[str]) -> None:
@@ -43,7 +43,7 @@ def test_events_carry_the_instant_of_their_request(mark: Mark, trial: Trial) -> 
 
 
 @check("LIFE-11", needs=(CLOCK,))
-def test_instants_are_told_to_the_microsecond(mark: Mark, trial: Trial) -> None:
+def test_instants_are_told_to_the_microsecond(mark: CheckId, trial: Trial) -> None:
     """The instant of an event is that of its request to the microsecond, at the turn of a second as at any."""
     for offset in (0.0, 0.5, 0.25, 0.015_625, 0.984_375, 86_399.5, 86_400.0):
         world = World(trial, DEFAULT.but(now=DEFAULT.now + offset))
@@ -52,7 +52,7 @@ def test_instants_are_told_to_the_microsecond(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIFE-11", needs=(CLOCK,))
-def test_instants_follow_a_clock_that_steps(mark: Mark, trial: Trial) -> None:
+def test_instants_follow_a_clock_that_steps(mark: CheckId, trial: Trial) -> None:
     """Where the wall clock steps, either way, an event has the instant that its request came at, and no other."""
     world = World(trial)
     bearer = world.issue().bearer
@@ -64,7 +64,7 @@ def test_instants_follow_a_clock_that_steps(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIFE-11", needs=(RACE,))
-def test_numbers_have_no_gap_when_requests_run_at_once(mark: Mark, trial: Trial) -> None:
+def test_numbers_have_no_gap_when_requests_run_at_once(mark: CheckId, trial: Trial) -> None:
     """The numbers of events of requests that run at once are all different and leave none out."""
     for _ in range(3):
         world = World(trial)
@@ -92,7 +92,7 @@ def _judge_numbers(world: World, what: str) -> None:
 
 
 @check("LIFE-13", needs=(CLOCK, REAP))
-def test_reaping_leaves_nothing_that_looks_like_a_request(mark: Mark, trial: Trial) -> None:
+def test_reaping_leaves_nothing_that_looks_like_a_request(mark: CheckId, trial: Trial) -> None:
     """Sweeps over live, expired and revoked tokens leave at most one token.expired for a token, and nothing else."""
     world = World(trial)
     grants = [world.issue("alice"), world.issue("bob"), world.begun("carol")]
@@ -109,7 +109,7 @@ def test_reaping_leaves_nothing_that_looks_like_a_request(mark: Mark, trial: Tri
 
 
 @check("LIFE-13", needs=(CLOCK, CONFIGURE, REAP))
-def test_reaping_leaves_nothing_in_a_stream(mark: Mark, trial: Trial) -> None:
+def test_reaping_leaves_nothing_in_a_stream(mark: CheckId, trial: Trial) -> None:
     """In any order of requests, sweeps leave at most one token.expired for a token, and nothing else."""
 
     def quiet(told: list[str]) -> None:
@@ -148,7 +148,7 @@ _HOPS: Mapping[str, tuple[str, str | None, tuple[str | None, ...]]] = {
 
 
 @check("LIFE-14", needs=(FORWARDED, CONFIGURE))
-def test_client_ip_is_what_is_known(mark: Mark, trial: Trial) -> None:
+def test_client_ip_is_what_is_known(mark: CheckId, trial: Trial) -> None:
     """The address of an event is the peer's or, from a trusted proxy, the right-most that is no proxy's."""
     world = World(trial)
     world.begun()
@@ -157,7 +157,7 @@ def test_client_ip_is_what_is_known(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIFE-14", needs=(FORWARDED, CONFIGURE))
-def test_client_ip_is_told_of_every_kind_of_request(mark: Mark, trial: Trial) -> None:
+def test_client_ip_is_told_of_every_kind_of_request(mark: CheckId, trial: Trial) -> None:
     """Exchanges, uses and revocations, refused or not, give the address of the client behind the proxy."""
     world = World(trial)
     at = {"peer": PROXY, "forwarded": f"{_CLAIMED}, {_REAL}"}
@@ -176,7 +176,7 @@ def test_client_ip_is_told_of_every_kind_of_request(mark: Mark, trial: Trial) ->
 
 
 @check("LIFE-14")
-def test_client_ip_is_the_peer(mark: Mark, trial: Trial) -> None:
+def test_client_ip_is_the_peer(mark: CheckId, trial: Trial) -> None:
     """Without any proxy the address of an event is that of the peer of this very request."""
     world = World(trial)
     grant = world.issue(peer=OTHER_PEER)

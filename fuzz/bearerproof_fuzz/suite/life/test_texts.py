@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from bearerproof.contract.decisions import Decision
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import fields, wire
@@ -16,7 +16,7 @@ from bearerproof_fuzz.oracles import lifecycle
 
 
 @check("LIFE-9")
-def test_no_kind_of_decision_writes_a_secret_down(mark: Mark, trial: Trial) -> None:
+def test_no_kind_of_decision_writes_a_secret_down(mark: CheckId, trial: Trial) -> None:
     """No kind of decision leaves an event with a bearer, a subject token, a segment of one or an admin secret."""
     require_events(trial)
     for one, world, _, _ in brought_about(trial):
@@ -24,7 +24,7 @@ def test_no_kind_of_decision_writes_a_secret_down(mark: Mark, trial: Trial) -> N
 
 
 @check("LIFE-9")
-def test_no_secret_in_a_wrong_place_is_written_down(mark: Mark, trial: Trial) -> None:
+def test_no_secret_in_a_wrong_place_is_written_down(mark: CheckId, trial: Trial) -> None:
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no event."""
     world = World(trial)
     world.begun("bob")
@@ -37,7 +37,7 @@ def test_no_secret_in_a_wrong_place_is_written_down(mark: Mark, trial: Trial) ->
 
 
 @check("LIFE-9", needs=(HTTP,))
-def test_no_part_of_an_http_request_is_written_down(mark: Mark, trial: Trial) -> None:
+def test_no_part_of_an_http_request_is_written_down(mark: CheckId, trial: Trial) -> None:
     """No query string, and no credential in a path, query or field of an HTTP request, gets into an event."""
     world = World(trial)
     grant, other = world.begun("carol"), world.issue("dora")
@@ -69,7 +69,7 @@ def _judge_secrets(world: World, what: str, since: int = 0) -> None:
 
 
 @check("LIFE-10", needs=(LINES,))
-def test_event_is_one_line(mark: Mark, trial: Trial) -> None:
+def test_event_is_one_line(mark: CheckId, trial: Trial) -> None:
     """Whatever is in the request or the identity, an event is one line in which nothing needs to be escaped."""
     world = World(trial)
     for name, what, decision in _filled(world):
@@ -85,7 +85,7 @@ def test_event_is_one_line(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIFE-10")
-def test_event_is_bounded(mark: Mark, trial: Trial) -> None:
+def test_event_is_bounded(mark: CheckId, trial: Trial) -> None:
     """Whatever is in the request or the identity, every string of an event is bounded."""
     world = World(trial)
     world.begun()

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
@@ -58,7 +58,7 @@ def _steps(
 
 
 @check("LIM-1", needs=LIMITED)
-def test_one_source_stays_within_its_bound(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_one_source_stays_within_its_bound(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """In every span of every stream one source is admitted no more than its bucket gives."""
     with Bench.opened(mark, trial, forge) as bench:
 
@@ -95,7 +95,7 @@ def _judge_source(bench: Bench) -> None:
 
 
 @check("LIM-2", needs=LIMITED)
-def test_strangers_together_stay_within_their_bound(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_strangers_together_stay_within_their_bound(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A flood under ever new names is admitted no more than the one bucket that all strangers share gives."""
     with Bench.opened(mark, trial, forge) as bench:
 
@@ -118,7 +118,7 @@ def _judge_strangers(bench: Bench) -> None:
 
 
 @check("LIM-1", needs=LIMITED)
-def test_no_walk_exceeds_a_bound(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_no_walk_exceeds_a_bound(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """However floods, honest failures, pauses and clock steps alternate, no source exceeds its bound."""
     with Bench.opened(mark, trial, forge) as bench:
         walk(bench, _judge_source)
@@ -128,7 +128,7 @@ def test_no_walk_exceeds_a_bound(mark: Mark, trial: Trial, forge: Forge) -> None
 
 
 @check("LIM-3", needs=LIMITED)
-def test_others_do_not_touch_a_registered_source(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_others_do_not_touch_a_registered_source(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The events of a registered source are admitted as when it is alone, whoever else floods."""
     with Bench.opened(mark, trial, forge) as bench:
 
@@ -175,7 +175,7 @@ def _judge_undisturbed(bench: Bench, alone: Sequence[Entry], crowded: Sequence[E
 
 
 @check("LIM-4", needs=LIMITED)
-def test_first_event_of_a_kind_gets_through(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_first_event_of_a_kind_gets_through(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An event is admitted when none of its kind came from its tier in the window before."""
     with Bench.opened(mark, trial, forge) as bench:
 
@@ -207,7 +207,7 @@ def _judge_heard(bench: Bench) -> None:
 
 
 @check("LIM-5", needs=LIMITED_AND_COUNTED)
-def test_counters_add_up_after_every_step(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_counters_add_up_after_every_step(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """After every step of a walk, each event is counted as submitted, and as admitted or dropped."""
     with Bench.opened(mark, trial, forge) as bench:
         walk(bench, _judge_counters)
@@ -231,7 +231,7 @@ def _judge_counters(bench: Bench) -> None:
 
 
 @check("LIM-6", needs=(*LIMITED, SUMMARIES))
-def test_summaries_tell_what_was_dropped(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_summaries_tell_what_was_dropped(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Summaries count every drop once, name registered sources only, and come once a window."""
     with Bench.opened(mark, trial, forge) as bench:
 
@@ -251,7 +251,7 @@ def test_summaries_tell_what_was_dropped(mark: Mark, trial: Trial, forge: Forge)
 
 
 @check("LIM-6", needs=(*LIMITED, SUMMARIES))
-def test_drops_are_told_once_a_window_has_passed(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_drops_are_told_once_a_window_has_passed(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An event more than a window after the first drop brings a summary of all that was dropped before it."""
     with Bench.opened(mark, trial, forge) as bench:
         for limits in (Limits(2, 60, 2, 1), Limits(3, 10, 1, 2)):
@@ -261,7 +261,7 @@ def test_drops_are_told_once_a_window_has_passed(mark: Mark, trial: Trial, forge
 
 
 @check("LIM-6", needs=(*LIMITED, SUMMARIES))
-def test_summary_names_the_largest_sources(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_summary_names_the_largest_sources(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Of more registered sources than a summary names, it names those of which most was dropped."""
     with Bench.opened(mark, trial, forge) as bench:
         names = [f"rogue-kid-{number}" for number in range(LARGEST + 2)]
@@ -321,7 +321,7 @@ def _counts(value: object) -> bool:
 
 
 @check("LIM-7", needs=LIMITED)
-def test_wall_clock_changes_no_admission(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_wall_clock_changes_no_admission(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The same stream is admitted alike whatever the wall clock does meanwhile."""
     with Bench.opened(mark, trial, forge) as bench:
 
@@ -342,7 +342,7 @@ def test_wall_clock_changes_no_admission(mark: Mark, trial: Trial, forge: Forge)
 
 
 @check("LIM-8", needs=LIMITED)
-def test_limiter_of_nothing_is_refused(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_limiter_of_nothing_is_refused(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A capacity or a window of 0 is refused, one of half a second is not, and what was configured before stands."""
     with Bench.opened(mark, trial, forge) as bench:
         sound = Limits(1, 60, 1, 1)
@@ -362,7 +362,7 @@ def test_limiter_of_nothing_is_refused(mark: Mark, trial: Trial, forge: Forge) -
 
 
 @check("LIM-9", needs=LIMITED)
-def test_bucket_starts_full_and_refills(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_bucket_starts_full_and_refills(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A bucket that began full and refills at C/W gives every token it has, and never more than C at once."""
     with Bench.opened(mark, trial, forge) as bench:
 
@@ -391,7 +391,7 @@ def _judge_tokens(bench: Bench) -> None:
 
 
 @check("LIM-9", needs=LIMITED)
-def test_strangers_get_their_tokens(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_strangers_get_their_tokens(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Of strangers that all find a bucket each event is admitted for which it and the common one have a token."""
     with Bench.opened(mark, trial, forge) as bench:
 
@@ -410,7 +410,7 @@ def test_strangers_get_their_tokens(mark: Mark, trial: Trial, forge: Forge) -> N
 
 
 @check("LIM-10", needs=LIMITED)
-def test_returning_source_has_no_fresh_bucket(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_returning_source_has_no_fresh_bucket(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A source that comes back after so many others that its bucket was pushed out gains no token."""
     with Bench.opened(mark, trial, forge) as bench:
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, Setting, rule
@@ -17,7 +17,7 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 
 
 @check("LIM-11", needs=(CONFIGURE,))
-def test_tokens_of_an_identity_share_the_rate(mark: Mark, trial: Trial) -> None:
+def test_tokens_of_an_identity_share_the_rate(mark: CheckId, trial: Trial) -> None:
     """However an identity spreads its requests over its tokens, they are counted together."""
     for rate in (1, 3, 5):
         for tokens in (2, 5):
@@ -29,7 +29,7 @@ def test_tokens_of_an_identity_share_the_rate(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-11", needs=(CONFIGURE,))
-def test_new_token_resets_nothing(mark: Mark, trial: Trial) -> None:
+def test_new_token_resets_nothing(mark: CheckId, trial: Trial) -> None:
     """After an identity has used its rate up, a token that it gets then is over the rate as well."""
     world = World(trial, limited(3))
     first = world.issue()
@@ -41,7 +41,7 @@ def test_new_token_resets_nothing(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-11", needs=(CONFIGURE,))
-def test_revocation_resets_nothing(mark: Mark, trial: Trial) -> None:
+def test_revocation_resets_nothing(mark: CheckId, trial: Trial) -> None:
     """Having its token revoked, one or all of them, gives an identity no new rate."""
     world = World(trial, limited(2))
     first = world.issue()
@@ -56,7 +56,7 @@ def test_revocation_resets_nothing(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-11", needs=(CLOCK, CONFIGURE))
-def test_expiry_resets_nothing(mark: Mark, trial: Trial) -> None:
+def test_expiry_resets_nothing(mark: CheckId, trial: Trial) -> None:
     """The end of a token, and its being forgotten, give its identity no new rate."""
     for retention, times in ((0, 20), (300, 1)):
         world = World(trial, limited(2).but(ttl=1, retention=retention, cap=1, capacity=2))
@@ -69,7 +69,7 @@ def test_expiry_resets_nothing(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-11", needs=(CONFIGURE,))
-def test_attributes_make_no_other_identity(mark: Mark, trial: Trial) -> None:
+def test_attributes_make_no_other_identity(mark: CheckId, trial: Trial) -> None:
     """Another e-mail, name or group at the next sign-in, another peer or use: the identity is the same."""
     world = World(trial, limited(3))
     spend(world, world.issue(), 3)
@@ -88,7 +88,7 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
 
 
 @check("LIM-11", needs=(CONFIGURE,))
-def test_pair_of_issuer_and_subject_counts(mark: Mark, trial: Trial) -> None:
+def test_pair_of_issuer_and_subject_counts(mark: CheckId, trial: Trial) -> None:
     """The same subject of another provider, or the same e-mail of another subject, has a rate of its own."""
     world = World(trial, limited(3))
     spend(world, world.issue(email="shared@example.com"), 3)
@@ -105,7 +105,7 @@ def _two_speeds() -> Setting:
 
 
 @check("LIM-11", needs=(CLOCK, CONFIGURE))
-def test_new_limit_brings_no_full_bucket(mark: Mark, trial: Trial) -> None:
+def test_new_limit_brings_no_full_bucket(mark: CheckId, trial: Trial) -> None:
     """A token with another limit brings that limit, less what was used before."""
     for first, second in (("slow", "fast"), ("fast", "slow")):
         world = World(trial, _two_speeds())
@@ -115,7 +115,7 @@ def test_new_limit_brings_no_full_bucket(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-11", needs=(CLOCK, CONFIGURE))
-def test_new_limit_takes_effect(mark: Mark, trial: Trial) -> None:
+def test_new_limit_takes_effect(mark: CheckId, trial: Trial) -> None:
     """An identity whose rate is another at its next sign-in has just that rate with the new token."""
     for first, second, rate in (("slow", "fast", 10), ("fast", "slow", 2)):
         world = World(trial, _two_speeds())
@@ -133,7 +133,7 @@ _DISTURBED: Steps = [(0.0, 2), (1.0, 3), (11.0, 2), (20.0, 4), (28.0, 1), (60.0,
 
 
 @check("LIM-14", needs=(CLOCK, CONFIGURE))
-def test_wall_clock_changes_no_decision(mark: Mark, trial: Trial) -> None:
+def test_wall_clock_changes_no_decision(mark: CheckId, trial: Trial) -> None:
     """The same stream is admitted alike, and told alike when to come back, whatever the wall clock does."""
 
     def steady(rate: int, steps: Steps, offsets: Sequence[float]) -> None:
@@ -187,7 +187,7 @@ _LONGER = {tail: Provider(HOME.issuer + tail, OTHER.key) for tail in _TAILS}
 
 
 @check("LIM-14", needs=(CONFIGURE,))
-def test_joined_names_do_not_collide(mark: Mark, trial: Trial) -> None:
+def test_joined_names_do_not_collide(mark: CheckId, trial: Trial) -> None:
     """Two identities whose issuer and subject read the same when joined have a rate each."""
     world = World(trial, limited(2, providers=(HOME, *_LONGER.values())))
     for tail, provider in _LONGER.items():
@@ -198,7 +198,7 @@ def test_joined_names_do_not_collide(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-14", needs=(CLOCK, CONFIGURE))
-def test_others_change_no_decision(mark: Mark, trial: Trial) -> None:
+def test_others_change_no_decision(mark: CheckId, trial: Trial) -> None:
     """The requests of an identity are admitted as when it is alone, however many come from others."""
     for rate in (1, 3, 10):
         world = World(trial, limited(rate))
@@ -219,7 +219,7 @@ def test_others_change_no_decision(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-14", needs=(CONFIGURE,))
-def test_crowd_gives_no_new_bucket(mark: Mark, trial: Trial) -> None:
+def test_crowd_gives_no_new_bucket(mark: CheckId, trial: Trial) -> None:
     """However many identities ask, one over its rate stays so, and each of the others has its own."""
     world = World(trial, limited(2))
     grant = world.issue()
@@ -231,7 +231,7 @@ def test_crowd_gives_no_new_bucket(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-14", needs=(CLOCK, CONFIGURE))
-def test_crowd_of_a_small_server_gives_no_new_bucket(mark: Mark, trial: Trial) -> None:
+def test_crowd_of_a_small_server_gives_no_new_bucket(mark: CheckId, trial: Trial) -> None:
     """Where only a few tokens have room, the buckets of identities that lost theirs are kept as long as they matter."""
     world = World(trial, limited(2).but(ttl=1, retention=0, cap=1, capacity=2))
     spend(world, world.issue(), 2)

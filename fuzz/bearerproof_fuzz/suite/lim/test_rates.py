@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from bearerproof.contract.decisions import Decision
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use
@@ -33,7 +33,7 @@ def _judge(world: World, asked: Sequence[Asked], rate: int) -> None:
 
 
 @check("LIM-12", needs=(CONFIGURE,))
-def test_rate_at_once(mark: Mark, trial: Trial) -> None:
+def test_rate_at_once(mark: CheckId, trial: Trial) -> None:
     """A rate of N admits N requests at once, from the first one on, and not one more."""
     for rate in SMALL:
         world = World(trial, limited(rate))
@@ -41,7 +41,7 @@ def test_rate_at_once(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-12", needs=(CLOCK, CONFIGURE))
-def test_large_rate_at_once(mark: Mark, trial: Trial) -> None:
+def test_large_rate_at_once(mark: CheckId, trial: Trial) -> None:
     """A rate of many requests admits as many at once, and not one more."""
     for rate in (60, 100, 1000):
         world = World(trial, limited(rate))
@@ -61,7 +61,7 @@ _STREAMS: dict[str, Steps] = {
 
 
 @check("LIM-12", needs=(CLOCK, CONFIGURE))
-def test_streams_stay_within_the_rate(mark: Mark, trial: Trial) -> None:
+def test_streams_stay_within_the_rate(mark: CheckId, trial: Trial) -> None:
     """In no span of any stream are more admitted than N + N·T/60, nor fewer than the minute before leaves."""
     for rate in (1, 5, 7):
         for phase in (0.0, 17.25):
@@ -72,7 +72,7 @@ def test_streams_stay_within_the_rate(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-12", needs=(CLOCK, CONFIGURE))
-def test_any_stream_stays_within_the_rate(mark: Mark, trial: Trial) -> None:
+def test_any_stream_stays_within_the_rate(mark: CheckId, trial: Trial) -> None:
     """The bounds hold for streams of any bursts and pauses."""
 
     def within(rate: int, steps: list[tuple[float, int]]) -> None:
@@ -84,7 +84,7 @@ def test_any_stream_stays_within_the_rate(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-12", needs=(CONFIGURE,))
-def test_zero_is_no_limit(mark: Mark, trial: Trial) -> None:
+def test_zero_is_no_limit(mark: CheckId, trial: Trial) -> None:
     """A rate of 0 admits every request."""
     world = World(trial, limited(0))
     grant = world.issue()
@@ -103,7 +103,7 @@ def _told(world: World, decision: Decision) -> float:
 
 
 @check("LIM-13", needs=(CLOCK, CONFIGURE))
-def test_admitted_when_told(mark: Mark, trial: Trial) -> None:
+def test_admitted_when_told(mark: CheckId, trial: Trial) -> None:
     """After the time that was told, a request is admitted, whatever the rate and wherever in the minute."""
     for rate in (*RATES, 1000):
         for phase in (0.0, 0.75, 13.0):
@@ -118,7 +118,7 @@ def test_admitted_when_told(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-13", needs=(CLOCK, CONFIGURE))
-def test_refused_until_told(mark: Mark, trial: Trial) -> None:
+def test_refused_until_told(mark: CheckId, trial: Trial) -> None:
     """A moment before the time that was told, a request is refused; a second before, where seconds are rounded."""
     for rate in (*SMALL, 60):
         world = World(trial, limited(rate))
@@ -130,7 +130,7 @@ def test_refused_until_told(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-13", needs=(CLOCK, CONFIGURE))
-def test_time_told_counts_down(mark: Mark, trial: Trial) -> None:
+def test_time_told_counts_down(mark: CheckId, trial: Trial) -> None:
     """Whoever asks again before the time is told what is left of it, and prolongs nothing by asking."""
     for rate in (1, 2, 5):
         world = World(trial, limited(rate))
@@ -148,7 +148,7 @@ def test_time_told_counts_down(mark: Mark, trial: Trial) -> None:
 
 
 @check("LIM-13", needs=(CLOCK, CONFIGURE))
-def test_refused_for_other_causes_costs_nothing(mark: Mark, trial: Trial) -> None:
+def test_refused_for_other_causes_costs_nothing(mark: CheckId, trial: Trial) -> None:
     """A request that is refused, for its scope or because it comes too soon, takes nothing from the rate."""
     world = World(trial, limited(3))
     grant = world.issue(scope="backends:a tools:x")
@@ -162,7 +162,7 @@ _BURST: Steps = [(0.0, 9)]
 
 
 @check("LIM-13", needs=(CLOCK, CONFIGURE))
-def test_time_told_in_any_stream(mark: Mark, trial: Trial) -> None:
+def test_time_told_in_any_stream(mark: CheckId, trial: Trial) -> None:
     """At any point of any stream whoever waits as long as was told is admitted, and a second earlier is not."""
 
     def truthful(rate: int, steps: Steps) -> None:

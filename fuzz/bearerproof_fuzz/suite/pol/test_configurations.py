@@ -1,6 +1,6 @@
 """Configurations that are refused at load: each differs in one place from one that is sound."""
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver.configurations import BLANKS, MISSING, NO_LIST, require_refused
@@ -9,7 +9,7 @@ from bearerproof_fuzz.needs import CONFIGURE
 
 
 @check("POL-7", needs=(CONFIGURE,))
-def test_empty_grants(mark: Mark, trial: Trial) -> None:
+def test_empty_grants(mark: CheckId, trial: Trial) -> None:
     """A rule that grants an empty list, or none, is refused, and so is one whose values are no patterns."""
     values = {
         **NO_LIST,
@@ -26,21 +26,21 @@ def test_empty_grants(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-7", needs=(CONFIGURE,))
-def test_rule_without_grant(mark: Mark, trial: Trial) -> None:
+def test_rule_without_grant(mark: CheckId, trial: Trial) -> None:
     """A rule that says nothing of what it grants is refused."""
     values = {"missing": MISSING, "null": None, "empty": {}, "a list": [], "the pattern for all": "*"}
     require_refused(trial, ["policies", 0, "grant"], values)
 
 
 @check("POL-8", needs=(CONFIGURE,))
-def test_texts_that_are_no_patterns(mark: Mark, trial: Trial) -> None:
+def test_texts_that_are_no_patterns(mark: CheckId, trial: Trial) -> None:
     """What has no one meaning as a pattern is refused at load."""
     texts = ("a*b", "*a", "**", "a**", "a?", "[ab]", "a,b", "a b", " a", "a\n", "a/b", "^a$", "a|b", "é", "\uff41")
     require_refused(trial, ["policies", 0, "grant", "tools"], {f"a list with {text!r}": [text] for text in texts})
 
 
 @check("POL-10", needs=(CONFIGURE,))
-def test_rules_without_criteria(mark: Mark, trial: Trial) -> None:
+def test_rules_without_criteria(mark: CheckId, trial: Trial) -> None:
     """A rule without criteria, or without an issuer among them, is refused."""
     matches: dict[str, object] = {
         "missing": MISSING, "null": None, "empty": {}, "a list": [], "a text": "*",
@@ -54,7 +54,7 @@ def test_rules_without_criteria(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-10", needs=(CONFIGURE,))
-def test_rules_with_empty_criteria(mark: Mark, trial: Trial) -> None:
+def test_rules_with_empty_criteria(mark: CheckId, trial: Trial) -> None:
     """A criterion that is empty, blank or no text at all is refused."""
     values: dict[str, object] = {
         **BLANKS,
@@ -69,7 +69,7 @@ def test_rules_with_empty_criteria(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-10", needs=(CONFIGURE,))
-def test_rules_of_unknown_issuers(mark: Mark, trial: Trial) -> None:
+def test_rules_of_unknown_issuers(mark: CheckId, trial: Trial) -> None:
     """A rule whose issuer is not, to the letter, that of a provider is refused."""
     issuers: dict[str, object] = {
         "another's": "https://evil.example", "with a trailing slash": HOME.issuer + "/", "a prefix": HOME.issuer[:-1],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
@@ -52,7 +52,7 @@ def _extent(one: Sides, other: Sides) -> bool:
 
 
 @check("POL-5", needs=(CONFIGURE,))
-def test_nothing_in_common(mark: Mark, trial: Trial) -> None:
+def test_nothing_in_common(mark: CheckId, trial: Trial) -> None:
     """A request that has nothing in common with the rule on one side is refused, and opens nothing."""
     for example in _DISJOINT:
         world = under(trial, example.rule)
@@ -65,7 +65,7 @@ def test_nothing_in_common(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-5", needs=(CONFIGURE,))
-def test_refused_if_and_only_if_empty(mark: Mark, trial: Trial) -> None:
+def test_refused_if_and_only_if_empty(mark: CheckId, trial: Trial) -> None:
     """Whatever the rule and the request, the answer is `invalid_scope` exactly when one side is left empty."""
 
     def decided(ruled: Json, requests: list[Asked]) -> None:
@@ -83,7 +83,7 @@ def test_refused_if_and_only_if_empty(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-3", needs=(CONFIGURE,))
-def test_within_the_rule(mark: Mark, trial: Trial) -> None:
+def test_within_the_rule(mark: CheckId, trial: Trial) -> None:
     """No request opens a name that the rule does not cover, nor is any recorded or answered."""
 
     def within(ruled: Json, asked: Asked) -> None:
@@ -93,7 +93,7 @@ def test_within_the_rule(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-4", needs=(CONFIGURE,))
-def test_within_the_request(mark: Mark, trial: Trial) -> None:
+def test_within_the_request(mark: CheckId, trial: Trial) -> None:
     """No token opens a name that was not asked for on a side that was, and none of the rule is left out."""
 
     def within(ruled: Json, asked: Asked) -> None:
@@ -115,7 +115,7 @@ def _opens_at_most(trial: Trial, ruled: Json, asked: Asked, most: Sides, wider: 
 
 
 @check("POL-4", needs=(CONFIGURE,))
-def test_side_that_was_not_asked(mark: Mark, trial: Trial) -> None:
+def test_side_that_was_not_asked(mark: CheckId, trial: Trial) -> None:
     """A side that a request does not mention stays what the rule allows."""
     ruled = rule(backends=("a*", "b"), tools=("ab", "z"))
     whole = policy.rule_sides(ruled)
@@ -128,7 +128,7 @@ def test_side_that_was_not_asked(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-13", needs=(CONFIGURE,))
-def test_asking_for_more(mark: Mark, trial: Trial) -> None:
+def test_asking_for_more(mark: CheckId, trial: Trial) -> None:
     """A request with names from outside the rule added is granted nothing that it is not granted without them."""
 
     def gains_nothing(ruled: Json, asked: Asked, more: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
@@ -32,7 +32,7 @@ _STRANGERS: dict[str, Json] = {
 
 
 @check("POL-1", needs=(CONFIGURE,))
-def test_no_rule_matches(mark: Mark, trial: Trial) -> None:
+def test_no_rule_matches(mark: CheckId, trial: Trial) -> None:
     """An identity that no rule is for is refused, whatever scope it asks for and however many rules there are."""
     for name, match in _CRITERIA.items():
         world = under(trial, rule(**match), rule(OTHER))
@@ -44,7 +44,7 @@ def test_no_rule_matches(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-1", needs=(CONFIGURE,))
-def test_criteria_hold_together(mark: Mark, trial: Trial) -> None:
+def test_criteria_hold_together(mark: CheckId, trial: Trial) -> None:
     """A rule with several criteria is for those who meet all of them."""
     everything = {name: value for match in _CRITERIA.values() for name, value in match.items()}
     world = under(trial, rule(**everything))
@@ -61,7 +61,7 @@ def test_criteria_hold_together(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-1", needs=(CONFIGURE,))
-def test_no_rules_at_all(mark: Mark, trial: Trial) -> None:
+def test_no_rules_at_all(mark: CheckId, trial: Trial) -> None:
     """Where there are no rules for a provider nobody of it gets anything."""
     world = under(trial, rule(HOME))
     world.issue()
@@ -73,7 +73,7 @@ def test_no_rules_at_all(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-2", needs=(CONFIGURE,))
-def test_first_of_several_rules(mark: Mark, trial: Trial) -> None:
+def test_first_of_several_rules(mark: CheckId, trial: Trial) -> None:
     """Of several rules that match the first decides: nothing of the others is added, nor do they step in."""
     narrow = rule(name="narrow", backends=("a",), tools=("a",), group="staff")
     middle = rule(name="middle", backends=("a", "b"), tools=("b",), subject="alice")
@@ -92,7 +92,7 @@ def test_first_of_several_rules(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-2", needs=(CONFIGURE,))
-def test_rate_of_the_first_rule(mark: Mark, trial: Trial) -> None:
+def test_rate_of_the_first_rule(mark: CheckId, trial: Trial) -> None:
     """The rate limit is that of the rule that decides."""
     for rates in ((60, 0), (0, 60), (5, 600)):
         first, second = (rule(name=f"rule {number}", rate_limit=rate) for number, rate in enumerate(rates))
@@ -117,7 +117,7 @@ _PEOPLE: tuple[tuple[str, Json], ...] = (
 
 
 @check("POL-2", needs=(CONFIGURE,))
-def test_any_rules_any_identity(mark: Mark, trial: Trial) -> None:
+def test_any_rules_any_identity(mark: CheckId, trial: Trial) -> None:
     """Whatever the rules and the identity, the first rule that matches decides, and without one nothing is granted."""
 
     def decided(matches: list[tuple[Provider, Json]], person: tuple[str, Json]) -> None:
@@ -181,7 +181,7 @@ _BY_ADDRESS: tuple[Json, ...] = ({"domain": "example.com"}, {"email": "alice@exa
 
 
 @check("POL-11", needs=(CONFIGURE,))
-def test_unverified_address(mark: Mark, trial: Trial) -> None:
+def test_unverified_address(mark: CheckId, trial: Trial) -> None:
     """An address counts only if the provider says with the boolean true that it is verified."""
     for match in _BY_ADDRESS:
         world = under(trial, rule(**match))
@@ -192,7 +192,7 @@ def test_unverified_address(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-11", needs=(CONFIGURE,))
-def test_address_that_is_not_ours(mark: Mark, trial: Trial) -> None:
+def test_address_that_is_not_ours(mark: CheckId, trial: Trial) -> None:
     """A domain is met by an address of one @ whose domain it is, not by one that looks like it."""
     for match in _BY_ADDRESS:
         world = under(trial, rule(**match))
@@ -203,7 +203,7 @@ def test_address_that_is_not_ours(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-11", needs=(CONFIGURE,))
-def test_domain_in_any_case(mark: Mark, trial: Trial) -> None:
+def test_domain_in_any_case(mark: CheckId, trial: Trial) -> None:
     """A domain is met in any case of its letters, on either side, and no letter beyond ASCII is folded into it."""
     for domain in ("example.com", "EXAMPLE.com", "Example.Com"):
         world = under(trial, rule(domain=domain))
@@ -217,7 +217,7 @@ def test_domain_in_any_case(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-11", needs=(CONFIGURE,))
-def test_unverified_address_falls_through(mark: Mark, trial: Trial) -> None:
+def test_unverified_address_falls_through(mark: CheckId, trial: Trial) -> None:
     """Who has no verified address still gets what the rules give that do not ask for one."""
     narrow = rule(backends=("b",), tools=("b",), group="staff")
     world = under(trial, rule(domain="example.com"), narrow)
@@ -233,7 +233,7 @@ def test_unverified_address_falls_through(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-12", needs=(CONFIGURE,))
-def test_rule_of_another_issuer(mark: Mark, trial: Trial) -> None:
+def test_rule_of_another_issuer(mark: CheckId, trial: Trial) -> None:
     """A rule is for nobody of another issuer, though everything else about them is the same."""
     for name, match in {**_CRITERIA, "everybody": Json()}.items():
         for mine, theirs in ((HOME, OTHER), (OTHER, HOME)):
@@ -248,7 +248,7 @@ def test_rule_of_another_issuer(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-12", needs=(CONFIGURE,))
-def test_each_issuer_its_rule(mark: Mark, trial: Trial) -> None:
+def test_each_issuer_its_rule(mark: CheckId, trial: Trial) -> None:
     """Where two issuers have rules alike each identity is granted by that of its own."""
     rules = [
         rule(HOME, backends=("a",), tools=("a",), group="staff"),

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from bearerproof.contract.messages import Outcome
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
@@ -29,7 +29,7 @@ from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, Asked
 
 
 @check("POL-8", needs=(CONFIGURE,))
-def test_pattern_means_the_same_twice(mark: Mark, trial: Trial) -> None:
+def test_pattern_means_the_same_twice(mark: CheckId, trial: Trial) -> None:
     """A pattern lets a name be asked for exactly if a token with the pattern is good for the name."""
     for pattern in (*PATTERNS, "*"):
         world = under(trial, rule(backends=(pattern,), tools=(pattern,)))
@@ -51,7 +51,7 @@ _NO_NAMES = (
 
 
 @check("POL-8", needs=(CONFIGURE,))
-def test_what_is_no_name(mark: Mark, trial: Trial) -> None:
+def test_what_is_no_name(mark: CheckId, trial: Trial) -> None:
     """A pattern, a list or a path in the place of a name is covered by nothing but, at most, the pattern for all."""
     world = under(trial, rule(backends=("a", "b*"), tools=("a", "b*")))
     grant = world.issue()
@@ -65,7 +65,7 @@ def test_what_is_no_name(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-8", needs=(CONFIGURE,))
-def test_enforced_as_granted(mark: Mark, trial: Trial) -> None:
+def test_enforced_as_granted(mark: CheckId, trial: Trial) -> None:
     """Whatever the rule and the request, a token is good for exactly the names that both cover."""
 
     def exact(ruled: Json, asked: Asked) -> None:
@@ -86,7 +86,7 @@ def test_enforced_as_granted(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-9", needs=(CONFIGURE,))
-def test_scope_of_the_answer(mark: Mark, trial: Trial) -> None:
+def test_scope_of_the_answer(mark: CheckId, trial: Trial) -> None:
     """The scope that is answered, read as scopes are, names exactly what the token is good for."""
 
     def truthful(ruled: Json, asked: Asked) -> None:
@@ -104,7 +104,7 @@ def test_scope_of_the_answer(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-9")
-def test_scope_of_the_answer_can_be_asked_for(mark: Mark, trial: Trial) -> None:
+def test_scope_of_the_answer_can_be_asked_for(mark: CheckId, trial: Trial) -> None:
     """The scope that was answered, asked for in turn, is granted and answered again."""
     world = World(trial)
     for asked in (None, "backends:a tools:x", "backends:b*", "tools:x,y*"):
@@ -116,7 +116,7 @@ def test_scope_of_the_answer_can_be_asked_for(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-14")
-def test_narrow_and_wide_tokens(mark: Mark, trial: Trial) -> None:
+def test_narrow_and_wide_tokens(mark: CheckId, trial: Trial) -> None:
     """A narrow token stays narrow when a wide one is issued beside it, and the wide one stays wide."""
     for order in ((0, 1), (1, 0)):
         world = World(trial)
@@ -132,7 +132,7 @@ def test_narrow_and_wide_tokens(mark: Mark, trial: Trial) -> None:
 
 
 @check("POL-14", needs=(CONFIGURE,))
-def test_tokens_keep_their_scopes(mark: Mark, trial: Trial) -> None:
+def test_tokens_keep_their_scopes(mark: CheckId, trial: Trial) -> None:
     """However many tokens of however many identities are issued, each keeps the scope of its own issue."""
 
     def kept(requests: list[tuple[str, Asked]]) -> None:
@@ -206,7 +206,7 @@ _SCOPES = {
 
 
 @check("POL-6")
-def test_scope_that_means_nothing(mark: Mark, trial: Trial) -> None:
+def test_scope_that_means_nothing(mark: CheckId, trial: Trial) -> None:
     """A scope that is not understood in every part is refused as a whole."""
     world = World(trial)
     world.issue(scope="backends:a tools:x")
@@ -221,7 +221,7 @@ _NOT_ALL = ("all", "ALL", "any", "everything", ".", ".*", "_", "-", "-*", "0", "
 
 
 @check("POL-7", needs=(CONFIGURE,))
-def test_other_words_for_all(mark: Mark, trial: Trial) -> None:
+def test_other_words_for_all(mark: CheckId, trial: Trial) -> None:
     """In a rule or a request only the pattern for all is all: other words are names like any other."""
     for word in _NOT_ALL:
         world = under(trial, rule(backends=(word,), tools=("a",)), rule())

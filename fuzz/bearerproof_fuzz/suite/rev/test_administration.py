@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping
 
 from bearerproof.contract.decisions import Decision
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check
@@ -38,7 +38,7 @@ def _not_the_secret(grant: Grant, secret: str = ADMIN) -> dict[str, str | None]:
 
 
 @check("REV-7")
-def test_one_token_without_the_secret(mark: Mark, trial: Trial) -> None:
+def test_one_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whatever is not exactly the admin secret revokes no token; the secret itself then does."""
     world = World(trial)
     grant = world.issue()
@@ -51,7 +51,7 @@ def test_one_token_without_the_secret(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-7")
-def test_identity_without_the_secret(mark: Mark, trial: Trial) -> None:
+def test_identity_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whatever is not exactly the admin secret revokes no identity; the secret itself then does."""
     world = World(trial)
     grant = world.issue()
@@ -64,7 +64,7 @@ def test_identity_without_the_secret(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-7")
-def test_no_bearer_is_an_admin(mark: Mark, trial: Trial) -> None:
+def test_no_bearer_is_an_admin(mark: CheckId, trial: Trial) -> None:
     """No issued bearer or subject token is the admin secret, be it its holder's own or an administrator's."""
     world = World(trial)
     grant = world.issue()
@@ -92,7 +92,7 @@ _SECRETS = (
 
 
 @check("REV-7", needs=(CONFIGURE,))
-def test_any_secret(mark: Mark, trial: Trial) -> None:
+def test_any_secret(mark: CheckId, trial: Trial) -> None:
     """A secret is compared as it is, whatever it consists of."""
     for secret in _SECRETS:
         world = World(trial, DEFAULT.but(admin_secret=secret))
@@ -109,7 +109,7 @@ def test_any_secret(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE))
-def test_failures_are_limited(mark: Mark, trial: Trial) -> None:
+def test_failures_are_limited(mark: CheckId, trial: Trial) -> None:
     """Of a run of wrong secrets from one peer no more are judged than the configuration says; the rest is told so."""
     for most in (1, 5, 20):
         world = World(trial, DEFAULT.but(admin_failures=most))
@@ -132,7 +132,7 @@ def _guess(world: World, grant: Grant, number: int, **at: str) -> Decision:
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
-def test_slow_guessing_is_limited(mark: Mark, trial: Trial) -> None:
+def test_slow_guessing_is_limited(mark: CheckId, trial: Trial) -> None:
     """Over minutes, too, no more wrong secrets of one peer are judged than its rate allows."""
     for most, gap in ((5, 2.0), (1, 7.0), (6, 0.5)):
         world = World(trial, DEFAULT.but(admin_failures=most))
@@ -148,7 +148,7 @@ def test_slow_guessing_is_limited(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE))
-def test_right_secret_is_limited_too(mark: Mark, trial: Trial) -> None:
+def test_right_secret_is_limited_too(mark: CheckId, trial: Trial) -> None:
     """A peer that has used up its failures does not learn which secret is the right one."""
     world = World(trial)
     grant = world.issue()
@@ -166,7 +166,7 @@ def _use_up(world: World, grant: Grant, **at: str) -> None:
 
 
 @check("REV-8", needs=(THROTTLE,))
-def test_other_peers_are_not_limited(mark: Mark, trial: Trial) -> None:
+def test_other_peers_are_not_limited(mark: CheckId, trial: Trial) -> None:
     """Whatever one peer guesses, another one is judged as ever: refused if wrong, heard if right."""
     world = World(trial)
     grant, second = world.issue(), world.issue("bob")
@@ -180,7 +180,7 @@ def test_other_peers_are_not_limited(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
-def test_limit_ends(mark: Mark, trial: Trial) -> None:
+def test_limit_ends(mark: CheckId, trial: Trial) -> None:
     """After a minute without guesses the right secret of that peer is heard again."""
     world = World(trial)
     grant = world.issue()
@@ -190,7 +190,7 @@ def test_limit_ends(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-8", needs=(THROTTLE,))
-def test_right_secrets_do_not_count(mark: Mark, trial: Trial) -> None:
+def test_right_secrets_do_not_count(mark: CheckId, trial: Trial) -> None:
     """However many revocations a peer asks for with the right secret, none of them is throttled."""
     world = World(trial)
     for _ in range(40):
@@ -200,7 +200,7 @@ def test_right_secrets_do_not_count(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE, FORWARDED))
-def test_clients_behind_a_proxy(mark: Mark, trial: Trial) -> None:
+def test_clients_behind_a_proxy(mark: CheckId, trial: Trial) -> None:
     """Behind a trusted proxy the client counts, so one that guesses does not keep out another."""
     world = World(trial)
     grant = world.issue()
@@ -210,7 +210,7 @@ def test_clients_behind_a_proxy(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE, FORWARDED))
-def test_made_up_addresses(mark: Mark, trial: Trial) -> None:
+def test_made_up_addresses(mark: CheckId, trial: Trial) -> None:
     """A peer gets no further guesses by naming another forwarded address each time, itself or through a proxy."""
     for name, peer, forwarded in (
         ("of a stranger", PEER, "203.0.113.{}"),
@@ -231,7 +231,7 @@ _BLANK = {"nothing": "", "a blank": " ", "blanks": "    ", "a tab": "\t", "line 
 
 
 @check("REV-10", needs=(CONFIGURE,))
-def test_blank_secret_is_refused_at_load(mark: Mark, trial: Trial) -> None:
+def test_blank_secret_is_refused_at_load(mark: CheckId, trial: Trial) -> None:
     """An admin secret that is empty, blank or no text at all is no configuration."""
     world = World(trial)
     for name, secret in {**_BLANK, "a number": 0, "a list": [], "false": False}.items():
@@ -242,7 +242,7 @@ def test_blank_secret_is_refused_at_load(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-10", needs=(CONFIGURE,))
-def test_nobody_may_revoke_without_a_secret(mark: Mark, trial: Trial) -> None:
+def test_nobody_may_revoke_without_a_secret(mark: CheckId, trial: Trial) -> None:
     """Where no admin secret is configured every revocation is refused, and everything else goes on."""
     world = World(trial, _WITHOUT_SECRET)
     grant = world.issue()
@@ -284,7 +284,7 @@ def _ask(world: World, members: Mapping[str, str], admin: str | None, peer: str)
 
 
 @check("REV-11")
-def test_one_answer_without_the_secret(mark: Mark, trial: Trial) -> None:
+def test_one_answer_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whoever does not know the secret gets one answer, whatever is asked for and whether it exists."""
     world = World(trial)
     live, ended = world.issue(), world.issue()
@@ -300,7 +300,7 @@ def test_one_answer_without_the_secret(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-11", needs=(CLOCK, CONFIGURE))
-def test_expired_token_without_the_secret(mark: Mark, trial: Trial) -> None:
+def test_expired_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whoever does not know the secret does not learn whether a token has expired or is forgotten."""
     world = World(trial)
     grant = world.issue()
@@ -312,7 +312,7 @@ def test_expired_token_without_the_secret(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-11", needs=(THROTTLE, CONFIGURE))
-def test_throttled_answers_do_not_tell_either(mark: Mark, trial: Trial) -> None:
+def test_throttled_answers_do_not_tell_either(mark: CheckId, trial: Trial) -> None:
     """Whoever is throttled gets one answer as well, whatever is asked for."""
     world = World(trial)
     grant = world.issue()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver.endings import WRONG, dead, live, revoked
@@ -15,7 +15,7 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP
 
 
 @check("REV-4")
-def test_number_of_tokens(mark: Mark, trial: Trial) -> None:
+def test_number_of_tokens(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation ends every live token of the identity and answers how many they were, none included."""
     for number in (0, 1, 2, 5):
         world = World(trial)
@@ -26,7 +26,7 @@ def test_number_of_tokens(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-4")
-def test_revoked_ones_do_not_count(mark: Mark, trial: Trial) -> None:
+def test_revoked_ones_do_not_count(mark: CheckId, trial: Trial) -> None:
     """A token that was revoked before is not counted by a bulk revocation."""
     world = World(trial)
     first, second, third = (world.issue() for _ in range(3))
@@ -36,7 +36,7 @@ def test_revoked_ones_do_not_count(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-4", needs=(CLOCK, CONFIGURE))
-def test_expired_ones_do_not_count(mark: Mark, trial: Trial) -> None:
+def test_expired_ones_do_not_count(mark: CheckId, trial: Trial) -> None:
     """A token that has expired, be it this very instant, is not counted by a bulk revocation."""
     world = World(trial)
     world.issue()
@@ -65,7 +65,7 @@ _ELSEWHERE = {
 
 
 @check("REV-4")
-def test_other_identities_live_on(mark: Mark, trial: Trial) -> None:
+def test_other_identities_live_on(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation ends no token of another issuer or subject, however near the names are."""
     world = World(trial)
     victim = world.issue(email="shared@example.com")
@@ -95,7 +95,7 @@ _NOBODY = {
 
 
 @check("REV-4")
-def test_names_are_taken_as_they_are(mark: Mark, trial: Trial) -> None:
+def test_names_are_taken_as_they_are(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation of names that nobody has exactly so revokes nothing, and says so."""
     world = World(trial)
     grants = [world.issue(), world.issue("bob")]
@@ -112,7 +112,7 @@ _TAILS = ("/x", ":8443", ".t", "-t")
 
 
 @check("REV-4", needs=(CONFIGURE,))
-def test_joined_names_do_not_collide(mark: Mark, trial: Trial) -> None:
+def test_joined_names_do_not_collide(mark: CheckId, trial: Trial) -> None:
     """Two identities whose issuer and subject read the same when joined are two, for bulk revocation too."""
     longer = {tail: Provider(HOME.issuer + tail, OTHER.key) for tail in _TAILS}
     everybody = (HOME, *longer.values())
@@ -138,7 +138,7 @@ class _Told:
 
 
 @check("REV-4", needs=(CLOCK, CONFIGURE))
-def test_any_course_of_revocations(mark: Mark, trial: Trial) -> None:
+def test_any_course_of_revocations(mark: CheckId, trial: Trial) -> None:
     """However issues, revocations, bulk revocations and time alternate, each ends just what it says."""
 
     def exact(steps: list[tuple[str, int]]) -> None:
@@ -200,7 +200,7 @@ _INCOMPLETE: Mapping[str, tuple[str | None, str | None]] = {
 
 
 @check("REV-5")
-def test_incomplete_names(mark: Mark, trial: Trial) -> None:
+def test_incomplete_names(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation in which a name is missing or empty is refused, and ends nothing."""
     world = World(trial)
     grants = [world.issue(), world.issue("bob"), world.issue("alice", provider=OTHER)]
@@ -215,7 +215,7 @@ def test_incomplete_names(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-6")
-def test_subject_token_from_before(mark: Mark, trial: Trial) -> None:
+def test_subject_token_from_before(mark: CheckId, trial: Trial) -> None:
     """A subject token that was issued before a bulk revocation of its identity mints nothing after it."""
     world = World(trial)
     held = [world.subject_token(iat=int(world.now) - age) for age in (0, 1, 30)]
@@ -228,7 +228,7 @@ def test_subject_token_from_before(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-6")
-def test_blocked_without_a_live_token(mark: Mark, trial: Trial) -> None:
+def test_blocked_without_a_live_token(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation that finds no live token still stops the subject tokens from before."""
     world = World(trial)
     world.issue("bob")
@@ -243,7 +243,7 @@ def _mints_nothing(world: World, token: str) -> None:
 
 
 @check("REV-6", needs=(CLOCK,))
-def test_newer_subject_token_mints(mark: Mark, trial: Trial) -> None:
+def test_newer_subject_token_mints(mark: CheckId, trial: Trial) -> None:
     """A subject token issued after the bulk revocation mints a token that is good."""
     for wait in (1, 60, 400):
         world = World(trial)
@@ -257,7 +257,7 @@ def test_newer_subject_token_mints(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-6", needs=(CLOCK,))
-def test_line_is_the_instant_of_the_revocation(mark: Mark, trial: Trial) -> None:
+def test_line_is_the_instant_of_the_revocation(mark: CheckId, trial: Trial) -> None:
     """A subject token whose iat is the instant of the revocation is from before; the next second is after it."""
     for fraction in (0.0, 0.5):
         world = World(trial)
@@ -273,7 +273,7 @@ def test_line_is_the_instant_of_the_revocation(mark: Mark, trial: Trial) -> None
 
 
 @check("REV-6", needs=(CLOCK,))
-def test_last_of_several_counts(mark: Mark, trial: Trial) -> None:
+def test_last_of_several_counts(mark: CheckId, trial: Trial) -> None:
     """Of several bulk revocations of an identity the last one draws the line."""
     world = World(trial)
     world.issue()
@@ -289,7 +289,7 @@ def test_last_of_several_counts(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-6", needs=(CLOCK, CONFIGURE, REAP))
-def test_remembered_as_long_as_it_matters(mark: Mark, trial: Trial) -> None:
+def test_remembered_as_long_as_it_matters(mark: CheckId, trial: Trial) -> None:
     """The line stands for as long as a subject token from before is young enough, also after cleaning up."""
     world = World(trial, DEFAULT.but(max_age=3600, retention=0, ttl=10))
     held = {name: world.subject_token(name, exp=int(world.now) + 7200) for name in ("alice", "bob")}
@@ -304,7 +304,7 @@ def test_remembered_as_long_as_it_matters(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-6", needs=(CLOCK, CONFIGURE))
-def test_line_stands_when_the_clock_steps_back(mark: Mark, trial: Trial) -> None:
+def test_line_stands_when_the_clock_steps_back(mark: CheckId, trial: Trial) -> None:
     """A clock that is set back makes no subject token from before a newer one."""
     world = World(trial)
     held = world.subject_token()
@@ -317,7 +317,7 @@ def test_line_stands_when_the_clock_steps_back(mark: Mark, trial: Trial) -> None
 
 
 @check("REV-6")
-def test_others_mint_on(mark: Mark, trial: Trial) -> None:
+def test_others_mint_on(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation stops no subject token of another subject, or of the same at another provider."""
     world = World(trial)
     held = [(world.subject_token(subject, provider), name) for name, (subject, provider) in _ELSEWHERE.items()]
@@ -329,7 +329,7 @@ def test_others_mint_on(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-6")
-def test_refused_revocations_draw_no_line(mark: Mark, trial: Trial) -> None:
+def test_refused_revocations_draw_no_line(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation that was refused, or the revocation of one token, stops no subject token."""
     world = World(trial)
     grant = world.issue()

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from bearerproof.contract.decisions import Decision
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import racers
@@ -17,7 +17,7 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP
 
 
 @check("REV-1")
-def test_refused_from_the_answer_on(mark: Mark, trial: Trial) -> None:
+def test_refused_from_the_answer_on(mark: CheckId, trial: Trial) -> None:
     """A revoked bearer is refused by the very next request, however often it was used before."""
     world = World(trial)
     for uses in (0, 1, 5):
@@ -29,7 +29,7 @@ def test_refused_from_the_answer_on(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-1")
-def test_refused_whatever_it_is_for(mark: Mark, trial: Trial) -> None:
+def test_refused_whatever_it_is_for(mark: CheckId, trial: Trial) -> None:
     """A revoked bearer is refused for every backend and tool, the ones it was used for and others."""
     world = World(trial)
     grant = world.issue()
@@ -43,7 +43,7 @@ def test_refused_whatever_it_is_for(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-1")
-def test_other_tokens_live_on(mark: Mark, trial: Trial) -> None:
+def test_other_tokens_live_on(mark: CheckId, trial: Trial) -> None:
     """Revoking one token leaves alone the others of its identity, and those of everybody else."""
     world = World(trial)
     before, grant, after = (world.issue() for _ in range(3))
@@ -55,7 +55,7 @@ def test_other_tokens_live_on(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-1")
-def test_new_tokens_after_a_revocation(mark: Mark, trial: Trial) -> None:
+def test_new_tokens_after_a_revocation(mark: CheckId, trial: Trial) -> None:
     """Revoking one token blocks nobody: the identity gets a new one, and the old one stays refused."""
     world = World(trial)
     grant = world.issue()
@@ -74,7 +74,7 @@ _LATER = {
 
 
 @check("REV-1", needs=(CLOCK, CONFIGURE, REAP))
-def test_refused_for_good(mark: Mark, trial: Trial) -> None:
+def test_refused_for_good(mark: CheckId, trial: Trial) -> None:
     """A revoked bearer is refused at any later time, with and without a cleaning up, and on a clock set back."""
     for name, seconds in _LATER.items():
         world = World(trial)
@@ -89,7 +89,7 @@ def test_refused_for_good(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-2")
-def test_second_time_is_not_active(mark: Mark, trial: Trial) -> None:
+def test_second_time_is_not_active(mark: CheckId, trial: Trial) -> None:
     """Revoking a token again and again is answered with not-active, from wherever it is asked."""
     world = World(trial)
     grant = world.issue()
@@ -102,7 +102,7 @@ def test_second_time_is_not_active(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-2")
-def test_second_time_changes_nothing(mark: Mark, trial: Trial) -> None:
+def test_second_time_changes_nothing(mark: CheckId, trial: Trial) -> None:
     """Revoking a token a second time neither revives it nor ends another one."""
     world = World(trial)
     others = [world.issue(), world.issue("bob")]
@@ -115,7 +115,7 @@ def test_second_time_changes_nothing(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-2")
-def test_revoked_in_bulk_before(mark: Mark, trial: Trial) -> None:
+def test_revoked_in_bulk_before(mark: CheckId, trial: Trial) -> None:
     """Revoking a token that a bulk revocation has ended is answered with not-active."""
     world = World(trial)
     grants = [world.issue(), world.issue()]
@@ -125,7 +125,7 @@ def test_revoked_in_bulk_before(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-2", needs=(CLOCK, CONFIGURE))
-def test_second_time_much_later(mark: Mark, trial: Trial) -> None:
+def test_second_time_much_later(mark: CheckId, trial: Trial) -> None:
     """A token that was revoked stays not-active, whatever time has passed."""
     for seconds in _LATER.values():
         world = World(trial)
@@ -139,7 +139,7 @@ def test_second_time_much_later(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-3", needs=(CLOCK, CONFIGURE))
-def test_expired_token_is_not_active(mark: Mark, trial: Trial) -> None:
+def test_expired_token_is_not_active(mark: CheckId, trial: Trial) -> None:
     """From the instant of its expiry on a token is not-active; a moment before, it is revoked."""
     for ttl in (1, 60, 600):
         world = World(trial, DEFAULT.but(ttl=ttl))
@@ -168,7 +168,7 @@ _UNKNOWN: Mapping[str, str] = {
 
 
 @check("REV-3")
-def test_unknown_id_is_not_active(mark: Mark, trial: Trial) -> None:
+def test_unknown_id_is_not_active(mark: CheckId, trial: Trial) -> None:
     """An id that no token has is not-active, whatever it looks like, and ends nothing."""
     world = World(trial)
     grants = [world.issue(), world.issue("bob")]
@@ -182,7 +182,7 @@ def test_unknown_id_is_not_active(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-3")
-def test_nearly_the_id_is_not_active(mark: Mark, trial: Trial) -> None:
+def test_nearly_the_id_is_not_active(mark: CheckId, trial: Trial) -> None:
     """Another spelling or a part of a token's id, its bearer or a digest of it is not the id and ends nothing."""
     world = World(trial)
     grant = world.issue()
@@ -220,7 +220,7 @@ def _sum(decisions: Sequence[Decision]) -> int:
 
 
 @check("REV-9", needs=(RACE,))
-def test_one_of_many_revokes_it(mark: Mark, trial: Trial) -> None:
+def test_one_of_many_revokes_it(mark: CheckId, trial: Trial) -> None:
     """Of many concurrent revocations of one token exactly one succeeds, and the others find it not active."""
     world = World(trial)
     for _ in range(ROUNDS):
@@ -236,7 +236,7 @@ def test_one_of_many_revokes_it(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-9", needs=(RACE,))
-def test_bulk_revocations_share_the_tokens(mark: Mark, trial: Trial) -> None:
+def test_bulk_revocations_share_the_tokens(mark: CheckId, trial: Trial) -> None:
     """Concurrent bulk revocations and revocations of single tokens end each token once: their numbers add up."""
     world = World(trial)
     for number in range(ROUNDS):
@@ -251,7 +251,7 @@ def test_bulk_revocations_share_the_tokens(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-9", needs=(RACE, CONFIGURE))
-def test_bulk_revocation_against_exchanges(mark: Mark, trial: Trial) -> None:
+def test_bulk_revocation_against_exchanges(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation in the midst of exchanges ends just as many tokens as it says, and all from before it."""
     for _ in range(ROUNDS):
         world = World(trial, DEFAULT.but(cap=20))
@@ -268,7 +268,7 @@ def test_bulk_revocation_against_exchanges(mark: Mark, trial: Trial) -> None:
 
 
 @check("REV-6", needs=(RACE, CONFIGURE))
-def test_nothing_minted_while_revoking(mark: Mark, trial: Trial) -> None:
+def test_nothing_minted_while_revoking(mark: CheckId, trial: Trial) -> None:
     """Nothing that subject tokens from before mint during a bulk revocation is live after it."""
     for _ in range(ROUNDS):
         world = World(trial, DEFAULT.but(cap=20))

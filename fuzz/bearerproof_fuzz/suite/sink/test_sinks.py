@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from statistics import median
 
 from bearerproof.contract.messages import Answer, Presentation
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
@@ -39,7 +39,7 @@ def _sink(trial: Trial, name: str) -> Iterator[None]:
         trial.implementation.configure(DEFAULT)
 
 
-def _tokens(mark: Mark, forge: Forge, rejected: int) -> list[Presentation]:
+def _tokens(mark: CheckId, forge: Forge, rejected: int) -> list[Presentation]:
     """Return rejected tokens of several kinds, with honest ones among them."""
     base = forge.base(mark.profile)
     bad = (
@@ -52,7 +52,7 @@ def _tokens(mark: Mark, forge: Forge, rejected: int) -> list[Presentation]:
     return [base.presentation(), *tokens, base.presentation()]
 
 
-def _judge(mark: Mark, trial: Trial, forge: Forge, sink: str, rejected: int) -> None:
+def _judge(mark: CheckId, trial: Trial, forge: Forge, sink: str, rejected: int) -> None:
     """Present the same tokens with a sink in memory and with this one, and compare answers and times."""
     tokens = _tokens(mark, forge, rejected)
     with _sink(trial, "memory"):
@@ -91,25 +91,25 @@ def _verdict(answer: Answer) -> tuple[object, ...]:
 
 
 @check("SINK-1", needs=(SINK_RAISES,))
-def test_raising_sink_changes_nothing(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_raising_sink_changes_nothing(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """With a sink that raises, every verdict, reason and number of events is the same."""
     _judge(mark, trial, forge, "raises", rejected=8)
 
 
 @check("SINK-2", needs=(SINK_HANGS,))
-def test_hanging_sink_delays_nobody(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_hanging_sink_delays_nobody(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """With a sink that never returns, every answer is the same and comes within the declared bound."""
     _judge(mark, trial, forge, "hangs", rejected=4)
 
 
 @check("SINK-3", needs=(SINK_SLOW,))
-def test_slow_sink_delays_nobody(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_slow_sink_delays_nobody(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """With a slow sink and many events waiting, every answer is the same and comes within the bound."""
     _judge(mark, trial, forge, "slow", rejected=12)
 
 
 @check("SINK-4", needs=(STATS, DELIVERED))
-def test_admitted_events_are_delivered_or_lost(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_admitted_events_are_delivered_or_lost(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Whatever the sink does, admitted = delivered + lost, and every rejection was submitted and admitted."""
     tokens = _tokens(mark, forge, rejected=6)
     for sink in trial.declaration.audit.sinks:

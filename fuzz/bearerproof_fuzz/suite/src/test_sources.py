@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from hypothesis import strategies as st
 
 from bearerproof.contract.messages import Presentation
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile
@@ -64,19 +64,19 @@ def _judge_plain(trial: Trial, base: Draft) -> None:
 
 
 @check("SRC-1", profiles=(Profile.JWT, Profile.ACCESS_TOKEN))
-def test_access_source_id_is_client_and_kid(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_access_source_id_is_client_and_kid(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The source id is the client id or `anon`, `::`, and the key id or `nokid`."""
     _judge_plain(trial, unproven(forge.base(mark.profile)))
 
 
 @check("SRC-2")
-def test_id_token_source_id_is_azp_aud_and_kid(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_id_token_source_id_is_azp_aud_and_kid(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The source id is `azp` or `anon`, `aud` or `noaud`, and the key id or `nokid`, joined by `::`."""
     _judge_plain(trial, unproven(forge.base(mark.profile)))
 
 
 @check("SRC-3")
-def test_different_hints_give_different_sources(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_different_hints_give_different_sources(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """No two different lists of hints share a source id, and each id can be read back into its hints."""
     base = unproven(forge.base(mark.profile))
     name = st.sampled_from(IMITATIONS) | st.sampled_from(ADVERSARIAL) | st.just(MISSING)
@@ -122,7 +122,7 @@ def _judge_apart(trial: Trial, presented: Sequence[Presentation], hints: Sequenc
 
 
 @check("SRC-4")
-def test_source_id_follows_from_the_event(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_source_id_follows_from_the_event(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Whoever has an event alone can compute its source id from the hints in it, whatever token caused it."""
     base = unproven(forge.base(mark.profile))
     names = (*SHORT, *UNPRINTABLE, *LONG, MISSING, "", None, "\ud800", 7)
@@ -140,7 +140,7 @@ def test_source_id_follows_from_the_event(mark: Mark, trial: Trial, forge: Forge
 
 
 @check("SRC-6")
-def test_source_ids_are_short_and_printable(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_source_ids_are_short_and_printable(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A source id is printable ASCII and bounded, however long and however unprintable the hints are."""
     base = unproven(forge.base(mark.profile))
     names = (*UNPRINTABLE, *LONG, *SHORT, "\u65e5" * 21, "\n" * 64, "%" * 64, "\U0001f511" * 400)
@@ -161,7 +161,7 @@ FRESH = 60
 
 
 @check("SRC-5", needs=(CLOCK, LIMITER, STATS))
-def test_forged_names_make_no_more_buckets(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_forged_names_make_no_more_buckets(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A flood of fresh, well-formed names leaves no more buckets than the cap allows."""
     with Bench.opened(mark, trial, forge) as bench:
         for names in (1, 4):
@@ -190,7 +190,7 @@ def _judge_reserved(bench: Bench) -> None:
 
 
 @check("SRC-5", needs=LIMITED)
-def test_strangers_beyond_the_cap_share_a_bucket(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_strangers_beyond_the_cap_share_a_bucket(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """At one instant strangers are admitted what as many buckets give as they may have, and one more."""
     with Bench.opened(mark, trial, forge) as bench:
         for names in (1, 4):
@@ -203,7 +203,7 @@ def test_strangers_beyond_the_cap_share_a_bucket(mark: Mark, trial: Trial, forge
 
 
 @check("SRC-5", needs=(CLOCK, LIMITER, STATS))
-def test_no_walk_makes_more_buckets(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_no_walk_makes_more_buckets(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Whatever the stream and however time passes, the live buckets stay within the cap."""
     with Bench.opened(mark, trial, forge) as bench:
         walk(bench, _judge_buckets)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bearerproof.contract.decisions import Decision
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import racers
@@ -18,7 +18,7 @@ from bearerproof_fuzz.oracles.tokens import Aspect
 
 
 @check("TOK-7", needs=(CONFIGURE,))
-def test_cap_is_met_exactly(mark: Mark, trial: Trial) -> None:
+def test_cap_is_met_exactly(mark: CheckId, trial: Trial) -> None:
     """An identity gets as many tokens as the cap and no more; what it has stays good, and others are not concerned."""
     for cap in (1, 2, 5):
         world = World(trial, DEFAULT.but(cap=cap))
@@ -37,7 +37,7 @@ def _judge_capped(world: World, cap: int, subject: str = "alice", provider: Prov
 
 
 @check("TOK-7", needs=(CLOCK, CONFIGURE))
-def test_dead_tokens_make_room(mark: Mark, trial: Trial) -> None:
+def test_dead_tokens_make_room(mark: CheckId, trial: Trial) -> None:
     """An expired or revoked token does not count: from that instant on there is room for exactly one more."""
     for end in ("expired", "revoked"):
         world = World(trial, DEFAULT.but(cap=3))
@@ -59,7 +59,7 @@ def test_dead_tokens_make_room(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-7", needs=(CLOCK, CONFIGURE))
-def test_cap_is_met_anew_by_each_generation(mark: Mark, trial: Trial) -> None:
+def test_cap_is_met_anew_by_each_generation(mark: CheckId, trial: Trial) -> None:
     """Once all tokens have expired or were presented after it, the cap is full again, neither more nor less."""
     world = World(trial, DEFAULT.but(cap=3))
     for _ in range(4):
@@ -73,7 +73,7 @@ def test_cap_is_met_anew_by_each_generation(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-7", needs=(CLOCK, CONFIGURE))
-def test_no_walk_exceeds_the_cap(mark: Mark, trial: Trial) -> None:
+def test_no_walk_exceeds_the_cap(mark: CheckId, trial: Trial) -> None:
     """However issues, revocations, sweeps and clock steps follow each other, the cap counts what is live."""
     walk(trial, Aspect.CAP)
 
@@ -82,7 +82,7 @@ def test_no_walk_exceeds_the_cap(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-8", needs=(CONFIGURE,))
-def test_namesakes_do_not_share_a_cap(mark: Mark, trial: Trial) -> None:
+def test_namesakes_do_not_share_a_cap(mark: CheckId, trial: Trial) -> None:
     """Who shares e-mail, name and groups with another, or the subject at another issuer, has a cap alone."""
     same: dict[str, Any] = {"email": "alice@example.com", "name": "Alice", "groups": ["staff"]}
     world = World(trial, DEFAULT.but(cap=1))
@@ -107,7 +107,7 @@ _NAMESAKES = (
 
 
 @check("TOK-8", needs=(CONFIGURE,))
-def test_attributes_do_not_multiply_a_cap(mark: Mark, trial: Trial) -> None:
+def test_attributes_do_not_multiply_a_cap(mark: CheckId, trial: Trial) -> None:
     """An identity whose e-mail, name or groups change is the same one, and has no second cap."""
     world = World(trial, DEFAULT.but(cap=1))
     world.issue()
@@ -120,7 +120,7 @@ def test_attributes_do_not_multiply_a_cap(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-8", needs=(CONFIGURE,))
-def test_no_separator_joins_two_identities(mark: Mark, trial: Trial) -> None:
+def test_no_separator_joins_two_identities(mark: CheckId, trial: Trial) -> None:
     """Issuers and subjects that read the same when they are joined by a separator are different identities."""
     for separator in ("", "/", ":", "::", "|", "||", ",", ";", "-", "_", ".", "~", "!", "+", "=", "&", "/-/"):
         first = Provider("https://idp.example/t", HOME.key)
@@ -134,7 +134,7 @@ def test_no_separator_joins_two_identities(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-8", needs=(COUNT,))
-def test_count_is_of_one_identity(mark: Mark, trial: Trial) -> None:
+def test_count_is_of_one_identity(mark: CheckId, trial: Trial) -> None:
     """Tokens are counted for the pair of issuer and subject, and for no other pair."""
     world = World(trial)
     for subject, provider, number in (("alice", HOME, 3), ("alice", OTHER, 2), ("bob", HOME, 1)):
@@ -153,7 +153,7 @@ def test_count_is_of_one_identity(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-9", needs=(CONFIGURE, RACE))
-def test_cap_holds_in_a_race(mark: Mark, trial: Trial) -> None:
+def test_cap_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
     """Of many exchanges by one identity at once, as many succeed as the cap has room for."""
     for cap, before in ((1, 0), (3, 0), (3, 2), (5, 1), (2, 2)):
         for _ in range(2):
@@ -177,7 +177,7 @@ def _judge_codes(world: World, answers: Sequence[Decision], what: str) -> None:
 
 
 @check("TOK-9", needs=(CONFIGURE, RACE))
-def test_caps_hold_in_a_race_of_several_identities(mark: Mark, trial: Trial) -> None:
+def test_caps_hold_in_a_race_of_several_identities(mark: CheckId, trial: Trial) -> None:
     """Where several identities exchange at once, each gets its cap, and none another's."""
     world = World(trial, DEFAULT.but(cap=2))
     who = [("alice", HOME), ("alice", OTHER), ("bob", HOME)] * 4
@@ -191,7 +191,7 @@ def test_caps_hold_in_a_race_of_several_identities(mark: Mark, trial: Trial) -> 
 
 
 @check("TOK-9", needs=(CONFIGURE, RACE))
-def test_revocation_in_a_race_frees_one_place(mark: Mark, trial: Trial) -> None:
+def test_revocation_in_a_race_frees_one_place(mark: CheckId, trial: Trial) -> None:
     """A revocation among exchanges at once makes room for one more at most."""
     for _ in range(3):
         world = World(trial, DEFAULT.but(cap=3))

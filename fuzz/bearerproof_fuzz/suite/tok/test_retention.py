@@ -1,6 +1,6 @@
 """What a store keeps and for how long: records of tokens up to their retention, and no more than it has room for."""
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import racers
@@ -15,7 +15,7 @@ FULL_CODES = ("temporarily_unavailable", "too_many_tokens")
 
 
 @check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION))
-def test_record_is_kept_for_the_retention(mark: Mark, trial: Trial) -> None:
+def test_record_is_kept_for_the_retention(mark: CheckId, trial: Trial) -> None:
     """An expired bearer is known as such to the last moment of its retention, and unknown from its end on."""
     for retention in (1, 300, 7200):
         world = World(trial, DEFAULT.but(retention=retention))
@@ -34,7 +34,7 @@ def test_record_is_kept_for_the_retention(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION))
-def test_retention_of_nothing_forgets_at_once(mark: Mark, trial: Trial) -> None:
+def test_retention_of_nothing_forgets_at_once(mark: CheckId, trial: Trial) -> None:
     """With a retention of 0 a bearer is unknown from the instant of its expiry on, and good until then."""
     world = World(trial, DEFAULT.but(retention=0))
     grant = world.issue()
@@ -46,7 +46,7 @@ def test_retention_of_nothing_forgets_at_once(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION, REAP))
-def test_reaping_removes_what_is_due_and_nothing_else(mark: Mark, trial: Trial) -> None:
+def test_reaping_removes_what_is_due_and_nothing_else(mark: CheckId, trial: Trial) -> None:
     """A sweep removes the records whose retention is over, and no live token and no fresh tombstone."""
     world = World(trial)
     old = [world.issue("old") for _ in range(3)]
@@ -79,7 +79,7 @@ def _judge_reaped(world: World, most: int) -> None:
 
 
 @check("TOK-10", needs=(CLOCK, CONFIGURE, REAP))
-def test_sweeps_at_any_time_take_no_live_token(mark: Mark, trial: Trial) -> None:
+def test_sweeps_at_any_time_take_no_live_token(mark: CheckId, trial: Trial) -> None:
     """Sweeps from the first to the last moment of a token's life leave it good."""
     world = World(trial, DEFAULT.but(retention=0))
     grant = world.issue()
@@ -92,13 +92,13 @@ def test_sweeps_at_any_time_take_no_live_token(mark: Mark, trial: Trial) -> None
 
 
 @check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION))
-def test_no_walk_loses_or_keeps_a_tombstone(mark: Mark, trial: Trial) -> None:
+def test_no_walk_loses_or_keeps_a_tombstone(mark: CheckId, trial: Trial) -> None:
     """In any order of requests an ended bearer is told as such for its retention, and unknown afterwards."""
     walk(trial, Aspect.KEPT)
 
 
 @check("TOK-11", needs=(CONFIGURE,))
-def test_full_store_refuses_and_keeps(mark: Mark, trial: Trial) -> None:
+def test_full_store_refuses_and_keeps(mark: CheckId, trial: Trial) -> None:
     """A full store refuses everybody a new token, and keeps every token that it has."""
     for capacity in (1, 4, 9):
         world = World(trial, DEFAULT.but(capacity=capacity))
@@ -112,7 +112,7 @@ def test_full_store_refuses_and_keeps(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-11", needs=(CLOCK, CONFIGURE, REAP))
-def test_store_has_room_again_once_tokens_are_forgotten(mark: Mark, trial: Trial) -> None:
+def test_store_has_room_again_once_tokens_are_forgotten(mark: CheckId, trial: Trial) -> None:
     """Once the retention of its tokens is over, and after a sweep, a full store takes as many as before."""
     world = World(trial, DEFAULT.but(capacity=4))
     for _ in range(3):
@@ -128,7 +128,7 @@ def test_store_has_room_again_once_tokens_are_forgotten(mark: Mark, trial: Trial
 
 
 @check("TOK-11", needs=(CONFIGURE, RACE))
-def test_bound_holds_in_a_race(mark: Mark, trial: Trial) -> None:
+def test_bound_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
     """However many identities exchange at once, no more tokens are issued than the store has room for."""
     for _ in range(2):
         world = World(trial, DEFAULT.but(capacity=5))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from bearerproof.contract.decisions import Decision
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import racers
@@ -19,7 +19,7 @@ from bearerproof_fuzz.oracles.tokens import Aspect
 
 
 @check("TOK-12", needs=(CONFIGURE,))
-def test_bearers_side_by_side_are_not_mixed_up(mark: Mark, trial: Trial) -> None:
+def test_bearers_side_by_side_are_not_mixed_up(mark: CheckId, trial: Trial) -> None:
     """Of many tokens side by side, whatever they share, each bearer answers for its own issue, in any order."""
     world = World(trial)
     issued = [
@@ -46,7 +46,7 @@ def _judge_own(world: World, grant: Grant, backends: list[str], tools: list[str]
 
 
 @check("TOK-12", needs=(CONFIGURE, RACE))
-def test_bearers_are_not_mixed_up_at_once(mark: Mark, trial: Trial) -> None:
+def test_bearers_are_not_mixed_up_at_once(mark: CheckId, trial: Trial) -> None:
     """Bearers of several identities that are issued and presented at once answer each for its own issue."""
     world = World(trial)
     who = [(f"user-{number % 4}", (HOME, OTHER)[number % 2]) for number in range(12)]
@@ -60,7 +60,7 @@ def test_bearers_are_not_mixed_up_at_once(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-12", needs=(CLOCK, CONFIGURE))
-def test_no_walk_mixes_bearers_up(mark: Mark, trial: Trial) -> None:
+def test_no_walk_mixes_bearers_up(mark: CheckId, trial: Trial) -> None:
     """In any order of requests of every kind, each bearer answers for its own issue."""
     walk(trial, Aspect.OWN, share=10)
 
@@ -69,7 +69,7 @@ def test_no_walk_mixes_bearers_up(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-13")
-def test_token_is_usable_and_revocable_at_once(mark: Mark, trial: Trial) -> None:
+def test_token_is_usable_and_revocable_at_once(mark: CheckId, trial: Trial) -> None:
     """A token is good with the request after its issue, and can be revoked with it, alone and with all others."""
     world = World(trial)
     for number, revoke in enumerate(_REVOCATIONS):
@@ -91,7 +91,7 @@ _REVOCATIONS: Sequence[Callable[[World, Grant], Decision]] = (
 
 
 @check("TOK-13", needs=(CONFIGURE, RACE))
-def test_tokens_of_a_race_are_usable_and_revocable(mark: Mark, trial: Trial) -> None:
+def test_tokens_of_a_race_are_usable_and_revocable(mark: CheckId, trial: Trial) -> None:
     """Tokens that were issued at once are all good, and each of them can be revoked."""
     world = World(trial, DEFAULT.but(cap=10))
     answers = world.race([racers.exchange(world.subject_token(f"user-{number % 3}")) for number in range(10)])
@@ -111,7 +111,7 @@ def test_tokens_of_a_race_are_usable_and_revocable(mark: Mark, trial: Trial) -> 
 
 
 @check("TOK-13", needs=(CLOCK,))
-def test_no_token_is_dead_when_it_is_issued(mark: Mark, trial: Trial) -> None:
+def test_no_token_is_dead_when_it_is_issued(mark: CheckId, trial: Trial) -> None:
     """A server whose clock has stepped back issues tokens that are good, or none."""
     for step in (1, 599, 600, 601, 86_400):
         world = World(trial)
@@ -130,7 +130,7 @@ def test_no_token_is_dead_when_it_is_issued(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-14", needs=(CLOCK, RESTART))
-def test_restart_revives_no_bearer(mark: Mark, trial: Trial) -> None:
+def test_restart_revives_no_bearer(mark: CheckId, trial: Trial) -> None:
     """Bearers that had expired or were revoked are no good after a restart, also when the clock steps back."""
     for step in (0, -1, -700):
         world = World(trial)
@@ -150,7 +150,7 @@ def test_restart_revives_no_bearer(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-14", needs=(RESTART,))
-def test_restart_joins_no_bearer_to_another(mark: Mark, trial: Trial) -> None:
+def test_restart_joins_no_bearer_to_another(mark: CheckId, trial: Trial) -> None:
     """After a restart a bearer from before it is refused or answers for its own issue, whatever is issued meanwhile."""
     world = World(trial)
     before = [world.issue(subject, provider=provider) for subject, provider in _AROUND_A_RESTART]
@@ -170,6 +170,6 @@ _AROUND_A_RESTART = (("alice", HOME), ("bob", HOME), ("alice", OTHER))
 
 
 @check("TOK-14", needs=(CLOCK, CONFIGURE, RESTART))
-def test_no_walk_over_restarts_revives_a_token(mark: Mark, trial: Trial) -> None:
+def test_no_walk_over_restarts_revives_a_token(mark: CheckId, trial: Trial) -> None:
     """However often the server is restarted, no token that had ended is good again."""
     walk(trial, Aspect.RESTART)

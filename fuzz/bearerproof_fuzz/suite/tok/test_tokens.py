@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.messages import Outcome
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver.occasions.presented import MALFORMED, another_bearer
@@ -31,7 +31,7 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @check("TOK-1")
-def test_bearer_is_the_prefix_and_random_text(mark: Mark, trial: Trial) -> None:
+def test_bearer_is_the_prefix_and_random_text(mark: CheckId, trial: Trial) -> None:
     """A bearer is the declared prefix and at least 43 characters of base64url without padding."""
     world = World(trial)
     prefix = trial.declaration.key_server.prefix
@@ -46,7 +46,7 @@ def test_bearer_is_the_prefix_and_random_text(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-1")
-def test_bearers_of_a_sample_vary_in_256_bits(mark: Mark, trial: Trial) -> None:
+def test_bearers_of_a_sample_vary_in_256_bits(mark: CheckId, trial: Trial) -> None:
     """The bearers of a sample are not all in a space of less than 256 bits: none is constant, repeated or a mixture."""
     world = World(trial)
     prefix = trial.declaration.key_server.prefix
@@ -60,7 +60,7 @@ def test_bearers_of_a_sample_vary_in_256_bits(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-1", needs=(CONFIGURE,))
-def test_bearers_do_not_repeat_from_one_start_to_the_next(mark: Mark, trial: Trial) -> None:
+def test_bearers_do_not_repeat_from_one_start_to_the_next(mark: CheckId, trial: Trial) -> None:
     """A server that is started again, at the same instant and with the same configuration, issues other bearers."""
     sample = [grant.bearer for _ in range(3) for grant in _issue_many(World(trial), 6)]
     world = World(trial)
@@ -73,7 +73,7 @@ def test_bearers_do_not_repeat_from_one_start_to_the_next(mark: Mark, trial: Tri
 
 
 @check("TOK-2")
-def test_token_ids_are_unique(mark: Mark, trial: Trial) -> None:
+def test_token_ids_are_unique(mark: CheckId, trial: Trial) -> None:
     """No two tokens have the same id, whoever they are for."""
     world = World(trial)
     jtis = [grant.jti for grant in _issue_many(world, 60)]
@@ -82,7 +82,7 @@ def test_token_ids_are_unique(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-2")
-def test_token_id_tells_nothing_of_the_bearer(mark: Mark, trial: Trial) -> None:
+def test_token_id_tells_nothing_of_the_bearer(mark: CheckId, trial: Trial) -> None:
     """A token id and its bearer share no part, and neither holds a part of a plain digest of the other."""
     world = World(trial)
     for grant in _issue_many(world, 12):
@@ -107,7 +107,7 @@ def _derivations(grant: Grant, prefix: str) -> list[tuple[str, str, str]]:
 
 
 @check("TOK-3", needs=(CLOCK, CONFIGURE))
-def test_token_lives_exactly_as_long_as_answered(mark: Mark, trial: Trial) -> None:
+def test_token_lives_exactly_as_long_as_answered(mark: CheckId, trial: Trial) -> None:
     """A token is good until just before issue plus lifetime, dead from that instant on, and expires_in says so."""
     for ttl in (1, 60, 600, 86_400):
         for fraction in (0.0, 0.25, 0.984_375):
@@ -132,7 +132,7 @@ def _judge_life(world: World, grant: Grant, ttl: float) -> None:
 
 
 @check("TOK-3", needs=(CLOCK,))
-def test_expires_in_is_the_lifetime(mark: Mark, trial: Trial) -> None:
+def test_expires_in_is_the_lifetime(mark: CheckId, trial: Trial) -> None:
     """A token is good for as long as its expires_in says, and no longer."""
     world = World(trial)
     grant = world.issue()
@@ -143,7 +143,7 @@ def test_expires_in_is_the_lifetime(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-3", needs=(CLOCK, CONFIGURE))
-def test_leeway_lengthens_no_life(mark: Mark, trial: Trial) -> None:
+def test_leeway_lengthens_no_life(mark: CheckId, trial: Trial) -> None:
     """The leeway for other clocks, and the age and expiry of the subject token, do not move a token's end."""
     for leeway, end in ((60, 300), (600, 300), (0, 7200), (0, 30)):
         world = World(trial, DEFAULT.but(leeway=leeway))
@@ -152,7 +152,7 @@ def test_leeway_lengthens_no_life(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-3", needs=(CLOCK, CONFIGURE))
-def test_use_lengthens_no_life(mark: Mark, trial: Trial) -> None:
+def test_use_lengthens_no_life(mark: CheckId, trial: Trial) -> None:
     """However often a token is used, and however many are issued after it, it ends when it has to."""
     world = World(trial, DEFAULT.but(ttl=60))
     grant = world.issue()
@@ -165,7 +165,7 @@ def test_use_lengthens_no_life(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-3", needs=(CLOCK, CONFIGURE))
-def test_live_token_stays_good_on_every_walk(mark: Mark, trial: Trial) -> None:
+def test_live_token_stays_good_on_every_walk(mark: CheckId, trial: Trial) -> None:
     """Whatever happens around it, a token that has not ended is good, also while the clock is behind."""
     walk(trial, Aspect.LIVE)
 
@@ -180,7 +180,7 @@ _SEEN: Mapping[str, Callable[[World, Grant], object]] = {
 
 
 @check("TOK-4", needs=(CLOCK,))
-def test_clock_step_revives_no_expired_token(mark: Mark, trial: Trial) -> None:
+def test_clock_step_revives_no_expired_token(mark: CheckId, trial: Trial) -> None:
     """A token that had expired by a time that the server has seen is not good when the wall clock steps back."""
     for what, see in _SEEN.items():
         for step in (0.25, 1, 300, 599, 600, 86_400):
@@ -195,7 +195,7 @@ def test_clock_step_revives_no_expired_token(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-4", needs=(CLOCK, REAP))
-def test_clock_step_revives_no_reaped_token(mark: Mark, trial: Trial) -> None:
+def test_clock_step_revives_no_reaped_token(mark: CheckId, trial: Trial) -> None:
     """A token that had expired at a sweep, or was removed by it, is not good when the wall clock steps back."""
     for late in (0, 300, 301):
         world = World(trial)
@@ -208,7 +208,7 @@ def test_clock_step_revives_no_reaped_token(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-4", needs=(CLOCK, CONFIGURE))
-def test_no_walk_revives_an_expired_token(mark: Mark, trial: Trial) -> None:
+def test_no_walk_revives_an_expired_token(mark: CheckId, trial: Trial) -> None:
     """However the clock steps between requests of every kind, no expired token is good again."""
     walk(trial, Aspect.DEAD)
 
@@ -217,7 +217,7 @@ def test_no_walk_revives_an_expired_token(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-5", needs=(CLOCK,))
-def test_bad_bearers_are_answered_alike(mark: Mark, trial: Trial) -> None:
+def test_bad_bearers_are_answered_alike(mark: CheckId, trial: Trial) -> None:
     """Malformed, unknown, expired, revoked and reaped bearers get the same answer, whatever they are wanted for."""
     world = World(trial)
     bad = _bad_bearers(world)
@@ -255,7 +255,7 @@ def _told_of(code: str) -> str:
 
 
 @check("TOK-5", needs=(CLOCK, CONFIGURE))
-def test_no_limit_tells_bad_bearers_apart(mark: Mark, trial: Trial) -> None:
+def test_no_limit_tells_bad_bearers_apart(mark: CheckId, trial: Trial) -> None:
     """Also when the rate of its identity is used up, a bearer that is no good is answered as an unknown one."""
     world = World(trial, DEFAULT.but(policies=(rule(rate_limit=2),)))
     ended, revoked = world.issue(), world.issue()
@@ -352,7 +352,7 @@ def _widened(char: str) -> str:
 
 
 @check("TOK-6")
-def test_no_other_spelling_is_the_bearer(mark: Mark, trial: Trial) -> None:
+def test_no_other_spelling_is_the_bearer(mark: CheckId, trial: Trial) -> None:
     """No text that is nearly a bearer is taken for it, and neither is its id or a digest of it."""
     world = World(trial)
     prefix = trial.declaration.key_server.prefix
@@ -370,7 +370,7 @@ def test_no_other_spelling_is_the_bearer(mark: Mark, trial: Trial) -> None:
 
 
 @check("TOK-6")
-def test_every_character_of_the_bearer_counts(mark: Mark, trial: Trial) -> None:
+def test_every_character_of_the_bearer_counts(mark: CheckId, trial: Trial) -> None:
     """A bearer with any one of its characters changed is refused."""
     world = World(trial)
     grant = world.issue()

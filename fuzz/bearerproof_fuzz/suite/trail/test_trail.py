@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
@@ -88,82 +88,82 @@ def _judge_occasions(trial: Trial, rule: Rule) -> None:
 
 
 @check("TRAIL-1")
-def test_every_record_matches_its_schema(mark: Mark, trial: Trial) -> None:
+def test_every_record_matches_its_schema(mark: CheckId, trial: Trial) -> None:
     """Whatever is decided, the line that it leaves is an event by its schema that names no member twice."""
     _judge_histories(trial, Rule.SCHEMA)
     _judge_occasions(trial, Rule.SCHEMA)
 
 
 @check("TRAIL-2")
-def test_no_token_is_issued_twice(mark: Mark, trial: Trial) -> None:
+def test_no_token_is_issued_twice(mark: CheckId, trial: Trial) -> None:
     """In every history a token id is issued at most once."""
     _judge_histories(trial, Rule.ONE_ISSUE)
 
 
 @check("TRAIL-3")
-def test_every_token_is_issued_first(mark: Mark, trial: Trial) -> None:
+def test_every_token_is_issued_first(mark: CheckId, trial: Trial) -> None:
     """In every history a token's issue stands before its uses, its end and its refusals."""
     _judge_histories(trial, Rule.ISSUED_FIRST)
 
 
 @check("TRAIL-4", needs=(CLOCK, RETENTION))
-def test_no_use_stands_after_the_expiry(mark: Mark, trial: Trial) -> None:
+def test_no_use_stands_after_the_expiry(mark: CheckId, trial: Trial) -> None:
     """In every history a token's uses stand before the expiry that its issue tells."""
     _judge_histories(trial, Rule.NO_USE_AFTER_EXPIRY)
 
 
 @check("TRAIL-5", needs=(CLOCK, RETENTION))
-def test_no_live_token_is_called_expired(mark: Mark, trial: Trial) -> None:
+def test_no_live_token_is_called_expired(mark: CheckId, trial: Trial) -> None:
     """In every history a token is called expired only at or after the expiry that its issue tells."""
     _judge_histories(trial, Rule.EXPIRED_IN_TRUTH)
 
 
 @check("TRAIL-6")
-def test_no_use_stands_after_the_revocation(mark: Mark, trial: Trial) -> None:
+def test_no_use_stands_after_the_revocation(mark: CheckId, trial: Trial) -> None:
     """In every history no use of a token stands after its revocation."""
     _judge_histories(trial, Rule.NO_USE_AFTER_REVOCATION)
 
 
 @check("TRAIL-7")
-def test_only_live_tokens_are_told_revoked(mark: Mark, trial: Trial) -> None:
+def test_only_live_tokens_are_told_revoked(mark: CheckId, trial: Trial) -> None:
     """In every history what is told revoked was issued, had not expired and was not revoked before."""
     _judge_histories(trial, Rule.REVOKED_WAS_LIVE)
 
 
 @check("TRAIL-8")
-def test_no_number_stands_twice(mark: Mark, trial: Trial) -> None:
+def test_no_number_stands_twice(mark: CheckId, trial: Trial) -> None:
     """In every history, over restarts and races too, a number stands once in a run of the server."""
     _judge_histories(trial, Rule.EXACTLY_ONCE)
 
 
 @check("TRAIL-9")
-def test_no_number_is_missing(mark: Mark, trial: Trial) -> None:
+def test_no_number_is_missing(mark: CheckId, trial: Trial) -> None:
     """In every history, and whatever is decided, no number is left out."""
     _judge_histories(trial, Rule.NOTHING_LOST)
     _judge_occasions(trial, Rule.NOTHING_LOST)
 
 
 @check("TRAIL-10")
-def test_time_runs_forwards(mark: Mark, trial: Trial) -> None:
+def test_time_runs_forwards(mark: CheckId, trial: Trial) -> None:
     """In every history no event bears an earlier instant than one before it."""
     _judge_histories(trial, Rule.TIME_MONOTONE)
 
 
 @check("TRAIL-11")
-def test_every_event_of_a_token_names_its_identity(mark: Mark, trial: Trial) -> None:
+def test_every_event_of_a_token_names_its_identity(mark: CheckId, trial: Trial) -> None:
     """In every history all events of a token name the issuer and subject that it was issued to."""
     _judge_histories(trial, Rule.IDENTITY_CONSTANT)
 
 
 @check("TRAIL-12")
-def test_no_record_holds_a_secret(mark: Mark, trial: Trial) -> None:
+def test_no_record_holds_a_secret(mark: CheckId, trial: Trial) -> None:
     """Whatever is decided, no text of a record holds a bearer, or a subject token or a segment of one."""
     _judge_histories(trial, Rule.NO_SECRET)
     _judge_occasions(trial, Rule.NO_SECRET)
 
 
 @check("TRAIL-12")
-def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: Mark, trial: Trial) -> None:
+def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: CheckId, trial: Trial) -> None:
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no record."""
     world = World(trial)
     world.begun("bob")
@@ -176,7 +176,7 @@ def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: Mark, trial: Trial)
 
 
 @check("TRAIL-13")
-def test_no_record_holds_a_control_character(mark: Mark, trial: Trial) -> None:
+def test_no_record_holds_a_control_character(mark: CheckId, trial: Trial) -> None:
     """Whatever is sent, no text of a record holds a control, C1, bidirectional or line-separator character."""
     world = World(trial)
     world.begun()
@@ -188,7 +188,7 @@ def test_no_record_holds_a_control_character(mark: Mark, trial: Trial) -> None:
 
 
 @check("TRAIL-13")
-def test_no_name_of_a_provider_puts_a_control_character_into_a_record(mark: Mark, trial: Trial) -> None:
+def test_no_name_of_a_provider_puts_a_control_character_into_a_record(mark: CheckId, trial: Trial) -> None:
     """Whatever a provider calls its people and their groups, no text of a record holds a control character."""
     for name, fill in fields.CLAIMS.items():
         world = World(trial)
@@ -216,7 +216,7 @@ def _judge_failures(trial: Trial, trail: Sequence[Json], rule: Rule, options: Op
 
 
 @check("TRAIL-14", needs=LIMITED)
-def test_a_flood_of_names_leaves_few_source_ids(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_a_flood_of_names_leaves_few_source_ids(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Of strangers with a fresh name each, no more get into the trail than the limits allow."""
     windows, limits = 2, Limits(2, 60, 4, 5)
     most = 1 + windows * (limits.strangers + 1)  # ours; of strangers what they share, and one free event of their kind
@@ -228,7 +228,7 @@ def test_a_flood_of_names_leaves_few_source_ids(mark: Mark, trial: Trial, forge:
 
 
 @check("TRAIL-15")
-def test_source_ids_are_composed_of_the_hints_beside_them(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_source_ids_are_composed_of_the_hints_beside_them(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Whatever a token says of itself, the source id of its record is one that the hints of the record compose."""
     base = unproven(forge.base(mark.profile))
     presented = [labelled(base, hints).presentation() for hints in _hints(mark.profile)]
@@ -246,7 +246,7 @@ def _hints(profile: Profile) -> Iterator[Hints]:
 
 
 @check("TRAIL-16", needs=(*LIMITED, SUMMARIES))
-def test_parts_of_a_drop_summary_make_up_its_total(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_parts_of_a_drop_summary_make_up_its_total(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """After floods of several kinds and sources the kinds of each drop summary make up its total."""
     limits = Limits(1, 60, 2, 1)
     names = (OURS, SECOND, *map(stranger, range(4)))

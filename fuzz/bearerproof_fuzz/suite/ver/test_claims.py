@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hypothesis.strategies import DrawFn
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.checks import check, explore
@@ -22,7 +22,7 @@ Judge = Callable[[object, Draft, Trial], Outcomes]
 
 
 @check("VER-29", needs=(CLOCK,))
-def test_exp_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_exp_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`exp` at every offset around now and the leeway, as any JSON value."""
 
     def judge(value: object, draft: Draft, _: Trial) -> Outcomes:
@@ -32,7 +32,7 @@ def test_exp_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-30", needs=(CLOCK,))
-def test_nbf_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_nbf_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`nbf` at every offset around now and the leeway, as any JSON value."""
 
     def judge(value: object, draft: Draft, _: Trial) -> Outcomes:
@@ -42,7 +42,7 @@ def test_nbf_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-31", needs=(CLOCK,))
-def test_iat_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_iat_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`iat` at every offset around now and the leeway, as any JSON value."""
 
     def judge(value: object, draft: Draft, trial: Trial) -> Outcomes:
@@ -52,7 +52,7 @@ def test_iat_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-33")
-def test_iss_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_iss_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`iss` as texts near ours and as any other JSON value."""
 
     def judge(value: object, draft: Draft, _: Trial) -> Outcomes:
@@ -62,7 +62,7 @@ def test_iss_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-34")
-def test_aud_as_the_oracle_says(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_aud_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`aud` as lists of texts near ours, in any order and number."""
 
     def judge(value: object, draft: Draft, trial: Trial) -> Outcomes:
@@ -81,7 +81,7 @@ class Drawn:
 
 
 def _judged(
-    mark: Mark, trial: Trial, forge: Forge, name: str, draw_value: Callable[[DrawFn, Draft], object], judge: Judge
+    mark: CheckId, trial: Trial, forge: Forge, name: str, draw_value: Callable[[DrawFn, Draft], object], judge: Judge
 ) -> None:
     base = forge.base(mark.profile)
     honest = base.presentation()

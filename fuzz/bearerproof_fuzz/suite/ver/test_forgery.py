@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hypothesis.strategies import DrawFn
 
 from bearerproof.contract.messages import Presentation
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
@@ -28,7 +28,7 @@ class Honest:
 
 
 @check("VER-25")
-def test_nothing_an_attacker_can_sign_is_accepted(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_nothing_an_attacker_can_sign_is_accepted(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Whatever an attacker writes and signs, only a holder of a policy key gets a token accepted."""
     honest = accepted_bases(mark, trial, forge)
 
@@ -47,7 +47,7 @@ def test_nothing_an_attacker_can_sign_is_accepted(mark: Mark, trial: Trial, forg
 
 
 @check("VER-19")
-def test_no_location_in_a_token_is_fetched(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_no_location_in_a_token_is_fetched(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A key set that a token points to, with the very key that signed it, is neither believed nor asked for."""
     base = forge.base(mark.profile)
     honest = base.presentation()
@@ -66,7 +66,7 @@ def test_no_location_in_a_token_is_fetched(mark: Mark, trial: Trial, forge: Forg
 
 
 @check("VER-24")
-def test_no_mangled_token_is_accepted(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_no_mangled_token_is_accepted(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token's text, changed anywhere by somebody without a key, is accepted no more."""
     honest = accepted_bases(mark, trial, forge)
 
@@ -85,7 +85,7 @@ def test_no_mangled_token_is_accepted(mark: Mark, trial: Trial, forge: Forge) ->
 
 
 @check("VER-24")
-def test_what_was_signed_is_returned(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_what_was_signed_is_returned(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The claims or payload that an accepted token yields are those that the signature covers."""
     for base in accepted_bases(mark, trial, forge):
         for draft in (base.draft, base.draft.with_claims(nested={"a": [1, "é", None]}, text="\U0001f511")):
@@ -107,7 +107,7 @@ def standard_b64(text: str) -> bytes | None:
         return None
 
 
-def accepted_bases(mark: Mark, trial: Trial, forge: Forge) -> list[Honest]:
+def accepted_bases(mark: CheckId, trial: Trial, forge: Forge) -> list[Honest]:
     """Return a base token for each algorithm declared, each of them accepted."""
     names = [name for name in keys.MATERIAL if name in trial.declaration.algorithms]
     honest = [Honest(base, base.presentation()) for base in (forge.base(mark.profile, name) for name in names)]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
@@ -12,7 +12,7 @@ FOREIGN = {"no UTF-8": b"\xff", "half of a character": b"\xc3", "a character bey
 
 
 @check("VER-2", needs=(TOKEN_B64,))
-def test_octets_that_are_no_base64url(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_octets_that_are_no_base64url(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An honest token is accepted as octets, and refused with a foreign octet in any of its segments."""
     text = forge.base(mark.profile).presentation()
     token = str(text.token).encode()

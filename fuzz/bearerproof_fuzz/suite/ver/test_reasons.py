@@ -3,7 +3,7 @@
 import pytest
 
 from bearerproof.contract.messages import Outcome
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
@@ -26,8 +26,8 @@ def _judged() -> list[Case]:
     return [case for case in cases() if case.profile in profiles and case.edit.strict == REJECTED and case.edit.reasons]
 
 
-def _reasons_mark(case: Case) -> Mark:
-    return Mark("VER-45", case.profile, f"reasons-of-{case.edit.requirement_id}")
+def _reasons_mark(case: Case) -> CheckId:
+    return CheckId("VER-45", case.profile, f"reasons-of-{case.edit.requirement_id}")
 
 
 @check_groups(grouped(_judged(), _reasons_mark))
@@ -50,7 +50,7 @@ def test_reasons(cases: list[Case], trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-46")
-def test_unverified_claims_give_no_reason(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_unverified_claims_give_no_reason(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that an attacker signed is never refused for its claims, whatever they are."""
     for case in applicable(_claim_edits(mark.profile), trial.declaration):
         base = case.edit.given(forge.base(case.profile))
@@ -65,7 +65,7 @@ def test_unverified_claims_give_no_reason(mark: Mark, trial: Trial, forge: Forge
 
 
 @check("VER-46", needs=(SESSIONS,), profiles=(Profile.ACCESS_TOKEN,))
-def test_look_ups_give_no_reason_for_a_forged_token(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_look_ups_give_no_reason_for_a_forged_token(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that an attacker signed is never refused for the session that it names: nobody looked it up."""
     known = forge.base(mark.profile).with_claims(sid="sid-1")
     honest = known.with_policy(ports={"sessions": {"sid-1": "live"}}).presentation()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bearerproof.contract.messages import Presentation
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
@@ -14,7 +14,7 @@ LIVES = (300, 60, 180, 600, 120)
 
 
 @check("VER-41", needs=(REPLAY, CLOCK))
-def test_tokens_that_expire_meanwhile(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_tokens_that_expire_meanwhile(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """While others expire, each token that has not is still a replay, and each new one still accepted."""
     tokens = {life: _token(mark, forge, f"of {life} s", life) for life in LIVES}
     for token in tokens.values():
@@ -30,7 +30,7 @@ def test_tokens_that_expire_meanwhile(mark: Mark, trial: Trial, forge: Forge) ->
             trial.expect_reason(answer, {"expired" if life <= age else "replay"}, summary, again, new)
 
 
-def _token(mark: Mark, forge: Forge, name: str, life: int) -> Presentation:
+def _token(mark: CheckId, forge: Forge, name: str, life: int) -> Presentation:
     draft = forge.base(mark.profile).with_policy(replay=True)
     return draft.with_claims(jti=f"{mark.id} {name}", exp=int(forge.now) + life).presentation()
 

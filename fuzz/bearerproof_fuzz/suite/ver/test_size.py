@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Draft, Forge
@@ -13,7 +13,7 @@ from bearerproof_fuzz.needs import MAX_TOKEN
 
 
 @check("VER-6", needs=(MAX_TOKEN,))
-def test_cap_is_the_stated_one(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_cap_is_the_stated_one(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An honest token of the stated size is accepted, one that is an octet longer is refused."""
     cap = trial.declaration.max_token or 0
     base = forge.base(mark.profile)

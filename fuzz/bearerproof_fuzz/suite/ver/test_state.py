@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bearerproof.contract.messages import Answer, Presentation
-from bearerproof.judging.harness import Mark
+from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
@@ -28,7 +28,7 @@ Change = Callable[[Draft], Draft]
 
 
 @check("VER-41", needs=(REPLAY,))
-def test_second_presentation(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_second_presentation(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Of many presentations of one token the first is accepted and no other; another jti is another token."""
     token, other = (_single_use(mark, forge, name).presentation() for name in ("one", "other"))
     first, *later = trial.ask_all([token] * 6)
@@ -41,7 +41,7 @@ def test_second_presentation(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-41", needs=(REPLAY,))
-def test_jti_in_another_case(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_jti_in_another_case(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Two jti values that differ in case, or by a blank, are two: neither makes the other a replay."""
     draft = _single_use(mark, forge, "case")
     lower = str(draft.claims["jti"]).lower()
@@ -52,7 +52,7 @@ def test_jti_in_another_case(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-41", needs=(REPLAY,))
-def test_without_replay_detection(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_without_replay_detection(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A policy that does not ask for replay detection accepts a token as often as it comes."""
     token = _single_use(mark, forge, "one").with_policy(replay=False).presentation()
     first, second = trial.ask_all([token, token])
@@ -62,7 +62,7 @@ def test_without_replay_detection(mark: Mark, trial: Trial, forge: Forge) -> Non
 
 
 @check("VER-41", needs=(REPLAY,))
-def test_other_spelling(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_other_spelling(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that was accepted is refused under every other spelling, made with its key or without."""
     for algorithm in (None, *(name for name in ECDSA if name in trial.declaration.algorithms)):
         for name, respell in {**_RESPELLED, **(_NEGATED if algorithm else {})}.items():
@@ -77,7 +77,7 @@ def test_other_spelling(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-41", needs=(REPLAY,))
-def test_same_jti_of_another_issuer(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_same_jti_of_another_issuer(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The jti of one issuer blocks nothing of another one, however issuer and jti are put together."""
     for number, joint in enumerate(("", "/", ":", "#", ".")):
         jti = _jti(mark, f"joint {number}")
@@ -92,7 +92,7 @@ def test_same_jti_of_another_issuer(mark: Mark, trial: Trial, forge: Forge) -> N
 
 
 @check("VER-41", needs=(REPLAY,))
-def test_refused_token_leaves_the_jti_unused(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_refused_token_leaves_the_jti_unused(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that is refused for another cause does not use up the jti of an honest one."""
     for name, spoil in _SPOILT.items():
         honest = _single_use(mark, forge, name)
@@ -105,7 +105,7 @@ def test_refused_token_leaves_the_jti_unused(mark: Mark, trial: Trial, forge: Fo
 
 
 @check("VER-41", needs=(REPLAY, CLOCK))
-def test_token_that_came_too_early(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_token_that_came_too_early(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that was refused because it is not valid yet is accepted once when it is."""
     draft = _single_use(mark, forge, "early")
     starts = int(forge.now) + 60
@@ -119,7 +119,7 @@ def test_token_that_came_too_early(mark: Mark, trial: Trial, forge: Forge) -> No
 
 
 @check("VER-41", needs=(REPLAY, LEEWAY, CLOCK))
-def test_replay_late_in_life(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_replay_late_in_life(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token is remembered for as long as it would be accepted, leeway included."""
     leeway = 30
     draft = _single_use(mark, forge, "late").with_policy(leeway=leeway)
@@ -134,7 +134,7 @@ def test_replay_late_in_life(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-42", needs=(SESSION_VERSIONS,))
-def test_session_version(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_session_version(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token is accepted if its version is the present one or newer, compared as numbers."""
     base = forge.base(mark.profile)
     for current, versions in {3: (3, 4, 100, 2, 0, -1), 10: (10, 11, 9, 2), 1: (1, 2, 0)}.items():
@@ -144,7 +144,7 @@ def test_session_version(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-42", needs=(SESSION_VERSIONS,))
-def test_spoilt_session_version(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_spoilt_session_version(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token without a version, or with one that is no integer, is not taken for a present one."""
     base = _versioned(forge.base(mark.profile), 1)
     honest = base.with_claims(sv=1).presentation()
@@ -160,7 +160,7 @@ def test_spoilt_session_version(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-42", needs=(SESSION_VERSIONS,))
-def test_session_version_of_the_subject(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_session_version_of_the_subject(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The version is that of the token's own subject, and raising it ends tokens accepted before."""
     base = forge.base(mark.profile).with_claims(sv=3)
     honest = _versioned(base, 3).presentation()
@@ -178,7 +178,7 @@ def test_session_version_of_the_subject(mark: Mark, trial: Trial, forge: Forge) 
 
 
 @check("VER-43", needs=(SESSIONS,))
-def test_revoked_session(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_revoked_session(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token of a live session is accepted and one of a revoked session refused, by its own `sid`."""
     base = forge.base(mark.profile)
     states = {"sid-1": "live", "sid-2": "revoked", "SID-2": "live", "sid": "live", "sid-20": "live"}
@@ -193,7 +193,7 @@ def test_revoked_session(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-43", needs=(SESSIONS,))
-def test_session_that_is_no_text(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_session_that_is_no_text(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A `sid` that is no string passes for no live session, whatever text it looks like."""
     base = forge.base(mark.profile)
     honest = base.with_claims(sid="1").with_policy(ports={"sessions": {"1": "live"}}).presentation()
@@ -208,7 +208,7 @@ def test_session_that_is_no_text(mark: Mark, trial: Trial, forge: Forge) -> None
 
 
 @check("VER-43", needs=(SESSIONS,))
-def test_session_revoked_between_two_presentations(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_session_revoked_between_two_presentations(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that was accepted is refused once its session is revoked: the store is asked each time."""
     base = forge.base(mark.profile).with_claims(sid="sid-1")
     live = base.with_policy(ports={"sessions": {"sid-1": "live"}})
@@ -220,7 +220,7 @@ def test_session_revoked_between_two_presentations(mark: Mark, trial: Trial, for
 
 
 @check("VER-43", needs=(SESSIONS, SESSION_VERSIONS))
-def test_either_port_refuses(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_either_port_refuses(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Under a policy with both ports a token passes neither as revoked nor as stale."""
     base = forge.base(mark.profile).with_claims(sid="sid-1", sv=3)
     honest = _ported(base, "live", 3).presentation()
@@ -232,7 +232,7 @@ def test_either_port_refuses(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-44", needs=(SESSIONS,))
-def test_sessions_unavailable(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_sessions_unavailable(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """While the session store cannot answer, no token is accepted, and none is called revoked."""
     base = forge.base(mark.profile).with_claims(sid="sid-1")
     for state in ("live", "revoked"):
@@ -242,7 +242,7 @@ def test_sessions_unavailable(mark: Mark, trial: Trial, forge: Forge) -> None:
 
 
 @check("VER-44", needs=(SESSION_VERSIONS,))
-def test_session_versions_unavailable(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_session_versions_unavailable(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """While session versions cannot be looked up, no token is accepted, and none is called stale."""
     base = _versioned(forge.base(mark.profile), 3)
     for version in (3, 4, 2):
@@ -250,7 +250,7 @@ def test_session_versions_unavailable(mark: Mark, trial: Trial, forge: Forge) ->
 
 
 @check("VER-44", needs=(REPLAY,))
-def test_replay_unavailable(mark: Mark, trial: Trial, forge: Forge) -> None:
+def test_replay_unavailable(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """While replay cannot be looked up, no token is accepted; nor is any used up, so it passes afterwards."""
     control, draft = (_single_use(mark, forge, name) for name in ("another", "one"))
     _judge_outage(trial, control, draft, "replay")
@@ -258,12 +258,12 @@ def test_replay_unavailable(mark: Mark, trial: Trial, forge: Forge) -> None:
     trial.expect(trial.ask(token), ACCEPTED, "a token is refused after the outage that refused it", token)
 
 
-def _jti(mark: Mark, name: str) -> str:
+def _jti(mark: CheckId, name: str) -> str:
     """Return a `jti` that no other check uses."""
     return f"{mark.id} {name}"
 
 
-def _single_use(mark: Mark, forge: Forge, name: str, algorithm: str | None = None) -> Draft:
+def _single_use(mark: CheckId, forge: Forge, name: str, algorithm: str | None = None) -> Draft:
     """Return an honest token with a `jti` of its own, under a policy that detects replay."""
     draft = forge.base(mark.profile, algorithm)
     return draft.with_claims(jti=_jti(mark, name)).with_policy(replay=True)
