@@ -14,7 +14,7 @@ from bearerproof.judging.results import RED, State
 from bearerproof.judging.runner import Options, run
 from bearerproof.judging.settings import QUICK, Settings
 from bearerproof.specification.catalogue import Profile
-from bearerproof_fuzz.commands import prove
+from bearerproof_fuzz.commands import faultrun
 from bearerproof_fuzz.faults.degenerate import DEGENERATES
 from bearerproof_fuzz.suite import SUITE
 from bearerproof_reference.adapter import create as reference
@@ -106,7 +106,7 @@ def test_no_check_of_a_key_server_passes_because_nothing_happened(name: str) -> 
 
 def test_a_degenerate_key_server_is_caught_in_every_family_that_can_see_it() -> None:
     """The quickest to judge of all that ``bearerproof prove`` judges."""
-    judged = prove.judge_degenerate("reject-all", KEY_SERVER)
+    judged = faultrun.judge_degenerate("reject-all", KEY_SERVER)
     due = DEGENERATES["reject-all"].seen_by & {"LIFE", "TOK", "EXC", "POL", "REV", "HTTP"}
     assert due
     assert due <= set(judged.failed_in)

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bearerproof.specification.catalogue import requirements
-from bearerproof_fuzz.commands import matrix, prove
-from bearerproof_fuzz.commands.prove import Attempt, Fate, Proof
+from bearerproof_fuzz.commands import faultrun, matrix
+from bearerproof_fuzz.commands.faultrun import Attempt, Fate, Proof
 from bearerproof_fuzz.faults import faults, find
 from bearerproof_reference.adapter import keyserver
 
@@ -18,22 +18,22 @@ COMPLETE = Proof(KILLED, reference_passes=True, control_dies=True)
 
 
 def test_a_fault_dies_by_its_own_requirement_and_leaves_the_reference_as_it_was() -> None:
-    tried = prove.attempt("crit-ignored", None)
+    tried = faultrun.attempt("crit-ignored", None)
     assert (tried.fate, tried.seen_by) == (Fate.KILLED, ("VER-17",))
     assert tried.tokens > 0
-    assert prove.attempt("size-compared-after-decoding", None).fate is Fate.EQUIVALENT
-    assert prove.attempt("crit-ignored", 7).fate is Fate.KILLED
+    assert faultrun.attempt("size-compared-after-decoding", None).fate is Fate.EQUIVALENT
+    assert faultrun.attempt("crit-ignored", 7).fate is Fate.KILLED
 
 
 def test_a_kill_before_anything_is_drawn_stands_for_every_seed() -> None:
-    tried = prove.attempts("crit-ignored", 5)
+    tried = faultrun.attempts("crit-ignored", 5)
     assert len(tried) == 5
     assert not any(one.drawn for one in tried)
     assert len(set(tried)) == 1
 
 
 def test_a_kill_by_a_generated_example_is_tried_under_each_seed() -> None:
-    tried = prove.attempts("jku-followed", 3)
+    tried = faultrun.attempts("jku-followed", 3)
     assert all(one.fate is Fate.KILLED for one in tried)
     assert all(one.drawn for one in tried)
 
@@ -72,7 +72,7 @@ def test_without_the_binding_its_faults_are_not_tried(
     monkeypatch: pytest.MonkeyPatch, bearerproof: CommandLine
 ) -> None:
     monkeypatch.setitem(keyserver.CAPABILITIES, "http", False)
-    tried, untried = prove.chosen([])
+    tried, untried = faultrun.chosen([])
     assert len(tried) + untried == len(faults())
     assert {find(name).requirement_id.partition("-")[0] for name in set(faults()) - set(tried)} == {
         "HTTP",

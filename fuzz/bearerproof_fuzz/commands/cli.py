@@ -242,7 +242,7 @@ def prove(
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the matrix into this SVG file.")] = None,
 ) -> int:
     """Prove that the suite works: every seeded fault of the reference dies by its own requirement's check."""
-    from bearerproof_fuzz.commands.proving import prove_and_tell  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof_fuzz.commands.prove import prove_and_tell  # noqa: PLC0415 - the engine takes half a second to load
 
     return prove_and_tell(
         names or [], Console(), Console(stderr=True), full=full, seeds=seeds, workers=workers, picture=picture

@@ -6,7 +6,7 @@ from statistics import median
 from xml.etree import ElementTree as ET
 
 from bearerproof.specification.catalogue import FAMILIES, requirements
-from bearerproof_fuzz.commands.prove import INSTALL, Attempt, Fate, Proof
+from bearerproof_fuzz.commands.faultrun import INSTALL, Attempt, Fate, Proof
 
 MARKS = {Fate.KILLED: "■", Fate.EQUIVALENT: "≡", Fate.COLLATERAL: "▨", Fate.SURVIVED: "□", Fate.BROKEN: "x"}
 

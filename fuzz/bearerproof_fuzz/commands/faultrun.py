@@ -1,0 +1,325 @@
+"""``bearerproof prove``: shows that the suite finds what it is for, on the reference with one bug at a time.
+
+Each seeded fault has to be killed by a check of the very requirement that it breaks. A kill by another
+requirement's check alone is a defect of the suite, and so is a survivor. A control fault has to die and the
+unmodified reference to pass, else nothing that is said here counts.
+"""
+
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from enum import StrEnum
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+from bearerproof.contract.connections import InProcess, Stdio
+from bearerproof.contract.implementation import Implementation
+from bearerproof.exceptions import BadInput
+from bearerproof.judging.results import RED, Record, State, tally
+from bearerproof.judging.runner import Options, Run, run
+from bearerproof.judging.settings import QUICK, Settings
+from bearerproof.specification.catalogue import FAMILIES, Profile, requirements
+from bearerproof_fuzz.commands.reach import reach
+from bearerproof_fuzz.faults import CONTROL, faults, find
+from bearerproof_fuzz.faults.degenerate import DEGENERATES
+from bearerproof_fuzz.faults.registry import seeded
+from bearerproof_fuzz.suite import SUITE
+
+T = TypeVar("T")
+
+KILLS = frozenset({State.FAILED, State.CRASHED, State.HUNG})
+"""States that show a fault. ``untestable`` is none of them: there an honest token was refused."""
+
+
+class Fate(StrEnum):
+    """What became of a seeded fault."""
+
+    KILLED = "killed"
+    COLLATERAL = "killed only by another requirement"
+    SURVIVED = "survived"
+    BROKEN = "broken"
+    EQUIVALENT = "equivalent"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One fault under one seed: its fate, the requirements whose checks saw it, the tokens asked up to the kill.
+
+    ``drawn`` says whether any of those tokens was generated; if none was, every seed leads to the same kill.
+    """
+
+    fault: str
+    requirement: str
+    fate: Fate
+    seen_by: tuple[str, ...] = ()
+    tokens: int = 0
+    detail: str = ""
+    drawn: bool = True
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A degenerate implementation: how the run on it ended, its score, and which families it failed in."""
+
+    name: str
+    story: str
+    exit_code: int
+    passed: int
+    applicable: int
+    failed_in: tuple[str, ...]
+    unseen_by: tuple[str, ...]
+
+    @property
+    def caught(self) -> bool:
+        """Whether every family that can see it failed; one that breaks the contract itself ends as a fault."""
+        return not self.unseen_by and self.exit_code in (1, 3)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What became of every fault and degenerate implementation, and whether the two controls held.
+
+    ``untried`` faults need what is not installed here.
+    """
+
+    attempts: tuple[Attempt, ...]
+    reference_passes: bool
+    control_dies: bool
+    degenerates: tuple[Judged, ...] = ()
+    whole: bool = True
+    untried: int = 0
+
+    @property
+    def void(self) -> bool:
+        """Whether a control failed, so that nothing else counts."""
+        return not (self.reference_passes and self.control_dies)
+
+    @property
+    def unfalsified(self) -> list[str]:
+        """Requirements that no fault was killed for: named, but not shown to be falsifiable."""
+        falsified = {attempt.requirement for attempt in self.attempts if attempt.fate is Fate.KILLED}
+        return [name for name in requirements() if name not in falsified]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every fault met its due fate, every requirement has a killed one, and no degenerate got by."""
+        return self.whole and not self.untried and not self.unfalsified and self.clean
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 when something ended as it must not, 3 when not all was tried, else 0."""
+        if not self.clean or (self.whole and not self.untried and self.unfalsified):
+            return 1
+        return 3 if self.untried else 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether all that was tried, if not all there is, ended as it has to."""
+        expected = {Fate.KILLED, Fate.EQUIVALENT}
+        killed = all(attempt.fate in expected for attempt in self.attempts)
+        return not self.void and killed and all(judged.caught for judged in self.degenerates)
+
+
+Progress = Callable[[int, int], None]
+
+
+def prove(
+    names: Sequence[str] = (), *, full: bool = False, workers: int = 2, progress: Progress | None = None
+) -> Proof:
+    """Try every fault, or those named, on its own requirement up to the kill.
+
+    With ``full`` then quickly by every check that runs what the fault replaced: no other can see it.
+    """
+    possible, untried = chosen(names)
+    with _pool(workers) as pool:
+        controls = [pool.submit(_reference_passes), pool.submit(_control_dies)]
+        degenerates = [] if names else [pool.submit(judge_degenerate, name) for name in _degenerates()]
+        tried = [pool.submit(attempt, name, None, full=full) for name in possible]
+        _wait([*controls, *degenerates, *tried], progress)
+    passes, dies = (future.result() for future in controls)
+    return Proof(_results(tried), passes, dies, _results(degenerates), whole=not names, untried=untried)
+
+
+def prove_seeds(
+    names: Sequence[str], seeds: int, *, workers: int = 2, progress: Progress | None = None
+) -> tuple[list[list[Attempt]], int]:
+    """Try every fault under so many random seeds, on its own requirement.
+
+    Return one list of attempts a fault, and how many faults need what is not installed here.
+    """
+    possible, untried = chosen(names)
+    with _pool(workers) as pool:
+        tried = [pool.submit(attempts, name, seeds) for name in possible]
+        _wait(tried, progress)
+    return [future.result() for future in tried], untried
+
+
+def attempts(name: str, seeds: int) -> list[Attempt]:
+    """Try one fault under so many seeds; a kill before anything was drawn is tried once and stands for all."""
+    first = attempt(name, 0, own_only=True)
+    if first.fate is Fate.KILLED and not first.drawn:
+        return [first] * seeds
+    return [first, *(attempt(name, seed, own_only=True) for seed in range(1, seeds))]
+
+
+PATIENCE = 120
+"""Seconds allowed for one fault: a variant that loops for ever is broken, not killed."""
+
+
+class _TooLongError(BaseException):
+    """Raised in the middle of whatever takes too long."""
+
+
+def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool = False) -> Attempt:
+    """Try one fault in this process, within ``PATIENCE`` seconds; a full run has ten times as long."""
+
+    def give_up(*_: object) -> None:
+        raise _TooLongError
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(PATIENCE * (10 if full else 1))
+    try:
+        return _attempt(name, seed, full=full, own_only=own_only)
+    except _TooLongError:
+        return Attempt(name, find(name).requirement_id, Fate.BROKEN, detail="it takes too long")
+    except Exception as error:  # noqa: BLE001 - one fault that cannot be seeded costs no other its try
+        detail = f"{type(error).__name__}: {error}"
+        return Attempt(name, find(name).requirement_id, Fate.BROKEN, detail=detail)
+    finally:
+        signal.alarm(0)
+
+
+def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Attempt:
+
+    fault = find(name)
+    if fault.equivalent is not None:
+        return Attempt(name, fault.requirement_id, Fate.EQUIVALENT, detail=fault.equivalent)
+    quick = Settings(seed=seed, depth=QUICK)
+    reached = reach(quick) if full else None
+    with seeded(fault) as patch:
+        own = _run(Settings(seed=seed, requirements=(fault.requirement_id,)), stop_at_kill=True)
+        killed = _killers(own)
+        implementation = own.harness.implementation
+        if (killed and not full) or own_only:
+            fate = Fate.KILLED if killed else _fate_without_kill(own)
+            return Attempt(
+                name, fault.requirement_id, fate, killed, implementation.tokens, _detail(own), implementation.drawn
+            )
+        if killed and reached is not None:
+            whole = _run(quick, only=reached.of(patch.replaced))
+        else:
+            whole = _run(Settings(seed=seed))
+    seen_by = tuple(
+        requirement_id for requirement_id in requirements() if requirement_id in {*killed, *_killers(whole)}
+    )
+    if killed:
+        return Attempt(
+            name, fault.requirement_id, Fate.KILLED, seen_by, implementation.tokens, drawn=implementation.drawn
+        )
+    fate = Fate.COLLATERAL if seen_by else _fate_without_kill(whole)
+    return Attempt(name, fault.requirement_id, fate, seen_by, implementation.tokens, _detail(whole))
+
+
+def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
+    """Run the suite, quickly, on a degenerate implementation in this process or, if it is dangerous, in its own.
+
+    All its profiles are judged unless some are named.
+    """
+    degenerate = DEGENERATES[name]
+    command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
+    connection = Stdio(command) if degenerate.own_process else InProcess(degenerate.handle)
+    settings = Settings(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
+    finished = run(SUITE, settings, Options(report_findings=False), started=Implementation(connection, _IMPATIENCE))
+    failed_in = _families(record for record in finished.records if record.state in RED)
+    looked_at = _families(record for record in finished.records if record.state is not State.NOT_APPLICABLE)
+    counts = tally(finished.records)
+    return Judged(
+        name,
+        degenerate.story,
+        finished.exit_code(),
+        counts.get(State.PASSED, 0),
+        sum(counts.values()) - counts.get(State.NOT_APPLICABLE, 0),
+        tuple(family for family in FAMILIES if family in failed_in),
+        tuple(family for family in FAMILIES if family in (degenerate.seen_by & looked_at) - failed_in),
+    )
+
+
+def _families(records: Iterable[Record]) -> set[str]:
+    return {record.requirement.partition("-")[0] for record in records}
+
+
+_IMPATIENCE = 0.5
+"""Seconds allowed for an answer where one of the degenerates never gives any."""
+
+
+def _degenerates() -> list[str]:
+
+    return list(DEGENERATES)
+
+
+def _results(futures: "Sequence[Future[T]]") -> tuple[T, ...]:
+    return tuple(future.result() for future in futures)
+
+
+def chosen(names: Sequence[str]) -> tuple[list[str], int]:
+    """Return the faults to try, those named or all, and how many of all need what is not installed here.
+
+    Raises:
+        BadInput: one that is named is unknown, or needs that.
+    """
+    selected = [find(name) for name in dict.fromkeys(names)] or list(faults().values())
+    reference = Settings().start().declaration
+    possible = [fault.id for fault in selected if not any(map(reference.lacks, fault.needs))]
+    untried = [fault.id for fault in selected if fault.id not in possible]
+    if names and untried:
+        raise BadInput(f"{', '.join(untried)} cannot be tried without the HTTP binding: {INSTALL}")
+    return possible, len(untried)
+
+
+INSTALL = "python -m pip install 'bearerproof[server]'"
+"""What brings the packages that some faults need."""
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
+def _wait(futures: Sequence["Future[Any]"], progress: Progress | None) -> None:
+    for done, future in enumerate(as_completed(futures), 1):
+        future.result()
+        if progress is not None:
+            progress(done, len(futures))
+
+
+def _reference_passes() -> bool:
+    """Run the whole suite on the unmodified reference: if it fails, a fault's death shows nothing."""
+    return _run(Settings()).exit_code() == 0
+
+
+def _control_dies() -> bool:
+    """Run the control fault, which nothing may miss: a suite that spares it finds nothing."""
+    return attempt(CONTROL, None).fate is Fate.KILLED
+
+
+def _run(settings: Settings, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
+    return run(
+        SUITE, settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), only=only, report_findings=False)
+    )
+
+
+def _killers(finished: Run) -> tuple[str, ...]:
+    seen = {record.requirement for record in finished.records if record.state in KILLS}
+    return tuple(name for name in requirements() if name in seen)
+
+
+def _fate_without_kill(finished: Run) -> Fate:
+    """A variant that refuses honest tokens, or does not run, is broken: its other failures show nothing."""
+    broken = any(record.state in RED | {State.ERRORED} for record in finished.records) or finished.troubles
+    return Fate.BROKEN if broken else Fate.SURVIVED
+
+
+def _detail(finished: Run) -> str:
+    red = [record for record in finished.records if record.state in RED | {State.ERRORED}]
+    return f"{red[0].id} {red[0].state}" if red else "; ".join(finished.troubles)
