@@ -16,7 +16,7 @@ from bearerproof.judging.vectors import Vector, vectors
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz import vectormaker
-from bearerproof_fuzz.commands.retracing import Retraced
+from bearerproof_fuzz.commands.replay_steps import StepReplay
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Replayed:
 
 def find(
     what: str, declaration: Declaration, measure: Measure, check: str | None = None
-) -> Sequence[Replayed | Retraced]:
+) -> Sequence[Replayed | StepReplay]:
     """Find what to replay: a vector by id, or the findings of a result stream, all or those of one check.
 
     For an implementation that reads the real clock a vector is made anew at this very second.
@@ -60,7 +60,7 @@ def find(
         found = list(_findings(path, check))
         if not found:
             raise BadInput(f"{what} holds no finding with a token or steps" + (f" for check {check}" if check else ""))
-        if any(isinstance(case, Retraced) for case in found) and not declaration.key_server.configure:
+        if any(isinstance(case, StepReplay) for case in found) and not declaration.key_server.configure:
             raise BadInput(
                 f"{what} holds findings of a key server that is configured anew, and {declaration.name} cannot be: "
                 "bearerproof check -k ID judges it again"
@@ -73,7 +73,7 @@ def find(
     return [_of_vector(vector, measure) for vector in matching]
 
 
-def replay(case: Replayed | Retraced, implementation: Implementation) -> tuple[bool, str]:
+def replay(case: Replayed | StepReplay, implementation: Implementation) -> tuple[bool, str]:
     """Present or ask it again; return whether what happened is acceptable, and a text that shows it.
 
     An implementation that dies of it is what the text then says, and is not acceptable.
@@ -94,7 +94,7 @@ def _of_vector(vector: Vector, measure: Measure) -> Replayed:
     return Replayed(title, vector.presented, vector.base, vector.allowed(measure))
 
 
-def _findings(path: Path, check: str | None) -> Iterator[Replayed | Retraced]:
+def _findings(path: Path, check: str | None) -> Iterator[Replayed | StepReplay]:
     for number, line in enumerate(_lines(path), 1):
         try:
             row = json.loads(line)
@@ -104,7 +104,7 @@ def _findings(path: Path, check: str | None) -> Iterator[Replayed | Retraced]:
             yield from _of_row(row, f"{path}:{number}")
 
 
-def _of_row(row: Json, where: str) -> list[Replayed | Retraced]:
+def _of_row(row: Json, where: str) -> list[Replayed | StepReplay]:
     try:
         return [_of_finding(row, finding) for finding in row["findings"] if finding.keys() & {"presented", "steps"}]
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -118,10 +118,10 @@ def _lines(path: Path) -> list[str]:
         raise BadInput(f"cannot read {path}: {error}") from None
 
 
-def _of_finding(row: Json, finding: Json) -> Replayed | Retraced:
+def _of_finding(row: Json, finding: Json) -> Replayed | StepReplay:
     title = f"{row['id']}: {finding['summary']}"
     if "presented" not in finding:
-        return Retraced(title, _steps(finding["steps"]), finding["expected"], finding["got"])
+        return StepReplay(title, _steps(finding["steps"]), finding["expected"], finding["got"])
     base = finding.get("base")
     named = finding["expected"].split(" or ")
     outcomes = frozenset(Outcome(name) for name in named) if set(named) <= set(Outcome) else frozenset()

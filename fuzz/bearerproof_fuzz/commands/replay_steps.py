@@ -25,7 +25,7 @@ _MADE_UP = ("access_token", "jti")
 
 
 @dataclass(frozen=True)
-class Retraced:
+class StepReplay:
     """The steps that led to a finding, what was due at their end, and what came in its place."""
 
     title: str
@@ -39,12 +39,12 @@ class Retraced:
         What is due may be about more than the last answer, and then only the check itself can judge it: such a
         finding counts as conforming here if its last step was answered.
         """
-        course = _Course(implementation)
+        course = StepReplayer(implementation)
         lines = [self.title, ""]
         for number, step in enumerate(self.steps, 1):
             lines += course.take(number, step)
         lines += [*_labelled("due", self.expected), *_labelled("found", self.got)]
-        return course.ends_as(self.expected), "\n".join(lines) + "\n"
+        return course.reproduces(self.expected), "\n".join(lines) + "\n"
 
 
 class _NotMadeUp(Exception):
@@ -52,7 +52,7 @@ class _NotMadeUp(Exception):
 
 
 @dataclass
-class _Course:
+class StepReplayer:
     """The steps so far: what the server made up in them, and its last answer, None if there is none."""
 
     implementation: Implementation
@@ -76,7 +76,7 @@ class _Course:
             return
         yield from self._answered(f"step {number}", request, self.last)
 
-    def ends_as(self, expected: str) -> bool:
+    def reproduces(self, expected: str) -> bool:
         """Say whether the last answer is as due; a text that says nothing about one answer is not held against it."""
         kind, _, detail = expected.partition(" ")
         if self.last is None:
