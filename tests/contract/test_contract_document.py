@@ -21,7 +21,7 @@ from bearerproof.contract.declaration import Given, read_declaration
 from bearerproof_fuzz.forge import NOW
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.oracles import lifecycle
-from bearerproof_reference.keyserver.lifecycle import EventName, Why
+from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName
 
 from ..conftest import CommandLine
 from .conftest import SPEC, Refusals
@@ -174,7 +174,7 @@ def test_the_codes_of_each_operation_are_those_that_are_read(
 def test_the_table_of_decisions_has_every_event_and_reason_that_the_suite_knows_and_the_reference_gives() -> None:
     rows = _rows("| what was decided | event | reason | names |", KEY_SERVERS)
     reasons = {word for row in rows for word in re.findall(r"`([a-z-]+)`", row[2])}
-    assert reasons == lifecycle.REASONS == set(Why)
+    assert reasons == lifecycle.REASONS == set(DenialReason)
     assert {row[1].strip("`") for row in rows} == set(EventName)
     for decided, event, reason, named in rows:
         assert bool(reason) is (event in ("`token.denied`", "`token.invalid`")), decided

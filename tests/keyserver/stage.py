@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from bearerproof.data import root
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.keyserver.authentication import AccessRefused, Admitted, Wants
+from bearerproof_reference.keyserver.authentication import AccessRefused, Admitted, RequestedAccess
 from bearerproof_reference.keyserver.configuration import read
 from bearerproof_reference.keyserver.exchange import GRANT_TYPE, ID_TOKEN, ExchangeRefused, Granted
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -147,7 +147,7 @@ class Stage:
 
     def use(self, bearer: str, backend: str | None = None, tool: str | None = None) -> Admitted | AccessRefused:
         """Present a bearer."""
-        return self.server.authenticate([bearer], Wants(backend, tool), self.caller)
+        return self.server.authenticate([bearer], RequestedAccess(backend, tool), self.caller)
 
     def revoke(self, jti: str | None, admin: str | None = ADMIN) -> Revoked | RevocationRefused:
         """Revoke one token."""

@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.keyserver.authentication import AccessRefused, Wants
+from bearerproof_reference.keyserver.authentication import AccessRefused, RequestedAccess
 from bearerproof_reference.keyserver.configuration import read
 from bearerproof_reference.keyserver.exchange import ExchangeRefused
 from bearerproof_reference.keyserver.revocation import RevocationRefused
 from bearerproof_reference.keyserver.server import Caller
-from bearerproof_reference.keyserver.subjects import Subject, SubjectKeysUnavailable, Subjects, SubjectTokenRejected
+from bearerproof_reference.keyserver.subjects import (
+    Subject,
+    SubjectKeysUnavailable,
+    SubjectTokenRejected,
+    SubjectTokenVerifier,
+)
 from tests.keyserver.stage import ADMIN, ANNA, ISSUER, NOW, OTHER, Down, Stage, configuration, form, id_token, provider
 from tests.reference.minting import Json, b64, signer
 
@@ -68,7 +73,7 @@ def test_texts_that_no_client_sends_are_refused_like_others(text: str) -> None:
 @pytest.mark.parametrize(("bearers", "error"), [([], "missing-credential"), ([BEARER] * 2, "several-credentials")])
 def test_no_credential_and_two(bearers: list[str], error: str) -> None:
     stage = Stage()
-    assert refused(stage.server.authenticate(bearers, Wants(), stage.caller)) == error
+    assert refused(stage.server.authenticate(bearers, RequestedAccess(), stage.caller)) == error
     assert stage.event() == {"event": "token.invalid", "reason": error}
 
 
@@ -112,9 +117,9 @@ def test_the_address_in_an_event_is_that_of_the_client() -> None:
         assert stage.events()[0].get("client_ip") == address
 
 
-def subjects(*providers: Json, **fetching: Any) -> Subjects:
+def subjects(*providers: Json, **fetching: Any) -> SubjectTokenVerifier:
     found = read(configuration(providers=list(providers) or [provider()], policies=[]))
-    return Subjects(found.providers, found.leeway, ManualClock(NOW), **fetching)
+    return SubjectTokenVerifier(found.providers, found.leeway, ManualClock(NOW), **fetching)
 
 
 ALLOWED: list[Json] = [
@@ -141,7 +146,7 @@ REFUSED: list[Json] = [
 ]
 
 
-def rejected(made: Subjects, token: str) -> bool:
+def rejected(made: SubjectTokenVerifier, token: str) -> bool:
     try:
         made.verify(token)
     except SubjectTokenRejected:

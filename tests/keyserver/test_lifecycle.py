@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bearerproof_reference.audit.events import one_line
-from bearerproof_reference.keyserver.lifecycle import LifecycleEvent, Occasion, Trail, Why
+from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, Occasion, Trail
 from bearerproof_reference.keyserver.tokens import Identity, Scopes, TokenRecord
 from tests.keyserver.stage import SCHEMA, Lines
 
@@ -56,11 +56,11 @@ WHEN = {"occurred_at": "2027-01-15T08:00:00.250000Z", "seq": 7}
             {"event": "token.revoked", "identity": IDENTITY, "token_jti": "jti-1", **WHEN},
         ),
         (
-            Occasion(AT.now).refused(Why.REVOKED, RECORD),
+            Occasion(AT.now).refused(DenialReason.REVOKED, RECORD),
             {"event": "token.denied", "identity": IDENTITY, "token_jti": "jti-1", "reason": "revoked", **WHEN},
         ),
         (
-            AT.denied(Why.NO_POLICY, Identity("https://idp.example", "anna")),
+            AT.denied(DenialReason.NO_POLICY, Identity("https://idp.example", "anna")),
             {
                 "event": "token.denied",
                 "identity": {"subject": "anna", "email": "", "groups": [], "issuer": "https://idp.example"},
@@ -70,7 +70,7 @@ WHEN = {"occurred_at": "2027-01-15T08:00:00.250000Z", "seq": 7}
             },
         ),
         (
-            AT.invalid(Why.UNKNOWN_BEARER),
+            AT.invalid(DenialReason.UNKNOWN_BEARER),
             {"event": "token.invalid", "client_ip": "192.0.2.7", "reason": "unknown-bearer", **WHEN},
         ),
     ],
@@ -82,15 +82,15 @@ def test_wire_form(event: LifecycleEvent, wire: dict[str, Any]) -> None:
     SCHEMA.validate(told)
 
 
-@pytest.mark.parametrize("why", Why)
-def test_every_reason_is_a_word(why: Why) -> None:
+@pytest.mark.parametrize("why", DenialReason)
+def test_every_reason_is_a_word(why: DenialReason) -> None:
     SCHEMA.validate(AT.denied(why).as_dict(0))
     assert why.value.replace("-", "").isalpha()
 
 
 def test_one_line_whatever_the_provider_calls_people() -> None:
     odd = Identity("https://idp.example", "a\r\nb", "\u2028\x85@x", False, "\u202eAnna\x1b[31m\x7f", ("\x00",))
-    line = one_line(AT.denied(Why.NO_POLICY, odd).as_dict(0))
+    line = one_line(AT.denied(DenialReason.NO_POLICY, odd).as_dict(0))
     assert line.isascii()
     assert line.isprintable()
     assert json.loads(line)["identity"] == {

@@ -31,7 +31,7 @@ DENIED, INVALID = "token.denied", "token.invalid"
 
 
 @dataclass(frozen=True)
-class Who:
+class ExpectedIdentity:
     """An identity; the rest of what an event tells of it are attributes."""
 
     issuer: str
@@ -49,7 +49,7 @@ class Due:
     event: str
     reasons: frozenset[str] = frozenset()
     jti: str | None = None
-    who: Who | None = None
+    who: ExpectedIdentity | None = None
     perhaps: bool = False
 
     def contradiction(self, event: Json) -> str | None:
@@ -74,7 +74,7 @@ class Due:
             return None if self.who is None or self.perhaps else "it names nobody"
         if not isinstance(identity, Mapping) or self.who is None:
             return f"it names {json.dumps(identity)}"
-        named = Who(str(identity.get("issuer")), str(identity.get("subject")))
+        named = ExpectedIdentity(str(identity.get("issuer")), str(identity.get("subject")))
         return None if named == self.who else f"it names {named.subject} of {named.issuer}"
 
 

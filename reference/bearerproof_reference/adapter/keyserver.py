@@ -13,7 +13,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 from bearerproof_reference.clock import ManualClock
-from bearerproof_reference.keyserver.authentication import AccessRefused, Wants
+from bearerproof_reference.keyserver.authentication import AccessRefused, RequestedAccess
 from bearerproof_reference.keyserver.configuration import ConfigurationError, KeyServerConfiguration, read
 from bearerproof_reference.keyserver.exchange import ExchangeRefused
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -166,7 +166,7 @@ def _exchange(server: KeyServer, request: Message) -> Message:
 def _authenticate(server: KeyServer, request: Message) -> Message:
     wants = request.get("wants") or {}
     answer = server.authenticate(
-        [_text(request["bearer"])], Wants(wants.get("backend"), wants.get("tool")), _caller(request)
+        [_text(request["bearer"])], RequestedAccess(wants.get("backend"), wants.get("tool")), _caller(request)
     )
     if isinstance(answer, AccessRefused):
         return {"verdict": "rejected", "reason": str(answer.error), **_wait(answer.retry_after), **_events()}

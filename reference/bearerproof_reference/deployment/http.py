@@ -18,7 +18,7 @@ from bearerproof_reference.deployment import httpanswer as answers
 from bearerproof_reference.deployment import httprequest as reading
 from bearerproof_reference.deployment.httprequest import App, Receive, Scope, Send
 from bearerproof_reference.deployment.openapi import DOCUMENT
-from bearerproof_reference.keyserver.authentication import AccessRefused, Wants
+from bearerproof_reference.keyserver.authentication import AccessRefused, RequestedAccess
 from bearerproof_reference.keyserver.exchange import ExchangeError, ExchangeRefused, Form
 from bearerproof_reference.keyserver.revocation import Revoked
 from bearerproof_reference.keyserver.server import KeyServer
@@ -103,7 +103,7 @@ class _Binding:
 
     async def resource(self, scope: Scope, receive: Receive) -> Response:
         presented = reading.credentials(scope, await reading.read_body(receive))
-        wants = Wants(_named(scope, "backend"), _named(scope, "tool"))
+        wants = RequestedAccess(_named(scope, "backend"), _named(scope, "tool"))
         call = partial(self._server.authenticate, presented, wants, reading.caller(scope))
         outcome = await self._access(call)
         if isinstance(outcome, AccessRefused):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bearerproof_reference.deployment.httprequest import FORM, MAX_BODY
-from bearerproof_reference.keyserver.authentication import AccessError, AccessRefused, Wants
+from bearerproof_reference.keyserver.authentication import AccessError, AccessRefused, RequestedAccess
 from bearerproof_reference.keyserver.exchange import ExchangeError, ExchangeRefused, Granted
 from bearerproof_reference.keyserver.patterns import covers
 from bearerproof_reference.keyserver.revocation import RevocationError, RevocationRefused
@@ -65,7 +65,7 @@ def exchanged(outcome: Granted | ExchangeRefused) -> Response:
     return refusal(status, outcome.error) if status == 400 else _later(status, outcome.error, outcome.retry_after)
 
 
-def access_refused(refused: AccessRefused, wants: Wants) -> Response:
+def access_refused(refused: AccessRefused, wants: RequestedAccess) -> Response:
     """Answer who may not use the sample resource (RFC 6750 §3)."""
     match refused.error:
         case AccessError.MISSING_CREDENTIAL:  # RFC 6750 §3.1: then no error, in the challenge or elsewhere
@@ -135,7 +135,7 @@ def _challenge(text: str) -> Response:
     return Response(None, 401, _fields({"WWW_Authenticate": text}))
 
 
-def _needed(wants: Wants) -> str:
+def _needed(wants: RequestedAccess) -> str:
     """Return the scope attribute, unless what is wanted has no names: then no scope is enough."""
     names = [name for name in (wants.backend, wants.tool) if name and covers("*", name)]
     return f', scope="backends:{names[0]} tools:{names[1]}"' if len(names) == 2 else ""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bearerproof_reference.keyserver.lifecycle import Decision, LifecycleEvent, Occasion, Why
+from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, Occasion
 from bearerproof_reference.keyserver.patterns import any_covers
 from bearerproof_reference.keyserver.store import Found, State, StoreUnavailable, TokenStore
 from bearerproof_reference.keyserver.throttling import OUTAGE, Throttle
@@ -23,7 +23,7 @@ class AccessError(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wants:
+class RequestedAccess:
     """What the bearer is to be used for; None is a side that the request does not touch."""
 
     backend: str | None = None
@@ -60,33 +60,33 @@ class Authentication:
         self._store = store
         self._throttle = throttle
 
-    def decide(self, credentials: Sequence[str], wants: Wants, occasion: Occasion) -> Access:
+    def decide(self, credentials: Sequence[str], wants: RequestedAccess, occasion: Occasion) -> Access:
         """Return what comes of a request with these bearers, of which there should be exactly one."""
         if not credentials:
-            return _refused(AccessError.MISSING_CREDENTIAL, occasion.invalid(Why.MISSING_CREDENTIAL))
+            return _refused(AccessError.MISSING_CREDENTIAL, occasion.invalid(DenialReason.MISSING_CREDENTIAL))
         if len(credentials) > 1:  # RFC 6750 §2
-            return _refused(AccessError.SEVERAL_CREDENTIALS, occasion.invalid(Why.SEVERAL_CREDENTIALS))
+            return _refused(AccessError.SEVERAL_CREDENTIALS, occasion.invalid(DenialReason.SEVERAL_CREDENTIALS))
         if not is_bearer(credentials[0]):
-            return _refused(AccessError.INVALID_TOKEN, occasion.invalid(Why.MALFORMED_BEARER))
+            return _refused(AccessError.INVALID_TOKEN, occasion.invalid(DenialReason.MALFORMED_BEARER))
         try:
             found = self._store.look_up(digest(credentials[0]), occasion.now)
         except StoreUnavailable:
-            return _refused(AccessError.UNAVAILABLE, occasion.denied(Why.STORE_UNAVAILABLE), OUTAGE)
+            return _refused(AccessError.UNAVAILABLE, occasion.denied(DenialReason.STORE_UNAVAILABLE), OUTAGE)
         return self._judge(found, wants, occasion)
 
-    def _judge(self, found: Found | None, wants: Wants, occasion: Occasion) -> Access:
+    def _judge(self, found: Found | None, wants: RequestedAccess, occasion: Occasion) -> Access:
         if found is None:
-            return _refused(AccessError.INVALID_TOKEN, occasion.invalid(Why.UNKNOWN_BEARER))
+            return _refused(AccessError.INVALID_TOKEN, occasion.invalid(DenialReason.UNKNOWN_BEARER))
         record = found.record
         if found.state is State.REVOKED:
-            return _refused(AccessError.INVALID_TOKEN, occasion.refused(Why.REVOKED, record))
+            return _refused(AccessError.INVALID_TOKEN, occasion.refused(DenialReason.REVOKED, record))
         if found.state is State.EXPIRED:
             return _refused(AccessError.INVALID_TOKEN, occasion.expired(record))
         if not wants.within(record.scopes):
-            return _refused(AccessError.INSUFFICIENT_SCOPE, occasion.refused(Why.INSUFFICIENT_SCOPE, record))
+            return _refused(AccessError.INSUFFICIENT_SCOPE, occasion.refused(DenialReason.INSUFFICIENT_SCOPE, record))
         wait = self._throttle.spend(record.identity.key, record.scopes.rate_limit)
         if wait is not None:
-            return _refused(AccessError.RATE_LIMITED, occasion.refused(Why.RATE_LIMITED, record), wait)
+            return _refused(AccessError.RATE_LIMITED, occasion.refused(DenialReason.RATE_LIMITED, record), wait)
         return Decision(Admitted(record), (occasion.used(record),))
 
 

@@ -6,11 +6,16 @@ from enum import StrEnum
 
 from bearerproof_reference.keyserver.addresses import source
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration
-from bearerproof_reference.keyserver.lifecycle import Decision, LifecycleEvent, Occasion, Why
+from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, Occasion
 from bearerproof_reference.keyserver.policy import narrow
 from bearerproof_reference.keyserver.scopes import ScopeError, read, spell
 from bearerproof_reference.keyserver.store import Issue, StoreUnavailable, TokenStore
-from bearerproof_reference.keyserver.subjects import Subject, SubjectKeysUnavailable, Subjects, SubjectTokenRejected
+from bearerproof_reference.keyserver.subjects import (
+    Subject,
+    SubjectKeysUnavailable,
+    SubjectTokenRejected,
+    SubjectTokenVerifier,
+)
 from bearerproof_reference.keyserver.throttling import OUTAGE, Throttle
 from bearerproof_reference.keyserver.tokens import Identity, Scopes, TokenRecord, mint
 
@@ -72,7 +77,11 @@ class Exchange:
     """
 
     def __init__(
-        self, configuration: KeyServerConfiguration, store: TokenStore, subjects: Subjects, throttle: Throttle
+        self,
+        configuration: KeyServerConfiguration,
+        store: TokenStore,
+        subjects: SubjectTokenVerifier,
+        throttle: Throttle,
     ) -> None:
         self._configuration = configuration
         self._store = store
@@ -98,19 +107,19 @@ class Exchange:
     def _check_frequency(self, occasion: Occasion) -> None:
         wait = self._throttle.spend(source(occasion.client_ip), self._configuration.exchanges_per_minute)
         if wait is not None:
-            raise _Refusal(ExchangeError.RATE_LIMITED, occasion.denied(Why.THROTTLED), wait)
+            raise _Refusal(ExchangeError.RATE_LIMITED, occasion.denied(DenialReason.THROTTLED), wait)
 
     def _subject(self, token: str, occasion: Occasion) -> Subject:
         """Return whom the subject token speaks of, if it was issued lately: exactly ``max_age`` ago will do."""
         try:
             subject = self._subjects.verify(token)
         except SubjectTokenRejected:
-            raise _Refusal(ExchangeError.INVALID_REQUEST, occasion.denied(Why.SUBJECT_TOKEN)) from None
+            raise _Refusal(ExchangeError.INVALID_REQUEST, occasion.denied(DenialReason.SUBJECT_TOKEN)) from None
         except SubjectKeysUnavailable:
-            event = occasion.denied(Why.KEYS_UNAVAILABLE)
+            event = occasion.denied(DenialReason.KEYS_UNAVAILABLE)
             raise _Refusal(ExchangeError.TEMPORARILY_UNAVAILABLE, event, OUTAGE) from None
         if occasion.now - subject.issued_at > self._configuration.max_age:
-            event = occasion.denied(Why.SUBJECT_TOKEN_AGE, subject.identity)
+            event = occasion.denied(DenialReason.SUBJECT_TOKEN_AGE, subject.identity)
             raise _Refusal(ExchangeError.INVALID_REQUEST, event)
         return subject
 
@@ -118,11 +127,11 @@ class Exchange:
         rule = self._configuration.policy.rule_for(identity)
         if rule is None:
             # RFC 8693 §2.2.2: a subject token that is unacceptable by policy makes the request invalid.
-            raise _Refusal(ExchangeError.INVALID_REQUEST, occasion.denied(Why.NO_POLICY, identity))
+            raise _Refusal(ExchangeError.INVALID_REQUEST, occasion.denied(DenialReason.NO_POLICY, identity))
         try:
             return narrow(rule.grant, read(scope))
         except ScopeError:
-            raise _Refusal(ExchangeError.INVALID_SCOPE, occasion.denied(Why.INVALID_SCOPE, identity)) from None
+            raise _Refusal(ExchangeError.INVALID_SCOPE, occasion.denied(DenialReason.INVALID_SCOPE, identity)) from None
 
     def _issue(self, subject: Subject, scopes: Scopes, occasion: Occasion) -> tuple[str, TokenRecord]:
         """Count the use, then store the token: of two requests with one subject token only one gets that far."""
@@ -132,11 +141,11 @@ class Exchange:
             if not self._store.claim(
                 subject.key, configuration.subject_token_uses, subject.issued_at + configuration.max_age, now
             ):
-                event = occasion.denied(Why.SUBJECT_TOKEN_USED, identity)
+                event = occasion.denied(DenialReason.SUBJECT_TOKEN_USED, identity)
                 raise _Refusal(ExchangeError.INVALID_REQUEST, event)
             issue = self._store.issue(record, configuration.cap, now, subject.issued_at)
         except StoreUnavailable:
-            event = occasion.denied(Why.STORE_UNAVAILABLE, identity)
+            event = occasion.denied(DenialReason.STORE_UNAVAILABLE, identity)
             raise _Refusal(ExchangeError.TEMPORARILY_UNAVAILABLE, event, OUTAGE) from None
         if issue is Issue.STORED:
             return bearer, record
@@ -145,9 +154,9 @@ class Exchange:
     def _not_stored(self, issue: Issue, occasion: Occasion, identity: Identity) -> "_Refusal":
         ttl = self._configuration.ttl  # all that is live now has expired by then
         error, why, retry_after = {
-            Issue.CAP_REACHED: (ExchangeError.TOO_MANY_TOKENS, Why.CAP_REACHED, ttl),
-            Issue.FULL: (ExchangeError.TEMPORARILY_UNAVAILABLE, Why.STORE_FULL, OUTAGE),
-            Issue.REVOKED_BEFORE: (ExchangeError.INVALID_REQUEST, Why.SUBJECT_TOKEN_REVOKED, None),
+            Issue.CAP_REACHED: (ExchangeError.TOO_MANY_TOKENS, DenialReason.CAP_REACHED, ttl),
+            Issue.FULL: (ExchangeError.TEMPORARILY_UNAVAILABLE, DenialReason.STORE_FULL, OUTAGE),
+            Issue.REVOKED_BEFORE: (ExchangeError.INVALID_REQUEST, DenialReason.SUBJECT_TOKEN_REVOKED, None),
         }[issue]
         return _Refusal(error, occasion.denied(why, identity), retry_after)
 
@@ -168,7 +177,7 @@ def _parameters(form: Form | None, occasion: Occasion) -> Mapping[str, str]:
     """
     names = [name for name, _ in form or () if name not in _TARGETS]
     if form is None or len(set(names)) != len(names):
-        raise _Refusal(ExchangeError.INVALID_REQUEST, occasion.invalid(Why.MALFORMED_REQUEST))
+        raise _Refusal(ExchangeError.INVALID_REQUEST, occasion.invalid(DenialReason.MALFORMED_REQUEST))
     return {name: value for name, value in form if value}
 
 
@@ -176,16 +185,16 @@ def _check_request(parameters: Mapping[str, str], occasion: Occasion) -> None:
     """Check all of the form but the subject token and the scope. Unknown parameters are ignored (RFC 6749 §3.2)."""
     invalid = ExchangeError.INVALID_REQUEST
     if "grant_type" not in parameters:
-        raise _Refusal(invalid, occasion.invalid(Why.MALFORMED_REQUEST))
+        raise _Refusal(invalid, occasion.invalid(DenialReason.MALFORMED_REQUEST))
     if parameters["grant_type"] != GRANT_TYPE:
-        raise _Refusal(ExchangeError.UNSUPPORTED_GRANT_TYPE, occasion.invalid(Why.UNSUPPORTED_GRANT_TYPE))
+        raise _Refusal(ExchangeError.UNSUPPORTED_GRANT_TYPE, occasion.invalid(DenialReason.UNSUPPORTED_GRANT_TYPE))
     if not {"subject_token", "subject_token_type"} <= parameters.keys():
-        raise _Refusal(invalid, occasion.invalid(Why.MALFORMED_REQUEST))
+        raise _Refusal(invalid, occasion.invalid(DenialReason.MALFORMED_REQUEST))
     if parameters["subject_token_type"] != ID_TOKEN:
-        raise _Refusal(invalid, occasion.invalid(Why.UNSUPPORTED_TOKEN_TYPE))
+        raise _Refusal(invalid, occasion.invalid(DenialReason.UNSUPPORTED_TOKEN_TYPE))
     if parameters.keys() & set(_TARGETS):
-        raise _Refusal(ExchangeError.INVALID_TARGET, occasion.denied(Why.INVALID_TARGET))
+        raise _Refusal(ExchangeError.INVALID_TARGET, occasion.denied(DenialReason.INVALID_TARGET))
     # To ignore these would hand out something else than was asked for, in somebody else's name.
     actor = parameters.keys() & {"actor_token", "actor_token_type"}
     if actor or parameters.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN:
-        raise _Refusal(invalid, occasion.denied(Why.MALFORMED_REQUEST))
+        raise _Refusal(invalid, occasion.denied(DenialReason.MALFORMED_REQUEST))

@@ -31,7 +31,7 @@ class EventName(StrEnum):
     INVALID = "token.invalid"
 
 
-class Why(StrEnum):
+class DenialReason(StrEnum):
     """Why something was denied, or what made it invalid: the closed set of reasons."""
 
     REVOKED = "revoked"
@@ -72,7 +72,7 @@ class LifecycleEvent:
     client_ip: str | None
     identity: Identity | None = None
     token_jti: str | None = None
-    reason: Why | None = None
+    reason: DenialReason | None = None
     granted: TokenRecord | None = None
 
     def as_dict(self, seq: int) -> dict[str, Any]:
@@ -114,19 +114,19 @@ class Occasion:
         """The token was live, and is revoked now."""
         return self._about(EventName.REVOKED, record)
 
-    def refused(self, why: Why, record: TokenRecord) -> LifecycleEvent:
+    def refused(self, why: DenialReason, record: TokenRecord) -> LifecycleEvent:
         """The bearer is known, but not good enough."""
         return self._about(EventName.DENIED, record, why)
 
-    def denied(self, why: Why, identity: Identity | None = None, jti: str | None = None) -> LifecycleEvent:
+    def denied(self, why: DenialReason, identity: Identity | None = None, jti: str | None = None) -> LifecycleEvent:
         """Something was refused: to this identity, where it is established."""
         return LifecycleEvent(EventName.DENIED, self.now, self.client_ip, identity, jti, why)
 
-    def invalid(self, why: Why) -> LifecycleEvent:
+    def invalid(self, why: DenialReason) -> LifecycleEvent:
         """What was presented is not what it should be, whoever presented it."""
         return LifecycleEvent(EventName.INVALID, self.now, self.client_ip, reason=why)
 
-    def _about(self, event: EventName, record: TokenRecord, why: Why | None = None) -> LifecycleEvent:
+    def _about(self, event: EventName, record: TokenRecord, why: DenialReason | None = None) -> LifecycleEvent:
         return LifecycleEvent(event, self.now, self.client_ip, record.identity, record.jti, why)
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from bearerproof_reference.keyserver.addresses import source
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration, secret_digest
-from bearerproof_reference.keyserver.lifecycle import Decision, LifecycleEvent, Occasion, Why
+from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, Occasion
 from bearerproof_reference.keyserver.store import StoreUnavailable, TokenStore
 from bearerproof_reference.keyserver.throttling import OUTAGE, Throttle
 from bearerproof_reference.keyserver.tokens import is_jti
@@ -55,14 +55,14 @@ class Revocations:
         if refusal is not None:
             return refusal
         if not jti:
-            return _refused(RevocationError.INVALID_REQUEST, occasion.invalid(Why.MALFORMED_REQUEST))
+            return _refused(RevocationError.INVALID_REQUEST, occasion.invalid(DenialReason.MALFORMED_REQUEST))
         known = is_jti(jti)
         try:
             record = self._store.revoke(jti, occasion.now) if known else None
         except StoreUnavailable:
             return _unavailable(occasion)
         if record is None:
-            event = occasion.denied(Why.NOT_ACTIVE, jti=jti if known else None)
+            event = occasion.denied(DenialReason.NOT_ACTIVE, jti=jti if known else None)
             return _refused(RevocationError.NOT_ACTIVE, event)
         return Decision(Revoked(1), (occasion.revoked(record),))
 
@@ -72,7 +72,7 @@ class Revocations:
         if refusal is not None:
             return refusal
         if not issuer or not subject:
-            return _refused(RevocationError.INVALID_REQUEST, occasion.invalid(Why.MALFORMED_REQUEST))
+            return _refused(RevocationError.INVALID_REQUEST, occasion.invalid(DenialReason.MALFORMED_REQUEST))
         try:
             records = self._store.revoke_all(issuer, subject, occasion.now)
         except StoreUnavailable:
@@ -88,9 +88,9 @@ class Revocations:
         knows = self._is_admin(admin)
         wait = (self._failures.wait if knows else self._failures.spend)(place, self._rate)
         if wait is not None:
-            return _refused(RevocationError.RATE_LIMITED, occasion.denied(Why.THROTTLED), wait)
+            return _refused(RevocationError.RATE_LIMITED, occasion.denied(DenialReason.THROTTLED), wait)
         if not knows:
-            return _refused(RevocationError.UNAUTHORIZED, occasion.denied(Why.ADMIN_CREDENTIALS))
+            return _refused(RevocationError.UNAUTHORIZED, occasion.denied(DenialReason.ADMIN_CREDENTIALS))
         return None
 
     def _is_admin(self, admin: str | None) -> bool:
@@ -100,7 +100,7 @@ class Revocations:
 
 
 def _unavailable(occasion: Occasion) -> Decision[RevocationRefused]:
-    return _refused(RevocationError.TEMPORARILY_UNAVAILABLE, occasion.denied(Why.STORE_UNAVAILABLE), OUTAGE)
+    return _refused(RevocationError.TEMPORARILY_UNAVAILABLE, occasion.denied(DenialReason.STORE_UNAVAILABLE), OUTAGE)
 
 
 def _refused(

@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 from bearerproof_reference.clock import Clock
 from bearerproof_reference.keyserver.addresses import client_ip
-from bearerproof_reference.keyserver.authentication import AccessRefused, Admitted, Authentication, Wants
+from bearerproof_reference.keyserver.authentication import AccessRefused, Admitted, Authentication, RequestedAccess
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration
 from bearerproof_reference.keyserver.exchange import Exchange, ExchangeRefused, Form, Granted
 from bearerproof_reference.keyserver.lifecycle import Decision, LineSink, Occasion, Trail
 from bearerproof_reference.keyserver.revocation import RevocationRefused, Revocations, Revoked
 from bearerproof_reference.keyserver.store import StoreLimits, TokenStore
-from bearerproof_reference.keyserver.subjects import Subjects
+from bearerproof_reference.keyserver.subjects import SubjectTokenVerifier
 from bearerproof_reference.keyserver.throttling import Throttle
 from bearerproof_reference.verifier import fetching
 
@@ -48,7 +48,7 @@ class KeyServer:
         self._clock = clock
         self._trusted = configuration.trusted_proxies
         self._store = store
-        self._subjects = Subjects(configuration.providers, configuration.leeway, clock, get)
+        self._subjects = SubjectTokenVerifier(configuration.providers, configuration.leeway, clock, get)
         self._exchange = Exchange(configuration, store, self._subjects, Throttle(clock, _CLIENTS))
         self._authentication = Authentication(store, Throttle(clock, configuration.capacity))
         self._revocations = Revocations(configuration, store, Throttle(clock, _CLIENTS))
@@ -58,7 +58,9 @@ class KeyServer:
         """Exchange a subject token (RFC 8693 §2.1); None is a request whose form cannot be read."""
         return self._record(self._exchange.decide(form, self._occasion(caller)))
 
-    def authenticate(self, credentials: Sequence[str], wants: Wants, caller: Caller) -> Admitted | AccessRefused:
+    def authenticate(
+        self, credentials: Sequence[str], wants: RequestedAccess, caller: Caller
+    ) -> Admitted | AccessRefused:
         """Admit or refuse a request that presents these bearers: one, if all is well."""
         return self._record(self._authentication.decide(credentials, wants, self._occasion(caller)))
 

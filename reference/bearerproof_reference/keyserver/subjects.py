@@ -47,7 +47,7 @@ class Subject:
     key: str
 
 
-class Subjects:
+class SubjectTokenVerifier:
     """The providers, and how to verify their tokens. Keys that are fetched are kept, also between threads.
 
     ``get`` fetches a key set from its URL.

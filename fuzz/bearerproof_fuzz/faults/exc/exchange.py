@@ -16,7 +16,7 @@ from bearerproof_reference.keyserver.exchange import (
     Form,
     Granted,
 )
-from bearerproof_reference.keyserver.lifecycle import Occasion, Why
+from bearerproof_reference.keyserver.lifecycle import DenialReason, Occasion
 from bearerproof_reference.keyserver.throttling import Throttle
 
 
@@ -62,7 +62,7 @@ def grant_type_is_optional(patch: Patch) -> None:
 @fault("EXC-1")
 def one_code_for_every_wrong_grant(patch: Patch) -> None:
     """A grant type that is not supported is answered as any other bad request."""
-    _answered_by_cause(patch, Why.UNSUPPORTED_GRANT_TYPE, ExchangeRefused(ExchangeError.INVALID_REQUEST))
+    _answered_by_cause(patch, DenialReason.UNSUPPORTED_GRANT_TYPE, ExchangeRefused(ExchangeError.INVALID_REQUEST))
 
 
 _SEEN: Rows[Callable[[Form], Form]] = {
@@ -89,7 +89,7 @@ def empty_subject_token_is_served(patch: Patch) -> None:
     def no_keys(subject: Any, self: Any, token: str, occasion: Occasion) -> Any:
         if not token.strip():
             refused = ExchangeError.TEMPORARILY_UNAVAILABLE
-            raise exchange._Refusal(refused, occasion.denied(Why.KEYS_UNAVAILABLE))  # noqa: SLF001 - as the method
+            raise exchange._Refusal(refused, occasion.denied(DenialReason.KEYS_UNAVAILABLE))  # noqa: SLF001 - as the method
         return subject(self, token, occasion)
 
     _read(patch, "subject_token", lambda value: value or " ")
@@ -202,7 +202,7 @@ def no_scope_when_narrowed(patch: Patch) -> None:
     )
 
 
-def _answered_by_cause(patch: Patch, why: Why, answer: ExchangeRefused) -> None:
+def _answered_by_cause(patch: Patch, why: DenialReason, answer: ExchangeRefused) -> None:
     """Have refusals for one cause answered in a way of their own."""
 
     def decide_and_tell(decide: Any, self: Any, form: Form | None, occasion: Occasion) -> Any:
@@ -216,13 +216,13 @@ def _answered_by_cause(patch: Patch, why: Why, answer: ExchangeRefused) -> None:
 @fault("EXC-13")
 def used_token_is_told(patch: Patch) -> None:
     """A token that was used is answered with `invalid_target`: whoever holds a stolen one learns that it was good."""
-    _answered_by_cause(patch, Why.SUBJECT_TOKEN_USED, ExchangeRefused(ExchangeError.INVALID_TARGET))
+    _answered_by_cause(patch, DenialReason.SUBJECT_TOKEN_USED, ExchangeRefused(ExchangeError.INVALID_TARGET))
 
 
 @fault("EXC-13")
 def old_token_is_told_to_wait(patch: Patch) -> None:
     """Only for a token that is too old is there a `Retry-After`: all its other checks have then been passed."""
-    _answered_by_cause(patch, Why.SUBJECT_TOKEN_AGE, ExchangeRefused(ExchangeError.INVALID_REQUEST, 300))
+    _answered_by_cause(patch, DenialReason.SUBJECT_TOKEN_AGE, ExchangeRefused(ExchangeError.INVALID_REQUEST, 300))
 
 
 @fault("EXC-13", needs=(HTTP,))

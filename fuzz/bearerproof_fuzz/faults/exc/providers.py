@@ -9,7 +9,7 @@ from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, fault
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.configuration import Provider
 from bearerproof_reference.keyserver.server import KeyServer
-from bearerproof_reference.keyserver.subjects import SubjectKeysUnavailable, Subjects, SubjectTokenRejected
+from bearerproof_reference.keyserver.subjects import SubjectKeysUnavailable, SubjectTokenRejected, SubjectTokenVerifier
 from bearerproof_reference.verifier import fetching
 from bearerproof_reference.verifier.claims import ClaimsCheck
 from bearerproof_reference.verifier.jose import parse_object
@@ -18,7 +18,7 @@ from bearerproof_reference.verifier.keys import Key, KeySet
 Get = Callable[[str], bytes]
 
 
-@helper_by(Patch.wrap, Subjects, "_keys")
+@helper_by(Patch.wrap, SubjectTokenVerifier, "_keys")
 def _fetched(change: Callable[[Get], Get], keys: Any, self: Any, provider: Provider) -> Any:
     """Have key sets fetched in another way."""
     before = vars(self)["_get"]
@@ -82,7 +82,7 @@ def one_outage_stops_all_providers(patch: Patch) -> None:
             opened[0] = tick
             raise
 
-    patch.wrap(Subjects, "verify", verify_unless_open)
+    patch.wrap(SubjectTokenVerifier, "verify", verify_unless_open)
 
 
 class _Loose(dict[str, Any]):
@@ -111,7 +111,7 @@ def _alike(patch: Patch, same: Callable[[str, str], bool]) -> None:
             claims["iss"] = ours
         check(self, claims, now)
 
-    patch.wrap(Subjects, "__init__", make_loose)
+    patch.wrap(SubjectTokenVerifier, "__init__", make_loose)
     patch.wrap(ClaimsCheck, "__call__", check_loosely)
 
 
@@ -132,7 +132,7 @@ _ALIKE: Rows[Callable[[str, str], bool]] = {
 faults_for("EXC-12", _alike, _ALIKE)
 
 
-@fault_by("EXC-12", Patch.wrap, Subjects, "_keys")
+@fault_by("EXC-12", Patch.wrap, SubjectTokenVerifier, "_keys")
 def one_pool_of_keys(_keys: Any, self: Any, provider: Provider) -> Any:
     """All providers' keys are in one set, found by kid: each of them speaks for all the others (CWE-346)."""
     sets = [provider.keys for provider in vars(self)["_providers"].values() if provider.keys is not None]
@@ -162,7 +162,11 @@ def keys_cached_by_kid(patch: Patch) -> None:
 
 def _rotated(patch: Patch, change: Callable[[Any, str, Any], Any]) -> None:
     """Have a rotation serve another set than it was given."""
-    patch.wrap(Subjects, "rotate", lambda rotate, self, issuer, jwks: rotate(self, issuer, change(self, issuer, jwks)))
+    patch.wrap(
+        SubjectTokenVerifier,
+        "rotate",
+        lambda rotate, self, issuer, jwks: rotate(self, issuer, change(self, issuer, jwks)),
+    )
 
 
 def _before(subjects_: Any, issuer: str) -> list[Any]:
@@ -186,7 +190,7 @@ def known_kids_are_kept(self: Any, issuer: str, jwks: Any) -> Any:
 @fault("EXC-14")
 def rotation_needs_a_restart(patch: Patch) -> None:
     """The reload succeeds and reaches everything but the verifiers that were built at the start (§8 row 16)."""
-    patch(Subjects, "rotate", lambda *_: None)
+    patch(SubjectTokenVerifier, "rotate", lambda *_: None)
 
 
 @fault_by("EXC-14", Patch.wrap, KeyServer, "rotate")
@@ -198,7 +202,7 @@ def rotation_ends_all_tokens(rotate: Any, self: Any, issuer: str, jwks: Any) -> 
         store.revoke(jti, vars(self)["_clock"].now())
 
 
-@fault_by("EXC-14", Patch.wrap, Subjects, "rotate")
+@fault_by("EXC-14", Patch.wrap, SubjectTokenVerifier, "rotate")
 def rotation_of_one_is_of_all(rotate: Any, self: Any, issuer: str, jwks: Any) -> None:
     """The new set is given to every provider, and the others' tokens verify no more."""
     for name in {**vars(self)["_providers"], issuer: None}:

@@ -9,7 +9,7 @@ from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, fault
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.lifecycle import Occasion
-from bearerproof_reference.keyserver.subjects import Subject, Subjects
+from bearerproof_reference.keyserver.subjects import Subject, SubjectTokenVerifier
 from bearerproof_reference.keyserver.tokens import digest, is_bearer
 from bearerproof_reference.verifier.algorithms import ALGORITHMS
 from bearerproof_reference.verifier.jose import decode_segment, parse_object, split_compact
@@ -41,7 +41,7 @@ def _claims(token: str) -> Claims:
 
 def _respelled(patch: Patch, change: Callable[[str], str]) -> None:
     """Have the subject token changed before it is verified."""
-    patch.wrap(Subjects, "verify", lambda verify, self, token: verify(self, change(token)))
+    patch.wrap(SubjectTokenVerifier, "verify", lambda verify, self, token: verify(self, change(token)))
 
 
 def _with_policy(patch: Patch, change: Callable[[Claims], Claims]) -> None:
@@ -81,8 +81,8 @@ def unsigned_subject_token(patch: Patch) -> None:
 def algorithms_of_all_providers(patch: Patch) -> None:
     """The allow-list is that of the library: a provider's forgotten keys of other algorithms verify as well."""
     signatures = frozenset(name for name, algorithm in ALGORITHMS.items() if algorithm.kty != "oct")
-    build = Subjects._build  # noqa: SLF001 - it is replaced
-    patch(Subjects, "_build", lambda self, provider: build(self, replace(provider, algorithms=signatures)))
+    build = SubjectTokenVerifier._build  # noqa: SLF001 - it is replaced
+    patch(SubjectTokenVerifier, "_build", lambda self, provider: build(self, replace(provider, algorithms=signatures)))
 
 
 @fault("EXC-6")
@@ -106,13 +106,13 @@ def audience_not_checked(patch: Patch) -> None:
 @fault("EXC-7")
 def audiences_of_all_providers(patch: Patch) -> None:
     """Our names are gathered over all providers, where another application may have the name that we have elsewhere."""
-    build = Subjects._build  # noqa: SLF001 - it is replaced
+    build = SubjectTokenVerifier._build  # noqa: SLF001 - it is replaced
 
     def build_for_all(self: Any, provider: Any) -> Any:
         names = (name for provider in vars(self)["_providers"].values() for name in provider.audiences)
         return build(self, replace(provider, audiences=tuple(dict.fromkeys([*provider.audiences, *names]))))
 
-    patch(Subjects, "_build", build_for_all)
+    patch(SubjectTokenVerifier, "_build", build_for_all)
 
 
 @fault("EXC-7")
@@ -165,7 +165,7 @@ _WITH_POLICY: Rows[Callable[[Claims], Claims]] = {
 faults_for("EXC-8", _with_policy, _WITH_POLICY)
 
 
-@helper_by(Patch.wrap, Subjects, "verify")
+@helper_by(Patch.wrap, SubjectTokenVerifier, "verify")
 def _issued(change: Callable[[Any, Subject, Claims], float], verify: Any, self: Any, token: str) -> Any:
     """Have the time of issue of a good subject token taken from somewhere else."""
     subject = verify(self, token)
@@ -231,7 +231,7 @@ def access_token_is_a_sign_in(patch: Patch) -> None:
     _forgiven(patch, {Reason.TYPE})
 
 
-@fault_by("EXC-15", Patch.wrap, Subjects, "verify")
+@fault_by("EXC-15", Patch.wrap, SubjectTokenVerifier, "verify")
 def bare_claims_taken(verify: Any, self: Any, token: str) -> Any:
     """Claims that arrive as JSON are taken for those that the gateway has verified."""
     if not token.startswith("{"):

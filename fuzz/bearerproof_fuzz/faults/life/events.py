@@ -8,7 +8,7 @@ from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, fault
 from bearerproof_reference.keyserver import lifecycle
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
-from bearerproof_reference.keyserver.lifecycle import LifecycleEvent, Occasion, Why
+from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, Occasion
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import mint
 
@@ -23,7 +23,7 @@ def _silent(patch: Patch, owner: object, name: str, where: Callable[..., bool]) 
     patch.wrap(owner, name, decide)
 
 
-def _reason_is(*reasons: Why) -> Callable[..., bool]:
+def _reason_is(*reasons: DenialReason) -> Callable[..., bool]:
     return lambda *events: len(events) == 1 and events[0].reason in reasons
 
 
@@ -33,15 +33,15 @@ def _reason_is(*reasons: Why) -> Callable[..., bool]:
 _SILENT: Rows[tuple[object, str, Callable[..., bool]]] = {
     "revoked-bearer-leaves-nothing": (
         "A revoked bearer is refused without a trace: the misuse that the revocation was made for (§8 2).",
-        (Authentication, "decide", _reason_is(Why.REVOKED)),
+        (Authentication, "decide", _reason_is(DenialReason.REVOKED)),
     ),
     "empty-parameter-leaves-nothing": (
         "A request without its parameters is refused by an early exit that knows no trail.",
-        (Exchange, "decide", _reason_is(Why.MALFORMED_REQUEST)),
+        (Exchange, "decide", _reason_is(DenialReason.MALFORMED_REQUEST)),
     ),
     "not-active-leaves-nothing": (
         "Trying token ids out on the admin endpoint leaves no trace (CWE-778).",
-        (Revocations, "one", _reason_is(Why.NOT_ACTIVE)),
+        (Revocations, "one", _reason_is(DenialReason.NOT_ACTIVE)),
     ),
 }
 faults_for("LIFE-1", spread(_silent), _SILENT)
@@ -58,7 +58,7 @@ def bulk_revocation_leaves_one_event(decided: Any, *arguments: Any) -> Any:
 def throttled_use_leaves_two_events(judged: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
     """The use is told as soon as the bearer is found, and what becomes of it a moment later once more (§8 11)."""
     decision = judged(self, found, wants, occasion)
-    if _reason_is(Why.RATE_LIMITED)(*decision.events):
+    if _reason_is(DenialReason.RATE_LIMITED)(*decision.events):
         return replace(decision, events=(occasion.used(found.record), *decision.events))
     return decision
 
@@ -115,7 +115,7 @@ def issue_told_before_it_is_stored(issued: Any, self: Any, subject: Any, scopes:
     try:
         return issued(self, subject, scopes, occasion)
     except _Refusal as refusal:
-        if refusal.event.reason is Why.CAP_REACHED:
+        if refusal.event.reason is DenialReason.CAP_REACHED:
             refusal.event = occasion.issued(mint(subject.identity, scopes, occasion.now, 600)[1])
         raise
 
@@ -138,13 +138,13 @@ def issue_told_with_cut_lists(grant: Any, record: Any) -> Any:
 @fault("LIFE-4")
 def used_before_scope_is_judged(patch: Patch) -> None:
     """A use is told as soon as the bearer is found: a stolen token that is tried on everything looks busy (§8 11)."""
-    refused_as(patch, Why.INSUFFICIENT_SCOPE, lambda self, record: self.used(record))
+    refused_as(patch, DenialReason.INSUFFICIENT_SCOPE, lambda self, record: self.used(record))
 
 
 @fault("LIFE-4")
 def used_before_rate_is_judged(patch: Patch) -> None:
     """A throttled use is told as one that was served (§8 11)."""
-    refused_as(patch, Why.RATE_LIMITED, lambda self, record: self.used(record))
+    refused_as(patch, DenialReason.RATE_LIMITED, lambda self, record: self.used(record))
 
 
 @fault("LIFE-4")
@@ -164,10 +164,10 @@ def used_told_of_the_first_token(patch: Patch) -> None:
     patch.wrap(Occasion, "used", used)
 
 
-def refused_as(patch: Patch, reason: Why, change: Callable[[Any, Any], Any]) -> None:
+def refused_as(patch: Patch, reason: DenialReason, change: Callable[[Any, Any], Any]) -> None:
     """Have known bearers that are refused for a reason leave another event."""
 
-    def refused(make: Any, self: Any, why: Why, record: Any) -> Any:
+    def refused(make: Any, self: Any, why: DenialReason, record: Any) -> Any:
         return change(self, record) if why is reason else make(self, why, record)
 
     patch.wrap(Occasion, "refused", refused)
@@ -176,7 +176,7 @@ def refused_as(patch: Patch, reason: Why, change: Callable[[Any, Any], Any]) -> 
 _WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
     "expired-bearer-told-as-unknown": (
         "A token is dropped on expiry, so nobody knows whose bearer it is that keeps coming (§8 2).",
-        (Occasion, "expired", lambda _make, self, _record: self.invalid(Why.UNKNOWN_BEARER)),
+        (Occasion, "expired", lambda _make, self, _record: self.invalid(DenialReason.UNKNOWN_BEARER)),
     ),
     "expired-bearer-without-identity": (
         "The tombstone keeps the token's id alone: the trail cannot say whom to ask.",
@@ -184,7 +184,7 @@ _WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
     ),
     "expired-bearer-told-as-denied": (
         "Expiry is one denial among others, under a name that no alarm for it knows.",
-        (Occasion, "expired", lambda _make, self, record: self.refused(Why.REVOKED, record)),
+        (Occasion, "expired", lambda _make, self, record: self.refused(DenialReason.REVOKED, record)),
     ),
 }
 faults_for("LIFE-5", spread(Patch.wrap), _WRAPPED)
@@ -197,7 +197,7 @@ def expired_bearer_told_once(patch: Patch) -> None:
 
     def expired(make: Any, self: Any, record: Any) -> Any:
         if record.jti in seen:
-            return self.invalid(Why.UNKNOWN_BEARER)
+            return self.invalid(DenialReason.UNKNOWN_BEARER)
         seen.add(record.jti)
         return make(self, record)
 

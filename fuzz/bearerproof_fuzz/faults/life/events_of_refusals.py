@@ -6,7 +6,7 @@ from typing import Any
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
-from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
+from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, Occasion
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.server import Caller, KeyServer
 from bearerproof_reference.keyserver.tokens import Identity
@@ -25,7 +25,7 @@ def forged_identity_told(verified: Any, self: Any, token: str, occasion: Any) ->
     try:
         return verified(self, token, occasion)
     except _Refusal as refusal:
-        if refusal.event.reason is Why.SUBJECT_TOKEN and token.count(".") == 2:
+        if refusal.event.reason is DenialReason.SUBJECT_TOKEN and token.count(".") == 2:
             claims = parse_object(decode_segment(token.split(".")[1].encode()))
             refusal.event = replace(refusal.event, identity=Identity(str(claims.get("iss")), str(claims.get("sub"))))
         raise
@@ -36,36 +36,36 @@ def reason_in_free_text(as_dict: Any, self: Any, seq: int) -> Any:
     """The reason is a sentence for people, with the address in it: it cannot be counted."""
     members = as_dict(self, seq)
     who = self.identity
-    return {**members, "reason": f"no policy matches {who.email}"} if self.reason is Why.NO_POLICY else members
+    return {**members, "reason": f"no policy matches {who.email}"} if self.reason is DenialReason.NO_POLICY else members
 
 
 @fault("LIFE-7")
 def one_reason_for_subject_tokens(patch: Patch) -> None:
     """A replay and a token of before a bulk revocation are told as tokens that do not verify."""
-    merged = {Why.SUBJECT_TOKEN_USED, Why.SUBJECT_TOKEN_REVOKED, Why.SUBJECT_TOKEN_AGE}
+    merged = {DenialReason.SUBJECT_TOKEN_USED, DenialReason.SUBJECT_TOKEN_REVOKED, DenialReason.SUBJECT_TOKEN_AGE}
 
-    def denied(make: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
-        return make(self, Why.SUBJECT_TOKEN if why in merged else why, *known, **named)
+    def denied(make: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
+        return make(self, DenialReason.SUBJECT_TOKEN if why in merged else why, *known, **named)
 
     patch.wrap(Occasion, "denied", denied)
 
 
 @fault_by("LIFE-7", Patch.wrap, Occasion, "denied")
-def outage_of_keys_told_as_invalid(make: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
+def outage_of_keys_told_as_invalid(make: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
     """That the keys cannot be had is told as malformed input of the client (§8 17)."""
-    return self.invalid(why) if why is Why.KEYS_UNAVAILABLE else make(self, why, *known, **named)
+    return self.invalid(why) if why is DenialReason.KEYS_UNAVAILABLE else make(self, why, *known, **named)
 
 
 @fault_by("LIFE-8", Patch.wrap, Occasion, "invalid")
-def unknown_bearer_told_as_denied(make: Any, self: Any, why: Why) -> Any:
+def unknown_bearer_told_as_denied(make: Any, self: Any, why: DenialReason) -> Any:
     """Guessing shows as denials, of which there are many, and the alarm for invalid bearers never rings."""
-    return self.denied(why) if why is Why.UNKNOWN_BEARER else make(self, why)
+    return self.denied(why) if why is DenialReason.UNKNOWN_BEARER else make(self, why)
 
 
 @fault_by("LIFE-8", Patch.wrap, Occasion, "invalid")
-def malformed_request_told_as_denied(make: Any, self: Any, why: Why) -> Any:
+def malformed_request_told_as_denied(make: Any, self: Any, why: DenialReason) -> Any:
     """A form without its parameters is told as a refusal by policy."""
-    return self.denied(why) if why is Why.MALFORMED_REQUEST else make(self, why)
+    return self.denied(why) if why is DenialReason.MALFORMED_REQUEST else make(self, why)
 
 
 @fault_by("LIFE-8", Patch.wrap, Authentication, "decide")
@@ -79,16 +79,16 @@ def presented_bearer_told(decided: Any, self: Any, credentials: Any, *asked: Any
 @fault("LIFE-8")
 def presented_grant_type_told(patch: Patch) -> None:
     """An unknown grant type is repeated in the reason (§8 12)."""
-    _repeat(patch, Why.UNSUPPORTED_GRANT_TYPE, "grant_type")
+    _repeat(patch, DenialReason.UNSUPPORTED_GRANT_TYPE, "grant_type")
 
 
 @fault("LIFE-8")
 def presented_token_type_told(patch: Patch) -> None:
     """The type of token that a stranger makes up is repeated in the reason (§8 12)."""
-    _repeat(patch, Why.UNSUPPORTED_TOKEN_TYPE, "subject_token_type")
+    _repeat(patch, DenialReason.UNSUPPORTED_TOKEN_TYPE, "subject_token_type")
 
 
-def _repeat(patch: Patch, why: Why, parameter: str) -> None:
+def _repeat(patch: Patch, why: DenialReason, parameter: str) -> None:
     def decide(decided: Any, self: Any, form: Any, occasion: Any) -> Any:
         decision = decided(self, form, occasion)
         text = f"{why}: {dict(form or ()).get(parameter)}"[:500]
@@ -102,7 +102,7 @@ def _repeat(patch: Patch, why: Why, parameter: str) -> None:
 def reaping_told_as_unknown_bearers(reaped: Any, self: Any) -> Any:
     """A sweep looks each record up as a request would, and leaves the event of one."""
     number = reaped(self)
-    self.trail.record([self._occasion(Caller(None)).invalid(Why.UNKNOWN_BEARER)] * number)
+    self.trail.record([self._occasion(Caller(None)).invalid(DenialReason.UNKNOWN_BEARER)] * number)
     return number
 
 
@@ -119,7 +119,7 @@ def reaping_tells_expiry_each_time(reaped: Any, self: Any) -> Any:
 def reaping_revokes(reaped: Any, self: Any) -> Any:
     """A sweep removes by the same path as an administrator, whose refusals it leaves."""
     number = reaped(self)
-    self.trail.record([self._occasion(Caller(None)).denied(Why.NOT_ACTIVE)] * number)
+    self.trail.record([self._occasion(Caller(None)).denied(DenialReason.NOT_ACTIVE)] * number)
     return number
 
 
@@ -141,11 +141,11 @@ _ADMIN_FAILURE: Rows[Any] = {
     ),
     "throttled-admin-leaves-nothing": (
         "Once a guesser is throttled, the trail falls silent while the guessing goes on.",
-        lambda event, *_: () if event.reason is Why.THROTTLED else (event,),
+        lambda event, *_: () if event.reason is DenialReason.THROTTLED else (event,),
     ),
     "wrong-admin-secret-told-as-malformed": (
         "Whoever does not know the secret is told as a malformed request, which nobody looks into.",
-        lambda _event, _admin, occasion: (occasion.invalid(Why.MALFORMED_REQUEST),),
+        lambda _event, _admin, occasion: (occasion.invalid(DenialReason.MALFORMED_REQUEST),),
     ),
 }
 faults_for("LIFE-15", _admin_failure, _ADMIN_FAILURE)

@@ -7,17 +7,17 @@ from typing import Any
 from bearerproof_fuzz.faults.life.events import refused_as
 from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.keyserver.authentication import Authentication
-from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Why
+from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, Occasion
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.store import State
 
 
 @fault_by("LIFE-6", Patch.wrap, Occasion, "denied")
-def revoked_told_of_an_unknown_id(make: Any, self: Any, why: Why, *known: Any, **named: Any) -> Any:
+def revoked_told_of_an_unknown_id(make: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
     """Revoking is idempotent and says so in the trail: a token that never was is told as revoked (§8 11)."""
     event = make(self, why, *known, **named)
-    if why is Why.NOT_ACTIVE and event.token_jti is not None:
+    if why is DenialReason.NOT_ACTIVE and event.token_jti is not None:
         return replace(event, event=EventName.REVOKED, reason=None)
     return event
 
@@ -57,14 +57,14 @@ def revoked_without_identity(patch: Patch) -> None:
 @fault("LIFE-12")
 def revoked_bearer_told_as_unknown(patch: Patch) -> None:
     """A revoked token is removed, so its bearer drowns among typing errors (§8 2)."""
-    refused_as(patch, Why.REVOKED, lambda self, _: self.invalid(Why.UNKNOWN_BEARER))
+    refused_as(patch, DenialReason.REVOKED, lambda self, _: self.invalid(DenialReason.UNKNOWN_BEARER))
 
 
 @fault_by("LIFE-12", Patch.wrap, Occasion, "refused")
-def revoked_bearer_without_identity(make: Any, self: Any, why: Why, record: Any) -> Any:
+def revoked_bearer_without_identity(make: Any, self: Any, why: DenialReason, record: Any) -> Any:
     """That a revoked token is still in use is told, but not whose."""
     event = make(self, why, record)
-    return replace(event, identity=None) if why is Why.REVOKED else event
+    return replace(event, identity=None) if why is DenialReason.REVOKED else event
 
 
 @fault_by("LIFE-12", Patch.wrap, Authentication, "_judge")
@@ -72,7 +72,7 @@ def revoked_bearer_told_by_scope(judged: Any, self: Any, found: Any, wants: Any,
     """What the bearer is wanted for is judged first: a revoked one is told as a matter of scope."""
     decision = judged(self, found, wants, occasion)
     if found is not None and found.state is State.REVOKED and not wants.within(found.record.scopes):
-        return replace(decision, events=(occasion.refused(Why.INSUFFICIENT_SCOPE, found.record),))
+        return replace(decision, events=(occasion.refused(DenialReason.INSUFFICIENT_SCOPE, found.record),))
     return decision
 
 

@@ -12,7 +12,7 @@ from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver import addresses, lifecycle, revocation, server, subjects
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
-from bearerproof_reference.keyserver.lifecycle import LifecycleEvent, Occasion, Trail, Why
+from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, Occasion, Trail
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import is_jti
 
@@ -20,7 +20,7 @@ Text = Callable[[Any, Any], str | None]
 """From what was presented and the decision's answer to the text that the fault adds to the reason."""
 
 
-def _leaked(patch: Patch, owner: object, name: str, text: Text, why: Why | None = None) -> None:
+def _leaked(patch: Patch, owner: object, name: str, text: Text, why: DenialReason | None = None) -> None:
     """Have an operation's events for this reason (None: those without one) end with a text."""
 
     def decide(decided: Any, self: Any, presented: Any, *asked: Any) -> Any:
@@ -47,10 +47,10 @@ def bearer_begins_in_its_event(patch: Patch) -> None:
     _leaked(patch, Exchange, "decide", lambda _, answer: answer.bearer[:24])
 
 
-_LEAKED: Rows[tuple[object, str, Text, Why | None]] = {
+_LEAKED: Rows[tuple[object, str, Text, DenialReason | None]] = {
     "bearer-told-when-it-is-out-of-scope": (
         "A denial repeats the credential that was sent, for whoever looks into it (CWE-532).",
-        (Authentication, "decide", lambda bearers, _: bearers[0], Why.INSUFFICIENT_SCOPE),
+        (Authentication, "decide", lambda bearers, _: bearers[0], DenialReason.INSUFFICIENT_SCOPE),
     ),
     "subject-token-told-when-refused": (
         "A subject token that does not verify is kept for debugging: it may be good at another relying party.",
@@ -58,16 +58,16 @@ _LEAKED: Rows[tuple[object, str, Text, Why | None]] = {
             Exchange,
             "decide",
             lambda form, answer: (_parameter("subject_token")(form, answer) or "")[:480],
-            Why.SUBJECT_TOKEN,
+            DenialReason.SUBJECT_TOKEN,
         ),
     ),
     "wrong-admin-secret-told": (
         "A wrong admin secret is written down: with one typing error, it is nearly the right one.",
-        (Revocations, "_check_admin", lambda admin, _: admin, Why.ADMIN_CREDENTIALS),
+        (Revocations, "_check_admin", lambda admin, _: admin, DenialReason.ADMIN_CREDENTIALS),
     ),
     "refused-scope-told": (
         "A scope that cannot be read is repeated, whatever stands in its place.",
-        (Exchange, "decide", _parameter("scope"), Why.INVALID_SCOPE),
+        (Exchange, "decide", _parameter("scope"), DenialReason.INVALID_SCOPE),
     ),
 }
 faults_for("LIFE-9", spread(_leaked), _LEAKED)
@@ -80,7 +80,7 @@ def payload_of_the_subject_token_told(patch: Patch) -> None:
     def payload(form: Any, answer: Any) -> str:
         return (_parameter("subject_token")(form, answer) or "..").split(".")[1]
 
-    _leaked(patch, Exchange, "decide", payload, Why.SUBJECT_TOKEN_AGE)
+    _leaked(patch, Exchange, "decide", payload, DenialReason.SUBJECT_TOKEN_AGE)
 
 
 @fault("LIFE-9")
@@ -155,7 +155,7 @@ def name_joined_into_the_line(one_line: Any, record: Any) -> str:
 @fault("LIFE-10")
 def grant_type_told_at_length(patch: Patch) -> None:
     """The grant type of a stranger is repeated whole: each small request becomes a large line (§8 12)."""
-    _leaked(patch, Exchange, "decide", _parameter("grant_type"), Why.UNSUPPORTED_GRANT_TYPE)
+    _leaked(patch, Exchange, "decide", _parameter("grant_type"), DenialReason.UNSUPPORTED_GRANT_TYPE)
 
 
 @fault("LIFE-10")

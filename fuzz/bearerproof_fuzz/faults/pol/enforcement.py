@@ -48,7 +48,7 @@ def star_in_the_middle_loaded(patch: Patch) -> None:
     patch(configuration, "is_pattern", lambda text: patterns.is_pattern(text.replace("*", "")) or text == "*")
 
 
-@fault_by("POL-8", Patch.wrap, authentication.Wants, "within")
+@fault_by("POL-8", Patch.wrap, authentication.RequestedAccess, "within")
 def tools_not_enforced_with_a_backend(within: Any, self: Any, granted: Scopes) -> bool:
     """Where the backend is allowed the tool is not looked at, as tools were thought to belong to one."""
     return bool(within(type(self)(self.backend) if self.backend and self.tool else self, granted))

@@ -7,7 +7,7 @@ from typing import Any
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.keyserver import configuration
 from bearerproof_reference.keyserver.configuration import secret_digest
-from bearerproof_reference.keyserver.lifecycle import Decision, Why
+from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason
 from bearerproof_reference.keyserver.revocation import RevocationError, RevocationRefused, Revocations
 from bearerproof_reference.keyserver.tokens import digest, is_jti
 
@@ -172,4 +172,4 @@ def names_first(all_of: Any, self: Any, admin: str | None, issuer: str | None, s
 
 
 def _refused(error: RevocationError, occasion: Any) -> Decision[RevocationRefused]:
-    return Decision(RevocationRefused(error), (occasion.invalid(Why.MALFORMED_REQUEST),))
+    return Decision(RevocationRefused(error), (occasion.invalid(DenialReason.MALFORMED_REQUEST),))

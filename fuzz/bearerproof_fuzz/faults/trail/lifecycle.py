@@ -11,7 +11,7 @@ from bearerproof_reference.audit.events import rfc3339
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
-from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Trail, Why
+from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, Occasion, Trail
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.store import State
@@ -53,9 +53,9 @@ def token_id_of_identity_and_second(make: Any, identity: Any, scopes: Any, issue
 
 
 @fault_by("TRAIL-2", Patch.wrap, Occasion, "refused")
-def scope_refusal_tells_the_grant(_refused: Any, self: Any, why: Why, record: Any) -> Any:
+def scope_refusal_tells_the_grant(_refused: Any, self: Any, why: DenialReason, record: Any) -> Any:
     """For comparison, what a token grants is told with a refusal, under the name of its issue."""
-    return self.issued(record) if why is Why.INSUFFICIENT_SCOPE else _refused(self, why, record)
+    return self.issued(record) if why is DenialReason.INSUFFICIENT_SCOPE else _refused(self, why, record)
 
 
 @fault_by("TRAIL-3", Patch.wrap, Trail, "record")
@@ -91,9 +91,9 @@ def expiry_of_the_subject_token_told(patch: Patch) -> None:
 
 
 @fault_by("TRAIL-5", Patch.wrap, Occasion, "refused")
-def revoked_is_called_expired(_refused: Any, self: Any, why: Why, record: Any) -> Any:
+def revoked_is_called_expired(_refused: Any, self: Any, why: DenialReason, record: Any) -> Any:
     """One branch serves for all bearers that are dead, so the misuse of a revoked one looks like old age."""
-    return self.expired(record) if why is Why.REVOKED else _refused(self, why, record)
+    return self.expired(record) if why is DenialReason.REVOKED else _refused(self, why, record)
 
 
 @fault("TRAIL-5")
@@ -138,7 +138,7 @@ def revocation_told_whatever_comes_of_it(decided: Any, *arguments: Any) -> Any:
     """A revocation is told when it is asked for: of unknown tokens, and again each time it is repeated."""
     decision = decided(*arguments)
     event = decision.events[0]
-    not_active = event.reason is Why.NOT_ACTIVE and event.token_jti is not None
+    not_active = event.reason is DenialReason.NOT_ACTIVE and event.token_jti is not None
     return replace(decision, events=(replace(event, event=EventName.REVOKED, reason=None),)) if not_active else decision
 
 

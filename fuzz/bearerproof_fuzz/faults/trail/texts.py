@@ -9,7 +9,7 @@ from bearerproof_reference.audit.events import one_line
 from bearerproof_reference.keyserver import lifecycle
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
-from bearerproof_reference.keyserver.lifecycle import EventName, LifecycleEvent, Occasion, Trail, Why
+from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, Occasion, Trail
 from bearerproof_reference.keyserver.revocation import Revocations
 
 
@@ -78,7 +78,7 @@ def refusals_not_counted(patch: Patch) -> None:
 @fault("TRAIL-9")
 def nonsense_is_not_written(patch: Patch) -> None:
     """Bearers of no form are too many to be written, so somebody who tries them out leaves but a gap (CWE-778)."""
-    _numbered(patch, lambda _trail, event: (event.reason is not Why.MALFORMED_BEARER, True))
+    _numbered(patch, lambda _trail, event: (event.reason is not DenialReason.MALFORMED_BEARER, True))
 
 
 @fault("TRAIL-9")
@@ -151,7 +151,7 @@ def _explained(patch: Patch, owner: type, name: str, detail: Detail) -> None:
     patch.wrap(owner, name, decide)
 
 
-def _parameter(name: str, why: Why) -> Detail:
+def _parameter(name: str, why: DenialReason) -> Detail:
     """Return what tells a parameter of an exchange that is refused for this reason."""
     return lambda event, form, _occasion: dict(form).get(name, "")[:400] if event.reason is why else None
 
@@ -159,7 +159,7 @@ def _parameter(name: str, why: Why) -> Detail:
 @fault("TRAIL-12")
 def unknown_bearer_told(patch: Patch) -> None:
     """A bearer that is not good is told for debugging; most of those were good a moment ago (W8, CWE-532)."""
-    reasons = {Why.UNKNOWN_BEARER, Why.MALFORMED_BEARER}
+    reasons = {DenialReason.UNKNOWN_BEARER, DenialReason.MALFORMED_BEARER}
     _explained(
         patch,
         Authentication,
@@ -171,27 +171,27 @@ def unknown_bearer_told(patch: Patch) -> None:
 @fault("TRAIL-12")
 def refused_subject_token_told(patch: Patch) -> None:
     """A subject token that does not verify is told whole: for want of a key, perhaps, and good elsewhere (CWE-532)."""
-    _explained(patch, Exchange, "decide", _parameter("subject_token", Why.SUBJECT_TOKEN))
+    _explained(patch, Exchange, "decide", _parameter("subject_token", DenialReason.SUBJECT_TOKEN))
 
 
 @fault("TRAIL-12")
 def claims_of_a_refused_token_told(patch: Patch) -> None:
     """Of a subject token its middle is told, since only the signature is secret: it names people (CWE-200)."""
-    whole = _parameter("subject_token", Why.SUBJECT_TOKEN)
+    whole = _parameter("subject_token", DenialReason.SUBJECT_TOKEN)
     _explained(patch, Exchange, "decide", lambda *arguments: [*(whole(*arguments) or "").split("."), ""][1] or None)
 
 
 _EXPLAINED: Rows[tuple[type, str, Detail]] = {
     "refused-grant-type-told": (
         "The grant type of a stranger stands in the reason, with all that moves a cursor (CWE-117).",
-        (Exchange, "decide", _parameter("grant_type", Why.UNSUPPORTED_GRANT_TYPE)),
+        (Exchange, "decide", _parameter("grant_type", DenialReason.UNSUPPORTED_GRANT_TYPE)),
     ),
     "scope-explained-in-the-reason": (
         (
             "A scope that is not understood stands in the reason, since JSON escapes it; the viewer unescapes "
             "it (CWE-150)."
         ),
-        (Exchange, "decide", _parameter("scope", Why.INVALID_SCOPE)),
+        (Exchange, "decide", _parameter("scope", DenialReason.INVALID_SCOPE)),
     ),
 }
 faults_for("TRAIL-13", spread(_explained), _EXPLAINED)
@@ -200,4 +200,4 @@ faults_for("TRAIL-13", spread(_explained), _EXPLAINED)
 @fault_by("TRAIL-13", _explained, Revocations, "one")
 def token_id_told_as_presented(event: Any, _admin: Any, jti: Any, _occasion: Any) -> Any:
     """What is to be revoked and is not there is told as it was presented (CWE-117)."""
-    return jti[:400] if event.reason is Why.NOT_ACTIVE else None
+    return jti[:400] if event.reason is DenialReason.NOT_ACTIVE else None

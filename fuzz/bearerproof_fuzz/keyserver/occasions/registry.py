@@ -13,7 +13,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, Setting
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CONFIGURE
-from bearerproof_fuzz.oracles.lifecycle import Due, Who
+from bearerproof_fuzz.oracles.lifecycle import Due, ExpectedIdentity
 
 Come = tuple[Decision, tuple[Due, ...]]
 """What came of an occasion: the decision that it is about, and the events due for it."""
@@ -58,12 +58,12 @@ def occasion(requirement: str, setting: Setting = DEFAULT, *, needs: tuple[Need,
     return register
 
 
-def who(grant: Grant) -> Who:
+def who(grant: Grant) -> ExpectedIdentity:
     """Return whose token it is."""
-    return Who(grant.provider.issuer, grant.subject)
+    return ExpectedIdentity(grant.provider.issuer, grant.subject)
 
 
-ALICE = Who(HOME.issuer, "alice")
+ALICE = ExpectedIdentity(HOME.issuer, "alice")
 """Who asks, unless an occasion says otherwise."""
 
 

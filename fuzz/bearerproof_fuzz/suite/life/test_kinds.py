@@ -111,7 +111,10 @@ def test_bulk_revocation_tells_every_token(mark: CheckId, trial: Trial) -> None:
         world.good(world.revoke(grant.jti), "a live token is not revoked")
     world.issue("bob")
     decision = world.revoke_all("alice")
-    due = tuple(Due(lifecycle.REVOKED, jti=one.jti, who=lifecycle.Who(one.provider.issuer, "alice")) for one in gone)
+    due = tuple(
+        Due(lifecycle.REVOKED, jti=one.jti, who=lifecycle.ExpectedIdentity(one.provider.issuer, "alice"))
+        for one in gone
+    )
     wrong = lifecycle.contradiction(decision.events, due)
     if wrong:
         what = f"a bulk revocation of {len(due)} tokens: {wrong}"

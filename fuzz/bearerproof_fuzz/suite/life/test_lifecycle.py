@@ -150,7 +150,7 @@ def test_issued_token_is_told_as_policy_cut_it(mark: CheckId, trial: Trial) -> N
 
 
 def _judge_issued(world: World, grant: Grant, admitted: Decision) -> None:
-    due = Due(lifecycle.ISSUED, jti=grant.jti, who=lifecycle.Who(grant.provider.issuer, grant.subject))
+    due = Due(lifecycle.ISSUED, jti=grant.jti, who=lifecycle.ExpectedIdentity(grant.provider.issuer, grant.subject))
     wrong = lifecycle.contradiction(grant.decision.events, [due])
     if wrong:
         world.fail(f"the event of an issue: {wrong}", due.describe(), named(grant.decision.events))

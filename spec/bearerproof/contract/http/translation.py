@@ -16,11 +16,11 @@ from bearerproof.members import Json
 
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 
-Wants = Mapping[str, str]
+RequestedAccess = Mapping[str, str]
 """The backend and the tool for which a bearer is presented."""
 
 
-def written(request: Request, profile: ServerProfile, wants: Wants) -> Sent:
+def written(request: Request, profile: ServerProfile, wants: RequestedAccess) -> Sent:
     """Return the HTTP request that asks what a message asks; ``wants`` is used where it names nothing itself."""
     lines, op = profile.requests, request["op"]
     if op == "http":
@@ -80,7 +80,7 @@ def claim_of(request: Request, answer: Json, jti: str | None, profile: ServerPro
 _REFUSALS = frozenset({"token.denied", "token.invalid", "token.expired"})
 
 
-def wanted(scope: str) -> Wants:
+def wanted(scope: str) -> RequestedAccess:
     """Return a backend and a tool that a scope covers: the first pattern of each, made a name."""
     sides = {word.partition(":")[0]: word.partition(":")[2].split(",")[0] for word in scope.split(" ")}
     return {
