@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bearerproof.contract import decisions, messages
-from bearerproof.contract.declaration import Given, read_declaration
+from bearerproof.contract.declaration import FixedConfig, read_declaration
 from bearerproof_fuzz.forge import NOW
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.oracles import lifecycle
@@ -138,7 +138,7 @@ def test_the_members_of_a_setting_are_those_that_are_told(schemas: dict[str, Any
     key_server = schemas["answer"]["$defs"]["capabilities"]["properties"]["key_server"]
     told = KEY_SERVERS.partition("tells its `setting`")[2].partition("\n\n")[0]
     named = set(re.findall(r"`(\w+)`", told)) - {"configure"}
-    assert named == set(key_server["properties"]["setting"]["properties"]) == {one.name for one in fields(Given)}
+    assert named == set(key_server["properties"]["setting"]["properties"]) == {one.name for one in fields(FixedConfig)}
 
 
 def test_the_configuration_table_has_every_member_with_its_range_and_default(schemas: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bearerproof.contract.decisions import BEARER_REASONS, EXCHANGE_CODES, REVOKE_CODES, Decision, read_decision
-from bearerproof.contract.declaration import Given, KeyServer, Need, read_declaration
+from bearerproof.contract.declaration import FixedConfig, KeyServer, Need, read_declaration
 from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
@@ -244,7 +244,7 @@ SETTING: Json = {"issuers": ["https://a.example", "https://b.example"], "audienc
 
 def test_a_server_that_cannot_be_configured_tells_its_setting() -> None:
     found = read_declaration(declaring({"setting": SETTING})).key_server
-    assert found.setting == Given(("https://a.example", "https://b.example"), "a", "s", ttl=7)
+    assert found.setting == FixedConfig(("https://a.example", "https://b.example"), "a", "s", ttl=7)
     assert not found.configure
     assert "admin_secret" not in repr(found)
 

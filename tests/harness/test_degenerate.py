@@ -11,8 +11,8 @@ from bearerproof.contract.connections import Handle, InProcess
 from bearerproof.contract.implementation import Implementation
 from bearerproof.judging.baselines import STAND_INS, stand_in
 from bearerproof.judging.results import RED, State
-from bearerproof.judging.runner import Options, run
-from bearerproof.judging.settings import QUICK, Settings
+from bearerproof.judging.runner import RunOptions, run
+from bearerproof.judging.settings import QUICK, RunConfig
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.commands import faultrun
 from bearerproof_fuzz.faults.degenerate import DEGENERATES
@@ -96,7 +96,10 @@ def test_no_check_of_a_key_server_passes_because_nothing_happened(name: str) -> 
     hello = Implementation(InProcess(lambda: reference().handle)).hello
     started = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
     finished = run(
-        SUITE, Settings(target=name, profiles=KEY_SERVER, depth=QUICK), Options(report_findings=False), started=started
+        SUITE,
+        RunConfig(target=name, profiles=KEY_SERVER, depth=QUICK),
+        RunOptions(report_findings=False),
+        started=started,
     )
     passed = sorted(record.id for record in finished.records if record.state is State.PASSED)
     assert len(finished.records) > 300

@@ -1,6 +1,6 @@
 """Which checks run what a fault replaces: the others need not be asked about it."""
 
-from bearerproof.judging.settings import QUICK, Settings
+from bearerproof.judging.settings import QUICK, RunConfig
 from bearerproof_fuzz.commands.reach import reach
 from bearerproof_fuzz.faults.registry import Patch
 from bearerproof_reference.audit import sources
@@ -8,7 +8,7 @@ from bearerproof_reference.verifier import jose, policy
 
 
 def test_a_check_is_told_by_the_functions_that_it_runs() -> None:
-    found = reach(Settings(requirements=("VER-1", "EXC-1"), depth=QUICK))
+    found = reach(RunConfig(requirements=("VER-1", "EXC-1"), depth=QUICK))
     verifying = found.of(frozenset({jose.split_compact.__code__}))
     composing = found.of(frozenset({sources.compose.__code__}))
     assert verifying is not None
@@ -19,7 +19,7 @@ def test_a_check_is_told_by_the_functions_that_it_runs() -> None:
 
 
 def test_what_is_no_function_may_be_seen_by_every_check() -> None:
-    found = reach(Settings(requirements=("VER-1",), depth=QUICK))
+    found = reach(RunConfig(requirements=("VER-1",), depth=QUICK))
     assert found.of(None) is None
     patch = Patch()
     patch(policy, "MAX_TOKEN", 1)

@@ -11,7 +11,7 @@ from bearerproof.contract.messages import Policy, Presentation
 from bearerproof.judging import reports, results
 from bearerproof.judging.judgement import Finding
 from bearerproof.judging.results import Record, State
-from bearerproof.judging.settings import Settings
+from bearerproof.judging.settings import RunConfig
 from bearerproof.specification.catalogue import Measure, Profile, requirement
 from bearerproof_fuzz.keys import b64
 
@@ -43,7 +43,7 @@ def shown(token: str | bytes, summary: str = "it is accepted") -> str:
     presented, base = (Presentation(each, POLICY, Profile.JWT, 5) for each in (token, HONEST))
     finding = Finding(summary, "rejected", "accepted", presented, base)
     record = Record("VER-12.x.jwt", "VER-12", "MUST", "jwt", State.FAILED, None, (results.finding_as_dict(finding),))
-    return reports.failure_text(record, Settings())
+    return reports.failure_text(record, RunConfig())
 
 
 @given(TOKENS)
@@ -97,13 +97,13 @@ def test_a_failure_says_what_by_which_sentence_and_how_to_run_it_again() -> None
 @pytest.mark.parametrize(
     ("settings", "command"),
     [
-        (Settings(), "bearerproof check -k VER-12.x.jwt reference"),
-        (Settings("pyjwt", measure=Measure.STRICT), "bearerproof check -k VER-12.x.jwt --measure strict pyjwt"),
-        (Settings(seed=7), "bearerproof check -k VER-12.x.jwt --seed 7 reference"),
-        (Settings("", ("./my adapter", "-v")), "bearerproof check -k VER-12.x.jwt -- './my adapter' -v"),
+        (RunConfig(), "bearerproof check -k VER-12.x.jwt reference"),
+        (RunConfig("pyjwt", measure=Measure.STRICT), "bearerproof check -k VER-12.x.jwt --measure strict pyjwt"),
+        (RunConfig(seed=7), "bearerproof check -k VER-12.x.jwt --seed 7 reference"),
+        (RunConfig("", ("./my adapter", "-v")), "bearerproof check -k VER-12.x.jwt -- './my adapter' -v"),
     ],
 )
-def test_the_command_that_runs_it_again_is_one_that_can_be_pasted(settings: Settings, command: str) -> None:
+def test_the_command_that_runs_it_again_is_one_that_can_be_pasted(settings: RunConfig, command: str) -> None:
     record = Record("VER-12.x.jwt", "VER-12", "MUST", "jwt", State.FAILED)
     assert reports.rerun_command(record, settings) == command
     assert shlex.split(command)[:2] == ["bearerproof", "check"]

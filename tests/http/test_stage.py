@@ -5,12 +5,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from bearerproof.contract.declaration import Given, KeyServer
+from bearerproof.contract.declaration import FixedConfig, KeyServer
 from bearerproof_fuzz.keys import unb64
-from bearerproof_fuzz.keyserver.setting import ADMIN, AUDIENCE, HOME, OTHER, PEER, PROXY, Setting, stage_of, taken
+from bearerproof_fuzz.keyserver.setting import (
+    ADMIN,
+    AUDIENCE,
+    HOME,
+    OTHER,
+    PEER,
+    PROXY,
+    KeyServerConfig,
+    config_of,
+    stage_of,
+)
 from bearerproof_fuzz.keyserver.stage import OWN, Stage, enter
 
-GIVEN = Given(("http://127.0.0.1/a", "http://127.0.0.1/ab"), f"not {AUDIENCE}", "secret of the server", ttl=60, cap=9)
+GIVEN = FixedConfig(
+    ("http://127.0.0.1/a", "http://127.0.0.1/ab"), f"not {AUDIENCE}", "secret of the server", ttl=60, cap=9
+)
 
 
 @pytest.fixture
@@ -38,9 +50,9 @@ def test_a_server_that_is_configured_knows_our_words() -> None:
 
 
 def test_a_setting_is_taken_as_it_is_told() -> None:
-    setting = taken(GIVEN)
+    setting = config_of(GIVEN)
     assert (setting.ttl, setting.cap, setting.retention) == (60, 9, 300)
-    assert setting.providers == Setting().providers
+    assert setting.providers == KeyServerConfig().providers
 
 
 def test_a_request_is_told_in_the_words_of_the_server(stage: Stage) -> None:

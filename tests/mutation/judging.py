@@ -31,8 +31,8 @@ from hypothesis import Phase
 from bearerproof.exceptions import BearerproofError
 from bearerproof.judging.harness import Harness, mark_of
 from bearerproof.judging.results import RED, State
-from bearerproof.judging.runner import Options, Run, run
-from bearerproof.judging.settings import Settings
+from bearerproof.judging.runner import Run, RunOptions, run
+from bearerproof.judging.settings import RunConfig
 from bearerproof_fuzz.suite import SUITE
 from tests.mutation.mutants import PACKAGE, Mutant
 from tests.mutation.reach import Reach
@@ -152,7 +152,7 @@ def collected(work: Callable[[Suite], None]) -> None:
         RuntimeError: the suite cannot be collected.
     """
     suite = Suite(work)
-    finished = run(SUITE, Settings(), Options(report_findings=False), [suite])
+    finished = run(SUITE, RunConfig(), RunOptions(report_findings=False), [suite])
     if not suite.done:
         raise RuntimeError(finished.fault or "the suite was not collected")
 
@@ -220,7 +220,7 @@ def _judged(session: pytest.Session, mutant: Mutant, checks: frozenset[str], for
         return Verdict(Fate.BROKEN, detail=str(error)[:300])
     except BaseException as error:  # noqa: BLE001 - a mutant may do anything, and all of it is an end
         return Verdict(Fate.BROKEN, detail=f"{type(error).__name__}: {error}"[:300])
-    return _summed_up(Run(harness, Options(), records=harness.records, fault=harness.fault), len(checks))
+    return _summed_up(Run(harness, RunOptions(), records=harness.records, fault=harness.fault), len(checks))
 
 
 def _load(mutant: Mutant, harness: Harness) -> None:

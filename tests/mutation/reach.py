@@ -12,8 +12,8 @@ import pytest
 
 from bearerproof.judging.harness import mark_of
 from bearerproof.judging.results import State
-from bearerproof.judging.runner import Options, run
-from bearerproof.judging.settings import Settings
+from bearerproof.judging.runner import RunOptions, run
+from bearerproof.judging.settings import RunConfig
 from bearerproof_fuzz.suite import SUITE
 from tests.mutation.mutants import Mutant, name_of
 
@@ -42,7 +42,7 @@ def reach(folder: Path) -> Reach:
 def _reach(folder: Path) -> Reach:
     measured = coverage.Coverage(data_file=None, source=[str(folder)], config_file=False)
     measured.start()
-    finished = run(SUITE, Settings(), Options(report_findings=False), [_Contexts(measured)])
+    finished = run(SUITE, RunConfig(), RunOptions(report_findings=False), [_Contexts(measured)])
     measured.stop()
     passed = frozenset(record.id for record in finished.records if record.state is State.PASSED)
     found = measured.get_data()

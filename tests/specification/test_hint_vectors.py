@@ -7,12 +7,12 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from bearerproof import data
-from bearerproof.judging.settings import Settings
+from bearerproof.judging.settings import RunConfig
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.forge import Forge
 
 FILE = json.loads((data.root() / "vectors" / "events" / "hints.json").read_text(encoding="utf-8"))
-REFERENCE = Settings().start()
+REFERENCE = RunConfig().start()
 HINTS = ("client_id_hint", "kid_hint", "source_id", "aud_hint")
 
 

@@ -15,8 +15,8 @@ from bearerproof.exceptions import StaleExpectations
 from bearerproof.judging import expectations, reports, results
 from bearerproof.judging.baselines import Baselines
 from bearerproof.judging.results import RED
-from bearerproof.judging.runner import Options, Run, Suite, run
-from bearerproof.judging.settings import Settings
+from bearerproof.judging.runner import Run, RunOptions, Suite, run
+from bearerproof.judging.settings import RunConfig
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Outputs:
 
 def check(
     suite: Suite,
-    settings: Settings,
-    options: Options,
+    settings: RunConfig,
+    options: RunOptions,
     outputs: Outputs,
     out: Console,
     err: Console,
@@ -71,7 +71,7 @@ def _print_baselines(baselines: Baselines, finished: Run, out: Console) -> None:
 class Watch:
     """Shows progress on stderr and each failure on stdout as it comes."""
 
-    def __init__(self, err: Console, out: Console, settings: Settings) -> None:
+    def __init__(self, err: Console, out: Console, settings: RunConfig) -> None:
         self._out = out
         self._settings = settings
         self._progress = Progress(

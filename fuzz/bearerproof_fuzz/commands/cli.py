@@ -15,7 +15,7 @@ from rich.console import Console
 
 from bearerproof import __version__
 from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
-from bearerproof.judging.settings import DEFAULT, QUICK, Settings
+from bearerproof.judging.settings import DEFAULT, QUICK, RunConfig
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.commands import idpcommand
 from bearerproof_fuzz.commands import trail as trail_command
@@ -158,7 +158,7 @@ def check(
         from bearerproof_fuzz.commands.thirdparty.command import check_vectors  # noqa: PLC0415
 
         return check_vectors(settings, wycheproof, rfc7520, Console())
-    from bearerproof.judging.runner import Options  # noqa: PLC0415
+    from bearerproof.judging.runner import RunOptions  # noqa: PLC0415
     from bearerproof_fuzz.commands.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands.check import check as run_check  # noqa: PLC0415
     from bearerproof_fuzz.keyserver import idp  # noqa: PLC0415
@@ -168,7 +168,7 @@ def check(
     return run_check(
         SUITE,
         settings,
-        Options(keyword, workers, junit, exit_first),
+        RunOptions(keyword, workers, junit, exit_first),
         Outputs(expect, write_expect, report, baselines=whole and baselines),
         Console(),
         Console(stderr=True),
@@ -303,21 +303,21 @@ app.command(epilog="Exit codes: 0 ended when told to; 3 could not be started.")(
 app.command(epilog=idpcommand.EXIT_CODES)(idpcommand.idp)
 
 
-def _settings(context: typer.Context, target: str | None, **options: Any) -> Settings:
+def _settings(context: typer.Context, target: str | None, **options: Any) -> RunConfig:
     command: list[str] | None = context.obj
     if options.get("url") is not None:
         if target is not None or command is not None:
             raise BadInput("give either --url or an implementation to start, not both")
-        return Settings(target="", **options)
+        return RunConfig(target="", **options)
     if options.get("server_profile") is not None:
         raise BadInput("--server-profile describes the server at --url, and none is given")
     if command is None:
-        return Settings(target=target or "reference", **options)
+        return RunConfig(target=target or "reference", **options)
     if target is not None:
         raise BadInput(f"give either a name ({target}) or a command after --, not both")
     if not command:
         raise BadInput("no command stands after --")
-    return Settings(target="", command=tuple(command), **options)
+    return RunConfig(target="", command=tuple(command), **options)
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str] | None]:

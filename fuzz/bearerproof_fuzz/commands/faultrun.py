@@ -18,8 +18,8 @@ from bearerproof.contract.connections import InProcess, Stdio
 from bearerproof.contract.implementation import Implementation
 from bearerproof.exceptions import BadInput
 from bearerproof.judging.results import RED, Record, State, tally
-from bearerproof.judging.runner import Options, Run, run
-from bearerproof.judging.settings import QUICK, Settings
+from bearerproof.judging.runner import Run, RunOptions, run
+from bearerproof.judging.settings import QUICK, RunConfig
 from bearerproof.specification.catalogue import FAMILIES, Profile, requirements
 from bearerproof_fuzz.commands.reach import reach
 from bearerproof_fuzz.faults import CONTROL, faults, find
@@ -196,10 +196,10 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
     fault = find(name)
     if fault.equivalent is not None:
         return Attempt(name, fault.requirement_id, Fate.EQUIVALENT, detail=fault.equivalent)
-    quick = Settings(seed=seed, depth=QUICK)
+    quick = RunConfig(seed=seed, depth=QUICK)
     reached = reach(quick) if full else None
     with seeded(fault) as patch:
-        own = _run(Settings(seed=seed, requirements=(fault.requirement_id,)), stop_at_kill=True)
+        own = _run(RunConfig(seed=seed, requirements=(fault.requirement_id,)), stop_at_kill=True)
         killed = _killers(own)
         implementation = own.harness.implementation
         if (killed and not full) or own_only:
@@ -210,7 +210,7 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
         if killed and reached is not None:
             whole = _run(quick, only=reached.of(patch.replaced))
         else:
-            whole = _run(Settings(seed=seed))
+            whole = _run(RunConfig(seed=seed))
     seen_by = tuple(
         requirement_id for requirement_id in requirements() if requirement_id in {*killed, *_killers(whole)}
     )
@@ -230,8 +230,8 @@ def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
     degenerate = DEGENERATES[name]
     command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
     connection = Stdio(command) if degenerate.own_process else InProcess(degenerate.handle)
-    settings = Settings(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
-    finished = run(SUITE, settings, Options(report_findings=False), started=Implementation(connection, _IMPATIENCE))
+    settings = RunConfig(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
+    finished = run(SUITE, settings, RunOptions(report_findings=False), started=Implementation(connection, _IMPATIENCE))
     failed_in = _families(record for record in finished.records if record.state in RED)
     looked_at = _families(record for record in finished.records if record.state is not State.NOT_APPLICABLE)
     counts = tally(finished.records)
@@ -270,7 +270,7 @@ def chosen(names: Sequence[str]) -> tuple[list[str], int]:
         BadInput: one that is named is unknown, or needs that.
     """
     selected = [find(name) for name in dict.fromkeys(names)] or list(faults().values())
-    reference = Settings().start().declaration
+    reference = RunConfig().start().declaration
     possible = [fault.id for fault in selected if not any(map(reference.lacks, fault.needs))]
     untried = [fault.id for fault in selected if fault.id not in possible]
     if names and untried:
@@ -295,7 +295,7 @@ def _wait(futures: Sequence["Future[Any]"], progress: Progress | None) -> None:
 
 def _reference_passes() -> bool:
     """Run the whole suite on the unmodified reference: if it fails, a fault's death shows nothing."""
-    return _run(Settings()).exit_code() == 0
+    return _run(RunConfig()).exit_code() == 0
 
 
 def _control_dies() -> bool:
@@ -303,9 +303,9 @@ def _control_dies() -> bool:
     return attempt(CONTROL, None).fate is Fate.KILLED
 
 
-def _run(settings: Settings, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
+def _run(settings: RunConfig, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
     return run(
-        SUITE, settings, Options(stop_at=KILLS if stop_at_kill else frozenset(), only=only, report_findings=False)
+        SUITE, settings, RunOptions(stop_at=KILLS if stop_at_kill else frozenset(), only=only, report_findings=False)
     )
 
 

@@ -10,8 +10,8 @@ from types import CodeType, FrameType
 import pytest
 
 from bearerproof.judging.harness import mark_of
-from bearerproof.judging.runner import Options, run
-from bearerproof.judging.settings import Settings
+from bearerproof.judging.runner import RunOptions, run
+from bearerproof.judging.settings import RunConfig
 from bearerproof_fuzz.suite import SUITE
 
 
@@ -30,13 +30,13 @@ class Reach:
 
 
 @cache
-def reach(settings: Settings) -> Reach:
+def reach(settings: RunConfig) -> Reach:
     """Run the suite, as the settings ask, on the unmodified reference and note what each check runs: once a process."""
     noting = _Noting()
     sys.setprofile(noting.note)
     threading.setprofile(noting.note)
     try:
-        run(SUITE, settings, Options(report_findings=False), [noting])
+        run(SUITE, settings, RunOptions(report_findings=False), [noting])
     finally:
         sys.setprofile(None)
         threading.setprofile(None)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Answer, Outcome
 from bearerproof.judging.judgement import Judged
-from bearerproof.judging.settings import Settings
+from bearerproof.judging.settings import RunConfig
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz.forge import Forge
@@ -16,7 +16,7 @@ from bearerproof_fuzz.keys import MATERIAL
 from bearerproof_fuzz.keyserver.world import World
 
 
-def smoke(settings: Settings) -> tuple[bool, str]:
+def smoke(settings: RunConfig) -> tuple[bool, str]:
     """Return whether the adapter works, and one line that says so or says what is wrong first.
 
     Raises:

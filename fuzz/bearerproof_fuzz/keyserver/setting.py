@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from bearerproof.contract.declaration import Given, KeyServer, Numbers
+from bearerproof.contract.declaration import FixedConfig, KeyServer, KeyServerLimits
 from bearerproof.contract.messages import Policy
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile
@@ -78,7 +78,7 @@ def rule(provider: Provider = HOME, *, backends: tuple[str, ...] = ("*",), tools
 
 
 @dataclass(frozen=True)
-class Setting(Numbers):
+class KeyServerConfig(KeyServerLimits):
     """A configuration of a key server, and the instant at which the check begins."""
 
     providers: tuple[Provider, ...] = (HOME, OTHER)
@@ -88,7 +88,7 @@ class Setting(Numbers):
     now: float = NOW
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def but(self, **changes: Any) -> "Setting":
+    def but(self, **changes: Any) -> "KeyServerConfig":
         """Return the same setting with some of it set anew."""
         return replace(self, **changes)
 
@@ -107,12 +107,12 @@ class Setting(Numbers):
         return {**whole, **self.extra}
 
 
-DEFAULT = Setting()
+DEFAULT = KeyServerConfig()
 
 
-def taken(given: Given) -> Setting:
+def config_of(given: FixedConfig) -> KeyServerConfig:
     """Return the default setting with what is told of a server that is taken as it is."""
-    return DEFAULT.but(**{one.name: getattr(given, one.name) for one in fields(Numbers)})
+    return DEFAULT.but(**{one.name: getattr(given, one.name) for one in fields(KeyServerLimits)})
 
 
 def stage_of(server: KeyServer) -> Stage:

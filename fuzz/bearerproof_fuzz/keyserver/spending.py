@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from bearerproof.contract.decisions import Decision
-from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Provider, Setting, rule
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, KeyServerConfig, Provider, rule
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.oracles.rates import Asked
 
@@ -14,7 +14,7 @@ Steps = Sequence[tuple[float, int]]
 """A stream of requests: the seconds of a pause, and how many come after it at once."""
 
 
-def limited(rate: int, *, providers: Iterable[Provider] = (HOME, OTHER)) -> Setting:
+def limited(rate: int, *, providers: Iterable[Provider] = (HOME, OTHER)) -> KeyServerConfig:
     """Return a setting in which everybody has this rate, and tokens that outlive every stream."""
     everybody = tuple(providers)
     rules = tuple(rule(provider, rate_limit=rate) for provider in everybody)

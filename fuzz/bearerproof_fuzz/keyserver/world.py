@@ -24,10 +24,10 @@ from bearerproof_fuzz.keyserver.setting import (
     ID_TOKEN,
     PEER,
     TOKEN_EXCHANGE,
+    KeyServerConfig,
     Provider,
-    Setting,
+    config_of,
     stage_of,
-    taken,
 )
 from bearerproof_fuzz.keyserver.stage import OWN, enter
 from bearerproof_fuzz.needs import CLOCK
@@ -56,7 +56,7 @@ class World:
     """One key server, from its configuration on."""
 
     def __init__(
-        self, trial: Trial, setting: Setting = DEFAULT, stand_ins: Mapping[str, str] = MappingProxyType({})
+        self, trial: Trial, setting: KeyServerConfig = DEFAULT, stand_ins: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         """Configure the server; where that is not declared, it is taken as it is.
 
@@ -67,7 +67,7 @@ class World:
         """
         self.trial = trial
         server = trial.declaration.key_server
-        self.setting = setting if server.configure or server.setting is None else taken(server.setting)
+        self.setting = setting if server.configure or server.setting is None else config_of(server.setting)
         self._stage = enter(stage_of(server))
         self.now: float = setting.now
         self.tick: float = 0.0

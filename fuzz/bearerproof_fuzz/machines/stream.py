@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keyserver.occasions.exchanges import FORGERIES
-from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Setting, rule
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, KeyServerConfig, rule
 from bearerproof_fuzz.keyserver.world import Grant, World
 
 SMALL = DEFAULT.but(cap=3, capacity=7, policies=(rule(HOME, rate_limit=4), rule(OTHER)), max_age=30)
@@ -16,7 +16,7 @@ SMALL = DEFAULT.but(cap=3, capacity=7, policies=(rule(HOME, rate_limit=4), rule(
 class Stream:
     """A world, and the tokens that were issued in it; it begins with one that is issued and used."""
 
-    def __init__(self, trial: Trial, setting: Setting = SMALL, *, told: bool = True) -> None:
+    def __init__(self, trial: Trial, setting: KeyServerConfig = SMALL, *, told: bool = True) -> None:
         """Begin a stream; unless ``told`` is false, its beginning has to leave events.
 
         Raises:

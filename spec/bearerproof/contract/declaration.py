@@ -32,7 +32,7 @@ class FetchedKeys:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Numbers:
+class KeyServerLimits:
     """The numbers of a key server's configuration, in the words of the contract; ``admin_failures`` is of each peer."""
 
     ttl: int = 600
@@ -46,7 +46,7 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Given(Numbers):
+class FixedConfig(KeyServerLimits):
     """Under which configuration a key server runs that cannot be given another.
 
     It grants everything to everybody of two issuers, whose tokens the suite signs.
@@ -79,7 +79,7 @@ class KeyServer:
     lines: bool = False
     retention: bool = False
     single_use: bool = False
-    setting: Given | None = None
+    setting: FixedConfig | None = None
 
 
 OPTIONS = ("leeway", "typ", "require", "replay", "sessions", "session_versions")
@@ -267,14 +267,14 @@ def _key_server(raw: Json, where: str) -> KeyServer:
 _KINDS: dict[str, type] = {"prefix": str, "setting": dict}
 
 
-def _given(raw: Json, where: str) -> Given:
+def _given(raw: Json, where: str) -> FixedConfig:
     where = f"{where}: setting"
-    numbers = [one.name for one in fields(Numbers)]
-    members.refuse_unknown(raw, {one.name for one in fields(Given)}, where)
+    numbers = [one.name for one in fields(KeyServerLimits)]
+    members.refuse_unknown(raw, {one.name for one in fields(FixedConfig)}, where)
     issuers = members.strings(raw.get("issuers"), f"{where}: issuers")
     if len(set(issuers)) != 2:
         raise AdapterFault(f"{where}: issuers must be two that differ")
     audience, secret = (members.get(raw, name, str, where) for name in ("audience", "admin_secret"))
-    return Given(
+    return FixedConfig(
         issuers, audience, secret, **{name: members.get(raw, name, int, where) for name in numbers if name in raw}
     )

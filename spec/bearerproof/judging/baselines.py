@@ -12,8 +12,8 @@ from multiprocessing.pool import AsyncResult, Pool
 from bearerproof.contract.connections import Handle, InProcess
 from bearerproof.contract.implementation import Implementation
 from bearerproof.judging.results import State, tally
-from bearerproof.judging.runner import Options, Suite, run
-from bearerproof.judging.settings import Settings
+from bearerproof.judging.runner import RunOptions, Suite, run
+from bearerproof.judging.settings import RunConfig
 from bearerproof.members import Json
 
 _DONE: Mapping[str, Json] = {
@@ -62,7 +62,7 @@ class Score:
 class Baselines:
     """Scores the stand-ins in processes of their own, from the moment the real run begins."""
 
-    def __init__(self, suite: Suite, settings: Settings, hello: Json) -> None:
+    def __init__(self, suite: Suite, settings: RunConfig, hello: Json) -> None:
         self._arguments = (suite, settings, hello)
         self._pool: Pool | None = None
         self._scores: list[AsyncResult[Score]] = []
@@ -86,11 +86,11 @@ class Baselines:
             self._pool.join()
 
 
-def score(name: str, suite: Suite, settings: Settings, hello: Json) -> Score:
+def score(name: str, suite: Suite, settings: RunConfig, hello: Json) -> Score:
     """Run a suite on a stand-in that declares what ``hello`` says."""
     implementation = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
     own_settings = replace(settings, target=name, command=(), url=None)
-    finished = run(suite, own_settings, Options(report_findings=False), started=implementation)
+    finished = run(suite, own_settings, RunOptions(report_findings=False), started=implementation)
     counts = tally(finished.records)
     applicable = sum(number for state, number in counts.items() if state is not State.NOT_APPLICABLE)
     return Score(name, counts.get(State.PASSED, 0), applicable)

@@ -19,7 +19,7 @@ from bearerproof.exceptions import AdapterFault, BadInput
 from bearerproof.judging import results
 from bearerproof.judging.judgement import Finding, Judged, Nonconforming, Untestable, Warned
 from bearerproof.judging.results import Record, State
-from bearerproof.judging.settings import EXAMPLES, Scope, Settings
+from bearerproof.judging.settings import EXAMPLES, RunConfig, Scope
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure, Profile, requirement, requirements
 
@@ -63,7 +63,7 @@ class CheckId:
 class Harness:
     """One process's part of a run: controller, worker, or both in one."""
 
-    settings: Settings
+    settings: RunConfig
     stop_at: frozenset[State] = frozenset()
     only: frozenset[str] | None = None
     started: Implementation | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from bearerproof.judging.settings import Settings
+    from bearerproof.judging.settings import RunConfig
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,18 +42,18 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-def _settings(config: pytest.Config) -> "Settings | None":
+def _settings(config: pytest.Config) -> "RunConfig | None":
     packed, target = config.getoption("--bearerproof"), config.getoption("--implementation")
     if packed is None and target is None:
         return None
-    from bearerproof.judging.settings import Settings  # noqa: PLC0415
+    from bearerproof.judging.settings import RunConfig  # noqa: PLC0415
     from bearerproof.specification.catalogue import Measure  # noqa: PLC0415
 
     if packed is not None:
-        return Settings.from_option(packed)
+        return RunConfig.from_option(packed)
     command = tuple(shlex.split(target.removeprefix("--"))) if target.startswith("--") else ()
     measure = config.getoption("--measure")
-    return Settings(
+    return RunConfig(
         target="" if command else target,
         command=command,
         measure=None if measure is None else Measure(measure),

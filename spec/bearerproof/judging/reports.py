@@ -11,7 +11,7 @@ from typing import Any
 
 from bearerproof.contract.declaration import Declaration
 from bearerproof.judging.results import RED, Record, State, tally
-from bearerproof.judging.settings import Scope, Settings
+from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.members import Json
 from bearerproof.specification import coverage
 from bearerproof.specification.catalogue import FAMILIES, requirement
@@ -21,7 +21,7 @@ _LABEL = 13
 _SHOWN = 400
 
 
-def failure_text(record: Record, settings: Settings) -> str:
+def failure_text(record: Record, settings: RunConfig) -> str:
     """Tell one failed check: what is wrong, by which sentence, the token that shows it, how to run just this."""
     row = requirement(record.requirement)
     lines = [f"{record.id}: {record.state}", ""]
@@ -38,7 +38,7 @@ def failure_text(record: Record, settings: Settings) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rerun_command(record: Record, settings: Settings) -> str:
+def rerun_command(record: Record, settings: RunConfig) -> str:
     """Return the command that runs just this check on the same implementation."""
     options = ["-k", record.id]
     if settings.measure is not None:

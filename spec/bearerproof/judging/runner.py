@@ -12,7 +12,7 @@ from bearerproof import __version__
 from bearerproof.contract.implementation import Implementation
 from bearerproof.judging.harness import Harness
 from bearerproof.judging.results import RED, Record, State, tally
-from bearerproof.judging.settings import Settings
+from bearerproof.judging.settings import RunConfig
 from bearerproof.members import Json
 from bearerproof.specification import coverage
 from bearerproof.specification.catalogue import digest, requirements
@@ -29,7 +29,7 @@ class Suite:
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """How a run is carried out, as opposed to what is judged: selection, workers, files.
 
     ``only`` are the ids of the checks to run, where a few are enough.
@@ -49,7 +49,7 @@ class Run:
     """A finished run, or one that ended early: what it recorded and why it ended."""
 
     harness: Harness
-    options: Options
+    options: RunOptions
     interrupted: bool = False
     fault: str | None = None
     unwritten: str | None = None
@@ -115,8 +115,8 @@ class Run:
 
 def run(
     suite: Suite,
-    settings: Settings,
-    options: Options,
+    settings: RunConfig,
+    options: RunOptions,
     observers: Sequence[object] = (),
     started: Implementation | None = None,
 ) -> Run:
@@ -179,7 +179,7 @@ class _Named:
         config.pluginmanager.register(self._harness, "bearerproof-harness")
 
 
-def _arguments(suite: Suite, settings: Settings, options: Options) -> list[str]:
+def _arguments(suite: Suite, settings: RunConfig, options: RunOptions) -> list[str]:
     arguments = [
         "-c", str(_INI), "--rootdir", str(_INI.parent), "--noconftest", "--pyargs", suite.package,
         "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:unraisableexception",  # which collects garbage

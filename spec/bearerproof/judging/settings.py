@@ -18,7 +18,7 @@ EXAMPLES = {QUICK: 8, DEFAULT: 100}
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunConfig:
     """The options of a run as they were given; ``resolve`` holds them against what is declared."""
 
     target: str = "reference"
@@ -72,7 +72,7 @@ class Settings:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_option(cls, text: str) -> "Settings":
+    def from_option(cls, text: str) -> "RunConfig":
         """Read what ``as_option`` wrote."""
         raw = json.loads(text)
         measure = None if raw["measure"] is None else Measure(raw["measure"])

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bearerproof.judging.settings import Settings
+from bearerproof.judging.settings import RunConfig
 from bearerproof_fuzz.commands.thirdparty import rfc7520, wycheproof
 from bearerproof_fuzz.commands.thirdparty.jwsvectors import VectorGroup, render, score
 
 
-def check_vectors(settings: Settings, wycheproof_at: Path | None, rfc7520_at: Path | None, out: Console) -> int:
+def check_vectors(settings: RunConfig, wycheproof_at: Path | None, rfc7520_at: Path | None, out: Console) -> int:
     """Run the vectors of the given folders and print their scores; 0 when the implementation conforms to them.
 
     Raises:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Need
 from bearerproof.judging.trial import Trial
-from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, Setting
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, KeyServerConfig
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles.lifecycle import Due, ExpectedIdentity
@@ -28,7 +28,7 @@ class Occasion:
     name: str
     requirement: str
     bring: Bring
-    setting: Setting = DEFAULT
+    setting: KeyServerConfig = DEFAULT
     needs: tuple[Need, ...] = ()
 
 
@@ -43,12 +43,16 @@ def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Occasion, Worl
 _OCCASIONS: dict[str, Occasion] = {}
 
 
-def add(requirement: str, name: str, bring: Bring, setting: Setting = DEFAULT, needs: tuple[Need, ...] = ()) -> None:
+def add(
+    requirement: str, name: str, bring: Bring, setting: KeyServerConfig = DEFAULT, needs: tuple[Need, ...] = ()
+) -> None:
     """Register an occasion under a name."""
     _OCCASIONS[name] = Occasion(name, requirement, bring, setting, needs)
 
 
-def occasion(requirement: str, setting: Setting = DEFAULT, *, needs: tuple[Need, ...] = ()) -> Callable[[Bring], Bring]:
+def occasion(
+    requirement: str, setting: KeyServerConfig = DEFAULT, *, needs: tuple[Need, ...] = ()
+) -> Callable[[Bring], Bring]:
     """Register a function as an occasion; its name is the occasion's."""
 
     def register(bring: Bring) -> Bring:

@@ -16,7 +16,7 @@ from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import Case
 from bearerproof_fuzz.forge import NOW, Draft
 from bearerproof_fuzz.keys import Key
-from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Provider, Setting, rule
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, KeyServerConfig, Provider, rule
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 
@@ -82,7 +82,7 @@ def _binds(case: Case, measure: Measure) -> bool:
     return measure is Measure.STRICT or (case.edit.rejects(measure) and case.edit.requirement.level is Level.MUST)
 
 
-def _of_every_algorithm(trial: Trial) -> Setting:
+def _of_every_algorithm(trial: Trial) -> KeyServerConfig:
     """Return a setting with a signer for each algorithm declared; beside each key stands a sibling."""
     signers = [signer for name, signer in _SIGNERS.items() if name in trial.declaration.algorithms]
     served = [_serving(signer, signer.key, keys.key(signer.key.algorithm, "b")) for signer in signers]

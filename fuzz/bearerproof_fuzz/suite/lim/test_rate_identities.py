@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, Setting, rule
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, KeyServerConfig, Provider, rule
 from bearerproof_fuzz.keyserver.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE
@@ -99,7 +99,7 @@ def test_pair_of_issuer_and_subject_counts(mark: CheckId, trial: Trial) -> None:
             world.fail(what, "3 of 4 admitted", "another number")
 
 
-def _two_speeds() -> Setting:
+def _two_speeds() -> KeyServerConfig:
     rules = (rule(HOME, group="slow", rate_limit=2), rule(HOME, group="fast", rate_limit=10))
     return DEFAULT.but(policies=rules, ttl=86_400)
 

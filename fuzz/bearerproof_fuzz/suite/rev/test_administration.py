@@ -10,7 +10,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver.endings import NOBODYS_JTI, WRONG, dead, live, peers, revoked
-from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, HOME, OTHER, OTHER_PEER, PEER, PROXY, Setting
+from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, HOME, OTHER, OTHER_PEER, PEER, PROXY, KeyServerConfig
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, THROTTLE
 from bearerproof_fuzz.oracles import rates
@@ -255,7 +255,7 @@ def test_nobody_may_revoke_without_a_secret(mark: CheckId, trial: Trial) -> None
     live(world, grant, summary="a revocation was asked for where nobody may revoke")
 
 
-_WITHOUT_SECRET: Setting = DEFAULT.but(admin_secret=None)
+_WITHOUT_SECRET: KeyServerConfig = DEFAULT.but(admin_secret=None)
 
 _ADMINS = {"the secret of another server": ADMIN, "None": "None", "undefined": "undefined", "admin": "admin"}
 

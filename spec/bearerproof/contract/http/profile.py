@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bearerproof.contract.declaration import Given
+from bearerproof.contract.declaration import FixedConfig
 from bearerproof.specification.catalogue import Measure
 
 
@@ -104,7 +104,7 @@ class ServerProfile:
     measure: Measure
     token_prefix: str
     algorithms: tuple[str, ...]
-    setting: Given
+    setting: FixedConfig
     requests: Requests
     headers: Headers
     names: Names

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from bearerproof.contract.decisions import BEARER_REASONS, EXCHANGE_CODES, REVOKE_CODES
-from bearerproof.contract.declaration import Given, Numbers
+from bearerproof.contract.declaration import FixedConfig, KeyServerLimits
 from bearerproof.contract.http.profile import (
     Abilities,
     AuditSource,
@@ -84,8 +84,8 @@ class _Reader:
             raise self._wrong("", "measure", f"must be {' or '.join(Measure)}, not {value!r}")
         return Measure(value)
 
-    def _setting(self, raw: Table) -> Given:
-        numbers = {field.name: field.default for field in fields(Numbers)}
+    def _setting(self, raw: Table) -> FixedConfig:
+        numbers = {field.name: field.default for field in fields(KeyServerLimits)}
         self._known(raw, "setting", {"issuers", "audience", "admin_secret_env", *numbers})
         issuers = self._texts(raw, "setting", "issuers", ())
         if len(set(issuers)) != 2:
@@ -93,7 +93,7 @@ class _Reader:
         for issuer in issuers:
             if urlsplit(issuer).scheme not in ("http", "https") or not urlsplit(issuer).hostname:
                 raise self._wrong("setting", "issuers", f"{issuer!r} is no http or https URL")
-        return Given(
+        return FixedConfig(
             issuers,
             self._text(raw, "setting", "audience", None),
             self._secret(self._text(raw, "setting", "admin_secret_env", None)),
