@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bearerproof_reference.clock import SystemClock
 from bearerproof_reference.deployment.http import create_app
-from bearerproof_reference.deployment.listening import Limits, listener
+from bearerproof_reference.deployment.listening import ConnectionLimits, listener
 from bearerproof_reference.deployment.serving import open_socket
 from bearerproof_reference.deployment.trailfile import NEVER, TrailFile
 from bearerproof_reference.keyserver.configuration import read
@@ -103,7 +103,7 @@ def spoilt(folder: Path, members: dict[str, Any], spoil: Spoil) -> Iterator[str]
     settings = read({**members, "admin_secret": SECRET})
     trail = TrailFile(folder / "trail.jsonl", NEVER)
     app = _spoiling(create_app(KeyServer(settings, MemoryStore(store_limits(settings)), SystemClock(), trail)), spoil)
-    server, opened = listener(app, Limits(stop_seconds=1)), open_socket("127.0.0.1", 0, allow_remote=False)
+    server, opened = listener(app, ConnectionLimits(stop_seconds=1)), open_socket("127.0.0.1", 0, allow_remote=False)
     thread = Thread(target=server.run, kwargs={"sockets": [opened]})
     thread.start()
     try:

@@ -25,7 +25,7 @@ from bearerproof_fuzz import jwks_endpoint as endpoints
 from bearerproof_reference.deployment import serving
 from bearerproof_reference.deployment.http import Threads, create_app
 from bearerproof_reference.deployment.httprequest import FORM
-from bearerproof_reference.deployment.listening import Limits, listener
+from bearerproof_reference.deployment.listening import ConnectionLimits, listener
 from bearerproof_reference.deployment.serving import Serving, ServingError, load, open_socket, serve
 from bearerproof_reference.keyserver.configuration import read
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -41,7 +41,7 @@ SECRET = ADMIN.replace(" ", "-")
 @contextmanager
 def listening(app: Any, **limits: Any) -> Iterator[int]:
     """Serve on a thread and yield the port."""
-    server = listener(app, replace(Limits(stop_seconds=1), **limits))
+    server = listener(app, replace(ConnectionLimits(stop_seconds=1), **limits))
     opened = open_socket("127.0.0.1", 0, allow_remote=False)
     port: int = opened.getsockname()[1]
     thread = Thread(target=server.run, kwargs={"sockets": [opened]})
@@ -560,7 +560,7 @@ class TestStarting:
         for present, (connections, due) in cases.items():
             monkeypatch.setattr(resource, "getrlimit", lambda _, present=present: present)
             set_to.clear()
-            assert serving._affordable(Limits()).connections == connections
+            assert serving._affordable(ConnectionLimits()).connections == connections
             assert set_to == due
 
     def test_what_waits_has_threads(self) -> None:

@@ -16,7 +16,7 @@ from bearerproof.contract.implementation import Implementation
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.commands.thirdparty import jwsvectors, rfc7520, wycheproof
-from bearerproof_fuzz.commands.thirdparty.jwsvectors import Standing
+from bearerproof_fuzz.commands.thirdparty.jwsvectors import VectorStatus
 
 ROOT = Path(__file__).resolve().parents[2]
 ERRATA = data.root() / "errata" / "wycheproof.toml"
@@ -34,7 +34,7 @@ def folder() -> Path:
 def test_the_reference_passes_everything_that_is_scored(folder: Path) -> None:
     for groups in (wycheproof.load(folder / "wycheproof"), rfc7520.load(folder / "rfc7520")):
         card = jwsvectors.score(Implementation(connect("reference")), groups)
-        assert not card.of(Standing.FAILED, Standing.ERRORED), jwsvectors.render(card)
+        assert not card.of(VectorStatus.FAILED, VectorStatus.ERRORED), jwsvectors.render(card)
         assert card.conforms(Measure.STRICT)
         assert card.reject_all == 0
 
@@ -42,7 +42,7 @@ def test_the_reference_passes_everything_that_is_scored(folder: Path) -> None:
 def test_few_vectors_are_left_unscored(folder: Path) -> None:
     """The four of the signature file that have no control: a key for encryption, used to verify."""
     card = jwsvectors.score(Implementation(connect("reference")), wycheproof.load(folder / "wycheproof"))
-    alone = [result for result in card.of(Standing.NO_CONTROL) if result.group.file == SIGNATURES]
+    alone = [result for result in card.of(VectorStatus.NO_CONTROL) if result.group.file == SIGNATURES]
     assert [result.vector.id for result in alone] == ["353", "354", "355", "356"]
 
 

@@ -14,7 +14,7 @@ from bearerproof.exceptions import AdapterCrashed, BadInput
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.commands.thirdparty import jwsvectors, rfc7520, wycheproof
-from bearerproof_fuzz.commands.thirdparty.jwsvectors import Expected, Standing, VectorGroup
+from bearerproof_fuzz.commands.thirdparty.jwsvectors import Expected, VectorGroup, VectorStatus
 from bearerproof_fuzz.keys import b64
 
 SECRET = b"k" * 32
@@ -97,7 +97,7 @@ def honest(request: Json) -> Json:
     return accept(request) if request["token"] == GOOD else reject(request)
 
 
-def standings(implementation: Implementation, groups: list[VectorGroup]) -> list[Standing]:
+def standings(implementation: Implementation, groups: list[VectorGroup]) -> list[VectorStatus]:
     return [result.standing for result in jwsvectors.score(implementation, groups).results]
 
 
@@ -203,7 +203,7 @@ def test_a_table_of_errata_that_cannot_be_read_is_said_plainly(folder: Folder) -
 def test_a_rejection_counts_only_beside_an_accepted_token_of_its_group(folder: Folder) -> None:
     folder.write(SIGNATURES, group(case(1, "valid", GOOD), case(2, "invalid", BAD)), group(case(3, "invalid", BAD)))
     groups = folder.load()
-    passed, failed, alone = Standing.PASSED, Standing.FAILED, Standing.NO_CONTROL
+    passed, failed, alone = VectorStatus.PASSED, VectorStatus.FAILED, VectorStatus.NO_CONTROL
     assert standings(answering(honest), groups) == [passed, passed, alone]
     assert standings(answering(reject), groups) == [failed, alone, alone]
     assert standings(answering(accept), groups) == [passed, failed, alone]
@@ -212,7 +212,7 @@ def test_a_rejection_counts_only_beside_an_accepted_token_of_its_group(folder: F
 def test_what_the_standards_leave_open_passes_nothing(folder: Folder) -> None:
     folder.write(SIGNATURES, group(case(1, "acceptable", GOOD), case(2, "invalid", BAD)))
     groups = folder.load()
-    assert standings(answering(honest), groups) == [Standing.EITHER, Standing.NO_CONTROL]
+    assert standings(answering(honest), groups) == [VectorStatus.EITHER, VectorStatus.NO_CONTROL]
     assert not jwsvectors.score(answering(honest), groups).conforms(Measure.BASE)
 
 
@@ -224,8 +224,8 @@ def test_erroring_is_no_rejection_and_no_acceptance(folder: Folder) -> None:
 
     folder.write(SIGNATURES, group(case(1, "valid", GOOD), case(2, "invalid", BAD)))
     groups = folder.load()
-    assert standings(answering(errs_on(BAD)), groups) == [Standing.PASSED, Standing.ERRORED]
-    assert standings(answering(errs_on(GOOD)), groups) == [Standing.FAILED, Standing.NO_CONTROL]
+    assert standings(answering(errs_on(BAD)), groups) == [VectorStatus.PASSED, VectorStatus.ERRORED]
+    assert standings(answering(errs_on(GOOD)), groups) == [VectorStatus.FAILED, VectorStatus.NO_CONTROL]
     card = jwsvectors.score(answering(errs_on(BAD)), groups)
     assert (card.conforms(Measure.BASE), card.conforms(Measure.STRICT)) == (True, False)
     text = jwsvectors.render(card)
@@ -235,13 +235,13 @@ def test_erroring_is_no_rejection_and_no_acceptance(folder: Folder) -> None:
 def test_a_skip_is_a_failure_and_an_undeclared_algorithm_is_not_applicable(folder: Folder) -> None:
     folder.write(SIGNATURES, group(case(1, "valid", GOOD)), group(case(2, "valid", GOOD), key={**KEY, "alg": "HS512"}))
     skips = answering(lambda _: {"skipped": "not today"})
-    assert standings(skips, folder.load()) == [Standing.FAILED, Standing.NOT_APPLICABLE]
+    assert standings(skips, folder.load()) == [VectorStatus.FAILED, VectorStatus.NOT_APPLICABLE]
 
 
 def test_a_key_set_is_not_put_to_what_takes_one_key(folder: Folder) -> None:
     folder.write(SIGNATURES, group(case(1, "valid", GOOD), key={"keys": [KEY, {**KEY, "kid": "k2"}]}))
     one_key = answering(honest, capabilities={"algorithms": ["HS256"], "key_set": False})
-    assert standings(one_key, folder.load()) == [Standing.NOT_APPLICABLE]
+    assert standings(one_key, folder.load()) == [VectorStatus.NOT_APPLICABLE]
 
 
 class Dying:
@@ -269,8 +269,12 @@ def test_a_crash_fails_its_vector_and_no_other(folder: Folder) -> None:
     tests = (case(1, "valid", GOOD), case(2, "invalid", BAD), case(3, "invalid", other))
     folder.write(SIGNATURES, group(*tests))
     card = jwsvectors.score(Implementation(Dying(BAD)), folder.load())
-    assert [result.standing for result in card.results] == [Standing.PASSED, Standing.FAILED, Standing.PASSED]
-    assert "crashed: ended with an answer due (exit code 7)" in str(card.of(Standing.FAILED)[0])
+    assert [result.standing for result in card.results] == [
+        VectorStatus.PASSED,
+        VectorStatus.FAILED,
+        VectorStatus.PASSED,
+    ]
+    assert "crashed: ended with an answer due (exit code 7)" in str(card.of(VectorStatus.FAILED)[0])
 
 
 def test_crash_upon_crash_gives_the_group_up(folder: Folder) -> None:
@@ -278,7 +282,7 @@ def test_crash_upon_crash_gives_the_group_up(folder: Folder) -> None:
         SIGNATURES, group(*(case(number, "invalid", BAD) for number in range(30))), group(case(99, "valid", GOOD))
     )
     card = jwsvectors.score(Implementation(Dying(BAD)), folder.load())
-    assert card.counts() == {Standing.FAILED: 30, Standing.PASSED: 1}
+    assert card.counts() == {VectorStatus.FAILED: 30, VectorStatus.PASSED: 1}
     assert "the group was given up" in card.results[0].got
 
 

@@ -60,7 +60,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Judged:
+class DegenerateResult:
     """A degenerate implementation: how the run on it ended, its score, and which families it failed in."""
 
     name: str
@@ -87,7 +87,7 @@ class Proof:
     attempts: tuple[Attempt, ...]
     reference_passes: bool
     control_dies: bool
-    degenerates: tuple[Judged, ...] = ()
+    degenerates: tuple[DegenerateResult, ...] = ()
     whole: bool = True
     untried: int = 0
 
@@ -222,7 +222,7 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
     return Attempt(name, fault.requirement_id, fate, seen_by, implementation.tokens, _detail(whole))
 
 
-def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
+def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> DegenerateResult:
     """Run the suite, quickly, on a degenerate implementation in this process or, if it is dangerous, in its own.
 
     All its profiles are judged unless some are named.
@@ -235,7 +235,7 @@ def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> Judged:
     failed_in = _families(record for record in finished.records if record.state in RED)
     looked_at = _families(record for record in finished.records if record.state is not State.NOT_APPLICABLE)
     counts = tally(finished.records)
-    return Judged(
+    return DegenerateResult(
         name,
         degenerate.story,
         finished.exit_code(),

@@ -19,7 +19,7 @@ from bearerproof.trail.picture import as_svg
 from bearerproof.trail.presets import Preset
 from bearerproof.trail.proving import prove
 from bearerproof.trail.reading import STDIN
-from bearerproof.trail.report import Standing, TrailReport
+from bearerproof.trail.report import RuleStatus, TrailReport
 
 EXIT_CODES = (
     "Exit codes: 0 the trail is truthful; 1 it is not; 3 nothing was judged, or a file could not be read to its end."
@@ -158,9 +158,9 @@ def _patterns(texts: Sequence[str]) -> tuple[re.Pattern[str], ...]:
 
 def _style(line: str) -> str | None:
     """Colour what a reader looks for: rules that are violated, and the verdict."""
-    if line.startswith((Standing.VIOLATED.mark, "The trail is NOT")):
+    if line.startswith((RuleStatus.VIOLATED.mark, "The trail is NOT")):
         return "bold red"
-    if line.startswith(("NOT judged", Standing.NOT_JUDGED.mark)):
+    if line.startswith(("NOT judged", RuleStatus.NOT_JUDGED.mark)):
         return "yellow"
     return "bold green" if line.startswith("The trail is truthful") else None
 

@@ -16,7 +16,7 @@ from bearerproof_fuzz.checks import explore
 from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.oracles import policy
-from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, Asked, Sides
+from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, ScopeRequest, Sides
 
 INVALID_SCOPE = "invalid_scope"
 
@@ -48,13 +48,13 @@ def told(sides: Sides) -> str:
     return f"backends {backends}; tools {tools}"
 
 
-def stated(ruled: Json, asked: Asked) -> str:
+def stated(ruled: Json, asked: ScopeRequest) -> str:
     """Say what is allowed and what was asked for."""
     allowed = ruled["grant"]
     return f"allowed {','.join(allowed['backends'])} and {','.join(allowed['tools'])}, asked {asked.scope!r}"
 
 
-def ask(world: World, asked: Asked) -> tuple[Decision, Sides | None]:
+def ask(world: World, asked: ScopeRequest) -> tuple[Decision, Sides | None]:
     """Ask, and return the answer with what it turned out to grant; None where nothing was."""
     decision = world.exchange(world.subject_token(), asked.scope)
     if not decision.good:
@@ -62,7 +62,7 @@ def ask(world: World, asked: Asked) -> tuple[Decision, Sides | None]:
     return decision, enforced(world, world.grant(decision))
 
 
-def what_is_due(world: World, ruled: Json, asked: Asked) -> tuple[Grant, Sides] | None:
+def what_is_due(world: World, ruled: Json, asked: ScopeRequest) -> tuple[Grant, Sides] | None:
     """Ask, and return the token with what it opens; None where nothing was granted, and nothing had to be.
 
     Raises:
@@ -78,7 +78,7 @@ def what_is_due(world: World, ruled: Json, asked: Asked) -> tuple[Grant, Sides] 
 
 SIDES = st.lists(st.sampled_from((*PATTERNS, "*")), min_size=1, max_size=3, unique=True).map(tuple)
 RULES = st.builds(lambda backends, tools: rule(backends=backends, tools=tools), SIDES, SIDES)
-ASKED = st.builds(Asked, st.none() | SIDES, st.none() | SIDES)
+ASKED = st.builds(ScopeRequest, st.none() | SIDES, st.none() | SIDES)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Example:
 
     backends: tuple[str, ...]
     tools: tuple[str, ...]
-    asked: Asked
+    asked: ScopeRequest
 
     @property
     def rule(self) -> Json:
@@ -96,23 +96,23 @@ class Example:
 
 
 OVERLAPPING = (
-    Example(("a", "b"), ("a", "b"), Asked(("a", "z"), ("b", "z"))),
-    Example(("a*",), ("b*",), Asked(("*",), ("*",))),
-    Example(("ab*", "b"), ("*",), Asked(("a*",))),
-    Example(("*",), ("*",), Asked(("ab*",), ("a",))),
-    Example(("a*",), ("a*",), Asked(("ab*", "b*"), ("abc", "b"))),
-    Example(("a",), ("a",), Asked(("a*",), ("*",))),
-    Example(("a*", "abc"), ("a",), Asked(("abc",))),
-    Example(("a.*",), ("*",), Asked(("*",))),
-    Example(("*",), ("a", "b"), Asked()),
-    Example(("a", "b"), ("*",), Asked(None, ("abd",))),
-    Example(("a", "b"), ("*",), Asked(("b",), None)),
-    Example(("ab", "a*"), ("z", "ab*"), Asked(("ab*", "z"), ("a*", "z*"))),
+    Example(("a", "b"), ("a", "b"), ScopeRequest(("a", "z"), ("b", "z"))),
+    Example(("a*",), ("b*",), ScopeRequest(("*",), ("*",))),
+    Example(("ab*", "b"), ("*",), ScopeRequest(("a*",))),
+    Example(("*",), ("*",), ScopeRequest(("ab*",), ("a",))),
+    Example(("a*",), ("a*",), ScopeRequest(("ab*", "b*"), ("abc", "b"))),
+    Example(("a",), ("a",), ScopeRequest(("a*",), ("*",))),
+    Example(("a*", "abc"), ("a",), ScopeRequest(("abc",))),
+    Example(("a.*",), ("*",), ScopeRequest(("*",))),
+    Example(("*",), ("a", "b"), ScopeRequest()),
+    Example(("a", "b"), ("*",), ScopeRequest(None, ("abd",))),
+    Example(("a", "b"), ("*",), ScopeRequest(("b",), None)),
+    Example(("ab", "a*"), ("z", "ab*"), ScopeRequest(("ab*", "z"), ("a*", "z*"))),
 )
 """Requests that are granted in part."""
 
 
-def judge_all(judge: Callable[[Json, Asked], None], examples: Sequence[Example]) -> None:
+def judge_all(judge: Callable[[Json, ScopeRequest], None], examples: Sequence[Example]) -> None:
     """Judge these requests of their rules, and drawn ones."""
     for example in examples:
         judge(example.rule, example.asked)

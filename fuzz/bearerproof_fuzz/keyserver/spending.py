@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from bearerproof.contract.decisions import Decision
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, KeyServerConfig, Provider, rule
 from bearerproof_fuzz.keyserver.world import Grant, World
-from bearerproof_fuzz.oracles.rates import Asked
+from bearerproof_fuzz.oracles.rates import RateRequest
 
 SMALL = (1, 2, 3, 5, 7, 10)
 PAUSES = (0.0, 0.25, 1.0, 7.5, 29.0, 30.0, 59.0, 59.75, 60.0, 60.25, 61.0, 300.0)
@@ -47,12 +47,12 @@ def over(world: World, grant: Grant, summary: str) -> None:
     world.refused(world.authenticate(grant.bearer), "rate-limited", summary)
 
 
-def play(world: World, grant: Grant, steps: Steps) -> list[Asked]:
+def play(world: World, grant: Grant, steps: Steps) -> list[RateRequest]:
     """Present a bearer at each step of a stream, and return when it was, and whether it was admitted."""
     asked = []
     for pause, times in steps:
         world.wait(pause)
-        asked += [Asked.at(world.tick, admitted=admits(world, grant)) for _ in range(times)]
+        asked += [RateRequest.at(world.tick, admitted=admits(world, grant)) for _ in range(times)]
     return asked
 
 

@@ -14,7 +14,7 @@ from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.edits.registry import Change
 from bearerproof_fuzz.forge import CLIENT, Forge
 from bearerproof_fuzz.material import Hints, labelled, unproven
-from bearerproof_fuzz.oracles.buckets import Entry, Limits, Registered, entry
+from bearerproof_fuzz.oracles.buckets import BucketLimits, Entry, RegisteredSources, entry
 from bearerproof_fuzz.oracles.witness import event_of
 
 DEFAULT: Json = {"sink": "memory", "limiter": None}
@@ -75,12 +75,12 @@ class Bench:
         self.entries: list[Entry] = []
         self.summaries: list[tuple[float, Json]] = []
         self.trail: list[Json] = []
-        self.limits = Limits(1, 60, 1, 1)
+        self.limits = BucketLimits(1, 60, 1, 1)
         self._base = forge.base(profile)
         self._tick = 0.0
         self._kid = self._base.key.kid
         self._made: dict[tuple[str, str], Presentation] = {}
-        self.registered = Registered((CLIENT, "app-2"), (CLIENT, "api-2"), (self._kid,))
+        self.registered = RegisteredSources((CLIENT, "app-2"), (CLIENT, "api-2"), (self._kid,))
 
     @classmethod
     @contextmanager
@@ -91,7 +91,7 @@ class Bench:
         finally:
             trial.implementation.configure(DEFAULT)
 
-    def begin(self, limits: Limits) -> None:
+    def begin(self, limits: BucketLimits) -> None:
         """Start with a fresh limiter.
 
         Raises:
@@ -104,7 +104,7 @@ class Bench:
         self.trial.implementation.reset()
         self.limits, self.entries, self.summaries, self.trail, self._tick = limits, [], [], [], 0.0
 
-    def run(self, limits: Limits, steps: Sequence[Step]) -> list[Entry]:
+    def run(self, limits: BucketLimits, steps: Sequence[Step]) -> list[Entry]:
         """Begin and play; once more if the machine was so busy that even a sink in memory lost something.
 
         Raises:

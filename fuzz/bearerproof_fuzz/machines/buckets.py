@@ -7,18 +7,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bearerproof_fuzz.checks import examples, explore_machine
 from bearerproof_fuzz.machines.bench import FAULTS, KNOWN, STRANGERS, Bench, Step
-from bearerproof_fuzz.oracles.buckets import Limits
+from bearerproof_fuzz.oracles.buckets import BucketLimits
 
 GAPS = (0.25, 1, 7.5, 19, 20, 21, 59, 60, 61, 180)
 """Seconds between events: within a window, at its edge, beyond it."""
 
 LIMITS = tuple(
-    Limits(capacity, window, names, together)
+    BucketLimits(capacity, window, names, together)
     for capacity in (1, 3) for window in (10, 60) for names in (1, 4) for together in (2, 8)
 )  # fmt: skip
 
 
-class Walk(RuleBasedStateMachine):
+class BucketMachine(RuleBasedStateMachine):
     """Random steps on a bench; after each one a law has to hold."""
 
     def __init__(self, bench: Bench, law: Callable[[Bench], None]) -> None:
@@ -29,7 +29,7 @@ class Walk(RuleBasedStateMachine):
         self._wall = 0.0
 
     @initialize(limits=st.sampled_from(LIMITS))
-    def configure(self, limits: Limits) -> None:
+    def configure(self, limits: BucketLimits) -> None:
         """Start with a fresh limiter of some size."""
         self._bench.begin(limits)
 
@@ -72,4 +72,4 @@ class Walk(RuleBasedStateMachine):
 
 def walk(bench: Bench, law: Callable[[Bench], None], *, share: int = 10, steps: int = 20) -> None:
     """Take random walks on a bench: one ``share``-th of the examples that the depth of the run asks for."""
-    explore_machine("buckets", lambda: Walk(bench, law), number=max(5, examples(share)), steps=steps)
+    explore_machine("buckets", lambda: BucketMachine(bench, law), number=max(5, examples(share)), steps=steps)

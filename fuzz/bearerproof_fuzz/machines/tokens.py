@@ -48,14 +48,14 @@ def walk(trial: Trial, aspect: Aspect, *, share: int = 20) -> None:
         Judged: what an example found.
     """
     name = f"token store: {aspect}"
-    explore_machine(name, lambda: Walk(trial, aspect), number=max(5, examples(share)), steps=STEPS)
+    explore_machine(name, lambda: TokenStoreMachine(trial, aspect), number=max(5, examples(share)), steps=STEPS)
 
 
 def _can(capability: str) -> Callable[[Any], Any]:
     return precondition(lambda self: bool(getattr(self.world.trial.declaration.key_server, capability)))
 
 
-class Walk(RuleBasedStateMachine):
+class TokenStoreMachine(RuleBasedStateMachine):
     """Asks a server in any order, and holds each answer against the model."""
 
     def __init__(self, trial: Trial, aspect: Aspect) -> None:

@@ -17,7 +17,7 @@ UNITS = 1024
 
 
 @dataclass(frozen=True)
-class Limits:
+class BucketLimits:
     """The numbers of a limiter: events, seconds, buckets of strangers, events of all strangers."""
 
     capacity: int
@@ -36,7 +36,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Registered:
+class RegisteredSources:
     """Whom a configuration names."""
 
     clients: tuple[str, ...]
@@ -78,7 +78,7 @@ class Entry:
         return self.tick / UNITS
 
 
-def entry(event: Json, tick: float, profile: Profile, registered: Registered, *, admitted: bool) -> Entry:
+def entry(event: Json, tick: float, profile: Profile, registered: RegisteredSources, *, admitted: bool) -> Entry:
     """Note an event that an answer reported, ``tick`` in seconds."""
     return Entry(
         round(tick * UNITS), str(event.get("source_id")), kind_class(event.get("kind")),
@@ -87,7 +87,7 @@ def entry(event: Json, tick: float, profile: Profile, registered: Registered, *,
 
 
 @dataclass(frozen=True)
-class Excess:
+class BucketExcess:
     """A span of a stream in which more was admitted than the contract allows."""
 
     who: str
@@ -101,7 +101,7 @@ class Excess:
         return f"{self.admitted} of {self.who} in {self.seconds:g} s ({self.kinds} kinds)"
 
 
-def excess(entries: Sequence[Entry], who: str, capacity: int, window: int) -> Excess | None:
+def excess(entries: Sequence[Entry], who: str, capacity: int, window: int) -> BucketExcess | None:
     """Return a span in which these events, all of one bucket, exceed C + T·C/W + K·(⌊T/W⌋ + 1).
 
     Every span that begins and ends with an admission is looked at; no other can hold more.
@@ -112,7 +112,7 @@ def excess(entries: Sequence[Entry], who: str, capacity: int, window: int) -> Ex
     return next((span for span in found if span), None)
 
 
-def _excess_from(entries: Sequence[Entry], who: str, capacity: int, window: int) -> Excess | None:
+def _excess_from(entries: Sequence[Entry], who: str, capacity: int, window: int) -> BucketExcess | None:
     kinds: set[str] = set()
     admitted = 0
     for entry in entries:
@@ -123,7 +123,7 @@ def _excess_from(entries: Sequence[Entry], who: str, capacity: int, window: int)
             refilled = span * capacity // (window * UNITS)
             most = capacity + refilled + len(kinds) * (span // (window * UNITS) + 1)
             if admitted > most:
-                return Excess(who, span / UNITS, admitted, most, len(kinds))
+                return BucketExcess(who, span / UNITS, admitted, most, len(kinds))
     return None
 
 
@@ -135,13 +135,13 @@ def by_source(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
     return found
 
 
-def excess_of_a_source(entries: Sequence[Entry], limits: Limits) -> Excess | None:
+def excess_of_a_source(entries: Sequence[Entry], limits: BucketLimits) -> BucketExcess | None:
     """Return where one source, registered or not, got more than a bucket and the free events give."""
     found = (excess(own, f"source {name}", limits.capacity, limits.window) for name, own in by_source(entries).items())
     return next((span for span in found if span), None)
 
 
-def excess_of_strangers(entries: Sequence[Entry], limits: Limits) -> Excess | None:
+def excess_of_strangers(entries: Sequence[Entry], limits: BucketLimits) -> BucketExcess | None:
     """Return where all strangers together got more than the bucket that they share gives."""
     together = [entry for entry in entries if not entry.registered]
     return excess(together, "all strangers", limits.strangers, limits.window)
@@ -202,7 +202,7 @@ class Bucket:
             self.most = min(self._full, self.most + gained + 1)
 
 
-def starved(entries: Sequence[Entry], limits: Limits) -> Entry | None:
+def starved(entries: Sequence[Entry], limits: BucketLimits) -> Entry | None:
     """Return an event that was dropped though its registered source had a token left for it."""
     for own in by_source(entry for entry in entries if entry.registered).values():
         bucket = Bucket(limits.capacity, limits.window, own[0].tick)
@@ -212,7 +212,7 @@ def starved(entries: Sequence[Entry], limits: Limits) -> Entry | None:
     return None
 
 
-def starved_stranger(entries: Sequence[Entry], limits: Limits) -> Entry | None:
+def starved_stranger(entries: Sequence[Entry], limits: BucketLimits) -> Entry | None:
     """Return a stranger's event that was dropped though its bucket and the common one had a token for it.
 
     A bucket of its own is certain for the first strangers alone, as many as may have one. What was dropped counts as

@@ -36,7 +36,7 @@ def _is_covered(name: str, pattern: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScopeRequest:
     """What a request asks for; a side that is None is not mentioned."""
 
     backends: tuple[str, ...] | None = None
@@ -54,7 +54,7 @@ def rule_sides(rule: Json) -> Sides:
     return denoted(rule["grant"]["backends"]), denoted(rule["grant"]["tools"])
 
 
-def asked_sides(requested: Asked) -> Sides:
+def asked_sides(requested: ScopeRequest) -> Sides:
     """Return what is asked for: on a side that is not mentioned, everything."""
     return (
         denoted((ALL,) if requested.backends is None else requested.backends),
@@ -62,7 +62,7 @@ def asked_sides(requested: Asked) -> Sides:
     )
 
 
-def granted(rule: Json, requested: Asked) -> Sides | None:
+def granted(rule: Json, requested: ScopeRequest) -> Sides | None:
     """Return what the request has to be granted, or None where one side is left with nothing."""
     (backends, tools), (more_backends, more_tools) = rule_sides(rule), asked_sides(requested)
     left = backends & more_backends, tools & more_tools

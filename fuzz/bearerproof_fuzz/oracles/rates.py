@@ -13,20 +13,20 @@ _MINUTE = 60 * UNITS
 
 
 @dataclass(frozen=True)
-class Asked:
+class RateRequest:
     """One request, at an instant in units, and whether it was admitted."""
 
     tick: int
     admitted: bool
 
     @classmethod
-    def at(cls, seconds: float, *, admitted: bool) -> "Asked":
+    def at(cls, seconds: float, *, admitted: bool) -> "RateRequest":
         """Note a request at this many seconds."""
         return cls(round(seconds * UNITS), admitted)
 
 
 @dataclass(frozen=True)
-class Excess:
+class RateExcess:
     """A span that holds more than its rate gives; ``seconds`` is its length."""
 
     seconds: float
@@ -38,7 +38,7 @@ class Excess:
         return f"{self.admitted} in {self.seconds:g} s"
 
 
-def excess(requests: Sequence[Asked], rate: int) -> Excess | None:
+def excess(requests: Sequence[RateRequest], rate: int) -> RateExcess | None:
     """Return a span in which more than N + N·T/60 were admitted: N at once, and then what comes with time.
 
     Every span from one admission to another is looked at; no other can hold more.
@@ -48,7 +48,7 @@ def excess(requests: Sequence[Asked], rate: int) -> Excess | None:
         for number, last in enumerate(ticks[begin:], 1):
             most = rate + (last - first) * rate // _MINUTE
             if number > most:
-                return Excess((last - first) / UNITS, number, most)
+                return RateExcess((last - first) / UNITS, number, most)
     return None
 
 
@@ -64,7 +64,7 @@ class Denied:
         return f"refused at {self.seconds:g} s, after {self.before} in the minute before"
 
 
-def denied(requests: Sequence[Asked], rate: int) -> Denied | None:
+def denied(requests: Sequence[RateRequest], rate: int) -> Denied | None:
     """Return a request that was refused though fewer than N were admitted in the minute before it.
 
     Whatever was asked earlier: in a minute everything comes back that a limiter may have taken.

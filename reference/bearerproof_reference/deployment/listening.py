@@ -16,7 +16,7 @@ except ImportError as missing:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """How many connections there may be, and how long, in seconds, each may take.
 
     ``head_seconds`` is for a whole request line with its fields, from the connection or the last answer on, and
@@ -33,7 +33,7 @@ class Limits:
     stop_seconds: int = 10
 
 
-def listener(app: Any, limits: Limits) -> uvicorn.Server:
+def listener(app: Any, limits: ConnectionLimits) -> uvicorn.Server:
     """Return a server of an ASGI application, to be run on sockets that are open already.
 
     The peer is who is at the other end, whatever a header says, and no log quotes a request.
@@ -60,7 +60,7 @@ def listener(app: Any, limits: Limits) -> uvicorn.Server:
 class _Connection(H11Protocol):
     """One connection; each server has a class of its own, for the idle ones among its connections in their order."""
 
-    limits: ClassVar[Limits]
+    limits: ClassVar[ConnectionLimits]
     idle: ClassVar[dict["_Connection", None]]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base class

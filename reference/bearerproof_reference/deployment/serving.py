@@ -20,7 +20,7 @@ from typing import Any
 from bearerproof_reference.clock import SystemClock
 from bearerproof_reference.deployment import http
 from bearerproof_reference.deployment.httprequest import App
-from bearerproof_reference.deployment.listening import Limits, listener
+from bearerproof_reference.deployment.listening import ConnectionLimits, listener
 from bearerproof_reference.deployment.trailfile import ALWAYS, TrailFile
 from bearerproof_reference.keyserver.configuration import ConfigurationError, KeyServerConfiguration, read
 from bearerproof_reference.keyserver.lifecycle import LineSink
@@ -57,7 +57,7 @@ class Serving:
     audit: Path | None = None
     sync_every: float = ALWAYS
     redis: str | None = field(default=None, repr=False)
-    limits: Limits = field(default_factory=Limits)
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 def serve(serving: Serving, tell: Callable[[str], None]) -> None:
@@ -240,7 +240,7 @@ def _reaping(server: KeyServer) -> Iterator[None]:
         thread.join()
 
 
-def _affordable(limits: Limits) -> Limits:
+def _affordable(limits: ConnectionLimits) -> ConnectionLimits:
     """Return the limits with no more connections than there may be open files, once as many as possible may be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     others = limits.backlog + _SPARE_FILES

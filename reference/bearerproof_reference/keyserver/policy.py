@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bearerproof_reference.keyserver.patterns import ALL, meets
-from bearerproof_reference.keyserver.scopes import Asked, ScopeError
+from bearerproof_reference.keyserver.scopes import RequestedScopes, ScopeError
 from bearerproof_reference.keyserver.tokens import Identity, Scopes
 
 
@@ -52,7 +52,7 @@ class Policy:
         return next((rule for rule in self.rules if rule.match(identity)), None)
 
 
-def narrow(allowed: Scopes, requested: Asked) -> Scopes:
+def narrow(allowed: Scopes, requested: RequestedScopes) -> Scopes:
     """Return what is both allowed and asked for; a side that was not asked for stays as allowed.
 
     Raises:

@@ -14,14 +14,14 @@ class ScopeError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedScopes:
     """What a client asks for, as patterns; None: the side was not asked for, and the policy decides it alone."""
 
     backends: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
 
 
-def read(scope: str | None) -> Asked:
+def read(scope: str | None) -> RequestedScopes:
     """Return what a ``scope`` parameter asks for; None, without the parameter, asks for nothing particular.
 
     Raises:
@@ -33,7 +33,7 @@ def read(scope: str | None) -> Asked:
         if side not in ("backends", "tools") or not colon or side in sides:
             raise ScopeError("a scope is made of one word backends:… and one word tools:…")
         sides[side] = _patterns(items)
-    return Asked(**sides)
+    return RequestedScopes(**sides)
 
 
 def spell(scopes: Scopes) -> str:

@@ -15,7 +15,7 @@ _LOSSES = 20
 
 
 @dataclass(frozen=True)
-class Finding:
+class TrailFinding:
     """One violation: its rule, the line counted over all files, what is wrong, and when by the event's own account."""
 
     rule: Rule
@@ -65,7 +65,7 @@ class Notebook:
         self.undated = 0
         self.violated: Counter[Rule] = Counter()
         self._unjudged: Counter[tuple[Rule, Want]] = Counter()
-        self.findings: list[Finding] = []
+        self.findings: list[TrailFinding] = []
         self.losses: list[Loss] = []
         self.lost: Counter[str] = Counter()
 
@@ -76,7 +76,7 @@ class Notebook:
     def find(self, rule: Rule, line: int, summary: str, occurred_at: str | None = None) -> None:
         """Take down one violation."""
         if self.wants(rule):
-            self.findings.append(Finding(rule, line, summary, occurred_at))
+            self.findings.append(TrailFinding(rule, line, summary, occurred_at))
         self.violated[rule] += 1
         self._by_line.add(rule, line)
         if occurred_at is None:

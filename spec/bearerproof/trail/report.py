@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from bearerproof import __version__
-from bearerproof.trail.findings import Finding, Loss, Notebook, Timeline
+from bearerproof.trail.findings import Loss, Notebook, Timeline, TrailFinding
 from bearerproof.trail.picture import instant, strips
 from bearerproof.trail.rules import TITLES, Rule
 from bearerproof.trail.rules.failures import Failures
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
     NOT_JUDGED = "not judged"
 
 
-class Standing(StrEnum):
+class RuleStatus(StrEnum):
     """How a rule came out: it holds only where it judged something and found nothing against it."""
 
     HOLDS = "holds"
@@ -64,7 +64,7 @@ class Lines:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedRule:
     """One rule: events judged, violations among them, and events that it could not judge, by the reason."""
 
     rule: Rule
@@ -73,13 +73,13 @@ class Judged:
     unjudged: Mapping[str, int]
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> RuleStatus:
         """How the rule came out."""
         if self.violated:
-            return Standing.VIOLATED
+            return RuleStatus.VIOLATED
         if self.judged:
-            return Standing.HOLDS
-        return Standing.NOT_JUDGED if self.unjudged else Standing.NOTHING_TO_JUDGE
+            return RuleStatus.HOLDS
+        return RuleStatus.NOT_JUDGED if self.unjudged else RuleStatus.NOTHING_TO_JUDGE
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class TrailReport:
 
     files: tuple[FileRead, ...]
     lines: Lines
-    rules: tuple[Judged, ...]
-    findings: tuple[Finding, ...]
+    rules: tuple[JudgedRule, ...]
+    findings: tuple[TrailFinding, ...]
     losses: tuple[Loss, ...]
     lost: Mapping[str, int]
     losses_left_out: int
@@ -161,7 +161,7 @@ class TrailReport:
         parts = [self._head(), self._rules(), self._findings(), self._losses(), self._times(), [self._sentence()]]
         return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part))) + "\n"
 
-    def _finding(self, finding: Finding) -> dict[str, Any]:
+    def _finding(self, finding: TrailFinding) -> dict[str, Any]:
         file, line = self.place(finding.line)
         row = {"rule": str(finding.rule), "file": file, "line": line, "summary": finding.summary}
         return {**row, "occurred_at": finding.occurred_at}
@@ -241,17 +241,17 @@ class TrailReport:
             return f"NOT judged: no line is an event of a key server or a verifier.{hint}"
         if self.verdict is Verdict.NOT_JUDGED:
             return "NOT judged whole: a file could not be read to its end. What was read breaks no rule."
-        held = sum(row.standing is Standing.HOLDS for row in self.rules)
+        held = sum(row.standing is RuleStatus.HOLDS for row in self.rules)
         partly = sum(bool(row.unjudged) for row in self.rules)
         open_ = f"; {_count(partly, 'rule')} could not judge everything" if partly else ""
         return f"The trail is truthful by {_count(held, 'rule')}{open_}."
 
 
 _MARKS = {
-    Standing.HOLDS: "✓",
-    Standing.VIOLATED: "✗",
-    Standing.NOT_JUDGED: "?",
-    Standing.NOTHING_TO_JUDGE: "·",
+    RuleStatus.HOLDS: "✓",
+    RuleStatus.VIOLATED: "✗",
+    RuleStatus.NOT_JUDGED: "?",
+    RuleStatus.NOTHING_TO_JUDGE: "·",
 }
 
 
@@ -284,16 +284,16 @@ def conclude(
     )
 
 
-def _judged(rule: Rule, applied: int, notebook: Notebook) -> Judged:
+def _judged(rule: Rule, applied: int, notebook: Notebook) -> JudgedRule:
     unjudged = {str(want): number for want, number in notebook.unjudged(rule).items()}
-    return Judged(rule, max(0, applied - sum(unjudged.values())), notebook.violated[rule], unjudged)
+    return JudgedRule(rule, max(0, applied - sum(unjudged.values())), notebook.violated[rule], unjudged)
 
 
 def _file(file: FileRead) -> dict[str, Any]:
     return {"name": file.name, "lines": file.lines, "octets": file.octets, "trouble": file.trouble}
 
 
-def _rule(row: Judged) -> dict[str, Any]:
+def _rule(row: JudgedRule) -> dict[str, Any]:
     return {
         "id": str(row.rule),
         "title": TITLES[row.rule],

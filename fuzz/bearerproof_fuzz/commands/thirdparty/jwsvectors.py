@@ -32,7 +32,7 @@ class Expected(StrEnum):
     EITHER = "either"
 
 
-class Standing(StrEnum):
+class VectorStatus(StrEnum):
     """How a vector counts; the first three are scored."""
 
     PASSED = "passed"
@@ -78,7 +78,7 @@ class Result:
 
     group: VectorGroup
     vector: Vector
-    standing: Standing
+    standing: VectorStatus
     got: str
 
     def __str__(self) -> str:
@@ -107,19 +107,19 @@ class Scorecard:
     def conforms(self, measure: Measure) -> bool:
         """Say whether something passed and nothing failed; in strict, erroring is failing too."""
         counts = self.counts()
-        red = counts[Standing.FAILED] + (counts[Standing.ERRORED] if measure is Measure.STRICT else 0)
-        return counts[Standing.PASSED] > 0 and not red
+        red = counts[VectorStatus.FAILED] + (counts[VectorStatus.ERRORED] if measure is Measure.STRICT else 0)
+        return counts[VectorStatus.PASSED] > 0 and not red
 
-    def counts(self) -> Counter[Standing]:
+    def counts(self) -> Counter[VectorStatus]:
         """Count all results by standing."""
         return Counter(result.standing for result in self.results)
 
     @property
     def applicable(self) -> int:
         """How many vectors have one right answer and an algorithm that is declared."""
-        return sum(self.counts()[standing] for standing in (*_SCORED, Standing.NO_CONTROL))
+        return sum(self.counts()[standing] for standing in (*_SCORED, VectorStatus.NO_CONTROL))
 
-    def of(self, *standings: Standing) -> list[Result]:
+    def of(self, *standings: VectorStatus) -> list[Result]:
         """Return the results of these standings, in the order of the files."""
         return [result for result in self.results if result.standing in standings]
 
@@ -138,15 +138,15 @@ class Scorecard:
             "implementation": self.name,
             "vectors": len(self.results),
             "applicable": self.applicable,
-            **{str(standing): self.counts()[standing] for standing in Standing},
+            **{str(standing): self.counts()[standing] for standing in VectorStatus},
             "reject_all": self.reject_all,
             "accept_all": self.accept_all,
-            "results": [result.as_dict() for result in self.results if result.standing is not Standing.PASSED],
+            "results": [result.as_dict() for result in self.results if result.standing is not VectorStatus.PASSED],
             "errata": self.errata(),
         }
 
 
-_SCORED = frozenset({Standing.PASSED, Standing.FAILED, Standing.ERRORED})
+_SCORED = frozenset({VectorStatus.PASSED, VectorStatus.FAILED, VectorStatus.ERRORED})
 
 
 def score(implementation: Implementation, groups: Sequence[VectorGroup]) -> Scorecard:
@@ -172,7 +172,7 @@ def _results(implementation: Implementation, groups: Iterable[VectorGroup]) -> I
         if why_not is None:
             yield from judge(group, _answers(implementation, group))
         else:
-            yield from (Result(group, vector, Standing.NOT_APPLICABLE, why_not) for vector in group.vectors)
+            yield from (Result(group, vector, VectorStatus.NOT_APPLICABLE, why_not) for vector in group.vectors)
 
 
 def _not_applicable(group: VectorGroup, implementation: Implementation) -> str | None:
@@ -204,22 +204,22 @@ def judge(group: VectorGroup, answers: Sequence[Answer]) -> list[Result]:
     ]
 
 
-def _standing(expected: Expected, outcome: Outcome, controlled: bool) -> Standing:
+def _standing(expected: Expected, outcome: Outcome, controlled: bool) -> VectorStatus:
     if outcome in (Outcome.CRASHED, Outcome.HUNG, Outcome.SKIPPED):
-        return Standing.FAILED
+        return VectorStatus.FAILED
     if expected is Expected.VALID:
-        return Standing.PASSED if outcome is Outcome.ACCEPTED else Standing.FAILED
+        return VectorStatus.PASSED if outcome is Outcome.ACCEPTED else VectorStatus.FAILED
     if expected is Expected.EITHER:
-        return Standing.EITHER
+        return VectorStatus.EITHER
     if not controlled:
-        return Standing.NO_CONTROL
+        return VectorStatus.NO_CONTROL
     return _OF_INVALID[outcome]
 
 
 _OF_INVALID = {
-    Outcome.ACCEPTED: Standing.FAILED,
-    Outcome.REJECTED: Standing.PASSED,
-    Outcome.ERRORED: Standing.ERRORED,
+    Outcome.ACCEPTED: VectorStatus.FAILED,
+    Outcome.REJECTED: VectorStatus.PASSED,
+    Outcome.ERRORED: VectorStatus.ERRORED,
 }
 
 
@@ -235,7 +235,7 @@ def _would_pass(declaration: Declaration, groups: Sequence[VectorGroup], verdict
         return {"id": request["id"], **(hello if request["op"] == "hello" else verdict)}
 
     answered = _results(Implementation(InProcess(lambda: handle)), groups)
-    return sum(result.standing is Standing.PASSED for result in answered)
+    return sum(result.standing is VectorStatus.PASSED for result in answered)
 
 
 def render(card: Scorecard) -> str:
@@ -243,9 +243,9 @@ def render(card: Scorecard) -> str:
     lines = [
         _headline(card),
         *_table(card),
-        *_listed("failed", card.of(Standing.FAILED)),
-        *_listed("errored instead of rejecting", card.of(Standing.ERRORED)),
-        *_listed("no control: not scored, a rejection would prove nothing", card.of(Standing.NO_CONTROL)),
+        *_listed("failed", card.of(VectorStatus.FAILED)),
+        *_listed("errored instead of rejecting", card.of(VectorStatus.ERRORED)),
+        *_listed("no control: not scored, a rejection would prove nothing", card.of(VectorStatus.NO_CONTROL)),
         *_listed("errata", card.errata()),
         "",
         _stand_ins(card),
@@ -261,8 +261,8 @@ def _stand_ins(card: Scorecard) -> str:
 def _headline(card: Scorecard) -> str:
     counts = card.counts()
     scored = sum(counts[standing] for standing in _SCORED)
-    rest = ", ".join(f"{counts[name]} {name}" for name in Standing if name not in _SCORED and counts[name])
-    return f"{card.name}: passed {counts[Standing.PASSED]} of {scored} scored" + (f" ({rest})" if rest else "")
+    rest = ", ".join(f"{counts[name]} {name}" for name in VectorStatus if name not in _SCORED and counts[name])
+    return f"{card.name}: passed {counts[VectorStatus.PASSED]} of {scored} scored" + (f" ({rest})" if rest else "")
 
 
 def _table(card: Scorecard) -> list[str]:
@@ -280,19 +280,19 @@ def _table(card: Scorecard) -> list[str]:
 _Row = tuple[str, str]
 
 
-def _rows(card: Scorecard, belongs_to: Callable[[Result], Iterable[_Row]]) -> dict[_Row, Counter[Standing]]:
-    rows: dict[_Row, Counter[Standing]] = {}
+def _rows(card: Scorecard, belongs_to: Callable[[Result], Iterable[_Row]]) -> dict[_Row, Counter[VectorStatus]]:
+    rows: dict[_Row, Counter[VectorStatus]] = {}
     for result in card.results:
         for row in belongs_to(result):
             rows.setdefault(row, Counter())[result.standing] += 1
     return rows
 
 
-_COLUMNS = ("vectors", *Standing)
+_COLUMNS = ("vectors", *VectorStatus)
 
 
-def _cells(counts: Counter[Standing]) -> str:
-    numbers = (counts.total(), *(counts[standing] for standing in Standing))
+def _cells(counts: Counter[VectorStatus]) -> str:
+    numbers = (counts.total(), *(counts[standing] for standing in VectorStatus))
     return "".join(f"  {number or '-':>{max(7, len(name))}}" for name, number in zip(_COLUMNS, numbers, strict=True))
 
 

@@ -7,20 +7,22 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import authentication, exchange, patterns, policy, scopes
-from bearerproof_reference.keyserver.scopes import Asked, ScopeError
+from bearerproof_reference.keyserver.scopes import RequestedScopes, ScopeError
 from bearerproof_reference.keyserver.tokens import Scopes
 
 ALL = ("*",)
 Sides = tuple[str, ...]
 
 
-def _narrowed(patch: Patch, narrow: Callable[[Any, Scopes, Asked], Scopes]) -> None:
+def _narrowed(patch: Patch, narrow: Callable[[Any, Scopes, RequestedScopes], Scopes]) -> None:
     """Have a request met with a rule in another way."""
     patch(exchange, "narrow", lambda allowed, asked: narrow(policy.narrow, allowed, asked))
 
 
 @helper_by(_narrowed)
-def _if_empty(fall_back: Callable[[Scopes, Asked], Scopes], narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
+def _if_empty(
+    fall_back: Callable[[Scopes, RequestedScopes], Scopes], narrow: Any, allowed: Scopes, asked: RequestedScopes
+) -> Scopes:
     """Have something granted where nothing is left."""
     try:
         return narrow(allowed, asked)  # type: ignore[no-any-return]  # as the function that is wrapped
@@ -32,7 +34,7 @@ def _if_empty(fall_back: Callable[[Scopes, Asked], Scopes], narrow: Any, allowed
 def empty_list_is_everything(patch: Patch) -> None:
     """Asking for what one may not have leaves an empty list, which is enforced as no restriction at all (§8 row 1)."""
 
-    def narrow(_narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
+    def narrow(_narrow: Any, allowed: Scopes, asked: RequestedScopes) -> Scopes:
         backends = allowed.backends if asked.backends is None else patterns.meets(asked.backends, allowed.backends)
         tools = allowed.tools if asked.tools is None else patterns.meets(asked.tools, allowed.tools)
         return Scopes(backends, tools, allowed.rate_limit)
@@ -55,13 +57,13 @@ def nothing_left_is_everything(patch: Patch) -> None:
 
 
 @fault_by("POL-5", _if_empty)
-def empty_tools_are_all_tools(allowed: Scopes, asked: Asked) -> Scopes:
+def empty_tools_are_all_tools(allowed: Scopes, asked: RequestedScopes) -> Scopes:
     """Only the backends are checked for being empty; with no tool left, the tools of the rule stay."""
     return policy.narrow(allowed, replace(asked, tools=None))
 
 
 @fault_by("POL-5", _narrowed)
-def all_or_nothing(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
+def all_or_nothing(narrow: Any, allowed: Scopes, asked: RequestedScopes) -> Scopes:
     """A request is refused if a part of it is not allowed, so clients ask for nothing and get everything."""
     met: Scopes = narrow(allowed, asked)
     if set(asked.backends or met.backends) != set(met.backends) or set(asked.tools or met.tools) != set(met.tools):
@@ -131,7 +133,7 @@ def tools_not_narrowed(patch: Patch) -> None:
 
 
 @fault_by("POL-4", _narrowed)
-def unasked_side_is_everything(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
+def unasked_side_is_everything(narrow: Any, allowed: Scopes, asked: RequestedScopes) -> Scopes:
     """A side that is not mentioned is granted in full, beyond what the rule allows."""
     met: Scopes = narrow(allowed, asked)
     one_sided = (asked.backends is None) != (asked.tools is None)
@@ -146,7 +148,7 @@ def strange_word_is_ignored_with_its_side(meets: Any, asked: Sides, allowed: Sid
 
 
 @fault_by("POL-13", _narrowed)
-def strange_word_frees_the_other_side(narrow: Any, allowed: Scopes, asked: Asked) -> Scopes:
+def strange_word_frees_the_other_side(narrow: Any, allowed: Scopes, asked: RequestedScopes) -> Scopes:
     """Where one side holds names from outside the request is read again without the other."""
     met: Scopes = narrow(allowed, asked)
     strange = any(not patterns.meets((word,), allowed.tools) for word in asked.tools or ())

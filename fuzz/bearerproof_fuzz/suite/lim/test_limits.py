@@ -32,7 +32,7 @@ from bearerproof_fuzz.machines.bench import (
 from bearerproof_fuzz.machines.buckets import GAPS, LIMITS, walk
 from bearerproof_fuzz.needs import LIMITED, LIMITED_AND_COUNTED, SUMMARIES
 from bearerproof_fuzz.oracles import buckets
-from bearerproof_fuzz.oracles.buckets import Entry, Limits
+from bearerproof_fuzz.oracles.buckets import BucketLimits, Entry
 
 WIDE = 1000
 """A common bucket of strangers so large that it limits nobody."""
@@ -62,13 +62,13 @@ def test_one_source_stays_within_its_bound(mark: CheckId, trial: Trial, forge: F
     """In every span of every stream one source is admitted no more than its bucket gives."""
     with Bench.opened(mark, trial, forge) as bench:
 
-        def within_the_bound(limits: Limits, steps: list[Step]) -> None:
+        def within_the_bound(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(replace(limits, strangers=WIDE), steps)
             _judge_source(bench)
 
         for source in (OURS, NOBODY, stranger(1)):
             for steps in (_flood(source), _astride(source), _alike(source)):
-                bench.run(Limits(3, 60, 4, WIDE), steps)
+                bench.run(BucketLimits(3, 60, 4, WIDE), steps)
                 _judge_source(bench)
         explore(within_the_bound, LIMITERS, _steps((OURS, NOBODY, *STRANGERS[:4])), share=5)
 
@@ -99,11 +99,11 @@ def test_strangers_together_stay_within_their_bound(mark: CheckId, trial: Trial,
     """A flood under ever new names is admitted no more than the one bucket that all strangers share gives."""
     with Bench.opened(mark, trial, forge) as bench:
 
-        def within_the_bound(limits: Limits, steps: list[Step]) -> None:
+        def within_the_bound(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(limits, steps)
             _judge_strangers(bench)
 
-        for limits in (Limits(3, 60, 4, 5), Limits(1, 10, 1, 1), Limits(3, 60, WIDE, 5)):
+        for limits in (BucketLimits(3, 60, 4, 5), BucketLimits(1, 10, 1, 1), BucketLimits(3, 60, WIDE, 5)):
             for name in ("forged", "rogue-aud"):
                 bench.run(limits, [Step(f"{name}-{number}", gap=0.5) for number in range(200)])
                 _judge_strangers(bench)
@@ -132,7 +132,7 @@ def test_others_do_not_touch_a_registered_source(mark: CheckId, trial: Trial, fo
     """The events of a registered source are admitted as when it is alone, whoever else floods."""
     with Bench.opened(mark, trial, forge) as bench:
 
-        def undisturbed(limits: Limits, own: list[Step], others: list[Step]) -> None:
+        def undisturbed(limits: BucketLimits, own: list[Step], others: list[Step]) -> None:
             alone = bench.run(limits, own)
             crowded = bench.run(limits, _amid(own, others))
             _judge_undisturbed(bench, alone, [one for one in crowded if one.source == alone[0].source])
@@ -141,7 +141,7 @@ def test_others_do_not_touch_a_registered_source(mark: CheckId, trial: Trial, fo
             own = [Step(victim, fault, gap, times) for fault, gap, times in _RHYTHM]
             for name in (*KNOWN, *STRANGERS[:3]):
                 if name != victim:
-                    undisturbed(Limits(3, 60, 2, 5), own, [Step(name, fault, times=8) for fault in FAULTS])
+                    undisturbed(BucketLimits(3, 60, 2, 5), own, [Step(name, fault, times=8) for fault in FAULTS])
         names = st.sampled_from((SECOND, NOBODY, *STRANGERS))
         noise = st.lists(
             st.builds(Step, names, st.sampled_from(tuple(FAULTS)), times=st.sampled_from((1, 5))),
@@ -179,16 +179,16 @@ def test_first_event_of_a_kind_gets_through(mark: CheckId, trial: Trial, forge: 
     """An event is admitted when none of its kind came from its tier in the window before."""
     with Bench.opened(mark, trial, forge) as bench:
 
-        def heard(limits: Limits, steps: list[Step]) -> None:
+        def heard(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(limits, steps)
             _judge_heard(bench)
 
         for source in (OURS, NOBODY, stranger(1)):
             drained = [Step(source, times=12), *(Step(source, fault, gap=0.25) for fault in FAULTS)]
             kept_empty = [Step(source, gap=10, times=4)] * 7
-            heard(Limits(3, 60, 2, 5), [*drained, *kept_empty, *drained[1:]])
+            heard(BucketLimits(3, 60, 2, 5), [*drained, *kept_empty, *drained[1:]])
             crowded_out = [Step(source, times=12), Step(source, "expired")]
-            heard(Limits(3, 60, 2, 5), [*crowded_out, replace(crowded_out[0], gap=60), crowded_out[1]])
+            heard(BucketLimits(3, 60, 2, 5), [*crowded_out, replace(crowded_out[0], gap=60), crowded_out[1]])
         explore(heard, LIMITERS, _steps((OURS, NOBODY, *STRANGERS)), share=5)
 
 
@@ -235,16 +235,16 @@ def test_summaries_tell_what_was_dropped(mark: CheckId, trial: Trial, forge: For
     """Summaries count every drop once, name registered sources only, and come once a window."""
     with Bench.opened(mark, trial, forge) as bench:
 
-        def truthful(limits: Limits, steps: list[Step]) -> None:
+        def truthful(limits: BucketLimits, steps: list[Step]) -> None:
             # What is still to be reported is told with the next events, once a window has passed.
             later = [Step(source, gap=2 * limits.window + 1) for source in (OURS, stranger(1), OURS)]
             bench.run(limits, [*steps, *later])
             _judge_summaries(bench)
 
         busy = [Step(name, fault, times=6) for name in (OURS, NOBODY, *STRANGERS) for fault in ("signature", "expired")]
-        truthful(Limits(3, 60, 2, 5), busy)
+        truthful(BucketLimits(3, 60, 2, 5), busy)
         truthful(
-            Limits(3, 60, 2, 5),
+            BucketLimits(3, 60, 2, 5),
             [Step(name, gap=1, times=2) for name in (OURS, stranger(1)) for _ in range(90)],
         )
         explore(truthful, LIMITERS, _steps((*KNOWN, *STRANGERS)), share=10)
@@ -254,7 +254,7 @@ def test_summaries_tell_what_was_dropped(mark: CheckId, trial: Trial, forge: For
 def test_drops_are_told_once_a_window_has_passed(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An event more than a window after the first drop brings a summary of all that was dropped before it."""
     with Bench.opened(mark, trial, forge) as bench:
-        for limits in (Limits(2, 60, 2, 1), Limits(3, 10, 1, 2)):
+        for limits in (BucketLimits(2, 60, 2, 1), BucketLimits(3, 10, 1, 2)):
             flood = [Step(name, times=8) for name in (OURS, stranger(1), SECOND)]
             bench.run(limits, [*flood, Step(OURS, gap=limits.window + 1)])
             _judge_summaries(bench)
@@ -267,7 +267,7 @@ def test_summary_names_the_largest_sources(mark: CheckId, trial: Trial, forge: F
         names = [f"rogue-kid-{number}" for number in range(LARGEST + 2)]
         bench.registered = replace(bench.registered, kids=(*bench.registered.kids, *names))
         floods = [Step(name, times=LARGEST + 5 - number) for number, name in enumerate(names)]
-        bench.run(Limits(1, 60, 1, 1), [*floods, *[Step(OURS, gap=121)] * 3])
+        bench.run(BucketLimits(1, 60, 1, 1), [*floods, *[Step(OURS, gap=121)] * 3])
         _judge_summaries(bench)
         dropped = Counter(one.source for one in buckets.dropped(bench.entries, registered=True))
         due = sorted(name for name, _ in dropped.most_common(LARGEST))
@@ -325,7 +325,7 @@ def test_wall_clock_changes_no_admission(mark: CheckId, trial: Trial, forge: For
     """The same stream is admitted alike whatever the wall clock does meanwhile."""
     with Bench.opened(mark, trial, forge) as bench:
 
-        def unmoved(limits: Limits, steps: list[Step], jumps: list[float]) -> None:
+        def unmoved(limits: BucketLimits, steps: list[Step], jumps: list[float]) -> None:
             steady = bench.run(limits, [replace(step, wall=0) for step in steps])
             jumping = [replace(step, wall=jumps[number % len(jumps)]) for number, step in enumerate(steps)]
             moved = bench.run(limits, jumping)
@@ -335,7 +335,7 @@ def test_wall_clock_changes_no_admission(mark: CheckId, trial: Trial, forge: For
 
         drained = [Step(name, times=8) for name in (OURS, NOBODY, stranger(1), stranger(2))] * 3
         for jumps in ([0, 61], [0, 86_400], [0, -86_400], [1e9, 0]):
-            unmoved(Limits(3, 60, 1, 5), drained, list(map(float, jumps)))
+            unmoved(BucketLimits(3, 60, 1, 5), drained, list(map(float, jumps)))
         steps = st.sampled_from((0.0, -61.0, 61.0, -1e8, 1e8, 0.5))
         walks = _steps((*KNOWN, *STRANGERS), TIMELESS, most=8)
         explore(unmoved, LIMITERS, walks, st.lists(steps, min_size=1, max_size=4), share=5)
@@ -345,7 +345,7 @@ def test_wall_clock_changes_no_admission(mark: CheckId, trial: Trial, forge: For
 def test_limiter_of_nothing_is_refused(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A capacity or a window of 0 is refused, one of half a second is not, and what was configured before stands."""
     with Bench.opened(mark, trial, forge) as bench:
-        sound = Limits(1, 60, 1, 1)
+        sound = BucketLimits(1, 60, 1, 1)
         for name, value, due in (("window", 0.5, None), ("capacity", 0, "refused"), ("window", 0, "refused")):
             bench.begin(sound)
             audit = {
@@ -366,11 +366,11 @@ def test_bucket_starts_full_and_refills(mark: CheckId, trial: Trial, forge: Forg
     """A bucket that began full and refills at C/W gives every token it has, and never more than C at once."""
     with Bench.opened(mark, trial, forge) as bench:
 
-        def gets_its_tokens(limits: Limits, steps: list[Step]) -> None:
+        def gets_its_tokens(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(limits, steps)
             _judge_tokens(bench)
 
-        for limits in (Limits(3, 60, 1, 1), Limits(1, 10, 1, 1), Limits(20, 60, 1, 1)):
+        for limits in (BucketLimits(3, 60, 1, 1), BucketLimits(1, 10, 1, 1), BucketLimits(20, 60, 1, 1)):
             step = limits.window / limits.capacity
             burst = Step(OURS, times=limits.capacity + 2)
             polling = [Step(OURS, gap=step / 4)] * 40
@@ -395,14 +395,14 @@ def test_strangers_get_their_tokens(mark: CheckId, trial: Trial, forge: Forge) -
     """Of strangers that all find a bucket each event is admitted for which it and the common one have a token."""
     with Bench.opened(mark, trial, forge) as bench:
 
-        def get_their_tokens(limits: Limits, steps: list[Step]) -> None:
+        def get_their_tokens(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(limits, steps)
             found = buckets.starved_stranger(bench.entries, limits)
             if found is not None:
                 due = f"its admission: its bucket and the common one had a token at {found.seconds:g} s"
                 bench.fail(f"an event of {found.source}, a stranger, is dropped too early", due, "dropped")
 
-        for limits in (Limits(3, 60, 4, 12), Limits(1, 10, 4, 4), Limits(9, 60, 4, 6)):
+        for limits in (BucketLimits(3, 60, 4, 12), BucketLimits(1, 10, 4, 4), BucketLimits(9, 60, 4, 6)):
             each = min(limits.capacity, limits.strangers // limits.sources)
             burst = [Step(stranger(number), times=each) for number in range(limits.sources)]
             get_their_tokens(limits, [*burst, Step(stranger(0), gap=limits.window + 1, times=each), *burst[1:]])
@@ -417,7 +417,7 @@ def test_returning_source_has_no_fresh_bucket(mark: CheckId, trial: Trial, forge
         def gains_nothing(names: int, rounds: int, gap: float) -> None:
             crowd = [Step(f"forged-{number}", times=3) for number in range(names + 4)]
             circle = [Step(stranger(1), times=4), *crowd, Step(stranger(1), times=4)]
-            bench.run(Limits(2, 60, names, WIDE), [replace(circle[0], gap=gap), *circle[1:]] * rounds)
+            bench.run(BucketLimits(2, 60, names, WIDE), [replace(circle[0], gap=gap), *circle[1:]] * rounds)
             if not any(one.admitted for one in bench.entries):
                 raise Untestable(Finding("no stranger is ever admitted", "some", "none"))
             _judge_source(bench)

@@ -15,7 +15,7 @@ from bearerproof_fuzz.keyserver.spending import PAUSES, SMALL, Steps, limited, o
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 from bearerproof_fuzz.oracles import rates
-from bearerproof_fuzz.oracles.rates import Asked
+from bearerproof_fuzz.oracles.rates import RateRequest
 
 RATES = (*SMALL, 60, 100)
 
@@ -23,7 +23,7 @@ RATES = (*SMALL, 60, 100)
 # --- how many are admitted
 
 
-def _judge(world: World, asked: Sequence[Asked], rate: int) -> None:
+def _judge(world: World, asked: Sequence[RateRequest], rate: int) -> None:
     found = rates.excess(asked, rate)
     if found is not None:
         world.fail(f"a rate of {rate} admits too many", f"at most {found.most}", found.describe())

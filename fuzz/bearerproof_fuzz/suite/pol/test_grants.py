@@ -27,21 +27,21 @@ from bearerproof_fuzz.keyserver.rules import (
 from bearerproof_fuzz.keyserver.setting import rule
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles import policy
-from bearerproof_fuzz.oracles.policy import Asked, Sides
+from bearerproof_fuzz.oracles.policy import ScopeRequest, Sides
 
 _DISJOINT = (
-    Example(("a",), ("x",), Asked(("b",))),
-    Example(("a",), ("a",), Asked(None, ("b",))),
-    Example(("a", "ab"), ("a",), Asked(("b", "ba"), ("a",))),
-    Example(("a",), ("a",), Asked(("a",), ("b",))),
-    Example(("a",), ("a",), Asked(("b",), ("b",))),
-    Example(("ab*",), ("a",), Asked(("a",))),
-    Example(("a*",), ("*",), Asked(("b*",))),
-    Example(("abc",), ("*",), Asked(("ab",))),
-    Example(("ab",), ("*",), Asked(("abc*",))),
-    Example(("A",), ("*",), Asked(("a",))),
-    Example(("a.c",), ("*",), Asked(("abc",))),
-    Example(("*",), ("a",), Asked(("*",), ("A*",))),
+    Example(("a",), ("x",), ScopeRequest(("b",))),
+    Example(("a",), ("a",), ScopeRequest(None, ("b",))),
+    Example(("a", "ab"), ("a",), ScopeRequest(("b", "ba"), ("a",))),
+    Example(("a",), ("a",), ScopeRequest(("a",), ("b",))),
+    Example(("a",), ("a",), ScopeRequest(("b",), ("b",))),
+    Example(("ab*",), ("a",), ScopeRequest(("a",))),
+    Example(("a*",), ("*",), ScopeRequest(("b*",))),
+    Example(("abc",), ("*",), ScopeRequest(("ab",))),
+    Example(("ab",), ("*",), ScopeRequest(("abc*",))),
+    Example(("A",), ("*",), ScopeRequest(("a",))),
+    Example(("a.c",), ("*",), ScopeRequest(("abc",))),
+    Example(("*",), ("a",), ScopeRequest(("*",), ("A*",))),
 )
 """Requests of which one side has nothing in common with what is allowed."""
 
@@ -68,7 +68,7 @@ def test_nothing_in_common(mark: CheckId, trial: Trial) -> None:
 def test_refused_if_and_only_if_empty(mark: CheckId, trial: Trial) -> None:
     """Whatever the rule and the request, the answer is `invalid_scope` exactly when one side is left empty."""
 
-    def decided(ruled: Json, requests: list[Asked]) -> None:
+    def decided(ruled: Json, requests: list[ScopeRequest]) -> None:
         world = under(trial, ruled)
         for asked in requests:
             decision = world.exchange(world.subject_token(), asked.scope)
@@ -86,7 +86,7 @@ def test_refused_if_and_only_if_empty(mark: CheckId, trial: Trial) -> None:
 def test_within_the_rule(mark: CheckId, trial: Trial) -> None:
     """No request opens a name that the rule does not cover, nor is any recorded or answered."""
 
-    def within(ruled: Json, asked: Asked) -> None:
+    def within(ruled: Json, asked: ScopeRequest) -> None:
         _opens_at_most(trial, ruled, asked, policy.rule_sides(ruled), "wider than the rule")
 
     judge_all(within, (*OVERLAPPING, *_DISJOINT))
@@ -96,13 +96,13 @@ def test_within_the_rule(mark: CheckId, trial: Trial) -> None:
 def test_within_the_request(mark: CheckId, trial: Trial) -> None:
     """No token opens a name that was not asked for on a side that was, and none of the rule is left out."""
 
-    def within(ruled: Json, asked: Asked) -> None:
+    def within(ruled: Json, asked: ScopeRequest) -> None:
         _opens_at_most(trial, ruled, asked, policy.asked_sides(asked), "wider than asked")
 
     judge_all(within, (*OVERLAPPING, *_DISJOINT))
 
 
-def _opens_at_most(trial: Trial, ruled: Json, asked: Asked, most: Sides, wider: str) -> None:
+def _opens_at_most(trial: Trial, ruled: Json, asked: ScopeRequest, most: Sides, wider: str) -> None:
     """Ask, and require that neither what the token opens nor what is on record of it goes beyond this."""
     world = under(trial, ruled)
     granted = what_is_due(world, ruled, asked)
@@ -131,7 +131,7 @@ def test_side_that_was_not_asked(mark: CheckId, trial: Trial) -> None:
 def test_asking_for_more(mark: CheckId, trial: Trial) -> None:
     """A request with names from outside the rule added is granted nothing that it is not granted without them."""
 
-    def gains_nothing(ruled: Json, asked: Asked, more: tuple[str, ...]) -> None:
+    def gains_nothing(ruled: Json, asked: ScopeRequest, more: tuple[str, ...]) -> None:
         world = under(trial, ruled)
         granted = what_is_due(world, ruled, asked)
         if granted is None:
@@ -151,7 +151,7 @@ def test_asking_for_more(mark: CheckId, trial: Trial) -> None:
     explore(gains_nothing, RULES, ASKED, SIDES, share=5)
 
 
-def _widened(asked: Asked, allowed: Sides, more: Sequence[str]) -> list[Asked]:
+def _widened(asked: ScopeRequest, allowed: Sides, more: Sequence[str]) -> list[ScopeRequest]:
     """Return the request with names from outside what is allowed on one side, before and behind its own."""
     strange = [tuple(one for one in more if not policy.denoted([one]) & side) for side in allowed]
     backends, tools = (
@@ -166,4 +166,6 @@ def _widened(asked: Asked, allowed: Sides, more: Sequence[str]) -> list[Asked]:
         )
         for own, names in zip((asked.backends, asked.tools), strange, strict=True)
     )
-    return [Asked(tuple(one), asked.tools) for one in backends] + [Asked(asked.backends, tuple(one)) for one in tools]
+    return [ScopeRequest(tuple(one), asked.tools) for one in backends] + [
+        ScopeRequest(asked.backends, tuple(one)) for one in tools
+    ]

@@ -23,7 +23,7 @@ from bearerproof_fuzz.keyserver.setting import OTHER, rule
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles import policy
-from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, Asked
+from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, ScopeRequest
 
 # --- what is enforced
 
@@ -68,7 +68,7 @@ def test_what_is_no_name(mark: CheckId, trial: Trial) -> None:
 def test_enforced_as_granted(mark: CheckId, trial: Trial) -> None:
     """Whatever the rule and the request, a token is good for exactly the names that both cover."""
 
-    def exact(ruled: Json, asked: Asked) -> None:
+    def exact(ruled: Json, asked: ScopeRequest) -> None:
         due = policy.granted(ruled, asked)
         if due is None:
             return
@@ -89,7 +89,7 @@ def test_enforced_as_granted(mark: CheckId, trial: Trial) -> None:
 def test_scope_of_the_answer(mark: CheckId, trial: Trial) -> None:
     """The scope that is answered, read as scopes are, names exactly what the token is good for."""
 
-    def truthful(ruled: Json, asked: Asked) -> None:
+    def truthful(ruled: Json, asked: ScopeRequest) -> None:
         world = under(trial, ruled)
         granted = what_is_due(world, ruled, asked)
         if granted is None:
@@ -135,7 +135,7 @@ def test_narrow_and_wide_tokens(mark: CheckId, trial: Trial) -> None:
 def test_tokens_keep_their_scopes(mark: CheckId, trial: Trial) -> None:
     """However many tokens of however many identities are issued, each keeps the scope of its own issue."""
 
-    def kept(requests: list[tuple[str, Asked]]) -> None:
+    def kept(requests: list[tuple[str, ScopeRequest]]) -> None:
         ruled = rule()
         world = under(trial, ruled, rule(OTHER))
         issued = [(world.issue(subject, asked.scope), asked) for subject, asked in requests]
@@ -146,7 +146,13 @@ def test_tokens_keep_their_scopes(mark: CheckId, trial: Trial) -> None:
                         due = f"{side} {name} {'' if name in names else 'not '}admitted"
                         world.fail(f"the token of {asked.scope!r}, one of {len(issued)}", due, "otherwise")
 
-    alike = [Asked(("a",), ("a",)), Asked(("a",), ("b",)), Asked(("a",)), Asked(("b",), ("a",)), Asked()]
+    alike = [
+        ScopeRequest(("a",), ("a",)),
+        ScopeRequest(("a",), ("b",)),
+        ScopeRequest(("a",)),
+        ScopeRequest(("b",), ("a",)),
+        ScopeRequest(),
+    ]
     for subjects in (("alice",), ("alice", "bob")):
         kept([(subjects[number % len(subjects)], asked) for number, asked in enumerate(alike)])
     requests = st.tuples(st.sampled_from(("alice", "alice", "bob")), ASKED)

@@ -141,7 +141,7 @@ def test_slow_guessing_is_limited(mark: CheckId, trial: Trial) -> None:
         for number in range(100):
             world.wait(gap)
             decision = _guess(world, grant, number)
-            tries.append(rates.Asked.at(world.tick, admitted=decision.code == "unauthorized"))
+            tries.append(rates.RateRequest.at(world.tick, admitted=decision.code == "unauthorized"))
         found = rates.excess(tries, most)
         if found is not None:
             world.fail("one peer guesses the admin secret for minutes", f"at most {found.most}", found.describe())

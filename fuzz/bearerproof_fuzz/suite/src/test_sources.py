@@ -28,7 +28,7 @@ from bearerproof_fuzz.material import (
 )
 from bearerproof_fuzz.needs import CLOCK, LIMITED, LIMITER, STATS
 from bearerproof_fuzz.oracles import sources
-from bearerproof_fuzz.oracles.buckets import Limits
+from bearerproof_fuzz.oracles.buckets import BucketLimits
 from bearerproof_fuzz.oracles.hints import Bounded, bounded, stated
 from bearerproof_fuzz.oracles.witness import event_of
 
@@ -166,7 +166,7 @@ def test_forged_names_make_no_more_buckets(mark: CheckId, trial: Trial, forge: F
     with Bench.opened(mark, trial, forge) as bench:
         for names in (1, 4):
             for gap in (0, 1, 30):
-                bench.begin(Limits(capacity=2, window=60, sources=names, strangers=1000))
+                bench.begin(BucketLimits(capacity=2, window=60, sources=names, strangers=1000))
                 bench.play(_fresh(gap))
                 _judge_buckets(bench)
                 _judge_reserved(bench)
@@ -194,7 +194,7 @@ def test_strangers_beyond_the_cap_share_a_bucket(mark: CheckId, trial: Trial, fo
     """At one instant strangers are admitted what as many buckets give as they may have, and one more."""
     with Bench.opened(mark, trial, forge) as bench:
         for names in (1, 4):
-            limits = Limits(capacity=3, window=60, sources=names, strangers=1000)
+            limits = BucketLimits(capacity=3, window=60, sources=names, strangers=1000)
             entries = bench.run(limits, [Step(stranger(number), times=4) for number in range(names + 6)])
             kinds, admitted = {one.kind for one in entries}, sum(one.admitted for one in entries)
             most = limits.capacity * (names + 1) + len(kinds)

@@ -21,7 +21,7 @@ from bearerproof_fuzz.machines.bench import FAULTS, OURS, SECOND, Bench, Step, s
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.material import ADVERSARIAL, EDGES, MISSING, PLAIN, SHORT, Hints, labelled, unproven
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, LIMITED, RETENTION, SUMMARIES
-from bearerproof_fuzz.oracles.buckets import Limits
+from bearerproof_fuzz.oracles.buckets import BucketLimits
 from bearerproof_fuzz.oracles.witness import event_of
 
 Violation = tuple[str, int, Json]
@@ -218,7 +218,7 @@ def _judge_failures(trial: Trial, trail: Sequence[Json], rule: Rule, options: Op
 @check("TRAIL-14", needs=LIMITED)
 def test_a_flood_of_names_leaves_few_source_ids(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Of strangers with a fresh name each, no more get into the trail than the limits allow."""
-    windows, limits = 2, Limits(2, 60, 4, 5)
+    windows, limits = 2, BucketLimits(2, 60, 4, 5)
     most = 1 + windows * (limits.strangers + 1)  # ours; of strangers what they share, and one free event of their kind
     with Bench.opened(mark, trial, forge) as bench:
         names = [Step(stranger(number), gap=limits.window if number == 40 else 0) for number in range(80)]
@@ -248,7 +248,7 @@ def _hints(profile: Profile) -> Iterator[Hints]:
 @check("TRAIL-16", needs=(*LIMITED, SUMMARIES))
 def test_parts_of_a_drop_summary_make_up_its_total(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """After floods of several kinds and sources the kinds of each drop summary make up its total."""
-    limits = Limits(1, 60, 2, 1)
+    limits = BucketLimits(1, 60, 2, 1)
     names = (OURS, SECOND, *map(stranger, range(4)))
     flood = [Step(name, fault, times=3) for fault in FAULTS for name in names]
     with Bench.opened(mark, trial, forge) as bench:
