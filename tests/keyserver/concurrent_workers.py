@@ -18,7 +18,7 @@ WORKERS = 4
 Task = Callable[[TokenStore, int], Any]
 
 
-class Crowd(Protocol):
+class ConcurrentWorkers(Protocol):
     """Runs tasks together, one for each worker."""
 
     store: TokenStore
