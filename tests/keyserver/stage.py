@@ -110,7 +110,7 @@ class Down:
 
 
 @dataclass
-class Stage:
+class Environment:
     """A key server, and the hands on its clock, store and sink."""
 
     changes: Json = field(default_factory=dict)

@@ -22,7 +22,19 @@ from bearerproof_reference.keyserver.subjects import (
     SubjectTokenRejected,
     SubjectTokenVerifier,
 )
-from tests.keyserver.stage import ADMIN, ANNA, ISSUER, NOW, OTHER, Down, Stage, configuration, form, id_token, provider
+from tests.keyserver.stage import (
+    ADMIN,
+    ANNA,
+    ISSUER,
+    NOW,
+    OTHER,
+    Down,
+    Environment,
+    configuration,
+    form,
+    id_token,
+    provider,
+)
 from tests.reference.minting import Json, b64, signer
 
 UNKNOWN = "01234567-89ab-4cde-8f01-23456789abcd"
@@ -47,19 +59,19 @@ def refused(answer: object) -> str:
     ],
 )
 def test_a_store_that_is_out_is_no_verdict(
-    operation: str, act: Callable[[Stage], object], error: str, identity: Json
+    operation: str, act: Callable[[Environment], object], error: str, identity: Json
 ) -> None:
-    whole = Stage()
+    whole = Environment()
     act(whole)
     assert all(event.get("reason") != "store-unavailable" for event in whole.events())
-    stage = Stage(store=Down(whole.store, operation))
+    stage = Environment(store=Down(whole.store, operation))
     assert refused(act(stage)) == error
     assert stage.event() == {"event": "token.denied", **identity, "reason": "store-unavailable"}
 
 
 @pytest.mark.parametrize("text", ODD)
 def test_texts_that_no_client_sends_are_refused_like_others(text: str) -> None:
-    stage = Stage()
+    stage = Environment()
     assert refused(stage.use(text)) == "invalid-token"
     assert stage.reason() == "token.invalid malformed-bearer"
     assert refused(stage.revoke(UNKNOWN, text)) == "unauthorized"
@@ -72,13 +84,13 @@ def test_texts_that_no_client_sends_are_refused_like_others(text: str) -> None:
 
 @pytest.mark.parametrize(("bearers", "error"), [([], "missing-credential"), ([BEARER] * 2, "several-credentials")])
 def test_no_credential_and_two(bearers: list[str], error: str) -> None:
-    stage = Stage()
+    stage = Environment()
     assert refused(stage.server.authenticate(bearers, RequestedAccess(), stage.caller)) == error
     assert stage.event() == {"event": "token.invalid", "reason": error}
 
 
 def test_the_event_of_a_revocation_that_does_nothing_names_a_token_by_a_jti_alone() -> None:
-    stage = Stage()
+    stage = Environment()
     revoked = stage.granted().record.jti
     stage.revoke(revoked)
     stage.events()
@@ -98,7 +110,7 @@ def test_digests_of_one_length_are_compared_in_constant_time(monkeypatch: pytest
         return compare(one, other)
 
     monkeypatch.setattr(hmac, "compare_digest", noted)
-    stage = Stage()
+    stage = Environment()
     for admin in (ADMIN, "x", None):
         stage.revoke(UNKNOWN, admin)
     assert [(len(one), len(other)) for one, other in compared] == [(32, 32)] * 3
@@ -106,7 +118,7 @@ def test_digests_of_one_length_are_compared_in_constant_time(monkeypatch: pytest
 
 
 def test_the_address_in_an_event_is_that_of_the_client() -> None:
-    stage = Stage()
+    stage = Environment()
     for caller, address in (
         (Caller("192.0.2.9", "198.51.100.1"), "192.0.2.9"),
         (Caller("10.1.2.3", "203.0.113.1, 198.51.100.1"), "198.51.100.1"),

@@ -19,7 +19,7 @@ from bearerproof_reference.adapter.keyserver import KeyServerAdapter
 from bearerproof_reference.deployment.http import Threads, create_app, directly
 from bearerproof_reference.deployment.httprequest import FORM, MAX_BODY
 from bearerproof_reference.keyserver.exchange import ACCESS_TOKEN, GRANT_TYPE
-from tests.keyserver.stage import ADMIN, NOW, PEER, Down, Stage, configuration, form, id_token, provider, rule
+from tests.keyserver.stage import ADMIN, NOW, PEER, Down, Environment, configuration, form, id_token, provider, rule
 from tests.keyserver.web import FORM_FIELD, Answer, Field, Web, identity_query
 from tests.reference.minting import Signer
 
@@ -34,7 +34,7 @@ def web() -> Web:
 
 
 def out_of_order(operation: str) -> Web:
-    return Web(Down(Stage().store, operation))
+    return Web(Down(Environment().store, operation))
 
 
 class TestExchange:
@@ -644,4 +644,4 @@ class TestInProcess:
     )
     def test_what_cannot_be_sent(self, changes: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=r"."):
-            respond(create_app(Stage().server), {"method": "GET", "path": "/health", **changes})
+            respond(create_app(Environment().server), {"method": "GET", "path": "/health", **changes})

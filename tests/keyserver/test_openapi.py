@@ -15,7 +15,7 @@ from bearerproof_reference import __version__
 from bearerproof_reference.deployment import http
 from bearerproof_reference.deployment.httprequest import MAX_BODY
 from bearerproof_reference.deployment.openapi import DOCUMENT
-from tests.keyserver.stage import ADMIN, Down, Stage, rule
+from tests.keyserver.stage import ADMIN, Down, Environment, rule
 from tests.keyserver.web import Answer, Web, identity_query
 
 Statuses = dict[str, Callable[[], Answer]]
@@ -36,7 +36,7 @@ def test_it_is_served_as_it_is() -> None:
 
 
 def test_its_paths_and_methods_are_those_of_the_binding() -> None:
-    endpoints = http._endpoints(Stage().server, http.directly, http.directly)
+    endpoints = http._endpoints(Environment().server, http.directly, http.directly)
     bound = {path: {method.lower() for method in endpoint._handlers} for path, endpoint in endpoints.items()}
     assert {path: set(operations) for path, operations in DOCUMENT["paths"].items()} == bound
 
@@ -136,7 +136,7 @@ def test_every_status_can_be_had(name: str) -> None:
 
 
 def out_of_order(operation: str) -> Web:
-    return Web(Down(Stage().store, operation))
+    return Web(Down(Environment().store, operation))
 
 
 def defective(decision: str) -> Web:

@@ -17,7 +17,7 @@ from bearerproof_reference.keyserver.revocation import RevocationRefused, Revoke
 from bearerproof_reference.keyserver.server import Caller, KeyServer, store_limits
 from bearerproof_reference.keyserver.store import StoreLimits
 from bearerproof_reference.keyserver.tokens import is_jti
-from tests.keyserver.stage import OTHER, Down, Lines, Stage, configuration, form, id_token, rule
+from tests.keyserver.stage import OTHER, Down, Environment, Lines, configuration, form, id_token, rule
 
 Answer = Granted | ExchangeRefused | Admitted | AccessRefused | Revoked | RevocationRefused
 
@@ -66,7 +66,7 @@ class Actor:
     """Takes steps on a stage; tokens go by the order in which they were granted."""
 
     def __init__(self, *, broken: bool) -> None:
-        self.stage = Stage(TIGHT)
+        self.stage = Environment(TIGHT)
         self.stage.sink.broken = broken
         self.tokens: list[Granted] = []
 
@@ -149,7 +149,7 @@ class Planted:
     ADMIN = f"admin-{CANARY}-secret"
 
     def __init__(self) -> None:
-        self.stage = Stage({"admin_secret": self.ADMIN})
+        self.stage = Environment({"admin_secret": self.ADMIN})
         self.secrets = [CANARY, self.ADMIN]
 
     def grant(self) -> Granted:

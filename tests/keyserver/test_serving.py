@@ -31,7 +31,7 @@ from bearerproof_reference.keyserver.configuration import read
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.store import StoreUnavailable
 from tests.keyserver.redisserver import RedisServer
-from tests.keyserver.stage import ADMIN, Stage, configuration, form, id_token, provider, rule
+from tests.keyserver.stage import ADMIN, Environment, configuration, form, id_token, provider, rule
 
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 VARIABLE = "BEARERPROOF_TEST_ADMIN_SECRET"
@@ -56,8 +56,8 @@ def listening(app: Any, **limits: Any) -> Iterator[int]:
 
 
 @contextmanager
-def stage_listening(**limits: Any) -> Iterator[tuple[Stage, int]]:
-    stage = Stage()
+def stage_listening(**limits: Any) -> Iterator[tuple[Environment, int]]:
+    stage = Environment()
     with listening(create_app(stage.server), **limits) as port:
         yield stage, port
 
@@ -90,7 +90,7 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def reason(stage: Stage) -> str:
+def reason(stage: Environment) -> str:
     """Return the name and reason of the one event since the last look."""
     (event,) = stage.events()
     return f"{event['event']} {event['reason']}"
@@ -234,7 +234,7 @@ class TestConnections:
 
     def test_an_exchange_that_waits_keeps_nobody_waiting(self) -> None:
         with endpoints.endpoint(endpoints.silence()) as served:
-            stage = Stage({"providers": [provider(keys=None, keys_url=served.url)], "policies": [rule()]})
+            stage = Environment({"providers": [provider(keys=None, keys_url=served.url)], "policies": [rule()]})
             with listening(create_app(stage.server, Threads(1, "exchange"))) as port, connect(port) as slow:
                 slow.sendall(exchange_of(id_token()))
                 wait_for(lambda: served.requests)
@@ -579,7 +579,7 @@ class TestReaping:
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(serving, "REAP_EVERY", 0.01)
-        stage, again = Stage(), Event()
+        stage, again = Environment(), Event()
         outages = iter([StoreUnavailable()])
 
         def reap(_now: float) -> int:

@@ -15,7 +15,7 @@ from bearerproof_reference.deployment.http import create_app
 from bearerproof_reference.deployment.httprequest import FORM
 from bearerproof_reference.deployment.openapi import DOCUMENT
 from bearerproof_reference.keyserver.store import TokenStore
-from tests.keyserver.stage import ADMIN, ISSUER, PEER, Stage, form, id_token
+from tests.keyserver.stage import ADMIN, ISSUER, PEER, Environment, form, id_token
 
 Field = tuple[str, str]
 
@@ -53,7 +53,7 @@ class Web:
     """A stage, and what a client of its HTTP binding can do."""
 
     def __init__(self, store: TokenStore | None = None, **changes: Any) -> None:
-        self.stage = Stage(changes, store)
+        self.stage = Environment(changes, store)
         self.app = create_app(self.stage.server)
 
     def ask(self, method: str, path: str, *fields: Field, body: bytes = b"", peer: str | None = PEER) -> Answer:
