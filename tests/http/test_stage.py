@@ -7,6 +7,7 @@ import pytest
 
 from bearerproof.contract.declaration import FixedConfig, KeyServer
 from bearerproof_fuzz.keys import unb64
+from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, NameMapping, enter
 from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
     AUDIENCE,
@@ -18,7 +19,6 @@ from bearerproof_fuzz.keyserver.setting import (
     config_of,
     stage_of,
 )
-from bearerproof_fuzz.keyserver.stage import OWN, Stage, enter
 
 GIVEN = FixedConfig(
     ("http://127.0.0.1/a", "http://127.0.0.1/ab"), f"not {AUDIENCE}", "secret of the server", ttl=60, cap=9
@@ -26,9 +26,9 @@ GIVEN = FixedConfig(
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage() -> Iterator[NameMapping]:
     yield enter(stage_of(KeyServer(setting=GIVEN, forwarded=True)))
-    enter(OWN)
+    enter(IDENTITY)
 
 
 def payload(token: str) -> bytes:
@@ -41,12 +41,12 @@ def claims(token: str) -> dict[str, object]:
 
 
 def test_a_server_that_is_configured_knows_our_words() -> None:
-    assert stage_of(KeyServer(configure=True, setting=GIVEN)) is OWN
-    assert enter(OWN) is OWN
+    assert stage_of(KeyServer(configure=True, setting=GIVEN)) is IDENTITY
+    assert enter(IDENTITY) is IDENTITY
     draft = HOME.draft("alice", 0)
     assert payload(draft.token()) == draft.payload_bytes()
     request = {"op": "exchange", "subject": "alice", "peer": PEER, "admin": ADMIN}
-    assert OWN.told(request) == request
+    assert IDENTITY.told(request) == request
 
 
 def test_a_setting_is_taken_as_it_is_told() -> None:
@@ -55,7 +55,7 @@ def test_a_setting_is_taken_as_it_is_told() -> None:
     assert setting.providers == KeyServerConfig().providers
 
 
-def test_a_request_is_told_in_the_words_of_the_server(stage: Stage) -> None:
+def test_a_request_is_told_in_the_words_of_the_server(stage: NameMapping) -> None:
     told = stage.told({"op": "revoke", "admin": ADMIN, "issuer": OTHER.issuer + "/", "subject": "alice", "n": 1})
     assert told == {
         "op": "revoke",
@@ -68,19 +68,19 @@ def test_a_request_is_told_in_the_words_of_the_server(stage: Stage) -> None:
     assert stage.told({"requests": [{"subject": "bob"}]}) == {"requests": [{"subject": f"{stage.mark}bob"}]}
 
 
-def test_a_path_is_told_in_the_words_of_the_server(stage: Stage) -> None:
+def test_a_path_is_told_in_the_words_of_the_server(stage: NameMapping) -> None:
     path = "/auth/tokens?issuer=https%3A%2F%2Fidp.example&subject=alice&subject="
     told = f"/auth/tokens?issuer=http%3A%2F%2F127.0.0.1%2Fa&subject={stage.mark}alice&subject="
     assert stage.told({"path": path}) == {"path": told}
 
 
-def test_an_answer_is_heard_in_our_words(stage: Stage) -> None:
+def test_an_answer_is_heard_in_our_words(stage: NameMapping) -> None:
     answer = {"identity": {"issuer": "http://127.0.0.1/ab", "subject": f"{stage.mark}alice"}, "n": [None, 1, True]}
     assert stage.heard(answer) == {"identity": {"issuer": OTHER.issuer, "subject": "alice"}, "n": [None, 1, True]}
     assert stage.heard(("secret of the server",)) == (ADMIN,)
 
 
-def test_peers_are_of_one_world(stage: Stage) -> None:
+def test_peers_are_of_one_world(stage: NameMapping) -> None:
     told = stage.told({"peer": PEER})["peer"]
     assert told != PEER
     assert stage.told({"peer": PEER})["peer"] == told
@@ -90,7 +90,7 @@ def test_peers_are_of_one_world(stage: Stage) -> None:
     assert stage_of(KeyServer(setting=GIVEN)).told({"peer": PEER})["peer"] == PEER
 
 
-def test_a_subject_token_is_written_in_the_words_of_the_server(stage: Stage) -> None:
+def test_a_subject_token_is_written_in_the_words_of_the_server(stage: NameMapping) -> None:
     found = claims(HOME.draft("alice", 0, jti="id-1").token())
     assert found["iss"] == "http://127.0.0.1/a"
     assert found["aud"] == f"not {AUDIENCE}"
@@ -98,7 +98,7 @@ def test_a_subject_token_is_written_in_the_words_of_the_server(stage: Stage) -> 
     assert found["email"] == "alice@example.com"
 
 
-def test_what_is_wrong_with_a_subject_token_stays_wrong(stage: Stage) -> None:
+def test_what_is_wrong_with_a_subject_token_stays_wrong(stage: NameMapping) -> None:
     draft = HOME.draft("alice", 0, jti="id-1")
     assert claims(draft.with_claims(iss=HOME.issuer + "/").token())["iss"] == "http://127.0.0.1/a/"
     assert claims(draft.with_claims(aud=[AUDIENCE, "x"]).token())["aud"] == [f"not {AUDIENCE}", "x"]
@@ -108,11 +108,11 @@ def test_what_is_wrong_with_a_subject_token_stays_wrong(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", ["jti", "j\\u0074i", "\\u006A\\u0074\\u0069", "\\u006at\\u0069"])
-def test_an_id_is_found_however_its_name_is_spelt(stage: Stage, name: str) -> None:
+def test_an_id_is_found_however_its_name_is_spelt(stage: NameMapping, name: str) -> None:
     written = f'{{"{name}" : "id-1", "x": "jti"}}'.encode()
     assert json.loads(stage.claimed(written)) == {"jti": f"{stage.mark}id-1", "x": "jti"}
 
 
-def test_worlds_do_not_meet(stage: Stage) -> None:
+def test_worlds_do_not_meet(stage: NameMapping) -> None:
     before = stage.mark
     assert enter(stage).mark != before

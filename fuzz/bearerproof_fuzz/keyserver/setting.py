@@ -11,7 +11,7 @@ from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import NOW, Draft
 from bearerproof_fuzz.keys import Key
-from bearerproof_fuzz.keyserver.stage import OWN, Stage, StagedDraft
+from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, NameMapping, StagedDraft
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type
@@ -115,10 +115,10 @@ def config_of(given: FixedConfig) -> KeyServerConfig:
     return DEFAULT.but(**{one.name: getattr(given, one.name) for one in fields(KeyServerLimits)})
 
 
-def stage_of(server: KeyServer) -> Stage:
+def stage_of(server: KeyServer) -> NameMapping:
     """Return the stage of a server that is taken as it is, or our own."""
     given = server.setting
     if server.configure or given is None:
-        return OWN
+        return IDENTITY
     names = {HOME.issuer: given.issuers[0], OTHER.issuer: given.issuers[1], ADMIN: given.admin_secret}
-    return Stage(names, {AUDIENCE: given.audience}, server.forwarded, frozenset({PROXY}))
+    return NameMapping(names, {AUDIENCE: given.audience}, server.forwarded, frozenset({PROXY}))

@@ -17,6 +17,7 @@ from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.judgement import Finding, Untestable, severity
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
+from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, enter
 from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
     DEFAULT,
@@ -29,7 +30,6 @@ from bearerproof_fuzz.keyserver.setting import (
     config_of,
     stage_of,
 )
-from bearerproof_fuzz.keyserver.stage import OWN, enter
 from bearerproof_fuzz.needs import CLOCK
 
 Form = Sequence[tuple[str, str]]
@@ -76,7 +76,7 @@ class World:
         self._stand_ins: dict[str, str] = dict(stand_ins)
         self._serial = 0
         self._look_at_the_clock()
-        answer = self.configure(setting.as_json()) if self._stage is OWN else None
+        answer = self.configure(setting.as_json()) if self._stage is IDENTITY else None
         if answer is not None and not answer.good:
             self._untestable("a sound configuration is refused", "configured", answer)
 
@@ -333,7 +333,7 @@ class World:
 
     def _heard(self, decision: Decision) -> Decision:
         """Return a decision in our words."""
-        if self._stage is OWN:
+        if self._stage is IDENTITY:
             return decision
         heard = self._stage.heard
         members, events, lines = heard(dict(decision.members)), heard(decision.events), heard(decision.lines)

@@ -19,7 +19,7 @@ from bearerproof_fuzz.forge import Draft
 
 
 @dataclass(frozen=True)
-class Stage:
+class NameMapping:
     """The server's names by ours, of which audiences stand in tokens only, and what makes a world its own.
 
     ``mark`` stands before its subjects and token ids. Peers get addresses of its own, if the server is told of them,
@@ -77,13 +77,13 @@ class Stage:
         return self._peers.setdefault(peer, next(_addresses))
 
 
-OWN = Stage()
+IDENTITY = NameMapping()
 """The stage of a server that is configured as we say."""
 
 
-def enter(stage: Stage) -> Stage:
+def enter(stage: NameMapping) -> NameMapping:
     """Play on this stage from now on: what makes the world its own is new, unless the stage is our own anyway."""
-    entered = stage if stage is OWN else replace(stage, mark=f"{_RUN}.{next(_worlds)}.", _peers={})
+    entered = stage if stage is IDENTITY else replace(stage, mark=f"{_RUN}.{next(_worlds)}.", _peers={})
     _present.set(entered)
     return entered
 
@@ -95,7 +95,9 @@ class StagedDraft(Draft):
     def token(self) -> str:
         """Write the token in compact serialisation (RFC 7515 §7.1), for the server to read."""
         stage = _present.get()
-        return Draft.token(self if stage is OWN else replace(self, payload_json=stage.claimed(self.payload_bytes())))
+        return Draft.token(
+            self if stage is IDENTITY else replace(self, payload_json=stage.claimed(self.payload_bytes()))
+        )
 
 
 def _replaced(text: str, names: Mapping[str, str]) -> str:
@@ -125,4 +127,4 @@ def _numbered(number: int) -> str:
 _RUN = secrets.token_hex(4)
 _worlds = count(1)
 _addresses = map(_numbered, count(secrets.randbelow(_BLOCK)))
-_present: ContextVar[Stage] = ContextVar("stage", default=OWN)
+_present: ContextVar[NameMapping] = ContextVar("stage", default=IDENTITY)
