@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bearerproof_fuzz.checks import examples, explore_machine
-from bearerproof_fuzz.machines.bench import FAULTS, KNOWN, STRANGERS, Bench, Step
+from bearerproof_fuzz.machines.limiter_driver import FAULTS, KNOWN, STRANGERS, LimiterDriver, Step
 from bearerproof_fuzz.oracles.buckets import BucketLimits
 
 GAPS = (0.25, 1, 7.5, 19, 20, 21, 59, 60, 61, 180)
@@ -21,7 +21,7 @@ LIMITS = tuple(
 class BucketMachine(RuleBasedStateMachine):
     """Random steps on a bench; after each one a law has to hold."""
 
-    def __init__(self, bench: Bench, law: Callable[[Bench], None]) -> None:
+    def __init__(self, bench: LimiterDriver, law: Callable[[LimiterDriver], None]) -> None:
         super().__init__()
         self._bench = bench
         self._law = law
@@ -70,6 +70,6 @@ class BucketMachine(RuleBasedStateMachine):
         self._bench.play(delayed)
 
 
-def walk(bench: Bench, law: Callable[[Bench], None], *, share: int = 10, steps: int = 20) -> None:
+def walk(bench: LimiterDriver, law: Callable[[LimiterDriver], None], *, share: int = 10, steps: int = 20) -> None:
     """Take random walks on a bench: one ``share``-th of the examples that the depth of the run asks for."""
     explore_machine("buckets", lambda: BucketMachine(bench, law), number=max(5, examples(share)), steps=steps)

@@ -16,7 +16,8 @@ from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Forge
-from bearerproof_fuzz.machines.bench import (
+from bearerproof_fuzz.machines.buckets import GAPS, LIMITS, walk
+from bearerproof_fuzz.machines.limiter_driver import (
     FAULTS,
     KNOWN,
     NOBODY,
@@ -25,11 +26,10 @@ from bearerproof_fuzz.machines.bench import (
     STRANGERS,
     TEXTS,
     TIMELESS,
-    Bench,
+    LimiterDriver,
     Step,
     stranger,
 )
-from bearerproof_fuzz.machines.buckets import GAPS, LIMITS, walk
 from bearerproof_fuzz.needs import LIMITED, LIMITED_AND_COUNTED, SUMMARIES
 from bearerproof_fuzz.oracles import buckets
 from bearerproof_fuzz.oracles.buckets import BucketLimits, Entry
@@ -60,7 +60,7 @@ def _steps(
 @check("LIM-1", needs=LIMITED)
 def test_one_source_stays_within_its_bound(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """In every span of every stream one source is admitted no more than its bucket gives."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
 
         def within_the_bound(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(replace(limits, strangers=WIDE), steps)
@@ -88,7 +88,7 @@ def _astride(source: str) -> list[Step]:
     return [Step(source, gap=59, times=10), Step(source, gap=2, times=10), Step(source, gap=57.5, times=10)]
 
 
-def _judge_source(bench: Bench) -> None:
+def _judge_source(bench: LimiterDriver) -> None:
     found = buckets.excess_of_a_source(bench.entries, bench.limits)
     if found is not None:
         bench.fail("a source is admitted more than its bucket gives", f"at most {found.most}", found.describe())
@@ -97,7 +97,7 @@ def _judge_source(bench: Bench) -> None:
 @check("LIM-2", needs=LIMITED)
 def test_strangers_together_stay_within_their_bound(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A flood under ever new names is admitted no more than the one bucket that all strangers share gives."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
 
         def within_the_bound(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(limits, steps)
@@ -110,7 +110,7 @@ def test_strangers_together_stay_within_their_bound(mark: CheckId, trial: Trial,
         explore(within_the_bound, LIMITERS, _steps((*STRANGERS, OURS)), share=5)
 
 
-def _judge_strangers(bench: Bench) -> None:
+def _judge_strangers(bench: LimiterDriver) -> None:
     found = buckets.excess_of_strangers(bench.entries, bench.limits)
     if found is not None:
         due = f"at most {found.most} for all strangers"
@@ -120,7 +120,7 @@ def _judge_strangers(bench: Bench) -> None:
 @check("LIM-1", needs=LIMITED)
 def test_no_walk_exceeds_a_bound(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """However floods, honest failures, pauses and clock steps alternate, no source exceeds its bound."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
         walk(bench, _judge_source)
 
 
@@ -130,7 +130,7 @@ def test_no_walk_exceeds_a_bound(mark: CheckId, trial: Trial, forge: Forge) -> N
 @check("LIM-3", needs=LIMITED)
 def test_others_do_not_touch_a_registered_source(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The events of a registered source are admitted as when it is alone, whoever else floods."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
 
         def undisturbed(limits: BucketLimits, own: list[Step], others: list[Step]) -> None:
             alone = bench.run(limits, own)
@@ -168,7 +168,7 @@ def _amid(own: Sequence[Step], others: Sequence[Step]) -> list[Step]:
     return crowded
 
 
-def _judge_undisturbed(bench: Bench, alone: Sequence[Entry], crowded: Sequence[Entry]) -> None:
+def _judge_undisturbed(bench: LimiterDriver, alone: Sequence[Entry], crowded: Sequence[Entry]) -> None:
     if [one.admitted for one in alone] != [one.admitted for one in crowded]:
         due, got = (" ".join("+" if one.admitted else "-" for one in entries) for entries in (alone, crowded))
         bench.fail("the events of others decide about those of a registered source", f"{due} as alone", got)
@@ -177,7 +177,7 @@ def _judge_undisturbed(bench: Bench, alone: Sequence[Entry], crowded: Sequence[E
 @check("LIM-4", needs=LIMITED)
 def test_first_event_of_a_kind_gets_through(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An event is admitted when none of its kind came from its tier in the window before."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
 
         def heard(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(limits, steps)
@@ -192,7 +192,7 @@ def test_first_event_of_a_kind_gets_through(mark: CheckId, trial: Trial, forge: 
         explore(heard, LIMITERS, _steps((OURS, NOBODY, *STRANGERS)), share=5)
 
 
-def _judge_heard(bench: Bench) -> None:
+def _judge_heard(bench: LimiterDriver) -> None:
     found = buckets.unheard(bench.entries, bench.limits.window)
     if found is not None:
         due = "its admission: none of its kind came in the window before"
@@ -209,11 +209,11 @@ def _judge_heard(bench: Bench) -> None:
 @check("LIM-5", needs=LIMITED_AND_COUNTED)
 def test_counters_add_up_after_every_step(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """After every step of a walk, each event is counted as submitted, and as admitted or dropped."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
         walk(bench, _judge_counters)
 
 
-def _judge_counters(bench: Bench) -> None:
+def _judge_counters(bench: LimiterDriver) -> None:
     if not bench.entries:
         return
     stats = bench.stats()
@@ -233,7 +233,7 @@ def _judge_counters(bench: Bench) -> None:
 @check("LIM-6", needs=(*LIMITED, SUMMARIES))
 def test_summaries_tell_what_was_dropped(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Summaries count every drop once, name registered sources only, and come once a window."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
 
         def truthful(limits: BucketLimits, steps: list[Step]) -> None:
             # What is still to be reported is told with the next events, once a window has passed.
@@ -253,7 +253,7 @@ def test_summaries_tell_what_was_dropped(mark: CheckId, trial: Trial, forge: For
 @check("LIM-6", needs=(*LIMITED, SUMMARIES))
 def test_drops_are_told_once_a_window_has_passed(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An event more than a window after the first drop brings a summary of all that was dropped before it."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
         for limits in (BucketLimits(2, 60, 2, 1), BucketLimits(3, 10, 1, 2)):
             flood = [Step(name, times=8) for name in (OURS, stranger(1), SECOND)]
             bench.run(limits, [*flood, Step(OURS, gap=limits.window + 1)])
@@ -263,7 +263,7 @@ def test_drops_are_told_once_a_window_has_passed(mark: CheckId, trial: Trial, fo
 @check("LIM-6", needs=(*LIMITED, SUMMARIES))
 def test_summary_names_the_largest_sources(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Of more registered sources than a summary names, it names those of which most was dropped."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
         names = [f"rogue-kid-{number}" for number in range(LARGEST + 2)]
         bench.registered = replace(bench.registered, kids=(*bench.registered.kids, *names))
         floods = [Step(name, times=LARGEST + 5 - number) for number, name in enumerate(names)]
@@ -276,7 +276,7 @@ def test_summary_names_the_largest_sources(mark: CheckId, trial: Trial, forge: F
             bench.fail("no summary names the sources of which most was dropped", str(due), str(told))
 
 
-def _judge_summaries(bench: Bench) -> None:
+def _judge_summaries(bench: LimiterDriver) -> None:
     for _, summary in bench.summaries:
         _judge_form(bench, summary)
     for tier in ("registered", "strangers"):
@@ -291,7 +291,7 @@ def _judge_summaries(bench: Bench) -> None:
         _judge_rate(bench, [tick for tick, _ in told])
 
 
-def _judge_rate(bench: Bench, ticks: Sequence[float]) -> None:
+def _judge_rate(bench: LimiterDriver, ticks: Sequence[float]) -> None:
     for begin, first in enumerate(ticks):
         for number, last in enumerate(ticks[begin:], 1):
             # Windows may be aligned anywhere: a span touches one more of them than it holds.
@@ -299,7 +299,7 @@ def _judge_rate(bench: Bench, ticks: Sequence[float]) -> None:
                 bench.fail("summaries come more than once a window", "one a window", f"{number} in {last - first:g} s")
 
 
-def _judge_form(bench: Bench, summary: Json) -> None:
+def _judge_form(bench: LimiterDriver, summary: Json) -> None:
     kinds, named = summary.get("kinds"), summary.get("sources", {})
     if summary.get("tier") not in ("registered", "strangers") or not _counts(kinds) or not _counts(named):
         bench.fail("a summary does not have its form", "tier, dropped, kinds, sources", str(summary))
@@ -323,7 +323,7 @@ def _counts(value: object) -> bool:
 @check("LIM-7", needs=LIMITED)
 def test_wall_clock_changes_no_admission(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The same stream is admitted alike whatever the wall clock does meanwhile."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
 
         def unmoved(limits: BucketLimits, steps: list[Step], jumps: list[float]) -> None:
             steady = bench.run(limits, [replace(step, wall=0) for step in steps])
@@ -344,7 +344,7 @@ def test_wall_clock_changes_no_admission(mark: CheckId, trial: Trial, forge: For
 @check("LIM-8", needs=LIMITED)
 def test_limiter_of_nothing_is_refused(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A capacity or a window of 0 is refused, one of half a second is not, and what was configured before stands."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
         sound = BucketLimits(1, 60, 1, 1)
         for name, value, due in (("window", 0.5, None), ("capacity", 0, "refused"), ("window", 0, "refused")):
             bench.begin(sound)
@@ -364,7 +364,7 @@ def test_limiter_of_nothing_is_refused(mark: CheckId, trial: Trial, forge: Forge
 @check("LIM-9", needs=LIMITED)
 def test_bucket_starts_full_and_refills(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A bucket that began full and refills at C/W gives every token it has, and never more than C at once."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
 
         def gets_its_tokens(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(limits, steps)
@@ -382,7 +382,7 @@ def test_bucket_starts_full_and_refills(mark: CheckId, trial: Trial, forge: Forg
         explore(gets_its_tokens, LIMITERS, _steps((OURS, SECOND, NOBODY)), share=5)
 
 
-def _judge_tokens(bench: Bench) -> None:
+def _judge_tokens(bench: LimiterDriver) -> None:
     found = buckets.starved(bench.entries, bench.limits)
     if found is not None:
         due = f"its admission: the bucket had a token at {found.seconds:g} s"
@@ -393,7 +393,7 @@ def _judge_tokens(bench: Bench) -> None:
 @check("LIM-9", needs=LIMITED)
 def test_strangers_get_their_tokens(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Of strangers that all find a bucket each event is admitted for which it and the common one have a token."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
 
         def get_their_tokens(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(limits, steps)
@@ -412,7 +412,7 @@ def test_strangers_get_their_tokens(mark: CheckId, trial: Trial, forge: Forge) -
 @check("LIM-10", needs=LIMITED)
 def test_returning_source_has_no_fresh_bucket(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A source that comes back after so many others that its bucket was pushed out gains no token."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
 
         def gains_nothing(names: int, rounds: int, gap: float) -> None:
             crowd = [Step(f"forged-{number}", times=3) for number in range(names + 4)]

@@ -14,7 +14,7 @@ from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Forge
-from bearerproof_fuzz.machines.bench import DEFAULT
+from bearerproof_fuzz.machines.limiter_driver import DEFAULT
 from bearerproof_fuzz.material import unproven
 from bearerproof_fuzz.needs import DELIVERED, SINK_HANGS, SINK_RAISES, SINK_SLOW, STATS
 from bearerproof_fuzz.oracles.witness import event_of

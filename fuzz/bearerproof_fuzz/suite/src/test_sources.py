@@ -11,8 +11,8 @@ from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Draft, Forge
-from bearerproof_fuzz.machines.bench import FAULTS, KNOWN, Bench, Step, stranger
 from bearerproof_fuzz.machines.buckets import walk
+from bearerproof_fuzz.machines.limiter_driver import FAULTS, KNOWN, LimiterDriver, Step, stranger
 from bearerproof_fuzz.material import (
     ADVERSARIAL,
     IMITATIONS,
@@ -163,7 +163,7 @@ FRESH = 60
 @check("SRC-5", needs=(CLOCK, LIMITER, STATS))
 def test_forged_names_make_no_more_buckets(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A flood of fresh, well-formed names leaves no more buckets than the cap allows."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
         for names in (1, 4):
             for gap in (0, 1, 30):
                 bench.begin(BucketLimits(capacity=2, window=60, sources=names, strangers=1000))
@@ -181,7 +181,7 @@ def _fresh(gap: float) -> Iterable[Step]:
         yield Step(KNOWN[number % len(KNOWN)], tuple(FAULTS)[number // len(KNOWN) % len(FAULTS)])
 
 
-def _judge_reserved(bench: Bench) -> None:
+def _judge_reserved(bench: LimiterDriver) -> None:
     """Hold the live buckets against those of registered sources, which are never given up."""
     least = len({one.source for one in bench.entries if one.registered})
     live = bench.stats()["buckets"]
@@ -192,7 +192,7 @@ def _judge_reserved(bench: Bench) -> None:
 @check("SRC-5", needs=LIMITED)
 def test_strangers_beyond_the_cap_share_a_bucket(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """At one instant strangers are admitted what as many buckets give as they may have, and one more."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
         for names in (1, 4):
             limits = BucketLimits(capacity=3, window=60, sources=names, strangers=1000)
             entries = bench.run(limits, [Step(stranger(number), times=4) for number in range(names + 6)])
@@ -205,11 +205,11 @@ def test_strangers_beyond_the_cap_share_a_bucket(mark: CheckId, trial: Trial, fo
 @check("SRC-5", needs=(CLOCK, LIMITER, STATS))
 def test_no_walk_makes_more_buckets(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Whatever the stream and however time passes, the live buckets stay within the cap."""
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
         walk(bench, _judge_buckets)
 
 
-def _judge_buckets(bench: Bench) -> None:
+def _judge_buckets(bench: LimiterDriver) -> None:
     """Hold the live buckets against the cap: those of strangers, the two they share, the registered ones."""
     most = bench.limits.sources + 2 + bench.registered.sources(bench.profile)
     live = bench.stats()["buckets"] if bench.entries else 0

@@ -17,7 +17,7 @@ from bearerproof_fuzz.keyserver.histories import histories, lines_of
 from bearerproof_fuzz.keyserver.occasions.registry import occasions
 from bearerproof_fuzz.keyserver.setting import ADMIN
 from bearerproof_fuzz.keyserver.world import World
-from bearerproof_fuzz.machines.bench import FAULTS, OURS, SECOND, Bench, Step, stranger
+from bearerproof_fuzz.machines.limiter_driver import FAULTS, OURS, SECOND, LimiterDriver, Step, stranger
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.material import ADVERSARIAL, EDGES, MISSING, PLAIN, SHORT, Hints, labelled, unproven
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, LIMITED, RETENTION, SUMMARIES
@@ -220,7 +220,7 @@ def test_a_flood_of_names_leaves_few_source_ids(mark: CheckId, trial: Trial, for
     """Of strangers with a fresh name each, no more get into the trail than the limits allow."""
     windows, limits = 2, BucketLimits(2, 60, 4, 5)
     most = 1 + windows * (limits.strangers + 1)  # ours; of strangers what they share, and one free event of their kind
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
         names = [Step(stranger(number), gap=limits.window if number == 40 else 0) for number in range(80)]
         bench.run(limits, [Step(OURS), *names])
         options = Options(max_sources=most, findings=1)
@@ -251,6 +251,6 @@ def test_parts_of_a_drop_summary_make_up_its_total(mark: CheckId, trial: Trial, 
     limits = BucketLimits(1, 60, 2, 1)
     names = (OURS, SECOND, *map(stranger, range(4)))
     flood = [Step(name, fault, times=3) for fault in FAULTS for name in names]
-    with Bench.opened(mark, trial, forge) as bench:
+    with LimiterDriver.opened(mark, trial, forge) as bench:
         bench.run(limits, [*flood, Step(OURS, gap=limits.window), *flood, Step(OURS, gap=limits.window)])
         _judge_failures(trial, bench.trail, Rule.SUMMARY_ADDS_UP, Options(findings=1), "two floods")

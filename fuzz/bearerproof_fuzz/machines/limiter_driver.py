@@ -63,7 +63,7 @@ class Step:
     wall: float = 0
 
 
-class Bench:
+class LimiterDriver:
     """An implementation with a limiter, and the entries of all that was presented since it began.
 
     ``trail`` holds what got through: the events that were admitted, each behind the summaries due before it.
@@ -84,7 +84,7 @@ class Bench:
 
     @classmethod
     @contextmanager
-    def opened(cls, mark: CheckId, trial: Trial, forge: Forge) -> Iterator["Bench"]:
+    def opened(cls, mark: CheckId, trial: Trial, forge: Forge) -> Iterator["LimiterDriver"]:
         """Set the bench up for a check, and leave the implementation as it was found."""
         try:
             yield cls(trial, forge, mark.profile)
