@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bearerproof.members import Json
-from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME
 from bearerproof_reference.adapter.adapter import HELLO
 
@@ -42,9 +42,13 @@ def at(second: float, request: Json) -> Json:
 
 BEGIN = [
     at(0, {"op": "configure", "key_server": DEFAULT.as_json()}),
-    at(0, racers.exchange(HOME.draft("alice", DEFAULT.now, jti="1").token())),
+    at(0, race_requests.exchange(HOME.draft("alice", DEFAULT.now, jti="1").token())),
 ]
-REVOKED = [*BEGIN, at(1, racers.revoke("<jti of step 2>")), at(2, racers.authenticate("<access_token of step 2>"))]
+REVOKED = [
+    *BEGIN,
+    at(1, race_requests.revoke("<jti of step 2>")),
+    at(2, race_requests.authenticate("<access_token of step 2>")),
+]
 DUE = "refused: invalid-token or unavailable"
 
 
@@ -75,8 +79,8 @@ def test_a_run_leaves_what_it_takes_to_ask_again(bearerproof: CommandLine, tmp_p
 
 def test_racers_are_asked_together_and_shown_one_by_one(bearerproof: CommandLine, tmp_path: Path) -> None:
     second = HOME.draft("bob", DEFAULT.now, jti="2").token()
-    race = [at(1, racers.exchange(second)), at(1, racers.authenticate("<access_token of step 2>"))]
-    last = at(2, racers.authenticate("<access_token of racer 1 of step 3>"))
+    race = [at(1, race_requests.exchange(second)), at(1, race_requests.authenticate("<access_token of step 2>"))]
+    last = at(2, race_requests.authenticate("<access_token of racer 1 of step 3>"))
     file = tmp_path / "results.jsonl"
     due = 'events [{"event": "token.used", "token_jti": "<jti of racer 1 of step 3>", "reason": null}]'
     file.write_text(stream([*BEGIN, at(1, {"op": "race", "requests": race}), last], due), "utf-8")
@@ -114,7 +118,7 @@ def test_the_last_answer_is_held_against_what_is_due(
 
 def test_a_step_for_which_nothing_is_made_up_is_not_asked(bearerproof: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
-    refused = at(0, racers.exchange("no token"))
+    refused = at(0, race_requests.exchange("no token"))
     file.write_text(stream([BEGIN[0], refused, *REVOKED[2:]], DUE), "utf-8")
     ended = bearerproof("replay", file)
     assert ended.code == 1

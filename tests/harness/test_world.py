@@ -15,8 +15,8 @@ from bearerproof.judging.results import finding_as_dict, line
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile, requirement
-from bearerproof_fuzz.keyserver.racers import authenticate
-from bearerproof_fuzz.keyserver.racers import exchange as racing
+from bearerproof_fuzz.keyserver.race_requests import authenticate
+from bearerproof_fuzz.keyserver.race_requests import exchange as racing
 from bearerproof_fuzz.keyserver.setting import DEFAULT
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_reference.adapter import create

@@ -9,7 +9,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.jwks_endpoint import Endpoint, Reply
-from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FETCHED, KEYS_URL, RACE, ROTATE, THROTTLE
@@ -240,7 +240,7 @@ def test_keys_wanted_at_once(mark: CheckId, trial: Trial) -> None:
         setting = DEFAULT.but(extra={"providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()]})
         world = World(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL})
         tokens = [world.subject_token(f"user-{number}") for number in range(6)]
-        for decision in world.race([racers.exchange(token) for token in tokens]):
+        for decision in world.race([race_requests.exchange(token) for token in tokens]):
             world.good(decision, "one of several exchanges that wait for the same keys")
         misdirected = world.exchange(world.subject_token(aud="somebody-else"))
         world.refused(misdirected, "invalid_request", "a subject token for somebody else, once the keys are there")

@@ -12,7 +12,7 @@ from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
 from bearerproof_fuzz.keyserver.contenttypes import OTHER_TYPES
-from bearerproof_fuzz.keyserver.replies import failed, succeeded
+from bearerproof_fuzz.keyserver.http_asserts import failed, succeeded
 from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, DEFAULT
 from bearerproof_fuzz.keyserver.wire import Form, Reply
 from bearerproof_fuzz.keyserver.world import World

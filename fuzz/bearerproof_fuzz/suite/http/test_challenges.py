@@ -8,7 +8,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
-from bearerproof_fuzz.keyserver.replies import UNKNOWN, admitted, refused
+from bearerproof_fuzz.keyserver.http_asserts import UNKNOWN, admitted, refused
 from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, Challenge, Fields, Reply
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP

@@ -9,8 +9,8 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
-from bearerproof_fuzz.keyserver.endings import peers
-from bearerproof_fuzz.keyserver.replies import UNKNOWN, admitted, refused
+from bearerproof_fuzz.keyserver.http_asserts import UNKNOWN, admitted, refused
+from bearerproof_fuzz.keyserver.revocation_asserts import peers
 from bearerproof_fuzz.keyserver.setting import ADMIN
 from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Reply
 from bearerproof_fuzz.keyserver.world import Grant, World

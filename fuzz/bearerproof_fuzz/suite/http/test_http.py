@@ -10,7 +10,7 @@ from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
 from bearerproof_fuzz.keyserver.contenttypes import OTHER_TYPES
-from bearerproof_fuzz.keyserver.replies import failed, succeeded
+from bearerproof_fuzz.keyserver.http_asserts import failed, succeeded
 from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, TOKEN_EXCHANGE
 from bearerproof_fuzz.keyserver.wire import FORM, Fields
 from bearerproof_fuzz.keyserver.world import World

@@ -7,7 +7,7 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
-from bearerproof_fuzz.keyserver.replies import failed, succeeded
+from bearerproof_fuzz.keyserver.http_asserts import failed, succeeded
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER_PEER, rule
 from bearerproof_fuzz.keyserver.wire import FORM, Reply
 from bearerproof_fuzz.keyserver.world import World

@@ -7,8 +7,8 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
-from bearerproof_fuzz.keyserver.endings import NOBODYS_JTI, dead, live
-from bearerproof_fuzz.keyserver.replies import answered
+from bearerproof_fuzz.keyserver.http_asserts import answered
+from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI, dead, live
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Reply
 from bearerproof_fuzz.keyserver.world import World

@@ -7,8 +7,8 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyserver import fields
-from bearerproof_fuzz.keyserver.lifecycles import brought_about, named
+from bearerproof_fuzz.keyserver import injection_points
+from bearerproof_fuzz.keyserver.event_asserts import brought_about, named
 from bearerproof_fuzz.keyserver.occasions import presented
 from bearerproof_fuzz.keyserver.occasions.registry import told
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT
@@ -160,9 +160,11 @@ def test_invalid_input_is_not_repeated(mark: CheckId, trial: Trial) -> None:
     bearers = [*presented.MALFORMED.values(), presented.another_bearer(world, grant), "zyxwvutsr" * 3]
     for bearer in bearers:
         _judge_silent(world, "a bearer", world.authenticate(bearer), bearer)
-    for name in fields.PARAMETERS:
+    for name in injection_points.PARAMETERS:
         text = "a-text-that-is-presented-here"
-        _judge_silent(world, f"the parameter {name}", fields.FIELDS[f"the parameter {name}"](world, text), text)
+        _judge_silent(
+            world, f"the parameter {name}", injection_points.FIELDS[f"the parameter {name}"](world, text), text
+        )
 
 
 def _judge_silent(world: World, what: str, decision: Decision, text: str) -> None:

@@ -7,8 +7,8 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyserver import fields, racers
-from bearerproof_fuzz.keyserver.lifecycles import brought_about, named, require_events
+from bearerproof_fuzz.keyserver import injection_points, race_requests
+from bearerproof_fuzz.keyserver.event_asserts import brought_about, named, require_events
 from bearerproof_fuzz.keyserver.occasions.registry import told
 from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
 from bearerproof_fuzz.keyserver.world import Grant, World
@@ -50,8 +50,10 @@ def test_decisions_at_once_leave_one_event_each(mark: CheckId, trial: Trial) -> 
     """Exchanges, uses and revocations that run at once leave one event each."""
     world = World(trial)
     grants = [world.issue() for _ in range(4)]
-    requests = [racers.exchange(world.subject_token(f"user-{number}")) for number in range(4)]
-    requests += [racers.authenticate(grants[0].bearer)] * 4 + [racers.revoke(grant.jti) for grant in grants[1:]]
+    requests = [race_requests.exchange(world.subject_token(f"user-{number}")) for number in range(4)]
+    requests += [race_requests.authenticate(grants[0].bearer)] * 4 + [
+        race_requests.revoke(grant.jti) for grant in grants[1:]
+    ]
     for request, decision in zip(requests, world.race(requests), strict=True):
         if len(decision.events) != 1:
             found = f"{len(decision.events)} events"
@@ -90,8 +92,8 @@ def test_no_text_spoils_the_form(mark: CheckId, trial: Trial) -> None:
     world = World(trial)
     world.begun()
     for what in ("much", "a NUL", "a line feed"):
-        for name, fill in {**fields.FIELDS, **fields.CLAIMS}.items():
-            _judge_form(world, f"{what} in {name}", fill(world, fields.HOSTILE[what]))
+        for name, fill in {**injection_points.FIELDS, **injection_points.CLAIMS}.items():
+            _judge_form(world, f"{what} in {name}", fill(world, injection_points.HOSTILE[what]))
 
 
 @check("LIFE-2")
@@ -192,7 +194,7 @@ def test_exchanges_at_once_tell_of_as_many_issues_as_are_stored(mark: CheckId, t
     for _ in range(3):
         world = World(trial, DEFAULT.but(cap=3))
         world.begun()
-        answers = world.race([racers.exchange(world.subject_token()) for _ in range(10)])
+        answers = world.race([race_requests.exchange(world.subject_token()) for _ in range(10)])
         told = sum(event.get("event") == lifecycle.ISSUED for one in answers for event in one.events)
         granted = sum(one.good for one in answers)
         if not told == granted == world.count("alice"):

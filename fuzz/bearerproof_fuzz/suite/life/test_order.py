@@ -7,8 +7,8 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyserver import racers
-from bearerproof_fuzz.keyserver.lifecycles import brought_about, named, require_events
+from bearerproof_fuzz.keyserver import race_requests
+from bearerproof_fuzz.keyserver.event_asserts import brought_about, named, require_events
 from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER_PEER, PEER, PROXY
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.stream import Stream, moves
@@ -69,8 +69,8 @@ def test_numbers_have_no_gap_when_requests_run_at_once(mark: CheckId, trial: Tri
     for _ in range(3):
         world = World(trial)
         bearer = world.begun().bearer
-        exchanges = [racers.exchange(world.subject_token(f"user-{number}")) for number in range(6)]
-        requests = [racers.authenticate(bearer)] * 12 + exchanges
+        exchanges = [race_requests.exchange(world.subject_token(f"user-{number}")) for number in range(6)]
+        requests = [race_requests.authenticate(bearer)] * 12 + exchanges
         found = sorted(_numbers(world, world.race(requests)))
         world.require(bool(found), "requests that run at once leave no event", "an event each", "none")
         if found != list(range(found[0], found[0] + len(found))):

@@ -7,8 +7,8 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyserver import fields, wire
-from bearerproof_fuzz.keyserver.lifecycles import brought_about, require_events
+from bearerproof_fuzz.keyserver import injection_points, wire
+from bearerproof_fuzz.keyserver.event_asserts import brought_about, require_events
 from bearerproof_fuzz.keyserver.setting import ADMIN
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import HTTP, LINES
@@ -28,7 +28,10 @@ def test_no_secret_in_a_wrong_place_is_written_down(mark: CheckId, trial: Trial)
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no event."""
     world = World(trial)
     world.begun("bob")
-    places = {**fields.FIELDS, **(fields.FORWARDED if trial.declaration.key_server.forwarded else {})}
+    places = {
+        **injection_points.FIELDS,
+        **(injection_points.FORWARDED if trial.declaration.key_server.forwarded else {}),
+    }
     for what, secret in _secrets(world).items():
         for name, fill in places.items():
             since = len(world.answered)
@@ -89,9 +92,9 @@ def test_event_is_bounded(mark: CheckId, trial: Trial) -> None:
     """Whatever is in the request or the identity, every string of an event is bounded."""
     world = World(trial)
     world.begun()
-    for name, fill in {**fields.FIELDS, **fields.CLAIMS}.items():
+    for name, fill in {**injection_points.FIELDS, **injection_points.CLAIMS}.items():
         for what in ("much", "much beyond the first plane"):
-            decision = fill(world, fields.HOSTILE[what])
+            decision = fill(world, injection_points.HOSTILE[what])
             for event in decision.events:
                 wrong = lifecycle.overlong(event)
                 if wrong:
@@ -100,9 +103,9 @@ def test_event_is_bounded(mark: CheckId, trial: Trial) -> None:
 
 def _filled(world: World) -> Iterator[tuple[str, str, Decision]]:
     """Yield what came of hostile text in every place that can carry it."""
-    forwarded = fields.FORWARDED if world.trial.declaration.key_server.forwarded else {}
+    forwarded = injection_points.FORWARDED if world.trial.declaration.key_server.forwarded else {}
     for places, texts in (
-        ({**fields.FIELDS, **fields.CLAIMS, **forwarded}, fields.HOSTILE), (fields.CLAIMS, fields.SURROGATES),
+        ({**injection_points.FIELDS, **injection_points.CLAIMS, **forwarded}, injection_points.HOSTILE), (injection_points.CLAIMS, injection_points.SURROGATES),
     ):  # fmt: skip
         for name, fill in places.items():
             for what, text in texts.items():

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyserver.rate_asserts import PAUSES, SMALL, Steps, limited, over, play, spend, use
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, KeyServerConfig, Provider, rule
-from bearerproof_fuzz.keyserver.spending import PAUSES, SMALL, Steps, limited, over, play, spend, use
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 

@@ -9,7 +9,7 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyserver.endings import NOBODYS_JTI, WRONG, dead, live, peers, revoked
+from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI, WRONG, dead, live, peers, revoked
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, HOME, OTHER, OTHER_PEER, PEER, PROXY, KeyServerConfig
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, THROTTLE

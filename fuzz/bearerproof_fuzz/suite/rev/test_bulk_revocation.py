@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyserver.endings import WRONG, dead, live, revoked
+from bearerproof_fuzz.keyserver.revocation_asserts import WRONG, dead, live, revoked
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP

@@ -7,8 +7,8 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyserver import racers
-from bearerproof_fuzz.keyserver.endings import NOBODYS_JTI, dead, live, none_revoked, revoked
+from bearerproof_fuzz.keyserver import race_requests
+from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI, dead, live, none_revoked, revoked
 from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER, OTHER_PEER, PEER
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP
@@ -225,7 +225,7 @@ def test_one_of_many_revokes_it(mark: CheckId, trial: Trial) -> None:
     world = World(trial)
     for _ in range(ROUNDS):
         grant = world.issue()
-        decisions = world.race([racers.revoke(grant.jti)] * 12)
+        decisions = world.race([race_requests.revoke(grant.jti)] * 12)
         if _sum(decisions) != 1:
             got = "several did" if _sum(decisions) else "none did"
             world.fail("a token is revoked by many at the same time", "one of them does", got)
@@ -242,8 +242,8 @@ def test_bulk_revocations_share_the_tokens(mark: CheckId, trial: Trial) -> None:
     for number in range(ROUNDS):
         subject = f"user-{number}"
         grants = [world.issue(subject) for _ in range(4)]
-        in_bulk = [racers.revoke_all(subject)] * 2
-        decisions = world.race([*in_bulk, *(racers.revoke(grant.jti) for grant in grants), *in_bulk])
+        in_bulk = [race_requests.revoke_all(subject)] * 2
+        decisions = world.race([*in_bulk, *(race_requests.revoke(grant.jti) for grant in grants), *in_bulk])
         if _sum(decisions) != len(grants):
             got = "more" if _sum(decisions) > len(grants) else "fewer"
             world.fail("four tokens are revoked in bulk and one by one at the same time", "4 in all", got)
@@ -283,6 +283,6 @@ def test_nothing_minted_while_revoking(mark: CheckId, trial: Trial) -> None:
 
 def _race_against_exchanges(world: World) -> tuple[list[Grant], list[Decision]]:
     """Run a bulk revocation amid exchanges; return what these were granted, and all the answers."""
-    exchanges = [racers.exchange(world.subject_token()) for _ in range(12)]
-    decisions = world.race([*exchanges[:6], racers.revoke_all("alice"), *exchanges[6:]])
+    exchanges = [race_requests.exchange(world.subject_token()) for _ in range(12)]
+    decisions = world.race([*exchanges[:6], race_requests.revoke_all("alice"), *exchanges[6:]])
     return [world.grant(one) for one in decisions if "access_token" in one.members], decisions

@@ -7,7 +7,7 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Provider, rule
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.tokens import walk
@@ -160,7 +160,7 @@ def test_cap_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
             world = World(trial, DEFAULT.but(cap=cap))
             for _ in range(before):
                 world.issue()
-            answers = world.race([racers.exchange(world.subject_token()) for _ in range(cap + 7)])
+            answers = world.race([race_requests.exchange(world.subject_token()) for _ in range(cap + 7)])
             granted = sum(one.good for one in answers)
             room = f"with {before} of {cap} tokens live, exchanges at once"
             if granted > cap - before:
@@ -181,7 +181,7 @@ def test_caps_hold_in_a_race_of_several_identities(mark: CheckId, trial: Trial) 
     """Where several identities exchange at once, each gets its cap, and none another's."""
     world = World(trial, DEFAULT.but(cap=2))
     who = [("alice", HOME), ("alice", OTHER), ("bob", HOME)] * 4
-    requests = [racers.exchange(world.subject_token(subject, provider)) for subject, provider in who]
+    requests = [race_requests.exchange(world.subject_token(subject, provider)) for subject, provider in who]
     granted = [pair for pair, one in zip(who, world.race(requests), strict=True) if one.good]
     for subject, provider in who[:3]:
         number = granted.count((subject, provider))
@@ -196,8 +196,8 @@ def test_revocation_in_a_race_frees_one_place(mark: CheckId, trial: Trial) -> No
     for _ in range(3):
         world = World(trial, DEFAULT.but(cap=3))
         first, _, _ = (world.issue() for _ in range(3))
-        exchanges = [racers.exchange(world.subject_token()) for _ in range(8)]
-        answers = world.race([*exchanges[:4], racers.revoke(first.jti), *exchanges[4:]])
+        exchanges = [race_requests.exchange(world.subject_token()) for _ in range(8)]
+        answers = world.race([*exchanges[:4], race_requests.revoke(first.jti), *exchanges[4:]])
         granted = sum(one.good and "access_token" in one.members for one in answers)
         if granted > 1:
             world.fail("one revocation among exchanges at once makes room for several", "1 granted at most", "more")

@@ -3,7 +3,7 @@
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.setting import DEFAULT
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.tokens import walk
@@ -133,6 +133,6 @@ def test_bound_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
     for _ in range(2):
         world = World(trial, DEFAULT.but(capacity=5))
         world.begun(told=False)
-        answers = world.race([racers.exchange(world.subject_token(f"user-{number}")) for number in range(12)])
+        answers = world.race([race_requests.exchange(world.subject_token(f"user-{number}")) for number in range(12)])
         if sum(one.good for one in answers) > 4:
             world.fail("exchanges at once exceed the bound of the store", "4 granted", "more")

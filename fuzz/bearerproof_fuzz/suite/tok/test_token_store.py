@@ -8,7 +8,7 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyserver import racers
+from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.machines.tokens import walk
@@ -50,10 +50,10 @@ def test_bearers_are_not_mixed_up_at_once(mark: CheckId, trial: Trial) -> None:
     """Bearers of several identities that are issued and presented at once answer each for its own issue."""
     world = World(trial)
     who = [(f"user-{number % 4}", (HOME, OTHER)[number % 2]) for number in range(12)]
-    issued = world.race([racers.exchange(world.subject_token(subject, provider)) for subject, provider in who])
+    issued = world.race([race_requests.exchange(world.subject_token(subject, provider)) for subject, provider in who])
     grants = [world.grant(one, *pair) for one, pair in zip(issued, who, strict=True) if one.good]
     world.require(bool(grants), "of honest exchanges at once all are refused", "some granted", "none")
-    for grant, one in zip(grants, world.race([racers.authenticate(one.bearer) for one in grants]), strict=True):
+    for grant, one in zip(grants, world.race([race_requests.authenticate(one.bearer) for one in grants]), strict=True):
         due = {"issuer": grant.provider.issuer, "subject": grant.subject}
         if not one.good or one.jti != grant.jti or one.members["identity"] != due:
             world.fail("bearers that are issued and presented at once are mixed up", "its own issue", "another's")
@@ -94,7 +94,7 @@ _REVOCATIONS: Sequence[Callable[[World, Grant], Decision]] = (
 def test_tokens_of_a_race_are_usable_and_revocable(mark: CheckId, trial: Trial) -> None:
     """Tokens that were issued at once are all good, and each of them can be revoked."""
     world = World(trial, DEFAULT.but(cap=10))
-    answers = world.race([racers.exchange(world.subject_token(f"user-{number % 3}")) for number in range(10)])
+    answers = world.race([race_requests.exchange(world.subject_token(f"user-{number % 3}")) for number in range(10)])
     grants = []
     for number, one in enumerate(answers):
         world.good(one, "an honest exchange of a race is refused")

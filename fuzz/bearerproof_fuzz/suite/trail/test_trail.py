@@ -12,8 +12,8 @@ from bearerproof.trail import Options, Rule, prove_lines
 from bearerproof.trail.rules import TITLES
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Forge
-from bearerproof_fuzz.keyserver import fields
-from bearerproof_fuzz.keyserver.histories import histories, lines_of
+from bearerproof_fuzz.keyserver import injection_points
+from bearerproof_fuzz.keyserver.event_histories import histories, lines_of
 from bearerproof_fuzz.keyserver.occasions.registry import occasions
 from bearerproof_fuzz.keyserver.setting import ADMIN
 from bearerproof_fuzz.keyserver.world import World
@@ -169,7 +169,7 @@ def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: CheckId, trial: Tri
     world.begun("bob")
     subject_token = world.subject_token("carol")
     bearer = world.grant(world.exchange(subject_token), "carol").bearer
-    for name, fill in fields.FIELDS.items():
+    for name, fill in injection_points.FIELDS.items():
         for secret in (bearer, subject_token, ADMIN):
             fill(world, secret)
         _judge(world, f"a secret in {name}", Rule.NO_SECRET)
@@ -180,8 +180,8 @@ def test_no_record_holds_a_control_character(mark: CheckId, trial: Trial) -> Non
     """Whatever is sent, no text of a record holds a control, C1, bidirectional or line-separator character."""
     world = World(trial)
     world.begun()
-    for name, fill in fields.FIELDS.items():
-        for text in fields.HOSTILE.values():
+    for name, fill in injection_points.FIELDS.items():
+        for text in injection_points.HOSTILE.values():
             fill(world, text)
         _judge(world, f"hostile text in {name}", Rule.NO_CONTROLS)
     _judge_histories(trial, Rule.NO_CONTROLS)
@@ -190,10 +190,10 @@ def test_no_record_holds_a_control_character(mark: CheckId, trial: Trial) -> Non
 @check("TRAIL-13")
 def test_no_name_of_a_provider_puts_a_control_character_into_a_record(mark: CheckId, trial: Trial) -> None:
     """Whatever a provider calls its people and their groups, no text of a record holds a control character."""
-    for name, fill in fields.CLAIMS.items():
+    for name, fill in injection_points.CLAIMS.items():
         world = World(trial)
         world.begun()
-        for what, text in fields.HOSTILE.items():
+        for what, text in injection_points.HOSTILE.items():
             fill(world, text)
             _judge(world, f"{what} in {name}", Rule.NO_CONTROLS)
 

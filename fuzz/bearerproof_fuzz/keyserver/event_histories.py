@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from bearerproof.contract.declaration import Need
 from bearerproof.judging.trial import Trial
-from bearerproof_fuzz.keyserver import racers
-from bearerproof_fuzz.keyserver.endings import NOBODYS_JTI, WRONG
+from bearerproof_fuzz.keyserver import race_requests
+from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI, WRONG
 from bearerproof_fuzz.keyserver.setting import OTHER, OTHER_PEER
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, RACE, RESTART, RETENTION
@@ -101,9 +101,9 @@ def _starts(world: World) -> None:
 def _races(world: World) -> None:
     """Requests that run at once, and what comes after them."""
     grants = [world.issue() for _ in range(3)]
-    exchanges = [racers.exchange(world.subject_token(f"user-{number}")) for number in range(4)]
-    uses = [racers.authenticate(grant.bearer) for grant in grants] * 3
-    decisions = world.race([*exchanges, *uses, racers.revoke(grants[0].jti)])
+    exchanges = [race_requests.exchange(world.subject_token(f"user-{number}")) for number in range(4)]
+    uses = [race_requests.authenticate(grant.bearer) for grant in grants] * 3
+    decisions = world.race([*exchanges, *uses, race_requests.revoke(grants[0].jti)])
     # The trail has them by their number; whose answer came first says nothing.
     world.answered[-len(decisions) :] = sorted(world.answered[-len(decisions) :], key=_first_number)
     world.wait(2.0)
