@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from bearerproof_reference.audit.events import one_line
-from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, Occasion, Trail
+from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, RequestContext, Trail
 from bearerproof_reference.keyserver.tokens import Identity, Scopes, TokenRecord
 from tests.keyserver.stage import SCHEMA, Lines
 
 WHO = Identity("https://idp.example", "anna", "anna@example.com", True, "Anna", ("staff",))
 RECORD = TokenRecord("jti-1", bytes(32), WHO, Scopes(("*",), ("search",), 60), 1_800_000_000, 1_800_000_600.5)
-AT = Occasion(1_800_000_000.25, "192.0.2.7")
+AT = RequestContext(1_800_000_000.25, "192.0.2.7")
 IDENTITY = {
     "subject": "anna",
     "email": "anna@example.com",
@@ -48,15 +48,15 @@ WHEN = {"occurred_at": "2027-01-15T08:00:00.250000Z", "seq": 7}
             {"event": "token.used", "identity": IDENTITY, "token_jti": "jti-1", "client_ip": "192.0.2.7", **WHEN},
         ),
         (
-            Occasion(AT.now).expired(RECORD),
+            RequestContext(AT.now).expired(RECORD),
             {"event": "token.expired", "identity": IDENTITY, "token_jti": "jti-1", **WHEN},
         ),
         (
-            Occasion(AT.now).revoked(RECORD),
+            RequestContext(AT.now).revoked(RECORD),
             {"event": "token.revoked", "identity": IDENTITY, "token_jti": "jti-1", **WHEN},
         ),
         (
-            Occasion(AT.now).refused(DenialReason.REVOKED, RECORD),
+            RequestContext(AT.now).refused(DenialReason.REVOKED, RECORD),
             {"event": "token.denied", "identity": IDENTITY, "token_jti": "jti-1", "reason": "revoked", **WHEN},
         ),
         (

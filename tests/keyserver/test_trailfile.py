@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bearerproof_reference.deployment.trailfile import ALWAYS, NEVER, TrailFile
-from bearerproof_reference.keyserver.lifecycle import DenialReason, Occasion, Trail
+from bearerproof_reference.keyserver.lifecycle import DenialReason, RequestContext, Trail
 
-EVENT = Occasion(0).invalid(DenialReason.MALFORMED_BEARER)
+EVENT = RequestContext(0).invalid(DenialReason.MALFORMED_BEARER)
 
 
 def open_files() -> int:

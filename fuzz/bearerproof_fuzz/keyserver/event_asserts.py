@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from bearerproof.contract.decisions import Decision
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
-from bearerproof_fuzz.keyserver.occasions.registry import Occasion, occasions
+from bearerproof_fuzz.keyserver.scenarios.registry import Scenario, occasions
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.oracles.lifecycle import Due
 
 
-def brought_about(trial: Trial, *requirements: str) -> Iterator[tuple[Occasion, World, Decision, tuple[Due, ...]]]:
+def brought_about(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, World, Decision, tuple[Due, ...]]]:
     """Bring about every occasion of these requirements, or of all."""
     for one, world in occasions(trial, *requirements):
         decision, due = one.bring(world)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hypothesis import strategies as st
 
 from bearerproof.judging.trial import Trial
-from bearerproof_fuzz.keyserver.occasions.exchanges import FORGERIES
+from bearerproof_fuzz.keyserver.scenarios.exchanges import FORGERIES
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, KeyServerConfig, rule
 from bearerproof_fuzz.keyserver.world import Grant, World
 

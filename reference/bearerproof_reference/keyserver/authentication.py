@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, Occasion
+from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.patterns import any_covers
 from bearerproof_reference.keyserver.store import Found, State, StoreUnavailable, TokenStore
 from bearerproof_reference.keyserver.throttling import OUTAGE, Throttle
@@ -60,7 +60,7 @@ class Authentication:
         self._store = store
         self._throttle = throttle
 
-    def decide(self, credentials: Sequence[str], wants: RequestedAccess, occasion: Occasion) -> Access:
+    def decide(self, credentials: Sequence[str], wants: RequestedAccess, occasion: RequestContext) -> Access:
         """Return what comes of a request with these bearers, of which there should be exactly one."""
         if not credentials:
             return _refused(AccessError.MISSING_CREDENTIAL, occasion.invalid(DenialReason.MISSING_CREDENTIAL))
@@ -74,7 +74,7 @@ class Authentication:
             return _refused(AccessError.UNAVAILABLE, occasion.denied(DenialReason.STORE_UNAVAILABLE), OUTAGE)
         return self._judge(found, wants, occasion)
 
-    def _judge(self, found: Found | None, wants: RequestedAccess, occasion: Occasion) -> Access:
+    def _judge(self, found: Found | None, wants: RequestedAccess, occasion: RequestContext) -> Access:
         if found is None:
             return _refused(AccessError.INVALID_TOKEN, occasion.invalid(DenialReason.UNKNOWN_BEARER))
         record = found.record

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from bearerproof_reference.keyserver.addresses import source
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration
-from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, Occasion
+from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.policy import narrow
 from bearerproof_reference.keyserver.scopes import ScopeError, read, spell
 from bearerproof_reference.keyserver.store import Issue, StoreUnavailable, TokenStore
@@ -88,7 +88,7 @@ class Exchange:
         self._subjects = subjects
         self._throttle = throttle
 
-    def decide(self, form: Form | None, occasion: Occasion) -> Decision[Granted | ExchangeRefused]:
+    def decide(self, form: Form | None, occasion: RequestContext) -> Decision[Granted | ExchangeRefused]:
         """Return what comes of a request with this form; None is a request whose form cannot be read."""
         try:
             bearer, record = self._grant(form, occasion)
@@ -96,7 +96,7 @@ class Exchange:
             return Decision(refusal.answer, (refusal.event,))
         return Decision(Granted(bearer, record, self._configuration.ttl), (occasion.issued(record),))
 
-    def _grant(self, form: Form | None, occasion: Occasion) -> tuple[str, TokenRecord]:
+    def _grant(self, form: Form | None, occasion: RequestContext) -> tuple[str, TokenRecord]:
         self._check_frequency(occasion)
         parameters = _parameters(form, occasion)
         _check_request(parameters, occasion)
@@ -104,12 +104,12 @@ class Exchange:
         scopes = self._scopes(subject.identity, parameters.get("scope"), occasion)
         return self._issue(subject, scopes, occasion)
 
-    def _check_frequency(self, occasion: Occasion) -> None:
+    def _check_frequency(self, occasion: RequestContext) -> None:
         wait = self._throttle.spend(source(occasion.client_ip), self._configuration.exchanges_per_minute)
         if wait is not None:
             raise _Refusal(ExchangeError.RATE_LIMITED, occasion.denied(DenialReason.THROTTLED), wait)
 
-    def _subject(self, token: str, occasion: Occasion) -> Subject:
+    def _subject(self, token: str, occasion: RequestContext) -> Subject:
         """Return whom the subject token speaks of, if it was issued lately: exactly ``max_age`` ago will do."""
         try:
             subject = self._subjects.verify(token)
@@ -123,7 +123,7 @@ class Exchange:
             raise _Refusal(ExchangeError.INVALID_REQUEST, event)
         return subject
 
-    def _scopes(self, identity: Identity, scope: str | None, occasion: Occasion) -> Scopes:
+    def _scopes(self, identity: Identity, scope: str | None, occasion: RequestContext) -> Scopes:
         rule = self._configuration.policy.rule_for(identity)
         if rule is None:
             # RFC 8693 §2.2.2: a subject token that is unacceptable by policy makes the request invalid.
@@ -133,7 +133,7 @@ class Exchange:
         except ScopeError:
             raise _Refusal(ExchangeError.INVALID_SCOPE, occasion.denied(DenialReason.INVALID_SCOPE, identity)) from None
 
-    def _issue(self, subject: Subject, scopes: Scopes, occasion: Occasion) -> tuple[str, TokenRecord]:
+    def _issue(self, subject: Subject, scopes: Scopes, occasion: RequestContext) -> tuple[str, TokenRecord]:
         """Count the use, then store the token: of two requests with one subject token only one gets that far."""
         configuration, identity, now = self._configuration, subject.identity, occasion.now
         bearer, record = mint(identity, scopes, now, configuration.ttl, occasion.client_ip)
@@ -151,7 +151,7 @@ class Exchange:
             return bearer, record
         raise self._not_stored(issue, occasion, identity)
 
-    def _not_stored(self, issue: Issue, occasion: Occasion, identity: Identity) -> "_Refusal":
+    def _not_stored(self, issue: Issue, occasion: RequestContext, identity: Identity) -> "_Refusal":
         ttl = self._configuration.ttl  # all that is live now has expired by then
         error, why, retry_after = {
             Issue.CAP_REACHED: (ExchangeError.TOO_MANY_TOKENS, DenialReason.CAP_REACHED, ttl),
@@ -170,7 +170,7 @@ class _Refusal(Exception):
         self.event = event
 
 
-def _parameters(form: Form | None, occasion: Occasion) -> Mapping[str, str]:
+def _parameters(form: Form | None, occasion: RequestContext) -> Mapping[str, str]:
     """Return the parameters by name. RFC 6749 §3.2: none is repeated, and one without a value is as good as absent.
 
     RFC 8693 §2.1 lets a request name several targets; these are refused in a way of their own.
@@ -181,7 +181,7 @@ def _parameters(form: Form | None, occasion: Occasion) -> Mapping[str, str]:
     return {name: value for name, value in form if value}
 
 
-def _check_request(parameters: Mapping[str, str], occasion: Occasion) -> None:
+def _check_request(parameters: Mapping[str, str], occasion: RequestContext) -> None:
     """Check all of the form but the subject token and the scope. Unknown parameters are ignored (RFC 6749 §3.2)."""
     invalid = ExchangeError.INVALID_REQUEST
     if "grant_type" not in parameters:

@@ -92,7 +92,7 @@ class LifecycleEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class RequestContext:
     """When (wall-clock seconds) and from where a decision is asked for; makes the events of that decision."""
 
     now: float

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from bearerproof_reference.keyserver.addresses import source
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration, secret_digest
-from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, Occasion
+from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.store import StoreUnavailable, TokenStore
 from bearerproof_reference.keyserver.throttling import OUTAGE, Throttle
 from bearerproof_reference.keyserver.tokens import is_jti
@@ -49,7 +49,7 @@ class Revocations:
         self._store = store
         self._failures = failures
 
-    def one(self, admin: str | None, jti: str | None, occasion: Occasion) -> Revocation:
+    def one(self, admin: str | None, jti: str | None, occasion: RequestContext) -> Revocation:
         """Revoke the token with this jti."""
         refusal = self._check_admin(admin, occasion)
         if refusal is not None:
@@ -66,7 +66,9 @@ class Revocations:
             return _refused(RevocationError.NOT_ACTIVE, event)
         return Decision(Revoked(1), (occasion.revoked(record),))
 
-    def all_of(self, admin: str | None, issuer: str | None, subject: str | None, occasion: Occasion) -> Revocation:
+    def all_of(
+        self, admin: str | None, issuer: str | None, subject: str | None, occasion: RequestContext
+    ) -> Revocation:
         """Revoke all tokens of an identity; none is a possible number, and leaves no event."""
         refusal = self._check_admin(admin, occasion)
         if refusal is not None:
@@ -79,7 +81,7 @@ class Revocations:
             return _unavailable(occasion)
         return Decision(Revoked(len(records)), tuple(occasion.revoked(record) for record in records))
 
-    def _check_admin(self, admin: str | None, occasion: Occasion) -> Decision[RevocationRefused] | None:
+    def _check_admin(self, admin: str | None, occasion: RequestContext) -> Decision[RevocationRefused] | None:
         """Refuse who does not know the secret, and, after too many failures from a place, everybody there.
 
         The right secret is refused then too: otherwise the limit would not slow down who is guessing it.
@@ -99,7 +101,7 @@ class Revocations:
         return self._digest is not None and hmac.compare_digest(presented, self._digest)
 
 
-def _unavailable(occasion: Occasion) -> Decision[RevocationRefused]:
+def _unavailable(occasion: RequestContext) -> Decision[RevocationRefused]:
     return _refused(RevocationError.TEMPORARILY_UNAVAILABLE, occasion.denied(DenialReason.STORE_UNAVAILABLE), OUTAGE)
 
 

@@ -9,7 +9,7 @@ from bearerproof_reference.keyserver.addresses import client_ip
 from bearerproof_reference.keyserver.authentication import AccessRefused, Admitted, Authentication, RequestedAccess
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration
 from bearerproof_reference.keyserver.exchange import Exchange, ExchangeRefused, Form, Granted
-from bearerproof_reference.keyserver.lifecycle import Decision, LineSink, Occasion, Trail
+from bearerproof_reference.keyserver.lifecycle import Decision, LineSink, RequestContext, Trail
 from bearerproof_reference.keyserver.revocation import RevocationRefused, Revocations, Revoked
 from bearerproof_reference.keyserver.store import StoreLimits, TokenStore
 from bearerproof_reference.keyserver.subjects import SubjectTokenVerifier
@@ -99,8 +99,8 @@ class KeyServer:
         """
         self._subjects.rotate(issuer, jwks)
 
-    def _occasion(self, caller: Caller) -> Occasion:
-        return Occasion(self._clock.now(), client_ip(caller.peer, caller.forwarded, self._trusted))
+    def _occasion(self, caller: Caller) -> RequestContext:
+        return RequestContext(self._clock.now(), client_ip(caller.peer, caller.forwarded, self._trusted))
 
     def _record(self, decision: Decision[T]) -> T:
         self.trail.record(decision.events)

@@ -16,12 +16,12 @@ from bearerproof_reference.keyserver.exchange import (
     Form,
     Granted,
 )
-from bearerproof_reference.keyserver.lifecycle import DenialReason, Occasion
+from bearerproof_reference.keyserver.lifecycle import DenialReason, RequestContext
 from bearerproof_reference.keyserver.throttling import Throttle
 
 
 @helper_by(Patch.wrap, Exchange, "decide")
-def _seen(change: Callable[[Form], Form], decide: Any, self: Any, form: Form | None, occasion: Occasion) -> Any:
+def _seen(change: Callable[[Form], Form], decide: Any, self: Any, form: Form | None, occasion: RequestContext) -> Any:
     """Have the exchange see another form than was sent."""
     return decide(self, form and change(form), occasion)
 
@@ -86,7 +86,7 @@ faults_for("EXC-2", _seen, _SEEN)
 def empty_subject_token_is_served(patch: Patch) -> None:
     """An empty subject token is told to come back later, since it names a provider that has no keys."""
 
-    def no_keys(subject: Any, self: Any, token: str, occasion: Occasion) -> Any:
+    def no_keys(subject: Any, self: Any, token: str, occasion: RequestContext) -> Any:
         if not token.strip():
             refused = ExchangeError.TEMPORARILY_UNAVAILABLE
             raise exchange._Refusal(refused, occasion.denied(DenialReason.KEYS_UNAVAILABLE))  # noqa: SLF001 - as the method
@@ -205,7 +205,7 @@ def no_scope_when_narrowed(patch: Patch) -> None:
 def _answered_by_cause(patch: Patch, why: DenialReason, answer: ExchangeRefused) -> None:
     """Have refusals for one cause answered in a way of their own."""
 
-    def decide_and_tell(decide: Any, self: Any, form: Form | None, occasion: Occasion) -> Any:
+    def decide_and_tell(decide: Any, self: Any, form: Form | None, occasion: RequestContext) -> Any:
         decision = decide(self, form, occasion)
         matches = any(event.reason == why for event in decision.events)
         return type(decision)(answer, decision.events) if matches else decision
@@ -232,7 +232,7 @@ def cause_in_the_description(patch: Patch) -> None:
 
     cause: list[str] = [""]
 
-    def decide_and_note(decide: Any, self: Any, form: Form | None, occasion: Occasion) -> Any:
+    def decide_and_note(decide: Any, self: Any, form: Form | None, occasion: RequestContext) -> Any:
         decision = decide(self, form, occasion)
         cause[0] = str(decision.events[0].reason)
         return decision
@@ -262,7 +262,7 @@ def throttled_after_verification(patch: Patch) -> None:
     """The limit is checked once the token is verified: the costly part, and the fetch, are done for anybody."""
     check = Exchange._check_frequency  # noqa: SLF001 - it moves
 
-    def check_late(verify: Any, self: Any, token: str, occasion: Occasion) -> Any:
+    def check_late(verify: Any, self: Any, token: str, occasion: RequestContext) -> Any:
         subject = verify(self, token, occasion)
         check(self, occasion)
         return subject

@@ -8,7 +8,7 @@ from typing import Any
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.exchange import Exchange
-from bearerproof_reference.keyserver.lifecycle import Occasion
+from bearerproof_reference.keyserver.lifecycle import RequestContext
 from bearerproof_reference.keyserver.subjects import Subject, SubjectTokenVerifier
 from bearerproof_reference.keyserver.tokens import digest, is_bearer
 from bearerproof_reference.verifier.algorithms import ALGORITHMS
@@ -215,7 +215,7 @@ def bearer_buys_a_bearer(patch: Patch) -> None:
     """Our own bearers are taken as proof of identity, so that a session can be prolonged for ever (row 67)."""
     made = [0]
 
-    def subject_or_bearer(subject: Any, self: Any, token: str, occasion: Occasion) -> Any:
+    def subject_or_bearer(subject: Any, self: Any, token: str, occasion: RequestContext) -> Any:
         found = vars(self)["_store"].look_up(digest(token), occasion.now) if is_bearer(token) else None
         if found is None:
             return subject(self, token, occasion)

@@ -8,7 +8,7 @@ from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, fault
 from bearerproof_reference.keyserver import lifecycle
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
-from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, Occasion
+from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import mint
 
@@ -78,7 +78,7 @@ def empty_lists_left_out(describe: Any, identity: Any) -> Any:
     return {name: value for name, value in describe(identity).items() if value != []}
 
 
-@fault_by("LIFE-2", Patch.wrap, Occasion, "used")
+@fault_by("LIFE-2", Patch.wrap, RequestContext, "used")
 def grant_told_with_every_use(used: Any, self: Any, record: Any) -> Any:
     """Each use repeats what the token grants, as if it had been issued again."""
     return replace(used(self, record), granted=record)
@@ -150,7 +150,7 @@ def used_before_rate_is_judged(patch: Patch) -> None:
 @fault("LIFE-4")
 def used_without_identity(patch: Patch) -> None:
     """A use names a token but not whose it is."""
-    patch.wrap(Occasion, "used", lambda used, self, record: replace(used(self, record), identity=None))
+    patch.wrap(RequestContext, "used", lambda used, self, record: replace(used(self, record), identity=None))
 
 
 @fault("LIFE-4")
@@ -161,7 +161,7 @@ def used_told_of_the_first_token(patch: Patch) -> None:
     def used(make: Any, self: Any, record: Any) -> Any:
         return replace(make(self, record), token_jti=first.setdefault(record.identity.key, record.jti))
 
-    patch.wrap(Occasion, "used", used)
+    patch.wrap(RequestContext, "used", used)
 
 
 def refused_as(patch: Patch, reason: DenialReason, change: Callable[[Any, Any], Any]) -> None:
@@ -170,21 +170,21 @@ def refused_as(patch: Patch, reason: DenialReason, change: Callable[[Any, Any], 
     def refused(make: Any, self: Any, why: DenialReason, record: Any) -> Any:
         return change(self, record) if why is reason else make(self, why, record)
 
-    patch.wrap(Occasion, "refused", refused)
+    patch.wrap(RequestContext, "refused", refused)
 
 
 _WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
     "expired-bearer-told-as-unknown": (
         "A token is dropped on expiry, so nobody knows whose bearer it is that keeps coming (§8 2).",
-        (Occasion, "expired", lambda _make, self, _record: self.invalid(DenialReason.UNKNOWN_BEARER)),
+        (RequestContext, "expired", lambda _make, self, _record: self.invalid(DenialReason.UNKNOWN_BEARER)),
     ),
     "expired-bearer-without-identity": (
         "The tombstone keeps the token's id alone: the trail cannot say whom to ask.",
-        (Occasion, "expired", lambda make, self, record: replace(make(self, record), identity=None)),
+        (RequestContext, "expired", lambda make, self, record: replace(make(self, record), identity=None)),
     ),
     "expired-bearer-told-as-denied": (
         "Expiry is one denial among others, under a name that no alarm for it knows.",
-        (Occasion, "expired", lambda _make, self, record: self.refused(DenialReason.REVOKED, record)),
+        (RequestContext, "expired", lambda _make, self, record: self.refused(DenialReason.REVOKED, record)),
     ),
 }
 faults_for("LIFE-5", spread(Patch.wrap), _WRAPPED)
@@ -201,4 +201,4 @@ def expired_bearer_told_once(patch: Patch) -> None:
         seen.add(record.jti)
         return make(self, record)
 
-    patch.wrap(Occasion, "expired", expired)
+    patch.wrap(RequestContext, "expired", expired)

@@ -6,7 +6,7 @@ from typing import Any
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
-from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, Occasion
+from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.server import Caller, KeyServer
 from bearerproof_reference.keyserver.tokens import Identity
@@ -16,7 +16,7 @@ from bearerproof_reference.verifier.jose import decode_segment, parse_object
 @fault("LIFE-7")
 def identity_dropped_on_denial(patch: Patch) -> None:
     """Whoever is refused by policy or limits was verified a moment ago, and stays unnamed (§8 11)."""
-    patch.wrap(Occasion, "denied", lambda make, self, why, *_known, **named: make(self, why, **named))
+    patch.wrap(RequestContext, "denied", lambda make, self, why, *_known, **named: make(self, why, **named))
 
 
 @fault_by("LIFE-7", Patch.wrap, Exchange, "_subject")
@@ -47,22 +47,22 @@ def one_reason_for_subject_tokens(patch: Patch) -> None:
     def denied(make: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
         return make(self, DenialReason.SUBJECT_TOKEN if why in merged else why, *known, **named)
 
-    patch.wrap(Occasion, "denied", denied)
+    patch.wrap(RequestContext, "denied", denied)
 
 
-@fault_by("LIFE-7", Patch.wrap, Occasion, "denied")
+@fault_by("LIFE-7", Patch.wrap, RequestContext, "denied")
 def outage_of_keys_told_as_invalid(make: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
     """That the keys cannot be had is told as malformed input of the client (§8 17)."""
     return self.invalid(why) if why is DenialReason.KEYS_UNAVAILABLE else make(self, why, *known, **named)
 
 
-@fault_by("LIFE-8", Patch.wrap, Occasion, "invalid")
+@fault_by("LIFE-8", Patch.wrap, RequestContext, "invalid")
 def unknown_bearer_told_as_denied(make: Any, self: Any, why: DenialReason) -> Any:
     """Guessing shows as denials, of which there are many, and the alarm for invalid bearers never rings."""
     return self.denied(why) if why is DenialReason.UNKNOWN_BEARER else make(self, why)
 
 
-@fault_by("LIFE-8", Patch.wrap, Occasion, "invalid")
+@fault_by("LIFE-8", Patch.wrap, RequestContext, "invalid")
 def malformed_request_told_as_denied(make: Any, self: Any, why: DenialReason) -> Any:
     """A form without its parameters is told as a refusal by policy."""
     return self.denied(why) if why is DenialReason.MALFORMED_REQUEST else make(self, why)

@@ -7,13 +7,13 @@ from typing import Any
 from bearerproof_fuzz.faults.life.events import refused_as
 from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.keyserver.authentication import Authentication
-from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, Occasion
+from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.store import State
 
 
-@fault_by("LIFE-6", Patch.wrap, Occasion, "denied")
+@fault_by("LIFE-6", Patch.wrap, RequestContext, "denied")
 def revoked_told_of_an_unknown_id(make: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
     """Revoking is idempotent and says so in the trail: a token that never was is told as revoked (§8 11)."""
     event = make(self, why, *known, **named)
@@ -51,7 +51,7 @@ def bulk_revocation_of_nothing_told(patch: Patch) -> None:
 @fault("LIFE-6")
 def revoked_without_identity(patch: Patch) -> None:
     """The event of a revocation does not say whose token ended (§8 11)."""
-    patch.wrap(Occasion, "revoked", lambda make, self, record: replace(make(self, record), identity=None))
+    patch.wrap(RequestContext, "revoked", lambda make, self, record: replace(make(self, record), identity=None))
 
 
 @fault("LIFE-12")
@@ -60,7 +60,7 @@ def revoked_bearer_told_as_unknown(patch: Patch) -> None:
     refused_as(patch, DenialReason.REVOKED, lambda self, _: self.invalid(DenialReason.UNKNOWN_BEARER))
 
 
-@fault_by("LIFE-12", Patch.wrap, Occasion, "refused")
+@fault_by("LIFE-12", Patch.wrap, RequestContext, "refused")
 def revoked_bearer_without_identity(make: Any, self: Any, why: DenialReason, record: Any) -> Any:
     """That a revoked token is still in use is told, but not whose."""
     event = make(self, why, record)

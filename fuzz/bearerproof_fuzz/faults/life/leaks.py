@@ -12,7 +12,7 @@ from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver import addresses, lifecycle, revocation, server, subjects
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
-from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, Occasion, Trail
+from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, RequestContext, Trail
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import is_jti
 
@@ -261,7 +261,9 @@ def proxy_in_ipv6_clothes_is_a_stranger(_parsed: Any, text: str) -> Any:
 @fault("LIFE-14")
 def address_of_the_issue_told_with_every_use(patch: Patch) -> None:
     """A use tells the address that is on record with the token: a thief's is never seen."""
-    patch.wrap(Occasion, "used", lambda make, self, record: replace(make(self, record), client_ip=record.client_ip))
+    patch.wrap(
+        RequestContext, "used", lambda make, self, record: replace(make(self, record), client_ip=record.client_ip)
+    )
 
 
 @fault_by("LIFE-14", Patch.wrap, LifecycleEvent, "as_dict")

@@ -11,13 +11,13 @@ from bearerproof_reference.audit.events import rfc3339
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
-from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, Occasion, Trail
+from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, RequestContext, Trail
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.store import State
 
 
-@helper_by(Patch.wrap, Occasion, "used")
+@helper_by(Patch.wrap, RequestContext, "used")
 def _used(identity: Callable[[Any], Any], make: Any, self: Any, record: Any) -> LifecycleEvent:
     """Have uses name another identity."""
     event: LifecycleEvent = make(self, record)
@@ -52,7 +52,7 @@ def token_id_of_identity_and_second(make: Any, identity: Any, scopes: Any, issue
     return bearer, replace(record, jti=str(UUID(bytes=sha256(named).digest()[:16], version=4)))
 
 
-@fault_by("TRAIL-2", Patch.wrap, Occasion, "refused")
+@fault_by("TRAIL-2", Patch.wrap, RequestContext, "refused")
 def scope_refusal_tells_the_grant(_refused: Any, self: Any, why: DenialReason, record: Any) -> Any:
     """For comparison, what a token grants is told with a refusal, under the name of its issue."""
     return self.issued(record) if why is DenialReason.INSUFFICIENT_SCOPE else _refused(self, why, record)
@@ -90,7 +90,7 @@ def expiry_of_the_subject_token_told(patch: Patch) -> None:
     _expiry(patch, lambda _record: 300)
 
 
-@fault_by("TRAIL-5", Patch.wrap, Occasion, "refused")
+@fault_by("TRAIL-5", Patch.wrap, RequestContext, "refused")
 def revoked_is_called_expired(_refused: Any, self: Any, why: DenialReason, record: Any) -> Any:
     """One branch serves for all bearers that are dead, so the misuse of a revoked one looks like old age."""
     return self.expired(record) if why is DenialReason.REVOKED else _refused(self, why, record)
@@ -169,7 +169,7 @@ def identity_looked_up_by_subject(patch: Patch) -> None:
         known.setdefault(record.identity.subject, record.identity)
         return make(self, record)
 
-    patch.wrap(Occasion, "issued", issued)
+    patch.wrap(RequestContext, "issued", issued)
     _used(patch, lambda event: known.get(event.identity.subject, event.identity))
 
 
@@ -182,7 +182,7 @@ def identity_of_the_last_exchange(patch: Patch) -> None:
         last[:] = [record.identity]
         return make(self, record)
 
-    patch.wrap(Occasion, "issued", issued)
+    patch.wrap(RequestContext, "issued", issued)
     _used(patch, lambda event: last[0] if last else event.identity)
 
 

@@ -9,7 +9,7 @@ from bearerproof_reference.audit.events import one_line
 from bearerproof_reference.keyserver import lifecycle
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
-from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, Occasion, Trail
+from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, RequestContext, Trail
 from bearerproof_reference.keyserver.revocation import Revocations
 
 
@@ -110,16 +110,16 @@ def _dated(patch: Patch, kind: str, instant: Callable[[float, Any], float]) -> N
         event: LifecycleEvent = make(self, *arguments)
         return replace(event, occurred_at=instant(self.now, arguments[-1]))
 
-    patch.wrap(Occasion, kind, make_other)
+    patch.wrap(RequestContext, kind, make_other)
 
 
-@fault_by("TRAIL-10", Patch.wrap, Occasion, "refused")
+@fault_by("TRAIL-10", Patch.wrap, RequestContext, "refused")
 def refusals_bear_the_time_of_the_issue(make: Any, self: Any, why: Any, record: Any) -> Any:
     """A refusal is told with the time that stands in the token's record, which is that of its issue."""
     return replace(make(self, why, record), occurred_at=record.issued_at)
 
 
-@fault_by("TRAIL-10", Patch.wrap, Occasion, "revoked")
+@fault_by("TRAIL-10", Patch.wrap, RequestContext, "revoked")
 def revocations_told_to_the_minute(make: Any, self: Any, *arguments: object) -> Any:
     """The administrator's part writes times to the minute, so a revocation stands before the use it follows."""
     return replace(make(self, *arguments), occurred_at=self.now // 60 * 60)

@@ -9,8 +9,8 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import injection_points
 from bearerproof_fuzz.keyserver.event_asserts import brought_about, named
-from bearerproof_fuzz.keyserver.occasions import presented
-from bearerproof_fuzz.keyserver.occasions.registry import told
+from bearerproof_fuzz.keyserver.scenarios import presented
+from bearerproof_fuzz.keyserver.scenarios.registry import told
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.stream import Stream, moves

@@ -9,7 +9,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import injection_points, race_requests
 from bearerproof_fuzz.keyserver.event_asserts import brought_about, named, require_events
-from bearerproof_fuzz.keyserver.occasions.registry import told
+from bearerproof_fuzz.keyserver.scenarios.registry import told
 from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.machines.stream import Stream, moves

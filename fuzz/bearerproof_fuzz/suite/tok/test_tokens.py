@@ -11,7 +11,7 @@ from bearerproof.contract.messages import Outcome
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.keyserver.occasions.presented import MALFORMED, another_bearer
+from bearerproof_fuzz.keyserver.scenarios.presented import MALFORMED, another_bearer
 from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.machines.tokens import walk

@@ -14,7 +14,7 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keyserver import injection_points
 from bearerproof_fuzz.keyserver.event_histories import histories, lines_of
-from bearerproof_fuzz.keyserver.occasions.registry import occasions
+from bearerproof_fuzz.keyserver.scenarios.registry import occasions
 from bearerproof_fuzz.keyserver.setting import ADMIN
 from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.limiter_driver import FAULTS, OURS, SECOND, LimiterDriver, Step, stranger

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from bearerproof.contract.decisions import Decision
-from bearerproof_fuzz.keyserver.occasions.registry import Bring, Come, add, nobody, occasion, who
+from bearerproof_fuzz.keyserver.scenarios.registry import Outcome, Run, add, nobody, occasion, who
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, OTHER_PEER
 from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import THROTTLE
@@ -23,7 +23,7 @@ MALFORMED: Mapping[str, str] = {
 """Texts that are no bearer of anybody's."""
 
 
-def _malformed(bearer: str) -> Bring:
+def _malformed(bearer: str) -> Run:
     return lambda world: (world.authenticate(bearer), nobody(INVALID, "malformed-bearer", "unknown-bearer"))
 
 
@@ -32,7 +32,7 @@ for _name, _bearer in MALFORMED.items():
 
 
 @occasion("LIFE-8")
-def _unknown_bearer(world: World) -> Come:
+def _unknown_bearer(world: World) -> Outcome:
     grant = world.issue()
     return world.authenticate(another_bearer(world, grant)), nobody(INVALID, "unknown-bearer")
 
@@ -57,8 +57,8 @@ WRONG_SECRETS: Mapping[str, str | None] = {
 }
 
 
-def _wrongly(admin: str | None, *, bulk: bool) -> Bring:
-    def bring(world: World) -> Come:
+def _wrongly(admin: str | None, *, bulk: bool) -> Run:
+    def bring(world: World) -> Outcome:
         grant = world.issue()
         told = world.revoke_all("alice", admin=admin) if bulk else world.revoke(grant.jti, admin=admin)
         return told, (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
@@ -72,18 +72,18 @@ for _name, _admin in WRONG_SECRETS.items():
 
 
 @occasion("LIFE-15")
-def _wrong_admin_secret_for_nothing(world: World) -> Come:
+def _wrong_admin_secret_for_nothing(world: World) -> Outcome:
     return world.revoke("", admin="guess-of-a-stranger-who-hopes"), nobody(DENIED, "admin-credentials")
 
 
 @occasion("LIFE-15", DEFAULT.but(admin_secret=None))
-def _revocation_that_is_disabled(world: World) -> Come:
+def _revocation_that_is_disabled(world: World) -> Outcome:
     grant = world.issue()
     return world.revoke(grant.jti), (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
 
 
 @occasion("LIFE-15", needs=(THROTTLE,))
-def _too_many_guesses(world: World) -> Come:
+def _too_many_guesses(world: World) -> Outcome:
     grant = world.issue()
     for _ in range(world.setting.admin_failures):
         world.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
@@ -100,8 +100,8 @@ _NO_NAME: Mapping[str, Callable[[World], Decision]] = {
 }
 
 
-def _nameless(ask: Callable[[World], Decision]) -> Bring:
-    def bring(world: World) -> Come:
+def _nameless(ask: Callable[[World], Decision]) -> Run:
+    def bring(world: World) -> Outcome:
         world.issue()
         return ask(world), nobody(INVALID, "malformed-request")
 

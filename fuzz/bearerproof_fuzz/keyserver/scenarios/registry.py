@@ -15,24 +15,24 @@ from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles.lifecycle import Due, ExpectedIdentity
 
-Come = tuple[Decision, tuple[Due, ...]]
+Outcome = tuple[Decision, tuple[Due, ...]]
 """What came of an occasion: the decision that it is about, and the events due for it."""
 
-Bring = Callable[[World], Come]
+Run = Callable[[World], Outcome]
 
 
 @dataclass(frozen=True)
-class Occasion:
+class Scenario:
     """One kind of decision: under which setting it comes about, and what a server needs for it."""
 
     name: str
     requirement: str
-    bring: Bring
+    bring: Run
     setting: KeyServerConfig = DEFAULT
     needs: tuple[Need, ...] = ()
 
 
-def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Occasion, World]]:
+def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, World]]:
     """Yield the occasions of these requirements (of all, if none is named) that apply, each with a fresh world."""
     for one in _OCCASIONS.values():
         needs = (*one.needs, *(() if one.setting is DEFAULT else (CONFIGURE,)))
@@ -40,22 +40,22 @@ def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Occasion, Worl
             yield one, World(trial, one.setting)
 
 
-_OCCASIONS: dict[str, Occasion] = {}
+_OCCASIONS: dict[str, Scenario] = {}
 
 
 def add(
-    requirement: str, name: str, bring: Bring, setting: KeyServerConfig = DEFAULT, needs: tuple[Need, ...] = ()
+    requirement: str, name: str, bring: Run, setting: KeyServerConfig = DEFAULT, needs: tuple[Need, ...] = ()
 ) -> None:
     """Register an occasion under a name."""
-    _OCCASIONS[name] = Occasion(name, requirement, bring, setting, needs)
+    _OCCASIONS[name] = Scenario(name, requirement, bring, setting, needs)
 
 
 def occasion(
     requirement: str, setting: KeyServerConfig = DEFAULT, *, needs: tuple[Need, ...] = ()
-) -> Callable[[Bring], Bring]:
+) -> Callable[[Run], Run]:
     """Register a function as an occasion; its name is the occasion's."""
 
-    def register(bring: Bring) -> Bring:
+    def register(bring: Run) -> Run:
         add(requirement, bring.__name__.strip("_").replace("_", " "), bring, setting, needs)
         return bring
 
