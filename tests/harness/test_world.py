@@ -15,10 +15,10 @@ from bearerproof.judging.results import finding_as_dict, line
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile, requirement
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.race_requests import authenticate
 from bearerproof_fuzz.keyserver.race_requests import exchange as racing
 from bearerproof_fuzz.keyserver.setting import DEFAULT
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_reference.adapter import create
 
 from ..conftest import CommandLine
@@ -32,12 +32,12 @@ def answering(op: str, raw: Json) -> Handle:
     return lambda request: {"id": request["id"], **raw} if request["op"] == op else handle(request)
 
 
-def world(handle: Handle | None = None) -> World:
+def world(handle: Handle | None = None) -> KeyServerDriver:
     implementation = Implementation(InProcess(lambda: create().handle if handle is None else handle))
-    return World(Trial(implementation, requirement("TOK-6"), Profile.KEY_SERVER, Measure.STRICT, 3))
+    return KeyServerDriver(Trial(implementation, requirement("TOK-6"), Profile.KEY_SERVER, Measure.STRICT, 3))
 
 
-def finding_of(play: World) -> Finding:
+def finding_of(play: KeyServerDriver) -> Finding:
     """The finding of a course in which everything that a server makes up occurs."""
     first, second = play.issue(), play.issue("bob", "tools:x")
     play.admitted(first, "a", "x")
@@ -88,7 +88,7 @@ def test_a_short_made_up_name_stays_as_it_is_since_it_may_be_any_word() -> None:
 def test_what_is_different_in_every_run_of_ours_has_a_stand_in_too() -> None:
     implementation = Implementation(InProcess(lambda: create().handle))
     trial = Trial(implementation, requirement("TOK-6"), Profile.KEY_SERVER, Measure.STRICT, 3)
-    play = World(trial, stand_ins={"http://127.0.0.1:40123/keys": "<our URL>"})
+    play = KeyServerDriver(trial, stand_ins={"http://127.0.0.1:40123/keys": "<our URL>"})
     assert play.shown(["http://127.0.0.1:40123/keys"]) == ["<our URL>"]
 
 

@@ -13,7 +13,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keys import MATERIAL
-from bearerproof_fuzz.keyserver.world import World
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 
 
 def smoke(settings: RunConfig) -> tuple[bool, str]:
@@ -70,7 +70,7 @@ def _key_server_problems(implementation: Implementation) -> Iterator[str]:
     declaration = implementation.declaration
     trial = Trial(implementation, requirement("TOK-6"), Profile.KEY_SERVER, declaration.measure, declaration.level)
     try:
-        world = World(trial)
+        world = KeyServerDriver(trial)
         grant = world.issue()
         world.admitted(grant)
     except Judged as judged:

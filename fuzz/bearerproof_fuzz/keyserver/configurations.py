@@ -6,8 +6,8 @@ from typing import Any
 
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, rule
-from bearerproof_fuzz.keyserver.world import World
 
 Place = Sequence[str | int]
 
@@ -37,7 +37,7 @@ def but(place: Place, value: object) -> Json:
 
 def require_refused(trial: Trial, place: Place, values: Mapping[str, object]) -> None:
     """Require that each value at the place is refused at load, between sound configurations that are taken."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     where = ".".join(map(str, place))
     world.good(world.configure(sound()), "the sound configuration is refused")
     for name, value in values.items():

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from bearerproof.contract.decisions import Decision
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.scenarios.registry import Scenario, occasions
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.oracles.lifecycle import Due
 
 
-def brought_about(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, World, Decision, tuple[Due, ...]]]:
+def brought_about(
+    trial: Trial, *requirements: str
+) -> Iterator[tuple[Scenario, KeyServerDriver, Decision, tuple[Due, ...]]]:
     """Bring about every occasion of these requirements, or of all."""
     for one, world in occasions(trial, *requirements):
         decision, due = one.bring(world)
@@ -23,7 +25,7 @@ def require_events(trial: Trial) -> None:
     Raises:
         Untestable: one does not.
     """
-    World(trial).begun()
+    KeyServerDriver(trial).begun()
 
 
 def named(events: Sequence[Json]) -> str:

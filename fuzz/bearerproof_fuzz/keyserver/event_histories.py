@@ -6,25 +6,25 @@ from collections.abc import Callable, Iterator, Mapping
 from bearerproof.contract.declaration import Need
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keyserver import race_requests
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI, WRONG
 from bearerproof_fuzz.keyserver.setting import OTHER, OTHER_PEER
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, RACE, RESTART, RETENTION
 
 _MOMENT = 0.25
 """Seconds that go by where two things must not happen at once."""
 
 
-def histories(trial: Trial) -> Iterator[tuple[str, World]]:
+def histories(trial: Trial) -> Iterator[tuple[str, KeyServerDriver]]:
     """Yield each history that the server can be asked for, when it is over, with what it is about."""
     for play, needs in _HISTORIES.items():
         if not any(map(trial.declaration.lacks, needs)):
-            world = World(trial)
+            world = KeyServerDriver(trial)
             play(world)
             yield (play.__doc__ or "").rstrip("."), world
 
 
-def lines_of(world: World) -> list[str]:
+def lines_of(world: KeyServerDriver) -> list[str]:
     """Return the trail that was left since the server was configured, in the order of the requests."""
     found: list[str] = []
     for _, decision in world.answered:
@@ -33,7 +33,7 @@ def lines_of(world: World) -> list[str]:
     return found
 
 
-def _lives(world: World) -> None:
+def _lives(world: KeyServerDriver) -> None:
     """Tokens of three identities, used, refused and revoked."""
     first, second = world.issue(scope="backends:a tools:x"), world.issue()
     bob, stranger = world.issue("bob"), world.issue(provider=OTHER)
@@ -61,7 +61,7 @@ def _lives(world: World) -> None:
     world.revoke(third.jti)
 
 
-def _ends(world: World) -> None:
+def _ends(world: KeyServerDriver) -> None:
     """Tokens that are used up to their expiry, presented after it, and revoked too late."""
     ttl = world.setting.ttl
     early, revoked, late = world.issue(), world.issue(), world.issue("bob")
@@ -85,7 +85,7 @@ def _ends(world: World) -> None:
     world.authenticate(middle.bearer)
 
 
-def _starts(world: World) -> None:
+def _starts(world: KeyServerDriver) -> None:
     """A server that is started again in the middle."""
     grant, another = world.issue(), world.issue("bob")
     world.authenticate(grant.bearer)
@@ -98,7 +98,7 @@ def _starts(world: World) -> None:
     world.revoke_all("bob")
 
 
-def _races(world: World) -> None:
+def _races(world: KeyServerDriver) -> None:
     """Requests that run at once, and what comes after them."""
     grants = [world.issue() for _ in range(3)]
     exchanges = [race_requests.exchange(world.subject_token(f"user-{number}")) for number in range(4)]
@@ -117,7 +117,7 @@ def _first_number(answered: tuple[object, object]) -> float:
     return number if isinstance(number, int) else -1
 
 
-_HISTORIES: Mapping[Callable[[World], None], tuple[Need, ...]] = {
+_HISTORIES: Mapping[Callable[[KeyServerDriver], None], tuple[Need, ...]] = {
     _lives: (),
     _ends: (CLOCK, RETENTION),
     _starts: (RESTART,),

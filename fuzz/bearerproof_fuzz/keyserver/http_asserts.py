@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.wire import Reply
-from bearerproof_fuzz.keyserver.world import World
 
 UNKNOWN = "bprf_" + "A" * 43
 """A bearer in the form of the reference's, which nobody issued."""
 
 
-def answered(world: World, reply: Reply, status: int, summary: str) -> None:
+def answered(world: KeyServerDriver, reply: Reply, status: int, summary: str) -> None:
     """Require a status.
 
     Raises:
@@ -20,7 +20,7 @@ def answered(world: World, reply: Reply, status: int, summary: str) -> None:
         world.fail(summary, str(status), reply.describe())
 
 
-def admitted(world: World, reply: Reply, summary: str) -> None:
+def admitted(world: KeyServerDriver, reply: Reply, summary: str) -> None:
     """Require that a bearer opened what it was presented for.
 
     Raises:
@@ -29,7 +29,7 @@ def admitted(world: World, reply: Reply, summary: str) -> None:
     answered(world, reply, 200, summary)
 
 
-def refused(world: World, reply: Reply | None, summary: str, statuses: tuple[int, ...] = (401,)) -> None:
+def refused(world: KeyServerDriver, reply: Reply | None, summary: str, statuses: tuple[int, ...] = (401,)) -> None:
     """Require a refusal with one of these statuses; a request that was never sent is refused enough.
 
     Raises:
@@ -39,7 +39,7 @@ def refused(world: World, reply: Reply | None, summary: str, statuses: tuple[int
         world.fail(summary, " or ".join(map(str, statuses)), reply.describe())
 
 
-def succeeded(world: World, reply: Reply, summary: str) -> Mapping[str, Any]:
+def succeeded(world: KeyServerDriver, reply: Reply, summary: str) -> Mapping[str, Any]:
     """Require a success, and return what it grants.
 
     Raises:
@@ -50,7 +50,7 @@ def succeeded(world: World, reply: Reply, summary: str) -> Mapping[str, Any]:
     return reply.json
 
 
-def failed(world: World, reply: Reply, status: int, errors: tuple[str, ...], summary: str) -> None:
+def failed(world: KeyServerDriver, reply: Reply, status: int, errors: tuple[str, ...], summary: str) -> None:
     """Require a status and, in a JSON object, one of these errors; none of them means any.
 
     Raises:

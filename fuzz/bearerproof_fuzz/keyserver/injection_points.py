@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from bearerproof.contract.decisions import Decision
 from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import HOME, ID_TOKEN, OTHER_PEER, PROXY, TOKEN_EXCHANGE
-from bearerproof_fuzz.keyserver.world import World
 
-Fill = Callable[[World, str], Decision]
+Fill = Callable[[KeyServerDriver, str], Decision]
 
 
 def _parameter(name: str) -> Fill:
@@ -23,12 +23,12 @@ PARAMETERS = (
 """Parameters of an exchange (RFC 8693 §2.1), and one that is none of its own."""
 
 
-def _named(world: World, text: str) -> Decision:
+def _named(world: KeyServerDriver, text: str) -> Decision:
     form = [("grant_type", TOKEN_EXCHANGE), ("subject_token", world.subject_token()), ("subject_token_type", ID_TOKEN)]
     return world.exchange_form([*form, (text, "x")])
 
 
-def _stranger(world: World) -> str:
+def _stranger(world: KeyServerDriver) -> str:
     """Return an address that no request came from before: a stranger's failures count for its address."""
     return f"203.0.113.{len(world.steps) % 250}"
 
@@ -56,7 +56,7 @@ FORWARDED: Mapping[str, Fill] = {
 
 
 def _told_by_the_provider(change: Callable[[Draft, str], Draft]) -> Fill:
-    def fill(world: World, text: str) -> Decision:
+    def fill(world: KeyServerDriver, text: str) -> Decision:
         draft = change(HOME.draft(f"user-{len(world.steps)}", world.now, jti=f"filled-{len(world.steps)}"), text)
         return world.exchange(replace(draft, payload_json=json.dumps(draft.claims).encode()).token())
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from bearerproof.contract.decisions import Decision
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, KeyServerConfig, Provider, rule
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.oracles.rates import RateRequest
 
 SMALL = (1, 2, 3, 5, 7, 10)
@@ -21,12 +21,12 @@ def limited(rate: int, *, providers: Iterable[Provider] = (HOME, OTHER)) -> KeyS
     return DEFAULT.but(providers=everybody, policies=rules, ttl=86_400)
 
 
-def use(world: World, *grants: Grant) -> list[bool]:
+def use(world: KeyServerDriver, *grants: Grant) -> list[bool]:
     """Present bearers one after another, and return which of them were admitted."""
     return [admits(world, grant) for grant in grants]
 
 
-def admits(world: World, grant: Grant) -> bool:
+def admits(world: KeyServerDriver, grant: Grant) -> bool:
     """Present a bearer, and say whether it was admitted; it may be over its rate, and nothing else.
 
     Raises:
@@ -38,7 +38,7 @@ def admits(world: World, grant: Grant) -> bool:
     return decision.good
 
 
-def over(world: World, grant: Grant, summary: str) -> None:
+def over(world: KeyServerDriver, grant: Grant, summary: str) -> None:
     """Require that a bearer is over its rate.
 
     Raises:
@@ -47,7 +47,7 @@ def over(world: World, grant: Grant, summary: str) -> None:
     world.refused(world.authenticate(grant.bearer), "rate-limited", summary)
 
 
-def play(world: World, grant: Grant, steps: Steps) -> list[RateRequest]:
+def play(world: KeyServerDriver, grant: Grant, steps: Steps) -> list[RateRequest]:
     """Present a bearer at each step of a stream, and return when it was, and whether it was admitted."""
     asked = []
     for pause, times in steps:
@@ -56,7 +56,7 @@ def play(world: World, grant: Grant, steps: Steps) -> list[RateRequest]:
     return asked
 
 
-def spend(world: World, grant: Grant, rate: int) -> Decision:
+def spend(world: KeyServerDriver, grant: Grant, rate: int) -> Decision:
     """Use a rate up from the beginning, and return the first refusal.
 
     Raises:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from bearerproof.contract.decisions import Decision
-from bearerproof_fuzz.keyserver.world import Grant, World
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 
 NOBODYS_JTI = "0b5f4c1e-7a7b-4a53-9d2e-3f0c8a6f1d24"
 """An id that has the form of many, and that no token has."""
@@ -17,7 +17,7 @@ def peers() -> Iterator[str]:
     return (f"203.0.{number >> 8}.{number & 255}" for number in count(1))
 
 
-def dead(world: World, *grants: Grant, summary: str) -> None:
+def dead(world: KeyServerDriver, *grants: Grant, summary: str) -> None:
     """Require that each bearer is refused as one that is not good.
 
     Raises:
@@ -27,7 +27,7 @@ def dead(world: World, *grants: Grant, summary: str) -> None:
         world.refused(world.authenticate(grant.bearer), "invalid-token", summary)
 
 
-def live(world: World, *grants: Grant, summary: str) -> None:
+def live(world: KeyServerDriver, *grants: Grant, summary: str) -> None:
     """Require that each bearer is admitted.
 
     Raises:
@@ -37,7 +37,7 @@ def live(world: World, *grants: Grant, summary: str) -> None:
         world.good(world.authenticate(grant.bearer), summary)
 
 
-def revoked(world: World, decision: Decision, number: int, summary: str) -> None:
+def revoked(world: KeyServerDriver, decision: Decision, number: int, summary: str) -> None:
     """Require that a revocation was done, and ended so many tokens.
 
     Raises:
@@ -49,7 +49,7 @@ def revoked(world: World, decision: Decision, number: int, summary: str) -> None
         world.fail(summary, f"{number} revoked", f"{decision.revoked} revoked")
 
 
-def none_revoked(world: World, decision: Decision) -> None:
+def none_revoked(world: KeyServerDriver, decision: Decision) -> None:
     """Require that no event says that a token was revoked.
 
     Raises:

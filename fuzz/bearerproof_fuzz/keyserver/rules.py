@@ -13,30 +13,30 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import explore
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.oracles import policy
 from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, ScopeRequest, Sides
 
 INVALID_SCOPE = "invalid_scope"
 
 
-def under(trial: Trial, *rules: Json) -> World:
+def under(trial: Trial, *rules: Json) -> KeyServerDriver:
     """Return a server under these rules, with room for many tokens."""
-    return World(trial, DEFAULT.but(policies=rules, cap=200))
+    return KeyServerDriver(trial, DEFAULT.but(policies=rules, cap=200))
 
 
-def enforced(world: World, grant: Grant) -> Sides:
+def enforced(world: KeyServerDriver, grant: Grant) -> Sides:
     """Return what a token is good for, by presenting it for each name."""
     return _admitted(world, grant, "backend"), _admitted(world, grant, "tool")
 
 
-def _admitted(world: World, grant: Grant, side: str) -> frozenset[str]:
+def _admitted(world: KeyServerDriver, grant: Grant, side: str) -> frozenset[str]:
     decisions = {name: world.authenticate(grant.bearer, **{side: name}) for name in NAMES}
     return frozenset(name for name, decision in decisions.items() if decision.good)
 
 
-def recorded(world: World, grant: Grant) -> Sides:
+def recorded(world: KeyServerDriver, grant: Grant) -> Sides:
     """Return what the server says the token is good for when it admits it."""
     scopes = world.admitted(grant).scopes
     return policy.denoted(scopes["backends"]), policy.denoted(scopes["tools"])
@@ -54,7 +54,7 @@ def stated(ruled: Json, asked: ScopeRequest) -> str:
     return f"allowed {','.join(allowed['backends'])} and {','.join(allowed['tools'])}, asked {asked.scope!r}"
 
 
-def ask(world: World, asked: ScopeRequest) -> tuple[Decision, Sides | None]:
+def ask(world: KeyServerDriver, asked: ScopeRequest) -> tuple[Decision, Sides | None]:
     """Ask, and return the answer with what it turned out to grant; None where nothing was."""
     decision = world.exchange(world.subject_token(), asked.scope)
     if not decision.good:
@@ -62,7 +62,7 @@ def ask(world: World, asked: ScopeRequest) -> tuple[Decision, Sides | None]:
     return decision, enforced(world, world.grant(decision))
 
 
-def what_is_due(world: World, ruled: Json, asked: ScopeRequest) -> tuple[Grant, Sides] | None:
+def what_is_due(world: KeyServerDriver, ruled: Json, asked: ScopeRequest) -> tuple[Grant, Sides] | None:
     """Ask, and return the token with what it opens; None where nothing was granted, and nothing had to be.
 
     Raises:

@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.messages import Outcome, Request
 from bearerproof.members import Json
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import ADMIN, HOME, ID_TOKEN, PEER, TOKEN_EXCHANGE
-from bearerproof_fuzz.keyserver.world import Grant, World
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -101,7 +101,7 @@ def request(
 
 
 def send(
-    world: World, method: str, path: str, fields: Fields = (), body: bytes = b"", *, peer: str = PEER
+    world: KeyServerDriver, method: str, path: str, fields: Fields = (), body: bytes = b"", *, peer: str = PEER
 ) -> Reply:  # fmt: skip
     """Send a request and read the answer."""
     encoded = b64encode(body).decode()
@@ -109,7 +109,7 @@ def send(
     return read(world.http(method, path, fields, encoded, peer=peer))
 
 
-def try_to_send(world: World, message: Request) -> Reply | None:
+def try_to_send(world: KeyServerDriver, message: Request) -> Reply | None:
     """Send a request that a client may be unable to put on the wire; None where it did not get that far."""
     decision = world.trial.decide({**message, "now": world.now, "tick": world.tick})
     return read(decision) if decision.outcome is Outcome.ACCEPTED else None
@@ -122,7 +122,7 @@ def read(decision: Decision) -> Reply:
     return Reply(decision, members["status"], fields, b64decode(members["body_b64"]))
 
 
-def exchange_form(world: World, *, token: str | None = None, **changes: str | None) -> list[tuple[str, str]]:
+def exchange_form(world: KeyServerDriver, *, token: str | None = None, **changes: str | None) -> list[tuple[str, str]]:
     """Return the parameters of an honest exchange; one changed to None is left out."""
     whole = {
         "grant_type": TOKEN_EXCHANGE, "subject_token": token or world.subject_token(), "subject_token_type": ID_TOKEN,
@@ -132,7 +132,7 @@ def exchange_form(world: World, *, token: str | None = None, **changes: str | No
 
 
 def exchange(
-    world: World, form: Form | bytes, fields: Fields = (("Content-Type", FORM),), *, peer: str = PEER
+    world: KeyServerDriver, form: Form | bytes, fields: Fields = (("Content-Type", FORM),), *, peer: str = PEER
 ) -> Reply:  # fmt: skip
     """Post a form, or octets in place of one, to the token endpoint."""
     body = form if isinstance(form, bytes) else urlencode(list(form)).encode()
@@ -145,7 +145,7 @@ def exchange(
 
 
 def resource(
-    world: World, *credentials: str, path: str = "/resource/a/x", body: bytes = b"", fields: Fields = (),
+    world: KeyServerDriver, *credentials: str, path: str = "/resource/a/x", body: bytes = b"", fields: Fields = (),
     peer: str = PEER,
 ) -> Reply:  # fmt: skip
     """Ask for the protected resource, with an Authorization field for each of these values."""
@@ -157,13 +157,13 @@ def bearer(grant: Grant) -> str:
     return f"Bearer {grant.bearer}"
 
 
-def delete(world: World, jti: str, *credentials: str, fields: Fields = (), peer: str = PEER) -> Reply:
+def delete(world: KeyServerDriver, jti: str, *credentials: str, fields: Fields = (), peer: str = PEER) -> Reply:
     """Ask for the revocation of one token."""
     sent = [*(("Authorization", value) for value in credentials), *fields]
     return send(world, "DELETE", f"/auth/token/{jti}", sent, peer=peer)
 
 
-def delete_all(world: World, query: str, *credentials: str, peer: str = PEER) -> Reply:
+def delete_all(world: KeyServerDriver, query: str, *credentials: str, peer: str = PEER) -> Reply:
     """Ask for the revocation of all that an identity has, with this query."""
     sent = [("Authorization", value) for value in credentials]
     return send(world, "DELETE", f"/auth/tokens{query}", sent, peer=peer)

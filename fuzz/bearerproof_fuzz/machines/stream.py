@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from hypothesis import strategies as st
 
 from bearerproof.judging.trial import Trial
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.scenarios.exchanges import FORGERIES
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, KeyServerConfig, rule
-from bearerproof_fuzz.keyserver.world import Grant, World
 
 SMALL = DEFAULT.but(cap=3, capacity=7, policies=(rule(HOME, rate_limit=4), rule(OTHER)), max_age=30)
 """A server whose limits a short stream reaches."""
@@ -22,12 +22,12 @@ class Stream:
         Raises:
             Untestable: it does not, or nothing is issued or admitted.
         """
-        self.world = World(trial, setting)
+        self.world = KeyServerDriver(trial, setting)
         self.world.begun(told=told)
         self.grants: list[Grant] = []
         self.last_token = ""
 
-    def play(self, moves: Sequence[str]) -> World:
+    def play(self, moves: Sequence[str]) -> KeyServerDriver:
         """Make these moves, and return the world in which they were made."""
         for move in moves:
             _MOVES[move](self)

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from bearerproof.contract.decisions import Decision
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import examples, explore_machine
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Provider
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.oracles.tokens import Aspect, Issued, Store, Wrong
 
 STEPS = 25
@@ -60,7 +60,7 @@ class TokenStoreMachine(RuleBasedStateMachine):
 
     def __init__(self, trial: Trial, aspect: Aspect) -> None:
         super().__init__()
-        self.world = World(trial, SETTING)
+        self.world = KeyServerDriver(trial, SETTING)
         self._aspect = aspect
         self._store = Store(SETTING.ttl, SETTING.retention, SETTING.cap)
         self._bearers: list[tuple[str, Issued]] = []

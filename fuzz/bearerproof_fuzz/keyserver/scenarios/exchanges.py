@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.scenarios.registry import ALICE, Outcome, Run, add, nobody, occasion
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE, rule
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import SINGLE_USE, THROTTLE
 from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
 
@@ -38,7 +38,7 @@ _PARAMETERS: Mapping[str, tuple[dict[str, str | None], str, str]] = {
 
 
 def _changed(changes: Mapping[str, str | None], event: str, reason: str) -> Run:
-    def bring(world: World) -> Outcome:
+    def bring(world: KeyServerDriver) -> Outcome:
         world.issue()
         due = _denied(reason) if event == DENIED else nobody(INVALID, reason)
         return world.exchange(**{"subject_token": world.subject_token(), **changes}), due  # type: ignore[arg-type]
@@ -51,12 +51,12 @@ for _name, (_changes, _event, _reason) in _PARAMETERS.items():
 
 
 @occasion("LIFE-8")
-def _exchange_of_nothing(world: World) -> Outcome:
+def _exchange_of_nothing(world: KeyServerDriver) -> Outcome:
     return world.exchange_form([]), nobody(INVALID, "malformed-request")
 
 
 @occasion("LIFE-8")
-def _exchange_with_a_parameter_given_twice(world: World) -> Outcome:
+def _exchange_with_a_parameter_given_twice(world: KeyServerDriver) -> Outcome:
     token = world.subject_token()
     form = [("grant_type", TOKEN_EXCHANGE), ("subject_token", token), ("subject_token_type", ID_TOKEN)]
     return world.exchange_form([*form, form[0]]), nobody(INVALID, "malformed-request")
@@ -77,7 +77,7 @@ FORGERIES: Mapping[str, Callable[[Draft], Draft]] = {
 
 
 def _forged(change: Callable[[Draft], Draft]) -> Run:
-    def bring(world: World) -> Outcome:
+    def bring(world: KeyServerDriver) -> Outcome:
         world.issue()
         token = change(HOME.draft("alice", world.now, jti="forged")).token()
         return world.exchange(token), nobody(DENIED, "subject-token")
@@ -90,7 +90,7 @@ for _name, _change in FORGERIES.items():
 
 
 @occasion("LIFE-7")
-def _subject_token_that_is_no_token(world: World) -> Outcome:
+def _subject_token_that_is_no_token(world: KeyServerDriver) -> Outcome:
     return world.exchange("alice"), nobody(DENIED, "subject-token")
 
 
@@ -102,7 +102,7 @@ _WITHOUT_KEYS = {"issuer": "https://dark-idp.example", "audiences": [HOME.audien
 
 
 @occasion("LIFE-7", DEFAULT.but(extra={"providers": [HOME.as_json(), OTHER.as_json(), _WITHOUT_KEYS]}))
-def _keys_cannot_be_had(world: World) -> Outcome:
+def _keys_cannot_be_had(world: KeyServerDriver) -> Outcome:
     token = replace(HOME, issuer="https://dark-idp.example").draft("alice", world.now, jti="dark").token()
     return world.exchange(token), nobody(DENIED, "keys-unavailable")
 
@@ -111,7 +111,7 @@ _ONE_EXCHANGE = {"throttle": {"admin_failures": 5, "exchanges_per_minute": 1}}
 
 
 @occasion("LIFE-7", DEFAULT.but(extra=_ONE_EXCHANGE), needs=(THROTTLE,))
-def _too_many_exchanges(world: World) -> Outcome:
+def _too_many_exchanges(world: KeyServerDriver) -> Outcome:
     world.issue()
     return world.exchange(world.subject_token()), _denied("throttled")
 
@@ -124,48 +124,48 @@ def _verified(*reasons: str) -> tuple[Due, ...]:
 
 
 @occasion("LIFE-7", needs=(SINGLE_USE,))
-def _subject_token_used_before(world: World) -> Outcome:
+def _subject_token_used_before(world: KeyServerDriver) -> Outcome:
     token = world.subject_token()
     world.good(world.exchange(token), "an honest exchange is refused")
     return world.exchange(token), _verified("subject-token-used")
 
 
 @occasion("LIFE-7")
-def _subject_token_too_old(world: World) -> Outcome:
+def _subject_token_too_old(world: KeyServerDriver) -> Outcome:
     issued = int(world.now) - world.setting.max_age - 1
     return world.exchange(world.subject_token(iat=issued)), _verified("subject-token-age")
 
 
 @occasion("LIFE-7")
-def _subject_token_from_before_a_bulk_revocation(world: World) -> Outcome:
+def _subject_token_from_before_a_bulk_revocation(world: KeyServerDriver) -> Outcome:
     world.issue()
     world.revoke_all("alice")
     return world.exchange(world.subject_token()), _verified("subject-token-revoked")
 
 
 @occasion("LIFE-7", DEFAULT.but(policies=(rule(OTHER), rule(HOME, subject="bob"))))
-def _no_rule_matches(world: World) -> Outcome:
+def _no_rule_matches(world: KeyServerDriver) -> Outcome:
     world.issue("bob")
     return world.exchange(world.subject_token()), _verified("no-policy")
 
 
 @occasion("LIFE-7")
-def _scope_of_no_form(world: World) -> Outcome:
+def _scope_of_no_form(world: KeyServerDriver) -> Outcome:
     return world.exchange(world.subject_token(), "everything"), _verified("invalid-scope")
 
 
 @occasion("LIFE-7", DEFAULT.but(policies=(rule(HOME, backends=("a",)),)))
-def _scope_that_is_not_allowed(world: World) -> Outcome:
+def _scope_that_is_not_allowed(world: KeyServerDriver) -> Outcome:
     return world.exchange(world.subject_token(), "backends:b"), _verified("invalid-scope")
 
 
 @occasion("LIFE-7", DEFAULT.but(cap=1))
-def _cap_reached(world: World) -> Outcome:
+def _cap_reached(world: KeyServerDriver) -> Outcome:
     world.issue()
     return world.exchange(world.subject_token()), _verified("cap-reached")
 
 
 @occasion("LIFE-7", DEFAULT.but(capacity=1))
-def _store_full(world: World) -> Outcome:
+def _store_full(world: KeyServerDriver) -> Outcome:
     world.issue("bob")
     return world.exchange(world.subject_token()), _verified("store-full")

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from bearerproof.contract.decisions import Decision
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.scenarios.registry import Outcome, Run, add, nobody, occasion, who
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, OTHER_PEER
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import THROTTLE
 from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
 
@@ -32,12 +32,12 @@ for _name, _bearer in MALFORMED.items():
 
 
 @occasion("LIFE-8")
-def _unknown_bearer(world: World) -> Outcome:
+def _unknown_bearer(world: KeyServerDriver) -> Outcome:
     grant = world.issue()
     return world.authenticate(another_bearer(world, grant)), nobody(INVALID, "unknown-bearer")
 
 
-def another_bearer(world: World, grant: Grant) -> str:
+def another_bearer(world: KeyServerDriver, grant: Grant) -> str:
     """Return a text of a bearer's form that nobody issued: two of its characters changed, far from its ends."""
     bearer = grant.bearer
     middle = len(bearer) // 2
@@ -58,7 +58,7 @@ WRONG_SECRETS: Mapping[str, str | None] = {
 
 
 def _wrongly(admin: str | None, *, bulk: bool) -> Run:
-    def bring(world: World) -> Outcome:
+    def bring(world: KeyServerDriver) -> Outcome:
         grant = world.issue()
         told = world.revoke_all("alice", admin=admin) if bulk else world.revoke(grant.jti, admin=admin)
         return told, (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
@@ -72,18 +72,18 @@ for _name, _admin in WRONG_SECRETS.items():
 
 
 @occasion("LIFE-15")
-def _wrong_admin_secret_for_nothing(world: World) -> Outcome:
+def _wrong_admin_secret_for_nothing(world: KeyServerDriver) -> Outcome:
     return world.revoke("", admin="guess-of-a-stranger-who-hopes"), nobody(DENIED, "admin-credentials")
 
 
 @occasion("LIFE-15", DEFAULT.but(admin_secret=None))
-def _revocation_that_is_disabled(world: World) -> Outcome:
+def _revocation_that_is_disabled(world: KeyServerDriver) -> Outcome:
     grant = world.issue()
     return world.revoke(grant.jti), (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
 
 
 @occasion("LIFE-15", needs=(THROTTLE,))
-def _too_many_guesses(world: World) -> Outcome:
+def _too_many_guesses(world: KeyServerDriver) -> Outcome:
     grant = world.issue()
     for _ in range(world.setting.admin_failures):
         world.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
@@ -91,7 +91,7 @@ def _too_many_guesses(world: World) -> Outcome:
     return told, (Due(DENIED, frozenset({"throttled"}), who=who(grant), perhaps=True),)
 
 
-_NO_NAME: Mapping[str, Callable[[World], Decision]] = {
+_NO_NAME: Mapping[str, Callable[[KeyServerDriver], Decision]] = {
     "revocation of no token": lambda world: world.revoke(""),
     "bulk revocation without a subject": lambda world: world.revoke_all(None),
     "bulk revocation without an issuer": lambda world: world.revoke_all("alice", None),
@@ -100,8 +100,8 @@ _NO_NAME: Mapping[str, Callable[[World], Decision]] = {
 }
 
 
-def _nameless(ask: Callable[[World], Decision]) -> Run:
-    def bring(world: World) -> Outcome:
+def _nameless(ask: Callable[[KeyServerDriver], Decision]) -> Run:
+    def bring(world: KeyServerDriver) -> Outcome:
         world.issue()
         return ask(world), nobody(INVALID, "malformed-request")
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Need
 from bearerproof.judging.trial import Trial
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, KeyServerConfig
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles.lifecycle import Due, ExpectedIdentity
 
 Outcome = tuple[Decision, tuple[Due, ...]]
 """What came of an occasion: the decision that it is about, and the events due for it."""
 
-Run = Callable[[World], Outcome]
+Run = Callable[[KeyServerDriver], Outcome]
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Scenario:
     needs: tuple[Need, ...] = ()
 
 
-def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, World]]:
+def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, KeyServerDriver]]:
     """Yield the occasions of these requirements (of all, if none is named) that apply, each with a fresh world."""
     for one in _OCCASIONS.values():
         needs = (*one.needs, *(() if one.setting is DEFAULT else (CONFIGURE,)))
         if (not requirements or one.requirement in requirements) and not any(map(trial.declaration.lacks, needs)):
-            yield one, World(trial, one.setting)
+            yield one, KeyServerDriver(trial, one.setting)
 
 
 _OCCASIONS: dict[str, Scenario] = {}

@@ -4,8 +4,8 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver.configurations import BLANKS, MISSING, NO_LIST, but, require_refused, sound
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import HOME, OTHER, rule
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE
 
 
@@ -40,7 +40,7 @@ def test_issuer_without_https(mark: CheckId, trial: Trial) -> None:
         "a number": 1,
         "a list": [HOME.issuer],
     }
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.good(world.configure(sound()), "the sound configuration is refused")
     for name, issuer in issuers.items():
         whole = but(["providers", 0, "issuer"], issuer)

@@ -7,8 +7,8 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, DEFAULT, HOME, ID_TOKEN, TOKEN_EXCHANGE, rule
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE
 
 _REFUSED_TARGET = {
@@ -44,7 +44,7 @@ _GRANT_TYPES = {
 @check("EXC-1")
 def test_another_grant_type(mark: CheckId, trial: Trial) -> None:
     """Every other grant type, and every other spelling of this one, is unsupported."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     for name, grant_type in _GRANT_TYPES.items():
         decision = world.exchange(world.subject_token(), grant_type=grant_type)
@@ -55,7 +55,7 @@ def test_another_grant_type(mark: CheckId, trial: Trial) -> None:
 @check("EXC-1")
 def test_grant_type_of_another_case_or_length(mark: CheckId, trial: Trial) -> None:
     """The grant type with any one character left out, doubled or in the other case is unsupported."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     token = world.subject_token()
     for at, letter in enumerate(TOKEN_EXCHANGE):
@@ -68,7 +68,7 @@ def test_grant_type_of_another_case_or_length(mark: CheckId, trial: Trial) -> No
 @check("EXC-1")
 def test_no_grant_type(mark: CheckId, trial: Trial) -> None:
     """A missing or empty grant type makes the request invalid."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     for grant_type in (None, ""):
         decision = world.exchange(world.subject_token(), grant_type=grant_type)
@@ -79,7 +79,7 @@ def test_no_grant_type(mark: CheckId, trial: Trial) -> None:
 @check("EXC-2")
 def test_no_subject_token(mark: CheckId, trial: Trial) -> None:
     """A missing or empty subject token makes the request invalid."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     form = _form(world)[:1] + _form(world)[2:]
     for name, pairs in {"missing": form, "empty": [*form, ("subject_token", "")]}.items():
@@ -91,7 +91,7 @@ def test_no_subject_token(mark: CheckId, trial: Trial) -> None:
 @check("EXC-2")
 def test_two_subject_tokens(mark: CheckId, trial: Trial) -> None:
     """Two subject tokens make the request invalid, whichever of them is good and wherever they stand."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     for name, other in {"another good one": world.subject_token("bob"), "a bad one": "e30.e30.", "a text": "x"}.items():
         form = _form(world)
@@ -106,7 +106,7 @@ def test_two_subject_tokens(mark: CheckId, trial: Trial) -> None:
 @check("EXC-2")
 def test_a_parameter_twice(mark: CheckId, trial: Trial) -> None:
     """A parameter given twice makes the request invalid, be the values equal or not."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     twice: dict[str, tuple[str, str]] = {
         "grant_type": (TOKEN_EXCHANGE, "refresh_token"),
@@ -127,7 +127,7 @@ def test_a_parameter_twice(mark: CheckId, trial: Trial) -> None:
 @check("EXC-3")
 def test_no_subject_token_type(mark: CheckId, trial: Trial) -> None:
     """A missing or empty type of the subject token makes the request invalid."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     for given in (None, ""):
         decision = world.exchange(world.subject_token(), subject_token_type=given)
@@ -154,7 +154,7 @@ _TYPES = {
 @check("EXC-3")
 def test_another_subject_token_type(mark: CheckId, trial: Trial) -> None:
     """A type that is not supported makes the request invalid though the token is good."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     any_jwt = {"any JWT": _TYPE + "jwt"} if trial.measure is Measure.STRICT else {}
     for name, given in {**_TYPES, **any_jwt}.items():
@@ -166,7 +166,7 @@ def test_another_subject_token_type(mark: CheckId, trial: Trial) -> None:
 @check("EXC-4")
 def test_target_of_another_kind(mark: CheckId, trial: Trial) -> None:
     """A target that is not supported is refused, once or several times, and not ignored."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     targets: Sequence[Sequence[tuple[str, str]]] = [
         [("resource", "https://backend.example/api")],
@@ -187,7 +187,7 @@ def test_target_of_another_kind(mark: CheckId, trial: Trial) -> None:
 @check("EXC-4")
 def test_requested_token_type_that_is_not_issued(mark: CheckId, trial: Trial) -> None:
     """A requested type that is not supported is refused, and the one that is issued may be asked for."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     asked = world.exchange(world.subject_token(), requested_token_type=ACCESS_TOKEN)
     world.good(asked, "the type that is issued is asked for by name")
     for name in ("jwt", "id_token", "refresh_token", "saml1", "saml2", "unheard-of", "ACCESS_TOKEN", "access_token2"):
@@ -199,7 +199,7 @@ def test_requested_token_type_that_is_not_issued(mark: CheckId, trial: Trial) ->
 @check("EXC-4")
 def test_actor_token(mark: CheckId, trial: Trial) -> None:
     """An actor token is refused, good or bad, with its type or without."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     typed = [("actor_token_type", ID_TOKEN)]
     for name, actor in {"a good one": world.subject_token("bob"), "a bad one": "e30.e30."}.items():
@@ -213,7 +213,7 @@ def test_actor_token(mark: CheckId, trial: Trial) -> None:
 @check("EXC-4")
 def test_parameter_that_nobody_knows(mark: CheckId, trial: Trial) -> None:
     """Parameters that no specification defines change nothing."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for name in ("unheard_of", "x-trace", "Audience", "SCOPE", "subject_token_"):
         decision = world.exchange_form([*_form(world), (name, "1")])
         world.good(decision, f"there is a parameter that nobody knows: {name}")
@@ -221,7 +221,7 @@ def test_parameter_that_nobody_knows(mark: CheckId, trial: Trial) -> None:
     world.refused(known, _REFUSED_TARGET[trial.measure], "one of those parameters under the name that is known")
 
 
-def _form(world: World) -> list[tuple[str, str]]:
+def _form(world: KeyServerDriver) -> list[tuple[str, str]]:
     """Return an honest form with a new subject token in second place."""
     return [
         ("grant_type", TOKEN_EXCHANGE),
@@ -236,7 +236,7 @@ def _form(world: World) -> list[tuple[str, str]]:
 @check("EXC-5")
 def test_members_of_the_answer(mark: CheckId, trial: Trial) -> None:
     """The answer names what was issued, of which type, how to present it, and for how long it is good."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     decision = world.issue().decision
     members = decision.members
     due = {"issued_token_type": ACCESS_TOKEN, "token_type": "bearer"}
@@ -251,11 +251,11 @@ def test_members_of_the_answer(mark: CheckId, trial: Trial) -> None:
 def test_lifetime_of_the_answer(mark: CheckId, trial: Trial) -> None:
     """The answer tells the lifetime that is configured, in seconds."""
     for ttl in (1, 60, 599, 3600):
-        world = World(trial, DEFAULT.but(ttl=ttl))
+        world = KeyServerDriver(trial, DEFAULT.but(ttl=ttl))
         _require_lifetime(world, world.issue().decision)
 
 
-def _require_lifetime(world: World, decision: Decision) -> None:
+def _require_lifetime(world: KeyServerDriver, decision: Decision) -> None:
     told = decision.expires_in
     if told is None and world.trial.measure is Measure.BASE:
         return
@@ -266,7 +266,7 @@ def _require_lifetime(world: World, decision: Decision) -> None:
 @check("EXC-5", needs=(CONFIGURE,))
 def test_scope_where_it_differs(mark: CheckId, trial: Trial) -> None:
     """The answer tells the scope where it is not the one that was asked for."""
-    world = World(trial, DEFAULT.but(policies=(rule(HOME, backends=("a", "b*"), tools=("x",)),), cap=20))
+    world = KeyServerDriver(trial, DEFAULT.but(policies=(rule(HOME, backends=("a", "b*"), tools=("x",)),), cap=20))
     asked = ["backends:a,c tools:x", "backends:* tools:x", "backends:a tools:*", "backends:a", "tools:x,y"]
     if trial.measure is Measure.STRICT:
         asked.append("")  # RFC 8693 compares with what was requested, and here nothing was

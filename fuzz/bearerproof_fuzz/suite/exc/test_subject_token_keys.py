@@ -10,8 +10,8 @@ from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.jwks_endpoint import Endpoint, Reply
 from bearerproof_fuzz.keyserver import race_requests
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FETCHED, KEYS_URL, RACE, ROTATE, THROTTLE
 
 # --- keys that cannot be had
@@ -20,13 +20,13 @@ _UNAVAILABLE = "temporarily_unavailable"
 
 
 @contextmanager
-def _fetching(trial: Trial, reply: Reply) -> Iterator[tuple[World, Endpoint]]:
+def _fetching(trial: Trial, reply: Reply) -> Iterator[tuple[KeyServerDriver, Endpoint]]:
     """Serve this reply where the keys of the first provider are to be; those of the other are configured."""
     with jwks_endpoint.endpoint(reply) as endpoint:
         provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
         providers = [{**provider, "keys_url": endpoint.url}, OTHER.as_json()]
         setting = DEFAULT.but(extra={"providers": providers}, cap=50)
-        yield World(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL}), endpoint
+        yield KeyServerDriver(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL}), endpoint
 
 
 @check("EXC-11", needs=FETCHED)
@@ -86,7 +86,7 @@ def test_throttled_before_any_fetch(mark: CheckId, trial: Trial) -> None:
             "providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()],
             "throttle": {"admin_failures": 5, "exchanges_per_minute": 2},
         }
-        world = World(trial, DEFAULT.but(extra=extra), stand_ins={endpoint.url: fetched.SHOWN_URL})
+        world = KeyServerDriver(trial, DEFAULT.but(extra=extra), stand_ins={endpoint.url: fetched.SHOWN_URL})
         world.issue(provider=OTHER, peer=OTHER_PEER)
         for _ in range(2):
             world.exchange("x")
@@ -128,7 +128,7 @@ _ISSUERS = {
 @check("EXC-12")
 def test_issuer_that_is_not_configured(mark: CheckId, trial: Trial) -> None:
     """A subject token whose issuer is not, to the letter, a configured one is refused though its key is."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     for name, issuer in _ISSUERS.items():
         decision = world.exchange(world.subject_token(iss=issuer))
@@ -140,7 +140,7 @@ def test_issuer_that_is_not_configured(mark: CheckId, trial: Trial) -> None:
 @check("EXC-12")
 def test_keys_of_another_provider(mark: CheckId, trial: Trial) -> None:
     """The keys of one provider verify no token in the name of another, before and after each was used."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for _ in range(2):
         for named, signer in ((HOME, OTHER), (OTHER, HOME)):
             for kid in (signer.key.kid, named.key.kid):
@@ -159,7 +159,7 @@ def test_one_kid_of_two_providers(mark: CheckId, trial: Trial) -> None:
         one, two = (
             Provider(name, replace(keys.key("ES256", role), kid="1")) for name, role in zip(names, "ab", strict=True)
         )
-        world = World(trial, DEFAULT.but(providers=(one, two), policies=(rule(one), rule(two)), cap=50))
+        world = KeyServerDriver(trial, DEFAULT.but(providers=(one, two), policies=(rule(one), rule(two)), cap=50))
         for _ in range(2):
             for used, other in ((one, two), (two, one)):
                 world.issue(provider=used)
@@ -177,7 +177,7 @@ _AFTER = replace(HOME, key=replace(keys.key("ES256", "attacker"), kid="es256-c")
 @check("EXC-14", needs=(ROTATE,))
 def test_withdrawn_key(mark: CheckId, trial: Trial) -> None:
     """After a rotation the withdrawn key mints nothing, the new one does, and issued bearers live on."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     before = world.issue()
     unused = world.subject_token()
     after = _AFTER
@@ -194,7 +194,7 @@ def test_withdrawn_key(mark: CheckId, trial: Trial) -> None:
 @check("EXC-14", needs=(ROTATE,))
 def test_withdrawn_key_whose_kid_is_used_again(mark: CheckId, trial: Trial) -> None:
     """A new key under the kid of the withdrawn one replaces it."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     after = replace(_AFTER, key=replace(_AFTER.key, kid=HOME.key.kid))
     world.rotate(HOME, after)
@@ -205,7 +205,7 @@ def test_withdrawn_key_whose_kid_is_used_again(mark: CheckId, trial: Trial) -> N
 @check("EXC-14", needs=(ROTATE,))
 def test_rotation_step_by_step(mark: CheckId, trial: Trial) -> None:
     """While both keys are served both are good; then one is withdrawn, and may come back."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     after = _AFTER
     for served in ((HOME, after), (after,), (HOME,), (after, HOME)):
         world.rotate(HOME, *served)
@@ -238,7 +238,7 @@ def test_keys_wanted_at_once(mark: CheckId, trial: Trial) -> None:
     with jwks_endpoint.endpoint(jwks_endpoint.in_halves([HOME.key])) as endpoint:
         provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
         setting = DEFAULT.but(extra={"providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()]})
-        world = World(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL})
+        world = KeyServerDriver(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL})
         tokens = [world.subject_token(f"user-{number}") for number in range(6)]
         for decision in world.race([race_requests.exchange(token) for token in tokens]):
             world.good(decision, "one of several exchanges that wait for the same keys")

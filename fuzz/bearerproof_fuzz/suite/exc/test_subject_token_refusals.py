@@ -8,8 +8,8 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import HTTP, SINGLE_USE
 
 # --- what is no subject token
@@ -18,7 +18,7 @@ from bearerproof_fuzz.needs import HTTP, SINGLE_USE
 @check("EXC-15")
 def test_bearer_as_subject_token(mark: CheckId, trial: Trial) -> None:
     """An issued bearer buys no other bearer, whatever type it is given out to be."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     world.admitted(grant)
     for kind in (None, ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt"):
@@ -35,7 +35,7 @@ def test_bearer_as_subject_token(mark: CheckId, trial: Trial) -> None:
 @check("EXC-15")
 def test_access_token_as_subject_token(mark: CheckId, trial: Trial) -> None:
     """An access token of the same issuer, for our very name, is no ID token."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     draft = HOME.draft("alice", world.now, jti="at-1").with_claims(client_id=HOME.audience, scope="openid")
     for typ in ("at+jwt", "application/at+jwt", "AT+JWT", "Application/AT+jwt"):
@@ -49,7 +49,7 @@ def test_access_token_as_subject_token(mark: CheckId, trial: Trial) -> None:
 @check("EXC-15")
 def test_claims_without_a_signature(mark: CheckId, trial: Trial) -> None:
     """Claims that nobody signed say nothing, in any form."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     draft = HOME.draft("alice", world.now, jti="claims-1")
     header, payload, signature = draft.token().split(".")
@@ -74,7 +74,7 @@ def test_claims_without_a_signature(mark: CheckId, trial: Trial) -> None:
 @check("EXC-13", needs=(SINGLE_USE,))
 def test_refusals_are_alike(mark: CheckId, trial: Trial) -> None:
     """Whatever is wrong with a subject token, the answer is the same."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     used = world.subject_token()
     world.good(world.exchange(used), "an honest exchange is refused")
     answers = {name: world.exchange(token) for name, token in {**_wrong(world), "used before": used}.items()}
@@ -91,7 +91,7 @@ def test_refusals_are_alike(mark: CheckId, trial: Trial) -> None:
 @check("EXC-13", needs=(HTTP, SINGLE_USE))
 def test_refusals_are_alike_over_http(mark: CheckId, trial: Trial) -> None:
     """Whatever is wrong with a subject token, status, headers and body of the answer are the same."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     used = world.subject_token()
     world.good(world.exchange(used), "an honest exchange is refused")
     answers = {name: _posted(world, token) for name, token in {**_wrong(world), "used before": used}.items()}
@@ -105,7 +105,7 @@ def test_refusals_are_alike_over_http(mark: CheckId, trial: Trial) -> None:
             world.fail(what, json.dumps(answers[first]), json.dumps(answers[name]))
 
 
-def _wrong(world: World) -> dict[str, str]:
+def _wrong(world: KeyServerDriver) -> dict[str, str]:
     """Return subject tokens with one thing wrong, each something else."""
     draft = HOME.draft("alice", world.now, jti="wrong")
     now = int(world.now)
@@ -126,7 +126,7 @@ def _wrong(world: World) -> dict[str, str]:
     }
 
 
-def _posted(world: World, token: str) -> list[object]:
+def _posted(world: KeyServerDriver, token: str) -> list[object]:
     form = {"grant_type": TOKEN_EXCHANGE, "subject_token": token, "subject_token_type": ID_TOKEN}
     body = b64encode(urlencode(form).encode()).decode()
     content_type = ("Content-Type", "application/x-www-form-urlencoded")

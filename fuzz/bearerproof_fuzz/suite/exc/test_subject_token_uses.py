@@ -10,15 +10,15 @@ from bearerproof.members import Json
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, ID_TOKEN, OTHER, OTHER_PEER, PEER, TOKEN_EXCHANGE
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP, SINGLE_USE
 
 
 @check("EXC-9", needs=(CLOCK,))
 def test_age_limit_to_the_second(mark: CheckId, trial: Trial) -> None:
     """A subject token of exactly the maximum age is taken, and a moment later no more."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for age, outcome in {0.0: True, 299.0: True, 300.0: True, 300.5: False, 301.0: False, 3600.0: False}.items():
         token = world.subject_token(f"user-{age:g}", iat=int(world.now), exp=int(world.now) + 86_400)
         world.wait(age)
@@ -29,7 +29,7 @@ def test_age_limit_to_the_second(mark: CheckId, trial: Trial) -> None:
 def test_age_limit_as_configured(mark: CheckId, trial: Trial) -> None:
     """The age limit is the one that is configured, and the leeway does not stretch it."""
     for max_age, leeway in ((1, 0), (60, 0), (86_400, 0), (60, 120)):
-        world = World(trial, DEFAULT.but(max_age=max_age, leeway=leeway))
+        world = KeyServerDriver(trial, DEFAULT.but(max_age=max_age, leeway=leeway))
         told = f"{max_age} s are allowed, with a leeway of {leeway} s"
         for late, fits in ((0, True), (1, False)):
             token = world.subject_token(f"user-{late}", exp=int(world.now) + 10 * 86_400)
@@ -40,7 +40,7 @@ def test_age_limit_as_configured(mark: CheckId, trial: Trial) -> None:
 @check("EXC-9")
 def test_age_counts_from_issue(mark: CheckId, trial: Trial) -> None:
     """The age counts from `iat`, whatever the token says of its sign-in, of its beginning or of its end."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     now = int(world.now)
     stale: dict[str, Json] = {
@@ -60,7 +60,7 @@ def test_age_counts_from_issue(mark: CheckId, trial: Trial) -> None:
     world.good(old_sign_in, "a subject token of now, from a sign-in of yesterday")
 
 
-def _expect_age(world: World, token: str, summary: str, *, fits: bool) -> None:
+def _expect_age(world: KeyServerDriver, token: str, summary: str, *, fits: bool) -> None:
     decision = world.exchange(token)
     if fits:
         world.good(decision, f"a subject token is refused: {summary}")
@@ -78,7 +78,7 @@ _NOT_AGAIN = ("invalid_request", "temporarily_unavailable")
 def test_second_use(mark: CheckId, trial: Trial) -> None:
     """A subject token mints once, with a `jti` and without, for another scope and from another peer."""
     for claims in _WITH_AND_WITHOUT_JTI:
-        world = World(trial)
+        world = KeyServerDriver(trial)
         token = world.subject_token(**claims)
         world.good(world.exchange(token), "an honest exchange is refused")
         world.refused(world.exchange(token), "invalid_request", _ONCE)
@@ -91,7 +91,7 @@ def test_second_use(mark: CheckId, trial: Trial) -> None:
 def test_stated_number_of_uses(mark: CheckId, trial: Trial) -> None:
     """A subject token mints as many tokens as are stated."""
     for uses in (1, 2, 7):
-        world = World(trial, DEFAULT.but(subject_token_uses=uses, cap=50))
+        world = KeyServerDriver(trial, DEFAULT.but(subject_token_uses=uses, cap=50))
         for claims in _WITH_AND_WITHOUT_JTI:
             token = world.subject_token(**claims)
             for number in range(uses):
@@ -104,7 +104,7 @@ def test_stated_number_of_uses(mark: CheckId, trial: Trial) -> None:
 def test_other_spellings_of_a_used_token(mark: CheckId, trial: Trial) -> None:
     """A subject token in another spelling is the one that was used."""
     for claims in _WITH_AND_WITHOUT_JTI:
-        world = World(trial)
+        world = KeyServerDriver(trial)
         draft = HOME.draft("alice", world.now, **{"jti": "id-1", **claims})
         world.good(world.exchange(draft.token()), "an honest exchange is refused")
         for name, spelled in _spellings(draft).items():
@@ -114,7 +114,7 @@ def test_other_spellings_of_a_used_token(mark: CheckId, trial: Trial) -> None:
 @check("EXC-10", needs=(SINGLE_USE,))
 def test_used_jti_written_otherwise(mark: CheckId, trial: Trial) -> None:
     """A `jti` that was used counts however the JSON around it is written."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     draft = HOME.draft("alice", world.now, jti="id-1")
     world.good(world.exchange(draft.token()), "an honest exchange is refused")
     raw = draft.payload_bytes()
@@ -132,7 +132,7 @@ def test_used_jti_written_otherwise(mark: CheckId, trial: Trial) -> None:
 @check("EXC-10", needs=(SINGLE_USE,))
 def test_uses_are_counted_by_issuer(mark: CheckId, trial: Trial) -> None:
     """The same `jti` of another provider is another subject token."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for provider in (HOME, OTHER):
         token = world.subject_token("alice", provider, jti="one-for-all")
         world.good(world.exchange(token), f"the first use at {provider.issuer}")
@@ -142,7 +142,7 @@ def test_uses_are_counted_by_issuer(mark: CheckId, trial: Trial) -> None:
 @check("EXC-10", needs=(SINGLE_USE, CLOCK))
 def test_use_is_remembered_to_the_last(mark: CheckId, trial: Trial) -> None:
     """A use is remembered for as long as the subject token could be used, and after the wall clock stepped back."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     token = world.subject_token(exp=int(world.now) + 86_400)
     world.good(world.exchange(token), "an honest exchange is refused")
     for seconds in (1, 199, 99.5, 0.5):
@@ -157,7 +157,7 @@ def test_use_is_remembered_to_the_last(mark: CheckId, trial: Trial) -> None:
 @check("EXC-10", needs=(SINGLE_USE, CLOCK, REAP))
 def test_reaping_forgets_no_use(mark: CheckId, trial: Trial) -> None:
     """Cleaning up makes no used subject token good again, at the last second of its age or after a step back."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     token = world.subject_token(exp=int(world.now) + 86_400)
     world.good(world.exchange(token), "an honest exchange is refused")
     for wait in (0, 300):
@@ -173,7 +173,7 @@ def test_reaping_forgets_no_use(mark: CheckId, trial: Trial) -> None:
 @check("EXC-10", needs=(SINGLE_USE, CLOCK, CONFIGURE))
 def test_use_is_remembered_with_a_leeway(mark: CheckId, trial: Trial) -> None:
     """A subject token from a clock ahead is remembered for as long as it is young by that clock."""
-    world = World(trial, DEFAULT.but(leeway=120, max_age=60, ttl=5, retention=0))
+    world = KeyServerDriver(trial, DEFAULT.but(leeway=120, max_age=60, ttl=5, retention=0))
     token = world.subject_token(iat=int(world.now) + 120, exp=int(world.now) + 86_400)
     world.good(world.exchange(token), "an honest exchange is refused")
     for _ in range(9):
@@ -185,7 +185,7 @@ def test_use_is_remembered_with_a_leeway(mark: CheckId, trial: Trial) -> None:
 def test_uses_at_once(mark: CheckId, trial: Trial) -> None:
     """However many exchanges of one subject token run at once, no more than the stated number mint."""
     for uses in (1, 3):
-        world = World(trial, DEFAULT.but(subject_token_uses=uses, cap=100))
+        world = KeyServerDriver(trial, DEFAULT.but(subject_token_uses=uses, cap=100))
         for number in range(6):
             claims = {"jti": f"id-{number}"} if number % 2 else {"nonce": f"n-{number}"}
             draft = HOME.draft("alice", world.now, **claims)
@@ -193,7 +193,7 @@ def test_uses_at_once(mark: CheckId, trial: Trial) -> None:
             _race(world, spelled * 4, uses)
 
 
-def _race(world: World, tokens: Sequence[str], uses: int) -> None:
+def _race(world: KeyServerDriver, tokens: Sequence[str], uses: int) -> None:
     requests: list[Request] = [
         {"op": "exchange", "peer": PEER, "form": [["grant_type", TOKEN_EXCHANGE], ["subject_token", token],
                                                   ["subject_token_type", ID_TOKEN]]}

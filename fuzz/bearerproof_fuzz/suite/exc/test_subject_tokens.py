@@ -16,8 +16,8 @@ from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import Case
 from bearerproof_fuzz.forge import NOW, Draft
 from bearerproof_fuzz.keys import Key
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, KeyServerConfig, Provider, rule
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 
 # --- the edits of the levels below
@@ -66,7 +66,7 @@ def test_edits_of_the_subject_token(cases: list[Case], trial: Trial) -> None:
     judged = [case for case in applicable(cases, trial.declaration) if _binds(case, trial.measure)]
     if not judged:
         pytest.skip("no edit of this row binds here")
-    world = World(trial, _of_every_algorithm(trial))
+    world = KeyServerDriver(trial, _of_every_algorithm(trial))
     for algorithm in dict.fromkeys(case.algorithm or HOME.key.algorithm for case in judged):
         world.issue(provider=_SIGNERS[algorithm])
     for number, case in enumerate(judged):
@@ -114,7 +114,7 @@ _NO_TOKENS = {
 @check("EXC-6")
 def test_texts_that_are_no_tokens(mark: CheckId, trial: Trial) -> None:
     """Whatever stands in the place of the subject token, the request is invalid and the server goes on."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     for name, text in _NO_TOKENS.items():
         world.refused(world.exchange(text), "invalid_request", f"in the place of the subject token: {name}")
@@ -126,7 +126,9 @@ def test_algorithm_outside_the_providers(mark: CheckId, trial: Trial) -> None:
     """A key of the provider does not verify under an algorithm that is not configured for it."""
     names = [name for name in _ALGORITHMS if name in trial.declaration.algorithms and name != HOME.key.algorithm]
     strangers = [keys.key(name) for name in names]
-    world = World(trial, DEFAULT.but(extra={"providers": [_serving(HOME, HOME.key, *strangers), OTHER.as_json()]}))
+    world = KeyServerDriver(
+        trial, DEFAULT.but(extra={"providers": [_serving(HOME, HOME.key, *strangers), OTHER.as_json()]})
+    )
     world.issue()
     for stranger in strangers:
         token = world.subject_token(provider=replace(HOME, key=stranger))
@@ -142,7 +144,7 @@ def test_algorithm_outside_the_providers(mark: CheckId, trial: Trial) -> None:
 def test_audience_of_another_provider(mark: CheckId, trial: Trial) -> None:
     """Our name at one provider is nobody's at another."""
     other = replace(OTHER, audience="key-server-at-the-other")
-    world = World(trial, DEFAULT.but(providers=(HOME, other)))
+    world = KeyServerDriver(trial, DEFAULT.but(providers=(HOME, other)))
     world.issue()
     world.issue(provider=other)
     for provider, audience in ((HOME, other.audience), (other, HOME.audience)):
@@ -155,7 +157,7 @@ def test_several_audiences(mark: CheckId, trial: Trial) -> None:
     """Of a subject token for several, `azp` has to name us; each of our names alone will do."""
     ours = (HOME.audience, "key-server-2")
     providers = [_serving(HOME, HOME.key, audiences=ours), OTHER.as_json()]
-    world = World(trial, DEFAULT.but(extra={"providers": providers}, cap=50))
+    world = KeyServerDriver(trial, DEFAULT.but(extra={"providers": providers}, cap=50))
     for name in ours:
         world.good(world.exchange(world.subject_token(aud=name)), f"a subject token for {name}")
         world.good(world.exchange(world.subject_token(aud=[name])), f"a subject token for {name}, in a list of one")
@@ -176,7 +178,7 @@ def test_several_audiences(mark: CheckId, trial: Trial) -> None:
 def test_times_with_a_leeway(mark: CheckId, trial: Trial) -> None:
     """Of `exp`, `nbf` and `iat` each is given the leeway, to the second, and no more."""
     for leeway in (0, 30):
-        world = World(trial, DEFAULT.but(leeway=leeway, cap=50))
+        world = KeyServerDriver(trial, DEFAULT.but(leeway=leeway, cap=50))
         now = int(world.now)
         good: list[Json] = [{"exp": now - leeway + 1}, {"nbf": now + leeway}, {"nbf": now - 1}]
         bad: list[Json] = [{"exp": now - leeway}, {"exp": now - leeway - 1}]
@@ -199,7 +201,7 @@ def _relative(claims: Mapping[str, float], now: int) -> str:
 @check("EXC-8", needs=(CLOCK,))
 def test_subject_token_that_ends(mark: CheckId, trial: Trial) -> None:
     """A subject token is good up to its end, not at it, though it is younger than the maximum age."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     tokens = [world.subject_token(f"user-{number}", exp=int(world.now) + 60) for number in range(3)]
     world.wait(59.5)
     world.good(world.exchange(tokens[0]), "half a second before its end")

@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER_PEER
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import FORWARDED, THROTTLED
 
 
-def _throttled(trial: Trial, number: int) -> World:
+def _throttled(trial: Trial, number: int) -> KeyServerDriver:
     throttle = {"admin_failures": 5, "exchanges_per_minute": number}
-    return World(trial, DEFAULT.but(extra={"throttle": throttle}, cap=100, max_age=3600))
+    return KeyServerDriver(trial, DEFAULT.but(extra={"throttle": throttle}, cap=100, max_age=3600))
 
 
 @check("EXC-17", needs=THROTTLED)

@@ -12,10 +12,10 @@ from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
 from bearerproof_fuzz.keyserver.contenttypes import OTHER_TYPES
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.http_asserts import failed, succeeded
 from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, DEFAULT
 from bearerproof_fuzz.keyserver.wire import Form, Reply
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE, HTTP
 
 # --- errors
@@ -24,7 +24,7 @@ from bearerproof_fuzz.needs import CONFIGURE, HTTP
 _CODES = ("invalid_request", "invalid_grant", "invalid_scope", "invalid_target", "unsupported_grant_type")
 """Codes of RFC 6749 §5.2 and RFC 8693 §2.2.2 that can say what is wrong with an exchange."""
 
-Refused = Callable[[World], Form]
+Refused = Callable[[KeyServerDriver], Form]
 
 
 def _with(**changes: str | None) -> Refused:
@@ -65,7 +65,7 @@ def _allowed(trial: Trial, code: str) -> tuple[str, ...]:
 @check("HTTP-3", needs=(HTTP,))
 def test_status_and_code_of_a_refusal(mark: CheckId, trial: Trial) -> None:
     """A refused exchange is answered with 400 and a JSON object whose `error` says why."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
     for name, (make, code) in _REFUSED.items():
         failed(world, wire.exchange(world, make(world)), 400, _allowed(trial, code), f"an exchange with {name}")
@@ -78,7 +78,7 @@ _PRINTABLE = re.compile(r"[ !#-\[\]-~]*")
 @check("HTTP-3", needs=(HTTP,))
 def test_members_of_an_error(mark: CheckId, trial: Trial) -> None:
     """The members of an error are texts of the characters that RFC 6749 permits, whatever was presented."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
     for name, text in _HOSTILE.items():
         for field in ("grant_type", "subject_token", "subject_token_type", "scope", "resource"):
@@ -104,7 +104,7 @@ _HOSTILE = {
 @check("HTTP-3", needs=(HTTP,))
 def test_bodies_that_are_no_form(mark: CheckId, trial: Trial) -> None:
     """Octets that are no form are answered with 400 and invalid_request."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
     honest = urlencode(wire.exchange_form(world)).encode()
     for name, body in {
@@ -119,7 +119,7 @@ def test_bodies_that_are_no_form(mark: CheckId, trial: Trial) -> None:
 # --- storing
 
 
-def _not_stored(world: World, reply: Reply, summary: str) -> None:
+def _not_stored(world: KeyServerDriver, reply: Reply, summary: str) -> None:
     if "no-store" not in [item.partition("=")[0].lower() for item in reply.listed("Cache-Control")]:
         world.fail(summary, "Cache-Control with no-store", ", ".join(reply.values("Cache-Control")) or "none")
 
@@ -127,7 +127,7 @@ def _not_stored(world: World, reply: Reply, summary: str) -> None:
 @check("HTTP-4", needs=(HTTP,))
 def test_tokens_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """An answer with a token forbids to store it, whatever was asked for."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for changes in ({}, {"scope": "backends:a tools:x"}, {"unknown": "x"}):
         reply = wire.exchange(world, wire.exchange_form(world, **changes))
         succeeded(world, reply, "an honest form")
@@ -139,7 +139,7 @@ def test_errors_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """An answer of the token endpoint without a token forbids to store it as well."""
     if trial.measure is Measure.BASE:  # the RFC asks for it where a token is answered
         return
-    world = World(trial)
+    world = KeyServerDriver(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
     for name, (make, _) in _REFUSED.items():
         _not_stored(world, wire.exchange(world, make(world)), f"an exchange with {name}")
@@ -155,7 +155,7 @@ def test_refusals_for_load_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """That there are too many tokens is not to be stored either."""
     if trial.measure is Measure.BASE:
         return
-    world = World(trial, DEFAULT.but(cap=1, capacity=1))
+    world = KeyServerDriver(trial, DEFAULT.but(cap=1, capacity=1))
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
     for subject in ("alice", "bob"):
         reply = wire.exchange(world, wire.exchange_form(world, token=world.subject_token(subject)))
@@ -170,7 +170,7 @@ def test_refusals_for_load_are_not_stored(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-5", needs=(HTTP,))
 def test_status_and_type_of_a_success(mark: CheckId, trial: Trial) -> None:
     """A successful exchange is answered with 200 and one JSON object, in which no name stands twice."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for changes in ({}, {"scope": "backends:a,b tools:x"}, {"requested_token_type": ACCESS_TOKEN}):
         reply = wire.exchange(world, wire.exchange_form(world, **changes))
         if reply.media_type != "application/json":
@@ -181,7 +181,7 @@ def test_status_and_type_of_a_success(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-5", needs=(HTTP,))
 def test_members_of_a_success(mark: CheckId, trial: Trial) -> None:
     """The members of a success have the names, types and values that RFC 8693 gives them."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for scope in (None, "backends:a,b tools:x", "tools:x"):
         granted = succeeded(world, wire.exchange(world, wire.exchange_form(world, scope=scope)), "an honest exchange")
         for name, holds in _MEMBERS.items():
@@ -206,7 +206,7 @@ _MEMBERS: Mapping[str, Callable[[Any], bool]] = {
 @check("HTTP-5", needs=(HTTP,))
 def test_answered_token_is_good(mark: CheckId, trial: Trial) -> None:
     """The token that is answered is admitted at once, as a bearer, for what its scope says."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     granted = succeeded(world, wire.exchange(world, wire.exchange_form(world, scope="backends:a tools:x")), "honest")
     for path, status in (("/resource/a/x", 200), ("/resource/b/x", 403)):
         reply = wire.resource(world, f"Bearer {granted['access_token']}", path=path)

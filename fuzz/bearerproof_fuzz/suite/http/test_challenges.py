@@ -8,13 +8,13 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.http_asserts import UNKNOWN, admitted, refused
 from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, Challenge, Fields, Reply
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP
 
 
-def _challenge(world: World, reply: Reply, summary: str) -> Challenge:
+def _challenge(world: KeyServerDriver, reply: Reply, summary: str) -> Challenge:
     """Return the one Bearer challenge of an answer."""
     try:
         found = wire.challenges(reply.values("WWW-Authenticate"))
@@ -50,7 +50,7 @@ _BAD = {
 @check("HTTP-6", needs=(HTTP,))
 def test_challenge_without_a_credential(mark: CheckId, trial: Trial) -> None:
     """Where no bearer was presented, the challenge is well-formed and holds no error code."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     admitted(world, wire.resource(world, wire.bearer(world.issue())), "an honest bearer")
     for name, fields in _NO_CREDENTIAL.items():
         reply = wire.resource(world, fields=fields)
@@ -62,7 +62,7 @@ def test_challenge_without_a_credential(mark: CheckId, trial: Trial) -> None:
             world.fail(summary, "a challenge without error code", challenge.parameters["error"])
 
 
-def _judge_parameters(world: World, challenge: Challenge, summary: str) -> None:
+def _judge_parameters(world: KeyServerDriver, challenge: Challenge, summary: str) -> None:
     """Judge what RFC 6750 §3 says of the parameters: at least one, and these of certain characters."""
     if not challenge.parameters:
         world.fail(summary, "a challenge with at least one parameter", "none")
@@ -83,7 +83,7 @@ _FORMS = {
 @check("HTTP-6", needs=(HTTP,))
 def test_challenge_for_a_bad_bearer(mark: CheckId, trial: Trial) -> None:
     """Where a bearer was presented that is not good, the challenge is well-formed and says invalid_token."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     revoked = world.issue()
     admitted(world, wire.resource(world, wire.bearer(revoked)), "an honest bearer")
     world.good(world.revoke(revoked.jti), "one live token is revoked")
@@ -106,7 +106,7 @@ _ERRORS: Mapping[Measure, tuple[str | None, ...]] = {
 @check("HTTP-6", needs=(HTTP,))
 def test_challenge_to_administrators(mark: CheckId, trial: Trial) -> None:
     """A revocation without the admin secret is answered with a well-formed challenge as well."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     for name, credentials in {"no credential": (), "a wrong secret": ("Bearer wrong",)}.items():
         for reply in (
@@ -123,7 +123,7 @@ def test_challenge_to_administrators(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-7", needs=(HTTP,))
 def test_bad_bearers_get_one_answer(mark: CheckId, trial: Trial) -> None:
     """Every bearer that is malformed, unknown or revoked gets the same answer, byte for byte."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant, live = world.issue(), world.issue()
     admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
     world.good(world.revoke(grant.jti), "one live token is revoked")
@@ -138,7 +138,7 @@ def test_bad_bearers_get_one_answer(mark: CheckId, trial: Trial) -> None:
     _judge_alike(world, presented)
 
 
-def _judge_alike(world: World, presented: Mapping[str, str]) -> None:
+def _judge_alike(world: KeyServerDriver, presented: Mapping[str, str]) -> None:
     first: Reply | None = None
     for name, credentials in presented.items():
         for path in ("/resource/a/x", "/resource/b/y"):
@@ -155,7 +155,7 @@ def _judge_alike(world: World, presented: Mapping[str, str]) -> None:
 @check("HTTP-7", needs=(CLOCK, HTTP, CONFIGURE))
 def test_old_bearers_get_the_same_answer(mark: CheckId, trial: Trial) -> None:
     """A bearer that has expired, or is forgotten by now, gets the same answer as one that nobody issued."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant, revoked = world.issue(), world.issue()
     admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
     world.good(world.revoke(revoked.jti), "one live token is revoked")
@@ -175,7 +175,7 @@ def test_old_bearers_get_the_same_answer(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-8", needs=(HTTP,))
 def test_insufficient_scope(mark: CheckId, trial: Trial) -> None:
     """A good bearer for another backend or tool is answered with 403 and insufficient_scope, and stays good."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue(scope="backends:a tools:x,search_*")
     admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer for its scope")
     for path in _OUT_OF_SCOPE:
@@ -198,7 +198,7 @@ _OUT_OF_SCOPE = (
 @check("HTTP-8", needs=(HTTP,))
 def test_bad_bearer_has_no_scope(mark: CheckId, trial: Trial) -> None:
     """A bearer that is not good is answered with 401 at every path, so nobody learns which there are."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue(scope="backends:a tools:x")
     world.admitted(grant)
     world.good(world.revoke(grant.jti), "one live token is revoked")

@@ -9,17 +9,17 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.http_asserts import UNKNOWN, admitted, refused
 from bearerproof_fuzz.keyserver.revocation_asserts import peers
 from bearerproof_fuzz.keyserver.setting import ADMIN
 from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Reply
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import HTTP
 
 # --- too many
 
 
-def _one_too_many(world: World, reply: Reply, summary: str) -> None:
+def _one_too_many(world: KeyServerDriver, reply: Reply, summary: str) -> None:
     if reply.status != 400 or "invalid_request" not in _errors(reply):
         world.fail(summary, "400 invalid_request", reply.describe())
 
@@ -36,7 +36,7 @@ def _errors(reply: Reply) -> list[Any]:
 @check("HTTP-9", needs=(HTTP,))
 def test_two_headers(mark: CheckId, trial: Trial) -> None:
     """Two Authorization fields are refused, whatever is in them and whichever comes first."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant, second = world.issue(), world.issue()
     good = wire.bearer(grant)
     admitted(world, wire.resource(world, good), "an honest bearer")
@@ -58,7 +58,7 @@ def test_two_headers(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-9", needs=(HTTP,))
 def test_header_and_query(mark: CheckId, trial: Trial) -> None:
     """A bearer in the header and one in the query are two, be they the same or not."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant, second = world.issue(), world.issue()
     good = wire.bearer(grant)
     admitted(world, wire.resource(world, good), "an honest bearer")
@@ -74,7 +74,7 @@ def test_header_and_query(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-9", needs=(HTTP,))
 def test_header_and_body(mark: CheckId, trial: Trial) -> None:
     """A bearer in the header and one in the body, a form, are two; with one in the query they are three."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant, second = world.issue(), world.issue()
     good = wire.bearer(grant)
     admitted(world, wire.resource(world, good), "an honest bearer")
@@ -92,7 +92,7 @@ def test_header_and_body(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-9", needs=(HTTP,))
 def test_joined_by_commas(mark: CheckId, trial: Trial) -> None:
     """Two credentials in one field, joined as proxies join fields, are not taken: neither the first nor the last."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant, second = world.issue(), world.issue()
     good = wire.bearer(grant)
     admitted(world, wire.resource(world, good), "an honest bearer")
@@ -111,7 +111,7 @@ def test_joined_by_commas(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-9", needs=(HTTP,))
 def test_two_credentials_of_an_administrator(mark: CheckId, trial: Trial) -> None:
     """Two credentials revoke nothing, though one of them is the admin secret."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     places = peers()
     for name, other in {"the same": ADMINISTRATOR, "a bearer": wire.bearer(grant), "a wrong one": "Bearer x"}.items():
@@ -132,7 +132,7 @@ _SCHEMES = ("Bearer ", "bearer ", "BEARER ", "bEaReR ", "beareR ", "Bearer  ", "
 @check("HTTP-13", needs=(HTTP,))
 def test_scheme_in_any_case(mark: CheckId, trial: Trial) -> None:
     """A bearer is taken behind its scheme in any case, with one blank or more between them."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     for scheme in _SCHEMES:
         admitted(world, wire.resource(world, f"{scheme}{grant.bearer}"), f"a good bearer behind {scheme!r}")
@@ -143,7 +143,7 @@ def test_scheme_in_any_case(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-13", needs=(HTTP,))
 def test_scheme_of_administrators_in_any_case(mark: CheckId, trial: Trial) -> None:
     """The admin secret is taken behind its scheme in any case as well."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for scheme in _SCHEMES:
         grant = world.issue()
         reply = wire.delete(world, grant.jti, f"{scheme}{ADMIN}")
@@ -154,7 +154,7 @@ def test_scheme_of_administrators_in_any_case(mark: CheckId, trial: Trial) -> No
 @check("HTTP-13", needs=(HTTP,))
 def test_other_schemes(mark: CheckId, trial: Trial) -> None:
     """A good bearer behind another scheme, or behind none, is not taken."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
     for name, value in _other_schemes(grant).items():
@@ -181,7 +181,7 @@ def test_bearer_in_other_spellings(mark: CheckId, trial: Trial) -> None:
     """A good bearer is not taken behind other white space, in quotes, with a word more or with signs around it."""
     if trial.measure is Measure.BASE:  # what a server makes of a field that is not in form is its own affair
         return
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
     for name, value in _spellings(grant).items():
@@ -209,7 +209,7 @@ def test_bearer_with_control_characters(mark: CheckId, trial: Trial) -> None:
     """Credentials with NUL, CR or LF in them do not get through, if they can be sent at all."""
     if trial.measure is Measure.BASE:
         return
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
     for name, sign in {"NUL": "\0", "CR": "\r", "LF": "\n", "CR LF": "\r\n", "a folded line": "\r\n ", "DEL": "\x7f",
@@ -226,7 +226,7 @@ def test_bearer_with_control_characters(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-17", needs=(HTTP,))
 def test_bearer_in_the_query(mark: CheckId, trial: Trial) -> None:
     """A good bearer in the query alone is not taken, under whichever name."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer in the header")
     for name in ("access_token", "access%5Ftoken", "token", "bearer", "authorization", "Authorization", "api_key"):
@@ -238,7 +238,7 @@ def test_bearer_in_the_query(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-17", needs=(HTTP,))
 def test_bearer_in_the_body(mark: CheckId, trial: Trial) -> None:
     """A good bearer in the body alone is not taken, be it a form or JSON."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer in the header")
     for media_type, body in {
@@ -252,7 +252,7 @@ def test_bearer_in_the_body(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-17", needs=(HTTP,))
 def test_admin_secret_elsewhere(mark: CheckId, trial: Trial) -> None:
     """The admin secret in query or body revokes nothing."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     places = peers()
     for name in ("access_token", "admin", "admin_secret"):
@@ -267,7 +267,7 @@ def test_admin_secret_elsewhere(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-17", needs=(HTTP,))
 def test_bearer_in_other_fields(mark: CheckId, trial: Trial) -> None:
     """A good bearer in a cookie, or in a field that is not Authorization, is not taken."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer in the header")
     for field in (

@@ -7,11 +7,11 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.http_asserts import answered
 from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI
 from bearerproof_fuzz.keyserver.setting import DEFAULT, PEER, PROXY
 from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Fields, Reply
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE, FORWARDED, HTTP
 
 _FORWARDING = (
@@ -21,22 +21,22 @@ _FORWARDING = (
 
 _SPOOFED = "203.0.113.77"
 
-Asking = Callable[[World, Fields, str], Reply]
+Asking = Callable[[KeyServerDriver, Fields, str], Reply]
 
 
-def _exchanging(world: World, fields: Fields, peer: str) -> Reply:
+def _exchanging(world: KeyServerDriver, fields: Fields, peer: str) -> Reply:
     return wire.exchange(world, wire.exchange_form(world), [("Content-Type", FORM), *fields], peer=peer)
 
 
-def _failing_to_exchange(world: World, fields: Fields, peer: str) -> Reply:
+def _failing_to_exchange(world: KeyServerDriver, fields: Fields, peer: str) -> Reply:
     return wire.exchange(world, (), [("Content-Type", FORM), *fields], peer=peer)
 
 
-def _presenting(world: World, fields: Fields, peer: str) -> Reply:
+def _presenting(world: KeyServerDriver, fields: Fields, peer: str) -> Reply:
     return wire.resource(world, "Bearer x", fields=fields, peer=peer)
 
 
-def _deleting(world: World, fields: Fields, peer: str) -> Reply:
+def _deleting(world: KeyServerDriver, fields: Fields, peer: str) -> Reply:
     return wire.delete(world, NOBODYS_JTI, ADMINISTRATOR, fields=fields, peer=peer)
 
 
@@ -52,7 +52,7 @@ _ASKED: Mapping[str, tuple[Asking, int]] = {
 @check("HTTP-15", needs=(HTTP, CONFIGURE, FORWARDED))
 def test_forwarded_by_strangers(mark: CheckId, trial: Trial) -> None:
     """Whatever forwarding fields a stranger sends, the address in the trail is the peer's."""
-    world = World(trial, DEFAULT.but(cap=100))
+    world = KeyServerDriver(trial, DEFAULT.but(cap=100))
     for field in _FORWARDING:
         value = f"for={_SPOOFED};by={PROXY}" if field == "Forwarded" else _SPOOFED
         for name, (ask, status) in _ASKED.items():
@@ -61,7 +61,7 @@ def test_forwarded_by_strangers(mark: CheckId, trial: Trial) -> None:
             _judge_address(world, reply, {PEER}, f"{name}, with {field} of a stranger")
 
 
-def _judge_address(world: World, reply: Reply, due: set[str], summary: str) -> None:
+def _judge_address(world: KeyServerDriver, reply: Reply, due: set[str], summary: str) -> None:
     found = [event.get("client_ip") for event in reply.decision.events]
     if len(found) != 1 or found[0] not in due:
         told = ", ".join(map(str, found)) or "no event"
@@ -85,7 +85,7 @@ _MALFORMED = {
 def test_malformed_field_of_a_proxy(mark: CheckId, trial: Trial) -> None:
     """A malformed field of a trusted proxy changes no answer, and an address stands in the trail."""
     for what in ("a bad bearer", "a revocation of nothing", "an exchange that is refused"):
-        world = World(trial)
+        world = KeyServerDriver(trial)
         world.begun()
         ask, status = _ASKED[what]
         _judge_address(world, ask(world, [], PROXY), {PROXY}, f"{what} of a trusted proxy itself")
@@ -96,7 +96,7 @@ def test_malformed_field_of_a_proxy(mark: CheckId, trial: Trial) -> None:
             _judge_some_address(world, reply, summary)
 
 
-def _judge_some_address(world: World, reply: Reply, summary: str) -> None:
+def _judge_some_address(world: KeyServerDriver, reply: Reply, summary: str) -> None:
     for event in reply.decision.events:
         try:
             ip_address(str(event.get("client_ip", PROXY)))
@@ -118,7 +118,7 @@ _CHAINS: Mapping[str, tuple[tuple[str, ...], str]] = {
 @check("HTTP-15", needs=(HTTP, CONFIGURE, FORWARDED))
 def test_address_that_a_proxy_saw(mark: CheckId, trial: Trial) -> None:
     """Behind a trusted proxy the last address that one of ours has seen counts, and none that the client adds."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.begun()
     for name, (values, due) in _CHAINS.items():
         fields = [("X-Forwarded-For", value) for value in values]

@@ -10,10 +10,10 @@ from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
 from bearerproof_fuzz.keyserver.contenttypes import OTHER_TYPES
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.http_asserts import failed, succeeded
 from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, TOKEN_EXCHANGE
 from bearerproof_fuzz.keyserver.wire import FORM, Fields
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import HTTP
 
 KIB = 1024
@@ -34,7 +34,7 @@ _FORM_TYPES = {
 @check("HTTP-1", needs=(HTTP,))
 def test_form_in_every_spelling(mark: CheckId, trial: Trial) -> None:
     """A form is taken under every spelling of its media type."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for name, media_type in _FORM_TYPES.items():
         form = wire.exchange_form(world, token=world.subject_token(f"user-{len(name)}"))
         reply = wire.exchange(world, form, [("content-type", media_type)])
@@ -44,7 +44,7 @@ def test_form_in_every_spelling(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-1", needs=(HTTP,))
 def test_other_content_types(mark: CheckId, trial: Trial) -> None:
     """A form under every other content type is answered with 415 and a JSON error, and its token is not used."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     form = wire.exchange_form(world)
     for name, fields in OTHER_TYPES.items():
         failed(world, wire.exchange(world, form, fields), 415, (), f"a form whose content type is {name}")
@@ -54,7 +54,7 @@ def test_other_content_types(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-1", needs=(HTTP,))
 def test_bodies_of_other_types(mark: CheckId, trial: Trial) -> None:
     """JSON, parts and an empty body are answered with 415 and a JSON error, under the types that they have."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
     form = wire.exchange_form(world)
     parts = "".join(f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in form)
@@ -74,7 +74,7 @@ def test_bodies_of_other_types(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-2", needs=(HTTP,))
 def test_body_up_to_the_bound(mark: CheckId, trial: Trial) -> None:
     """A form of 64 KiB, most of it parameters that nobody knows, is taken."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     if not _fits(trial, 64 * KIB):
         return
     for size in (32 * KIB, 64 * KIB):
@@ -90,7 +90,7 @@ def _fits(trial: Trial, size: int) -> bool:
 @check("HTTP-2", needs=(HTTP,))
 def test_body_over_the_bound(mark: CheckId, trial: Trial) -> None:
     """A longer body is answered with 413, whatever it says of its length, of its type and in front of its end."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
     for size in (64 * KIB + 1, 200 * KIB, 600 * KIB):
         for name, fields in _LENGTHS.items():
@@ -114,7 +114,7 @@ _LENGTHS: Mapping[str, Fields] = {
 @check("HTTP-2", needs=(HTTP,))
 def test_other_endpoints_have_a_bound(mark: CheckId, trial: Trial) -> None:
     """A body over the bound is answered with 413 where nobody expects one, and nothing is done."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     if not _fits(trial, 80 * KIB):
         return
@@ -136,7 +136,7 @@ def test_other_endpoints_have_a_bound(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-16", needs=(HTTP,))
 def test_parameter_given_twice(mark: CheckId, trial: Trial) -> None:
     """A parameter that stands twice makes the request invalid, with the same value or another, first or last."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
     for field, other in _OTHERS.items():
         form = wire.exchange_form(world, scope="backends:a tools:x")
@@ -158,7 +158,7 @@ _OTHERS = {
 @check("HTTP-16", needs=(HTTP,))
 def test_twice_in_another_spelling(mark: CheckId, trial: Trial) -> None:
     """A parameter whose name is encoded in another way the second time stands twice as well."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
     for field, other in _OTHERS.items():
         spelled = "".join(f"%{ord(letter):02x}" for letter in field)
@@ -179,7 +179,7 @@ def test_twice_whatever_it_is(mark: CheckId, trial: Trial) -> None:
     """A parameter that nobody knows, or that has no value the second time, may not stand twice either."""
     if trial.measure is Measure.BASE:  # one could read the RFC so that such a parameter is as good as absent
         return
-    world = World(trial)
+    world = KeyServerDriver(trial)
     succeeded(world, wire.exchange(world, wire.exchange_form(world, unknown="x")), "an unknown parameter")
     form = wire.exchange_form(world, scope="backends:a tools:x", unknown="x")
     for name, _ in form:
@@ -194,7 +194,7 @@ def test_twice_whatever_it_is(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-16", needs=(HTTP,))
 def test_many_of_one(mark: CheckId, trial: Trial) -> None:
     """A parameter that stands a thousand times makes the request invalid, and harms nothing."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     form = wire.exchange_form(world)
     many = [*form, *[("grant_type", TOKEN_EXCHANGE)] * 400]
     failed(world, wire.exchange(world, many), 400, ("invalid_request",), "grant_type stands 401 times")

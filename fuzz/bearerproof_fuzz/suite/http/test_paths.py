@@ -6,10 +6,10 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.http_asserts import answered
 from bearerproof_fuzz.keyserver.revocation_asserts import live
 from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Reply
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import HTTP
 
 _TOKEN_PATHS = (
@@ -24,7 +24,7 @@ _TOKEN_PATHS = (
 @check("HTTP-14", needs=(HTTP,))
 def test_paths_beside_the_token_endpoint(mark: CheckId, trial: Trial) -> None:
     """Nothing is issued at a path that merely looks like the token endpoint's."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     form = urlencode(wire.exchange_form(world)).encode()
     for path in _TOKEN_PATHS:
         reply = wire.send(world, "POST", path, [("Content-Type", FORM)], form)
@@ -32,7 +32,7 @@ def test_paths_beside_the_token_endpoint(mark: CheckId, trial: Trial) -> None:
     answered(world, wire.exchange(world, form), 200, "the same exchange at the token endpoint")
 
 
-def _elsewhere(world: World, reply: Reply, summary: str) -> None:
+def _elsewhere(world: KeyServerDriver, reply: Reply, summary: str) -> None:
     if not 400 <= reply.status < 500:
         world.fail(summary, "404, or another refusal", reply.describe())
 
@@ -49,7 +49,7 @@ _RESOURCE_PATHS = (
 @check("HTTP-14", needs=(HTTP,))
 def test_paths_beside_a_resource(mark: CheckId, trial: Trial) -> None:
     """A bearer for one backend and tool opens no path that merely looks like theirs, and no path opens without."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue(scope="backends:a tools:x")
     answered(world, wire.resource(world, wire.bearer(grant)), 200, "an honest bearer at its resource")
     for path in _RESOURCE_PATHS:
@@ -60,7 +60,7 @@ def test_paths_beside_a_resource(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-14", needs=(HTTP,))
 def test_slash_in_a_segment(mark: CheckId, trial: Trial) -> None:
     """An encoded slash is part of a segment: it makes no other backend or tool of it, nor a token of another path."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue(scope="backends:a tools:x")
     answered(world, wire.resource(world, wire.bearer(grant)), 200, "an honest bearer at its resource")
     for path in ("/resource/b%2F..%2Fa/x", "/resource/a/y%2F..%2Fx", "/resource/a%2Fb/x", "/resource/a/x%2Fy"):
@@ -93,7 +93,7 @@ _METHODS = (
 @check("HTTP-14", needs=(HTTP,))
 def test_other_methods(mark: CheckId, trial: Trial) -> None:
     """Every other method of a known path is answered with 405 and Allow, which names those that there are."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     for path, known in _ENDPOINTS.items():
         for method in _METHODS:
@@ -107,7 +107,7 @@ def test_other_methods(mark: CheckId, trial: Trial) -> None:
     live(world, grant, summary="requests came with methods that nobody knows")
 
 
-def _ask(world: World, method: str, path: str, grant: Grant, known: str) -> Reply:
+def _ask(world: KeyServerDriver, method: str, path: str, grant: Grant, known: str) -> Reply:
     """Ask with everything that the known method would need."""
     if known == "POST":
         return wire.send(world, method, path, [("Content-Type", FORM)], urlencode(wire.exchange_form(world)).encode())
@@ -119,7 +119,7 @@ def _ask(world: World, method: str, path: str, grant: Grant, known: str) -> Repl
 @check("HTTP-14", needs=(HTTP,))
 def test_methods_in_disguise(mark: CheckId, trial: Trial) -> None:
     """A method is what stands on the request line: no field, parameter or body makes another of it."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     path = f"/auth/token/{grant.jti}"
     for field in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
@@ -135,7 +135,7 @@ def test_methods_in_disguise(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-14", needs=(HTTP,))
 def test_head_and_options_open_nothing(mark: CheckId, trial: Trial) -> None:
     """HEAD and OPTIONS need what the method itself needs, and do nothing."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     head = wire.send(world, "HEAD", "/resource/a/x")
     if head.status not in (401, 405):

@@ -7,14 +7,14 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.http_asserts import failed, succeeded
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER_PEER, rule
 from bearerproof_fuzz.keyserver.wire import FORM, Reply
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP, THROTTLE
 
 
-def _retry_after(world: World, reply: Reply, status: int, summary: str) -> int | None:
+def _retry_after(world: KeyServerDriver, reply: Reply, status: int, summary: str) -> int | None:
     """Require a status and a sound Retry-After; return its seconds, or None for a date."""
     if reply.status != status:
         world.fail(summary, str(status), reply.describe())
@@ -33,7 +33,7 @@ def _retry_after(world: World, reply: Reply, status: int, summary: str) -> int |
 @check("HTTP-10", needs=(HTTP, CONFIGURE))
 def test_too_many_requests(mark: CheckId, trial: Trial) -> None:
     """A bearer over its rate is answered with 429 and Retry-After."""
-    world = World(trial, DEFAULT.but(policies=(rule(HOME, rate_limit=1),)))
+    world = KeyServerDriver(trial, DEFAULT.but(policies=(rule(HOME, rate_limit=1),)))
     grant = world.issue()
     if wire.resource(world, wire.bearer(grant)).status != 200:
         world.fail("the first request of a rate of 1", "200", "another status")
@@ -44,7 +44,7 @@ def test_too_many_requests(mark: CheckId, trial: Trial) -> None:
 def test_retry_after_is_true(mark: CheckId, trial: Trial) -> None:
     """After the seconds of Retry-After a bearer that was over its rate is admitted, and not a second earlier."""
     for rate in (1, 7, 100):
-        world = World(trial, DEFAULT.but(policies=(rule(HOME, rate_limit=rate),)))
+        world = KeyServerDriver(trial, DEFAULT.but(policies=(rule(HOME, rate_limit=rate),)))
         grant = world.issue()
         for _ in range(rate):
             world.admitted(grant)
@@ -62,7 +62,7 @@ def test_retry_after_is_true(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-10", needs=(HTTP, CONFIGURE))
 def test_too_many_tokens(mark: CheckId, trial: Trial) -> None:
     """An identity at its cap is answered with 429, too_many_tokens and Retry-After."""
-    world = World(trial, DEFAULT.but(cap=1))
+    world = KeyServerDriver(trial, DEFAULT.but(cap=1))
     world.issue()
     reply = wire.exchange(world, wire.exchange_form(world))
     _retry_after(world, reply, 429, "the second token of a cap of 1")
@@ -73,7 +73,7 @@ def test_too_many_tokens(mark: CheckId, trial: Trial) -> None:
 def test_too_many_exchanges(mark: CheckId, trial: Trial) -> None:
     """A peer that exchanges too often is answered with 429, rate_limited and Retry-After; another one is not."""
     limits = {"throttle": {"admin_failures": 5, "exchanges_per_minute": 1}}
-    world = World(trial, DEFAULT.but(extra=limits))
+    world = KeyServerDriver(trial, DEFAULT.but(extra=limits))
     succeeded(world, wire.exchange(world, wire.exchange_form(world)), "the first exchange of one a minute")
     for fields in ([("Content-Type", FORM)], [("Content-Type", "text/plain")]):
         reply = wire.exchange(world, wire.exchange_form(world), fields)
@@ -87,7 +87,7 @@ def test_too_many_exchanges(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-10", needs=(HTTP, CONFIGURE, THROTTLE))
 def test_too_many_guesses(mark: CheckId, trial: Trial) -> None:
     """A peer that guesses at the admin secret too often is answered with 429 and Retry-After."""
-    world = World(trial, DEFAULT.but(admin_failures=1))
+    world = KeyServerDriver(trial, DEFAULT.but(admin_failures=1))
     grant = world.issue()
     wire.delete(world, grant.jti, "Bearer wrong")
     for query in (None, wire.identity_query()):
@@ -101,16 +101,16 @@ def test_too_many_guesses(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-10", needs=(HTTP, CONFIGURE))
 def test_out_of_order(mark: CheckId, trial: Trial) -> None:
     """A full store, and a provider whose keys cannot be had, are answered with 503 and Retry-After."""
-    world = World(trial, DEFAULT.but(capacity=1))
+    world = KeyServerDriver(trial, DEFAULT.but(capacity=1))
     world.issue("bob")
     _later(world, "the store is full")
     provider = {**HOME.as_json(), "keys_url": "http://127.0.0.1:1/keys"}
     del provider["keys"]
-    world = World(trial, DEFAULT.but(extra={"providers": [provider], "policies": [rule(HOME)]}))
+    world = KeyServerDriver(trial, DEFAULT.but(extra={"providers": [provider], "policies": [rule(HOME)]}))
     _later(world, "the keys of the provider cannot be had")
 
 
-def _later(world: World, summary: str) -> None:
+def _later(world: KeyServerDriver, summary: str) -> None:
     reply = wire.exchange(world, wire.exchange_form(world))
     _retry_after(world, reply, 503, summary)
     failed(world, reply, 503, ("temporarily_unavailable",), summary)

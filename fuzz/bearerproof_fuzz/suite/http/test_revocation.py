@@ -7,11 +7,11 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import wire
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.http_asserts import answered
 from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI, dead, live
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Reply
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP
 
 # --- one token
@@ -20,7 +20,7 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP
 @check("HTTP-11", needs=(HTTP,))
 def test_token_is_deleted(mark: CheckId, trial: Trial) -> None:
     """Revoking a live token is answered with 204, no body, and no field that speaks of one; the bearer is refused."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant, other = world.issue(), world.issue()
     reply = wire.delete(world, grant.jti, ADMINISTRATOR)
     answered(world, reply, 204, "a live token is revoked")
@@ -36,7 +36,7 @@ def test_token_is_deleted(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-11", needs=(HTTP,))
 def test_token_that_is_not_active(mark: CheckId, trial: Trial) -> None:
     """Revoking a token that is unknown or revoked before is answered with 404."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant, other = world.issue(), world.issue()
     answered(world, wire.delete(world, grant.jti, ADMINISTRATOR), 204, "a live token is revoked")
     answered(world, wire.delete(world, grant.jti, ADMINISTRATOR), 404, "a token that was revoked before")
@@ -57,7 +57,7 @@ _UNKNOWN = {
 @check("HTTP-11", needs=(CLOCK, HTTP, CONFIGURE))
 def test_expired_token(mark: CheckId, trial: Trial) -> None:
     """Revoking an expired token, or one that is forgotten, is answered with 404."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     for seconds in (600, 1000):
         world.wait(seconds)
@@ -67,7 +67,7 @@ def test_expired_token(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-11", needs=(HTTP, CONFIGURE))
 def test_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Without the admin secret there is one answer 401, whatever token is named, and nothing is revoked."""
-    world = World(trial, DEFAULT.but(admin_failures=1000))
+    world = KeyServerDriver(trial, DEFAULT.but(admin_failures=1000))
     grant, ended = world.issue(), world.issue()
     answered(world, wire.delete(world, ended.jti, ADMINISTRATOR), 204, "a live token is revoked")
     named = {"a live token": grant.jti, "a revoked token": ended.jti, **_UNKNOWN}
@@ -84,7 +84,7 @@ _STRANGERS: tuple[tuple[str, ...], ...] = ((), ("Bearer wrong",), ("Bearer",), (
 """Credentials of people who do not know the secret."""
 
 
-def _judge_uniform(world: World, replies: Mapping[str, Reply]) -> None:
+def _judge_uniform(world: KeyServerDriver, replies: Mapping[str, Reply]) -> None:
     first = next(iter(replies.values()))
     for name, reply in replies.items():
         answered(world, reply, 401, f"without the secret {name} is to be revoked")
@@ -99,7 +99,7 @@ def _judge_uniform(world: World, replies: Mapping[str, Reply]) -> None:
 @check("HTTP-12", needs=(HTTP,))
 def test_identity_is_deleted(mark: CheckId, trial: Trial) -> None:
     """Bulk revocation is answered with 200 and the number of tokens, 0 included."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     others = [world.issue("bob"), world.issue("alice", provider=OTHER)]
     for number in (0, 3):
         grants = [world.issue("carol") for _ in range(number)]
@@ -111,7 +111,7 @@ def test_identity_is_deleted(mark: CheckId, trial: Trial) -> None:
     live(world, *others, summary="the tokens of another identity were revoked")
 
 
-def _number(world: World, reply: Reply, number: int) -> None:
+def _number(world: KeyServerDriver, reply: Reply, number: int) -> None:
     summary = f"an identity with {number} live tokens is revoked"
     found = None if reply.json is None else reply.json.get("revoked")
     if reply.status != 200 or reply.media_type != "application/json" or found != number or type(found) is not int:
@@ -130,7 +130,7 @@ _SPELLINGS = {
 def test_names_are_decoded(mark: CheckId, trial: Trial) -> None:
     """Issuer and subject are read as a form is: in any order, encoded as one likes."""
     for query in _SPELLINGS.values():
-        world = World(trial)
+        world = KeyServerDriver(trial)
         world.issue("al ice")
         filled = query.format(subject=quote("al ice"), issuer=quote(HOME.issuer, safe=""))
         if trial.declaration.key_server.configure or "{subject}" in query:  # where subjects have no mark
@@ -153,7 +153,7 @@ _INCOMPLETE = {
 @check("HTTP-12", needs=(HTTP,))
 def test_incomplete_names(mark: CheckId, trial: Trial) -> None:
     """Bulk revocation without issuer or subject is answered with 400 once the secret was judged, and ends nothing."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grants = [world.issue(), world.issue("bob")]
     for name, query in _INCOMPLETE.items():
         reply = wire.delete_all(world, query, ADMINISTRATOR)
@@ -166,7 +166,7 @@ def test_incomplete_names(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-12", needs=(HTTP,))
 def test_names_in_the_body(mark: CheckId, trial: Trial) -> None:
     """Names in the body do not complete those of the query."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grants = [world.issue(), world.issue("bob")]
     fields = [("Authorization", ADMINISTRATOR), ("Content-Type", FORM)]
     body = urlencode({"issuer": HOME.issuer, "subject": "alice"}).encode()
@@ -179,7 +179,7 @@ def test_names_in_the_body(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-12", needs=(HTTP, CONFIGURE))
 def test_identity_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Without the admin secret there is one answer 401, whatever names there are, and nothing is revoked."""
-    world = World(trial, DEFAULT.but(admin_failures=1000))
+    world = KeyServerDriver(trial, DEFAULT.but(admin_failures=1000))
     grant = world.issue()
     named = {"a known identity": wire.identity_query(), "an unknown one": wire.identity_query("x"), **_INCOMPLETE}
     for credentials in _STRANGERS:

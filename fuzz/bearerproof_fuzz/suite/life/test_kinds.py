@@ -8,11 +8,11 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import injection_points
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.event_asserts import brought_about, named
 from bearerproof_fuzz.keyserver.scenarios import presented
 from bearerproof_fuzz.keyserver.scenarios.registry import told
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP, RETENTION
 from bearerproof_fuzz.oracles import lifecycle
@@ -56,7 +56,7 @@ def test_used_is_told_if_and_only_if_admitted(mark: CheckId, trial: Trial) -> No
     explore(used_if_admitted, moves(trial), share=4)
 
 
-def _judge_used(world: World, what: str, decision: Decision, *, admitted: bool) -> None:
+def _judge_used(world: KeyServerDriver, what: str, decision: Decision, *, admitted: bool) -> None:
     used = [event for event in decision.events if event.get("event") == lifecycle.USED]
     if bool(used) != admitted:
         due = "token.used" if admitted else "no token.used"
@@ -75,7 +75,7 @@ def test_expired_bearer_leaves_token_expired(mark: CheckId, trial: Trial) -> Non
 def test_expired_bearer_is_told_from_the_first_instant(mark: CheckId, trial: Trial) -> None:
     """From the very instant of its end until its retention is over a bearer leaves token.expired."""
     for ttl, after in ((1, 0.0), (1, 0.25), (600, 0.0), (600, 299.75), (86_400, 0.0)):
-        world = World(trial, DEFAULT.but(ttl=ttl))
+        world = KeyServerDriver(trial, DEFAULT.but(ttl=ttl))
         grant = world.issue()
         world.wait(ttl + after)
         due = {"event": lifecycle.EXPIRED, "token_jti": grant.jti}
@@ -85,7 +85,7 @@ def test_expired_bearer_is_told_from_the_first_instant(mark: CheckId, trial: Tri
 @check("LIFE-5", needs=(CLOCK, RETENTION, REAP))
 def test_sweep_does_not_hide_an_expired_bearer(mark: CheckId, trial: Trial) -> None:
     """An expired bearer leaves token.expired also after a sweep, and after the wall clock stepped back."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     world.wait(world.setting.ttl + 1)
     for disturb in (world.reap, lambda: world.step_wall_clock(-30)):
@@ -104,7 +104,7 @@ def test_revocation_leaves_token_revoked(mark: CheckId, trial: Trial) -> None:
 @check("LIFE-6", needs=(CONFIGURE,))
 def test_bulk_revocation_tells_every_token(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation of many tokens leaves token.revoked for each, once, and for no token of anybody else."""
-    world = World(trial, DEFAULT.but(cap=20))
+    world = KeyServerDriver(trial, DEFAULT.but(cap=20))
     grants = [world.issue(name=f"Alice the {number}.") for number in range(20)]
     kept, gone = grants[::4], [grant for number, grant in enumerate(grants) if number % 4]
     for grant in kept:
@@ -133,14 +133,14 @@ def test_refused_exchange_leaves_token_denied(mark: CheckId, trial: Trial) -> No
 @check("LIFE-7")
 def test_reasons_are_of_the_closed_set(mark: CheckId, trial: Trial) -> None:
     """No kind of decision leaves a reason that is not of the closed set."""
-    _require_a_reason(World(trial))
+    _require_a_reason(KeyServerDriver(trial))
     for one, world, decision, _ in brought_about(trial):
         for reason in (event["reason"] for event in decision.events if "reason" in event):
             if reason not in lifecycle.REASONS:
                 world.fail(f"{one.name}: a reason of its own", "a reason of the closed set", json.dumps(reason)[:100])
 
 
-def _require_a_reason(world: World) -> None:
+def _require_a_reason(world: KeyServerDriver) -> None:
     world.begun()
     decision = world.exchange(world.subject_token(), "everything")
     world.require(any("reason" in event for event in decision.events), "a refusal tells no reason", "one", decision)
@@ -155,7 +155,7 @@ def test_malformed_and_unknown_input_leaves_token_invalid(mark: CheckId, trial: 
 @check("LIFE-8")
 def test_invalid_input_is_not_repeated(mark: CheckId, trial: Trial) -> None:
     """No event of a malformed or unknown bearer, or of a malformed request, holds what was presented."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.begun()
     bearers = [*presented.MALFORMED.values(), presented.another_bearer(world, grant), "zyxwvutsr" * 3]
     for bearer in bearers:
@@ -167,7 +167,7 @@ def test_invalid_input_is_not_repeated(mark: CheckId, trial: Trial) -> None:
         )
 
 
-def _judge_silent(world: World, what: str, decision: Decision, text: str) -> None:
+def _judge_silent(world: KeyServerDriver, what: str, decision: Decision, text: str) -> None:
     parts = [text[:20], text[-20:]] if len(text) > 20 else [text]
     left = [json.dumps(event, ensure_ascii=False) for event in decision.events]
     written = [json.dumps(part, ensure_ascii=False)[1:-1] for part in parts if len(part) >= 8]
@@ -190,7 +190,7 @@ def test_failed_admin_authentication_leaves_token_denied(mark: CheckId, trial: T
 @check("LIFE-15")
 def test_failed_admin_authentication_tells_of_no_revocation(mark: CheckId, trial: Trial) -> None:
     """Whoever does not know the admin secret causes no token.revoked, not even for tokens that there are not."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     bearer = world.issue().bearer
     for number, admin in enumerate([*presented.WRONG_SECRETS.values(), bearer, f"Bearer {ADMIN}", ADMIN * 2]):
         for ask in _GUESSES:
@@ -198,7 +198,7 @@ def test_failed_admin_authentication_tells_of_no_revocation(mark: CheckId, trial
             world.left(decision, {"event": lifecycle.DENIED}, summary="a wrong admin secret")
 
 
-_GUESSES: Sequence[Callable[[World, str | None, str], Decision]] = (
+_GUESSES: Sequence[Callable[[KeyServerDriver, str | None, str], Decision]] = (
     lambda world, admin, peer: world.revoke("no such token", admin=admin, peer=peer),
     lambda world, admin, peer: world.revoke_all("alice", admin=admin, peer=peer),
     lambda world, admin, peer: world.revoke_all("nobody", admin=admin, peer=peer),

@@ -8,10 +8,10 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import injection_points, race_requests
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.event_asserts import brought_about, named, require_events
 from bearerproof_fuzz.keyserver.scenarios.registry import told
 from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, COUNT, RACE
 from bearerproof_fuzz.oracles import lifecycle
@@ -48,7 +48,7 @@ def test_no_order_of_requests_loses_or_repeats_an_event(mark: CheckId, trial: Tr
 @check("LIFE-1", needs=(RACE,))
 def test_decisions_at_once_leave_one_event_each(mark: CheckId, trial: Trial) -> None:
     """Exchanges, uses and revocations that run at once leave one event each."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grants = [world.issue() for _ in range(4)]
     requests = [race_requests.exchange(world.subject_token(f"user-{number}")) for number in range(4)]
     requests += [race_requests.authenticate(grants[0].bearer)] * 4 + [
@@ -89,7 +89,7 @@ def test_events_of_a_stream_have_the_form_of_the_schema(mark: CheckId, trial: Tr
 @check("LIFE-2")
 def test_no_text_spoils_the_form(mark: CheckId, trial: Trial) -> None:
     """The events satisfy the schema whatever the request and the identity contain."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.begun()
     for what in ("much", "a NUL", "a line feed"):
         for name, fill in {**injection_points.FIELDS, **injection_points.CLAIMS}.items():
@@ -99,7 +99,7 @@ def test_no_text_spoils_the_form(mark: CheckId, trial: Trial) -> None:
 @check("LIFE-2")
 def test_what_is_absent_is_left_out_and_what_is_empty_is_not(mark: CheckId, trial: Trial) -> None:
     """An identity without a name has no member for it, and one without groups has an empty list."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue(groups=[], name=None)
     used = world.admitted(grant)
     for decision in (grant.decision, used):
@@ -110,7 +110,7 @@ def test_what_is_absent_is_left_out_and_what_is_empty_is_not(mark: CheckId, tria
             world.fail("an identity of no group has no empty list of groups", "[]", json.dumps(identity.get("groups")))
 
 
-def _judge_form(world: World, what: str, decision: Decision) -> None:
+def _judge_form(world: KeyServerDriver, what: str, decision: Decision) -> None:
     for event in decision.events:
         null = lifecycle.nulls(event)
         if null:
@@ -120,7 +120,7 @@ def _judge_form(world: World, what: str, decision: Decision) -> None:
             world.fail(f"{what}: the event does not satisfy the schema", "the schema", wrong[:200], [event])
 
 
-def _identity(world: World, decision: Decision) -> dict[str, object]:
+def _identity(world: KeyServerDriver, decision: Decision) -> dict[str, object]:
     found = [event.get("identity") for event in decision.events]
     if len(found) != 1 or not isinstance(found[0], dict):
         world.fail("an event names nobody", "the identity of its token", json.dumps(found), decision.events)
@@ -133,7 +133,7 @@ def _identity(world: World, decision: Decision) -> dict[str, object]:
 @check("LIFE-3")
 def test_issued_token_is_told_as_it_is_enforced(mark: CheckId, trial: Trial) -> None:
     """Whatever is asked for, the event of an issue names the identity, the token and the grant that is enforced."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for number, scope in enumerate((None, "backends:a tools:x", "tools:x,y", "backends:b*", "backends:a,b,c tools:z*")):
         grant = world.issue(f"user-{number}", scope)
         _judge_issued(world, grant, world.admitted(grant))
@@ -143,7 +143,7 @@ def test_issued_token_is_told_as_it_is_enforced(mark: CheckId, trial: Trial) -> 
 def test_issued_token_is_told_as_policy_cut_it(mark: CheckId, trial: Trial) -> None:
     """Where a policy allows less than is asked for, the event of an issue tells what was granted."""
     allowed = rule(backends=("a", "b*"), tools=("x*", "y"), rate_limit=60)
-    world = World(trial, DEFAULT.but(policies=(allowed,)))
+    world = KeyServerDriver(trial, DEFAULT.but(policies=(allowed,)))
     for number, scope in enumerate(
         (None, "backends:*", "backends:b1,c tools:*", "tools:xx,z", "backends:a,zz tools:y")
     ):
@@ -151,7 +151,7 @@ def test_issued_token_is_told_as_policy_cut_it(mark: CheckId, trial: Trial) -> N
         _judge_issued(world, grant, world.admitted(grant))
 
 
-def _judge_issued(world: World, grant: Grant, admitted: Decision) -> None:
+def _judge_issued(world: KeyServerDriver, grant: Grant, admitted: Decision) -> None:
     due = Due(lifecycle.ISSUED, jti=grant.jti, who=lifecycle.ExpectedIdentity(grant.provider.issuer, grant.subject))
     wrong = lifecycle.contradiction(grant.decision.events, [due])
     if wrong:
@@ -170,7 +170,7 @@ def _judge_issued(world: World, grant: Grant, admitted: Decision) -> None:
 @check("LIFE-3")
 def test_issued_token_is_told_with_the_identity_that_was_verified(mark: CheckId, trial: Trial) -> None:
     """The attributes that the event of an issue tells are those that the provider signed."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     claims: dict[str, Any] = {"email": "carol@example.com", "name": "Carol", "groups": ["staff", "on call"]}
     found = _identity(world, world.issue("carol", **claims).decision)
     for name, value in claims.items():
@@ -192,7 +192,7 @@ def test_refused_exchange_tells_of_no_issue(mark: CheckId, trial: Trial) -> None
 def test_exchanges_at_once_tell_of_as_many_issues_as_are_stored(mark: CheckId, trial: Trial) -> None:
     """Of many exchanges at once under a cap, as many events of an issue are left as tokens are stored."""
     for _ in range(3):
-        world = World(trial, DEFAULT.but(cap=3))
+        world = KeyServerDriver(trial, DEFAULT.but(cap=3))
         world.begun()
         answers = world.race([race_requests.exchange(world.subject_token()) for _ in range(10)])
         told = sum(event.get("event") == lifecycle.ISSUED for one in answers for event in one.events)

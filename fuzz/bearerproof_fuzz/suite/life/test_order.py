@@ -8,9 +8,9 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import race_requests
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.event_asserts import brought_about, named, require_events
 from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER_PEER, PEER, PROXY
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, RACE, REAP
 from bearerproof_fuzz.oracles import lifecycle
@@ -46,7 +46,7 @@ def test_events_carry_the_instant_of_their_request(mark: CheckId, trial: Trial) 
 def test_instants_are_told_to_the_microsecond(mark: CheckId, trial: Trial) -> None:
     """The instant of an event is that of its request to the microsecond, at the turn of a second as at any."""
     for offset in (0.0, 0.5, 0.25, 0.015_625, 0.984_375, 86_399.5, 86_400.0):
-        world = World(trial, DEFAULT.but(now=DEFAULT.now + offset))
+        world = KeyServerDriver(trial, DEFAULT.but(now=DEFAULT.now + offset))
         due = {"occurred_at": instant(world.now)}
         world.left(world.issue().decision, due, summary=f"an exchange {offset:g} s after midnight or noon")
 
@@ -54,7 +54,7 @@ def test_instants_are_told_to_the_microsecond(mark: CheckId, trial: Trial) -> No
 @check("LIFE-11", needs=(CLOCK,))
 def test_instants_follow_a_clock_that_steps(mark: CheckId, trial: Trial) -> None:
     """Where the wall clock steps, either way, an event has the instant that its request came at, and no other."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     bearer = world.issue().bearer
     for step in (0.25, -0.5, 3600, -7200, -86_400, 90_000):
         world.step_wall_clock(step)
@@ -67,7 +67,7 @@ def test_instants_follow_a_clock_that_steps(mark: CheckId, trial: Trial) -> None
 def test_numbers_have_no_gap_when_requests_run_at_once(mark: CheckId, trial: Trial) -> None:
     """The numbers of events of requests that run at once are all different and leave none out."""
     for _ in range(3):
-        world = World(trial)
+        world = KeyServerDriver(trial)
         bearer = world.begun().bearer
         exchanges = [race_requests.exchange(world.subject_token(f"user-{number}")) for number in range(6)]
         requests = [race_requests.authenticate(bearer)] * 12 + exchanges
@@ -78,14 +78,14 @@ def test_numbers_have_no_gap_when_requests_run_at_once(mark: CheckId, trial: Tri
             world.fail(what, "each number once", "a number twice, or one left out")
 
 
-def _numbers(world: World, decisions: Sequence[Decision]) -> list[int]:
+def _numbers(world: KeyServerDriver, decisions: Sequence[Decision]) -> list[int]:
     numbers = [event.get("seq") for decision in decisions for event in decision.events]
     if not all(type(number) is int for number in numbers):
         world.fail("an event has no number", "a whole number", "none")
     return numbers  # type: ignore[return-value]  # just judged
 
 
-def _judge_numbers(world: World, what: str) -> None:
+def _judge_numbers(world: KeyServerDriver, what: str) -> None:
     found = _numbers(world, [decision for _, decision in world.answered])
     if found != list(range(found[0], found[0] + len(found)) if found else ()):
         world.fail(f"{what}: the numbers of the events do not grow by one", "a gapless row", json.dumps(found))
@@ -94,7 +94,7 @@ def _judge_numbers(world: World, what: str) -> None:
 @check("LIFE-13", needs=(CLOCK, REAP))
 def test_reaping_leaves_nothing_that_looks_like_a_request(mark: CheckId, trial: Trial) -> None:
     """Sweeps over live, expired and revoked tokens leave at most one token.expired for a token, and nothing else."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grants = [world.issue("alice"), world.issue("bob"), world.begun("carol")]
     world.revoke(grants[1].jti)
     told: list[str] = []
@@ -150,7 +150,7 @@ _HOPS: Mapping[str, tuple[str, str | None, tuple[str | None, ...]]] = {
 @check("LIFE-14", needs=(FORWARDED, CONFIGURE))
 def test_client_ip_is_what_is_known(mark: CheckId, trial: Trial) -> None:
     """The address of an event is the peer's or, from a trusted proxy, the right-most that is no proxy's."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.begun()
     for what, (peer, forwarded, due) in _HOPS.items():
         _judge_address(world, what, world.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), due)
@@ -159,7 +159,7 @@ def test_client_ip_is_what_is_known(mark: CheckId, trial: Trial) -> None:
 @check("LIFE-14", needs=(FORWARDED, CONFIGURE))
 def test_client_ip_is_told_of_every_kind_of_request(mark: CheckId, trial: Trial) -> None:
     """Exchanges, uses and revocations, refused or not, give the address of the client behind the proxy."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     at = {"peer": PROXY, "forwarded": f"{_CLAIMED}, {_REAL}"}
     grant = world.grant(world.exchange(world.subject_token(), **at))
     asked = {
@@ -178,14 +178,14 @@ def test_client_ip_is_told_of_every_kind_of_request(mark: CheckId, trial: Trial)
 @check("LIFE-14")
 def test_client_ip_is_the_peer(mark: CheckId, trial: Trial) -> None:
     """Without any proxy the address of an event is that of the peer of this very request."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue(peer=OTHER_PEER)
     _judge_address(world, "an exchange", grant.decision, (OTHER_PEER,))
     for peer in (PEER, "2001:db8::7", OTHER_PEER):
         _judge_address(world, "a use", world.authenticate(grant.bearer, peer=peer), (peer,))
 
 
-def _judge_address(world: World, what: str, decision: Decision, due: Sequence[str | None]) -> None:
+def _judge_address(world: KeyServerDriver, what: str, decision: Decision, due: Sequence[str | None]) -> None:
     if not decision.events:
         world.fail(f"{what}: no event", "an event", "none")
     for event in decision.events:

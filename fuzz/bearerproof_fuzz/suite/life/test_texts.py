@@ -8,9 +8,9 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import injection_points, wire
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.event_asserts import brought_about, require_events
 from bearerproof_fuzz.keyserver.setting import ADMIN
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import HTTP, LINES
 from bearerproof_fuzz.oracles import lifecycle
 
@@ -26,7 +26,7 @@ def test_no_kind_of_decision_writes_a_secret_down(mark: CheckId, trial: Trial) -
 @check("LIFE-9")
 def test_no_secret_in_a_wrong_place_is_written_down(mark: CheckId, trial: Trial) -> None:
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no event."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.begun("bob")
     places = {
         **injection_points.FIELDS,
@@ -42,7 +42,7 @@ def test_no_secret_in_a_wrong_place_is_written_down(mark: CheckId, trial: Trial)
 @check("LIFE-9", needs=(HTTP,))
 def test_no_part_of_an_http_request_is_written_down(mark: CheckId, trial: Trial) -> None:
     """No query string, and no credential in a path, query or field of an HTTP request, gets into an event."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant, other = world.begun("carol"), world.issue("dora")
     note = "note=canary-of-a-query-string-5d2e"
     credentials = wire.bearer(grant)
@@ -58,13 +58,13 @@ def test_no_part_of_an_http_request_is_written_down(mark: CheckId, trial: Trial)
         _judge_secrets(world, "HTTP requests", since)
 
 
-def _secrets(world: World) -> dict[str, str]:
+def _secrets(world: KeyServerDriver) -> dict[str, str]:
     subject_token = world.subject_token("carol")
     grant = world.grant(world.exchange(subject_token), "carol")
     return {"a bearer": grant.bearer, "a subject token": subject_token, "the admin secret": ADMIN}
 
 
-def _judge_secrets(world: World, what: str, since: int = 0) -> None:
+def _judge_secrets(world: KeyServerDriver, what: str, since: int = 0) -> None:
     found = lifecycle.leak(world.answered, since)
     if found:
         events = [event for _, decision in world.answered[since:] for event in decision.events]
@@ -74,7 +74,7 @@ def _judge_secrets(world: World, what: str, since: int = 0) -> None:
 @check("LIFE-10", needs=(LINES,))
 def test_event_is_one_line(mark: CheckId, trial: Trial) -> None:
     """Whatever is in the request or the identity, an event is one line in which nothing needs to be escaped."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for name, what, decision in _filled(world):
         if decision.lines is None or len(decision.lines) != len(decision.events):
             found = "no lines" if decision.lines is None else f"{len(decision.lines)} lines"
@@ -90,7 +90,7 @@ def test_event_is_one_line(mark: CheckId, trial: Trial) -> None:
 @check("LIFE-10")
 def test_event_is_bounded(mark: CheckId, trial: Trial) -> None:
     """Whatever is in the request or the identity, every string of an event is bounded."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.begun()
     for name, fill in {**injection_points.FIELDS, **injection_points.CLAIMS}.items():
         for what in ("much", "much beyond the first plane"):
@@ -101,7 +101,7 @@ def test_event_is_bounded(mark: CheckId, trial: Trial) -> None:
                     world.fail(f"{what} in {name}: {wrong}", "bounded strings", wrong)
 
 
-def _filled(world: World) -> Iterator[tuple[str, str, Decision]]:
+def _filled(world: KeyServerDriver) -> Iterator[tuple[str, str, Decision]]:
     """Yield what came of hostile text in every place that can carry it."""
     forwarded = injection_points.FORWARDED if world.trial.declaration.key_server.forwarded else {}
     for places, texts in (

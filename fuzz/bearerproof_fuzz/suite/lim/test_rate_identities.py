@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.rate_asserts import PAUSES, SMALL, Steps, limited, over, play, spend, use
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, KeyServerConfig, Provider, rule
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 
 # --- whose requests are counted
@@ -21,7 +21,7 @@ def test_tokens_of_an_identity_share_the_rate(mark: CheckId, trial: Trial) -> No
     """However an identity spreads its requests over its tokens, they are counted together."""
     for rate in (1, 3, 5):
         for tokens in (2, 5):
-            world = World(trial, limited(rate))
+            world = KeyServerDriver(trial, limited(rate))
             grants = [world.issue() for _ in range(tokens)]
             admitted = sum(use(world, *grants * rate))
             if admitted != rate:
@@ -31,7 +31,7 @@ def test_tokens_of_an_identity_share_the_rate(mark: CheckId, trial: Trial) -> No
 @check("LIM-11", needs=(CONFIGURE,))
 def test_new_token_resets_nothing(mark: CheckId, trial: Trial) -> None:
     """After an identity has used its rate up, a token that it gets then is over the rate as well."""
-    world = World(trial, limited(3))
+    world = KeyServerDriver(trial, limited(3))
     first = world.issue()
     spend(world, first, 3)
     for scope in (None, "backends:a tools:x"):
@@ -43,7 +43,7 @@ def test_new_token_resets_nothing(mark: CheckId, trial: Trial) -> None:
 @check("LIM-11", needs=(CONFIGURE,))
 def test_revocation_resets_nothing(mark: CheckId, trial: Trial) -> None:
     """Having its token revoked, one or all of them, gives an identity no new rate."""
-    world = World(trial, limited(2))
+    world = KeyServerDriver(trial, limited(2))
     first = world.issue()
     spend(world, first, 2)
     world.good(world.revoke(first.jti), "one live token is revoked")
@@ -59,7 +59,7 @@ def test_revocation_resets_nothing(mark: CheckId, trial: Trial) -> None:
 def test_expiry_resets_nothing(mark: CheckId, trial: Trial) -> None:
     """The end of a token, and its being forgotten, give its identity no new rate."""
     for retention, times in ((0, 20), (300, 1)):
-        world = World(trial, limited(2).but(ttl=1, retention=retention, cap=1, capacity=2))
+        world = KeyServerDriver(trial, limited(2).but(ttl=1, retention=retention, cap=1, capacity=2))
         spend(world, world.issue(), 2)
         for _ in range(times):
             world.wait(1)
@@ -71,7 +71,7 @@ def test_expiry_resets_nothing(mark: CheckId, trial: Trial) -> None:
 @check("LIM-11", needs=(CONFIGURE,))
 def test_attributes_make_no_other_identity(mark: CheckId, trial: Trial) -> None:
     """Another e-mail, name or group at the next sign-in, another peer or use: the identity is the same."""
-    world = World(trial, limited(3))
+    world = KeyServerDriver(trial, limited(3))
     spend(world, world.issue(), 3)
     for name, claims in _ATTRIBUTES.items():
         grant = world.issue("alice", "backends:b tools:y", **claims)
@@ -90,7 +90,7 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
 @check("LIM-11", needs=(CONFIGURE,))
 def test_pair_of_issuer_and_subject_counts(mark: CheckId, trial: Trial) -> None:
     """The same subject of another provider, or the same e-mail of another subject, has a rate of its own."""
-    world = World(trial, limited(3))
+    world = KeyServerDriver(trial, limited(3))
     spend(world, world.issue(email="shared@example.com"), 3)
     for subject, provider in (("alice", OTHER), ("bob", HOME), ("Alice", HOME), ("alice ", HOME)):
         grant = world.issue(subject, provider=provider, email="shared@example.com")
@@ -108,7 +108,7 @@ def _two_speeds() -> KeyServerConfig:
 def test_new_limit_brings_no_full_bucket(mark: CheckId, trial: Trial) -> None:
     """A token with another limit brings that limit, less what was used before."""
     for first, second in (("slow", "fast"), ("fast", "slow")):
-        world = World(trial, _two_speeds())
+        world = KeyServerDriver(trial, _two_speeds())
         used = sum(sum(use(world, *[world.issue(groups=[group])] * 20)) for group in (first, second))
         if used > 10:
             world.fail("an identity with rates of 2 and of 10 in its tokens", "at most 10 at once", f"{used}")
@@ -118,7 +118,7 @@ def test_new_limit_brings_no_full_bucket(mark: CheckId, trial: Trial) -> None:
 def test_new_limit_takes_effect(mark: CheckId, trial: Trial) -> None:
     """An identity whose rate is another at its next sign-in has just that rate with the new token."""
     for first, second, rate in (("slow", "fast", 10), ("fast", "slow", 2)):
-        world = World(trial, _two_speeds())
+        world = KeyServerDriver(trial, _two_speeds())
         world.admitted(world.issue(groups=[first]))
         world.wait(60)
         used = sum(use(world, *[world.issue(groups=[second])] * 20))
@@ -137,11 +137,11 @@ def test_wall_clock_changes_no_decision(mark: CheckId, trial: Trial) -> None:
     """The same stream is admitted alike, and told alike when to come back, whatever the wall clock does."""
 
     def steady(rate: int, steps: Steps, offsets: Sequence[float]) -> None:
-        world = World(trial, limited(rate))
+        world = KeyServerDriver(trial, limited(rate))
         straight = _answers(world, steps, [0.0])
         if rate == 1 and steps is _DISTURBED:
             _require_refusals(world, straight)
-        world = World(trial, limited(rate))
+        world = KeyServerDriver(trial, limited(rate))
         jumping = _answers(world, steps, offsets)
         if straight != jumping:
             due, got = (" ".join(answers) for answers in (straight, jumping))
@@ -155,7 +155,7 @@ def test_wall_clock_changes_no_decision(mark: CheckId, trial: Trial) -> None:
     explore(steady, st.sampled_from(SMALL), streams, drawn, share=8)
 
 
-def _require_refusals(world: World, answers: Sequence[str]) -> None:
+def _require_refusals(world: KeyServerDriver, answers: Sequence[str]) -> None:
     """Require that a stream went beyond a rate of 1.
 
     Raises:
@@ -165,7 +165,7 @@ def _require_refusals(world: World, answers: Sequence[str]) -> None:
     world.require(set(answers) != {"+"}, "bursts beyond a rate of 1 are admitted as a whole", "refusals", got)
 
 
-def _answers(world: World, steps: Steps, offsets: Sequence[float]) -> list[str]:
+def _answers(world: KeyServerDriver, steps: Steps, offsets: Sequence[float]) -> list[str]:
     """Play a stream while the wall clock is off the true time, in turn; return what came of each request."""
     grant, answers, off = world.issue(), [], 0.0
     for number, (pause, times) in enumerate(steps):
@@ -189,7 +189,7 @@ _LONGER = {tail: Provider(HOME.issuer + tail, OTHER.key) for tail in _TAILS}
 @check("LIM-14", needs=(CONFIGURE,))
 def test_joined_names_do_not_collide(mark: CheckId, trial: Trial) -> None:
     """Two identities whose issuer and subject read the same when joined have a rate each."""
-    world = World(trial, limited(2, providers=(HOME, *_LONGER.values())))
+    world = KeyServerDriver(trial, limited(2, providers=(HOME, *_LONGER.values())))
     for tail, provider in _LONGER.items():
         spend(world, world.issue(provider=provider), 2)
         for twin in (f"{tail}alice", f"{tail[1:]}{tail[0]}alice"):
@@ -201,11 +201,11 @@ def test_joined_names_do_not_collide(mark: CheckId, trial: Trial) -> None:
 def test_others_change_no_decision(mark: CheckId, trial: Trial) -> None:
     """The requests of an identity are admitted as when it is alone, however many come from others."""
     for rate in (1, 3, 10):
-        world = World(trial, limited(rate))
+        world = KeyServerDriver(trial, limited(rate))
         alone = play(world, world.issue(), _DISTURBED)
         if rate == 1:
             _require_refusals(world, ["+" if one.admitted else "-" for one in alone])
-        world = World(trial, limited(rate))
+        world = KeyServerDriver(trial, limited(rate))
         grant = world.issue()
         others = [world.issue("bob"), world.issue("alice", provider=OTHER), world.issue("carol")]
         crowded = []
@@ -221,7 +221,7 @@ def test_others_change_no_decision(mark: CheckId, trial: Trial) -> None:
 @check("LIM-14", needs=(CONFIGURE,))
 def test_crowd_gives_no_new_bucket(mark: CheckId, trial: Trial) -> None:
     """However many identities ask, one over its rate stays so, and each of the others has its own."""
-    world = World(trial, limited(2))
+    world = KeyServerDriver(trial, limited(2))
     grant = world.issue()
     spend(world, grant, 2)
     for number in range(400):
@@ -233,7 +233,7 @@ def test_crowd_gives_no_new_bucket(mark: CheckId, trial: Trial) -> None:
 @check("LIM-14", needs=(CLOCK, CONFIGURE))
 def test_crowd_of_a_small_server_gives_no_new_bucket(mark: CheckId, trial: Trial) -> None:
     """Where only a few tokens have room, the buckets of identities that lost theirs are kept as long as they matter."""
-    world = World(trial, limited(2).but(ttl=1, retention=0, cap=1, capacity=2))
+    world = KeyServerDriver(trial, limited(2).but(ttl=1, retention=0, cap=1, capacity=2))
     spend(world, world.issue(), 2)
     for number in range(20):
         world.wait(1)

@@ -11,8 +11,8 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.rate_asserts import PAUSES, SMALL, Steps, limited, over, play, spend, use
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 from bearerproof_fuzz.oracles import rates
 from bearerproof_fuzz.oracles.rates import RateRequest
@@ -23,7 +23,7 @@ RATES = (*SMALL, 60, 100)
 # --- how many are admitted
 
 
-def _judge(world: World, asked: Sequence[RateRequest], rate: int) -> None:
+def _judge(world: KeyServerDriver, asked: Sequence[RateRequest], rate: int) -> None:
     found = rates.excess(asked, rate)
     if found is not None:
         world.fail(f"a rate of {rate} admits too many", f"at most {found.most}", found.describe())
@@ -36,7 +36,7 @@ def _judge(world: World, asked: Sequence[RateRequest], rate: int) -> None:
 def test_rate_at_once(mark: CheckId, trial: Trial) -> None:
     """A rate of N admits N requests at once, from the first one on, and not one more."""
     for rate in SMALL:
-        world = World(trial, limited(rate))
+        world = KeyServerDriver(trial, limited(rate))
         spend(world, world.issue(), rate)
 
 
@@ -44,7 +44,7 @@ def test_rate_at_once(mark: CheckId, trial: Trial) -> None:
 def test_large_rate_at_once(mark: CheckId, trial: Trial) -> None:
     """A rate of many requests admits as many at once, and not one more."""
     for rate in (60, 100, 1000):
-        world = World(trial, limited(rate))
+        world = KeyServerDriver(trial, limited(rate))
         spend(world, world.issue(), rate)
 
 
@@ -66,7 +66,7 @@ def test_streams_stay_within_the_rate(mark: CheckId, trial: Trial) -> None:
     for rate in (1, 5, 7):
         for phase in (0.0, 17.25):
             for steps in _STREAMS.values():
-                world = World(trial, limited(rate))
+                world = KeyServerDriver(trial, limited(rate))
                 world.wait(phase)
                 _judge(world, play(world, world.issue(), steps), rate)
 
@@ -76,7 +76,7 @@ def test_any_stream_stays_within_the_rate(mark: CheckId, trial: Trial) -> None:
     """The bounds hold for streams of any bursts and pauses."""
 
     def within(rate: int, steps: list[tuple[float, int]]) -> None:
-        world = World(trial, limited(rate))
+        world = KeyServerDriver(trial, limited(rate))
         _judge(world, play(world, world.issue(), steps), rate)
 
     streams = st.lists(st.tuples(st.sampled_from(PAUSES), st.integers(1, 8)), min_size=2, max_size=12)
@@ -86,7 +86,7 @@ def test_any_stream_stays_within_the_rate(mark: CheckId, trial: Trial) -> None:
 @check("LIM-12", needs=(CONFIGURE,))
 def test_zero_is_no_limit(mark: CheckId, trial: Trial) -> None:
     """A rate of 0 admits every request."""
-    world = World(trial, limited(0))
+    world = KeyServerDriver(trial, limited(0))
     grant = world.issue()
     for number in range(500):
         decision = world.authenticate(grant.bearer)
@@ -96,7 +96,7 @@ def test_zero_is_no_limit(mark: CheckId, trial: Trial) -> None:
 # --- when to come back
 
 
-def _told(world: World, decision: Decision) -> float:
+def _told(world: KeyServerDriver, decision: Decision) -> float:
     if decision.retry_after is None:
         world.fail("a bearer is over its rate", "the time after which to come back", decision)
     return decision.retry_after
@@ -107,7 +107,7 @@ def test_admitted_when_told(mark: CheckId, trial: Trial) -> None:
     """After the time that was told, a request is admitted, whatever the rate and wherever in the minute."""
     for rate in (*RATES, 1000):
         for phase in (0.0, 0.75, 13.0):
-            world = World(trial, limited(rate))
+            world = KeyServerDriver(trial, limited(rate))
             grant = world.issue()
             world.wait(phase)
             seconds = _told(world, spend(world, grant, rate))
@@ -121,7 +121,7 @@ def test_admitted_when_told(mark: CheckId, trial: Trial) -> None:
 def test_refused_until_told(mark: CheckId, trial: Trial) -> None:
     """A moment before the time that was told, a request is refused; a second before, where seconds are rounded."""
     for rate in (*SMALL, 60):
-        world = World(trial, limited(rate))
+        world = KeyServerDriver(trial, limited(rate))
         grant = world.issue()
         seconds = _told(world, spend(world, grant, rate))
         even = 60 % rate == 0  # then the time is a whole number of seconds, and nothing is left to be rounded
@@ -133,7 +133,7 @@ def test_refused_until_told(mark: CheckId, trial: Trial) -> None:
 def test_time_told_counts_down(mark: CheckId, trial: Trial) -> None:
     """Whoever asks again before the time is told what is left of it, and prolongs nothing by asking."""
     for rate in (1, 2, 5):
-        world = World(trial, limited(rate))
+        world = KeyServerDriver(trial, limited(rate))
         grant = world.issue()
         seconds = _told(world, spend(world, grant, rate))
         for _ in range(int(seconds) - 1):
@@ -150,7 +150,7 @@ def test_time_told_counts_down(mark: CheckId, trial: Trial) -> None:
 @check("LIM-13", needs=(CLOCK, CONFIGURE))
 def test_refused_for_other_causes_costs_nothing(mark: CheckId, trial: Trial) -> None:
     """A request that is refused, for its scope or because it comes too soon, takes nothing from the rate."""
-    world = World(trial, limited(3))
+    world = KeyServerDriver(trial, limited(3))
     grant = world.issue(scope="backends:a tools:x")
     for _ in range(10):
         world.refused(world.authenticate(grant.bearer, "b", "x"), "insufficient-scope", "the backend is another one")
@@ -166,7 +166,7 @@ def test_time_told_in_any_stream(mark: CheckId, trial: Trial) -> None:
     """At any point of any stream whoever waits as long as was told is admitted, and a second earlier is not."""
 
     def truthful(rate: int, steps: Steps) -> None:
-        world = World(trial, limited(rate))
+        world = KeyServerDriver(trial, limited(rate))
         grant = world.issue()
         play(world, grant, steps)
         decision = world.authenticate(grant.bearer)

@@ -7,6 +7,7 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.rules import (
     ASKED,
     INVALID_SCOPE,
@@ -20,7 +21,6 @@ from bearerproof_fuzz.keyserver.rules import (
     what_is_due,
 )
 from bearerproof_fuzz.keyserver.setting import OTHER, rule
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles import policy
 from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, ScopeRequest
@@ -106,7 +106,7 @@ def test_scope_of_the_answer(mark: CheckId, trial: Trial) -> None:
 @check("POL-9")
 def test_scope_of_the_answer_can_be_asked_for(mark: CheckId, trial: Trial) -> None:
     """The scope that was answered, asked for in turn, is granted and answered again."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for asked in (None, "backends:a tools:x", "backends:b*", "tools:x,y*"):
         first = world.issue(scope=asked)
         again = world.exchange(world.subject_token("bob"), first.scope)
@@ -119,7 +119,7 @@ def test_scope_of_the_answer_can_be_asked_for(mark: CheckId, trial: Trial) -> No
 def test_narrow_and_wide_tokens(mark: CheckId, trial: Trial) -> None:
     """A narrow token stays narrow when a wide one is issued beside it, and the wide one stays wide."""
     for order in ((0, 1), (1, 0)):
-        world = World(trial)
+        world = KeyServerDriver(trial)
         scopes = ["backends:a tools:x", None]
         grants = {number: world.issue(scope=scopes[number]) for number in order}
         for _ in range(2):
@@ -214,7 +214,7 @@ _SCOPES = {
 @check("POL-6")
 def test_scope_that_means_nothing(mark: CheckId, trial: Trial) -> None:
     """A scope that is not understood in every part is refused as a whole."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue(scope="backends:a tools:x")
     for name, scope in _SCOPES.items():
         decision = world.exchange(world.subject_token(), scope)

@@ -9,9 +9,9 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI, WRONG, dead, live, peers, revoked
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, HOME, OTHER, OTHER_PEER, PEER, PROXY, KeyServerConfig
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, THROTTLE
 from bearerproof_fuzz.oracles import rates
 
@@ -40,7 +40,7 @@ def _not_the_secret(grant: Grant, secret: str = ADMIN) -> dict[str, str | None]:
 @check("REV-7")
 def test_one_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whatever is not exactly the admin secret revokes no token; the secret itself then does."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     places = peers()
     for name, admin in _not_the_secret(grant).items():
@@ -53,7 +53,7 @@ def test_one_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
 @check("REV-7")
 def test_identity_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whatever is not exactly the admin secret revokes no identity; the secret itself then does."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     places = peers()
     for name, admin in _not_the_secret(grant).items():
@@ -66,7 +66,7 @@ def test_identity_without_the_secret(mark: CheckId, trial: Trial) -> None:
 @check("REV-7")
 def test_no_bearer_is_an_admin(mark: CheckId, trial: Trial) -> None:
     """No issued bearer or subject token is the admin secret, be it its holder's own or an administrator's."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     claims: Json = {"groups": ["admin", "administrators"], "email": "admin@example.com", "admin": True}
     admins = world.issue("admin", **claims)
@@ -95,7 +95,7 @@ _SECRETS = (
 def test_any_secret(mark: CheckId, trial: Trial) -> None:
     """A secret is compared as it is, whatever it consists of."""
     for secret in _SECRETS:
-        world = World(trial, DEFAULT.but(admin_secret=secret))
+        world = KeyServerDriver(trial, DEFAULT.but(admin_secret=secret))
         grant = world.issue()
         places = peers()
         for name, admin in _not_the_secret(grant, secret).items():
@@ -112,7 +112,7 @@ def test_any_secret(mark: CheckId, trial: Trial) -> None:
 def test_failures_are_limited(mark: CheckId, trial: Trial) -> None:
     """Of a run of wrong secrets from one peer no more are judged than the configuration says; the rest is told so."""
     for most in (1, 5, 20):
-        world = World(trial, DEFAULT.but(admin_failures=most))
+        world = KeyServerDriver(trial, DEFAULT.but(admin_failures=most))
         grant = world.issue()
         codes = [_guess(world, grant, number).code for number in range(3 * most + 10)]
         if codes.count("unauthorized") > most or codes[0] != "unauthorized":
@@ -120,7 +120,7 @@ def test_failures_are_limited(mark: CheckId, trial: Trial) -> None:
             world.fail("one peer guesses the admin secret", due, f"{codes.count('unauthorized')} judged")
 
 
-def _guess(world: World, grant: Grant, number: int, **at: str) -> Decision:
+def _guess(world: KeyServerDriver, grant: Grant, number: int, **at: str) -> Decision:
     """Try a wrong secret, each time another one and for something else."""
     which, guess = number // 2 % 2, f"guess-{number}"
     if number % 2:
@@ -135,7 +135,7 @@ def _guess(world: World, grant: Grant, number: int, **at: str) -> Decision:
 def test_slow_guessing_is_limited(mark: CheckId, trial: Trial) -> None:
     """Over minutes, too, no more wrong secrets of one peer are judged than its rate allows."""
     for most, gap in ((5, 2.0), (1, 7.0), (6, 0.5)):
-        world = World(trial, DEFAULT.but(admin_failures=most))
+        world = KeyServerDriver(trial, DEFAULT.but(admin_failures=most))
         grant = world.issue()
         tries = []
         for number in range(100):
@@ -150,7 +150,7 @@ def test_slow_guessing_is_limited(mark: CheckId, trial: Trial) -> None:
 @check("REV-8", needs=(THROTTLE, CONFIGURE))
 def test_right_secret_is_limited_too(mark: CheckId, trial: Trial) -> None:
     """A peer that has used up its failures does not learn which secret is the right one."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     _use_up(world, grant)
     for decision in (world.revoke(grant.jti), world.revoke_all("alice")):
@@ -158,7 +158,7 @@ def test_right_secret_is_limited_too(mark: CheckId, trial: Trial) -> None:
     live(world, grant, summary="its revocation was refused for too many guesses")
 
 
-def _use_up(world: World, grant: Grant, **at: str) -> None:
+def _use_up(world: KeyServerDriver, grant: Grant, **at: str) -> None:
     """Guess until no more guesses are judged."""
     for number in range(world.setting.admin_failures + 1):
         decision = _guess(world, grant, number, **at)
@@ -168,7 +168,7 @@ def _use_up(world: World, grant: Grant, **at: str) -> None:
 @check("REV-8", needs=(THROTTLE,))
 def test_other_peers_are_not_limited(mark: CheckId, trial: Trial) -> None:
     """Whatever one peer guesses, another one is judged as ever: refused if wrong, heard if right."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant, second = world.issue(), world.issue("bob")
     for number in range(50):
         _guess(world, grant, number)
@@ -182,7 +182,7 @@ def test_other_peers_are_not_limited(mark: CheckId, trial: Trial) -> None:
 @check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
 def test_limit_ends(mark: CheckId, trial: Trial) -> None:
     """After a minute without guesses the right secret of that peer is heard again."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     _use_up(world, grant)
     world.wait(60)
@@ -192,7 +192,7 @@ def test_limit_ends(mark: CheckId, trial: Trial) -> None:
 @check("REV-8", needs=(THROTTLE,))
 def test_right_secrets_do_not_count(mark: CheckId, trial: Trial) -> None:
     """However many revocations a peer asks for with the right secret, none of them is throttled."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for _ in range(40):
         grant = world.issue()
         revoked(world, world.revoke(grant.jti), 1, "an administrator revokes one token after the other")
@@ -202,7 +202,7 @@ def test_right_secrets_do_not_count(mark: CheckId, trial: Trial) -> None:
 @check("REV-8", needs=(THROTTLE, CONFIGURE, FORWARDED))
 def test_clients_behind_a_proxy(mark: CheckId, trial: Trial) -> None:
     """Behind a trusted proxy the client counts, so one that guesses does not keep out another."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     _use_up(world, grant, peer=PROXY, forwarded="203.0.113.5")
     decision = world.revoke(grant.jti, peer=PROXY, forwarded="203.0.113.6")
@@ -216,7 +216,7 @@ def test_made_up_addresses(mark: CheckId, trial: Trial) -> None:
         ("of a stranger", PEER, "203.0.113.{}"),
         ("before the client's own", PROXY, "203.0.113.{}, 192.0.2.200"),
     ):
-        world = World(trial)
+        world = KeyServerDriver(trial)
         grant = world.issue()
         codes = [_guess(world, grant, n, peer=peer, forwarded=forwarded.format(n)).code for n in range(30)]
         if codes.count("unauthorized") > world.setting.admin_failures:
@@ -233,7 +233,7 @@ _BLANK = {"nothing": "", "a blank": " ", "blanks": "    ", "a tab": "\t", "line 
 @check("REV-10", needs=(CONFIGURE,))
 def test_blank_secret_is_refused_at_load(mark: CheckId, trial: Trial) -> None:
     """An admin secret that is empty, blank or no text at all is no configuration."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for name, secret in {**_BLANK, "a number": 0, "a list": [], "false": False}.items():
         decision = world.configure(DEFAULT.but(extra={"admin_secret": secret}).as_json())
         if decision.good:
@@ -244,7 +244,7 @@ def test_blank_secret_is_refused_at_load(mark: CheckId, trial: Trial) -> None:
 @check("REV-10", needs=(CONFIGURE,))
 def test_nobody_may_revoke_without_a_secret(mark: CheckId, trial: Trial) -> None:
     """Where no admin secret is configured every revocation is refused, and everything else goes on."""
-    world = World(trial, _WITHOUT_SECRET)
+    world = KeyServerDriver(trial, _WITHOUT_SECRET)
     grant = world.issue()
     places = peers()
     for name, admin in {**_not_the_secret(grant), **_ADMINS}.items():
@@ -277,7 +277,7 @@ _ASKED: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def _ask(world: World, members: Mapping[str, str], admin: str | None, peer: str) -> Decision:
+def _ask(world: KeyServerDriver, members: Mapping[str, str], admin: str | None, peer: str) -> Decision:
     if "jti" in members:
         return world.revoke(members["jti"], admin=admin, peer=peer)
     return world.revoke_all(members.get("subject"), members.get("issuer"), admin=admin, peer=peer)
@@ -286,7 +286,7 @@ def _ask(world: World, members: Mapping[str, str], admin: str | None, peer: str)
 @check("REV-11")
 def test_one_answer_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whoever does not know the secret gets one answer, whatever is asked for and whether it exists."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     live, ended = world.issue(), world.issue()
     world.good(world.revoke(ended.jti), "one live token is revoked")
     asked = {**_ASKED, "a live token": {"jti": live.jti}, "a revoked token": {"jti": ended.jti}}
@@ -302,7 +302,7 @@ def test_one_answer_without_the_secret(mark: CheckId, trial: Trial) -> None:
 @check("REV-11", needs=(CLOCK, CONFIGURE))
 def test_expired_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whoever does not know the secret does not learn whether a token has expired or is forgotten."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     places = peers()
     for seconds in (0, 600, 600):
@@ -314,7 +314,7 @@ def test_expired_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
 @check("REV-11", needs=(THROTTLE, CONFIGURE))
 def test_throttled_answers_do_not_tell_either(mark: CheckId, trial: Trial) -> None:
     """Whoever is throttled gets one answer as well, whatever is asked for."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     _use_up(world, grant)
     for name, members in {**_ASKED, "a live token": {"jti": grant.jti}}.items():

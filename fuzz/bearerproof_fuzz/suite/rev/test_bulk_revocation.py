@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.revocation_asserts import WRONG, dead, live, revoked
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP
 
 
@@ -18,7 +18,7 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP
 def test_number_of_tokens(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation ends every live token of the identity and answers how many they were, none included."""
     for number in (0, 1, 2, 5):
-        world = World(trial)
+        world = KeyServerDriver(trial)
         grants = [world.issue() for _ in range(number)]
         revoked(world, world.revoke_all("alice"), number, f"all {number} live tokens are revoked")
         dead(world, *grants, summary="all tokens of the identity were revoked")
@@ -28,7 +28,7 @@ def test_number_of_tokens(mark: CheckId, trial: Trial) -> None:
 @check("REV-4")
 def test_revoked_ones_do_not_count(mark: CheckId, trial: Trial) -> None:
     """A token that was revoked before is not counted by a bulk revocation."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     first, second, third = (world.issue() for _ in range(3))
     world.good(world.revoke(second.jti), "one live token is revoked")
     revoked(world, world.revoke_all("alice"), 2, "one of three tokens was revoked before")
@@ -38,7 +38,7 @@ def test_revoked_ones_do_not_count(mark: CheckId, trial: Trial) -> None:
 @check("REV-4", needs=(CLOCK, CONFIGURE))
 def test_expired_ones_do_not_count(mark: CheckId, trial: Trial) -> None:
     """A token that has expired, be it this very instant, is not counted by a bulk revocation."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     world.wait(300)
     later = world.issue()
@@ -67,7 +67,7 @@ _ELSEWHERE = {
 @check("REV-4")
 def test_other_identities_live_on(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation ends no token of another issuer or subject, however near the names are."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     victim = world.issue(email="shared@example.com")
     others = {name: world.issue(subject, provider=provider, email="shared@example.com")
               for name, (subject, provider) in _ELSEWHERE.items()}  # fmt: skip
@@ -97,7 +97,7 @@ _NOBODY = {
 @check("REV-4")
 def test_names_are_taken_as_they_are(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation of names that nobody has exactly so revokes nothing, and says so."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grants = [world.issue(), world.issue("bob")]
     for name, (subject, issuer) in _NOBODY.items():
         decision = world.revoke_all(subject, issuer)
@@ -116,7 +116,7 @@ def test_joined_names_do_not_collide(mark: CheckId, trial: Trial) -> None:
     """Two identities whose issuer and subject read the same when joined are two, for bulk revocation too."""
     longer = {tail: Provider(HOME.issuer + tail, OTHER.key) for tail in _TAILS}
     everybody = (HOME, *longer.values())
-    world = World(trial, DEFAULT.but(providers=everybody, policies=tuple(map(rule, everybody))))
+    world = KeyServerDriver(trial, DEFAULT.but(providers=everybody, policies=tuple(map(rule, everybody))))
     for tail, provider in longer.items():
         theirs = world.issue(provider=provider)
         twins = [world.issue(f"{tail}alice"), world.issue(f"{tail[1:]}{tail[0]}alice")]
@@ -142,7 +142,7 @@ def test_any_course_of_revocations(mark: CheckId, trial: Trial) -> None:
     """However issues, revocations, bulk revocations and time alternate, each ends just what it says."""
 
     def exact(steps: list[tuple[str, int]]) -> None:
-        world = World(trial, DEFAULT.but(ttl=60, cap=100))
+        world = KeyServerDriver(trial, DEFAULT.but(ttl=60, cap=100))
         told: list[_Told] = []
         for deed, number in steps:
             _COURSE[deed](world, told, number)
@@ -153,13 +153,13 @@ def test_any_course_of_revocations(mark: CheckId, trial: Trial) -> None:
     explore(exact, st.lists(st.tuples(deeds, st.integers(0, 5)), min_size=3, max_size=14), share=4)
 
 
-def _issue(world: World, told: list[_Told], number: int) -> None:
+def _issue(world: KeyServerDriver, told: list[_Told], number: int) -> None:
     world.wait(1)  # whatever was revoked before, this identity has signed in since
     subject, provider = _SUBJECTS[number % 3]
     told.append(_Told(world.issue(subject, provider=provider), number % 3, world.now + 60))
 
 
-def _revoke_one(world: World, told: list[_Told], number: int) -> None:
+def _revoke_one(world: KeyServerDriver, told: list[_Told], number: int) -> None:
     if not told:
         return
     one = told[number % len(told)]
@@ -171,7 +171,7 @@ def _revoke_one(world: World, told: list[_Told], number: int) -> None:
     one.ends = min(one.ends, world.now)
 
 
-def _revoke_all(world: World, told: list[_Told], number: int) -> None:
+def _revoke_all(world: KeyServerDriver, told: list[_Told], number: int) -> None:
     subject, provider = _SUBJECTS[number % 3]
     live = [one for one in told if one.ends > world.now and one.identity == number % 3]
     decision = world.revoke_all(subject, provider.issuer)
@@ -180,7 +180,7 @@ def _revoke_all(world: World, told: list[_Told], number: int) -> None:
         one.ends = world.now
 
 
-def _pass_time(world: World, told: list[_Told], number: int) -> None:
+def _pass_time(world: KeyServerDriver, told: list[_Told], number: int) -> None:
     world.wait((0.25, 1, 20, 59, 60, 400)[number])
 
 
@@ -202,7 +202,7 @@ _INCOMPLETE: Mapping[str, tuple[str | None, str | None]] = {
 @check("REV-5")
 def test_incomplete_names(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation in which a name is missing or empty is refused, and ends nothing."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grants = [world.issue(), world.issue("bob"), world.issue("alice", provider=OTHER)]
     for name, (subject, issuer) in _INCOMPLETE.items():
         decision = world.revoke_all(subject, issuer)
@@ -217,7 +217,7 @@ def test_incomplete_names(mark: CheckId, trial: Trial) -> None:
 @check("REV-6")
 def test_subject_token_from_before(mark: CheckId, trial: Trial) -> None:
     """A subject token that was issued before a bulk revocation of its identity mints nothing after it."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     held = [world.subject_token(iat=int(world.now) - age) for age in (0, 1, 30)]
     world.issue()
     revoked(world, world.revoke_all("alice"), 1, "the identity has one live token")
@@ -230,14 +230,14 @@ def test_subject_token_from_before(mark: CheckId, trial: Trial) -> None:
 @check("REV-6")
 def test_blocked_without_a_live_token(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation that finds no live token still stops the subject tokens from before."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue("bob")
     held = world.subject_token()
     revoked(world, world.revoke_all("alice"), 0, "the identity has no token")
     _mints_nothing(world, held)
 
 
-def _mints_nothing(world: World, token: str) -> None:
+def _mints_nothing(world: KeyServerDriver, token: str) -> None:
     decision = world.exchange(token)
     world.refused(decision, "invalid_request", "the subject token is from before a bulk revocation of its identity")
 
@@ -246,7 +246,7 @@ def _mints_nothing(world: World, token: str) -> None:
 def test_newer_subject_token_mints(mark: CheckId, trial: Trial) -> None:
     """A subject token issued after the bulk revocation mints a token that is good."""
     for wait in (1, 60, 400):
-        world = World(trial)
+        world = KeyServerDriver(trial)
         world.issue()
         world.good(world.revoke_all("alice"), "the identity has one live token")
         _mints_nothing(world, world.subject_token())
@@ -260,7 +260,7 @@ def test_newer_subject_token_mints(mark: CheckId, trial: Trial) -> None:
 def test_line_is_the_instant_of_the_revocation(mark: CheckId, trial: Trial) -> None:
     """A subject token whose iat is the instant of the revocation is from before; the next second is after it."""
     for fraction in (0.0, 0.5):
-        world = World(trial)
+        world = KeyServerDriver(trial)
         world.issue()
         world.wait(10 + fraction)
         at = int(world.now)
@@ -275,7 +275,7 @@ def test_line_is_the_instant_of_the_revocation(mark: CheckId, trial: Trial) -> N
 @check("REV-6", needs=(CLOCK,))
 def test_last_of_several_counts(mark: CheckId, trial: Trial) -> None:
     """Of several bulk revocations of an identity the last one draws the line."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.issue()
     world.good(world.revoke_all("alice"), "the identity has one live token")
     world.wait(20)
@@ -291,7 +291,7 @@ def test_last_of_several_counts(mark: CheckId, trial: Trial) -> None:
 @check("REV-6", needs=(CLOCK, CONFIGURE, REAP))
 def test_remembered_as_long_as_it_matters(mark: CheckId, trial: Trial) -> None:
     """The line stands for as long as a subject token from before is young enough, also after cleaning up."""
-    world = World(trial, DEFAULT.but(max_age=3600, retention=0, ttl=10))
+    world = KeyServerDriver(trial, DEFAULT.but(max_age=3600, retention=0, ttl=10))
     held = {name: world.subject_token(name, exp=int(world.now) + 7200) for name in ("alice", "bob")}
     world.issue()
     world.good(world.revoke_all("alice"), "the identity has one live token")
@@ -306,7 +306,7 @@ def test_remembered_as_long_as_it_matters(mark: CheckId, trial: Trial) -> None:
 @check("REV-6", needs=(CLOCK, CONFIGURE))
 def test_line_stands_when_the_clock_steps_back(mark: CheckId, trial: Trial) -> None:
     """A clock that is set back makes no subject token from before a newer one."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     held = world.subject_token()
     world.wait(100)
     world.issue()
@@ -319,7 +319,7 @@ def test_line_stands_when_the_clock_steps_back(mark: CheckId, trial: Trial) -> N
 @check("REV-6")
 def test_others_mint_on(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation stops no subject token of another subject, or of the same at another provider."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     held = [(world.subject_token(subject, provider), name) for name, (subject, provider) in _ELSEWHERE.items()]
     world.issue()
     world.good(world.revoke_all("alice"), "the identity has one live token")
@@ -331,7 +331,7 @@ def test_others_mint_on(mark: CheckId, trial: Trial) -> None:
 @check("REV-6")
 def test_refused_revocations_draw_no_line(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation that was refused, or the revocation of one token, stops no subject token."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     world.refused(world.revoke_all("alice", admin=WRONG, peer=OTHER_PEER), "unauthorized", "the secret is wrong")
     world.good(world.exchange(world.subject_token()), "a stranger asked for a bulk revocation before")

@@ -8,9 +8,9 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import race_requests
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI, dead, live, none_revoked, revoked
 from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER, OTHER_PEER, PEER
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP
 
 # --- one token
@@ -19,7 +19,7 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP
 @check("REV-1")
 def test_refused_from_the_answer_on(mark: CheckId, trial: Trial) -> None:
     """A revoked bearer is refused by the very next request, however often it was used before."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for uses in (0, 1, 5):
         grant = world.issue()
         for _ in range(uses):
@@ -31,7 +31,7 @@ def test_refused_from_the_answer_on(mark: CheckId, trial: Trial) -> None:
 @check("REV-1")
 def test_refused_whatever_it_is_for(mark: CheckId, trial: Trial) -> None:
     """A revoked bearer is refused for every backend and tool, the ones it was used for and others."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     uses: tuple[tuple[str | None, str | None], ...] = (("a", "x"), ("a", None), (None, "x"), ("b", "y"), (None, None))
     for backend, tool in uses[:3]:
@@ -45,7 +45,7 @@ def test_refused_whatever_it_is_for(mark: CheckId, trial: Trial) -> None:
 @check("REV-1")
 def test_other_tokens_live_on(mark: CheckId, trial: Trial) -> None:
     """Revoking one token leaves alone the others of its identity, and those of everybody else."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     before, grant, after = (world.issue() for _ in range(3))
     others = [world.issue("bob"), world.issue("alice", provider=OTHER)]
     world.good(world.revoke(grant.jti), "one live token is revoked")
@@ -57,7 +57,7 @@ def test_other_tokens_live_on(mark: CheckId, trial: Trial) -> None:
 @check("REV-1")
 def test_new_tokens_after_a_revocation(mark: CheckId, trial: Trial) -> None:
     """Revoking one token blocks nobody: the identity gets a new one, and the old one stays refused."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     world.good(world.revoke(grant.jti), "one live token is revoked")
     decision = world.exchange(world.subject_token())
@@ -77,7 +77,7 @@ _LATER = {
 def test_refused_for_good(mark: CheckId, trial: Trial) -> None:
     """A revoked bearer is refused at any later time, with and without a cleaning up, and on a clock set back."""
     for name, seconds in _LATER.items():
-        world = World(trial)
+        world = KeyServerDriver(trial)
         grant = world.issue()
         world.good(world.revoke(grant.jti), "one live token is revoked")
         world.wait(seconds)
@@ -91,7 +91,7 @@ def test_refused_for_good(mark: CheckId, trial: Trial) -> None:
 @check("REV-2")
 def test_second_time_is_not_active(mark: CheckId, trial: Trial) -> None:
     """Revoking a token again and again is answered with not-active, from wherever it is asked."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     revoked(world, world.revoke(grant.jti), 1, "one live token is revoked")
     for peer in (PEER, OTHER_PEER, PEER):
@@ -104,7 +104,7 @@ def test_second_time_is_not_active(mark: CheckId, trial: Trial) -> None:
 @check("REV-2")
 def test_second_time_changes_nothing(mark: CheckId, trial: Trial) -> None:
     """Revoking a token a second time neither revives it nor ends another one."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     others = [world.issue(), world.issue("bob")]
     grant = world.issue()
     world.good(world.revoke(grant.jti), "one live token is revoked")
@@ -117,7 +117,7 @@ def test_second_time_changes_nothing(mark: CheckId, trial: Trial) -> None:
 @check("REV-2")
 def test_revoked_in_bulk_before(mark: CheckId, trial: Trial) -> None:
     """Revoking a token that a bulk revocation has ended is answered with not-active."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grants = [world.issue(), world.issue()]
     revoked(world, world.revoke_all("alice"), 2, "two live tokens are revoked in bulk")
     for grant in grants:
@@ -128,7 +128,7 @@ def test_revoked_in_bulk_before(mark: CheckId, trial: Trial) -> None:
 def test_second_time_much_later(mark: CheckId, trial: Trial) -> None:
     """A token that was revoked stays not-active, whatever time has passed."""
     for seconds in _LATER.values():
-        world = World(trial)
+        world = KeyServerDriver(trial)
         grant = world.issue()
         world.good(world.revoke(grant.jti), "one live token is revoked")
         world.wait(seconds)
@@ -142,7 +142,7 @@ def test_second_time_much_later(mark: CheckId, trial: Trial) -> None:
 def test_expired_token_is_not_active(mark: CheckId, trial: Trial) -> None:
     """From the instant of its expiry on a token is not-active; a moment before, it is revoked."""
     for ttl in (1, 60, 600):
-        world = World(trial, DEFAULT.but(ttl=ttl))
+        world = KeyServerDriver(trial, DEFAULT.but(ttl=ttl))
         first, second = world.issue(), world.issue()
         world.wait(ttl - 0.25)
         revoked(world, world.revoke(first.jti), 1, "a token is revoked a moment before its end")
@@ -170,7 +170,7 @@ _UNKNOWN: Mapping[str, str] = {
 @check("REV-3")
 def test_unknown_id_is_not_active(mark: CheckId, trial: Trial) -> None:
     """An id that no token has is not-active, whatever it looks like, and ends nothing."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grants = [world.issue(), world.issue("bob")]
     for name, jti in _UNKNOWN.items():
         decision = world.revoke(jti)
@@ -184,7 +184,7 @@ def test_unknown_id_is_not_active(mark: CheckId, trial: Trial) -> None:
 @check("REV-3")
 def test_nearly_the_id_is_not_active(mark: CheckId, trial: Trial) -> None:
     """Another spelling or a part of a token's id, its bearer or a digest of it is not the id and ends nothing."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     for name, text in _near(grant).items():
         decision = world.revoke(text)
@@ -222,7 +222,7 @@ def _sum(decisions: Sequence[Decision]) -> int:
 @check("REV-9", needs=(RACE,))
 def test_one_of_many_revokes_it(mark: CheckId, trial: Trial) -> None:
     """Of many concurrent revocations of one token exactly one succeeds, and the others find it not active."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for _ in range(ROUNDS):
         grant = world.issue()
         decisions = world.race([race_requests.revoke(grant.jti)] * 12)
@@ -238,7 +238,7 @@ def test_one_of_many_revokes_it(mark: CheckId, trial: Trial) -> None:
 @check("REV-9", needs=(RACE,))
 def test_bulk_revocations_share_the_tokens(mark: CheckId, trial: Trial) -> None:
     """Concurrent bulk revocations and revocations of single tokens end each token once: their numbers add up."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for number in range(ROUNDS):
         subject = f"user-{number}"
         grants = [world.issue(subject) for _ in range(4)]
@@ -254,7 +254,7 @@ def test_bulk_revocations_share_the_tokens(mark: CheckId, trial: Trial) -> None:
 def test_bulk_revocation_against_exchanges(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation in the midst of exchanges ends just as many tokens as it says, and all from before it."""
     for _ in range(ROUNDS):
-        world = World(trial, DEFAULT.but(cap=20))
+        world = KeyServerDriver(trial, DEFAULT.but(cap=20))
         before = [world.issue() for _ in range(3)]
         meanwhile, decisions = _race_against_exchanges(world)
         shown = len(world.steps)
@@ -271,7 +271,7 @@ def test_bulk_revocation_against_exchanges(mark: CheckId, trial: Trial) -> None:
 def test_nothing_minted_while_revoking(mark: CheckId, trial: Trial) -> None:
     """Nothing that subject tokens from before mint during a bulk revocation is live after it."""
     for _ in range(ROUNDS):
-        world = World(trial, DEFAULT.but(cap=20))
+        world = KeyServerDriver(trial, DEFAULT.but(cap=20))
         world.admitted(world.issue())
         meanwhile, _ = _race_against_exchanges(world)
         shown = len(world.steps)
@@ -281,7 +281,7 @@ def test_nothing_minted_while_revoking(mark: CheckId, trial: Trial) -> None:
             world.fail("a bulk revocation ran while older subject tokens were exchanged", "nothing live", "a token")
 
 
-def _race_against_exchanges(world: World) -> tuple[list[Grant], list[Decision]]:
+def _race_against_exchanges(world: KeyServerDriver) -> tuple[list[Grant], list[Decision]]:
     """Run a bulk revocation amid exchanges; return what these were granted, and all the answers."""
     exchanges = [race_requests.exchange(world.subject_token()) for _ in range(12)]
     decisions = world.race([*exchanges[:6], race_requests.revoke_all("alice"), *exchanges[6:]])

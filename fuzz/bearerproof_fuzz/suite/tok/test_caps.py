@@ -8,8 +8,8 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import race_requests
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Provider, rule
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.tokens import walk
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, COUNT, RACE
 from bearerproof_fuzz.oracles.tokens import Aspect
@@ -21,7 +21,7 @@ from bearerproof_fuzz.oracles.tokens import Aspect
 def test_cap_is_met_exactly(mark: CheckId, trial: Trial) -> None:
     """An identity gets as many tokens as the cap and no more; what it has stays good, and others are not concerned."""
     for cap in (1, 2, 5):
-        world = World(trial, DEFAULT.but(cap=cap))
+        world = KeyServerDriver(trial, DEFAULT.but(cap=cap))
         grants = [world.issue() for _ in range(cap)]
         for _ in range(3):
             _judge_capped(world, cap)
@@ -31,7 +31,9 @@ def test_cap_is_met_exactly(mark: CheckId, trial: Trial) -> None:
         world.issue(provider=OTHER)
 
 
-def _judge_capped(world: World, cap: int, subject: str = "alice", provider: Provider = HOME, **claims: object) -> None:
+def _judge_capped(
+    world: KeyServerDriver, cap: int, subject: str = "alice", provider: Provider = HOME, **claims: object
+) -> None:
     decision = world.exchange(world.subject_token(subject, provider, **claims))
     world.refused(decision, "too_many_tokens", f"an identity gets more tokens than the cap of {cap}")
 
@@ -40,7 +42,7 @@ def _judge_capped(world: World, cap: int, subject: str = "alice", provider: Prov
 def test_dead_tokens_make_room(mark: CheckId, trial: Trial) -> None:
     """An expired or revoked token does not count: from that instant on there is room for exactly one more."""
     for end in ("expired", "revoked"):
-        world = World(trial, DEFAULT.but(cap=3))
+        world = KeyServerDriver(trial, DEFAULT.but(cap=3))
         first = world.issue()
         world.wait(100)
         for _ in range(2):
@@ -61,7 +63,7 @@ def test_dead_tokens_make_room(mark: CheckId, trial: Trial) -> None:
 @check("TOK-7", needs=(CLOCK, CONFIGURE))
 def test_cap_is_met_anew_by_each_generation(mark: CheckId, trial: Trial) -> None:
     """Once all tokens have expired or were presented after it, the cap is full again, neither more nor less."""
-    world = World(trial, DEFAULT.but(cap=3))
+    world = KeyServerDriver(trial, DEFAULT.but(cap=3))
     for _ in range(4):
         grants = [world.issue() for _ in range(3)]
         _judge_capped(world, 3)
@@ -85,7 +87,7 @@ def test_no_walk_exceeds_the_cap(mark: CheckId, trial: Trial) -> None:
 def test_namesakes_do_not_share_a_cap(mark: CheckId, trial: Trial) -> None:
     """Who shares e-mail, name and groups with another, or the subject at another issuer, has a cap alone."""
     same: dict[str, Any] = {"email": "alice@example.com", "name": "Alice", "groups": ["staff"]}
-    world = World(trial, DEFAULT.but(cap=1))
+    world = KeyServerDriver(trial, DEFAULT.but(cap=1))
     world.issue("alice", provider=HOME, **same)
     _judge_capped(world, 1, "alice", HOME, **same)
     for subject, provider in _NAMESAKES:
@@ -109,7 +111,7 @@ _NAMESAKES = (
 @check("TOK-8", needs=(CONFIGURE,))
 def test_attributes_do_not_multiply_a_cap(mark: CheckId, trial: Trial) -> None:
     """An identity whose e-mail, name or groups change is the same one, and has no second cap."""
-    world = World(trial, DEFAULT.but(cap=1))
+    world = KeyServerDriver(trial, DEFAULT.but(cap=1))
     world.issue()
     changes: Sequence[dict[str, Any]] = (
         {"email": "other@example.com"}, {"email": None}, {"email_verified": False}, {"name": "Al"}, {"groups": []},
@@ -126,7 +128,7 @@ def test_no_separator_joins_two_identities(mark: CheckId, trial: Trial) -> None:
         first = Provider("https://idp.example/t", HOME.key)
         second = Provider(f"https://idp.example/t{separator}x", OTHER.key)
         policies = (rule(first), rule(second))
-        world = World(trial, DEFAULT.but(cap=1, providers=(first, second), policies=policies))
+        world = KeyServerDriver(trial, DEFAULT.but(cap=1, providers=(first, second), policies=policies))
         world.issue(f"x{separator}alice", provider=first)
         _judge_capped(world, 1, f"x{separator}alice", first)
         decision = world.exchange(world.subject_token("alice", second))
@@ -136,7 +138,7 @@ def test_no_separator_joins_two_identities(mark: CheckId, trial: Trial) -> None:
 @check("TOK-8", needs=(COUNT,))
 def test_count_is_of_one_identity(mark: CheckId, trial: Trial) -> None:
     """Tokens are counted for the pair of issuer and subject, and for no other pair."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for subject, provider, number in (("alice", HOME, 3), ("alice", OTHER, 2), ("bob", HOME, 1)):
         for _ in range(number):
             world.issue(subject, provider=provider, email="shared@example.com", name="Shared")
@@ -157,7 +159,7 @@ def test_cap_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
     """Of many exchanges by one identity at once, as many succeed as the cap has room for."""
     for cap, before in ((1, 0), (3, 0), (3, 2), (5, 1), (2, 2)):
         for _ in range(2):
-            world = World(trial, DEFAULT.but(cap=cap))
+            world = KeyServerDriver(trial, DEFAULT.but(cap=cap))
             for _ in range(before):
                 world.issue()
             answers = world.race([race_requests.exchange(world.subject_token()) for _ in range(cap + 7)])
@@ -170,7 +172,7 @@ def test_cap_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
             _judge_codes(world, answers, room)
 
 
-def _judge_codes(world: World, answers: Sequence[Decision], what: str) -> None:
+def _judge_codes(world: KeyServerDriver, answers: Sequence[Decision], what: str) -> None:
     for one in answers:
         if not one.good and one.code != "too_many_tokens":
             world.fail(f"{what} are refused for another reason than the cap", "too_many_tokens", one.describe())
@@ -179,7 +181,7 @@ def _judge_codes(world: World, answers: Sequence[Decision], what: str) -> None:
 @check("TOK-9", needs=(CONFIGURE, RACE))
 def test_caps_hold_in_a_race_of_several_identities(mark: CheckId, trial: Trial) -> None:
     """Where several identities exchange at once, each gets its cap, and none another's."""
-    world = World(trial, DEFAULT.but(cap=2))
+    world = KeyServerDriver(trial, DEFAULT.but(cap=2))
     who = [("alice", HOME), ("alice", OTHER), ("bob", HOME)] * 4
     requests = [race_requests.exchange(world.subject_token(subject, provider)) for subject, provider in who]
     granted = [pair for pair, one in zip(who, world.race(requests), strict=True) if one.good]
@@ -194,7 +196,7 @@ def test_caps_hold_in_a_race_of_several_identities(mark: CheckId, trial: Trial) 
 def test_revocation_in_a_race_frees_one_place(mark: CheckId, trial: Trial) -> None:
     """A revocation among exchanges at once makes room for one more at most."""
     for _ in range(3):
-        world = World(trial, DEFAULT.but(cap=3))
+        world = KeyServerDriver(trial, DEFAULT.but(cap=3))
         first, _, _ = (world.issue() for _ in range(3))
         exchanges = [race_requests.exchange(world.subject_token()) for _ in range(8)]
         answers = world.race([*exchanges[:4], race_requests.revoke(first.jti), *exchanges[4:]])

@@ -4,8 +4,8 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import race_requests
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.tokens import walk
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP, RETENTION
 from bearerproof_fuzz.oracles.tokens import Aspect
@@ -18,7 +18,7 @@ FULL_CODES = ("temporarily_unavailable", "too_many_tokens")
 def test_record_is_kept_for_the_retention(mark: CheckId, trial: Trial) -> None:
     """An expired bearer is known as such to the last moment of its retention, and unknown from its end on."""
     for retention in (1, 300, 7200):
-        world = World(trial, DEFAULT.but(retention=retention))
+        world = KeyServerDriver(trial, DEFAULT.but(retention=retention))
         grant = world.issue()
         revoked = world.issue("bob")
         world.revoke(revoked.jti)
@@ -36,7 +36,7 @@ def test_record_is_kept_for_the_retention(mark: CheckId, trial: Trial) -> None:
 @check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION))
 def test_retention_of_nothing_forgets_at_once(mark: CheckId, trial: Trial) -> None:
     """With a retention of 0 a bearer is unknown from the instant of its expiry on, and good until then."""
-    world = World(trial, DEFAULT.but(retention=0))
+    world = KeyServerDriver(trial, DEFAULT.but(retention=0))
     grant = world.issue()
     world.wait(world.setting.ttl - 0.25)
     world.good(world.authenticate(grant.bearer), "a live token is forgotten before its end")
@@ -48,7 +48,7 @@ def test_retention_of_nothing_forgets_at_once(mark: CheckId, trial: Trial) -> No
 @check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION, REAP))
 def test_reaping_removes_what_is_due_and_nothing_else(mark: CheckId, trial: Trial) -> None:
     """A sweep removes the records whose retention is over, and no live token and no fresh tombstone."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     old = [world.issue("old") for _ in range(3)]
     world.revoke(old[0].jti)
     world.wait(world.setting.retention)
@@ -71,7 +71,7 @@ def test_reaping_removes_what_is_due_and_nothing_else(mark: CheckId, trial: Tria
         world.left(told, {"event": "token.invalid"}, summary="a bearer whose retention is over, after a sweep")
 
 
-def _judge_reaped(world: World, most: int) -> None:
+def _judge_reaped(world: KeyServerDriver, most: int) -> None:
     """A store that forgets by itself has less to sweep."""
     number = int(str(world.reap().members["reaped"]))
     if number > most:
@@ -81,7 +81,7 @@ def _judge_reaped(world: World, most: int) -> None:
 @check("TOK-10", needs=(CLOCK, CONFIGURE, REAP))
 def test_sweeps_at_any_time_take_no_live_token(mark: CheckId, trial: Trial) -> None:
     """Sweeps from the first to the last moment of a token's life leave it good."""
-    world = World(trial, DEFAULT.but(retention=0))
+    world = KeyServerDriver(trial, DEFAULT.but(retention=0))
     grant = world.issue()
     for seconds in (0, 1, 298.75, 300, 0.25 - 0.015_625):
         world.wait(seconds)
@@ -101,7 +101,7 @@ def test_no_walk_loses_or_keeps_a_tombstone(mark: CheckId, trial: Trial) -> None
 def test_full_store_refuses_and_keeps(mark: CheckId, trial: Trial) -> None:
     """A full store refuses everybody a new token, and keeps every token that it has."""
     for capacity in (1, 4, 9):
-        world = World(trial, DEFAULT.but(capacity=capacity))
+        world = KeyServerDriver(trial, DEFAULT.but(capacity=capacity))
         grants = [world.issue(f"user-{number}") for number in range(capacity)]
         for number in range(3):
             decision = world.exchange(world.subject_token(f"late-{number}"))
@@ -114,7 +114,7 @@ def test_full_store_refuses_and_keeps(mark: CheckId, trial: Trial) -> None:
 @check("TOK-11", needs=(CLOCK, CONFIGURE, REAP))
 def test_store_has_room_again_once_tokens_are_forgotten(mark: CheckId, trial: Trial) -> None:
     """Once the retention of its tokens is over, and after a sweep, a full store takes as many as before."""
-    world = World(trial, DEFAULT.but(capacity=4))
+    world = KeyServerDriver(trial, DEFAULT.but(capacity=4))
     for _ in range(3):
         grants = []
         for number in range(4):
@@ -131,7 +131,7 @@ def test_store_has_room_again_once_tokens_are_forgotten(mark: CheckId, trial: Tr
 def test_bound_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
     """However many identities exchange at once, no more tokens are issued than the store has room for."""
     for _ in range(2):
-        world = World(trial, DEFAULT.but(capacity=5))
+        world = KeyServerDriver(trial, DEFAULT.but(capacity=5))
         world.begun(told=False)
         answers = world.race([race_requests.exchange(world.subject_token(f"user-{number}")) for number in range(12)])
         if sum(one.good for one in answers) > 4:

@@ -9,8 +9,8 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver import race_requests
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.machines.tokens import walk
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, RESTART
 from bearerproof_fuzz.oracles.tokens import Aspect
@@ -21,7 +21,7 @@ from bearerproof_fuzz.oracles.tokens import Aspect
 @check("TOK-12", needs=(CONFIGURE,))
 def test_bearers_side_by_side_are_not_mixed_up(mark: CheckId, trial: Trial) -> None:
     """Of many tokens side by side, whatever they share, each bearer answers for its own issue, in any order."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     issued = [
         (world.issue(subject, f"backends:{backend} tools:{tool}", provider), backend, tool)
         for subject, provider in (("alice", HOME), ("alice", OTHER), ("bob", HOME), ("Alice", HOME))
@@ -32,7 +32,7 @@ def test_bearers_side_by_side_are_not_mixed_up(mark: CheckId, trial: Trial) -> N
             _judge_own(world, grant, backend.split(","), tool.split(","))
 
 
-def _judge_own(world: World, grant: Grant, backends: list[str], tools: list[str]) -> None:
+def _judge_own(world: KeyServerDriver, grant: Grant, backends: list[str], tools: list[str]) -> None:
     decision = world.admitted(grant)
     due = {
         "jti": grant.jti,
@@ -48,7 +48,7 @@ def _judge_own(world: World, grant: Grant, backends: list[str], tools: list[str]
 @check("TOK-12", needs=(CONFIGURE, RACE))
 def test_bearers_are_not_mixed_up_at_once(mark: CheckId, trial: Trial) -> None:
     """Bearers of several identities that are issued and presented at once answer each for its own issue."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     who = [(f"user-{number % 4}", (HOME, OTHER)[number % 2]) for number in range(12)]
     issued = world.race([race_requests.exchange(world.subject_token(subject, provider)) for subject, provider in who])
     grants = [world.grant(one, *pair) for one, pair in zip(issued, who, strict=True) if one.good]
@@ -71,7 +71,7 @@ def test_no_walk_mixes_bearers_up(mark: CheckId, trial: Trial) -> None:
 @check("TOK-13")
 def test_token_is_usable_and_revocable_at_once(mark: CheckId, trial: Trial) -> None:
     """A token is good with the request after its issue, and can be revoked with it, alone and with all others."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for number, revoke in enumerate(_REVOCATIONS):
         for use_it in (True, False):
             grant = world.issue(f"user-{number}-{use_it}")
@@ -84,7 +84,7 @@ def test_token_is_usable_and_revocable_at_once(mark: CheckId, trial: Trial) -> N
             world.refused(world.authenticate(grant.bearer), "invalid-token", what)
 
 
-_REVOCATIONS: Sequence[Callable[[World, Grant], Decision]] = (
+_REVOCATIONS: Sequence[Callable[[KeyServerDriver, Grant], Decision]] = (
     lambda world, grant: world.revoke(grant.jti),
     lambda world, grant: world.revoke_all(grant.subject),
 )
@@ -93,7 +93,7 @@ _REVOCATIONS: Sequence[Callable[[World, Grant], Decision]] = (
 @check("TOK-13", needs=(CONFIGURE, RACE))
 def test_tokens_of_a_race_are_usable_and_revocable(mark: CheckId, trial: Trial) -> None:
     """Tokens that were issued at once are all good, and each of them can be revoked."""
-    world = World(trial, DEFAULT.but(cap=10))
+    world = KeyServerDriver(trial, DEFAULT.but(cap=10))
     answers = world.race([race_requests.exchange(world.subject_token(f"user-{number % 3}")) for number in range(10)])
     grants = []
     for number, one in enumerate(answers):
@@ -114,7 +114,7 @@ def test_tokens_of_a_race_are_usable_and_revocable(mark: CheckId, trial: Trial) 
 def test_no_token_is_dead_when_it_is_issued(mark: CheckId, trial: Trial) -> None:
     """A server whose clock has stepped back issues tokens that are good, or none."""
     for step in (1, 599, 600, 601, 86_400):
-        world = World(trial)
+        world = KeyServerDriver(trial)
         world.issue("bob")
         world.step_wall_clock(-step)
         decision = world.exchange(world.subject_token())
@@ -133,7 +133,7 @@ def test_no_token_is_dead_when_it_is_issued(mark: CheckId, trial: Trial) -> None
 def test_restart_revives_no_bearer(mark: CheckId, trial: Trial) -> None:
     """Bearers that had expired or were revoked are no good after a restart, also when the clock steps back."""
     for step in (0, -1, -700):
-        world = World(trial)
+        world = KeyServerDriver(trial)
         expired = world.issue("dora")
         world.wait(world.setting.ttl)
         single, bulk = world.issue("alice"), world.issue("bob")
@@ -152,7 +152,7 @@ def test_restart_revives_no_bearer(mark: CheckId, trial: Trial) -> None:
 @check("TOK-14", needs=(RESTART,))
 def test_restart_joins_no_bearer_to_another(mark: CheckId, trial: Trial) -> None:
     """After a restart a bearer from before it is refused or answers for its own issue, whatever is issued meanwhile."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     before = [world.issue(subject, provider=provider) for subject, provider in _AROUND_A_RESTART]
     world.restart()
     after = [world.issue(subject, provider=provider) for subject, provider in _AROUND_A_RESTART[::-1]]

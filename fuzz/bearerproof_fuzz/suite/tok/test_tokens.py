@@ -11,16 +11,16 @@ from bearerproof.contract.messages import Outcome
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.scenarios.presented import MALFORMED, another_bearer
 from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
-from bearerproof_fuzz.keyserver.world import Grant, World
 from bearerproof_fuzz.machines.tokens import walk
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP
 from bearerproof_fuzz.oracles import randomness
 from bearerproof_fuzz.oracles.tokens import Aspect
 
 
-def _issue_many(world: World, number: int, per_identity: int = 4) -> list[Grant]:
+def _issue_many(world: KeyServerDriver, number: int, per_identity: int = 4) -> list[Grant]:
     """Have many tokens issued, few to each identity, so that no cap is met."""
     return [world.issue(f"user-{n // per_identity}") for n in range(number)]
 
@@ -33,7 +33,7 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 @check("TOK-1")
 def test_bearer_is_the_prefix_and_random_text(mark: CheckId, trial: Trial) -> None:
     """A bearer is the declared prefix and at least 43 characters of base64url without padding."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     prefix = trial.declaration.key_server.prefix
     for grant in _issue_many(world, 8):
         if not grant.bearer.startswith(prefix):
@@ -48,7 +48,7 @@ def test_bearer_is_the_prefix_and_random_text(mark: CheckId, trial: Trial) -> No
 @check("TOK-1")
 def test_bearers_of_a_sample_vary_in_256_bits(mark: CheckId, trial: Trial) -> None:
     """The bearers of a sample are not all in a space of less than 256 bits: none is constant, repeated or a mixture."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     prefix = trial.declaration.key_server.prefix
     sample = [grant.bearer.removeprefix(prefix) for grant in _issue_many(world, randomness.SAMPLE)]
     if len(set(sample)) != len(sample):
@@ -62,8 +62,8 @@ def test_bearers_of_a_sample_vary_in_256_bits(mark: CheckId, trial: Trial) -> No
 @check("TOK-1", needs=(CONFIGURE,))
 def test_bearers_do_not_repeat_from_one_start_to_the_next(mark: CheckId, trial: Trial) -> None:
     """A server that is started again, at the same instant and with the same configuration, issues other bearers."""
-    sample = [grant.bearer for _ in range(3) for grant in _issue_many(World(trial), 6)]
-    world = World(trial)
+    sample = [grant.bearer for _ in range(3) for grant in _issue_many(KeyServerDriver(trial), 6)]
+    world = KeyServerDriver(trial)
     if trial.declaration.key_server.restart:
         for _ in range(2):
             sample += [grant.bearer for grant in _issue_many(world, 3)]
@@ -75,7 +75,7 @@ def test_bearers_do_not_repeat_from_one_start_to_the_next(mark: CheckId, trial: 
 @check("TOK-2")
 def test_token_ids_are_unique(mark: CheckId, trial: Trial) -> None:
     """No two tokens have the same id, whoever they are for."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     jtis = [grant.jti for grant in _issue_many(world, 60)]
     if len(set(jtis)) != len(jtis):
         world.fail("two tokens have the same id", "ids that are all different", "one of them twice")
@@ -84,7 +84,7 @@ def test_token_ids_are_unique(mark: CheckId, trial: Trial) -> None:
 @check("TOK-2")
 def test_token_id_tells_nothing_of_the_bearer(mark: CheckId, trial: Trial) -> None:
     """A token id and its bearer share no part, and neither holds a part of a plain digest of the other."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     for grant in _issue_many(world, 12):
         for what, one, other in _derivations(grant, trial.declaration.key_server.prefix):
             if randomness.share_a_part(one, other):
@@ -111,7 +111,7 @@ def test_token_lives_exactly_as_long_as_answered(mark: CheckId, trial: Trial) ->
     """A token is good until just before issue plus lifetime, dead from that instant on, and expires_in says so."""
     for ttl in (1, 60, 600, 86_400):
         for fraction in (0.0, 0.25, 0.984_375):
-            world = World(trial, DEFAULT.but(ttl=ttl, now=DEFAULT.now + fraction))
+            world = KeyServerDriver(trial, DEFAULT.but(ttl=ttl, now=DEFAULT.now + fraction))
             grant = world.issue()
             if grant.decision.expires_in != ttl:
                 got = str(grant.decision.expires_in)
@@ -119,7 +119,7 @@ def test_token_lives_exactly_as_long_as_answered(mark: CheckId, trial: Trial) ->
             _judge_life(world, grant, ttl)
 
 
-def _judge_life(world: World, grant: Grant, ttl: float) -> None:
+def _judge_life(world: KeyServerDriver, grant: Grant, ttl: float) -> None:
     """Present a bearer along its life, at the last moment of it and at the first one after."""
     begin = world.now
     for age in (0.0, ttl / 2, ttl - 0.25, ttl - 0.015_625):
@@ -134,7 +134,7 @@ def _judge_life(world: World, grant: Grant, ttl: float) -> None:
 @check("TOK-3", needs=(CLOCK,))
 def test_expires_in_is_the_lifetime(mark: CheckId, trial: Trial) -> None:
     """A token is good for as long as its expires_in says, and no longer."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     lifetime = grant.decision.expires_in or 0
     if lifetime <= 0:
@@ -146,7 +146,7 @@ def test_expires_in_is_the_lifetime(mark: CheckId, trial: Trial) -> None:
 def test_leeway_lengthens_no_life(mark: CheckId, trial: Trial) -> None:
     """The leeway for other clocks, and the age and expiry of the subject token, do not move a token's end."""
     for leeway, end in ((60, 300), (600, 300), (0, 7200), (0, 30)):
-        world = World(trial, DEFAULT.but(leeway=leeway))
+        world = KeyServerDriver(trial, DEFAULT.but(leeway=leeway))
         now = int(world.now)
         _judge_life(world, world.issue(iat=now - 20, exp=now + end), world.setting.ttl)
 
@@ -154,7 +154,7 @@ def test_leeway_lengthens_no_life(mark: CheckId, trial: Trial) -> None:
 @check("TOK-3", needs=(CLOCK, CONFIGURE))
 def test_use_lengthens_no_life(mark: CheckId, trial: Trial) -> None:
     """However often a token is used, and however many are issued after it, it ends when it has to."""
-    world = World(trial, DEFAULT.but(ttl=60))
+    world = KeyServerDriver(trial, DEFAULT.but(ttl=60))
     grant = world.issue()
     for _ in range(5):
         world.wait(11)
@@ -170,7 +170,7 @@ def test_live_token_stays_good_on_every_walk(mark: CheckId, trial: Trial) -> Non
     walk(trial, Aspect.LIVE)
 
 
-_SEEN: Mapping[str, Callable[[World, Grant], object]] = {
+_SEEN: Mapping[str, Callable[[KeyServerDriver, Grant], object]] = {
     "was presented": lambda world, grant: world.authenticate(grant.bearer),
     "saw another bearer admitted": lambda world, _: world.admitted(world.issue("bob")),
     "saw a token issued": lambda world, _: world.issue("bob"),
@@ -184,7 +184,7 @@ def test_clock_step_revives_no_expired_token(mark: CheckId, trial: Trial) -> Non
     """A token that had expired by a time that the server has seen is not good when the wall clock steps back."""
     for what, see in _SEEN.items():
         for step in (0.25, 1, 300, 599, 600, 86_400):
-            world = World(trial)
+            world = KeyServerDriver(trial)
             grant = world.issue()
             world.admitted(grant)
             world.wait(world.setting.ttl)
@@ -198,7 +198,7 @@ def test_clock_step_revives_no_expired_token(mark: CheckId, trial: Trial) -> Non
 def test_clock_step_revives_no_reaped_token(mark: CheckId, trial: Trial) -> None:
     """A token that had expired at a sweep, or was removed by it, is not good when the wall clock steps back."""
     for late in (0, 300, 301):
-        world = World(trial)
+        world = KeyServerDriver(trial)
         grant = world.issue()
         world.wait(world.setting.ttl + late)
         world.reap()
@@ -219,7 +219,7 @@ def test_no_walk_revives_an_expired_token(mark: CheckId, trial: Trial) -> None:
 @check("TOK-5", needs=(CLOCK,))
 def test_bad_bearers_are_answered_alike(mark: CheckId, trial: Trial) -> None:
     """Malformed, unknown, expired, revoked and reaped bearers get the same answer, whatever they are wanted for."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     bad = _bad_bearers(world)
     for wants in ((None, None), ("a", "x"), ("b", "y")):
         answers = {what: _told(world.authenticate(bearer, *wants)) for what, bearer in bad.items()}
@@ -231,7 +231,7 @@ def test_bad_bearers_are_answered_alike(mark: CheckId, trial: Trial) -> None:
                 world.fail(f"the answer to a bearer that is {what} is another than to an unknown one", due, told)
 
 
-def _bad_bearers(world: World) -> dict[str, str]:
+def _bad_bearers(world: KeyServerDriver) -> dict[str, str]:
     """Return one bearer of each kind that is no good any more, or never was."""
     expired = world.issue("dora", "backends:a tools:x").bearer
     world.wait(world.setting.ttl - 10)
@@ -257,7 +257,7 @@ def _told_of(code: str) -> str:
 @check("TOK-5", needs=(CLOCK, CONFIGURE))
 def test_no_limit_tells_bad_bearers_apart(mark: CheckId, trial: Trial) -> None:
     """Also when the rate of its identity is used up, a bearer that is no good is answered as an unknown one."""
-    world = World(trial, DEFAULT.but(policies=(rule(rate_limit=2),)))
+    world = KeyServerDriver(trial, DEFAULT.but(policies=(rule(rate_limit=2),)))
     ended, revoked = world.issue(), world.issue()
     world.wait(world.setting.ttl)
     live, revoked = world.issue(), world.issue()
@@ -354,7 +354,7 @@ def _widened(char: str) -> str:
 @check("TOK-6")
 def test_no_other_spelling_is_the_bearer(mark: CheckId, trial: Trial) -> None:
     """No text that is nearly a bearer is taken for it, and neither is its id or a digest of it."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     prefix = trial.declaration.key_server.prefix
     for number in range(3):
         grant = world.issue(f"user-{number}")
@@ -372,7 +372,7 @@ def test_no_other_spelling_is_the_bearer(mark: CheckId, trial: Trial) -> None:
 @check("TOK-6")
 def test_every_character_of_the_bearer_counts(mark: CheckId, trial: Trial) -> None:
     """A bearer with any one of its characters changed is refused."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     grant = world.issue()
     world.admitted(grant)
     for place, char in enumerate(grant.bearer):

@@ -13,10 +13,10 @@ from bearerproof.trail.rules import TITLES
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keyserver import injection_points
+from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.event_histories import histories, lines_of
 from bearerproof_fuzz.keyserver.scenarios.registry import occasions
 from bearerproof_fuzz.keyserver.setting import ADMIN
-from bearerproof_fuzz.keyserver.world import World
 from bearerproof_fuzz.machines.limiter_driver import FAULTS, OURS, SECOND, LimiterDriver, Step, stranger
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.material import ADVERSARIAL, EDGES, MISSING, PLAIN, SHORT, Hints, labelled, unproven
@@ -49,7 +49,7 @@ def _event(line: str) -> Json:
 # --- lifecycle events
 
 
-def _judge(world: World, what: str, rule: Rule) -> int:
+def _judge(world: KeyServerDriver, what: str, rule: Rule) -> int:
     """Judge the trail of a world by one rule; one request stood after the other, so its order is exact."""
     fresh = world.trial.declaration.lacks(CONFIGURE) is None
     tolerance = 0.0 if world.trial.declaration.injected_clock else 1.0
@@ -165,7 +165,7 @@ def test_no_record_holds_a_secret(mark: CheckId, trial: Trial) -> None:
 @check("TRAIL-12")
 def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: CheckId, trial: Trial) -> None:
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no record."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.begun("bob")
     subject_token = world.subject_token("carol")
     bearer = world.grant(world.exchange(subject_token), "carol").bearer
@@ -178,7 +178,7 @@ def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: CheckId, trial: Tri
 @check("TRAIL-13")
 def test_no_record_holds_a_control_character(mark: CheckId, trial: Trial) -> None:
     """Whatever is sent, no text of a record holds a control, C1, bidirectional or line-separator character."""
-    world = World(trial)
+    world = KeyServerDriver(trial)
     world.begun()
     for name, fill in injection_points.FIELDS.items():
         for text in injection_points.HOSTILE.values():
@@ -191,7 +191,7 @@ def test_no_record_holds_a_control_character(mark: CheckId, trial: Trial) -> Non
 def test_no_name_of_a_provider_puts_a_control_character_into_a_record(mark: CheckId, trial: Trial) -> None:
     """Whatever a provider calls its people and their groups, no text of a record holds a control character."""
     for name, fill in injection_points.CLAIMS.items():
-        world = World(trial)
+        world = KeyServerDriver(trial)
         world.begun()
         for what, text in injection_points.HOSTILE.items():
             fill(world, text)

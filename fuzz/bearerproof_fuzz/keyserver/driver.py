@@ -52,7 +52,7 @@ class Grant:
         return str(self.decision.members.get("scope", ""))
 
 
-class World:
+class KeyServerDriver:
     """One key server, from its configuration on."""
 
     def __init__(
