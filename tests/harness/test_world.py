@@ -32,7 +32,7 @@ def answering(op: str, raw: Json) -> Handle:
     return lambda request: {"id": request["id"], **raw} if request["op"] == op else handle(request)
 
 
-def world(handle: Handle | None = None) -> KeyServerDriver:
+def server(handle: Handle | None = None) -> KeyServerDriver:
     implementation = Implementation(InProcess(lambda: create().handle if handle is None else handle))
     return KeyServerDriver(Trial(implementation, requirement("TOK-6"), Profile.KEY_SERVER, Measure.STRICT, 3))
 
@@ -51,13 +51,13 @@ def finding_of(play: KeyServerDriver) -> Finding:
 
 
 def test_two_runs_find_the_same_to_the_byte_though_the_server_makes_up_other_names() -> None:
-    first, second = (line(finding_as_dict(finding_of(world()))) for _ in range(2))
+    first, second = (line(finding_as_dict(finding_of(server()))) for _ in range(2))
     assert first == second
     assert "bprf_" not in first
 
 
 def test_a_finding_names_what_was_made_up_by_the_step_that_made_it() -> None:
-    finding = finding_of(world())
+    finding = finding_of(server())
     assert [step["op"] for step in finding.steps] == [
         "configure",
         "exchange",
@@ -80,7 +80,7 @@ def test_a_finding_names_what_was_made_up_by_the_step_that_made_it() -> None:
 
 
 def test_a_short_made_up_name_stays_as_it_is_since_it_may_be_any_word() -> None:
-    play = world(answering("exchange", {"granted": {"access_token": "exchange", "jti": "1"}}))
+    play = server(answering("exchange", {"granted": {"access_token": "exchange", "jti": "1"}}))
     play.issue()
     assert play.shown({"op": "exchange", "n": "1"}) == {"op": "exchange", "n": "1"}
 
@@ -94,19 +94,19 @@ def test_what_is_different_in_every_run_of_ours_has_a_stand_in_too() -> None:
 
 def test_what_has_to_be_and_is_not_leaves_the_check_untestable() -> None:
     with pytest.raises(Untestable, match="a sound configuration is refused: expected configured, got rejected"):
-        world(answering("configure", {"configured": False}))
+        server(answering("configure", {"configured": False}))
     with pytest.raises(Untestable, match="an honest exchange is refused: expected granted, got rejected"):
-        world(answering("exchange", {"refused": "invalid_request"})).issue()
-    kept_out = world(answering("authenticate", {"verdict": "rejected", "reason": "unavailable"}))
+        server(answering("exchange", {"refused": "invalid_request"})).issue()
+    kept_out = server(answering("authenticate", {"verdict": "rejected", "reason": "unavailable"}))
     with pytest.raises(Untestable, match="an honest bearer is refused: expected accepted, got rejected"):
         kept_out.admitted(kept_out.issue())
 
 
 def test_a_skip_is_untestable_and_an_error_is_a_finding() -> None:
     with pytest.raises(Untestable, match="the implementation skipped reap: expected a decision, got skipped"):
-        world(answering("reap", {"skipped": "not today"})).reap()
+        server(answering("reap", {"skipped": "not today"})).reap()
     with pytest.raises(Nonconforming, match=r"reap errored: expected a decision, got errored \(KeyError\)"):
-        world(answering("reap", {"errored": {"message": "KeyError"}})).reap()
+        server(answering("reap", {"errored": {"message": "KeyError"}})).reap()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_skip_is_untestable_and_an_error_is_a_finding() -> None:
     ],
 )
 def test_a_refusal_is_due_with_one_of_its_codes(decision: Decision, fits: bool) -> None:
-    play = world()
+    play = server()
     if fits:
         play.refused(decision, ["invalid_scope", "invalid_target"], "x")
         return
@@ -142,14 +142,14 @@ def test_a_refusal_is_due_with_one_of_its_codes(decision: Decision, fits: bool) 
 def test_just_the_events_that_are_due_may_be_left(due: list[Json], fits: bool) -> None:
     decision = Decision(Outcome.ACCEPTED, events=({"event": "a", "jti": "1"}, {"event": "b"}))
     if fits:
-        world().left(decision, *due, summary="x")
+        server().left(decision, *due, summary="x")
         return
     with pytest.raises(Nonconforming, match="x: expected events "):
-        world().left(decision, *due, summary="x")
+        server().left(decision, *due, summary="x")
 
 
 def test_both_clocks_go_on_while_time_goes_by_and_one_when_it_is_set() -> None:
-    play = world()
+    play = server()
     play.wait(1.5)
     play.step_wall_clock(-3600)
     play.reap()

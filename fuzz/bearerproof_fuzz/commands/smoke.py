@@ -70,13 +70,13 @@ def _key_server_problems(implementation: Implementation) -> Iterator[str]:
     declaration = implementation.declaration
     trial = Trial(implementation, requirement("TOK-6"), Profile.KEY_SERVER, declaration.measure, declaration.level)
     try:
-        world = KeyServerDriver(trial)
-        grant = world.issue()
-        world.admitted(grant)
+        server = KeyServerDriver(trial)
+        grant = server.issue()
+        server.admitted(grant)
     except Judged as judged:
         yield f"{Profile.KEY_SERVER}: {judged}"
         return
-    answer = world.authenticate(grant.bearer[:-1])
+    answer = server.authenticate(grant.bearer[:-1])
     if answer.outcome is not Outcome.REJECTED:
         yield f"{Profile.KEY_SERVER}: a bearer without its last character is {answer.describe()}, not rejected"
     if not grant.decision.events:

@@ -37,14 +37,14 @@ def but(place: Place, value: object) -> Json:
 
 def require_refused(trial: Trial, place: Place, values: Mapping[str, object]) -> None:
     """Require that each value at the place is refused at load, between sound configurations that are taken."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     where = ".".join(map(str, place))
-    world.good(world.configure(sound()), "the sound configuration is refused")
+    server.good(server.configure(sound()), "the sound configuration is refused")
     for name, value in values.items():
-        answer = world.configure(but(place, value))
+        answer = server.configure(but(place, value))
         if answer.good:
-            world.fail(f"a configuration is taken in which {where} is {name}", "configured: false", answer)
-    world.good(world.configure(sound()), "the sound configuration is refused after bad ones")
+            server.fail(f"a configuration is taken in which {where} is {name}", "configured: false", answer)
+    server.good(server.configure(sound()), "the sound configuration is refused after bad ones")
 
 
 NO_LIST: dict[str, object] = {

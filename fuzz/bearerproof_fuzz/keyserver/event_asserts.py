@@ -14,9 +14,9 @@ def brought_about(
     trial: Trial, *requirements: str
 ) -> Iterator[tuple[Scenario, KeyServerDriver, Decision, tuple[Due, ...]]]:
     """Bring about every occasion of these requirements, or of all."""
-    for one, world in occasions(trial, *requirements):
-        decision, due = one.bring(world)
-        yield one, world, decision, due
+    for one, server in occasions(trial, *requirements):
+        decision, due = one.bring(server)
+        yield one, server, decision, due
 
 
 def require_events(trial: Trial) -> None:

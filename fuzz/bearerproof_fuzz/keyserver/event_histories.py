@@ -19,96 +19,96 @@ def histories(trial: Trial) -> Iterator[tuple[str, KeyServerDriver]]:
     """Yield each history that the server can be asked for, when it is over, with what it is about."""
     for play, needs in _HISTORIES.items():
         if not any(map(trial.declaration.lacks, needs)):
-            world = KeyServerDriver(trial)
-            play(world)
-            yield (play.__doc__ or "").rstrip("."), world
+            server = KeyServerDriver(trial)
+            play(server)
+            yield (play.__doc__ or "").rstrip("."), server
 
 
-def lines_of(world: KeyServerDriver) -> list[str]:
+def lines_of(server: KeyServerDriver) -> list[str]:
     """Return the trail that was left since the server was configured, in the order of the requests."""
     found: list[str] = []
-    for _, decision in world.answered:
+    for _, decision in server.answered:
         whole = decision.lines is not None and len(decision.lines) == len(decision.events)
         found += decision.lines if whole and decision.lines else [json.dumps(event) for event in decision.events]
     return found
 
 
-def _lives(world: KeyServerDriver) -> None:
+def _lives(server: KeyServerDriver) -> None:
     """Tokens of three identities, used, refused and revoked."""
-    first, second = world.issue(scope="backends:a tools:x"), world.issue()
-    bob, stranger = world.issue("bob"), world.issue(provider=OTHER)
+    first, second = server.issue(scope="backends:a tools:x"), server.issue()
+    bob, stranger = server.issue("bob"), server.issue(provider=OTHER)
     for grant in (first, bob, stranger, second, first):
-        world.wait(_MOMENT)
-        world.authenticate(grant.bearer, "a", "x", peer=OTHER_PEER)
-    world.authenticate(first.bearer, "b", "x")
-    world.authenticate("bprf_nobody-issued-this")
-    world.exchange("alice")
-    world.exchange(world.subject_token(), "everything")
+        server.wait(_MOMENT)
+        server.authenticate(grant.bearer, "a", "x", peer=OTHER_PEER)
+    server.authenticate(first.bearer, "b", "x")
+    server.authenticate("bprf_nobody-issued-this")
+    server.exchange("alice")
+    server.exchange(server.subject_token(), "everything")
     for jti in (first.jti, first.jti, NOBODYS_JTI):
-        world.revoke(jti)
-        world.wait(_MOMENT)
-    world.revoke_all("bob", admin=WRONG)
-    world.wait(_MOMENT)
+        server.revoke(jti)
+        server.wait(_MOMENT)
+    server.revoke_all("bob", admin=WRONG)
+    server.wait(_MOMENT)
     for grant in (first, second, bob, stranger):
-        world.authenticate(grant.bearer)
-    third = world.issue()
-    world.wait(_MOMENT)
-    world.revoke_all("alice")
-    world.wait(_MOMENT)
+        server.authenticate(grant.bearer)
+    third = server.issue()
+    server.wait(_MOMENT)
+    server.revoke_all("alice")
+    server.wait(_MOMENT)
     for grant in (first, second, third, bob, stranger):
-        world.authenticate(grant.bearer)
-    world.revoke_all("alice")
-    world.revoke(third.jti)
+        server.authenticate(grant.bearer)
+    server.revoke_all("alice")
+    server.revoke(third.jti)
 
 
-def _ends(world: KeyServerDriver) -> None:
+def _ends(server: KeyServerDriver) -> None:
     """Tokens that are used up to their expiry, presented after it, and revoked too late."""
-    ttl = world.setting.ttl
-    early, revoked, late = world.issue(), world.issue(), world.issue("bob")
-    world.wait(ttl / 2)
-    middle = world.issue()
-    world.revoke(revoked.jti)
-    world.wait(ttl / 2 - _MOMENT)
+    ttl = server.setting.ttl
+    early, revoked, late = server.issue(), server.issue(), server.issue("bob")
+    server.wait(ttl / 2)
+    middle = server.issue()
+    server.revoke(revoked.jti)
+    server.wait(ttl / 2 - _MOMENT)
     for grant in (early, revoked, late, middle):
-        world.authenticate(grant.bearer)
+        server.authenticate(grant.bearer)
     for pause in (_MOMENT, 0.0, _MOMENT, 1.0):
-        world.wait(pause)
+        server.wait(pause)
         for grant in (early, revoked, late, middle):
-            world.authenticate(grant.bearer)
-    world.revoke(early.jti)
-    world.revoke_all("bob")
-    world.revoke_all("alice")
-    world.wait(2.0)  # what was issued up to a bulk revocation mints nothing, and an ID token knows whole seconds
-    world.issue("bob")
-    world.wait(world.setting.retention + 1)
-    world.authenticate(early.bearer)
-    world.authenticate(middle.bearer)
+            server.authenticate(grant.bearer)
+    server.revoke(early.jti)
+    server.revoke_all("bob")
+    server.revoke_all("alice")
+    server.wait(2.0)  # what was issued up to a bulk revocation mints nothing, and an ID token knows whole seconds
+    server.issue("bob")
+    server.wait(server.setting.retention + 1)
+    server.authenticate(early.bearer)
+    server.authenticate(middle.bearer)
 
 
-def _starts(world: KeyServerDriver) -> None:
+def _starts(server: KeyServerDriver) -> None:
     """A server that is started again in the middle."""
-    grant, another = world.issue(), world.issue("bob")
-    world.authenticate(grant.bearer)
-    world.revoke(grant.jti)
-    world.wait(_MOMENT)
-    world.restart()
-    world.wait(_MOMENT)
-    for one in (grant, another, world.issue(), world.issue("bob")):
-        world.authenticate(one.bearer)
-    world.revoke_all("bob")
+    grant, another = server.issue(), server.issue("bob")
+    server.authenticate(grant.bearer)
+    server.revoke(grant.jti)
+    server.wait(_MOMENT)
+    server.restart()
+    server.wait(_MOMENT)
+    for one in (grant, another, server.issue(), server.issue("bob")):
+        server.authenticate(one.bearer)
+    server.revoke_all("bob")
 
 
-def _races(world: KeyServerDriver) -> None:
+def _races(server: KeyServerDriver) -> None:
     """Requests that run at once, and what comes after them."""
-    grants = [world.issue() for _ in range(3)]
-    exchanges = [race_requests.exchange(world.subject_token(f"user-{number}")) for number in range(4)]
+    grants = [server.issue() for _ in range(3)]
+    exchanges = [race_requests.exchange(server.subject_token(f"user-{number}")) for number in range(4)]
     uses = [race_requests.authenticate(grant.bearer) for grant in grants] * 3
-    decisions = world.race([*exchanges, *uses, race_requests.revoke(grants[0].jti)])
+    decisions = server.race([*exchanges, *uses, race_requests.revoke(grants[0].jti)])
     # The trail has them by their number; whose answer came first says nothing.
-    world.answered[-len(decisions) :] = sorted(world.answered[-len(decisions) :], key=_first_number)
-    world.wait(2.0)
+    server.answered[-len(decisions) :] = sorted(server.answered[-len(decisions) :], key=_first_number)
+    server.wait(2.0)
     for grant in grants:
-        world.authenticate(grant.bearer)
+        server.authenticate(grant.bearer)
 
 
 def _first_number(answered: tuple[object, object]) -> float:

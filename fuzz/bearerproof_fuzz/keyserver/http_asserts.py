@@ -10,47 +10,47 @@ UNKNOWN = "bprf_" + "A" * 43
 """A bearer in the form of the reference's, which nobody issued."""
 
 
-def answered(world: KeyServerDriver, reply: Reply, status: int, summary: str) -> None:
+def answered(server: KeyServerDriver, reply: Reply, status: int, summary: str) -> None:
     """Require a status.
 
     Raises:
         Nonconforming: it is another.
     """
     if reply.status != status:
-        world.fail(summary, str(status), reply.describe())
+        server.fail(summary, str(status), reply.describe())
 
 
-def admitted(world: KeyServerDriver, reply: Reply, summary: str) -> None:
+def admitted(server: KeyServerDriver, reply: Reply, summary: str) -> None:
     """Require that a bearer opened what it was presented for.
 
     Raises:
         Nonconforming: it did not.
     """
-    answered(world, reply, 200, summary)
+    answered(server, reply, 200, summary)
 
 
-def refused(world: KeyServerDriver, reply: Reply | None, summary: str, statuses: tuple[int, ...] = (401,)) -> None:
+def refused(server: KeyServerDriver, reply: Reply | None, summary: str, statuses: tuple[int, ...] = (401,)) -> None:
     """Require a refusal with one of these statuses; a request that was never sent is refused enough.
 
     Raises:
         Nonconforming: it is answered with another.
     """
     if reply is not None and reply.status not in statuses:
-        world.fail(summary, " or ".join(map(str, statuses)), reply.describe())
+        server.fail(summary, " or ".join(map(str, statuses)), reply.describe())
 
 
-def succeeded(world: KeyServerDriver, reply: Reply, summary: str) -> Mapping[str, Any]:
+def succeeded(server: KeyServerDriver, reply: Reply, summary: str) -> Mapping[str, Any]:
     """Require a success, and return what it grants.
 
     Raises:
         Nonconforming: it is none, or no JSON object.
     """
     if reply.status != 200 or reply.json is None:
-        world.fail(summary, "200 with a JSON object", reply.describe())
+        server.fail(summary, "200 with a JSON object", reply.describe())
     return reply.json
 
 
-def failed(world: KeyServerDriver, reply: Reply, status: int, errors: tuple[str, ...], summary: str) -> None:
+def failed(server: KeyServerDriver, reply: Reply, status: int, errors: tuple[str, ...], summary: str) -> None:
     """Require a status and, in a JSON object, one of these errors; none of them means any.
 
     Raises:
@@ -59,6 +59,6 @@ def failed(world: KeyServerDriver, reply: Reply, status: int, errors: tuple[str,
     due = f"{status} {' or '.join(errors)}"
     if reply.status != status or reply.media_type != "application/json" or reply.error is None:
         told = f"{reply.describe()}, {reply.media_type or 'of no one type'}"
-        world.fail(summary, f"{due} as JSON", told)
+        server.fail(summary, f"{due} as JSON", told)
     if errors and reply.error not in errors:
-        world.fail(summary, due, reply.describe())
+        server.fail(summary, due, reply.describe())

@@ -13,7 +13,7 @@ Fill = Callable[[KeyServerDriver, str], Decision]
 
 
 def _parameter(name: str) -> Fill:
-    return lambda world, text: world.exchange(**{"subject_token": world.subject_token(), name: text})
+    return lambda server, text: server.exchange(**{"subject_token": server.subject_token(), name: text})
 
 
 PARAMETERS = (
@@ -23,42 +23,46 @@ PARAMETERS = (
 """Parameters of an exchange (RFC 8693 §2.1), and one that is none of its own."""
 
 
-def _named(world: KeyServerDriver, text: str) -> Decision:
-    form = [("grant_type", TOKEN_EXCHANGE), ("subject_token", world.subject_token()), ("subject_token_type", ID_TOKEN)]
-    return world.exchange_form([*form, (text, "x")])
+def _named(server: KeyServerDriver, text: str) -> Decision:
+    form = [("grant_type", TOKEN_EXCHANGE), ("subject_token", server.subject_token()), ("subject_token_type", ID_TOKEN)]
+    return server.exchange_form([*form, (text, "x")])
 
 
-def _stranger(world: KeyServerDriver) -> str:
+def _stranger(server: KeyServerDriver) -> str:
     """Return an address that no request came from before: a stranger's failures count for its address."""
-    return f"203.0.113.{len(world.steps) % 250}"
+    return f"203.0.113.{len(server.steps) % 250}"
 
 
 FIELDS: Mapping[str, Fill] = {
     **{f"the parameter {name}": _parameter(name) for name in PARAMETERS},
     "the name of a parameter": _named,
-    "the bearer": lambda world, text: world.authenticate(text),
-    "the backend": lambda world, text: world.authenticate(world.issue(f"user-{len(world.steps)}").bearer, text, "x"),
-    "the tool": lambda world, text: world.authenticate(world.issue(f"user-{len(world.steps)}").bearer, "a", text),
-    "the token id to revoke": lambda world, text: world.revoke(text),
-    "the subject to revoke": lambda world, text: world.revoke_all(text),
-    "the issuer to revoke": lambda world, text: world.revoke_all("alice", text),
-    "the token id, without the admin secret": lambda world, text: world.revoke(text, admin="no", peer=_stranger(world)),
-    "the admin secret": lambda world, text: world.revoke_all("nobody", admin=text, peer=_stranger(world)),
+    "the bearer": lambda server, text: server.authenticate(text),
+    "the backend": lambda server, text: server.authenticate(
+        server.issue(f"user-{len(server.steps)}").bearer, text, "x"
+    ),
+    "the tool": lambda server, text: server.authenticate(server.issue(f"user-{len(server.steps)}").bearer, "a", text),
+    "the token id to revoke": lambda server, text: server.revoke(text),
+    "the subject to revoke": lambda server, text: server.revoke_all(text),
+    "the issuer to revoke": lambda server, text: server.revoke_all("alice", text),
+    "the token id, without the admin secret": lambda server, text: server.revoke(
+        text, admin="no", peer=_stranger(server)
+    ),
+    "the admin secret": lambda server, text: server.revoke_all("nobody", admin=text, peer=_stranger(server)),
 }
 """By name: how to have a server decide about a request with this text in this place."""
 
 FORWARDED: Mapping[str, Fill] = {
-    "X-Forwarded-For of a proxy": lambda world, text: world.authenticate("bprf_nothing", peer=PROXY, forwarded=text),
-    "X-Forwarded-For of a stranger": lambda world, text: world.authenticate(
+    "X-Forwarded-For of a proxy": lambda server, text: server.authenticate("bprf_nothing", peer=PROXY, forwarded=text),
+    "X-Forwarded-For of a stranger": lambda server, text: server.authenticate(
         "bprf_nothing", peer=OTHER_PEER, forwarded=text
     ),
 }
 
 
 def _told_by_the_provider(change: Callable[[Draft, str], Draft]) -> Fill:
-    def fill(world: KeyServerDriver, text: str) -> Decision:
-        draft = change(HOME.draft(f"user-{len(world.steps)}", world.now, jti=f"filled-{len(world.steps)}"), text)
-        return world.exchange(replace(draft, payload_json=json.dumps(draft.claims).encode()).token())
+    def fill(server: KeyServerDriver, text: str) -> Decision:
+        draft = change(HOME.draft(f"user-{len(server.steps)}", server.now, jti=f"filled-{len(server.steps)}"), text)
+        return server.exchange(replace(draft, payload_json=json.dumps(draft.claims).encode()).token())
 
     return fill
 

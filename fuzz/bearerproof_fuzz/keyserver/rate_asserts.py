@@ -21,50 +21,50 @@ def limited(rate: int, *, providers: Iterable[Provider] = (HOME, OTHER)) -> KeyS
     return DEFAULT.but(providers=everybody, policies=rules, ttl=86_400)
 
 
-def use(world: KeyServerDriver, *grants: Grant) -> list[bool]:
+def use(server: KeyServerDriver, *grants: Grant) -> list[bool]:
     """Present bearers one after another, and return which of them were admitted."""
-    return [admits(world, grant) for grant in grants]
+    return [admits(server, grant) for grant in grants]
 
 
-def admits(world: KeyServerDriver, grant: Grant) -> bool:
+def admits(server: KeyServerDriver, grant: Grant) -> bool:
     """Present a bearer, and say whether it was admitted; it may be over its rate, and nothing else.
 
     Raises:
         Nonconforming: it is refused for another cause.
     """
-    decision = world.authenticate(grant.bearer)
+    decision = server.authenticate(grant.bearer)
     if not decision.good:
-        world.refused(decision, "rate-limited", "a bearer is good but may be over its rate")
+        server.refused(decision, "rate-limited", "a bearer is good but may be over its rate")
     return decision.good
 
 
-def over(world: KeyServerDriver, grant: Grant, summary: str) -> None:
+def over(server: KeyServerDriver, grant: Grant, summary: str) -> None:
     """Require that a bearer is over its rate.
 
     Raises:
         Nonconforming: it is admitted, or refused for another cause.
     """
-    world.refused(world.authenticate(grant.bearer), "rate-limited", summary)
+    server.refused(server.authenticate(grant.bearer), "rate-limited", summary)
 
 
-def play(world: KeyServerDriver, grant: Grant, steps: Steps) -> list[RateRequest]:
+def play(server: KeyServerDriver, grant: Grant, steps: Steps) -> list[RateRequest]:
     """Present a bearer at each step of a stream, and return when it was, and whether it was admitted."""
     asked = []
     for pause, times in steps:
-        world.wait(pause)
-        asked += [RateRequest.at(world.tick, admitted=admits(world, grant)) for _ in range(times)]
+        server.wait(pause)
+        asked += [RateRequest.at(server.tick, admitted=admits(server, grant)) for _ in range(times)]
     return asked
 
 
-def spend(world: KeyServerDriver, grant: Grant, rate: int) -> Decision:
+def spend(server: KeyServerDriver, grant: Grant, rate: int) -> Decision:
     """Use a rate up from the beginning, and return the first refusal.
 
     Raises:
         Nonconforming: more is admitted, or less.
     """
     for number in range(rate):
-        if not admits(world, grant):
-            world.fail(f"request {number + 1} of a rate of {rate}", "it is admitted", "rate-limited")
-    decision = world.authenticate(grant.bearer)
-    world.refused(decision, "rate-limited", f"request {rate + 1} of a rate of {rate}")
+        if not admits(server, grant):
+            server.fail(f"request {number + 1} of a rate of {rate}", "it is admitted", "rate-limited")
+    decision = server.authenticate(grant.bearer)
+    server.refused(decision, "rate-limited", f"request {rate + 1} of a rate of {rate}")
     return decision

@@ -17,43 +17,43 @@ def peers() -> Iterator[str]:
     return (f"203.0.{number >> 8}.{number & 255}" for number in count(1))
 
 
-def dead(world: KeyServerDriver, *grants: Grant, summary: str) -> None:
+def dead(server: KeyServerDriver, *grants: Grant, summary: str) -> None:
     """Require that each bearer is refused as one that is not good.
 
     Raises:
         Nonconforming: one is not.
     """
     for grant in grants:
-        world.refused(world.authenticate(grant.bearer), "invalid-token", summary)
+        server.refused(server.authenticate(grant.bearer), "invalid-token", summary)
 
 
-def live(world: KeyServerDriver, *grants: Grant, summary: str) -> None:
+def live(server: KeyServerDriver, *grants: Grant, summary: str) -> None:
     """Require that each bearer is admitted.
 
     Raises:
         Nonconforming: one is not.
     """
     for grant in grants:
-        world.good(world.authenticate(grant.bearer), summary)
+        server.good(server.authenticate(grant.bearer), summary)
 
 
-def revoked(world: KeyServerDriver, decision: Decision, number: int, summary: str) -> None:
+def revoked(server: KeyServerDriver, decision: Decision, number: int, summary: str) -> None:
     """Require that a revocation was done, and ended so many tokens.
 
     Raises:
         Nonconforming: it was refused, or tells another number.
     """
     if not decision.good:
-        world.fail(summary, f"{number} revoked", decision)
+        server.fail(summary, f"{number} revoked", decision)
     if decision.revoked != number:
-        world.fail(summary, f"{number} revoked", f"{decision.revoked} revoked")
+        server.fail(summary, f"{number} revoked", f"{decision.revoked} revoked")
 
 
-def none_revoked(world: KeyServerDriver, decision: Decision) -> None:
+def none_revoked(server: KeyServerDriver, decision: Decision) -> None:
     """Require that no event says that a token was revoked.
 
     Raises:
         Nonconforming: one does.
     """
     if any(event.get("event") == "token.revoked" for event in decision.events):
-        world.fail("nothing was revoked", "no event token.revoked", "one", decision.events)
+        server.fail("nothing was revoked", "no event token.revoked", "one", decision.events)

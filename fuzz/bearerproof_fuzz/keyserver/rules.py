@@ -26,19 +26,19 @@ def under(trial: Trial, *rules: Json) -> KeyServerDriver:
     return KeyServerDriver(trial, DEFAULT.but(policies=rules, cap=200))
 
 
-def enforced(world: KeyServerDriver, grant: Grant) -> Sides:
+def enforced(server: KeyServerDriver, grant: Grant) -> Sides:
     """Return what a token is good for, by presenting it for each name."""
-    return _admitted(world, grant, "backend"), _admitted(world, grant, "tool")
+    return _admitted(server, grant, "backend"), _admitted(server, grant, "tool")
 
 
-def _admitted(world: KeyServerDriver, grant: Grant, side: str) -> frozenset[str]:
-    decisions = {name: world.authenticate(grant.bearer, **{side: name}) for name in NAMES}
+def _admitted(server: KeyServerDriver, grant: Grant, side: str) -> frozenset[str]:
+    decisions = {name: server.authenticate(grant.bearer, **{side: name}) for name in NAMES}
     return frozenset(name for name, decision in decisions.items() if decision.good)
 
 
-def recorded(world: KeyServerDriver, grant: Grant) -> Sides:
+def recorded(server: KeyServerDriver, grant: Grant) -> Sides:
     """Return what the server says the token is good for when it admits it."""
-    scopes = world.admitted(grant).scopes
+    scopes = server.admitted(grant).scopes
     return policy.denoted(scopes["backends"]), policy.denoted(scopes["tools"])
 
 
@@ -54,25 +54,25 @@ def stated(ruled: Json, asked: ScopeRequest) -> str:
     return f"allowed {','.join(allowed['backends'])} and {','.join(allowed['tools'])}, asked {asked.scope!r}"
 
 
-def ask(world: KeyServerDriver, asked: ScopeRequest) -> tuple[Decision, Sides | None]:
+def ask(server: KeyServerDriver, asked: ScopeRequest) -> tuple[Decision, Sides | None]:
     """Ask, and return the answer with what it turned out to grant; None where nothing was."""
-    decision = world.exchange(world.subject_token(), asked.scope)
+    decision = server.exchange(server.subject_token(), asked.scope)
     if not decision.good:
         return decision, None
-    return decision, enforced(world, world.grant(decision))
+    return decision, enforced(server, server.grant(decision))
 
 
-def what_is_due(world: KeyServerDriver, ruled: Json, asked: ScopeRequest) -> tuple[Grant, Sides] | None:
+def what_is_due(server: KeyServerDriver, ruled: Json, asked: ScopeRequest) -> tuple[Grant, Sides] | None:
     """Ask, and return the token with what it opens; None where nothing was granted, and nothing had to be.
 
     Raises:
         Untestable: something had to be, and nothing can be said of what it would have been.
     """
-    decision, opened = ask(world, asked)
+    decision, opened = ask(server, asked)
     if opened is not None:
-        return world.grant(decision), opened
+        return server.grant(decision), opened
     nothing = policy.granted(ruled, asked) is None
-    world.require(nothing, f"{stated(ruled, asked)}: it is refused", "granted", decision)
+    server.require(nothing, f"{stated(ruled, asked)}: it is refused", "granted", decision)
     return None
 
 

@@ -101,17 +101,17 @@ def request(
 
 
 def send(
-    world: KeyServerDriver, method: str, path: str, fields: Fields = (), body: bytes = b"", *, peer: str = PEER
+    server: KeyServerDriver, method: str, path: str, fields: Fields = (), body: bytes = b"", *, peer: str = PEER
 ) -> Reply:  # fmt: skip
     """Send a request and read the answer."""
     encoded = b64encode(body).decode()
-    world.hide_encoded(body, encoded)
-    return read(world.http(method, path, fields, encoded, peer=peer))
+    server.hide_encoded(body, encoded)
+    return read(server.http(method, path, fields, encoded, peer=peer))
 
 
-def try_to_send(world: KeyServerDriver, message: Request) -> Reply | None:
+def try_to_send(server: KeyServerDriver, message: Request) -> Reply | None:
     """Send a request that a client may be unable to put on the wire; None where it did not get that far."""
-    decision = world.trial.decide({**message, "now": world.now, "tick": world.tick})
+    decision = server.trial.decide({**message, "now": server.now, "tick": server.tick})
     return read(decision) if decision.outcome is Outcome.ACCEPTED else None
 
 
@@ -122,34 +122,34 @@ def read(decision: Decision) -> Reply:
     return Reply(decision, members["status"], fields, b64decode(members["body_b64"]))
 
 
-def exchange_form(world: KeyServerDriver, *, token: str | None = None, **changes: str | None) -> list[tuple[str, str]]:
+def exchange_form(server: KeyServerDriver, *, token: str | None = None, **changes: str | None) -> list[tuple[str, str]]:
     """Return the parameters of an honest exchange; one changed to None is left out."""
     whole = {
-        "grant_type": TOKEN_EXCHANGE, "subject_token": token or world.subject_token(), "subject_token_type": ID_TOKEN,
+        "grant_type": TOKEN_EXCHANGE, "subject_token": token or server.subject_token(), "subject_token_type": ID_TOKEN,
         **changes,
     }  # fmt: skip
     return [(name, value) for name, value in whole.items() if value is not None]
 
 
 def exchange(
-    world: KeyServerDriver, form: Form | bytes, fields: Fields = (("Content-Type", FORM),), *, peer: str = PEER
+    server: KeyServerDriver, form: Form | bytes, fields: Fields = (("Content-Type", FORM),), *, peer: str = PEER
 ) -> Reply:  # fmt: skip
     """Post a form, or octets in place of one, to the token endpoint."""
     body = form if isinstance(form, bytes) else urlencode(list(form)).encode()
-    reply = send(world, "POST", "/auth/token", fields, body, peer=peer)
+    reply = send(server, "POST", "/auth/token", fields, body, peer=peer)
     for name in ("access_token", "jti"):
         made_up = (reply.json or {}).get(name)
         if isinstance(made_up, str):
-            world.hide(made_up, f"<{name} of step {len(world.steps)}>")
+            server.hide(made_up, f"<{name} of step {len(server.steps)}>")
     return reply
 
 
 def resource(
-    world: KeyServerDriver, *credentials: str, path: str = "/resource/a/x", body: bytes = b"", fields: Fields = (),
+    server: KeyServerDriver, *credentials: str, path: str = "/resource/a/x", body: bytes = b"", fields: Fields = (),
     peer: str = PEER,
 ) -> Reply:  # fmt: skip
     """Ask for the protected resource, with an Authorization field for each of these values."""
-    return send(world, "GET", path, [*(("Authorization", value) for value in credentials), *fields], body, peer=peer)
+    return send(server, "GET", path, [*(("Authorization", value) for value in credentials), *fields], body, peer=peer)
 
 
 def bearer(grant: Grant) -> str:
@@ -157,16 +157,16 @@ def bearer(grant: Grant) -> str:
     return f"Bearer {grant.bearer}"
 
 
-def delete(world: KeyServerDriver, jti: str, *credentials: str, fields: Fields = (), peer: str = PEER) -> Reply:
+def delete(server: KeyServerDriver, jti: str, *credentials: str, fields: Fields = (), peer: str = PEER) -> Reply:
     """Ask for the revocation of one token."""
     sent = [*(("Authorization", value) for value in credentials), *fields]
-    return send(world, "DELETE", f"/auth/token/{jti}", sent, peer=peer)
+    return send(server, "DELETE", f"/auth/token/{jti}", sent, peer=peer)
 
 
-def delete_all(world: KeyServerDriver, query: str, *credentials: str, peer: str = PEER) -> Reply:
+def delete_all(server: KeyServerDriver, query: str, *credentials: str, peer: str = PEER) -> Reply:
     """Ask for the revocation of all that an identity has, with this query."""
     sent = [("Authorization", value) for value in credentials]
-    return send(world, "DELETE", f"/auth/tokens{query}", sent, peer=peer)
+    return send(server, "DELETE", f"/auth/tokens{query}", sent, peer=peer)
 
 
 def identity_query(subject: str = "alice", issuer: str = HOME.issuer) -> str:

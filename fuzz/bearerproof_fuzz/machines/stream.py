@@ -22,8 +22,8 @@ class Stream:
         Raises:
             Untestable: it does not, or nothing is issued or admitted.
         """
-        self.world = KeyServerDriver(trial, setting)
-        self.world.begun(told=told)
+        self.server = KeyServerDriver(trial, setting)
+        self.server.begun(told=told)
         self.grants: list[Grant] = []
         self.last_token = ""
 
@@ -31,21 +31,21 @@ class Stream:
         """Make these moves, and return the world in which they were made."""
         for move in moves:
             _MOVES[move](self)
-        return self.world
+        return self.server
 
     def _exchange(self, subject: str = "alice", scope: str | None = None) -> None:
-        self.last_token = self.world.subject_token(subject)
-        decision = self.world.exchange(self.last_token, scope)
+        self.last_token = self.server.subject_token(subject)
+        decision = self.server.exchange(self.last_token, scope)
         if decision.good:
-            self.grants.append(self.world.grant(decision, subject))
+            self.grants.append(self.server.grant(decision, subject))
 
     def _present(self, place: int, tool: str | None = None) -> None:
         if self.grants:
-            self.world.authenticate(self.grants[place].bearer, "a", tool)
+            self.server.authenticate(self.grants[place].bearer, "a", tool)
 
     def _revoke(self, place: int) -> None:
         if self.grants:
-            self.world.revoke(self.grants[place].jti)
+            self.server.revoke(self.grants[place].jti)
 
     def exchange(self) -> None:
         """Exchange honestly, for everything that is allowed."""
@@ -57,7 +57,7 @@ class Stream:
 
     def exchange_again(self) -> None:
         """Exchange a subject token that was sent before, or none."""
-        self.world.exchange(self.last_token)
+        self.server.exchange(self.last_token)
 
     def exchange_too_much(self) -> None:
         """Ask for a scope of no form."""
@@ -65,8 +65,8 @@ class Stream:
 
     def exchange_forged(self) -> None:
         """Exchange what a stranger signed."""
-        forged = FORGERIES["signed by a stranger"](HOME.draft("alice", self.world.now))
-        self.world.exchange(forged.token())
+        forged = FORGERIES["signed by a stranger"](HOME.draft("alice", self.server.now))
+        self.server.exchange(forged.token())
 
     def present_latest(self) -> None:
         """Present the bearer that was issued last."""
@@ -82,7 +82,7 @@ class Stream:
 
     def present_nonsense(self) -> None:
         """Present what nobody issued."""
-        self.world.authenticate("bprf_nobody-issued-this")
+        self.server.authenticate("bprf_nobody-issued-this")
 
     def revoke_latest(self) -> None:
         """Revoke the token that was issued last."""
@@ -94,23 +94,23 @@ class Stream:
 
     def revoke_all(self) -> None:
         """Revoke every token of one identity."""
-        self.world.revoke_all("alice")
+        self.server.revoke_all("alice")
 
     def revoke_as_a_stranger(self) -> None:
         """Revoke without knowing the secret."""
-        self.world.revoke_all("alice", admin="guess-of-a-stranger-who-hopes")
+        self.server.revoke_all("alice", admin="guess-of-a-stranger-who-hopes")
 
 
 _ALWAYS: Mapping[str, Callable[[Stream], object]] = {
     name.replace("_", " "): move for name, move in vars(Stream).items() if not name.startswith("_") and name != "play"
 }
 _TIMED: Mapping[str, Callable[[Stream], object]] = {
-    "half of a life goes by": lambda stream: stream.world.wait(stream.world.setting.ttl / 2),
-    "the retention goes by": lambda stream: stream.world.wait(stream.world.setting.retention + 0.25),
-    "the wall clock steps back": lambda stream: stream.world.step_wall_clock(-7.5),
-    "a moment goes by": lambda stream: stream.world.wait(0.015_625),
+    "half of a life goes by": lambda stream: stream.server.wait(stream.server.setting.ttl / 2),
+    "the retention goes by": lambda stream: stream.server.wait(stream.server.setting.retention + 0.25),
+    "the wall clock steps back": lambda stream: stream.server.step_wall_clock(-7.5),
+    "a moment goes by": lambda stream: stream.server.wait(0.015_625),
 }
-_REAPED: Mapping[str, Callable[[Stream], object]] = {"reap": lambda stream: stream.world.reap()}
+_REAPED: Mapping[str, Callable[[Stream], object]] = {"reap": lambda stream: stream.server.reap()}
 _MOVES = {**_ALWAYS, **_TIMED, **_REAPED}
 
 

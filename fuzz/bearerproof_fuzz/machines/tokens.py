@@ -52,7 +52,7 @@ def walk(trial: Trial, aspect: Aspect, *, share: int = 20) -> None:
 
 
 def _can(capability: str) -> Callable[[Any], Any]:
-    return precondition(lambda self: bool(getattr(self.world.trial.declaration.key_server, capability)))
+    return precondition(lambda self: bool(getattr(self.server.trial.declaration.key_server, capability)))
 
 
 class TokenStoreMachine(RuleBasedStateMachine):
@@ -60,7 +60,7 @@ class TokenStoreMachine(RuleBasedStateMachine):
 
     def __init__(self, trial: Trial, aspect: Aspect) -> None:
         super().__init__()
-        self.world = KeyServerDriver(trial, SETTING)
+        self.server = KeyServerDriver(trial, SETTING)
         self._aspect = aspect
         self._store = Store(SETTING.ttl, SETTING.retention, SETTING.cap)
         self._bearers: list[tuple[str, Issued]] = []
@@ -93,16 +93,16 @@ class TokenStoreMachine(RuleBasedStateMachine):
         """Revoke one of the tokens, if it still is one."""
         if self._bearers:
             token = self._bearers[place % len(self._bearers)][1]
-            decision = self.world.revoke(token.jti)
-            self._store.see(self.world.now)
+            decision = self.server.revoke(token.jti)
+            self._store.see(self.server.now)
             token.revoked = token.revoked or decision.good
 
     @rule(who=_WHO)
     def revoke_all(self, who: tuple[Provider, str]) -> None:
         """Revoke all tokens of an identity."""
         provider, subject = who
-        decision = self.world.revoke_all(subject, provider.issuer)
-        self._store.see(self.world.now)
+        decision = self.server.revoke_all(subject, provider.issuer)
+        self._store.see(self.server.now)
         number = decision.revoked if decision.good else -1
         self._judge(self._store.judge_number(provider.issuer, subject, number), decision)
         self._store.revoke_all(provider.issuer, subject)
@@ -111,34 +111,34 @@ class TokenStoreMachine(RuleBasedStateMachine):
     @rule()
     def reap(self) -> None:
         """Have it clean up."""
-        self.world.reap()
-        self._store.see(self.world.now)
+        self.server.reap()
+        self._store.see(self.server.now)
 
     @_can("count")
     @rule(who=_WHO)
     def count(self, who: tuple[Provider, str]) -> None:
         """Have an identity's live tokens counted."""
         provider, subject = who
-        number = self.world.count(subject, provider.issuer)
-        self._store.see(self.world.now)
+        number = self.server.count(subject, provider.issuer)
+        self._store.see(self.server.now)
         self._judge(self._store.judge_number(provider.issuer, subject, number), f"{number}")
 
     @_can("restart")
     @rule()
     def restart(self) -> None:
         """Restart the server."""
-        self.world.restart()
+        self.server.restart()
         self._store.restart()
 
     @rule(seconds=st.sampled_from(GAPS))
     def wait(self, seconds: float) -> None:
         """Let time pass."""
-        self.world.wait(seconds)
+        self.server.wait(seconds)
 
     @rule(seconds=st.sampled_from(LEAPS))
     def put_the_clock(self, seconds: float) -> None:
         """Put the wall clock forward or back."""
-        self.world.step_wall_clock(seconds)
+        self.server.step_wall_clock(seconds)
 
     def _live_and_end(self) -> None:
         """Have a token issued and used, and presented when it has expired.
@@ -146,34 +146,34 @@ class TokenStoreMachine(RuleBasedStateMachine):
         Raises:
             Untestable: it was refused while it was live, or admitted when it had expired.
         """
-        grant = self.world.issue(_FIRST)
+        grant = self.server.issue(_FIRST)
         token = self._noted(grant, None)
-        self._judge(self._store.judge_presented(token, self.world.admitted(grant).members, []), "accepted")
-        self.world.wait(SETTING.ttl)
+        self._judge(self._store.judge_presented(token, self.server.admitted(grant).members, []), "accepted")
+        self.server.wait(SETTING.ttl)
         decision = self._present(grant.bearer, token)
-        self.world.require(not decision.good, "a bearer that has expired is good", "invalid-token", decision)
+        self.server.require(not decision.good, "a bearer that has expired is good", "invalid-token", decision)
 
     def _present(self, bearer: str, token: Issued) -> Decision:
-        decision = self.world.authenticate(bearer)
-        self._store.see(self.world.now)
+        decision = self.server.authenticate(bearer)
+        self._store.see(self.server.now)
         events = [str(event.get("event")) for event in decision.events]
         answer = decision.members if decision.good else None
         self._judge(self._store.judge_presented(token, answer, events), decision)
         return decision
 
     def _exchange(self, provider: Provider, subject: str, scope: str | None) -> None:
-        decision = self.world.exchange(self.world.subject_token(subject, provider), scope)
-        self._store.see(self.world.now)
+        decision = self.server.exchange(self.server.subject_token(subject, provider), scope)
+        self._store.see(self.server.now)
         code = None if decision.good else decision.code
-        self._judge(self._store.judge_issue(self.world.now, provider.issuer, subject, code), decision)
-        late = self.world.now + SETTING.ttl <= self._store.latest  # what a clock that is behind issues may be dead
+        self._judge(self._store.judge_issue(self.server.now, provider.issuer, subject, code), decision)
+        late = self.server.now + SETTING.ttl <= self._store.latest  # what a clock that is behind issues may be dead
         if decision.good and not late:
-            self._noted(self.world.grant(decision, subject, provider), scope)
+            self._noted(self.server.grant(decision, subject, provider), scope)
 
     def _noted(self, grant: Grant, scope: str | None) -> Issued:
         backends, tools = SCOPES[scope]
         scopes = {"backends": [backends], "tools": [tools], "rate_limit": 0}
-        token = Issued(grant.jti, grant.provider.issuer, grant.subject, scopes, self.world.now + SETTING.ttl)
+        token = Issued(grant.jti, grant.provider.issuer, grant.subject, scopes, self.server.now + SETTING.ttl)
         self._bearers.append((grant.bearer, token))
         self._store.tokens.append(token)
         return token
@@ -182,4 +182,4 @@ class TokenStoreMachine(RuleBasedStateMachine):
         for wrong in found:
             if wrong.aspect is self._aspect:
                 self._judging = False
-                self.world.fail(wrong.summary, wrong.expected, got)
+                self.server.fail(wrong.summary, wrong.expected, got)

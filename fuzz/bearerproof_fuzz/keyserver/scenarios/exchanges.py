@@ -38,10 +38,10 @@ _PARAMETERS: Mapping[str, tuple[dict[str, str | None], str, str]] = {
 
 
 def _changed(changes: Mapping[str, str | None], event: str, reason: str) -> Run:
-    def bring(world: KeyServerDriver) -> Outcome:
-        world.issue()
+    def bring(server: KeyServerDriver) -> Outcome:
+        server.issue()
         due = _denied(reason) if event == DENIED else nobody(INVALID, reason)
-        return world.exchange(**{"subject_token": world.subject_token(), **changes}), due  # type: ignore[arg-type]
+        return server.exchange(**{"subject_token": server.subject_token(), **changes}), due  # type: ignore[arg-type]
 
     return bring
 
@@ -51,15 +51,15 @@ for _name, (_changes, _event, _reason) in _PARAMETERS.items():
 
 
 @occasion("LIFE-8")
-def _exchange_of_nothing(world: KeyServerDriver) -> Outcome:
-    return world.exchange_form([]), nobody(INVALID, "malformed-request")
+def _exchange_of_nothing(server: KeyServerDriver) -> Outcome:
+    return server.exchange_form([]), nobody(INVALID, "malformed-request")
 
 
 @occasion("LIFE-8")
-def _exchange_with_a_parameter_given_twice(world: KeyServerDriver) -> Outcome:
-    token = world.subject_token()
+def _exchange_with_a_parameter_given_twice(server: KeyServerDriver) -> Outcome:
+    token = server.subject_token()
     form = [("grant_type", TOKEN_EXCHANGE), ("subject_token", token), ("subject_token_type", ID_TOKEN)]
-    return world.exchange_form([*form, form[0]]), nobody(INVALID, "malformed-request")
+    return server.exchange_form([*form, form[0]]), nobody(INVALID, "malformed-request")
 
 
 FORGERIES: Mapping[str, Callable[[Draft], Draft]] = {
@@ -77,10 +77,10 @@ FORGERIES: Mapping[str, Callable[[Draft], Draft]] = {
 
 
 def _forged(change: Callable[[Draft], Draft]) -> Run:
-    def bring(world: KeyServerDriver) -> Outcome:
-        world.issue()
-        token = change(HOME.draft("alice", world.now, jti="forged")).token()
-        return world.exchange(token), nobody(DENIED, "subject-token")
+    def bring(server: KeyServerDriver) -> Outcome:
+        server.issue()
+        token = change(HOME.draft("alice", server.now, jti="forged")).token()
+        return server.exchange(token), nobody(DENIED, "subject-token")
 
     return bring
 
@@ -90,8 +90,8 @@ for _name, _change in FORGERIES.items():
 
 
 @occasion("LIFE-7")
-def _subject_token_that_is_no_token(world: KeyServerDriver) -> Outcome:
-    return world.exchange("alice"), nobody(DENIED, "subject-token")
+def _subject_token_that_is_no_token(server: KeyServerDriver) -> Outcome:
+    return server.exchange("alice"), nobody(DENIED, "subject-token")
 
 
 _UNREACHABLE = "http://127.0.0.1:9/jwks.json"
@@ -102,18 +102,18 @@ _WITHOUT_KEYS = {"issuer": "https://dark-idp.example", "audiences": [HOME.audien
 
 
 @occasion("LIFE-7", DEFAULT.but(extra={"providers": [HOME.as_json(), OTHER.as_json(), _WITHOUT_KEYS]}))
-def _keys_cannot_be_had(world: KeyServerDriver) -> Outcome:
-    token = replace(HOME, issuer="https://dark-idp.example").draft("alice", world.now, jti="dark").token()
-    return world.exchange(token), nobody(DENIED, "keys-unavailable")
+def _keys_cannot_be_had(server: KeyServerDriver) -> Outcome:
+    token = replace(HOME, issuer="https://dark-idp.example").draft("alice", server.now, jti="dark").token()
+    return server.exchange(token), nobody(DENIED, "keys-unavailable")
 
 
 _ONE_EXCHANGE = {"throttle": {"admin_failures": 5, "exchanges_per_minute": 1}}
 
 
 @occasion("LIFE-7", DEFAULT.but(extra=_ONE_EXCHANGE), needs=(THROTTLE,))
-def _too_many_exchanges(world: KeyServerDriver) -> Outcome:
-    world.issue()
-    return world.exchange(world.subject_token()), _denied("throttled")
+def _too_many_exchanges(server: KeyServerDriver) -> Outcome:
+    server.issue()
+    return server.exchange(server.subject_token()), _denied("throttled")
 
 
 # --- exchanges refused to somebody who is known
@@ -124,48 +124,48 @@ def _verified(*reasons: str) -> tuple[Due, ...]:
 
 
 @occasion("LIFE-7", needs=(SINGLE_USE,))
-def _subject_token_used_before(world: KeyServerDriver) -> Outcome:
-    token = world.subject_token()
-    world.good(world.exchange(token), "an honest exchange is refused")
-    return world.exchange(token), _verified("subject-token-used")
+def _subject_token_used_before(server: KeyServerDriver) -> Outcome:
+    token = server.subject_token()
+    server.good(server.exchange(token), "an honest exchange is refused")
+    return server.exchange(token), _verified("subject-token-used")
 
 
 @occasion("LIFE-7")
-def _subject_token_too_old(world: KeyServerDriver) -> Outcome:
-    issued = int(world.now) - world.setting.max_age - 1
-    return world.exchange(world.subject_token(iat=issued)), _verified("subject-token-age")
+def _subject_token_too_old(server: KeyServerDriver) -> Outcome:
+    issued = int(server.now) - server.setting.max_age - 1
+    return server.exchange(server.subject_token(iat=issued)), _verified("subject-token-age")
 
 
 @occasion("LIFE-7")
-def _subject_token_from_before_a_bulk_revocation(world: KeyServerDriver) -> Outcome:
-    world.issue()
-    world.revoke_all("alice")
-    return world.exchange(world.subject_token()), _verified("subject-token-revoked")
+def _subject_token_from_before_a_bulk_revocation(server: KeyServerDriver) -> Outcome:
+    server.issue()
+    server.revoke_all("alice")
+    return server.exchange(server.subject_token()), _verified("subject-token-revoked")
 
 
 @occasion("LIFE-7", DEFAULT.but(policies=(rule(OTHER), rule(HOME, subject="bob"))))
-def _no_rule_matches(world: KeyServerDriver) -> Outcome:
-    world.issue("bob")
-    return world.exchange(world.subject_token()), _verified("no-policy")
+def _no_rule_matches(server: KeyServerDriver) -> Outcome:
+    server.issue("bob")
+    return server.exchange(server.subject_token()), _verified("no-policy")
 
 
 @occasion("LIFE-7")
-def _scope_of_no_form(world: KeyServerDriver) -> Outcome:
-    return world.exchange(world.subject_token(), "everything"), _verified("invalid-scope")
+def _scope_of_no_form(server: KeyServerDriver) -> Outcome:
+    return server.exchange(server.subject_token(), "everything"), _verified("invalid-scope")
 
 
 @occasion("LIFE-7", DEFAULT.but(policies=(rule(HOME, backends=("a",)),)))
-def _scope_that_is_not_allowed(world: KeyServerDriver) -> Outcome:
-    return world.exchange(world.subject_token(), "backends:b"), _verified("invalid-scope")
+def _scope_that_is_not_allowed(server: KeyServerDriver) -> Outcome:
+    return server.exchange(server.subject_token(), "backends:b"), _verified("invalid-scope")
 
 
 @occasion("LIFE-7", DEFAULT.but(cap=1))
-def _cap_reached(world: KeyServerDriver) -> Outcome:
-    world.issue()
-    return world.exchange(world.subject_token()), _verified("cap-reached")
+def _cap_reached(server: KeyServerDriver) -> Outcome:
+    server.issue()
+    return server.exchange(server.subject_token()), _verified("cap-reached")
 
 
 @occasion("LIFE-7", DEFAULT.but(capacity=1))
-def _store_full(world: KeyServerDriver) -> Outcome:
-    world.issue("bob")
-    return world.exchange(world.subject_token()), _verified("store-full")
+def _store_full(server: KeyServerDriver) -> Outcome:
+    server.issue("bob")
+    return server.exchange(server.subject_token()), _verified("store-full")

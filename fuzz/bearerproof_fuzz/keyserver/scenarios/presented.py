@@ -24,7 +24,7 @@ MALFORMED: Mapping[str, str] = {
 
 
 def _malformed(bearer: str) -> Run:
-    return lambda world: (world.authenticate(bearer), nobody(INVALID, "malformed-bearer", "unknown-bearer"))
+    return lambda server: (server.authenticate(bearer), nobody(INVALID, "malformed-bearer", "unknown-bearer"))
 
 
 for _name, _bearer in MALFORMED.items():
@@ -32,18 +32,18 @@ for _name, _bearer in MALFORMED.items():
 
 
 @occasion("LIFE-8")
-def _unknown_bearer(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    return world.authenticate(another_bearer(world, grant)), nobody(INVALID, "unknown-bearer")
+def _unknown_bearer(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    return server.authenticate(another_bearer(server, grant)), nobody(INVALID, "unknown-bearer")
 
 
-def another_bearer(world: KeyServerDriver, grant: Grant) -> str:
+def another_bearer(server: KeyServerDriver, grant: Grant) -> str:
     """Return a text of a bearer's form that nobody issued: two of its characters changed, far from its ends."""
     bearer = grant.bearer
     middle = len(bearer) // 2
     changed = "".join("B" if char == "A" else "A" for char in bearer[middle : middle + 2])
     other = bearer[:middle] + changed + bearer[middle + 2 :]
-    world.hide(other, f"<nearly the bearer of {grant.subject}>")
+    server.hide(other, f"<nearly the bearer of {grant.subject}>")
     return other
 
 
@@ -58,9 +58,9 @@ WRONG_SECRETS: Mapping[str, str | None] = {
 
 
 def _wrongly(admin: str | None, *, bulk: bool) -> Run:
-    def bring(world: KeyServerDriver) -> Outcome:
-        grant = world.issue()
-        told = world.revoke_all("alice", admin=admin) if bulk else world.revoke(grant.jti, admin=admin)
+    def bring(server: KeyServerDriver) -> Outcome:
+        grant = server.issue()
+        told = server.revoke_all("alice", admin=admin) if bulk else server.revoke(grant.jti, admin=admin)
         return told, (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
 
     return bring
@@ -72,38 +72,38 @@ for _name, _admin in WRONG_SECRETS.items():
 
 
 @occasion("LIFE-15")
-def _wrong_admin_secret_for_nothing(world: KeyServerDriver) -> Outcome:
-    return world.revoke("", admin="guess-of-a-stranger-who-hopes"), nobody(DENIED, "admin-credentials")
+def _wrong_admin_secret_for_nothing(server: KeyServerDriver) -> Outcome:
+    return server.revoke("", admin="guess-of-a-stranger-who-hopes"), nobody(DENIED, "admin-credentials")
 
 
 @occasion("LIFE-15", DEFAULT.but(admin_secret=None))
-def _revocation_that_is_disabled(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    return world.revoke(grant.jti), (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
+def _revocation_that_is_disabled(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    return server.revoke(grant.jti), (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
 
 
 @occasion("LIFE-15", needs=(THROTTLE,))
-def _too_many_guesses(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    for _ in range(world.setting.admin_failures):
-        world.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
-    told = world.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
+def _too_many_guesses(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    for _ in range(server.setting.admin_failures):
+        server.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
+    told = server.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
     return told, (Due(DENIED, frozenset({"throttled"}), who=who(grant), perhaps=True),)
 
 
 _NO_NAME: Mapping[str, Callable[[KeyServerDriver], Decision]] = {
-    "revocation of no token": lambda world: world.revoke(""),
-    "bulk revocation without a subject": lambda world: world.revoke_all(None),
-    "bulk revocation without an issuer": lambda world: world.revoke_all("alice", None),
-    "bulk revocation of an empty subject": lambda world: world.revoke_all(""),
-    "bulk revocation of an empty issuer": lambda world: world.revoke_all("alice", ""),
+    "revocation of no token": lambda server: server.revoke(""),
+    "bulk revocation without a subject": lambda server: server.revoke_all(None),
+    "bulk revocation without an issuer": lambda server: server.revoke_all("alice", None),
+    "bulk revocation of an empty subject": lambda server: server.revoke_all(""),
+    "bulk revocation of an empty issuer": lambda server: server.revoke_all("alice", ""),
 }
 
 
 def _nameless(ask: Callable[[KeyServerDriver], Decision]) -> Run:
-    def bring(world: KeyServerDriver) -> Outcome:
-        world.issue()
-        return ask(world), nobody(INVALID, "malformed-request")
+    def bring(server: KeyServerDriver) -> Outcome:
+        server.issue()
+        return ask(server), nobody(INVALID, "malformed-request")
 
     return bring
 

@@ -8,164 +8,164 @@ from bearerproof_fuzz.oracles.lifecycle import DENIED, EXPIRED, ISSUED, REVOKED,
 
 
 @occasion("LIFE-3")
-def _token_issued(world: KeyServerDriver) -> Outcome:
-    grant = world.issue(scope="backends:a tools:x")
+def _token_issued(server: KeyServerDriver) -> Outcome:
+    grant = server.issue(scope="backends:a tools:x")
     return grant.decision, about(ISSUED, grant)
 
 
 @occasion("LIFE-4")
-def _bearer_admitted(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    return world.authenticate(grant.bearer), about(USED, grant)
+def _bearer_admitted(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    return server.authenticate(grant.bearer), about(USED, grant)
 
 
 @occasion("LIFE-4")
-def _bearer_admitted_for_a_tool(world: KeyServerDriver) -> Outcome:
-    grant = world.issue(scope="backends:a tools:x")
-    return world.authenticate(grant.bearer, "a", "x"), about(USED, grant)
+def _bearer_admitted_for_a_tool(server: KeyServerDriver) -> Outcome:
+    grant = server.issue(scope="backends:a tools:x")
+    return server.authenticate(grant.bearer, "a", "x"), about(USED, grant)
 
 
 @occasion("LIFE-4")
-def _wrong_backend(world: KeyServerDriver) -> Outcome:
-    grant = world.issue(scope="backends:a tools:x")
-    return world.authenticate(grant.bearer, "b", "x"), about(DENIED, grant, "insufficient-scope")
+def _wrong_backend(server: KeyServerDriver) -> Outcome:
+    grant = server.issue(scope="backends:a tools:x")
+    return server.authenticate(grant.bearer, "b", "x"), about(DENIED, grant, "insufficient-scope")
 
 
 @occasion("LIFE-4")
-def _wrong_tool(world: KeyServerDriver) -> Outcome:
-    grant = world.issue(scope="backends:a tools:x")
-    return world.authenticate(grant.bearer, "a", "y"), about(DENIED, grant, "insufficient-scope")
+def _wrong_tool(server: KeyServerDriver) -> Outcome:
+    grant = server.issue(scope="backends:a tools:x")
+    return server.authenticate(grant.bearer, "a", "y"), about(DENIED, grant, "insufficient-scope")
 
 
 @occasion("LIFE-4", DEFAULT.but(policies=(rule(HOME, rate_limit=1),)))
-def _over_the_rate(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    world.admitted(grant)
-    return world.authenticate(grant.bearer), about(DENIED, grant, "rate-limited")
+def _over_the_rate(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    server.admitted(grant)
+    return server.authenticate(grant.bearer), about(DENIED, grant, "rate-limited")
 
 
 @occasion("LIFE-5", needs=(CLOCK, RETENTION))
-def _expired_bearer(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    world.admitted(grant)
-    world.wait(world.setting.ttl)
-    return world.authenticate(grant.bearer), about(EXPIRED, grant)
+def _expired_bearer(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    server.admitted(grant)
+    server.wait(server.setting.ttl)
+    return server.authenticate(grant.bearer), about(EXPIRED, grant)
 
 
 @occasion("LIFE-5", needs=(CLOCK, RETENTION))
-def _expired_bearer_again(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    world.wait(world.setting.ttl + 1)
-    world.authenticate(grant.bearer)
-    return world.authenticate(grant.bearer), about(EXPIRED, grant)
+def _expired_bearer_again(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    server.wait(server.setting.ttl + 1)
+    server.authenticate(grant.bearer)
+    return server.authenticate(grant.bearer), about(EXPIRED, grant)
 
 
 @occasion("LIFE-5", needs=(CLOCK, RETENTION))
-def _expired_bearer_for_a_wrong_tool(world: KeyServerDriver) -> Outcome:
-    grant = world.issue(scope="backends:a tools:x")
-    world.wait(world.setting.ttl + 1)
-    return world.authenticate(grant.bearer, "b", "y"), about(EXPIRED, grant)
+def _expired_bearer_for_a_wrong_tool(server: KeyServerDriver) -> Outcome:
+    grant = server.issue(scope="backends:a tools:x")
+    server.wait(server.setting.ttl + 1)
+    return server.authenticate(grant.bearer, "b", "y"), about(EXPIRED, grant)
 
 
 @occasion("LIFE-5", needs=(CLOCK, RETENTION))
-def _expired_bearer_at_the_end_of_the_retention(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    world.wait(world.setting.ttl + world.setting.retention - 1)
-    return world.authenticate(grant.bearer), about(EXPIRED, grant)
+def _expired_bearer_at_the_end_of_the_retention(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    server.wait(server.setting.ttl + server.setting.retention - 1)
+    return server.authenticate(grant.bearer), about(EXPIRED, grant)
 
 
 @occasion("LIFE-6")
-def _token_revoked(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    return world.revoke(grant.jti), about(REVOKED, grant)
+def _token_revoked(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    return server.revoke(grant.jti), about(REVOKED, grant)
 
 
 @occasion("LIFE-6")
-def _all_tokens_of_an_identity_revoked(world: KeyServerDriver) -> Outcome:
-    world.issue("bob")
-    world.issue(provider=OTHER)
-    grants = [world.issue() for _ in range(3)]
-    return world.revoke_all("alice"), tuple(due for grant in grants for due in about(REVOKED, grant))
+def _all_tokens_of_an_identity_revoked(server: KeyServerDriver) -> Outcome:
+    server.issue("bob")
+    server.issue(provider=OTHER)
+    grants = [server.issue() for _ in range(3)]
+    return server.revoke_all("alice"), tuple(due for grant in grants for due in about(REVOKED, grant))
 
 
 @occasion("LIFE-6")
-def _all_but_one_revoked_already(world: KeyServerDriver) -> Outcome:
-    first, second = world.issue(), world.issue()
-    world.revoke(first.jti)
-    return world.revoke_all("alice"), about(REVOKED, second)
+def _all_but_one_revoked_already(server: KeyServerDriver) -> Outcome:
+    first, second = server.issue(), server.issue()
+    server.revoke(first.jti)
+    return server.revoke_all("alice"), about(REVOKED, second)
 
 
 @occasion("LIFE-6")
-def _nobody_to_revoke(world: KeyServerDriver) -> Outcome:
-    world.issue("bob")
-    return world.revoke_all("alice"), ()
+def _nobody_to_revoke(server: KeyServerDriver) -> Outcome:
+    server.issue("bob")
+    return server.revoke_all("alice"), ()
 
 
 @occasion("LIFE-6", needs=(CLOCK, RETENTION))
-def _all_have_expired_before_they_are_revoked(world: KeyServerDriver) -> Outcome:
-    world.issue()
-    world.wait(world.setting.ttl)
-    return world.revoke_all("alice"), ()
+def _all_have_expired_before_they_are_revoked(server: KeyServerDriver) -> Outcome:
+    server.issue()
+    server.wait(server.setting.ttl)
+    return server.revoke_all("alice"), ()
 
 
 @occasion("LIFE-6")
-def _unknown_token_revoked(world: KeyServerDriver) -> Outcome:
-    world.issue()
-    return world.revoke("6f1cbe7a-3f0b-4c55-8f53-3d2d5f2b8f10"), nobody(DENIED, "not-active")
+def _unknown_token_revoked(server: KeyServerDriver) -> Outcome:
+    server.issue()
+    return server.revoke("6f1cbe7a-3f0b-4c55-8f53-3d2d5f2b8f10"), nobody(DENIED, "not-active")
 
 
 @occasion("LIFE-6")
-def _no_token_id_revoked(world: KeyServerDriver) -> Outcome:
-    world.issue()
-    return world.revoke("no such token"), nobody(DENIED, "not-active")
+def _no_token_id_revoked(server: KeyServerDriver) -> Outcome:
+    server.issue()
+    return server.revoke("no such token"), nobody(DENIED, "not-active")
 
 
 @occasion("LIFE-6")
-def _token_revoked_again(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    world.good(world.revoke(grant.jti), "a live token is not revoked")
-    return world.revoke(grant.jti), (Due(DENIED, frozenset({"not-active"}), who=who(grant), perhaps=True),)
+def _token_revoked_again(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    server.good(server.revoke(grant.jti), "a live token is not revoked")
+    return server.revoke(grant.jti), (Due(DENIED, frozenset({"not-active"}), who=who(grant), perhaps=True),)
 
 
 @occasion("LIFE-6", needs=(CLOCK, RETENTION))
-def _expired_token_revoked(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    world.wait(world.setting.ttl)
-    return world.revoke(grant.jti), (Due(DENIED, frozenset({"not-active"}), who=who(grant), perhaps=True),)
+def _expired_token_revoked(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    server.wait(server.setting.ttl)
+    return server.revoke(grant.jti), (Due(DENIED, frozenset({"not-active"}), who=who(grant), perhaps=True),)
 
 
 @occasion("LIFE-12")
-def _revoked_bearer(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    world.revoke(grant.jti)
-    return world.authenticate(grant.bearer), about(DENIED, grant, "revoked")
+def _revoked_bearer(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    server.revoke(grant.jti)
+    return server.authenticate(grant.bearer), about(DENIED, grant, "revoked")
 
 
 @occasion("LIFE-12")
-def _revoked_bearer_again(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    world.revoke(grant.jti)
-    world.authenticate(grant.bearer)
-    return world.authenticate(grant.bearer), about(DENIED, grant, "revoked")
+def _revoked_bearer_again(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    server.revoke(grant.jti)
+    server.authenticate(grant.bearer)
+    return server.authenticate(grant.bearer), about(DENIED, grant, "revoked")
 
 
 @occasion("LIFE-12")
-def _revoked_bearer_for_a_wrong_tool(world: KeyServerDriver) -> Outcome:
-    grant = world.issue(scope="backends:a tools:x")
-    world.revoke(grant.jti)
-    return world.authenticate(grant.bearer, "b", "y"), about(DENIED, grant, "revoked")
+def _revoked_bearer_for_a_wrong_tool(server: KeyServerDriver) -> Outcome:
+    grant = server.issue(scope="backends:a tools:x")
+    server.revoke(grant.jti)
+    return server.authenticate(grant.bearer, "b", "y"), about(DENIED, grant, "revoked")
 
 
 @occasion("LIFE-12")
-def _bearer_revoked_with_all_others(world: KeyServerDriver) -> Outcome:
-    grant, _ = world.issue(), world.issue()
-    world.revoke_all("alice")
-    return world.authenticate(grant.bearer), about(DENIED, grant, "revoked")
+def _bearer_revoked_with_all_others(server: KeyServerDriver) -> Outcome:
+    grant, _ = server.issue(), server.issue()
+    server.revoke_all("alice")
+    return server.authenticate(grant.bearer), about(DENIED, grant, "revoked")
 
 
 @occasion("LIFE-12", needs=(CLOCK, RETENTION))
-def _revoked_bearer_after_its_expiry(world: KeyServerDriver) -> Outcome:
-    grant = world.issue()
-    world.revoke(grant.jti)
-    world.wait(world.setting.ttl + 1)
-    return world.authenticate(grant.bearer), about(DENIED, grant, "revoked")
+def _revoked_bearer_after_its_expiry(server: KeyServerDriver) -> Outcome:
+    grant = server.issue()
+    server.revoke(grant.jti)
+    server.wait(server.setting.ttl + 1)
+    return server.authenticate(grant.bearer), about(DENIED, grant, "revoked")

@@ -40,18 +40,18 @@ def test_issuer_without_https(mark: CheckId, trial: Trial) -> None:
         "a number": 1,
         "a list": [HOME.issuer],
     }
-    world = KeyServerDriver(trial)
-    world.good(world.configure(sound()), "the sound configuration is refused")
+    server = KeyServerDriver(trial)
+    server.good(server.configure(sound()), "the sound configuration is refused")
     for name, issuer in issuers.items():
         whole = but(["providers", 0, "issuer"], issuer)
         if isinstance(issuer, str):  # so that the rule is not what is wrong
             whole["policies"][0]["match"]["issuer"] = issuer
         else:
             whole["policies"] = [rule(OTHER)]
-        answer = world.configure(whole)
+        answer = server.configure(whole)
         if answer.good:
-            world.fail(f"a configuration is taken whose issuer is {name}", "configured: false", answer)
-    world.good(world.configure(sound()), "the sound configuration is refused after bad ones")
+            server.fail(f"a configuration is taken whose issuer is {name}", "configured: false", answer)
+    server.good(server.configure(sound()), "the sound configuration is refused after bad ones")
 
 
 _NO_NUMBER: dict[str, object] = {

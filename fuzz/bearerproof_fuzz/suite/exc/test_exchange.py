@@ -44,70 +44,74 @@ _GRANT_TYPES = {
 @check("EXC-1")
 def test_another_grant_type(mark: CheckId, trial: Trial) -> None:
     """Every other grant type, and every other spelling of this one, is unsupported."""
-    world = KeyServerDriver(trial)
-    world.issue()
+    server = KeyServerDriver(trial)
+    server.issue()
     for name, grant_type in _GRANT_TYPES.items():
-        decision = world.exchange(world.subject_token(), grant_type=grant_type)
-        world.refused(decision, "unsupported_grant_type", f"the grant type is another one: {name}")
-    world.issue()
+        decision = server.exchange(server.subject_token(), grant_type=grant_type)
+        server.refused(decision, "unsupported_grant_type", f"the grant type is another one: {name}")
+    server.issue()
 
 
 @check("EXC-1")
 def test_grant_type_of_another_case_or_length(mark: CheckId, trial: Trial) -> None:
     """The grant type with any one character left out, doubled or in the other case is unsupported."""
-    world = KeyServerDriver(trial)
-    world.issue()
-    token = world.subject_token()
+    server = KeyServerDriver(trial)
+    server.issue()
+    token = server.subject_token()
     for at, letter in enumerate(TOKEN_EXCHANGE):
         for put in {"", letter * 2, letter.swapcase()} - {letter}:
             text = TOKEN_EXCHANGE[:at] + put + TOKEN_EXCHANGE[at + 1 :]
-            decision = world.exchange(token, grant_type=text)
-            world.refused(decision, "unsupported_grant_type", f"the grant type is {text}")
+            decision = server.exchange(token, grant_type=text)
+            server.refused(decision, "unsupported_grant_type", f"the grant type is {text}")
 
 
 @check("EXC-1")
 def test_no_grant_type(mark: CheckId, trial: Trial) -> None:
     """A missing or empty grant type makes the request invalid."""
-    world = KeyServerDriver(trial)
-    world.issue()
+    server = KeyServerDriver(trial)
+    server.issue()
     for grant_type in (None, ""):
-        decision = world.exchange(world.subject_token(), grant_type=grant_type)
-        world.refused(decision, "invalid_request", f"the grant type is {'missing' if grant_type is None else 'empty'}")
-    world.issue()
+        decision = server.exchange(server.subject_token(), grant_type=grant_type)
+        server.refused(decision, "invalid_request", f"the grant type is {'missing' if grant_type is None else 'empty'}")
+    server.issue()
 
 
 @check("EXC-2")
 def test_no_subject_token(mark: CheckId, trial: Trial) -> None:
     """A missing or empty subject token makes the request invalid."""
-    world = KeyServerDriver(trial)
-    world.issue()
-    form = _form(world)[:1] + _form(world)[2:]
+    server = KeyServerDriver(trial)
+    server.issue()
+    form = _form(server)[:1] + _form(server)[2:]
     for name, pairs in {"missing": form, "empty": [*form, ("subject_token", "")]}.items():
-        world.refused(world.exchange_form(pairs), "invalid_request", f"the subject token is {name}")
-    world.refused(world.exchange_form([]), "invalid_request", "the form is empty")
-    world.issue()
+        server.refused(server.exchange_form(pairs), "invalid_request", f"the subject token is {name}")
+    server.refused(server.exchange_form([]), "invalid_request", "the form is empty")
+    server.issue()
 
 
 @check("EXC-2")
 def test_two_subject_tokens(mark: CheckId, trial: Trial) -> None:
     """Two subject tokens make the request invalid, whichever of them is good and wherever they stand."""
-    world = KeyServerDriver(trial)
-    world.issue()
-    for name, other in {"another good one": world.subject_token("bob"), "a bad one": "e30.e30.", "a text": "x"}.items():
-        form = _form(world)
+    server = KeyServerDriver(trial)
+    server.issue()
+    for name, other in {
+        "another good one": server.subject_token("bob"),
+        "a bad one": "e30.e30.",
+        "a text": "x",
+    }.items():
+        form = _form(server)
         extra = ("subject_token", other)
         for place, pairs in {"first": [extra, *form], "last": [*form, extra]}.items():
-            world.refused(world.exchange_form(pairs), "invalid_request", f"two subject tokens, {name} {place}")
-    same = _form(world)
-    world.refused(world.exchange_form([*same, same[1]]), "invalid_request", "the same subject token twice")
-    world.issue()
+            server.refused(server.exchange_form(pairs), "invalid_request", f"two subject tokens, {name} {place}")
+    same = _form(server)
+    server.refused(server.exchange_form([*same, same[1]]), "invalid_request", "the same subject token twice")
+    server.issue()
 
 
 @check("EXC-2")
 def test_a_parameter_twice(mark: CheckId, trial: Trial) -> None:
     """A parameter given twice makes the request invalid, be the values equal or not."""
-    world = KeyServerDriver(trial)
-    world.issue()
+    server = KeyServerDriver(trial)
+    server.issue()
     twice: dict[str, tuple[str, str]] = {
         "grant_type": (TOKEN_EXCHANGE, "refresh_token"),
         "subject_token_type": (ID_TOKEN, ACCESS_TOKEN),
@@ -117,22 +121,24 @@ def test_a_parameter_twice(mark: CheckId, trial: Trial) -> None:
     if trial.measure is Measure.STRICT:
         twice["unheard_of"] = ("1", "2")
     for name, (good, other) in twice.items():
-        rest = [pair for pair in _form(world) if pair[0] != name]
+        rest = [pair for pair in _form(server) if pair[0] != name]
         for values in ((good, good), (good, other), (other, good)):
             pairs = [(name, values[0]), *rest, (name, values[1])]
-            world.refused(world.exchange_form(pairs), "invalid_request", f"{name} is given twice: {', '.join(values)}")
-    world.issue()
+            server.refused(
+                server.exchange_form(pairs), "invalid_request", f"{name} is given twice: {', '.join(values)}"
+            )
+    server.issue()
 
 
 @check("EXC-3")
 def test_no_subject_token_type(mark: CheckId, trial: Trial) -> None:
     """A missing or empty type of the subject token makes the request invalid."""
-    world = KeyServerDriver(trial)
-    world.issue()
+    server = KeyServerDriver(trial)
+    server.issue()
     for given in (None, ""):
-        decision = world.exchange(world.subject_token(), subject_token_type=given)
-        world.refused(decision, "invalid_request", f"the type is {'missing' if given is None else 'empty'}")
-    world.issue()
+        decision = server.exchange(server.subject_token(), subject_token_type=given)
+        server.refused(decision, "invalid_request", f"the type is {'missing' if given is None else 'empty'}")
+    server.issue()
 
 
 _TYPE = "urn:ietf:params:oauth:token-type:"
@@ -154,20 +160,20 @@ _TYPES = {
 @check("EXC-3")
 def test_another_subject_token_type(mark: CheckId, trial: Trial) -> None:
     """A type that is not supported makes the request invalid though the token is good."""
-    world = KeyServerDriver(trial)
-    world.issue()
+    server = KeyServerDriver(trial)
+    server.issue()
     any_jwt = {"any JWT": _TYPE + "jwt"} if trial.measure is Measure.STRICT else {}
     for name, given in {**_TYPES, **any_jwt}.items():
-        decision = world.exchange(world.subject_token(), subject_token_type=given)
-        world.refused(decision, "invalid_request", f"the subject token is said to be {name}")
-    world.issue()
+        decision = server.exchange(server.subject_token(), subject_token_type=given)
+        server.refused(decision, "invalid_request", f"the subject token is said to be {name}")
+    server.issue()
 
 
 @check("EXC-4")
 def test_target_of_another_kind(mark: CheckId, trial: Trial) -> None:
     """A target that is not supported is refused, once or several times, and not ignored."""
-    world = KeyServerDriver(trial)
-    world.issue()
+    server = KeyServerDriver(trial)
+    server.issue()
     targets: Sequence[Sequence[tuple[str, str]]] = [
         [("resource", "https://backend.example/api")],
         [("resource", "urn:example:backend")],
@@ -178,54 +184,56 @@ def test_target_of_another_kind(mark: CheckId, trial: Trial) -> None:
         [("audience", "another-service"), ("audience", "a-third-one")],
     ]
     for target in targets:
-        decision = world.exchange_form([*_form(world), *target])
+        decision = server.exchange_form([*_form(server), *target])
         named = " and ".join(f"{name}={value}" for name, value in target)
-        world.refused(decision, _REFUSED_TARGET[trial.measure], f"the target is {named}")
-    world.issue()
+        server.refused(decision, _REFUSED_TARGET[trial.measure], f"the target is {named}")
+    server.issue()
 
 
 @check("EXC-4")
 def test_requested_token_type_that_is_not_issued(mark: CheckId, trial: Trial) -> None:
     """A requested type that is not supported is refused, and the one that is issued may be asked for."""
-    world = KeyServerDriver(trial)
-    asked = world.exchange(world.subject_token(), requested_token_type=ACCESS_TOKEN)
-    world.good(asked, "the type that is issued is asked for by name")
+    server = KeyServerDriver(trial)
+    asked = server.exchange(server.subject_token(), requested_token_type=ACCESS_TOKEN)
+    server.good(asked, "the type that is issued is asked for by name")
     for name in ("jwt", "id_token", "refresh_token", "saml1", "saml2", "unheard-of", "ACCESS_TOKEN", "access_token2"):
-        decision = world.exchange(world.subject_token(), requested_token_type=_TYPE + name)
-        world.refused(decision, "invalid_request", f"the requested type is {name}")
-    world.issue()
+        decision = server.exchange(server.subject_token(), requested_token_type=_TYPE + name)
+        server.refused(decision, "invalid_request", f"the requested type is {name}")
+    server.issue()
 
 
 @check("EXC-4")
 def test_actor_token(mark: CheckId, trial: Trial) -> None:
     """An actor token is refused, good or bad, with its type or without."""
-    world = KeyServerDriver(trial)
-    world.issue()
+    server = KeyServerDriver(trial)
+    server.issue()
     typed = [("actor_token_type", ID_TOKEN)]
-    for name, actor in {"a good one": world.subject_token("bob"), "a bad one": "e30.e30."}.items():
+    for name, actor in {"a good one": server.subject_token("bob"), "a bad one": "e30.e30."}.items():
         for how, more in {"with its type": typed, "without a type": []}.items():
-            decision = world.exchange_form([*_form(world), ("actor_token", actor), *more])
-            world.refused(decision, "invalid_request", f"there is an actor token, {name}, {how}")
-    world.refused(world.exchange_form([*_form(world), *typed]), "invalid_request", "the type of an actor token alone")
-    world.issue()
+            decision = server.exchange_form([*_form(server), ("actor_token", actor), *more])
+            server.refused(decision, "invalid_request", f"there is an actor token, {name}, {how}")
+    server.refused(
+        server.exchange_form([*_form(server), *typed]), "invalid_request", "the type of an actor token alone"
+    )
+    server.issue()
 
 
 @check("EXC-4")
 def test_parameter_that_nobody_knows(mark: CheckId, trial: Trial) -> None:
     """Parameters that no specification defines change nothing."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for name in ("unheard_of", "x-trace", "Audience", "SCOPE", "subject_token_"):
-        decision = world.exchange_form([*_form(world), (name, "1")])
-        world.good(decision, f"there is a parameter that nobody knows: {name}")
-    known = world.exchange_form([*_form(world), ("audience", "1")])
-    world.refused(known, _REFUSED_TARGET[trial.measure], "one of those parameters under the name that is known")
+        decision = server.exchange_form([*_form(server), (name, "1")])
+        server.good(decision, f"there is a parameter that nobody knows: {name}")
+    known = server.exchange_form([*_form(server), ("audience", "1")])
+    server.refused(known, _REFUSED_TARGET[trial.measure], "one of those parameters under the name that is known")
 
 
-def _form(world: KeyServerDriver) -> list[tuple[str, str]]:
+def _form(server: KeyServerDriver) -> list[tuple[str, str]]:
     """Return an honest form with a new subject token in second place."""
     return [
         ("grant_type", TOKEN_EXCHANGE),
-        ("subject_token", world.subject_token()),
+        ("subject_token", server.subject_token()),
         ("subject_token_type", ID_TOKEN),
     ]
 
@@ -236,47 +244,47 @@ def _form(world: KeyServerDriver) -> list[tuple[str, str]]:
 @check("EXC-5")
 def test_members_of_the_answer(mark: CheckId, trial: Trial) -> None:
     """The answer names what was issued, of which type, how to present it, and for how long it is good."""
-    world = KeyServerDriver(trial)
-    decision = world.issue().decision
+    server = KeyServerDriver(trial)
+    decision = server.issue().decision
     members = decision.members
     due = {"issued_token_type": ACCESS_TOKEN, "token_type": "bearer"}
     for name, value in due.items():
         got = str(members.get(name))
         if (got.lower() if name == "token_type" else got) != value:
-            world.fail(f"{name} is not that of a bearer access token", value, got)
-    _require_lifetime(world, decision)
+            server.fail(f"{name} is not that of a bearer access token", value, got)
+    _require_lifetime(server, decision)
 
 
 @check("EXC-5", needs=(CONFIGURE,))
 def test_lifetime_of_the_answer(mark: CheckId, trial: Trial) -> None:
     """The answer tells the lifetime that is configured, in seconds."""
     for ttl in (1, 60, 599, 3600):
-        world = KeyServerDriver(trial, DEFAULT.but(ttl=ttl))
-        _require_lifetime(world, world.issue().decision)
+        server = KeyServerDriver(trial, DEFAULT.but(ttl=ttl))
+        _require_lifetime(server, server.issue().decision)
 
 
-def _require_lifetime(world: KeyServerDriver, decision: Decision) -> None:
+def _require_lifetime(server: KeyServerDriver, decision: Decision) -> None:
     told = decision.expires_in
-    if told is None and world.trial.measure is Measure.BASE:
+    if told is None and server.trial.measure is Measure.BASE:
         return
-    if told != world.setting.ttl:
-        world.fail("expires_in is not the lifetime of the token", str(world.setting.ttl), str(told))
+    if told != server.setting.ttl:
+        server.fail("expires_in is not the lifetime of the token", str(server.setting.ttl), str(told))
 
 
 @check("EXC-5", needs=(CONFIGURE,))
 def test_scope_where_it_differs(mark: CheckId, trial: Trial) -> None:
     """The answer tells the scope where it is not the one that was asked for."""
-    world = KeyServerDriver(trial, DEFAULT.but(policies=(rule(HOME, backends=("a", "b*"), tools=("x",)),), cap=20))
+    server = KeyServerDriver(trial, DEFAULT.but(policies=(rule(HOME, backends=("a", "b*"), tools=("x",)),), cap=20))
     asked = ["backends:a,c tools:x", "backends:* tools:x", "backends:a tools:*", "backends:a", "tools:x,y"]
     if trial.measure is Measure.STRICT:
         asked.append("")  # RFC 8693 compares with what was requested, and here nothing was
     for scope in asked:
-        grant = world.issue(scope=scope or None)
+        grant = server.issue(scope=scope or None)
         if not grant.scope or grant.scope == scope:
-            world.fail(f"the scope is not told, though it is not what was asked: {scope!r}", "scope", grant.decision)
-    exact = world.issue(scope="backends:a tools:x")
+            server.fail(f"the scope is not told, though it is not what was asked: {scope!r}", "scope", grant.decision)
+    exact = server.issue(scope="backends:a tools:x")
     if exact.scope and _words(exact.scope) != _words("backends:a tools:x"):
-        world.fail("all that was asked is granted, and the scope says something else", "as asked", exact.scope)
+        server.fail("all that was asked is granted, and the scope says something else", "as asked", exact.scope)
 
 
 def _words(scope: str) -> set[str]:

@@ -35,46 +35,46 @@ def test_keys_that_cannot_be_had(mark: CheckId, trial: Trial) -> None:
     forger = replace(HOME, key=replace(keys.key("ES256", "attacker"), kid=HOME.key.kid))
     replies = {**jwks_endpoint.failures([HOME.key]), **jwks_endpoint.not_key_sets([HOME.key])}
     for name, reply in replies.items():
-        with _fetching(trial, reply) as (world, endpoint):
-            decision = world.exchange(world.subject_token())
-            world.refused(decision, _UNAVAILABLE, f"where the keys are to be there is: {name}")
-            decision = world.exchange(world.subject_token(provider=forger))
-            world.refused(decision, _UNAVAILABLE, f"a forged token, where the keys are to be there is: {name}")
-            world.good(world.exchange(world.subject_token(provider=OTHER)), "a token of the other provider")
+        with _fetching(trial, reply) as (server, endpoint):
+            decision = server.exchange(server.subject_token())
+            server.refused(decision, _UNAVAILABLE, f"where the keys are to be there is: {name}")
+            decision = server.exchange(server.subject_token(provider=forger))
+            server.refused(decision, _UNAVAILABLE, f"a forged token, where the keys are to be there is: {name}")
+            server.good(server.exchange(server.subject_token(provider=OTHER)), "a token of the other provider")
             endpoint.reply = jwks_endpoint.key_set([HOME.key])
-            world.wait(fetched.times(trial).ttl)
-            world.good(world.exchange(world.subject_token("bob")), f"the keys can be had again, after {name}")
+            server.wait(fetched.times(trial).ttl)
+            server.good(server.exchange(server.subject_token("bob")), f"the keys can be had again, after {name}")
 
 
 @check("EXC-11", needs=FETCHED)
 def test_keys_behind_a_redirect_or_too_much_text(mark: CheckId, trial: Trial) -> None:
     """Keys behind a redirect, or behind more text than a server reads, cannot be had either."""
-    with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (world, _):
-        world.issue()
+    with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (server, _):
+        server.issue()
     with jwks_endpoint.endpoint(jwks_endpoint.key_set([HOME.key])) as target:
         replies = {**jwks_endpoint.redirects(target.url), "too much text": jwks_endpoint.too_large([HOME.key])}
         for name, reply in replies.items():
-            with _fetching(trial, reply) as (world, _):
-                decision = world.exchange(world.subject_token())
-                world.refused(decision, _UNAVAILABLE, f"where the keys are to be there is: {name}")
+            with _fetching(trial, reply) as (server, _):
+                decision = server.exchange(server.subject_token())
+                server.refused(decision, _UNAVAILABLE, f"where the keys are to be there is: {name}")
 
 
 @check("EXC-11", needs=FETCHED)
 def test_keys_that_are_had_no_more(mark: CheckId, trial: Trial) -> None:
     """Keys at hand serve an outage as long as is declared, then no verdict is given; refused tokens stay refused."""
     times = fetched.times(trial)
-    with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (world, endpoint):
-        world.issue()
+    with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (server, endpoint):
+        server.issue()
         endpoint.reply = Reply(status=500)
-        world.wait(times.ttl - 1)
-        decision = world.exchange(world.subject_token(aud="somebody-else"))
-        world.refused(decision, "invalid_request", "a bad token while keys are at hand")
-        world.wait(times.stale + 2)
-        decision = world.exchange(world.subject_token())
-        world.refused(decision, _UNAVAILABLE, "the keys at hand are older than may be")
+        server.wait(times.ttl - 1)
+        decision = server.exchange(server.subject_token(aud="somebody-else"))
+        server.refused(decision, "invalid_request", "a bad token while keys are at hand")
+        server.wait(times.stale + 2)
+        decision = server.exchange(server.subject_token())
+        server.refused(decision, _UNAVAILABLE, "the keys at hand are older than may be")
         endpoint.reply = jwks_endpoint.key_set([HOME.key])
-        world.wait(times.ttl)
-        world.good(world.exchange(world.subject_token("bob")), "the keys can be had again")
+        server.wait(times.ttl)
+        server.good(server.exchange(server.subject_token("bob")), "the keys can be had again")
 
 
 @check("EXC-17", needs=(THROTTLE, CLOCK, KEYS_URL, CONFIGURE))
@@ -86,13 +86,13 @@ def test_throttled_before_any_fetch(mark: CheckId, trial: Trial) -> None:
             "providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()],
             "throttle": {"admin_failures": 5, "exchanges_per_minute": 2},
         }
-        world = KeyServerDriver(trial, DEFAULT.but(extra=extra), stand_ins={endpoint.url: fetched.SHOWN_URL})
-        world.issue(provider=OTHER, peer=OTHER_PEER)
+        server = KeyServerDriver(trial, DEFAULT.but(extra=extra), stand_ins={endpoint.url: fetched.SHOWN_URL})
+        server.issue(provider=OTHER, peer=OTHER_PEER)
         for _ in range(2):
-            world.exchange("x")
-        world.refused(world.exchange(world.subject_token()), "rate_limited", "an exchange beyond the number")
+            server.exchange("x")
+        server.refused(server.exchange(server.subject_token()), "rate_limited", "an exchange beyond the number")
         if endpoint.requests:
-            world.fail("an exchange beyond the number caused a fetch", "none", f"{endpoint.requests}")
+            server.fail("an exchange beyond the number caused a fetch", "none", f"{endpoint.requests}")
 
 
 # --- issuer and keys
@@ -128,28 +128,28 @@ _ISSUERS = {
 @check("EXC-12")
 def test_issuer_that_is_not_configured(mark: CheckId, trial: Trial) -> None:
     """A subject token whose issuer is not, to the letter, a configured one is refused though its key is."""
-    world = KeyServerDriver(trial)
-    world.issue()
+    server = KeyServerDriver(trial)
+    server.issue()
     for name, issuer in _ISSUERS.items():
-        decision = world.exchange(world.subject_token(iss=issuer))
-        world.refused(decision, "invalid_request", f"iss is not the provider's: {name}")
-    world.refused(world.exchange(world.subject_token(iss=None)), "invalid_request", "there is no iss")
-    world.issue()
+        decision = server.exchange(server.subject_token(iss=issuer))
+        server.refused(decision, "invalid_request", f"iss is not the provider's: {name}")
+    server.refused(server.exchange(server.subject_token(iss=None)), "invalid_request", "there is no iss")
+    server.issue()
 
 
 @check("EXC-12")
 def test_keys_of_another_provider(mark: CheckId, trial: Trial) -> None:
     """The keys of one provider verify no token in the name of another, before and after each was used."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for _ in range(2):
         for named, signer in ((HOME, OTHER), (OTHER, HOME)):
             for kid in (signer.key.kid, named.key.kid):
                 impostor = replace(named, key=replace(signer.key, kid=kid))
-                decision = world.exchange(world.subject_token(provider=impostor))
+                decision = server.exchange(server.subject_token(provider=impostor))
                 summary = f"{signer.issuer} signs in the name of {named.issuer}, under the kid {kid}"
-                world.refused(decision, "invalid_request", summary)
-        world.issue(provider=HOME)
-        world.issue(provider=OTHER)
+                server.refused(decision, "invalid_request", summary)
+        server.issue(provider=HOME)
+        server.issue(provider=OTHER)
 
 
 @check("EXC-12", needs=(CONFIGURE,))
@@ -159,13 +159,13 @@ def test_one_kid_of_two_providers(mark: CheckId, trial: Trial) -> None:
         one, two = (
             Provider(name, replace(keys.key("ES256", role), kid="1")) for name, role in zip(names, "ab", strict=True)
         )
-        world = KeyServerDriver(trial, DEFAULT.but(providers=(one, two), policies=(rule(one), rule(two)), cap=50))
+        server = KeyServerDriver(trial, DEFAULT.but(providers=(one, two), policies=(rule(one), rule(two)), cap=50))
         for _ in range(2):
             for used, other in ((one, two), (two, one)):
-                world.issue(provider=used)
+                server.issue(provider=used)
                 for named, signer in ((other, used), (used, other)):
-                    decision = world.exchange(world.subject_token(provider=replace(named, key=signer.key)))
-                    world.refused(decision, "invalid_request", f"{signer.issuer} signs in the name of {named.issuer}")
+                    decision = server.exchange(server.subject_token(provider=replace(named, key=signer.key)))
+                    server.refused(decision, "invalid_request", f"{signer.issuer} signs in the name of {named.issuer}")
 
 
 # --- rotation
@@ -177,59 +177,59 @@ _AFTER = replace(HOME, key=replace(keys.key("ES256", "attacker"), kid="es256-c")
 @check("EXC-14", needs=(ROTATE,))
 def test_withdrawn_key(mark: CheckId, trial: Trial) -> None:
     """After a rotation the withdrawn key mints nothing, the new one does, and issued bearers live on."""
-    world = KeyServerDriver(trial)
-    before = world.issue()
-    unused = world.subject_token()
+    server = KeyServerDriver(trial)
+    before = server.issue()
+    unused = server.subject_token()
     after = _AFTER
-    world.refused(world.exchange(world.subject_token(provider=after)), "invalid_request", "a key that is not served")
-    world.rotate(HOME, after)
-    for name, token in {"of before": unused, "of after": world.subject_token()}.items():
-        world.refused(world.exchange(token), "invalid_request", f"a token {name} the rotation, of the withdrawn key")
-    world.good(world.exchange(world.subject_token(provider=after)), "a token of the new key")
-    world.good(world.authenticate(before.bearer), "a bearer issued under the withdrawn key")
-    other = world.exchange(world.subject_token(provider=OTHER))
-    world.good(other, "a token of the provider that did not rotate")
+    server.refused(server.exchange(server.subject_token(provider=after)), "invalid_request", "a key that is not served")
+    server.rotate(HOME, after)
+    for name, token in {"of before": unused, "of after": server.subject_token()}.items():
+        server.refused(server.exchange(token), "invalid_request", f"a token {name} the rotation, of the withdrawn key")
+    server.good(server.exchange(server.subject_token(provider=after)), "a token of the new key")
+    server.good(server.authenticate(before.bearer), "a bearer issued under the withdrawn key")
+    other = server.exchange(server.subject_token(provider=OTHER))
+    server.good(other, "a token of the provider that did not rotate")
 
 
 @check("EXC-14", needs=(ROTATE,))
 def test_withdrawn_key_whose_kid_is_used_again(mark: CheckId, trial: Trial) -> None:
     """A new key under the kid of the withdrawn one replaces it."""
-    world = KeyServerDriver(trial)
-    world.issue()
+    server = KeyServerDriver(trial)
+    server.issue()
     after = replace(_AFTER, key=replace(_AFTER.key, kid=HOME.key.kid))
-    world.rotate(HOME, after)
-    world.refused(world.exchange(world.subject_token()), "invalid_request", "a token of the withdrawn key")
-    world.good(world.exchange(world.subject_token(provider=after)), "a token of the new key under the same kid")
+    server.rotate(HOME, after)
+    server.refused(server.exchange(server.subject_token()), "invalid_request", "a token of the withdrawn key")
+    server.good(server.exchange(server.subject_token(provider=after)), "a token of the new key under the same kid")
 
 
 @check("EXC-14", needs=(ROTATE,))
 def test_rotation_step_by_step(mark: CheckId, trial: Trial) -> None:
     """While both keys are served both are good; then one is withdrawn, and may come back."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     after = _AFTER
     for served in ((HOME, after), (after,), (HOME,), (after, HOME)):
-        world.rotate(HOME, *served)
+        server.rotate(HOME, *served)
         for number, provider in enumerate((HOME, after)):
-            decision = world.exchange(world.subject_token(f"user-{len(world.steps)}-{number}", provider))
+            decision = server.exchange(server.subject_token(f"user-{len(server.steps)}-{number}", provider))
             shown = f"{provider.key.kid} while {', '.join(one.key.kid for one in served)} served"
             if provider in served:
-                world.good(decision, f"a token of {shown}")
+                server.good(decision, f"a token of {shown}")
             else:
-                world.refused(decision, "invalid_request", f"a token of {shown}")
+                server.refused(decision, "invalid_request", f"a token of {shown}")
 
 
 @check("EXC-14", needs=FETCHED)
 def test_withdrawn_from_the_url(mark: CheckId, trial: Trial) -> None:
     """A key that is no longer served at the URL is refused once the set held is no longer fresh."""
     after = _AFTER
-    with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (world, endpoint):
-        before = world.issue()
+    with _fetching(trial, jwks_endpoint.key_set([HOME.key])) as (server, endpoint):
+        before = server.issue()
         endpoint.reply = jwks_endpoint.key_set([after.key])
-        world.wait(fetched.times(trial).ttl + 1)
-        world.good(world.exchange(world.subject_token("bob", after)), "a token of the new key")
-        world.refused(world.exchange(world.subject_token()), "invalid_request", "a token of the withdrawn key")
-        if fetched.times(trial).ttl + 1 < world.setting.ttl:
-            world.good(world.authenticate(before.bearer), "a bearer issued under the withdrawn key")
+        server.wait(fetched.times(trial).ttl + 1)
+        server.good(server.exchange(server.subject_token("bob", after)), "a token of the new key")
+        server.refused(server.exchange(server.subject_token()), "invalid_request", "a token of the withdrawn key")
+        if fetched.times(trial).ttl + 1 < server.setting.ttl:
+            server.good(server.authenticate(before.bearer), "a bearer issued under the withdrawn key")
 
 
 @check("EXC-11", needs=(CONFIGURE, RACE, KEYS_URL))
@@ -238,9 +238,9 @@ def test_keys_wanted_at_once(mark: CheckId, trial: Trial) -> None:
     with jwks_endpoint.endpoint(jwks_endpoint.in_halves([HOME.key])) as endpoint:
         provider = {name: value for name, value in HOME.as_json().items() if name != "keys"}
         setting = DEFAULT.but(extra={"providers": [{**provider, "keys_url": endpoint.url}, OTHER.as_json()]})
-        world = KeyServerDriver(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL})
-        tokens = [world.subject_token(f"user-{number}") for number in range(6)]
-        for decision in world.race([race_requests.exchange(token) for token in tokens]):
-            world.good(decision, "one of several exchanges that wait for the same keys")
-        misdirected = world.exchange(world.subject_token(aud="somebody-else"))
-        world.refused(misdirected, "invalid_request", "a subject token for somebody else, once the keys are there")
+        server = KeyServerDriver(trial, setting, stand_ins={endpoint.url: fetched.SHOWN_URL})
+        tokens = [server.subject_token(f"user-{number}") for number in range(6)]
+        for decision in server.race([race_requests.exchange(token) for token in tokens]):
+            server.good(decision, "one of several exchanges that wait for the same keys")
+        misdirected = server.exchange(server.subject_token(aud="somebody-else"))
+        server.refused(misdirected, "invalid_request", "a subject token for somebody else, once the keys are there")

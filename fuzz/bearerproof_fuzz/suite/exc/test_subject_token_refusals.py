@@ -18,40 +18,40 @@ from bearerproof_fuzz.needs import HTTP, SINGLE_USE
 @check("EXC-15")
 def test_bearer_as_subject_token(mark: CheckId, trial: Trial) -> None:
     """An issued bearer buys no other bearer, whatever type it is given out to be."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    world.admitted(grant)
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    server.admitted(grant)
     for kind in (None, ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt"):
         changes = {} if kind is None else {"subject_token_type": kind}
-        decision = world.exchange(grant.bearer, **changes)
-        world.refused(
+        decision = server.exchange(grant.bearer, **changes)
+        server.refused(
             decision, "invalid_request", f"a bearer as subject token, given out to be {kind or 'an ID token'}"
         )
     for text in (grant.jti, f"Bearer {grant.bearer}"):
-        world.refused(world.exchange(text), "invalid_request", "something of a bearer as subject token")
-    world.admitted(grant)
+        server.refused(server.exchange(text), "invalid_request", "something of a bearer as subject token")
+    server.admitted(grant)
 
 
 @check("EXC-15")
 def test_access_token_as_subject_token(mark: CheckId, trial: Trial) -> None:
     """An access token of the same issuer, for our very name, is no ID token."""
-    world = KeyServerDriver(trial)
-    world.issue()
-    draft = HOME.draft("alice", world.now, jti="at-1").with_claims(client_id=HOME.audience, scope="openid")
+    server = KeyServerDriver(trial)
+    server.issue()
+    draft = HOME.draft("alice", server.now, jti="at-1").with_claims(client_id=HOME.audience, scope="openid")
     for typ in ("at+jwt", "application/at+jwt", "AT+JWT", "Application/AT+jwt"):
         token = draft.with_header(typ=typ).token()
-        world.refused(world.exchange(token), "invalid_request", f"an access token as subject token, typ {typ}")
-        decision = world.exchange(token, subject_token_type=ACCESS_TOKEN)
-        world.refused(decision, "invalid_request", f"an access token by its own name, typ {typ}")
-    world.issue()
+        server.refused(server.exchange(token), "invalid_request", f"an access token as subject token, typ {typ}")
+        decision = server.exchange(token, subject_token_type=ACCESS_TOKEN)
+        server.refused(decision, "invalid_request", f"an access token by its own name, typ {typ}")
+    server.issue()
 
 
 @check("EXC-15")
 def test_claims_without_a_signature(mark: CheckId, trial: Trial) -> None:
     """Claims that nobody signed say nothing, in any form."""
-    world = KeyServerDriver(trial)
-    world.issue()
-    draft = HOME.draft("alice", world.now, jti="claims-1")
+    server = KeyServerDriver(trial)
+    server.issue()
+    draft = HOME.draft("alice", server.now, jti="claims-1")
     header, payload, signature = draft.token().split(".")
     bare = {
         "JSON": draft.payload_bytes().decode(),
@@ -60,12 +60,12 @@ def test_claims_without_a_signature(mark: CheckId, trial: Trial) -> None:
         "a payload alone": f".{payload}.",
         "an empty signature": f"{header}.{payload}.",
         "payload and signature": f"{payload}.{signature}",
-        "another's signature": f"{header}.{payload}.{OTHER.draft('alice', world.now).token().split('.')[2]}",
+        "another's signature": f"{header}.{payload}.{OTHER.draft('alice', server.now).token().split('.')[2]}",
         "the header twice": f"{header}.{header}.{signature}",
     }
     for name, text in bare.items():
-        world.refused(world.exchange(text), "invalid_request", f"claims without a signature, as {name}")
-    world.issue()
+        server.refused(server.exchange(text), "invalid_request", f"claims without a signature, as {name}")
+    server.issue()
 
 
 # --- refusals that do not tell
@@ -74,41 +74,41 @@ def test_claims_without_a_signature(mark: CheckId, trial: Trial) -> None:
 @check("EXC-13", needs=(SINGLE_USE,))
 def test_refusals_are_alike(mark: CheckId, trial: Trial) -> None:
     """Whatever is wrong with a subject token, the answer is the same."""
-    world = KeyServerDriver(trial)
-    used = world.subject_token()
-    world.good(world.exchange(used), "an honest exchange is refused")
-    answers = {name: world.exchange(token) for name, token in {**_wrong(world), "used before": used}.items()}
+    server = KeyServerDriver(trial)
+    used = server.subject_token()
+    server.good(server.exchange(used), "an honest exchange is refused")
+    answers = {name: server.exchange(token) for name, token in {**_wrong(server), "used before": used}.items()}
     for name, answer in answers.items():
-        world.require(not answer.good, f"a subject token with a fault is exchanged: {name}", "refused", answer)
+        server.require(not answer.good, f"a subject token with a fault is exchanged: {name}", "refused", answer)
     alike = {(answer.outcome, answer.code, answer.retry_after) for answer in answers.values()}
     if len(alike) > 1:
         told = ", ".join(
             f"{name}: {answer.code} {answer.retry_after or ''}".rstrip() for name, answer in answers.items()
         )
-        world.fail("the answers tell what is wrong with a subject token", "one answer to all", told)
+        server.fail("the answers tell what is wrong with a subject token", "one answer to all", told)
 
 
 @check("EXC-13", needs=(HTTP, SINGLE_USE))
 def test_refusals_are_alike_over_http(mark: CheckId, trial: Trial) -> None:
     """Whatever is wrong with a subject token, status, headers and body of the answer are the same."""
-    world = KeyServerDriver(trial)
-    used = world.subject_token()
-    world.good(world.exchange(used), "an honest exchange is refused")
-    answers = {name: _posted(world, token) for name, token in {**_wrong(world), "used before": used}.items()}
+    server = KeyServerDriver(trial)
+    used = server.subject_token()
+    server.good(server.exchange(used), "an honest exchange is refused")
+    answers = {name: _posted(server, token) for name, token in {**_wrong(server), "used before": used}.items()}
     for name, answer in answers.items():
         refused = isinstance(answer[0], int) and answer[0] >= 400
-        world.require(refused, f"a subject token with a fault is exchanged: {name}", "refused", str(answer[0]))
+        server.require(refused, f"a subject token with a fault is exchanged: {name}", "refused", str(answer[0]))
     first, *others = answers
     for name in others:
         if answers[name] != answers[first]:
             what = f"the answer tells {name} from {first}"
-            world.fail(what, json.dumps(answers[first]), json.dumps(answers[name]))
+            server.fail(what, json.dumps(answers[first]), json.dumps(answers[name]))
 
 
-def _wrong(world: KeyServerDriver) -> dict[str, str]:
+def _wrong(server: KeyServerDriver) -> dict[str, str]:
     """Return subject tokens with one thing wrong, each something else."""
-    draft = HOME.draft("alice", world.now, jti="wrong")
-    now = int(world.now)
+    draft = HOME.draft("alice", server.now, jti="wrong")
+    now = int(server.now)
     return {
         "no token": "x",
         "no signature": draft.unsigned().token(),
@@ -126,10 +126,10 @@ def _wrong(world: KeyServerDriver) -> dict[str, str]:
     }
 
 
-def _posted(world: KeyServerDriver, token: str) -> list[object]:
+def _posted(server: KeyServerDriver, token: str) -> list[object]:
     form = {"grant_type": TOKEN_EXCHANGE, "subject_token": token, "subject_token_type": ID_TOKEN}
     body = b64encode(urlencode(form).encode()).decode()
     content_type = ("Content-Type", "application/x-www-form-urlencoded")
-    members = world.http("POST", "/auth/token", [content_type], body).members
+    members = server.http("POST", "/auth/token", [content_type], body).members
     headers = [[str(name).lower(), value] for name, value in members["headers"]]  # type: ignore[attr-defined]
     return [members["status"], sorted(pair for pair in headers if pair[0] != "date"), members["body_b64"]]

@@ -18,31 +18,31 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP, SINGLE_USE
 @check("EXC-9", needs=(CLOCK,))
 def test_age_limit_to_the_second(mark: CheckId, trial: Trial) -> None:
     """A subject token of exactly the maximum age is taken, and a moment later no more."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for age, outcome in {0.0: True, 299.0: True, 300.0: True, 300.5: False, 301.0: False, 3600.0: False}.items():
-        token = world.subject_token(f"user-{age:g}", iat=int(world.now), exp=int(world.now) + 86_400)
-        world.wait(age)
-        _expect_age(world, token, f"its iat is {age:g} s ago and 300 s are allowed", fits=outcome)
+        token = server.subject_token(f"user-{age:g}", iat=int(server.now), exp=int(server.now) + 86_400)
+        server.wait(age)
+        _expect_age(server, token, f"its iat is {age:g} s ago and 300 s are allowed", fits=outcome)
 
 
 @check("EXC-9", needs=(CLOCK, CONFIGURE))
 def test_age_limit_as_configured(mark: CheckId, trial: Trial) -> None:
     """The age limit is the one that is configured, and the leeway does not stretch it."""
     for max_age, leeway in ((1, 0), (60, 0), (86_400, 0), (60, 120)):
-        world = KeyServerDriver(trial, DEFAULT.but(max_age=max_age, leeway=leeway))
+        server = KeyServerDriver(trial, DEFAULT.but(max_age=max_age, leeway=leeway))
         told = f"{max_age} s are allowed, with a leeway of {leeway} s"
         for late, fits in ((0, True), (1, False)):
-            token = world.subject_token(f"user-{late}", exp=int(world.now) + 10 * 86_400)
-            world.wait(max_age + late)
-            _expect_age(world, token, f"its iat is {max_age + late} s ago, {told}", fits=fits)
+            token = server.subject_token(f"user-{late}", exp=int(server.now) + 10 * 86_400)
+            server.wait(max_age + late)
+            _expect_age(server, token, f"its iat is {max_age + late} s ago, {told}", fits=fits)
 
 
 @check("EXC-9")
 def test_age_counts_from_issue(mark: CheckId, trial: Trial) -> None:
     """The age counts from `iat`, whatever the token says of its sign-in, of its beginning or of its end."""
-    world = KeyServerDriver(trial)
-    world.issue()
-    now = int(world.now)
+    server = KeyServerDriver(trial)
+    server.issue()
+    now = int(server.now)
     stale: dict[str, Json] = {
         "a fresh auth_time": {"iat": now - 301, "auth_time": now},
         "a fresh nbf": {"iat": now - 301, "nbf": now},
@@ -54,18 +54,18 @@ def test_age_counts_from_issue(mark: CheckId, trial: Trial) -> None:
         "no iat but a fresh nbf": {"iat": None, "nbf": now, "auth_time": now},
     }
     for name, claims in stale.items():
-        decision = world.exchange(world.subject_token(**claims))
-        world.refused(decision, "invalid_request", f"a subject token that is too old, with {name}")
-    old_sign_in = world.exchange(world.subject_token("bob", auth_time=now - 86_400))
-    world.good(old_sign_in, "a subject token of now, from a sign-in of yesterday")
+        decision = server.exchange(server.subject_token(**claims))
+        server.refused(decision, "invalid_request", f"a subject token that is too old, with {name}")
+    old_sign_in = server.exchange(server.subject_token("bob", auth_time=now - 86_400))
+    server.good(old_sign_in, "a subject token of now, from a sign-in of yesterday")
 
 
-def _expect_age(world: KeyServerDriver, token: str, summary: str, *, fits: bool) -> None:
-    decision = world.exchange(token)
+def _expect_age(server: KeyServerDriver, token: str, summary: str, *, fits: bool) -> None:
+    decision = server.exchange(token)
     if fits:
-        world.good(decision, f"a subject token is refused: {summary}")
+        server.good(decision, f"a subject token is refused: {summary}")
     else:
-        world.refused(decision, "invalid_request", f"a subject token is taken: {summary}")
+        server.refused(decision, "invalid_request", f"a subject token is taken: {summary}")
 
 
 _WITH_AND_WITHOUT_JTI: tuple[Json, ...] = ({}, {"jti": None})
@@ -78,135 +78,135 @@ _NOT_AGAIN = ("invalid_request", "temporarily_unavailable")
 def test_second_use(mark: CheckId, trial: Trial) -> None:
     """A subject token mints once, with a `jti` and without, for another scope and from another peer."""
     for claims in _WITH_AND_WITHOUT_JTI:
-        world = KeyServerDriver(trial)
-        token = world.subject_token(**claims)
-        world.good(world.exchange(token), "an honest exchange is refused")
-        world.refused(world.exchange(token), "invalid_request", _ONCE)
-        world.refused(world.exchange(token, "backends:a tools:x"), "invalid_request", f"{_ONCE} of another scope")
-        world.refused(world.exchange(token, peer=OTHER_PEER), "invalid_request", f"{_ONCE} from elsewhere")
-        world.good(world.exchange(world.subject_token(**claims, nonce="n-2")), "another token of the same user")
+        server = KeyServerDriver(trial)
+        token = server.subject_token(**claims)
+        server.good(server.exchange(token), "an honest exchange is refused")
+        server.refused(server.exchange(token), "invalid_request", _ONCE)
+        server.refused(server.exchange(token, "backends:a tools:x"), "invalid_request", f"{_ONCE} of another scope")
+        server.refused(server.exchange(token, peer=OTHER_PEER), "invalid_request", f"{_ONCE} from elsewhere")
+        server.good(server.exchange(server.subject_token(**claims, nonce="n-2")), "another token of the same user")
 
 
 @check("EXC-10", needs=(SINGLE_USE, CONFIGURE))
 def test_stated_number_of_uses(mark: CheckId, trial: Trial) -> None:
     """A subject token mints as many tokens as are stated."""
     for uses in (1, 2, 7):
-        world = KeyServerDriver(trial, DEFAULT.but(subject_token_uses=uses, cap=50))
+        server = KeyServerDriver(trial, DEFAULT.but(subject_token_uses=uses, cap=50))
         for claims in _WITH_AND_WITHOUT_JTI:
-            token = world.subject_token(**claims)
+            token = server.subject_token(**claims)
             for number in range(uses):
-                world.good(world.exchange(token), f"use {number + 1} of {uses}")
+                server.good(server.exchange(token), f"use {number + 1} of {uses}")
             for _ in range(2):
-                world.refused(world.exchange(token), "invalid_request", _ONCE)
+                server.refused(server.exchange(token), "invalid_request", _ONCE)
 
 
 @check("EXC-10", needs=(SINGLE_USE,))
 def test_other_spellings_of_a_used_token(mark: CheckId, trial: Trial) -> None:
     """A subject token in another spelling is the one that was used."""
     for claims in _WITH_AND_WITHOUT_JTI:
-        world = KeyServerDriver(trial)
-        draft = HOME.draft("alice", world.now, **{"jti": "id-1", **claims})
-        world.good(world.exchange(draft.token()), "an honest exchange is refused")
+        server = KeyServerDriver(trial)
+        draft = HOME.draft("alice", server.now, **{"jti": "id-1", **claims})
+        server.good(server.exchange(draft.token()), "an honest exchange is refused")
         for name, spelled in _spellings(draft).items():
-            world.refused(world.exchange(spelled), "invalid_request", f"{_ONCE}, spelled with {name}")
+            server.refused(server.exchange(spelled), "invalid_request", f"{_ONCE}, spelled with {name}")
 
 
 @check("EXC-10", needs=(SINGLE_USE,))
 def test_used_jti_written_otherwise(mark: CheckId, trial: Trial) -> None:
     """A `jti` that was used counts however the JSON around it is written."""
-    world = KeyServerDriver(trial)
-    draft = HOME.draft("alice", world.now, jti="id-1")
-    world.good(world.exchange(draft.token()), "an honest exchange is refused")
+    server = KeyServerDriver(trial)
+    draft = HOME.draft("alice", server.now, jti="id-1")
+    server.good(server.exchange(draft.token()), "an honest exchange is refused")
     raw = draft.payload_bytes()
     writings = {
         "an escape": raw.replace(b'"id-1"', b'"\\u0069d-1"'),
         "an escaped name": raw.replace(b'"jti"', b'"\\u006ati"'),
         "white space": raw.replace(b",", b" , "),
-        "another end": draft.with_claims(exp=int(world.now) + 200).payload_bytes(),
+        "another end": draft.with_claims(exp=int(server.now) + 200).payload_bytes(),
     }
     for name, payload in writings.items():
         token = replace(draft, payload_json=payload).token()
-        world.refused(world.exchange(token), "invalid_request", f"{_ONCE}, its jti written with {name}")
+        server.refused(server.exchange(token), "invalid_request", f"{_ONCE}, its jti written with {name}")
 
 
 @check("EXC-10", needs=(SINGLE_USE,))
 def test_uses_are_counted_by_issuer(mark: CheckId, trial: Trial) -> None:
     """The same `jti` of another provider is another subject token."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for provider in (HOME, OTHER):
-        token = world.subject_token("alice", provider, jti="one-for-all")
-        world.good(world.exchange(token), f"the first use at {provider.issuer}")
-        world.refused(world.exchange(token), "invalid_request", _ONCE)
+        token = server.subject_token("alice", provider, jti="one-for-all")
+        server.good(server.exchange(token), f"the first use at {provider.issuer}")
+        server.refused(server.exchange(token), "invalid_request", _ONCE)
 
 
 @check("EXC-10", needs=(SINGLE_USE, CLOCK))
 def test_use_is_remembered_to_the_last(mark: CheckId, trial: Trial) -> None:
     """A use is remembered for as long as the subject token could be used, and after the wall clock stepped back."""
-    world = KeyServerDriver(trial)
-    token = world.subject_token(exp=int(world.now) + 86_400)
-    world.good(world.exchange(token), "an honest exchange is refused")
+    server = KeyServerDriver(trial)
+    token = server.subject_token(exp=int(server.now) + 86_400)
+    server.good(server.exchange(token), "an honest exchange is refused")
     for seconds in (1, 199, 99.5, 0.5):
-        world.wait(seconds)
-        world.refused(world.exchange(token), "invalid_request", f"{_ONCE}, {seconds:g} s after the last attempt")
-    world.wait(1)
-    world.issue("bob")
-    world.step_wall_clock(-301)
-    world.refused(world.exchange(token), _NOT_AGAIN, f"{_ONCE} after the wall clock stepped back")
+        server.wait(seconds)
+        server.refused(server.exchange(token), "invalid_request", f"{_ONCE}, {seconds:g} s after the last attempt")
+    server.wait(1)
+    server.issue("bob")
+    server.step_wall_clock(-301)
+    server.refused(server.exchange(token), _NOT_AGAIN, f"{_ONCE} after the wall clock stepped back")
 
 
 @check("EXC-10", needs=(SINGLE_USE, CLOCK, REAP))
 def test_reaping_forgets_no_use(mark: CheckId, trial: Trial) -> None:
     """Cleaning up makes no used subject token good again, at the last second of its age or after a step back."""
-    world = KeyServerDriver(trial)
-    token = world.subject_token(exp=int(world.now) + 86_400)
-    world.good(world.exchange(token), "an honest exchange is refused")
+    server = KeyServerDriver(trial)
+    token = server.subject_token(exp=int(server.now) + 86_400)
+    server.good(server.exchange(token), "an honest exchange is refused")
     for wait in (0, 300):
-        world.wait(wait)
-        world.reap()
-        world.refused(world.exchange(token), "invalid_request", f"{_ONCE} after cleaning up")
-    world.wait(1)
-    world.reap()
-    world.step_wall_clock(-301)
-    world.refused(world.exchange(token), _NOT_AGAIN, f"{_ONCE} after cleaning up and a step back")
+        server.wait(wait)
+        server.reap()
+        server.refused(server.exchange(token), "invalid_request", f"{_ONCE} after cleaning up")
+    server.wait(1)
+    server.reap()
+    server.step_wall_clock(-301)
+    server.refused(server.exchange(token), _NOT_AGAIN, f"{_ONCE} after cleaning up and a step back")
 
 
 @check("EXC-10", needs=(SINGLE_USE, CLOCK, CONFIGURE))
 def test_use_is_remembered_with_a_leeway(mark: CheckId, trial: Trial) -> None:
     """A subject token from a clock ahead is remembered for as long as it is young by that clock."""
-    world = KeyServerDriver(trial, DEFAULT.but(leeway=120, max_age=60, ttl=5, retention=0))
-    token = world.subject_token(iat=int(world.now) + 120, exp=int(world.now) + 86_400)
-    world.good(world.exchange(token), "an honest exchange is refused")
+    server = KeyServerDriver(trial, DEFAULT.but(leeway=120, max_age=60, ttl=5, retention=0))
+    token = server.subject_token(iat=int(server.now) + 120, exp=int(server.now) + 86_400)
+    server.good(server.exchange(token), "an honest exchange is refused")
     for _ in range(9):
-        world.wait(20)
-        world.refused(world.exchange(token), "invalid_request", _ONCE)
+        server.wait(20)
+        server.refused(server.exchange(token), "invalid_request", _ONCE)
 
 
 @check("EXC-10", needs=(SINGLE_USE, CONFIGURE, RACE))
 def test_uses_at_once(mark: CheckId, trial: Trial) -> None:
     """However many exchanges of one subject token run at once, no more than the stated number mint."""
     for uses in (1, 3):
-        world = KeyServerDriver(trial, DEFAULT.but(subject_token_uses=uses, cap=100))
+        server = KeyServerDriver(trial, DEFAULT.but(subject_token_uses=uses, cap=100))
         for number in range(6):
             claims = {"jti": f"id-{number}"} if number % 2 else {"nonce": f"n-{number}"}
-            draft = HOME.draft("alice", world.now, **claims)
+            draft = HOME.draft("alice", server.now, **claims)
             spelled = [draft.token(), *_good_spellings(draft).values()]
-            _race(world, spelled * 4, uses)
+            _race(server, spelled * 4, uses)
 
 
-def _race(world: KeyServerDriver, tokens: Sequence[str], uses: int) -> None:
+def _race(server: KeyServerDriver, tokens: Sequence[str], uses: int) -> None:
     requests: list[Request] = [
         {"op": "exchange", "peer": PEER, "form": [["grant_type", TOKEN_EXCHANGE], ["subject_token", token],
                                                   ["subject_token_type", ID_TOKEN]]}
         for token in tokens
     ]  # fmt: skip
-    decisions = world.race(requests)
+    decisions = server.race(requests)
     minted = sum(decision.good for decision in decisions)
     if minted != uses:
         what = f"{len(tokens)} exchanges of one subject token at once mint {'more' if minted > uses else 'fewer'}"
-        world.fail(f"{what} tokens than are stated", str(uses), f"{minted if minted < uses else 'more'}")
+        server.fail(f"{what} tokens than are stated", str(uses), f"{minted if minted < uses else 'more'}")
     for decision in decisions:
         if not decision.good:
-            world.refused(decision, "invalid_request", "an exchange that came too late")
+            server.refused(decision, "invalid_request", "an exchange that came too late")
 
 
 def _good_spellings(draft: Draft) -> Mapping[str, str]:

@@ -66,15 +66,15 @@ def test_edits_of_the_subject_token(cases: list[Case], trial: Trial) -> None:
     judged = [case for case in applicable(cases, trial.declaration) if _binds(case, trial.measure)]
     if not judged:
         pytest.skip("no edit of this row binds here")
-    world = KeyServerDriver(trial, _of_every_algorithm(trial))
+    server = KeyServerDriver(trial, _of_every_algorithm(trial))
     for algorithm in dict.fromkeys(case.algorithm or HOME.key.algorithm for case in judged):
-        world.issue(provider=_SIGNERS[algorithm])
+        server.issue(provider=_SIGNERS[algorithm])
     for number, case in enumerate(judged):
-        draft = case.edit.apply(case.edit.given(_draft(case, world.now, f"edited-{number}")))
+        draft = case.edit.apply(case.edit.given(_draft(case, server.now, f"edited-{number}")))
         if len(draft.token()) + 8_000 <= trial.declaration.max_line:
-            decision = world.exchange(draft.token())
-            world.refused(decision, "invalid_request", f"{case.name}: {case.edit.description}")
-    world.issue("bob")
+            decision = server.exchange(draft.token())
+            server.refused(decision, "invalid_request", f"{case.name}: {case.edit.description}")
+    server.issue("bob")
 
 
 def _binds(case: Case, measure: Measure) -> bool:
@@ -114,11 +114,11 @@ _NO_TOKENS = {
 @check("EXC-6")
 def test_texts_that_are_no_tokens(mark: CheckId, trial: Trial) -> None:
     """Whatever stands in the place of the subject token, the request is invalid and the server goes on."""
-    world = KeyServerDriver(trial)
-    world.issue()
+    server = KeyServerDriver(trial)
+    server.issue()
     for name, text in _NO_TOKENS.items():
-        world.refused(world.exchange(text), "invalid_request", f"in the place of the subject token: {name}")
-    world.issue()
+        server.refused(server.exchange(text), "invalid_request", f"in the place of the subject token: {name}")
+    server.issue()
 
 
 @check("EXC-6", needs=(CONFIGURE,))
@@ -126,15 +126,15 @@ def test_algorithm_outside_the_providers(mark: CheckId, trial: Trial) -> None:
     """A key of the provider does not verify under an algorithm that is not configured for it."""
     names = [name for name in _ALGORITHMS if name in trial.declaration.algorithms and name != HOME.key.algorithm]
     strangers = [keys.key(name) for name in names]
-    world = KeyServerDriver(
+    server = KeyServerDriver(
         trial, DEFAULT.but(extra={"providers": [_serving(HOME, HOME.key, *strangers), OTHER.as_json()]})
     )
-    world.issue()
+    server.issue()
     for stranger in strangers:
-        token = world.subject_token(provider=replace(HOME, key=stranger))
+        token = server.subject_token(provider=replace(HOME, key=stranger))
         summary = f"{stranger.algorithm} is not among the provider's algorithms, though the set has such a key"
-        world.refused(world.exchange(token), "invalid_request", summary)
-    world.issue("bob")
+        server.refused(server.exchange(token), "invalid_request", summary)
+    server.issue("bob")
 
 
 # --- audience
@@ -144,12 +144,12 @@ def test_algorithm_outside_the_providers(mark: CheckId, trial: Trial) -> None:
 def test_audience_of_another_provider(mark: CheckId, trial: Trial) -> None:
     """Our name at one provider is nobody's at another."""
     other = replace(OTHER, audience="key-server-at-the-other")
-    world = KeyServerDriver(trial, DEFAULT.but(providers=(HOME, other)))
-    world.issue()
-    world.issue(provider=other)
+    server = KeyServerDriver(trial, DEFAULT.but(providers=(HOME, other)))
+    server.issue()
+    server.issue(provider=other)
     for provider, audience in ((HOME, other.audience), (other, HOME.audience)):
-        decision = world.exchange(world.subject_token(provider=provider, aud=audience))
-        world.refused(decision, "invalid_request", f"{provider.issuer} names us by the name of the other provider")
+        decision = server.exchange(server.subject_token(provider=provider, aud=audience))
+        server.refused(decision, "invalid_request", f"{provider.issuer} names us by the name of the other provider")
 
 
 @check("EXC-7", needs=(CONFIGURE,))
@@ -157,18 +157,18 @@ def test_several_audiences(mark: CheckId, trial: Trial) -> None:
     """Of a subject token for several, `azp` has to name us; each of our names alone will do."""
     ours = (HOME.audience, "key-server-2")
     providers = [_serving(HOME, HOME.key, audiences=ours), OTHER.as_json()]
-    world = KeyServerDriver(trial, DEFAULT.but(extra={"providers": providers}, cap=50))
+    server = KeyServerDriver(trial, DEFAULT.but(extra={"providers": providers}, cap=50))
     for name in ours:
-        world.good(world.exchange(world.subject_token(aud=name)), f"a subject token for {name}")
-        world.good(world.exchange(world.subject_token(aud=[name])), f"a subject token for {name}, in a list of one")
-    both = world.exchange(world.subject_token(aud=list(ours), azp=ours[1]))
-    world.good(both, "a subject token for both of our names, one of them as azp")
+        server.good(server.exchange(server.subject_token(aud=name)), f"a subject token for {name}")
+        server.good(server.exchange(server.subject_token(aud=[name])), f"a subject token for {name}, in a list of one")
+    both = server.exchange(server.subject_token(aud=list(ours), azp=ours[1]))
+    server.good(both, "a subject token for both of our names, one of them as azp")
     if trial.measure is Measure.STRICT:
         for azp in (None, "somebody-else", "", ours[0][:-1], ours[0].upper(), 1, list(ours)):
-            decision = world.exchange(world.subject_token(aud=list(ours), azp=azp))
-            world.refused(decision, "invalid_request", f"several audiences, and azp is {azp}")
-        decision = world.exchange(world.subject_token(aud=[HOME.audience, "somebody-else"], azp="somebody-else"))
-        world.refused(decision, "invalid_request", "a token for us and for another, which azp names")
+            decision = server.exchange(server.subject_token(aud=list(ours), azp=azp))
+            server.refused(decision, "invalid_request", f"several audiences, and azp is {azp}")
+        decision = server.exchange(server.subject_token(aud=[HOME.audience, "somebody-else"], azp="somebody-else"))
+        server.refused(decision, "invalid_request", "a token for us and for another, which azp names")
 
 
 # --- times
@@ -178,8 +178,8 @@ def test_several_audiences(mark: CheckId, trial: Trial) -> None:
 def test_times_with_a_leeway(mark: CheckId, trial: Trial) -> None:
     """Of `exp`, `nbf` and `iat` each is given the leeway, to the second, and no more."""
     for leeway in (0, 30):
-        world = KeyServerDriver(trial, DEFAULT.but(leeway=leeway, cap=50))
-        now = int(world.now)
+        server = KeyServerDriver(trial, DEFAULT.but(leeway=leeway, cap=50))
+        now = int(server.now)
         good: list[Json] = [{"exp": now - leeway + 1}, {"nbf": now + leeway}, {"nbf": now - 1}]
         bad: list[Json] = [{"exp": now - leeway}, {"exp": now - leeway - 1}]
         bad += [{"nbf": now + leeway + 1}, {"nbf": now + leeway + 0.5}]
@@ -187,11 +187,11 @@ def test_times_with_a_leeway(mark: CheckId, trial: Trial) -> None:
             good.append({"iat": now + leeway})
             bad += [{"iat": now + leeway + 1}, {"iat": now + leeway + 0.5}, {"iat": now + 10**6, "exp": now + 10**7}]
         for claims in good:
-            decision = world.exchange(world.subject_token(**claims))
-            world.good(decision, f"within a leeway of {leeway} s: {_relative(claims, now)}")
+            decision = server.exchange(server.subject_token(**claims))
+            server.good(decision, f"within a leeway of {leeway} s: {_relative(claims, now)}")
         for claims in bad:
-            decision = world.exchange(world.subject_token(**claims))
-            world.refused(decision, "invalid_request", f"beyond a leeway of {leeway} s: {_relative(claims, now)}")
+            decision = server.exchange(server.subject_token(**claims))
+            server.refused(decision, "invalid_request", f"beyond a leeway of {leeway} s: {_relative(claims, now)}")
 
 
 def _relative(claims: Mapping[str, float], now: int) -> str:
@@ -201,11 +201,11 @@ def _relative(claims: Mapping[str, float], now: int) -> str:
 @check("EXC-8", needs=(CLOCK,))
 def test_subject_token_that_ends(mark: CheckId, trial: Trial) -> None:
     """A subject token is good up to its end, not at it, though it is younger than the maximum age."""
-    world = KeyServerDriver(trial)
-    tokens = [world.subject_token(f"user-{number}", exp=int(world.now) + 60) for number in range(3)]
-    world.wait(59.5)
-    world.good(world.exchange(tokens[0]), "half a second before its end")
-    world.wait(0.5)
-    world.refused(world.exchange(tokens[1]), "invalid_request", "at its end")
-    world.wait(1)
-    world.refused(world.exchange(tokens[2]), "invalid_request", "a second after its end")
+    server = KeyServerDriver(trial)
+    tokens = [server.subject_token(f"user-{number}", exp=int(server.now) + 60) for number in range(3)]
+    server.wait(59.5)
+    server.good(server.exchange(tokens[0]), "half a second before its end")
+    server.wait(0.5)
+    server.refused(server.exchange(tokens[1]), "invalid_request", "at its end")
+    server.wait(1)
+    server.refused(server.exchange(tokens[2]), "invalid_request", "a second after its end")

@@ -19,57 +19,57 @@ def _throttled(trial: Trial, number: int) -> KeyServerDriver:
 def test_exchanges_beyond_the_number(mark: CheckId, trial: Trial) -> None:
     """A peer has its number of exchanges, not one more, and has them again a minute later."""
     for number in (1, 3):
-        world = _throttled(trial, number)
+        server = _throttled(trial, number)
         for _ in range(3):
             for _ in range(number):
-                world.good(world.exchange(world.subject_token()), f"an exchange within {number} a minute")
+                server.good(server.exchange(server.subject_token()), f"an exchange within {number} a minute")
             for _ in range(2):
-                decision = world.exchange(world.subject_token())
-                world.refused(decision, "rate_limited", f"an exchange beyond {number} a minute")
-            world.wait(61)
+                decision = server.exchange(server.subject_token())
+                server.refused(decision, "rate_limited", f"an exchange beyond {number} a minute")
+            server.wait(61)
 
 
 @check("EXC-17", needs=THROTTLED)
 def test_throttled_before_verification(mark: CheckId, trial: Trial) -> None:
     """Exchanges that fail count as well, and beyond the number none is verified, nor used up if it is good."""
-    world = _throttled(trial, 3)
-    good = world.subject_token()
-    for text in ("x", "e30.e30.", world.subject_token(aud="somebody-else")):
-        world.refused(world.exchange(text), "invalid_request", "a bad subject token within the number")
-    for text in ("x", world.subject_token(aud="somebody-else"), good, good):
-        world.refused(world.exchange(text), "rate_limited", "an exchange beyond the number, after those that failed")
-    world.good(world.exchange(good, peer=OTHER_PEER), "the subject token that was refused unseen")
+    server = _throttled(trial, 3)
+    good = server.subject_token()
+    for text in ("x", "e30.e30.", server.subject_token(aud="somebody-else")):
+        server.refused(server.exchange(text), "invalid_request", "a bad subject token within the number")
+    for text in ("x", server.subject_token(aud="somebody-else"), good, good):
+        server.refused(server.exchange(text), "rate_limited", "an exchange beyond the number, after those that failed")
+    server.good(server.exchange(good, peer=OTHER_PEER), "the subject token that was refused unseen")
 
 
 @check("EXC-17", needs=THROTTLED)
 def test_peers_do_not_share_a_number(mark: CheckId, trial: Trial) -> None:
     """One peer that uses its number up takes nothing from the others."""
-    world = _throttled(trial, 2)
+    server = _throttled(trial, 2)
     for _ in range(20):
-        world.exchange("x")
-    world.refused(world.exchange(world.subject_token()), "rate_limited", "the peer that asks too often")
+        server.exchange("x")
+    server.refused(server.exchange(server.subject_token()), "rate_limited", "the peer that asks too often")
     for peer in (OTHER_PEER, "192.0.2.8", "192.0.2.70", "2001:db8:1::1"):
-        world.good(world.exchange(world.subject_token(), peer=peer), f"another peer: {peer}")
+        server.good(server.exchange(server.subject_token(), peer=peer), f"another peer: {peer}")
 
 
 @check("EXC-17", needs=(*THROTTLED, FORWARDED))
 def test_forwarded_header_gains_no_exchanges(mark: CheckId, trial: Trial) -> None:
     """A stranger's word on where it comes from gives it no second number."""
-    world = _throttled(trial, 2)
+    server = _throttled(trial, 2)
     for host in range(2):
-        decision = world.exchange(world.subject_token(), forwarded=f"203.0.113.{host}")
-        world.good(decision, "an exchange within the number")
+        decision = server.exchange(server.subject_token(), forwarded=f"203.0.113.{host}")
+        server.good(decision, "an exchange within the number")
     for host in range(2, 6):
-        decision = world.exchange(world.subject_token(), forwarded=f"203.0.113.{host}")
-        world.refused(decision, "rate_limited", "an exchange beyond the number under another forwarded address")
+        decision = server.exchange(server.subject_token(), forwarded=f"203.0.113.{host}")
+        server.refused(decision, "rate_limited", "an exchange beyond the number under another forwarded address")
 
 
 @check("EXC-17", needs=THROTTLED)
 def test_no_throttle_is_none(mark: CheckId, trial: Trial) -> None:
     """A number of 0 limits nobody."""
-    world = _throttled(trial, 0)
+    server = _throttled(trial, 0)
     for _ in range(40):
-        world.good(world.exchange(world.subject_token()), "an exchange where nothing is limited")
+        server.good(server.exchange(server.subject_token()), "an exchange where nothing is limited")
 
 
 @check("EXC-17", needs=THROTTLED)
@@ -77,14 +77,14 @@ def test_wall_clock_gives_no_exchanges(mark: CheckId, trial: Trial) -> None:
     """Steps of the wall clock give a peer no exchange and take none away."""
 
     def unmoved(number: int, steps: list[float]) -> None:
-        world = _throttled(trial, number)
+        server = _throttled(trial, number)
         for place in range(number + 3):
-            world.step_wall_clock(steps[place % len(steps)])
-            decision = world.exchange(world.subject_token())
+            server.step_wall_clock(steps[place % len(steps)])
+            decision = server.exchange(server.subject_token())
             if place < number:
-                world.good(decision, f"exchange {place + 1} of {number}")
+                server.good(decision, f"exchange {place + 1} of {number}")
             else:
-                world.refused(decision, "rate_limited", f"an exchange beyond {number} after a step of the wall clock")
+                server.refused(decision, "rate_limited", f"an exchange beyond {number} after a step of the wall clock")
 
     for step in (61.0, -61.0, 3600.0):
         unmoved(2, [step])

@@ -28,7 +28,7 @@ Refused = Callable[[KeyServerDriver], Form]
 
 
 def _with(**changes: str | None) -> Refused:
-    return lambda world: wire.exchange_form(world, **changes)
+    return lambda server: wire.exchange_form(server, **changes)
 
 
 _REFUSED: Mapping[str, tuple[Refused, str]] = {
@@ -38,10 +38,10 @@ _REFUSED: Mapping[str, tuple[Refused, str]] = {
     "no subject token": (_with(subject_token=None), "invalid_request"),
     "a subject token that is none": (_with(subject_token="x.y.z"), "invalid_request"),  # noqa: S106 - no secret
     "an expired subject token": (
-        lambda world: wire.exchange_form(world, token=world.subject_token(exp=int(world.now) - 1)), "invalid_request",
+        lambda server: wire.exchange_form(server, token=server.subject_token(exp=int(server.now) - 1)), "invalid_request",
     ),
     "a subject token for somebody else": (
-        lambda world: wire.exchange_form(world, token=world.subject_token(aud="another")), "invalid_request",
+        lambda server: wire.exchange_form(server, token=server.subject_token(aud="another")), "invalid_request",
     ),
     "no subject token type": (_with(subject_token_type=None), "invalid_request"),
     "another subject token type": (_with(subject_token_type=ACCESS_TOKEN), "invalid_request"),
@@ -65,10 +65,10 @@ def _allowed(trial: Trial, code: str) -> tuple[str, ...]:
 @check("HTTP-3", needs=(HTTP,))
 def test_status_and_code_of_a_refusal(mark: CheckId, trial: Trial) -> None:
     """A refused exchange is answered with 400 and a JSON object whose `error` says why."""
-    world = KeyServerDriver(trial)
-    succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
+    server = KeyServerDriver(trial)
+    succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
     for name, (make, code) in _REFUSED.items():
-        failed(world, wire.exchange(world, make(world)), 400, _allowed(trial, code), f"an exchange with {name}")
+        failed(server, wire.exchange(server, make(server)), 400, _allowed(trial, code), f"an exchange with {name}")
 
 
 _PRINTABLE = re.compile(r"[ !#-\[\]-~]*")
@@ -78,16 +78,16 @@ _PRINTABLE = re.compile(r"[ !#-\[\]-~]*")
 @check("HTTP-3", needs=(HTTP,))
 def test_members_of_an_error(mark: CheckId, trial: Trial) -> None:
     """The members of an error are texts of the characters that RFC 6749 permits, whatever was presented."""
-    world = KeyServerDriver(trial)
-    succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
+    server = KeyServerDriver(trial)
+    succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
     for name, text in _HOSTILE.items():
         for field in ("grant_type", "subject_token", "subject_token_type", "scope", "resource"):
-            reply = wire.exchange(world, wire.exchange_form(world, **{field: text}))
-            failed(world, reply, 400, _CODES, f"{field} is {name}")
+            reply = wire.exchange(server, wire.exchange_form(server, **{field: text}))
+            failed(server, reply, 400, _CODES, f"{field} is {name}")
             for member in ("error", "error_description", "error_uri"):
                 value = (reply.json or {}).get(member, "")
                 if not isinstance(value, str) or not _PRINTABLE.fullmatch(value):
-                    world.fail(f"{field} is {name}", f"{member} of permitted characters", "others")
+                    server.fail(f"{field} is {name}", f"{member} of permitted characters", "others")
 
 
 _HOSTILE = {
@@ -104,34 +104,34 @@ _HOSTILE = {
 @check("HTTP-3", needs=(HTTP,))
 def test_bodies_that_are_no_form(mark: CheckId, trial: Trial) -> None:
     """Octets that are no form are answered with 400 and invalid_request."""
-    world = KeyServerDriver(trial)
-    succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
-    honest = urlencode(wire.exchange_form(world)).encode()
+    server = KeyServerDriver(trial)
+    succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
+    honest = urlencode(wire.exchange_form(server)).encode()
     for name, body in {
         "nothing": b"", "ampersands": b"&&&", "an equals sign": b"=", "no names": b"=a&=b",
         "octets that are no UTF-8": b"subject_token=\xff\xfe", "such octets, encoded": b"subject_token=%ff%fe",
         "JSON": b'{"grant_type":"x"}', "NULs": b"\0" * 100, "semicolons for ampersands": honest.replace(b"&", b";"),
     }.items():  # fmt: skip
         due = ("invalid_request", "unsupported_grant_type")[: 2 if name.startswith("semicolons") else 1]
-        failed(world, wire.exchange(world, body), 400, due, f"a body of {name}")
+        failed(server, wire.exchange(server, body), 400, due, f"a body of {name}")
 
 
 # --- storing
 
 
-def _not_stored(world: KeyServerDriver, reply: Reply, summary: str) -> None:
+def _not_stored(server: KeyServerDriver, reply: Reply, summary: str) -> None:
     if "no-store" not in [item.partition("=")[0].lower() for item in reply.listed("Cache-Control")]:
-        world.fail(summary, "Cache-Control with no-store", ", ".join(reply.values("Cache-Control")) or "none")
+        server.fail(summary, "Cache-Control with no-store", ", ".join(reply.values("Cache-Control")) or "none")
 
 
 @check("HTTP-4", needs=(HTTP,))
 def test_tokens_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """An answer with a token forbids to store it, whatever was asked for."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for changes in ({}, {"scope": "backends:a tools:x"}, {"unknown": "x"}):
-        reply = wire.exchange(world, wire.exchange_form(world, **changes))
-        succeeded(world, reply, "an honest form")
-        _not_stored(world, reply, "an answer holds a token")
+        reply = wire.exchange(server, wire.exchange_form(server, **changes))
+        succeeded(server, reply, "an honest form")
+        _not_stored(server, reply, "an answer holds a token")
 
 
 @check("HTTP-4", needs=(HTTP,))
@@ -139,15 +139,15 @@ def test_errors_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """An answer of the token endpoint without a token forbids to store it as well."""
     if trial.measure is Measure.BASE:  # the RFC asks for it where a token is answered
         return
-    world = KeyServerDriver(trial)
-    succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
+    server = KeyServerDriver(trial)
+    succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
     for name, (make, _) in _REFUSED.items():
-        _not_stored(world, wire.exchange(world, make(world)), f"an exchange with {name}")
+        _not_stored(server, wire.exchange(server, make(server)), f"an exchange with {name}")
     for name in ("JSON", "none"):
-        reply = wire.exchange(world, wire.exchange_form(world), OTHER_TYPES[name])
-        _not_stored(world, reply, f"a form whose content type is {name}")
+        reply = wire.exchange(server, wire.exchange_form(server), OTHER_TYPES[name])
+        _not_stored(server, reply, f"a form whose content type is {name}")
     for method in ("GET", "PUT"):
-        _not_stored(world, wire.send(world, method, "/auth/token"), f"{method} at the token endpoint")
+        _not_stored(server, wire.send(server, method, "/auth/token"), f"{method} at the token endpoint")
 
 
 @check("HTTP-4", needs=(HTTP, CONFIGURE))
@@ -155,13 +155,13 @@ def test_refusals_for_load_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """That there are too many tokens is not to be stored either."""
     if trial.measure is Measure.BASE:
         return
-    world = KeyServerDriver(trial, DEFAULT.but(cap=1, capacity=1))
-    succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
+    server = KeyServerDriver(trial, DEFAULT.but(cap=1, capacity=1))
+    succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
     for subject in ("alice", "bob"):
-        reply = wire.exchange(world, wire.exchange_form(world, token=world.subject_token(subject)))
+        reply = wire.exchange(server, wire.exchange_form(server, token=server.subject_token(subject)))
         if reply.status == 200:
-            world.fail("the cap and the store are full", "a refusal", reply.describe())
-        _not_stored(world, reply, "the cap and the store are full")
+            server.fail("the cap and the store are full", "a refusal", reply.describe())
+        _not_stored(server, reply, "the cap and the store are full")
 
 
 # --- success
@@ -170,26 +170,28 @@ def test_refusals_for_load_are_not_stored(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-5", needs=(HTTP,))
 def test_status_and_type_of_a_success(mark: CheckId, trial: Trial) -> None:
     """A successful exchange is answered with 200 and one JSON object, in which no name stands twice."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for changes in ({}, {"scope": "backends:a,b tools:x"}, {"requested_token_type": ACCESS_TOKEN}):
-        reply = wire.exchange(world, wire.exchange_form(world, **changes))
+        reply = wire.exchange(server, wire.exchange_form(server, **changes))
         if reply.media_type != "application/json":
-            world.fail("an honest exchange", "application/json", f"{reply.describe()}, {reply.media_type}")
-        succeeded(world, reply, "an honest exchange")
+            server.fail("an honest exchange", "application/json", f"{reply.describe()}, {reply.media_type}")
+        succeeded(server, reply, "an honest exchange")
 
 
 @check("HTTP-5", needs=(HTTP,))
 def test_members_of_a_success(mark: CheckId, trial: Trial) -> None:
     """The members of a success have the names, types and values that RFC 8693 gives them."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for scope in (None, "backends:a,b tools:x", "tools:x"):
-        granted = succeeded(world, wire.exchange(world, wire.exchange_form(world, scope=scope)), "an honest exchange")
+        granted = succeeded(
+            server, wire.exchange(server, wire.exchange_form(server, scope=scope)), "an honest exchange"
+        )
         for name, holds in _MEMBERS.items():
             value = granted.get(name)
             optional = name in _RECOMMENDED and trial.measure is Measure.BASE
             if not (holds(value) or (optional and value is None)):
                 shown = "a text" if isinstance(value, str) and name == "access_token" else json.dumps(value)
-                world.fail(f"the member {name} of a success", "as RFC 8693 §2.2.1 has it", shown)
+                server.fail(f"the member {name} of a success", "as RFC 8693 §2.2.1 has it", shown)
 
 
 _RECOMMENDED = ("expires_in", "scope")
@@ -206,9 +208,9 @@ _MEMBERS: Mapping[str, Callable[[Any], bool]] = {
 @check("HTTP-5", needs=(HTTP,))
 def test_answered_token_is_good(mark: CheckId, trial: Trial) -> None:
     """The token that is answered is admitted at once, as a bearer, for what its scope says."""
-    world = KeyServerDriver(trial)
-    granted = succeeded(world, wire.exchange(world, wire.exchange_form(world, scope="backends:a tools:x")), "honest")
+    server = KeyServerDriver(trial)
+    granted = succeeded(server, wire.exchange(server, wire.exchange_form(server, scope="backends:a tools:x")), "honest")
     for path, status in (("/resource/a/x", 200), ("/resource/b/x", 403)):
-        reply = wire.resource(world, f"Bearer {granted['access_token']}", path=path)
+        reply = wire.resource(server, f"Bearer {granted['access_token']}", path=path)
         if reply.status != status:
-            world.fail(f"a token for backend a and tool x, just issued, at {path}", str(status), reply.describe())
+            server.fail(f"a token for backend a and tool x, just issued, at {path}", str(status), reply.describe())

@@ -14,15 +14,15 @@ from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, Challenge, Fields, Re
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP
 
 
-def _challenge(world: KeyServerDriver, reply: Reply, summary: str) -> Challenge:
+def _challenge(server: KeyServerDriver, reply: Reply, summary: str) -> Challenge:
     """Return the one Bearer challenge of an answer."""
     try:
         found = wire.challenges(reply.values("WWW-Authenticate"))
     except ValueError as flaw:
-        world.fail(summary, "a well-formed WWW-Authenticate", f"{reply.describe()}, {flaw}")
+        server.fail(summary, "a well-formed WWW-Authenticate", f"{reply.describe()}, {flaw}")
     bearers = [one for one in found if one.scheme.lower() == "bearer"]
     if len(bearers) != 1:
-        world.fail(summary, "one challenge of scheme Bearer", f"{reply.describe()}, {len(bearers)} of them")
+        server.fail(summary, "one challenge of scheme Bearer", f"{reply.describe()}, {len(bearers)} of them")
     return bearers[0]
 
 
@@ -50,26 +50,26 @@ _BAD = {
 @check("HTTP-6", needs=(HTTP,))
 def test_challenge_without_a_credential(mark: CheckId, trial: Trial) -> None:
     """Where no bearer was presented, the challenge is well-formed and holds no error code."""
-    world = KeyServerDriver(trial)
-    admitted(world, wire.resource(world, wire.bearer(world.issue())), "an honest bearer")
+    server = KeyServerDriver(trial)
+    admitted(server, wire.resource(server, wire.bearer(server.issue())), "an honest bearer")
     for name, fields in _NO_CREDENTIAL.items():
-        reply = wire.resource(world, fields=fields)
+        reply = wire.resource(server, fields=fields)
         summary = f"a request with {name}"
-        refused(world, reply, summary)
-        challenge = _challenge(world, reply, summary)
-        _judge_parameters(world, challenge, summary)
+        refused(server, reply, summary)
+        challenge = _challenge(server, reply, summary)
+        _judge_parameters(server, challenge, summary)
         if "error" in challenge.parameters and trial.measure is Measure.STRICT:
-            world.fail(summary, "a challenge without error code", challenge.parameters["error"])
+            server.fail(summary, "a challenge without error code", challenge.parameters["error"])
 
 
-def _judge_parameters(world: KeyServerDriver, challenge: Challenge, summary: str) -> None:
+def _judge_parameters(server: KeyServerDriver, challenge: Challenge, summary: str) -> None:
     """Judge what RFC 6750 §3 says of the parameters: at least one, and these of certain characters."""
     if not challenge.parameters:
-        world.fail(summary, "a challenge with at least one parameter", "none")
+        server.fail(summary, "a challenge with at least one parameter", "none")
     for name, form in _FORMS.items():
         value = challenge.parameters.get(name)
         if value is not None and form.fullmatch(value) is None:
-            world.fail(summary, f"{name} of permitted characters", value)
+            server.fail(summary, f"{name} of permitted characters", value)
 
 
 _FORMS = {
@@ -83,18 +83,18 @@ _FORMS = {
 @check("HTTP-6", needs=(HTTP,))
 def test_challenge_for_a_bad_bearer(mark: CheckId, trial: Trial) -> None:
     """Where a bearer was presented that is not good, the challenge is well-formed and says invalid_token."""
-    world = KeyServerDriver(trial)
-    revoked = world.issue()
-    admitted(world, wire.resource(world, wire.bearer(revoked)), "an honest bearer")
-    world.good(world.revoke(revoked.jti), "one live token is revoked")
+    server = KeyServerDriver(trial)
+    revoked = server.issue()
+    admitted(server, wire.resource(server, wire.bearer(revoked)), "an honest bearer")
+    server.good(server.revoke(revoked.jti), "one live token is revoked")
     for name, credentials in {**_BAD, "a revoked bearer": wire.bearer(revoked)}.items():
-        reply = wire.resource(world, credentials)
+        reply = wire.resource(server, credentials)
         summary = f"a request with {name} as bearer"
-        refused(world, reply, summary)
-        challenge = _challenge(world, reply, summary)
-        _judge_parameters(world, challenge, summary)
+        refused(server, reply, summary)
+        challenge = _challenge(server, reply, summary)
+        _judge_parameters(server, challenge, summary)
         if challenge.parameters.get("error") not in _ERRORS[trial.measure]:
-            world.fail(summary, 'error="invalid_token"', f"{challenge.parameters.get('error')}")
+            server.fail(summary, 'error="invalid_token"', f"{challenge.parameters.get('error')}")
 
 
 _ERRORS: Mapping[Measure, tuple[str | None, ...]] = {
@@ -106,15 +106,17 @@ _ERRORS: Mapping[Measure, tuple[str | None, ...]] = {
 @check("HTTP-6", needs=(HTTP,))
 def test_challenge_to_administrators(mark: CheckId, trial: Trial) -> None:
     """A revocation without the admin secret is answered with a well-formed challenge as well."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     for name, credentials in {"no credential": (), "a wrong secret": ("Bearer wrong",)}.items():
         for reply in (
-            wire.delete(world, grant.jti, *credentials),
-            wire.delete_all(world, wire.identity_query(), *credentials),
+            wire.delete(server, grant.jti, *credentials),
+            wire.delete_all(server, wire.identity_query(), *credentials),
         ):
-            refused(world, reply, f"a revocation with {name}")
-            _judge_parameters(world, _challenge(world, reply, f"a revocation with {name}"), f"a revocation with {name}")
+            refused(server, reply, f"a revocation with {name}")
+            _judge_parameters(
+                server, _challenge(server, reply, f"a revocation with {name}"), f"a revocation with {name}"
+            )
 
 
 # --- one answer
@@ -123,10 +125,10 @@ def test_challenge_to_administrators(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-7", needs=(HTTP,))
 def test_bad_bearers_get_one_answer(mark: CheckId, trial: Trial) -> None:
     """Every bearer that is malformed, unknown or revoked gets the same answer, byte for byte."""
-    world = KeyServerDriver(trial)
-    grant, live = world.issue(), world.issue()
-    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
-    world.good(world.revoke(grant.jti), "one live token is revoked")
+    server = KeyServerDriver(trial)
+    grant, live = server.issue(), server.issue()
+    admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer")
+    server.good(server.revoke(grant.jti), "one live token is revoked")
     presented = {
         "a revoked bearer": wire.bearer(grant),
         **_BAD,
@@ -135,19 +137,19 @@ def test_bad_bearers_get_one_answer(mark: CheckId, trial: Trial) -> None:
         "two words": "Bearer a b",
         "nothing behind the scheme": "Bearer",
     }
-    _judge_alike(world, presented)
+    _judge_alike(server, presented)
 
 
-def _judge_alike(world: KeyServerDriver, presented: Mapping[str, str]) -> None:
+def _judge_alike(server: KeyServerDriver, presented: Mapping[str, str]) -> None:
     first: Reply | None = None
     for name, credentials in presented.items():
         for path in ("/resource/a/x", "/resource/b/y"):
-            reply = wire.resource(world, credentials, path=path)
-            refused(world, reply, f"a request with {name} as bearer")
+            reply = wire.resource(server, credentials, path=path)
+            refused(server, reply, f"a request with {name} as bearer")
             first = first or reply
             if reply.told != first.told:
                 shown = "other octets" if reply.describe() == first.describe() else reply.describe()
-                world.fail(
+                server.fail(
                     f"a request with {name} as bearer", f"the same answer as with {next(iter(presented))}", shown
                 )
 
@@ -155,18 +157,18 @@ def _judge_alike(world: KeyServerDriver, presented: Mapping[str, str]) -> None:
 @check("HTTP-7", needs=(CLOCK, HTTP, CONFIGURE))
 def test_old_bearers_get_the_same_answer(mark: CheckId, trial: Trial) -> None:
     """A bearer that has expired, or is forgotten by now, gets the same answer as one that nobody issued."""
-    world = KeyServerDriver(trial)
-    grant, revoked = world.issue(), world.issue()
-    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
-    world.good(world.revoke(revoked.jti), "one live token is revoked")
+    server = KeyServerDriver(trial)
+    grant, revoked = server.issue(), server.issue()
+    admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer")
+    server.good(server.revoke(revoked.jti), "one live token is revoked")
     presented = {
         "an unknown bearer": f"Bearer {UNKNOWN}",
         "a bearer that was live": wire.bearer(grant),
         "a revoked bearer": wire.bearer(revoked),
     }
     for seconds in (600, 200, 200):
-        world.wait(seconds)
-        _judge_alike(world, presented)
+        server.wait(seconds)
+        _judge_alike(server, presented)
 
 
 # --- scope
@@ -175,18 +177,18 @@ def test_old_bearers_get_the_same_answer(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-8", needs=(HTTP,))
 def test_insufficient_scope(mark: CheckId, trial: Trial) -> None:
     """A good bearer for another backend or tool is answered with 403 and insufficient_scope, and stays good."""
-    world = KeyServerDriver(trial)
-    grant = world.issue(scope="backends:a tools:x,search_*")
-    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer for its scope")
+    server = KeyServerDriver(trial)
+    grant = server.issue(scope="backends:a tools:x,search_*")
+    admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer for its scope")
     for path in _OUT_OF_SCOPE:
-        reply = wire.resource(world, wire.bearer(grant), path=path)
+        reply = wire.resource(server, wire.bearer(grant), path=path)
         summary = f"a bearer for backend a, tools x and search_*, at {path}"
-        refused(world, reply, summary, (403,))
-        challenge = _challenge(world, reply, summary)
-        _judge_parameters(world, challenge, summary)
+        refused(server, reply, summary, (403,))
+        challenge = _challenge(server, reply, summary)
+        _judge_parameters(server, challenge, summary)
         if challenge.parameters.get("error") != "insufficient_scope":
-            world.fail(summary, 'error="insufficient_scope"', f"{challenge.parameters.get('error')}")
-    admitted(world, wire.resource(world, wire.bearer(grant), path="/resource/a/search_web"), "within its scope")
+            server.fail(summary, 'error="insufficient_scope"', f"{challenge.parameters.get('error')}")
+    admitted(server, wire.resource(server, wire.bearer(grant), path="/resource/a/search_web"), "within its scope")
 
 
 _OUT_OF_SCOPE = (
@@ -198,11 +200,11 @@ _OUT_OF_SCOPE = (
 @check("HTTP-8", needs=(HTTP,))
 def test_bad_bearer_has_no_scope(mark: CheckId, trial: Trial) -> None:
     """A bearer that is not good is answered with 401 at every path, so nobody learns which there are."""
-    world = KeyServerDriver(trial)
-    grant = world.issue(scope="backends:a tools:x")
-    world.admitted(grant)
-    world.good(world.revoke(grant.jti), "one live token is revoked")
+    server = KeyServerDriver(trial)
+    grant = server.issue(scope="backends:a tools:x")
+    server.admitted(grant)
+    server.good(server.revoke(grant.jti), "one live token is revoked")
     for path in ("/resource/a/x", "/resource/b/y"):
         for credentials in (wire.bearer(grant), f"Bearer {UNKNOWN}"):
-            reply = wire.resource(world, credentials, path=path)
-            refused(world, reply, f"a bearer that is not good, at {path}")
+            reply = wire.resource(server, credentials, path=path)
+            refused(server, reply, f"a bearer that is not good, at {path}")

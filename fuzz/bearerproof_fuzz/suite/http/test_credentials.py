@@ -19,9 +19,9 @@ from bearerproof_fuzz.needs import HTTP
 # --- too many
 
 
-def _one_too_many(world: KeyServerDriver, reply: Reply, summary: str) -> None:
+def _one_too_many(server: KeyServerDriver, reply: Reply, summary: str) -> None:
     if reply.status != 400 or "invalid_request" not in _errors(reply):
-        world.fail(summary, "400 invalid_request", reply.describe())
+        server.fail(summary, "400 invalid_request", reply.describe())
 
 
 def _errors(reply: Reply) -> list[Any]:
@@ -36,10 +36,10 @@ def _errors(reply: Reply) -> list[Any]:
 @check("HTTP-9", needs=(HTTP,))
 def test_two_headers(mark: CheckId, trial: Trial) -> None:
     """Two Authorization fields are refused, whatever is in them and whichever comes first."""
-    world = KeyServerDriver(trial)
-    grant, second = world.issue(), world.issue()
+    server = KeyServerDriver(trial)
+    grant, second = server.issue(), server.issue()
     good = wire.bearer(grant)
-    admitted(world, wire.resource(world, good), "an honest bearer")
+    admitted(server, wire.resource(server, good), "an honest bearer")
     others = {
         "the same": good, "another good one": wire.bearer(second), "an unknown bearer": f"Bearer {UNKNOWN}",
         "a text": "Bearer x", "nothing": "Bearer", "an empty value": "", "another scheme": "Basic YTpi",
@@ -47,80 +47,80 @@ def test_two_headers(mark: CheckId, trial: Trial) -> None:
     }  # fmt: skip
     for name, other in others.items():
         for credentials in ((good, other), (other, good)):
-            reply = wire.resource(world, *credentials)
-            _one_too_many(world, reply, f"a good bearer and, in a field of its own, {name}")
-    _one_too_many(world, wire.resource(world, good, good, good), "a good bearer in three fields")
+            reply = wire.resource(server, *credentials)
+            _one_too_many(server, reply, f"a good bearer and, in a field of its own, {name}")
+    _one_too_many(server, wire.resource(server, good, good, good), "a good bearer in three fields")
     fields = (("authorization", good), ("AUTHORIZATION", f"Bearer {UNKNOWN}"))
-    _one_too_many(world, wire.resource(world, fields=fields), "two fields whose names differ in case")
-    admitted(world, wire.resource(world, good), "an honest bearer, after all that")
+    _one_too_many(server, wire.resource(server, fields=fields), "two fields whose names differ in case")
+    admitted(server, wire.resource(server, good), "an honest bearer, after all that")
 
 
 @check("HTTP-9", needs=(HTTP,))
 def test_header_and_query(mark: CheckId, trial: Trial) -> None:
     """A bearer in the header and one in the query are two, be they the same or not."""
-    world = KeyServerDriver(trial)
-    grant, second = world.issue(), world.issue()
+    server = KeyServerDriver(trial)
+    grant, second = server.issue(), server.issue()
     good = wire.bearer(grant)
-    admitted(world, wire.resource(world, good), "an honest bearer")
+    admitted(server, wire.resource(server, good), "an honest bearer")
     for name, other in {"the same": grant.bearer, "another good one": second.bearer, "an unknown one": UNKNOWN}.items():
         for query in (f"?access_token={other}", f"?x=1&access_token={other}", f"?access%5Ftoken={other}"):
-            reply = wire.resource(world, good, path=f"/resource/a/x{query}")
-            _one_too_many(world, reply, f"a good bearer in the header, and in the query {name}")
-    reply = wire.resource(world, f"Bearer {UNKNOWN}", path=f"/resource/a/x?access_token={grant.bearer}")
-    _one_too_many(world, reply, "an unknown bearer in the header, and a good one in the query")
-    admitted(world, wire.resource(world, good, path="/resource/a/x?x=access_token"), "a query of something else")
+            reply = wire.resource(server, good, path=f"/resource/a/x{query}")
+            _one_too_many(server, reply, f"a good bearer in the header, and in the query {name}")
+    reply = wire.resource(server, f"Bearer {UNKNOWN}", path=f"/resource/a/x?access_token={grant.bearer}")
+    _one_too_many(server, reply, "an unknown bearer in the header, and a good one in the query")
+    admitted(server, wire.resource(server, good, path="/resource/a/x?x=access_token"), "a query of something else")
 
 
 @check("HTTP-9", needs=(HTTP,))
 def test_header_and_body(mark: CheckId, trial: Trial) -> None:
     """A bearer in the header and one in the body, a form, are two; with one in the query they are three."""
-    world = KeyServerDriver(trial)
-    grant, second = world.issue(), world.issue()
+    server = KeyServerDriver(trial)
+    grant, second = server.issue(), server.issue()
     good = wire.bearer(grant)
-    admitted(world, wire.resource(world, good), "an honest bearer")
+    admitted(server, wire.resource(server, good), "an honest bearer")
     for name, other in {"the same": grant.bearer, "another good one": second.bearer, "an unknown one": UNKNOWN}.items():
         for media_type in (FORM, f"{FORM}; charset=UTF-8", FORM.upper()):
             body = urlencode({"x": "1", "access_token": other}).encode()
-            reply = wire.resource(world, good, body=body, fields=(("Content-Type", media_type),))
-            _one_too_many(world, reply, f"a good bearer in the header, and in the body {name}")
+            reply = wire.resource(server, good, body=body, fields=(("Content-Type", media_type),))
+            _one_too_many(server, reply, f"a good bearer in the header, and in the body {name}")
         path = f"/resource/a/x?access_token={other}"
-        reply = wire.resource(world, good, path=path, body=body, fields=(("Content-Type", FORM),))
-        _one_too_many(world, reply, f"a good bearer in the header, and in query and body {name}")
-    admitted(world, wire.resource(world, good), "an honest bearer, after all that")
+        reply = wire.resource(server, good, path=path, body=body, fields=(("Content-Type", FORM),))
+        _one_too_many(server, reply, f"a good bearer in the header, and in query and body {name}")
+    admitted(server, wire.resource(server, good), "an honest bearer, after all that")
 
 
 @check("HTTP-9", needs=(HTTP,))
 def test_joined_by_commas(mark: CheckId, trial: Trial) -> None:
     """Two credentials in one field, joined as proxies join fields, are not taken: neither the first nor the last."""
-    world = KeyServerDriver(trial)
-    grant, second = world.issue(), world.issue()
+    server = KeyServerDriver(trial)
+    grant, second = server.issue(), server.issue()
     good = wire.bearer(grant)
-    admitted(world, wire.resource(world, good), "an honest bearer")
+    admitted(server, wire.resource(server, good), "an honest bearer")
     for name, other in {
         "the same": good, "another good one": wire.bearer(second), "an unknown bearer": f"Bearer {UNKNOWN}",
         "another scheme": "Basic YTpi", "nothing": "",
     }.items():  # fmt: skip
         for joint in (", ", ",", " , ", ";", "; "):
             for value in (f"{good}{joint}{other}", f"{other}{joint}{good}"):
-                reply = wire.resource(world, value)
-                refused(world, reply, f"a good bearer and, behind {joint!r} or before it, {name}", (400, 401))
+                reply = wire.resource(server, value)
+                refused(server, reply, f"a good bearer and, behind {joint!r} or before it, {name}", (400, 401))
     value = f"Bearer {grant.bearer},{second.bearer}"
-    refused(world, wire.resource(world, value), "two good bearers behind one scheme", (400, 401))
+    refused(server, wire.resource(server, value), "two good bearers behind one scheme", (400, 401))
 
 
 @check("HTTP-9", needs=(HTTP,))
 def test_two_credentials_of_an_administrator(mark: CheckId, trial: Trial) -> None:
     """Two credentials revoke nothing, though one of them is the admin secret."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     places = peers()
     for name, other in {"the same": ADMINISTRATOR, "a bearer": wire.bearer(grant), "a wrong one": "Bearer x"}.items():
         for both in ((ADMINISTRATOR, other), (other, ADMINISTRATOR)):
-            one = wire.delete(world, grant.jti, *both, peer=next(places))
-            _one_too_many(world, one, f"the admin secret and {name}")
-            in_bulk = wire.delete_all(world, wire.identity_query(), *both, peer=next(places))
-            _one_too_many(world, in_bulk, f"the admin secret and {name}")
-    world.good(world.authenticate(grant.bearer), "its revocation came with two credentials")
+            one = wire.delete(server, grant.jti, *both, peer=next(places))
+            _one_too_many(server, one, f"the admin secret and {name}")
+            in_bulk = wire.delete_all(server, wire.identity_query(), *both, peer=next(places))
+            _one_too_many(server, in_bulk, f"the admin secret and {name}")
+    server.good(server.authenticate(grant.bearer), "its revocation came with two credentials")
 
 
 # --- spellings
@@ -132,33 +132,33 @@ _SCHEMES = ("Bearer ", "bearer ", "BEARER ", "bEaReR ", "beareR ", "Bearer  ", "
 @check("HTTP-13", needs=(HTTP,))
 def test_scheme_in_any_case(mark: CheckId, trial: Trial) -> None:
     """A bearer is taken behind its scheme in any case, with one blank or more between them."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     for scheme in _SCHEMES:
-        admitted(world, wire.resource(world, f"{scheme}{grant.bearer}"), f"a good bearer behind {scheme!r}")
-        unknown = wire.resource(world, f"{scheme}{grant.jti}")
-        world.require(unknown.status == 401, f"what is no bearer behind {scheme!r}", "401", unknown.describe())
+        admitted(server, wire.resource(server, f"{scheme}{grant.bearer}"), f"a good bearer behind {scheme!r}")
+        unknown = wire.resource(server, f"{scheme}{grant.jti}")
+        server.require(unknown.status == 401, f"what is no bearer behind {scheme!r}", "401", unknown.describe())
 
 
 @check("HTTP-13", needs=(HTTP,))
 def test_scheme_of_administrators_in_any_case(mark: CheckId, trial: Trial) -> None:
     """The admin secret is taken behind its scheme in any case as well."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for scheme in _SCHEMES:
-        grant = world.issue()
-        reply = wire.delete(world, grant.jti, f"{scheme}{ADMIN}")
+        grant = server.issue()
+        reply = wire.delete(server, grant.jti, f"{scheme}{ADMIN}")
         if reply.status != 204:
-            world.fail(f"the admin secret behind {scheme!r}", "204", reply.describe())
+            server.fail(f"the admin secret behind {scheme!r}", "204", reply.describe())
 
 
 @check("HTTP-13", needs=(HTTP,))
 def test_other_schemes(mark: CheckId, trial: Trial) -> None:
     """A good bearer behind another scheme, or behind none, is not taken."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer")
     for name, value in _other_schemes(grant).items():
-        refused(world, wire.resource(world, value), f"a good bearer, and {name}", (400, 401))
+        refused(server, wire.resource(server, value), f"a good bearer, and {name}", (400, 401))
 
 
 def _other_schemes(grant: Grant) -> dict[str, str]:
@@ -181,11 +181,11 @@ def test_bearer_in_other_spellings(mark: CheckId, trial: Trial) -> None:
     """A good bearer is not taken behind other white space, in quotes, with a word more or with signs around it."""
     if trial.measure is Measure.BASE:  # what a server makes of a field that is not in form is its own affair
         return
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer")
     for name, value in _spellings(grant).items():
-        refused(world, wire.resource(world, value), f"a good bearer, and {name}", (400, 401))
+        refused(server, wire.resource(server, value), f"a good bearer, and {name}", (400, 401))
 
 
 def _spellings(grant: Grant) -> dict[str, str]:
@@ -209,15 +209,15 @@ def test_bearer_with_control_characters(mark: CheckId, trial: Trial) -> None:
     """Credentials with NUL, CR or LF in them do not get through, if they can be sent at all."""
     if trial.measure is Measure.BASE:
         return
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer")
     for name, sign in {"NUL": "\0", "CR": "\r", "LF": "\n", "CR LF": "\r\n", "a folded line": "\r\n ", "DEL": "\x7f",
                        "a vertical tab": "\v", "ESC": "\x1b"}.items():  # fmt: skip
         for value in (f"Bearer{sign}{grant.bearer}", f"Bearer {sign}{grant.bearer}", f"Bearer {grant.bearer}{sign}x"):
             message = wire.request("GET", "/resource/a/x", [("Authorization", value)])
-            refused(world, wire.try_to_send(world, message), f"a good bearer with {name}", (400, 401))
-    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer, after all that")
+            refused(server, wire.try_to_send(server, message), f"a good bearer with {name}", (400, 401))
+    admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer, after all that")
 
 
 # --- elsewhere
@@ -226,50 +226,50 @@ def test_bearer_with_control_characters(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-17", needs=(HTTP,))
 def test_bearer_in_the_query(mark: CheckId, trial: Trial) -> None:
     """A good bearer in the query alone is not taken, under whichever name."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer in the header")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer in the header")
     for name in ("access_token", "access%5Ftoken", "token", "bearer", "authorization", "Authorization", "api_key"):
         for value in (grant.bearer, f"Bearer%20{grant.bearer}"):
-            reply = wire.resource(world, path=f"/resource/a/x?{name}={value}")
-            refused(world, reply, f"a good bearer in the query, as {name}", (400, 401))
+            reply = wire.resource(server, path=f"/resource/a/x?{name}={value}")
+            refused(server, reply, f"a good bearer in the query, as {name}", (400, 401))
 
 
 @check("HTTP-17", needs=(HTTP,))
 def test_bearer_in_the_body(mark: CheckId, trial: Trial) -> None:
     """A good bearer in the body alone is not taken, be it a form or JSON."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer in the header")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer in the header")
     for media_type, body in {
         FORM: f"access_token={grant.bearer}", "application/json": f'{{"access_token":"{grant.bearer}"}}',
         "text/plain": grant.bearer,
     }.items():  # fmt: skip
-        reply = wire.resource(world, body=body.encode(), fields=(("Content-Type", media_type),))
-        refused(world, reply, f"a good bearer in a body of {media_type}", (400, 401))
+        reply = wire.resource(server, body=body.encode(), fields=(("Content-Type", media_type),))
+        refused(server, reply, f"a good bearer in a body of {media_type}", (400, 401))
 
 
 @check("HTTP-17", needs=(HTTP,))
 def test_admin_secret_elsewhere(mark: CheckId, trial: Trial) -> None:
     """The admin secret in query or body revokes nothing."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     places = peers()
     for name in ("access_token", "admin", "admin_secret"):
         path, body = f"/auth/token/{grant.jti}", f"{name}={ADMIN}"
-        reply = wire.send(world, "DELETE", f"{path}?{body}", peer=next(places))
-        refused(world, reply, f"the admin secret as {name} in the query", (400, 401))
-        reply = wire.send(world, "DELETE", path, [("Content-Type", FORM)], body.encode(), peer=next(places))
-        refused(world, reply, f"the admin secret as {name} in the body", (400, 401))
-    world.good(world.authenticate(grant.bearer), "its revocation came with the admin secret in query or body")
+        reply = wire.send(server, "DELETE", f"{path}?{body}", peer=next(places))
+        refused(server, reply, f"the admin secret as {name} in the query", (400, 401))
+        reply = wire.send(server, "DELETE", path, [("Content-Type", FORM)], body.encode(), peer=next(places))
+        refused(server, reply, f"the admin secret as {name} in the body", (400, 401))
+    server.good(server.authenticate(grant.bearer), "its revocation came with the admin secret in query or body")
 
 
 @check("HTTP-17", needs=(HTTP,))
 def test_bearer_in_other_fields(mark: CheckId, trial: Trial) -> None:
     """A good bearer in a cookie, or in a field that is not Authorization, is not taken."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    admitted(world, wire.resource(world, wire.bearer(grant)), "an honest bearer in the header")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer in the header")
     for field in (
         "Proxy-Authorization",
         "X-Authorization",
@@ -278,7 +278,7 @@ def test_bearer_in_other_fields(mark: CheckId, trial: Trial) -> None:
         "X-Forwarded-Authorization",
     ):
         for value in (grant.bearer, wire.bearer(grant)):
-            reply = wire.resource(world, fields=((field, value),))
-            refused(world, reply, f"a good bearer in the field {field}", (400, 401))
-    reply = wire.resource(world, fields=(("Cookie", f"access_token={grant.bearer}; bearer={grant.bearer}"),))
-    refused(world, reply, "a good bearer in a cookie", (400, 401))
+            reply = wire.resource(server, fields=((field, value),))
+            refused(server, reply, f"a good bearer in the field {field}", (400, 401))
+    reply = wire.resource(server, fields=(("Cookie", f"access_token={grant.bearer}; bearer={grant.bearer}"),))
+    refused(server, reply, "a good bearer in a cookie", (400, 401))

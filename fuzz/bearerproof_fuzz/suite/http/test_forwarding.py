@@ -24,20 +24,20 @@ _SPOOFED = "203.0.113.77"
 Asking = Callable[[KeyServerDriver, Fields, str], Reply]
 
 
-def _exchanging(world: KeyServerDriver, fields: Fields, peer: str) -> Reply:
-    return wire.exchange(world, wire.exchange_form(world), [("Content-Type", FORM), *fields], peer=peer)
+def _exchanging(server: KeyServerDriver, fields: Fields, peer: str) -> Reply:
+    return wire.exchange(server, wire.exchange_form(server), [("Content-Type", FORM), *fields], peer=peer)
 
 
-def _failing_to_exchange(world: KeyServerDriver, fields: Fields, peer: str) -> Reply:
-    return wire.exchange(world, (), [("Content-Type", FORM), *fields], peer=peer)
+def _failing_to_exchange(server: KeyServerDriver, fields: Fields, peer: str) -> Reply:
+    return wire.exchange(server, (), [("Content-Type", FORM), *fields], peer=peer)
 
 
-def _presenting(world: KeyServerDriver, fields: Fields, peer: str) -> Reply:
-    return wire.resource(world, "Bearer x", fields=fields, peer=peer)
+def _presenting(server: KeyServerDriver, fields: Fields, peer: str) -> Reply:
+    return wire.resource(server, "Bearer x", fields=fields, peer=peer)
 
 
-def _deleting(world: KeyServerDriver, fields: Fields, peer: str) -> Reply:
-    return wire.delete(world, NOBODYS_JTI, ADMINISTRATOR, fields=fields, peer=peer)
+def _deleting(server: KeyServerDriver, fields: Fields, peer: str) -> Reply:
+    return wire.delete(server, NOBODYS_JTI, ADMINISTRATOR, fields=fields, peer=peer)
 
 
 _ASKED: Mapping[str, tuple[Asking, int]] = {
@@ -52,20 +52,20 @@ _ASKED: Mapping[str, tuple[Asking, int]] = {
 @check("HTTP-15", needs=(HTTP, CONFIGURE, FORWARDED))
 def test_forwarded_by_strangers(mark: CheckId, trial: Trial) -> None:
     """Whatever forwarding fields a stranger sends, the address in the trail is the peer's."""
-    world = KeyServerDriver(trial, DEFAULT.but(cap=100))
+    server = KeyServerDriver(trial, DEFAULT.but(cap=100))
     for field in _FORWARDING:
         value = f"for={_SPOOFED};by={PROXY}" if field == "Forwarded" else _SPOOFED
         for name, (ask, status) in _ASKED.items():
-            reply = ask(world, [(field, value)], PEER)
-            answered(world, reply, status, f"{name}, with {field} of a stranger")
-            _judge_address(world, reply, {PEER}, f"{name}, with {field} of a stranger")
+            reply = ask(server, [(field, value)], PEER)
+            answered(server, reply, status, f"{name}, with {field} of a stranger")
+            _judge_address(server, reply, {PEER}, f"{name}, with {field} of a stranger")
 
 
-def _judge_address(world: KeyServerDriver, reply: Reply, due: set[str], summary: str) -> None:
+def _judge_address(server: KeyServerDriver, reply: Reply, due: set[str], summary: str) -> None:
     found = [event.get("client_ip") for event in reply.decision.events]
     if len(found) != 1 or found[0] not in due:
         told = ", ".join(map(str, found)) or "no event"
-        world.fail(summary, f"client_ip {' or '.join(sorted(due))}", told, reply.decision.events)
+        server.fail(summary, f"client_ip {' or '.join(sorted(due))}", told, reply.decision.events)
 
 
 _MALFORMED = {
@@ -85,23 +85,23 @@ _MALFORMED = {
 def test_malformed_field_of_a_proxy(mark: CheckId, trial: Trial) -> None:
     """A malformed field of a trusted proxy changes no answer, and an address stands in the trail."""
     for what in ("a bad bearer", "a revocation of nothing", "an exchange that is refused"):
-        world = KeyServerDriver(trial)
-        world.begun()
+        server = KeyServerDriver(trial)
+        server.begun()
         ask, status = _ASKED[what]
-        _judge_address(world, ask(world, [], PROXY), {PROXY}, f"{what} of a trusted proxy itself")
+        _judge_address(server, ask(server, [], PROXY), {PROXY}, f"{what} of a trusted proxy itself")
         for name, value in _MALFORMED.items():
-            reply = ask(world, [("X-Forwarded-For", value)], PROXY)
+            reply = ask(server, [("X-Forwarded-For", value)], PROXY)
             summary = f"{what} of a trusted proxy, whose X-Forwarded-For is {name}"
-            answered(world, reply, status, summary)
-            _judge_some_address(world, reply, summary)
+            answered(server, reply, status, summary)
+            _judge_some_address(server, reply, summary)
 
 
-def _judge_some_address(world: KeyServerDriver, reply: Reply, summary: str) -> None:
+def _judge_some_address(server: KeyServerDriver, reply: Reply, summary: str) -> None:
     for event in reply.decision.events:
         try:
             ip_address(str(event.get("client_ip", PROXY)))
         except ValueError:
-            world.fail(summary, "an address as client_ip", str(event.get("client_ip"))[:80], reply.decision.events)
+            server.fail(summary, "an address as client_ip", str(event.get("client_ip"))[:80], reply.decision.events)
 
 
 _CHAINS: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -118,12 +118,12 @@ _CHAINS: Mapping[str, tuple[tuple[str, ...], str]] = {
 @check("HTTP-15", needs=(HTTP, CONFIGURE, FORWARDED))
 def test_address_that_a_proxy_saw(mark: CheckId, trial: Trial) -> None:
     """Behind a trusted proxy the last address that one of ours has seen counts, and none that the client adds."""
-    world = KeyServerDriver(trial)
-    world.begun()
+    server = KeyServerDriver(trial)
+    server.begun()
     for name, (values, due) in _CHAINS.items():
         fields = [("X-Forwarded-For", value) for value in values]
         for what in ("a bad bearer", "a revocation of nothing"):
             ask, status = _ASKED[what]
-            reply = ask(world, fields, PROXY)
-            answered(world, reply, status, f"{what} of a trusted proxy, with {name}")
-            _judge_address(world, reply, {due}, f"{what} of a trusted proxy, with {name}")
+            reply = ask(server, fields, PROXY)
+            answered(server, reply, status, f"{what} of a trusted proxy, with {name}")
+            _judge_address(server, reply, {due}, f"{what} of a trusted proxy, with {name}")

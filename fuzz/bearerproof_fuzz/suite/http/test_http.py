@@ -34,29 +34,29 @@ _FORM_TYPES = {
 @check("HTTP-1", needs=(HTTP,))
 def test_form_in_every_spelling(mark: CheckId, trial: Trial) -> None:
     """A form is taken under every spelling of its media type."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for name, media_type in _FORM_TYPES.items():
-        form = wire.exchange_form(world, token=world.subject_token(f"user-{len(name)}"))
-        reply = wire.exchange(world, form, [("content-type", media_type)])
-        succeeded(world, reply, f"the content type is that of a form, {name}")
+        form = wire.exchange_form(server, token=server.subject_token(f"user-{len(name)}"))
+        reply = wire.exchange(server, form, [("content-type", media_type)])
+        succeeded(server, reply, f"the content type is that of a form, {name}")
 
 
 @check("HTTP-1", needs=(HTTP,))
 def test_other_content_types(mark: CheckId, trial: Trial) -> None:
     """A form under every other content type is answered with 415 and a JSON error, and its token is not used."""
-    world = KeyServerDriver(trial)
-    form = wire.exchange_form(world)
+    server = KeyServerDriver(trial)
+    form = wire.exchange_form(server)
     for name, fields in OTHER_TYPES.items():
-        failed(world, wire.exchange(world, form, fields), 415, (), f"a form whose content type is {name}")
-    succeeded(world, wire.exchange(world, form), "the same form under its own content type")
+        failed(server, wire.exchange(server, form, fields), 415, (), f"a form whose content type is {name}")
+    succeeded(server, wire.exchange(server, form), "the same form under its own content type")
 
 
 @check("HTTP-1", needs=(HTTP,))
 def test_bodies_of_other_types(mark: CheckId, trial: Trial) -> None:
     """JSON, parts and an empty body are answered with 415 and a JSON error, under the types that they have."""
-    world = KeyServerDriver(trial)
-    succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
-    form = wire.exchange_form(world)
+    server = KeyServerDriver(trial)
+    succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
+    form = wire.exchange_form(server)
     parts = "".join(f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in form)
     bodies = {
         "application/json": json.dumps(dict(form)).encode(),
@@ -67,20 +67,20 @@ def test_bodies_of_other_types(mark: CheckId, trial: Trial) -> None:
         "application/x-nothing": b"",
     }
     for media_type, body in bodies.items():
-        reply = wire.exchange(world, body, [("Content-Type", media_type)])
-        failed(world, reply, 415, (), f"a body of {media_type.partition(';')[0]}")
+        reply = wire.exchange(server, body, [("Content-Type", media_type)])
+        failed(server, reply, 415, (), f"a body of {media_type.partition(';')[0]}")
 
 
 @check("HTTP-2", needs=(HTTP,))
 def test_body_up_to_the_bound(mark: CheckId, trial: Trial) -> None:
     """A form of 64 KiB, most of it parameters that nobody knows, is taken."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     if not _fits(trial, 64 * KIB):
         return
     for size in (32 * KIB, 64 * KIB):
-        form = urlencode([*wire.exchange_form(world), ("x", "")]).encode()
-        reply = wire.exchange(world, form + b"a" * (size - len(form)))
-        succeeded(world, reply, f"a form of {size // KIB} KiB")
+        form = urlencode([*wire.exchange_form(server), ("x", "")]).encode()
+        reply = wire.exchange(server, form + b"a" * (size - len(form)))
+        succeeded(server, reply, f"a form of {size // KIB} KiB")
 
 
 def _fits(trial: Trial, size: int) -> bool:
@@ -90,17 +90,17 @@ def _fits(trial: Trial, size: int) -> bool:
 @check("HTTP-2", needs=(HTTP,))
 def test_body_over_the_bound(mark: CheckId, trial: Trial) -> None:
     """A longer body is answered with 413, whatever it says of its length, of its type and in front of its end."""
-    world = KeyServerDriver(trial)
-    succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
+    server = KeyServerDriver(trial)
+    succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
     for size in (64 * KIB + 1, 200 * KIB, 600 * KIB):
         for name, fields in _LENGTHS.items():
             if _fits(trial, size):
-                form = urlencode([*wire.exchange_form(world), ("x", "")]).encode()
+                form = urlencode([*wire.exchange_form(server), ("x", "")]).encode()
                 body = form + b"a" * (size - len(form))
                 sent = [(field, value.format(size)) for field, value in fields]
-                reply = wire.exchange(world, body, [("Content-Type", FORM), *sent])
+                reply = wire.exchange(server, body, [("Content-Type", FORM), *sent])
                 if reply.status != 413:
-                    world.fail(f"a body of {size} bytes that announces {name}", "413", reply.describe())
+                    server.fail(f"a body of {size} bytes that announces {name}", "413", reply.describe())
 
 
 _LENGTHS: Mapping[str, Fields] = {
@@ -114,8 +114,8 @@ _LENGTHS: Mapping[str, Fields] = {
 @check("HTTP-2", needs=(HTTP,))
 def test_other_endpoints_have_a_bound(mark: CheckId, trial: Trial) -> None:
     """A body over the bound is answered with 413 where nobody expects one, and nothing is done."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     if not _fits(trial, 80 * KIB):
         return
     body = b"a" * 80 * KIB
@@ -124,10 +124,10 @@ def test_other_endpoints_have_a_bound(mark: CheckId, trial: Trial) -> None:
         "DELETE": (f"/auth/token/{grant.jti}", wire.ADMINISTRATOR),
     }
     for method, (path, credentials) in asked.items():
-        reply = wire.send(world, method, path, [("Authorization", credentials)], body)
+        reply = wire.send(server, method, path, [("Authorization", credentials)], body)
         if reply.status != 413:
-            world.fail(f"{method} with a body of 80 KiB", "413", reply.describe())
-    world.good(world.authenticate(grant.bearer), "its revocation came with a body over the bound")
+            server.fail(f"{method} with a body of 80 KiB", "413", reply.describe())
+    server.good(server.authenticate(grant.bearer), "its revocation came with a body over the bound")
 
 
 # --- twice
@@ -136,15 +136,15 @@ def test_other_endpoints_have_a_bound(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-16", needs=(HTTP,))
 def test_parameter_given_twice(mark: CheckId, trial: Trial) -> None:
     """A parameter that stands twice makes the request invalid, with the same value or another, first or last."""
-    world = KeyServerDriver(trial)
-    succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
+    server = KeyServerDriver(trial)
+    succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
     for field, other in _OTHERS.items():
-        form = wire.exchange_form(world, scope="backends:a tools:x")
+        form = wire.exchange_form(server, scope="backends:a tools:x")
         honest = dict(form)[field]
         for value in (honest, other):
             for name, twice in {"first": [(field, value), *form], "last": [*form, (field, value)]}.items():
                 what = f"{field} stands twice, {'the same' if value == honest else 'another'} {name}"
-                failed(world, wire.exchange(world, twice), 400, ("invalid_request",), what)
+                failed(server, wire.exchange(server, twice), 400, ("invalid_request",), what)
 
 
 _OTHERS = {
@@ -158,8 +158,8 @@ _OTHERS = {
 @check("HTTP-16", needs=(HTTP,))
 def test_twice_in_another_spelling(mark: CheckId, trial: Trial) -> None:
     """A parameter whose name is encoded in another way the second time stands twice as well."""
-    world = KeyServerDriver(trial)
-    succeeded(world, wire.exchange(world, wire.exchange_form(world)), "an honest form")
+    server = KeyServerDriver(trial)
+    succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
     for field, other in _OTHERS.items():
         spelled = "".join(f"%{ord(letter):02x}" for letter in field)
         for name, second in {
@@ -168,10 +168,10 @@ def test_twice_in_another_spelling(mark: CheckId, trial: Trial) -> None:
         }.items():
             if second == field:
                 continue
-            honest = urlencode(wire.exchange_form(world, scope="backends:a tools:x"))
+            honest = urlencode(wire.exchange_form(server, scope="backends:a tools:x"))
             for body in (f"{honest}&{second}={quote(other)}", f"{second}={quote(other)}&{honest}"):
                 what = f"{field} stands twice, once encoded: {name}"
-                failed(world, wire.exchange(world, body.encode()), 400, ("invalid_request",), what)
+                failed(server, wire.exchange(server, body.encode()), 400, ("invalid_request",), what)
 
 
 @check("HTTP-16", needs=(HTTP,))
@@ -179,23 +179,23 @@ def test_twice_whatever_it_is(mark: CheckId, trial: Trial) -> None:
     """A parameter that nobody knows, or that has no value the second time, may not stand twice either."""
     if trial.measure is Measure.BASE:  # one could read the RFC so that such a parameter is as good as absent
         return
-    world = KeyServerDriver(trial)
-    succeeded(world, wire.exchange(world, wire.exchange_form(world, unknown="x")), "an unknown parameter")
-    form = wire.exchange_form(world, scope="backends:a tools:x", unknown="x")
+    server = KeyServerDriver(trial)
+    succeeded(server, wire.exchange(server, wire.exchange_form(server, unknown="x")), "an unknown parameter")
+    form = wire.exchange_form(server, scope="backends:a tools:x", unknown="x")
     for name, _ in form:
         for twice in ([*form, (name, "")], [(name, ""), *form]):
-            failed(world, wire.exchange(world, twice), 400, ("invalid_request",), f"{name} stands twice, once empty")
+            failed(server, wire.exchange(server, twice), 400, ("invalid_request",), f"{name} stands twice, once empty")
     failed(
-        world, wire.exchange(world, [*form, ("unknown", "x")]), 400, ("invalid_request",), "an unknown one stands twice"
+        server, wire.exchange(server, [*form, ("unknown", "x")]), 400, ("invalid_request",), "an unknown one stands twice"
     )  # fmt: skip
-    succeeded(world, wire.exchange(world, form), "the same form with each parameter once")
+    succeeded(server, wire.exchange(server, form), "the same form with each parameter once")
 
 
 @check("HTTP-16", needs=(HTTP,))
 def test_many_of_one(mark: CheckId, trial: Trial) -> None:
     """A parameter that stands a thousand times makes the request invalid, and harms nothing."""
-    world = KeyServerDriver(trial)
-    form = wire.exchange_form(world)
+    server = KeyServerDriver(trial)
+    form = wire.exchange_form(server)
     many = [*form, *[("grant_type", TOKEN_EXCHANGE)] * 400]
-    failed(world, wire.exchange(world, many), 400, ("invalid_request",), "grant_type stands 401 times")
-    succeeded(world, wire.exchange(world, form), "the same form with each parameter once")
+    failed(server, wire.exchange(server, many), 400, ("invalid_request",), "grant_type stands 401 times")
+    succeeded(server, wire.exchange(server, form), "the same form with each parameter once")

@@ -21,10 +21,10 @@ from bearerproof_fuzz.oracles.lifecycle import Due
 
 def _judge(trial: Trial, *requirements: str) -> None:
     """Hold what the decisions left against what is due for them."""
-    for one, world, decision, due in brought_about(trial, *requirements):
+    for one, server, decision, due in brought_about(trial, *requirements):
         wrong = lifecycle.contradiction(decision.events, due)
         if wrong:
-            world.fail(f"{one.name}: {wrong}", told(due), named(decision.events))
+            server.fail(f"{one.name}: {wrong}", told(due), named(decision.events))
 
 
 # --- used, expired, revoked
@@ -39,8 +39,8 @@ def test_admitted_bearer_leaves_token_used(mark: CheckId, trial: Trial) -> None:
 @check("LIFE-4")
 def test_used_is_told_of_admitted_bearers_only(mark: CheckId, trial: Trial) -> None:
     """Whatever is refused, malformed bearers and revoked ones included, leaves no token.used."""
-    for one, world, decision, _ in brought_about(trial):
-        _judge_used(world, one.name, decision, admitted=decision.good and "scopes" in decision.members)
+    for one, server, decision, _ in brought_about(trial):
+        _judge_used(server, one.name, decision, admitted=decision.good and "scopes" in decision.members)
 
 
 @check("LIFE-4", needs=(CLOCK, CONFIGURE))
@@ -48,21 +48,21 @@ def test_used_is_told_if_and_only_if_admitted(mark: CheckId, trial: Trial) -> No
     """In any order of requests a bearer leaves token.used when, and only when, it was admitted."""
 
     def used_if_admitted(told: list[str]) -> None:
-        world = Stream(trial, told=False).play(told)
-        for request, decision in world.answered:
+        server = Stream(trial, told=False).play(told)
+        for request, decision in server.answered:
             admitted = request["op"] == "authenticate" and decision.good
-            _judge_used(world, request["op"], decision, admitted=admitted)
+            _judge_used(server, request["op"], decision, admitted=admitted)
 
     explore(used_if_admitted, moves(trial), share=4)
 
 
-def _judge_used(world: KeyServerDriver, what: str, decision: Decision, *, admitted: bool) -> None:
+def _judge_used(server: KeyServerDriver, what: str, decision: Decision, *, admitted: bool) -> None:
     used = [event for event in decision.events if event.get("event") == lifecycle.USED]
     if bool(used) != admitted:
         due = "token.used" if admitted else "no token.used"
-        world.fail(f"{what}: {'no token.used' if admitted else 'token.used'}", due, decision, decision.events)
+        server.fail(f"{what}: {'no token.used' if admitted else 'token.used'}", due, decision, decision.events)
     if used and used[0].get("token_jti") != decision.jti:
-        world.fail(f"{what}: token.used of another token", decision.jti, str(used[0].get("token_jti")))
+        server.fail(f"{what}: token.used of another token", decision.jti, str(used[0].get("token_jti")))
 
 
 @check("LIFE-5", needs=(CLOCK, RETENTION))
@@ -75,24 +75,24 @@ def test_expired_bearer_leaves_token_expired(mark: CheckId, trial: Trial) -> Non
 def test_expired_bearer_is_told_from_the_first_instant(mark: CheckId, trial: Trial) -> None:
     """From the very instant of its end until its retention is over a bearer leaves token.expired."""
     for ttl, after in ((1, 0.0), (1, 0.25), (600, 0.0), (600, 299.75), (86_400, 0.0)):
-        world = KeyServerDriver(trial, DEFAULT.but(ttl=ttl))
-        grant = world.issue()
-        world.wait(ttl + after)
+        server = KeyServerDriver(trial, DEFAULT.but(ttl=ttl))
+        grant = server.issue()
+        server.wait(ttl + after)
         due = {"event": lifecycle.EXPIRED, "token_jti": grant.jti}
-        world.left(world.authenticate(grant.bearer), due, summary=f"a bearer {after:g} s after its end")
+        server.left(server.authenticate(grant.bearer), due, summary=f"a bearer {after:g} s after its end")
 
 
 @check("LIFE-5", needs=(CLOCK, RETENTION, REAP))
 def test_sweep_does_not_hide_an_expired_bearer(mark: CheckId, trial: Trial) -> None:
     """An expired bearer leaves token.expired also after a sweep, and after the wall clock stepped back."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    world.wait(world.setting.ttl + 1)
-    for disturb in (world.reap, lambda: world.step_wall_clock(-30)):
-        world.authenticate(grant.bearer)
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    server.wait(server.setting.ttl + 1)
+    for disturb in (server.reap, lambda: server.step_wall_clock(-30)):
+        server.authenticate(grant.bearer)
         disturb()
         due = {"event": lifecycle.EXPIRED, "token_jti": grant.jti}
-        world.left(world.authenticate(grant.bearer), due, summary="an expired bearer, once more")
+        server.left(server.authenticate(grant.bearer), due, summary="an expired bearer, once more")
 
 
 @check("LIFE-6")
@@ -104,13 +104,13 @@ def test_revocation_leaves_token_revoked(mark: CheckId, trial: Trial) -> None:
 @check("LIFE-6", needs=(CONFIGURE,))
 def test_bulk_revocation_tells_every_token(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation of many tokens leaves token.revoked for each, once, and for no token of anybody else."""
-    world = KeyServerDriver(trial, DEFAULT.but(cap=20))
-    grants = [world.issue(name=f"Alice the {number}.") for number in range(20)]
+    server = KeyServerDriver(trial, DEFAULT.but(cap=20))
+    grants = [server.issue(name=f"Alice the {number}.") for number in range(20)]
     kept, gone = grants[::4], [grant for number, grant in enumerate(grants) if number % 4]
     for grant in kept:
-        world.good(world.revoke(grant.jti), "a live token is not revoked")
-    world.issue("bob")
-    decision = world.revoke_all("alice")
+        server.good(server.revoke(grant.jti), "a live token is not revoked")
+    server.issue("bob")
+    decision = server.revoke_all("alice")
     due = tuple(
         Due(lifecycle.REVOKED, jti=one.jti, who=lifecycle.ExpectedIdentity(one.provider.issuer, "alice"))
         for one in gone
@@ -118,7 +118,7 @@ def test_bulk_revocation_tells_every_token(mark: CheckId, trial: Trial) -> None:
     wrong = lifecycle.contradiction(decision.events, due)
     if wrong:
         what = f"a bulk revocation of {len(due)} tokens: {wrong}"
-        world.fail(what, "token.revoked for each of them", f"{len(decision.events)} events")
+        server.fail(what, "token.revoked for each of them", f"{len(decision.events)} events")
 
 
 # --- refused
@@ -134,16 +134,16 @@ def test_refused_exchange_leaves_token_denied(mark: CheckId, trial: Trial) -> No
 def test_reasons_are_of_the_closed_set(mark: CheckId, trial: Trial) -> None:
     """No kind of decision leaves a reason that is not of the closed set."""
     _require_a_reason(KeyServerDriver(trial))
-    for one, world, decision, _ in brought_about(trial):
+    for one, server, decision, _ in brought_about(trial):
         for reason in (event["reason"] for event in decision.events if "reason" in event):
             if reason not in lifecycle.REASONS:
-                world.fail(f"{one.name}: a reason of its own", "a reason of the closed set", json.dumps(reason)[:100])
+                server.fail(f"{one.name}: a reason of its own", "a reason of the closed set", json.dumps(reason)[:100])
 
 
-def _require_a_reason(world: KeyServerDriver) -> None:
-    world.begun()
-    decision = world.exchange(world.subject_token(), "everything")
-    world.require(any("reason" in event for event in decision.events), "a refusal tells no reason", "one", decision)
+def _require_a_reason(server: KeyServerDriver) -> None:
+    server.begun()
+    decision = server.exchange(server.subject_token(), "everything")
+    server.require(any("reason" in event for event in decision.events), "a refusal tells no reason", "one", decision)
 
 
 @check("LIFE-8")
@@ -155,24 +155,24 @@ def test_malformed_and_unknown_input_leaves_token_invalid(mark: CheckId, trial: 
 @check("LIFE-8")
 def test_invalid_input_is_not_repeated(mark: CheckId, trial: Trial) -> None:
     """No event of a malformed or unknown bearer, or of a malformed request, holds what was presented."""
-    world = KeyServerDriver(trial)
-    grant = world.begun()
-    bearers = [*presented.MALFORMED.values(), presented.another_bearer(world, grant), "zyxwvutsr" * 3]
+    server = KeyServerDriver(trial)
+    grant = server.begun()
+    bearers = [*presented.MALFORMED.values(), presented.another_bearer(server, grant), "zyxwvutsr" * 3]
     for bearer in bearers:
-        _judge_silent(world, "a bearer", world.authenticate(bearer), bearer)
+        _judge_silent(server, "a bearer", server.authenticate(bearer), bearer)
     for name in injection_points.PARAMETERS:
         text = "a-text-that-is-presented-here"
         _judge_silent(
-            world, f"the parameter {name}", injection_points.FIELDS[f"the parameter {name}"](world, text), text
+            server, f"the parameter {name}", injection_points.FIELDS[f"the parameter {name}"](server, text), text
         )
 
 
-def _judge_silent(world: KeyServerDriver, what: str, decision: Decision, text: str) -> None:
+def _judge_silent(server: KeyServerDriver, what: str, decision: Decision, text: str) -> None:
     parts = [text[:20], text[-20:]] if len(text) > 20 else [text]
     left = [json.dumps(event, ensure_ascii=False) for event in decision.events]
     written = [json.dumps(part, ensure_ascii=False)[1:-1] for part in parts if len(part) >= 8]
     if any(part in event for part in written for event in left):
-        world.fail(f"{what} is repeated in its event", "an event without it", "it", decision.events)
+        server.fail(f"{what} is repeated in its event", "an event without it", "it", decision.events)
 
 
 @check("LIFE-12")
@@ -190,16 +190,16 @@ def test_failed_admin_authentication_leaves_token_denied(mark: CheckId, trial: T
 @check("LIFE-15")
 def test_failed_admin_authentication_tells_of_no_revocation(mark: CheckId, trial: Trial) -> None:
     """Whoever does not know the admin secret causes no token.revoked, not even for tokens that there are not."""
-    world = KeyServerDriver(trial)
-    bearer = world.issue().bearer
+    server = KeyServerDriver(trial)
+    bearer = server.issue().bearer
     for number, admin in enumerate([*presented.WRONG_SECRETS.values(), bearer, f"Bearer {ADMIN}", ADMIN * 2]):
         for ask in _GUESSES:
-            decision = ask(world, admin, f"203.0.113.{number}")
-            world.left(decision, {"event": lifecycle.DENIED}, summary="a wrong admin secret")
+            decision = ask(server, admin, f"203.0.113.{number}")
+            server.left(decision, {"event": lifecycle.DENIED}, summary="a wrong admin secret")
 
 
 _GUESSES: Sequence[Callable[[KeyServerDriver, str | None, str], Decision]] = (
-    lambda world, admin, peer: world.revoke("no such token", admin=admin, peer=peer),
-    lambda world, admin, peer: world.revoke_all("alice", admin=admin, peer=peer),
-    lambda world, admin, peer: world.revoke_all("nobody", admin=admin, peer=peer),
+    lambda server, admin, peer: server.revoke("no such token", admin=admin, peer=peer),
+    lambda server, admin, peer: server.revoke_all("alice", admin=admin, peer=peer),
+    lambda server, admin, peer: server.revoke_all("nobody", admin=admin, peer=peer),
 )

@@ -21,8 +21,8 @@ from bearerproof_fuzz.oracles.events import instant
 def test_events_are_numbered_without_a_gap(mark: CheckId, trial: Trial) -> None:
     """The numbers of the events of every kind of decision grow by one."""
     require_events(trial)
-    for one, world, _, _ in brought_about(trial):
-        _judge_numbers(world, one.name)
+    for one, server, _, _ in brought_about(trial):
+        _judge_numbers(server, one.name)
 
 
 @check("LIFE-11", needs=(CLOCK, CONFIGURE))
@@ -30,14 +30,14 @@ def test_events_carry_the_instant_of_their_request(mark: CheckId, trial: Trial) 
     """In any order of requests, clock steps back included, an event has its request's instant and next number."""
 
     def in_order(told: list[str]) -> None:
-        world = Stream(trial).play(told)
-        _judge_numbers(world, "a stream of requests")
-        for request, decision in world.answered:
+        server = Stream(trial).play(told)
+        _judge_numbers(server, "a stream of requests")
+        for request, decision in server.answered:
             due = instant(request["now"])
             for event in decision.events:
                 if event.get("occurred_at") != due:
                     what = f"an event of {request['op']} carries another instant than its request"
-                    world.fail(what, due, json.dumps(event.get("occurred_at")), [event])
+                    server.fail(what, due, json.dumps(event.get("occurred_at")), [event])
 
     explore(in_order, moves(trial), share=4)
 
@@ -46,66 +46,66 @@ def test_events_carry_the_instant_of_their_request(mark: CheckId, trial: Trial) 
 def test_instants_are_told_to_the_microsecond(mark: CheckId, trial: Trial) -> None:
     """The instant of an event is that of its request to the microsecond, at the turn of a second as at any."""
     for offset in (0.0, 0.5, 0.25, 0.015_625, 0.984_375, 86_399.5, 86_400.0):
-        world = KeyServerDriver(trial, DEFAULT.but(now=DEFAULT.now + offset))
-        due = {"occurred_at": instant(world.now)}
-        world.left(world.issue().decision, due, summary=f"an exchange {offset:g} s after midnight or noon")
+        server = KeyServerDriver(trial, DEFAULT.but(now=DEFAULT.now + offset))
+        due = {"occurred_at": instant(server.now)}
+        server.left(server.issue().decision, due, summary=f"an exchange {offset:g} s after midnight or noon")
 
 
 @check("LIFE-11", needs=(CLOCK,))
 def test_instants_follow_a_clock_that_steps(mark: CheckId, trial: Trial) -> None:
     """Where the wall clock steps, either way, an event has the instant that its request came at, and no other."""
-    world = KeyServerDriver(trial)
-    bearer = world.issue().bearer
+    server = KeyServerDriver(trial)
+    bearer = server.issue().bearer
     for step in (0.25, -0.5, 3600, -7200, -86_400, 90_000):
-        world.step_wall_clock(step)
-        due = {"occurred_at": instant(world.now)}
-        for what, decision in (("a use", world.authenticate(bearer)), ("a refusal", world.exchange("alice"))):
-            world.left(decision, due, summary=f"{what} after a step of {step:g} s")
+        server.step_wall_clock(step)
+        due = {"occurred_at": instant(server.now)}
+        for what, decision in (("a use", server.authenticate(bearer)), ("a refusal", server.exchange("alice"))):
+            server.left(decision, due, summary=f"{what} after a step of {step:g} s")
 
 
 @check("LIFE-11", needs=(RACE,))
 def test_numbers_have_no_gap_when_requests_run_at_once(mark: CheckId, trial: Trial) -> None:
     """The numbers of events of requests that run at once are all different and leave none out."""
     for _ in range(3):
-        world = KeyServerDriver(trial)
-        bearer = world.begun().bearer
-        exchanges = [race_requests.exchange(world.subject_token(f"user-{number}")) for number in range(6)]
+        server = KeyServerDriver(trial)
+        bearer = server.begun().bearer
+        exchanges = [race_requests.exchange(server.subject_token(f"user-{number}")) for number in range(6)]
         requests = [race_requests.authenticate(bearer)] * 12 + exchanges
-        found = sorted(_numbers(world, world.race(requests)))
-        world.require(bool(found), "requests that run at once leave no event", "an event each", "none")
+        found = sorted(_numbers(server, server.race(requests)))
+        server.require(bool(found), "requests that run at once leave no event", "an event each", "none")
         if found != list(range(found[0], found[0] + len(found))):
             what = "the numbers of events of requests that run at once repeat or have a gap"
-            world.fail(what, "each number once", "a number twice, or one left out")
+            server.fail(what, "each number once", "a number twice, or one left out")
 
 
-def _numbers(world: KeyServerDriver, decisions: Sequence[Decision]) -> list[int]:
+def _numbers(server: KeyServerDriver, decisions: Sequence[Decision]) -> list[int]:
     numbers = [event.get("seq") for decision in decisions for event in decision.events]
     if not all(type(number) is int for number in numbers):
-        world.fail("an event has no number", "a whole number", "none")
+        server.fail("an event has no number", "a whole number", "none")
     return numbers  # type: ignore[return-value]  # just judged
 
 
-def _judge_numbers(world: KeyServerDriver, what: str) -> None:
-    found = _numbers(world, [decision for _, decision in world.answered])
+def _judge_numbers(server: KeyServerDriver, what: str) -> None:
+    found = _numbers(server, [decision for _, decision in server.answered])
     if found != list(range(found[0], found[0] + len(found)) if found else ()):
-        world.fail(f"{what}: the numbers of the events do not grow by one", "a gapless row", json.dumps(found))
+        server.fail(f"{what}: the numbers of the events do not grow by one", "a gapless row", json.dumps(found))
 
 
 @check("LIFE-13", needs=(CLOCK, REAP))
 def test_reaping_leaves_nothing_that_looks_like_a_request(mark: CheckId, trial: Trial) -> None:
     """Sweeps over live, expired and revoked tokens leave at most one token.expired for a token, and nothing else."""
-    world = KeyServerDriver(trial)
-    grants = [world.issue("alice"), world.issue("bob"), world.begun("carol")]
-    world.revoke(grants[1].jti)
+    server = KeyServerDriver(trial)
+    grants = [server.issue("alice"), server.issue("bob"), server.begun("carol")]
+    server.revoke(grants[1].jti)
     told: list[str] = []
-    for seconds in (0, 1, world.setting.ttl, 1, world.setting.retention, 1, 1):
-        world.wait(seconds)
-        events = world.reap().events
+    for seconds in (0, 1, server.setting.ttl, 1, server.setting.retention, 1, 1):
+        server.wait(seconds)
+        events = server.reap().events
         if any(event.get("event") != lifecycle.EXPIRED for event in events):
-            world.fail("reaping leaves an event of a request", "token.expired or nothing", named(events), events)
+            server.fail("reaping leaves an event of a request", "token.expired or nothing", named(events), events)
         told += [str(event.get("token_jti")) for event in events]
     if len(set(told)) != len(told):
-        world.fail("reaping tells the end of a token twice", "one token.expired for a token", f"{len(told)} events")
+        server.fail("reaping tells the end of a token twice", "one token.expired for a token", f"{len(told)} events")
 
 
 @check("LIFE-13", needs=(CLOCK, CONFIGURE, REAP))
@@ -113,11 +113,11 @@ def test_reaping_leaves_nothing_in_a_stream(mark: CheckId, trial: Trial) -> None
     """In any order of requests, sweeps leave at most one token.expired for a token, and nothing else."""
 
     def quiet(told: list[str]) -> None:
-        world = Stream(trial).play([*told, "reap", "the retention goes by", "reap", "half of a life goes by", "reap"])
-        swept = [event for request, decision in world.answered if request["op"] == "reap" for event in decision.events]
+        server = Stream(trial).play([*told, "reap", "the retention goes by", "reap", "half of a life goes by", "reap"])
+        swept = [event for request, decision in server.answered if request["op"] == "reap" for event in decision.events]
         ended = [event.get("token_jti") for event in swept]
         if any(event.get("event") != lifecycle.EXPIRED for event in swept) or len(set(ended)) != len(ended):
-            world.fail("sweeps leave more than the end of each token", "token.expired once", named(swept), swept)
+            server.fail("sweeps leave more than the end of each token", "token.expired once", named(swept), swept)
 
     explore(quiet, moves(trial), share=10)
 
@@ -150,46 +150,46 @@ _HOPS: Mapping[str, tuple[str, str | None, tuple[str | None, ...]]] = {
 @check("LIFE-14", needs=(FORWARDED, CONFIGURE))
 def test_client_ip_is_what_is_known(mark: CheckId, trial: Trial) -> None:
     """The address of an event is the peer's or, from a trusted proxy, the right-most that is no proxy's."""
-    world = KeyServerDriver(trial)
-    world.begun()
+    server = KeyServerDriver(trial)
+    server.begun()
     for what, (peer, forwarded, due) in _HOPS.items():
-        _judge_address(world, what, world.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), due)
+        _judge_address(server, what, server.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), due)
 
 
 @check("LIFE-14", needs=(FORWARDED, CONFIGURE))
 def test_client_ip_is_told_of_every_kind_of_request(mark: CheckId, trial: Trial) -> None:
     """Exchanges, uses and revocations, refused or not, give the address of the client behind the proxy."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     at = {"peer": PROXY, "forwarded": f"{_CLAIMED}, {_REAL}"}
-    grant = world.grant(world.exchange(world.subject_token(), **at))
+    grant = server.grant(server.exchange(server.subject_token(), **at))
     asked = {
         "an exchange": grant.decision,
-        "a refused exchange": world.exchange("alice", **at),
-        "a use": world.authenticate(grant.bearer, **at),
-        "a failed revocation": world.revoke(grant.jti, admin="no", **at),
-        "a revocation": world.revoke(grant.jti, **at),
-        "a use after it": world.authenticate(grant.bearer, **at),
-        "a bulk revocation": (world.issue(), world.revoke_all("alice", **at))[1],
+        "a refused exchange": server.exchange("alice", **at),
+        "a use": server.authenticate(grant.bearer, **at),
+        "a failed revocation": server.revoke(grant.jti, admin="no", **at),
+        "a revocation": server.revoke(grant.jti, **at),
+        "a use after it": server.authenticate(grant.bearer, **at),
+        "a bulk revocation": (server.issue(), server.revoke_all("alice", **at))[1],
     }
     for what, decision in asked.items():
-        _judge_address(world, what, decision, (_REAL,))
+        _judge_address(server, what, decision, (_REAL,))
 
 
 @check("LIFE-14")
 def test_client_ip_is_the_peer(mark: CheckId, trial: Trial) -> None:
     """Without any proxy the address of an event is that of the peer of this very request."""
-    world = KeyServerDriver(trial)
-    grant = world.issue(peer=OTHER_PEER)
-    _judge_address(world, "an exchange", grant.decision, (OTHER_PEER,))
+    server = KeyServerDriver(trial)
+    grant = server.issue(peer=OTHER_PEER)
+    _judge_address(server, "an exchange", grant.decision, (OTHER_PEER,))
     for peer in (PEER, "2001:db8::7", OTHER_PEER):
-        _judge_address(world, "a use", world.authenticate(grant.bearer, peer=peer), (peer,))
+        _judge_address(server, "a use", server.authenticate(grant.bearer, peer=peer), (peer,))
 
 
-def _judge_address(world: KeyServerDriver, what: str, decision: Decision, due: Sequence[str | None]) -> None:
+def _judge_address(server: KeyServerDriver, what: str, decision: Decision, due: Sequence[str | None]) -> None:
     if not decision.events:
-        world.fail(f"{what}: no event", "an event", "none")
+        server.fail(f"{what}: no event", "an event", "none")
     for event in decision.events:
         told = event.get("client_ip")
         if not any(lifecycle.same_address(told, one) for one in due):
             shown = " or ".join(str(one) for one in due)
-            world.fail(f"{what}: another address", shown, json.dumps(told), [event])
+            server.fail(f"{what}: another address", shown, json.dumps(told), [event])

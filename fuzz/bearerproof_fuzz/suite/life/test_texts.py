@@ -19,97 +19,97 @@ from bearerproof_fuzz.oracles import lifecycle
 def test_no_kind_of_decision_writes_a_secret_down(mark: CheckId, trial: Trial) -> None:
     """No kind of decision leaves an event with a bearer, a subject token, a segment of one or an admin secret."""
     require_events(trial)
-    for one, world, _, _ in brought_about(trial):
-        _judge_secrets(world, one.name)
+    for one, server, _, _ in brought_about(trial):
+        _judge_secrets(server, one.name)
 
 
 @check("LIFE-9")
 def test_no_secret_in_a_wrong_place_is_written_down(mark: CheckId, trial: Trial) -> None:
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no event."""
-    world = KeyServerDriver(trial)
-    world.begun("bob")
+    server = KeyServerDriver(trial)
+    server.begun("bob")
     places = {
         **injection_points.FIELDS,
         **(injection_points.FORWARDED if trial.declaration.key_server.forwarded else {}),
     }
-    for what, secret in _secrets(world).items():
+    for what, secret in _secrets(server).items():
         for name, fill in places.items():
-            since = len(world.answered)
-            fill(world, secret)
-            _judge_secrets(world, f"{what} in {name}", since)
+            since = len(server.answered)
+            fill(server, secret)
+            _judge_secrets(server, f"{what} in {name}", since)
 
 
 @check("LIFE-9", needs=(HTTP,))
 def test_no_part_of_an_http_request_is_written_down(mark: CheckId, trial: Trial) -> None:
     """No query string, and no credential in a path, query or field of an HTTP request, gets into an event."""
-    world = KeyServerDriver(trial)
-    grant, other = world.begun("carol"), world.issue("dora")
+    server = KeyServerDriver(trial)
+    grant, other = server.begun("carol"), server.issue("dora")
     note = "note=canary-of-a-query-string-5d2e"
     credentials = wire.bearer(grant)
     for query in (note, f"access_token={grant.bearer}", f"token={grant.bearer}&{note}"):
-        since = len(world.answered)
-        wire.resource(world, credentials, path=f"/resource/a/x?{query}")
-        wire.resource(world, path=f"/resource/a/x?{query}")
-        wire.resource(world, credentials, path=f"/resource/{grant.bearer}/x?{query}")
-        wire.delete(world, f"{other.jti}?{query}", wire.ADMINISTRATOR)
-        wire.delete(world, f"{other.jti}?{query}", credentials)
-        wire.delete(world, f"{grant.bearer}?{query}", wire.ADMINISTRATOR)
-        wire.delete_all(world, f"{wire.identity_query('dora')}&{query}", wire.ADMINISTRATOR)
-        _judge_secrets(world, "HTTP requests", since)
+        since = len(server.answered)
+        wire.resource(server, credentials, path=f"/resource/a/x?{query}")
+        wire.resource(server, path=f"/resource/a/x?{query}")
+        wire.resource(server, credentials, path=f"/resource/{grant.bearer}/x?{query}")
+        wire.delete(server, f"{other.jti}?{query}", wire.ADMINISTRATOR)
+        wire.delete(server, f"{other.jti}?{query}", credentials)
+        wire.delete(server, f"{grant.bearer}?{query}", wire.ADMINISTRATOR)
+        wire.delete_all(server, f"{wire.identity_query('dora')}&{query}", wire.ADMINISTRATOR)
+        _judge_secrets(server, "HTTP requests", since)
 
 
-def _secrets(world: KeyServerDriver) -> dict[str, str]:
-    subject_token = world.subject_token("carol")
-    grant = world.grant(world.exchange(subject_token), "carol")
+def _secrets(server: KeyServerDriver) -> dict[str, str]:
+    subject_token = server.subject_token("carol")
+    grant = server.grant(server.exchange(subject_token), "carol")
     return {"a bearer": grant.bearer, "a subject token": subject_token, "the admin secret": ADMIN}
 
 
-def _judge_secrets(world: KeyServerDriver, what: str, since: int = 0) -> None:
-    found = lifecycle.leak(world.answered, since)
+def _judge_secrets(server: KeyServerDriver, what: str, since: int = 0) -> None:
+    found = lifecycle.leak(server.answered, since)
     if found:
-        events = [event for _, decision in world.answered[since:] for event in decision.events]
-        world.fail(f"{what}: {found} stands in an event", "an event without it", "it", events[-1:])
+        events = [event for _, decision in server.answered[since:] for event in decision.events]
+        server.fail(f"{what}: {found} stands in an event", "an event without it", "it", events[-1:])
 
 
 @check("LIFE-10", needs=(LINES,))
 def test_event_is_one_line(mark: CheckId, trial: Trial) -> None:
     """Whatever is in the request or the identity, an event is one line in which nothing needs to be escaped."""
-    world = KeyServerDriver(trial)
-    for name, what, decision in _filled(world):
+    server = KeyServerDriver(trial)
+    for name, what, decision in _filled(server):
         if decision.lines is None or len(decision.lines) != len(decision.events):
             found = "no lines" if decision.lines is None else f"{len(decision.lines)} lines"
-            world.fail(f"{what} in {name}: {found}", "as many lines as events", found)
+            server.fail(f"{what} in {name}: {found}", "as many lines as events", found)
         for line, event in zip(decision.lines, decision.events, strict=True):
             char = lifecycle.unsafe(line)
             if char:
-                world.fail(f"{what} in {name}: {char} stands in the line", "its escape", char, [event])
+                server.fail(f"{what} in {name}: {char} stands in the line", "its escape", char, [event])
             if _parsed(line) != event:
-                world.fail(f"{what} in {name}: the line is not its event", "the event as JSON", ascii(line)[:200])
+                server.fail(f"{what} in {name}: the line is not its event", "the event as JSON", ascii(line)[:200])
 
 
 @check("LIFE-10")
 def test_event_is_bounded(mark: CheckId, trial: Trial) -> None:
     """Whatever is in the request or the identity, every string of an event is bounded."""
-    world = KeyServerDriver(trial)
-    world.begun()
+    server = KeyServerDriver(trial)
+    server.begun()
     for name, fill in {**injection_points.FIELDS, **injection_points.CLAIMS}.items():
         for what in ("much", "much beyond the first plane"):
-            decision = fill(world, injection_points.HOSTILE[what])
+            decision = fill(server, injection_points.HOSTILE[what])
             for event in decision.events:
                 wrong = lifecycle.overlong(event)
                 if wrong:
-                    world.fail(f"{what} in {name}: {wrong}", "bounded strings", wrong)
+                    server.fail(f"{what} in {name}: {wrong}", "bounded strings", wrong)
 
 
-def _filled(world: KeyServerDriver) -> Iterator[tuple[str, str, Decision]]:
+def _filled(server: KeyServerDriver) -> Iterator[tuple[str, str, Decision]]:
     """Yield what came of hostile text in every place that can carry it."""
-    forwarded = injection_points.FORWARDED if world.trial.declaration.key_server.forwarded else {}
+    forwarded = injection_points.FORWARDED if server.trial.declaration.key_server.forwarded else {}
     for places, texts in (
         ({**injection_points.FIELDS, **injection_points.CLAIMS, **forwarded}, injection_points.HOSTILE), (injection_points.CLAIMS, injection_points.SURROGATES),
     ):  # fmt: skip
         for name, fill in places.items():
             for what, text in texts.items():
-                yield name, what, fill(world, text)
+                yield name, what, fill(server, text)
 
 
 def _parsed(line: str) -> object:

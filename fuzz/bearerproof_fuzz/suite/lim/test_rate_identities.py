@@ -21,62 +21,62 @@ def test_tokens_of_an_identity_share_the_rate(mark: CheckId, trial: Trial) -> No
     """However an identity spreads its requests over its tokens, they are counted together."""
     for rate in (1, 3, 5):
         for tokens in (2, 5):
-            world = KeyServerDriver(trial, limited(rate))
-            grants = [world.issue() for _ in range(tokens)]
-            admitted = sum(use(world, *grants * rate))
+            server = KeyServerDriver(trial, limited(rate))
+            grants = [server.issue() for _ in range(tokens)]
+            admitted = sum(use(server, *grants * rate))
             if admitted != rate:
-                world.fail(f"{tokens} tokens of an identity with a rate of {rate}", f"{rate} admitted", f"{admitted}")
+                server.fail(f"{tokens} tokens of an identity with a rate of {rate}", f"{rate} admitted", f"{admitted}")
 
 
 @check("LIM-11", needs=(CONFIGURE,))
 def test_new_token_resets_nothing(mark: CheckId, trial: Trial) -> None:
     """After an identity has used its rate up, a token that it gets then is over the rate as well."""
-    world = KeyServerDriver(trial, limited(3))
-    first = world.issue()
-    spend(world, first, 3)
+    server = KeyServerDriver(trial, limited(3))
+    first = server.issue()
+    spend(server, first, 3)
     for scope in (None, "backends:a tools:x"):
-        second = world.issue(scope=scope, peer=OTHER_PEER)
-        over(world, second, "the identity has used its rate up with another token")
-    over(world, first, "the identity has a new token")
+        second = server.issue(scope=scope, peer=OTHER_PEER)
+        over(server, second, "the identity has used its rate up with another token")
+    over(server, first, "the identity has a new token")
 
 
 @check("LIM-11", needs=(CONFIGURE,))
 def test_revocation_resets_nothing(mark: CheckId, trial: Trial) -> None:
     """Having its token revoked, one or all of them, gives an identity no new rate."""
-    world = KeyServerDriver(trial, limited(2))
-    first = world.issue()
-    spend(world, first, 2)
-    world.good(world.revoke(first.jti), "one live token is revoked")
-    second = world.issue()
-    over(world, second, "the rate was used up with a token that is revoked")
-    world.good(world.revoke_all("alice"), "one live token is revoked")
+    server = KeyServerDriver(trial, limited(2))
+    first = server.issue()
+    spend(server, first, 2)
+    server.good(server.revoke(first.jti), "one live token is revoked")
+    second = server.issue()
+    over(server, second, "the rate was used up with a token that is revoked")
+    server.good(server.revoke_all("alice"), "one live token is revoked")
     if trial.declaration.injected_clock:
-        world.wait(1)
-        over(world, world.issue(), "the rate was used up a second before the tokens were revoked in bulk")
+        server.wait(1)
+        over(server, server.issue(), "the rate was used up a second before the tokens were revoked in bulk")
 
 
 @check("LIM-11", needs=(CLOCK, CONFIGURE))
 def test_expiry_resets_nothing(mark: CheckId, trial: Trial) -> None:
     """The end of a token, and its being forgotten, give its identity no new rate."""
     for retention, times in ((0, 20), (300, 1)):
-        world = KeyServerDriver(trial, limited(2).but(ttl=1, retention=retention, cap=1, capacity=2))
-        spend(world, world.issue(), 2)
+        server = KeyServerDriver(trial, limited(2).but(ttl=1, retention=retention, cap=1, capacity=2))
+        spend(server, server.issue(), 2)
         for _ in range(times):
-            world.wait(1)
+            server.wait(1)
             if trial.declaration.key_server.reap:
-                world.reap()
-            over(world, world.issue(), "the rate was used up with a token that has expired since")
+                server.reap()
+            over(server, server.issue(), "the rate was used up with a token that has expired since")
 
 
 @check("LIM-11", needs=(CONFIGURE,))
 def test_attributes_make_no_other_identity(mark: CheckId, trial: Trial) -> None:
     """Another e-mail, name or group at the next sign-in, another peer or use: the identity is the same."""
-    world = KeyServerDriver(trial, limited(3))
-    spend(world, world.issue(), 3)
+    server = KeyServerDriver(trial, limited(3))
+    spend(server, server.issue(), 3)
     for name, claims in _ATTRIBUTES.items():
-        grant = world.issue("alice", "backends:b tools:y", **claims)
-        decision = world.authenticate(grant.bearer, "b", "y", peer=OTHER_PEER)
-        world.refused(decision, "rate-limited", f"an identity over its rate comes with {name}")
+        grant = server.issue("alice", "backends:b tools:y", **claims)
+        decision = server.authenticate(grant.bearer, "b", "y", peer=OTHER_PEER)
+        server.refused(decision, "rate-limited", f"an identity over its rate comes with {name}")
 
 
 _ATTRIBUTES: dict[str, dict[str, Any]] = {
@@ -90,13 +90,13 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
 @check("LIM-11", needs=(CONFIGURE,))
 def test_pair_of_issuer_and_subject_counts(mark: CheckId, trial: Trial) -> None:
     """The same subject of another provider, or the same e-mail of another subject, has a rate of its own."""
-    world = KeyServerDriver(trial, limited(3))
-    spend(world, world.issue(email="shared@example.com"), 3)
+    server = KeyServerDriver(trial, limited(3))
+    spend(server, server.issue(email="shared@example.com"), 3)
     for subject, provider in (("alice", OTHER), ("bob", HOME), ("Alice", HOME), ("alice ", HOME)):
-        grant = world.issue(subject, provider=provider, email="shared@example.com")
-        if use(world, *[grant] * 4) != [True, True, True, False]:
+        grant = server.issue(subject, provider=provider, email="shared@example.com")
+        if use(server, *[grant] * 4) != [True, True, True, False]:
             what = f"alice of {HOME.issuer} is over her rate, and {subject!r} of {provider.issuer} asks"
-            world.fail(what, "3 of 4 admitted", "another number")
+            server.fail(what, "3 of 4 admitted", "another number")
 
 
 def _two_speeds() -> KeyServerConfig:
@@ -108,22 +108,24 @@ def _two_speeds() -> KeyServerConfig:
 def test_new_limit_brings_no_full_bucket(mark: CheckId, trial: Trial) -> None:
     """A token with another limit brings that limit, less what was used before."""
     for first, second in (("slow", "fast"), ("fast", "slow")):
-        world = KeyServerDriver(trial, _two_speeds())
-        used = sum(sum(use(world, *[world.issue(groups=[group])] * 20)) for group in (first, second))
+        server = KeyServerDriver(trial, _two_speeds())
+        used = sum(sum(use(server, *[server.issue(groups=[group])] * 20)) for group in (first, second))
         if used > 10:
-            world.fail("an identity with rates of 2 and of 10 in its tokens", "at most 10 at once", f"{used}")
+            server.fail("an identity with rates of 2 and of 10 in its tokens", "at most 10 at once", f"{used}")
 
 
 @check("LIM-11", needs=(CLOCK, CONFIGURE))
 def test_new_limit_takes_effect(mark: CheckId, trial: Trial) -> None:
     """An identity whose rate is another at its next sign-in has just that rate with the new token."""
     for first, second, rate in (("slow", "fast", 10), ("fast", "slow", 2)):
-        world = KeyServerDriver(trial, _two_speeds())
-        world.admitted(world.issue(groups=[first]))
-        world.wait(60)
-        used = sum(use(world, *[world.issue(groups=[second])] * 20))
+        server = KeyServerDriver(trial, _two_speeds())
+        server.admitted(server.issue(groups=[first]))
+        server.wait(60)
+        used = sum(use(server, *[server.issue(groups=[second])] * 20))
         if used != rate:
-            world.fail(f"a new token has a rate of {rate}, where another was used before", f"{rate} at once", f"{used}")
+            server.fail(
+                f"a new token has a rate of {rate}, where another was used before", f"{rate} at once", f"{used}"
+            )
 
 
 # --- what does not touch it
@@ -137,15 +139,15 @@ def test_wall_clock_changes_no_decision(mark: CheckId, trial: Trial) -> None:
     """The same stream is admitted alike, and told alike when to come back, whatever the wall clock does."""
 
     def steady(rate: int, steps: Steps, offsets: Sequence[float]) -> None:
-        world = KeyServerDriver(trial, limited(rate))
-        straight = _answers(world, steps, [0.0])
+        server = KeyServerDriver(trial, limited(rate))
+        straight = _answers(server, steps, [0.0])
         if rate == 1 and steps is _DISTURBED:
-            _require_refusals(world, straight)
-        world = KeyServerDriver(trial, limited(rate))
-        jumping = _answers(world, steps, offsets)
+            _require_refusals(server, straight)
+        server = KeyServerDriver(trial, limited(rate))
+        jumping = _answers(server, steps, offsets)
         if straight != jumping:
             due, got = (" ".join(answers) for answers in (straight, jumping))
-            world.fail(f"the wall clock is off by {', '.join(f'{one:g}' for one in offsets)} s in turn", due, got)
+            server.fail(f"the wall clock is off by {', '.join(f'{one:g}' for one in offsets)} s in turn", due, got)
 
     for offsets in ([0.0, 61.0], [0.0, -61.0], [0.0, 3600.0], [0.0, 0.0, 40_000.0], [0.0, -1e8, 59.0]):
         for rate in (1, 3, 10):
@@ -155,27 +157,27 @@ def test_wall_clock_changes_no_decision(mark: CheckId, trial: Trial) -> None:
     explore(steady, st.sampled_from(SMALL), streams, drawn, share=8)
 
 
-def _require_refusals(world: KeyServerDriver, answers: Sequence[str]) -> None:
+def _require_refusals(server: KeyServerDriver, answers: Sequence[str]) -> None:
     """Require that a stream went beyond a rate of 1.
 
     Raises:
         Untestable: all of it was admitted, and what is never refused is not disturbed either.
     """
     got = " ".join(answers)
-    world.require(set(answers) != {"+"}, "bursts beyond a rate of 1 are admitted as a whole", "refusals", got)
+    server.require(set(answers) != {"+"}, "bursts beyond a rate of 1 are admitted as a whole", "refusals", got)
 
 
-def _answers(world: KeyServerDriver, steps: Steps, offsets: Sequence[float]) -> list[str]:
+def _answers(server: KeyServerDriver, steps: Steps, offsets: Sequence[float]) -> list[str]:
     """Play a stream while the wall clock is off the true time, in turn; return what came of each request."""
-    grant, answers, off = world.issue(), [], 0.0
+    grant, answers, off = server.issue(), [], 0.0
     for number, (pause, times) in enumerate(steps):
-        world.wait(pause)
-        world.step_wall_clock(offsets[number % len(offsets)] - off)
+        server.wait(pause)
+        server.step_wall_clock(offsets[number % len(offsets)] - off)
         off = offsets[number % len(offsets)]
         for _ in range(times):
-            decision = world.authenticate(grant.bearer)
+            decision = server.authenticate(grant.bearer)
             if not decision.good:
-                world.refused(decision, "rate-limited", "a bearer is good but may be over its rate")
+                server.refused(decision, "rate-limited", "a bearer is good but may be over its rate")
             answers.append("+" if decision.good else f"{decision.retry_after or 0:g}s")
     return answers
 
@@ -189,55 +191,55 @@ _LONGER = {tail: Provider(HOME.issuer + tail, OTHER.key) for tail in _TAILS}
 @check("LIM-14", needs=(CONFIGURE,))
 def test_joined_names_do_not_collide(mark: CheckId, trial: Trial) -> None:
     """Two identities whose issuer and subject read the same when joined have a rate each."""
-    world = KeyServerDriver(trial, limited(2, providers=(HOME, *_LONGER.values())))
+    server = KeyServerDriver(trial, limited(2, providers=(HOME, *_LONGER.values())))
     for tail, provider in _LONGER.items():
-        spend(world, world.issue(provider=provider), 2)
+        spend(server, server.issue(provider=provider), 2)
         for twin in (f"{tail}alice", f"{tail[1:]}{tail[0]}alice"):
-            grant = world.issue(twin)
-            world.good(world.authenticate(grant.bearer), "another identity, whose names joined are the same, is over")
+            grant = server.issue(twin)
+            server.good(server.authenticate(grant.bearer), "another identity, whose names joined are the same, is over")
 
 
 @check("LIM-14", needs=(CLOCK, CONFIGURE))
 def test_others_change_no_decision(mark: CheckId, trial: Trial) -> None:
     """The requests of an identity are admitted as when it is alone, however many come from others."""
     for rate in (1, 3, 10):
-        world = KeyServerDriver(trial, limited(rate))
-        alone = play(world, world.issue(), _DISTURBED)
+        server = KeyServerDriver(trial, limited(rate))
+        alone = play(server, server.issue(), _DISTURBED)
         if rate == 1:
-            _require_refusals(world, ["+" if one.admitted else "-" for one in alone])
-        world = KeyServerDriver(trial, limited(rate))
-        grant = world.issue()
-        others = [world.issue("bob"), world.issue("alice", provider=OTHER), world.issue("carol")]
+            _require_refusals(server, ["+" if one.admitted else "-" for one in alone])
+        server = KeyServerDriver(trial, limited(rate))
+        grant = server.issue()
+        others = [server.issue("bob"), server.issue("alice", provider=OTHER), server.issue("carol")]
         crowded = []
         for pause, times in _DISTURBED:
-            world.wait(pause)
-            use(world, *others * (rate + 2))
-            crowded += play(world, grant, [(0.0, times)])
+            server.wait(pause)
+            use(server, *others * (rate + 2))
+            crowded += play(server, grant, [(0.0, times)])
         if [one.admitted for one in alone] != [one.admitted for one in crowded]:
             due, got = ("".join("+" if one.admitted else "-" for one in told) for told in (alone, crowded))
-            world.fail(f"three others ask between the requests of an identity with a rate of {rate}", due, got)
+            server.fail(f"three others ask between the requests of an identity with a rate of {rate}", due, got)
 
 
 @check("LIM-14", needs=(CONFIGURE,))
 def test_crowd_gives_no_new_bucket(mark: CheckId, trial: Trial) -> None:
     """However many identities ask, one over its rate stays so, and each of the others has its own."""
-    world = KeyServerDriver(trial, limited(2))
-    grant = world.issue()
-    spend(world, grant, 2)
+    server = KeyServerDriver(trial, limited(2))
+    grant = server.issue()
+    spend(server, grant, 2)
     for number in range(400):
-        other = world.issue(f"user-{number}")
-        world.good(world.authenticate(other.bearer), "an identity asks for the first time, after many others")
-    over(world, grant, "many others have asked since the identity used its rate up")
+        other = server.issue(f"user-{number}")
+        server.good(server.authenticate(other.bearer), "an identity asks for the first time, after many others")
+    over(server, grant, "many others have asked since the identity used its rate up")
 
 
 @check("LIM-14", needs=(CLOCK, CONFIGURE))
 def test_crowd_of_a_small_server_gives_no_new_bucket(mark: CheckId, trial: Trial) -> None:
     """Where only a few tokens have room, the buckets of identities that lost theirs are kept as long as they matter."""
-    world = KeyServerDriver(trial, limited(2).but(ttl=1, retention=0, cap=1, capacity=2))
-    spend(world, world.issue(), 2)
+    server = KeyServerDriver(trial, limited(2).but(ttl=1, retention=0, cap=1, capacity=2))
+    spend(server, server.issue(), 2)
     for number in range(20):
-        world.wait(1)
-        other = world.issue(f"user-{number}")
-        world.authenticate(other.bearer)
-    world.wait(1)
-    over(world, world.issue(), "the identity used its rate up twenty seconds before")
+        server.wait(1)
+        other = server.issue(f"user-{number}")
+        server.authenticate(other.bearer)
+    server.wait(1)
+    over(server, server.issue(), "the identity used its rate up twenty seconds before")

@@ -23,29 +23,29 @@ RATES = (*SMALL, 60, 100)
 # --- how many are admitted
 
 
-def _judge(world: KeyServerDriver, asked: Sequence[RateRequest], rate: int) -> None:
+def _judge(server: KeyServerDriver, asked: Sequence[RateRequest], rate: int) -> None:
     found = rates.excess(asked, rate)
     if found is not None:
-        world.fail(f"a rate of {rate} admits too many", f"at most {found.most}", found.describe())
+        server.fail(f"a rate of {rate} admits too many", f"at most {found.most}", found.describe())
     starved = rates.denied(asked, rate)
     if starved is not None:
-        world.fail(f"a rate of {rate} admits too few", f"{rate} in the minute", starved.describe())
+        server.fail(f"a rate of {rate} admits too few", f"{rate} in the minute", starved.describe())
 
 
 @check("LIM-12", needs=(CONFIGURE,))
 def test_rate_at_once(mark: CheckId, trial: Trial) -> None:
     """A rate of N admits N requests at once, from the first one on, and not one more."""
     for rate in SMALL:
-        world = KeyServerDriver(trial, limited(rate))
-        spend(world, world.issue(), rate)
+        server = KeyServerDriver(trial, limited(rate))
+        spend(server, server.issue(), rate)
 
 
 @check("LIM-12", needs=(CLOCK, CONFIGURE))
 def test_large_rate_at_once(mark: CheckId, trial: Trial) -> None:
     """A rate of many requests admits as many at once, and not one more."""
     for rate in (60, 100, 1000):
-        world = KeyServerDriver(trial, limited(rate))
-        spend(world, world.issue(), rate)
+        server = KeyServerDriver(trial, limited(rate))
+        spend(server, server.issue(), rate)
 
 
 _STREAMS: dict[str, Steps] = {
@@ -66,9 +66,9 @@ def test_streams_stay_within_the_rate(mark: CheckId, trial: Trial) -> None:
     for rate in (1, 5, 7):
         for phase in (0.0, 17.25):
             for steps in _STREAMS.values():
-                world = KeyServerDriver(trial, limited(rate))
-                world.wait(phase)
-                _judge(world, play(world, world.issue(), steps), rate)
+                server = KeyServerDriver(trial, limited(rate))
+                server.wait(phase)
+                _judge(server, play(server, server.issue(), steps), rate)
 
 
 @check("LIM-12", needs=(CLOCK, CONFIGURE))
@@ -76,8 +76,8 @@ def test_any_stream_stays_within_the_rate(mark: CheckId, trial: Trial) -> None:
     """The bounds hold for streams of any bursts and pauses."""
 
     def within(rate: int, steps: list[tuple[float, int]]) -> None:
-        world = KeyServerDriver(trial, limited(rate))
-        _judge(world, play(world, world.issue(), steps), rate)
+        server = KeyServerDriver(trial, limited(rate))
+        _judge(server, play(server, server.issue(), steps), rate)
 
     streams = st.lists(st.tuples(st.sampled_from(PAUSES), st.integers(1, 8)), min_size=2, max_size=12)
     explore(within, st.sampled_from(SMALL), streams, share=4)
@@ -86,19 +86,19 @@ def test_any_stream_stays_within_the_rate(mark: CheckId, trial: Trial) -> None:
 @check("LIM-12", needs=(CONFIGURE,))
 def test_zero_is_no_limit(mark: CheckId, trial: Trial) -> None:
     """A rate of 0 admits every request."""
-    world = KeyServerDriver(trial, limited(0))
-    grant = world.issue()
+    server = KeyServerDriver(trial, limited(0))
+    grant = server.issue()
     for number in range(500):
-        decision = world.authenticate(grant.bearer)
-        world.good(decision, f"request {number + 1} of an identity without a limit")
+        decision = server.authenticate(grant.bearer)
+        server.good(decision, f"request {number + 1} of an identity without a limit")
 
 
 # --- when to come back
 
 
-def _told(world: KeyServerDriver, decision: Decision) -> float:
+def _told(server: KeyServerDriver, decision: Decision) -> float:
     if decision.retry_after is None:
-        world.fail("a bearer is over its rate", "the time after which to come back", decision)
+        server.fail("a bearer is over its rate", "the time after which to come back", decision)
     return decision.retry_after
 
 
@@ -107,55 +107,55 @@ def test_admitted_when_told(mark: CheckId, trial: Trial) -> None:
     """After the time that was told, a request is admitted, whatever the rate and wherever in the minute."""
     for rate in (*RATES, 1000):
         for phase in (0.0, 0.75, 13.0):
-            world = KeyServerDriver(trial, limited(rate))
-            grant = world.issue()
-            world.wait(phase)
-            seconds = _told(world, spend(world, grant, rate))
+            server = KeyServerDriver(trial, limited(rate))
+            grant = server.issue()
+            server.wait(phase)
+            seconds = _told(server, spend(server, grant, rate))
             if seconds > 60:
-                world.fail(f"over a rate of {rate} after a single burst", "at most a minute to wait", f"{seconds:g} s")
-            world.wait(seconds)
-            world.good(world.authenticate(grant.bearer), f"a rate of {rate}, and the {seconds:g} s told have passed")
+                server.fail(f"over a rate of {rate} after a single burst", "at most a minute to wait", f"{seconds:g} s")
+            server.wait(seconds)
+            server.good(server.authenticate(grant.bearer), f"a rate of {rate}, and the {seconds:g} s told have passed")
 
 
 @check("LIM-13", needs=(CLOCK, CONFIGURE))
 def test_refused_until_told(mark: CheckId, trial: Trial) -> None:
     """A moment before the time that was told, a request is refused; a second before, where seconds are rounded."""
     for rate in (*SMALL, 60):
-        world = KeyServerDriver(trial, limited(rate))
-        grant = world.issue()
-        seconds = _told(world, spend(world, grant, rate))
+        server = KeyServerDriver(trial, limited(rate))
+        grant = server.issue()
+        seconds = _told(server, spend(server, grant, rate))
         even = 60 % rate == 0  # then the time is a whole number of seconds, and nothing is left to be rounded
-        world.wait(max(0.0, seconds - (0.25 if even else 1)))
-        over(world, grant, f"a rate of {rate}, and less than the {seconds:g} s told have passed")
+        server.wait(max(0.0, seconds - (0.25 if even else 1)))
+        over(server, grant, f"a rate of {rate}, and less than the {seconds:g} s told have passed")
 
 
 @check("LIM-13", needs=(CLOCK, CONFIGURE))
 def test_time_told_counts_down(mark: CheckId, trial: Trial) -> None:
     """Whoever asks again before the time is told what is left of it, and prolongs nothing by asking."""
     for rate in (1, 2, 5):
-        world = KeyServerDriver(trial, limited(rate))
-        grant = world.issue()
-        seconds = _told(world, spend(world, grant, rate))
+        server = KeyServerDriver(trial, limited(rate))
+        grant = server.issue()
+        seconds = _told(server, spend(server, grant, rate))
         for _ in range(int(seconds) - 1):
-            world.wait(1)
+            server.wait(1)
             seconds -= 1
             for _ in range(3):
-                told = _told(world, world.authenticate(grant.bearer))
+                told = _told(server, server.authenticate(grant.bearer))
                 if told != seconds:
-                    world.fail(f"a rate of {rate}, asked again too soon", f"{seconds:g} s are left", f"{told:g} s")
-        world.wait(1)
-        world.good(world.authenticate(grant.bearer), "the time first told has passed, with many requests in between")
+                    server.fail(f"a rate of {rate}, asked again too soon", f"{seconds:g} s are left", f"{told:g} s")
+        server.wait(1)
+        server.good(server.authenticate(grant.bearer), "the time first told has passed, with many requests in between")
 
 
 @check("LIM-13", needs=(CLOCK, CONFIGURE))
 def test_refused_for_other_causes_costs_nothing(mark: CheckId, trial: Trial) -> None:
     """A request that is refused, for its scope or because it comes too soon, takes nothing from the rate."""
-    world = KeyServerDriver(trial, limited(3))
-    grant = world.issue(scope="backends:a tools:x")
+    server = KeyServerDriver(trial, limited(3))
+    grant = server.issue(scope="backends:a tools:x")
     for _ in range(10):
-        world.refused(world.authenticate(grant.bearer, "b", "x"), "insufficient-scope", "the backend is another one")
-    if use(world, *[grant] * 4) != [True, True, True, False]:
-        world.fail("a rate of 3 after ten requests for another backend", "3 admitted", "another number")
+        server.refused(server.authenticate(grant.bearer, "b", "x"), "insufficient-scope", "the backend is another one")
+    if use(server, *[grant] * 4) != [True, True, True, False]:
+        server.fail("a rate of 3 after ten requests for another backend", "3 admitted", "another number")
 
 
 _BURST: Steps = [(0.0, 9)]
@@ -166,18 +166,18 @@ def test_time_told_in_any_stream(mark: CheckId, trial: Trial) -> None:
     """At any point of any stream whoever waits as long as was told is admitted, and a second earlier is not."""
 
     def truthful(rate: int, steps: Steps) -> None:
-        world = KeyServerDriver(trial, limited(rate))
-        grant = world.issue()
-        play(world, grant, steps)
-        decision = world.authenticate(grant.bearer)
+        server = KeyServerDriver(trial, limited(rate))
+        grant = server.issue()
+        play(server, grant, steps)
+        decision = server.authenticate(grant.bearer)
         if decision.good:
-            world.require(steps is not _BURST, "a rate of 5, and a tenth request at once", "rate-limited", decision)
+            server.require(steps is not _BURST, "a rate of 5, and a tenth request at once", "rate-limited", decision)
             return
-        seconds = _told(world, decision)
-        world.wait(max(0.0, seconds - 1))
-        over(world, grant, f"a rate of {rate}, and a second is left of the {seconds:g} s told")
-        world.wait(min(1.0, seconds))
-        world.good(world.authenticate(grant.bearer), f"a rate of {rate}, and the {seconds:g} s told have passed")
+        seconds = _told(server, decision)
+        server.wait(max(0.0, seconds - 1))
+        over(server, grant, f"a rate of {rate}, and a second is left of the {seconds:g} s told")
+        server.wait(min(1.0, seconds))
+        server.good(server.authenticate(grant.bearer), f"a rate of {rate}, and the {seconds:g} s told have passed")
 
     truthful(5, _BURST)
     streams = st.lists(st.tuples(st.sampled_from(PAUSES[:8]), st.integers(1, 8)), min_size=1, max_size=8)

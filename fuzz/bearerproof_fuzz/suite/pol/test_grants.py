@@ -55,13 +55,13 @@ def _extent(one: Sides, other: Sides) -> bool:
 def test_nothing_in_common(mark: CheckId, trial: Trial) -> None:
     """A request that has nothing in common with the rule on one side is refused, and opens nothing."""
     for example in _DISJOINT:
-        world = under(trial, example.rule)
-        world.issue()
-        decision, opened = ask(world, example.asked)
+        server = under(trial, example.rule)
+        server.issue()
+        decision, opened = ask(server, example.asked)
         shown = stated(example.rule, example.asked)
         if opened is not None:
-            world.fail(f"{shown}: nothing in common, and a token is issued", INVALID_SCOPE, f"it opens {told(opened)}")
-        world.refused(decision, INVALID_SCOPE, f"{shown}: nothing in common")
+            server.fail(f"{shown}: nothing in common, and a token is issued", INVALID_SCOPE, f"it opens {told(opened)}")
+        server.refused(decision, INVALID_SCOPE, f"{shown}: nothing in common")
 
 
 @check("POL-5", needs=(CONFIGURE,))
@@ -69,13 +69,13 @@ def test_refused_if_and_only_if_empty(mark: CheckId, trial: Trial) -> None:
     """Whatever the rule and the request, the answer is `invalid_scope` exactly when one side is left empty."""
 
     def decided(ruled: Json, requests: list[ScopeRequest]) -> None:
-        world = under(trial, ruled)
+        server = under(trial, ruled)
         for asked in requests:
-            decision = world.exchange(world.subject_token(), asked.scope)
+            decision = server.exchange(server.subject_token(), asked.scope)
             if policy.granted(ruled, asked) is None:
-                world.refused(decision, INVALID_SCOPE, f"{stated(ruled, asked)}: nothing in common on a side")
+                server.refused(decision, INVALID_SCOPE, f"{stated(ruled, asked)}: nothing in common on a side")
             else:
-                world.good(decision, f"{stated(ruled, asked)}: something in common on both sides")
+                server.good(decision, f"{stated(ruled, asked)}: something in common on both sides")
 
     for example in (*_DISJOINT, *OVERLAPPING):
         decided(example.rule, [example.asked])
@@ -104,14 +104,14 @@ def test_within_the_request(mark: CheckId, trial: Trial) -> None:
 
 def _opens_at_most(trial: Trial, ruled: Json, asked: ScopeRequest, most: Sides, wider: str) -> None:
     """Ask, and require that neither what the token opens nor what is on record of it goes beyond this."""
-    world = under(trial, ruled)
-    granted = what_is_due(world, ruled, asked)
+    server = under(trial, ruled)
+    granted = what_is_due(server, ruled, asked)
     if granted is None:
         return
     grant, opened = granted
-    for what, sides in {"it opens": opened, "on record is": recorded(world, grant)}.items():
+    for what, sides in {"it opens": opened, "on record is": recorded(server, grant)}.items():
         if not _extent(sides, most):
-            world.fail(f"{stated(ruled, asked)}: {wider}", f"within {told(most)}", f"{what} {told(sides)}")
+            server.fail(f"{stated(ruled, asked)}: {wider}", f"within {told(most)}", f"{what} {told(sides)}")
 
 
 @check("POL-4", needs=(CONFIGURE,))
@@ -119,12 +119,12 @@ def test_side_that_was_not_asked(mark: CheckId, trial: Trial) -> None:
     """A side that a request does not mention stays what the rule allows."""
     ruled = rule(backends=("a*", "b"), tools=("ab", "z"))
     whole = policy.rule_sides(ruled)
-    world = under(trial, ruled)
+    server = under(trial, ruled)
     cases = {None: whole, "backends:ab": (frozenset({"ab"}), whole[1]), "tools:ab": (whole[0], frozenset({"ab"}))}
     for scope, due in cases.items():
-        opened = enforced(world, world.issue(scope=scope))
+        opened = enforced(server, server.issue(scope=scope))
         if opened != due:
-            world.fail(f"asked {scope!r} of {told(whole)}", told(due), told(opened))
+            server.fail(f"asked {scope!r} of {told(whole)}", told(due), told(opened))
 
 
 @check("POL-13", needs=(CONFIGURE,))
@@ -132,18 +132,18 @@ def test_asking_for_more(mark: CheckId, trial: Trial) -> None:
     """A request with names from outside the rule added is granted nothing that it is not granted without them."""
 
     def gains_nothing(ruled: Json, asked: ScopeRequest, more: tuple[str, ...]) -> None:
-        world = under(trial, ruled)
-        granted = what_is_due(world, ruled, asked)
+        server = under(trial, ruled)
+        granted = what_is_due(server, ruled, asked)
         if granted is None:
             return
         _, before = granted
         allowed = policy.rule_sides(ruled)
-        world.require(_extent(before, allowed), f"{stated(ruled, asked)}: more than all", told(allowed), told(before))
+        server.require(_extent(before, allowed), f"{stated(ruled, asked)}: more than all", told(allowed), told(before))
         for wider in _widened(asked, allowed, more):
-            _, after = ask(world, wider)
+            _, after = ask(server, wider)
             if after is not None and not _extent(after, before):
                 what = f"{stated(ruled, wider)}: more than without the names from outside the rule ({asked.scope!r})"
-                world.fail(what, f"within {told(before)}", told(after))
+                server.fail(what, f"within {told(before)}", told(after))
 
     outside = ("z", "b*", "9", "A*", "ab.c")
     for example in OVERLAPPING:

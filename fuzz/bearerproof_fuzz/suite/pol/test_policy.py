@@ -35,20 +35,20 @@ _STRANGERS: dict[str, Json] = {
 def test_no_rule_matches(mark: CheckId, trial: Trial) -> None:
     """An identity that no rule is for is refused, whatever scope it asks for and however many rules there are."""
     for name, match in _CRITERIA.items():
-        world = under(trial, rule(**match), rule(OTHER))
-        world.issue(**_STAFF)
+        server = under(trial, rule(**match), rule(OTHER))
+        server.issue(**_STAFF)
         for what, claims in _STRANGERS.items():
             for scope in (None, "backends:a tools:x", "backends:* tools:*"):
-                decision = world.exchange(world.subject_token("mallory", **claims), scope)
-                world.refused(decision, _NO_POLICY, f"a rule is for {name}; the identity has {what}, asks {scope!r}")
+                decision = server.exchange(server.subject_token("mallory", **claims), scope)
+                server.refused(decision, _NO_POLICY, f"a rule is for {name}; the identity has {what}, asks {scope!r}")
 
 
 @check("POL-1", needs=(CONFIGURE,))
 def test_criteria_hold_together(mark: CheckId, trial: Trial) -> None:
     """A rule with several criteria is for those who meet all of them."""
     everything = {name: value for match in _CRITERIA.values() for name, value in match.items()}
-    world = under(trial, rule(**everything))
-    world.issue(**_STAFF)
+    server = under(trial, rule(**everything))
+    server.issue(**_STAFF)
     lacking: dict[str, tuple[str, Json]] = {
         "the subject": ("bob", {}),
         "the group": ("alice", {"groups": ["all"]}),
@@ -56,20 +56,20 @@ def test_criteria_hold_together(mark: CheckId, trial: Trial) -> None:
         "the domain": ("alice", {"email": "alice@example.org"}),
     }
     for name, (subject, claims) in lacking.items():
-        decision = world.exchange(world.subject_token(subject, **{**_STAFF, **claims}))
-        world.refused(decision, _NO_POLICY, f"all criteria of the rule are met but {name}")
+        decision = server.exchange(server.subject_token(subject, **{**_STAFF, **claims}))
+        server.refused(decision, _NO_POLICY, f"all criteria of the rule are met but {name}")
 
 
 @check("POL-1", needs=(CONFIGURE,))
 def test_no_rules_at_all(mark: CheckId, trial: Trial) -> None:
     """Where there are no rules for a provider nobody of it gets anything."""
-    world = under(trial, rule(HOME))
-    world.issue()
+    server = under(trial, rule(HOME))
+    server.issue()
     for provider_rules in ((rule(OTHER),), (rule(OTHER, group="staff"), rule(OTHER))):
-        world = under(trial, *provider_rules)
-        world.issue(provider=OTHER)
-        decision = world.exchange(world.subject_token())
-        world.refused(decision, _NO_POLICY, "there is no rule for the provider")
+        server = under(trial, *provider_rules)
+        server.issue(provider=OTHER)
+        decision = server.exchange(server.subject_token())
+        server.refused(decision, _NO_POLICY, "there is no rule for the provider")
 
 
 @check("POL-2", needs=(CONFIGURE,))
@@ -79,16 +79,16 @@ def test_first_of_several_rules(mark: CheckId, trial: Trial) -> None:
     middle = rule(name="middle", backends=("a", "b"), tools=("b",), subject="alice")
     wide = rule(name="wide")
     for rules in ((narrow, wide), (wide, narrow), (narrow, middle, wide), (middle, wide, narrow), (middle, narrow)):
-        world = under(trial, *rules)
+        server = under(trial, *rules)
         due = policy.rule_sides(rules[0])
-        opened = enforced(world, world.issue(**_STAFF))
+        opened = enforced(server, server.issue(**_STAFF))
         if opened != due:
             named = ", ".join(one["name"] for one in rules)
-            world.fail(f"rules that all match, in this order: {named}", told(due), told(opened))
-    world = under(trial, narrow, wide)
-    world.issue(**_STAFF)
-    decision = world.exchange(world.subject_token(**_STAFF), "backends:b")
-    world.refused(decision, INVALID_SCOPE, "only the second rule that matches grants what is asked")
+            server.fail(f"rules that all match, in this order: {named}", told(due), told(opened))
+    server = under(trial, narrow, wide)
+    server.issue(**_STAFF)
+    decision = server.exchange(server.subject_token(**_STAFF), "backends:b")
+    server.refused(decision, INVALID_SCOPE, "only the second rule that matches grants what is asked")
 
 
 @check("POL-2", needs=(CONFIGURE,))
@@ -96,10 +96,10 @@ def test_rate_of_the_first_rule(mark: CheckId, trial: Trial) -> None:
     """The rate limit is that of the rule that decides."""
     for rates in ((60, 0), (0, 60), (5, 600)):
         first, second = (rule(name=f"rule {number}", rate_limit=rate) for number, rate in enumerate(rates))
-        world = under(trial, first, second)
-        scopes = world.admitted(world.issue()).scopes
+        server = under(trial, first, second)
+        scopes = server.admitted(server.issue()).scopes
         if scopes.get("rate_limit") != rates[0]:
-            world.fail(f"rules with the rate limits {rates}", str(rates[0]), str(scopes.get("rate_limit")))
+            server.fail(f"rules with the rate limits {rates}", str(rates[0]), str(scopes.get("rate_limit")))
 
 
 _MATCHES: tuple[Json, ...] = (
@@ -125,20 +125,20 @@ def test_any_rules_any_identity(mark: CheckId, trial: Trial) -> None:
             rule(provider, backends=(f"b{number}",), tools=("*",), name=f"rule {number}", **match)
             for number, (provider, match) in enumerate(matches)
         ]
-        world = under(trial, *rules)
+        server = under(trial, *rules)
         subject, claims = person
         known = {"email_verified": True, **{name: value for name, value in claims.items() if value is not None}}
         for provider in (HOME, OTHER):
             due = policy.first_match(rules, provider.issuer, subject, known)
-            decision = world.exchange(world.subject_token(subject, provider, **claims))
+            decision = server.exchange(server.subject_token(subject, provider, **claims))
             shown = f"{subject} of {provider.issuer} under {[one['match'] for one in rules]}"
             if due is None:
-                world.refused(decision, _NO_POLICY, f"no rule matches {shown}")
+                server.refused(decision, _NO_POLICY, f"no rule matches {shown}")
                 continue
-            world.good(decision, f"{due['name']} matches {shown}")
-            backends = world.admitted(world.grant(decision, subject, provider)).scopes["backends"]
+            server.good(decision, f"{due['name']} matches {shown}")
+            backends = server.admitted(server.grant(decision, subject, provider)).scopes["backends"]
             if backends != due["grant"]["backends"]:
-                world.fail(f"another rule decides than the first: {shown}", due["name"], f"that of {backends}")
+                server.fail(f"another rule decides than the first: {shown}", due["name"], f"that of {backends}")
 
     matches = st.tuples(st.sampled_from((HOME, HOME, OTHER)), st.sampled_from(_MATCHES))
     explore(decided, st.lists(matches, min_size=1, max_size=4), st.sampled_from(_PEOPLE), share=2)
@@ -184,49 +184,49 @@ _BY_ADDRESS: tuple[Json, ...] = ({"domain": "example.com"}, {"email": "alice@exa
 def test_unverified_address(mark: CheckId, trial: Trial) -> None:
     """An address counts only if the provider says with the boolean true that it is verified."""
     for match in _BY_ADDRESS:
-        world = under(trial, rule(**match))
-        world.issue()
+        server = under(trial, rule(**match))
+        server.issue()
         for name, said in _UNVERIFIED.items():
-            decision = world.exchange(world.subject_token(email_verified=said))
-            world.refused(decision, _NO_POLICY, f"a rule is for {match}, and email_verified is {name}")
+            decision = server.exchange(server.subject_token(email_verified=said))
+            server.refused(decision, _NO_POLICY, f"a rule is for {match}, and email_verified is {name}")
 
 
 @check("POL-11", needs=(CONFIGURE,))
 def test_address_that_is_not_ours(mark: CheckId, trial: Trial) -> None:
     """A domain is met by an address of one @ whose domain it is, not by one that looks like it."""
     for match in _BY_ADDRESS:
-        world = under(trial, rule(**match))
-        world.issue()
+        server = under(trial, rule(**match))
+        server.issue()
         for name, address in _ADDRESSES.items():
-            decision = world.exchange(world.subject_token(email=address))
-            world.refused(decision, _NO_POLICY, f"a rule is for {match}, and the address has {name}")
+            decision = server.exchange(server.subject_token(email=address))
+            server.refused(decision, _NO_POLICY, f"a rule is for {match}, and the address has {name}")
 
 
 @check("POL-11", needs=(CONFIGURE,))
 def test_domain_in_any_case(mark: CheckId, trial: Trial) -> None:
     """A domain is met in any case of its letters, on either side, and no letter beyond ASCII is folded into it."""
     for domain in ("example.com", "EXAMPLE.com", "Example.Com"):
-        world = under(trial, rule(domain=domain))
+        server = under(trial, rule(domain=domain))
         for address in ("alice@example.com", "alice@EXAMPLE.COM", "alice@eXample.coM"):
-            world.good(world.exchange(world.subject_token(email=address)), f"{address} under a rule for {domain}")
-    world = under(trial, rule(domain="kiosk.example"))
-    world.issue(email="alice@KIOSK.example")
+            server.good(server.exchange(server.subject_token(email=address)), f"{address} under a rule for {domain}")
+    server = under(trial, rule(domain="kiosk.example"))
+    server.issue(email="alice@KIOSK.example")
     for address in ("alice@\u212aiosk.example", "alice@kio\u017fk.example", "alice@k\u0130osk.example"):
-        decision = world.exchange(world.subject_token(email=address))
-        world.refused(decision, _NO_POLICY, f"a letter that folds into one of ours: {address!a}")
+        decision = server.exchange(server.subject_token(email=address))
+        server.refused(decision, _NO_POLICY, f"a letter that folds into one of ours: {address!a}")
 
 
 @check("POL-11", needs=(CONFIGURE,))
 def test_unverified_address_falls_through(mark: CheckId, trial: Trial) -> None:
     """Who has no verified address still gets what the rules give that do not ask for one."""
     narrow = rule(backends=("b",), tools=("b",), group="staff")
-    world = under(trial, rule(domain="example.com"), narrow)
-    world.good(world.authenticate(world.issue().bearer, "z", "z"), "the rule for the domain, met")
+    server = under(trial, rule(domain="example.com"), narrow)
+    server.good(server.authenticate(server.issue().bearer, "z", "z"), "the rule for the domain, met")
     unproven: tuple[Json, ...] = ({"email_verified": False}, {"email": "alice@evil.example"}, {"email": None})
     for claims in unproven:
-        opened = enforced(world, world.issue(**claims))
+        opened = enforced(server, server.issue(**claims))
         if opened != policy.rule_sides(narrow):
-            world.fail(f"with {claims} the second rule decides", told(policy.rule_sides(narrow)), told(opened))
+            server.fail(f"with {claims} the second rule decides", told(policy.rule_sides(narrow)), told(opened))
 
 
 # --- issuers
@@ -239,10 +239,10 @@ def test_rule_of_another_issuer(mark: CheckId, trial: Trial) -> None:
         for mine, theirs in ((HOME, OTHER), (OTHER, HOME)):
             elsewhere = rule(theirs, group="nobody-at-all")
             for rules in ((rule(mine, **match), elsewhere), (elsewhere, rule(mine, **match))):
-                world = under(trial, *rules)
-                world.issue(provider=mine, **_STAFF)
-                decision = world.exchange(world.subject_token("alice", theirs, **_STAFF))
-                world.refused(
+                server = under(trial, *rules)
+                server.issue(provider=mine, **_STAFF)
+                decision = server.exchange(server.subject_token("alice", theirs, **_STAFF))
+                server.refused(
                     decision, _NO_POLICY, f"a rule of {mine.issuer} for {name}, an identity of {theirs.issuer}"
                 )
 
@@ -255,8 +255,8 @@ def test_each_issuer_its_rule(mark: CheckId, trial: Trial) -> None:
         rule(OTHER, backends=("b",), tools=("b",), group="staff"),
     ]
     for ordered in (rules, rules[::-1]):
-        world = under(trial, *ordered)
+        server = under(trial, *ordered)
         for provider, own in zip((HOME, OTHER), rules, strict=True):
-            opened = enforced(world, world.issue("alice", provider=provider, **_STAFF))
+            opened = enforced(server, server.issue("alice", provider=provider, **_STAFF))
             if opened != policy.rule_sides(own):
-                world.fail(f"the rule for {provider.issuer}", told(policy.rule_sides(own)), told(opened))
+                server.fail(f"the rule for {provider.issuer}", told(policy.rule_sides(own)), told(opened))

@@ -32,15 +32,15 @@ from bearerproof_fuzz.oracles.policy import NAMES, PATTERNS, ScopeRequest
 def test_pattern_means_the_same_twice(mark: CheckId, trial: Trial) -> None:
     """A pattern lets a name be asked for exactly if a token with the pattern is good for the name."""
     for pattern in (*PATTERNS, "*"):
-        world = under(trial, rule(backends=(pattern,), tools=(pattern,)))
-        opened = enforced(world, world.issue())
+        server = under(trial, rule(backends=(pattern,), tools=(pattern,)))
+        opened = enforced(server, server.issue())
         for side, names in zip(("backends", "tools"), opened, strict=True):
-            asked = {name: world.exchange(world.subject_token(), f"{side}:{name}").good for name in NAMES}
+            asked = {name: server.exchange(server.subject_token(), f"{side}:{name}").good for name in NAMES}
             granted = frozenset(name for name, given in asked.items() if given)
             due = policy.denoted([pattern])
             if not granted == names == due:
                 got = f"asked for {sorted(granted)}, enforced {sorted(names)}"
-                world.fail(f"{side} {pattern}: the names that it covers", str(sorted(due)), got)
+                server.fail(f"{side} {pattern}: the names that it covers", str(sorted(due)), got)
 
 
 _NO_NAMES = (
@@ -53,15 +53,15 @@ _NO_NAMES = (
 @check("POL-8", needs=(CONFIGURE,))
 def test_what_is_no_name(mark: CheckId, trial: Trial) -> None:
     """A pattern, a list or a path in the place of a name is covered by nothing but, at most, the pattern for all."""
-    world = under(trial, rule(backends=("a", "b*"), tools=("a", "b*")))
-    grant = world.issue()
-    world.admitted(grant, "a", "ba")
+    server = under(trial, rule(backends=("a", "b*"), tools=("a", "b*")))
+    grant = server.issue()
+    server.admitted(grant, "a", "ba")
     for name in _NO_NAMES:
         for wanted in ((name, None), (None, name), ("a", name), (name, "a")):
-            decision = world.authenticate(grant.bearer, *wanted)
+            decision = server.authenticate(grant.bearer, *wanted)
             if decision.outcome is not Outcome.REJECTED or decision.code != "insufficient-scope":
-                world.fail(f"wanted {wanted}, granted a and b*", "insufficient-scope", decision)
-    world.admitted(grant, "ba", "a")
+                server.fail(f"wanted {wanted}, granted a and b*", "insufficient-scope", decision)
+    server.admitted(grant, "ba", "a")
 
 
 @check("POL-8", needs=(CONFIGURE,))
@@ -72,15 +72,15 @@ def test_enforced_as_granted(mark: CheckId, trial: Trial) -> None:
         due = policy.granted(ruled, asked)
         if due is None:
             return
-        world = under(trial, ruled)
-        grant = world.issue(scope=asked.scope)
-        opened = enforced(world, grant)
+        server = under(trial, ruled)
+        grant = server.issue(scope=asked.scope)
+        opened = enforced(server, grant)
         if opened != due:
-            world.fail(stated(ruled, asked), told(due), told(opened))
+            server.fail(stated(ruled, asked), told(due), told(opened))
         for backend, tool in (("a", "a"), ("ab", "abc"), ("z", "a")):
-            both = world.authenticate(grant.bearer, backend, tool).good
+            both = server.authenticate(grant.bearer, backend, tool).good
             if both != (backend in due[0] and tool in due[1]):
-                world.fail(f"{stated(ruled, asked)}: backend {backend} with tool {tool}", told(due), str(both))
+                server.fail(f"{stated(ruled, asked)}: backend {backend} with tool {tool}", told(due), str(both))
 
     judge_all(exact, OVERLAPPING)
 
@@ -90,15 +90,15 @@ def test_scope_of_the_answer(mark: CheckId, trial: Trial) -> None:
     """The scope that is answered, read as scopes are, names exactly what the token is good for."""
 
     def truthful(ruled: Json, asked: ScopeRequest) -> None:
-        world = under(trial, ruled)
-        granted = what_is_due(world, ruled, asked)
+        server = under(trial, ruled)
+        granted = what_is_due(server, ruled, asked)
         if granted is None:
             return
         grant, opened = granted
         if policy.answered(grant.scope) != opened:
-            world.fail(f"{stated(ruled, asked)}: the scope answered", f"that of {told(opened)}", grant.scope or "none")
-        if recorded(world, grant) != opened:
-            world.fail(f"{stated(ruled, asked)}: the scopes told with a verdict", told(opened), "others")
+            server.fail(f"{stated(ruled, asked)}: the scope answered", f"that of {told(opened)}", grant.scope or "none")
+        if recorded(server, grant) != opened:
+            server.fail(f"{stated(ruled, asked)}: the scopes told with a verdict", told(opened), "others")
 
     judge_all(truthful, OVERLAPPING)
 
@@ -106,29 +106,29 @@ def test_scope_of_the_answer(mark: CheckId, trial: Trial) -> None:
 @check("POL-9")
 def test_scope_of_the_answer_can_be_asked_for(mark: CheckId, trial: Trial) -> None:
     """The scope that was answered, asked for in turn, is granted and answered again."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for asked in (None, "backends:a tools:x", "backends:b*", "tools:x,y*"):
-        first = world.issue(scope=asked)
-        again = world.exchange(world.subject_token("bob"), first.scope)
-        world.good(again, f"the scope that was answered is asked for: {first.scope!r}")
+        first = server.issue(scope=asked)
+        again = server.exchange(server.subject_token("bob"), first.scope)
+        server.good(again, f"the scope that was answered is asked for: {first.scope!r}")
         if again.members.get("scope") != first.scope:
-            world.fail("the same scope is answered in another way", first.scope, again)
+            server.fail("the same scope is answered in another way", first.scope, again)
 
 
 @check("POL-14")
 def test_narrow_and_wide_tokens(mark: CheckId, trial: Trial) -> None:
     """A narrow token stays narrow when a wide one is issued beside it, and the wide one stays wide."""
     for order in ((0, 1), (1, 0)):
-        world = KeyServerDriver(trial)
+        server = KeyServerDriver(trial)
         scopes = ["backends:a tools:x", None]
-        grants = {number: world.issue(scope=scopes[number]) for number in order}
+        grants = {number: server.issue(scope=scopes[number]) for number in order}
         for _ in range(2):
-            world.good(world.authenticate(grants[0].bearer, "a", "x"), "the narrow token, for what it is")
+            server.good(server.authenticate(grants[0].bearer, "a", "x"), "the narrow token, for what it is")
             for wanted in (("b", "x"), ("a", "y"), ("b", None), (None, "y")):
-                decision = world.authenticate(grants[0].bearer, *wanted)
+                decision = server.authenticate(grants[0].bearer, *wanted)
                 if decision.outcome is not Outcome.REJECTED:
-                    world.fail(f"the narrow token is good for {wanted}", "insufficient-scope", decision)
-                world.good(world.authenticate(grants[1].bearer, *wanted), f"the wide token, for {wanted}")
+                    server.fail(f"the narrow token is good for {wanted}", "insufficient-scope", decision)
+                server.good(server.authenticate(grants[1].bearer, *wanted), f"the wide token, for {wanted}")
 
 
 @check("POL-14", needs=(CONFIGURE,))
@@ -137,14 +137,14 @@ def test_tokens_keep_their_scopes(mark: CheckId, trial: Trial) -> None:
 
     def kept(requests: list[tuple[str, ScopeRequest]]) -> None:
         ruled = rule()
-        world = under(trial, ruled, rule(OTHER))
-        issued = [(world.issue(subject, asked.scope), asked) for subject, asked in requests]
+        server = under(trial, ruled, rule(OTHER))
+        issued = [(server.issue(subject, asked.scope), asked) for subject, asked in requests]
         for grant, asked in issued:
             for side, names in zip(("backend", "tool"), policy.asked_sides(asked), strict=True):
                 for name in ("a", "abc", "b", "z"):
-                    if world.authenticate(grant.bearer, **{side: name}).good != (name in names):
+                    if server.authenticate(grant.bearer, **{side: name}).good != (name in names):
                         due = f"{side} {name} {'' if name in names else 'not '}admitted"
-                        world.fail(f"the token of {asked.scope!r}, one of {len(issued)}", due, "otherwise")
+                        server.fail(f"the token of {asked.scope!r}, one of {len(issued)}", due, "otherwise")
 
     alike = [
         ScopeRequest(("a",), ("a",)),
@@ -214,13 +214,13 @@ _SCOPES = {
 @check("POL-6")
 def test_scope_that_means_nothing(mark: CheckId, trial: Trial) -> None:
     """A scope that is not understood in every part is refused as a whole."""
-    world = KeyServerDriver(trial)
-    world.issue(scope="backends:a tools:x")
+    server = KeyServerDriver(trial)
+    server.issue(scope="backends:a tools:x")
     for name, scope in _SCOPES.items():
-        decision = world.exchange(world.subject_token(), scope)
-        world.refused(decision, INVALID_SCOPE, f"a scope with {name}: {scope!r}")
+        decision = server.exchange(server.subject_token(), scope)
+        server.refused(decision, INVALID_SCOPE, f"a scope with {name}: {scope!r}")
     for scope in ("tools:x backends:a", "backends:a.b-c_9*,B tools:*"):
-        world.good(world.exchange(world.subject_token(), scope), f"a scope that is understood: {scope!r}")
+        server.good(server.exchange(server.subject_token(), scope), f"a scope that is understood: {scope!r}")
 
 
 _NOT_ALL = ("all", "ALL", "any", "everything", ".", ".*", "_", "-", "-*", "0", "true", "null", "None")
@@ -230,16 +230,16 @@ _NOT_ALL = ("all", "ALL", "any", "everything", ".", ".*", "_", "-", "-*", "0", "
 def test_other_words_for_all(mark: CheckId, trial: Trial) -> None:
     """In a rule or a request only the pattern for all is all: other words are names like any other."""
     for word in _NOT_ALL:
-        world = under(trial, rule(backends=(word,), tools=("a",)), rule())
-        opened = enforced(world, world.issue())
+        server = under(trial, rule(backends=(word,), tools=("a",)), rule())
+        opened = enforced(server, server.issue())
         due = policy.denoted([word]), policy.denoted(["a"])
         if opened != due:
-            world.fail(f"a rule grants the backend {word}", told(due), told(opened))
-    world = under(trial, rule(backends=("a", "b"), tools=("*",)))
-    world.issue()
+            server.fail(f"a rule grants the backend {word}", told(due), told(opened))
+    server = under(trial, rule(backends=("a", "b"), tools=("*",)))
+    server.issue()
     for word in _NOT_ALL:
-        decision = world.exchange(world.subject_token(), f"backends:{word}")
-        world.refused(decision, INVALID_SCOPE, f"the backend {word} is asked for, which the rule does not name")
-    everything = enforced(world, world.issue(scope="tools:*"))[1]
+        decision = server.exchange(server.subject_token(), f"backends:{word}")
+        server.refused(decision, INVALID_SCOPE, f"the backend {word} is asked for, which the rule does not name")
+    everything = enforced(server, server.issue(scope="tools:*"))[1]
     if everything != frozenset(NAMES):
-        world.fail("all is asked for and allowed", "all", str(sorted(everything)))
+        server.fail("all is asked for and allowed", "all", str(sorted(everything)))

@@ -40,48 +40,48 @@ def _not_the_secret(grant: Grant, secret: str = ADMIN) -> dict[str, str | None]:
 @check("REV-7")
 def test_one_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whatever is not exactly the admin secret revokes no token; the secret itself then does."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     places = peers()
     for name, admin in _not_the_secret(grant).items():
-        decision = world.revoke(grant.jti, admin=admin, peer=next(places))
-        world.refused(decision, "unauthorized", f"the admin credential is {name}")
-        live(world, grant, summary=f"a revocation was asked for with {name} as the admin credential")
-    revoked(world, world.revoke(grant.jti), 1, "the admin credential is the secret")
+        decision = server.revoke(grant.jti, admin=admin, peer=next(places))
+        server.refused(decision, "unauthorized", f"the admin credential is {name}")
+        live(server, grant, summary=f"a revocation was asked for with {name} as the admin credential")
+    revoked(server, server.revoke(grant.jti), 1, "the admin credential is the secret")
 
 
 @check("REV-7")
 def test_identity_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whatever is not exactly the admin secret revokes no identity; the secret itself then does."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     places = peers()
     for name, admin in _not_the_secret(grant).items():
-        decision = world.revoke_all("alice", admin=admin, peer=next(places))
-        world.refused(decision, "unauthorized", f"the admin credential is {name}")
-        live(world, grant, summary=f"a bulk revocation was asked for with {name} as the admin credential")
-    revoked(world, world.revoke_all("alice"), 1, "the admin credential is the secret")
+        decision = server.revoke_all("alice", admin=admin, peer=next(places))
+        server.refused(decision, "unauthorized", f"the admin credential is {name}")
+        live(server, grant, summary=f"a bulk revocation was asked for with {name} as the admin credential")
+    revoked(server, server.revoke_all("alice"), 1, "the admin credential is the secret")
 
 
 @check("REV-7")
 def test_no_bearer_is_an_admin(mark: CheckId, trial: Trial) -> None:
     """No issued bearer or subject token is the admin secret, be it its holder's own or an administrator's."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     claims: Json = {"groups": ["admin", "administrators"], "email": "admin@example.com", "admin": True}
-    admins = world.issue("admin", **claims)
+    admins = server.issue("admin", **claims)
     presented = {
         "the bearer of the token": grant.bearer,
         "the bearer of somebody called admin": admins.bearer,
-        "a subject token": world.subject_token("admin", **claims),
+        "a subject token": server.subject_token("admin", **claims),
     }
     places = peers()
     for name, credential in presented.items():
-        decision = world.revoke(grant.jti, admin=credential, peer=next(places))
-        world.refused(decision, "unauthorized", f"the admin credential is {name}")
-        decision = world.revoke_all("alice", admin=credential, peer=next(places))
-        world.refused(decision, "unauthorized", f"the admin credential is {name}")
-    live(world, grant, admins, summary="a revocation was asked for with a token as the admin credential")
+        decision = server.revoke(grant.jti, admin=credential, peer=next(places))
+        server.refused(decision, "unauthorized", f"the admin credential is {name}")
+        decision = server.revoke_all("alice", admin=credential, peer=next(places))
+        server.refused(decision, "unauthorized", f"the admin credential is {name}")
+    live(server, grant, admins, summary="a revocation was asked for with a token as the admin credential")
 
 
 _SECRETS = (
@@ -95,14 +95,14 @@ _SECRETS = (
 def test_any_secret(mark: CheckId, trial: Trial) -> None:
     """A secret is compared as it is, whatever it consists of."""
     for secret in _SECRETS:
-        world = KeyServerDriver(trial, DEFAULT.but(admin_secret=secret))
-        grant = world.issue()
+        server = KeyServerDriver(trial, DEFAULT.but(admin_secret=secret))
+        grant = server.issue()
         places = peers()
         for name, admin in _not_the_secret(grant, secret).items():
             if admin != secret:
-                decision = world.revoke(grant.jti, admin=admin, peer=next(places))
-                world.refused(decision, "unauthorized", f"the secret is {secret!r} and the credential {name}")
-        revoked(world, world.revoke(grant.jti, admin=secret), 1, f"the admin credential is the secret {secret!r}")
+                decision = server.revoke(grant.jti, admin=admin, peer=next(places))
+                server.refused(decision, "unauthorized", f"the secret is {secret!r} and the credential {name}")
+        revoked(server, server.revoke(grant.jti, admin=secret), 1, f"the admin credential is the secret {secret!r}")
 
 
 # --- guessing
@@ -112,22 +112,22 @@ def test_any_secret(mark: CheckId, trial: Trial) -> None:
 def test_failures_are_limited(mark: CheckId, trial: Trial) -> None:
     """Of a run of wrong secrets from one peer no more are judged than the configuration says; the rest is told so."""
     for most in (1, 5, 20):
-        world = KeyServerDriver(trial, DEFAULT.but(admin_failures=most))
-        grant = world.issue()
-        codes = [_guess(world, grant, number).code for number in range(3 * most + 10)]
+        server = KeyServerDriver(trial, DEFAULT.but(admin_failures=most))
+        grant = server.issue()
+        codes = [_guess(server, grant, number).code for number in range(3 * most + 10)]
         if codes.count("unauthorized") > most or codes[0] != "unauthorized":
             due = f"at most {most} judged, the first among them"
-            world.fail("one peer guesses the admin secret", due, f"{codes.count('unauthorized')} judged")
+            server.fail("one peer guesses the admin secret", due, f"{codes.count('unauthorized')} judged")
 
 
-def _guess(world: KeyServerDriver, grant: Grant, number: int, **at: str) -> Decision:
+def _guess(server: KeyServerDriver, grant: Grant, number: int, **at: str) -> Decision:
     """Try a wrong secret, each time another one and for something else."""
     which, guess = number // 2 % 2, f"guess-{number}"
     if number % 2:
-        decision = world.revoke_all("alice", (HOME.issuer, OTHER.issuer)[which], admin=guess, **at)
+        decision = server.revoke_all("alice", (HOME.issuer, OTHER.issuer)[which], admin=guess, **at)
     else:
-        decision = world.revoke((grant.jti, NOBODYS_JTI)[which], admin=guess, **at)
-    world.refused(decision, ("unauthorized", "rate_limited"), "the admin secret is wrong")
+        decision = server.revoke((grant.jti, NOBODYS_JTI)[which], admin=guess, **at)
+    server.refused(decision, ("unauthorized", "rate_limited"), "the admin secret is wrong")
     return decision
 
 
@@ -135,78 +135,78 @@ def _guess(world: KeyServerDriver, grant: Grant, number: int, **at: str) -> Deci
 def test_slow_guessing_is_limited(mark: CheckId, trial: Trial) -> None:
     """Over minutes, too, no more wrong secrets of one peer are judged than its rate allows."""
     for most, gap in ((5, 2.0), (1, 7.0), (6, 0.5)):
-        world = KeyServerDriver(trial, DEFAULT.but(admin_failures=most))
-        grant = world.issue()
+        server = KeyServerDriver(trial, DEFAULT.but(admin_failures=most))
+        grant = server.issue()
         tries = []
         for number in range(100):
-            world.wait(gap)
-            decision = _guess(world, grant, number)
-            tries.append(rates.RateRequest.at(world.tick, admitted=decision.code == "unauthorized"))
+            server.wait(gap)
+            decision = _guess(server, grant, number)
+            tries.append(rates.RateRequest.at(server.tick, admitted=decision.code == "unauthorized"))
         found = rates.excess(tries, most)
         if found is not None:
-            world.fail("one peer guesses the admin secret for minutes", f"at most {found.most}", found.describe())
+            server.fail("one peer guesses the admin secret for minutes", f"at most {found.most}", found.describe())
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE))
 def test_right_secret_is_limited_too(mark: CheckId, trial: Trial) -> None:
     """A peer that has used up its failures does not learn which secret is the right one."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    _use_up(world, grant)
-    for decision in (world.revoke(grant.jti), world.revoke_all("alice")):
-        world.refused(decision, "rate_limited", "the peer has guessed too often, and now guesses right")
-    live(world, grant, summary="its revocation was refused for too many guesses")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    _use_up(server, grant)
+    for decision in (server.revoke(grant.jti), server.revoke_all("alice")):
+        server.refused(decision, "rate_limited", "the peer has guessed too often, and now guesses right")
+    live(server, grant, summary="its revocation was refused for too many guesses")
 
 
-def _use_up(world: KeyServerDriver, grant: Grant, **at: str) -> None:
+def _use_up(server: KeyServerDriver, grant: Grant, **at: str) -> None:
     """Guess until no more guesses are judged."""
-    for number in range(world.setting.admin_failures + 1):
-        decision = _guess(world, grant, number, **at)
-    world.refused(decision, "rate_limited", "the peer has guessed more often than it may")
+    for number in range(server.setting.admin_failures + 1):
+        decision = _guess(server, grant, number, **at)
+    server.refused(decision, "rate_limited", "the peer has guessed more often than it may")
 
 
 @check("REV-8", needs=(THROTTLE,))
 def test_other_peers_are_not_limited(mark: CheckId, trial: Trial) -> None:
     """Whatever one peer guesses, another one is judged as ever: refused if wrong, heard if right."""
-    world = KeyServerDriver(trial)
-    grant, second = world.issue(), world.issue("bob")
+    server = KeyServerDriver(trial)
+    grant, second = server.issue(), server.issue("bob")
     for number in range(50):
-        _guess(world, grant, number)
-    decision = world.revoke(grant.jti, admin=WRONG, peer=OTHER_PEER)
-    world.refused(decision, "unauthorized", "another peer has guessed too often")
-    revoked(world, world.revoke(grant.jti, peer=OTHER_PEER), 1, "another peer has guessed too often")
-    revoked(world, world.revoke_all("bob", peer="198.51.100.77"), 1, "another peer has guessed too often")
-    dead(world, grant, second, summary="the token was revoked")
+        _guess(server, grant, number)
+    decision = server.revoke(grant.jti, admin=WRONG, peer=OTHER_PEER)
+    server.refused(decision, "unauthorized", "another peer has guessed too often")
+    revoked(server, server.revoke(grant.jti, peer=OTHER_PEER), 1, "another peer has guessed too often")
+    revoked(server, server.revoke_all("bob", peer="198.51.100.77"), 1, "another peer has guessed too often")
+    dead(server, grant, second, summary="the token was revoked")
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
 def test_limit_ends(mark: CheckId, trial: Trial) -> None:
     """After a minute without guesses the right secret of that peer is heard again."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    _use_up(world, grant)
-    world.wait(60)
-    revoked(world, world.revoke(grant.jti), 1, "a minute has passed since the peer guessed too often")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    _use_up(server, grant)
+    server.wait(60)
+    revoked(server, server.revoke(grant.jti), 1, "a minute has passed since the peer guessed too often")
 
 
 @check("REV-8", needs=(THROTTLE,))
 def test_right_secrets_do_not_count(mark: CheckId, trial: Trial) -> None:
     """However many revocations a peer asks for with the right secret, none of them is throttled."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for _ in range(40):
-        grant = world.issue()
-        revoked(world, world.revoke(grant.jti), 1, "an administrator revokes one token after the other")
-        world.refused(world.revoke(grant.jti), "not-active", "the token was revoked before")
+        grant = server.issue()
+        revoked(server, server.revoke(grant.jti), 1, "an administrator revokes one token after the other")
+        server.refused(server.revoke(grant.jti), "not-active", "the token was revoked before")
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE, FORWARDED))
 def test_clients_behind_a_proxy(mark: CheckId, trial: Trial) -> None:
     """Behind a trusted proxy the client counts, so one that guesses does not keep out another."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    _use_up(world, grant, peer=PROXY, forwarded="203.0.113.5")
-    decision = world.revoke(grant.jti, peer=PROXY, forwarded="203.0.113.6")
-    revoked(world, decision, 1, "another client of the same proxy has guessed too often")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    _use_up(server, grant, peer=PROXY, forwarded="203.0.113.5")
+    decision = server.revoke(grant.jti, peer=PROXY, forwarded="203.0.113.6")
+    revoked(server, decision, 1, "another client of the same proxy has guessed too often")
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE, FORWARDED))
@@ -216,12 +216,12 @@ def test_made_up_addresses(mark: CheckId, trial: Trial) -> None:
         ("of a stranger", PEER, "203.0.113.{}"),
         ("before the client's own", PROXY, "203.0.113.{}, 192.0.2.200"),
     ):
-        world = KeyServerDriver(trial)
-        grant = world.issue()
-        codes = [_guess(world, grant, n, peer=peer, forwarded=forwarded.format(n)).code for n in range(30)]
-        if codes.count("unauthorized") > world.setting.admin_failures:
-            due = f"at most {world.setting.admin_failures} judged"
-            world.fail(f"the admin secret is guessed under addresses {name}", due, f"{codes.count('unauthorized')}")
+        server = KeyServerDriver(trial)
+        grant = server.issue()
+        codes = [_guess(server, grant, n, peer=peer, forwarded=forwarded.format(n)).code for n in range(30)]
+        if codes.count("unauthorized") > server.setting.admin_failures:
+            due = f"at most {server.setting.admin_failures} judged"
+            server.fail(f"the admin secret is guessed under addresses {name}", due, f"{codes.count('unauthorized')}")
 
 
 # --- no secret at all
@@ -233,26 +233,26 @@ _BLANK = {"nothing": "", "a blank": " ", "blanks": "    ", "a tab": "\t", "line 
 @check("REV-10", needs=(CONFIGURE,))
 def test_blank_secret_is_refused_at_load(mark: CheckId, trial: Trial) -> None:
     """An admin secret that is empty, blank or no text at all is no configuration."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for name, secret in {**_BLANK, "a number": 0, "a list": [], "false": False}.items():
-        decision = world.configure(DEFAULT.but(extra={"admin_secret": secret}).as_json())
+        decision = server.configure(DEFAULT.but(extra={"admin_secret": secret}).as_json())
         if decision.good:
-            world.fail(f"the admin secret consists of {name}", "the configuration is refused", decision)
-    world.good(world.configure(DEFAULT.as_json()), "a sound configuration after others that are not")
+            server.fail(f"the admin secret consists of {name}", "the configuration is refused", decision)
+    server.good(server.configure(DEFAULT.as_json()), "a sound configuration after others that are not")
 
 
 @check("REV-10", needs=(CONFIGURE,))
 def test_nobody_may_revoke_without_a_secret(mark: CheckId, trial: Trial) -> None:
     """Where no admin secret is configured every revocation is refused, and everything else goes on."""
-    world = KeyServerDriver(trial, _WITHOUT_SECRET)
-    grant = world.issue()
+    server = KeyServerDriver(trial, _WITHOUT_SECRET)
+    grant = server.issue()
     places = peers()
     for name, admin in {**_not_the_secret(grant), **_ADMINS}.items():
-        decision = world.revoke(grant.jti, admin=admin, peer=next(places))
-        world.refused(decision, "unauthorized", f"there is no admin secret, and the credential is {name}")
-        decision = world.revoke_all("alice", admin=admin, peer=next(places))
-        world.refused(decision, "unauthorized", f"there is no admin secret, and the credential is {name}")
-    live(world, grant, summary="a revocation was asked for where nobody may revoke")
+        decision = server.revoke(grant.jti, admin=admin, peer=next(places))
+        server.refused(decision, "unauthorized", f"there is no admin secret, and the credential is {name}")
+        decision = server.revoke_all("alice", admin=admin, peer=next(places))
+        server.refused(decision, "unauthorized", f"there is no admin secret, and the credential is {name}")
+    live(server, grant, summary="a revocation was asked for where nobody may revoke")
 
 
 _WITHOUT_SECRET: KeyServerConfig = DEFAULT.but(admin_secret=None)
@@ -277,47 +277,47 @@ _ASKED: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def _ask(world: KeyServerDriver, members: Mapping[str, str], admin: str | None, peer: str) -> Decision:
+def _ask(server: KeyServerDriver, members: Mapping[str, str], admin: str | None, peer: str) -> Decision:
     if "jti" in members:
-        return world.revoke(members["jti"], admin=admin, peer=peer)
-    return world.revoke_all(members.get("subject"), members.get("issuer"), admin=admin, peer=peer)
+        return server.revoke(members["jti"], admin=admin, peer=peer)
+    return server.revoke_all(members.get("subject"), members.get("issuer"), admin=admin, peer=peer)
 
 
 @check("REV-11")
 def test_one_answer_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whoever does not know the secret gets one answer, whatever is asked for and whether it exists."""
-    world = KeyServerDriver(trial)
-    live, ended = world.issue(), world.issue()
-    world.good(world.revoke(ended.jti), "one live token is revoked")
+    server = KeyServerDriver(trial)
+    live, ended = server.issue(), server.issue()
+    server.good(server.revoke(ended.jti), "one live token is revoked")
     asked = {**_ASKED, "a live token": {"jti": live.jti}, "a revoked token": {"jti": ended.jti}}
     places = peers()
     for credential in (WRONG, "", None):
         for name, members in asked.items():
-            decision = _ask(world, members, credential, next(places))
-            world.refused(decision, "unauthorized", f"without the secret {name} is to be revoked")
+            decision = _ask(server, members, credential, next(places))
+            server.refused(decision, "unauthorized", f"without the secret {name} is to be revoked")
             if decision.retry_after is not None:
-                world.fail(f"without the secret {name} is to be revoked", "the same answer as ever", "a time to wait")
+                server.fail(f"without the secret {name} is to be revoked", "the same answer as ever", "a time to wait")
 
 
 @check("REV-11", needs=(CLOCK, CONFIGURE))
 def test_expired_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Whoever does not know the secret does not learn whether a token has expired or is forgotten."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     places = peers()
     for seconds in (0, 600, 600):
-        world.wait(seconds)
-        decision = world.revoke(grant.jti, admin=WRONG, peer=next(places))
-        world.refused(decision, "unauthorized", "without the secret a token is to be revoked")
+        server.wait(seconds)
+        decision = server.revoke(grant.jti, admin=WRONG, peer=next(places))
+        server.refused(decision, "unauthorized", "without the secret a token is to be revoked")
 
 
 @check("REV-11", needs=(THROTTLE, CONFIGURE))
 def test_throttled_answers_do_not_tell_either(mark: CheckId, trial: Trial) -> None:
     """Whoever is throttled gets one answer as well, whatever is asked for."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    _use_up(world, grant)
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    _use_up(server, grant)
     for name, members in {**_ASKED, "a live token": {"jti": grant.jti}}.items():
         for credential in (WRONG, ADMIN):
-            decision = _ask(world, members, credential, PEER)
-            world.refused(decision, "rate_limited", f"after too many guesses {name} is to be revoked")
+            decision = _ask(server, members, credential, PEER)
+            server.refused(decision, "rate_limited", f"after too many guesses {name} is to be revoked")

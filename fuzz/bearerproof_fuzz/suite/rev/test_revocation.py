@@ -19,51 +19,51 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, REAP
 @check("REV-1")
 def test_refused_from_the_answer_on(mark: CheckId, trial: Trial) -> None:
     """A revoked bearer is refused by the very next request, however often it was used before."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for uses in (0, 1, 5):
-        grant = world.issue()
+        grant = server.issue()
         for _ in range(uses):
-            world.admitted(grant)
-        revoked(world, world.revoke(grant.jti), 1, "one live token is revoked")
-        dead(world, grant, grant, summary=f"a bearer used {uses} times was revoked the moment before")
+            server.admitted(grant)
+        revoked(server, server.revoke(grant.jti), 1, "one live token is revoked")
+        dead(server, grant, grant, summary=f"a bearer used {uses} times was revoked the moment before")
 
 
 @check("REV-1")
 def test_refused_whatever_it_is_for(mark: CheckId, trial: Trial) -> None:
     """A revoked bearer is refused for every backend and tool, the ones it was used for and others."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     uses: tuple[tuple[str | None, str | None], ...] = (("a", "x"), ("a", None), (None, "x"), ("b", "y"), (None, None))
     for backend, tool in uses[:3]:
-        world.admitted(grant, backend, tool)
-    world.good(world.revoke(grant.jti), "one live token is revoked")
+        server.admitted(grant, backend, tool)
+    server.good(server.revoke(grant.jti), "one live token is revoked")
     for backend, tool in uses:
-        decision = world.authenticate(grant.bearer, backend, tool, peer=OTHER_PEER)
-        world.refused(decision, "invalid-token", f"a revoked bearer is presented for {backend} and {tool}")
+        decision = server.authenticate(grant.bearer, backend, tool, peer=OTHER_PEER)
+        server.refused(decision, "invalid-token", f"a revoked bearer is presented for {backend} and {tool}")
 
 
 @check("REV-1")
 def test_other_tokens_live_on(mark: CheckId, trial: Trial) -> None:
     """Revoking one token leaves alone the others of its identity, and those of everybody else."""
-    world = KeyServerDriver(trial)
-    before, grant, after = (world.issue() for _ in range(3))
-    others = [world.issue("bob"), world.issue("alice", provider=OTHER)]
-    world.good(world.revoke(grant.jti), "one live token is revoked")
-    dead(world, grant, summary="the token was revoked")
-    live(world, before, after, summary="another token of the same identity was revoked")
-    live(world, *others, summary="a token of another identity was revoked")
+    server = KeyServerDriver(trial)
+    before, grant, after = (server.issue() for _ in range(3))
+    others = [server.issue("bob"), server.issue("alice", provider=OTHER)]
+    server.good(server.revoke(grant.jti), "one live token is revoked")
+    dead(server, grant, summary="the token was revoked")
+    live(server, before, after, summary="another token of the same identity was revoked")
+    live(server, *others, summary="a token of another identity was revoked")
 
 
 @check("REV-1")
 def test_new_tokens_after_a_revocation(mark: CheckId, trial: Trial) -> None:
     """Revoking one token blocks nobody: the identity gets a new one, and the old one stays refused."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    world.good(world.revoke(grant.jti), "one live token is revoked")
-    decision = world.exchange(world.subject_token())
-    world.good(decision, "a single token of the identity was revoked before")
-    live(world, world.grant(decision), summary="a token issued after the revocation of another")
-    dead(world, grant, summary="the identity has a new token since this one was revoked")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    server.good(server.revoke(grant.jti), "one live token is revoked")
+    decision = server.exchange(server.subject_token())
+    server.good(decision, "a single token of the identity was revoked before")
+    live(server, server.grant(decision), summary="a token issued after the revocation of another")
+    dead(server, grant, summary="the identity has a new token since this one was revoked")
 
 
 _LATER = {
@@ -77,62 +77,62 @@ _LATER = {
 def test_refused_for_good(mark: CheckId, trial: Trial) -> None:
     """A revoked bearer is refused at any later time, with and without a cleaning up, and on a clock set back."""
     for name, seconds in _LATER.items():
-        world = KeyServerDriver(trial)
-        grant = world.issue()
-        world.good(world.revoke(grant.jti), "one live token is revoked")
-        world.wait(seconds)
-        dead(world, grant, summary=f"a bearer is presented {name} after its revocation")
-        world.reap()
-        dead(world, grant, summary=f"a bearer is presented {name} after its revocation, and after cleaning up")
-        world.step_wall_clock(-2 * seconds)
-        dead(world, grant, summary="a revoked bearer is presented after the clock was set back")
+        server = KeyServerDriver(trial)
+        grant = server.issue()
+        server.good(server.revoke(grant.jti), "one live token is revoked")
+        server.wait(seconds)
+        dead(server, grant, summary=f"a bearer is presented {name} after its revocation")
+        server.reap()
+        dead(server, grant, summary=f"a bearer is presented {name} after its revocation, and after cleaning up")
+        server.step_wall_clock(-2 * seconds)
+        dead(server, grant, summary="a revoked bearer is presented after the clock was set back")
 
 
 @check("REV-2")
 def test_second_time_is_not_active(mark: CheckId, trial: Trial) -> None:
     """Revoking a token again and again is answered with not-active, from wherever it is asked."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    revoked(world, world.revoke(grant.jti), 1, "one live token is revoked")
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    revoked(server, server.revoke(grant.jti), 1, "one live token is revoked")
     for peer in (PEER, OTHER_PEER, PEER):
-        decision = world.revoke(grant.jti, peer=peer)
-        world.refused(decision, "not-active", "the token was revoked before")
-        none_revoked(world, decision)
-    dead(world, grant, summary="the token was revoked, and then again")
+        decision = server.revoke(grant.jti, peer=peer)
+        server.refused(decision, "not-active", "the token was revoked before")
+        none_revoked(server, decision)
+    dead(server, grant, summary="the token was revoked, and then again")
 
 
 @check("REV-2")
 def test_second_time_changes_nothing(mark: CheckId, trial: Trial) -> None:
     """Revoking a token a second time neither revives it nor ends another one."""
-    world = KeyServerDriver(trial)
-    others = [world.issue(), world.issue("bob")]
-    grant = world.issue()
-    world.good(world.revoke(grant.jti), "one live token is revoked")
-    newer = world.issue()
-    world.refused(world.revoke(grant.jti), "not-active", "the token was revoked before")
-    dead(world, grant, summary="the token was revoked, and then again")
-    live(world, *others, newer, summary="another token was revoked twice")
+    server = KeyServerDriver(trial)
+    others = [server.issue(), server.issue("bob")]
+    grant = server.issue()
+    server.good(server.revoke(grant.jti), "one live token is revoked")
+    newer = server.issue()
+    server.refused(server.revoke(grant.jti), "not-active", "the token was revoked before")
+    dead(server, grant, summary="the token was revoked, and then again")
+    live(server, *others, newer, summary="another token was revoked twice")
 
 
 @check("REV-2")
 def test_revoked_in_bulk_before(mark: CheckId, trial: Trial) -> None:
     """Revoking a token that a bulk revocation has ended is answered with not-active."""
-    world = KeyServerDriver(trial)
-    grants = [world.issue(), world.issue()]
-    revoked(world, world.revoke_all("alice"), 2, "two live tokens are revoked in bulk")
+    server = KeyServerDriver(trial)
+    grants = [server.issue(), server.issue()]
+    revoked(server, server.revoke_all("alice"), 2, "two live tokens are revoked in bulk")
     for grant in grants:
-        world.refused(world.revoke(grant.jti), "not-active", "the token was revoked in bulk before")
+        server.refused(server.revoke(grant.jti), "not-active", "the token was revoked in bulk before")
 
 
 @check("REV-2", needs=(CLOCK, CONFIGURE))
 def test_second_time_much_later(mark: CheckId, trial: Trial) -> None:
     """A token that was revoked stays not-active, whatever time has passed."""
     for seconds in _LATER.values():
-        world = KeyServerDriver(trial)
-        grant = world.issue()
-        world.good(world.revoke(grant.jti), "one live token is revoked")
-        world.wait(seconds)
-        world.refused(world.revoke(grant.jti), "not-active", f"the token was revoked {seconds:g} s before")
+        server = KeyServerDriver(trial)
+        grant = server.issue()
+        server.good(server.revoke(grant.jti), "one live token is revoked")
+        server.wait(seconds)
+        server.refused(server.revoke(grant.jti), "not-active", f"the token was revoked {seconds:g} s before")
 
 
 # --- nothing to revoke
@@ -142,16 +142,16 @@ def test_second_time_much_later(mark: CheckId, trial: Trial) -> None:
 def test_expired_token_is_not_active(mark: CheckId, trial: Trial) -> None:
     """From the instant of its expiry on a token is not-active; a moment before, it is revoked."""
     for ttl in (1, 60, 600):
-        world = KeyServerDriver(trial, DEFAULT.but(ttl=ttl))
-        first, second = world.issue(), world.issue()
-        world.wait(ttl - 0.25)
-        revoked(world, world.revoke(first.jti), 1, "a token is revoked a moment before its end")
-        world.wait(0.25)
+        server = KeyServerDriver(trial, DEFAULT.but(ttl=ttl))
+        first, second = server.issue(), server.issue()
+        server.wait(ttl - 0.25)
+        revoked(server, server.revoke(first.jti), 1, "a token is revoked a moment before its end")
+        server.wait(0.25)
         for pause in (0.0, 0.25, 299.5, 0.5, 3600.0):
-            world.wait(pause)
-            decision = world.revoke(second.jti)
-            world.refused(decision, "not-active", "the token had expired")
-            none_revoked(world, decision)
+            server.wait(pause)
+            decision = server.revoke(second.jti)
+            server.refused(decision, "not-active", "the token had expired")
+            none_revoked(server, decision)
 
 
 _UNKNOWN: Mapping[str, str] = {
@@ -170,28 +170,28 @@ _UNKNOWN: Mapping[str, str] = {
 @check("REV-3")
 def test_unknown_id_is_not_active(mark: CheckId, trial: Trial) -> None:
     """An id that no token has is not-active, whatever it looks like, and ends nothing."""
-    world = KeyServerDriver(trial)
-    grants = [world.issue(), world.issue("bob")]
+    server = KeyServerDriver(trial)
+    grants = [server.issue(), server.issue("bob")]
     for name, jti in _UNKNOWN.items():
-        decision = world.revoke(jti)
+        decision = server.revoke(jti)
         due = "not-active" if name in ("an id of nobody", "a null id") else ("not-active", "invalid_request")
-        world.refused(decision, due, f"what is to be revoked is {name}")
-        none_revoked(world, decision)
-    live(world, *grants, summary="something unknown was revoked")
-    world.good(world.revoke(grants[0].jti), "a live token is revoked after many unknown ones")
+        server.refused(decision, due, f"what is to be revoked is {name}")
+        none_revoked(server, decision)
+    live(server, *grants, summary="something unknown was revoked")
+    server.good(server.revoke(grants[0].jti), "a live token is revoked after many unknown ones")
 
 
 @check("REV-3")
 def test_nearly_the_id_is_not_active(mark: CheckId, trial: Trial) -> None:
     """Another spelling or a part of a token's id, its bearer or a digest of it is not the id and ends nothing."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     for name, text in _near(grant).items():
-        decision = world.revoke(text)
-        world.refused(decision, ("not-active", "invalid_request"), f"what is to be revoked is {name}")
-        none_revoked(world, decision)
-    live(world, grant, summary="something like its id was revoked")
-    world.good(world.revoke(grant.jti), "a live token is revoked by its id")
+        decision = server.revoke(text)
+        server.refused(decision, ("not-active", "invalid_request"), f"what is to be revoked is {name}")
+        none_revoked(server, decision)
+    live(server, grant, summary="something like its id was revoked")
+    server.good(server.revoke(grant.jti), "a live token is revoked by its id")
 
 
 def _near(grant: Grant) -> Mapping[str, str]:
@@ -222,67 +222,67 @@ def _sum(decisions: Sequence[Decision]) -> int:
 @check("REV-9", needs=(RACE,))
 def test_one_of_many_revokes_it(mark: CheckId, trial: Trial) -> None:
     """Of many concurrent revocations of one token exactly one succeeds, and the others find it not active."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for _ in range(ROUNDS):
-        grant = world.issue()
-        decisions = world.race([race_requests.revoke(grant.jti)] * 12)
+        grant = server.issue()
+        decisions = server.race([race_requests.revoke(grant.jti)] * 12)
         if _sum(decisions) != 1:
             got = "several did" if _sum(decisions) else "none did"
-            world.fail("a token is revoked by many at the same time", "one of them does", got)
+            server.fail("a token is revoked by many at the same time", "one of them does", got)
         for decision in decisions:
             if not decision.good:
-                world.refused(decision, "not-active", "a token is revoked by many at the same time")
-        dead(world, grant, summary="the token was revoked")
+                server.refused(decision, "not-active", "a token is revoked by many at the same time")
+        dead(server, grant, summary="the token was revoked")
 
 
 @check("REV-9", needs=(RACE,))
 def test_bulk_revocations_share_the_tokens(mark: CheckId, trial: Trial) -> None:
     """Concurrent bulk revocations and revocations of single tokens end each token once: their numbers add up."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for number in range(ROUNDS):
         subject = f"user-{number}"
-        grants = [world.issue(subject) for _ in range(4)]
+        grants = [server.issue(subject) for _ in range(4)]
         in_bulk = [race_requests.revoke_all(subject)] * 2
-        decisions = world.race([*in_bulk, *(race_requests.revoke(grant.jti) for grant in grants), *in_bulk])
+        decisions = server.race([*in_bulk, *(race_requests.revoke(grant.jti) for grant in grants), *in_bulk])
         if _sum(decisions) != len(grants):
             got = "more" if _sum(decisions) > len(grants) else "fewer"
-            world.fail("four tokens are revoked in bulk and one by one at the same time", "4 in all", got)
-        dead(world, *grants, summary="the token was revoked")
+            server.fail("four tokens are revoked in bulk and one by one at the same time", "4 in all", got)
+        dead(server, *grants, summary="the token was revoked")
 
 
 @check("REV-9", needs=(RACE, CONFIGURE))
 def test_bulk_revocation_against_exchanges(mark: CheckId, trial: Trial) -> None:
     """A bulk revocation in the midst of exchanges ends just as many tokens as it says, and all from before it."""
     for _ in range(ROUNDS):
-        world = KeyServerDriver(trial, DEFAULT.but(cap=20))
-        before = [world.issue() for _ in range(3)]
-        meanwhile, decisions = _race_against_exchanges(world)
-        shown = len(world.steps)
-        ended = [grant for grant in (*before, *meanwhile) if not world.authenticate(grant.bearer).good]
-        del world.steps[shown:]  # which of them there are is up to the threads
+        server = KeyServerDriver(trial, DEFAULT.but(cap=20))
+        before = [server.issue() for _ in range(3)]
+        meanwhile, decisions = _race_against_exchanges(server)
+        shown = len(server.steps)
+        ended = [grant for grant in (*before, *meanwhile) if not server.authenticate(grant.bearer).good]
+        del server.steps[shown:]  # which of them there are is up to the threads
         if not all(grant in ended for grant in before):
-            world.fail("a token was there before a bulk revocation", "its end", "it lives on")
+            server.fail("a token was there before a bulk revocation", "its end", "it lives on")
         if len(ended) != _sum(decisions):
             got = "more ended" if len(ended) > _sum(decisions) else "fewer ended"
-            world.fail("exchanges go on during a bulk revocation", "as many ended as it says", got)
+            server.fail("exchanges go on during a bulk revocation", "as many ended as it says", got)
 
 
 @check("REV-6", needs=(RACE, CONFIGURE))
 def test_nothing_minted_while_revoking(mark: CheckId, trial: Trial) -> None:
     """Nothing that subject tokens from before mint during a bulk revocation is live after it."""
     for _ in range(ROUNDS):
-        world = KeyServerDriver(trial, DEFAULT.but(cap=20))
-        world.admitted(world.issue())
-        meanwhile, _ = _race_against_exchanges(world)
-        shown = len(world.steps)
-        minted = [grant for grant in meanwhile if world.authenticate(grant.bearer).good]
-        del world.steps[shown:]
+        server = KeyServerDriver(trial, DEFAULT.but(cap=20))
+        server.admitted(server.issue())
+        meanwhile, _ = _race_against_exchanges(server)
+        shown = len(server.steps)
+        minted = [grant for grant in meanwhile if server.authenticate(grant.bearer).good]
+        del server.steps[shown:]
         if minted:
-            world.fail("a bulk revocation ran while older subject tokens were exchanged", "nothing live", "a token")
+            server.fail("a bulk revocation ran while older subject tokens were exchanged", "nothing live", "a token")
 
 
-def _race_against_exchanges(world: KeyServerDriver) -> tuple[list[Grant], list[Decision]]:
+def _race_against_exchanges(server: KeyServerDriver) -> tuple[list[Grant], list[Decision]]:
     """Run a bulk revocation amid exchanges; return what these were granted, and all the answers."""
-    exchanges = [race_requests.exchange(world.subject_token()) for _ in range(12)]
-    decisions = world.race([*exchanges[:6], race_requests.revoke_all("alice"), *exchanges[6:]])
-    return [world.grant(one) for one in decisions if "access_token" in one.members], decisions
+    exchanges = [race_requests.exchange(server.subject_token()) for _ in range(12)]
+    decisions = server.race([*exchanges[:6], race_requests.revoke_all("alice"), *exchanges[6:]])
+    return [server.grant(one) for one in decisions if "access_token" in one.members], decisions

@@ -21,57 +21,57 @@ from bearerproof_fuzz.oracles.tokens import Aspect
 def test_cap_is_met_exactly(mark: CheckId, trial: Trial) -> None:
     """An identity gets as many tokens as the cap and no more; what it has stays good, and others are not concerned."""
     for cap in (1, 2, 5):
-        world = KeyServerDriver(trial, DEFAULT.but(cap=cap))
-        grants = [world.issue() for _ in range(cap)]
+        server = KeyServerDriver(trial, DEFAULT.but(cap=cap))
+        grants = [server.issue() for _ in range(cap)]
         for _ in range(3):
-            _judge_capped(world, cap)
+            _judge_capped(server, cap)
         for grant in grants:
-            world.good(world.authenticate(grant.bearer), "a token is lost when one too many is asked for")
-        world.issue("bob")
-        world.issue(provider=OTHER)
+            server.good(server.authenticate(grant.bearer), "a token is lost when one too many is asked for")
+        server.issue("bob")
+        server.issue(provider=OTHER)
 
 
 def _judge_capped(
-    world: KeyServerDriver, cap: int, subject: str = "alice", provider: Provider = HOME, **claims: object
+    server: KeyServerDriver, cap: int, subject: str = "alice", provider: Provider = HOME, **claims: object
 ) -> None:
-    decision = world.exchange(world.subject_token(subject, provider, **claims))
-    world.refused(decision, "too_many_tokens", f"an identity gets more tokens than the cap of {cap}")
+    decision = server.exchange(server.subject_token(subject, provider, **claims))
+    server.refused(decision, "too_many_tokens", f"an identity gets more tokens than the cap of {cap}")
 
 
 @check("TOK-7", needs=(CLOCK, CONFIGURE))
 def test_dead_tokens_make_room(mark: CheckId, trial: Trial) -> None:
     """An expired or revoked token does not count: from that instant on there is room for exactly one more."""
     for end in ("expired", "revoked"):
-        world = KeyServerDriver(trial, DEFAULT.but(cap=3))
-        first = world.issue()
-        world.wait(100)
+        server = KeyServerDriver(trial, DEFAULT.but(cap=3))
+        first = server.issue()
+        server.wait(100)
         for _ in range(2):
-            world.issue()
-        _judge_capped(world, 3)
+            server.issue()
+        _judge_capped(server, 3)
         if end == "expired":
-            world.wait(world.setting.ttl - 100 - 0.25)
-            _judge_capped(world, 3)
-            world.wait(0.25)
+            server.wait(server.setting.ttl - 100 - 0.25)
+            _judge_capped(server, 3)
+            server.wait(0.25)
         else:
-            world.good(world.revoke(first.jti), "a live token is not revoked")
-            world.revoke(first.jti)
+            server.good(server.revoke(first.jti), "a live token is not revoked")
+            server.revoke(first.jti)
         what = f"a token that is {end} still counts"
-        world.good(world.exchange(world.subject_token()), what)
-        _judge_capped(world, 3)
+        server.good(server.exchange(server.subject_token()), what)
+        _judge_capped(server, 3)
 
 
 @check("TOK-7", needs=(CLOCK, CONFIGURE))
 def test_cap_is_met_anew_by_each_generation(mark: CheckId, trial: Trial) -> None:
     """Once all tokens have expired or were presented after it, the cap is full again, neither more nor less."""
-    world = KeyServerDriver(trial, DEFAULT.but(cap=3))
+    server = KeyServerDriver(trial, DEFAULT.but(cap=3))
     for _ in range(4):
-        grants = [world.issue() for _ in range(3)]
-        _judge_capped(world, 3)
-        world.revoke(grants[0].jti)
-        world.revoke(grants[0].jti)
-        world.wait(world.setting.ttl)
+        grants = [server.issue() for _ in range(3)]
+        _judge_capped(server, 3)
+        server.revoke(grants[0].jti)
+        server.revoke(grants[0].jti)
+        server.wait(server.setting.ttl)
         for grant in grants:
-            world.authenticate(grant.bearer)
+            server.authenticate(grant.bearer)
 
 
 @check("TOK-7", needs=(CLOCK, CONFIGURE))
@@ -87,16 +87,16 @@ def test_no_walk_exceeds_the_cap(mark: CheckId, trial: Trial) -> None:
 def test_namesakes_do_not_share_a_cap(mark: CheckId, trial: Trial) -> None:
     """Who shares e-mail, name and groups with another, or the subject at another issuer, has a cap alone."""
     same: dict[str, Any] = {"email": "alice@example.com", "name": "Alice", "groups": ["staff"]}
-    world = KeyServerDriver(trial, DEFAULT.but(cap=1))
-    world.issue("alice", provider=HOME, **same)
-    _judge_capped(world, 1, "alice", HOME, **same)
+    server = KeyServerDriver(trial, DEFAULT.but(cap=1))
+    server.issue("alice", provider=HOME, **same)
+    _judge_capped(server, 1, "alice", HOME, **same)
     for subject, provider in _NAMESAKES:
-        decision = world.exchange(world.subject_token(subject, provider, **same))
+        decision = server.exchange(server.subject_token(subject, provider, **same))
         what = f"{subject!a} of {provider.issuer} has the cap of alice of {HOME.issuer}"
         if decision.good:
-            _judge_capped(world, 1, subject, provider, **same)
+            _judge_capped(server, 1, subject, provider, **same)
         elif (subject.isalnum() and subject.isascii()) or decision.code == "too_many_tokens":
-            world.fail(what, "granted", decision)  # another subject may be refused for what it is (OIDC Core §2)
+            server.fail(what, "granted", decision)  # another subject may be refused for what it is (OIDC Core §2)
 
 
 _NAMESAKES = (
@@ -111,14 +111,14 @@ _NAMESAKES = (
 @check("TOK-8", needs=(CONFIGURE,))
 def test_attributes_do_not_multiply_a_cap(mark: CheckId, trial: Trial) -> None:
     """An identity whose e-mail, name or groups change is the same one, and has no second cap."""
-    world = KeyServerDriver(trial, DEFAULT.but(cap=1))
-    world.issue()
+    server = KeyServerDriver(trial, DEFAULT.but(cap=1))
+    server.issue()
     changes: Sequence[dict[str, Any]] = (
         {"email": "other@example.com"}, {"email": None}, {"email_verified": False}, {"name": "Al"}, {"groups": []},
         {"groups": ["staff", "admins"]}, {"azp": "key-server"}, {"sid": "s-2"},
     )  # fmt: skip
     for claims in changes:
-        _judge_capped(world, 1, **claims)
+        _judge_capped(server, 1, **claims)
 
 
 @check("TOK-8", needs=(CONFIGURE,))
@@ -128,27 +128,27 @@ def test_no_separator_joins_two_identities(mark: CheckId, trial: Trial) -> None:
         first = Provider("https://idp.example/t", HOME.key)
         second = Provider(f"https://idp.example/t{separator}x", OTHER.key)
         policies = (rule(first), rule(second))
-        world = KeyServerDriver(trial, DEFAULT.but(cap=1, providers=(first, second), policies=policies))
-        world.issue(f"x{separator}alice", provider=first)
-        _judge_capped(world, 1, f"x{separator}alice", first)
-        decision = world.exchange(world.subject_token("alice", second))
-        world.good(decision, f"two identities are one when joined by {separator!r}")
+        server = KeyServerDriver(trial, DEFAULT.but(cap=1, providers=(first, second), policies=policies))
+        server.issue(f"x{separator}alice", provider=first)
+        _judge_capped(server, 1, f"x{separator}alice", first)
+        decision = server.exchange(server.subject_token("alice", second))
+        server.good(decision, f"two identities are one when joined by {separator!r}")
 
 
 @check("TOK-8", needs=(COUNT,))
 def test_count_is_of_one_identity(mark: CheckId, trial: Trial) -> None:
     """Tokens are counted for the pair of issuer and subject, and for no other pair."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for subject, provider, number in (("alice", HOME, 3), ("alice", OTHER, 2), ("bob", HOME, 1)):
         for _ in range(number):
-            world.issue(subject, provider=provider, email="shared@example.com", name="Shared")
+            server.issue(subject, provider=provider, email="shared@example.com", name="Shared")
     due = {("alice", HOME.issuer): 3, ("alice", OTHER.issuer): 2, ("bob", HOME.issuer): 1, ("bob", OTHER.issuer): 0,
            ("shared@example.com", HOME.issuer): 0, ("Alice", HOME.issuer): 0, ("alice", "https://idp.example/"): 0,
            ("", HOME.issuer): 0, ("alice", ""): 0}  # fmt: skip
     for (subject, issuer), number in due.items():
-        found = world.count(subject, issuer)
+        found = server.count(subject, issuer)
         if found != number:
-            world.fail(f"the tokens of {subject!r} of {issuer!r} are counted wrongly", str(number), str(found))
+            server.fail(f"the tokens of {subject!r} of {issuer!r} are counted wrongly", str(number), str(found))
 
 
 # --- at once
@@ -159,47 +159,47 @@ def test_cap_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
     """Of many exchanges by one identity at once, as many succeed as the cap has room for."""
     for cap, before in ((1, 0), (3, 0), (3, 2), (5, 1), (2, 2)):
         for _ in range(2):
-            world = KeyServerDriver(trial, DEFAULT.but(cap=cap))
+            server = KeyServerDriver(trial, DEFAULT.but(cap=cap))
             for _ in range(before):
-                world.issue()
-            answers = world.race([race_requests.exchange(world.subject_token()) for _ in range(cap + 7)])
+                server.issue()
+            answers = server.race([race_requests.exchange(server.subject_token()) for _ in range(cap + 7)])
             granted = sum(one.good for one in answers)
             room = f"with {before} of {cap} tokens live, exchanges at once"
             if granted > cap - before:
-                world.fail(f"{room} exceed the cap", f"{cap - before} granted", "more")
+                server.fail(f"{room} exceed the cap", f"{cap - before} granted", "more")
             if granted < cap - before:
-                world.fail(f"{room} are refused more often than need be", f"{cap - before} granted", "fewer")
-            _judge_codes(world, answers, room)
+                server.fail(f"{room} are refused more often than need be", f"{cap - before} granted", "fewer")
+            _judge_codes(server, answers, room)
 
 
-def _judge_codes(world: KeyServerDriver, answers: Sequence[Decision], what: str) -> None:
+def _judge_codes(server: KeyServerDriver, answers: Sequence[Decision], what: str) -> None:
     for one in answers:
         if not one.good and one.code != "too_many_tokens":
-            world.fail(f"{what} are refused for another reason than the cap", "too_many_tokens", one.describe())
+            server.fail(f"{what} are refused for another reason than the cap", "too_many_tokens", one.describe())
 
 
 @check("TOK-9", needs=(CONFIGURE, RACE))
 def test_caps_hold_in_a_race_of_several_identities(mark: CheckId, trial: Trial) -> None:
     """Where several identities exchange at once, each gets its cap, and none another's."""
-    world = KeyServerDriver(trial, DEFAULT.but(cap=2))
+    server = KeyServerDriver(trial, DEFAULT.but(cap=2))
     who = [("alice", HOME), ("alice", OTHER), ("bob", HOME)] * 4
-    requests = [race_requests.exchange(world.subject_token(subject, provider)) for subject, provider in who]
-    granted = [pair for pair, one in zip(who, world.race(requests), strict=True) if one.good]
+    requests = [race_requests.exchange(server.subject_token(subject, provider)) for subject, provider in who]
+    granted = [pair for pair, one in zip(who, server.race(requests), strict=True) if one.good]
     for subject, provider in who[:3]:
         number = granted.count((subject, provider))
         if number != 2:
             what = f"of a race, {subject} of {provider.issuer} gets {'more' if number > 2 else 'fewer'} than the cap"
-            world.fail(what, "2 tokens", "another number")
+            server.fail(what, "2 tokens", "another number")
 
 
 @check("TOK-9", needs=(CONFIGURE, RACE))
 def test_revocation_in_a_race_frees_one_place(mark: CheckId, trial: Trial) -> None:
     """A revocation among exchanges at once makes room for one more at most."""
     for _ in range(3):
-        world = KeyServerDriver(trial, DEFAULT.but(cap=3))
-        first, _, _ = (world.issue() for _ in range(3))
-        exchanges = [race_requests.exchange(world.subject_token()) for _ in range(8)]
-        answers = world.race([*exchanges[:4], race_requests.revoke(first.jti), *exchanges[4:]])
+        server = KeyServerDriver(trial, DEFAULT.but(cap=3))
+        first, _, _ = (server.issue() for _ in range(3))
+        exchanges = [race_requests.exchange(server.subject_token()) for _ in range(8)]
+        answers = server.race([*exchanges[:4], race_requests.revoke(first.jti), *exchanges[4:]])
         granted = sum(one.good and "access_token" in one.members for one in answers)
         if granted > 1:
-            world.fail("one revocation among exchanges at once makes room for several", "1 granted at most", "more")
+            server.fail("one revocation among exchanges at once makes room for several", "1 granted at most", "more")

@@ -21,19 +21,19 @@ from bearerproof_fuzz.oracles.tokens import Aspect
 @check("TOK-12", needs=(CONFIGURE,))
 def test_bearers_side_by_side_are_not_mixed_up(mark: CheckId, trial: Trial) -> None:
     """Of many tokens side by side, whatever they share, each bearer answers for its own issue, in any order."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     issued = [
-        (world.issue(subject, f"backends:{backend} tools:{tool}", provider), backend, tool)
+        (server.issue(subject, f"backends:{backend} tools:{tool}", provider), backend, tool)
         for subject, provider in (("alice", HOME), ("alice", OTHER), ("bob", HOME), ("Alice", HOME))
         for backend, tool in (("a", "x"), ("a", "y"), ("b*", "x"), ("*", "*"), ("a,b", "x"))
     ]  # fmt: skip
     for turn in (issued, issued[::-1], issued[1::2] + issued[::2]):
         for grant, backend, tool in turn:
-            _judge_own(world, grant, backend.split(","), tool.split(","))
+            _judge_own(server, grant, backend.split(","), tool.split(","))
 
 
-def _judge_own(world: KeyServerDriver, grant: Grant, backends: list[str], tools: list[str]) -> None:
-    decision = world.admitted(grant)
+def _judge_own(server: KeyServerDriver, grant: Grant, backends: list[str], tools: list[str]) -> None:
+    decision = server.admitted(grant)
     due = {
         "jti": grant.jti,
         "identity": {"issuer": grant.provider.issuer, "subject": grant.subject},
@@ -42,21 +42,21 @@ def _judge_own(world: KeyServerDriver, grant: Grant, backends: list[str], tools:
     for name, value in due.items():
         found = decision.members[name]
         if found != value:
-            world.fail(f"a bearer is answered with another {name}", json.dumps(value), json.dumps(found))
+            server.fail(f"a bearer is answered with another {name}", json.dumps(value), json.dumps(found))
 
 
 @check("TOK-12", needs=(CONFIGURE, RACE))
 def test_bearers_are_not_mixed_up_at_once(mark: CheckId, trial: Trial) -> None:
     """Bearers of several identities that are issued and presented at once answer each for its own issue."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     who = [(f"user-{number % 4}", (HOME, OTHER)[number % 2]) for number in range(12)]
-    issued = world.race([race_requests.exchange(world.subject_token(subject, provider)) for subject, provider in who])
-    grants = [world.grant(one, *pair) for one, pair in zip(issued, who, strict=True) if one.good]
-    world.require(bool(grants), "of honest exchanges at once all are refused", "some granted", "none")
-    for grant, one in zip(grants, world.race([race_requests.authenticate(one.bearer) for one in grants]), strict=True):
+    issued = server.race([race_requests.exchange(server.subject_token(subject, provider)) for subject, provider in who])
+    grants = [server.grant(one, *pair) for one, pair in zip(issued, who, strict=True) if one.good]
+    server.require(bool(grants), "of honest exchanges at once all are refused", "some granted", "none")
+    for grant, one in zip(grants, server.race([race_requests.authenticate(one.bearer) for one in grants]), strict=True):
         due = {"issuer": grant.provider.issuer, "subject": grant.subject}
         if not one.good or one.jti != grant.jti or one.members["identity"] != due:
-            world.fail("bearers that are issued and presented at once are mixed up", "its own issue", "another's")
+            server.fail("bearers that are issued and presented at once are mixed up", "its own issue", "another's")
 
 
 @check("TOK-12", needs=(CLOCK, CONFIGURE))
@@ -71,59 +71,61 @@ def test_no_walk_mixes_bearers_up(mark: CheckId, trial: Trial) -> None:
 @check("TOK-13")
 def test_token_is_usable_and_revocable_at_once(mark: CheckId, trial: Trial) -> None:
     """A token is good with the request after its issue, and can be revoked with it, alone and with all others."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     for number, revoke in enumerate(_REVOCATIONS):
         for use_it in (True, False):
-            grant = world.issue(f"user-{number}-{use_it}")
+            grant = server.issue(f"user-{number}-{use_it}")
             if use_it:
-                world.good(world.authenticate(grant.bearer), "a token is not good at once")
-            decision = revoke(world, grant)
+                server.good(server.authenticate(grant.bearer), "a token is not good at once")
+            decision = revoke(server, grant)
             if decision.revoked != 1:
-                world.fail("a token cannot be revoked at once", "1 revoked", decision)
+                server.fail("a token cannot be revoked at once", "1 revoked", decision)
             what = "a token that was revoked at once is good"
-            world.refused(world.authenticate(grant.bearer), "invalid-token", what)
+            server.refused(server.authenticate(grant.bearer), "invalid-token", what)
 
 
 _REVOCATIONS: Sequence[Callable[[KeyServerDriver, Grant], Decision]] = (
-    lambda world, grant: world.revoke(grant.jti),
-    lambda world, grant: world.revoke_all(grant.subject),
+    lambda server, grant: server.revoke(grant.jti),
+    lambda server, grant: server.revoke_all(grant.subject),
 )
 
 
 @check("TOK-13", needs=(CONFIGURE, RACE))
 def test_tokens_of_a_race_are_usable_and_revocable(mark: CheckId, trial: Trial) -> None:
     """Tokens that were issued at once are all good, and each of them can be revoked."""
-    world = KeyServerDriver(trial, DEFAULT.but(cap=10))
-    answers = world.race([race_requests.exchange(world.subject_token(f"user-{number % 3}")) for number in range(10)])
+    server = KeyServerDriver(trial, DEFAULT.but(cap=10))
+    answers = server.race([race_requests.exchange(server.subject_token(f"user-{number % 3}")) for number in range(10)])
     grants = []
     for number, one in enumerate(answers):
-        world.good(one, "an honest exchange of a race is refused")
-        grants.append(world.grant(one, f"user-{number % 3}"))
-    used = [world.authenticate(grant.bearer).good for grant in grants]
-    revoked = [world.revoke(grant.jti).good for grant in grants]
-    used_after = [world.authenticate(grant.bearer).good for grant in grants]
+        server.good(one, "an honest exchange of a race is refused")
+        grants.append(server.grant(one, f"user-{number % 3}"))
+    used = [server.authenticate(grant.bearer).good for grant in grants]
+    revoked = [server.revoke(grant.jti).good for grant in grants]
+    used_after = [server.authenticate(grant.bearer).good for grant in grants]
     if not all(used):
-        world.fail("a token of a race is not good at once", "all of them good", "one that is not")
+        server.fail("a token of a race is not good at once", "all of them good", "one that is not")
     if not all(revoked):
-        world.fail("a token of a race cannot be revoked", "all of them revoked", "one that is not")
+        server.fail("a token of a race cannot be revoked", "all of them revoked", "one that is not")
     if any(used_after):
-        world.fail("a token of a race is good after its revocation", "none of them good", "one that is")
+        server.fail("a token of a race is good after its revocation", "none of them good", "one that is")
 
 
 @check("TOK-13", needs=(CLOCK,))
 def test_no_token_is_dead_when_it_is_issued(mark: CheckId, trial: Trial) -> None:
     """A server whose clock has stepped back issues tokens that are good, or none."""
     for step in (1, 599, 600, 601, 86_400):
-        world = KeyServerDriver(trial)
-        world.issue("bob")
-        world.step_wall_clock(-step)
-        decision = world.exchange(world.subject_token())
+        server = KeyServerDriver(trial)
+        server.issue("bob")
+        server.step_wall_clock(-step)
+        decision = server.exchange(server.subject_token())
         if decision.good:
-            grant = world.grant(decision)
-            world.good(world.authenticate(grant.bearer), f"after a step of {step} s back, a token is dead when issued")
-            world.good(world.revoke(grant.jti), f"after a step of {step} s back, a token cannot be revoked")
+            grant = server.grant(decision)
+            server.good(
+                server.authenticate(grant.bearer), f"after a step of {step} s back, a token is dead when issued"
+            )
+            server.good(server.revoke(grant.jti), f"after a step of {step} s back, a token cannot be revoked")
             again = f"after a step of {step} s back, a token that was revoked is good"
-            world.refused(world.authenticate(grant.bearer), "invalid-token", again)
+            server.refused(server.authenticate(grant.bearer), "invalid-token", again)
 
 
 # --- afterwards
@@ -133,37 +135,39 @@ def test_no_token_is_dead_when_it_is_issued(mark: CheckId, trial: Trial) -> None
 def test_restart_revives_no_bearer(mark: CheckId, trial: Trial) -> None:
     """Bearers that had expired or were revoked are no good after a restart, also when the clock steps back."""
     for step in (0, -1, -700):
-        world = KeyServerDriver(trial)
-        expired = world.issue("dora")
-        world.wait(world.setting.ttl)
-        single, bulk = world.issue("alice"), world.issue("bob")
-        world.good(world.revoke(single.jti), "a live token is not revoked")
-        world.revoke_all("bob")
+        server = KeyServerDriver(trial)
+        expired = server.issue("dora")
+        server.wait(server.setting.ttl)
+        single, bulk = server.issue("alice"), server.issue("bob")
+        server.good(server.revoke(single.jti), "a live token is not revoked")
+        server.revoke_all("bob")
         for grant in (expired, single, bulk):
-            world.refused(world.authenticate(grant.bearer), "invalid-token", "a bearer that has ended is good")
-        world.restart()
-        world.step_wall_clock(step)
+            server.refused(server.authenticate(grant.bearer), "invalid-token", "a bearer that has ended is good")
+        server.restart()
+        server.step_wall_clock(step)
         for what, grant in (("expired", expired), ("revoked", single), ("revoked with all others", bulk)):
             again = f"a bearer that was {what} is good after a restart"
-            world.refused(world.authenticate(grant.bearer), "invalid-token", again)
-        world.issue("eve") if not step else None
+            server.refused(server.authenticate(grant.bearer), "invalid-token", again)
+        server.issue("eve") if not step else None
 
 
 @check("TOK-14", needs=(RESTART,))
 def test_restart_joins_no_bearer_to_another(mark: CheckId, trial: Trial) -> None:
     """After a restart a bearer from before it is refused or answers for its own issue, whatever is issued meanwhile."""
-    world = KeyServerDriver(trial)
-    before = [world.issue(subject, provider=provider) for subject, provider in _AROUND_A_RESTART]
-    world.restart()
-    after = [world.issue(subject, provider=provider) for subject, provider in _AROUND_A_RESTART[::-1]]
+    server = KeyServerDriver(trial)
+    before = [server.issue(subject, provider=provider) for subject, provider in _AROUND_A_RESTART]
+    server.restart()
+    after = [server.issue(subject, provider=provider) for subject, provider in _AROUND_A_RESTART[::-1]]
     for grant in (*before, *after):
-        decision = world.authenticate(grant.bearer)
+        decision = server.authenticate(grant.bearer)
         due = {"issuer": grant.provider.issuer, "subject": grant.subject}
         if decision.good and (decision.jti, decision.members["identity"]) != (grant.jti, due):
-            world.fail("a restart joins a bearer to another issue", json.dumps(due), json.dumps(decision.members))
+            server.fail("a restart joins a bearer to another issue", json.dumps(due), json.dumps(decision.members))
     made_up = [*(grant.jti for grant in (*before, *after)), *(grant.bearer for grant in (*before, *after))]
     if any(one == other for one, other in combinations(made_up, 2)):
-        world.fail("a token of before a restart has the id or the bearer of one after it", "new ones", "the same again")
+        server.fail(
+            "a token of before a restart has the id or the bearer of one after it", "new ones", "the same again"
+        )
 
 
 _AROUND_A_RESTART = (("alice", HOME), ("bob", HOME), ("alice", OTHER))

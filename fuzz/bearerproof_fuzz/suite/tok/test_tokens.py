@@ -20,9 +20,9 @@ from bearerproof_fuzz.oracles import randomness
 from bearerproof_fuzz.oracles.tokens import Aspect
 
 
-def _issue_many(world: KeyServerDriver, number: int, per_identity: int = 4) -> list[Grant]:
+def _issue_many(server: KeyServerDriver, number: int, per_identity: int = 4) -> list[Grant]:
     """Have many tokens issued, few to each identity, so that no cap is met."""
-    return [world.issue(f"user-{n // per_identity}") for n in range(number)]
+    return [server.issue(f"user-{n // per_identity}") for n in range(number)]
 
 
 # --- what a bearer is made of
@@ -33,62 +33,62 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 @check("TOK-1")
 def test_bearer_is_the_prefix_and_random_text(mark: CheckId, trial: Trial) -> None:
     """A bearer is the declared prefix and at least 43 characters of base64url without padding."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     prefix = trial.declaration.key_server.prefix
-    for grant in _issue_many(world, 8):
+    for grant in _issue_many(server, 8):
         if not grant.bearer.startswith(prefix):
-            world.fail("a bearer does not begin with the declared prefix", prefix, "another beginning")
+            server.fail("a bearer does not begin with the declared prefix", prefix, "another beginning")
         rest = grant.bearer.removeprefix(prefix)
         if _BASE64URL.fullmatch(rest) is None:
-            world.fail("a bearer is not base64url without padding", "A-Z a-z 0-9 - _ after the prefix", "more")
+            server.fail("a bearer is not base64url without padding", "A-Z a-z 0-9 - _ after the prefix", "more")
         if len(rest) < 43:
-            world.fail("a bearer is too short for 256 bits", "43 characters or more", f"{len(rest)} characters")
+            server.fail("a bearer is too short for 256 bits", "43 characters or more", f"{len(rest)} characters")
 
 
 @check("TOK-1")
 def test_bearers_of_a_sample_vary_in_256_bits(mark: CheckId, trial: Trial) -> None:
     """The bearers of a sample are not all in a space of less than 256 bits: none is constant, repeated or a mixture."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     prefix = trial.declaration.key_server.prefix
-    sample = [grant.bearer.removeprefix(prefix) for grant in _issue_many(world, randomness.SAMPLE)]
+    sample = [grant.bearer.removeprefix(prefix) for grant in _issue_many(server, randomness.SAMPLE)]
     if len(set(sample)) != len(sample):
-        world.fail("a bearer is issued twice", "bearers that are all different", "one of them twice")
+        server.fail("a bearer is issued twice", "bearers that are all different", "one of them twice")
     dimensions = randomness.dimensions(sample)
     if dimensions < randomness.BITS:
         what = f"{len(sample)} bearers vary in {dimensions} independent bits"
-        world.fail(what, f"{randomness.BITS} bits", f"{dimensions} bits")
+        server.fail(what, f"{randomness.BITS} bits", f"{dimensions} bits")
 
 
 @check("TOK-1", needs=(CONFIGURE,))
 def test_bearers_do_not_repeat_from_one_start_to_the_next(mark: CheckId, trial: Trial) -> None:
     """A server that is started again, at the same instant and with the same configuration, issues other bearers."""
     sample = [grant.bearer for _ in range(3) for grant in _issue_many(KeyServerDriver(trial), 6)]
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     if trial.declaration.key_server.restart:
         for _ in range(2):
-            sample += [grant.bearer for grant in _issue_many(world, 3)]
-            world.restart()
+            sample += [grant.bearer for grant in _issue_many(server, 3)]
+            server.restart()
     if len(set(sample)) != len(sample):
-        world.fail("a bearer of one start is issued again after another", "bearers that are all different", "a repeat")
+        server.fail("a bearer of one start is issued again after another", "bearers that are all different", "a repeat")
 
 
 @check("TOK-2")
 def test_token_ids_are_unique(mark: CheckId, trial: Trial) -> None:
     """No two tokens have the same id, whoever they are for."""
-    world = KeyServerDriver(trial)
-    jtis = [grant.jti for grant in _issue_many(world, 60)]
+    server = KeyServerDriver(trial)
+    jtis = [grant.jti for grant in _issue_many(server, 60)]
     if len(set(jtis)) != len(jtis):
-        world.fail("two tokens have the same id", "ids that are all different", "one of them twice")
+        server.fail("two tokens have the same id", "ids that are all different", "one of them twice")
 
 
 @check("TOK-2")
 def test_token_id_tells_nothing_of_the_bearer(mark: CheckId, trial: Trial) -> None:
     """A token id and its bearer share no part, and neither holds a part of a plain digest of the other."""
-    world = KeyServerDriver(trial)
-    for grant in _issue_many(world, 12):
+    server = KeyServerDriver(trial)
+    for grant in _issue_many(server, 12):
         for what, one, other in _derivations(grant, trial.declaration.key_server.prefix):
             if randomness.share_a_part(one, other):
-                world.fail(f"{what} share a part", "none in common", "characters in common")
+                server.fail(f"{what} share a part", "none in common", "characters in common")
 
 
 def _derivations(grant: Grant, prefix: str) -> list[tuple[str, str, str]]:
@@ -111,57 +111,57 @@ def test_token_lives_exactly_as_long_as_answered(mark: CheckId, trial: Trial) ->
     """A token is good until just before issue plus lifetime, dead from that instant on, and expires_in says so."""
     for ttl in (1, 60, 600, 86_400):
         for fraction in (0.0, 0.25, 0.984_375):
-            world = KeyServerDriver(trial, DEFAULT.but(ttl=ttl, now=DEFAULT.now + fraction))
-            grant = world.issue()
+            server = KeyServerDriver(trial, DEFAULT.but(ttl=ttl, now=DEFAULT.now + fraction))
+            grant = server.issue()
             if grant.decision.expires_in != ttl:
                 got = str(grant.decision.expires_in)
-                world.fail("expires_in is not the lifetime", str(ttl), got)
-            _judge_life(world, grant, ttl)
+                server.fail("expires_in is not the lifetime", str(ttl), got)
+            _judge_life(server, grant, ttl)
 
 
-def _judge_life(world: KeyServerDriver, grant: Grant, ttl: float) -> None:
+def _judge_life(server: KeyServerDriver, grant: Grant, ttl: float) -> None:
     """Present a bearer along its life, at the last moment of it and at the first one after."""
-    begin = world.now
+    begin = server.now
     for age in (0.0, ttl / 2, ttl - 0.25, ttl - 0.015_625):
-        world.wait(begin + age - world.now)
-        world.good(world.authenticate(grant.bearer), f"a token that lives {ttl} s is refused {ttl - age:g} s before")
+        server.wait(begin + age - server.now)
+        server.good(server.authenticate(grant.bearer), f"a token that lives {ttl} s is refused {ttl - age:g} s before")
     for late in (0.0, 0.015_625, 0.5, 1.0):
-        world.wait(begin + ttl + late - world.now)
+        server.wait(begin + ttl + late - server.now)
         what = f"a token that lives {ttl} s is good {late:g} s after its end"
-        world.refused(world.authenticate(grant.bearer), "invalid-token", what)
+        server.refused(server.authenticate(grant.bearer), "invalid-token", what)
 
 
 @check("TOK-3", needs=(CLOCK,))
 def test_expires_in_is_the_lifetime(mark: CheckId, trial: Trial) -> None:
     """A token is good for as long as its expires_in says, and no longer."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
+    server = KeyServerDriver(trial)
+    grant = server.issue()
     lifetime = grant.decision.expires_in or 0
     if lifetime <= 0:
-        world.fail("an issued token has no lifetime", "expires_in of a second or more", f"{lifetime}")
-    _judge_life(world, grant, lifetime)
+        server.fail("an issued token has no lifetime", "expires_in of a second or more", f"{lifetime}")
+    _judge_life(server, grant, lifetime)
 
 
 @check("TOK-3", needs=(CLOCK, CONFIGURE))
 def test_leeway_lengthens_no_life(mark: CheckId, trial: Trial) -> None:
     """The leeway for other clocks, and the age and expiry of the subject token, do not move a token's end."""
     for leeway, end in ((60, 300), (600, 300), (0, 7200), (0, 30)):
-        world = KeyServerDriver(trial, DEFAULT.but(leeway=leeway))
-        now = int(world.now)
-        _judge_life(world, world.issue(iat=now - 20, exp=now + end), world.setting.ttl)
+        server = KeyServerDriver(trial, DEFAULT.but(leeway=leeway))
+        now = int(server.now)
+        _judge_life(server, server.issue(iat=now - 20, exp=now + end), server.setting.ttl)
 
 
 @check("TOK-3", needs=(CLOCK, CONFIGURE))
 def test_use_lengthens_no_life(mark: CheckId, trial: Trial) -> None:
     """However often a token is used, and however many are issued after it, it ends when it has to."""
-    world = KeyServerDriver(trial, DEFAULT.but(ttl=60))
-    grant = world.issue()
+    server = KeyServerDriver(trial, DEFAULT.but(ttl=60))
+    grant = server.issue()
     for _ in range(5):
-        world.wait(11)
-        world.admitted(grant)
-        world.issue(f"user-{world.now:.0f}")
-    world.wait(5)
-    world.refused(world.authenticate(grant.bearer), "invalid-token", "a token that was used outlives its end")
+        server.wait(11)
+        server.admitted(grant)
+        server.issue(f"user-{server.now:.0f}")
+    server.wait(5)
+    server.refused(server.authenticate(grant.bearer), "invalid-token", "a token that was used outlives its end")
 
 
 @check("TOK-3", needs=(CLOCK, CONFIGURE))
@@ -171,10 +171,10 @@ def test_live_token_stays_good_on_every_walk(mark: CheckId, trial: Trial) -> Non
 
 
 _SEEN: Mapping[str, Callable[[KeyServerDriver, Grant], object]] = {
-    "was presented": lambda world, grant: world.authenticate(grant.bearer),
-    "saw another bearer admitted": lambda world, _: world.admitted(world.issue("bob")),
-    "saw a token issued": lambda world, _: world.issue("bob"),
-    "saw a bulk revocation": lambda world, _: world.revoke_all("bob"),
+    "was presented": lambda server, grant: server.authenticate(grant.bearer),
+    "saw another bearer admitted": lambda server, _: server.admitted(server.issue("bob")),
+    "saw a token issued": lambda server, _: server.issue("bob"),
+    "saw a bulk revocation": lambda server, _: server.revoke_all("bob"),
 }
 """By what the server did in the meantime: requests that tell it the time."""
 
@@ -184,27 +184,27 @@ def test_clock_step_revives_no_expired_token(mark: CheckId, trial: Trial) -> Non
     """A token that had expired by a time that the server has seen is not good when the wall clock steps back."""
     for what, see in _SEEN.items():
         for step in (0.25, 1, 300, 599, 600, 86_400):
-            world = KeyServerDriver(trial)
-            grant = world.issue()
-            world.admitted(grant)
-            world.wait(world.setting.ttl)
-            see(world, grant)
-            world.step_wall_clock(-step)
+            server = KeyServerDriver(trial)
+            grant = server.issue()
+            server.admitted(grant)
+            server.wait(server.setting.ttl)
+            see(server, grant)
+            server.step_wall_clock(-step)
             again = f"an expired token, after the server {what}, is good when the clock steps back {step:g} s"
-            world.refused(world.authenticate(grant.bearer), "invalid-token", again)
+            server.refused(server.authenticate(grant.bearer), "invalid-token", again)
 
 
 @check("TOK-4", needs=(CLOCK, REAP))
 def test_clock_step_revives_no_reaped_token(mark: CheckId, trial: Trial) -> None:
     """A token that had expired at a sweep, or was removed by it, is not good when the wall clock steps back."""
     for late in (0, 300, 301):
-        world = KeyServerDriver(trial)
-        grant = world.issue()
-        world.wait(world.setting.ttl + late)
-        world.reap()
-        world.step_wall_clock(-world.setting.ttl - late)
+        server = KeyServerDriver(trial)
+        grant = server.issue()
+        server.wait(server.setting.ttl + late)
+        server.reap()
+        server.step_wall_clock(-server.setting.ttl - late)
         again = f"a token swept {late} s after its end is good when the clock steps back"
-        world.refused(world.authenticate(grant.bearer), "invalid-token", again)
+        server.refused(server.authenticate(grant.bearer), "invalid-token", again)
 
 
 @check("TOK-4", needs=(CLOCK, CONFIGURE))
@@ -219,29 +219,29 @@ def test_no_walk_revives_an_expired_token(mark: CheckId, trial: Trial) -> None:
 @check("TOK-5", needs=(CLOCK,))
 def test_bad_bearers_are_answered_alike(mark: CheckId, trial: Trial) -> None:
     """Malformed, unknown, expired, revoked and reaped bearers get the same answer, whatever they are wanted for."""
-    world = KeyServerDriver(trial)
-    bad = _bad_bearers(world)
+    server = KeyServerDriver(trial)
+    bad = _bad_bearers(server)
     for wants in ((None, None), ("a", "x"), ("b", "y")):
-        answers = {what: _told(world.authenticate(bearer, *wants)) for what, bearer in bad.items()}
+        answers = {what: _told(server.authenticate(bearer, *wants)) for what, bearer in bad.items()}
         due = answers["unknown"]
         if due != _told_of("invalid-token"):
-            world.fail("an unknown bearer is not answered as one", _told_of("invalid-token"), due)
+            server.fail("an unknown bearer is not answered as one", _told_of("invalid-token"), due)
         for what, told in answers.items():
             if told != due:
-                world.fail(f"the answer to a bearer that is {what} is another than to an unknown one", due, told)
+                server.fail(f"the answer to a bearer that is {what} is another than to an unknown one", due, told)
 
 
-def _bad_bearers(world: KeyServerDriver) -> dict[str, str]:
+def _bad_bearers(server: KeyServerDriver) -> dict[str, str]:
     """Return one bearer of each kind that is no good any more, or never was."""
-    expired = world.issue("dora", "backends:a tools:x").bearer
-    world.wait(world.setting.ttl - 10)
-    revoked, bulk, live = (world.issue(who, "backends:a tools:x") for who in ("alice", "bob", "carol"))
-    world.wait(10)
-    world.revoke(revoked.jti)
-    world.revoke_all("bob")
+    expired = server.issue("dora", "backends:a tools:x").bearer
+    server.wait(server.setting.ttl - 10)
+    revoked, bulk, live = (server.issue(who, "backends:a tools:x") for who in ("alice", "bob", "carol"))
+    server.wait(10)
+    server.revoke(revoked.jti)
+    server.revoke_all("bob")
     malformed = {f"malformed, {what}": bearer for what, bearer in MALFORMED.items()}
     known = {"expired": expired, "revoked": revoked.bearer, "revoked with all others": bulk.bearer}
-    return {"unknown": another_bearer(world, live), **known, **malformed}
+    return {"unknown": another_bearer(server, live), **known, **malformed}
 
 
 def _told(decision: Decision) -> str:
@@ -257,23 +257,23 @@ def _told_of(code: str) -> str:
 @check("TOK-5", needs=(CLOCK, CONFIGURE))
 def test_no_limit_tells_bad_bearers_apart(mark: CheckId, trial: Trial) -> None:
     """Also when the rate of its identity is used up, a bearer that is no good is answered as an unknown one."""
-    world = KeyServerDriver(trial, DEFAULT.but(policies=(rule(rate_limit=2),)))
-    ended, revoked = world.issue(), world.issue()
-    world.wait(world.setting.ttl)
-    live, revoked = world.issue(), world.issue()
-    world.revoke(revoked.jti)
+    server = KeyServerDriver(trial, DEFAULT.but(policies=(rule(rate_limit=2),)))
+    ended, revoked = server.issue(), server.issue()
+    server.wait(server.setting.ttl)
+    live, revoked = server.issue(), server.issue()
+    server.revoke(revoked.jti)
     for _ in range(2):
-        world.admitted(live)
-    world.refused(world.authenticate(live.bearer), "rate-limited", "a rate is not used up")
+        server.admitted(live)
+    server.refused(server.authenticate(live.bearer), "rate-limited", "a rate is not used up")
     for what, bearer in (
         ("expired", ended.bearer),
         ("revoked", revoked.bearer),
-        ("unknown", another_bearer(world, live)),
+        ("unknown", another_bearer(server, live)),
     ):
-        told = _told(world.authenticate(bearer))
+        told = _told(server.authenticate(bearer))
         if told != _told_of("invalid-token"):
             summary = f"a bearer that is {what} is answered by the rate of its identity"
-            world.fail(summary, _told_of("invalid-token"), told)
+            server.fail(summary, _told_of("invalid-token"), told)
 
 
 # --- which text is the bearer
@@ -354,29 +354,29 @@ def _widened(char: str) -> str:
 @check("TOK-6")
 def test_no_other_spelling_is_the_bearer(mark: CheckId, trial: Trial) -> None:
     """No text that is nearly a bearer is taken for it, and neither is its id or a digest of it."""
-    world = KeyServerDriver(trial)
+    server = KeyServerDriver(trial)
     prefix = trial.declaration.key_server.prefix
     for number in range(3):
-        grant = world.issue(f"user-{number}")
-        world.admitted(grant)
+        grant = server.issue(f"user-{number}")
+        server.admitted(grant)
         near = {what: respell(grant.bearer, prefix) for what, respell in _RESPELT.items()}
         near |= {"as its token id": grant.jti, "as its token id under the prefix": prefix + grant.jti}
         for what, text in sorted(near.items(), key=lambda one: -len(one[1])):  # the longest first: it may hold others
-            world.hide(json.dumps(text)[1:-1], f"<the bearer of {grant.subject} {what}>")
+            server.hide(json.dumps(text)[1:-1], f"<the bearer of {grant.subject} {what}>")
         for what, text in near.items():
             if text != grant.bearer:
-                world.refused(world.authenticate(text), "invalid-token", f"a bearer {what} is taken for it")
-        world.good(world.authenticate(grant.bearer), "a bearer is refused after texts that are nearly it")
+                server.refused(server.authenticate(text), "invalid-token", f"a bearer {what} is taken for it")
+        server.good(server.authenticate(grant.bearer), "a bearer is refused after texts that are nearly it")
 
 
 @check("TOK-6")
 def test_every_character_of_the_bearer_counts(mark: CheckId, trial: Trial) -> None:
     """A bearer with any one of its characters changed is refused."""
-    world = KeyServerDriver(trial)
-    grant = world.issue()
-    world.admitted(grant)
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    server.admitted(grant)
     for place, char in enumerate(grant.bearer):
         changed = grant.bearer[:place] + ("B" if char == "A" else "A") + grant.bearer[place + 1 :]
         what = f"a bearer with another character at {place} is taken for it"
-        world.hide(changed, f"<the bearer with another character at {place}>")
-        world.refused(world.authenticate(changed), "invalid-token", what)
+        server.hide(changed, f"<the bearer with another character at {place}>")
+        server.refused(server.authenticate(changed), "invalid-token", what)

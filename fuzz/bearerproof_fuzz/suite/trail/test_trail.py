@@ -49,15 +49,15 @@ def _event(line: str) -> Json:
 # --- lifecycle events
 
 
-def _judge(world: KeyServerDriver, what: str, rule: Rule) -> int:
+def _judge(server: KeyServerDriver, what: str, rule: Rule) -> int:
     """Judge the trail of a world by one rule; one request stood after the other, so its order is exact."""
-    fresh = world.trial.declaration.lacks(CONFIGURE) is None
-    tolerance = 0.0 if world.trial.declaration.injected_clock else 1.0
+    fresh = server.trial.declaration.lacks(CONFIGURE) is None
+    tolerance = 0.0 if server.trial.declaration.injected_clock else 1.0
     options = Options(tolerance=tolerance, from_middle=not fresh, findings=1)
-    found, judged = _violation(lines_of(world), options, rule)
+    found, judged = _violation(lines_of(server), options, rule)
     if found:
         told, number, event = found
-        world.fail(f"{what}: {told}", TITLES[rule], f"{number} violations", [event])
+        server.fail(f"{what}: {told}", TITLES[rule], f"{number} violations", [event])
     return judged
 
 
@@ -69,7 +69,7 @@ def _judge_histories(trial: Trial, rule: Rule) -> None:
     Raises:
         Untestable: no event had what the rule needs.
     """
-    judged = sum(_judge(world, what, rule) for what, world in histories(trial))
+    judged = sum(_judge(server, what, rule) for what, server in histories(trial))
     if not judged:
         raise Untestable(Finding("no event has what the rule needs", TITLES[rule], f"nothing to judge by {rule}"))
     if not any(map(trial.declaration.lacks, (CLOCK, CONFIGURE))):
@@ -82,9 +82,9 @@ def _judge_histories(trial: Trial, rule: Rule) -> None:
 
 def _judge_occasions(trial: Trial, rule: Rule) -> None:
     """Judge what each kind of decision leaves."""
-    for one, world in occasions(trial):
-        one.bring(world)
-        _judge(world, one.name, rule)
+    for one, server in occasions(trial):
+        one.bring(server)
+        _judge(server, one.name, rule)
 
 
 @check("TRAIL-1")
@@ -165,25 +165,25 @@ def test_no_record_holds_a_secret(mark: CheckId, trial: Trial) -> None:
 @check("TRAIL-12")
 def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: CheckId, trial: Trial) -> None:
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no record."""
-    world = KeyServerDriver(trial)
-    world.begun("bob")
-    subject_token = world.subject_token("carol")
-    bearer = world.grant(world.exchange(subject_token), "carol").bearer
+    server = KeyServerDriver(trial)
+    server.begun("bob")
+    subject_token = server.subject_token("carol")
+    bearer = server.grant(server.exchange(subject_token), "carol").bearer
     for name, fill in injection_points.FIELDS.items():
         for secret in (bearer, subject_token, ADMIN):
-            fill(world, secret)
-        _judge(world, f"a secret in {name}", Rule.NO_SECRET)
+            fill(server, secret)
+        _judge(server, f"a secret in {name}", Rule.NO_SECRET)
 
 
 @check("TRAIL-13")
 def test_no_record_holds_a_control_character(mark: CheckId, trial: Trial) -> None:
     """Whatever is sent, no text of a record holds a control, C1, bidirectional or line-separator character."""
-    world = KeyServerDriver(trial)
-    world.begun()
+    server = KeyServerDriver(trial)
+    server.begun()
     for name, fill in injection_points.FIELDS.items():
         for text in injection_points.HOSTILE.values():
-            fill(world, text)
-        _judge(world, f"hostile text in {name}", Rule.NO_CONTROLS)
+            fill(server, text)
+        _judge(server, f"hostile text in {name}", Rule.NO_CONTROLS)
     _judge_histories(trial, Rule.NO_CONTROLS)
 
 
@@ -191,11 +191,11 @@ def test_no_record_holds_a_control_character(mark: CheckId, trial: Trial) -> Non
 def test_no_name_of_a_provider_puts_a_control_character_into_a_record(mark: CheckId, trial: Trial) -> None:
     """Whatever a provider calls its people and their groups, no text of a record holds a control character."""
     for name, fill in injection_points.CLAIMS.items():
-        world = KeyServerDriver(trial)
-        world.begun()
+        server = KeyServerDriver(trial)
+        server.begun()
         for what, text in injection_points.HOSTILE.items():
-            fill(world, text)
-            _judge(world, f"{what} in {name}", Rule.NO_CONTROLS)
+            fill(server, text)
+            _judge(server, f"{what} in {name}", Rule.NO_CONTROLS)
 
 
 # --- verify-failure events
