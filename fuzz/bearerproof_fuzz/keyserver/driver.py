@@ -220,7 +220,7 @@ class KeyServerDriver:
             self._untestable("an honest bearer is refused", "accepted", decision)
         return decision
 
-    def begun(self, subject: str = "carol", *, told: bool = True) -> Grant:
+    def positive_control(self, subject: str = "carol", *, told: bool = True) -> Grant:
         """Have a token issued and used, so that a check that looks for what must not happen sees what has to.
 
         Unless ``told`` is false, both have to leave their event.

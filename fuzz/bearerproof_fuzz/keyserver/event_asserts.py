@@ -25,7 +25,7 @@ def require_events(trial: Trial) -> None:
     Raises:
         Untestable: one does not.
     """
-    KeyServerDriver(trial).begun()
+    KeyServerDriver(trial).positive_control()
 
 
 def named(events: Sequence[Json]) -> str:

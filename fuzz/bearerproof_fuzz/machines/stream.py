@@ -23,7 +23,7 @@ class Stream:
             Untestable: it does not, or nothing is issued or admitted.
         """
         self.server = KeyServerDriver(trial, setting)
-        self.server.begun(told=told)
+        self.server.positive_control(told=told)
         self.grants: list[Grant] = []
         self.last_token = ""
 

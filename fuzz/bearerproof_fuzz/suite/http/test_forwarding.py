@@ -86,7 +86,7 @@ def test_malformed_field_of_a_proxy(mark: CheckId, trial: Trial) -> None:
     """A malformed field of a trusted proxy changes no answer, and an address stands in the trail."""
     for what in ("a bad bearer", "a revocation of nothing", "an exchange that is refused"):
         server = KeyServerDriver(trial)
-        server.begun()
+        server.positive_control()
         ask, status = _ASKED[what]
         _judge_address(server, ask(server, [], PROXY), {PROXY}, f"{what} of a trusted proxy itself")
         for name, value in _MALFORMED.items():
@@ -119,7 +119,7 @@ _CHAINS: Mapping[str, tuple[tuple[str, ...], str]] = {
 def test_address_that_a_proxy_saw(mark: CheckId, trial: Trial) -> None:
     """Behind a trusted proxy the last address that one of ours has seen counts, and none that the client adds."""
     server = KeyServerDriver(trial)
-    server.begun()
+    server.positive_control()
     for name, (values, due) in _CHAINS.items():
         fields = [("X-Forwarded-For", value) for value in values]
         for what in ("a bad bearer", "a revocation of nothing"):

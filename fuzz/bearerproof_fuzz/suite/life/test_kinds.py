@@ -141,7 +141,7 @@ def test_reasons_are_of_the_closed_set(mark: CheckId, trial: Trial) -> None:
 
 
 def _require_a_reason(server: KeyServerDriver) -> None:
-    server.begun()
+    server.positive_control()
     decision = server.exchange(server.subject_token(), "everything")
     server.require(any("reason" in event for event in decision.events), "a refusal tells no reason", "one", decision)
 
@@ -156,7 +156,7 @@ def test_malformed_and_unknown_input_leaves_token_invalid(mark: CheckId, trial: 
 def test_invalid_input_is_not_repeated(mark: CheckId, trial: Trial) -> None:
     """No event of a malformed or unknown bearer, or of a malformed request, holds what was presented."""
     server = KeyServerDriver(trial)
-    grant = server.begun()
+    grant = server.positive_control()
     bearers = [*presented.MALFORMED.values(), presented.another_bearer(server, grant), "zyxwvutsr" * 3]
     for bearer in bearers:
         _judge_silent(server, "a bearer", server.authenticate(bearer), bearer)

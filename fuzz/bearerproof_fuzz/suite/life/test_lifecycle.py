@@ -90,7 +90,7 @@ def test_events_of_a_stream_have_the_form_of_the_schema(mark: CheckId, trial: Tr
 def test_no_text_spoils_the_form(mark: CheckId, trial: Trial) -> None:
     """The events satisfy the schema whatever the request and the identity contain."""
     server = KeyServerDriver(trial)
-    server.begun()
+    server.positive_control()
     for what in ("much", "a NUL", "a line feed"):
         for name, fill in {**injection_points.FIELDS, **injection_points.CLAIMS}.items():
             _judge_form(server, f"{what} in {name}", fill(server, injection_points.HOSTILE[what]))
@@ -193,7 +193,7 @@ def test_exchanges_at_once_tell_of_as_many_issues_as_are_stored(mark: CheckId, t
     """Of many exchanges at once under a cap, as many events of an issue are left as tokens are stored."""
     for _ in range(3):
         server = KeyServerDriver(trial, DEFAULT.but(cap=3))
-        server.begun()
+        server.positive_control()
         answers = server.race([race_requests.exchange(server.subject_token()) for _ in range(10)])
         told = sum(event.get("event") == lifecycle.ISSUED for one in answers for event in one.events)
         granted = sum(one.good for one in answers)

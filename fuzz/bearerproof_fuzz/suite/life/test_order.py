@@ -68,7 +68,7 @@ def test_numbers_have_no_gap_when_requests_run_at_once(mark: CheckId, trial: Tri
     """The numbers of events of requests that run at once are all different and leave none out."""
     for _ in range(3):
         server = KeyServerDriver(trial)
-        bearer = server.begun().bearer
+        bearer = server.positive_control().bearer
         exchanges = [race_requests.exchange(server.subject_token(f"user-{number}")) for number in range(6)]
         requests = [race_requests.authenticate(bearer)] * 12 + exchanges
         found = sorted(_numbers(server, server.race(requests)))
@@ -95,7 +95,7 @@ def _judge_numbers(server: KeyServerDriver, what: str) -> None:
 def test_reaping_leaves_nothing_that_looks_like_a_request(mark: CheckId, trial: Trial) -> None:
     """Sweeps over live, expired and revoked tokens leave at most one token.expired for a token, and nothing else."""
     server = KeyServerDriver(trial)
-    grants = [server.issue("alice"), server.issue("bob"), server.begun("carol")]
+    grants = [server.issue("alice"), server.issue("bob"), server.positive_control("carol")]
     server.revoke(grants[1].jti)
     told: list[str] = []
     for seconds in (0, 1, server.setting.ttl, 1, server.setting.retention, 1, 1):
@@ -151,7 +151,7 @@ _HOPS: Mapping[str, tuple[str, str | None, tuple[str | None, ...]]] = {
 def test_client_ip_is_what_is_known(mark: CheckId, trial: Trial) -> None:
     """The address of an event is the peer's or, from a trusted proxy, the right-most that is no proxy's."""
     server = KeyServerDriver(trial)
-    server.begun()
+    server.positive_control()
     for what, (peer, forwarded, due) in _HOPS.items():
         _judge_address(server, what, server.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), due)
 

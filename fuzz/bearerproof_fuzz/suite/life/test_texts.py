@@ -27,7 +27,7 @@ def test_no_kind_of_decision_writes_a_secret_down(mark: CheckId, trial: Trial) -
 def test_no_secret_in_a_wrong_place_is_written_down(mark: CheckId, trial: Trial) -> None:
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no event."""
     server = KeyServerDriver(trial)
-    server.begun("bob")
+    server.positive_control("bob")
     places = {
         **injection_points.FIELDS,
         **(injection_points.FORWARDED if trial.declaration.key_server.forwarded else {}),
@@ -43,7 +43,7 @@ def test_no_secret_in_a_wrong_place_is_written_down(mark: CheckId, trial: Trial)
 def test_no_part_of_an_http_request_is_written_down(mark: CheckId, trial: Trial) -> None:
     """No query string, and no credential in a path, query or field of an HTTP request, gets into an event."""
     server = KeyServerDriver(trial)
-    grant, other = server.begun("carol"), server.issue("dora")
+    grant, other = server.positive_control("carol"), server.issue("dora")
     note = "note=canary-of-a-query-string-5d2e"
     credentials = wire.bearer(grant)
     for query in (note, f"access_token={grant.bearer}", f"token={grant.bearer}&{note}"):
@@ -91,7 +91,7 @@ def test_event_is_one_line(mark: CheckId, trial: Trial) -> None:
 def test_event_is_bounded(mark: CheckId, trial: Trial) -> None:
     """Whatever is in the request or the identity, every string of an event is bounded."""
     server = KeyServerDriver(trial)
-    server.begun()
+    server.positive_control()
     for name, fill in {**injection_points.FIELDS, **injection_points.CLAIMS}.items():
         for what in ("much", "much beyond the first plane"):
             decision = fill(server, injection_points.HOSTILE[what])

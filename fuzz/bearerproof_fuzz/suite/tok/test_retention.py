@@ -132,7 +132,7 @@ def test_bound_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
     """However many identities exchange at once, no more tokens are issued than the store has room for."""
     for _ in range(2):
         server = KeyServerDriver(trial, DEFAULT.but(capacity=5))
-        server.begun(told=False)
+        server.positive_control(told=False)
         answers = server.race([race_requests.exchange(server.subject_token(f"user-{number}")) for number in range(12)])
         if sum(one.good for one in answers) > 4:
             server.fail("exchanges at once exceed the bound of the store", "4 granted", "more")

@@ -166,7 +166,7 @@ def test_no_record_holds_a_secret(mark: CheckId, trial: Trial) -> None:
 def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: CheckId, trial: Trial) -> None:
     """A bearer, subject token or admin secret that is sent in a place of something else gets into no record."""
     server = KeyServerDriver(trial)
-    server.begun("bob")
+    server.positive_control("bob")
     subject_token = server.subject_token("carol")
     bearer = server.grant(server.exchange(subject_token), "carol").bearer
     for name, fill in injection_points.FIELDS.items():
@@ -179,7 +179,7 @@ def test_no_secret_in_a_wrong_place_gets_into_a_record(mark: CheckId, trial: Tri
 def test_no_record_holds_a_control_character(mark: CheckId, trial: Trial) -> None:
     """Whatever is sent, no text of a record holds a control, C1, bidirectional or line-separator character."""
     server = KeyServerDriver(trial)
-    server.begun()
+    server.positive_control()
     for name, fill in injection_points.FIELDS.items():
         for text in injection_points.HOSTILE.values():
             fill(server, text)
@@ -192,7 +192,7 @@ def test_no_name_of_a_provider_puts_a_control_character_into_a_record(mark: Chec
     """Whatever a provider calls its people and their groups, no text of a record holds a control character."""
     for name, fill in injection_points.CLAIMS.items():
         server = KeyServerDriver(trial)
-        server.begun()
+        server.positive_control()
         for what, text in injection_points.HOSTILE.items():
             fill(server, text)
             _judge(server, f"{what} in {name}", Rule.NO_CONTROLS)
