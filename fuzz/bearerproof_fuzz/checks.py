@@ -55,11 +55,11 @@ def case_params(cases: Iterable[Case]) -> list[Any]:
 def applicable(chosen: Iterable[Case], declaration: Declaration) -> Iterator[Case]:
     """Yield the cases whose needs the implementation declares; for checks that go over many."""
     for case in chosen:
-        if not any(declaration.lacks(need) for need in needs_of(case)):
+        if not any(declaration.missing_capability(need) for need in required_by(case)):
             yield case
 
 
-def needs_of(case: Case) -> tuple[Need, ...]:
+def required_by(case: Case) -> tuple[Need, ...]:
     """Return the capabilities without which the case is not applicable."""
     return case.edit.needs + ((Need("algorithm", case.algorithm),) if case.algorithm else ())
 
@@ -100,7 +100,7 @@ def examples(share: int = 1) -> int:
 def _case_param(case: Case) -> Any:
     edit = case.edit
     mark = CheckId(
-        edit.requirement_id, case.profile, case.name, needs_of(case),
+        edit.requirement_id, case.profile, case.name, required_by(case),
         primary=len(edit.algorithms) > 1, strict=edit.base == EITHER,
     )  # fmt: skip
     return pytest.param(case, id=mark.id, marks=pytest.mark.bearerproof(mark))

@@ -229,14 +229,17 @@ def test_a_key_server_declares_what_it_can_be_asked_for() -> None:
     assert declaration.key_server == KeyServer(**CAPABILITIES)
     flags = [name for name, value in CAPABILITIES.items() if value is True]
     assert len(flags) == 12
-    assert [declaration.lacks(Need("key_server", name)) for name in flags] == [None] * len(flags)
+    assert [declaration.missing_capability(Need("key_server", name)) for name in flags] == [None] * len(flags)
 
 
 @pytest.mark.parametrize(("said", "due"), [(None, KeyServer()), ({"configure": True}, KeyServer(configure=True))])
 def test_what_a_key_server_does_not_declare_it_lacks(said: object, due: KeyServer) -> None:
     declaration = read_declaration(declaring(said))
     assert declaration.key_server == due
-    assert declaration.lacks(Need("key_server", "race")) == "the implementation does not declare key_server:race"
+    assert (
+        declaration.missing_capability(Need("key_server", "race"))
+        == "the implementation does not declare key_server:race"
+    )
 
 
 SETTING: Json = {"issuers": ["https://a.example", "https://b.example"], "audience": "a", "admin_secret": "s", "ttl": 7}

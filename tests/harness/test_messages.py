@@ -91,7 +91,7 @@ def test_the_whole_declaration_is_read() -> None:
     assert declaration.profiles == (*VERIFIERS, Profile.KEY_SERVER)
     assert declaration.audit.sinks == ("memory", "raises", "hangs", "slow")
     assert declaration.keys_url is not None
-    assert declaration.lacks(Need("option", "replay")) is None
+    assert declaration.missing_capability(Need("option", "replay")) is None
 
 
 def test_what_is_not_declared_has_the_defaults_of_the_contract() -> None:
@@ -100,7 +100,7 @@ def test_what_is_not_declared_has_the_defaults_of_the_contract() -> None:
     assert declaration.key_set
     assert (declaration.key_form, declaration.max_line, declaration.max_token) == ("jwks", 60_000, None)
     assert declaration.options == ("leeway", "require")
-    assert declaration.lacks(Need("option", "typ")) == "the implementation does not declare option:typ"
+    assert declaration.missing_capability(Need("option", "typ")) == "the implementation does not declare option:typ"
 
 
 @pytest.mark.parametrize(
@@ -172,12 +172,12 @@ NEEDS = [
 
 @pytest.mark.parametrize("need", NEEDS, ids=str)
 def test_a_need_is_met_by_who_declares_everything(need: Need) -> None:
-    assert read_declaration(declaring()).lacks(need) is None
+    assert read_declaration(declaring()).missing_capability(need) is None
 
 
 def test_who_declares_least_lacks_all_but_the_usual_sink() -> None:
     least = read_declaration(capable(clock="real", key_set=False, options=[]))
-    assert {need for need in NEEDS if least.lacks(need) is None} == {Need("sink", "memory")}
+    assert {need for need in NEEDS if least.missing_capability(need) is None} == {Need("sink", "memory")}
 
 
 def test_options_and_sinks_are_those_of_the_schema() -> None:

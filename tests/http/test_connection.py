@@ -58,8 +58,8 @@ def test_hello_declares_what_the_profile_says(connected: Connect) -> None:
     assert declaration.key_server.http
     assert declaration.key_server.setting is not None
     assert declaration.key_server.setting.audience == "audience"
-    assert declaration.lacks(Need("key_server", "configure"))
-    assert declaration.lacks(Need("clock"))
+    assert declaration.missing_capability(Need("key_server", "configure"))
+    assert declaration.missing_capability(Need("clock"))
 
 
 def test_an_exchange_is_a_form(connected: Connect, stub: Stub) -> None:

@@ -271,7 +271,7 @@ def chosen(names: Sequence[str]) -> tuple[list[str], int]:
     """
     selected = [find(name) for name in dict.fromkeys(names)] or list(faults().values())
     reference = RunConfig().start().declaration
-    possible = [fault.id for fault in selected if not any(map(reference.lacks, fault.needs))]
+    possible = [fault.id for fault in selected if not any(map(reference.missing_capability, fault.needs))]
     untried = [fault.id for fault in selected if fault.id not in possible]
     if names and untried:
         raise BadInput(f"{', '.join(untried)} cannot be tried without the HTTP binding: {INSTALL}")

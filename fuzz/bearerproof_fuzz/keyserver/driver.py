@@ -306,7 +306,7 @@ class KeyServerDriver:
         return json.loads(text)
 
     def _need_the_clock(self) -> None:
-        lack = self.trial.declaration.lacks(CLOCK)
+        lack = self.trial.declaration.missing_capability(CLOCK)
         if lack is not None:
             import pytest  # noqa: PLC0415 - who only looks at an adapter has no use for it
 

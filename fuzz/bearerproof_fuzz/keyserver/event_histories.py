@@ -18,7 +18,7 @@ _MOMENT = 0.25
 def histories(trial: Trial) -> Iterator[tuple[str, KeyServerDriver]]:
     """Yield each history that the server can be asked for, when it is over, with what it is about."""
     for play, needs in _HISTORIES.items():
-        if not any(map(trial.declaration.lacks, needs)):
+        if not any(map(trial.declaration.missing_capability, needs)):
             server = KeyServerDriver(trial)
             play(server)
             yield (play.__doc__ or "").rstrip("."), server

@@ -162,7 +162,7 @@ class Declaration:
     audit: Audit = field(default_factory=Audit)
     key_server: KeyServer = field(default_factory=KeyServer)
 
-    def lacks(self, need: Need) -> str | None:
+    def missing_capability(self, need: Need) -> str | None:
         """Return why a check that has this need is not applicable, or None when the need is met."""
         holder = {"audit": self.audit, "key_server": self.key_server}.get(need.kind, self)
         met = {

@@ -138,7 +138,7 @@ class Harness:
         if mark is None:
             raise pytest.UsageError(f"{request.node.nodeid} uses the trial fixture without a bearerproof marker")
         for need in mark.needs:
-            lack = self.implementation.declaration.lacks(need)
+            lack = self.implementation.declaration.missing_capability(need)
             if lack:
                 pytest.skip(lack)
         if self.implementation.exhausted is not None:

@@ -180,7 +180,7 @@ def _not_applicable(group: VectorGroup, implementation: Implementation) -> str |
     for name in group.algorithms:  # not as a need: a file may name an algorithm that the contract does not know
         if name not in declaration.algorithms:
             return f"the implementation does not declare algorithm:{name}"
-    return declaration.lacks(KEY_SET) if len(group.keys) > 1 else None
+    return declaration.missing_capability(KEY_SET) if len(group.keys) > 1 else None
 
 
 def _answers(implementation: Implementation, group: VectorGroup) -> list[Answer]:

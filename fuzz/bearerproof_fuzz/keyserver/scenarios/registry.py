@@ -36,7 +36,9 @@ def occasions(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, KeyS
     """Yield the occasions of these requirements (of all, if none is named) that apply, each with a fresh world."""
     for one in _OCCASIONS.values():
         needs = (*one.needs, *(() if one.setting is DEFAULT else (CONFIGURE,)))
-        if (not requirements or one.requirement in requirements) and not any(map(trial.declaration.lacks, needs)):
+        if (not requirements or one.requirement in requirements) and not any(
+            map(trial.declaration.missing_capability, needs)
+        ):
             yield one, KeyServerDriver(trial, one.setting)
 
 

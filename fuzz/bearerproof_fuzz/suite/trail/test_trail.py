@@ -51,7 +51,7 @@ def _event(line: str) -> Json:
 
 def _judge(server: KeyServerDriver, what: str, rule: Rule) -> int:
     """Judge the trail of a world by one rule; one request stood after the other, so its order is exact."""
-    fresh = server.trial.declaration.lacks(CONFIGURE) is None
+    fresh = server.trial.declaration.missing_capability(CONFIGURE) is None
     tolerance = 0.0 if server.trial.declaration.injected_clock else 1.0
     options = Options(tolerance=tolerance, from_middle=not fresh, findings=1)
     found, judged = _violation(lines_of(server), options, rule)
@@ -72,7 +72,7 @@ def _judge_histories(trial: Trial, rule: Rule) -> None:
     judged = sum(_judge(server, what, rule) for what, server in histories(trial))
     if not judged:
         raise Untestable(Finding("no event has what the rule needs", TITLES[rule], f"nothing to judge by {rule}"))
-    if not any(map(trial.declaration.lacks, (CLOCK, CONFIGURE))):
+    if not any(map(trial.declaration.missing_capability, (CLOCK, CONFIGURE))):
 
         def truthful(told: list[str]) -> None:
             _judge(Stream(trial).play([move for move in told if "steps back" not in move]), "a stream", rule)
