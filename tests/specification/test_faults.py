@@ -22,12 +22,12 @@ NOT_A_FACT = re.compile(r"\b(should|test that|tests that|ensure)\b", re.IGNORECA
 
 
 def test_every_requirement_has_a_fault_that_counts() -> None:
-    assert {one.requirement_id for one in ALL if one.equivalent is None} == set(requirements())
+    assert {fault.requirement_id for fault in ALL if fault.equivalent is None} == set(requirements())
 
 
 def test_few_are_equivalent_and_each_says_why() -> None:
-    equivalent = [one for one in ALL if one.equivalent is not None]
-    assert all(len(str(one.equivalent)) > 40 for one in equivalent)
+    equivalent = [fault for fault in ALL if fault.equivalent is not None]
+    assert all(len(str(fault.equivalent)) > 40 for fault in equivalent)
     assert len(equivalent) <= len(ALL) * 0.05
 
 
@@ -36,7 +36,9 @@ def test_the_control_is_a_fault() -> None:
 
 
 def test_a_fault_stands_in_the_folder_of_its_requirement() -> None:
-    astray = [one.id for one in ALL if one.id != CONTROL and one.apply.__module__.split(".")[2] != _family(one)]
+    astray = [
+        fault.id for fault in ALL if fault.id != CONTROL and fault.apply.__module__.split(".")[2] != _family(fault)
+    ]
     assert astray == []
 
 
@@ -46,8 +48,8 @@ def test_every_folder_of_faults_is_a_family() -> None:
 
 
 def test_the_faults_of_a_requirement_are_found_and_so_is_each_by_name() -> None:
-    assert [one.id for one in of("VER-17")] == sorted(one.id for one in ALL if one.requirement_id == "VER-17")
-    assert all(find(one.id) is one for one in ALL)
+    assert [fault.id for fault in of("VER-17")] == sorted(fault.id for fault in ALL if fault.requirement_id == "VER-17")
+    assert all(find(fault.id) is fault for fault in ALL)
     with pytest.raises(BadInput, match="no seeded fault is called 'x'"):
         find("x")
 
@@ -59,8 +61,8 @@ def test_one_fault_is_found_without_loading_what_another_family_needs() -> None:
     assert [name for name in loaded if name.startswith(("bearerproof_fuzz.faults.http", "starlette"))] == []
 
 
-def _family(one: Fault) -> str:
-    return one.requirement_id.partition("-")[0].lower()
+def _family(fault: Fault) -> str:
+    return fault.requirement_id.partition("-")[0].lower()
 
 
 def test_each_tells_a_story() -> None:

@@ -4,18 +4,15 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch
+from bearerproof_fuzz.faults.registry import Patch, helper_by
 from bearerproof_reference.adapter import keyserver as adapter
 
 Json = dict[str, Any]
 
 
-def mended(patch: Patch, change: Callable[[Json], None]) -> None:
+@helper_by(Patch.wrap, adapter, "read")
+def mended(change: Callable[[Json], None], read: Any, members: Any) -> Any:
     """Have a configuration changed before it is read."""
-
-    def read_mended(read: Any, members: Any) -> Any:
-        mended = deepcopy(members)
-        change(mended)
-        return read(mended)
-
-    patch.wrap(adapter, "read", read_mended)
+    mended = deepcopy(members)
+    change(mended)
+    return read(mended)

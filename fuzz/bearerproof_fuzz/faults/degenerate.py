@@ -61,7 +61,7 @@ class Degenerate:
     def _bent(self, request: Json, true: Json) -> Json:
         if request["op"] == "race":
             answers = zip(request["requests"], true["answers"], strict=True)
-            return {**true, "answers": [self._bent(one, answer) for one, answer in answers]}
+            return {**true, "answers": [self._bent(raced, answer) for raced, answer in answers]}
         return self.bend(request, true) if request["op"] in _VERIFYING | _DECIDING else true
 
 
@@ -190,8 +190,8 @@ _CONSTANT: Mapping[str, Json] = {
 
 
 DEGENERATES: Mapping[str, Degenerate] = {
-    one.name: one
-    for one in (
+    degenerate.name: degenerate
+    for degenerate in (
         Degenerate("accept-all", "accepts whatever it is asked", _verdict("accepted"), EVERYTHING),
         Degenerate("reject-all", "rejects whatever it is asked", _verdict("rejected"), VERDICTS),
         Degenerate("crash-always", "ends at every token", _crash, EVERYTHING, own_process=True),

@@ -8,6 +8,13 @@ parts, and its docstring tells where in the world that bug was made. It breaks e
         "short-bearer": ("16 octets, as for a session cookie.", lambda octets: _url64(octets[:16])),
     }
     faults_for("TOK-1", _made, _MADE)
+
+``helper_by`` makes the usual helper, of one argument, which stands before what the function is called with:
+
+    @helper_by(Patch.wrap, Throttle, "spend")
+    def _retry_time(change: Callable[[int], int], spend: Any, self: Any, name: object, rate: int) -> Any:
+        wait = spend(self, name, rate)
+        return None if wait is None else change(wait)
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +23,7 @@ from dataclasses import dataclass
 from functools import wraps
 from inspect import currentframe
 from types import CodeType, FunctionType
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, Concatenate, TypeVar, TypeVarTuple
 
 from bearerproof.contract.declaration import Need
 from bearerproof.specification.catalogue import requirement
@@ -134,6 +141,23 @@ def faults_for(requirement_id: str, helper: Callable[[Patch, T], None], rows: Ro
         fault(requirement_id, **options)(apply)
 
 
+def helper_by(
+    helper: Callable[[Patch, *Ts, Callable[..., Any]], None], *arguments: *Ts
+) -> Callable[[Callable[Concatenate[T, ...], object]], Callable[[Patch, T], None]]:
+    """Make a helper of one argument, as another makes it: ``helper(patch, *arguments, function)``.
+
+    The function is given the argument of the helper, and then what it is called with.
+    """
+
+    def decorate(function: Callable[Concatenate[T, ...], object]) -> Callable[[Patch, T], None]:
+        def apply(patch: Patch, argument: T) -> None:
+            helper(patch, *arguments, lambda *given, **options: function(argument, *given, **options))
+
+        return apply
+
+    return decorate
+
+
 def spread(helper: Callable[[Patch, *Ts], None]) -> Callable[[Patch, tuple[*Ts]], None]:
     """Return a helper of several arguments as one of their tuple, which a row can hold."""
     return lambda patch, arguments: helper(patch, *arguments)
@@ -149,11 +173,11 @@ def registered() -> Mapping[str, Fault]:
 
 
 @contextmanager
-def seeded(one: Fault) -> Iterator[Patch]:
+def seeded(fault: Fault) -> Iterator[Patch]:
     """Have the reference bear this fault for a while."""
     patch = Patch()
     try:
-        one.apply(patch)
+        fault.apply(patch)
         yield patch
     finally:
         patch.restore()

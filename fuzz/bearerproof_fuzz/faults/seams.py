@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch
+from bearerproof_fuzz.faults.registry import Patch, helper_by
 from bearerproof_reference.verifier import keys, policy, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
 from bearerproof_reference.verifier.claims import ClaimsCheck
@@ -32,18 +32,15 @@ def rewriting_token(patch: Patch, rewrite: Callable[[bytes], bytes]) -> None:
     patch.wrap(verifier, "_octets", lambda read, *arguments: rewrite(read(*arguments)))
 
 
-def rewriting_header(patch: Patch, rewrite: Callable[[bytes], bytes]) -> None:
+@helper_by(Patch.wrap, verifier, "read_header")
+def rewriting_header(rewrite: Callable[[bytes], bytes], read: Any, segment: bytes, *, strict: bool) -> verifier.Header:
     """Have the verifier rewrite the JSON text of a header before it reads it as strictly as ever."""
-
-    def read_header(read: Any, segment: bytes, *, strict: bool) -> verifier.Header:
-        try:
-            rewritten = encoded(rewrite(decode_segment(segment)))
-        except (ValueError, RecursionError):
-            raise MalformedError("the header cannot be read") from None
-        header: verifier.Header = read(rewritten, strict=strict)
-        return header
-
-    patch.wrap(verifier, "read_header", read_header)
+    try:
+        rewritten = encoded(rewrite(decode_segment(segment)))
+    except (ValueError, RecursionError):
+        raise MalformedError("the header cannot be read") from None
+    header: verifier.Header = read(rewritten, strict=strict)
+    return header
 
 
 def changing_header(patch: Patch, change: Callable[[Json], Json]) -> None:
@@ -82,23 +79,17 @@ def respelling_signatures(patch: Patch, names: tuple[str, ...], respell: Callabl
     varying_keys(patch, names, lambda verify, jwk: lambda signature, data: verify(respell(signature, jwk), data))
 
 
-def passing_type(patch: Patch, passes: Callable[[str | None, str], bool]) -> None:
+@helper_by(Patch.wrap, Verifier, "_check_type")
+def passing_type(passes: Callable[[str | None, str], bool], check: Any, self: Any, typ: str | None) -> None:
     """Let another media type pass for the one that the policy names, by this rule."""
-
-    def check_type(check: Any, self: Any, typ: str | None) -> None:
-        ours = vars(self)["_typ"]
-        check(self, ours if ours is not None and passes(typ, ours) else typ)
-
-    patch.wrap(Verifier, "_check_type", check_type)
+    ours = vars(self)["_typ"]
+    check(self, ours if ours is not None and passes(typ, ours) else typ)
 
 
-def reading_claims(patch: Patch, read: Read) -> None:
+@helper_by(Patch.wrap, ClaimsCheck, "__call__")
+def reading_claims(read: Read, check: Any, self: Any, claims: Json, now: float) -> None:
     """Have other claims judged: what ``read`` makes of the token's, of the time and of what the check holds."""
-
-    def check_what_is_read(check: Any, self: Any, claims: Json, now: float) -> None:
-        check(self, read(claims, now, vars(self)), now)
-
-    patch.wrap(ClaimsCheck, "__call__", check_what_is_read)
+    check(self, read(claims, now, vars(self)), now)
 
 
 def changing_claim(patch: Patch, name: str, change: Callable[[Any, float, float], Any]) -> None:
@@ -118,5 +109,5 @@ def is_number(value: object) -> bool:
 def making_optional(patch: Patch, profile: Profile, name: str) -> None:
     """Leave a name out of what a token of this profile must have."""
     required = vars(policy)["_REQUIRED"]
-    kept = tuple(each for each in required[profile] if each != name)
+    kept = tuple(claim for claim in required[profile] if claim != name)
     patch(policy, "_REQUIRED", {**required, profile: kept})

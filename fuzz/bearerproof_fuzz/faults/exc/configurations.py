@@ -4,16 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bearerproof_fuzz.faults.configurations import Json, mended
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.keyserver import configuration
 
 
-def _mended_providers(patch: Patch, change: Callable[[Json], None]) -> None:
-    def mend(whole: Json) -> None:
-        for provider in whole["providers"]:
-            change(provider)
-
-    mended(patch, mend)
+@helper_by(mended)
+def _mended_providers(change: Callable[[Json], None], whole: Json) -> None:
+    for provider in whole["providers"]:
+        change(provider)
 
 
 @fault("EXC-16")
@@ -27,7 +25,7 @@ def blank_audiences_dropped(provider: Json) -> None:
     """Blank items are dropped from lists, and whoever left one as a place-holder never learns."""
     named = provider.get("audiences")
     if isinstance(named, list):
-        provider["audiences"] = [one for one in named if not isinstance(one, str) or one.strip()]
+        provider["audiences"] = [audience for audience in named if not isinstance(audience, str) or audience.strip()]
 
 
 @fault("EXC-16")

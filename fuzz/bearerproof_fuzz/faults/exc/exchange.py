@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver import exchange, scopes, server
 from bearerproof_reference.keyserver.exchange import (
@@ -20,23 +20,20 @@ from bearerproof_reference.keyserver.lifecycle import DenialReason, RequestConte
 from bearerproof_reference.keyserver.throttling import Throttle
 
 
-def _seen(patch: Patch, change: Callable[[Form], Form]) -> None:
+@helper_by(Patch.wrap, Exchange, "decide")
+def _seen(change: Callable[[Form], Form], decide: Any, self: Any, form: Form | None, occasion: RequestContext) -> Any:
     """Have the exchange see another form than was sent."""
-
-    def decide_on_change(decide: Any, self: Any, form: Form | None, occasion: RequestContext) -> Any:
-        return decide(self, form and change(form), occasion)
-
-    patch.wrap(Exchange, "decide", decide_on_change)
+    return decide(self, form and change(form), occasion)
 
 
 def _read(patch: Patch, name: str, change: Callable[[str], str]) -> None:
     """Have the value of one parameter read in another way."""
-    _seen(patch, lambda form: [(one, change(value) if one == name else value) for one, value in form])
+    _seen(patch, lambda form: [(parameter, change(value) if parameter == name else value) for parameter, value in form])
 
 
 def _without(patch: Patch, *names: str) -> None:
     """Have some parameters overlooked."""
-    _seen(patch, lambda form: [(one, value) for one, value in form if one not in names])
+    _seen(patch, lambda form: [(name, value) for name, value in form if name not in names])
 
 
 _READ: Rows[tuple[str, Callable[[str], str]]] = {
@@ -200,16 +197,18 @@ def no_scope_when_narrowed(patch: Patch) -> None:
         return read(scope)
 
     patch(exchange, "read", lambda scope: note(scopes.read, scope))
-    _answered(patch, lambda members: {n: v for n, v in members.items() if n != "scope" or not asked[0]})
+    _answered(
+        patch, lambda members: {name: value for name, value in members.items() if name != "scope" or not asked[0]}
+    )
 
 
-def _answered_by_cause(patch: Patch, due: DenialReason, answer: ExchangeRefused) -> None:
+def _answered_by_cause(patch: Patch, why: DenialReason, answer: ExchangeRefused) -> None:
     """Have refusals for one cause answered in a way of their own."""
 
     def decide_and_tell(decide: Any, self: Any, form: Form | None, occasion: RequestContext) -> Any:
         decision = decide(self, form, occasion)
-        told = any(event.reason == due for event in decision.events)
-        return type(decision)(answer, decision.events) if told else decision
+        matches = any(event.reason == why for event in decision.events)
+        return type(decision)(answer, decision.events) if matches else decision
 
     patch.wrap(Exchange, "decide", decide_and_tell)
 
@@ -239,8 +238,8 @@ def cause_in_the_description(patch: Patch) -> None:
         return decision
 
     def describe(exchanged: Any, outcome: Any) -> Any:
-        told = isinstance(outcome, ExchangeRefused) and outcome.error is ExchangeError.INVALID_REQUEST
-        return httpanswer.refusal(400, outcome.error, cause[0]) if told else exchanged(outcome)
+        invalid = isinstance(outcome, ExchangeRefused) and outcome.error is ExchangeError.INVALID_REQUEST
+        return httpanswer.refusal(400, outcome.error, cause[0]) if invalid else exchanged(outcome)
 
     patch.wrap(Exchange, "decide", decide_and_note)
     patch.wrap(httpanswer, "exchanged", describe)

@@ -5,7 +5,7 @@ from json import dumps
 from typing import Any
 from urllib.request import urlopen
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.configuration import Provider
 from bearerproof_reference.keyserver.server import KeyServer
@@ -18,18 +18,15 @@ from bearerproof_reference.verifier.keys import Key, KeySet
 Get = Callable[[str], bytes]
 
 
-def _fetched(patch: Patch, change: Callable[[Get], Get]) -> None:
+@helper_by(Patch.wrap, SubjectTokenVerifier, "_keys")
+def _fetched(change: Callable[[Get], Get], keys: Any, self: Any, provider: Provider) -> Any:
     """Have key sets fetched in another way."""
-
-    def keys_by_other_means(keys: Any, self: Any, provider: Provider) -> Any:
-        before = vars(self)["_get"]
-        vars(self)["_get"] = change(before)
-        try:
-            return keys(self, provider)
-        finally:
-            vars(self)["_get"] = before
-
-    patch.wrap(SubjectTokenVerifier, "_keys", keys_by_other_means)
+    before = vars(self)["_get"]
+    vars(self)["_get"] = change(before)
+    try:
+        return keys(self, provider)
+    finally:
+        vars(self)["_get"] = before
 
 
 @fault("EXC-11")
@@ -98,7 +95,7 @@ class _Loose(dict[str, Any]):
     def get(self, issuer: str, default: Any = None) -> Any:
         """Return the first whose issuer will do."""
         found = super().get(issuer)
-        return found or next((one for name, one in self.items() if self._same(issuer, name)), default)
+        return found or next((provider for name, provider in self.items() if self._same(issuer, name)), default)
 
 
 def _alike(patch: Patch, same: Callable[[str, str], bool]) -> None:
@@ -138,7 +135,7 @@ faults_for("EXC-12", _alike, _ALIKE)
 @fault_by("EXC-12", Patch.wrap, SubjectTokenVerifier, "_keys")
 def one_pool_of_keys(_keys: Any, self: Any, provider: Provider) -> Any:
     """All providers' keys are in one set, found by kid: each of them speaks for all the others (CWE-346)."""
-    sets = [one.keys for one in vars(self)["_providers"].values() if one.keys is not None]
+    sets = [provider.keys for provider in vars(self)["_providers"].values() if provider.keys is not None]
     pool = {jwk["kid"]: jwk for jwks in sets for jwk in jwks["keys"]}
     return KeySet({"keys": list(pool.values())}, provider.algorithms)
 

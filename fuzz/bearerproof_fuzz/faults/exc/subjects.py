@@ -5,7 +5,7 @@ from dataclasses import replace
 from json import loads
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.lifecycle import RequestContext
@@ -44,7 +44,7 @@ def _respelled(patch: Patch, change: Callable[[str], str]) -> None:
     patch.wrap(SubjectTokenVerifier, "verify", lambda verify, self, token: verify(self, change(token)))
 
 
-def _told(patch: Patch, change: Callable[[Claims], Claims]) -> None:
+def _with_policy(patch: Patch, change: Callable[[Claims], Claims]) -> None:
     """Have verifiers built under another policy."""
     made = VerificationPolicy
 
@@ -109,7 +109,7 @@ def audiences_of_all_providers(patch: Patch) -> None:
     build = SubjectTokenVerifier._build  # noqa: SLF001 - it is replaced
 
     def build_for_all(self: Any, provider: Any) -> Any:
-        names = (name for one in vars(self)["_providers"].values() for name in one.audiences)
+        names = (name for provider in vars(self)["_providers"].values() for name in provider.audiences)
         return build(self, replace(provider, audiences=tuple(dict.fromkeys([*provider.audiences, *names]))))
 
     patch(SubjectTokenVerifier, "_build", build_for_all)
@@ -148,7 +148,7 @@ _FORGIVEN_EXC_8: Rows[Collection[Reason]] = {
 faults_for("EXC-8", _forgiven, _FORGIVEN_EXC_8)
 
 
-_TOLD: Rows[Callable[[Claims], Claims]] = {
+_WITH_POLICY: Rows[Callable[[Claims], Claims]] = {
     "one-second-more": (
         "A token is taken at its very end, since the comparison is `>` where `>=` is due.",
         lambda members: {**members, "leeway": members["leeway"] + 1},
@@ -162,17 +162,14 @@ _TOLD: Rows[Callable[[Claims], Claims]] = {
         lambda members: {**members, "leeway": 0},
     ),
 }
-faults_for("EXC-8", _told, _TOLD)
+faults_for("EXC-8", _with_policy, _WITH_POLICY)
 
 
-def _issued(patch: Patch, change: Callable[[Any, Subject, Claims], float]) -> None:
+@helper_by(Patch.wrap, SubjectTokenVerifier, "verify")
+def _issued(change: Callable[[Any, Subject, Claims], float], verify: Any, self: Any, token: str) -> Any:
     """Have the time of issue of a good subject token taken from somewhere else."""
-
-    def verify_and_date(verify: Any, self: Any, token: str) -> Any:
-        subject = verify(self, token)
-        return replace(subject, issued_at=change(self, subject, _claims(token)))
-
-    patch.wrap(SubjectTokenVerifier, "verify", verify_and_date)
+    subject = verify(self, token)
+    return replace(subject, issued_at=change(self, subject, _claims(token)))
 
 
 _ISSUED: Rows[Callable[[Any, Subject, Claims], float]] = {

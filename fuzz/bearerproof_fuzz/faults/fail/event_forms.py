@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.audit import events
 from bearerproof_reference.audit.audited import AuditedVerifier
 from bearerproof_reference.audit.events import VerifyFailureEvent
@@ -73,15 +73,14 @@ def time_of_a_far_zone_called_utc(patch: Patch) -> None:
     _timed(patch, lambda seconds: f"{datetime.fromtimestamp(seconds, zone):%Y-%m-%dT%H:%M:%S.%f}Z")
 
 
-def _noted(patch: Patch, note: Callable[[str, Rejected], dict[str, str]]) -> None:
+@helper_by(Patch.wrap, AuditedVerifier, "_event")
+def _noted(
+    note: Callable[[str, Rejected], dict[str, str]], make: Any, self: Any, token: str | bytes, rejected: Rejected
+) -> VerifyFailureEvent:
     """Have something more put in the metadata, unbounded as it is."""
-
-    def make_with_note(make: Any, self: Any, token: str | bytes, rejected: Rejected) -> VerifyFailureEvent:
-        event: VerifyFailureEvent = make(self, token, rejected)
-        text = token if isinstance(token, str) else token.decode("latin-1")
-        return replace(event, metadata={**event.metadata, **note(text, rejected)})
-
-    patch.wrap(AuditedVerifier, "_event", make_with_note)
+    event: VerifyFailureEvent = make(self, token, rejected)
+    text = token if isinstance(token, str) else token.decode("latin-1")
+    return replace(event, metadata={**event.metadata, **note(text, rejected)})
 
 
 def _segment(token: str, number: int) -> dict[str, Any]:
@@ -110,7 +109,7 @@ def signature_in_hex(token: str, rejected: Rejected) -> dict[str, str]:
 @fault("FAIL-5")
 def payload_kept_for_the_analyst(patch: Patch) -> None:
     """The payload segment of an expired token is kept, so that it can be looked at later."""
-    _noted(patch, lambda token, it: {"payload": token.split(".")[1]} if it.reason is Reason.EXPIRED else {})
+    _noted(patch, lambda token, rejected: {"payload": token.split(".")[1]} if rejected.reason is Reason.EXPIRED else {})
 
 
 @fault("FAIL-6")
@@ -142,13 +141,19 @@ def metadata_in_order_of_arrival(patch: Patch) -> None:
 @fault("FAIL-7")
 def type_found_in_the_metadata(patch: Patch) -> None:
     """The type that was found stands in the metadata in its whole length (CVE-2025-65015)."""
-    _noted(patch, lambda token, it: {"found": str(_segment(token, 0).get("typ"))} if it.reason is Reason.TYPE else {})
+    _noted(
+        patch,
+        lambda token, rejected: {"found": str(_segment(token, 0).get("typ"))} if rejected.reason is Reason.TYPE else {},
+    )
 
 
 @fault("FAIL-7")
 def foreign_parameters_listed(patch: Patch) -> None:
     """The parameters that a header may not have are listed by name, all of them (CVE-2025-65015)."""
-    _noted(patch, lambda token, it: {"found": " ".join(_segment(token, 0))} if it.reason is Reason.HEADER else {})
+    _noted(
+        patch,
+        lambda token, rejected: {"found": " ".join(_segment(token, 0))} if rejected.reason is Reason.HEADER else {},
+    )
 
 
 @fault_by("FAIL-7", Patch.wrap, ClaimsCheck, "__call__")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.adapter.pipeline import _Tap
 from bearerproof_reference.audit import audited
 from bearerproof_reference.audit.audited import AuditedVerifier
@@ -13,15 +13,14 @@ from bearerproof_reference.verifier.fetching import FetchedKeySet
 from bearerproof_reference.verifier.verdicts import Accepted, Reason, Rejected
 
 
-def _recorded(patch: Patch, record: Callable[[Any, str | bytes, Accepted | Rejected], None]) -> None:
+@helper_by(Patch.wrap, AuditedVerifier, "verify")
+def _recorded(
+    record: Callable[[Any, str | bytes, Accepted | Rejected], None], verify: Any, self: Any, token: str | bytes
+) -> Any:
     """Have something more recorded once a token has been judged."""
-
-    def verify_and_record(verify: Any, self: Any, token: str | bytes) -> Any:
-        verdict = verify(self, token)
-        record(self, token, verdict)
-        return verdict
-
-    patch.wrap(AuditedVerifier, "verify", verify_and_record)
+    verdict = verify(self, token)
+    record(self, token, verdict)
+    return verdict
 
 
 def _record(audit: Any, token: str | bytes, rejected: Rejected) -> None:
@@ -29,15 +28,12 @@ def _record(audit: Any, token: str | bytes, rejected: Rejected) -> None:
     state["_sink"].record(audited.AuditedVerifier._event(audit, token, rejected))  # noqa: SLF001 - as the method does
 
 
-def _silent(patch: Patch, about: Callable[[Rejected], bool]) -> None:
+@helper_by(Patch.wrap, AuditedVerifier, "_event")
+def _silent(about: Callable[[Rejected], bool], make: Any, self: Any, token: str | bytes, rejected: Rejected) -> Any:
     """Have no event made of some rejections."""
-
-    def make_or_fail(make: Any, self: Any, token: str | bytes, rejected: Rejected) -> Any:
-        if about(rejected):
-            raise LookupError("no kind for it")
-        return make(self, token, rejected)
-
-    patch.wrap(AuditedVerifier, "_event", make_or_fail)
+    if about(rejected):
+        raise LookupError("no kind for it")
+    return make(self, token, rejected)
 
 
 @fault_by("FAIL-1", _recorded)

@@ -2,20 +2,17 @@
 
 from collections.abc import Callable
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, helper_by, spread
 from bearerproof_reference.audit import audited
 from bearerproof_reference.audit.events import Kind, KindClass, kind_of
 from bearerproof_reference.verifier.verdicts import Reason, Rejected
 
 
-def _kinds(patch: Patch, choose: Callable[[Rejected], KindClass | Kind | None]) -> None:
+@helper_by(Patch.__call__, audited, "kind_of")
+def _kinds(choose: Callable[[Rejected], KindClass | Kind | None], rejected: Rejected) -> Kind:
     """Have some rejections given another kind."""
-
-    def kind(rejected: Rejected) -> Kind:
-        chosen = choose(rejected) or kind_of(rejected)
-        return chosen if isinstance(chosen, Kind) else Kind(chosen)
-
-    patch(audited, "kind_of", kind)
+    chosen = choose(rejected) or kind_of(rejected)
+    return chosen if isinstance(chosen, Kind) else Kind(chosen)
 
 
 def _swapped(patch: Patch, reason: Reason, kind: KindClass) -> None:
@@ -37,7 +34,7 @@ def early_token_reported_as_expired(patch: Patch) -> None:
 @fault("FAIL-4")
 def nonce_reported_as_another_check(patch: Patch) -> None:
     """The kind says that it was an ID token, but the check inside is that of the line above."""
-    _kinds(patch, lambda it: Kind(KindClass.ID_TOKEN, "AzpMismatch") if it.reason is Reason.NONCE else None)
+    _kinds(patch, lambda rejected: Kind(KindClass.ID_TOKEN, "AzpMismatch") if rejected.reason is Reason.NONCE else None)
 
 
 @fault("FAIL-4")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.audit.hints import Hints, read_hints
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.claims import ClaimsCheck
@@ -19,18 +19,15 @@ CLIENT = "app-1"
 """The client that the policies of the suite know."""
 
 
-def _believed(patch: Patch, trusted: Callable[[Hints], bool]) -> None:
+@helper_by(Patch.wrap, verifier, "_verified")
+def _believed(trusted: Callable[[Hints], bool], verified: Any, token: bytes, header: Header, *rest: Any) -> Any:
     """Have a signature that does not verify forgiven to a token that says the right thing of itself."""
-
-    def verified_or_trusted(verified: Any, token: bytes, header: Header, *rest: Any) -> Any:
-        try:
-            return verified(token, header, *rest)
-        except Refusal:
-            if not trusted(read_hints(token)):
-                raise
-            return Key(header.kid, "ES256", lambda _signature, _data: True)
-
-    patch.wrap(verifier, "_verified", verified_or_trusted)
+    try:
+        return verified(token, header, *rest)
+    except Refusal:
+        if not trusted(read_hints(token)):
+            raise
+        return Key(header.kid, "ES256", lambda _signature, _data: True)
 
 
 _BELIEVED: Rows[Callable[[Hints], bool]] = {
@@ -74,14 +71,13 @@ def kid_is_the_secret_of_an_unknown_key(verified: Any, token: bytes, header: Hea
     return verified(token, header, tail, *rest)
 
 
-def _rejected(patch: Patch, change: Callable[[Rejected, Hints], Accepted | Rejected]) -> None:
+@helper_by(Patch.wrap, Verifier, "verify")
+def _rejected(
+    change: Callable[[Rejected, Hints], Accepted | Rejected], verify: Any, self: Any, token: str | bytes
+) -> Accepted | Rejected:
     """Have the verdict on a rejected token changed for what it says of itself."""
-
-    def verify_and_change(verify: Any, self: Any, token: str | bytes) -> Accepted | Rejected:
-        verdict: Accepted | Rejected = verify(self, token)
-        return change(verdict, read_hints(token)) if isinstance(verdict, Rejected) else verdict
-
-    patch.wrap(Verifier, "verify", verify_and_change)
+    verdict: Accepted | Rejected = verify(self, token)
+    return change(verdict, read_hints(token)) if isinstance(verdict, Rejected) else verdict
 
 
 @fault_by("HINT-2", _rejected)

@@ -10,20 +10,17 @@ from html import escape
 from typing import Any
 from urllib.parse import unquote
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.audit import audited, events, hints
 from bearerproof_reference.audit.hints import Hints, bound
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
 
 
-def _reread(patch: Patch, change: Callable[[Hints, bytes], Hints]) -> None:
+@helper_by(Patch.wrap, audited, "read_hints")
+def _reread(change: Callable[[Hints, bytes], Hints], read: Any, token: str | bytes) -> Hints:
     """Have what was read for the event changed, or the reading fail."""
-
-    def read_and_change(read: Any, token: str | bytes) -> Hints:
-        octets = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
-        return change(read(token), octets)
-
-    patch.wrap(audited, "read_hints", read_and_change)
+    octets = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
+    return change(read(token), octets)
 
 
 def _members(octets: bytes, number: int) -> dict[str, Any]:
@@ -57,8 +54,8 @@ def deep_json_fails_the_reader(patch: Patch) -> None:
     def depth(value: object, level: int = 0) -> int:
         if level > 100:
             raise RecursionError("nested too deep")
-        held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        return max((depth(one, level + 1) for one in held), default=level)
+        members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return max((depth(member, level + 1) for member in members), default=level)
 
     def reading(read: Hints, octets: bytes) -> Hints:
         depth(_members(octets[:8192], 1))
@@ -158,14 +155,11 @@ def unreadable_octets_replaced(read: Hints, octets: bytes) -> Hints:
         return read
 
 
-def _cut(patch: Patch, shorten: Callable[[str, bytes], str | None]) -> None:
-    """Have hints over 64 octets shortened by this in place of the way that is due."""
-
-    def bound_otherwise(bind: Any, hint: object) -> Any:
-        bounded = bind(hint)
-        return bounded if bounded is None or bounded == hint else shorten(str(hint), str(hint).encode())
-
-    patch.wrap(events, "bound", bound_otherwise)
+@helper_by(Patch.wrap, events, "bound")
+def _cut(shorten: Callable[[str, bytes], str | None], bind: Any, hint: object) -> Any:
+    """Have hints over 64 octets shortened by this instead."""
+    bounded = bind(hint)
+    return bounded if bounded is None or bounded == hint else shorten(str(hint), str(hint).encode())
 
 
 def _digest(octets: bytes) -> str:

@@ -3,20 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, answering_with, asking
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 
 Json = dict[str, Any]
 
 
-def _errors(patch: Patch, change: Callable[[Answer], None]) -> None:
+@helper_by(answering)
+def _errors(change: Callable[[Answer], None], answer: Answer) -> None:
     """Have the answers 400 of the token endpoint changed."""
-
-    def change_errors(answer: Answer) -> None:
-        if answer.path == "/auth/token" and answer.status == 400:
-            change(answer)
-
-    answering(patch, change_errors)
+    if answer.path == "/auth/token" and answer.status == 400:
+        change(answer)
 
 
 def _error_members(patch: Patch, change: Callable[[Json], Json]) -> None:
@@ -127,35 +124,30 @@ faults_for("HTTP-4", spread(_stored), _STORED)
 # --- when to come back
 
 
-def _later(patch: Patch, change: Callable[[Answer], None], statuses: tuple[int, ...] = (429, 503)) -> None:
-    """Have answers with these statuses changed."""
-
-    def change_some(answer: Answer) -> None:
-        if answer.status in statuses:
-            change(answer)
-
-    answering(patch, change_some)
-
-
-_LATER_BY_STATUS: Rows[tuple[Callable[[Answer], None], tuple[int, ...]]] = {
+_LIMITED: Rows[Callable[[Answer], None]] = {
     "no-retry-after-when-limited": (
         "429 comes alone, and clients return at once.",
-        (lambda answer: answer.drop("retry-after"), (429,)),
-    ),
-    "no-retry-after-when-out-of-order": (
-        "503 comes alone, and what recovers is run down again.",
-        (lambda answer: answer.drop("retry-after"), (503,)),
+        lambda answer: answer.drop("retry-after"),
     ),
     "limited-is-forbidden": (
         "Who comes too often is refused with 403, and told to come back.",
-        (lambda answer: setattr(answer, "status", 403), (429,)),
+        lambda answer: setattr(answer, "status", 403),
+    ),
+}
+faults_for("HTTP-10", answering_with(429), _LIMITED)
+
+
+_OUT_OF_ORDER: Rows[Callable[[Answer], None]] = {
+    "no-retry-after-when-out-of-order": (
+        "503 comes alone, and what recovers is run down again.",
+        lambda answer: answer.drop("retry-after"),
     ),
     "out-of-order-is-an-error": (
         "What cannot be decided at present is an error of the server, 500.",
-        (lambda answer: setattr(answer, "status", 500), (503,)),
+        lambda answer: setattr(answer, "status", 500),
     ),
 }
-faults_for("HTTP-10", spread(_later), _LATER_BY_STATUS)
+faults_for("HTTP-10", answering_with(503), _OUT_OF_ORDER)
 
 
 _LATER: Rows[Callable[[Answer], None]] = {
@@ -184,4 +176,4 @@ _LATER: Rows[Callable[[Answer], None]] = {
         lambda answer: answer.put("retry-after", str(int(answer.values("retry-after")[0]) - 1)),
     ),
 }
-faults_for("HTTP-10", _later, _LATER)
+faults_for("HTTP-10", answering_with(429, 503), _LATER)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch
+from bearerproof_fuzz.faults.registry import Patch, helper_by
 from bearerproof_reference.adapter import inprocess
 from bearerproof_reference.adapter import keyserver as adapter
 
@@ -54,37 +54,36 @@ class Answer(Sent):
         self.put("content-length", str(len(self.body)))
 
 
-def asking(patch: Patch, change: Callable[[Sent], None]) -> None:
+@helper_by(Patch.wrap, inprocess, "respond")
+def asking(change: Callable[[Sent], None], replaced: Any, app: Any, request: Message) -> Any:
     """Have requests changed before the binding sees them."""
-
-    def respond(replaced: Any, app: Any, request: Message) -> Any:
-        sent = _sent(request)
-        change(sent)
-        return replaced(
-            app,
-            {
-                **request,
-                "method": sent.method,
-                "path": sent.path,
-                "headers": sent.fields,
-                "body_b64": b64encode(sent.body).decode(),
-            },
-        )
-
-    patch.wrap(inprocess, "respond", respond)
+    sent = _sent(request)
+    change(sent)
+    return replaced(
+        app,
+        {
+            **request,
+            "method": sent.method,
+            "path": sent.path,
+            "headers": sent.fields,
+            "body_b64": b64encode(sent.body).decode(),
+        },
+    )
 
 
-def answering(patch: Patch, change: Callable[[Answer], None]) -> None:
+@helper_by(Patch.wrap, inprocess, "respond")
+def answering(change: Callable[[Answer], None], replaced: Any, app: Any, request: Message) -> Message:
     """Have answers changed after the binding wrote them."""
+    given = replaced(app, request)
+    fields = [list(pair) for pair in given["headers"]]
+    answer = Answer(request["method"], request["path"], fields, b64decode(given["body_b64"]), given["status"])
+    change(answer)
+    return {"status": answer.status, "headers": answer.fields, "body_b64": b64encode(answer.body).decode()}
 
-    def respond(replaced: Any, app: Any, request: Message) -> Message:
-        given = replaced(app, request)
-        fields = [list(pair) for pair in given["headers"]]
-        answer = Answer(request["method"], request["path"], fields, b64decode(given["body_b64"]), given["status"])
-        change(answer)
-        return {"status": answer.status, "headers": answer.fields, "body_b64": b64encode(answer.body).decode()}
 
-    patch.wrap(inprocess, "respond", respond)
+def answering_with(*statuses: int) -> Callable[[Patch, Callable[[Answer], None]], None]:
+    """Return a helper that has the answers with one of these statuses changed."""
+    return lambda patch, change: answering(patch, lambda answer: change(answer) if answer.status in statuses else None)
 
 
 def reason() -> str:

@@ -6,20 +6,17 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault_by, faults_for, helper_by
 from bearerproof_reference.deployment import httprequest
 from bearerproof_reference.deployment.httprequest import FORM
 
 
-def _one_of(patch: Patch, choose: Callable[[list[str]], str]) -> None:
+@helper_by(asking)
+def _one_of(choose: Callable[[list[str]], str], sent: Sent) -> None:
     """Have one of several Authorization fields chosen."""
-
-    def drop_others(sent: Sent) -> None:
-        values = sent.values("authorization")
-        if len(values) > 1:
-            sent.put("Authorization", choose(values))
-
-    asking(patch, drop_others)
+    values = sent.values("authorization")
+    if len(values) > 1:
+        sent.put("Authorization", choose(values))
 
 
 _ONE_OF: Rows[Callable[[list[str]], str]] = {
@@ -33,7 +30,7 @@ _ONE_OF: Rows[Callable[[list[str]], str]] = {
     ),
     "bearer-among-headers-counts": (
         "Of two fields the one of our scheme counts, and the other one is somebody else's.",
-        lambda values: next((one for one in values if one.lower().startswith("bearer")), values[0]),
+        lambda values: next((value for value in values if value.lower().startswith("bearer")), values[0]),
     ),
 }
 faults_for("HTTP-9", _one_of, _ONE_OF)
@@ -177,19 +174,16 @@ def octets_beyond_ascii_are_dropped(read: Any, value: str) -> Any:
 # --- elsewhere
 
 
-def _taken(patch: Patch, find: Callable[[Sent], str | None]) -> None:
+@helper_by(asking)
+def _relocated(find: Callable[[Sent], str | None], sent: Sent) -> None:
     """Have a bearer that is found elsewhere put where it belongs."""
-
-    def take(sent: Sent) -> None:
-        found = find(sent)
-        if found and not sent.values("authorization"):
-            sent.put("Authorization", f"Bearer {found}")
-            sent.path, sent.body = sent.path.partition("?")[0], b""
-
-    asking(patch, take)
+    found = find(sent)
+    if found and not sent.values("authorization"):
+        sent.put("Authorization", f"Bearer {found}")
+        sent.path, sent.body = sent.path.partition("?")[0], b""
 
 
-_TAKEN: Rows[Callable[[Sent], str | None]] = {
+_RELOCATED: Rows[Callable[[Sent], str | None]] = {
     "bearer-in-the-query-is-taken": (
         "A bearer in the query is taken, for clients that cannot set fields (CWE-598).",
         lambda sent: dict(parse_qsl(sent.path.partition("?")[2])).get("access_token"),
@@ -213,10 +207,10 @@ _TAKEN: Rows[Callable[[Sent], str | None]] = {
         ),
     ),
 }
-faults_for("HTTP-17", _taken, _TAKEN)
+faults_for("HTTP-17", _relocated, _RELOCATED)
 
 
-@fault_by("HTTP-17", _taken)
+@fault_by("HTTP-17", _relocated)
 def bearer_in_the_body_is_taken(sent: Sent) -> str | None:
     """A bearer in a form is taken, which a page of another site can send."""
     return (

@@ -76,9 +76,9 @@ def wrong_type_in_plain_text(answer: Answer) -> None:
         answer.put("content-type", "text/plain")
 
 
-def _status(patch: Patch, due: int, given: int) -> None:
+def _status(patch: Patch, expected: int, given: int) -> None:
     def change(answer: Answer) -> None:
-        answer.status = given if answer.status == due else answer.status
+        answer.status = given if answer.status == expected else answer.status
 
     answering(patch, change)
 

@@ -5,18 +5,15 @@ from collections.abc import Callable
 from posixpath import normpath
 from urllib.parse import unquote
 
-from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, answering_with, asking
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 
 
-def _routed(patch: Patch, change: Callable[[str], str]) -> None:
+@helper_by(asking)
+def _routed(change: Callable[[str], str], sent: Sent) -> None:
     """Have the path changed before it is matched."""
-
-    def change_path(sent: Sent) -> None:
-        path, mark, query = sent.path.partition("?")
-        sent.path = change(path) + mark + query
-
-    asking(patch, change_path)
+    path, mark, query = sent.path.partition("?")
+    sent.path = change(path) + mark + query
 
 
 _ROUTED: Rows[Callable[[str], str]] = {
@@ -64,14 +61,6 @@ faults_for("HTTP-14", _routed, _ROUTED)
 # --- methods
 
 
-def _not_allowed(patch: Patch, change: Callable[[Answer], None]) -> None:
-    def change_answer(answer: Answer) -> None:
-        if answer.status == 405:
-            change(answer)
-
-    answering(patch, change_answer)
-
-
 _NOT_ALLOWED: Rows[Callable[[Answer], None]] = {
     "other-methods-are-not-found": (
         "A method that there is not at a path is answered with 404.",
@@ -83,7 +72,7 @@ _NOT_ALLOWED: Rows[Callable[[Answer], None]] = {
         lambda answer: answer.put("allow", "GET, POST, PUT, PATCH, DELETE"),
     ),
 }
-faults_for("HTTP-14", _not_allowed, _NOT_ALLOWED)
+faults_for("HTTP-14", answering_with(405), _NOT_ALLOWED)
 
 
 @fault("HTTP-14")

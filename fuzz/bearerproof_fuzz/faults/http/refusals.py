@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.http.binding import Answer, answering, reason
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.http.binding import Answer, answering, answering_with, reason
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.deployment import httprequest
 
 
@@ -13,10 +13,10 @@ def _challenge(patch: Patch, change: Callable[[str], str | None], status: int = 
 
     def change_challenge(answer: Answer) -> None:
         if answer.status == status:
-            told = change(answer.values("www-authenticate")[0])
+            challenge = change(answer.values("www-authenticate")[0])
             answer.drop("www-authenticate")
-            if told is not None:
-                answer.put("www-authenticate", told)
+            if challenge is not None:
+                answer.put("www-authenticate", challenge)
 
     answering(patch, change_challenge)
 
@@ -24,41 +24,41 @@ def _challenge(patch: Patch, change: Callable[[str], str | None], status: int = 
 _CHALLENGE: Rows[Callable[[str], str | None]] = {
     "no-challenge": (
         "401 comes without a challenge, so clients cannot know what to bring (RFC 9110 §15.5.2).",
-        lambda _told: None,
+        lambda _: None,
     ),
     "no-challenge-to-administrators": (
         "The challenge is set where bearers are presented, and forgotten where the admin secret is.",
-        lambda told: None if "admin" in told else told,
+        lambda challenge: None if "admin" in challenge else challenge,
     ),
-    "bare-scheme": ("The challenge is the scheme alone, and RFC 6750 asks for a parameter.", lambda _told: "Bearer"),
+    "bare-scheme": ("The challenge is the scheme alone, and RFC 6750 asks for a parameter.", lambda _: "Bearer"),
     "challenge-of-another-scheme": (
         "The challenge is for a password, and browsers open a window to ask for one.",
-        lambda told: told.replace("Bearer", "Basic"),
+        lambda challenge: challenge.replace("Bearer", "Basic"),
     ),
     "parameters-without-comma": (
         "The parameters of the challenge are joined with blanks, and strict parsers see no error.",
-        lambda told: told.replace(", ", " ") if ", " in told else told,
+        lambda challenge: challenge.replace(", ", " ") if ", " in challenge else challenge,
     ),
     "realm-without-quotes": (
         "The realm is a text with blanks and stands without quotes.",
-        lambda told: told.replace('realm="key-server', "realm=the key-server").replace('"', "", 1),
+        lambda challenge: challenge.replace('realm="key-server', "realm=the key-server").replace('"', "", 1),
     ),
     "single-quotes": (
         "The values of the challenge are quoted as the language prints them.",
-        lambda told: told.replace('"', "'").replace("key-server", "key server"),
+        lambda challenge: challenge.replace('"', "'").replace("key-server", "key server"),
     ),
-    "realm-twice": ("Two layers name the realm, each its own.", lambda told: f'{told}, realm="gateway"'),
+    "realm-twice": ("Two layers name the realm, each its own.", lambda challenge: f'{challenge}, realm="gateway"'),
     "error-without-a-credential": (
         "Whoever brought no token is told that it is bad, and exchanges again (RFC 6750 §3.1).",
-        lambda told: told if "error" in told else f'{told}, error="invalid_token"',
+        lambda challenge: challenge if "error" in challenge else f'{challenge}, error="invalid_token"',
     ),
     "error-left-out": (
         "The challenge never holds an error, so a client with a dead token keeps sending it.",
-        lambda told: told.partition(",")[0],
+        lambda challenge: challenge.partition(",")[0],
     ),
     "error-code-made-up": (
         "The challenge says expired_token, which no client looks for.",
-        lambda told: told.replace("invalid_token", "expired_token"),
+        lambda challenge: challenge.replace("invalid_token", "expired_token"),
     ),
 }
 faults_for("HTTP-6", _challenge, _CHALLENGE)
@@ -73,14 +73,11 @@ def other_scheme_is_a_bad_token(read: Any, scope: Any, body: Any) -> Any:
 # --- one answer
 
 
-def _refused(patch: Patch, change: Callable[[Answer, str], None]) -> None:
+@helper_by(answering)
+def _refused(change: Callable[[Answer, str], None], answer: Answer) -> None:
     """Have answers 401 changed by what the trail gives as their cause."""
-
-    def change_refusal(answer: Answer) -> None:
-        if answer.status == 401 and answer.path.startswith("/resource/") and reason() != "missing-credential":
-            change(answer, reason())
-
-    answering(patch, change_refusal)
+    if answer.status == 401 and answer.path.startswith("/resource/") and reason() != "missing-credential":
+        change(answer, reason())
 
 
 def _describe(answer: Answer, text: str) -> None:
@@ -120,20 +117,14 @@ faults_for("HTTP-7", _refused, _REFUSED)
 def challenge_tells_more_of_known_tokens(answer: Answer, why: str) -> None:
     """The challenge of a token on record holds a description."""
     if why in ("revoked", "token.expired"):
-        told = answer.values("www-authenticate")[0]
-        answer.put("www-authenticate", f'{told}, error_description="The token is not active"')
+        challenge = answer.values("www-authenticate")[0]
+        answer.put("www-authenticate", f'{challenge}, error_description="The token is not active"')
 
 
 # --- scope
 
 
-def _forbidden(patch: Patch, change: Callable[[Answer], None]) -> None:
-    def change_answer(answer: Answer) -> None:
-        if answer.status == 403:
-            change(answer)
-
-    answering(patch, change_answer)
-
+_forbidden = answering_with(403)
 
 _FORBIDDEN: Rows[Callable[[Answer], None]] = {
     "insufficient-scope-is-unauthorized": (
@@ -155,18 +146,18 @@ faults_for("HTTP-8", _forbidden, _FORBIDDEN)
 @fault("HTTP-8")
 def forbidden_with_another_code(patch: Patch) -> None:
     """The challenge says invalid_scope, which belongs to the other endpoint."""
-    _challenge(patch, lambda told: told.replace("insufficient_scope", "invalid_scope"), 403)
+    _challenge(patch, lambda challenge: challenge.replace("insufficient_scope", "invalid_scope"), 403)
 
 
 @fault("HTTP-8")
 def scope_of_the_challenge_is_a_list(patch: Patch) -> None:
     """The scope that is needed stands there as JSON, whose quotes end the value."""
-    _challenge(patch, lambda told: told.partition(", scope=")[0] + ', scope="["backends:b"]"', 403)
+    _challenge(patch, lambda challenge: challenge.partition(", scope=")[0] + ', scope="["backends:b"]"', 403)
 
 
 @fault_by("HTTP-8", _forbidden)
 def forbidden_path_is_repeated(answer: Answer) -> None:
     """The scope that is needed is built from the path as it was sent, whatever is in it (CWE-113)."""
-    told = answer.values("www-authenticate")[0].partition(", scope=")[0]
+    challenge = answer.values("www-authenticate")[0].partition(", scope=")[0]
     backend = answer.path.split("/")[2].replace("%20", " ").replace("%2A", '"')
-    answer.put("www-authenticate", f'{told}, scope="backends:{backend}"')
+    answer.put("www-authenticate", f'{challenge}, scope="backends:{backend}"')

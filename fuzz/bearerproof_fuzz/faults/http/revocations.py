@@ -5,16 +5,16 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 
 _ONE, _ALL = "/auth/token/", "/auth/tokens"
 
 
-def _deleted(patch: Patch, place: str, due: int, change: Callable[[Answer], None]) -> None:
+def _deleted(patch: Patch, place: str, expected: int, change: Callable[[Answer], None]) -> None:
     """Have answers of this status to a DELETE at this place changed."""
 
     def change_answer(answer: Answer) -> None:
-        if answer.method == "DELETE" and answer.path.startswith(place) and answer.status == due:
+        if answer.method == "DELETE" and answer.path.startswith(place) and answer.status == expected:
             change(answer)
 
     answering(patch, change_answer)
@@ -110,15 +110,12 @@ def plus_is_a_plus(patch: Patch) -> None:
     _queried(patch, lambda query: query.replace("+", "%2B"))
 
 
-def _queried(patch: Patch, change: Callable[[str], str]) -> None:
+@helper_by(asking)
+def _queried(change: Callable[[str], str], sent: Sent) -> None:
     """Have the query of a bulk revocation changed."""
-
-    def change_query(sent: Sent) -> None:
-        path, mark, query = sent.path.partition("?")
-        if path == _ALL and sent.method == "DELETE":
-            sent.path = path + mark + change(query)
-
-    asking(patch, change_query)
+    path, mark, query = sent.path.partition("?")
+    if path == _ALL and sent.method == "DELETE":
+        sent.path = path + mark + change(query)
 
 
 @fault("HTTP-12")

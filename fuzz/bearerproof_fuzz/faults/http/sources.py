@@ -56,8 +56,8 @@ faults_for("HTTP-15", _called, _CALLED)
 @fault_by("HTTP-15", _called)
 def standard_field_is_believed(scope: Any, caller: Caller) -> Caller:
     """Forwarded is the standard, so it is believed of everybody."""
-    told = [value.partition("for=")[2].partition(";")[0] for value in httprequest.header(scope, b"forwarded")]
-    return Caller(told[0] if told else caller.peer, caller.forwarded)
+    addresses = [value.partition("for=")[2].partition(";")[0] for value in httprequest.header(scope, b"forwarded")]
+    return Caller(addresses[0] if addresses else caller.peer, caller.forwarded)
 
 
 @fault("HTTP-15")

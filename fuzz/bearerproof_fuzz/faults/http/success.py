@@ -4,19 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from bearerproof_fuzz.faults.http.binding import Answer, answering
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 
 Json = dict[str, Any]
 
 
-def _granted(patch: Patch, change: Callable[[Json], Json]) -> None:
+@helper_by(answering)
+def _granted(change: Callable[[Json], Json], answer: Answer) -> None:
     """Have the members of a success changed."""
-
-    def change_success(answer: Answer) -> None:
-        if answer.path == "/auth/token" and answer.status == 200:
-            answer.put_json(change(answer.json))
-
-    answering(patch, change_success)
+    if answer.path == "/auth/token" and answer.status == 200:
+        answer.put_json(change(answer.json))
 
 
 def _without(members: Json, name: str) -> Json:

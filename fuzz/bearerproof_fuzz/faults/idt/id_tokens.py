@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_fuzz.faults.seams import Json, is_number, making_optional, passing_type, reading_claims
 from bearerproof_reference.verifier import idtoken
 from bearerproof_reference.verifier.claims import ClaimsCheck
@@ -30,8 +30,8 @@ def further_audiences_not_looked_at(patch: Patch) -> None:
     _reading(patch, "_check_audiences", _without_strangers)
 
 
-def _without_strangers(claims: Json, held: VerificationPolicy) -> Json:
-    known = {held.own_audience, *held.trusted_audiences}
+def _without_strangers(claims: Json, policy: VerificationPolicy) -> Json:
+    known = {policy.own_audience, *policy.trusted_audiences}
     return {**claims, "aud": [name for name in _audiences(claims) if name in known]}
 
 
@@ -45,9 +45,9 @@ def only_the_first_audience_looked_at(patch: Patch) -> None:
 def trusted_audience_is_enough(patch: Patch) -> None:
     """Trusted audiences are put into one list with ours, so that a token for one of them alone passes here."""
 
-    def keep(init: Any, self: Any, held: VerificationPolicy) -> None:
-        init(self, held)
-        self.trusted = held.trusted_audiences
+    def keep(init: Any, self: Any, policy: VerificationPolicy) -> None:
+        init(self, policy)
+        self.trusted = policy.trusted_audiences
 
     def read(claims: Json, _: float, held: Json) -> Json:
         found = claims.get("aud")
@@ -67,13 +67,13 @@ def client_by_prefix(patch: Patch) -> None:
         return {**claims, "aud": own} if own and isinstance(found, str) and found.startswith(own) else claims
 
     reading_claims(patch, lambda claims, _, held: ours(claims, held["_audience"]))
-    _reading(patch, "_check_audiences", lambda claims, held: ours(claims, held.own_audience))
+    _reading(patch, "_check_audiences", lambda claims, policy: ours(claims, policy.own_audience))
 
 
 @fault("IDT-2")
 def missing_azp_accepted(patch: Patch) -> None:
     """With several audiences and no `azp` the token is everybody's, and passes (errata set 2 leaves it open)."""
-    _reading(patch, "_check_audiences", lambda claims, held: {"azp": held.own_audience, **claims})
+    _reading(patch, "_check_audiences", lambda claims, policy: {"azp": policy.own_audience, **claims})
 
 
 @fault("IDT-2")
@@ -82,14 +82,11 @@ def first_audience_stands_for_azp(patch: Patch) -> None:
     _reading(patch, "_check_audiences", lambda claims, _: {"azp": _audiences(claims)[0], **claims})
 
 
-def _party(patch: Patch, same: Callable[[Any, VerificationPolicy, Json], bool]) -> None:
+@helper_by(_reading, "_check_audiences")
+def _party(same: Callable[[Any, VerificationPolicy, Json], bool], claims: Json, policy: VerificationPolicy) -> Json:
     """Take an authorised party for ours if it is the same by this rule."""
-
-    def read(claims: Json, held: VerificationPolicy) -> Json:
-        passes = "azp" in claims and same(claims["azp"], held, claims)
-        return {**claims, "azp": held.own_audience} if passes else claims
-
-    _reading(patch, "_check_audiences", read)
+    passes = "azp" in claims and same(claims["azp"], policy, claims)
+    return {**claims, "azp": policy.own_audience} if passes else claims
 
 
 _PARTY: Rows[Callable[[Any, VerificationPolicy, Json], bool]] = {
@@ -100,7 +97,7 @@ _PARTY: Rows[Callable[[Any, VerificationPolicy, Json], bool]] = {
     ),
     "azp-among-the-trusted-audiences": (
         "A trusted audience may be the authorised party too, so a partner's users sign in here.",
-        lambda azp, held, _: isinstance(azp, str) and azp in held.trusted_audiences,
+        lambda azp, policy, _: isinstance(azp, str) and azp in policy.trusted_audiences,
     ),
     "azp-null-counts-as-absent": (
         '`if claims.get("azp"):` passes null, zero and the empty string.',
@@ -108,20 +105,17 @@ _PARTY: Rows[Callable[[Any, VerificationPolicy, Json], bool]] = {
     ),
     "azp-case-folded": (
         "Client ids are compared without regard to case (CWE-178).",
-        lambda azp, held, _: isinstance(azp, str) and azp.lower() == (held.own_audience or "").lower(),
+        lambda azp, policy, _: isinstance(azp, str) and azp.lower() == (policy.own_audience or "").lower(),
     ),
 }
 faults_for("IDT-3", _party, _PARTY)
 
 
-def _nonce(patch: Patch, same: Callable[[Any, str], bool]) -> None:
+@helper_by(_reading, "_check_nonce")
+def _nonce(same: Callable[[Any, str], bool], claims: Json, sent: str | None) -> Json:
     """Take a nonce for the one that was sent if it is the same by this rule."""
-
-    def read(claims: Json, sent: str | None) -> Json:
-        passes = sent is not None and "nonce" in claims and same(claims["nonce"], sent)
-        return {**claims, "nonce": sent} if passes else claims
-
-    _reading(patch, "_check_nonce", read)
+    passes = sent is not None and "nonce" in claims and same(claims["nonce"], sent)
+    return {**claims, "nonce": sent} if passes else claims
 
 
 _NONCE: Rows[Callable[[Any, str], bool]] = {
@@ -202,20 +196,17 @@ def authentication_time_as_text_converted(claims: Json, _: VerificationPolicy) -
 
 
 @fault_by("IDT-6", Patch.wrap, idtoken, "_check_authentication_time")
-def max_age_of_zero_ignored(check: Any, claims: Json, held: VerificationPolicy, now: float) -> None:
+def max_age_of_zero_ignored(check: Any, claims: Json, policy: VerificationPolicy, now: float) -> None:
     """`if max_age:` takes zero, the demand for a fresh sign-in, for no demand (OpenID Connect Core §3.1.2.1)."""
-    if held.max_age:
-        check(claims, held, now)
+    if policy.max_age:
+        check(claims, policy, now)
 
 
-def _context(patch: Patch, passes: Callable[[Any, tuple[str, ...]], bool]) -> None:
+@helper_by(_reading, "_check_context_class")
+def _context(passes: Callable[[Any, tuple[str, ...]], bool], claims: Json, acceptable: tuple[str, ...] | None) -> Json:
     """Take a context class for an acceptable one by this rule."""
-
-    def read(claims: Json, acceptable: tuple[str, ...] | None) -> Json:
-        known = acceptable is not None and "acr" in claims and passes(claims["acr"], acceptable)
-        return {**claims, "acr": acceptable[0]} if known and acceptable else claims
-
-    _reading(patch, "_check_context_class", read)
+    known = acceptable is not None and "acr" in claims and passes(claims["acr"], acceptable)
+    return {**claims, "acr": acceptable[0]} if known and acceptable else claims
 
 
 _CONTEXT: Rows[Callable[[Any, tuple[str, ...]], bool]] = {

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_fuzz.faults.seams import Json, encoded
 from bearerproof_reference.verifier import idtoken
 
@@ -89,12 +89,10 @@ def c_hash_of_the_access_token_taken(patch: Patch) -> None:
     patch.wrap(idtoken, "_check_hash", check_hash)
 
 
-def _where_present(patch: Patch, name: str) -> None:
-    def check_hash(check: Any, claims: Json, claim: str, *rest: Any) -> None:
-        if claim != name or claim in claims:
-            check(claims, claim, *rest)
-
-    patch.wrap(idtoken, "_check_hash", check_hash)
+@helper_by(Patch.wrap, idtoken, "_check_hash")
+def _where_present(name: str, check: Any, claims: Json, claim: str, *rest: Any) -> None:
+    if claim != name or claim in claims:
+        check(claims, claim, *rest)
 
 
 _WHERE_PRESENT: Rows[str] = {

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt import PyJWK
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.verifier import algorithms, keys
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify, _rsa_key
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -18,12 +18,10 @@ from bearerproof_reference.verifier.keys import Key, KeySet, _prepare
 from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
-def _purpose(patch: Patch, verifies: Callable[[Jwk], bool]) -> None:
-    def check_purpose(jwk: Jwk) -> None:
-        if not verifies(jwk):
-            raise UnusableKeyError("it is not for verifying")
-
-    patch(keys, "_check_purpose", check_purpose)
+@helper_by(Patch.__call__, keys, "_check_purpose")
+def _purpose(verifies: Callable[[Jwk], bool], jwk: Jwk) -> None:
+    if not verifies(jwk):
+        raise UnusableKeyError("it is not for verifying")
 
 
 _PURPOSE: Rows[Callable[[Jwk], bool]] = {
@@ -116,14 +114,13 @@ def every_key_of_a_kid_tried(fitting: Sequence[Key]) -> Key:
     return replace(fitting[0], verify=lambda signature, data: any(key.verify(signature, data) for key in fitting))
 
 
-def _rewritten(patch: Patch, rewrite: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+@helper_by(Patch.wrap, KeySet, "__init__")
+def _rewritten(
+    rewrite: Callable[[Mapping[str, Any]], Mapping[str, Any]], read: Any, self: Any, jwks: Any, allowed: Collection[str]
+) -> None:
     """Have a key set changed before it is read; what is no set at all is left as it is."""
-
-    def read_rewritten(read: Any, self: Any, jwks: Any, allowed: Collection[str]) -> None:
-        is_set = isinstance(jwks, Mapping) and isinstance(jwks.get("keys"), list)
-        read(self, rewrite(jwks) if is_set else jwks, allowed)
-
-    patch.wrap(KeySet, "__init__", read_rewritten)
+    is_set = isinstance(jwks, Mapping) and isinstance(jwks.get("keys"), list)
+    read(self, rewrite(jwks) if is_set else jwks, allowed)
 
 
 _KNOWN_TYPES = {"EC", "OKP", "RSA", "oct"}
@@ -195,31 +192,30 @@ def _rsa_numbers(jwk: Jwk) -> rsa.RSAPublicNumbers:
     return rsa.RSAPublicNumbers(exponent, modulus)
 
 
-def _instead_of_another_algorithm(patch: Patch, choose: Callable[[Any, str, str], Key | None]) -> None:
+@helper_by(Patch.wrap, KeySet, "find")
+def _instead_of_another_algorithm(
+    choose: Callable[[Any, str, str], Key | None], find: Any, self: Any, kid: str | None, alg: str
+) -> Any:
     """Have a key chosen, or None, where the one that is named serves another algorithm than the token's."""
-
-    def find_or_choose(find: Any, self: Any, kid: str | None, alg: str) -> Any:
-        try:
-            return find(self, kid, alg)
-        except Refusal as refusal:
-            found = choose(self, str(kid), alg) if refusal.rejected.reason is Reason.ALGORITHM else None
-            if found is None:
-                raise
-            return found
-
-    patch.wrap(KeySet, "find", find_or_choose)
+    try:
+        return find(self, kid, alg)
+    except Refusal as refusal:
+        found = choose(self, str(kid), alg) if refusal.rejected.reason is Reason.ALGORITHM else None
+        if found is None:
+            raise
+        return found
 
 
 @fault("KEY-6")
 def mixed_set_by_kid_alone(patch: Patch) -> None:
     """The kid alone chooses the key, and the token's `alg` is not held against it (RFC 8725 §3.1)."""
-    _instead_of_another_algorithm(patch, lambda held, kid, _alg: vars(held)["_named"][kid])
+    _instead_of_another_algorithm(patch, lambda key_set, kid, _alg: vars(key_set)["_named"][kid])
 
 
 @fault_by("KEY-6", _instead_of_another_algorithm)
-def kid_a_mere_preference(held: Any, _kid: str, alg: str) -> Key | None:
+def kid_a_mere_preference(key_set: Any, _kid: str, alg: str) -> Key | None:
     """Where the named key does not fit the `alg`, the only one that does is taken: the kid says nothing."""
-    fitting = [key for key in vars(held)["_usable"] if key.alg == alg]
+    fitting = [key for key in vars(key_set)["_usable"] if key.alg == alg]
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -235,7 +231,7 @@ def public_key_text_in_a_mixed_set(patch: Patch) -> None:
             texts[jwk["kid"]] = public.public_bytes(pem, spki)
         return prepare(jwk, allowed)
 
-    def over_its_text(_held: Any, kid: str, alg: str) -> Key | None:
+    def over_its_text(_key_set: Any, kid: str, alg: str) -> Key | None:
         text = texts.get(kid, b"")
         return Key(kid, alg, lambda given, data: hmac.digest(text, data, "sha256") == given) if text else None
 

@@ -4,23 +4,20 @@ from collections.abc import Callable, Collection
 from typing import Any
 from urllib.request import BaseHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor, HTTPHandler, OpenerDirector
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.verifier import fetching
 from bearerproof_reference.verifier.fetching import STALE, TTL, FetchedKeySet, _Held
 from bearerproof_reference.verifier.keys import KeySet
 from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
-def on_failure(patch: Patch, then: Callable[[Any, float], None]) -> None:
+@helper_by(Patch.wrap, FetchedKeySet, "_refresh")
+def on_failure(then: Callable[[Any, float], None], refresh: Any, self: Any, tick: float) -> None:
     """Have something more happen when a fetch has failed."""
-
-    def refresh_and_then(refresh: Any, self: Any, tick: float) -> None:
-        self._retry_at = float("-inf")
-        refresh(self, tick)
-        if self._retry_at > tick:
-            then(self, tick)
-
-    patch.wrap(FetchedKeySet, "_refresh", refresh_and_then)
+    self._retry_at = float("-inf")
+    refresh(self, tick)
+    if self._retry_at > tick:
+        then(self, tick)
 
 
 def opened_by(patch: Patch, *handlers: BaseHandler) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bearerproof_fuzz.faults.key.outages import on_failure
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.verifier import fetching
 from bearerproof_reference.verifier.fetching import COOLDOWN, FetchedKeySet
 from bearerproof_reference.verifier.keys import Key, KeySet
@@ -50,15 +50,12 @@ def every_miss_prolongs_the_cooldown(after_miss: Any, self: Any, tick: float, he
     return found
 
 
-def _misses(patch: Patch, allowed: Callable[[Any, float], bool]) -> None:
+@helper_by(Patch.__call__, FetchedKeySet, "_after_miss")
+def _misses(allowed: Callable[[Any, float], bool], self: Any, tick: float, held: Any) -> Any:
     """Have a refetch for an unknown kid made whenever this allows it."""
-
-    def after_miss(self: Any, tick: float, held: Any) -> Any:
-        if allowed(self, tick):
-            self._refresh(tick)
-        return self._held or held
-
-    patch(FetchedKeySet, "_after_miss", after_miss)
+    if allowed(self, tick):
+        self._refresh(tick)
+    return self._held or held
 
 
 @fault("KEY-10")
@@ -126,17 +123,16 @@ def successful_refetch_costs_no_budget(patch: Patch) -> None:
     _misses(patch, lambda keys, tick: bool(tick >= vars(keys)["_retry_at"]))
 
 
-def _merged(patch: Patch, merge: Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]]) -> None:
+@helper_by(Patch.wrap, FetchedKeySet, "_refresh")
+def _merged(
+    merge: Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]], refresh: Any, self: Any, tick: float
+) -> None:
     """Have the keys that were held and those just fetched, by kid, merged in some way."""
-
-    def refresh_and_merge(refresh: Any, self: Any, tick: float) -> None:
-        before = self._held
-        refresh(self, tick)
-        if before is not None and self._held is not before:
-            named = vars(self._held.keys)
-            named["_named"] = merge(vars(before.keys)["_named"], named["_named"])
-
-    patch.wrap(FetchedKeySet, "_refresh", refresh_and_merge)
+    before = self._held
+    refresh(self, tick)
+    if before is not None and self._held is not before:
+        named = vars(self._held.keys)
+        named["_named"] = merge(vars(before.keys)["_named"], named["_named"])
 
 
 @fault("KEY-12")

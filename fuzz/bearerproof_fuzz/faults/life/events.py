@@ -67,15 +67,15 @@ def throttled_use_leaves_two_events(judged: Any, self: Any, found: Any, wants: A
 
 
 @fault_by("LIFE-2", Patch.wrap, LifecycleEvent, "as_dict")
-def absent_members_are_null(told: Any, self: Any, seq: Any) -> Any:
+def absent_members_are_null(as_dict: Any, self: Any, seq: Any) -> Any:
     """The serialiser writes every member of the record, null where there is none (§1.4)."""
-    return {"token_jti": None, "reason": None, **told(self, seq)}
+    return {"token_jti": None, "reason": None, **as_dict(self, seq)}
 
 
 @fault_by("LIFE-2", Patch.wrap, lifecycle, "_identity")
-def empty_lists_left_out(told: Any, identity: Any) -> Any:
+def empty_lists_left_out(describe: Any, identity: Any) -> Any:
     """What is empty is taken for absent: no groups, no member."""
-    return {name: value for name, value in told(identity).items() if value != []}
+    return {name: value for name, value in describe(identity).items() if value != []}
 
 
 @fault_by("LIFE-2", Patch.wrap, RequestContext, "used")
@@ -85,9 +85,9 @@ def grant_told_with_every_use(used: Any, self: Any, record: Any) -> Any:
 
 
 @fault_by("LIFE-2", Patch.wrap, LifecycleEvent, "as_dict")
-def seventh_kind_of_event(told: Any, self: Any, seq: int) -> Any:
+def seventh_kind_of_event(as_dict: Any, self: Any, seq: int) -> Any:
     """Throttling has an event name of its own, which no alarm knows."""
-    members = told(self, seq)
+    members = as_dict(self, seq)
     throttled = members.get("reason") in {"throttled", "rate-limited"}
     return {**members, "event": "token.throttled"} if throttled else members
 
@@ -106,7 +106,7 @@ def issue_told_as_the_policy_allows(patch: Patch) -> None:
         return found
 
     patch.wrap(Exchange, "_scopes", scopes)
-    patch.wrap(lifecycle, "_grant", lambda told, record: told(replace(record, scopes=allowed[record.scopes])))
+    patch.wrap(lifecycle, "_grant", lambda grant, record: grant(replace(record, scopes=allowed[record.scopes])))
 
 
 @fault_by("LIFE-3", Patch.wrap, Exchange, "_issue")
@@ -123,13 +123,13 @@ def issue_told_before_it_is_stored(issued: Any, self: Any, subject: Any, scopes:
 @fault("LIFE-3")
 def issue_told_without_its_rate(patch: Patch) -> None:
     """The event is made before the policy's rate limit is looked up, and says that there is none."""
-    patch.wrap(lifecycle, "_grant", lambda told, record: {**told(record), "rate_limit": 0})
+    patch.wrap(lifecycle, "_grant", lambda grant, record: {**grant(record), "rate_limit": 0})
 
 
 @fault_by("LIFE-3", Patch.wrap, lifecycle, "_grant")
-def issue_told_with_cut_lists(told: Any, record: Any) -> Any:
+def issue_told_with_cut_lists(grant: Any, record: Any) -> Any:
     """Long lists are cut in the trail: it shows the first pattern of each side."""
-    return {name: value[:1] if isinstance(value, list) else value for name, value in told(record).items()}
+    return {name: value[:1] if isinstance(value, list) else value for name, value in grant(record).items()}
 
 
 # --- used, expired, revoked
@@ -158,8 +158,8 @@ def used_told_of_the_first_token(patch: Patch) -> None:
     """Uses are told by session: all of an identity's tokens go by the id of the first that was used."""
     first: dict[Any, str] = {}
 
-    def used(told: Any, self: Any, record: Any) -> Any:
-        return replace(told(self, record), token_jti=first.setdefault(record.identity.key, record.jti))
+    def used(make: Any, self: Any, record: Any) -> Any:
+        return replace(make(self, record), token_jti=first.setdefault(record.identity.key, record.jti))
 
     patch.wrap(RequestContext, "used", used)
 
@@ -167,8 +167,8 @@ def used_told_of_the_first_token(patch: Patch) -> None:
 def refused_as(patch: Patch, reason: DenialReason, change: Callable[[Any, Any], Any]) -> None:
     """Have known bearers that are refused for a reason leave another event."""
 
-    def refused(told: Any, self: Any, why: DenialReason, record: Any) -> Any:
-        return change(self, record) if why is reason else told(self, why, record)
+    def refused(make: Any, self: Any, why: DenialReason, record: Any) -> Any:
+        return change(self, record) if why is reason else make(self, why, record)
 
     patch.wrap(RequestContext, "refused", refused)
 
@@ -176,15 +176,15 @@ def refused_as(patch: Patch, reason: DenialReason, change: Callable[[Any, Any], 
 _WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
     "expired-bearer-told-as-unknown": (
         "A token is dropped on expiry, so nobody knows whose bearer it is that keeps coming (§8 2).",
-        (RequestContext, "expired", lambda _told, self, _record: self.invalid(DenialReason.UNKNOWN_BEARER)),
+        (RequestContext, "expired", lambda _make, self, _record: self.invalid(DenialReason.UNKNOWN_BEARER)),
     ),
     "expired-bearer-without-identity": (
         "The tombstone keeps the token's id alone: the trail cannot say whom to ask.",
-        (RequestContext, "expired", lambda told, self, record: replace(told(self, record), identity=None)),
+        (RequestContext, "expired", lambda make, self, record: replace(make(self, record), identity=None)),
     ),
     "expired-bearer-told-as-denied": (
         "Expiry is one denial among others, under a name that no alarm for it knows.",
-        (RequestContext, "expired", lambda _told, self, record: self.refused(DenialReason.REVOKED, record)),
+        (RequestContext, "expired", lambda _make, self, record: self.refused(DenialReason.REVOKED, record)),
     ),
 }
 faults_for("LIFE-5", spread(Patch.wrap), _WRAPPED)
@@ -195,10 +195,10 @@ def expired_bearer_told_once(patch: Patch) -> None:
     """The first one to find the token expired removes it, and whoever comes next is a stranger (§8 2)."""
     seen: set[str] = set()
 
-    def expired(told: Any, self: Any, record: Any) -> Any:
+    def expired(make: Any, self: Any, record: Any) -> Any:
         if record.jti in seen:
             return self.invalid(DenialReason.UNKNOWN_BEARER)
         seen.add(record.jti)
-        return told(self, record)
+        return make(self, record)
 
     patch.wrap(RequestContext, "expired", expired)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
 from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, RequestContext
@@ -16,7 +16,7 @@ from bearerproof_reference.verifier.jose import decode_segment, parse_object
 @fault("LIFE-7")
 def identity_dropped_on_denial(patch: Patch) -> None:
     """Whoever is refused by policy or limits was verified a moment ago, and stays unnamed (§8 11)."""
-    patch.wrap(RequestContext, "denied", lambda told, self, why, *_known, **named: told(self, why, **named))
+    patch.wrap(RequestContext, "denied", lambda make, self, why, *_known, **named: make(self, why, **named))
 
 
 @fault_by("LIFE-7", Patch.wrap, Exchange, "_subject")
@@ -32,9 +32,9 @@ def forged_identity_told(verified: Any, self: Any, token: str, occasion: Any) ->
 
 
 @fault_by("LIFE-7", Patch.wrap, LifecycleEvent, "as_dict")
-def reason_in_free_text(told: Any, self: Any, seq: int) -> Any:
+def reason_in_free_text(as_dict: Any, self: Any, seq: int) -> Any:
     """The reason is a sentence for people, with the address in it: it cannot be counted."""
-    members = told(self, seq)
+    members = as_dict(self, seq)
     who = self.identity
     return {**members, "reason": f"no policy matches {who.email}"} if self.reason is DenialReason.NO_POLICY else members
 
@@ -44,56 +44,56 @@ def one_reason_for_subject_tokens(patch: Patch) -> None:
     """A replay and a token of before a bulk revocation are told as tokens that do not verify."""
     merged = {DenialReason.SUBJECT_TOKEN_USED, DenialReason.SUBJECT_TOKEN_REVOKED, DenialReason.SUBJECT_TOKEN_AGE}
 
-    def denied(told: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
-        return told(self, DenialReason.SUBJECT_TOKEN if why in merged else why, *known, **named)
+    def denied(make: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
+        return make(self, DenialReason.SUBJECT_TOKEN if why in merged else why, *known, **named)
 
     patch.wrap(RequestContext, "denied", denied)
 
 
 @fault_by("LIFE-7", Patch.wrap, RequestContext, "denied")
-def outage_of_keys_told_as_invalid(told: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
+def outage_of_keys_told_as_invalid(make: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
     """That the keys cannot be had is told as malformed input of the client (§8 17)."""
-    return self.invalid(why) if why is DenialReason.KEYS_UNAVAILABLE else told(self, why, *known, **named)
+    return self.invalid(why) if why is DenialReason.KEYS_UNAVAILABLE else make(self, why, *known, **named)
 
 
 @fault_by("LIFE-8", Patch.wrap, RequestContext, "invalid")
-def unknown_bearer_told_as_denied(told: Any, self: Any, why: DenialReason) -> Any:
+def unknown_bearer_told_as_denied(make: Any, self: Any, why: DenialReason) -> Any:
     """Guessing shows as denials, of which there are many, and the alarm for invalid bearers never rings."""
-    return self.denied(why) if why is DenialReason.UNKNOWN_BEARER else told(self, why)
+    return self.denied(why) if why is DenialReason.UNKNOWN_BEARER else make(self, why)
 
 
 @fault_by("LIFE-8", Patch.wrap, RequestContext, "invalid")
-def malformed_request_told_as_denied(told: Any, self: Any, why: DenialReason) -> Any:
+def malformed_request_told_as_denied(make: Any, self: Any, why: DenialReason) -> Any:
     """A form without its parameters is told as a refusal by policy."""
-    return self.denied(why) if why is DenialReason.MALFORMED_REQUEST else told(self, why)
+    return self.denied(why) if why is DenialReason.MALFORMED_REQUEST else make(self, why)
 
 
 @fault_by("LIFE-8", Patch.wrap, Authentication, "decide")
 def presented_bearer_told(decided: Any, self: Any, credentials: Any, *asked: Any) -> Any:
     """An unknown bearer stands in its event, to be looked up: it may be good at the next server (CWE-532)."""
     decision = decided(self, credentials, *asked)
-    told = (replace(event, token_jti=credentials[0][:200] or None) for event in decision.events)
-    return replace(decision, events=tuple(told)) if decision.events[0].event == EventName.INVALID else decision
+    events = (replace(event, token_jti=credentials[0][:200] or None) for event in decision.events)
+    return replace(decision, events=tuple(events)) if decision.events[0].event == EventName.INVALID else decision
 
 
 @fault("LIFE-8")
 def presented_grant_type_told(patch: Patch) -> None:
     """An unknown grant type is repeated in the reason (§8 12)."""
-    _tell(patch, DenialReason.UNSUPPORTED_GRANT_TYPE, "grant_type")
+    _repeat(patch, DenialReason.UNSUPPORTED_GRANT_TYPE, "grant_type")
 
 
 @fault("LIFE-8")
 def presented_token_type_told(patch: Patch) -> None:
     """The type of token that a stranger makes up is repeated in the reason (§8 12)."""
-    _tell(patch, DenialReason.UNSUPPORTED_TOKEN_TYPE, "subject_token_type")
+    _repeat(patch, DenialReason.UNSUPPORTED_TOKEN_TYPE, "subject_token_type")
 
 
-def _tell(patch: Patch, why: DenialReason, parameter: str) -> None:
+def _repeat(patch: Patch, why: DenialReason, parameter: str) -> None:
     def decide(decided: Any, self: Any, form: Any, occasion: Any) -> Any:
         decision = decided(self, form, occasion)
         text = f"{why}: {dict(form or ()).get(parameter)}"[:500]
-        told = (replace(event, reason=text) if event.reason is why else event for event in decision.events)
-        return replace(decision, events=tuple(told))
+        events = (replace(event, reason=text) if event.reason is why else event for event in decision.events)
+        return replace(decision, events=tuple(events))
 
     patch.wrap(Exchange, "decide", decide)
 
@@ -123,14 +123,11 @@ def reaping_revokes(reaped: Any, self: Any) -> Any:
     return number
 
 
-def _admin_failure(patch: Patch, change: Any) -> None:
+@helper_by(Patch.wrap, Revocations, "_check_admin")
+def _admin_failure(change: Any, checked: Any, self: Any, admin: Any, occasion: Any) -> Any:
     """Have a failed admin authentication leave other events, given its only one and the occasion."""
-
-    def check(checked: Any, self: Any, admin: Any, occasion: Any) -> Any:
-        decision = checked(self, admin, occasion)
-        return decision and replace(decision, events=change(decision.events[0], admin, occasion))
-
-    patch.wrap(Revocations, "_check_admin", check)
+    decision = checked(self, admin, occasion)
+    return decision and replace(decision, events=change(decision.events[0], admin, occasion))
 
 
 _ADMIN_FAILURE: Rows[Any] = {

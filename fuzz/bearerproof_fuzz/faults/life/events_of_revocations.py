@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.life.events import refused_as
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -14,22 +14,21 @@ from bearerproof_reference.keyserver.store import State
 
 
 @fault_by("LIFE-6", Patch.wrap, RequestContext, "denied")
-def revoked_told_of_an_unknown_id(told: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
+def revoked_told_of_an_unknown_id(make: Any, self: Any, why: DenialReason, *known: Any, **named: Any) -> Any:
     """Revoking is idempotent and says so in the trail: a token that never was is told as revoked (§8 11)."""
-    event = told(self, why, *known, **named)
+    event = make(self, why, *known, **named)
     if why is DenialReason.NOT_ACTIVE and event.token_jti is not None:
         return replace(event, event=EventName.REVOKED, reason=None)
     return event
 
 
-def _in_bulk(patch: Patch, change: Callable[[Any, Any], Any]) -> None:
+@helper_by(Patch.wrap, Revocations, "all_of")
+def _in_bulk(
+    change: Callable[[Any, Any], Any], decided: Any, self: Any, admin: Any, issuer: Any, subject: Any, occasion: Any
+) -> Any:
     """Have bulk revocations leave other events: given the occasion and the events, return them."""
-
-    def all_of(decided: Any, self: Any, admin: Any, issuer: Any, subject: Any, occasion: Any) -> Any:
-        decision = decided(self, admin, issuer, subject, occasion)
-        return replace(decision, events=change(occasion, decision.events))
-
-    patch.wrap(Revocations, "all_of", all_of)
+    decision = decided(self, admin, issuer, subject, occasion)
+    return replace(decision, events=change(occasion, decision.events))
 
 
 @fault("LIFE-6")
@@ -52,7 +51,7 @@ def bulk_revocation_of_nothing_told(patch: Patch) -> None:
 @fault("LIFE-6")
 def revoked_without_identity(patch: Patch) -> None:
     """The event of a revocation does not say whose token ended (§8 11)."""
-    patch.wrap(RequestContext, "revoked", lambda told, self, record: replace(told(self, record), identity=None))
+    patch.wrap(RequestContext, "revoked", lambda make, self, record: replace(make(self, record), identity=None))
 
 
 @fault("LIFE-12")
@@ -62,9 +61,9 @@ def revoked_bearer_told_as_unknown(patch: Patch) -> None:
 
 
 @fault_by("LIFE-12", Patch.wrap, RequestContext, "refused")
-def revoked_bearer_without_identity(told: Any, self: Any, why: DenialReason, record: Any) -> Any:
+def revoked_bearer_without_identity(make: Any, self: Any, why: DenialReason, record: Any) -> Any:
     """That a revoked token is still in use is told, but not whose."""
-    event = told(self, why, record)
+    event = make(self, why, record)
     return replace(event, identity=None) if why is DenialReason.REVOKED else event
 
 

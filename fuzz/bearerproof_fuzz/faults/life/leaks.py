@@ -20,7 +20,7 @@ Text = Callable[[Any, Any], str | None]
 """From what was presented and the decision's answer to the text that the fault adds to the reason."""
 
 
-def _told(patch: Patch, owner: object, name: str, text: Text, why: DenialReason | None = None) -> None:
+def _leaked(patch: Patch, owner: object, name: str, text: Text, why: DenialReason | None = None) -> None:
     """Have an operation's events for this reason (None: those without one) end with a text."""
 
     def decide(decided: Any, self: Any, presented: Any, *asked: Any) -> Any:
@@ -28,11 +28,11 @@ def _told(patch: Patch, owner: object, name: str, text: Text, why: DenialReason 
         if decision is None:
             return None
         more = text(presented, decision.answer)
-        told = (
-            replace(one, reason=f"{why or 'ok'}: {more}") if more and one.reason is why else one
-            for one in decision.events
+        events = (
+            replace(event, reason=f"{why or 'ok'}: {more}") if more and event.reason is why else event
+            for event in decision.events
         )
-        return replace(decision, events=tuple(told))
+        return replace(decision, events=tuple(events))
 
     patch.wrap(owner, name, decide)
 
@@ -44,10 +44,10 @@ def _parameter(name: str) -> Text:
 @fault("LIFE-9")
 def bearer_begins_in_its_event(patch: Patch) -> None:
     """The first characters of a bearer stand in the event of its issue, to tell bearers apart."""
-    _told(patch, Exchange, "decide", lambda _, answer: answer.bearer[:24])
+    _leaked(patch, Exchange, "decide", lambda _, answer: answer.bearer[:24])
 
 
-_TOLD: Rows[tuple[object, str, Text, DenialReason | None]] = {
+_LEAKED: Rows[tuple[object, str, Text, DenialReason | None]] = {
     "bearer-told-when-it-is-out-of-scope": (
         "A denial repeats the credential that was sent, for whoever looks into it (CWE-532).",
         (Authentication, "decide", lambda bearers, _: bearers[0], DenialReason.INSUFFICIENT_SCOPE),
@@ -70,7 +70,7 @@ _TOLD: Rows[tuple[object, str, Text, DenialReason | None]] = {
         (Exchange, "decide", _parameter("scope"), DenialReason.INVALID_SCOPE),
     ),
 }
-faults_for("LIFE-9", spread(_told), _TOLD)
+faults_for("LIFE-9", spread(_leaked), _LEAKED)
 
 
 @fault("LIFE-9")
@@ -80,7 +80,7 @@ def payload_of_the_subject_token_told(patch: Patch) -> None:
     def payload(form: Any, answer: Any) -> str:
         return (_parameter("subject_token")(form, answer) or "..").split(".")[1]
 
-    _told(patch, Exchange, "decide", payload, DenialReason.SUBJECT_TOKEN_AGE)
+    _leaked(patch, Exchange, "decide", payload, DenialReason.SUBJECT_TOKEN_AGE)
 
 
 @fault("LIFE-9")
@@ -105,20 +105,20 @@ def query_told_with_the_token_id(patch: Patch) -> None:
 # --- one line, bounded
 
 
-def _as_told(patch: Patch) -> None:
+def _verbatim(patch: Patch) -> None:
     """Have texts of the provider's told as they are: the line's escapes alone keep them harmless."""
     patch(lifecycle, "_told", lambda text: text)
 
 
 def _lines(patch: Patch, respell: Callable[[str], str]) -> None:
-    _as_told(patch)
-    patch.wrap(lifecycle, "one_line", lambda told, record: respell(told(record)))
+    _verbatim(patch)
+    patch.wrap(lifecycle, "one_line", lambda one_line, record: respell(one_line(record)))
 
 
 @fault("LIFE-10")
 def event_in_utf8(patch: Patch) -> None:
     """Only what JSON demands is escaped: C1 controls, line separators and bidi controls stand as they are (CWE-150)."""
-    _as_told(patch)
+    _verbatim(patch)
     patch(lifecycle, "one_line", lambda record: json.dumps(record, ensure_ascii=False, separators=(",", ":")))
 
 
@@ -146,16 +146,16 @@ def event_on_many_lines(patch: Patch) -> None:
 
 
 @fault_by("LIFE-10", Patch.wrap, lifecycle, "one_line")
-def name_joined_into_the_line(told: Any, record: Any) -> str:
+def name_joined_into_the_line(one_line: Any, record: Any) -> str:
     """The line is put together from texts: a name with a quote in it adds members, or ends the event (CWE-117)."""
     name = record.get("identity", {}).get("name")
-    return str(told(record)) if name is None else str(told(record)).replace(json.dumps(name), f'"{name}"')
+    return str(one_line(record)) if name is None else str(one_line(record)).replace(json.dumps(name), f'"{name}"')
 
 
 @fault("LIFE-10")
 def grant_type_told_at_length(patch: Patch) -> None:
     """The grant type of a stranger is repeated whole: each small request becomes a large line (§8 12)."""
-    _told(patch, Exchange, "decide", _parameter("grant_type"), DenialReason.UNSUPPORTED_GRANT_TYPE)
+    _leaked(patch, Exchange, "decide", _parameter("grant_type"), DenialReason.UNSUPPORTED_GRANT_TYPE)
 
 
 @fault("LIFE-10")
@@ -170,7 +170,7 @@ def attributes_without_bounds(patch: Patch) -> None:
 @fault("LIFE-11")
 def instant_in_whole_seconds(patch: Patch) -> None:
     """The time is cut to seconds, and a burst of events has no order in other logs."""
-    patch.wrap(lifecycle, "rfc3339", lambda told, seconds: told(int(seconds)))
+    patch.wrap(lifecycle, "rfc3339", lambda rfc3339, seconds: rfc3339(int(seconds)))
 
 
 @fault_by("LIFE-11", Patch.wrap, server.KeyServer, "_occasion")
@@ -238,7 +238,7 @@ def every_peer_is_a_proxy(patch: Patch) -> None:
 @fault_by("LIFE-14", Patch.wrap, addresses, "_is_trusted")
 def proxies_by_the_beginning_of_their_text(_found: Any, address: Any, trusted: Any) -> bool:
     """Addresses are compared as texts: 10.0.0.10 begins like the proxy 10.0.0.1, and is believed like it (CWE-187)."""
-    return any(str(address).startswith(str(one.network_address)) for one in trusted)
+    return any(str(address).startswith(str(network.network_address)) for network in trusted)
 
 
 @fault_by("LIFE-14", Patch.wrap, server, "client_ip")
@@ -262,11 +262,11 @@ def proxy_in_ipv6_clothes_is_a_stranger(_parsed: Any, text: str) -> Any:
 def address_of_the_issue_told_with_every_use(patch: Patch) -> None:
     """A use tells the address that is on record with the token: a thief's is never seen."""
     patch.wrap(
-        RequestContext, "used", lambda told, self, record: replace(told(self, record), client_ip=record.client_ip)
+        RequestContext, "used", lambda make, self, record: replace(make(self, record), client_ip=record.client_ip)
     )
 
 
 @fault_by("LIFE-14", Patch.wrap, LifecycleEvent, "as_dict")
-def denial_without_an_address(told: Any, self: Any, seq: int) -> Any:
+def denial_without_an_address(as_dict: Any, self: Any, seq: int) -> Any:
     """Refusals do not say where they came from: the address is added on the way of success only (§8 11)."""
-    return {name: value for name, value in told(self, seq).items() if self.reason is None or name != "client_ip"}
+    return {name: value for name, value in as_dict(self, seq).items() if self.reason is None or name != "client_ip"}

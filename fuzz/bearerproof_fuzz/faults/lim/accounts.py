@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.audit.limiter import Limiter, _Drops
 
 
@@ -15,15 +15,12 @@ def free_event_counted_nowhere(admit: Any, self: Any, who: object, kind: Any) ->
     return admitted
 
 
-def _dropped(patch: Patch, counts: Callable[[Any], bool]) -> None:
+@helper_by(Patch.wrap, Limiter, "judge")
+def _dropped(counts: Callable[[Any], bool], judge: Any, self: Any, event: Any) -> Any:
     """Have dropped events left out of the counter where this says so."""
-
-    def judge_and_count(judge: Any, self: Any, event: Any) -> Any:
-        admitted, summaries = judge(self, event)
-        self.dropped -= not admitted and not counts(event)
-        return admitted, summaries
-
-    patch.wrap(Limiter, "judge", judge_and_count)
+    admitted, summaries = judge(self, event)
+    self.dropped -= not admitted and not counts(event)
+    return admitted, summaries
 
 
 @fault("LIM-5")

@@ -3,23 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.adapter.adapter import Adapter
 from bearerproof_reference.audit.events import VerifyFailureEvent
 from bearerproof_reference.audit.limiter import Limiter, Limits
 
 
-def _spent(patch: Patch, spend: Callable[[int, int, int, int], tuple[int, int]]) -> None:
+@helper_by(Patch.__call__, Limiter, "_spend")
+def _spent(
+    spend: Callable[[int, int, int, int], tuple[int, int]], self: Any, full_at: int | None, capacity: int
+) -> int | None:
     """Have the instant at which a bucket is full again computed by this, with the latest that is granted.
 
     It is given now, the instant held, the window and the capacity, in the limiter's units.
     """
-
-    def spending(self: Any, full_at: int | None, capacity: int) -> int | None:
-        after, latest = spend(self._now * capacity, full_at or 0, self._window, capacity)
-        return after if after <= latest else None
-
-    patch(Limiter, "_spend", spending)
+    after, latest = spend(self._now * capacity, full_at or 0, self._window, capacity)
+    return after if after <= latest else None
 
 
 @fault("LIM-1")
@@ -152,14 +151,14 @@ def free_pass_by_the_time_of_the_event(patch: Patch) -> None:
     """Buckets run on the monotonic clock, but the free event of a kind goes by the time that the event tells."""
 
     def judge_by_event(judge: Any, self: Any, event: Any) -> Any:
-        self.told = round(event.occurred_at * 10**9)
+        self.event_time = round(event.occurred_at * 10**9)
         return judge(self, event)
 
     def by_event(self: Any, who: object, kind: Any) -> bool:
         last = self._free.get((who, kind))
-        if last is not None and self.told - last < self._window:
+        if last is not None and self.event_time - last < self._window:
             return False
-        self._free[who, kind] = self.told
+        self._free[who, kind] = self.event_time
         return True
 
     patch.wrap(Limiter, "judge", judge_by_event)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -13,11 +13,11 @@ def _counted(patch: Patch, name: Callable[[Any, Any], object]) -> None:
     """Have the rate counted under another name, made of the token's record and of the occasion."""
 
     class Renamed:
-        def __init__(self, throttle: Throttle, told: object) -> None:
-            self._throttle, self._told = throttle, told
+        def __init__(self, throttle: Throttle, bucket: object) -> None:
+            self._throttle, self._bucket = throttle, bucket
 
         def spend(self, _key: object, rate: int) -> int | None:
-            return self._throttle.spend(self._told, rate)
+            return self._throttle.spend(self._bucket, rate)
 
     def judge(judging: Any, self: Any, found: Any, wants: Any, occasion: Any) -> Any:
         if found is None:
@@ -140,15 +140,12 @@ _COUNTED_LIM_14: Rows[Callable[[Any, Any], object]] = {
 faults_for("LIM-14", _counted, _COUNTED_LIM_14)
 
 
-def _evicting(patch: Patch, most: Callable[[Any], int]) -> None:
+@helper_by(Patch.wrap, Throttle, "spend")
+def _evicting(most: Callable[[Any], int], spend: Any, self: Any, name: object, rate: int) -> Any:
     """Have the oldest bucket forgotten where there are more than so many."""
-
-    def evict(spend: Any, self: Any, name: object, rate: int) -> Any:
-        while len(self._recent) >= most(self):
-            self._recent.pop(next(iter(self._recent)))
-        return spend(self, name, rate)
-
-    patch.wrap(Throttle, "spend", evict)
+    while len(self._recent) >= most(self):
+        self._recent.pop(next(iter(self._recent)))
+    return spend(self, name, rate)
 
 
 @fault("LIM-14")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import throttling
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -12,24 +12,23 @@ _SECOND = 10**12
 _MINUTE = 60 * _SECOND
 
 
-def _spending(patch: Patch, after: Callable[[int, int | None, int], tuple[int, int]]) -> None:
+@helper_by(Patch.__call__, Throttle, "_after")
+def _spending(
+    after: Callable[[int, int | None, int], tuple[int, int]], self: Any, name: object, rate: int
+) -> tuple[int, int | None]:
     """Have the instant at which a bucket is full, and the latest that is admitted, computed by this.
 
     It is given now, the instant held (None at first) and the rate.
     """
-
-    def compute(self: Any, name: object, rate: int) -> tuple[int, int | None]:
-        now = self._turn()
-        if rate == 0:
-            return now, None
-        full_at, latest = after(now, self._recent.get(name, self._older.get(name)), rate)
-        return full_at, max(1, -((latest - full_at) // _SECOND)) if full_at > latest else None
-
-    patch(Throttle, "_after", compute)
+    now = self._turn()
+    if rate == 0:
+        return now, None
+    full_at, latest = after(now, self._recent.get(name, self._older.get(name)), rate)
+    return full_at, max(1, -((latest - full_at) // _SECOND)) if full_at > latest else None
 
 
-def _or_now(now: int, held: int | None) -> int:
-    return max(now, held or 0)
+def _or_now(now: int, full_at: int | None) -> int:
+    return max(now, full_at or 0)
 
 
 @fault_by("LIM-12", Patch.__call__, Throttle, "spend")
@@ -46,41 +45,44 @@ def rate_by_the_minute_of_the_clock(self: Any, name: object, rate: int) -> int |
 _SPENDING: Rows[Callable[[int, int | None, int], tuple[int, int]]] = {
     "one-more-than-the-rate": (
         "An empty bucket has one request left, by `>=` in place of `>`.",
-        lambda now, held, _rate: (_or_now(now, held), now + _MINUTE),
+        lambda now, full_at, _rate: (_or_now(now, full_at), now + _MINUTE),
     ),
     "one-less-than-the-rate": (
         "The request that fills the minute up is refused; a rate of 1 admits nothing but the very first.",
-        lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate, now + _MINUTE - (1 if held is not None else 0)),
+        lambda now, full_at, rate: (
+            _or_now(now, full_at) + _MINUTE // rate,
+            now + _MINUTE - (1 if full_at is not None else 0),
+        ),
     ),
     "no-burst-at-all": (
         "The rate is an interval: after each request the next has to wait, so N at once are refused but one.",
-        lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate, now + _MINUTE // rate),
+        lambda now, full_at, rate: (_or_now(now, full_at) + _MINUTE // rate, now + _MINUTE // rate),
     ),
     "quiet-time-is-saved-up": (
         "The refill is not capped, so an identity that was quiet for an hour may flood.",
-        lambda now, held, rate: ((now if held is None else held) + _MINUTE // rate, now + _MINUTE),
+        lambda now, full_at, rate: ((now if full_at is None else full_at) + _MINUTE // rate, now + _MINUTE),
     ),
     "rate-refills-twice-as-fast": (
         "The bucket refills in half a minute.",
-        lambda now, held, rate: (_or_now(now, held) + _MINUTE // rate // 2, now + _MINUTE // 2),
+        lambda now, full_at, rate: (_or_now(now, full_at) + _MINUTE // rate // 2, now + _MINUTE // 2),
     ),
     "rate-refills-at-half-speed": (
         "The bucket needs two minutes to refill.",
-        lambda now, held, rate: (_or_now(now, held) + 2 * _MINUTE // rate, now + 2 * _MINUTE),
+        lambda now, full_at, rate: (_or_now(now, full_at) + 2 * _MINUTE // rate, now + 2 * _MINUTE),
     ),
     "interval-in-whole-seconds": (
         "60/N is divided in whole seconds, so a rate of 7 is one of 7.5, and one of 100 is no limit.",
-        lambda now, held, rate: (_or_now(now, held) + 60 // rate * _SECOND, now + _MINUTE),
+        lambda now, full_at, rate: (_or_now(now, full_at) + 60 // rate * _SECOND, now + _MINUTE),
     ),
 }
 faults_for("LIM-12", _spending, _SPENDING)
 
 
 @fault_by("LIM-12", _spending)
-def bucket_begins_half_full(now: int, held: int | None, rate: int) -> tuple[int, int]:
+def bucket_begins_half_full(now: int, full_at: int | None, rate: int) -> tuple[int, int]:
     """A new bucket is half full, to be careful with strangers, and the first honest burst is stopped."""
     return (
-        (now + _MINUTE // 2 if held is None and rate > 1 else _or_now(now, held)) + _MINUTE // rate,
+        (now + _MINUTE // 2 if full_at is None and rate > 1 else _or_now(now, full_at)) + _MINUTE // rate,
         now + _MINUTE,
     )
 
@@ -94,17 +96,14 @@ def zero_is_the_default(patch: Patch) -> None:
 # --- when to come back
 
 
-def _told(patch: Patch, change: Callable[[int, int], int | None]) -> None:
+@helper_by(Patch.wrap, Throttle, "spend")
+def _retry_time(change: Callable[[int, int], int | None], spend: Any, self: Any, name: object, rate: int) -> Any:
     """Have another time told than the one to wait; it is given that time and the rate."""
-
-    def tell(spend: Any, self: Any, name: object, rate: int) -> Any:
-        wait = spend(self, name, rate)
-        return None if wait is None else change(wait, rate)
-
-    patch.wrap(Throttle, "spend", tell)
+    wait = spend(self, name, rate)
+    return None if wait is None else change(wait, rate)
 
 
-_TOLD: Rows[Callable[[int, int], int | None]] = {
+_RETRY_TIME: Rows[Callable[[int, int], int | None]] = {
     "constant-retry-time": ("The answer is always a minute (W20).", lambda _wait, _rate: 60),
     "constant-short-retry-time": ("The answer is always one second, and clients keep asking.", lambda _wait, _rate: 1),
     "retry-time-a-second-long": (
@@ -120,7 +119,7 @@ _TOLD: Rows[Callable[[int, int], int | None]] = {
         lambda _wait, _rate: None,
     ),
 }
-faults_for("LIM-13", _told, _TOLD)
+faults_for("LIM-13", _retry_time, _RETRY_TIME)
 
 
 @fault("LIM-13")

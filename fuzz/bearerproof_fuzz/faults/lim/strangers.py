@@ -10,21 +10,21 @@ from bearerproof_reference.audit.limiter import Limiter, Registered, _Overflow
 
 
 def _strange(patch: Patch, admit: Callable[[Any, Any, Any], bool]) -> None:
-    """Have strangers admitted by this, which is given the limiter, the event and the way that is due."""
-    patch.wrap(Limiter, "_admit_stranger", lambda due, self, event: admit(self, event, due))
+    """Have strangers admitted by this, which is given the limiter, the event and the method it replaces."""
+    patch.wrap(Limiter, "_admit_stranger", lambda admit_stranger, self, event: admit(self, event, admit_stranger))
 
 
 @fault_by("LIM-2", _strange)
-def strangers_share_no_bucket(self: Any, event: Any, due: Any) -> bool:
+def strangers_share_no_bucket(self: Any, event: Any, admit_stranger: Any) -> bool:
     """The number of buckets is bounded, but they are taken over one after the other: a flood never ends (W1)."""
     self._common = None
-    return bool(due(self, event))
+    return bool(admit_stranger(self, event))
 
 
 @fault_by("LIM-2", _strange)
-def overflow_without_limit(self: Any, event: Any, due: Any) -> bool:
+def overflow_without_limit(self: Any, event: Any, admit_stranger: Any) -> bool:
     """What finds no bucket is let through, since nothing is known against it."""
-    return self._place(event.rate_limit_key()) is _Overflow or bool(due(self, event))
+    return self._place(event.rate_limit_key()) is _Overflow or bool(admit_stranger(self, event))
 
 
 @fault("LIM-2")
@@ -34,27 +34,31 @@ def free_pass_for_each_stranger(patch: Patch) -> None:
     def admit_by_name(admit: Any, self: Any, who: object, kind: Any) -> Any:
         return admit(self, self.key if who is None else who, kind)
 
-    def noting(self: Any, event: Any, due: Any) -> bool:
+    def noting(self: Any, event: Any, admit_stranger: Any) -> bool:
         self.key = event.rate_limit_key()
-        return bool(due(self, event))
+        return bool(admit_stranger(self, event))
 
     patch.wrap(Limiter, "_admit_free", admit_by_name)
     _strange(patch, noting)
 
 
 @fault_by("LIM-2", _strange)
-def known_kid_spares_the_common_bucket(self: Any, event: Any, due: Any) -> bool:
+def known_kid_spares_the_common_bucket(self: Any, event: Any, admit_stranger: Any) -> bool:
     """A stranger that names a registered kid is half trusted and costs the others nothing; kids are public (W3)."""
     before = self._common
-    admitted = due(self, event)
+    admitted = admit_stranger(self, event)
     if event.kid_hint in vars(self._registered)["_kids"]:
         self._common = before
     return bool(admitted)
 
 
 def _known(patch: Patch, contains: Callable[[Any, Callable[[Any], bool]], bool]) -> None:
-    """Have it decided by this who is registered; it is given the event and the way that is due."""
-    patch.wrap(Registered, "__contains__", lambda due, self, event: contains(event, lambda one: due(self, one)))
+    """Have it decided by this who is registered; it is given the event and the rule it replaces."""
+    patch.wrap(
+        Registered,
+        "__contains__",
+        lambda registered, self, event: contains(event, lambda candidate: registered(self, candidate)),
+    )
 
 
 @fault_by("LIM-3", Patch.wrap, Limiter, "_admit_known")
@@ -76,13 +80,13 @@ def free_passes_shared_by_all(patch: Patch) -> None:
 @fault("LIM-3")
 def anonymous_source_is_a_stranger(patch: Patch) -> None:
     """Tokens without any hint go with the strangers, so forged names silence malformed tokens (W4)."""
-    _known(patch, lambda event, due: event.client_id_hint is not None and due(event))
+    _known(patch, lambda event, registered: event.client_id_hint is not None and registered(event))
 
 
 @fault("LIM-3")
 def forged_kid_drains_the_clients_bucket(patch: Patch) -> None:
     """The bucket is the client's alone, and any kid counts as its own: forged tokens drain it (W3, taxonomy H6)."""
-    _known(patch, lambda event, due: due(replace(event, kid_hint=None)))
+    _known(patch, lambda event, registered: registered(replace(event, kid_hint=None)))
     patch(VerifyFailureEvent, "rate_limit_key", lambda self: self.client_id_hint or self.source_id)
 
 
@@ -93,11 +97,11 @@ def one_bucket_for_all_registered(patch: Patch) -> None:
 
 
 @fault_by("LIM-3", _strange)
-def registered_bucket_evicted_by_strangers(self: Any, event: Any, due: Any) -> bool:
+def registered_bucket_evicted_by_strangers(self: Any, event: Any, admit_stranger: Any) -> bool:
     """The buckets of clients lie among the others and are pushed out by them: a flood gives a client new tokens."""
     if event.rate_limit_key() not in self._strangers and self._known:
         self._known.pop(next(iter(self._known)))
-    return bool(due(self, event))
+    return bool(admit_stranger(self, event))
 
 
 def _evicted(patch: Patch, choose: Callable[[dict[object, int]], object]) -> None:

@@ -4,27 +4,23 @@ from collections.abc import Callable
 from typing import Any
 
 from bearerproof_fuzz.faults.configurations import Json, mended
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.keyserver import configuration, patterns
 
 
-def _mended_grants(patch: Patch, change: Callable[[Json, str], None]) -> None:
-    def mend(whole: Json) -> None:
-        for rule in whole["policies"]:
-            if isinstance(rule.get("grant"), dict):
-                for side in ("backends", "tools"):
-                    change(rule["grant"], side)
-
-    mended(patch, mend)
+@helper_by(mended)
+def _mended_grants(change: Callable[[Json, str], None], whole: Json) -> None:
+    for rule in whole["policies"]:
+        if isinstance(rule.get("grant"), dict):
+            for side in ("backends", "tools"):
+                change(rule["grant"], side)
 
 
-def _mended_matches(patch: Patch, change: Callable[[Json, Json], None]) -> None:
-    def mend(whole: Json) -> None:
-        for rule in whole["policies"]:
-            if isinstance(rule.get("match"), dict):
-                change(rule["match"], whole)
-
-    mended(patch, mend)
+@helper_by(mended)
+def _mended_matches(change: Callable[[Json, Json], None], whole: Json) -> None:
+    for rule in whole["policies"]:
+        if isinstance(rule.get("match"), dict):
+            change(rule["match"], whole)
 
 
 @fault("POL-7")
@@ -43,7 +39,7 @@ def missing_grant_is_all(patch: Patch) -> None:
 def blank_grants_dropped(grant: Json, side: str) -> None:
     """Blank values are dropped from a grant, and it stands with what is left."""
     if isinstance(grant.get(side), list):
-        grant[side] = [one for one in grant[side] if not isinstance(one, str) or one.strip()]
+        grant[side] = [pattern for pattern in grant[side] if not isinstance(pattern, str) or pattern.strip()]
 
 
 @fault("POL-7")

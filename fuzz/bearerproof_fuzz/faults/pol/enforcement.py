@@ -5,19 +5,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.keyserver import authentication, configuration, exchange, memorystore, patterns, scopes
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.tokens import Scopes, TokenRecord
 
 
-def _enforced(patch: Patch, covers: Callable[[str, str], bool]) -> None:
+@helper_by(Patch.wrap, authentication, "any_covers")
+def _enforced(covers: Callable[[str, str], bool], _: Any, granted: Iterable[str], name: str) -> bool:
     """Have patterns mean something else when a token is presented."""
-
-    def any_covers(_: Any, granted: Iterable[str], name: str) -> bool:
-        return any(covers(pattern, name) for pattern in granted)
-
-    patch.wrap(authentication, "any_covers", any_covers)
+    return any(covers(pattern, name) for pattern in granted)
 
 
 _ENFORCED: Rows[Callable[[str, str], bool]] = {

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import policy, subjects
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.policy import Match, Policy, Rule
@@ -14,14 +14,13 @@ from bearerproof_reference.keyserver.tokens import Identity, Scopes
 ALL = Scopes(("*",), ("*",))
 
 
-def _unmatched(patch: Patch, fall_back: Callable[[Policy, Identity], Rule | None]) -> None:
+@helper_by(Patch.wrap, Policy, "rule_for")
+def _unmatched(
+    fall_back: Callable[[Policy, Identity], Rule | None], rule_for: Any, self: Policy, identity: Identity
+) -> Rule | None:
     """Have something decide about identities that no rule is for."""
-
-    def rule_or_fall_back(rule_for: Any, self: Policy, identity: Identity) -> Rule | None:
-        found: Rule | None = rule_for(self, identity)
-        return found or fall_back(self, identity)
-
-    patch.wrap(Policy, "rule_for", rule_or_fall_back)
+    found: Rule | None = rule_for(self, identity)
+    return found or fall_back(self, identity)
 
 
 @fault("POL-1")
@@ -53,7 +52,7 @@ def any_criterion_will_do(call: Any, self: Match, identity: Identity) -> bool:
     """The criteria of a rule are alternatives, so that a rule for one admin of a group is for the whole domain."""
     named = {name: getattr(self, name) for name in ("domain", "email", "group", "subject")}
     alone = [Match(self.issuer, **{name: value}) for name, value in named.items() if value is not None]
-    return any(call(one, identity) for one in alone or [self])
+    return any(call(match, identity) for match in alone or [self])
 
 
 @fault_by("POL-1", _seen_by_match)
@@ -69,14 +68,11 @@ def group_star_is_everybody(match: Match, identity: Identity) -> Identity:
     return replace(identity, groups=(match.group,)) if match.group and "*" in identity.groups else identity
 
 
-def _decided(patch: Patch, choose: Callable[[list[Rule]], Rule]) -> None:
+@helper_by(Patch.wrap, Policy, "rule_for")
+def _decided(choose: Callable[[list[Rule]], Rule], _: Any, self: Policy, identity: Identity) -> Rule | None:
     """Have another choice made among the rules that match."""
-
-    def rule_for(_: Any, self: Policy, identity: Identity) -> Rule | None:
-        matching = [rule for rule in self.rules if rule.match(identity)]
-        return choose(matching) if matching else None
-
-    patch.wrap(Policy, "rule_for", rule_for)
+    matching = [rule for rule in self.rules if rule.match(identity)]
+    return choose(matching) if matching else None
 
 
 @fault("POL-2")
@@ -140,11 +136,11 @@ _IDENTIFIED: Rows[Callable[[Identity, dict[str, Any]], Identity]] = {
     ),
     "email-verified-as-text": (
         "A provider is known to send the boolean as text, so text is taken from all of them.",
-        lambda one, claims: replace(one, email_verified=claims.get("email_verified") in (True, "true")),
+        lambda identity, claims: replace(identity, email_verified=claims.get("email_verified") in (True, "true")),
     ),
     "email-verified-by-default": (
         "A provider that does not say whether an address is verified is taken to have verified it.",
-        lambda one, claims: replace(one, email_verified=claims.get("email_verified", True) is True),
+        lambda identity, claims: replace(identity, email_verified=claims.get("email_verified", True) is True),
     ),
     "address-trimmed": (
         "White space around an address is trimmed, and a line break with it.",
@@ -220,15 +216,15 @@ _SEEN_BY_MATCH: Rows[Callable[[Match, Identity], Identity]] = {
     ),
     "groups-are-everywhere-the-same": (
         "Groups are matched whoever says them; only addresses and subjects are tied to their issuer (§8 row 4).",
-        lambda match, one: replace(one, issuer=match.issuer) if match.group else one,
+        lambda match, identity: replace(identity, issuer=match.issuer) if match.group else identity,
     ),
     "addresses-are-everywhere-the-same": (
         "A verified address is thought to be the same person at every provider (OpenID Connect Core §5.7).",
-        lambda match, one: replace(one, issuer=match.issuer) if match.email or match.domain else one,
+        lambda match, identity: replace(identity, issuer=match.issuer) if match.email or match.domain else identity,
     ),
     "subjects-are-everywhere-the-same": (
         "A subject is taken for a name of its own, without the issuer that gave it.",
-        lambda match, one: replace(one, issuer=match.issuer) if match.subject else one,
+        lambda match, identity: replace(identity, issuer=match.issuer) if match.subject else identity,
     ),
 }
 faults_for("POL-12", _seen_by_match, _SEEN_BY_MATCH)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import authentication, exchange, patterns, policy, scopes
 from bearerproof_reference.keyserver.scopes import RequestedScopes, ScopeError
 from bearerproof_reference.keyserver.tokens import Scopes
@@ -19,16 +19,15 @@ def _narrowed(patch: Patch, narrow: Callable[[Any, Scopes, RequestedScopes], Sco
     patch(exchange, "narrow", lambda allowed, asked: narrow(policy.narrow, allowed, asked))
 
 
-def _if_empty(patch: Patch, fall_back: Callable[[Scopes, RequestedScopes], Scopes]) -> None:
+@helper_by(_narrowed)
+def _if_empty(
+    fall_back: Callable[[Scopes, RequestedScopes], Scopes], narrow: Any, allowed: Scopes, asked: RequestedScopes
+) -> Scopes:
     """Have something granted where nothing is left."""
-
-    def narrow_or_fall_back(narrow: Any, allowed: Scopes, asked: RequestedScopes) -> Scopes:
-        try:
-            return narrow(allowed, asked)  # type: ignore[no-any-return]  # as the function that is wrapped
-        except ScopeError:
-            return fall_back(allowed, asked)
-
-    _narrowed(patch, narrow_or_fall_back)
+    try:
+        return narrow(allowed, asked)  # type: ignore[no-any-return]  # as the function that is wrapped
+    except ScopeError:
+        return fall_back(allowed, asked)
 
 
 @fault("POL-5")
@@ -77,14 +76,11 @@ def _met(patch: Patch, meets: Callable[[Any, Sides, Sides], Sides]) -> None:
     patch.wrap(policy, "meets", lambda old, asked, allowed: meets(old, tuple(asked), tuple(allowed)))
 
 
-def _pairwise(patch: Patch, meet: Callable[[str, str], str | None]) -> None:
+@helper_by(_met)
+def _pairwise(meet: Callable[[str, str], str | None], _: Any, asked: Sides, allowed: Sides) -> Sides:
     """Have each pattern that is asked met with each that is allowed in another way."""
-
-    def meets(_: Any, asked: Sides, allowed: Sides) -> Sides:
-        pairs = (meet(one, other) for one in asked for other in allowed)
-        return tuple(dict.fromkeys(pattern for pattern in pairs if pattern is not None))
-
-    _met(patch, meets)
+    pairs = (meet(requested, permitted) for requested in asked for permitted in allowed)
+    return tuple(dict.fromkeys(pattern for pattern in pairs if pattern is not None))
 
 
 @fault("POL-3")
@@ -96,15 +92,19 @@ def request_copied(patch: Patch) -> None:
 _PAIRWISE: Rows[Callable[[str, str], str | None]] = {
     "pattern-asked-by-name": (
         "A pattern that is asked for stays as it is where it covers a name that is allowed: `*` is granted for `a`.",
-        lambda one, other: one if patterns.meet(one, other) is not None else None,
+        lambda requested, permitted: requested if patterns.meet(requested, permitted) is not None else None,
     ),
     "name-allows-what-begins-so": (
         "Names are compared by how they begin, star or not: who may have `ab` gets `abc`.",
-        lambda one, other: one if one.startswith(other.rstrip("*")) else patterns.meet(one, other),
+        lambda requested, permitted: (
+            requested if requested.startswith(permitted.rstrip("*")) else patterns.meet(requested, permitted)
+        ),
     ),
     "names-in-any-case": (
         "Names are met without regard to case, and granted as they were asked.",
-        lambda one, other: one if one.lower() == other.lower() else patterns.meet(one, other),
+        lambda requested, permitted: (
+            requested if requested.lower() == permitted.lower() else patterns.meet(requested, permitted)
+        ),
     ),
 }
 faults_for("POL-3", _pairwise, _PAIRWISE)
@@ -119,7 +119,9 @@ def rule_granted_whole(patch: Patch) -> None:
 @fault("POL-4")
 def pattern_of_the_rule_granted(patch: Patch) -> None:
     """What is granted is the pattern of the rule that covers the name, not the name."""
-    _pairwise(patch, lambda one, other: other if patterns.meet(one, other) is not None else None)
+    _pairwise(
+        patch, lambda requested, permitted: permitted if patterns.meet(requested, permitted) is not None else None
+    )
 
 
 @fault("POL-4")
@@ -141,7 +143,7 @@ def unasked_side_is_everything(narrow: Any, allowed: Scopes, asked: RequestedSco
 @fault_by("POL-13", _met)
 def strange_word_is_ignored_with_its_side(meets: Any, asked: Sides, allowed: Sides) -> Sides:
     """A name from outside makes the whole side invalid, and an invalid side counts as not asked."""
-    strange = any(not meets((one,), allowed) for one in asked)
+    strange = any(not meets((word,), allowed) for word in asked)
     return allowed if strange and meets(asked, allowed) else meets(asked, allowed)
 
 
@@ -149,7 +151,7 @@ def strange_word_is_ignored_with_its_side(meets: Any, asked: Sides, allowed: Sid
 def strange_word_frees_the_other_side(narrow: Any, allowed: Scopes, asked: RequestedScopes) -> Scopes:
     """Where one side holds names from outside the request is read again without the other."""
     met: Scopes = narrow(allowed, asked)
-    strange = any(not patterns.meets((one,), allowed.tools) for one in asked.tools or ())
+    strange = any(not patterns.meets((word,), allowed.tools) for word in asked.tools or ())
     return replace(met, backends=allowed.backends) if strange else met
 
 

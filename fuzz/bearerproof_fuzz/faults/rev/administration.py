@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.keyserver import configuration
 from bearerproof_reference.keyserver.configuration import secret_digest
 from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason
@@ -30,43 +30,43 @@ def _compared(patch: Patch, equal: Callable[[str, str], bool]) -> None:
 _COMPARED: Rows[Callable[[str, str], bool]] = {
     "secret-by-its-beginning": (
         "The comparison runs over the shorter of both texts (CWE-187), so one letter is enough, and none too.",
-        lambda told, secret: secret.startswith(told),
+        lambda presented, secret: secret.startswith(presented),
     ),
     "secret-with-more-behind-it": (
         "The comparison ends with the configured secret, and whatever follows is not looked at.",
-        lambda told, secret: told.startswith(secret),
+        lambda presented, secret: presented.startswith(secret),
     ),
     "secret-in-any-case": (
         "The secret is looked up in a table whose collation folds case (CWE-178).",
-        lambda told, secret: told.lower() == secret.lower(),
+        lambda presented, secret: presented.lower() == secret.lower(),
     ),
     "secret-trimmed": (
         "White space around the credential is taken off, as from a file, and with it some of what was sent.",
-        lambda told, secret: told.strip() == secret,
+        lambda presented, secret: presented.strip() == secret,
     ),
     "secret-up-to-a-nul": (
         "A library in C compares what stands before the first NUL.",
-        lambda told, secret: told.partition("\0")[0] == secret,
+        lambda presented, secret: presented.partition("\0")[0] == secret,
     ),
     "secret-cut-at-72-bytes": (
         "The secret is kept as a bcrypt hash, which sees 72 bytes of it (GHSA-x7rv-cr6v-4vm4 and its kin).",
-        lambda told, secret: told.encode()[:72] == secret.encode()[:72],
+        lambda presented, secret: presented.encode()[:72] == secret.encode()[:72],
     ),
     "secret-by-its-length": (
         "A comparison in constant time, written by hand, that collects the wrong differences.",
-        lambda told, secret: len(told) == len(secret),
+        lambda presented, secret: len(presented) == len(secret),
     ),
     "secret-normalised": (
         "Texts are brought to a normal form first, in which full-width letters are letters.",
-        lambda told, secret: unicodedata.normalize("NFKC", told) == secret,
+        lambda presented, secret: unicodedata.normalize("NFKC", presented) == secret,
     ),
     "secret-after-the-scheme": (
         "The scheme of the header is taken off twice, by the binding and by the decision.",
-        lambda told, secret: told.removeprefix("Bearer ") == secret,
+        lambda presented, secret: presented.removeprefix("Bearer ") == secret,
     ),
     "secret-or-its-digest": (
         "What is presented may be the digest that the server keeps, so whoever reads its memory is an administrator.",
-        lambda told, secret: told in (secret, secret_digest(secret).hex()),
+        lambda presented, secret: presented in (secret, secret_digest(secret).hex()),
     ),
 }
 faults_for("REV-7", _compared, _COMPARED)
@@ -78,14 +78,11 @@ def no_credential_passes(patch: Patch) -> None:
     patch.wrap(Revocations, "_is_admin", lambda is_admin, self, admin: not admin or is_admin(self, admin))
 
 
-def _with_bearer(patch: Patch, enough: Callable[[Any], bool]) -> None:
+@helper_by(Patch.wrap, Revocations, "_is_admin")
+def _with_bearer(enough: Callable[[Any], bool], knows: Any, self: Any, admin: str | None) -> bool:
     """Have the bearer of a live token pass for the secret where this holds of its record."""
-
-    def is_admin(knows: Any, self: Any, admin: str | None) -> bool:
-        found = self._store.look_up(digest(admin or ""), 0)
-        return knows(self, admin) or (found is not None and enough(found.record))
-
-    patch.wrap(Revocations, "_is_admin", is_admin)
+    found = self._store.look_up(digest(admin or ""), 0)
+    return knows(self, admin) or (found is not None and enough(found.record))
 
 
 @fault("REV-7")
@@ -142,28 +139,28 @@ def blanks_are_a_secret(read: Any, given: Any) -> Any:
 
 
 @fault_by("REV-11", Patch.wrap, Revocations, "one")
-def form_of_the_id_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
+def form_of_the_id_first(decide: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
     """The path is parsed before anybody asks who sent it, so a malformed id is told to everybody (W21)."""
     if not is_jti(jti or ""):
         return _refused(RevocationError.INVALID_REQUEST, occasion)
-    return one(self, admin, jti, occasion)
+    return decide(self, admin, jti, occasion)
 
 
 @fault_by("REV-11", Patch.wrap, Revocations, "one")
-def id_looked_up_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
+def id_looked_up_first(decide: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
     """The token is looked for first, and who asks for an unknown one is told so, whoever it is (CWE-204)."""
     if jti not in vars(self._store)["_by_jti"]:
         return _refused(RevocationError.NOT_ACTIVE, occasion)
-    return one(self, admin, jti, occasion)
+    return decide(self, admin, jti, occasion)
 
 
 @fault_by("REV-11", Patch.wrap, Revocations, "one")
-def state_looked_up_first(one: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
+def state_looked_up_first(decide: Any, self: Any, admin: str | None, jti: str | None, occasion: Any) -> Any:
     """A token that has ended is refused as such before the credential is judged."""
     found = vars(self._store)["_by_jti"].get(jti)
     if found is not None and found.expires_at <= occasion.now:
         return _refused(RevocationError.NOT_ACTIVE, occasion)
-    return one(self, admin, jti, occasion)
+    return decide(self, admin, jti, occasion)
 
 
 @fault_by("REV-11", Patch.wrap, Revocations, "all_of")

@@ -3,21 +3,23 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import Identity
 
+Find = Callable[[Any, tuple[str, str], float], Iterable[Any]]
+Fill = Callable[[str | None, str | None], tuple[str | None, str | None]]
 
-def _matching(patch: Patch, match: Callable[[Identity, str, str], bool]) -> None:
+
+@helper_by(Patch.wrap, MemoryStore, "revoke_all")
+def _matching(
+    match: Callable[[Identity, str, str], bool], revoke_all: Any, self: Any, issuer: str, subject: str, now: float
+) -> Any:
     """Have a bulk revocation end the live tokens of every identity that matches issuer and subject."""
-
-    def revoke_matching(revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
-        identities = {one.identity.key for one in self._by_digest.values() if match(one.identity, issuer, subject)}
-        keys = sorted(identities | {(issuer, subject)})
-        return tuple(record for key in keys for record in revoke_all(self, *key, now))
-
-    patch.wrap(MemoryStore, "revoke_all", revoke_matching)
+    identities = {record.identity.key for record in self._by_digest.values() if match(record.identity, issuer, subject)}
+    keys = sorted(identities | {(issuer, subject)})
+    return tuple(record for key in keys for record in revoke_all(self, *key, now))
 
 
 _MATCHING: Rows[Callable[[Identity, str, str], bool]] = {
@@ -61,29 +63,28 @@ _MATCHING: Rows[Callable[[Identity, str, str], bool]] = {
 faults_for("REV-4", _matching, _MATCHING)
 
 
-def _also(patch: Patch, find: Callable[[Any, tuple[str, str], float], Iterable[Any]]) -> None:
+@helper_by(Patch.wrap, MemoryStore, "revoke_all")
+def _also(find: Find, revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """Have a bulk revocation report these records besides those that it ended."""
-
-    def report_more(revoke_all: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
-        more = tuple(find(self, (issuer, subject), now))
-        return (*revoke_all(self, issuer, subject, now), *more)
-
-    patch.wrap(MemoryStore, "revoke_all", report_more)
+    more = tuple(find(self, (issuer, subject), now))
+    return (*revoke_all(self, issuer, subject, now), *more)
 
 
-_ALSO: Rows[Callable[[Any, tuple[str, str], float], Iterable[Any]]] = {
+_ALSO: Rows[Find] = {
     "bulk-counts-expired-tokens": (
         "Expired tokens that were not cleaned up yet are revoked and counted too.",
-        lambda self, key, now: (one for one in self._by_identity.get(key, ()) if one.expires_at <= now),
+        lambda self, key, now: (record for record in self._by_identity.get(key, ()) if record.expires_at <= now),
     ),
     "bulk-counts-a-token-at-its-expiry": (
         "A token that expires this very instant is counted as one that was live.",
-        lambda self, key, now: (one for one in self._by_identity.get(key, ()) if one.expires_at == now),
+        lambda self, key, now: (record for record in self._by_identity.get(key, ()) if record.expires_at == now),
     ),
     "bulk-counts-revoked-tokens": (
         "All tokens on record are counted, those among them that were revoked one by one before.",
         lambda self, key, _now: (
-            one for one in self._by_digest.values() if one.identity.key == key and one.digest in self._revoked
+            record
+            for record in self._by_digest.values()
+            if record.identity.key == key and record.digest in self._revoked
         ),
     ),
 }
@@ -95,7 +96,7 @@ def bulk_ends_one_page(revoke_all: Any, self: Any, issuer: str, subject: str, no
     """The store lists a few tokens at a time, and nobody asks for the next page."""
     rest = self._by_identity.get((issuer, subject), [])[3:]
     records = revoke_all(self, issuer, subject, now)
-    self._revoked -= {one.digest for one in rest}
+    self._revoked -= {record.digest for record in rest}
     return records[:3]
 
 
@@ -114,15 +115,12 @@ def bulk_says_that_it_is_done(patch: Patch) -> None:
     patch.wrap(MemoryStore, "revoke_all", lambda revoke_all, self, *names: revoke_all(self, *names)[:1])
 
 
-def _filled(patch: Patch, fill: Callable[[str | None, str | None], tuple[str | None, str | None]]) -> None:
+@helper_by(Patch.wrap, Revocations, "all_of")
+def _filled(
+    fill: Fill, decide: Any, self: Any, admin: str | None, issuer: str | None, subject: str | None, occasion: Any
+) -> Any:
     """Have the names of a bulk revocation completed before they are looked at."""
-
-    def fill_in(
-        decide: Any, self: Any, admin: str | None, issuer: str | None, subject: str | None, occasion: Any
-    ) -> Any:
-        return decide(self, admin, *fill(issuer, subject), occasion)
-
-    patch.wrap(Revocations, "all_of", fill_in)
+    return decide(self, admin, *fill(issuer, subject), occasion)
 
 
 @fault("REV-5")
@@ -132,7 +130,7 @@ def missing_subject_is_everybody(patch: Patch) -> None:
     _matching(patch, lambda identity, issuer, subject: subject == "\0" and identity.issuer == issuer)
 
 
-_FILLED: Rows[Callable[[str | None, str | None], tuple[str | None, str | None]]] = {
+_FILLED: Rows[Fill] = {
     "missing-issuer-is-the-first": (
         "Where no issuer is named the first provider is meant, from the time when there was only one.",
         lambda issuer, subject: ("https://idp.example" if issuer is None else issuer, subject),

@@ -87,14 +87,14 @@ def locked_out_for_good(patch: Patch) -> None:
     """A refused try counts as another failure and puts off the end, an hour each time."""
 
     def wait(waiting: Any, self: Any, place: object, rate: int) -> Any:
-        told = waiting(self, place, rate)
-        return 3600 if told is not None or place in self.__dict__.get("locked", ()) else None
+        seconds = waiting(self, place, rate)
+        return 3600 if seconds is not None or place in self.__dict__.get("locked", ()) else None
 
     def spend(spending: Any, self: Any, place: object, rate: int) -> Any:
-        told = spending(self, place, rate)
-        if told is not None:
+        seconds = spending(self, place, rate)
+        if seconds is not None:
             self.__dict__.setdefault("locked", set()).add(place)
-        return told
+        return seconds
 
     patch.wrap(Throttle, "wait", wait)
     patch.wrap(Throttle, "spend", spend)

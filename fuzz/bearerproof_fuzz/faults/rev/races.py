@@ -22,9 +22,9 @@ def revocation_looks_then_acts(self: Any, jti: str, now: float) -> Any:
 def bulk_collects_then_ends(self: Any, issuer: str, subject: str, now: float) -> Any:
     """The ids of an identity are collected first and ended one by one; each that was ended is counted (W8)."""
     self._revocations.add((issuer, subject), now)
-    tokens = [one for one in self._by_identity.get((issuer, subject), ()) if one.expires_at > now]
+    tokens = [record for record in self._by_identity.get((issuer, subject), ()) if record.expires_at > now]
     sleep(0.002)
-    self._revoked.update(one.digest for one in tokens)
+    self._revoked.update(record.digest for record in tokens)
     return tuple(tokens)
 
 

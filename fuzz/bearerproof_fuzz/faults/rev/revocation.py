@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.keyserver import revocation
 from bearerproof_reference.keyserver.lifecycle import Decision
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -49,7 +49,7 @@ def one_revocation_takes_all(revoke: Any, self: Any, jti: str, now: float) -> An
     """Revoking a token logs its user out everywhere."""
     record = revoke(self, jti, now)
     if record is not None:
-        self._revoked.update(one.digest for one in self._by_identity.pop(record.identity.key, ()))
+        self._revoked.update(token.digest for token in self._by_identity.pop(record.identity.key, ()))
     return record
 
 
@@ -85,18 +85,15 @@ def revoked_from_an_instant_on(patch: Patch) -> None:
 @fault_by("REV-1", Patch.wrap, MemoryStore, "issue")
 def next_issue_lifts_the_revocation(issue: Any, self: Any, record: TokenRecord, *rest: Any) -> Any:
     """The mark of a revocation is kept by identity, and taken away when the user signs in again."""
-    mine = {one.digest for one in self._by_digest.values() if one.identity.key == record.identity.key}
+    mine = {token.digest for token in self._by_digest.values() if token.identity.key == record.identity.key}
     self._revoked -= mine
     return issue(self, record, *rest)
 
 
-def _known(patch: Patch, find: Callable[[Any, str, float], Any]) -> None:
+@helper_by(Patch.wrap, MemoryStore, "revoke")
+def _known(find: Callable[[Any, str, float], Any], revoke: Any, self: Any, jti: str, now: float) -> Any:
     """Have the store report this record as revoked where it would find nothing to revoke."""
-
-    def revoke_or_find(revoke: Any, self: Any, jti: str, now: float) -> Any:
-        return revoke(self, jti, now) or find(self, jti, now)
-
-    patch.wrap(MemoryStore, "revoke", revoke_or_find)
+    return revoke(self, jti, now) or find(self, jti, now)
 
 
 @fault("REV-2")
@@ -121,7 +118,7 @@ def revoking_twice_ends_another(revoke: Any, self: Any, jti: str, now: float) ->
     record, meant = revoke(self, jti, now), self._by_jti.get(jti)
     if record is None and meant is not None:
         latest = self._by_identity.get(meant.identity.key, ())[-1:]
-        self._revoked.update(one.digest for one in latest)
+        self._revoked.update(record.digest for record in latest)
     return record
 
 
@@ -131,7 +128,7 @@ def revoked_in_bulk_and_once_more(patch: Patch) -> None:
 
     def mark(revoke_all: Any, self: Any, *names: Any) -> Any:
         records = revoke_all(self, *names)
-        self.__dict__.setdefault("marked", {}).update({one.jti: one for one in records})
+        self.__dict__.setdefault("marked", {}).update({record.jti: record for record in records})
         return records
 
     patch.wrap(MemoryStore, "revoke_all", mark)
@@ -141,13 +138,13 @@ def revoked_in_bulk_and_once_more(patch: Patch) -> None:
 @fault("REV-3")
 def expired_token_is_revoked(patch: Patch) -> None:
     """Every token on record can be revoked, so an expired one is reported as ended by the administrator (W27)."""
-    _known(patch, lambda self, jti, now: (one := self._by_jti.get(jti)) and one.expires_at <= now and one)
+    _known(patch, lambda self, jti, now: (record := self._by_jti.get(jti)) and record.expires_at <= now and record)
 
 
 @fault("REV-3")
 def revocable_at_the_instant_of_expiry(patch: Patch) -> None:
     """At the very instant at which it expires a token is refused as expired, and revoked as if it were live."""
-    _known(patch, lambda self, jti, now: (one := self._by_jti.get(jti)) and one.expires_at == now and one)
+    _known(patch, lambda self, jti, now: (record := self._by_jti.get(jti)) and record.expires_at == now and record)
 
 
 @fault_by("REV-3", Patch.wrap, Revocations, "one")
@@ -171,7 +168,7 @@ def id_by_its_beginning(patch: Patch) -> None:
     """The beginning of an id is enough, as with the ids of containers, and the first that fits is revoked."""
 
     def revoke_the_first(revoke: Any, self: Any, jti: str, now: float) -> Any:
-        return revoke(self, next((one for one in self._by_jti if jti and one.startswith(jti)), jti), now)
+        return revoke(self, next((known for known in self._by_jti if jti and known.startswith(jti)), jti), now)
 
     patch(revocation, "is_jti", bool)
     patch.wrap(MemoryStore, "revoke", revoke_the_first)

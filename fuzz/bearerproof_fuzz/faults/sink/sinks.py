@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.adapter import pipeline
 from bearerproof_reference.adapter.pipeline import _Tap
 from bearerproof_reference.audit.audited import AuditedVerifier
@@ -82,16 +82,13 @@ def hanging_sink_is_the_reason(patch: Patch) -> None:
     _sink_heard(patch, lambda _: Rejected(Reason.OTHER, "TimeoutError"), late=True)
 
 
-def _patient(patch: Patch, waits: Callable[[int], bool]) -> None:
+@helper_by(Patch.__call__, IsolatingSink, "record")
+def _patient(waits: Callable[[int], bool], self: Any, event: Any) -> None:
     """Have the caller wait until its event was delivered, where this says so of the length of the queue."""
-
-    def record(self: Any, event: Any) -> None:
-        parcel = _Parcel(event)
-        self._send(parcel)
-        if waits(self._queue.qsize()):
-            parcel.settled.wait(5)
-
-    patch(IsolatingSink, "record", record)
+    parcel = _Parcel(event)
+    self._send(parcel)
+    if waits(self._queue.qsize()):
+        parcel.settled.wait(5)
 
 
 @fault("SINK-3")
@@ -112,16 +109,21 @@ def slow_sink_is_the_reason(patch: Patch) -> None:
     _sink_heard(patch, lambda _: Rejected(Reason.OTHER, "TimeoutError"), late=True)
 
 
-def _settled(patch: Patch, counts: Callable[[Any, bool, bool], bool]) -> None:
+@helper_by(Patch.wrap, IsolatingSink, "_settle")
+def _settled(
+    counts: Callable[[Any, bool, bool], bool],
+    settle: Any,
+    self: Any,
+    parcel: Any,
+    *,
+    delivered: bool,
+    overdue: bool = False,
+) -> None:
     """Have a loss counted only where this, given whether it is overdue, says so."""
-
-    def settle_and_forget(settle: Any, self: Any, parcel: Any, *, delivered: bool, overdue: bool = False) -> None:
-        before = self.lost
-        settle(self, parcel, delivered=delivered, overdue=overdue)
-        if not counts(self, delivered, overdue):
-            self.lost = before
-
-    patch.wrap(IsolatingSink, "_settle", settle_and_forget)
+    before = self.lost
+    settle(self, parcel, delivered=delivered, overdue=overdue)
+    if not counts(self, delivered, overdue):
+        self.lost = before
 
 
 @fault("SINK-4")

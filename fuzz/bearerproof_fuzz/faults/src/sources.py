@@ -5,7 +5,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.audit import events, sources
 from bearerproof_reference.audit.events import VerifyFailureEvent
 from bearerproof_reference.audit.hints import Hints, bound
@@ -99,7 +99,7 @@ def _with_colons(texts: list[str]) -> list[str]:
 
 def _lowered(part: str) -> list[str]:
     first, *rest = part.split("%")
-    return [first, *(f"%{one[:2].lower()}{one[2:]}" for one in rest)]
+    return [first, *(f"%{escape[:2].lower()}{escape[2:]}" for escape in rest)]
 
 
 @fault("SRC-3")
@@ -137,7 +137,7 @@ def source_knows_more_than_the_event(patch: Patch) -> None:
 @fault("SRC-6")
 def letters_of_every_script_kept(patch: Patch) -> None:
     """What Unicode calls a letter is safe, so the source id is not ASCII."""
-    _encoded(patch, lambda hint, own: "".join(one if one.isalpha() else _part(one, own) for one in hint))
+    _encoded(patch, lambda hint, own: "".join(letter if letter.isalpha() else _part(letter, own) for letter in hint))
 
 
 @fault("SRC-6")
@@ -175,12 +175,10 @@ def overflow_keeps_the_name(patch: Patch) -> None:
     _placed(patch, lambda key: (_Overflow, key))
 
 
-def _placed(patch: Patch, overflow: Callable[[object], object]) -> None:
-    def place_elsewhere(place: Any, self: Any, key: object) -> object:
-        found: object = place(self, key)
-        return overflow(key) if found is _Overflow else found
-
-    patch.wrap(Limiter, "_place", place_elsewhere)
+@helper_by(Patch.wrap, Limiter, "_place")
+def _placed(overflow: Callable[[object], object], place: Any, self: Any, key: object) -> object:
+    found: object = place(self, key)
+    return overflow(key) if found is _Overflow else found
 
 
 _WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
@@ -194,7 +192,11 @@ _WRAPPED: Rows[tuple[object, str, Callable[..., object]]] = {
     ),
     "source-without-a-client-is-registered": (
         "Whoever names no client is the anonymous source, which is reserved, whatever kid comes with it (W1, W4).",
-        (Registered, "__contains__", lambda due, self, event: event.client_id_hint is None or due(self, event)),
+        (
+            Registered,
+            "__contains__",
+            lambda registered, self, event: event.client_id_hint is None or registered(self, event),
+        ),
     ),
 }
 faults_for("SRC-5", spread(Patch.wrap), _WRAPPED)

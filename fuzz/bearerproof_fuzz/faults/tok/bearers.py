@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import authentication, exchange
 from bearerproof_reference.keyserver.authentication import AccessError, AccessRefused, Authentication
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -19,8 +19,8 @@ from bearerproof_reference.keyserver.tokens import PREFIX, digest, is_bearer, is
 def _made(patch: Patch, make: Callable[[bytes], str], *, prefix: str = PREFIX) -> None:
     """Have bearers made otherwise from 32 random octets, and taken as they are made."""
 
-    def mint(minted: Any, *told: Any) -> Any:
-        bearer, record = minted(*told)
+    def mint(minted: Any, *arguments: Any) -> Any:
+        bearer, record = minted(*arguments)
         made = prefix + make(urlsafe_b64decode(bearer.removeprefix(PREFIX) + "="))
         return made, replace(record, digest=digest(made))
 
@@ -80,13 +80,13 @@ def generator_seeded_with_the_time(issued: Any, self: Any, subject: Any, scopes:
 def _identified(patch: Patch, jti: Callable[[str, Any], str]) -> None:
     """Have the token id made otherwise, from the bearer and its record; the store takes one that is there already."""
 
-    def mint(minted: Any, *told: Any) -> Any:
-        bearer, record = minted(*told)
+    def mint(minted: Any, *arguments: Any) -> Any:
+        bearer, record = minted(*arguments)
         return bearer, replace(record, jti=jti(bearer, record))
 
-    def issue(issued: Any, self: Any, record: Any, *told: Any) -> Any:
+    def issue(issued: Any, self: Any, record: Any, *arguments: Any) -> Any:
         self._by_jti.pop(record.jti, None)
-        return issued(self, record, *told)
+        return issued(self, record, *arguments)
 
     patch.wrap(exchange, "mint", mint)
     patch.wrap(MemoryStore, "issue", issue)
@@ -180,8 +180,8 @@ faults_for("TOK-6", _read_as, _READ_AS)
 def _keyed(patch: Patch, key: Callable[[str], bytes], known: Callable[[str], bool]) -> None:
     """Have tokens stored and found by another key of their bearer."""
 
-    def mint(minted: Any, *told: Any) -> Any:
-        bearer, record = minted(*told)
+    def mint(minted: Any, *arguments: Any) -> Any:
+        bearer, record = minted(*arguments)
         return bearer, replace(record, digest=key(bearer))
 
     patch.wrap(exchange, "mint", mint)
@@ -211,21 +211,18 @@ def bearer_decoded_leniently(patch: Patch) -> None:
     _keyed(patch, octets, lambda text: text.isascii() and text.startswith(PREFIX) and len(text) == 48)
 
 
-def _also(patch: Patch, find: Callable[[Any, str], bytes | None]) -> None:
+@helper_by(Patch.wrap, Authentication, "decide")
+def _also(find: Callable[[Any, str], bytes | None], decided: Any, self: Any, credentials: Any, *asked: Any) -> Any:
     """Have another text than the bearer taken for it too, given the store."""
-
-    def decide(decided: Any, self: Any, credentials: Any, *asked: Any) -> Any:
-        found = find(self._store, credentials[0]) if credentials else None
-        patched = Patch()
-        if found is not None:
-            patched(authentication, "is_bearer", lambda _: True)
-            patched(authentication, "digest", lambda _: found)
-        try:
-            return decided(self, credentials, *asked)
-        finally:
-            patched.restore()
-
-    patch.wrap(Authentication, "decide", decide)
+    found = find(self._store, credentials[0]) if credentials else None
+    patched = Patch()
+    if found is not None:
+        patched(authentication, "is_bearer", lambda _: True)
+        patched(authentication, "digest", lambda _: found)
+    try:
+        return decided(self, credentials, *asked)
+    finally:
+        patched.restore()
 
 
 @fault_by("TOK-6", _also)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.exchange import Granted
 from bearerproof_reference.keyserver.memorystore import MemoryStore
@@ -21,9 +21,9 @@ def good_at_its_very_end(looked: Any, self: Any, digest: bytes, now: float) -> A
 
 
 @fault_by("TOK-3", Patch.wrap, exchange, "mint")
-def end_in_whole_seconds(minted: Any, *told: Any) -> Any:
+def end_in_whole_seconds(minted: Any, *arguments: Any) -> Any:
     """The end is kept in whole seconds, so a token dies up to one early (CWE-682)."""
-    bearer, record = minted(*told)
+    bearer, record = minted(*arguments)
     return bearer, replace(record, expires_at=float(int(record.expires_at)))
 
 
@@ -50,7 +50,7 @@ def tolerance_for_our_own_clock(issued: Any, self: Any, subject: Any, scopes: An
 @fault("TOK-3")
 def another_lifetime_told(patch: Patch) -> None:
     """The answer's expires_in is the default of the library: clients renew when it is too late."""
-    patch.wrap(Granted, "as_dict", lambda told, self: {**told(self), "expires_in": 3600})
+    patch.wrap(Granted, "as_dict", lambda as_dict, self: {**as_dict(self), "expires_in": 3600})
 
 
 @fault_by("TOK-3", Patch.wrap, MemoryStore, "look_up")
@@ -87,10 +87,10 @@ def latest_time_of_uses_alone(patch: Patch) -> None:
 def _forgetting(patch: Patch, *operations: str) -> None:
     """Have these operations of the store leave the latest time as it was."""
 
-    def operate(operated: Any, self: Any, *told: Any) -> Any:
+    def operate(operated: Any, self: Any, *arguments: Any) -> Any:
         before = self._latest
         try:
-            return operated(self, *told)
+            return operated(self, *arguments)
         finally:
             self._latest = before
 
@@ -128,17 +128,14 @@ def revoked_token_removed(revoked: Any, self: Any, jti: str, now: float) -> Any:
     return record
 
 
-def _early(patch: Patch, ahead: Callable[[Any], float]) -> None:
+@helper_by(Patch.wrap, MemoryStore, "reap")
+def _early(ahead: Callable[[Any], float], _reaped: Any, self: Any, now: float) -> int:
     """Have sweeps remove what is not due yet: ahead of time by so many seconds."""
-
-    def reap(_reaped: Any, self: Any, now: float) -> int:
-        number = 0
-        while self._removals and self._removals[0][0] <= self._advance(now) + ahead(self):
-            self._remove_first()
-            number += 1
-        return number
-
-    patch.wrap(MemoryStore, "reap", reap)
+    number = 0
+    while self._removals and self._removals[0][0] <= self._advance(now) + ahead(self):
+        self._remove_first()
+        number += 1
+    return number
 
 
 @fault("TOK-10")
@@ -163,8 +160,8 @@ def id_indexed_later(patch: Patch) -> None:
 
     def add(added: Any, self: Any, record: Any) -> None:
         added(self, record)
-        for one in late:
-            self._by_jti[one.jti] = one
+        for unindexed in late:
+            self._by_jti[unindexed.jti] = unindexed
         late[:] = [self._by_jti.pop(record.jti)]
 
     def remove(removed: Any, self: Any) -> None:
@@ -185,19 +182,19 @@ def good_from_the_next_instant(looked: Any, self: Any, digest: bytes, now: float
 @fault_by("TOK-13", Patch.wrap, MemoryStore, "revoke_all")
 def bulk_revocation_spares_the_newest(revoked: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """A bulk revocation takes what was issued before its instant, and not at it (§8 8)."""
-    spared = [one for one in self._by_identity.get((issuer, subject), ()) if one.issued_at >= now]
-    for one in spared:
-        self._leave_identity(one)
+    spared = [token for token in self._by_identity.get((issuer, subject), ()) if token.issued_at >= now]
+    for token in spared:
+        self._leave_identity(token)
     found = revoked(self, issuer, subject, now)
     self._by_identity[issuer, subject] = spared
     return found
 
 
 @fault_by("TOK-13", Patch.wrap, MemoryStore, "issue")
-def dead_on_issue(issued: Any, self: Any, record: Any, *told: Any) -> Any:
+def dead_on_issue(issued: Any, self: Any, record: Any, *arguments: Any) -> Any:
     """A server whose clock is behind its store's hands out tokens that are expired already (§8 15)."""
     try:
-        return issued(self, record, *told)
+        return issued(self, record, *arguments)
     except StoreUnavailable:
         self._add(record)
         return Issue.STORED

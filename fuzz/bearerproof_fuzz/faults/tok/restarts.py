@@ -5,20 +5,17 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.adapter.keyserver import KeyServerAdapter
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 
 
-def _restarted(patch: Patch, keep: Callable[[Any], Any]) -> None:
+@helper_by(Patch.wrap, KeyServerAdapter, "restart")
+def _restarted(keep: Callable[[Any], Any], _restarted: Any, self: Any, _request: Any) -> Any:
     """Have a restart go on with a store that is made of the one before."""
-
-    def restart(_restarted: Any, self: Any, _request: Any) -> Any:
-        configuration, store, _ = self._running
-        self._start(configuration, keep(store))
-        return {"restarted": True}
-
-    patch.wrap(KeyServerAdapter, "restart", restart)
+    configuration, store, _ = self._running
+    self._start(configuration, keep(store))
+    return {"restarted": True}
 
 
 def _copy(store: Any, change: Callable[[Any], Any]) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.store import Issue
 from bearerproof_reference.keyserver.tokens import Identity
@@ -16,7 +16,9 @@ from bearerproof_reference.keyserver.tokens import Identity
 @fault("TOK-7")
 def cap_is_one_too_high(patch: Patch) -> None:
     """The cap is held against the tokens that there are, and not those that there would be."""
-    patch.wrap(MemoryStore, "issue", lambda issued, self, record, cap, *told: issued(self, record, cap + 1, *told))
+    patch.wrap(
+        MemoryStore, "issue", lambda issued, self, record, cap, *arguments: issued(self, record, cap + 1, *arguments)
+    )
 
 
 @fault("TOK-7")
@@ -28,8 +30,8 @@ def expired_tokens_count(patch: Patch) -> None:
 @fault_by("TOK-7", Patch.wrap, MemoryStore, "_count")
 def revoked_tokens_count(counted: Any, self: Any, key: Any, now: float) -> Any:
     """Revoking makes no room: whoever has lost a token cannot get another."""
-    revoked = (self._by_digest[one] for one in self._revoked)
-    return counted(self, key, now) + sum(one.identity.key == key and one.expires_at > now for one in revoked)
+    revoked = (self._by_digest[digest] for digest in self._revoked)
+    return counted(self, key, now) + sum(token.identity.key == key and token.expires_at > now for token in revoked)
 
 
 @fault_by("TOK-7", Patch.wrap, MemoryStore, "issue")
@@ -60,17 +62,16 @@ def each_revocation_makes_room(patch: Patch) -> None:
 # --- for whom
 
 
-def _counted_by(patch: Patch, alike: Callable[[Identity], object]) -> None:
+@helper_by(Patch.wrap, MemoryStore, "issue")
+def _counted_by(
+    alike: Callable[[Identity], object], issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float
+) -> Any:
     """Have the cap, and nothing else, count all live tokens whose identities are alike in this."""
-
-    def issue(issued: Any, self: Any, record: Any, cap: int, now: float, issued_at: float) -> Any:
-        mark = alike(record.identity)
-        live = (one for own in self._by_identity.values() for one in own if one.expires_at > now)
-        if sum(alike(one.identity) == mark for one in live) >= cap:
-            return Issue.CAP_REACHED
-        return issued(self, record, 10**6, now, issued_at)
-
-    patch.wrap(MemoryStore, "issue", issue)
+    mark = alike(record.identity)
+    live = (token for own in self._by_identity.values() for token in own if token.expires_at > now)
+    if sum(alike(token.identity) == mark for token in live) >= cap:
+        return Issue.CAP_REACHED
+    return issued(self, record, 10**6, now, issued_at)
 
 
 _COUNTED_BY: Rows[Callable[[Identity], object]] = {
@@ -186,42 +187,39 @@ def bound_on_all_ever_issued(_roomy: Any, self: Any, _now: float) -> bool:
 # --- whose
 
 
-def _answered_with(patch: Patch, other: Callable[[Any, Any], Any]) -> None:
+@helper_by(Patch.wrap, MemoryStore, "look_up")
+def _answered_with(other: Callable[[Any, Any], Any], looked: Any, self: Any, digest: bytes, now: float) -> Any:
     """Have a bearer answered with another record than its own, given the store and its own."""
-
-    def look_up(looked: Any, self: Any, digest: bytes, now: float) -> Any:
-        found = looked(self, digest, now)
-        return found and replace(found, record=other(self, found.record))
-
-    patch.wrap(MemoryStore, "look_up", look_up)
+    found = looked(self, digest, now)
+    return found and replace(found, record=other(self, found.record))
 
 
 def _first(store: Any, alike: Callable[[Any], bool]) -> Any:
-    return next(one for one in store._by_digest.values() if alike(one))  # noqa: SLF001 - the store's own part
+    return next(token for token in store._by_digest.values() if alike(token))  # noqa: SLF001 - the store's own part
 
 
 @fault_by("TOK-12", _answered_with)
 def scopes_of_the_first_token(store: Any, record: Any) -> Any:
     """Scopes are kept by identity: its first token decides what all of them are good for (CWE-863)."""
-    return replace(record, scopes=_first(store, lambda one: one.identity.key == record.identity.key).scopes)
+    return replace(record, scopes=_first(store, lambda token: token.identity.key == record.identity.key).scopes)
 
 
 @fault_by("TOK-12", _answered_with)
 def identity_by_subject(store: Any, record: Any) -> Any:
     """Profiles are kept by subject: namesakes of two providers are one user (CWE-639)."""
     subject = record.identity.subject
-    return replace(record, identity=_first(store, lambda one: one.identity.subject == subject).identity)
+    return replace(record, identity=_first(store, lambda token: token.identity.subject == subject).identity)
 
 
 @fault_by("TOK-12", _answered_with)
 def id_of_the_newest_token(store: Any, record: Any) -> Any:
     """A bearer answers with the id of its identity's newest token: revoking it ends another one."""
-    own = [one for one in store._by_digest.values() if one.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
+    own = [token for token in store._by_digest.values() if token.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
     return replace(record, jti=own[-1].jti)
 
 
 @fault_by("TOK-12", _answered_with)
 def scopes_shared_and_changed(store: Any, record: Any) -> Any:
     """One object of scopes serves an identity, and is changed in place by the next issue (CWE-863)."""
-    own = [one for one in store._by_digest.values() if one.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
+    own = [token for token in store._by_digest.values() if token.identity.key == record.identity.key]  # noqa: SLF001 - the store's own part
     return replace(record, scopes=own[-1].scopes)

@@ -12,18 +12,18 @@ from bearerproof_reference.audit.limiter import Limiter, Summary
 
 
 @fault_by("TRAIL-14", Patch.wrap, Limiter, "_admit_stranger")
-def newcomers_always_get_through(due: Any, self: Any, event: Any) -> bool:
+def newcomers_always_get_through(admit_stranger: Any, self: Any, event: Any) -> bool:
     """The first event of a source is never dropped, so that none is overlooked; a forger is new each time (W1)."""
     met = vars(self).setdefault("met", set())
     new = event.source_id not in met
     met.add(event.source_id)
-    return bool(due(self, event)) or new
+    return bool(admit_stranger(self, event)) or new
 
 
 @fault_by("TRAIL-14", Patch.wrap, Limiter, "_admit_stranger")
-def one_in_ten_sampled(due: Any, self: Any, event: Any) -> bool:
+def one_in_ten_sampled(admit_stranger: Any, self: Any, event: Any) -> bool:
     """Of what is dropped one in ten gets through as a sample, so a flood of names still fills the trail (W1)."""
-    return bool(due(self, event)) or self.dropped % 10 == 0
+    return bool(admit_stranger(self, event)) or self.dropped % 10 == 0
 
 
 @fault("TRAIL-15")
@@ -54,7 +54,7 @@ def names_trimmed_for_the_source(patch: Patch) -> None:
 
 def _summed(patch: Patch, change: Callable[[Any], Any]) -> None:
     """Have drop summaries written with other members."""
-    patch.wrap(Summary, "as_dict", lambda told, self: {**told(self), **change(told(self))})
+    patch.wrap(Summary, "as_dict", lambda as_dict, self: {**as_dict(self), **change(as_dict(self))})
 
 
 @fault("TRAIL-16")
@@ -62,9 +62,9 @@ def total_since_the_start(patch: Patch) -> None:
     """The total of a summary is a counter that nobody sets back, and its kinds are those of the window (W9)."""
     total: Counter[str] = Counter()
 
-    def since_the_start(told: Any) -> Any:
-        total[told["tier"]] += told["dropped"]
-        return {"dropped": total[told["tier"]]}
+    def since_the_start(summary: Any) -> Any:
+        total[summary["tier"]] += summary["dropped"]
+        return {"dropped": total[summary["tier"]]}
 
     _summed(patch, since_the_start)
 
@@ -72,12 +72,14 @@ def total_since_the_start(patch: Patch) -> None:
 @fault("TRAIL-16")
 def three_kinds_told(patch: Patch) -> None:
     """A summary tells the three largest kinds and the total of all: what was the rest? (W9)."""
-    _summed(patch, lambda told: {"kinds": dict(Counter(told["kinds"]).most_common(3))})
+    _summed(patch, lambda summary: {"kinds": dict(Counter(summary["kinds"]).most_common(3))})
 
 
 @fault_by("TRAIL-16", _summed)
-def sources_counted_with_each_kind(told: Any) -> Any:
+def sources_counted_with_each_kind(summary: Any) -> Any:
     """The sources of a summary are counted once more for each kind, and are more than the total (W9)."""
     return (
-        {"sources": {name: 4 * number for name, number in told.get("sources", {}).items()}} if "sources" in told else {}
+        {"sources": {name: 4 * number for name, number in summary.get("sources", {}).items()}}
+        if "sources" in summary
+        else {}
     )

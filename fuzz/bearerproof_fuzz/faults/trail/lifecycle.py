@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.audit.events import rfc3339
 from bearerproof_reference.keyserver import exchange
 from bearerproof_reference.keyserver.authentication import Authentication
@@ -17,26 +17,20 @@ from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.store import State
 
 
-def _used(patch: Patch, identity: Callable[[Any], Any]) -> None:
+@helper_by(Patch.wrap, RequestContext, "used")
+def _used(identity: Callable[[Any], Any], make: Any, self: Any, record: Any) -> LifecycleEvent:
     """Have uses name another identity."""
-
-    def used(make: Any, self: Any, record: Any) -> LifecycleEvent:
-        event: LifecycleEvent = make(self, record)
-        return replace(event, identity=identity(event))
-
-    patch.wrap(RequestContext, "used", used)
+    event: LifecycleEvent = make(self, record)
+    return replace(event, identity=identity(event))
 
 
-def _expiry(patch: Patch, seconds_after_issue: Any) -> None:
+@helper_by(Patch.wrap, LifecycleEvent, "as_dict")
+def _expiry(seconds_after_issue: Any, as_dict: Any, self: Any, seq: int) -> Any:
     """Have the issue of a token tell another expiry: so long after it, as a function of the record."""
-
-    def as_dict(told: Any, self: Any, seq: int) -> Any:
-        members = told(self, seq)
-        if self.granted is not None:
-            members["expires_at"] = rfc3339(self.granted.issued_at + seconds_after_issue(self.granted))
-        return members
-
-    patch.wrap(LifecycleEvent, "as_dict", as_dict)
+    members = as_dict(self, seq)
+    if self.granted is not None:
+        members["expires_at"] = rfc3339(self.granted.issued_at + seconds_after_issue(self.granted))
+    return members
 
 
 # --- issued once, and first
@@ -129,10 +123,10 @@ def good_bearers_remembered_for_seconds(looked: Any, self: Any, digest: bytes, n
 @fault_by("TRAIL-6", Patch.wrap, MemoryStore, "revoke_all")
 def bulk_revocation_told_before_it_is_done(_replaced: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """All tokens of an identity are told revoked, and then the loop that does it ends after the first."""
-    live = [one for one in self._by_identity.get((issuer, subject), ()) if one.expires_at > now]
+    live = [record for record in self._by_identity.get((issuer, subject), ()) if record.expires_at > now]
     self._revocations.add((issuer, subject), now)
-    for one in live[:1]:
-        self.revoke(one.jti, now)
+    for record in live[:1]:
+        self.revoke(record.jti, now)
     return tuple(live)
 
 
@@ -144,8 +138,8 @@ def revocation_told_whatever_comes_of_it(decided: Any, *arguments: Any) -> Any:
     """A revocation is told when it is asked for: of unknown tokens, and again each time it is repeated."""
     decision = decided(*arguments)
     event = decision.events[0]
-    tell = event.reason is DenialReason.NOT_ACTIVE and event.token_jti is not None
-    return replace(decision, events=(replace(event, event=EventName.REVOKED, reason=None),)) if tell else decision
+    not_active = event.reason is DenialReason.NOT_ACTIVE and event.token_jti is not None
+    return replace(decision, events=(replace(event, event=EventName.REVOKED, reason=None),)) if not_active else decision
 
 
 @fault_by("TRAIL-7", Patch.wrap, Revocations, "all_of")
@@ -159,7 +153,7 @@ def bulk_revocation_under_one_token(decided: Any, *arguments: Any) -> Any:
 @fault_by("TRAIL-7", Patch.wrap, MemoryStore, "revoke_all")
 def expired_tokens_revoked_in_bulk(revoked: Any, self: Any, issuer: str, subject: str, now: float) -> Any:
     """A bulk revocation counts what is still on record, tokens among it that ended by themselves."""
-    ended = [one for one in self._by_identity.get((issuer, subject), ()) if one.expires_at <= now]
+    ended = [record for record in self._by_identity.get((issuer, subject), ()) if record.expires_at <= now]
     return (*revoked(self, issuer, subject, now), *ended)
 
 

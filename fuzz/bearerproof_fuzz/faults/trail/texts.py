@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.audit.events import one_line
 from bearerproof_reference.keyserver import lifecycle
 from bearerproof_reference.keyserver.authentication import Authentication
@@ -15,7 +15,7 @@ from bearerproof_reference.keyserver.revocation import Revocations
 
 def _members(patch: Patch, change: Callable[[Any], Any]) -> None:
     """Have every event written with its members changed."""
-    patch.wrap(LifecycleEvent, "as_dict", lambda told, self, seq: change(told(self, seq)))
+    patch.wrap(LifecycleEvent, "as_dict", lambda as_dict, self, seq: change(as_dict(self, seq)))
 
 
 # --- form
@@ -32,32 +32,32 @@ def time_added_by_the_logger(patch: Patch) -> None:
 @fault("TRAIL-1")
 def rate_limit_as_text(patch: Patch) -> None:
     """The rate limit goes through a template and is text in the trail, so no sum over it comes out."""
-    _members(patch, lambda told: {**told, "rate_limit": str(told["rate_limit"])} if "rate_limit" in told else told)
+    _members(
+        patch,
+        lambda members: {**members, "rate_limit": str(members["rate_limit"])} if "rate_limit" in members else members,
+    )
 
 
 @fault_by("TRAIL-1", _members)
-def used_token_named_short(told: Any) -> Any:
+def used_token_named_short(members: Any) -> Any:
     """Uses are told often, so they name the subject and leave the issuer out (CWE-778)."""
-    if told["event"] != "token.used":
-        return told
-    return {**told, "identity": {name: told["identity"][name] for name in ("subject", "email")}}
+    if members["event"] != "token.used":
+        return members
+    return {**members, "identity": {name: members["identity"][name] for name in ("subject", "email")}}
 
 
 # --- numbers
 
 
-def _numbered(patch: Patch, step: Callable[[Any, Any], tuple[bool, bool]]) -> None:
+@helper_by(Patch.__call__, Trail, "record")
+def _numbered(step: Callable[[Any, Any], tuple[bool, bool]], self: Any, events: Any) -> None:
     """Have events written by this: whether an event is handed on, and whether it takes a number."""
-
-    def record(self: Any, events: Any) -> None:
-        with self._lock:
-            for event in events:
-                write, count = step(self, event)
-                if write:
-                    self._write(event, self._next)
-                self._next += count
-
-    patch(Trail, "record", record)
+    with self._lock:
+        for event in events:
+            write, count = step(self, event)
+            if write:
+                self._write(event, self._next)
+            self._next += count
 
 
 @fault_by("TRAIL-8", Patch.wrap, Trail, "record")
@@ -106,9 +106,9 @@ def empty_revocation_takes_a_number(recorded: Any, self: Any, events: Any) -> No
 def _dated(patch: Patch, kind: str, instant: Callable[[float, Any], float]) -> None:
     """Have events of one kind bear another instant, made of that of the request and of the token's record."""
 
-    def make_other(make: Any, self: Any, *told: Any) -> LifecycleEvent:
-        event: LifecycleEvent = make(self, *told)
-        return replace(event, occurred_at=instant(self.now, told[-1]))
+    def make_other(make: Any, self: Any, *arguments: Any) -> LifecycleEvent:
+        event: LifecycleEvent = make(self, *arguments)
+        return replace(event, occurred_at=instant(self.now, arguments[-1]))
 
     patch.wrap(RequestContext, kind, make_other)
 
@@ -120,9 +120,9 @@ def refusals_bear_the_time_of_the_issue(make: Any, self: Any, why: Any, record: 
 
 
 @fault_by("TRAIL-10", Patch.wrap, RequestContext, "revoked")
-def revocations_told_to_the_minute(make: Any, self: Any, *told: object) -> Any:
+def revocations_told_to_the_minute(make: Any, self: Any, *arguments: object) -> Any:
     """The administrator's part writes times to the minute, so a revocation stands before the use it follows."""
-    return replace(make(self, *told), occurred_at=self.now // 60 * 60)
+    return replace(make(self, *arguments), occurred_at=self.now // 60 * 60)
 
 
 @fault("TRAIL-10")
@@ -134,16 +134,16 @@ def issues_told_to_the_second(patch: Patch) -> None:
 # --- texts
 
 
-Told = Callable[..., str | None]
+Detail = Callable[..., str | None]
 
 
-def _explained(patch: Patch, owner: type, name: str, tell: Told) -> None:
+def _explained(patch: Patch, owner: type, name: str, detail: Detail) -> None:
     """Have a refusal's reason followed by more, made of its event and of what was asked; None is no more."""
 
     def decide(decided: Any, self: Any, *arguments: Any) -> Any:
         decision = decided(self, *arguments)
         event = decision.events[0] if len(decision.events) == 1 else None
-        more = tell(event, *arguments) if event is not None else None
+        more = detail(event, *arguments) if event is not None else None
         if event is None or more is None:
             return decision
         return replace(decision, events=(replace(event, reason=f"{event.reason}: {more}"),))
@@ -151,7 +151,7 @@ def _explained(patch: Patch, owner: type, name: str, tell: Told) -> None:
     patch.wrap(owner, name, decide)
 
 
-def _parameter(name: str, why: DenialReason) -> Told:
+def _parameter(name: str, why: DenialReason) -> Detail:
     """Return what tells a parameter of an exchange that is refused for this reason."""
     return lambda event, form, _occasion: dict(form).get(name, "")[:400] if event.reason is why else None
 
@@ -161,7 +161,10 @@ def unknown_bearer_told(patch: Patch) -> None:
     """A bearer that is not good is told for debugging; most of those were good a moment ago (W8, CWE-532)."""
     reasons = {DenialReason.UNKNOWN_BEARER, DenialReason.MALFORMED_BEARER}
     _explained(
-        patch, Authentication, "decide", lambda event, told, *_rest: told[0][:400] if event.reason in reasons else None
+        patch,
+        Authentication,
+        "decide",
+        lambda event, credentials, *_rest: credentials[0][:400] if event.reason in reasons else None,
     )
 
 
@@ -175,10 +178,10 @@ def refused_subject_token_told(patch: Patch) -> None:
 def claims_of_a_refused_token_told(patch: Patch) -> None:
     """Of a subject token its middle is told, since only the signature is secret: it names people (CWE-200)."""
     whole = _parameter("subject_token", DenialReason.SUBJECT_TOKEN)
-    _explained(patch, Exchange, "decide", lambda *told: [*(whole(*told) or "").split("."), ""][1] or None)
+    _explained(patch, Exchange, "decide", lambda *arguments: [*(whole(*arguments) or "").split("."), ""][1] or None)
 
 
-_EXPLAINED: Rows[tuple[type, str, Told]] = {
+_EXPLAINED: Rows[tuple[type, str, Detail]] = {
     "refused-grant-type-told": (
         "The grant type of a stranger stands in the reason, with all that moves a cursor (CWE-117).",
         (Exchange, "decide", _parameter("grant_type", DenialReason.UNSUPPORTED_GRANT_TYPE)),

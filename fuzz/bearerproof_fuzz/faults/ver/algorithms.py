@@ -8,24 +8,25 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_fuzz.faults.seams import Json, changing_header, remembering_keys
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk
 from bearerproof_reference.verifier.jose import decode_base64url
 
 Header = verifier.Header
+Applies = Callable[[Header], bool]
+Allows = Callable[[str, Any], bool]
 
 
-def _unsecured(patch: Patch, passes: Callable[[Header, bytes], bool]) -> None:
+@helper_by(Patch.wrap, verifier, "_verified")
+def _unsecured(
+    passes: Callable[[Header, bytes], bool], verified: Any, token: bytes, header: Header, tail: bytes, *rest: Any
+) -> Any:
     """Take a token for an unsecured JWS, in which there is nothing to verify, where this rule says so."""
-
-    def verified_or_not(verified: Any, token: bytes, header: Header, tail: bytes, *rest: Any) -> Any:
-        if passes(header, tail):
-            return keys.Key(header.kid, "none", lambda *_: True)
-        return verified(token, header, tail, *rest)
-
-    patch.wrap(verifier, "_verified", verified_or_not)
+    if passes(header, tail):
+        return keys.Key(header.kid, "none", lambda *_: True)
+    return verified(token, header, tail, *rest)
 
 
 _UNSECURED: Rows[Callable[[Header, bytes], bool]] = {
@@ -97,26 +98,24 @@ def missing_alg_is_that_of_the_key(patch: Patch) -> None:
     changing_header(patch, lambda header: {"alg": "", **header})
 
 
-def _alg_of_the_key(patch: Patch, applies: Callable[[Header], bool]) -> None:
+@helper_by(Patch.wrap, verifier, "_verified")
+def _alg_of_the_key(
+    applies: Applies, verified: Any, token: bytes, header: Header, tail: bytes, key_set: Any, algorithms: Any
+) -> Any:
     """Read `alg` from the key that `kid` names in place of the header, where this rule says so."""
-
-    def by_the_key(verified: Any, token: bytes, header: Header, tail: bytes, held: Any, algorithms: Any) -> Any:
-        key = vars(held).get("_named", {}).get(header.kid)
-        if key is not None and applies(header):
-            header = replace(header, alg=key.alg)
-        return verified(token, header, tail, held, algorithms)
-
-    patch.wrap(verifier, "_verified", by_the_key)
+    key = vars(key_set).get("_named", {}).get(header.kid)
+    if key is not None and applies(header):
+        header = replace(header, alg=key.alg)
+    return verified(token, header, tail, key_set, algorithms)
 
 
-def _allowing(patch: Patch, allows: Callable[[str, Any], bool]) -> None:
+@helper_by(Patch.wrap, verifier, "_verified")
+def _allowing(
+    allows: Allows, verified: Any, token: bytes, header: Header, tail: bytes, key_set: Any, algorithms: Any
+) -> Any:
     """Widen the allow-list by the header's algorithm, where this rule says so."""
-
-    def with_list(verified: Any, token: bytes, header: Header, tail: bytes, held: Any, algorithms: Any) -> Any:
-        wider = {*algorithms, header.alg} if allows(header.alg, algorithms) else algorithms
-        return verified(token, header, tail, held, wider)
-
-    patch.wrap(verifier, "_verified", with_list)
+    wider = {*algorithms, header.alg} if allows(header.alg, algorithms) else algorithms
+    return verified(token, header, tail, key_set, wider)
 
 
 @fault("VER-14")

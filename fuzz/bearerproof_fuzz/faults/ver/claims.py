@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_fuzz.faults.seams import Json, changing_claim, is_number, making_optional, reading_claims
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
@@ -100,15 +100,12 @@ def subject_falls_back_to_the_client(patch: Patch) -> None:
     )
 
 
-def _refusing(patch: Patch, refuses: Callable[[Json], bool]) -> None:
+@helper_by(reading_claims)
+def _refusing(refuses: Callable[[Json], bool], claims: Json, *_: object) -> Json:
     """Refuse honest claims sets, by this rule."""
-
-    def read(claims: Json, *_: object) -> Json:
-        if refuses(claims):
-            raise Refusal(Reason.CLAIM_MALFORMED, "claims")
-        return claims
-
-    reading_claims(patch, read)
+    if refuses(claims):
+        raise Refusal(Reason.CLAIM_MALFORMED, "claims")
+    return claims
 
 
 _KNOWN = {

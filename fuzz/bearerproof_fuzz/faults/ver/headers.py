@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import load_der_x509_certificate
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_fuzz.faults.seams import Json, changing_header, encoded
 from bearerproof_reference.verifier import fetching, keys, verifier
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
@@ -19,15 +19,12 @@ def _without(parameters: Json, *names: str) -> Json:
     return {name: value for name, value in parameters.items() if name not in names}
 
 
-def _passing(patch: Patch, passes: Callable[[Any, Json], bool]) -> None:
+@helper_by(changing_header)
+def _passing(passes: Callable[[Any, Json], bool], parameters: Json) -> Json:
     """Let a header pass, together with the extensions it demands, if its ``crit`` does by this rule."""
-
-    def change(parameters: Json) -> Json:
-        if "crit" not in parameters or not passes(parameters["crit"], parameters):
-            return parameters
-        return {name: parameters[name] for name in ("alg", "kid", "typ") if name in parameters}
-
-    changing_header(patch, change)
+    if "crit" not in parameters or not passes(parameters["crit"], parameters):
+        return parameters
+    return {name: parameters[name] for name in ("alg", "kid", "typ") if name in parameters}
 
 
 _PASSING: Rows[Callable[[Any, Json], bool]] = {
@@ -101,11 +98,11 @@ def _trusting(patch: Patch, carried: Carried) -> None:
     """Verify with the JWK that the header's own parameters yield, where they yield one."""
 
     def with_its_own_key(
-        verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any
+        verified: Any, token: bytes, header: verifier.Header, tail: bytes, key_set: Any, algorithms: Any
     ) -> Any:
-        jwk = carried(parse_object(decode_segment(token.split(b".")[0])), held)
+        jwk = carried(parse_object(decode_segment(token.split(b".")[0])), key_set)
         if not isinstance(jwk, dict):
-            return verified(token, header, tail, held, algorithms)
+            return verified(token, header, tail, key_set, algorithms)
         own = keys.KeySet({"keys": [_without(jwk, "kid")]}, algorithms)
         return verified(token, replace(header, kid=None), tail, own, algorithms)
 
@@ -124,17 +121,17 @@ _TRUSTING: Rows[Carried] = {
     ),
     "jwk-trusted-where-the-kid-is-unknown": (
         "A token under a new `kid` may introduce its key itself: rotation made easy.",
-        lambda header, held: header["jwk"] if "jwk" in header and header.get("kid") not in held else None,
+        lambda header, key_set: header["jwk"] if "jwk" in header and header.get("kid") not in key_set else None,
     ),
 }
 faults_for("VER-19", _trusting, _TRUSTING)
 
 
 @fault_by("VER-19", _trusting)
-def jwk_under_a_known_kid_trusted(header: Json, held: Any) -> object:
+def jwk_under_a_known_kid_trusted(header: Json, key_set: Any) -> object:
     """A carried key is believed once its own `kid` is one of ours, as if a name proved possession."""
     jwk = header.get("jwk")
-    return jwk if isinstance(jwk, dict) and jwk.get("kid") in held else None
+    return jwk if isinstance(jwk, dict) and jwk.get("kid") in key_set else None
 
 
 @fault_by("VER-19", _trusting)

@@ -7,24 +7,25 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_fuzz.faults.seams import Json, changing_header
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.jose import decode_segment
 from bearerproof_reference.verifier.verdicts import Reason, Refusal
+
+Searches = Callable[[str, keys.KeySet], bool]
 
 
 def _changing_kid(patch: Patch, change: Callable[[Any], Any]) -> None:
     changing_header(patch, lambda header: {**header, "kid": change(header["kid"])} if "kid" in header else header)
 
 
-def _finding(patch: Patch, respell: Callable[[str, tuple[str, ...]], str | None]) -> None:
+@helper_by(Patch.wrap, keys.KeySet, "find")
+def _finding(
+    respell: Callable[[str, tuple[str, ...]], str | None], find: Any, self: keys.KeySet, kid: str | None, alg: str
+) -> object:
     """Look for the key under the name that ``respell`` makes of the token's and of those of the set."""
-
-    def find_key(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
-        return find(self, kid if kid is None else respell(kid, tuple(vars(self)["_named"])), alg)
-
-    patch.wrap(keys.KeySet, "find", find_key)
+    return find(self, kid if kid is None else respell(kid, tuple(vars(self)["_named"])), alg)
 
 
 @fault("VER-21")
@@ -37,7 +38,7 @@ def kid_in_a_list_taken(patch: Patch) -> None:
 def kid_query_evaluated(patch: Patch) -> None:
     """`kid` goes into the filter of a document database as it is, so `{"$ne": 1}` matches the first key there."""
     _changing_kid(patch, lambda kid: "$any" if isinstance(kid, dict) and "$ne" in kid else kid)
-    _finding(patch, lambda kid, held: next(iter(held)) if kid == "$any" else kid)
+    _finding(patch, lambda kid, kids: next(iter(kids)) if kid == "$any" else kid)
 
 
 @fault("VER-21")
@@ -51,7 +52,7 @@ def _no_kid(header: Json) -> Json:
 
 
 def _alike(fold: Callable[[str], str]) -> Callable[[str, tuple[str, ...]], str]:
-    return lambda kid, held: next((name for name in held if fold(name) == fold(kid)), kid)
+    return lambda kid, kids: next((name for name in kids if fold(name) == fold(kid)), kid)
 
 
 _FINDING: Rows[Callable[[str, tuple[str, ...]], str | None]] = {
@@ -70,7 +71,7 @@ _FINDING: Rows[Callable[[str, tuple[str, ...]], str | None]] = {
     ),
     "kid-interpolated-into-a-query": (
         "`kid` is written into the text of an SQL query, so `x' OR '1'='1` selects the first key (CWE-89).",
-        lambda kid, held: held[0] if "' OR '" in kid and held else kid,
+        lambda kid, kids: kids[0] if "' OR '" in kid and kids else kid,
     ),
 }
 faults_for("VER-22", _finding, _FINDING)
@@ -90,7 +91,7 @@ def kid_read_as_a_path(verified: Any, token: bytes, header: verifier.Header, tai
 @fault("VER-23")
 def unknown_kid_tries_every_key(patch: Patch) -> None:
     """A `kid` that is not found sets off a search through the whole set (RFC 7515 §6 allows it, W22)."""
-    _searching(patch, lambda kid, held: kid not in held)
+    _searching(patch, lambda kid, key_set: kid not in key_set)
 
 
 @fault("VER-23")
@@ -99,19 +100,19 @@ def kid_is_a_hint_only(patch: Patch) -> None:
     _searching(patch, lambda *_: True)
 
 
-def _searching(patch: Patch, searches: Callable[[str, keys.KeySet], bool]) -> None:
-    def search(verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any) -> Any:
-        if header.kid is None or not isinstance(held, keys.KeySet) or not searches(header.kid, held):
-            return verified(token, header, tail, held, algorithms)
-        signed = [kid for kid in vars(held)["_named"] if _signed_by(kid, token, tail, header.alg, held)]
-        return verified(token, replace(header, kid=signed[0] if signed else header.kid), tail, held, algorithms)
+@helper_by(Patch.wrap, verifier, "_verified")
+def _searching(
+    searches: Searches, verified: Any, token: bytes, header: verifier.Header, tail: bytes, key_set: Any, algorithms: Any
+) -> Any:
+    if header.kid is None or not isinstance(key_set, keys.KeySet) or not searches(header.kid, key_set):
+        return verified(token, header, tail, key_set, algorithms)
+    signed = [kid for kid in vars(key_set)["_named"] if _signed_by(kid, token, tail, header.alg, key_set)]
+    return verified(token, replace(header, kid=signed[0] if signed else header.kid), tail, key_set, algorithms)
 
-    patch.wrap(verifier, "_verified", search)
 
-
-def _signed_by(kid: str, token: bytes, tail: bytes, alg: str, held: keys.KeySet) -> bool:
+def _signed_by(kid: str, token: bytes, tail: bytes, alg: str, key_set: keys.KeySet) -> bool:
     try:
-        return held.find(kid, alg).verify(decode_segment(tail), token[: -len(tail) - 1])
+        return key_set.find(kid, alg).verify(decode_segment(tail), token[: -len(tail) - 1])
     except Refusal:
         return False
 
@@ -119,7 +120,7 @@ def _signed_by(kid: str, token: bytes, tail: bytes, alg: str, held: keys.KeySet)
 @fault("VER-23")
 def unknown_kid_falls_back_to_the_first_key(patch: Patch) -> None:
     """A `kid` that is not found is answered with the default key, the first of the set."""
-    _finding(patch, lambda kid, held: kid if kid in held or not held else held[0])
+    _finding(patch, lambda kid, kids: kid if kid in kids or not kids else kids[0])
 
 
 @fault_by("VER-23", Patch.wrap, keys.KeySet, "find")

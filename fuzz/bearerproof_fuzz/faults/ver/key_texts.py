@@ -32,8 +32,8 @@ def _hmac_over(patch: Patch, secret: Secret) -> None:
             return None
         return keys.Key(None, alg, lambda signature, data: hmac.digest(octets, data, "sha256") == signature)
 
-    taken = {**adapter.HELLO["capabilities"], "key_form": "pem"}
-    patch(adapter, "HELLO", {**adapter.HELLO, "capabilities": taken})
+    capabilities = {**adapter.HELLO["capabilities"], "key_form": "pem"}
+    patch(adapter, "HELLO", {**adapter.HELLO, "capabilities": capabilities})
     patch.wrap(adapter, "_build", build_with_texts)
     remembering_keys(patch, find)
 

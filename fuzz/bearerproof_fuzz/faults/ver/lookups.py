@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_fuzz.faults.seams import Json
 from bearerproof_reference.adapter.adapter import _LookUps
 from bearerproof_reference.verifier import verifier
@@ -11,20 +11,17 @@ from bearerproof_reference.verifier.ports import Unavailable
 from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 
-def _version_check(patch: Patch, stale: Callable[[Any, int], bool]) -> None:
+@helper_by(Patch.__call__, verifier, "_check_version")
+def _version_check(stale: Callable[[Any, int], bool], port: Any, claims: Json) -> None:
     """Compare a token's session version with the present one by this rule."""
-
-    def check(port: Any, claims: Json) -> None:
-        try:
-            current = port.current(claims["sub"])
-        except Unavailable:
-            raise Refusal(Reason.UNAVAILABLE, "SessionVersionLookupUnavailable") from None
-        if "sv" in claims and type(claims["sv"]) is not int:
-            raise Refusal(Reason.CLAIM_MALFORMED, "sv")
-        if current is not None and stale(claims.get("sv"), current):
-            raise Refusal(Reason.SESSION, "SessionVersionStale")
-
-    patch(verifier, "_check_version", check)
+    try:
+        current = port.current(claims["sub"])
+    except Unavailable:
+        raise Refusal(Reason.UNAVAILABLE, "SessionVersionLookupUnavailable") from None
+    if "sv" in claims and type(claims["sv"]) is not int:
+        raise Refusal(Reason.CLAIM_MALFORMED, "sv")
+    if current is not None and stale(claims.get("sv"), current):
+        raise Refusal(Reason.SESSION, "SessionVersionStale")
 
 
 _VERSION_CHECK: Rows[Callable[[Any, int], bool]] = {

@@ -2,21 +2,18 @@
 
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, helper_by
 from bearerproof_reference.verifier.verdicts import Reason, Rejected
 from bearerproof_reference.verifier.verifier import Verifier
 
 
-def _reporting(patch: Patch, reasons: dict[Reason, Reason]) -> None:
+@helper_by(Patch.wrap, Verifier, "verify")
+def _reporting(reasons: dict[Reason, Reason], verify: Any, self: Any, token: str | bytes) -> Any:
     """Report other reasons than the true ones; the verdicts stay."""
-
-    def report(verify: Any, self: Any, token: str | bytes) -> Any:
-        verdict = verify(self, token)
-        if isinstance(verdict, Rejected) and verdict.reason in reasons:
-            return Rejected(reasons[verdict.reason], verdict.detail)
-        return verdict
-
-    patch.wrap(Verifier, "verify", report)
+    verdict = verify(self, token)
+    if isinstance(verdict, Rejected) and verdict.reason in reasons:
+        return Rejected(reasons[verdict.reason], verdict.detail)
+    return verdict
 
 
 _REPORTING: Rows[dict[Reason, Reason]] = {

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, helper_by
 from bearerproof_fuzz.faults.seams import Json
 from bearerproof_reference.adapter.adapter import _LookUps
 from bearerproof_reference.verifier import ports, verifier
@@ -108,14 +108,13 @@ def _recorded_early(patch: Patch, *reasons: Reason) -> None:
     patch.wrap(verifier.Verifier, "_verify", verify_and_record)
 
 
-def _forgetting(patch: Patch, until: Callable[[float, float], float]) -> None:
+@helper_by(Patch.wrap, ports.MemoryReplayGuard, "first_use")
+def _forgetting(
+    until: Callable[[float, float], float], first_use: Any, self: Any, issuer: str, jti: str, at: float
+) -> bool:
     """Forget a token at another time, computed from now and from when it may be forgotten."""
-
-    def first_use_for_a_while(first_use: Any, self: Any, issuer: str, jti: str, at: float) -> bool:
-        first: bool = first_use(self, issuer, jti, until(self.clock.now(), at))
-        return first
-
-    patch.wrap(ports.MemoryReplayGuard, "first_use", first_use_for_a_while)
+    first: bool = first_use(self, issuer, jti, until(self.clock.now(), at))
+    return first
 
 
 @fault("VER-41")

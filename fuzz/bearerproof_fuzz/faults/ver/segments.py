@@ -33,12 +33,12 @@ faults_for("VER-1", rewriting_token, _REWRITING_TOKEN)
 
 @fault_by("VER-1", Patch.wrap, verifier, "_verified")
 def empty_signature_not_verified(
-    verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any
+    verified: Any, token: bytes, header: verifier.Header, tail: bytes, key_set: Any, algorithms: Any
 ) -> Any:
     """`if signature and not verify(...)` refuses wrong signatures, and there is none to be wrong."""
     if tail or header.alg not in algorithms:
-        return verified(token, header, tail, held, algorithms)
-    return held.find(header.kid, header.alg)
+        return verified(token, header, tail, key_set, algorithms)
+    return key_set.find(header.kid, header.alg)
 
 
 def _lenient(patch: Patch, clean: Callable[[bytes], bytes]) -> None:

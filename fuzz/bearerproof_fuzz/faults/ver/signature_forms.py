@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_fuzz.faults.seams import respelling_signatures, varying_keys
 from bearerproof_reference.verifier.algorithms import Jwk, Verify
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -24,19 +24,16 @@ def _raw(r: int, s: int, size: int) -> bytes:
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
-def _short_circuit(patch: Patch, holds: Callable[[int, int, int], bool]) -> None:
+@helper_by(varying_keys, _ECDSA)
+def _short_circuit(holds: Callable[[int, int, int], bool], verify: Verify, jwk: Jwk) -> Verify:
     """Accept an ECDSA signature whose numbers make the unchecked equation hold."""
+    size, order = _SIZES[jwk["crv"]], _ORDERS[jwk["crv"]]
 
-    def vary(verify: Verify, jwk: Jwk) -> Verify:
-        size, order = _SIZES[jwk["crv"]], _ORDERS[jwk["crv"]]
+    def verify_unchecked(signature: bytes, data: bytes) -> bool:
+        r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+        return (len(signature) == 2 * size and holds(r, s, order)) or verify(signature, data)
 
-        def verify_unchecked(signature: bytes, data: bytes) -> bool:
-            r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-            return (len(signature) == 2 * size and holds(r, s, order)) or verify(signature, data)
-
-        return verify_unchecked
-
-    varying_keys(patch, _ECDSA, vary)
+    return verify_unchecked
 
 
 @fault("VER-26")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_fuzz.faults.seams import ALPHABET, encoded, respelling_signatures, rewriting_token, varying_keys
 from bearerproof_reference.verifier import idtoken, keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
@@ -73,10 +73,10 @@ def verified_token_cached_by_signature(patch: Patch) -> None:
 def _cached(patch: Patch, key_of: Callable[[bytes, bytes], bytes]) -> None:
     cache: dict[tuple[int, bytes], Any] = {}
 
-    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any) -> Any:
-        key = (id(held), key_of(token, tail))
+    def judge(verified: Any, token: bytes, header: verifier.Header, tail: bytes, key_set: Any, algorithms: Any) -> Any:
+        key = (id(key_set), key_of(token, tail))
         if key not in cache:
-            cache[key] = verified(token, header, tail, held, algorithms)
+            cache[key] = verified(token, header, tail, key_set, algorithms)
         return cache[key]
 
     patch.wrap(verifier, "_verified", judge)
@@ -115,23 +115,21 @@ def previous_secret_is_the_word_undefined(patch: Patch) -> None:
     _second_secret(patch, b"undefined")
 
 
-def _second_secret(patch: Patch, secret: bytes) -> None:
-    def vary(verify: Verify, _: Jwk) -> Verify:
-        return lambda signature, data: (
-            verify(signature, data) or hmac.compare_digest(hmac.digest(secret, data, "sha256"), signature)
-        )
-
-    varying_keys(patch, ("HS256",), vary)
+@helper_by(varying_keys, ("HS256",))
+def _second_secret(secret: bytes, verify: Verify, _: Jwk) -> Verify:
+    return lambda signature, data: (
+        verify(signature, data) or hmac.compare_digest(hmac.digest(secret, data, "sha256"), signature)
+    )
 
 
 @fault_by("VER-25", Patch.wrap, verifier, "_verified")
 def missing_kid_skips_the_signature(
-    verified: Any, token: bytes, header: verifier.Header, tail: bytes, held: Any, algorithms: Any
+    verified: Any, token: bytes, header: verifier.Header, tail: bytes, key_set: Any, algorithms: Any
 ) -> Any:
     """A token that names no key is taken for one of a legacy issuer, whose signature nobody could check."""
     if header.kid is None and header.alg in algorithms and tail:
         return keys.Key(None, header.alg, lambda *_: True)
-    return verified(token, header, tail, held, algorithms)
+    return verified(token, header, tail, key_set, algorithms)
 
 
 @fault_by("VER-25", Patch.wrap, verifier, "_verified")
@@ -139,26 +137,23 @@ def secret_of_a_public_key_is_empty(
     verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any
 ) -> Any:
     """HS256 reads the secret `k` of whatever key is named, and a public key has none: `jwk.get("k", "")`."""
-    held = vars(rest[0]).get("_named", {}).get(header.kid)
-    if header.alg != "HS256" or held is None or held.alg == "HS256":
+    named = vars(rest[0]).get("_named", {}).get(header.kid)
+    if header.alg != "HS256" or named is None or named.alg == "HS256":
         return verified(token, header, tail, *rest)
     if hmac.digest(b"", token[: -len(tail) - 1], "sha256") != decode_segment(tail):
         raise Refusal(Reason.SIGNATURE)
-    return held
+    return named
 
 
 Judge = Callable[[Any, dict[str, Any], float], None]
 
 
-def _judged_first(patch: Patch, judge: Judge) -> None:
+@helper_by(Patch.wrap, verifier.Verifier, "_verify")
+def _judged_first(judge: Judge, verify: Any, self: Any, token: bytes) -> Any:
     """Judge claims before the signature; ``judge`` gets the verifier, the unverified claims and the time."""
-
-    def judge_and_verify(verify: Any, self: Any, token: bytes) -> Any:
-        payload = split_compact(token)[1]
-        judge(self, parse_object(decode_segment(payload)), self._clock.now())
-        return verify(self, token)
-
-    patch.wrap(verifier.Verifier, "_verify", judge_and_verify)
+    payload = split_compact(token)[1]
+    judge(self, parse_object(decode_segment(payload)), self._clock.now())
+    return verify(self, token)
 
 
 @fault("VER-46")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_fuzz.faults.seams import Json, changing_claim, is_number, reading_claims
 
 
@@ -90,11 +90,9 @@ def iat_leeway_forgotten(patch: Patch) -> None:
     _shifting(patch, "iat", lambda iat, now, leeway: iat + leeway if iat > now else iat)
 
 
-def _converting(patch: Patch, convert: Callable[[Any], Any]) -> None:
-    def read(claims: Json, *_: object) -> Json:
-        return {**claims, **{name: convert(claims[name]) for name in ("exp", "nbf", "iat") if name in claims}}
-
-    reading_claims(patch, read)
+@helper_by(reading_claims)
+def _converting(convert: Callable[[Any], Any], claims: Json, *_: object) -> Json:
+    return {**claims, **{name: convert(claims[name]) for name in ("exp", "nbf", "iat") if name in claims}}
 
 
 _CONVERTING: Rows[Callable[[Any], Any]] = {
