@@ -3,7 +3,6 @@
 Everything after ``--`` is the command that starts an adapter; it is split off before the options are read.
 """
 
-import json
 import os
 import sys
 import traceback
@@ -20,6 +19,7 @@ from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.commands import idpcommand
 from bearerproof_fuzz.commands import trail as trail_command
 from bearerproof_fuzz.commands.serving import serve
+from bearerproof_fuzz.commands.vectors import list_vectors
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -249,55 +249,7 @@ def prove(
     )
 
 
-@app.command(name="vectors")
-def list_vectors(
-    name: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Print this vector, or those of a requirement.")
-    ] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="Make them anew and say what differs.")] = False,
-    write: Annotated[Path | None, typer.Option("--write", help="Make them anew into this folder.")] = None,
-) -> int:
-    """List the frozen vectors, print one, or make them anew from the registry of edits."""
-    from bearerproof.judging import vectors as frozen  # noqa: PLC0415
-
-    if compare or write is not None:
-        return _remake_vectors(write)
-    known = frozen.vectors()
-    if name is None:
-        for vector in known.values():
-            typer.echo(f"{vector.id}  {vector.row['title']}")
-        typer.echo(f"{len(known)} vectors")
-        return 0
-    chosen = [vector for vector in known.values() if name in (vector.id, vector.row["edit"], vector.row["requirement"])]
-    if not chosen:
-        raise BadInput(
-            f"no vector, edit or requirement with vectors is called {name!r} (bearerproof vectors lists them)"
-        )
-    for vector in chosen:
-        typer.echo(json.dumps(vector.row, indent=2))
-    return 0
-
-
-def _remake_vectors(folder: Path | None) -> int:
-    from bearerproof.judging import vectors as frozen  # noqa: PLC0415
-    from bearerproof_fuzz import hintvectors, vectormaker  # noqa: PLC0415
-
-    rows, hint_rows = vectormaker.rows(), hintvectors.rows()
-    made = frozen.as_files(rows, hint_rows)
-    if folder is None:
-        differing = frozen.differences(made)
-        typer.echo("\n".join(differing) if differing else f"{len(rows) + len(hint_rows)} vectors, all as frozen")
-        return 1 if differing else 0
-    try:
-        for name, text in made.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"cannot write to {folder}: {error.strerror}") from None
-    typer.echo(f"wrote {len(rows) + len(hint_rows)} vectors to {folder}")
-    return 0
-
-
+app.command(name="vectors")(list_vectors)
 app.command(epilog=trail_command.EXIT_CODES)(trail_command.trail)
 app.command(epilog="Exit codes: 0 ended when told to; 3 could not be started.")(serve)
 app.command(epilog=idpcommand.EXIT_CODES)(idpcommand.idp)
