@@ -53,7 +53,7 @@ def test_a_missing_file_is_told_and_the_others_are_read(tmp_path: Path) -> None:
     good = tmp_path / "good.jsonl"
     good.write_bytes(LINES)
     report = prove([str(tmp_path / "none"), str(good), str(tmp_path)])
-    assert [one.trouble for one in report.files] == ["No such file or directory", None, "Is a directory"]
+    assert [file.trouble for file in report.files] == ["No such file or directory", None, "Is a directory"]
     assert (report.verdict, report.exit_code, violated(report)) == (Verdict.NOT_JUDGED, 3, {})
 
 
@@ -63,7 +63,7 @@ def test_several_files_are_one_trail_and_findings_name_file_and_line(tmp_path: P
     for name, part in zip(names, ([b"foreign\n", lines[0]], [b"\n", lines[1]]), strict=True):
         Path(name).write_bytes(b"".join(part))
     report = prove(names)
-    assert [report.place(one.line) for one in report.findings] == [(names[1], 2)]
+    assert [report.place(finding.line) for finding in report.findings] == [(names[1], 2)]
 
 
 def test_the_last_line_needs_no_line_feed(tmp_path: Path) -> None:

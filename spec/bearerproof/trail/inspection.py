@@ -103,7 +103,7 @@ def _texts(record: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
         if isinstance(value, str):
             yield path, value
         elif isinstance(value, list):
-            pending += [(path, one) for one in reversed(value)]
+            pending += [(path, item) for item in reversed(value)]
         elif isinstance(value, dict):
             if "kty" in value and not PRIVATE_MEMBERS.isdisjoint(value):
                 yield path, json.dumps(value)

@@ -31,7 +31,7 @@ Violation = tuple[str, int, Json]
 def _violation(lines: Sequence[str], options: Options, rule: Rule) -> tuple[Violation | None, int]:
     """Return what breaks the rule in a trail, if anything does, and how many records the rule could judge."""
     report = prove_lines(lines, options)
-    row = next(one for one in report.rules if one.rule is rule)
+    row = next(row for row in report.rules if row.rule is rule)
     for finding in report.findings:
         if finding.rule is rule:
             return (finding.summary.partition(";")[0], row.violated, _event(lines[finding.line - 1])), row.judged
@@ -82,9 +82,9 @@ def _judge_histories(trial: Trial, rule: Rule) -> None:
 
 def _judge_occasions(trial: Trial, rule: Rule) -> None:
     """Judge what each kind of decision leaves."""
-    for one, server in scenarios(trial):
-        one.run(server)
-        _judge(server, one.name, rule)
+    for scenario, server in scenarios(trial):
+        scenario.run(server)
+        _judge(server, scenario.name, rule)
 
 
 @check("TRAIL-1")
@@ -233,7 +233,7 @@ def test_source_ids_are_composed_of_the_hints_beside_them(mark: CheckId, trial: 
     base = unproven(forge.base(mark.profile))
     presented = [labelled(base, hints).presentation() for hints in _hints(mark.profile)]
     answers = trial.ask_all(presented)
-    trail = [event_of(answer, one) for answer, one in zip(answers, presented, strict=True)]
+    trail = [event_of(answer, presentation) for answer, presentation in zip(answers, presented, strict=True)]
     _judge_failures(trial, trail, Rule.SOURCE_OF_HINTS, Options(findings=1), f"{len(trail)} tokens")
 
 
