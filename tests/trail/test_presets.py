@@ -118,7 +118,7 @@ def test_a_violation_inside_a_wrapping_is_found(tmp_path: Path) -> None:
     assert set(violated(report)) == {Rule.EXACTLY_ONCE, Rule.ONE_ISSUE}
 
 
-def told(report: TrailReport) -> tuple[object, ...]:
+def reported(report: TrailReport) -> tuple[object, ...]:
     return report.lines.events, report.rules, report.findings, report.losses
 
 
@@ -136,7 +136,7 @@ def test_docker_makes_no_difference_to_any_count(tmp_path: Path) -> None:
     plain = judge(tmp_path, events)
     for name in ("docker", "docker-compact", "docker-tagged"):
         wrapped = judge(tmp_path, "\n".join(map(WRAPPINGS[name][1], text(events).splitlines())))
-        assert told(wrapped) == told(plain)
+        assert reported(wrapped) == reported(plain)
         assert wrapped.lines.wrapped == {"docker": len(events)}
     assert plain.verdict is Verdict.UNTRUTHFUL
 
@@ -177,6 +177,6 @@ def test_what_docker_wraps_is_what_json_says(body: str, end: str) -> None:
 
 def test_lines_at_hand_are_judged_as_a_file_is(tmp_path: Path) -> None:
     report = prove_lines(LINES, Options())
-    assert told(report) == told(judge(tmp_path, "\n".join(LINES) + "\n"))
+    assert reported(report) == reported(judge(tmp_path, "\n".join(LINES) + "\n"))
     assert report.as_text().startswith(f"(lines): {len(LINES)} lines\n")
     assert report.place(3) == ("(lines)", 3)

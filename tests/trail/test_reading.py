@@ -133,8 +133,8 @@ def test_memory_is_bounded_and_what_was_forgotten_is_not_accused(tmp_path: Path)
     report = prove([_written(tmp_path, events)], Options(max_tokens=2000))
     assert report.forgotten >= 3000
     assert violated(report) == {}
-    told = "the token was forgotten to bound memory (--max-tokens)"
-    assert next(row for row in report.rules if row.rule is Rule.ISSUED_FIRST).unjudged == {told: 1}
+    reason = "the token was forgotten to bound memory (--max-tokens)"
+    assert next(row for row in report.rules if row.rule is Rule.ISSUED_FIRST).unjudged == {reason: 1}
 
 
 def test_a_token_leaves_after_its_expiry_and_the_horizon(tmp_path: Path) -> None:

@@ -175,8 +175,8 @@ class TrailReport:
         for file in self.files:
             end = "" if file.trouble is None else f", and then: {file.trouble}"
             yield f"{file.name}: {_count(file.lines, 'line')}{end}"
-        told = [f"{name} {number:,}" for name, number in self.lines.events.items()]
-        yield from textwrap.wrap("events: " + (", ".join(told) or "none"), WIDTH, subsequent_indent="        ")
+        counts = [f"{name} {number:,}" for name, number in self.lines.events.items()]
+        yield from textwrap.wrap("events: " + (", ".join(counts) or "none"), WIDTH, subsequent_indent="        ")
         others = {
             "not ours": self.lines.foreign,
             "broken events": self.lines.broken,

@@ -94,9 +94,9 @@ _TELLING: tuple[object, ...] = (
 
 def _forged(base: Draft, forgery: Change, said: Said) -> Presentation:
     """Write a forged token that says this of itself."""
-    told = {name: value for name, value in said.items() if value is not _HONEST}
-    header = {**base.header, **{name: value for name, value in told.items() if name == "kid"}}
-    claims = {**base.claims, "sub": "admin", **{name: value for name, value in told.items() if name != "kid"}}
+    overrides = {name: value for name, value in said.items() if value is not _HONEST}
+    header = {**base.header, **{name: value for name, value in overrides.items() if name == "kid"}}
+    claims = {**base.claims, "sub": "admin", **{name: value for name, value in overrides.items() if name != "kid"}}
     header, claims = (
         {name: value for name, value in members.items() if value is not MISSING} for members in (header, claims)
     )

@@ -56,8 +56,8 @@ def _judge(server: KeyServerDriver, what: str, rule: Rule) -> int:
     options = Options(tolerance=tolerance, from_middle=not fresh, findings=1)
     found, judged = _violation(lines_of(server), options, rule)
     if found:
-        told, number, event = found
-        server.fail(f"{what}: {told}", TITLES[rule], f"{number} violations", [event])
+        summary, number, event = found
+        server.fail(f"{what}: {summary}", TITLES[rule], f"{number} violations", [event])
     return judged
 
 
@@ -74,8 +74,8 @@ def _judge_histories(trial: Trial, rule: Rule) -> None:
         raise Untestable(Finding("no event has what the rule needs", TITLES[rule], f"nothing to judge by {rule}"))
     if not any(map(trial.declaration.missing_capability, (CLOCK, CONFIGURE))):
 
-        def truthful(told: list[str]) -> None:
-            _judge(Stream(trial).play([move for move in told if "steps back" not in move]), "a stream", rule)
+        def truthful(drawn: list[str]) -> None:
+            _judge(Stream(trial).play([move for move in drawn if "steps back" not in move]), "a stream", rule)
 
         explore(truthful, moves(trial), share=10)
 
@@ -209,8 +209,8 @@ def _judge_failures(trial: Trial, trail: Sequence[Json], rule: Rule, options: Op
     """
     found, judged = _violation([json.dumps(record) for record in trail], options, rule)
     if found:
-        told, number, event = found
-        trial.fail(f"{what}: {told}", TITLES[rule], f"{number} violations", events=[event])
+        summary, number, event = found
+        trial.fail(f"{what}: {summary}", TITLES[rule], f"{number} violations", events=[event])
     if not judged:
         raise Untestable(Finding("no record has what the rule needs", TITLES[rule], f"nothing to judge by {rule}"))
 
