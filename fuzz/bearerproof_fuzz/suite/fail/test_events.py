@@ -107,11 +107,11 @@ def test_refetch_of_the_key_set_leaves_no_event(mark: CheckId, trial: Trial, for
 
 
 def _judge_number(trial: Trial, presented: Presentation, answer: Answer) -> None:
-    due = {**dict.fromkeys(REJECTED, 1), **dict.fromkeys(ACCEPTED, 0)}.get(answer.outcome)
+    expected_events = {**dict.fromkeys(REJECTED, 1), **dict.fromkeys(ACCEPTED, 0)}.get(answer.outcome)
     found = None if answer.events is None else len(answer.events)
-    if due is not None and found != due:
-        summary = f"the token is {answer.outcome} and leaves another number of events than {due}"
-        trial.fail(summary, f"{due} events", f"{found} events", presented, events=answer.events or ())
+    if expected_events is not None and found != expected_events:
+        summary = f"the token is {answer.outcome} and leaves another number of events than {expected_events}"
+        trial.fail(summary, f"{expected_events} events", f"{found} events", presented, events=answer.events or ())
 
 
 @check("FAIL-2")
@@ -150,10 +150,14 @@ def test_time_of_the_event_is_that_of_the_request(mark: CheckId, trial: Trial, f
     def tells_the_time(instants: Sequence[float]) -> None:
         presented = [replace(base, now=now) for now in instants]
         for presentation, answer in zip(presented, trial.ask_all(presented), strict=True):
-            event, due = event_of(answer, presentation), events.instant(presentation.now)
-            if event.get("occurred_at") != due:
+            event, expected_time = event_of(answer, presentation), events.instant(presentation.now)
+            if event.get("occurred_at") != expected_time:
                 trial.fail(
-                    "an event tells another time", due, str(event.get("occurred_at")), presentation, events=[event]
+                    "an event tells another time",
+                    expected_time,
+                    str(event.get("occurred_at")),
+                    presentation,
+                    events=[event],
                 )
 
     tells_the_time(_INSTANTS)
@@ -171,8 +175,14 @@ def test_kind_agrees_with_the_reason(mark: CheckId, trial: Trial, forge: Forge) 
         judged += answer.reason is not None
         if answer.reason is not None and not events.agrees(answer.reason, event.get("kind")):
             summary = f"the event's kind does not agree with the reason {answer.reason}"
-            due = " or ".join(sorted(events.CLASSES[answer.reason]))
-            trial.fail(summary, f"a kind of class {due}", json.dumps(event.get("kind")), presentation, events=[event])
+            expected_classes = " or ".join(sorted(events.CLASSES[answer.reason]))
+            trial.fail(
+                summary,
+                f"a kind of class {expected_classes}",
+                json.dumps(event.get("kind")),
+                presentation,
+                events=[event],
+            )
     if not judged:
         trial.fail("no rejection gives a reason, which contract level 2 includes", "reasons", "none")
 
@@ -180,11 +190,11 @@ def test_kind_agrees_with_the_reason(mark: CheckId, trial: Trial, forge: Forge) 
 _SWALLOWED = frozenset({"Other", "SignatureInvalid"})
 
 
-def _judge_own_kind(trial: Trial, presented: Presentation, due: str, what: str) -> None:
+def _judge_own_kind(trial: Trial, presented: Presentation, expected_kind: str, what: str) -> None:
     event = event_of(trial.ask(presented), presented)
     kind = events.kind_class(event.get("kind"))
-    if kind in _SWALLOWED or kind != due:
-        trial.fail(f"{what} has no kind of its own", due, kind, presented, events=[event])
+    if kind in _SWALLOWED or kind != expected_kind:
+        trial.fail(f"{what} has no kind of its own", expected_kind, kind, presented, events=[event])
 
 
 @check("FAIL-8", needs=(KEY_SET,))
@@ -392,8 +402,8 @@ def _between(forged: Presentation, honest: Presentation, between: str) -> tuple[
 
 
 def _judge_ownership(trial: Trial, presented: Presentation, event: Json) -> None:
-    due = expected(presented.token, presented.profile, trial.declaration.max_token)
-    wrong = contradiction(due, stated(event))
+    expected_hints = expected(presented.token, presented.profile, trial.declaration.max_token)
+    wrong = contradiction(expected_hints, stated(event))
     if wrong is not None:
         name, admissible, said = wrong
         summary = f"the {name} hint in the event is not that of the token it reports"

@@ -236,8 +236,8 @@ def test_rejected_tokens_leave_no_trace(mark: CheckId, trial: Trial, forge: Forg
 
     def leaves_no_trace(choices: Sequence[tuple[int, Sequence[Presentation]]]) -> None:
         order = [item for number, before in choices for item in (*before, fixed[number])]
-        due = [item for number, before in choices for item in (*(None for _ in before), alone[number])]
-        for presented, answer, same in zip(order, trial.ask_all(order), due, strict=True):
+        expected_answers = [item for number, before in choices for item in (*(None for _ in before), alone[number])]
+        for presented, answer, same in zip(order, trial.ask_all(order), expected_answers, strict=True):
             if same is not None and _whole(answer) != _whole(same):
                 summary = "rejected tokens before it change the answer to a token"
                 trial.fail(summary, f"{same.describe()} as when asked alone", answer, presented)
@@ -336,9 +336,9 @@ def _judge_answers(trial: Trial, answered: Sequence[tuple[Presentation, Answer]]
         )
         if wrong is not None:
             name, admissible, said = wrong
-            due = " or ".join(sorted(map(_shown, admissible)))
+            wanted = " or ".join(sorted(map(_shown, admissible)))
             summary = f"the {name} hint is not what the token says"
-            trial.fail(summary, due, _shown(said), presentation, events=[event])
+            trial.fail(summary, wanted, _shown(said), presentation, events=[event])
 
 
 def _shown(value: str | None) -> str:

@@ -60,10 +60,14 @@ def _judge_plain(trial: Trial, base: Draft) -> None:
         grid += [(client, aud, MISSING) for client in names for aud in names]
     presented = [_named(base, slots) for slots in grid]
     for presentation, slots, event in zip(presented, grid, _events(trial, presented), strict=True):
-        due = sources.compose(_parts(slots, trial.profile))
-        if event.get("source_id") != due:
+        expected = sources.compose(_parts(slots, trial.profile))
+        if event.get("source_id") != expected:
             trial.fail(
-                "a source id is not composed as due", due, str(event.get("source_id")), presentation, events=[event]
+                "a source id is not composed as due",
+                expected,
+                str(event.get("source_id")),
+                presentation,
+                events=[event],
             )
 
 
@@ -141,10 +145,10 @@ def test_source_id_follows_from_the_event(mark: CheckId, trial: Trial, forge: Fo
     if not rejected:
         trial.fail("nothing at all is rejected", "rejections", "none")
     for presentation, event in rejected:
-        due = sources.compose(sources.parts_of(stated(event), mark.profile))
-        if event.get("source_id") != due:
+        expected = sources.compose(sources.parts_of(stated(event), mark.profile))
+        if event.get("source_id") != expected:
             summary = "the source id does not follow from the hints of its own event"
-            trial.fail(summary, due, str(event.get("source_id")), presentation, events=[event])
+            trial.fail(summary, expected, str(event.get("source_id")), presentation, events=[event])
 
 
 @check("SRC-6")
@@ -158,8 +162,8 @@ def test_source_ids_are_short_and_printable(mark: CheckId, trial: Trial, forge: 
         if not sources.is_printable(source):
             trial.fail("a source id is not printable ASCII", "printable ASCII", ascii(source)[:400], presentation)
         if len(source) > sources.longest(mark.profile):
-            due = f"at most {sources.longest(mark.profile)} octets"
-            trial.fail("a source id is not bounded", due, f"{len(source):,} octets", presentation)
+            expected = f"at most {sources.longest(mark.profile)} octets"
+            trial.fail("a source id is not bounded", expected, f"{len(source):,} octets", presentation)
 
 
 # --- the buckets behind them
