@@ -73,9 +73,9 @@ def _judge(mark: CheckId, trial: Trial, forge: Forge, sink: str, rejected: int) 
 
 def _timed(trial: Trial, presented: Presentation) -> tuple[Answer, float]:
     """Return an answer and the seconds that it took."""
-    began = time.monotonic()
+    started = time.monotonic()
     answer = trial.ask(presented)
-    return answer, time.monotonic() - began
+    return answer, time.monotonic() - started
 
 
 def _judge_delay(
