@@ -214,14 +214,14 @@ OPTIONS = st.builds(
 )
 
 
-def told(lines: list[str], options: Options, *, fast: bool) -> tuple[str, str]:
+def reported(lines: list[str], options: Options, *, fast: bool) -> tuple[str, str]:
     report = prove_lines(lines, options, fast=fast)
     return report.as_text(), json.dumps(report.as_json())
 
 
 def differs(trail: tuple[list[str], Options]) -> bool:
     try:
-        return told(*trail, fast=True) != told(*trail, fast=False)
+        return reported(*trail, fast=True) != reported(*trail, fast=False)
     except ValueError:  # what is no time has come to a rule
         return True
 
@@ -239,7 +239,7 @@ SEAM = _dumped(failure(0))
     Options(secret_patterns=(re.compile("192"),)),
 )
 def test_a_report_is_the_same_without_the_fast_path(lines: list[str], options: Options) -> None:
-    assert told(lines, options, fast=True) == told(lines, options, fast=False)
+    assert reported(lines, options, fast=True) == reported(lines, options, fast=False)
 
 
 def test_the_fast_path_is_taken() -> None:

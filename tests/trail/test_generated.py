@@ -103,8 +103,8 @@ def test_spelling_changes_nothing_that_is_found(data: st.DataObject) -> None:
     turned = judged(
         "".join(json.dumps(dict(reversed(event.items())), separators=(" , ", " : ")) + "\n" for event in events)
     )
-    assert [(one.rule, one.line, one.summary) for one in plain.findings] == [
-        (one.rule, one.line, one.summary) for one in turned.findings
+    assert [(finding.rule, finding.line, finding.summary) for finding in plain.findings] == [
+        (finding.rule, finding.line, finding.summary) for finding in turned.findings
     ]
     assert plain.rules == turned.rules
 

@@ -53,7 +53,7 @@ def test_a_missing_file_is_told_and_the_others_are_read(tmp_path: Path) -> None:
     good = tmp_path / "good.jsonl"
     good.write_bytes(LINES)
     report = prove([str(tmp_path / "none"), str(good), str(tmp_path)])
-    assert [one.trouble for one in report.files] == ["No such file or directory", None, "Is a directory"]
+    assert [file.trouble for file in report.files] == ["No such file or directory", None, "Is a directory"]
     assert (report.verdict, report.exit_code, violated(report)) == (Verdict.NOT_JUDGED, 3, {})
 
 
@@ -63,7 +63,7 @@ def test_several_files_are_one_trail_and_findings_name_file_and_line(tmp_path: P
     for name, part in zip(names, ([b"foreign\n", lines[0]], [b"\n", lines[1]]), strict=True):
         Path(name).write_bytes(b"".join(part))
     report = prove(names)
-    assert [report.place(one.line) for one in report.findings] == [(names[1], 2)]
+    assert [report.place(finding.line) for finding in report.findings] == [(names[1], 2)]
 
 
 def test_the_last_line_needs_no_line_feed(tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ def test_memory_is_bounded_and_what_was_forgotten_is_not_accused(tmp_path: Path)
     report = prove([_written(tmp_path, events)], Options(max_tokens=2000))
     assert report.forgotten >= 3000
     assert violated(report) == {}
-    told = "the token was forgotten to bound memory (--max-tokens)"
-    assert next(row for row in report.rules if row.rule is Rule.ISSUED_FIRST).unjudged == {told: 1}
+    reason = "the token was forgotten to bound memory (--max-tokens)"
+    assert next(row for row in report.rules if row.rule is Rule.ISSUED_FIRST).unjudged == {reason: 1}
 
 
 def test_a_token_leaves_after_its_expiry_and_the_horizon(tmp_path: Path) -> None:

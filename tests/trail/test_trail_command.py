@@ -109,7 +109,7 @@ def test_the_schema_knows_every_rule() -> None:
     schema = json.loads((data.root() / "schemas" / "trail-report.schema.json").read_text("utf-8"))
     Draft202012Validator.check_schema(schema)
     rule = Draft202012Validator(schema["$defs"]["rule"])
-    assert all(rule.is_valid(str(one)) for one in Rule)
+    assert all(rule.is_valid(str(member)) for member in Rule)
     assert list(TITLES) == list(Rule)
     assert schema["properties"]["rules"]["minItems"] == len(Rule)
 

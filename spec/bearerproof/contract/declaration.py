@@ -256,7 +256,7 @@ def _profiles(names: list[Any]) -> tuple[Profile, ...]:
 
 
 def _key_server(raw: Json, where: str) -> KeyServer:
-    kinds: dict[str, type] = {one.name: _KINDS.get(one.name, bool) for one in fields(KeyServer)}
+    kinds: dict[str, type] = {field.name: _KINDS.get(field.name, bool) for field in fields(KeyServer)}
     members.refuse_unknown(raw, set(kinds), where)
     found = {name: members.get(raw, name, kinds[name], where) for name in raw}
     if not found.get("configure") and "setting" not in found:
@@ -269,8 +269,8 @@ _KINDS: dict[str, type] = {"prefix": str, "setting": dict}
 
 def _given(raw: Json, where: str) -> FixedConfig:
     where = f"{where}: setting"
-    numbers = [one.name for one in fields(KeyServerLimits)]
-    members.refuse_unknown(raw, {one.name for one in fields(FixedConfig)}, where)
+    numbers = [field.name for field in fields(KeyServerLimits)]
+    members.refuse_unknown(raw, {field.name for field in fields(FixedConfig)}, where)
     issuers = members.strings(raw.get("issuers"), f"{where}: issuers")
     if len(set(issuers)) != 2:
         raise AdapterFault(f"{where}: issuers must be two that differ")

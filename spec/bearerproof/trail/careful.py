@@ -55,10 +55,12 @@ class CarefulReader:
             self._findings.report(Rule.SCHEMA, line, "a member stands twice in one object", when)
         if shapes.CONFORMS[schema](record):
             return True
-        told = ""
+        message = ""
         if self._findings.keeps(Rule.SCHEMA):
-            told = self._inspector.told(shapes.complaint(schema, record))
-        self._findings.report(Rule.SCHEMA, line, f"drop summary: {told}" if schema == shapes.SUMMARY else told, when)
+            message = self._inspector.redacted(shapes.complaint(schema, record))
+        self._findings.report(
+            Rule.SCHEMA, line, f"drop summary: {message}" if schema == shapes.SUMMARY else message, when
+        )
         return False
 
 

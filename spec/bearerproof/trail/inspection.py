@@ -11,7 +11,7 @@ from bearerproof.trail.texts import PRIVATE_MEMBERS, SecretScanner, control_in
 
 _KEPT = 50_000
 _LONGEST_KEPT = 128
-_LONGEST_TOLD = 300
+_LONGEST_COMPLAINT = 300
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -46,11 +46,11 @@ class Inspector:
         """Whether a text holds a secret; it may hold control characters."""
         return self._scanner.find(text) is not None
 
-    def told(self, complaint: str) -> str:
+    def redacted(self, complaint: str) -> str:
         """Return a sentence about a record as a report may tell it: names of members in it are the record's own."""
         if self._scanner.find(complaint) is not None:
             return "the schema is broken where a secret stands"
-        return ascii(complaint)[1:-1][:_LONGEST_TOLD]
+        return ascii(complaint)[1:-1][:_LONGEST_COMPLAINT]
 
     def inspect(self, record: Mapping[str, Any], line: int, occurred_at: str | None, quoted: frozenset[str]) -> None:
         """Take down which texts of a record are not clean; members in ``quoted`` repeat a refused token's words.
@@ -69,10 +69,10 @@ class Inspector:
                 found[Rule.NO_CONTROLS].append(f"{ascii(where)[1:-1][:80]} holds the character {control}")
             if secret is None and control is None:
                 self._keep(text)
-        for rule, told in found.items():
-            if told:
-                more = f", and {len(told) - 1} more texts are not clean" if told[1:] else ""
-                self._findings.report(rule, line, told[0] + more, occurred_at)
+        for rule, problems in found.items():
+            if problems:
+                more = f", and {len(problems) - 1} more texts are not clean" if problems[1:] else ""
+                self._findings.report(rule, line, problems[0] + more, occurred_at)
 
     def _keep(self, text: str) -> None:
         if len(text) > _LONGEST_KEPT:
@@ -103,7 +103,7 @@ def _texts(record: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
         if isinstance(value, str):
             yield path, value
         elif isinstance(value, list):
-            pending += [(path, one) for one in reversed(value)]
+            pending += [(path, item) for item in reversed(value)]
         elif isinstance(value, dict):
             if "kty" in value and not PRIVATE_MEMBERS.isdisjoint(value):
                 yield path, json.dumps(value)

@@ -30,26 +30,6 @@ _RFC3164 = re.compile(r"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [
 _AUDIT_FIELD = re.compile(r"(?:^|\s)audit=(?=\{)")
 
 
-_DOCKER = re.compile(
-    r'\{"log": ?"(.*)\\n"(?:, ?"stream": ?"std(?:out|err)")?(?:, ?"time": ?"[0-9T:.Z+-]+")?\}'
-).fullmatch
-
-
-def docker_log(line: str) -> str | None:
-    """Return what a line of Docker's ``json-file`` log wraps, without reading it as JSON; None says nothing.
-
-    It is found in lines of the usual form, whose text needs no escape but that of quotation marks. White space that
-    would need one is none inside; any other control character makes it no JSON, as it does the line.
-    """
-    match = _DOCKER(line)
-    if match is None:
-        return None
-    escaped = match[1]
-    text = escaped.replace('\\"', '"')
-    plain = "\\" not in text and "\t" not in text and "\r" not in text
-    return text if plain and len(escaped) - len(text) == text.count('"') else None
-
-
 def may_be_ours(line: str) -> bool:
     """Whether a line may hold an event or a drop summary, however often wrapped; no other is worth a closer look."""
     return "token." in line or "source_id" in line or "tier" in line

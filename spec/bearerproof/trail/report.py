@@ -122,7 +122,7 @@ class TrailReport:
 
     def place(self, line: int) -> tuple[str, int]:
         """Return the file and the line in it of a line counted over all files."""
-        file = self.files[bisect_right(self.files, line - 1, key=lambda one: one.before) - 1]
+        file = self.files[bisect_right(self.files, line - 1, key=lambda file: file.before) - 1]
         return file.name, line - file.before
 
     def as_json(self) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class TrailReport:
             "format": 1,
             "bearerproof": __version__,
             "verdict": str(self.verdict),
-            "files": [_file(one) for one in self.files],
+            "files": [_file(file) for file in self.files],
             "lines": {
                 "total": self.lines.total,
                 "events": dict(self.lines.events),
@@ -148,9 +148,9 @@ class TrailReport:
             "forgotten": self.forgotten,
             "sources": self.sources,
             "rules": [_rule(row) for row in self.rules],
-            "findings": [self._finding(one) for one in self.findings],
+            "findings": [self._finding(finding) for finding in self.findings],
             "findings_left_out": self.violations - len(self.findings),
-            "losses": [self._loss(one) for one in self.losses],
+            "losses": [self._loss(loss) for loss in self.losses],
             "losses_left_out": self.losses_left_out,
             "lost": {"gap": self.lost.get("gap", 0), "dropped": self.lost.get("dropped", 0)},
             "timeline": None if self.timeline is None else _timeline(self.timeline),
@@ -175,8 +175,8 @@ class TrailReport:
         for file in self.files:
             end = "" if file.trouble is None else f", and then: {file.trouble}"
             yield f"{file.name}: {_count(file.lines, 'line')}{end}"
-        told = [f"{name} {number:,}" for name, number in self.lines.events.items()]
-        yield from textwrap.wrap("events: " + (", ".join(told) or "none"), WIDTH, subsequent_indent="        ")
+        counts = [f"{name} {number:,}" for name, number in self.lines.events.items()]
+        yield from textwrap.wrap("events: " + (", ".join(counts) or "none"), WIDTH, subsequent_indent="        ")
         others = {
             "not ours": self.lines.foreign,
             "broken events": self.lines.broken,

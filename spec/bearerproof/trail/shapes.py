@@ -146,7 +146,7 @@ def is_identity(value: object) -> bool:
 
 def is_names(value: object) -> bool:
     """Whether a value is a list of names of bounded length."""
-    return type(value) is list and len(value) <= 1024 and all(_is_text(one, 0, 256) for one in value)
+    return type(value) is list and len(value) <= 1024 and all(_is_text(name, 0, 256) for name in value)
 
 
 def is_integer(value: object, least: int, most: float = float("inf")) -> bool:
@@ -222,7 +222,7 @@ def _is_bounded(value: object) -> bool:
 
 
 def _is_counts(value: object, longest: int) -> bool:
-    return type(value) is dict and all(len(name) <= longest and is_integer(one, 1) for name, one in value.items())
+    return type(value) is dict and all(len(name) <= longest and is_integer(count, 1) for name, count in value.items())
 
 
 def _is_event(value: object) -> bool:

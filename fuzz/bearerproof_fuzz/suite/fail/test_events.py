@@ -40,7 +40,7 @@ Answered = tuple[Presentation, Answer]
 
 
 def _asked(trial: Trial, presented: Sequence[Presentation]) -> list[Answered]:
-    askable = [one for one in presented if trial.implementation.fits(one)]
+    askable = [presentation for presentation in presented if trial.implementation.fits(presentation)]
     return list(zip(askable, trial.ask_all(askable), strict=True))
 
 
@@ -63,10 +63,14 @@ def _accepted(mark: CheckId, forge: Forge) -> list[Presentation]:
 
 def _rejections(mark: CheckId, trial: Trial, forge: Forge) -> list[tuple[Presentation, Answer, Json]]:
     """Return every edit that is rejected, with its event; that some are is the control."""
-    rejected = [(one, answer) for one, answer in _asked(trial, _edited(mark, forge)) if answer.outcome in REJECTED]
+    rejected = [
+        (presentation, answer)
+        for presentation, answer in _asked(trial, _edited(mark, forge))
+        if answer.outcome in REJECTED
+    ]
     if not rejected:
         trial.fail("nothing at all is rejected", "rejections", "none")
-    return [(one, answer, event_of(answer, one)) for one, answer in rejected]
+    return [(presentation, answer, event_of(answer, presentation)) for presentation, answer in rejected]
 
 
 # --- one event, of the right form
@@ -78,8 +82,8 @@ def test_each_rejection_leaves_one_event(mark: CheckId, trial: Trial, forge: For
     honest = [found.honest for found in specimens(mark.profile, forge)]
     # Honest tokens stand on both sides, so that an event left over from a rejection shows at an acceptance.
     answered = _asked(trial, [*honest, *_edited(mark, forge), *_accepted(mark, forge), *honest])
-    for one, answer in answered:
-        _judge_number(trial, one, answer)
+    for presentation, answer in answered:
+        _judge_number(trial, presentation, answer)
     seen = {answer.outcome for _, answer in answered}
     if not seen >= ACCEPTED | REJECTED:
         trial.fail("nothing is accepted, or nothing rejected", "both", str(sorted(seen)))
@@ -103,11 +107,11 @@ def test_refetch_of_the_key_set_leaves_no_event(mark: CheckId, trial: Trial, for
 
 
 def _judge_number(trial: Trial, presented: Presentation, answer: Answer) -> None:
-    due = {**dict.fromkeys(REJECTED, 1), **dict.fromkeys(ACCEPTED, 0)}.get(answer.outcome)
+    expected_events = {**dict.fromkeys(REJECTED, 1), **dict.fromkeys(ACCEPTED, 0)}.get(answer.outcome)
     found = None if answer.events is None else len(answer.events)
-    if due is not None and found != due:
-        summary = f"the token is {answer.outcome} and leaves another number of events than {due}"
-        trial.fail(summary, f"{due} events", f"{found} events", presented, events=answer.events or ())
+    if expected_events is not None and found != expected_events:
+        summary = f"the token is {answer.outcome} and leaves another number of events than {expected_events}"
+        trial.fail(summary, f"{expected_events} events", f"{found} events", presented, events=answer.events or ())
 
 
 @check("FAIL-2")
@@ -117,13 +121,16 @@ def test_events_have_the_form_of_the_schema(mark: CheckId, trial: Trial, forge: 
     named = [
         labelled(base, Hints(name, name, name)).presentation() for name in (*LONG, *UNPRINTABLE, MISSING, "\ud800", 7)
     ]
-    labelled_ones = [
-        (one, answer, event_of(answer, one)) for one, answer in zip(named, trial.ask_all(named), strict=True)
+    labelled_rejections = [
+        (presentation, answer, event_of(answer, presentation))
+        for presentation, answer in zip(named, trial.ask_all(named), strict=True)
     ]
-    for one, _, event in (*_rejections(mark, trial, forge), *labelled_ones):
+    for presentation, _, event in (*_rejections(mark, trial, forge), *labelled_rejections):
         error = schema_error("verify-failure-event", event)
         if error is not None:
-            trial.fail("an event does not have the form of the schema", "a valid event", error, one, events=[event])
+            trial.fail(
+                "an event does not have the form of the schema", "a valid event", error, presentation, events=[event]
+            )
 
 
 _INSTANTS = (
@@ -142,10 +149,16 @@ def test_time_of_the_event_is_that_of_the_request(mark: CheckId, trial: Trial, f
 
     def tells_the_time(instants: Sequence[float]) -> None:
         presented = [replace(base, now=now) for now in instants]
-        for one, answer in zip(presented, trial.ask_all(presented), strict=True):
-            event, due = event_of(answer, one), events.instant(one.now)
-            if event.get("occurred_at") != due:
-                trial.fail("an event tells another time", due, str(event.get("occurred_at")), one, events=[event])
+        for presentation, answer in zip(presented, trial.ask_all(presented), strict=True):
+            event, expected_time = event_of(answer, presentation), events.instant(presentation.now)
+            if event.get("occurred_at") != expected_time:
+                trial.fail(
+                    "an event tells another time",
+                    expected_time,
+                    str(event.get("occurred_at")),
+                    presentation,
+                    events=[event],
+                )
 
     tells_the_time(_INSTANTS)
     explore(tells_the_time, st.lists(instant, min_size=2, max_size=6), share=10)
@@ -158,12 +171,18 @@ def test_time_of_the_event_is_that_of_the_request(mark: CheckId, trial: Trial, f
 def test_kind_agrees_with_the_reason(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """For every edit the kind of the event is one that the contract maps to the reason given."""
     judged = 0
-    for one, answer, event in _rejections(mark, trial, forge):
+    for presentation, answer, event in _rejections(mark, trial, forge):
         judged += answer.reason is not None
         if answer.reason is not None and not events.agrees(answer.reason, event.get("kind")):
             summary = f"the event's kind does not agree with the reason {answer.reason}"
-            due = " or ".join(sorted(events.CLASSES[answer.reason]))
-            trial.fail(summary, f"a kind of class {due}", json.dumps(event.get("kind")), one, events=[event])
+            expected_classes = " or ".join(sorted(events.CLASSES[answer.reason]))
+            trial.fail(
+                summary,
+                f"a kind of class {expected_classes}",
+                json.dumps(event.get("kind")),
+                presentation,
+                events=[event],
+            )
     if not judged:
         trial.fail("no rejection gives a reason, which contract level 2 includes", "reasons", "none")
 
@@ -171,11 +190,11 @@ def test_kind_agrees_with_the_reason(mark: CheckId, trial: Trial, forge: Forge) 
 _SWALLOWED = frozenset({"Other", "SignatureInvalid"})
 
 
-def _judge_own_kind(trial: Trial, presented: Presentation, due: str, what: str) -> None:
+def _judge_own_kind(trial: Trial, presented: Presentation, expected_kind: str, what: str) -> None:
     event = event_of(trial.ask(presented), presented)
     kind = events.kind_class(event.get("kind"))
-    if kind in _SWALLOWED or kind != due:
-        trial.fail(f"{what} has no kind of its own", due, kind, presented, events=[event])
+    if kind in _SWALLOWED or kind != expected_kind:
+        trial.fail(f"{what} has no kind of its own", expected_kind, kind, presented, events=[event])
 
 
 @check("FAIL-8", needs=(KEY_SET,))
@@ -213,11 +232,11 @@ _NOBODY_SERVES = "http://127.0.0.1:1/keys"
 @check("FAIL-5")
 def test_events_hold_no_secret(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Neither an event nor a line nor a summary holds the token, a segment, its signature or key material."""
-    for one, answer, event in _rejections(mark, trial, forge):
+    for presentation, answer, event in _rejections(mark, trial, forge):
         left = (*map(_text, answer.events or ()), *map(_text, answer.summaries), *(answer.lines or ()))
-        what = events.leak(left, one)
+        what = events.leak(left, presentation)
         if what is not None:
-            trial.fail(f"an event holds {what}", "no secret", what, one, events=[event])
+            trial.fail(f"an event holds {what}", "no secret", what, presentation, events=[event])
 
 
 def _text(record: Json) -> str:
@@ -232,8 +251,8 @@ def test_each_event_is_one_safe_line(mark: CheckId, trial: Trial, forge: Forge) 
     names = (*UNPRINTABLE, *_each_unsafe())
     presented = [labelled(base, Hints(name, name, name)).presentation() for name in names]
     presented += [replace(presented[0], token=name) for name in names]
-    for one, answer in zip(presented, trial.ask_all(presented), strict=True):
-        _judge_lines(trial, one, answer)
+    for presentation, answer in zip(presented, trial.ask_all(presented), strict=True):
+        _judge_lines(trial, presentation, answer)
 
 
 def _each_unsafe() -> Iterator[str]:
@@ -252,8 +271,8 @@ def _each_unsafe() -> Iterator[str]:
 @check("FAIL-6", needs=(AUDIT_LINES,))
 def test_each_edit_leaves_one_safe_line(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Every edit's event is one line of JSON, which says what the event says and orders its metadata."""
-    for one, answer, _ in _rejections(mark, trial, forge):
-        _judge_lines(trial, one, answer)
+    for presentation, answer, _ in _rejections(mark, trial, forge):
+        _judge_lines(trial, presentation, answer)
 
 
 def _judge_lines(trial: Trial, presented: Presentation, answer: Answer) -> None:
@@ -293,11 +312,13 @@ def test_event_strings_are_bounded(mark: CheckId, trial: Trial, forge: Forge) ->
     presented = [
         draft.presentation() for length in (20, 130, 600, 3000) for draft in _wordy(base, _MARK + "x" * length)
     ]
-    rejected = [(one, answer) for one, answer in _asked(trial, presented) if answer.outcome in REJECTED]
+    rejected = [
+        (presentation, answer) for presentation, answer in _asked(trial, presented) if answer.outcome in REJECTED
+    ]
     if not rejected:
         trial.fail("nothing at all is rejected", "rejections", "none")
-    for one, answer in rejected:
-        _judge_bounds(trial, one, event_of(answer, one))
+    for presentation, answer in rejected:
+        _judge_bounds(trial, presentation, event_of(answer, presentation))
 
 
 @check("FAIL-7", needs=(REQUIRE,))
@@ -364,11 +385,13 @@ def test_hints_are_not_mixed_up(mark: CheckId, trial: Trial, forge: Forge) -> No
     def own_hints(order: Sequence[tuple[Hints, str]]) -> None:
         forged = unproven(base)
         presented = [
-            one for said, between in order for one in _between(labelled(forged, said).presentation(), honest, between)
+            presentation
+            for said, between in order
+            for presentation in _between(labelled(forged, said).presentation(), honest, between)
         ]
-        for one, answer in zip(presented, trial.ask_all(presented), strict=True):
-            if one is not honest:
-                _judge_ownership(trial, one, event_of(answer, one))
+        for presentation, answer in zip(presented, trial.ask_all(presented), strict=True):
+            if presentation is not honest:
+                _judge_ownership(trial, presentation, event_of(answer, presentation))
 
     explore(own_hints, st.lists(st.tuples(hints, interlude), min_size=4, max_size=10), share=3)
 
@@ -379,8 +402,8 @@ def _between(forged: Presentation, honest: Presentation, between: str) -> tuple[
 
 
 def _judge_ownership(trial: Trial, presented: Presentation, event: Json) -> None:
-    due = expected(presented.token, presented.profile, trial.declaration.max_token)
-    wrong = contradiction(due, stated(event))
+    expected_hints = expected(presented.token, presented.profile, trial.declaration.max_token)
+    wrong = contradiction(expected_hints, stated(event))
     if wrong is not None:
         name, admissible, said = wrong
         summary = f"the {name} hint in the event is not that of the token it reports"

@@ -94,9 +94,9 @@ _TELLING: tuple[object, ...] = (
 
 def _forged(base: Draft, forgery: Change, said: Said) -> Presentation:
     """Write a forged token that says this of itself."""
-    told = {name: value for name, value in said.items() if value is not _HONEST}
-    header = {**base.header, **{name: value for name, value in told.items() if name == "kid"}}
-    claims = {**base.claims, "sub": "admin", **{name: value for name, value in told.items() if name != "kid"}}
+    overrides = {name: value for name, value in said.items() if value is not _HONEST}
+    header = {**base.header, **{name: value for name, value in overrides.items() if name == "kid"}}
+    claims = {**base.claims, "sub": "admin", **{name: value for name, value in overrides.items() if name != "kid"}}
     header, claims = (
         {name: value for name, value in members.items() if value is not MISSING} for members in (header, claims)
     )
@@ -121,11 +121,11 @@ def test_unchecked_hints_change_no_rejection(mark: CheckId, trial: Trial, forge:
     pairs = list(_pairs(mark.profile, forge))
     answers = trial.ask_all([presented for _, before, after in pairs for presented in (before, after)])
     rejected = 0
-    for (case, before, after), one, other in zip(pairs, answers[::2], answers[1::2], strict=True):
-        rejected += one.outcome in REJECTED
-        if one.outcome in REJECTED and _verdict(one) != _verdict(other):
+    for (case, before, after), answer, other in zip(pairs, answers[::2], answers[1::2], strict=True):
+        rejected += answer.outcome in REJECTED
+        if answer.outcome in REJECTED and _verdict(answer) != _verdict(other):
             summary = f"{case.edit.id}: a hint that the policy does not check changes the answer"
-            trial.fail(summary, one.describe(), other, after, before, case.edit.id)
+            trial.fail(summary, answer.describe(), other, after, before, case.edit.id)
     if not rejected:
         trial.fail("no edit at all is rejected", "rejections", "none")
 
@@ -164,8 +164,8 @@ def test_honest_token_after_forged_copies(mark: CheckId, trial: Trial, forge: Fo
         honest = _unheard_of(base, number)
         forged = _copies(honest)[name].presentation()
         *rejected, answer = trial.ask_all([forged] * COPIES + [honest.presentation()])
-        for one in rejected:
-            trial.expect(one, REJECTED, f"a forged token ({name}) is accepted", forged)
+        for refusal in rejected:
+            trial.expect(refusal, REJECTED, f"a forged token ({name}) is accepted", forged)
         summary = f"forged copies ({name}) change the answer to an honest token"
         trial.expect(answer, ACCEPTED, summary, honest.presentation(), forged)
         if answer.claims not in (None, honest.claims):
@@ -236,8 +236,8 @@ def test_rejected_tokens_leave_no_trace(mark: CheckId, trial: Trial, forge: Forg
 
     def leaves_no_trace(choices: Sequence[tuple[int, Sequence[Presentation]]]) -> None:
         order = [item for number, before in choices for item in (*before, fixed[number])]
-        due = [item for number, before in choices for item in (*(None for _ in before), alone[number])]
-        for presented, answer, same in zip(order, trial.ask_all(order), due, strict=True):
+        expected_answers = [item for number, before in choices for item in (*(None for _ in before), alone[number])]
+        for presented, answer, same in zip(order, trial.ask_all(order), expected_answers, strict=True):
             if same is not None and _whole(answer) != _whole(same):
                 summary = "rejected tokens before it change the answer to a token"
                 trial.fail(summary, f"{same.describe()} as when asked alone", answer, presented)
@@ -314,7 +314,9 @@ def _asked(trial: Trial, presented: Iterable[Presentation]) -> list[tuple[Presen
     """Ask what fits a line of the implementation and is text, unless it takes octets too."""
     takes_octets = trial.declaration.token_b64
     askable = [
-        one for one in presented if trial.implementation.fits(one) and (takes_octets or isinstance(one.token, str))
+        presentation
+        for presentation in presented
+        if trial.implementation.fits(presentation) and (takes_octets or isinstance(presentation.token, str))
     ]
     return list(zip(askable, trial.ask_all(askable), strict=True))
 
@@ -327,14 +329,16 @@ def _judge_answers(trial: Trial, answered: Sequence[tuple[Presentation, Answer]]
     """Hold the hints in each event against the token that was presented."""
     if not answered:
         trial.fail("nothing at all is rejected", "rejections", "none")
-    for one, answer in answered:
-        event = event_of(answer, one)
-        wrong = contradiction(expected(one.token, one.profile, trial.declaration.max_token), stated(event))
+    for presentation, answer in answered:
+        event = event_of(answer, presentation)
+        wrong = contradiction(
+            expected(presentation.token, presentation.profile, trial.declaration.max_token), stated(event)
+        )
         if wrong is not None:
             name, admissible, said = wrong
-            due = " or ".join(sorted(map(_shown, admissible)))
+            wanted = " or ".join(sorted(map(_shown, admissible)))
             summary = f"the {name} hint is not what the token says"
-            trial.fail(summary, due, _shown(said), one, events=[event])
+            trial.fail(summary, wanted, _shown(said), presentation, events=[event])
 
 
 def _shown(value: str | None) -> str:

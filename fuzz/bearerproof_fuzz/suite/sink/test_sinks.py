@@ -56,13 +56,13 @@ def _judge(mark: CheckId, trial: Trial, forge: Forge, sink: str, rejected: int) 
     """Present the same tokens with a sink in memory and with this one, and compare answers and times."""
     tokens = _tokens(mark, forge, rejected)
     with _sink(trial, "memory"):
-        due = [_timed(trial, presented) for presented in tokens]
-    trial.require_control(due[0][0], tokens[0])
-    for presented, (same, _) in zip(tokens[1:-1], due[1:-1], strict=True):
+        baseline = [_timed(trial, presented) for presented in tokens]
+    trial.require_control(baseline[0][0], tokens[0])
+    for presented, (same, _) in zip(tokens[1:-1], baseline[1:-1], strict=True):
         event_of(same, presented)
     delays = []
     with _sink(trial, sink):
-        for presented, (same, usual) in zip(tokens, due, strict=True):
+        for presented, (same, usual) in zip(tokens, baseline, strict=True):
             answer, seconds = _timed(trial, presented)
             if _verdict(answer) != _verdict(same):
                 trial.fail(f"the sink {sink!r} changes an answer", f"{same.describe()} as before", answer, presented)
@@ -73,9 +73,9 @@ def _judge(mark: CheckId, trial: Trial, forge: Forge, sink: str, rejected: int) 
 
 def _timed(trial: Trial, presented: Presentation) -> tuple[Answer, float]:
     """Return an answer and the seconds that it took."""
-    began = time.monotonic()
+    started = time.monotonic()
     answer = trial.ask(presented)
-    return answer, time.monotonic() - began
+    return answer, time.monotonic() - started
 
 
 def _judge_delay(

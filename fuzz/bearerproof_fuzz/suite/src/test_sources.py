@@ -46,21 +46,29 @@ def _parts(slots: Slots, profile: Profile) -> tuple[Bounded, ...]:
 
 
 def _events(trial: Trial, presented: Sequence[Presentation]) -> list[Json]:
-    return [event_of(answer, one) for one, answer in zip(presented, trial.ask_all(presented), strict=True)]
+    return [
+        event_of(answer, presentation) for presentation, answer in zip(presented, trial.ask_all(presented), strict=True)
+    ]
 
 
 def _judge_plain(trial: Trial, base: Draft) -> None:
     """Hold the source ids of names that need no encoding, in any place or left out, against the form due."""
     names = (*PLAIN, MISSING)
-    grid: list[Slots] = [(one, PLAIN[0], other) for one in names for other in names]
+    grid: list[Slots] = [(client, PLAIN[0], kid) for client in names for kid in names]
     if trial.profile is Profile.ID_TOKEN:
-        grid += [(one, other, "k1") for one in names for other in names]
-        grid += [(one, other, MISSING) for one in names for other in names]
+        grid += [(client, aud, "k1") for client in names for aud in names]
+        grid += [(client, aud, MISSING) for client in names for aud in names]
     presented = [_named(base, slots) for slots in grid]
-    for one, slots, event in zip(presented, grid, _events(trial, presented), strict=True):
-        due = sources.compose(_parts(slots, trial.profile))
-        if event.get("source_id") != due:
-            trial.fail("a source id is not composed as due", due, str(event.get("source_id")), one, events=[event])
+    for presentation, slots, event in zip(presented, grid, _events(trial, presented), strict=True):
+        expected = sources.compose(_parts(slots, trial.profile))
+        if event.get("source_id") != expected:
+            trial.fail(
+                "a source id is not composed as due",
+                expected,
+                str(event.get("source_id")),
+                presentation,
+                events=[event],
+            )
 
 
 @check("SRC-1", profiles=(Profile.JWT, Profile.ACCESS_TOKEN))
@@ -84,9 +92,9 @@ def test_different_hints_give_different_sources(mark: CheckId, trial: Trial, for
     def stay_apart(batch: Sequence[Slots]) -> None:
         _judge_apart(trial, [_named(base, slots) for slots in batch], [_parts(slots, mark.profile) for slots in batch])
 
-    every: list[Slots] = [slots for one in ADVERSARIAL for slots in ((one, "rp", "k"), ("c", "rp", one))]
+    every: list[Slots] = [slots for text in ADVERSARIAL for slots in ((text, "rp", "k"), ("c", "rp", text))]
     if mark.profile is Profile.ID_TOKEN:
-        every += [("c", one, "k") for one in ADVERSARIAL]
+        every += [("c", text, "k") for text in ADVERSARIAL]
     stay_apart([*every, *_SENTINELS])
     explore(stay_apart, st.lists(st.tuples(name, name, name), min_size=2, max_size=12), share=2)
 
@@ -100,12 +108,12 @@ _SENTINELS: tuple[Slots, ...] = (
 
 def _judge_apart(trial: Trial, presented: Sequence[Presentation], hints: Sequence[tuple[Bounded, ...]]) -> None:
     seen: dict[str, tuple[Bounded, ...]] = {}
-    for one, own, event in zip(presented, hints, _events(trial, presented), strict=True):
+    for presentation, own, event in zip(presented, hints, _events(trial, presented), strict=True):
         source = str(event.get("source_id"))
         other = seen.setdefault(source, own)
         if other != own:
             summary = f"the hints {own!a} and {other!a} share one source id"
-            trial.fail(summary, "two source ids", source, one, events=[event])
+            trial.fail(summary, "two source ids", source, presentation, events=[event])
         try:
             read = sources.decode(source)
         except ValueError as error:
@@ -113,12 +121,14 @@ def _judge_apart(trial: Trial, presented: Sequence[Presentation], hints: Sequenc
                 f"no hints compose to this source id: {error}",
                 sources.compose(own),
                 source,
-                one,
+                presentation,
                 events=[event],
             )
         else:
             if read != own:
-                trial.fail("a source id reads back as other hints", ascii(own), ascii(read), one, events=[event])
+                trial.fail(
+                    "a source id reads back as other hints", ascii(own), ascii(read), presentation, events=[event]
+                )
 
 
 @check("SRC-4")
@@ -129,14 +139,16 @@ def test_source_id_follows_from_the_event(mark: CheckId, trial: Trial, forge: Fo
     presented = [_named(base, (name, name, other)) for name in names for other in ("k1", name)]
     presented += [specimen.edited for specimen in specimens(mark.profile, forge)]
     answers = zip(presented, trial.ask_all(presented), strict=True)
-    rejected = [(one, event_of(answer, one)) for one, answer in answers if answer.outcome in REJECTED]
+    rejected = [
+        (presentation, event_of(answer, presentation)) for presentation, answer in answers if answer.outcome in REJECTED
+    ]
     if not rejected:
         trial.fail("nothing at all is rejected", "rejections", "none")
-    for one, event in rejected:
-        due = sources.compose(sources.parts_of(stated(event), mark.profile))
-        if event.get("source_id") != due:
+    for presentation, event in rejected:
+        expected = sources.compose(sources.parts_of(stated(event), mark.profile))
+        if event.get("source_id") != expected:
             summary = "the source id does not follow from the hints of its own event"
-            trial.fail(summary, due, str(event.get("source_id")), one, events=[event])
+            trial.fail(summary, expected, str(event.get("source_id")), presentation, events=[event])
 
 
 @check("SRC-6")
@@ -145,13 +157,13 @@ def test_source_ids_are_short_and_printable(mark: CheckId, trial: Trial, forge: 
     base = unproven(forge.base(mark.profile))
     names = (*UNPRINTABLE, *LONG, *SHORT, "\u65e5" * 21, "\n" * 64, "%" * 64, "\U0001f511" * 400)
     presented = [_named(base, slots) for name in names for slots in ((name, name, name), ("c", "rp", name))]
-    for one, event in zip(presented, _events(trial, presented), strict=True):
+    for presentation, event in zip(presented, _events(trial, presented), strict=True):
         source = str(event.get("source_id"))
         if not sources.is_printable(source):
-            trial.fail("a source id is not printable ASCII", "printable ASCII", ascii(source)[:400], one)
+            trial.fail("a source id is not printable ASCII", "printable ASCII", ascii(source)[:400], presentation)
         if len(source) > sources.longest(mark.profile):
-            due = f"at most {sources.longest(mark.profile)} octets"
-            trial.fail("a source id is not bounded", due, f"{len(source):,} octets", one)
+            expected = f"at most {sources.longest(mark.profile)} octets"
+            trial.fail("a source id is not bounded", expected, f"{len(source):,} octets", presentation)
 
 
 # --- the buckets behind them
@@ -183,7 +195,7 @@ def _fresh(gap: float) -> Iterable[Step]:
 
 def _judge_reserved(bench: LimiterDriver) -> None:
     """Hold the live buckets against those of registered sources, which are never given up."""
-    least = len({one.source for one in bench.entries if one.registered})
+    least = len({entry.source for entry in bench.entries if entry.registered})
     live = bench.stats()["buckets"]
     if live < least:
         bench.fail("fewer buckets are counted than registered sources have", f"at least {least}", f"{live} buckets")
@@ -196,7 +208,7 @@ def test_strangers_beyond_the_cap_share_a_bucket(mark: CheckId, trial: Trial, fo
         for names in (1, 4):
             limits = BucketLimits(capacity=3, window=60, sources=names, strangers=1000)
             entries = bench.run(limits, [Step(stranger(number), times=4) for number in range(names + 6)])
-            kinds, admitted = {one.kind for one in entries}, sum(one.admitted for one in entries)
+            kinds, admitted = {entry.kind for entry in entries}, sum(entry.admitted for entry in entries)
             most = limits.capacity * (names + 1) + len(kinds)
             if admitted > most:
                 bench.fail("strangers have more buckets than the cap allows", f"at most {most}", f"{admitted} events")
@@ -214,7 +226,7 @@ def _judge_buckets(bench: LimiterDriver) -> None:
     most = bench.limits.sources + 2 + bench.registered.sources(bench.profile)
     live = bench.stats()["buckets"] if bench.entries else 0
     if live > most:
-        names = len({one.source for one in bench.entries})
+        names = len({entry.source for entry in bench.entries})
         bench.fail(
             f"{names} sources made more live buckets than the cap allows",
             f"at most {most}",

@@ -31,7 +31,7 @@ Violation = tuple[str, int, Json]
 def _violation(lines: Sequence[str], options: Options, rule: Rule) -> tuple[Violation | None, int]:
     """Return what breaks the rule in a trail, if anything does, and how many records the rule could judge."""
     report = prove_lines(lines, options)
-    row = next(one for one in report.rules if one.rule is rule)
+    row = next(row for row in report.rules if row.rule is rule)
     for finding in report.findings:
         if finding.rule is rule:
             return (finding.summary.partition(";")[0], row.violated, _event(lines[finding.line - 1])), row.judged
@@ -56,8 +56,8 @@ def _judge(server: KeyServerDriver, what: str, rule: Rule) -> int:
     options = Options(tolerance=tolerance, from_middle=not fresh, findings=1)
     found, judged = _violation(lines_of(server), options, rule)
     if found:
-        told, number, event = found
-        server.fail(f"{what}: {told}", TITLES[rule], f"{number} violations", [event])
+        summary, number, event = found
+        server.fail(f"{what}: {summary}", TITLES[rule], f"{number} violations", [event])
     return judged
 
 
@@ -74,17 +74,17 @@ def _judge_histories(trial: Trial, rule: Rule) -> None:
         raise Untestable(Finding("no event has what the rule needs", TITLES[rule], f"nothing to judge by {rule}"))
     if not any(map(trial.declaration.missing_capability, (CLOCK, CONFIGURE))):
 
-        def truthful(told: list[str]) -> None:
-            _judge(Stream(trial).play([move for move in told if "steps back" not in move]), "a stream", rule)
+        def truthful(drawn: list[str]) -> None:
+            _judge(Stream(trial).play([move for move in drawn if "steps back" not in move]), "a stream", rule)
 
         explore(truthful, moves(trial), share=10)
 
 
 def _judge_occasions(trial: Trial, rule: Rule) -> None:
     """Judge what each kind of decision leaves."""
-    for one, server in scenarios(trial):
-        one.run(server)
-        _judge(server, one.name, rule)
+    for scenario, server in scenarios(trial):
+        scenario.run(server)
+        _judge(server, scenario.name, rule)
 
 
 @check("TRAIL-1")
@@ -209,8 +209,8 @@ def _judge_failures(trial: Trial, trail: Sequence[Json], rule: Rule, options: Op
     """
     found, judged = _violation([json.dumps(record) for record in trail], options, rule)
     if found:
-        told, number, event = found
-        trial.fail(f"{what}: {told}", TITLES[rule], f"{number} violations", events=[event])
+        summary, number, event = found
+        trial.fail(f"{what}: {summary}", TITLES[rule], f"{number} violations", events=[event])
     if not judged:
         raise Untestable(Finding("no record has what the rule needs", TITLES[rule], f"nothing to judge by {rule}"))
 
@@ -233,7 +233,7 @@ def test_source_ids_are_composed_of_the_hints_beside_them(mark: CheckId, trial: 
     base = unproven(forge.base(mark.profile))
     presented = [labelled(base, hints).presentation() for hints in _hints(mark.profile)]
     answers = trial.ask_all(presented)
-    trail = [event_of(answer, one) for answer, one in zip(answers, presented, strict=True)]
+    trail = [event_of(answer, presentation) for answer, presentation in zip(answers, presented, strict=True)]
     _judge_failures(trial, trail, Rule.SOURCE_OF_HINTS, Options(findings=1), f"{len(trail)} tokens")
 
 

@@ -94,11 +94,11 @@ def _judged(
         return Drawn(lenient.with_claims(**{name: value}), value)
 
     def as_the_oracle_says(drawn: Sequence[Drawn]) -> None:
-        presented = [one.draft.presentation() for one in drawn]
-        for answer, presentation, one in zip(trial.ask_all(presented), presented, drawn, strict=True):
-            allowed = judge(one.value, one.draft, trial)
-            leeway = one.draft.policy.members["leeway"]
-            summary = f"{name} = {one.value!r} under leeway {leeway} is judged wrongly"
+        presented = [example.draft.presentation() for example in drawn]
+        for answer, presentation, example in zip(trial.ask_all(presented), presented, drawn, strict=True):
+            allowed = judge(example.value, example.draft, trial)
+            leeway = example.draft.policy.members["leeway"]
+            summary = f"{name} = {example.value!r} under leeway {leeway} is judged wrongly"
             trial.expect(answer, allowed, summary, presentation, honest, f"{name} drawn")
 
     explore(as_the_oracle_says, batch(draw_one, BATCH))

@@ -75,7 +75,7 @@ def test_no_mangled_token_is_accepted(mark: CheckId, trial: Trial, forge: Forge)
         return (base, *mangle_one(draw, str(base.presentation.token)))
 
     def refused(drawn: list[tuple[Honest, str, str]]) -> None:
-        changed = [one for one in drawn if not says_the_same(one[1], str(one[0].presentation.token))]
+        changed = [mangled for mangled in drawn if not says_the_same(mangled[1], str(mangled[0].presentation.token))]
         presented = [replace(base.presentation, token=token) for base, token, _ in changed]
         for answer, presentation, (base, _, how) in zip(trial.ask_all(presented), presented, changed, strict=True):
             summary = f"a mangled token is not refused: {how}"
@@ -111,7 +111,7 @@ def accepted_bases(mark: CheckId, trial: Trial, forge: Forge) -> list[Honest]:
     """Return a base token for each algorithm declared, each of them accepted."""
     names = [name for name in keys.MATERIAL if name in trial.declaration.algorithms]
     honest = [Honest(base, base.presentation()) for base in (forge.base(mark.profile, name) for name in names)]
-    for answer, base in zip(trial.ask_all([one.presentation for one in honest]), honest, strict=True):
+    for answer, base in zip(trial.ask_all([token.presentation for token in honest]), honest, strict=True):
         trial.require_control(answer, base.presentation)
     return honest
 

@@ -51,8 +51,8 @@ class Failures:
         if source is None or hints is None:
             self._findings.skip(Want.UNREADABLE, Rule.SOURCE_OF_HINTS)
         elif source not in (expected := source_ids(*hints)):
-            told = f"source_id is {self._shown(source)}, its hints compose {self._shown(min(expected))}"
-            self._findings.report(Rule.SOURCE_OF_HINTS, line, told, event.occurred_at)
+            message = f"source_id is {self._shown(source)}, its hints compose {self._shown(min(expected))}"
+            self._findings.report(Rule.SOURCE_OF_HINTS, line, message, event.occurred_at)
         if event.occurred_at is None:
             self._findings.skip(Want.UNREADABLE, Rule.TIME_MONOTONE)
         else:
@@ -67,11 +67,11 @@ class Failures:
         when, tier, dropped = self.course.last, summary.tier, summary.dropped
         by_kind, by_source = sum(summary.kinds.values()), sum(summary.sources.values())
         if dropped != by_kind or by_source > dropped:
-            told = f"drop summary: {dropped:,} dropped, {by_kind:,} by kind, {by_source:,} by source"
-            self._findings.report(Rule.SUMMARY_ADDS_UP, line, told, when)
+            message = f"drop summary: {dropped:,} dropped, {by_kind:,} by kind, {by_source:,} by source"
+            self._findings.report(Rule.SUMMARY_ADDS_UP, line, message, when)
         first = list(summary.kinds.items())[:8]
-        told = ", ".join(f"{self._shown(kind)[1:-1]} {number:,}" for kind, number in first)
-        self._findings.add_loss(Loss("dropped", dropped, line, self._summed_up.get(tier), when, f"{tier}: {told}"))
+        message = ", ".join(f"{self._shown(kind)[1:-1]} {number:,}" for kind, number in first)
+        self._findings.add_loss(Loss("dropped", dropped, line, self._summed_up.get(tier), when, f"{tier}: {message}"))
         if when is not None:
             self._summed_up[tier] = when
 
@@ -89,8 +89,8 @@ class Failures:
             self._sources.add(hash(source))
             return
         most = f"the {self._most_sources:,} that --max-sources allows"
-        told = f"source id {self._shown(source)} is beyond {most}"
-        self._findings.report(Rule.SOURCES_BOUNDED, line, told, event.occurred_at)
+        message = f"source id {self._shown(source)} is beyond {most}"
+        self._findings.report(Rule.SOURCES_BOUNDED, line, message, event.occurred_at)
 
     def _shown(self, text: str) -> str:
         return shown(text, self._scanner)

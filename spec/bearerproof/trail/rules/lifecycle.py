@@ -182,8 +182,8 @@ class Lifecycle:
             if seconds_of(when) - seconds_of(revoked_at) <= self._options.tolerance:
                 self._findings.skip(Want.RACE, Rule.NO_USE_AFTER_REVOCATION)
                 return
-        told = f" at {revoked_at}" if revoked_at else ""
-        self._find(Rule.NO_USE_AFTER_REVOCATION, event, line, f"is used after its revocation{told}")
+        suffix = f" at {revoked_at}" if revoked_at else ""
+        self._find(Rule.NO_USE_AFTER_REVOCATION, event, line, f"is used after its revocation{suffix}")
 
     def _expired(self, event: Expired, line: int) -> None:
         token = self._token(event, line, (Rule.ISSUED_FIRST, Rule.EXPIRED_IN_TRUTH, Rule.IDENTITY_CONSTANT))
