@@ -103,7 +103,7 @@ def _names(host: str) -> list[x509.GeneralName]:
         addresses[str(ip_address(host))] = None
     except ValueError:
         names.append(x509.DNSName(host))
-    return [*names, *(x509.IPAddress(ip_address(one)) for one in addresses)]
+    return [*names, *(x509.IPAddress(ip_address(address)) for address in addresses)]
 
 
 def _write(path: Path, octets: bytes, mode: int) -> None:

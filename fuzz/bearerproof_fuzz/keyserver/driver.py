@@ -137,7 +137,9 @@ class KeyServerDriver:
 
     def rotate(self, provider: Provider, *served: Provider) -> Decision:
         """Have a provider serve the keys of these from now on."""
-        return self._ask("rotate", issuer=provider.issuer, keys={"keys": [one.key.public_jwk for one in served]})
+        return self._ask(
+            "rotate", issuer=provider.issuer, keys={"keys": [key_owner.key.public_jwk for key_owner in served]}
+        )
 
     def restart(self) -> Decision:
         """Restart the server under the same configuration."""

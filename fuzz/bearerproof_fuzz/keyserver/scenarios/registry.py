@@ -34,12 +34,12 @@ class Scenario:
 
 def scenarios(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, KeyServerDriver]]:
     """Yield the scenarios of these requirements (of all, if none is named) that apply, each with a fresh world."""
-    for one in _SCENARIOS.values():
-        needs = (*one.needs, *(() if one.setting is DEFAULT else (CONFIGURE,)))
-        if (not requirements or one.requirement in requirements) and not any(
+    for registered in _SCENARIOS.values():
+        needs = (*registered.needs, *(() if registered.setting is DEFAULT else (CONFIGURE,)))
+        if (not requirements or registered.requirement in requirements) and not any(
             map(trial.declaration.missing_capability, needs)
         ):
-            yield one, KeyServerDriver(trial, one.setting)
+            yield registered, KeyServerDriver(trial, registered.setting)
 
 
 _SCENARIOS: dict[str, Scenario] = {}
@@ -85,4 +85,4 @@ def nobody(event: str, *reasons: str) -> tuple[Due, ...]:
 
 def told(due: tuple[Due, ...]) -> str:
     """Say what events are due in a few words."""
-    return "; ".join(one.describe() for one in due) or json.dumps([])
+    return "; ".join(event.describe() for event in due) or json.dumps([])

@@ -20,7 +20,7 @@ def _challenge(server: KeyServerDriver, reply: Reply, summary: str) -> Challenge
         found = wire.challenges(reply.values("WWW-Authenticate"))
     except ValueError as flaw:
         server.fail(summary, "a well-formed WWW-Authenticate", f"{reply.describe()}, {flaw}")
-    bearers = [one for one in found if one.scheme.lower() == "bearer"]
+    bearers = [challenge for challenge in found if challenge.scheme.lower() == "bearer"]
     if len(bearers) != 1:
         server.fail(summary, "one challenge of scheme Bearer", f"{reply.describe()}, {len(bearers)} of them")
     return bearers[0]

@@ -75,8 +75,10 @@ def test_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
         _judge_uniform(
             server, {name: wire.delete(server, jti, *credentials) for name, jti in named.items()}
         )  # fmt: skip
-    for one in (grant, ended):
-        answered(server, wire.delete(server, grant.jti, wire.bearer(one)), 401, "a bearer in place of the admin secret")
+    for presented in (grant, ended):
+        answered(
+            server, wire.delete(server, grant.jti, wire.bearer(presented)), 401, "a bearer in place of the admin secret"
+        )
     live(server, grant, summary="its revocation was asked for without the admin secret")
 
 

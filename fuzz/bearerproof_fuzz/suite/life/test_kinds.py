@@ -21,10 +21,10 @@ from bearerproof_fuzz.oracles.lifecycle import Due
 
 def _judge(trial: Trial, *requirements: str) -> None:
     """Hold what the decisions left against what is due for them."""
-    for one, server, decision, due in brought_about(trial, *requirements):
+    for scenario, server, decision, due in brought_about(trial, *requirements):
         wrong = lifecycle.contradiction(decision.events, due)
         if wrong:
-            server.fail(f"{one.name}: {wrong}", told(due), named(decision.events))
+            server.fail(f"{scenario.name}: {wrong}", told(due), named(decision.events))
 
 
 # --- used, expired, revoked
@@ -39,8 +39,8 @@ def test_admitted_bearer_leaves_token_used(mark: CheckId, trial: Trial) -> None:
 @check("LIFE-4")
 def test_used_is_told_of_admitted_bearers_only(mark: CheckId, trial: Trial) -> None:
     """Whatever is refused, malformed bearers and revoked ones included, leaves no token.used."""
-    for one, server, decision, _ in brought_about(trial):
-        _judge_used(server, one.name, decision, admitted=decision.good and "scopes" in decision.members)
+    for scenario, server, decision, _ in brought_about(trial):
+        _judge_used(server, scenario.name, decision, admitted=decision.good and "scopes" in decision.members)
 
 
 @check("LIFE-4", needs=(CLOCK, CONFIGURE))
@@ -112,8 +112,8 @@ def test_bulk_revocation_tells_every_token(mark: CheckId, trial: Trial) -> None:
     server.issue("bob")
     decision = server.revoke_all("alice")
     due = tuple(
-        Due(lifecycle.REVOKED, jti=one.jti, who=lifecycle.ExpectedIdentity(one.provider.issuer, "alice"))
-        for one in gone
+        Due(lifecycle.REVOKED, jti=grant.jti, who=lifecycle.ExpectedIdentity(grant.provider.issuer, "alice"))
+        for grant in gone
     )
     wrong = lifecycle.contradiction(decision.events, due)
     if wrong:
@@ -134,10 +134,12 @@ def test_refused_exchange_leaves_token_denied(mark: CheckId, trial: Trial) -> No
 def test_reasons_are_of_the_closed_set(mark: CheckId, trial: Trial) -> None:
     """No kind of decision leaves a reason that is not of the closed set."""
     _require_a_reason(KeyServerDriver(trial))
-    for one, server, decision, _ in brought_about(trial):
+    for scenario, server, decision, _ in brought_about(trial):
         for reason in (event["reason"] for event in decision.events if "reason" in event):
             if reason not in lifecycle.REASONS:
-                server.fail(f"{one.name}: a reason of its own", "a reason of the closed set", json.dumps(reason)[:100])
+                server.fail(
+                    f"{scenario.name}: a reason of its own", "a reason of the closed set", json.dumps(reason)[:100]
+                )
 
 
 def _require_a_reason(server: KeyServerDriver) -> None:

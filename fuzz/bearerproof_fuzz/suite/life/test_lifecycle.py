@@ -24,9 +24,9 @@ from bearerproof_fuzz.oracles.schemas import schema_error
 @check("LIFE-1")
 def test_each_kind_of_decision_leaves_its_events(mark: CheckId, trial: Trial) -> None:
     """Every kind of decision there is leaves one event, and a bulk revocation one for each token."""
-    for one, server, decision, due in brought_about(trial):
+    for scenario, server, decision, due in brought_about(trial):
         if len(decision.events) != len(due):
-            server.fail(f"{one.name} leaves {len(decision.events)} events", told(due), named(decision.events))
+            server.fail(f"{scenario.name} leaves {len(decision.events)} events", told(due), named(decision.events))
 
 
 @check("LIFE-1", needs=(CLOCK, CONFIGURE))
@@ -67,8 +67,8 @@ def test_decisions_at_once_leave_one_event_each(mark: CheckId, trial: Trial) -> 
 def test_events_have_the_form_of_the_schema(mark: CheckId, trial: Trial) -> None:
     """Every kind of decision leaves events that bear one of the six names and satisfy the schema."""
     require_events(trial)
-    for one, server, decision, _ in brought_about(trial):
-        _judge_form(server, one.name, decision)
+    for scenario, server, decision, _ in brought_about(trial):
+        _judge_form(server, scenario.name, decision)
 
 
 @check("LIFE-2", needs=(CLOCK, CONFIGURE))
@@ -182,10 +182,10 @@ def test_issued_token_is_told_with_the_identity_that_was_verified(mark: CheckId,
 def test_refused_exchange_tells_of_no_issue(mark: CheckId, trial: Trial) -> None:
     """An exchange that is refused, for whatever reason, leaves no token.issued."""
     require_events(trial)
-    for one, server, decision, _ in brought_about(trial, "LIFE-7", "LIFE-8"):
-        server.require(not decision.good, f"{one.name}: it is granted", "a refusal", decision)
+    for scenario, server, decision, _ in brought_about(trial, "LIFE-7", "LIFE-8"):
+        server.require(not decision.good, f"{scenario.name}: it is granted", "a refusal", decision)
         if any(event.get("event") == lifecycle.ISSUED for event in decision.events):
-            server.fail(f"{one.name}: token.issued for a refusal", "no token.issued", decision, decision.events)
+            server.fail(f"{scenario.name}: token.issued for a refusal", "no token.issued", decision, decision.events)
 
 
 @check("LIFE-3", needs=(CONFIGURE, RACE, COUNT))
@@ -195,8 +195,8 @@ def test_exchanges_at_once_tell_of_as_many_issues_as_are_stored(mark: CheckId, t
         server = KeyServerDriver(trial, DEFAULT.but(cap=3))
         server.positive_control()
         answers = server.race([race_requests.exchange(server.subject_token()) for _ in range(10)])
-        told = sum(event.get("event") == lifecycle.ISSUED for one in answers for event in one.events)
-        granted = sum(one.good for one in answers)
+        told = sum(event.get("event") == lifecycle.ISSUED for decision in answers for event in decision.events)
+        granted = sum(decision.good for decision in answers)
         if not told == granted == server.count("alice"):
             what = "of exchanges at once, another number is told as issued than is granted or stored"
             server.fail(what, "one number", "different ones")

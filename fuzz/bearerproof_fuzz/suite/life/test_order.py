@@ -21,8 +21,8 @@ from bearerproof_fuzz.oracles.events import instant
 def test_events_are_numbered_without_a_gap(mark: CheckId, trial: Trial) -> None:
     """The numbers of the events of every kind of decision grow by one."""
     require_events(trial)
-    for one, server, _, _ in brought_about(trial):
-        _judge_numbers(server, one.name)
+    for scenario, server, _, _ in brought_about(trial):
+        _judge_numbers(server, scenario.name)
 
 
 @check("LIFE-11", needs=(CLOCK, CONFIGURE))
@@ -190,6 +190,6 @@ def _judge_address(server: KeyServerDriver, what: str, decision: Decision, due: 
         server.fail(f"{what}: no event", "an event", "none")
     for event in decision.events:
         told = event.get("client_ip")
-        if not any(lifecycle.same_address(told, one) for one in due):
-            shown = " or ".join(str(one) for one in due)
+        if not any(lifecycle.same_address(told, address) for address in due):
+            shown = " or ".join(str(address) for address in due)
             server.fail(f"{what}: another address", shown, json.dumps(told), [event])

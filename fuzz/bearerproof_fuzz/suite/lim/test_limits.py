@@ -135,7 +135,7 @@ def test_others_do_not_touch_a_registered_source(mark: CheckId, trial: Trial, fo
         def undisturbed(limits: BucketLimits, own: list[Step], others: list[Step]) -> None:
             alone = bench.run(limits, own)
             crowded = bench.run(limits, _amid(own, others))
-            _judge_undisturbed(bench, alone, [one for one in crowded if one.source == alone[0].source])
+            _judge_undisturbed(bench, alone, [entry for entry in crowded if entry.source == alone[0].source])
 
         for victim in (OURS, SECOND, NOBODY):
             own = [Step(victim, fault, gap, times) for fault, gap, times in _RHYTHM]
@@ -169,8 +169,8 @@ def _amid(own: Sequence[Step], others: Sequence[Step]) -> list[Step]:
 
 
 def _judge_undisturbed(bench: LimiterDriver, alone: Sequence[Entry], crowded: Sequence[Entry]) -> None:
-    if [one.admitted for one in alone] != [one.admitted for one in crowded]:
-        due, got = (" ".join("+" if one.admitted else "-" for one in entries) for entries in (alone, crowded))
+    if [entry.admitted for entry in alone] != [entry.admitted for entry in crowded]:
+        due, got = (" ".join("+" if entry.admitted else "-" for entry in entries) for entries in (alone, crowded))
         bench.fail("the events of others decide about those of a registered source", f"{due} as alone", got)
 
 
@@ -221,7 +221,7 @@ def _judge_counters(bench: LimiterDriver) -> None:
         bench.fail("the counters do not add up", "submitted = admitted + dropped", str(stats))
     if stats["submitted"] != len(bench.entries):
         bench.fail("not every event is counted", f"{len(bench.entries)} submitted", str(stats))
-    seen = sum(one.admitted for one in bench.entries)
+    seen = sum(entry.admitted for entry in bench.entries)
     if not seen <= stats["admitted"] <= seen + stats["lost"]:
         bench.fail(
             "the counter of admissions is not that of the events that got through",
@@ -269,7 +269,7 @@ def test_summary_names_the_largest_sources(mark: CheckId, trial: Trial, forge: F
         floods = [Step(name, times=LARGEST + 5 - number) for number, name in enumerate(names)]
         bench.run(BucketLimits(1, 60, 1, 1), [*floods, *[Step(OURS, gap=121)] * 3])
         _judge_summaries(bench)
-        dropped = Counter(one.source for one in buckets.dropped(bench.entries, registered=True))
+        dropped = Counter(entry.source for entry in buckets.dropped(bench.entries, registered=True))
         due = sorted(name for name, _ in dropped.most_common(LARGEST))
         told = [sorted(summary.get("sources", {})) for _, summary in bench.summaries]
         if due not in told:
@@ -282,8 +282,8 @@ def _judge_summaries(bench: LimiterDriver) -> None:
     for tier in ("registered", "strangers"):
         told = [(tick, summary) for tick, summary in bench.summaries if summary["tier"] == tier]
         dropped = buckets.dropped(bench.entries, registered=tier == "registered")
-        named = Counter(one.source for one in dropped if one.registered)
-        for member, due in (("kinds", Counter(one.kind for one in dropped)), ("sources", named)):
+        named = Counter(entry.source for entry in dropped if entry.registered)
+        for member, due in (("kinds", Counter(entry.kind for entry in dropped)), ("sources", named)):
             totals = sum((Counter(summary.get(member, {})) for _, summary in told), Counter[str]())
             if totals != due and len(due) <= LARGEST:
                 what = f"the summaries of the {tier} do not tell what was dropped, by their {member}"
@@ -303,7 +303,7 @@ def _judge_form(bench: LimiterDriver, summary: Json) -> None:
     kinds, named = summary.get("kinds"), summary.get("sources", {})
     if summary.get("tier") not in ("registered", "strangers") or not _counts(kinds) or not _counts(named):
         bench.fail("a summary does not have its form", "tier, dropped, kinds, sources", str(summary))
-    known = sorted({one.source for one in bench.entries if one.registered})
+    known = sorted({entry.source for entry in bench.entries if entry.registered})
     if not set(named) <= set(known) or len(named) > LARGEST:
         what = "a summary names sources that nobody registered, or too many"
         bench.fail(what, f"at most {LARGEST} of {known}", str(sorted(named)))
@@ -329,8 +329,10 @@ def test_wall_clock_changes_no_admission(mark: CheckId, trial: Trial, forge: For
             steady = bench.run(limits, [replace(step, wall=0) for step in steps])
             jumping = [replace(step, wall=jumps[number % len(jumps)]) for number, step in enumerate(steps)]
             moved = bench.run(limits, jumping)
-            if [one.admitted for one in steady] != [one.admitted for one in moved]:
-                due, got = (" ".join("+" if one.admitted else "-" for one in entries) for entries in (steady, moved))
+            if [entry.admitted for entry in steady] != [entry.admitted for entry in moved]:
+                due, got = (
+                    " ".join("+" if entry.admitted else "-" for entry in entries) for entries in (steady, moved)
+                )
                 bench.fail(f"steps of the wall clock change admissions: {jumps} s", f"{due} as without them", got)
 
         drained = [Step(name, times=8) for name in (OURS, NOBODY, stranger(1), stranger(2))] * 3
@@ -418,7 +420,7 @@ def test_returning_source_has_no_fresh_bucket(mark: CheckId, trial: Trial, forge
             crowd = [Step(f"forged-{number}", times=3) for number in range(names + 4)]
             circle = [Step(stranger(1), times=4), *crowd, Step(stranger(1), times=4)]
             bench.run(BucketLimits(2, 60, names, WIDE), [replace(circle[0], gap=gap), *circle[1:]] * rounds)
-            if not any(one.admitted for one in bench.entries):
+            if not any(entry.admitted for entry in bench.entries):
                 raise Untestable(Finding("no stranger is ever admitted", "some", "none"))
             _judge_source(bench)
 

@@ -46,9 +46,9 @@ _DISJOINT = (
 """Requests of which one side has nothing in common with what is allowed."""
 
 
-def _extent(one: Sides, other: Sides) -> bool:
+def _extent(extent: Sides, other: Sides) -> bool:
     """Say whether the first is within the second."""
-    return one[0] <= other[0] and one[1] <= other[1]
+    return extent[0] <= other[0] and extent[1] <= other[1]
 
 
 @check("POL-5", needs=(CONFIGURE,))
@@ -153,7 +153,7 @@ def test_asking_for_more(mark: CheckId, trial: Trial) -> None:
 
 def _widened(asked: ScopeRequest, allowed: Sides, more: Sequence[str]) -> list[ScopeRequest]:
     """Return the request with names from outside what is allowed on one side, before and behind its own."""
-    strange = [tuple(one for one in more if not policy.denoted([one]) & side) for side in allowed]
+    strange = [tuple(name for name in more if not policy.denoted([name]) & side) for side in allowed]
     backends, tools = (
         (
             ()
@@ -166,6 +166,6 @@ def _widened(asked: ScopeRequest, allowed: Sides, more: Sequence[str]) -> list[S
         )
         for own, names in zip((asked.backends, asked.tools), strange, strict=True)
     )
-    return [ScopeRequest(tuple(one), asked.tools) for one in backends] + [
-        ScopeRequest(asked.backends, tuple(one)) for one in tools
+    return [ScopeRequest(tuple(names), asked.tools) for names in backends] + [
+        ScopeRequest(asked.backends, tuple(names)) for names in tools
     ]

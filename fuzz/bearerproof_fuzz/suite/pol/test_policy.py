@@ -83,7 +83,7 @@ def test_first_of_several_rules(mark: CheckId, trial: Trial) -> None:
         due = policy.rule_sides(rules[0])
         opened = enforced(server, server.issue(**_STAFF))
         if opened != due:
-            named = ", ".join(one["name"] for one in rules)
+            named = ", ".join(policy_rule["name"] for policy_rule in rules)
             server.fail(f"rules that all match, in this order: {named}", told(due), told(opened))
     server = under(trial, narrow, wide)
     server.issue(**_STAFF)
@@ -131,7 +131,7 @@ def test_any_rules_any_identity(mark: CheckId, trial: Trial) -> None:
         for provider in (HOME, OTHER):
             due = policy.first_match(rules, provider.issuer, subject, known)
             decision = server.exchange(server.subject_token(subject, provider, **claims))
-            shown = f"{subject} of {provider.issuer} under {[one['match'] for one in rules]}"
+            shown = f"{subject} of {provider.issuer} under {[policy_rule['match'] for policy_rule in rules]}"
             if due is None:
                 server.refused(decision, _NO_POLICY, f"no rule matches {shown}")
                 continue

@@ -86,8 +86,8 @@ def test_token_id_tells_nothing_of_the_bearer(mark: CheckId, trial: Trial) -> No
     """A token id and its bearer share no part, and neither holds a part of a plain digest of the other."""
     server = KeyServerDriver(trial)
     for grant in _issue_many(server, 12):
-        for what, one, other in _derivations(grant, trial.declaration.key_server.prefix):
-            if randomness.share_a_part(one, other):
+        for what, text, other in _derivations(grant, trial.declaration.key_server.prefix):
+            if randomness.share_a_part(text, other):
                 server.fail(f"{what} share a part", "none in common", "characters in common")
 
 
@@ -361,7 +361,7 @@ def test_no_other_spelling_is_the_bearer(mark: CheckId, trial: Trial) -> None:
         server.admitted(grant)
         near = {what: respell(grant.bearer, prefix) for what, respell in _RESPELT.items()}
         near |= {"as its token id": grant.jti, "as its token id under the prefix": prefix + grant.jti}
-        for what, text in sorted(near.items(), key=lambda one: -len(one[1])):  # the longest first: it may hold others
+        for what, text in sorted(near.items(), key=lambda item: -len(item[1])):  # the longest first: it may hold others
             server.hide(json.dumps(text)[1:-1], f"<the bearer of {grant.subject} {what}>")
         for what, text in near.items():
             if text != grant.bearer:
