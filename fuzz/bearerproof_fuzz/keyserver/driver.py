@@ -246,7 +246,7 @@ class KeyServerDriver:
         if not holds:
             self._untestable(summary, expected, got)
 
-    # --- what is due -------------------------------------------------------------------------------------------
+    # --- what is expected --------------------------------------------------------------------------------------
 
     def refused(self, decision: Decision, codes: str | Sequence[str], summary: str) -> None:
         """Require a refusal with one of these codes.
@@ -267,17 +267,19 @@ class KeyServerDriver:
         if not decision.good:
             self.fail(summary, "granted, admitted or done", decision)
 
-    def left(self, decision: Decision, *due: Mapping[str, Any], summary: str) -> None:
+    def left(self, decision: Decision, *expected: Mapping[str, Any], summary: str) -> None:
         """Require that the decision left just these events, each with at least these members.
 
-        A member that is due as None has to be absent.
+        A member that is expected as None has to be absent.
 
         Raises:
             Nonconforming: there are more, fewer, or others.
         """
         found = list(decision.events)
-        if len(found) != len(due) or not all(_has(event, wanted) for event, wanted in zip(found, due, strict=True)):
-            self.fail(summary, f"events {json.dumps(list(due))}", json.dumps(found), decision.events)
+        if len(found) != len(expected) or not all(
+            _has(event, wanted) for event, wanted in zip(found, expected, strict=True)
+        ):
+            self.fail(summary, f"events {json.dumps(list(expected))}", json.dumps(found), decision.events)
 
     def fail(
         self, summary: str, expected: str, got: Decision | str, events: Sequence[Json] = ()

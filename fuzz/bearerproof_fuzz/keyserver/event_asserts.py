@@ -7,16 +7,16 @@ from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.scenarios.registry import Scenario, scenarios
-from bearerproof_fuzz.oracles.lifecycle import Due
+from bearerproof_fuzz.oracles.lifecycle import ExpectedEvent
 
 
 def brought_about(
     trial: Trial, *requirements: str
-) -> Iterator[tuple[Scenario, KeyServerDriver, Decision, tuple[Due, ...]]]:
+) -> Iterator[tuple[Scenario, KeyServerDriver, Decision, tuple[ExpectedEvent, ...]]]:
     """Bring about every scenario of these requirements, or of all."""
     for scenario, server in scenarios(trial, *requirements):
-        decision, due = scenario.run(server)
-        yield scenario, server, decision, due
+        decision, expected = scenario.run(server)
+        yield scenario, server, decision, expected
 
 
 def require_events(trial: Trial) -> None:

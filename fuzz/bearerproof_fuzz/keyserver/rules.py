@@ -62,7 +62,7 @@ def ask(server: KeyServerDriver, asked: ScopeRequest) -> tuple[Decision, Sides |
     return decision, enforced(server, server.grant(decision))
 
 
-def what_is_due(server: KeyServerDriver, ruled: Json, asked: ScopeRequest) -> tuple[Grant, Sides] | None:
+def required_grant(server: KeyServerDriver, ruled: Json, asked: ScopeRequest) -> tuple[Grant, Sides] | None:
     """Ask, and return the token with what it opens; None where nothing was granted, and nothing had to be.
 
     Raises:

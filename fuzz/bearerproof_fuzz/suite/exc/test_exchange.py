@@ -247,8 +247,8 @@ def test_members_of_the_answer(mark: CheckId, trial: Trial) -> None:
     server = KeyServerDriver(trial)
     decision = server.issue().decision
     members = decision.members
-    due = {"issued_token_type": ACCESS_TOKEN, "token_type": "bearer"}
-    for name, value in due.items():
+    expected = {"issued_token_type": ACCESS_TOKEN, "token_type": "bearer"}
+    for name, value in expected.items():
         got = str(members.get(name))
         if (got.lower() if name == "token_type" else got) != value:
             server.fail(f"{name} is not that of a bearer access token", value, got)

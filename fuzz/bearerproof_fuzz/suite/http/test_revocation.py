@@ -91,8 +91,8 @@ def _judge_uniform(server: KeyServerDriver, replies: Mapping[str, Reply]) -> Non
     for name, reply in replies.items():
         answered(server, reply, 401, f"without the secret {name} is to be revoked")
         if reply.told != first.told:
-            due = f"the same octets as for {next(iter(replies))}"
-            server.fail(f"without the secret {name} is to be revoked", due, "others")
+            expected = f"the same octets as for {next(iter(replies))}"
+            server.fail(f"without the secret {name} is to be revoked", expected, "others")
 
 
 # --- all of an identity

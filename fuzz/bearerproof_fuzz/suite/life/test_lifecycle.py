@@ -15,7 +15,7 @@ from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, COUNT, RACE
 from bearerproof_fuzz.oracles import lifecycle
-from bearerproof_fuzz.oracles.lifecycle import Due
+from bearerproof_fuzz.oracles.lifecycle import ExpectedEvent
 from bearerproof_fuzz.oracles.schemas import schema_error
 
 # --- one event for each decision
@@ -24,9 +24,9 @@ from bearerproof_fuzz.oracles.schemas import schema_error
 @check("LIFE-1")
 def test_each_kind_of_decision_leaves_its_events(mark: CheckId, trial: Trial) -> None:
     """Every kind of decision there is leaves one event, and a bulk revocation one for each token."""
-    for scenario, server, decision, due in brought_about(trial):
-        if len(decision.events) != len(due):
-            server.fail(f"{scenario.name} leaves {len(decision.events)} events", told(due), named(decision.events))
+    for scenario, server, decision, expected in brought_about(trial):
+        if len(decision.events) != len(expected):
+            server.fail(f"{scenario.name} leaves {len(decision.events)} events", told(expected), named(decision.events))
 
 
 @check("LIFE-1", needs=(CLOCK, CONFIGURE))
@@ -36,10 +36,12 @@ def test_no_order_of_requests_loses_or_repeats_an_event(mark: CheckId, trial: Tr
     def one_each(told: list[str]) -> None:
         server = Stream(trial, told=False).play(told)
         for request, decision in server.answered:
-            due = lifecycle.number_due(request, decision)
-            if request["op"] != "reap" and len(decision.events) != due:
+            expected = lifecycle.expected_count(request, decision)
+            if request["op"] != "reap" and len(decision.events) != expected:
                 server.fail(
-                    f"{request['op']} leaves {len(decision.events)} events", f"{due} events", named(decision.events)
+                    f"{request['op']} leaves {len(decision.events)} events",
+                    f"{expected} events",
+                    named(decision.events),
                 )
 
     explore(one_each, moves(trial), share=4)
@@ -152,10 +154,12 @@ def test_issued_token_is_told_as_policy_cut_it(mark: CheckId, trial: Trial) -> N
 
 
 def _judge_issued(server: KeyServerDriver, grant: Grant, admitted: Decision) -> None:
-    due = Due(lifecycle.ISSUED, jti=grant.jti, who=lifecycle.ExpectedIdentity(grant.provider.issuer, grant.subject))
-    wrong = lifecycle.contradiction(grant.decision.events, [due])
+    expected = ExpectedEvent(
+        lifecycle.ISSUED, jti=grant.jti, who=lifecycle.ExpectedIdentity(grant.provider.issuer, grant.subject)
+    )
+    wrong = lifecycle.contradiction(grant.decision.events, [expected])
     if wrong:
-        server.fail(f"the event of an issue: {wrong}", due.describe(), named(grant.decision.events))
+        server.fail(f"the event of an issue: {wrong}", expected.describe(), named(grant.decision.events))
     event, enforced = grant.decision.events[0], admitted.scopes
     for name in ("backends", "tools"):
         if sorted(event.get(name, ())) != sorted(enforced[name]):

@@ -33,11 +33,11 @@ def test_events_carry_the_instant_of_their_request(mark: CheckId, trial: Trial) 
         server = Stream(trial).play(told)
         _judge_numbers(server, "a stream of requests")
         for request, decision in server.answered:
-            due = instant(request["now"])
+            expected = instant(request["now"])
             for event in decision.events:
-                if event.get("occurred_at") != due:
+                if event.get("occurred_at") != expected:
                     what = f"an event of {request['op']} carries another instant than its request"
-                    server.fail(what, due, json.dumps(event.get("occurred_at")), [event])
+                    server.fail(what, expected, json.dumps(event.get("occurred_at")), [event])
 
     explore(in_order, moves(trial), share=4)
 
@@ -47,8 +47,8 @@ def test_instants_are_told_to_the_microsecond(mark: CheckId, trial: Trial) -> No
     """The instant of an event is that of its request to the microsecond, at the turn of a second as at any."""
     for offset in (0.0, 0.5, 0.25, 0.015_625, 0.984_375, 86_399.5, 86_400.0):
         server = KeyServerDriver(trial, DEFAULT.but(now=DEFAULT.now + offset))
-        due = {"occurred_at": instant(server.now)}
-        server.left(server.issue().decision, due, summary=f"an exchange {offset:g} s after midnight or noon")
+        expected = {"occurred_at": instant(server.now)}
+        server.left(server.issue().decision, expected, summary=f"an exchange {offset:g} s after midnight or noon")
 
 
 @check("LIFE-11", needs=(CLOCK,))
@@ -58,9 +58,9 @@ def test_instants_follow_a_clock_that_steps(mark: CheckId, trial: Trial) -> None
     bearer = server.issue().bearer
     for step in (0.25, -0.5, 3600, -7200, -86_400, 90_000):
         server.step_wall_clock(step)
-        due = {"occurred_at": instant(server.now)}
+        expected = {"occurred_at": instant(server.now)}
         for what, decision in (("a use", server.authenticate(bearer)), ("a refusal", server.exchange("alice"))):
-            server.left(decision, due, summary=f"{what} after a step of {step:g} s")
+            server.left(decision, expected, summary=f"{what} after a step of {step:g} s")
 
 
 @check("LIFE-11", needs=(RACE,))
@@ -152,8 +152,8 @@ def test_client_ip_is_what_is_known(mark: CheckId, trial: Trial) -> None:
     """The address of an event is the peer's or, from a trusted proxy, the right-most that is no proxy's."""
     server = KeyServerDriver(trial)
     server.positive_control()
-    for what, (peer, forwarded, due) in _HOPS.items():
-        _judge_address(server, what, server.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), due)
+    for what, (peer, forwarded, expected) in _HOPS.items():
+        _judge_address(server, what, server.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), expected)
 
 
 @check("LIFE-14", needs=(FORWARDED, CONFIGURE))
@@ -185,11 +185,11 @@ def test_client_ip_is_the_peer(mark: CheckId, trial: Trial) -> None:
         _judge_address(server, "a use", server.authenticate(grant.bearer, peer=peer), (peer,))
 
 
-def _judge_address(server: KeyServerDriver, what: str, decision: Decision, due: Sequence[str | None]) -> None:
+def _judge_address(server: KeyServerDriver, what: str, decision: Decision, expected: Sequence[str | None]) -> None:
     if not decision.events:
         server.fail(f"{what}: no event", "an event", "none")
     for event in decision.events:
         told = event.get("client_ip")
-        if not any(lifecycle.same_address(told, address) for address in due):
-            shown = " or ".join(str(address) for address in due)
+        if not any(lifecycle.same_address(told, address) for address in expected):
+            shown = " or ".join(str(address) for address in expected)
             server.fail(f"{what}: another address", shown, json.dumps(told), [event])

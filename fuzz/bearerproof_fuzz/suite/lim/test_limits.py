@@ -113,8 +113,8 @@ def test_strangers_together_stay_within_their_bound(mark: CheckId, trial: Trial,
 def _judge_strangers(bench: LimiterDriver) -> None:
     found = buckets.excess_of_strangers(bench.entries, bench.limits)
     if found is not None:
-        due = f"at most {found.most} for all strangers"
-        bench.fail("strangers are admitted more than the bucket that they share gives", due, found.describe())
+        expected = f"at most {found.most} for all strangers"
+        bench.fail("strangers are admitted more than the bucket that they share gives", expected, found.describe())
 
 
 @check("LIM-1", needs=LIMITED)
@@ -170,8 +170,8 @@ def _amid(own: Sequence[Step], others: Sequence[Step]) -> list[Step]:
 
 def _judge_undisturbed(bench: LimiterDriver, alone: Sequence[Entry], crowded: Sequence[Entry]) -> None:
     if [entry.admitted for entry in alone] != [entry.admitted for entry in crowded]:
-        due, got = (" ".join("+" if entry.admitted else "-" for entry in entries) for entries in (alone, crowded))
-        bench.fail("the events of others decide about those of a registered source", f"{due} as alone", got)
+        expected, got = (" ".join("+" if entry.admitted else "-" for entry in entries) for entries in (alone, crowded))
+        bench.fail("the events of others decide about those of a registered source", f"{expected} as alone", got)
 
 
 @check("LIM-4", needs=LIMITED)
@@ -195,10 +195,10 @@ def test_first_event_of_a_kind_gets_through(mark: CheckId, trial: Trial, forge: 
 def _judge_heard(bench: LimiterDriver) -> None:
     found = buckets.unheard(bench.entries, bench.limits.window)
     if found is not None:
-        due = "its admission: none of its kind came in the window before"
+        expected = "its admission: none of its kind came in the window before"
         bench.fail(
             f"one kind starves another: {found.kind} of {found.source}",
-            due,
+            expected,
             f"dropped at {found.seconds:g} s",
         )
 
@@ -270,10 +270,10 @@ def test_summary_names_the_largest_sources(mark: CheckId, trial: Trial, forge: F
         bench.run(BucketLimits(1, 60, 1, 1), [*floods, *[Step(OURS, gap=121)] * 3])
         _judge_summaries(bench)
         dropped = Counter(entry.source for entry in buckets.dropped(bench.entries, registered=True))
-        due = sorted(name for name, _ in dropped.most_common(LARGEST))
+        expected = sorted(name for name, _ in dropped.most_common(LARGEST))
         told = [sorted(summary.get("sources", {})) for _, summary in bench.summaries]
-        if due not in told:
-            bench.fail("no summary names the sources of which most was dropped", str(due), str(told))
+        if expected not in told:
+            bench.fail("no summary names the sources of which most was dropped", str(expected), str(told))
 
 
 def _judge_summaries(bench: LimiterDriver) -> None:
@@ -283,11 +283,11 @@ def _judge_summaries(bench: LimiterDriver) -> None:
         told = [(tick, summary) for tick, summary in bench.summaries if summary["tier"] == tier]
         dropped = buckets.dropped(bench.entries, registered=tier == "registered")
         named = Counter(entry.source for entry in dropped if entry.registered)
-        for member, due in (("kinds", Counter(entry.kind for entry in dropped)), ("sources", named)):
+        for member, expected in (("kinds", Counter(entry.kind for entry in dropped)), ("sources", named)):
             totals = sum((Counter(summary.get(member, {})) for _, summary in told), Counter[str]())
-            if totals != due and len(due) <= LARGEST:
+            if totals != expected and len(expected) <= LARGEST:
                 what = f"the summaries of the {tier} do not tell what was dropped, by their {member}"
-                bench.fail(what, str(dict(due)), str(dict(totals)))
+                bench.fail(what, str(dict(expected)), str(dict(totals)))
         _judge_rate(bench, [tick for tick, _ in told])
 
 
@@ -309,8 +309,8 @@ def _judge_form(bench: LimiterDriver, summary: Json) -> None:
         bench.fail(what, f"at most {LARGEST} of {known}", str(sorted(named)))
     dropped = summary.get("dropped")
     if dropped != sum(summary["kinds"].values()) or (0 < len(named) < LARGEST and sum(named.values()) != dropped):
-        due = "dropped = the sum by kind = the sum by source"
-        bench.fail("the totals of a summary do not add up", due, str(summary))
+        expected = "dropped = the sum by kind = the sum by source"
+        bench.fail("the totals of a summary do not add up", expected, str(summary))
 
 
 def _counts(value: object) -> bool:
@@ -330,10 +330,10 @@ def test_wall_clock_changes_no_admission(mark: CheckId, trial: Trial, forge: For
             jumping = [replace(step, wall=jumps[number % len(jumps)]) for number, step in enumerate(steps)]
             moved = bench.run(limits, jumping)
             if [entry.admitted for entry in steady] != [entry.admitted for entry in moved]:
-                due, got = (
+                expected, got = (
                     " ".join("+" if entry.admitted else "-" for entry in entries) for entries in (steady, moved)
                 )
-                bench.fail(f"steps of the wall clock change admissions: {jumps} s", f"{due} as without them", got)
+                bench.fail(f"steps of the wall clock change admissions: {jumps} s", f"{expected} as without them", got)
 
         drained = [Step(name, times=8) for name in (OURS, NOBODY, stranger(1), stranger(2))] * 3
         for jumps in ([0, 61], [0, 86_400], [0, -86_400], [1e9, 0]):
@@ -348,7 +348,7 @@ def test_limiter_of_nothing_is_refused(mark: CheckId, trial: Trial, forge: Forge
     """A capacity or a window of 0 is refused, one of half a second is not, and what was configured before stands."""
     with LimiterDriver.opened(mark, trial, forge) as bench:
         sound = BucketLimits(1, 60, 1, 1)
-        for name, value, due in (("window", 0.5, None), ("capacity", 0, "refused"), ("window", 0, "refused")):
+        for name, value, expected in (("window", 0.5, None), ("capacity", 0, "refused"), ("window", 0, "refused")):
             bench.begin(sound)
             audit = {
                 "sink": "memory",
@@ -356,9 +356,9 @@ def test_limiter_of_nothing_is_refused(mark: CheckId, trial: Trial, forge: Forge
                 "registered": bench.registered.as_json(),
             }
             answered = trial.implementation.configure(audit)
-            if answered != due:
-                summary = f"a limiter with a {name} of {value} is {'not refused' if due else 'not configured'}"
-                trial.fail(summary, due or "configured", answered or "configured")
+            if answered != expected:
+                summary = f"a limiter with a {name} of {value} is {'not refused' if expected else 'not configured'}"
+                trial.fail(summary, expected or "configured", answered or "configured")
             bench.play([Step(OURS, times=6)])
             _judge_source(bench)
 
@@ -387,8 +387,8 @@ def test_bucket_starts_full_and_refills(mark: CheckId, trial: Trial, forge: Forg
 def _judge_tokens(bench: LimiterDriver) -> None:
     found = buckets.starved(bench.entries, bench.limits)
     if found is not None:
-        due = f"its admission: the bucket had a token at {found.seconds:g} s"
-        bench.fail(f"an event of {found.source} is dropped too early", due, "dropped")
+        expected = f"its admission: the bucket had a token at {found.seconds:g} s"
+        bench.fail(f"an event of {found.source} is dropped too early", expected, "dropped")
     _judge_source(bench)
 
 
@@ -401,8 +401,8 @@ def test_strangers_get_their_tokens(mark: CheckId, trial: Trial, forge: Forge) -
             bench.run(limits, steps)
             found = buckets.starved_stranger(bench.entries, limits)
             if found is not None:
-                due = f"its admission: its bucket and the common one had a token at {found.seconds:g} s"
-                bench.fail(f"an event of {found.source}, a stranger, is dropped too early", due, "dropped")
+                expected = f"its admission: its bucket and the common one had a token at {found.seconds:g} s"
+                bench.fail(f"an event of {found.source}, a stranger, is dropped too early", expected, "dropped")
 
         for limits in (BucketLimits(3, 60, 4, 12), BucketLimits(1, 10, 4, 4), BucketLimits(9, 60, 4, 6)):
             each = min(limits.capacity, limits.strangers // limits.sources)

@@ -146,9 +146,9 @@ def test_wall_clock_changes_no_decision(mark: CheckId, trial: Trial) -> None:
         server = KeyServerDriver(trial, limited(rate))
         jumping = _answers(server, steps, offsets)
         if straight != jumping:
-            due, got = (" ".join(answers) for answers in (straight, jumping))
+            expected, got = (" ".join(answers) for answers in (straight, jumping))
             server.fail(
-                f"the wall clock is off by {', '.join(f'{offset:g}' for offset in offsets)} s in turn", due, got
+                f"the wall clock is off by {', '.join(f'{offset:g}' for offset in offsets)} s in turn", expected, got
             )
 
     for offsets in ([0.0, 61.0], [0.0, -61.0], [0.0, 3600.0], [0.0, 0.0, 40_000.0], [0.0, -1e8, 59.0]):
@@ -218,8 +218,8 @@ def test_others_change_no_decision(mark: CheckId, trial: Trial) -> None:
             use(server, *others * (rate + 2))
             crowded += play(server, grant, [(0.0, times)])
         if [entry.admitted for entry in alone] != [entry.admitted for entry in crowded]:
-            due, got = ("".join("+" if entry.admitted else "-" for entry in told) for told in (alone, crowded))
-            server.fail(f"three others ask between the requests of an identity with a rate of {rate}", due, got)
+            expected, got = ("".join("+" if entry.admitted else "-" for entry in told) for told in (alone, crowded))
+            server.fail(f"three others ask between the requests of an identity with a rate of {rate}", expected, got)
 
 
 @check("LIM-14", needs=(CONFIGURE,))

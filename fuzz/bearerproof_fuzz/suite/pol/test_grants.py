@@ -19,10 +19,10 @@ from bearerproof_fuzz.keyserver.rules import (
     enforced,
     judge_all,
     recorded,
+    required_grant,
     stated,
     told,
     under,
-    what_is_due,
 )
 from bearerproof_fuzz.keyserver.setting import rule
 from bearerproof_fuzz.needs import CONFIGURE
@@ -105,7 +105,7 @@ def test_within_the_request(mark: CheckId, trial: Trial) -> None:
 def _opens_at_most(trial: Trial, ruled: Json, asked: ScopeRequest, most: Sides, wider: str) -> None:
     """Ask, and require that neither what the token opens nor what is on record of it goes beyond this."""
     server = under(trial, ruled)
-    granted = what_is_due(server, ruled, asked)
+    granted = required_grant(server, ruled, asked)
     if granted is None:
         return
     grant, opened = granted
@@ -121,10 +121,10 @@ def test_side_that_was_not_asked(mark: CheckId, trial: Trial) -> None:
     whole = policy.rule_sides(ruled)
     server = under(trial, ruled)
     cases = {None: whole, "backends:ab": (frozenset({"ab"}), whole[1]), "tools:ab": (whole[0], frozenset({"ab"}))}
-    for scope, due in cases.items():
+    for scope, expected in cases.items():
         opened = enforced(server, server.issue(scope=scope))
-        if opened != due:
-            server.fail(f"asked {scope!r} of {told(whole)}", told(due), told(opened))
+        if opened != expected:
+            server.fail(f"asked {scope!r} of {told(whole)}", told(expected), told(opened))
 
 
 @check("POL-13", needs=(CONFIGURE,))
@@ -133,7 +133,7 @@ def test_asking_for_more(mark: CheckId, trial: Trial) -> None:
 
     def gains_nothing(ruled: Json, asked: ScopeRequest, more: tuple[str, ...]) -> None:
         server = under(trial, ruled)
-        granted = what_is_due(server, ruled, asked)
+        granted = required_grant(server, ruled, asked)
         if granted is None:
             return
         _, before = granted

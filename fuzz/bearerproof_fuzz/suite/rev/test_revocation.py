@@ -174,8 +174,8 @@ def test_unknown_id_is_not_active(mark: CheckId, trial: Trial) -> None:
     grants = [server.issue(), server.issue("bob")]
     for name, jti in _UNKNOWN.items():
         decision = server.revoke(jti)
-        due = "not-active" if name in ("an id of nobody", "a null id") else ("not-active", "invalid_request")
-        server.refused(decision, due, f"what is to be revoked is {name}")
+        expected = "not-active" if name in ("an id of nobody", "a null id") else ("not-active", "invalid_request")
+        server.refused(decision, expected, f"what is to be revoked is {name}")
         none_revoked(server, decision)
     live(server, *grants, summary="something unknown was revoked")
     server.good(server.revoke(grants[0].jti), "a live token is revoked after many unknown ones")

@@ -142,10 +142,10 @@ def test_count_is_of_one_identity(mark: CheckId, trial: Trial) -> None:
     for subject, provider, number in (("alice", HOME, 3), ("alice", OTHER, 2), ("bob", HOME, 1)):
         for _ in range(number):
             server.issue(subject, provider=provider, email="shared@example.com", name="Shared")
-    due = {("alice", HOME.issuer): 3, ("alice", OTHER.issuer): 2, ("bob", HOME.issuer): 1, ("bob", OTHER.issuer): 0,
-           ("shared@example.com", HOME.issuer): 0, ("Alice", HOME.issuer): 0, ("alice", "https://idp.example/"): 0,
-           ("", HOME.issuer): 0, ("alice", ""): 0}  # fmt: skip
-    for (subject, issuer), number in due.items():
+    expected = {("alice", HOME.issuer): 3, ("alice", OTHER.issuer): 2, ("bob", HOME.issuer): 1,
+           ("bob", OTHER.issuer): 0, ("shared@example.com", HOME.issuer): 0, ("Alice", HOME.issuer): 0,
+           ("alice", "https://idp.example/"): 0, ("", HOME.issuer): 0, ("alice", ""): 0}  # fmt: skip
+    for (subject, issuer), number in expected.items():
         found = server.count(subject, issuer)
         if found != number:
             server.fail(f"the tokens of {subject!r} of {issuer!r} are counted wrongly", str(number), str(found))

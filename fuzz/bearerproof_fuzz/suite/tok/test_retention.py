@@ -64,8 +64,8 @@ def test_reaping_removes_what_is_due_and_nothing_else(mark: CheckId, trial: Tria
     for grant in tombs:
         told = server.authenticate(grant.bearer)
         server.left(told, {"event": "token.expired", "token_jti": grant.jti}, summary="a tombstone after a sweep")
-    due = {"event": "token.denied", "reason": "revoked", "token_jti": revoked.jti}
-    server.left(server.authenticate(revoked.bearer), due, summary="the tombstone of a revoked token after a sweep")
+    expected = {"event": "token.denied", "reason": "revoked", "token_jti": revoked.jti}
+    server.left(server.authenticate(revoked.bearer), expected, summary="the tombstone of a revoked token after a sweep")
     for grant in old:
         told = server.authenticate(grant.bearer)
         server.left(told, {"event": "token.invalid"}, summary="a bearer whose retention is over, after a sweep")

@@ -34,12 +34,12 @@ def test_bearers_side_by_side_are_not_mixed_up(mark: CheckId, trial: Trial) -> N
 
 def _judge_own(server: KeyServerDriver, grant: Grant, backends: list[str], tools: list[str]) -> None:
     decision = server.admitted(grant)
-    due = {
+    expected = {
         "jti": grant.jti,
         "identity": {"issuer": grant.provider.issuer, "subject": grant.subject},
         "scopes": {"backends": backends, "tools": tools, "rate_limit": 0},
     }
-    for name, value in due.items():
+    for name, value in expected.items():
         found = decision.members[name]
         if found != value:
             server.fail(f"a bearer is answered with another {name}", json.dumps(value), json.dumps(found))
@@ -56,8 +56,8 @@ def test_bearers_are_not_mixed_up_at_once(mark: CheckId, trial: Trial) -> None:
     for grant, decision in zip(
         grants, server.race([race_requests.authenticate(grant.bearer) for grant in grants]), strict=True
     ):
-        due = {"issuer": grant.provider.issuer, "subject": grant.subject}
-        if not decision.good or decision.jti != grant.jti or decision.members["identity"] != due:
+        expected = {"issuer": grant.provider.issuer, "subject": grant.subject}
+        if not decision.good or decision.jti != grant.jti or decision.members["identity"] != expected:
             server.fail("bearers that are issued and presented at once are mixed up", "its own issue", "another's")
 
 
@@ -162,9 +162,9 @@ def test_restart_joins_no_bearer_to_another(mark: CheckId, trial: Trial) -> None
     after = [server.issue(subject, provider=provider) for subject, provider in _AROUND_A_RESTART[::-1]]
     for grant in (*before, *after):
         decision = server.authenticate(grant.bearer)
-        due = {"issuer": grant.provider.issuer, "subject": grant.subject}
-        if decision.good and (decision.jti, decision.members["identity"]) != (grant.jti, due):
-            server.fail("a restart joins a bearer to another issue", json.dumps(due), json.dumps(decision.members))
+        expected = {"issuer": grant.provider.issuer, "subject": grant.subject}
+        if decision.good and (decision.jti, decision.members["identity"]) != (grant.jti, expected):
+            server.fail("a restart joins a bearer to another issue", json.dumps(expected), json.dumps(decision.members))
     made_up = [*(grant.jti for grant in (*before, *after)), *(grant.bearer for grant in (*before, *after))]
     if any(text == other for text, other in combinations(made_up, 2)):
         server.fail(

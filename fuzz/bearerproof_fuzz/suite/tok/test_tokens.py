@@ -223,12 +223,12 @@ def test_bad_bearers_are_answered_alike(mark: CheckId, trial: Trial) -> None:
     bad = _bad_bearers(server)
     for wants in ((None, None), ("a", "x"), ("b", "y")):
         answers = {what: _told(server.authenticate(bearer, *wants)) for what, bearer in bad.items()}
-        due = answers["unknown"]
-        if due != _told_of("invalid-token"):
-            server.fail("an unknown bearer is not answered as one", _told_of("invalid-token"), due)
+        expected = answers["unknown"]
+        if expected != _told_of("invalid-token"):
+            server.fail("an unknown bearer is not answered as one", _told_of("invalid-token"), expected)
         for what, told in answers.items():
-            if told != due:
-                server.fail(f"the answer to a bearer that is {what} is another than to an unknown one", due, told)
+            if told != expected:
+                server.fail(f"the answer to a bearer that is {what} is another than to an unknown one", expected, told)
 
 
 def _bad_bearers(server: KeyServerDriver) -> dict[str, str]:
