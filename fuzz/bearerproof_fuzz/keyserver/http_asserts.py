@@ -58,7 +58,7 @@ def failed(server: KeyServerDriver, reply: Reply, status: int, errors: tuple[str
     """
     expected = f"{status} {' or '.join(errors)}"
     if reply.status != status or reply.media_type != "application/json" or reply.error is None:
-        told = f"{reply.describe()}, {reply.media_type or 'of no one type'}"
-        server.fail(summary, f"{expected} as JSON", told)
+        reported = f"{reply.describe()}, {reply.media_type or 'of no one type'}"
+        server.fail(summary, f"{expected} as JSON", reported)
     if errors and reply.error not in errors:
         server.fail(summary, expected, reply.describe())

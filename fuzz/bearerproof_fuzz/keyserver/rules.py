@@ -42,7 +42,7 @@ def recorded(server: KeyServerDriver, grant: Grant) -> Sides:
     return policy.denoted(scopes["backends"]), policy.denoted(scopes["tools"])
 
 
-def told(sides: Sides) -> str:
+def describe_sides(sides: Sides) -> str:
     """Say what names there are on each side."""
     backends, tools = (", ".join(sorted(names)) or "none" for names in sides)
     return f"backends {backends}; tools {tools}"

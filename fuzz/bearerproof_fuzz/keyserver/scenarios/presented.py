@@ -60,8 +60,8 @@ WRONG_SECRETS: Mapping[str, str | None] = {
 def _wrongly(admin: str | None, *, bulk: bool) -> Run:
     def run(server: KeyServerDriver) -> Outcome:
         grant = server.issue()
-        told = server.revoke_all("alice", admin=admin) if bulk else server.revoke(grant.jti, admin=admin)
-        return told, (ExpectedEvent(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
+        decision = server.revoke_all("alice", admin=admin) if bulk else server.revoke(grant.jti, admin=admin)
+        return decision, (ExpectedEvent(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
 
     return run
 
@@ -89,8 +89,8 @@ def _too_many_guesses(server: KeyServerDriver) -> Outcome:
     grant = server.issue()
     for _ in range(server.setting.admin_failures):
         server.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
-    told = server.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
-    return told, (ExpectedEvent(DENIED, frozenset({"throttled"}), who=who(grant), perhaps=True),)
+    decision = server.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
+    return decision, (ExpectedEvent(DENIED, frozenset({"throttled"}), who=who(grant), perhaps=True),)
 
 
 _NO_NAME: Mapping[str, Callable[[KeyServerDriver], Decision]] = {

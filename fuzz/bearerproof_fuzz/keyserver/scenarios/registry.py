@@ -83,6 +83,6 @@ def nobody(event: str, *reasons: str) -> tuple[ExpectedEvent, ...]:
     return (ExpectedEvent(event, frozenset(reasons)),)
 
 
-def told(expected: tuple[ExpectedEvent, ...]) -> str:
+def describe_expected(expected: tuple[ExpectedEvent, ...]) -> str:
     """Say what events are due in a few words."""
     return "; ".join(event.describe() for event in expected) or json.dumps([])

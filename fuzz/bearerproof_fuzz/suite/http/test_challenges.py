@@ -147,7 +147,7 @@ def _judge_alike(server: KeyServerDriver, presented: Mapping[str, str]) -> None:
             reply = wire.resource(server, credentials, path=path)
             refused(server, reply, f"a request with {name} as bearer")
             first = first or reply
-            if reply.told != first.told:
+            if reply.fingerprint != first.fingerprint:
                 shown = "other octets" if reply.describe() == first.describe() else reply.describe()
                 server.fail(
                     f"a request with {name} as bearer", f"the same answer as with {next(iter(presented))}", shown

@@ -64,8 +64,8 @@ def test_forwarded_by_strangers(mark: CheckId, trial: Trial) -> None:
 def _judge_address(server: KeyServerDriver, reply: Reply, expected: set[str], summary: str) -> None:
     found = [event.get("client_ip") for event in reply.decision.events]
     if len(found) != 1 or found[0] not in expected:
-        told = ", ".join(map(str, found)) or "no event"
-        server.fail(summary, f"client_ip {' or '.join(sorted(expected))}", told, reply.decision.events)
+        reported = ", ".join(map(str, found)) or "no event"
+        server.fail(summary, f"client_ip {' or '.join(sorted(expected))}", reported, reply.decision.events)
 
 
 _MALFORMED = {

@@ -90,7 +90,7 @@ def _judge_uniform(server: KeyServerDriver, replies: Mapping[str, Reply]) -> Non
     first = next(iter(replies.values()))
     for name, reply in replies.items():
         answered(server, reply, 401, f"without the secret {name} is to be revoked")
-        if reply.told != first.told:
+        if reply.fingerprint != first.fingerprint:
             expected = f"the same octets as for {next(iter(replies))}"
             server.fail(f"without the secret {name} is to be revoked", expected, "others")
 
@@ -117,8 +117,8 @@ def _number(server: KeyServerDriver, reply: Reply, number: int) -> None:
     summary = f"an identity with {number} live tokens is revoked"
     found = None if reply.json is None else reply.json.get("revoked")
     if reply.status != 200 or reply.media_type != "application/json" or found != number or type(found) is not int:
-        told = f"{reply.describe()}, revoked {found}"
-        server.fail(summary, f'200 and {{"revoked": {number}}} as JSON', told)
+        reported = f"{reply.describe()}, revoked {found}"
+        server.fail(summary, f'200 and {{"revoked": {number}}} as JSON', reported)
 
 
 _SPELLINGS = {

@@ -11,7 +11,7 @@ from bearerproof_fuzz.keyserver import injection_points
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.event_asserts import brought_about, named
 from bearerproof_fuzz.keyserver.scenarios import presented
-from bearerproof_fuzz.keyserver.scenarios.registry import told
+from bearerproof_fuzz.keyserver.scenarios.registry import describe_expected
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP, RETENTION
@@ -24,7 +24,7 @@ def _judge(trial: Trial, *requirements: str) -> None:
     for scenario, server, decision, expected in brought_about(trial, *requirements):
         wrong = lifecycle.contradiction(decision.events, expected)
         if wrong:
-            server.fail(f"{scenario.name}: {wrong}", told(expected), named(decision.events))
+            server.fail(f"{scenario.name}: {wrong}", describe_expected(expected), named(decision.events))
 
 
 # --- used, expired, revoked
@@ -47,8 +47,8 @@ def test_used_is_told_of_admitted_bearers_only(mark: CheckId, trial: Trial) -> N
 def test_used_is_told_if_and_only_if_admitted(mark: CheckId, trial: Trial) -> None:
     """In any order of requests a bearer leaves token.used when, and only when, it was admitted."""
 
-    def used_if_admitted(told: list[str]) -> None:
-        server = Stream(trial, told=False).play(told)
+    def used_if_admitted(move_names: list[str]) -> None:
+        server = Stream(trial, with_events=False).play(move_names)
         for request, decision in server.answered:
             admitted = request["op"] == "authenticate" and decision.good
             _judge_used(server, request["op"], decision, admitted=admitted)

@@ -10,7 +10,7 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import injection_points, race_requests
 from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.event_asserts import brought_about, named, require_events
-from bearerproof_fuzz.keyserver.scenarios.registry import told
+from bearerproof_fuzz.keyserver.scenarios.registry import describe_expected
 from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, COUNT, RACE
@@ -26,15 +26,19 @@ def test_each_kind_of_decision_leaves_its_events(mark: CheckId, trial: Trial) ->
     """Every kind of decision there is leaves one event, and a bulk revocation one for each token."""
     for scenario, server, decision, expected in brought_about(trial):
         if len(decision.events) != len(expected):
-            server.fail(f"{scenario.name} leaves {len(decision.events)} events", told(expected), named(decision.events))
+            server.fail(
+                f"{scenario.name} leaves {len(decision.events)} events",
+                describe_expected(expected),
+                named(decision.events),
+            )
 
 
 @check("LIFE-1", needs=(CLOCK, CONFIGURE))
 def test_no_order_of_requests_loses_or_repeats_an_event(mark: CheckId, trial: Trial) -> None:
     """Whatever was asked before, each decision leaves as many events as it decides about tokens."""
 
-    def one_each(told: list[str]) -> None:
-        server = Stream(trial, told=False).play(told)
+    def one_each(move_names: list[str]) -> None:
+        server = Stream(trial, with_events=False).play(move_names)
         for request, decision in server.answered:
             expected = lifecycle.expected_count(request, decision)
             if request["op"] != "reap" and len(decision.events) != expected:
@@ -77,8 +81,8 @@ def test_events_have_the_form_of_the_schema(mark: CheckId, trial: Trial) -> None
 def test_events_of_a_stream_have_the_form_of_the_schema(mark: CheckId, trial: Trial) -> None:
     """The events of requests in any order satisfy the schema, each under a name that its decision may leave."""
 
-    def in_form(told: list[str]) -> None:
-        server = Stream(trial).play(told)
+    def in_form(move_names: list[str]) -> None:
+        server = Stream(trial).play(move_names)
         for request, decision in server.answered:
             _judge_form(server, request["op"], decision)
             wrong = lifecycle.misnamed(request, decision)
@@ -199,8 +203,8 @@ def test_exchanges_at_once_tell_of_as_many_issues_as_are_stored(mark: CheckId, t
         server = KeyServerDriver(trial, DEFAULT.but(cap=3))
         server.positive_control()
         answers = server.race([race_requests.exchange(server.subject_token()) for _ in range(10)])
-        told = sum(event.get("event") == lifecycle.ISSUED for decision in answers for event in decision.events)
+        reported = sum(event.get("event") == lifecycle.ISSUED for decision in answers for event in decision.events)
         granted = sum(decision.good for decision in answers)
-        if not told == granted == server.count("alice"):
+        if not reported == granted == server.count("alice"):
             what = "of exchanges at once, another number is told as issued than is granted or stored"
             server.fail(what, "one number", "different ones")

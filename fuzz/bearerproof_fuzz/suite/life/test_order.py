@@ -29,8 +29,8 @@ def test_events_are_numbered_without_a_gap(mark: CheckId, trial: Trial) -> None:
 def test_events_carry_the_instant_of_their_request(mark: CheckId, trial: Trial) -> None:
     """In any order of requests, clock steps back included, an event has its request's instant and next number."""
 
-    def in_order(told: list[str]) -> None:
-        server = Stream(trial).play(told)
+    def in_order(move_names: list[str]) -> None:
+        server = Stream(trial).play(move_names)
         _judge_numbers(server, "a stream of requests")
         for request, decision in server.answered:
             expected = instant(request["now"])
@@ -97,23 +97,27 @@ def test_reaping_leaves_nothing_that_looks_like_a_request(mark: CheckId, trial: 
     server = KeyServerDriver(trial)
     grants = [server.issue("alice"), server.issue("bob"), server.positive_control("carol")]
     server.revoke(grants[1].jti)
-    told: list[str] = []
+    reported: list[str] = []
     for seconds in (0, 1, server.setting.ttl, 1, server.setting.retention, 1, 1):
         server.wait(seconds)
         events = server.reap().events
         if any(event.get("event") != lifecycle.EXPIRED for event in events):
             server.fail("reaping leaves an event of a request", "token.expired or nothing", named(events), events)
-        told += [str(event.get("token_jti")) for event in events]
-    if len(set(told)) != len(told):
-        server.fail("reaping tells the end of a token twice", "one token.expired for a token", f"{len(told)} events")
+        reported += [str(event.get("token_jti")) for event in events]
+    if len(set(reported)) != len(reported):
+        server.fail(
+            "reaping tells the end of a token twice", "one token.expired for a token", f"{len(reported)} events"
+        )
 
 
 @check("LIFE-13", needs=(CLOCK, CONFIGURE, REAP))
 def test_reaping_leaves_nothing_in_a_stream(mark: CheckId, trial: Trial) -> None:
     """In any order of requests, sweeps leave at most one token.expired for a token, and nothing else."""
 
-    def quiet(told: list[str]) -> None:
-        server = Stream(trial).play([*told, "reap", "the retention goes by", "reap", "half of a life goes by", "reap"])
+    def quiet(move_names: list[str]) -> None:
+        server = Stream(trial).play(
+            [*move_names, "reap", "the retention goes by", "reap", "half of a life goes by", "reap"]
+        )
         swept = [event for request, decision in server.answered if request["op"] == "reap" for event in decision.events]
         ended = [event.get("token_jti") for event in swept]
         if any(event.get("event") != lifecycle.EXPIRED for event in swept) or len(set(ended)) != len(ended):
@@ -189,7 +193,7 @@ def _judge_address(server: KeyServerDriver, what: str, decision: Decision, expec
     if not decision.events:
         server.fail(f"{what}: no event", "an event", "none")
     for event in decision.events:
-        told = event.get("client_ip")
-        if not any(lifecycle.same_address(told, address) for address in expected):
+        reported = event.get("client_ip")
+        if not any(lifecycle.same_address(reported, address) for address in expected):
             shown = " or ".join(str(address) for address in expected)
-            server.fail(f"{what}: another address", shown, json.dumps(told), [event])
+            server.fail(f"{what}: another address", shown, json.dumps(reported), [event])

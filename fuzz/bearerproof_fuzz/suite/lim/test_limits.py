@@ -271,24 +271,24 @@ def test_summary_names_the_largest_sources(mark: CheckId, trial: Trial, forge: F
         _judge_summaries(bench)
         dropped = Counter(entry.source for entry in buckets.dropped(bench.entries, registered=True))
         expected = sorted(name for name, _ in dropped.most_common(LARGEST))
-        told = [sorted(summary.get("sources", {})) for _, summary in bench.summaries]
-        if expected not in told:
-            bench.fail("no summary names the sources of which most was dropped", str(expected), str(told))
+        reported = [sorted(summary.get("sources", {})) for _, summary in bench.summaries]
+        if expected not in reported:
+            bench.fail("no summary names the sources of which most was dropped", str(expected), str(reported))
 
 
 def _judge_summaries(bench: LimiterDriver) -> None:
     for _, summary in bench.summaries:
         _judge_form(bench, summary)
     for tier in ("registered", "strangers"):
-        told = [(tick, summary) for tick, summary in bench.summaries if summary["tier"] == tier]
+        summaries = [(tick, summary) for tick, summary in bench.summaries if summary["tier"] == tier]
         dropped = buckets.dropped(bench.entries, registered=tier == "registered")
         named = Counter(entry.source for entry in dropped if entry.registered)
         for member, expected in (("kinds", Counter(entry.kind for entry in dropped)), ("sources", named)):
-            totals = sum((Counter(summary.get(member, {})) for _, summary in told), Counter[str]())
+            totals = sum((Counter(summary.get(member, {})) for _, summary in summaries), Counter[str]())
             if totals != expected and len(expected) <= LARGEST:
                 what = f"the summaries of the {tier} do not tell what was dropped, by their {member}"
                 bench.fail(what, str(dict(expected)), str(dict(totals)))
-        _judge_rate(bench, [tick for tick, _ in told])
+        _judge_rate(bench, [tick for tick, _ in summaries])
 
 
 def _judge_rate(bench: LimiterDriver, ticks: Sequence[float]) -> None:

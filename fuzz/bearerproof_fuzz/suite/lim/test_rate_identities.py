@@ -208,7 +208,7 @@ def test_others_change_no_decision(mark: CheckId, trial: Trial) -> None:
         server = KeyServerDriver(trial, limited(rate))
         alone = play(server, server.issue(), _DISTURBED)
         if rate == 1:
-            _require_refusals(server, ["+" if entry.admitted else "-" for entry in alone])
+            _require_refusals(server, ["+" if request.admitted else "-" for request in alone])
         server = KeyServerDriver(trial, limited(rate))
         grant = server.issue()
         others = [server.issue("bob"), server.issue("alice", provider=OTHER), server.issue("carol")]
@@ -217,8 +217,10 @@ def test_others_change_no_decision(mark: CheckId, trial: Trial) -> None:
             server.wait(pause)
             use(server, *others * (rate + 2))
             crowded += play(server, grant, [(0.0, times)])
-        if [entry.admitted for entry in alone] != [entry.admitted for entry in crowded]:
-            expected, got = ("".join("+" if entry.admitted else "-" for entry in told) for told in (alone, crowded))
+        if [request.admitted for request in alone] != [request.admitted for request in crowded]:
+            expected, got = (
+                "".join("+" if request.admitted else "-" for request in requests) for requests in (alone, crowded)
+            )
             server.fail(f"three others ask between the requests of an identity with a rate of {rate}", expected, got)
 
 

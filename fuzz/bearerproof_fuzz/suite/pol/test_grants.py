@@ -16,12 +16,12 @@ from bearerproof_fuzz.keyserver.rules import (
     SIDES,
     Example,
     ask,
+    describe_sides,
     enforced,
     judge_all,
     recorded,
     required_grant,
     stated,
-    told,
     under,
 )
 from bearerproof_fuzz.keyserver.setting import rule
@@ -60,7 +60,11 @@ def test_nothing_in_common(mark: CheckId, trial: Trial) -> None:
         decision, opened = ask(server, example.asked)
         shown = stated(example.rule, example.asked)
         if opened is not None:
-            server.fail(f"{shown}: nothing in common, and a token is issued", INVALID_SCOPE, f"it opens {told(opened)}")
+            server.fail(
+                f"{shown}: nothing in common, and a token is issued",
+                INVALID_SCOPE,
+                f"it opens {describe_sides(opened)}",
+            )
         server.refused(decision, INVALID_SCOPE, f"{shown}: nothing in common")
 
 
@@ -111,7 +115,9 @@ def _opens_at_most(trial: Trial, ruled: Json, asked: ScopeRequest, most: Sides, 
     grant, opened = granted
     for what, sides in {"it opens": opened, "on record is": recorded(server, grant)}.items():
         if not _extent(sides, most):
-            server.fail(f"{stated(ruled, asked)}: {wider}", f"within {told(most)}", f"{what} {told(sides)}")
+            server.fail(
+                f"{stated(ruled, asked)}: {wider}", f"within {describe_sides(most)}", f"{what} {describe_sides(sides)}"
+            )
 
 
 @check("POL-4", needs=(CONFIGURE,))
@@ -124,7 +130,7 @@ def test_side_that_was_not_asked(mark: CheckId, trial: Trial) -> None:
     for scope, expected in cases.items():
         opened = enforced(server, server.issue(scope=scope))
         if opened != expected:
-            server.fail(f"asked {scope!r} of {told(whole)}", told(expected), told(opened))
+            server.fail(f"asked {scope!r} of {describe_sides(whole)}", describe_sides(expected), describe_sides(opened))
 
 
 @check("POL-13", needs=(CONFIGURE,))
@@ -138,12 +144,17 @@ def test_asking_for_more(mark: CheckId, trial: Trial) -> None:
             return
         _, before = granted
         allowed = policy.rule_sides(ruled)
-        server.require(_extent(before, allowed), f"{stated(ruled, asked)}: more than all", told(allowed), told(before))
+        server.require(
+            _extent(before, allowed),
+            f"{stated(ruled, asked)}: more than all",
+            describe_sides(allowed),
+            describe_sides(before),
+        )
         for wider in _widened(asked, allowed, more):
             _, after = ask(server, wider)
             if after is not None and not _extent(after, before):
                 what = f"{stated(ruled, wider)}: more than without the names from outside the rule ({asked.scope!r})"
-                server.fail(what, f"within {told(before)}", told(after))
+                server.fail(what, f"within {describe_sides(before)}", describe_sides(after))
 
     outside = ("z", "b*", "9", "A*", "ab.c")
     for example in OVERLAPPING:

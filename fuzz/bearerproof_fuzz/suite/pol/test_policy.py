@@ -6,7 +6,7 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyserver.rules import INVALID_SCOPE, enforced, told, under
+from bearerproof_fuzz.keyserver.rules import INVALID_SCOPE, describe_sides, enforced, under
 from bearerproof_fuzz.keyserver.setting import HOME, OTHER, Provider, rule
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles import policy
@@ -84,7 +84,9 @@ def test_first_of_several_rules(mark: CheckId, trial: Trial) -> None:
         opened = enforced(server, server.issue(**_STAFF))
         if opened != expected:
             named = ", ".join(policy_rule["name"] for policy_rule in rules)
-            server.fail(f"rules that all match, in this order: {named}", told(expected), told(opened))
+            server.fail(
+                f"rules that all match, in this order: {named}", describe_sides(expected), describe_sides(opened)
+            )
     server = under(trial, narrow, wide)
     server.issue(**_STAFF)
     decision = server.exchange(server.subject_token(**_STAFF), "backends:b")
@@ -226,7 +228,11 @@ def test_unverified_address_falls_through(mark: CheckId, trial: Trial) -> None:
     for claims in unproven:
         opened = enforced(server, server.issue(**claims))
         if opened != policy.rule_sides(narrow):
-            server.fail(f"with {claims} the second rule decides", told(policy.rule_sides(narrow)), told(opened))
+            server.fail(
+                f"with {claims} the second rule decides",
+                describe_sides(policy.rule_sides(narrow)),
+                describe_sides(opened),
+            )
 
 
 # --- issuers
@@ -259,4 +265,6 @@ def test_each_issuer_its_rule(mark: CheckId, trial: Trial) -> None:
         for provider, own in zip((HOME, OTHER), rules, strict=True):
             opened = enforced(server, server.issue("alice", provider=provider, **_STAFF))
             if opened != policy.rule_sides(own):
-                server.fail(f"the rule for {provider.issuer}", told(policy.rule_sides(own)), told(opened))
+                server.fail(
+                    f"the rule for {provider.issuer}", describe_sides(policy.rule_sides(own)), describe_sides(opened)
+                )

@@ -12,12 +12,12 @@ from bearerproof_fuzz.keyserver.rules import (
     ASKED,
     INVALID_SCOPE,
     OVERLAPPING,
+    describe_sides,
     enforced,
     judge_all,
     recorded,
     required_grant,
     stated,
-    told,
     under,
 )
 from bearerproof_fuzz.keyserver.setting import OTHER, rule
@@ -76,11 +76,13 @@ def test_enforced_as_granted(mark: CheckId, trial: Trial) -> None:
         grant = server.issue(scope=asked.scope)
         opened = enforced(server, grant)
         if opened != expected:
-            server.fail(stated(ruled, asked), told(expected), told(opened))
+            server.fail(stated(ruled, asked), describe_sides(expected), describe_sides(opened))
         for backend, tool in (("a", "a"), ("ab", "abc"), ("z", "a")):
             both = server.authenticate(grant.bearer, backend, tool).good
             if both != (backend in expected[0] and tool in expected[1]):
-                server.fail(f"{stated(ruled, asked)}: backend {backend} with tool {tool}", told(expected), str(both))
+                server.fail(
+                    f"{stated(ruled, asked)}: backend {backend} with tool {tool}", describe_sides(expected), str(both)
+                )
 
     judge_all(exact, OVERLAPPING)
 
@@ -96,9 +98,13 @@ def test_scope_of_the_answer(mark: CheckId, trial: Trial) -> None:
             return
         grant, opened = granted
         if policy.answered(grant.scope) != opened:
-            server.fail(f"{stated(ruled, asked)}: the scope answered", f"that of {told(opened)}", grant.scope or "none")
+            server.fail(
+                f"{stated(ruled, asked)}: the scope answered",
+                f"that of {describe_sides(opened)}",
+                grant.scope or "none",
+            )
         if recorded(server, grant) != opened:
-            server.fail(f"{stated(ruled, asked)}: the scopes told with a verdict", told(opened), "others")
+            server.fail(f"{stated(ruled, asked)}: the scopes told with a verdict", describe_sides(opened), "others")
 
     judge_all(truthful, OVERLAPPING)
 
@@ -234,7 +240,7 @@ def test_other_words_for_all(mark: CheckId, trial: Trial) -> None:
         opened = enforced(server, server.issue())
         expected = policy.denoted([word]), policy.denoted(["a"])
         if opened != expected:
-            server.fail(f"a rule grants the backend {word}", told(expected), told(opened))
+            server.fail(f"a rule grants the backend {word}", describe_sides(expected), describe_sides(opened))
     server = under(trial, rule(backends=("a", "b"), tools=("*",)))
     server.issue()
     for word in _NOT_ALL:

@@ -129,7 +129,7 @@ _SUBJECTS = (("alice", HOME), ("alice", OTHER), ("bob", HOME))
 
 
 @dataclass
-class _Told:
+class _KnownToken:
     """What is known of a token: whose it is, and until when it lives."""
 
     grant: Grant
@@ -143,30 +143,30 @@ def test_any_course_of_revocations(mark: CheckId, trial: Trial) -> None:
 
     def exact(steps: list[tuple[str, int]]) -> None:
         server = KeyServerDriver(trial, DEFAULT.but(ttl=60, cap=100))
-        told: list[_Told] = []
+        tokens: list[_KnownToken] = []
         for deed, number in steps:
-            _COURSE[deed](server, told, number)
+            _COURSE[deed](server, tokens, number)
             live(
                 server,
-                *(token.grant for token in told if token.ends > server.now),
+                *(token.grant for token in tokens if token.ends > server.now),
                 summary="nothing has ended this token",
             )
-            dead(server, *(token.grant for token in told if token.ends <= server.now), summary="the token has ended")
+            dead(server, *(token.grant for token in tokens if token.ends <= server.now), summary="the token has ended")
 
     deeds = st.sampled_from(("issue", "issue", "issue", "one", "all", "wait"))
     explore(exact, st.lists(st.tuples(deeds, st.integers(0, 5)), min_size=3, max_size=14), share=4)
 
 
-def _issue(server: KeyServerDriver, told: list[_Told], number: int) -> None:
+def _issue(server: KeyServerDriver, tokens: list[_KnownToken], number: int) -> None:
     server.wait(1)  # whatever was revoked before, this identity has signed in since
     subject, provider = _SUBJECTS[number % 3]
-    told.append(_Told(server.issue(subject, provider=provider), number % 3, server.now + 60))
+    tokens.append(_KnownToken(server.issue(subject, provider=provider), number % 3, server.now + 60))
 
 
-def _revoke_one(server: KeyServerDriver, told: list[_Told], number: int) -> None:
-    if not told:
+def _revoke_one(server: KeyServerDriver, tokens: list[_KnownToken], number: int) -> None:
+    if not tokens:
         return
-    token = told[number % len(told)]
+    token = tokens[number % len(tokens)]
     decision = server.revoke(token.grant.jti)
     if token.ends > server.now:
         revoked(server, decision, 1, "a live token is revoked")
@@ -175,16 +175,16 @@ def _revoke_one(server: KeyServerDriver, told: list[_Told], number: int) -> None
     token.ends = min(token.ends, server.now)
 
 
-def _revoke_all(server: KeyServerDriver, told: list[_Told], number: int) -> None:
+def _revoke_all(server: KeyServerDriver, tokens: list[_KnownToken], number: int) -> None:
     subject, provider = _SUBJECTS[number % 3]
-    live = [token for token in told if token.ends > server.now and token.identity == number % 3]
+    live = [token for token in tokens if token.ends > server.now and token.identity == number % 3]
     decision = server.revoke_all(subject, provider.issuer)
     revoked(server, decision, len(live), f"an identity has {len(live)} live tokens")
     for token in live:
         token.ends = server.now
 
 
-def _pass_time(server: KeyServerDriver, told: list[_Told], number: int) -> None:
+def _pass_time(server: KeyServerDriver, tokens: list[_KnownToken], number: int) -> None:
     server.wait((0.25, 1, 20, 59, 60, 400)[number])
 
 

@@ -222,13 +222,15 @@ def test_bad_bearers_are_answered_alike(mark: CheckId, trial: Trial) -> None:
     server = KeyServerDriver(trial)
     bad = _bad_bearers(server)
     for wants in ((None, None), ("a", "x"), ("b", "y")):
-        answers = {what: _told(server.authenticate(bearer, *wants)) for what, bearer in bad.items()}
+        answers = {what: _seen_by_client(server.authenticate(bearer, *wants)) for what, bearer in bad.items()}
         expected = answers["unknown"]
-        if expected != _told_of("invalid-token"):
-            server.fail("an unknown bearer is not answered as one", _told_of("invalid-token"), expected)
-        for what, told in answers.items():
-            if told != expected:
-                server.fail(f"the answer to a bearer that is {what} is another than to an unknown one", expected, told)
+        if expected != _rejection("invalid-token"):
+            server.fail("an unknown bearer is not answered as one", _rejection("invalid-token"), expected)
+        for what, answer in answers.items():
+            if answer != expected:
+                server.fail(
+                    f"the answer to a bearer that is {what} is another than to an unknown one", expected, answer
+                )
 
 
 def _bad_bearers(server: KeyServerDriver) -> dict[str, str]:
@@ -244,13 +246,13 @@ def _bad_bearers(server: KeyServerDriver) -> dict[str, str]:
     return {"unknown": another_bearer(server, live), **known, **malformed}
 
 
-def _told(decision: Decision) -> str:
+def _seen_by_client(decision: Decision) -> str:
     """Return all of an answer that the client sees."""
     seen = {"outcome": decision.outcome, "reason": decision.code, "retry_after": decision.retry_after}
     return json.dumps({**seen, **decision.members})
 
 
-def _told_of(code: str) -> str:
+def _rejection(code: str) -> str:
     return json.dumps({"outcome": Outcome.REJECTED, "reason": code, "retry_after": None})
 
 
@@ -270,10 +272,10 @@ def test_no_limit_tells_bad_bearers_apart(mark: CheckId, trial: Trial) -> None:
         ("revoked", revoked.bearer),
         ("unknown", another_bearer(server, live)),
     ):
-        told = _told(server.authenticate(bearer))
-        if told != _told_of("invalid-token"):
+        answer = _seen_by_client(server.authenticate(bearer))
+        if answer != _rejection("invalid-token"):
             summary = f"a bearer that is {what} is answered by the rate of its identity"
-            server.fail(summary, _told_of("invalid-token"), told)
+            server.fail(summary, _rejection("invalid-token"), answer)
 
 
 # --- which text is the bearer
