@@ -179,20 +179,20 @@ def test_first_event_of_a_kind_gets_through(mark: CheckId, trial: Trial, forge: 
     """An event is admitted when none of its kind came from its tier in the window before."""
     with LimiterDriver.opened(mark, trial, forge) as bench:
 
-        def heard(limits: BucketLimits, steps: list[Step]) -> None:
+        def first_admitted(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(limits, steps)
-            _judge_heard(bench)
+            _judge_first_admitted(bench)
 
         for source in (OURS, NOBODY, stranger(1)):
             drained = [Step(source, times=12), *(Step(source, fault, gap=0.25) for fault in FAULTS)]
             kept_empty = [Step(source, gap=10, times=4)] * 7
-            heard(BucketLimits(3, 60, 2, 5), [*drained, *kept_empty, *drained[1:]])
+            first_admitted(BucketLimits(3, 60, 2, 5), [*drained, *kept_empty, *drained[1:]])
             crowded_out = [Step(source, times=12), Step(source, "expired")]
-            heard(BucketLimits(3, 60, 2, 5), [*crowded_out, replace(crowded_out[0], gap=60), crowded_out[1]])
-        explore(heard, LIMITERS, _steps((OURS, NOBODY, *STRANGERS)), share=5)
+            first_admitted(BucketLimits(3, 60, 2, 5), [*crowded_out, replace(crowded_out[0], gap=60), crowded_out[1]])
+        explore(first_admitted, LIMITERS, _steps((OURS, NOBODY, *STRANGERS)), share=5)
 
 
-def _judge_heard(bench: LimiterDriver) -> None:
+def _judge_first_admitted(bench: LimiterDriver) -> None:
     found = buckets.unheard(bench.entries, bench.limits.window)
     if found is not None:
         expected = "its admission: none of its kind came in the window before"
