@@ -54,13 +54,13 @@ def _make(certificate: Path, server: Path, host: str) -> None:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     root = (
-        _begun(authority, authority, authority_key.public_key())
+        _certificate_builder(authority, authority, authority_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(authority=True), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
     leaf = (
-        _begun(subject, authority, key.public_key())
+        _certificate_builder(subject, authority, key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -74,7 +74,9 @@ def _make(certificate: Path, server: Path, host: str) -> None:
     _write(certificate, root.public_bytes(pem), 0o644)
 
 
-def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _certificate_builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -103,7 +105,7 @@ def _names(host: str) -> list[x509.GeneralName]:
         addresses[str(ip_address(host))] = None
     except ValueError:
         names.append(x509.DNSName(host))
-    return [*names, *(x509.IPAddress(ip_address(one)) for one in addresses)]
+    return [*names, *(x509.IPAddress(ip_address(address)) for address in addresses)]
 
 
 def _write(path: Path, octets: bytes, mode: int) -> None:

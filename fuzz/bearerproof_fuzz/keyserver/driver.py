@@ -86,7 +86,7 @@ class KeyServerDriver:
         """Begin again under this configuration, and return what came of it."""
         self.steps = []
         self._stand_ins = {
-            made_up: told.replace(" step ", " earlier step ") for made_up, told in self._stand_ins.items()
+            made_up: stand_in.replace(" step ", " earlier step ") for made_up, stand_in in self._stand_ins.items()
         }
         return self._ask("configure", key_server=configuration)
 
@@ -137,7 +137,9 @@ class KeyServerDriver:
 
     def rotate(self, provider: Provider, *served: Provider) -> Decision:
         """Have a provider serve the keys of these from now on."""
-        return self._ask("rotate", issuer=provider.issuer, keys={"keys": [one.key.public_jwk for one in served]})
+        return self._ask(
+            "rotate", issuer=provider.issuer, keys={"keys": [key_owner.key.public_jwk for key_owner in served]}
+        )
 
     def restart(self) -> Decision:
         """Restart the server under the same configuration."""
@@ -220,17 +222,17 @@ class KeyServerDriver:
             self._untestable("an honest bearer is refused", "accepted", decision)
         return decision
 
-    def positive_control(self, subject: str = "carol", *, told: bool = True) -> Grant:
+    def positive_control(self, subject: str = "carol", *, with_events: bool = True) -> Grant:
         """Have a token issued and used, so that a check that looks for what must not happen sees what has to.
 
-        Unless ``told`` is false, both have to leave their event.
+        Unless ``with_events`` is false, both have to leave their event.
 
         Raises:
             Untestable: something of it did not happen.
         """
         grant = self.issue(subject)
         used = self.admitted(grant)
-        for name, decision in (("token.issued", grant.decision), ("token.used", used)) if told else ():
+        for name, decision in (("token.issued", grant.decision), ("token.used", used)) if with_events else ():
             names = [str(event.get("event")) for event in decision.events]
             self.require(name in names, f"an honest decision leaves no {name}", name, ", ".join(names) or "no event")
         return grant
@@ -244,7 +246,7 @@ class KeyServerDriver:
         if not holds:
             self._untestable(summary, expected, got)
 
-    # --- what is due -------------------------------------------------------------------------------------------
+    # --- what is expected --------------------------------------------------------------------------------------
 
     def refused(self, decision: Decision, codes: str | Sequence[str], summary: str) -> None:
         """Require a refusal with one of these codes.
@@ -265,17 +267,19 @@ class KeyServerDriver:
         if not decision.good:
             self.fail(summary, "granted, admitted or done", decision)
 
-    def left(self, decision: Decision, *due: Mapping[str, Any], summary: str) -> None:
+    def left(self, decision: Decision, *expected: Mapping[str, Any], summary: str) -> None:
         """Require that the decision left just these events, each with at least these members.
 
-        A member that is due as None has to be absent.
+        A member that is expected as None has to be absent.
 
         Raises:
             Nonconforming: there are more, fewer, or others.
         """
         found = list(decision.events)
-        if len(found) != len(due) or not all(_has(event, wanted) for event, wanted in zip(found, due, strict=True)):
-            self.fail(summary, f"events {json.dumps(list(due))}", json.dumps(found), decision.events)
+        if len(found) != len(expected) or not all(
+            _has(event, wanted) for event, wanted in zip(found, expected, strict=True)
+        ):
+            self.fail(summary, f"events {json.dumps(list(expected))}", json.dumps(found), decision.events)
 
     def fail(
         self, summary: str, expected: str, got: Decision | str, events: Sequence[Json] = ()
@@ -345,19 +349,19 @@ class KeyServerDriver:
             if isinstance(value, str) and len(value) >= _UNMISTAKABLE:
                 self._stand_ins.setdefault(value, f"<{name} of {where}>")
         for event in decision.events:
-            told = event.get("token_jti")  # of a token that nobody was given, as a fault of the server may have it
-            if isinstance(told, str) and told not in self._stand_ins and not self._asked_for(told):
-                self.hide(told, f"<token_jti of {where}>")
+            reported = event.get("token_jti")  # of a token that nobody was given, as a fault of the server may have it
+            if isinstance(reported, str) and reported not in self._stand_ins and not self._asked_for(reported):
+                self.hide(reported, f"<token_jti of {where}>")
 
     def _asked_for(self, text: str) -> bool:
         return any(text in json.dumps(step) for step in self.steps)
 
     def _finding(self, summary: str, expected: str, got: Decision | str, events: Sequence[Json] = ()) -> Finding:
-        told = got if isinstance(got, str) else got.describe()
+        reported = got if isinstance(got, str) else got.describe()
         outcome = None if isinstance(got, str) else got.outcome
         left = events or (() if isinstance(got, str) else got.events)
         return Finding(
-            self.shown(summary), self.shown(expected), self.shown(told),
+            self.shown(summary), self.shown(expected), self.shown(reported),
             events=tuple(self.shown(list(left))), outcome=outcome, steps=tuple(self.shown(self.steps)),
         )  # fmt: skip
 

@@ -7,16 +7,16 @@ from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.scenarios.registry import Scenario, scenarios
-from bearerproof_fuzz.oracles.lifecycle import Due
+from bearerproof_fuzz.oracles.lifecycle import ExpectedEvent
 
 
 def brought_about(
     trial: Trial, *requirements: str
-) -> Iterator[tuple[Scenario, KeyServerDriver, Decision, tuple[Due, ...]]]:
+) -> Iterator[tuple[Scenario, KeyServerDriver, Decision, tuple[ExpectedEvent, ...]]]:
     """Bring about every scenario of these requirements, or of all."""
-    for one, server in scenarios(trial, *requirements):
-        decision, due = one.run(server)
-        yield one, server, decision, due
+    for scenario, server in scenarios(trial, *requirements):
+        decision, expected = scenario.run(server)
+        yield scenario, server, decision, expected
 
 
 def require_events(trial: Trial) -> None:
@@ -30,4 +30,4 @@ def require_events(trial: Trial) -> None:
 
 def named(events: Sequence[Json]) -> str:
     """Name events, in an order that is the same in every run."""
-    return "; ".join(sorted(f"{one.get('event')} ({one.get('reason')})" for one in events)) or "no event"
+    return "; ".join(sorted(f"{event.get('event')} ({event.get('reason')})" for event in events)) or "no event"

@@ -93,8 +93,8 @@ def _starts(server: KeyServerDriver) -> None:
     server.wait(_MOMENT)
     server.restart()
     server.wait(_MOMENT)
-    for one in (grant, another, server.issue(), server.issue("bob")):
-        server.authenticate(one.bearer)
+    for used in (grant, another, server.issue(), server.issue("bob")):
+        server.authenticate(used.bearer)
     server.revoke_all("bob")
 
 

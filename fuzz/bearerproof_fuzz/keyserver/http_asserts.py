@@ -56,9 +56,9 @@ def failed(server: KeyServerDriver, reply: Reply, status: int, errors: tuple[str
     Raises:
         Nonconforming: one of the two is another, or there is no such object.
     """
-    due = f"{status} {' or '.join(errors)}"
+    expected = f"{status} {' or '.join(errors)}"
     if reply.status != status or reply.media_type != "application/json" or reply.error is None:
-        told = f"{reply.describe()}, {reply.media_type or 'of no one type'}"
-        server.fail(summary, f"{due} as JSON", told)
+        reported = f"{reply.describe()}, {reply.media_type or 'of no one type'}"
+        server.fail(summary, f"{expected} as JSON", reported)
     if errors and reply.error not in errors:
-        server.fail(summary, due, reply.describe())
+        server.fail(summary, expected, reply.describe())

@@ -59,7 +59,7 @@ FORWARDED: Mapping[str, Fill] = {
 }
 
 
-def _told_by_the_provider(change: Callable[[Draft, str], Draft]) -> Fill:
+def _in_subject_token(change: Callable[[Draft, str], Draft]) -> Fill:
     def fill(server: KeyServerDriver, text: str) -> Decision:
         draft = change(HOME.draft(f"user-{len(server.steps)}", server.now, jti=f"filled-{len(server.steps)}"), text)
         return server.exchange(replace(draft, payload_json=json.dumps(draft.claims).encode()).token())
@@ -68,15 +68,15 @@ def _told_by_the_provider(change: Callable[[Draft, str], Draft]) -> Fill:
 
 
 CLAIMS: Mapping[str, Fill] = {
-    "the claim sub": _told_by_the_provider(lambda draft, text: draft.with_claims(sub=text)),
-    "the claim email": _told_by_the_provider(lambda draft, text: draft.with_claims(email=f"{text}@example.com")),
-    "the claim name": _told_by_the_provider(lambda draft, text: draft.with_claims(name=text)),
-    "a group": _told_by_the_provider(lambda draft, text: draft.with_claims(groups=["staff", text])),
-    "the claim jti": _told_by_the_provider(lambda draft, text: draft.with_claims(jti=text)),
-    "the claim iss": _told_by_the_provider(lambda draft, text: draft.with_claims(iss=text)),
-    "the claim aud": _told_by_the_provider(lambda draft, text: draft.with_claims(aud=text)),
-    "the header kid": _told_by_the_provider(lambda draft, text: draft.with_header(kid=json.loads(_paired(text)))),
-    "the name of a claim": _told_by_the_provider(lambda draft, text: draft.with_claims(**{text: "x"})),
+    "the claim sub": _in_subject_token(lambda draft, text: draft.with_claims(sub=text)),
+    "the claim email": _in_subject_token(lambda draft, text: draft.with_claims(email=f"{text}@example.com")),
+    "the claim name": _in_subject_token(lambda draft, text: draft.with_claims(name=text)),
+    "a group": _in_subject_token(lambda draft, text: draft.with_claims(groups=["staff", text])),
+    "the claim jti": _in_subject_token(lambda draft, text: draft.with_claims(jti=text)),
+    "the claim iss": _in_subject_token(lambda draft, text: draft.with_claims(iss=text)),
+    "the claim aud": _in_subject_token(lambda draft, text: draft.with_claims(aud=text)),
+    "the header kid": _in_subject_token(lambda draft, text: draft.with_header(kid=json.loads(_paired(text)))),
+    "the name of a claim": _in_subject_token(lambda draft, text: draft.with_claims(**{text: "x"})),
 }
 """By name: how to have a server decide about a subject token with this text in this place; most are signed."""
 

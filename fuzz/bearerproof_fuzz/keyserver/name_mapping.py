@@ -101,8 +101,8 @@ class RenamedDraft(Draft):
 
 
 def _replaced(text: str, names: Mapping[str, str]) -> str:
-    for one, other in names.items():
-        text = text.replace(one, other)
+    for name, other in names.items():
+        text = text.replace(name, other)
     return text
 
 

@@ -42,7 +42,7 @@ def recorded(server: KeyServerDriver, grant: Grant) -> Sides:
     return policy.denoted(scopes["backends"]), policy.denoted(scopes["tools"])
 
 
-def told(sides: Sides) -> str:
+def describe_sides(sides: Sides) -> str:
     """Say what names there are on each side."""
     backends, tools = (", ".join(sorted(names)) or "none" for names in sides)
     return f"backends {backends}; tools {tools}"
@@ -62,7 +62,7 @@ def ask(server: KeyServerDriver, asked: ScopeRequest) -> tuple[Decision, Sides |
     return decision, enforced(server, server.grant(decision))
 
 
-def what_is_due(server: KeyServerDriver, ruled: Json, asked: ScopeRequest) -> tuple[Grant, Sides] | None:
+def required_grant(server: KeyServerDriver, ruled: Json, asked: ScopeRequest) -> tuple[Grant, Sides] | None:
     """Ask, and return the token with what it opens; None where nothing was granted, and nothing had to be.
 
     Raises:

@@ -112,7 +112,7 @@ DEFAULT = KeyServerConfig()
 
 def config_of(given: FixedConfig) -> KeyServerConfig:
     """Return the default setting with what is told of a server that is taken as it is."""
-    return DEFAULT.but(**{one.name: getattr(given, one.name) for one in fields(KeyServerLimits)})
+    return DEFAULT.but(**{limit.name: getattr(given, limit.name) for limit in fields(KeyServerLimits)})
 
 
 def mapping_of(server: KeyServer) -> NameMapping:

@@ -66,7 +66,7 @@ class Reply:
         return value if isinstance(value, str) else None
 
     @property
-    def told(self) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+    def fingerprint(self) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
         """All that a client can tell answers apart by, without what differs from one answer to the next anyway."""
         kept = [(name.lower(), value) for name, value in self.fields if name.lower() not in _VARYING]
         return self.status, tuple(sorted(kept)), self.body

@@ -16,14 +16,14 @@ SMALL = DEFAULT.but(cap=3, capacity=7, policies=(rule(HOME, rate_limit=4), rule(
 class Stream:
     """A world, and the tokens that were issued in it; it begins with one that is issued and used."""
 
-    def __init__(self, trial: Trial, setting: KeyServerConfig = SMALL, *, told: bool = True) -> None:
-        """Begin a stream; unless ``told`` is false, its beginning has to leave events.
+    def __init__(self, trial: Trial, setting: KeyServerConfig = SMALL, *, with_events: bool = True) -> None:
+        """Begin a stream; unless ``with_events`` is false, its beginning has to leave events.
 
         Raises:
             Untestable: it does not, or nothing is issued or admitted.
         """
         self.server = KeyServerDriver(trial, setting)
-        self.server.positive_control(told=told)
+        self.server.positive_control(with_events=with_events)
         self.grants: list[Grant] = []
         self.last_token = ""
 

@@ -39,7 +39,7 @@ class ExpectedIdentity:
 
 
 @dataclass(frozen=True)
-class Due:
+class ExpectedEvent:
     """One event that is due: its name, why, of which token, and for whom.
 
     ``who`` is None for an event that names nobody; with ``perhaps`` it may also be left out, since a server is free
@@ -78,7 +78,7 @@ class Due:
         return None if named == self.who else f"it names {named.subject} of {named.issuer}"
 
 
-def contradiction(events: Sequence[Json], expected: Collection[Due]) -> str | None:
+def contradiction(events: Sequence[Json], expected: Collection[ExpectedEvent]) -> str | None:
     """Return how the events of one decision differ from those due, in whatever order they come; None if they don't."""
     if len(events) != len(expected):
         return f"{len(events)} events"
@@ -92,7 +92,7 @@ def contradiction(events: Sequence[Json], expected: Collection[Due]) -> str | No
     return None
 
 
-def number_due(request: Request, decision: Decision) -> int:
+def expected_count(request: Request, decision: Decision) -> int:
     """Return how many events a decision has to leave: none where nothing is decided, one for each token withdrawn."""
     if request["op"] == "revoke" and decision.good:
         return decision.revoked

@@ -9,12 +9,12 @@ from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.scenarios.registry import ALICE, Outcome, Run, add, nobody, scenario
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, ID_TOKEN, OTHER, TOKEN_EXCHANGE, rule
 from bearerproof_fuzz.needs import SINGLE_USE, THROTTLE
-from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
+from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, ExpectedEvent
 
 
-def _denied(*reasons: str) -> tuple[Due, ...]:
+def _denied(*reasons: str) -> tuple[ExpectedEvent, ...]:
     """Return what is due where a server may refuse before or after it has verified who asks."""
-    return (Due(DENIED, frozenset(reasons), who=ALICE, perhaps=True),)
+    return (ExpectedEvent(DENIED, frozenset(reasons), who=ALICE, perhaps=True),)
 
 
 _PARAMETERS: Mapping[str, tuple[dict[str, str | None], str, str]] = {
@@ -40,8 +40,8 @@ _PARAMETERS: Mapping[str, tuple[dict[str, str | None], str, str]] = {
 def _changed(changes: Mapping[str, str | None], event: str, reason: str) -> Run:
     def run(server: KeyServerDriver) -> Outcome:
         server.issue()
-        due = _denied(reason) if event == DENIED else nobody(INVALID, reason)
-        return server.exchange(**{"subject_token": server.subject_token(), **changes}), due  # type: ignore[arg-type]
+        expected = _denied(reason) if event == DENIED else nobody(INVALID, reason)
+        return server.exchange(**{"subject_token": server.subject_token(), **changes}), expected  # type: ignore[arg-type]
 
     return run
 
@@ -119,8 +119,8 @@ def _too_many_exchanges(server: KeyServerDriver) -> Outcome:
 # --- exchanges refused to somebody who is known
 
 
-def _verified(*reasons: str) -> tuple[Due, ...]:
-    return (Due(DENIED, frozenset(reasons), who=ALICE),)
+def _verified(*reasons: str) -> tuple[ExpectedEvent, ...]:
+    return (ExpectedEvent(DENIED, frozenset(reasons), who=ALICE),)
 
 
 @scenario("LIFE-7", needs=(SINGLE_USE,))

@@ -7,7 +7,7 @@ from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.scenarios.registry import Outcome, Run, add, nobody, scenario, who
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, OTHER_PEER
 from bearerproof_fuzz.needs import THROTTLE
-from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, Due
+from bearerproof_fuzz.oracles.lifecycle import DENIED, INVALID, ExpectedEvent
 
 MALFORMED: Mapping[str, str] = {
     "empty": "",
@@ -60,8 +60,8 @@ WRONG_SECRETS: Mapping[str, str | None] = {
 def _wrongly(admin: str | None, *, bulk: bool) -> Run:
     def run(server: KeyServerDriver) -> Outcome:
         grant = server.issue()
-        told = server.revoke_all("alice", admin=admin) if bulk else server.revoke(grant.jti, admin=admin)
-        return told, (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
+        decision = server.revoke_all("alice", admin=admin) if bulk else server.revoke(grant.jti, admin=admin)
+        return decision, (ExpectedEvent(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
 
     return run
 
@@ -79,7 +79,9 @@ def _wrong_admin_secret_for_nothing(server: KeyServerDriver) -> Outcome:
 @scenario("LIFE-15", DEFAULT.but(admin_secret=None))
 def _revocation_that_is_disabled(server: KeyServerDriver) -> Outcome:
     grant = server.issue()
-    return server.revoke(grant.jti), (Due(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),)
+    return server.revoke(grant.jti), (
+        ExpectedEvent(DENIED, frozenset({"admin-credentials"}), who=who(grant), perhaps=True),
+    )
 
 
 @scenario("LIFE-15", needs=(THROTTLE,))
@@ -87,8 +89,8 @@ def _too_many_guesses(server: KeyServerDriver) -> Outcome:
     grant = server.issue()
     for _ in range(server.setting.admin_failures):
         server.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
-    told = server.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
-    return told, (Due(DENIED, frozenset({"throttled"}), who=who(grant), perhaps=True),)
+    decision = server.revoke(grant.jti, admin="guess-of-a-stranger-who-hopes", peer=OTHER_PEER)
+    return decision, (ExpectedEvent(DENIED, frozenset({"throttled"}), who=who(grant), perhaps=True),)
 
 
 _NO_NAME: Mapping[str, Callable[[KeyServerDriver], Decision]] = {

@@ -13,9 +13,9 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, KeyServerConfig
 from bearerproof_fuzz.needs import CONFIGURE
-from bearerproof_fuzz.oracles.lifecycle import Due, ExpectedIdentity
+from bearerproof_fuzz.oracles.lifecycle import ExpectedEvent, ExpectedIdentity
 
-Outcome = tuple[Decision, tuple[Due, ...]]
+Outcome = tuple[Decision, tuple[ExpectedEvent, ...]]
 """What came of a scenario: the decision that it is about, and the events due for it."""
 
 Run = Callable[[KeyServerDriver], Outcome]
@@ -34,12 +34,12 @@ class Scenario:
 
 def scenarios(trial: Trial, *requirements: str) -> Iterator[tuple[Scenario, KeyServerDriver]]:
     """Yield the scenarios of these requirements (of all, if none is named) that apply, each with a fresh world."""
-    for one in _SCENARIOS.values():
-        needs = (*one.needs, *(() if one.setting is DEFAULT else (CONFIGURE,)))
-        if (not requirements or one.requirement in requirements) and not any(
+    for registered in _SCENARIOS.values():
+        needs = (*registered.needs, *(() if registered.setting is DEFAULT else (CONFIGURE,)))
+        if (not requirements or registered.requirement in requirements) and not any(
             map(trial.declaration.missing_capability, needs)
         ):
-            yield one, KeyServerDriver(trial, one.setting)
+            yield registered, KeyServerDriver(trial, registered.setting)
 
 
 _SCENARIOS: dict[str, Scenario] = {}
@@ -73,16 +73,16 @@ ALICE = ExpectedIdentity(HOME.issuer, "alice")
 """Who asks, unless a scenario says otherwise."""
 
 
-def about(event: str, grant: Grant, *reasons: str) -> tuple[Due, ...]:
+def about(event: str, grant: Grant, *reasons: str) -> tuple[ExpectedEvent, ...]:
     """Return the one event that is due about a token, and whose it is."""
-    return (Due(event, frozenset(reasons), grant.jti, who(grant)),)
+    return (ExpectedEvent(event, frozenset(reasons), grant.jti, who(grant)),)
 
 
-def nobody(event: str, *reasons: str) -> tuple[Due, ...]:
+def nobody(event: str, *reasons: str) -> tuple[ExpectedEvent, ...]:
     """Return the one event that is due and may name nobody."""
-    return (Due(event, frozenset(reasons)),)
+    return (ExpectedEvent(event, frozenset(reasons)),)
 
 
-def told(due: tuple[Due, ...]) -> str:
+def describe_expected(expected: tuple[ExpectedEvent, ...]) -> str:
     """Say what events are due in a few words."""
-    return "; ".join(one.describe() for one in due) or json.dumps([])
+    return "; ".join(event.describe() for event in expected) or json.dumps([])

@@ -4,7 +4,7 @@ from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.scenarios.registry import Outcome, about, nobody, scenario, who
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, rule
 from bearerproof_fuzz.needs import CLOCK, RETENTION
-from bearerproof_fuzz.oracles.lifecycle import DENIED, EXPIRED, ISSUED, REVOKED, USED, Due
+from bearerproof_fuzz.oracles.lifecycle import DENIED, EXPIRED, ISSUED, REVOKED, USED, ExpectedEvent
 
 
 @scenario("LIFE-3")
@@ -85,7 +85,7 @@ def _all_tokens_of_an_identity_revoked(server: KeyServerDriver) -> Outcome:
     server.issue("bob")
     server.issue(provider=OTHER)
     grants = [server.issue() for _ in range(3)]
-    return server.revoke_all("alice"), tuple(due for grant in grants for due in about(REVOKED, grant))
+    return server.revoke_all("alice"), tuple(event for grant in grants for event in about(REVOKED, grant))
 
 
 @scenario("LIFE-6")
@@ -124,14 +124,14 @@ def _no_token_id_revoked(server: KeyServerDriver) -> Outcome:
 def _token_revoked_again(server: KeyServerDriver) -> Outcome:
     grant = server.issue()
     server.good(server.revoke(grant.jti), "a live token is not revoked")
-    return server.revoke(grant.jti), (Due(DENIED, frozenset({"not-active"}), who=who(grant), perhaps=True),)
+    return server.revoke(grant.jti), (ExpectedEvent(DENIED, frozenset({"not-active"}), who=who(grant), perhaps=True),)
 
 
 @scenario("LIFE-6", needs=(CLOCK, RETENTION))
 def _expired_token_revoked(server: KeyServerDriver) -> Outcome:
     grant = server.issue()
     server.wait(server.setting.ttl)
-    return server.revoke(grant.jti), (Due(DENIED, frozenset({"not-active"}), who=who(grant), perhaps=True),)
+    return server.revoke(grant.jti), (ExpectedEvent(DENIED, frozenset({"not-active"}), who=who(grant), perhaps=True),)
 
 
 @scenario("LIFE-12")

@@ -247,8 +247,8 @@ def test_members_of_the_answer(mark: CheckId, trial: Trial) -> None:
     server = KeyServerDriver(trial)
     decision = server.issue().decision
     members = decision.members
-    due = {"issued_token_type": ACCESS_TOKEN, "token_type": "bearer"}
-    for name, value in due.items():
+    expected = {"issued_token_type": ACCESS_TOKEN, "token_type": "bearer"}
+    for name, value in expected.items():
         got = str(members.get(name))
         if (got.lower() if name == "token_type" else got) != value:
             server.fail(f"{name} is not that of a bearer access token", value, got)
@@ -264,11 +264,11 @@ def test_lifetime_of_the_answer(mark: CheckId, trial: Trial) -> None:
 
 
 def _require_lifetime(server: KeyServerDriver, decision: Decision) -> None:
-    told = decision.expires_in
-    if told is None and server.trial.measure is Measure.BASE:
+    reported = decision.expires_in
+    if reported is None and server.trial.measure is Measure.BASE:
         return
-    if told != server.setting.ttl:
-        server.fail("expires_in is not the lifetime of the token", str(server.setting.ttl), str(told))
+    if reported != server.setting.ttl:
+        server.fail("expires_in is not the lifetime of the token", str(server.setting.ttl), str(reported))
 
 
 @check("EXC-5", needs=(CONFIGURE,))

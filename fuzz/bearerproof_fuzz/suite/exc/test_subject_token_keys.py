@@ -156,12 +156,14 @@ def test_keys_of_another_provider(mark: CheckId, trial: Trial) -> None:
 def test_one_kid_of_two_providers(mark: CheckId, trial: Trial) -> None:
     """Where two providers call their keys by the same kid, each is still verified with its own."""
     for names in (("https://idp.example", "https://idp.example/b"), ("https://a.example", "https://a.example/b/c")):
-        one, two = (
+        first, second = (
             Provider(name, replace(keys.key("ES256", role), kid="1")) for name, role in zip(names, "ab", strict=True)
         )
-        server = KeyServerDriver(trial, DEFAULT.but(providers=(one, two), policies=(rule(one), rule(two)), cap=50))
+        server = KeyServerDriver(
+            trial, DEFAULT.but(providers=(first, second), policies=(rule(first), rule(second)), cap=50)
+        )
         for _ in range(2):
-            for used, other in ((one, two), (two, one)):
+            for used, other in ((first, second), (second, first)):
                 server.issue(provider=used)
                 for named, signer in ((other, used), (used, other)):
                     decision = server.exchange(server.subject_token(provider=replace(named, key=signer.key)))
@@ -211,7 +213,7 @@ def test_rotation_step_by_step(mark: CheckId, trial: Trial) -> None:
         server.rotate(HOME, *served)
         for number, provider in enumerate((HOME, after)):
             decision = server.exchange(server.subject_token(f"user-{len(server.steps)}-{number}", provider))
-            shown = f"{provider.key.kid} while {', '.join(one.key.kid for one in served)} served"
+            shown = f"{provider.key.kid} while {', '.join(other.key.kid for other in served)} served"
             if provider in served:
                 server.good(decision, f"a token of {shown}")
             else:

@@ -82,10 +82,10 @@ def test_refusals_are_alike(mark: CheckId, trial: Trial) -> None:
         server.require(not answer.good, f"a subject token with a fault is exchanged: {name}", "refused", answer)
     alike = {(answer.outcome, answer.code, answer.retry_after) for answer in answers.values()}
     if len(alike) > 1:
-        told = ", ".join(
+        actual = ", ".join(
             f"{name}: {answer.code} {answer.retry_after or ''}".rstrip() for name, answer in answers.items()
         )
-        server.fail("the answers tell what is wrong with a subject token", "one answer to all", told)
+        server.fail("the answers tell what is wrong with a subject token", "one answer to all", actual)
 
 
 @check("EXC-13", needs=(HTTP, SINGLE_USE))

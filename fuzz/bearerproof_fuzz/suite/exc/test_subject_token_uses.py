@@ -30,11 +30,11 @@ def test_age_limit_as_configured(mark: CheckId, trial: Trial) -> None:
     """The age limit is the one that is configured, and the leeway does not stretch it."""
     for max_age, leeway in ((1, 0), (60, 0), (86_400, 0), (60, 120)):
         server = KeyServerDriver(trial, DEFAULT.but(max_age=max_age, leeway=leeway))
-        told = f"{max_age} s are allowed, with a leeway of {leeway} s"
+        limits = f"{max_age} s are allowed, with a leeway of {leeway} s"
         for late, fits in ((0, True), (1, False)):
             token = server.subject_token(f"user-{late}", exp=int(server.now) + 10 * 86_400)
             server.wait(max_age + late)
-            _expect_age(server, token, f"its iat is {max_age + late} s ago, {told}", fits=fits)
+            _expect_age(server, token, f"its iat is {max_age + late} s ago, {limits}", fits=fits)
 
 
 @check("EXC-9")

@@ -113,8 +113,8 @@ def test_bodies_that_are_no_form(mark: CheckId, trial: Trial) -> None:
         "octets that are no UTF-8": b"subject_token=\xff\xfe", "such octets, encoded": b"subject_token=%ff%fe",
         "JSON": b'{"grant_type":"x"}', "NULs": b"\0" * 100, "semicolons for ampersands": honest.replace(b"&", b";"),
     }.items():  # fmt: skip
-        due = ("invalid_request", "unsupported_grant_type")[: 2 if name.startswith("semicolons") else 1]
-        failed(server, wire.exchange(server, body), 400, due, f"a body of {name}")
+        expected = ("invalid_request", "unsupported_grant_type")[: 2 if name.startswith("semicolons") else 1]
+        failed(server, wire.exchange(server, body), 400, expected, f"a body of {name}")
 
 
 # --- storing

@@ -20,7 +20,7 @@ def _challenge(server: KeyServerDriver, reply: Reply, summary: str) -> Challenge
         found = wire.challenges(reply.values("WWW-Authenticate"))
     except ValueError as flaw:
         server.fail(summary, "a well-formed WWW-Authenticate", f"{reply.describe()}, {flaw}")
-    bearers = [one for one in found if one.scheme.lower() == "bearer"]
+    bearers = [challenge for challenge in found if challenge.scheme.lower() == "bearer"]
     if len(bearers) != 1:
         server.fail(summary, "one challenge of scheme Bearer", f"{reply.describe()}, {len(bearers)} of them")
     return bearers[0]
@@ -147,7 +147,7 @@ def _judge_alike(server: KeyServerDriver, presented: Mapping[str, str]) -> None:
             reply = wire.resource(server, credentials, path=path)
             refused(server, reply, f"a request with {name} as bearer")
             first = first or reply
-            if reply.told != first.told:
+            if reply.fingerprint != first.fingerprint:
                 shown = "other octets" if reply.describe() == first.describe() else reply.describe()
                 server.fail(
                     f"a request with {name} as bearer", f"the same answer as with {next(iter(presented))}", shown

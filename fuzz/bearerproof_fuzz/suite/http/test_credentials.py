@@ -30,7 +30,7 @@ def _errors(reply: Reply) -> list[Any]:
         challenges = wire.challenges(reply.values("WWW-Authenticate"))
     except ValueError:
         challenges = []
-    return [reply.error, *(one.parameters.get("error") for one in challenges)]
+    return [reply.error, *(challenge.parameters.get("error") for challenge in challenges)]
 
 
 @check("HTTP-9", needs=(HTTP,))
@@ -116,8 +116,8 @@ def test_two_credentials_of_an_administrator(mark: CheckId, trial: Trial) -> Non
     places = peers()
     for name, other in {"the same": ADMINISTRATOR, "a bearer": wire.bearer(grant), "a wrong one": "Bearer x"}.items():
         for both in ((ADMINISTRATOR, other), (other, ADMINISTRATOR)):
-            one = wire.delete(server, grant.jti, *both, peer=next(places))
-            _one_too_many(server, one, f"the admin secret and {name}")
+            reply = wire.delete(server, grant.jti, *both, peer=next(places))
+            _one_too_many(server, reply, f"the admin secret and {name}")
             in_bulk = wire.delete_all(server, wire.identity_query(), *both, peer=next(places))
             _one_too_many(server, in_bulk, f"the admin secret and {name}")
     server.good(server.authenticate(grant.bearer), "its revocation came with two credentials")

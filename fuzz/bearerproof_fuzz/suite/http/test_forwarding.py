@@ -61,11 +61,11 @@ def test_forwarded_by_strangers(mark: CheckId, trial: Trial) -> None:
             _judge_address(server, reply, {PEER}, f"{name}, with {field} of a stranger")
 
 
-def _judge_address(server: KeyServerDriver, reply: Reply, due: set[str], summary: str) -> None:
+def _judge_address(server: KeyServerDriver, reply: Reply, expected: set[str], summary: str) -> None:
     found = [event.get("client_ip") for event in reply.decision.events]
-    if len(found) != 1 or found[0] not in due:
-        told = ", ".join(map(str, found)) or "no event"
-        server.fail(summary, f"client_ip {' or '.join(sorted(due))}", told, reply.decision.events)
+    if len(found) != 1 or found[0] not in expected:
+        reported = ", ".join(map(str, found)) or "no event"
+        server.fail(summary, f"client_ip {' or '.join(sorted(expected))}", reported, reply.decision.events)
 
 
 _MALFORMED = {
@@ -120,10 +120,10 @@ def test_address_that_a_proxy_saw(mark: CheckId, trial: Trial) -> None:
     """Behind a trusted proxy the last address that one of ours has seen counts, and none that the client adds."""
     server = KeyServerDriver(trial)
     server.positive_control()
-    for name, (values, due) in _CHAINS.items():
+    for name, (values, expected) in _CHAINS.items():
         fields = [("X-Forwarded-For", value) for value in values]
         for what in ("a bad bearer", "a revocation of nothing"):
             ask, status = _ASKED[what]
             reply = ask(server, fields, PROXY)
             answered(server, reply, status, f"{what} of a trusted proxy, with {name}")
-            _judge_address(server, reply, {due}, f"{what} of a trusted proxy, with {name}")
+            _judge_address(server, reply, {expected}, f"{what} of a trusted proxy, with {name}")

@@ -75,8 +75,10 @@ def test_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
         _judge_uniform(
             server, {name: wire.delete(server, jti, *credentials) for name, jti in named.items()}
         )  # fmt: skip
-    for one in (grant, ended):
-        answered(server, wire.delete(server, grant.jti, wire.bearer(one)), 401, "a bearer in place of the admin secret")
+    for presented in (grant, ended):
+        answered(
+            server, wire.delete(server, grant.jti, wire.bearer(presented)), 401, "a bearer in place of the admin secret"
+        )
     live(server, grant, summary="its revocation was asked for without the admin secret")
 
 
@@ -88,9 +90,9 @@ def _judge_uniform(server: KeyServerDriver, replies: Mapping[str, Reply]) -> Non
     first = next(iter(replies.values()))
     for name, reply in replies.items():
         answered(server, reply, 401, f"without the secret {name} is to be revoked")
-        if reply.told != first.told:
-            due = f"the same octets as for {next(iter(replies))}"
-            server.fail(f"without the secret {name} is to be revoked", due, "others")
+        if reply.fingerprint != first.fingerprint:
+            expected = f"the same octets as for {next(iter(replies))}"
+            server.fail(f"without the secret {name} is to be revoked", expected, "others")
 
 
 # --- all of an identity
@@ -115,8 +117,8 @@ def _number(server: KeyServerDriver, reply: Reply, number: int) -> None:
     summary = f"an identity with {number} live tokens is revoked"
     found = None if reply.json is None else reply.json.get("revoked")
     if reply.status != 200 or reply.media_type != "application/json" or found != number or type(found) is not int:
-        told = f"{reply.describe()}, revoked {found}"
-        server.fail(summary, f'200 and {{"revoked": {number}}} as JSON', told)
+        reported = f"{reply.describe()}, revoked {found}"
+        server.fail(summary, f'200 and {{"revoked": {number}}} as JSON', reported)
 
 
 _SPELLINGS = {

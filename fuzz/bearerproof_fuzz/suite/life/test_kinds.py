@@ -11,20 +11,20 @@ from bearerproof_fuzz.keyserver import injection_points
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.event_asserts import brought_about, named
 from bearerproof_fuzz.keyserver.scenarios import presented
-from bearerproof_fuzz.keyserver.scenarios.registry import told
+from bearerproof_fuzz.keyserver.scenarios.registry import describe_expected
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP, RETENTION
 from bearerproof_fuzz.oracles import lifecycle
-from bearerproof_fuzz.oracles.lifecycle import Due
+from bearerproof_fuzz.oracles.lifecycle import ExpectedEvent
 
 
 def _judge(trial: Trial, *requirements: str) -> None:
     """Hold what the decisions left against what is due for them."""
-    for one, server, decision, due in brought_about(trial, *requirements):
-        wrong = lifecycle.contradiction(decision.events, due)
+    for scenario, server, decision, expected in brought_about(trial, *requirements):
+        wrong = lifecycle.contradiction(decision.events, expected)
         if wrong:
-            server.fail(f"{one.name}: {wrong}", told(due), named(decision.events))
+            server.fail(f"{scenario.name}: {wrong}", describe_expected(expected), named(decision.events))
 
 
 # --- used, expired, revoked
@@ -39,16 +39,16 @@ def test_admitted_bearer_leaves_token_used(mark: CheckId, trial: Trial) -> None:
 @check("LIFE-4")
 def test_used_is_told_of_admitted_bearers_only(mark: CheckId, trial: Trial) -> None:
     """Whatever is refused, malformed bearers and revoked ones included, leaves no token.used."""
-    for one, server, decision, _ in brought_about(trial):
-        _judge_used(server, one.name, decision, admitted=decision.good and "scopes" in decision.members)
+    for scenario, server, decision, _ in brought_about(trial):
+        _judge_used(server, scenario.name, decision, admitted=decision.good and "scopes" in decision.members)
 
 
 @check("LIFE-4", needs=(CLOCK, CONFIGURE))
 def test_used_is_told_if_and_only_if_admitted(mark: CheckId, trial: Trial) -> None:
     """In any order of requests a bearer leaves token.used when, and only when, it was admitted."""
 
-    def used_if_admitted(told: list[str]) -> None:
-        server = Stream(trial, told=False).play(told)
+    def used_if_admitted(move_names: list[str]) -> None:
+        server = Stream(trial, with_events=False).play(move_names)
         for request, decision in server.answered:
             admitted = request["op"] == "authenticate" and decision.good
             _judge_used(server, request["op"], decision, admitted=admitted)
@@ -59,8 +59,8 @@ def test_used_is_told_if_and_only_if_admitted(mark: CheckId, trial: Trial) -> No
 def _judge_used(server: KeyServerDriver, what: str, decision: Decision, *, admitted: bool) -> None:
     used = [event for event in decision.events if event.get("event") == lifecycle.USED]
     if bool(used) != admitted:
-        due = "token.used" if admitted else "no token.used"
-        server.fail(f"{what}: {'no token.used' if admitted else 'token.used'}", due, decision, decision.events)
+        expected = "token.used" if admitted else "no token.used"
+        server.fail(f"{what}: {'no token.used' if admitted else 'token.used'}", expected, decision, decision.events)
     if used and used[0].get("token_jti") != decision.jti:
         server.fail(f"{what}: token.used of another token", decision.jti, str(used[0].get("token_jti")))
 
@@ -78,8 +78,8 @@ def test_expired_bearer_is_told_from_the_first_instant(mark: CheckId, trial: Tri
         server = KeyServerDriver(trial, DEFAULT.but(ttl=ttl))
         grant = server.issue()
         server.wait(ttl + after)
-        due = {"event": lifecycle.EXPIRED, "token_jti": grant.jti}
-        server.left(server.authenticate(grant.bearer), due, summary=f"a bearer {after:g} s after its end")
+        expected = {"event": lifecycle.EXPIRED, "token_jti": grant.jti}
+        server.left(server.authenticate(grant.bearer), expected, summary=f"a bearer {after:g} s after its end")
 
 
 @check("LIFE-5", needs=(CLOCK, RETENTION, REAP))
@@ -91,8 +91,8 @@ def test_sweep_does_not_hide_an_expired_bearer(mark: CheckId, trial: Trial) -> N
     for disturb in (server.reap, lambda: server.step_wall_clock(-30)):
         server.authenticate(grant.bearer)
         disturb()
-        due = {"event": lifecycle.EXPIRED, "token_jti": grant.jti}
-        server.left(server.authenticate(grant.bearer), due, summary="an expired bearer, once more")
+        expected = {"event": lifecycle.EXPIRED, "token_jti": grant.jti}
+        server.left(server.authenticate(grant.bearer), expected, summary="an expired bearer, once more")
 
 
 @check("LIFE-6")
@@ -111,13 +111,13 @@ def test_bulk_revocation_tells_every_token(mark: CheckId, trial: Trial) -> None:
         server.good(server.revoke(grant.jti), "a live token is not revoked")
     server.issue("bob")
     decision = server.revoke_all("alice")
-    due = tuple(
-        Due(lifecycle.REVOKED, jti=one.jti, who=lifecycle.ExpectedIdentity(one.provider.issuer, "alice"))
-        for one in gone
+    expected = tuple(
+        ExpectedEvent(lifecycle.REVOKED, jti=grant.jti, who=lifecycle.ExpectedIdentity(grant.provider.issuer, "alice"))
+        for grant in gone
     )
-    wrong = lifecycle.contradiction(decision.events, due)
+    wrong = lifecycle.contradiction(decision.events, expected)
     if wrong:
-        what = f"a bulk revocation of {len(due)} tokens: {wrong}"
+        what = f"a bulk revocation of {len(expected)} tokens: {wrong}"
         server.fail(what, "token.revoked for each of them", f"{len(decision.events)} events")
 
 
@@ -134,10 +134,12 @@ def test_refused_exchange_leaves_token_denied(mark: CheckId, trial: Trial) -> No
 def test_reasons_are_of_the_closed_set(mark: CheckId, trial: Trial) -> None:
     """No kind of decision leaves a reason that is not of the closed set."""
     _require_a_reason(KeyServerDriver(trial))
-    for one, server, decision, _ in brought_about(trial):
+    for scenario, server, decision, _ in brought_about(trial):
         for reason in (event["reason"] for event in decision.events if "reason" in event):
             if reason not in lifecycle.REASONS:
-                server.fail(f"{one.name}: a reason of its own", "a reason of the closed set", json.dumps(reason)[:100])
+                server.fail(
+                    f"{scenario.name}: a reason of its own", "a reason of the closed set", json.dumps(reason)[:100]
+                )
 
 
 def _require_a_reason(server: KeyServerDriver) -> None:

@@ -10,12 +10,12 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import injection_points, race_requests
 from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.event_asserts import brought_about, named, require_events
-from bearerproof_fuzz.keyserver.scenarios.registry import told
+from bearerproof_fuzz.keyserver.scenarios.registry import describe_expected
 from bearerproof_fuzz.keyserver.setting import DEFAULT, rule
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, COUNT, RACE
 from bearerproof_fuzz.oracles import lifecycle
-from bearerproof_fuzz.oracles.lifecycle import Due
+from bearerproof_fuzz.oracles.lifecycle import ExpectedEvent
 from bearerproof_fuzz.oracles.schemas import schema_error
 
 # --- one event for each decision
@@ -24,22 +24,28 @@ from bearerproof_fuzz.oracles.schemas import schema_error
 @check("LIFE-1")
 def test_each_kind_of_decision_leaves_its_events(mark: CheckId, trial: Trial) -> None:
     """Every kind of decision there is leaves one event, and a bulk revocation one for each token."""
-    for one, server, decision, due in brought_about(trial):
-        if len(decision.events) != len(due):
-            server.fail(f"{one.name} leaves {len(decision.events)} events", told(due), named(decision.events))
+    for scenario, server, decision, expected in brought_about(trial):
+        if len(decision.events) != len(expected):
+            server.fail(
+                f"{scenario.name} leaves {len(decision.events)} events",
+                describe_expected(expected),
+                named(decision.events),
+            )
 
 
 @check("LIFE-1", needs=(CLOCK, CONFIGURE))
 def test_no_order_of_requests_loses_or_repeats_an_event(mark: CheckId, trial: Trial) -> None:
     """Whatever was asked before, each decision leaves as many events as it decides about tokens."""
 
-    def one_each(told: list[str]) -> None:
-        server = Stream(trial, told=False).play(told)
+    def one_each(move_names: list[str]) -> None:
+        server = Stream(trial, with_events=False).play(move_names)
         for request, decision in server.answered:
-            due = lifecycle.number_due(request, decision)
-            if request["op"] != "reap" and len(decision.events) != due:
+            expected = lifecycle.expected_count(request, decision)
+            if request["op"] != "reap" and len(decision.events) != expected:
                 server.fail(
-                    f"{request['op']} leaves {len(decision.events)} events", f"{due} events", named(decision.events)
+                    f"{request['op']} leaves {len(decision.events)} events",
+                    f"{expected} events",
+                    named(decision.events),
                 )
 
     explore(one_each, moves(trial), share=4)
@@ -67,16 +73,16 @@ def test_decisions_at_once_leave_one_event_each(mark: CheckId, trial: Trial) -> 
 def test_events_have_the_form_of_the_schema(mark: CheckId, trial: Trial) -> None:
     """Every kind of decision leaves events that bear one of the six names and satisfy the schema."""
     require_events(trial)
-    for one, server, decision, _ in brought_about(trial):
-        _judge_form(server, one.name, decision)
+    for scenario, server, decision, _ in brought_about(trial):
+        _judge_form(server, scenario.name, decision)
 
 
 @check("LIFE-2", needs=(CLOCK, CONFIGURE))
 def test_events_of_a_stream_have_the_form_of_the_schema(mark: CheckId, trial: Trial) -> None:
     """The events of requests in any order satisfy the schema, each under a name that its decision may leave."""
 
-    def in_form(told: list[str]) -> None:
-        server = Stream(trial).play(told)
+    def in_form(move_names: list[str]) -> None:
+        server = Stream(trial).play(move_names)
         for request, decision in server.answered:
             _judge_form(server, request["op"], decision)
             wrong = lifecycle.misnamed(request, decision)
@@ -152,10 +158,12 @@ def test_issued_token_is_told_as_policy_cut_it(mark: CheckId, trial: Trial) -> N
 
 
 def _judge_issued(server: KeyServerDriver, grant: Grant, admitted: Decision) -> None:
-    due = Due(lifecycle.ISSUED, jti=grant.jti, who=lifecycle.ExpectedIdentity(grant.provider.issuer, grant.subject))
-    wrong = lifecycle.contradiction(grant.decision.events, [due])
+    expected = ExpectedEvent(
+        lifecycle.ISSUED, jti=grant.jti, who=lifecycle.ExpectedIdentity(grant.provider.issuer, grant.subject)
+    )
+    wrong = lifecycle.contradiction(grant.decision.events, [expected])
     if wrong:
-        server.fail(f"the event of an issue: {wrong}", due.describe(), named(grant.decision.events))
+        server.fail(f"the event of an issue: {wrong}", expected.describe(), named(grant.decision.events))
     event, enforced = grant.decision.events[0], admitted.scopes
     for name in ("backends", "tools"):
         if sorted(event.get(name, ())) != sorted(enforced[name]):
@@ -182,10 +190,10 @@ def test_issued_token_is_told_with_the_identity_that_was_verified(mark: CheckId,
 def test_refused_exchange_tells_of_no_issue(mark: CheckId, trial: Trial) -> None:
     """An exchange that is refused, for whatever reason, leaves no token.issued."""
     require_events(trial)
-    for one, server, decision, _ in brought_about(trial, "LIFE-7", "LIFE-8"):
-        server.require(not decision.good, f"{one.name}: it is granted", "a refusal", decision)
+    for scenario, server, decision, _ in brought_about(trial, "LIFE-7", "LIFE-8"):
+        server.require(not decision.good, f"{scenario.name}: it is granted", "a refusal", decision)
         if any(event.get("event") == lifecycle.ISSUED for event in decision.events):
-            server.fail(f"{one.name}: token.issued for a refusal", "no token.issued", decision, decision.events)
+            server.fail(f"{scenario.name}: token.issued for a refusal", "no token.issued", decision, decision.events)
 
 
 @check("LIFE-3", needs=(CONFIGURE, RACE, COUNT))
@@ -195,8 +203,8 @@ def test_exchanges_at_once_tell_of_as_many_issues_as_are_stored(mark: CheckId, t
         server = KeyServerDriver(trial, DEFAULT.but(cap=3))
         server.positive_control()
         answers = server.race([race_requests.exchange(server.subject_token()) for _ in range(10)])
-        told = sum(event.get("event") == lifecycle.ISSUED for one in answers for event in one.events)
-        granted = sum(one.good for one in answers)
-        if not told == granted == server.count("alice"):
+        reported = sum(event.get("event") == lifecycle.ISSUED for decision in answers for event in decision.events)
+        granted = sum(decision.good for decision in answers)
+        if not reported == granted == server.count("alice"):
             what = "of exchanges at once, another number is told as issued than is granted or stored"
             server.fail(what, "one number", "different ones")

@@ -21,23 +21,23 @@ from bearerproof_fuzz.oracles.events import instant
 def test_events_are_numbered_without_a_gap(mark: CheckId, trial: Trial) -> None:
     """The numbers of the events of every kind of decision grow by one."""
     require_events(trial)
-    for one, server, _, _ in brought_about(trial):
-        _judge_numbers(server, one.name)
+    for scenario, server, _, _ in brought_about(trial):
+        _judge_numbers(server, scenario.name)
 
 
 @check("LIFE-11", needs=(CLOCK, CONFIGURE))
 def test_events_carry_the_instant_of_their_request(mark: CheckId, trial: Trial) -> None:
     """In any order of requests, clock steps back included, an event has its request's instant and next number."""
 
-    def in_order(told: list[str]) -> None:
-        server = Stream(trial).play(told)
+    def in_order(move_names: list[str]) -> None:
+        server = Stream(trial).play(move_names)
         _judge_numbers(server, "a stream of requests")
         for request, decision in server.answered:
-            due = instant(request["now"])
+            expected = instant(request["now"])
             for event in decision.events:
-                if event.get("occurred_at") != due:
+                if event.get("occurred_at") != expected:
                     what = f"an event of {request['op']} carries another instant than its request"
-                    server.fail(what, due, json.dumps(event.get("occurred_at")), [event])
+                    server.fail(what, expected, json.dumps(event.get("occurred_at")), [event])
 
     explore(in_order, moves(trial), share=4)
 
@@ -47,8 +47,8 @@ def test_instants_are_told_to_the_microsecond(mark: CheckId, trial: Trial) -> No
     """The instant of an event is that of its request to the microsecond, at the turn of a second as at any."""
     for offset in (0.0, 0.5, 0.25, 0.015_625, 0.984_375, 86_399.5, 86_400.0):
         server = KeyServerDriver(trial, DEFAULT.but(now=DEFAULT.now + offset))
-        due = {"occurred_at": instant(server.now)}
-        server.left(server.issue().decision, due, summary=f"an exchange {offset:g} s after midnight or noon")
+        expected = {"occurred_at": instant(server.now)}
+        server.left(server.issue().decision, expected, summary=f"an exchange {offset:g} s after midnight or noon")
 
 
 @check("LIFE-11", needs=(CLOCK,))
@@ -58,9 +58,9 @@ def test_instants_follow_a_clock_that_steps(mark: CheckId, trial: Trial) -> None
     bearer = server.issue().bearer
     for step in (0.25, -0.5, 3600, -7200, -86_400, 90_000):
         server.step_wall_clock(step)
-        due = {"occurred_at": instant(server.now)}
+        expected = {"occurred_at": instant(server.now)}
         for what, decision in (("a use", server.authenticate(bearer)), ("a refusal", server.exchange("alice"))):
-            server.left(decision, due, summary=f"{what} after a step of {step:g} s")
+            server.left(decision, expected, summary=f"{what} after a step of {step:g} s")
 
 
 @check("LIFE-11", needs=(RACE,))
@@ -97,23 +97,27 @@ def test_reaping_leaves_nothing_that_looks_like_a_request(mark: CheckId, trial: 
     server = KeyServerDriver(trial)
     grants = [server.issue("alice"), server.issue("bob"), server.positive_control("carol")]
     server.revoke(grants[1].jti)
-    told: list[str] = []
+    reported: list[str] = []
     for seconds in (0, 1, server.setting.ttl, 1, server.setting.retention, 1, 1):
         server.wait(seconds)
         events = server.reap().events
         if any(event.get("event") != lifecycle.EXPIRED for event in events):
             server.fail("reaping leaves an event of a request", "token.expired or nothing", named(events), events)
-        told += [str(event.get("token_jti")) for event in events]
-    if len(set(told)) != len(told):
-        server.fail("reaping tells the end of a token twice", "one token.expired for a token", f"{len(told)} events")
+        reported += [str(event.get("token_jti")) for event in events]
+    if len(set(reported)) != len(reported):
+        server.fail(
+            "reaping tells the end of a token twice", "one token.expired for a token", f"{len(reported)} events"
+        )
 
 
 @check("LIFE-13", needs=(CLOCK, CONFIGURE, REAP))
 def test_reaping_leaves_nothing_in_a_stream(mark: CheckId, trial: Trial) -> None:
     """In any order of requests, sweeps leave at most one token.expired for a token, and nothing else."""
 
-    def quiet(told: list[str]) -> None:
-        server = Stream(trial).play([*told, "reap", "the retention goes by", "reap", "half of a life goes by", "reap"])
+    def quiet(move_names: list[str]) -> None:
+        server = Stream(trial).play(
+            [*move_names, "reap", "the retention goes by", "reap", "half of a life goes by", "reap"]
+        )
         swept = [event for request, decision in server.answered if request["op"] == "reap" for event in decision.events]
         ended = [event.get("token_jti") for event in swept]
         if any(event.get("event") != lifecycle.EXPIRED for event in swept) or len(set(ended)) != len(ended):
@@ -152,8 +156,8 @@ def test_client_ip_is_what_is_known(mark: CheckId, trial: Trial) -> None:
     """The address of an event is the peer's or, from a trusted proxy, the right-most that is no proxy's."""
     server = KeyServerDriver(trial)
     server.positive_control()
-    for what, (peer, forwarded, due) in _HOPS.items():
-        _judge_address(server, what, server.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), due)
+    for what, (peer, forwarded, expected) in _HOPS.items():
+        _judge_address(server, what, server.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), expected)
 
 
 @check("LIFE-14", needs=(FORWARDED, CONFIGURE))
@@ -185,11 +189,11 @@ def test_client_ip_is_the_peer(mark: CheckId, trial: Trial) -> None:
         _judge_address(server, "a use", server.authenticate(grant.bearer, peer=peer), (peer,))
 
 
-def _judge_address(server: KeyServerDriver, what: str, decision: Decision, due: Sequence[str | None]) -> None:
+def _judge_address(server: KeyServerDriver, what: str, decision: Decision, expected: Sequence[str | None]) -> None:
     if not decision.events:
         server.fail(f"{what}: no event", "an event", "none")
     for event in decision.events:
-        told = event.get("client_ip")
-        if not any(lifecycle.same_address(told, one) for one in due):
-            shown = " or ".join(str(one) for one in due)
-            server.fail(f"{what}: another address", shown, json.dumps(told), [event])
+        reported = event.get("client_ip")
+        if not any(lifecycle.same_address(reported, address) for address in expected):
+            shown = " or ".join(str(address) for address in expected)
+            server.fail(f"{what}: another address", shown, json.dumps(reported), [event])

@@ -19,8 +19,8 @@ from bearerproof_fuzz.oracles import lifecycle
 def test_no_kind_of_decision_writes_a_secret_down(mark: CheckId, trial: Trial) -> None:
     """No kind of decision leaves an event with a bearer, a subject token, a segment of one or an admin secret."""
     require_events(trial)
-    for one, server, _, _ in brought_about(trial):
-        _judge_secrets(server, one.name)
+    for scenario, server, _, _ in brought_about(trial):
+        _judge_secrets(server, scenario.name)
 
 
 @check("LIFE-9")

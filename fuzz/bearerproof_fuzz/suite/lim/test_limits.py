@@ -113,8 +113,8 @@ def test_strangers_together_stay_within_their_bound(mark: CheckId, trial: Trial,
 def _judge_strangers(bench: LimiterDriver) -> None:
     found = buckets.excess_of_strangers(bench.entries, bench.limits)
     if found is not None:
-        due = f"at most {found.most} for all strangers"
-        bench.fail("strangers are admitted more than the bucket that they share gives", due, found.describe())
+        expected = f"at most {found.most} for all strangers"
+        bench.fail("strangers are admitted more than the bucket that they share gives", expected, found.describe())
 
 
 @check("LIM-1", needs=LIMITED)
@@ -135,7 +135,7 @@ def test_others_do_not_touch_a_registered_source(mark: CheckId, trial: Trial, fo
         def undisturbed(limits: BucketLimits, own: list[Step], others: list[Step]) -> None:
             alone = bench.run(limits, own)
             crowded = bench.run(limits, _amid(own, others))
-            _judge_undisturbed(bench, alone, [one for one in crowded if one.source == alone[0].source])
+            _judge_undisturbed(bench, alone, [entry for entry in crowded if entry.source == alone[0].source])
 
         for victim in (OURS, SECOND, NOBODY):
             own = [Step(victim, fault, gap, times) for fault, gap, times in _RHYTHM]
@@ -169,9 +169,9 @@ def _amid(own: Sequence[Step], others: Sequence[Step]) -> list[Step]:
 
 
 def _judge_undisturbed(bench: LimiterDriver, alone: Sequence[Entry], crowded: Sequence[Entry]) -> None:
-    if [one.admitted for one in alone] != [one.admitted for one in crowded]:
-        due, got = (" ".join("+" if one.admitted else "-" for one in entries) for entries in (alone, crowded))
-        bench.fail("the events of others decide about those of a registered source", f"{due} as alone", got)
+    if [entry.admitted for entry in alone] != [entry.admitted for entry in crowded]:
+        expected, got = (" ".join("+" if entry.admitted else "-" for entry in entries) for entries in (alone, crowded))
+        bench.fail("the events of others decide about those of a registered source", f"{expected} as alone", got)
 
 
 @check("LIM-4", needs=LIMITED)
@@ -179,26 +179,26 @@ def test_first_event_of_a_kind_gets_through(mark: CheckId, trial: Trial, forge: 
     """An event is admitted when none of its kind came from its tier in the window before."""
     with LimiterDriver.opened(mark, trial, forge) as bench:
 
-        def heard(limits: BucketLimits, steps: list[Step]) -> None:
+        def first_admitted(limits: BucketLimits, steps: list[Step]) -> None:
             bench.run(limits, steps)
-            _judge_heard(bench)
+            _judge_first_admitted(bench)
 
         for source in (OURS, NOBODY, stranger(1)):
             drained = [Step(source, times=12), *(Step(source, fault, gap=0.25) for fault in FAULTS)]
             kept_empty = [Step(source, gap=10, times=4)] * 7
-            heard(BucketLimits(3, 60, 2, 5), [*drained, *kept_empty, *drained[1:]])
+            first_admitted(BucketLimits(3, 60, 2, 5), [*drained, *kept_empty, *drained[1:]])
             crowded_out = [Step(source, times=12), Step(source, "expired")]
-            heard(BucketLimits(3, 60, 2, 5), [*crowded_out, replace(crowded_out[0], gap=60), crowded_out[1]])
-        explore(heard, LIMITERS, _steps((OURS, NOBODY, *STRANGERS)), share=5)
+            first_admitted(BucketLimits(3, 60, 2, 5), [*crowded_out, replace(crowded_out[0], gap=60), crowded_out[1]])
+        explore(first_admitted, LIMITERS, _steps((OURS, NOBODY, *STRANGERS)), share=5)
 
 
-def _judge_heard(bench: LimiterDriver) -> None:
+def _judge_first_admitted(bench: LimiterDriver) -> None:
     found = buckets.unheard(bench.entries, bench.limits.window)
     if found is not None:
-        due = "its admission: none of its kind came in the window before"
+        expected = "its admission: none of its kind came in the window before"
         bench.fail(
             f"one kind starves another: {found.kind} of {found.source}",
-            due,
+            expected,
             f"dropped at {found.seconds:g} s",
         )
 
@@ -221,7 +221,7 @@ def _judge_counters(bench: LimiterDriver) -> None:
         bench.fail("the counters do not add up", "submitted = admitted + dropped", str(stats))
     if stats["submitted"] != len(bench.entries):
         bench.fail("not every event is counted", f"{len(bench.entries)} submitted", str(stats))
-    seen = sum(one.admitted for one in bench.entries)
+    seen = sum(entry.admitted for entry in bench.entries)
     if not seen <= stats["admitted"] <= seen + stats["lost"]:
         bench.fail(
             "the counter of admissions is not that of the events that got through",
@@ -269,26 +269,26 @@ def test_summary_names_the_largest_sources(mark: CheckId, trial: Trial, forge: F
         floods = [Step(name, times=LARGEST + 5 - number) for number, name in enumerate(names)]
         bench.run(BucketLimits(1, 60, 1, 1), [*floods, *[Step(OURS, gap=121)] * 3])
         _judge_summaries(bench)
-        dropped = Counter(one.source for one in buckets.dropped(bench.entries, registered=True))
-        due = sorted(name for name, _ in dropped.most_common(LARGEST))
-        told = [sorted(summary.get("sources", {})) for _, summary in bench.summaries]
-        if due not in told:
-            bench.fail("no summary names the sources of which most was dropped", str(due), str(told))
+        dropped = Counter(entry.source for entry in buckets.dropped(bench.entries, registered=True))
+        expected = sorted(name for name, _ in dropped.most_common(LARGEST))
+        reported = [sorted(summary.get("sources", {})) for _, summary in bench.summaries]
+        if expected not in reported:
+            bench.fail("no summary names the sources of which most was dropped", str(expected), str(reported))
 
 
 def _judge_summaries(bench: LimiterDriver) -> None:
     for _, summary in bench.summaries:
         _judge_form(bench, summary)
     for tier in ("registered", "strangers"):
-        told = [(tick, summary) for tick, summary in bench.summaries if summary["tier"] == tier]
+        summaries = [(tick, summary) for tick, summary in bench.summaries if summary["tier"] == tier]
         dropped = buckets.dropped(bench.entries, registered=tier == "registered")
-        named = Counter(one.source for one in dropped if one.registered)
-        for member, due in (("kinds", Counter(one.kind for one in dropped)), ("sources", named)):
-            totals = sum((Counter(summary.get(member, {})) for _, summary in told), Counter[str]())
-            if totals != due and len(due) <= LARGEST:
+        named = Counter(entry.source for entry in dropped if entry.registered)
+        for member, expected in (("kinds", Counter(entry.kind for entry in dropped)), ("sources", named)):
+            totals = sum((Counter(summary.get(member, {})) for _, summary in summaries), Counter[str]())
+            if totals != expected and len(expected) <= LARGEST:
                 what = f"the summaries of the {tier} do not tell what was dropped, by their {member}"
-                bench.fail(what, str(dict(due)), str(dict(totals)))
-        _judge_rate(bench, [tick for tick, _ in told])
+                bench.fail(what, str(dict(expected)), str(dict(totals)))
+        _judge_rate(bench, [tick for tick, _ in summaries])
 
 
 def _judge_rate(bench: LimiterDriver, ticks: Sequence[float]) -> None:
@@ -303,14 +303,14 @@ def _judge_form(bench: LimiterDriver, summary: Json) -> None:
     kinds, named = summary.get("kinds"), summary.get("sources", {})
     if summary.get("tier") not in ("registered", "strangers") or not _counts(kinds) or not _counts(named):
         bench.fail("a summary does not have its form", "tier, dropped, kinds, sources", str(summary))
-    known = sorted({one.source for one in bench.entries if one.registered})
+    known = sorted({entry.source for entry in bench.entries if entry.registered})
     if not set(named) <= set(known) or len(named) > LARGEST:
         what = "a summary names sources that nobody registered, or too many"
         bench.fail(what, f"at most {LARGEST} of {known}", str(sorted(named)))
     dropped = summary.get("dropped")
     if dropped != sum(summary["kinds"].values()) or (0 < len(named) < LARGEST and sum(named.values()) != dropped):
-        due = "dropped = the sum by kind = the sum by source"
-        bench.fail("the totals of a summary do not add up", due, str(summary))
+        expected = "dropped = the sum by kind = the sum by source"
+        bench.fail("the totals of a summary do not add up", expected, str(summary))
 
 
 def _counts(value: object) -> bool:
@@ -329,9 +329,11 @@ def test_wall_clock_changes_no_admission(mark: CheckId, trial: Trial, forge: For
             steady = bench.run(limits, [replace(step, wall=0) for step in steps])
             jumping = [replace(step, wall=jumps[number % len(jumps)]) for number, step in enumerate(steps)]
             moved = bench.run(limits, jumping)
-            if [one.admitted for one in steady] != [one.admitted for one in moved]:
-                due, got = (" ".join("+" if one.admitted else "-" for one in entries) for entries in (steady, moved))
-                bench.fail(f"steps of the wall clock change admissions: {jumps} s", f"{due} as without them", got)
+            if [entry.admitted for entry in steady] != [entry.admitted for entry in moved]:
+                expected, got = (
+                    " ".join("+" if entry.admitted else "-" for entry in entries) for entries in (steady, moved)
+                )
+                bench.fail(f"steps of the wall clock change admissions: {jumps} s", f"{expected} as without them", got)
 
         drained = [Step(name, times=8) for name in (OURS, NOBODY, stranger(1), stranger(2))] * 3
         for jumps in ([0, 61], [0, 86_400], [0, -86_400], [1e9, 0]):
@@ -346,7 +348,7 @@ def test_limiter_of_nothing_is_refused(mark: CheckId, trial: Trial, forge: Forge
     """A capacity or a window of 0 is refused, one of half a second is not, and what was configured before stands."""
     with LimiterDriver.opened(mark, trial, forge) as bench:
         sound = BucketLimits(1, 60, 1, 1)
-        for name, value, due in (("window", 0.5, None), ("capacity", 0, "refused"), ("window", 0, "refused")):
+        for name, value, expected in (("window", 0.5, None), ("capacity", 0, "refused"), ("window", 0, "refused")):
             bench.begin(sound)
             audit = {
                 "sink": "memory",
@@ -354,9 +356,9 @@ def test_limiter_of_nothing_is_refused(mark: CheckId, trial: Trial, forge: Forge
                 "registered": bench.registered.as_json(),
             }
             answered = trial.implementation.configure(audit)
-            if answered != due:
-                summary = f"a limiter with a {name} of {value} is {'not refused' if due else 'not configured'}"
-                trial.fail(summary, due or "configured", answered or "configured")
+            if answered != expected:
+                summary = f"a limiter with a {name} of {value} is {'not refused' if expected else 'not configured'}"
+                trial.fail(summary, expected or "configured", answered or "configured")
             bench.play([Step(OURS, times=6)])
             _judge_source(bench)
 
@@ -385,8 +387,8 @@ def test_bucket_starts_full_and_refills(mark: CheckId, trial: Trial, forge: Forg
 def _judge_tokens(bench: LimiterDriver) -> None:
     found = buckets.starved(bench.entries, bench.limits)
     if found is not None:
-        due = f"its admission: the bucket had a token at {found.seconds:g} s"
-        bench.fail(f"an event of {found.source} is dropped too early", due, "dropped")
+        expected = f"its admission: the bucket had a token at {found.seconds:g} s"
+        bench.fail(f"an event of {found.source} is dropped too early", expected, "dropped")
     _judge_source(bench)
 
 
@@ -399,8 +401,8 @@ def test_strangers_get_their_tokens(mark: CheckId, trial: Trial, forge: Forge) -
             bench.run(limits, steps)
             found = buckets.starved_stranger(bench.entries, limits)
             if found is not None:
-                due = f"its admission: its bucket and the common one had a token at {found.seconds:g} s"
-                bench.fail(f"an event of {found.source}, a stranger, is dropped too early", due, "dropped")
+                expected = f"its admission: its bucket and the common one had a token at {found.seconds:g} s"
+                bench.fail(f"an event of {found.source}, a stranger, is dropped too early", expected, "dropped")
 
         for limits in (BucketLimits(3, 60, 4, 12), BucketLimits(1, 10, 4, 4), BucketLimits(9, 60, 4, 6)):
             each = min(limits.capacity, limits.strangers // limits.sources)
@@ -418,7 +420,7 @@ def test_returning_source_has_no_fresh_bucket(mark: CheckId, trial: Trial, forge
             crowd = [Step(f"forged-{number}", times=3) for number in range(names + 4)]
             circle = [Step(stranger(1), times=4), *crowd, Step(stranger(1), times=4)]
             bench.run(BucketLimits(2, 60, names, WIDE), [replace(circle[0], gap=gap), *circle[1:]] * rounds)
-            if not any(one.admitted for one in bench.entries):
+            if not any(entry.admitted for entry in bench.entries):
                 raise Untestable(Finding("no stranger is ever admitted", "some", "none"))
             _judge_source(bench)
 

@@ -146,8 +146,10 @@ def test_wall_clock_changes_no_decision(mark: CheckId, trial: Trial) -> None:
         server = KeyServerDriver(trial, limited(rate))
         jumping = _answers(server, steps, offsets)
         if straight != jumping:
-            due, got = (" ".join(answers) for answers in (straight, jumping))
-            server.fail(f"the wall clock is off by {', '.join(f'{one:g}' for one in offsets)} s in turn", due, got)
+            expected, got = (" ".join(answers) for answers in (straight, jumping))
+            server.fail(
+                f"the wall clock is off by {', '.join(f'{offset:g}' for offset in offsets)} s in turn", expected, got
+            )
 
     for offsets in ([0.0, 61.0], [0.0, -61.0], [0.0, 3600.0], [0.0, 0.0, 40_000.0], [0.0, -1e8, 59.0]):
         for rate in (1, 3, 10):
@@ -206,7 +208,7 @@ def test_others_change_no_decision(mark: CheckId, trial: Trial) -> None:
         server = KeyServerDriver(trial, limited(rate))
         alone = play(server, server.issue(), _DISTURBED)
         if rate == 1:
-            _require_refusals(server, ["+" if one.admitted else "-" for one in alone])
+            _require_refusals(server, ["+" if request.admitted else "-" for request in alone])
         server = KeyServerDriver(trial, limited(rate))
         grant = server.issue()
         others = [server.issue("bob"), server.issue("alice", provider=OTHER), server.issue("carol")]
@@ -215,9 +217,11 @@ def test_others_change_no_decision(mark: CheckId, trial: Trial) -> None:
             server.wait(pause)
             use(server, *others * (rate + 2))
             crowded += play(server, grant, [(0.0, times)])
-        if [one.admitted for one in alone] != [one.admitted for one in crowded]:
-            due, got = ("".join("+" if one.admitted else "-" for one in told) for told in (alone, crowded))
-            server.fail(f"three others ask between the requests of an identity with a rate of {rate}", due, got)
+        if [request.admitted for request in alone] != [request.admitted for request in crowded]:
+            expected, got = (
+                "".join("+" if request.admitted else "-" for request in requests) for requests in (alone, crowded)
+            )
+            server.fail(f"three others ask between the requests of an identity with a rate of {rate}", expected, got)
 
 
 @check("LIM-14", needs=(CONFIGURE,))

@@ -96,7 +96,7 @@ def test_zero_is_no_limit(mark: CheckId, trial: Trial) -> None:
 # --- when to come back
 
 
-def _told(server: KeyServerDriver, decision: Decision) -> float:
+def _retry_after(server: KeyServerDriver, decision: Decision) -> float:
     if decision.retry_after is None:
         server.fail("a bearer is over its rate", "the time after which to come back", decision)
     return decision.retry_after
@@ -110,7 +110,7 @@ def test_admitted_when_told(mark: CheckId, trial: Trial) -> None:
             server = KeyServerDriver(trial, limited(rate))
             grant = server.issue()
             server.wait(phase)
-            seconds = _told(server, spend(server, grant, rate))
+            seconds = _retry_after(server, spend(server, grant, rate))
             if seconds > 60:
                 server.fail(f"over a rate of {rate} after a single burst", "at most a minute to wait", f"{seconds:g} s")
             server.wait(seconds)
@@ -123,7 +123,7 @@ def test_refused_until_told(mark: CheckId, trial: Trial) -> None:
     for rate in (*SMALL, 60):
         server = KeyServerDriver(trial, limited(rate))
         grant = server.issue()
-        seconds = _told(server, spend(server, grant, rate))
+        seconds = _retry_after(server, spend(server, grant, rate))
         even = 60 % rate == 0  # then the time is a whole number of seconds, and nothing is left to be rounded
         server.wait(max(0.0, seconds - (0.25 if even else 1)))
         over(server, grant, f"a rate of {rate}, and less than the {seconds:g} s told have passed")
@@ -135,14 +135,14 @@ def test_time_told_counts_down(mark: CheckId, trial: Trial) -> None:
     for rate in (1, 2, 5):
         server = KeyServerDriver(trial, limited(rate))
         grant = server.issue()
-        seconds = _told(server, spend(server, grant, rate))
+        seconds = _retry_after(server, spend(server, grant, rate))
         for _ in range(int(seconds) - 1):
             server.wait(1)
             seconds -= 1
             for _ in range(3):
-                told = _told(server, server.authenticate(grant.bearer))
-                if told != seconds:
-                    server.fail(f"a rate of {rate}, asked again too soon", f"{seconds:g} s are left", f"{told:g} s")
+                reported = _retry_after(server, server.authenticate(grant.bearer))
+                if reported != seconds:
+                    server.fail(f"a rate of {rate}, asked again too soon", f"{seconds:g} s are left", f"{reported:g} s")
         server.wait(1)
         server.good(server.authenticate(grant.bearer), "the time first told has passed, with many requests in between")
 
@@ -173,7 +173,7 @@ def test_time_told_in_any_stream(mark: CheckId, trial: Trial) -> None:
         if decision.good:
             server.require(steps is not _BURST, "a rate of 5, and a tenth request at once", "rate-limited", decision)
             return
-        seconds = _told(server, decision)
+        seconds = _retry_after(server, decision)
         server.wait(max(0.0, seconds - 1))
         over(server, grant, f"a rate of {rate}, and a second is left of the {seconds:g} s told")
         server.wait(min(1.0, seconds))

@@ -16,13 +16,13 @@ from bearerproof_fuzz.keyserver.rules import (
     SIDES,
     Example,
     ask,
+    describe_sides,
     enforced,
     judge_all,
     recorded,
+    required_grant,
     stated,
-    told,
     under,
-    what_is_due,
 )
 from bearerproof_fuzz.keyserver.setting import rule
 from bearerproof_fuzz.needs import CONFIGURE
@@ -46,9 +46,9 @@ _DISJOINT = (
 """Requests of which one side has nothing in common with what is allowed."""
 
 
-def _extent(one: Sides, other: Sides) -> bool:
+def _extent(extent: Sides, other: Sides) -> bool:
     """Say whether the first is within the second."""
-    return one[0] <= other[0] and one[1] <= other[1]
+    return extent[0] <= other[0] and extent[1] <= other[1]
 
 
 @check("POL-5", needs=(CONFIGURE,))
@@ -60,7 +60,11 @@ def test_nothing_in_common(mark: CheckId, trial: Trial) -> None:
         decision, opened = ask(server, example.asked)
         shown = stated(example.rule, example.asked)
         if opened is not None:
-            server.fail(f"{shown}: nothing in common, and a token is issued", INVALID_SCOPE, f"it opens {told(opened)}")
+            server.fail(
+                f"{shown}: nothing in common, and a token is issued",
+                INVALID_SCOPE,
+                f"it opens {describe_sides(opened)}",
+            )
         server.refused(decision, INVALID_SCOPE, f"{shown}: nothing in common")
 
 
@@ -105,13 +109,15 @@ def test_within_the_request(mark: CheckId, trial: Trial) -> None:
 def _opens_at_most(trial: Trial, ruled: Json, asked: ScopeRequest, most: Sides, wider: str) -> None:
     """Ask, and require that neither what the token opens nor what is on record of it goes beyond this."""
     server = under(trial, ruled)
-    granted = what_is_due(server, ruled, asked)
+    granted = required_grant(server, ruled, asked)
     if granted is None:
         return
     grant, opened = granted
     for what, sides in {"it opens": opened, "on record is": recorded(server, grant)}.items():
         if not _extent(sides, most):
-            server.fail(f"{stated(ruled, asked)}: {wider}", f"within {told(most)}", f"{what} {told(sides)}")
+            server.fail(
+                f"{stated(ruled, asked)}: {wider}", f"within {describe_sides(most)}", f"{what} {describe_sides(sides)}"
+            )
 
 
 @check("POL-4", needs=(CONFIGURE,))
@@ -121,10 +127,10 @@ def test_side_that_was_not_asked(mark: CheckId, trial: Trial) -> None:
     whole = policy.rule_sides(ruled)
     server = under(trial, ruled)
     cases = {None: whole, "backends:ab": (frozenset({"ab"}), whole[1]), "tools:ab": (whole[0], frozenset({"ab"}))}
-    for scope, due in cases.items():
+    for scope, expected in cases.items():
         opened = enforced(server, server.issue(scope=scope))
-        if opened != due:
-            server.fail(f"asked {scope!r} of {told(whole)}", told(due), told(opened))
+        if opened != expected:
+            server.fail(f"asked {scope!r} of {describe_sides(whole)}", describe_sides(expected), describe_sides(opened))
 
 
 @check("POL-13", needs=(CONFIGURE,))
@@ -133,17 +139,22 @@ def test_asking_for_more(mark: CheckId, trial: Trial) -> None:
 
     def gains_nothing(ruled: Json, asked: ScopeRequest, more: tuple[str, ...]) -> None:
         server = under(trial, ruled)
-        granted = what_is_due(server, ruled, asked)
+        granted = required_grant(server, ruled, asked)
         if granted is None:
             return
         _, before = granted
         allowed = policy.rule_sides(ruled)
-        server.require(_extent(before, allowed), f"{stated(ruled, asked)}: more than all", told(allowed), told(before))
+        server.require(
+            _extent(before, allowed),
+            f"{stated(ruled, asked)}: more than all",
+            describe_sides(allowed),
+            describe_sides(before),
+        )
         for wider in _widened(asked, allowed, more):
             _, after = ask(server, wider)
             if after is not None and not _extent(after, before):
                 what = f"{stated(ruled, wider)}: more than without the names from outside the rule ({asked.scope!r})"
-                server.fail(what, f"within {told(before)}", told(after))
+                server.fail(what, f"within {describe_sides(before)}", describe_sides(after))
 
     outside = ("z", "b*", "9", "A*", "ab.c")
     for example in OVERLAPPING:
@@ -153,7 +164,7 @@ def test_asking_for_more(mark: CheckId, trial: Trial) -> None:
 
 def _widened(asked: ScopeRequest, allowed: Sides, more: Sequence[str]) -> list[ScopeRequest]:
     """Return the request with names from outside what is allowed on one side, before and behind its own."""
-    strange = [tuple(one for one in more if not policy.denoted([one]) & side) for side in allowed]
+    strange = [tuple(name for name in more if not policy.denoted([name]) & side) for side in allowed]
     backends, tools = (
         (
             ()
@@ -166,6 +177,6 @@ def _widened(asked: ScopeRequest, allowed: Sides, more: Sequence[str]) -> list[S
         )
         for own, names in zip((asked.backends, asked.tools), strange, strict=True)
     )
-    return [ScopeRequest(tuple(one), asked.tools) for one in backends] + [
-        ScopeRequest(asked.backends, tuple(one)) for one in tools
+    return [ScopeRequest(tuple(names), asked.tools) for names in backends] + [
+        ScopeRequest(asked.backends, tuple(names)) for names in tools
     ]

@@ -6,7 +6,7 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyserver.rules import INVALID_SCOPE, enforced, told, under
+from bearerproof_fuzz.keyserver.rules import INVALID_SCOPE, describe_sides, enforced, under
 from bearerproof_fuzz.keyserver.setting import HOME, OTHER, Provider, rule
 from bearerproof_fuzz.needs import CONFIGURE
 from bearerproof_fuzz.oracles import policy
@@ -80,11 +80,13 @@ def test_first_of_several_rules(mark: CheckId, trial: Trial) -> None:
     wide = rule(name="wide")
     for rules in ((narrow, wide), (wide, narrow), (narrow, middle, wide), (middle, wide, narrow), (middle, narrow)):
         server = under(trial, *rules)
-        due = policy.rule_sides(rules[0])
+        expected = policy.rule_sides(rules[0])
         opened = enforced(server, server.issue(**_STAFF))
-        if opened != due:
-            named = ", ".join(one["name"] for one in rules)
-            server.fail(f"rules that all match, in this order: {named}", told(due), told(opened))
+        if opened != expected:
+            named = ", ".join(policy_rule["name"] for policy_rule in rules)
+            server.fail(
+                f"rules that all match, in this order: {named}", describe_sides(expected), describe_sides(opened)
+            )
     server = under(trial, narrow, wide)
     server.issue(**_STAFF)
     decision = server.exchange(server.subject_token(**_STAFF), "backends:b")
@@ -129,16 +131,16 @@ def test_any_rules_any_identity(mark: CheckId, trial: Trial) -> None:
         subject, claims = person
         known = {"email_verified": True, **{name: value for name, value in claims.items() if value is not None}}
         for provider in (HOME, OTHER):
-            due = policy.first_match(rules, provider.issuer, subject, known)
+            expected = policy.first_match(rules, provider.issuer, subject, known)
             decision = server.exchange(server.subject_token(subject, provider, **claims))
-            shown = f"{subject} of {provider.issuer} under {[one['match'] for one in rules]}"
-            if due is None:
+            shown = f"{subject} of {provider.issuer} under {[policy_rule['match'] for policy_rule in rules]}"
+            if expected is None:
                 server.refused(decision, _NO_POLICY, f"no rule matches {shown}")
                 continue
-            server.good(decision, f"{due['name']} matches {shown}")
+            server.good(decision, f"{expected['name']} matches {shown}")
             backends = server.admitted(server.grant(decision, subject, provider)).scopes["backends"]
-            if backends != due["grant"]["backends"]:
-                server.fail(f"another rule decides than the first: {shown}", due["name"], f"that of {backends}")
+            if backends != expected["grant"]["backends"]:
+                server.fail(f"another rule decides than the first: {shown}", expected["name"], f"that of {backends}")
 
     matches = st.tuples(st.sampled_from((HOME, HOME, OTHER)), st.sampled_from(_MATCHES))
     explore(decided, st.lists(matches, min_size=1, max_size=4), st.sampled_from(_PEOPLE), share=2)
@@ -226,7 +228,11 @@ def test_unverified_address_falls_through(mark: CheckId, trial: Trial) -> None:
     for claims in unproven:
         opened = enforced(server, server.issue(**claims))
         if opened != policy.rule_sides(narrow):
-            server.fail(f"with {claims} the second rule decides", told(policy.rule_sides(narrow)), told(opened))
+            server.fail(
+                f"with {claims} the second rule decides",
+                describe_sides(policy.rule_sides(narrow)),
+                describe_sides(opened),
+            )
 
 
 # --- issuers
@@ -259,4 +265,6 @@ def test_each_issuer_its_rule(mark: CheckId, trial: Trial) -> None:
         for provider, own in zip((HOME, OTHER), rules, strict=True):
             opened = enforced(server, server.issue("alice", provider=provider, **_STAFF))
             if opened != policy.rule_sides(own):
-                server.fail(f"the rule for {provider.issuer}", told(policy.rule_sides(own)), told(opened))
+                server.fail(
+                    f"the rule for {provider.issuer}", describe_sides(policy.rule_sides(own)), describe_sides(opened)
+                )

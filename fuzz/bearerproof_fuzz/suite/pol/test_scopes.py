@@ -12,13 +12,13 @@ from bearerproof_fuzz.keyserver.rules import (
     ASKED,
     INVALID_SCOPE,
     OVERLAPPING,
+    describe_sides,
     enforced,
     judge_all,
     recorded,
+    required_grant,
     stated,
-    told,
     under,
-    what_is_due,
 )
 from bearerproof_fuzz.keyserver.setting import OTHER, rule
 from bearerproof_fuzz.needs import CONFIGURE
@@ -37,10 +37,10 @@ def test_pattern_means_the_same_twice(mark: CheckId, trial: Trial) -> None:
         for side, names in zip(("backends", "tools"), opened, strict=True):
             asked = {name: server.exchange(server.subject_token(), f"{side}:{name}").good for name in NAMES}
             granted = frozenset(name for name, given in asked.items() if given)
-            due = policy.denoted([pattern])
-            if not granted == names == due:
+            expected = policy.denoted([pattern])
+            if not granted == names == expected:
                 got = f"asked for {sorted(granted)}, enforced {sorted(names)}"
-                server.fail(f"{side} {pattern}: the names that it covers", str(sorted(due)), got)
+                server.fail(f"{side} {pattern}: the names that it covers", str(sorted(expected)), got)
 
 
 _NO_NAMES = (
@@ -69,18 +69,20 @@ def test_enforced_as_granted(mark: CheckId, trial: Trial) -> None:
     """Whatever the rule and the request, a token is good for exactly the names that both cover."""
 
     def exact(ruled: Json, asked: ScopeRequest) -> None:
-        due = policy.granted(ruled, asked)
-        if due is None:
+        expected = policy.granted(ruled, asked)
+        if expected is None:
             return
         server = under(trial, ruled)
         grant = server.issue(scope=asked.scope)
         opened = enforced(server, grant)
-        if opened != due:
-            server.fail(stated(ruled, asked), told(due), told(opened))
+        if opened != expected:
+            server.fail(stated(ruled, asked), describe_sides(expected), describe_sides(opened))
         for backend, tool in (("a", "a"), ("ab", "abc"), ("z", "a")):
             both = server.authenticate(grant.bearer, backend, tool).good
-            if both != (backend in due[0] and tool in due[1]):
-                server.fail(f"{stated(ruled, asked)}: backend {backend} with tool {tool}", told(due), str(both))
+            if both != (backend in expected[0] and tool in expected[1]):
+                server.fail(
+                    f"{stated(ruled, asked)}: backend {backend} with tool {tool}", describe_sides(expected), str(both)
+                )
 
     judge_all(exact, OVERLAPPING)
 
@@ -91,14 +93,18 @@ def test_scope_of_the_answer(mark: CheckId, trial: Trial) -> None:
 
     def truthful(ruled: Json, asked: ScopeRequest) -> None:
         server = under(trial, ruled)
-        granted = what_is_due(server, ruled, asked)
+        granted = required_grant(server, ruled, asked)
         if granted is None:
             return
         grant, opened = granted
         if policy.answered(grant.scope) != opened:
-            server.fail(f"{stated(ruled, asked)}: the scope answered", f"that of {told(opened)}", grant.scope or "none")
+            server.fail(
+                f"{stated(ruled, asked)}: the scope answered",
+                f"that of {describe_sides(opened)}",
+                grant.scope or "none",
+            )
         if recorded(server, grant) != opened:
-            server.fail(f"{stated(ruled, asked)}: the scopes told with a verdict", told(opened), "others")
+            server.fail(f"{stated(ruled, asked)}: the scopes told with a verdict", describe_sides(opened), "others")
 
     judge_all(truthful, OVERLAPPING)
 
@@ -143,8 +149,8 @@ def test_tokens_keep_their_scopes(mark: CheckId, trial: Trial) -> None:
             for side, names in zip(("backend", "tool"), policy.asked_sides(asked), strict=True):
                 for name in ("a", "abc", "b", "z"):
                     if server.authenticate(grant.bearer, **{side: name}).good != (name in names):
-                        due = f"{side} {name} {'' if name in names else 'not '}admitted"
-                        server.fail(f"the token of {asked.scope!r}, one of {len(issued)}", due, "otherwise")
+                        expected = f"{side} {name} {'' if name in names else 'not '}admitted"
+                        server.fail(f"the token of {asked.scope!r}, one of {len(issued)}", expected, "otherwise")
 
     alike = [
         ScopeRequest(("a",), ("a",)),
@@ -232,9 +238,9 @@ def test_other_words_for_all(mark: CheckId, trial: Trial) -> None:
     for word in _NOT_ALL:
         server = under(trial, rule(backends=(word,), tools=("a",)), rule())
         opened = enforced(server, server.issue())
-        due = policy.denoted([word]), policy.denoted(["a"])
-        if opened != due:
-            server.fail(f"a rule grants the backend {word}", told(due), told(opened))
+        expected = policy.denoted([word]), policy.denoted(["a"])
+        if opened != expected:
+            server.fail(f"a rule grants the backend {word}", describe_sides(expected), describe_sides(opened))
     server = under(trial, rule(backends=("a", "b"), tools=("*",)))
     server.issue()
     for word in _NOT_ALL:

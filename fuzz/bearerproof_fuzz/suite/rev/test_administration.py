@@ -116,8 +116,8 @@ def test_failures_are_limited(mark: CheckId, trial: Trial) -> None:
         grant = server.issue()
         codes = [_guess(server, grant, number).code for number in range(3 * most + 10)]
         if codes.count("unauthorized") > most or codes[0] != "unauthorized":
-            due = f"at most {most} judged, the first among them"
-            server.fail("one peer guesses the admin secret", due, f"{codes.count('unauthorized')} judged")
+            expected = f"at most {most} judged, the first among them"
+            server.fail("one peer guesses the admin secret", expected, f"{codes.count('unauthorized')} judged")
 
 
 def _guess(server: KeyServerDriver, grant: Grant, number: int, **at: str) -> Decision:
@@ -220,8 +220,10 @@ def test_made_up_addresses(mark: CheckId, trial: Trial) -> None:
         grant = server.issue()
         codes = [_guess(server, grant, n, peer=peer, forwarded=forwarded.format(n)).code for n in range(30)]
         if codes.count("unauthorized") > server.setting.admin_failures:
-            due = f"at most {server.setting.admin_failures} judged"
-            server.fail(f"the admin secret is guessed under addresses {name}", due, f"{codes.count('unauthorized')}")
+            expected = f"at most {server.setting.admin_failures} judged"
+            server.fail(
+                f"the admin secret is guessed under addresses {name}", expected, f"{codes.count('unauthorized')}"
+            )
 
 
 # --- no secret at all

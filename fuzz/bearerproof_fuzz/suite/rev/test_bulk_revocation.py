@@ -129,7 +129,7 @@ _SUBJECTS = (("alice", HOME), ("alice", OTHER), ("bob", HOME))
 
 
 @dataclass
-class _Told:
+class _KnownToken:
     """What is known of a token: whose it is, and until when it lives."""
 
     grant: Grant
@@ -143,44 +143,48 @@ def test_any_course_of_revocations(mark: CheckId, trial: Trial) -> None:
 
     def exact(steps: list[tuple[str, int]]) -> None:
         server = KeyServerDriver(trial, DEFAULT.but(ttl=60, cap=100))
-        told: list[_Told] = []
+        tokens: list[_KnownToken] = []
         for deed, number in steps:
-            _COURSE[deed](server, told, number)
-            live(server, *(one.grant for one in told if one.ends > server.now), summary="nothing has ended this token")
-            dead(server, *(one.grant for one in told if one.ends <= server.now), summary="the token has ended")
+            _COURSE[deed](server, tokens, number)
+            live(
+                server,
+                *(token.grant for token in tokens if token.ends > server.now),
+                summary="nothing has ended this token",
+            )
+            dead(server, *(token.grant for token in tokens if token.ends <= server.now), summary="the token has ended")
 
     deeds = st.sampled_from(("issue", "issue", "issue", "one", "all", "wait"))
     explore(exact, st.lists(st.tuples(deeds, st.integers(0, 5)), min_size=3, max_size=14), share=4)
 
 
-def _issue(server: KeyServerDriver, told: list[_Told], number: int) -> None:
+def _issue(server: KeyServerDriver, tokens: list[_KnownToken], number: int) -> None:
     server.wait(1)  # whatever was revoked before, this identity has signed in since
     subject, provider = _SUBJECTS[number % 3]
-    told.append(_Told(server.issue(subject, provider=provider), number % 3, server.now + 60))
+    tokens.append(_KnownToken(server.issue(subject, provider=provider), number % 3, server.now + 60))
 
 
-def _revoke_one(server: KeyServerDriver, told: list[_Told], number: int) -> None:
-    if not told:
+def _revoke_one(server: KeyServerDriver, tokens: list[_KnownToken], number: int) -> None:
+    if not tokens:
         return
-    one = told[number % len(told)]
-    decision = server.revoke(one.grant.jti)
-    if one.ends > server.now:
+    token = tokens[number % len(tokens)]
+    decision = server.revoke(token.grant.jti)
+    if token.ends > server.now:
         revoked(server, decision, 1, "a live token is revoked")
     else:
         server.refused(decision, "not-active", "the token has ended before")
-    one.ends = min(one.ends, server.now)
+    token.ends = min(token.ends, server.now)
 
 
-def _revoke_all(server: KeyServerDriver, told: list[_Told], number: int) -> None:
+def _revoke_all(server: KeyServerDriver, tokens: list[_KnownToken], number: int) -> None:
     subject, provider = _SUBJECTS[number % 3]
-    live = [one for one in told if one.ends > server.now and one.identity == number % 3]
+    live = [token for token in tokens if token.ends > server.now and token.identity == number % 3]
     decision = server.revoke_all(subject, provider.issuer)
     revoked(server, decision, len(live), f"an identity has {len(live)} live tokens")
-    for one in live:
-        one.ends = server.now
+    for token in live:
+        token.ends = server.now
 
 
-def _pass_time(server: KeyServerDriver, told: list[_Told], number: int) -> None:
+def _pass_time(server: KeyServerDriver, tokens: list[_KnownToken], number: int) -> None:
     server.wait((0.25, 1, 20, 59, 60, 400)[number])
 
 

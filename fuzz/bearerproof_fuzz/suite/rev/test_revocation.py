@@ -174,8 +174,8 @@ def test_unknown_id_is_not_active(mark: CheckId, trial: Trial) -> None:
     grants = [server.issue(), server.issue("bob")]
     for name, jti in _UNKNOWN.items():
         decision = server.revoke(jti)
-        due = "not-active" if name in ("an id of nobody", "a null id") else ("not-active", "invalid_request")
-        server.refused(decision, due, f"what is to be revoked is {name}")
+        expected = "not-active" if name in ("an id of nobody", "a null id") else ("not-active", "invalid_request")
+        server.refused(decision, expected, f"what is to be revoked is {name}")
         none_revoked(server, decision)
     live(server, *grants, summary="something unknown was revoked")
     server.good(server.revoke(grants[0].jti), "a live token is revoked after many unknown ones")
@@ -216,7 +216,7 @@ ROUNDS = 4
 
 
 def _sum(decisions: Sequence[Decision]) -> int:
-    return sum(one.revoked for one in decisions)
+    return sum(decision.revoked for decision in decisions)
 
 
 @check("REV-9", needs=(RACE,))
@@ -285,4 +285,4 @@ def _race_against_exchanges(server: KeyServerDriver) -> tuple[list[Grant], list[
     """Run a bulk revocation amid exchanges; return what these were granted, and all the answers."""
     exchanges = [race_requests.exchange(server.subject_token()) for _ in range(12)]
     decisions = server.race([*exchanges[:6], race_requests.revoke_all("alice"), *exchanges[6:]])
-    return [server.grant(one) for one in decisions if "access_token" in one.members], decisions
+    return [server.grant(decision) for decision in decisions if "access_token" in decision.members], decisions

@@ -142,10 +142,10 @@ def test_count_is_of_one_identity(mark: CheckId, trial: Trial) -> None:
     for subject, provider, number in (("alice", HOME, 3), ("alice", OTHER, 2), ("bob", HOME, 1)):
         for _ in range(number):
             server.issue(subject, provider=provider, email="shared@example.com", name="Shared")
-    due = {("alice", HOME.issuer): 3, ("alice", OTHER.issuer): 2, ("bob", HOME.issuer): 1, ("bob", OTHER.issuer): 0,
-           ("shared@example.com", HOME.issuer): 0, ("Alice", HOME.issuer): 0, ("alice", "https://idp.example/"): 0,
-           ("", HOME.issuer): 0, ("alice", ""): 0}  # fmt: skip
-    for (subject, issuer), number in due.items():
+    expected = {("alice", HOME.issuer): 3, ("alice", OTHER.issuer): 2, ("bob", HOME.issuer): 1,
+           ("bob", OTHER.issuer): 0, ("shared@example.com", HOME.issuer): 0, ("Alice", HOME.issuer): 0,
+           ("alice", "https://idp.example/"): 0, ("", HOME.issuer): 0, ("alice", ""): 0}  # fmt: skip
+    for (subject, issuer), number in expected.items():
         found = server.count(subject, issuer)
         if found != number:
             server.fail(f"the tokens of {subject!r} of {issuer!r} are counted wrongly", str(number), str(found))
@@ -163,7 +163,7 @@ def test_cap_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
             for _ in range(before):
                 server.issue()
             answers = server.race([race_requests.exchange(server.subject_token()) for _ in range(cap + 7)])
-            granted = sum(one.good for one in answers)
+            granted = sum(decision.good for decision in answers)
             room = f"with {before} of {cap} tokens live, exchanges at once"
             if granted > cap - before:
                 server.fail(f"{room} exceed the cap", f"{cap - before} granted", "more")
@@ -173,9 +173,9 @@ def test_cap_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
 
 
 def _judge_codes(server: KeyServerDriver, answers: Sequence[Decision], what: str) -> None:
-    for one in answers:
-        if not one.good and one.code != "too_many_tokens":
-            server.fail(f"{what} are refused for another reason than the cap", "too_many_tokens", one.describe())
+    for decision in answers:
+        if not decision.good and decision.code != "too_many_tokens":
+            server.fail(f"{what} are refused for another reason than the cap", "too_many_tokens", decision.describe())
 
 
 @check("TOK-9", needs=(CONFIGURE, RACE))
@@ -184,7 +184,7 @@ def test_caps_hold_in_a_race_of_several_identities(mark: CheckId, trial: Trial) 
     server = KeyServerDriver(trial, DEFAULT.but(cap=2))
     who = [("alice", HOME), ("alice", OTHER), ("bob", HOME)] * 4
     requests = [race_requests.exchange(server.subject_token(subject, provider)) for subject, provider in who]
-    granted = [pair for pair, one in zip(who, server.race(requests), strict=True) if one.good]
+    granted = [pair for pair, decision in zip(who, server.race(requests), strict=True) if decision.good]
     for subject, provider in who[:3]:
         number = granted.count((subject, provider))
         if number != 2:
@@ -200,6 +200,6 @@ def test_revocation_in_a_race_frees_one_place(mark: CheckId, trial: Trial) -> No
         first, _, _ = (server.issue() for _ in range(3))
         exchanges = [race_requests.exchange(server.subject_token()) for _ in range(8)]
         answers = server.race([*exchanges[:4], race_requests.revoke(first.jti), *exchanges[4:]])
-        granted = sum(one.good and "access_token" in one.members for one in answers)
+        granted = sum(decision.good and "access_token" in decision.members for decision in answers)
         if granted > 1:
             server.fail("one revocation among exchanges at once makes room for several", "1 granted at most", "more")

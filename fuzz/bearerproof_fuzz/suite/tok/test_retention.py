@@ -25,12 +25,12 @@ def test_record_is_kept_for_the_retention(mark: CheckId, trial: Trial) -> None:
         server.wait(server.setting.ttl + retention - 0.25)
         late = f"a quarter of a second before the end of a retention of {retention} s"
         server.left(server.authenticate(grant.bearer), {"event": "token.expired"}, summary=f"an expired bearer {late}")
-        told = server.authenticate(revoked.bearer)
-        server.left(told, {"event": "token.denied", "reason": "revoked"}, summary=f"a revoked bearer {late}")
+        decision = server.authenticate(revoked.bearer)
+        server.left(decision, {"event": "token.denied", "reason": "revoked"}, summary=f"a revoked bearer {late}")
         server.wait(0.25)
-        for one in (grant, revoked):
+        for ended in (grant, revoked):
             what = f"a bearer at the end of a retention of {retention} s"
-            server.left(server.authenticate(one.bearer), {"event": "token.invalid", "token_jti": None}, summary=what)
+            server.left(server.authenticate(ended.bearer), {"event": "token.invalid", "token_jti": None}, summary=what)
 
 
 @check("TOK-10", needs=(CLOCK, CONFIGURE, RETENTION))
@@ -59,16 +59,16 @@ def test_reaping_removes_what_is_due_and_nothing_else(mark: CheckId, trial: Tria
     server.revoke(revoked.jti)
     _judge_reaped(server, len(old))
     _judge_reaped(server, 0)
-    for one in live:
-        server.good(server.authenticate(one.bearer), "a sweep removes a live token")
-    for one in tombs:
-        told = server.authenticate(one.bearer)
-        server.left(told, {"event": "token.expired", "token_jti": one.jti}, summary="a tombstone after a sweep")
-    due = {"event": "token.denied", "reason": "revoked", "token_jti": revoked.jti}
-    server.left(server.authenticate(revoked.bearer), due, summary="the tombstone of a revoked token after a sweep")
-    for one in old:
-        told = server.authenticate(one.bearer)
-        server.left(told, {"event": "token.invalid"}, summary="a bearer whose retention is over, after a sweep")
+    for grant in live:
+        server.good(server.authenticate(grant.bearer), "a sweep removes a live token")
+    for grant in tombs:
+        decision = server.authenticate(grant.bearer)
+        server.left(decision, {"event": "token.expired", "token_jti": grant.jti}, summary="a tombstone after a sweep")
+    expected = {"event": "token.denied", "reason": "revoked", "token_jti": revoked.jti}
+    server.left(server.authenticate(revoked.bearer), expected, summary="the tombstone of a revoked token after a sweep")
+    for grant in old:
+        decision = server.authenticate(grant.bearer)
+        server.left(decision, {"event": "token.invalid"}, summary="a bearer whose retention is over, after a sweep")
 
 
 def _judge_reaped(server: KeyServerDriver, most: int) -> None:
@@ -132,7 +132,7 @@ def test_bound_holds_in_a_race(mark: CheckId, trial: Trial) -> None:
     """However many identities exchange at once, no more tokens are issued than the store has room for."""
     for _ in range(2):
         server = KeyServerDriver(trial, DEFAULT.but(capacity=5))
-        server.positive_control(told=False)
+        server.positive_control(with_events=False)
         answers = server.race([race_requests.exchange(server.subject_token(f"user-{number}")) for number in range(12)])
-        if sum(one.good for one in answers) > 4:
+        if sum(decision.good for decision in answers) > 4:
             server.fail("exchanges at once exceed the bound of the store", "4 granted", "more")

@@ -34,12 +34,12 @@ def test_bearers_side_by_side_are_not_mixed_up(mark: CheckId, trial: Trial) -> N
 
 def _judge_own(server: KeyServerDriver, grant: Grant, backends: list[str], tools: list[str]) -> None:
     decision = server.admitted(grant)
-    due = {
+    expected = {
         "jti": grant.jti,
         "identity": {"issuer": grant.provider.issuer, "subject": grant.subject},
         "scopes": {"backends": backends, "tools": tools, "rate_limit": 0},
     }
-    for name, value in due.items():
+    for name, value in expected.items():
         found = decision.members[name]
         if found != value:
             server.fail(f"a bearer is answered with another {name}", json.dumps(value), json.dumps(found))
@@ -51,11 +51,13 @@ def test_bearers_are_not_mixed_up_at_once(mark: CheckId, trial: Trial) -> None:
     server = KeyServerDriver(trial)
     who = [(f"user-{number % 4}", (HOME, OTHER)[number % 2]) for number in range(12)]
     issued = server.race([race_requests.exchange(server.subject_token(subject, provider)) for subject, provider in who])
-    grants = [server.grant(one, *pair) for one, pair in zip(issued, who, strict=True) if one.good]
+    grants = [server.grant(decision, *pair) for decision, pair in zip(issued, who, strict=True) if decision.good]
     server.require(bool(grants), "of honest exchanges at once all are refused", "some granted", "none")
-    for grant, one in zip(grants, server.race([race_requests.authenticate(one.bearer) for one in grants]), strict=True):
-        due = {"issuer": grant.provider.issuer, "subject": grant.subject}
-        if not one.good or one.jti != grant.jti or one.members["identity"] != due:
+    for grant, decision in zip(
+        grants, server.race([race_requests.authenticate(grant.bearer) for grant in grants]), strict=True
+    ):
+        expected = {"issuer": grant.provider.issuer, "subject": grant.subject}
+        if not decision.good or decision.jti != grant.jti or decision.members["identity"] != expected:
             server.fail("bearers that are issued and presented at once are mixed up", "its own issue", "another's")
 
 
@@ -96,9 +98,9 @@ def test_tokens_of_a_race_are_usable_and_revocable(mark: CheckId, trial: Trial) 
     server = KeyServerDriver(trial, DEFAULT.but(cap=10))
     answers = server.race([race_requests.exchange(server.subject_token(f"user-{number % 3}")) for number in range(10)])
     grants = []
-    for number, one in enumerate(answers):
-        server.good(one, "an honest exchange of a race is refused")
-        grants.append(server.grant(one, f"user-{number % 3}"))
+    for number, decision in enumerate(answers):
+        server.good(decision, "an honest exchange of a race is refused")
+        grants.append(server.grant(decision, f"user-{number % 3}"))
     used = [server.authenticate(grant.bearer).good for grant in grants]
     revoked = [server.revoke(grant.jti).good for grant in grants]
     used_after = [server.authenticate(grant.bearer).good for grant in grants]
@@ -160,11 +162,11 @@ def test_restart_joins_no_bearer_to_another(mark: CheckId, trial: Trial) -> None
     after = [server.issue(subject, provider=provider) for subject, provider in _AROUND_A_RESTART[::-1]]
     for grant in (*before, *after):
         decision = server.authenticate(grant.bearer)
-        due = {"issuer": grant.provider.issuer, "subject": grant.subject}
-        if decision.good and (decision.jti, decision.members["identity"]) != (grant.jti, due):
-            server.fail("a restart joins a bearer to another issue", json.dumps(due), json.dumps(decision.members))
+        expected = {"issuer": grant.provider.issuer, "subject": grant.subject}
+        if decision.good and (decision.jti, decision.members["identity"]) != (grant.jti, expected):
+            server.fail("a restart joins a bearer to another issue", json.dumps(expected), json.dumps(decision.members))
     made_up = [*(grant.jti for grant in (*before, *after)), *(grant.bearer for grant in (*before, *after))]
-    if any(one == other for one, other in combinations(made_up, 2)):
+    if any(text == other for text, other in combinations(made_up, 2)):
         server.fail(
             "a token of before a restart has the id or the bearer of one after it", "new ones", "the same again"
         )

@@ -86,8 +86,8 @@ def test_token_id_tells_nothing_of_the_bearer(mark: CheckId, trial: Trial) -> No
     """A token id and its bearer share no part, and neither holds a part of a plain digest of the other."""
     server = KeyServerDriver(trial)
     for grant in _issue_many(server, 12):
-        for what, one, other in _derivations(grant, trial.declaration.key_server.prefix):
-            if randomness.share_a_part(one, other):
+        for what, text, other in _derivations(grant, trial.declaration.key_server.prefix):
+            if randomness.share_a_part(text, other):
                 server.fail(f"{what} share a part", "none in common", "characters in common")
 
 
@@ -222,13 +222,15 @@ def test_bad_bearers_are_answered_alike(mark: CheckId, trial: Trial) -> None:
     server = KeyServerDriver(trial)
     bad = _bad_bearers(server)
     for wants in ((None, None), ("a", "x"), ("b", "y")):
-        answers = {what: _told(server.authenticate(bearer, *wants)) for what, bearer in bad.items()}
-        due = answers["unknown"]
-        if due != _told_of("invalid-token"):
-            server.fail("an unknown bearer is not answered as one", _told_of("invalid-token"), due)
-        for what, told in answers.items():
-            if told != due:
-                server.fail(f"the answer to a bearer that is {what} is another than to an unknown one", due, told)
+        answers = {what: _seen_by_client(server.authenticate(bearer, *wants)) for what, bearer in bad.items()}
+        expected = answers["unknown"]
+        if expected != _rejection("invalid-token"):
+            server.fail("an unknown bearer is not answered as one", _rejection("invalid-token"), expected)
+        for what, answer in answers.items():
+            if answer != expected:
+                server.fail(
+                    f"the answer to a bearer that is {what} is another than to an unknown one", expected, answer
+                )
 
 
 def _bad_bearers(server: KeyServerDriver) -> dict[str, str]:
@@ -244,13 +246,13 @@ def _bad_bearers(server: KeyServerDriver) -> dict[str, str]:
     return {"unknown": another_bearer(server, live), **known, **malformed}
 
 
-def _told(decision: Decision) -> str:
+def _seen_by_client(decision: Decision) -> str:
     """Return all of an answer that the client sees."""
     seen = {"outcome": decision.outcome, "reason": decision.code, "retry_after": decision.retry_after}
     return json.dumps({**seen, **decision.members})
 
 
-def _told_of(code: str) -> str:
+def _rejection(code: str) -> str:
     return json.dumps({"outcome": Outcome.REJECTED, "reason": code, "retry_after": None})
 
 
@@ -270,10 +272,10 @@ def test_no_limit_tells_bad_bearers_apart(mark: CheckId, trial: Trial) -> None:
         ("revoked", revoked.bearer),
         ("unknown", another_bearer(server, live)),
     ):
-        told = _told(server.authenticate(bearer))
-        if told != _told_of("invalid-token"):
+        answer = _seen_by_client(server.authenticate(bearer))
+        if answer != _rejection("invalid-token"):
             summary = f"a bearer that is {what} is answered by the rate of its identity"
-            server.fail(summary, _told_of("invalid-token"), told)
+            server.fail(summary, _rejection("invalid-token"), answer)
 
 
 # --- which text is the bearer
@@ -361,7 +363,7 @@ def test_no_other_spelling_is_the_bearer(mark: CheckId, trial: Trial) -> None:
         server.admitted(grant)
         near = {what: respell(grant.bearer, prefix) for what, respell in _RESPELT.items()}
         near |= {"as its token id": grant.jti, "as its token id under the prefix": prefix + grant.jti}
-        for what, text in sorted(near.items(), key=lambda one: -len(one[1])):  # the longest first: it may hold others
+        for what, text in sorted(near.items(), key=lambda item: -len(item[1])):  # the longest first: it may hold others
             server.hide(json.dumps(text)[1:-1], f"<the bearer of {grant.subject} {what}>")
         for what, text in near.items():
             if text != grant.bearer:
