@@ -66,7 +66,7 @@ def read(op: str, raw: Json) -> Decision:
     return read_decision({"id": 1, **raw}, op)
 
 
-@pytest.mark.parametrize(("op", "raw", "due"), [(op, *one) for op, them in GOOD.items() for one in them])
+@pytest.mark.parametrize(("op", "raw", "due"), [(op, *pair) for op, them in GOOD.items() for pair in them])
 def test_what_was_done_is_read_with_what_it_came_with(op: str, raw: Json, due: Json) -> None:
     decision = read(op, raw)
     assert (decision.good, decision.code, decision.describe()) == (True, None, "accepted")
@@ -75,7 +75,7 @@ def test_what_was_done_is_read_with_what_it_came_with(op: str, raw: Json, due: J
     assert decision.lines == (tuple(raw["lines"]) if "lines" in raw else None)
 
 
-@pytest.mark.parametrize(("op", "raw", "code"), [(op, *one) for op, them in REFUSALS.items() for one in them])
+@pytest.mark.parametrize(("op", "raw", "code"), [(op, *pair) for op, them in REFUSALS.items() for pair in them])
 def test_what_was_refused_is_read_with_its_code(op: str, raw: Json, code: str | None) -> None:
     decision = read(op, raw)
     assert (decision.outcome, decision.good, decision.code) == (Outcome.REJECTED, False, code)

@@ -166,9 +166,9 @@ def test_a_finding_is_presented_again_from_the_stream_that_holds_it(bearerproof:
     both = bearerproof("replay", report, ACCEPTING)
     assert both.code == 1
     assert both.out.count("presented  accepted (due: rejected)") == 2
-    one = bearerproof("replay", report, "reference", "--check", f"{VECTOR}.jwt")
-    assert one.code == 0
-    assert one.out.count("presented  rejected (algorithm) (due: rejected)") == 1
+    listed = bearerproof("replay", report, "reference", "--check", f"{VECTOR}.jwt")
+    assert listed.code == 0
+    assert listed.out.count("presented  rejected (algorithm) (due: rejected)") == 1
 
 
 def test_a_measure_says_what_is_due(bearerproof: CommandLine) -> None:

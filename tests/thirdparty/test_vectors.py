@@ -108,11 +108,11 @@ def test_a_group_is_loaded_with_its_public_key_and_the_algorithm_of_the_key(fold
     public = {"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}
     folder.write(SIGNATURES, {**group(case(1, "valid", GOOD, "Flag")), "public": public})
     folder.write(KEYS, group(case(1, "acceptable", {"payload": "Zm9v"}), key={"keys": [KEY, public]}))
-    one, other = folder.load()
-    assert (one.file, one.keys, one.algorithms) == (SIGNATURES, (public,), ("ES384",))
-    assert one.vectors[0].flags == ("Flag",)
-    assert (other.keys, other.algorithms) == ((KEY, public), ("HS256", "ES384"))
-    assert (other.vectors[0].token, other.vectors[0].expected) == ('{"payload": "Zm9v"}', Expected.EITHER)
+    signatures, key_sets = folder.load()
+    assert (signatures.file, signatures.keys, signatures.algorithms) == (SIGNATURES, (public,), ("ES384",))
+    assert signatures.vectors[0].flags == ("Flag",)
+    assert (key_sets.keys, key_sets.algorithms) == ((KEY, public), ("HS256", "ES384"))
+    assert (key_sets.vectors[0].token, key_sets.vectors[0].expected) == ('{"payload": "Zm9v"}', Expected.EITHER)
 
 
 def test_the_policy_is_the_keys_and_their_algorithms(folder: Folder) -> None:
