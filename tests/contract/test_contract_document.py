@@ -98,11 +98,11 @@ def test_what_is_not_declared_is_what_the_harness_assumes(schemas: dict[str, Any
         for part, inner in parts.items()
     }
     full["key_server"]["configure"] = True  # else a setting is required
-    silent, told = (
+    silent, explicit = (
         read_declaration({**least, "capabilities": {"algorithms": ["ES256"], **said}})
         for said in ({"key_server": {"configure": True}}, {**defaults, **full})
     )
-    assert silent == told
+    assert silent == explicit
 
 
 def test_lines_shown_are_those_of_the_events_beside_them() -> None:
@@ -141,8 +141,8 @@ def test_the_table_of_a_key_servers_capabilities_names_every_member_and_default(
 
 def test_the_members_of_a_setting_are_those_that_are_told(schemas: dict[str, Any]) -> None:
     key_server = schemas["answer"]["$defs"]["capabilities"]["properties"]["key_server"]
-    told = KEY_SERVERS.partition("tells its `setting`")[2].partition("\n\n")[0]
-    named = set(re.findall(r"`(\w+)`", told)) - {"configure"}
+    described = KEY_SERVERS.partition("tells its `setting`")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", described)) - {"configure"}
     assert (
         named == set(key_server["properties"]["setting"]["properties"]) == {field.name for field in fields(FixedConfig)}
     )
@@ -173,9 +173,9 @@ def test_the_codes_of_each_operation_are_those_that_are_read(
     operation: str, header: str, codes: frozenset[str]
 ) -> None:
     section = KEY_SERVERS.partition(f"\n### {operation}\n")[2].partition("\n### ")[0]
-    told = [row[0].strip("`") for row in _rows(header, section)]
-    assert len(told) == len(set(told))
-    assert set(told) == codes
+    documented = [row[0].strip("`") for row in _rows(header, section)]
+    assert len(documented) == len(set(documented))
+    assert set(documented) == codes
 
 
 def test_the_table_of_decisions_has_every_event_and_reason_that_the_suite_knows_and_the_reference_gives() -> None:
@@ -331,8 +331,8 @@ def _converse(command: list[str], requests: list[dict[str, Any]]) -> list[dict[s
 
 
 def _gist(answer: dict[str, Any]) -> tuple[int, str]:
-    told = answer.get("verdict") or answer.get("implementation", {}).get("name")
-    return answer["id"], told or next(name for name in answer if name != "id")
+    named = answer.get("verdict") or answer.get("implementation", {}).get("name")
+    return answer["id"], named or next(name for name in answer if name != "id")
 
 
 def _rows(header: str, text: str = DOCUMENT) -> list[list[str]]:

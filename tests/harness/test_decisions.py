@@ -106,7 +106,7 @@ def test_any_operation_may_be_skipped_or_errored(op: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("op", "raw", "told"),
+    ("op", "raw", "message"),
     [
         ("exchange", {}, "'granted' must be an object; it is absent"),
         ("exchange", {"granted": []}, "'granted' must be an object; it is []"),
@@ -176,10 +176,10 @@ def test_any_operation_may_be_skipped_or_errored(op: str) -> None:
     ],
     ids=str,
 )
-def test_a_wrong_answer_is_a_fault_that_says_what_was_due(op: str, raw: Json, told: str) -> None:
+def test_a_wrong_answer_is_a_fault_that_says_what_was_due(op: str, raw: Json, message: str) -> None:
     with pytest.raises(AdapterFault, match=rf"^{op}: ") as raised:
         read(op, raw)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert len(str(raised.value)) < 400
 
 
@@ -199,12 +199,12 @@ def test_a_mutated_answer_is_read_or_a_fault_and_nothing_else(answer: tuple[str,
     try:
         decision = read(asked, raw)
     except AdapterFault as fault:
-        told = str(fault)
+        text = str(fault)
     else:
-        told = decision.describe()
+        text = decision.describe()
         assert all(isinstance(event, dict) for event in decision.events)
-    assert told.isprintable()
-    assert len(told) < 1_200
+    assert text.isprintable()
+    assert len(text) < 1_200
 
 
 def mutate(raw: Json, data: st.DataObject) -> None:
@@ -253,7 +253,7 @@ def test_a_server_that_cannot_be_configured_tells_its_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key_server", "told"),
+    ("key_server", "message"),
     [
         ([], "'key_server' must be an object"),
         ({"racing": True}, "hello: capabilities: key_server: unknown member 'racing'; known are "),
@@ -271,7 +271,7 @@ def test_a_server_that_cannot_be_configured_tells_its_setting() -> None:
     ],
     ids=str,
 )
-def test_a_wrong_declaration_is_a_fault_that_says_where(key_server: object, told: str) -> None:
+def test_a_wrong_declaration_is_a_fault_that_says_where(key_server: object, message: str) -> None:
     with pytest.raises(AdapterFault, match=r"^hello: capabilities") as raised:
         read_declaration(declaring(key_server))
-    assert told in str(raised.value)
+    assert message in str(raised.value)

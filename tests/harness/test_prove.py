@@ -61,9 +61,9 @@ def test_faults_that_need_an_extra_keep_the_proof_open_and_say_what_brings_it() 
     rest = tuple(attempt for attempt in KILLED if not attempt.requirement.startswith("HTTP-"))
     partial = replace(COMPLETE, attempts=rest, untried=158)
     assert (partial.complete, partial.exit_code) == (False, 3)
-    told = matrix.render(partial)
-    assert f"158 of {len(rest) + 158} faults not tried: python -m pip install 'bearerproof[server]'" in told
-    assert "The proof is NOT complete." in told
+    report = matrix.render(partial)
+    assert f"158 of {len(rest) + 158} faults not tried: python -m pip install 'bearerproof[server]'" in report
+    assert "The proof is NOT complete." in report
     survivor = Attempt("another", "VER-1", Fate.SURVIVED)
     assert replace(partial, attempts=(*rest, survivor)).exit_code == 1
 

@@ -182,7 +182,7 @@ def test_a_measure_says_what_is_due(bearerproof: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "holds no finding with a token or steps"),
         ('{"type":"header"}\n', "holds no finding with a token or steps"),
@@ -196,12 +196,12 @@ def test_a_measure_says_what_is_due(bearerproof: CommandLine) -> None:
         (stream("reap"), ":1 is not a line of a result stream"),
     ],
 )
-def test_a_file_that_is_no_stream_is_told(bearerproof: CommandLine, tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_is_no_stream_is_told(bearerproof: CommandLine, tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "results.jsonl"
     file.write_text(text, encoding="latin-1")
     ended = bearerproof("replay", file)
     assert (ended.code, ended.out) == (3, "")
-    assert told in ended.err
+    assert message in ended.err
 
 
 def test_an_unknown_name_says_where_to_look(bearerproof: CommandLine) -> None:
