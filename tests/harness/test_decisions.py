@@ -66,11 +66,11 @@ def read(op: str, raw: Json) -> Decision:
     return read_decision({"id": 1, **raw}, op)
 
 
-@pytest.mark.parametrize(("op", "raw", "due"), [(op, *pair) for op, them in GOOD.items() for pair in them])
-def test_what_was_done_is_read_with_what_it_came_with(op: str, raw: Json, due: Json) -> None:
+@pytest.mark.parametrize(("op", "raw", "expected"), [(op, *pair) for op, them in GOOD.items() for pair in them])
+def test_what_was_done_is_read_with_what_it_came_with(op: str, raw: Json, expected: Json) -> None:
     decision = read(op, raw)
     assert (decision.good, decision.code, decision.describe()) == (True, None, "accepted")
-    assert {name: decision.members[name] for name in due} == due
+    assert {name: decision.members[name] for name in expected} == expected
     assert list(decision.events) == raw.get("events", [])
     assert decision.lines == (tuple(raw["lines"]) if "lines" in raw else None)
 
@@ -232,10 +232,10 @@ def test_a_key_server_declares_what_it_can_be_asked_for() -> None:
     assert [declaration.missing_capability(Need("key_server", name)) for name in flags] == [None] * len(flags)
 
 
-@pytest.mark.parametrize(("said", "due"), [(None, KeyServer()), ({"configure": True}, KeyServer(configure=True))])
-def test_what_a_key_server_does_not_declare_it_lacks(said: object, due: KeyServer) -> None:
+@pytest.mark.parametrize(("said", "expected"), [(None, KeyServer()), ({"configure": True}, KeyServer(configure=True))])
+def test_what_a_key_server_does_not_declare_it_lacks(said: object, expected: KeyServer) -> None:
     declaration = read_declaration(declaring(said))
-    assert declaration.key_server == due
+    assert declaration.key_server == expected
     assert (
         declaration.missing_capability(Need("key_server", "race"))
         == "the implementation does not declare key_server:race"

@@ -110,7 +110,7 @@ def test_no_check_of_a_key_server_passes_because_nothing_happened(name: str) -> 
 def test_a_degenerate_key_server_is_caught_in_every_family_that_can_see_it() -> None:
     """The quickest to judge of all that ``bearerproof prove`` judges."""
     judged = faultrun.judge_degenerate("reject-all", KEY_SERVER)
-    due = DEGENERATES["reject-all"].seen_by & {"LIFE", "TOK", "EXC", "POL", "REV", "HTTP"}
-    assert due
-    assert due <= set(judged.failed_in)
+    expected = DEGENERATES["reject-all"].seen_by & {"LIFE", "TOK", "EXC", "POL", "REV", "HTTP"}
+    assert expected
+    assert expected <= set(judged.failed_in)
     assert judged.exit_code == 1

@@ -82,8 +82,8 @@ def test_racers_are_asked_together_and_shown_one_by_one(bearerproof: CommandLine
     race = [at(1, race_requests.exchange(second)), at(1, race_requests.authenticate("<access_token of step 2>"))]
     last = at(2, race_requests.authenticate("<access_token of racer 1 of step 3>"))
     file = tmp_path / "results.jsonl"
-    due = 'events [{"event": "token.used", "token_jti": "<jti of racer 1 of step 3>", "reason": null}]'
-    file.write_text(stream([*BEGIN, at(1, {"op": "race", "requests": race}), last], due), "utf-8")
+    expected = 'events [{"event": "token.used", "token_jti": "<jti of racer 1 of step 3>", "reason": null}]'
+    file.write_text(stream([*BEGIN, at(1, {"op": "race", "requests": race}), last], expected), "utf-8")
     ended = bearerproof("replay", file)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.index("racer 1: exchange") < ended.out.index("racer 2: authenticate") < ended.out.index("step 4")

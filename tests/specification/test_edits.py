@@ -72,9 +72,9 @@ def test_the_reference_accepts_every_base_and_does_with_every_edit_what_is_due()
 
 def _agrees(reference: Implementation, vector: Vector) -> bool:
     base, edited = reference.verify_all([vector.base, vector.presented])
-    due = edited.outcome in vector.allowed(Measure.STRICT)
+    allowed = edited.outcome in vector.allowed(Measure.STRICT)
     right = edited.outcome is Outcome.ACCEPTED or edited.reason in vector.row["reasons"]
-    return base.outcome is Outcome.ACCEPTED and due and right
+    return base.outcome is Outcome.ACCEPTED and allowed and right
 
 
 def test_the_base_differs_from_what_is_presented() -> None:
