@@ -238,6 +238,19 @@ def test_a_skip_is_a_failure_and_an_undeclared_algorithm_is_not_applicable(folde
     assert standings(skips, folder.load()) == [VectorStatus.FAILED, VectorStatus.NOT_APPLICABLE]
 
 
+def test_an_algorithm_that_the_contract_does_not_know_is_not_applicable_and_says_which(folder: Folder) -> None:
+    unknown = group(case(2, "valid", GOOD), case(3, "invalid", BAD), key={**KEY, "alg": "XS999"})
+    folder.write(SIGNATURES, group(case(1, "valid", GOOD), case(4, "invalid", BAD)), unknown)
+    card = jwsvectors.score(answering(honest), folder.load())
+    assert [result.vector.id for result in card.of(VectorStatus.PASSED)] == ["1", "4"]
+    why_not = "the implementation does not declare algorithm:XS999"
+    assert [(result.vector.id, result.got) for result in card.of(VectorStatus.NOT_APPLICABLE)] == [
+        ("2", why_not),
+        ("3", why_not),
+    ]
+    assert jwsvectors.render(card).startswith("made up 1: passed 2 of 2 scored (2 not-applicable)\n")
+
+
 def test_a_key_set_is_not_put_to_what_takes_one_key(folder: Folder) -> None:
     folder.write(SIGNATURES, group(case(1, "valid", GOOD), key={"keys": [KEY, {**KEY, "kid": "k2"}]}))
     one_key = answering(honest, capabilities={"algorithms": ["HS256"], "key_set": False})
