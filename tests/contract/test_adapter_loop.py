@@ -62,14 +62,14 @@ def test_a_lost_connection_of_the_library_is_its_error_not_ours() -> None:
 
 @pytest.mark.parametrize("answer", [None, [], {"stats": float("nan")}, {"skipped": b"bytes"}])
 def test_an_answer_that_is_none_is_an_error(answer: Any) -> None:
-    (told,) = _serve(b'{"id": 1}\n', lambda _: answer)
-    assert set(told) == {"id", "errored"}
+    (reply,) = _serve(b'{"id": 1}\n', lambda _: answer)
+    assert set(reply) == {"id", "errored"}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), b"bytes", {1, 2}])
 def test_claims_beyond_json_do_not_lose_the_verdict(value: object) -> None:
-    (told,) = _serve(b'{"id": 1}\n', lambda _: {"verdict": "accepted", "claims": {"x": value}})
-    assert told == {"id": 1, "verdict": "accepted", "claims": None}
+    (reply,) = _serve(b'{"id": 1}\n', lambda _: {"verdict": "accepted", "claims": {"x": value}})
+    assert reply == {"id": 1, "verdict": "accepted", "claims": None}
 
 
 @pytest.mark.parametrize(("levels", "kept"), [(60, True), (61, False), (5_000, False)])
@@ -77,9 +77,9 @@ def test_claims_nested_beyond_reading_do_not_lose_the_verdict(levels: int, kept:
     claims: object = 1
     for _ in range(levels):
         claims = [claims]
-    (told,) = _serve(b'{"id": 1}\n', lambda _: {"verdict": "accepted", "claims": claims})
-    assert told["verdict"] == "accepted"
-    assert (told["claims"] is not None) is kept
+    (reply,) = _serve(b'{"id": 1}\n', lambda _: {"verdict": "accepted", "claims": claims})
+    assert reply["verdict"] == "accepted"
+    assert (reply["claims"] is not None) is kept
 
 
 def test_answers_are_ascii_and_single_lines() -> None:

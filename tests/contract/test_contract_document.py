@@ -93,13 +93,16 @@ def test_what_is_not_declared_is_what_the_harness_assumes(schemas: dict[str, Any
     properties = schemas["answer"]["$defs"]["capabilities"]["properties"]
     parts = {part: properties[part]["properties"].items() for part in ("audit", "key_server")}
     defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
-    full = {part: {name: one["default"] for name, one in inner if "default" in one} for part, inner in parts.items()}
+    full = {
+        part: {name: schema["default"] for name, schema in inner if "default" in schema}
+        for part, inner in parts.items()
+    }
     full["key_server"]["configure"] = True  # else a setting is required
-    silent, told = (
+    silent, explicit = (
         read_declaration({**least, "capabilities": {"algorithms": ["ES256"], **said}})
         for said in ({"key_server": {"configure": True}}, {**defaults, **full})
     )
-    assert silent == told
+    assert silent == explicit
 
 
 def test_lines_shown_are_those_of_the_events_beside_them() -> None:
@@ -131,21 +134,25 @@ def test_the_table_of_a_key_servers_capabilities_names_every_member_and_default(
     rows = {row[0].strip("`"): row[2].strip("`") for row in _rows("| member | says | left out |", KEY_SERVERS)}
     top = schemas["answer"]["$defs"]["capabilities"]["properties"]
     known = top["key_server"]["properties"]
-    assert rows == {name: json.dumps(one["default"]) if "default" in one else "" for name, one in known.items()}
+    assert rows == {
+        name: json.dumps(schema["default"]) if "default" in schema else "" for name, schema in known.items()
+    }
 
 
 def test_the_members_of_a_setting_are_those_that_are_told(schemas: dict[str, Any]) -> None:
     key_server = schemas["answer"]["$defs"]["capabilities"]["properties"]["key_server"]
-    told = KEY_SERVERS.partition("tells its `setting`")[2].partition("\n\n")[0]
-    named = set(re.findall(r"`(\w+)`", told)) - {"configure"}
-    assert named == set(key_server["properties"]["setting"]["properties"]) == {one.name for one in fields(FixedConfig)}
+    described = KEY_SERVERS.partition("tells its `setting`")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", described)) - {"configure"}
+    assert (
+        named == set(key_server["properties"]["setting"]["properties"]) == {field.name for field in fields(FixedConfig)}
+    )
 
 
 def test_the_configuration_table_has_every_member_with_its_range_and_default(schemas: dict[str, Any]) -> None:
     rows = {row[0].strip("`"): row[2:] for row in _rows("| member | is | range | left out |", KEY_SERVERS)}
     whole = dict(schemas["request"]["$defs"]["keyServer"]["properties"])
     throttle = whole.pop("throttle")["properties"]
-    whole |= {f"throttle.{name}": one for name, one in throttle.items()}
+    whole |= {f"throttle.{name}": schema for name, schema in throttle.items()}
     assert set(rows) == set(whole)
     for name, (span, default) in rows.items():
         if whole[name].get("type") == "integer":
@@ -166,9 +173,9 @@ def test_the_codes_of_each_operation_are_those_that_are_read(
     operation: str, header: str, codes: frozenset[str]
 ) -> None:
     section = KEY_SERVERS.partition(f"\n### {operation}\n")[2].partition("\n### ")[0]
-    told = [row[0].strip("`") for row in _rows(header, section)]
-    assert len(told) == len(set(told))
-    assert set(told) == codes
+    documented = [row[0].strip("`") for row in _rows(header, section)]
+    assert len(documented) == len(set(documented))
+    assert set(documented) == codes
 
 
 def test_the_table_of_decisions_has_every_event_and_reason_that_the_suite_knows_and_the_reference_gives() -> None:
@@ -324,8 +331,8 @@ def _converse(command: list[str], requests: list[dict[str, Any]]) -> list[dict[s
 
 
 def _gist(answer: dict[str, Any]) -> tuple[int, str]:
-    told = answer.get("verdict") or answer.get("implementation", {}).get("name")
-    return answer["id"], told or next(name for name in answer if name != "id")
+    named = answer.get("verdict") or answer.get("implementation", {}).get("name")
+    return answer["id"], named or next(name for name in answer if name != "id")
 
 
 def _rows(header: str, text: str = DOCUMENT) -> list[list[str]]:

@@ -117,8 +117,8 @@ ROTATE: Json = {**TIMES, "op": "rotate", "issuer": "i", "keys": KEYS}
 RESTART: Json = {**TIMES, "op": "restart"}
 HTTP: Json = {**TIMES, "op": "http", "method": "GET", "path": "/?a", "headers": [["a", "b"]], "body_b64": "AA=="}
 RACERS = [
-    {name: value for name, value in one.items() if name != "id"}
-    for one in (EXCHANGE, AUTHENTICATE, REVOKE, REVOKE_ALL, REAP, COUNT, ROTATE, HTTP)
+    {name: value for name, value in request.items() if name != "id"}
+    for request in (EXCHANGE, AUTHENTICATE, REVOKE, REVOKE_ALL, REAP, COUNT, ROTATE, HTTP)
 ]
 RACE: Json = {**TIMES, "op": "race", "requests": RACERS}
 LEFT: Json = {"events": [{"event": "token.used"}], "lines": ["{}"]}
@@ -152,8 +152,8 @@ ANSWERED: Json = {"id": 3, "status": 204, "headers": [["a", "b"]], "body_b64": "
 RACED: Json = {
     "id": 3,
     "answers": [
-        {name: value for name, value in one.items() if name != "id"}
-        for one in (GRANTED, REFUSED, ADMITTED, KEPT_OUT, REVOKED, REAPED, COUNTED, ROTATED, ANSWERED)
+        {name: value for name, value in answer.items() if name != "id"}
+        for answer in (GRANTED, REFUSED, ADMITTED, KEPT_OUT, REVOKED, REAPED, COUNTED, ROTATED, ANSWERED)
     ]
     + [{"skipped": "s"}, {"errored": {"message": "m"}}],
 }

@@ -115,7 +115,7 @@ def schema(table: Table) -> Json:
     whole: Json = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_object()}
     for name, field in table.items():
         _put(whole, name.split("."), field)
-    whole["allOf"] = [_expectation(*one) for one in table["event.category"].expects]
+    whole["allOf"] = [_expectation(*expected) for expected in table["event.category"].expects]
     return whole
 
 

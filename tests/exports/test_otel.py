@@ -23,7 +23,7 @@ def test_any_event_comes_back_from_protobuf_as_written_and_no_attribute_twice(
 ) -> None:
     record = log_record(event)
     assert as_protobuf(record) == record
-    names = [one["key"] for one in record["attributes"]]
+    names = [attribute["key"] for attribute in record["attributes"]]
     assert len(set(names)) == len(names)
 
 
@@ -38,7 +38,7 @@ def test_validator_refuses(spoilt: Json, as_protobuf: AsProtobuf) -> None:
 
 def test_issue() -> None:
     record = log_record(ISSUED)
-    attributes = {one["key"]: one["value"] for one in record.pop("attributes")}
+    attributes = {attribute["key"]: attribute["value"] for attribute in record.pop("attributes")}
     assert record == {
         "timeUnixNano": "1800000000123456000",
         "severityNumber": 9,
@@ -74,13 +74,17 @@ def test_issue() -> None:
 )
 def test_name_severity_and_error(event: Json, name: str, severity: int, error: str | None) -> None:
     record = log_record(event)
-    errors = [one["value"]["stringValue"] for one in record["attributes"] if one["key"] == "error.type"]
+    errors = [
+        attribute["value"]["stringValue"] for attribute in record["attributes"] if attribute["key"] == "error.type"
+    ]
     assert (record["eventName"], record["severityNumber"]) == (name, severity)
     assert errors == ([] if error is None else [error])
 
 
 def test_hints_are_under_a_name_that_says_untrusted() -> None:
-    attributes = {one["key"]: one["value"]["stringValue"] for one in log_record(REJECTED)["attributes"]}
+    attributes = {
+        attribute["key"]: attribute["value"]["stringValue"] for attribute in log_record(REJECTED)["attributes"]
+    }
     assert attributes == {
         "error.type": "IdToken.CatMismatch",
         **{f"bearerproof.untrusted.{name}": text for name, text in MARKED.items()},

@@ -168,6 +168,6 @@ def test_reader_that_goes_away_is_one_message(tmp_path: Path) -> None:
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        told = process.stderr.read()
+        message = process.stderr.read()
         assert process.wait(60) == 3
-    assert told == "bearerproof: cannot write the exported events: Broken pipe\n"
+    assert message == "bearerproof: cannot write the exported events: Broken pipe\n"

@@ -40,7 +40,7 @@ def started(misbehaving: Misbehaving) -> Iterator[Callable[..., Implementation]]
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes that a test started, told by a mark in the environment they inherit; a zombie has none."""
+    """The processes that a test started, known by a mark in the environment they inherit; a zombie has none."""
 
     mark: str
 

@@ -180,7 +180,7 @@ def test_a_factory_that_makes_nothing_is_a_message(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "message"),
     [
         ("refrence", "name an installed one .authlib, fault, joserfc, pyjwt, reference."),
         ("python:json", "must have the form python:module:factory"),
@@ -192,8 +192,8 @@ def test_a_factory_that_makes_nothing_is_a_message(tmp_path: Path, monkeypatch: 
         ("python:.relative:x", "relative"),
     ],
 )
-def test_a_name_that_is_none_says_what_may_be_given(target: str, told: str) -> None:
-    with pytest.raises(BadInput, match=told):
+def test_a_name_that_is_none_says_what_may_be_given(target: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
         connect(target)
 
 

@@ -66,16 +66,16 @@ def read(op: str, raw: Json) -> Decision:
     return read_decision({"id": 1, **raw}, op)
 
 
-@pytest.mark.parametrize(("op", "raw", "due"), [(op, *one) for op, them in GOOD.items() for one in them])
-def test_what_was_done_is_read_with_what_it_came_with(op: str, raw: Json, due: Json) -> None:
+@pytest.mark.parametrize(("op", "raw", "expected"), [(op, *pair) for op, them in GOOD.items() for pair in them])
+def test_what_was_done_is_read_with_what_it_came_with(op: str, raw: Json, expected: Json) -> None:
     decision = read(op, raw)
     assert (decision.good, decision.code, decision.describe()) == (True, None, "accepted")
-    assert {name: decision.members[name] for name in due} == due
+    assert {name: decision.members[name] for name in expected} == expected
     assert list(decision.events) == raw.get("events", [])
     assert decision.lines == (tuple(raw["lines"]) if "lines" in raw else None)
 
 
-@pytest.mark.parametrize(("op", "raw", "code"), [(op, *one) for op, them in REFUSALS.items() for one in them])
+@pytest.mark.parametrize(("op", "raw", "code"), [(op, *pair) for op, them in REFUSALS.items() for pair in them])
 def test_what_was_refused_is_read_with_its_code(op: str, raw: Json, code: str | None) -> None:
     decision = read(op, raw)
     assert (decision.outcome, decision.good, decision.code) == (Outcome.REJECTED, False, code)
@@ -106,7 +106,7 @@ def test_any_operation_may_be_skipped_or_errored(op: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("op", "raw", "told"),
+    ("op", "raw", "message"),
     [
         ("exchange", {}, "'granted' must be an object; it is absent"),
         ("exchange", {"granted": []}, "'granted' must be an object; it is []"),
@@ -176,10 +176,10 @@ def test_any_operation_may_be_skipped_or_errored(op: str) -> None:
     ],
     ids=str,
 )
-def test_a_wrong_answer_is_a_fault_that_says_what_was_due(op: str, raw: Json, told: str) -> None:
+def test_a_wrong_answer_is_a_fault_that_says_what_was_due(op: str, raw: Json, message: str) -> None:
     with pytest.raises(AdapterFault, match=rf"^{op}: ") as raised:
         read(op, raw)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert len(str(raised.value)) < 400
 
 
@@ -199,12 +199,12 @@ def test_a_mutated_answer_is_read_or_a_fault_and_nothing_else(answer: tuple[str,
     try:
         decision = read(asked, raw)
     except AdapterFault as fault:
-        told = str(fault)
+        text = str(fault)
     else:
-        told = decision.describe()
+        text = decision.describe()
         assert all(isinstance(event, dict) for event in decision.events)
-    assert told.isprintable()
-    assert len(told) < 1_200
+    assert text.isprintable()
+    assert len(text) < 1_200
 
 
 def mutate(raw: Json, data: st.DataObject) -> None:
@@ -232,10 +232,10 @@ def test_a_key_server_declares_what_it_can_be_asked_for() -> None:
     assert [declaration.missing_capability(Need("key_server", name)) for name in flags] == [None] * len(flags)
 
 
-@pytest.mark.parametrize(("said", "due"), [(None, KeyServer()), ({"configure": True}, KeyServer(configure=True))])
-def test_what_a_key_server_does_not_declare_it_lacks(said: object, due: KeyServer) -> None:
+@pytest.mark.parametrize(("said", "expected"), [(None, KeyServer()), ({"configure": True}, KeyServer(configure=True))])
+def test_what_a_key_server_does_not_declare_it_lacks(said: object, expected: KeyServer) -> None:
     declaration = read_declaration(declaring(said))
-    assert declaration.key_server == due
+    assert declaration.key_server == expected
     assert (
         declaration.missing_capability(Need("key_server", "race"))
         == "the implementation does not declare key_server:race"
@@ -253,7 +253,7 @@ def test_a_server_that_cannot_be_configured_tells_its_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key_server", "told"),
+    ("key_server", "message"),
     [
         ([], "'key_server' must be an object"),
         ({"racing": True}, "hello: capabilities: key_server: unknown member 'racing'; known are "),
@@ -271,7 +271,7 @@ def test_a_server_that_cannot_be_configured_tells_its_setting() -> None:
     ],
     ids=str,
 )
-def test_a_wrong_declaration_is_a_fault_that_says_where(key_server: object, told: str) -> None:
+def test_a_wrong_declaration_is_a_fault_that_says_where(key_server: object, message: str) -> None:
     with pytest.raises(AdapterFault, match=r"^hello: capabilities") as raised:
         read_declaration(declaring(key_server))
-    assert told in str(raised.value)
+    assert message in str(raised.value)

@@ -27,15 +27,8 @@ def judge(
     run: CommandLine, subject: Callable[[], Handle], report: Path, *options: str
 ) -> tuple[Ended, dict[str, set[State]]]:
     """Run the suite on a subject; return how it ended, and the states of each requirement's checks."""
-    ended = run(
-        "check",
-        f"python:{degenerate.__name__}:{subject.__name__}",
-        "--quick",
-        "--no-baselines",
-        "--report",
-        report,
-        *options,
-    )
+    target = f"python:{degenerate.__name__}:{subject.__name__}"
+    ended = run("check", target, "--quick", "--no-baselines", "--report", report, *options)
     states: dict[str, set[State]] = defaultdict(set)
     for row in map(json.loads, report.read_text().splitlines()):
         if row["type"] == "check":
@@ -95,12 +88,8 @@ RIGHTLY_PASSED = {
 def test_no_check_of_a_key_server_passes_because_nothing_happened(name: str) -> None:
     hello = Implementation(InProcess(lambda: reference().handle)).hello
     started = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
-    finished = run(
-        SUITE,
-        RunConfig(target=name, profiles=KEY_SERVER, depth=QUICK),
-        RunOptions(report_findings=False),
-        started=started,
-    )
+    config = RunConfig(target=name, profiles=KEY_SERVER, depth=QUICK)
+    finished = run(SUITE, config, RunOptions(report_findings=False), started=started)
     passed = sorted(record.id for record in finished.records if record.state is State.PASSED)
     assert len(finished.records) > 300
     assert passed == RIGHTLY_PASSED[name]
@@ -110,7 +99,7 @@ def test_no_check_of_a_key_server_passes_because_nothing_happened(name: str) -> 
 def test_a_degenerate_key_server_is_caught_in_every_family_that_can_see_it() -> None:
     """The quickest to judge of all that ``bearerproof prove`` judges."""
     judged = faultrun.judge_degenerate("reject-all", KEY_SERVER)
-    due = DEGENERATES["reject-all"].seen_by & {"LIFE", "TOK", "EXC", "POL", "REV", "HTTP"}
-    assert due
-    assert due <= set(judged.failed_in)
+    expected = DEGENERATES["reject-all"].seen_by & {"LIFE", "TOK", "EXC", "POL", "REV", "HTTP"}
+    assert expected
+    assert expected <= set(judged.failed_in)
     assert judged.exit_code == 1

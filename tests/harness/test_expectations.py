@@ -36,7 +36,7 @@ def test_a_file_without_entries_is_valid(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (ENTRY, "format must be 1"),
         ("format = 2\n" + ENTRY, "format must be 1"),
@@ -60,12 +60,12 @@ def test_a_file_without_entries_is_valid(file: Path) -> None:
         ("\xff", "is not valid TOML"),
     ],
 )
-def test_an_invalid_file_is_exit_2_and_says_what_to_correct(file: Path, text: str, told: str) -> None:
+def test_an_invalid_file_is_exit_2_and_says_what_to_correct(file: Path, text: str, message: str) -> None:
     file.write_text(text, encoding="latin-1")
     with pytest.raises(StaleExpectations) as raised:
         expectations.load(file)
     assert raised.value.exit_code == 2
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert str(file) in str(raised.value)
 
 
@@ -112,7 +112,7 @@ def test_an_entry_foresees_what_it_names_and_no_more(entry: Expectation, foresee
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "message"),
     [
         (Expectation("VER-13", "why"), "VER-13: matches no check of this run"),
         (Expectation("VER-12", "why", check="alg-non"), "VER-12 alg-non: matches no check of this run"),
@@ -120,8 +120,8 @@ def test_an_entry_foresees_what_it_names_and_no_more(entry: Expectation, foresee
         (Expectation("VER-12", "why", profile="jws"), "VER-12 jws: matches no check of this run"),
     ],
 )
-def test_an_entry_that_foresees_nothing_is_stale(entry: Expectation, told: str) -> None:
-    with pytest.raises(StaleExpectations, match=told):
+def test_an_entry_that_foresees_nothing_is_stale(entry: Expectation, message: str) -> None:
+    with pytest.raises(StaleExpectations, match=message):
         expectations.apply([entry], [RED_ONE, GREEN])
 
 

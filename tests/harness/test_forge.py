@@ -102,10 +102,10 @@ def no_issuer(draft: Draft) -> Draft:
 
 def test_an_edit_is_named_and_described_by_its_function(registered: dict[str, Edit]) -> None:
     registry.edit("VER-33", "RFC 7519 §4.1.1", "claim-missing issuer")(no_issuer)
-    one = registered["no-issuer"]
-    assert (one.description, one.base, one.strict) == ("`iss` is missing.", REJECTED, REJECTED)
-    assert one.reasons == {"claim-missing", "issuer"}
-    assert [case.name for case in registry.cases()] == ["no-issuer"] * len(one.requirement.profiles)
+    edit = registered["no-issuer"]
+    assert (edit.description, edit.base, edit.strict) == ("`iss` is missing.", REJECTED, REJECTED)
+    assert edit.reasons == {"claim-missing", "issuer"}
+    assert [case.name for case in registry.cases()] == ["no-issuer"] * len(edit.requirement.profiles)
 
 
 def test_base_holds_nobody_to_a_row_that_no_rfc_states(registered: dict[str, Edit]) -> None:
@@ -120,9 +120,9 @@ def test_one_edit_is_made_for_each_named_value(registered: dict[str, Edit]) -> N
         return draft.with_claims(iss=value)
 
     registry.edits_for({"empty": "", "blank": " "}, "VER-33", "RFC 7519 §4.1.1")(issuer_is)
-    applied = {name: one.apply(FORGE.base(Profile.JWT)).claims["iss"] for name, one in registered.items()}
+    applied = {name: edit.apply(FORGE.base(Profile.JWT)).claims["iss"] for name, edit in registered.items()}
     assert applied == {"issuer-is-empty": "", "issuer-is-blank": " "}
-    assert [one.description for one in registered.values()] == ["`iss` is empty.", "`iss` is blank."]
+    assert [edit.description for edit in registered.values()] == ["`iss` is empty.", "`iss` is blank."]
 
 
 def test_a_faulty_edit_cannot_be_registered(registered: dict[str, Edit]) -> None:
@@ -138,9 +138,9 @@ def test_a_faulty_edit_cannot_be_registered(registered: dict[str, Edit]) -> None
 
 
 def test_a_case_is_named_by_its_algorithm_where_there_are_several() -> None:
-    one = registry.edits()["alg-none-without-kid"]
-    assert Case(one, Profile.JWT).name == "alg-none-without-kid"
-    assert Case(one, Profile.JWT, "RS256").name == "alg-none-without-kid.RS256"
+    edit = registry.edits()["alg-none-without-kid"]
+    assert Case(edit, Profile.JWT).name == "alg-none-without-kid"
+    assert Case(edit, Profile.JWT, "RS256").name == "alg-none-without-kid.RS256"
 
 
 @pytest.mark.parametrize("limit", [1, 2, draws.NARROW, draws.NARROW + 1, 2_345])

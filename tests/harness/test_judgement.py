@@ -60,9 +60,9 @@ def trial(answer: Json, requirement_id: str = "VER-12", measure: Measure = BASE,
     return Trial(implementation, requirement(requirement_id), Profile.JWT, measure, level)
 
 
-def judge(one: Trial) -> None:
-    presented = Forge(one.declaration).base(Profile.JWT).presentation()
-    one.expect(one.ask(presented), REJECTED, "it is accepted", presented)
+def judge(trial: Trial) -> None:
+    presented = Forge(trial.declaration).base(Profile.JWT).presentation()
+    trial.expect(trial.ask(presented), REJECTED, "it is accepted", presented)
 
 
 def test_a_wrong_verdict_fails_a_must_and_warns_of_a_should() -> None:

@@ -35,7 +35,7 @@ def test_a_line_within_the_limits_is_read(line: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         (padded(MAX_ANSWER_BYTES + 1), "at most 4,194,304 are read"),
         (nested(MAX_ANSWER_DEPTH + 1), "deeper than 64 levels"),
@@ -52,10 +52,10 @@ def test_a_line_within_the_limits_is_read(line: bytes) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_line_beyond_a_limit_is_a_fault_that_says_which(line: bytes, told: str) -> None:
+def test_a_line_beyond_a_limit_is_a_fault_that_says_which(line: bytes, message: str) -> None:
     with pytest.raises(AdapterFault) as raised:
         messages.parse_json(line)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert len(str(raised.value)) < 600
 
 
@@ -104,7 +104,7 @@ def test_what_is_not_declared_has_the_defaults_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "told"),
+    ("raw", "message"),
     [
         (declaring(protocol=2), "this harness speaks protocol 1"),
         (declaring(level=4), "level must be 0, 1, 2 or 3"),
@@ -129,10 +129,10 @@ def test_what_is_not_declared_has_the_defaults_of_the_contract() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_wrong_declaration_is_a_fault_that_says_where(raw: Json, told: str) -> None:
+def test_a_wrong_declaration_is_a_fault_that_says_where(raw: Json, message: str) -> None:
     with pytest.raises(AdapterFault, match=r"^hello") as raised:
         read_declaration(raw)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 @pytest.mark.parametrize("answer", [{"errored": {"message": "KeyError: 'HOME'"}}, {"skipped": "KeyError: 'HOME'"}])
@@ -206,7 +206,7 @@ def test_each_kind_of_answer_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "told"),
+    ("raw", "message"),
     [
         ({}, "due is a verdict"),
         ({"verdict": "maybe"}, "due is a verdict"),
@@ -227,10 +227,10 @@ def test_each_kind_of_answer_is_read() -> None:
     ],
     ids=str,
 )
-def test_a_wrong_answer_is_a_fault_that_says_what_was_due(raw: Json, told: str) -> None:
+def test_a_wrong_answer_is_a_fault_that_says_what_was_due(raw: Json, message: str) -> None:
     with pytest.raises(AdapterFault, match=r"^verify: ") as raised:
         messages.read_answer({"id": 1, **raw}, "verify")
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -28,14 +28,14 @@ def test_a_fault_dies_by_its_own_requirement_and_leaves_the_reference_as_it_was(
 def test_a_kill_before_anything_is_drawn_stands_for_every_seed() -> None:
     tried = faultrun.attempts("crit-ignored", 5)
     assert len(tried) == 5
-    assert not any(one.drawn for one in tried)
+    assert not any(attempt.drawn for attempt in tried)
     assert len(set(tried)) == 1
 
 
 def test_a_kill_by_a_generated_example_is_tried_under_each_seed() -> None:
     tried = faultrun.attempts("jku-followed", 3)
-    assert all(one.fate is Fate.KILLED for one in tried)
-    assert all(one.drawn for one in tried)
+    assert all(attempt.fate is Fate.KILLED for attempt in tried)
+    assert all(attempt.drawn for attempt in tried)
 
 
 def test_the_table_of_seeds_tells_median_and_misses() -> None:
@@ -61,9 +61,9 @@ def test_faults_that_need_an_extra_keep_the_proof_open_and_say_what_brings_it() 
     rest = tuple(attempt for attempt in KILLED if not attempt.requirement.startswith("HTTP-"))
     partial = replace(COMPLETE, attempts=rest, untried=158)
     assert (partial.complete, partial.exit_code) == (False, 3)
-    told = matrix.render(partial)
-    assert f"158 of {len(rest) + 158} faults not tried: python -m pip install 'bearerproof[server]'" in told
-    assert "The proof is NOT complete." in told
+    report = matrix.render(partial)
+    assert f"158 of {len(rest) + 158} faults not tried: python -m pip install 'bearerproof[server]'" in report
+    assert "The proof is NOT complete." in report
     survivor = Attempt("another", "VER-1", Fate.SURVIVED)
     assert replace(partial, attempts=(*rest, survivor)).exit_code == 1
 
@@ -109,7 +109,7 @@ def test_the_picture_has_a_row_for_each_fault() -> None:
 
 
 def test_every_requirement_has_a_seeded_fault() -> None:
-    assert set(requirements()) == {one.requirement_id for one in faults().values()}
+    assert set(requirements()) == {fault.requirement_id for fault in faults().values()}
 
 
 def test_an_unknown_fault_is_told(bearerproof: CommandLine) -> None:

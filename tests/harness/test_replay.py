@@ -82,8 +82,8 @@ def test_racers_are_asked_together_and_shown_one_by_one(bearerproof: CommandLine
     race = [at(1, race_requests.exchange(second)), at(1, race_requests.authenticate("<access_token of step 2>"))]
     last = at(2, race_requests.authenticate("<access_token of racer 1 of step 3>"))
     file = tmp_path / "results.jsonl"
-    due = 'events [{"event": "token.used", "token_jti": "<jti of racer 1 of step 3>", "reason": null}]'
-    file.write_text(stream([*BEGIN, at(1, {"op": "race", "requests": race}), last], due), "utf-8")
+    expected = 'events [{"event": "token.used", "token_jti": "<jti of racer 1 of step 3>", "reason": null}]'
+    file.write_text(stream([*BEGIN, at(1, {"op": "race", "requests": race}), last], expected), "utf-8")
     ended = bearerproof("replay", file)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.index("racer 1: exchange") < ended.out.index("racer 2: authenticate") < ended.out.index("step 4")
@@ -166,9 +166,9 @@ def test_a_finding_is_presented_again_from_the_stream_that_holds_it(bearerproof:
     both = bearerproof("replay", report, ACCEPTING)
     assert both.code == 1
     assert both.out.count("presented  accepted (due: rejected)") == 2
-    one = bearerproof("replay", report, "reference", "--check", f"{VECTOR}.jwt")
-    assert one.code == 0
-    assert one.out.count("presented  rejected (algorithm) (due: rejected)") == 1
+    listed = bearerproof("replay", report, "reference", "--check", f"{VECTOR}.jwt")
+    assert listed.code == 0
+    assert listed.out.count("presented  rejected (algorithm) (due: rejected)") == 1
 
 
 def test_a_measure_says_what_is_due(bearerproof: CommandLine) -> None:
@@ -182,7 +182,7 @@ def test_a_measure_says_what_is_due(bearerproof: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "holds no finding with a token or steps"),
         ('{"type":"header"}\n', "holds no finding with a token or steps"),
@@ -196,12 +196,12 @@ def test_a_measure_says_what_is_due(bearerproof: CommandLine) -> None:
         (stream("reap"), ":1 is not a line of a result stream"),
     ],
 )
-def test_a_file_that_is_no_stream_is_told(bearerproof: CommandLine, tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_is_no_stream_is_told(bearerproof: CommandLine, tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "results.jsonl"
     file.write_text(text, encoding="latin-1")
     ended = bearerproof("replay", file)
     assert (ended.code, ended.out) == (3, "")
-    assert told in ended.err
+    assert message in ended.err
 
 
 def test_an_unknown_name_says_where_to_look(bearerproof: CommandLine) -> None:

@@ -55,12 +55,12 @@ def test_the_primary_profile_is_that_of_whole_tokens(declaration: Declaration) -
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         (RunConfig(profiles=(Profile.ID_TOKEN,)), "declares no profile id-token; it declares j"),
         (RunConfig(level=2), "declares contract level 1, not 2"),
     ],
 )
-def test_more_than_is_declared_cannot_be_asked_for(declaration: Declaration, settings: RunConfig, told: str) -> None:
-    with pytest.raises(BadInput, match=told):
+def test_more_than_is_declared_cannot_be_asked_for(declaration: Declaration, settings: RunConfig, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
         settings.resolve(declaration)

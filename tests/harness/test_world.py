@@ -128,7 +128,7 @@ def test_a_refusal_is_due_with_one_of_its_codes(decision: Decision, fits: bool) 
 
 
 @pytest.mark.parametrize(
-    ("due", "fits"),
+    ("expected", "fits"),
     [
         ([{"event": "a", "jti": "1"}, {"event": "b"}], True),
         ([{"event": "a", "reason": None}, {}], True),
@@ -139,13 +139,13 @@ def test_a_refusal_is_due_with_one_of_its_codes(decision: Decision, fits: bool) 
         ([], False),
     ],
 )
-def test_just_the_events_that_are_due_may_be_left(due: list[Json], fits: bool) -> None:
+def test_just_the_events_that_are_due_may_be_left(expected: list[Json], fits: bool) -> None:
     decision = Decision(Outcome.ACCEPTED, events=({"event": "a", "jti": "1"}, {"event": "b"}))
     if fits:
-        server().left(decision, *due, summary="x")
+        server().left(decision, *expected, summary="x")
         return
     with pytest.raises(Nonconforming, match="x: expected events "):
-        server().left(decision, *due, summary="x")
+        server().left(decision, *expected, summary="x")
 
 
 def test_both_clocks_go_on_while_time_goes_by_and_one_when_it_is_set() -> None:

@@ -249,7 +249,7 @@ def _select(session: pytest.Session, harness: Harness, checks: frozenset[str], f
     session.items[:] = [item for _, item in sorted(kept, key=itemgetter(0))]
 
 
-def _summed_up(finished: Run, due: int) -> Verdict:
+def _summed_up(finished: Run, expected: int) -> Verdict:
     red = [record for record in finished.records if record.state in RED]
     passed = sum(record.state is State.PASSED for record in finished.records)
     if red:
@@ -259,8 +259,8 @@ def _summed_up(finished: Run, due: int) -> Verdict:
     lacking = [record for record in finished.records if record.state is State.NOT_APPLICABLE]
     if lacking:
         return Verdict(Fate.NARROWED, lacking[0].id, lacking[0].reason or "")
-    if passed < due:
-        return Verdict(Fate.NARROWED, detail=f"{due - passed} of {due} checks are out of scope")
+    if passed < expected:
+        return Verdict(Fate.NARROWED, detail=f"{expected - passed} of {expected} checks are out of scope")
     return Verdict(Fate.SURVIVED, detail=f"{passed} checks run it")
 
 

@@ -42,8 +42,8 @@ def test_explanation(
     bearerproof: CommandLine, snapshot: SnapshotAssertion, requirement_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    told = shown(bearerproof("explain", requirement_id))
-    assert re.sub(r"(\.py|\.toml):[0-9]+$", r"\1:N", told, flags=re.MULTILINE) == snapshot
+    text = shown(bearerproof("explain", requirement_id))
+    assert re.sub(r"(\.py|\.toml):[0-9]+$", r"\1:N", text, flags=re.MULTILINE) == snapshot
 
 
 def test_index_of_requirements(bearerproof: CommandLine, snapshot: SnapshotAssertion) -> None:

@@ -85,8 +85,8 @@ def test_every_requirement_comes_from_a_row() -> None:
 
 
 def test_the_attack_taxonomy_is_whole() -> None:
-    due = {f"{chapter}{number}" for chapter, most in TAXONOMY.items() for number in range(1, most + 1)}
-    assert rows_of("attack taxonomy") == due
+    expected = {f"{chapter}{number}" for chapter, most in TAXONOMY.items() for number in range(1, most + 1)}
+    assert rows_of("attack taxonomy") == expected
 
 
 def test_the_failure_audit_is_whole() -> None:

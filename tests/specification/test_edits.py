@@ -24,30 +24,30 @@ def test_ids_are_unique_across_edits_and_properties() -> None:
     properties = {found.name for row in requirements() for found in inventory.properties(row)}
     assert len(EDITS) > 500
     assert set(EDITS) & properties == set()
-    assert [one for one in EDITS if not re.fullmatch(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*", one)] == []
+    assert [edit_id for edit_id in EDITS if not re.fullmatch(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*", edit_id)] == []
 
 
 def test_an_edit_names_the_fault_and_never_what_should_be() -> None:
     wishful = re.compile(r"\bshould\b|\btest that\b|\btests?\b", re.IGNORECASE)
     titles = [row.title for row in requirements().values()]
-    spelled_out = [one.replace("-", " ") for one in EDITS]
+    spelled_out = [edit_id.replace("-", " ") for edit_id in EDITS]
     assert [text for text in (*titles, *spelled_out) if wishful.search(text)] == []
 
 
 def test_descriptions_are_whole_sentences() -> None:
-    assert [one.id for one in EDITS.values() if not one.description.endswith(".")] == []
-    assert [one.id for one in EDITS.values() if "{name}" in one.description] == []
+    assert [edit.id for edit in EDITS.values() if not edit.description.endswith(".")] == []
+    assert [edit.id for edit in EDITS.values() if "{name}" in edit.description] == []
 
 
 def test_every_edit_names_a_clause_and_reasons_of_the_vocabulary() -> None:
-    assert [one.id for one in EDITS.values() if not one.clause] == []
-    assert [one.id for one in EDITS.values() if not one.reasons <= REASONS] == []
-    assert [one.id for one in EDITS.values() if not one.reasons and one.strict != ACCEPTED] == []
+    assert [edit.id for edit in EDITS.values() if not edit.clause] == []
+    assert [edit.id for edit in EDITS.values() if not edit.reasons <= REASONS] == []
+    assert [edit.id for edit in EDITS.values() if not edit.reasons and edit.strict != ACCEPTED] == []
 
 
 def test_strict_never_allows_what_base_forbids() -> None:
-    assert [one.id for one in EDITS.values() if not one.allowed(Measure.STRICT) <= one.allowed(Measure.BASE)] == []
-    assert [one.id for one in EDITS.values() if not one.allowed(Measure.STRICT)] == []
+    assert [edit.id for edit in EDITS.values() if not edit.allowed(Measure.STRICT) <= edit.allowed(Measure.BASE)] == []
+    assert [edit.id for edit in EDITS.values() if not edit.allowed(Measure.STRICT)] == []
 
 
 def test_every_edit_is_frozen_and_every_vector_is_an_edits() -> None:
@@ -72,9 +72,9 @@ def test_the_reference_accepts_every_base_and_does_with_every_edit_what_is_due()
 
 def _agrees(reference: Implementation, vector: Vector) -> bool:
     base, edited = reference.verify_all([vector.base, vector.presented])
-    due = edited.outcome in vector.allowed(Measure.STRICT)
+    allowed = edited.outcome in vector.allowed(Measure.STRICT)
     right = edited.outcome is Outcome.ACCEPTED or edited.reason in vector.row["reasons"]
-    return base.outcome is Outcome.ACCEPTED and due and right
+    return base.outcome is Outcome.ACCEPTED and allowed and right
 
 
 def test_the_base_differs_from_what_is_presented() -> None:

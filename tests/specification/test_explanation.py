@@ -26,7 +26,7 @@ def beside_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, Explanation]:
+def explanations() -> dict[str, Explanation]:
     return {name: explanation(name) for name in requirements()}
 
 
@@ -43,33 +43,33 @@ def stands_there(kind: str, part: Part) -> bool:
     return f"{part.name}-".startswith(function[1].replace("_", "-") + "-")
 
 
-def parts(told: dict[str, Explanation]) -> Iterator[tuple[str, Part]]:
-    for kind, each in product(("properties", "edits", "faults"), told.values()):
+def parts(explanations: dict[str, Explanation]) -> Iterator[tuple[str, Part]]:
+    for kind, each in product(("properties", "edits", "faults"), explanations.values()):
         yield from ((kind, part) for part in getattr(each, kind))
 
 
-def test_every_part_stands_where_it_is_said_to(told: dict[str, Explanation]) -> None:
-    assert [(kind, part) for kind, part in parts(told) if not stands_there(kind, part)] == []
+def test_every_part_stands_where_it_is_said_to(explanations: dict[str, Explanation]) -> None:
+    assert [(kind, part) for kind, part in parts(explanations) if not stands_there(kind, part)] == []
 
 
-def test_every_row_stands_where_it_is_said_to(told: dict[str, Explanation]) -> None:
-    assert [name for name, each in told.items() if line_at(each.row) != f'id = "{name}"'] == []
+def test_every_row_stands_where_it_is_said_to(explanations: dict[str, Explanation]) -> None:
+    assert [name for name, each in explanations.items() if line_at(each.row) != f'id = "{name}"'] == []
 
 
-def test_every_edit_fault_and_vector_is_told_once(told: dict[str, Explanation]) -> None:
-    assert sorted(part.name for kind, part in parts(told) if kind == "edits") == sorted(registry.edits())
-    assert sorted(part.name for kind, part in parts(told) if kind == "faults") == sorted(faults())
+def test_every_edit_fault_and_vector_is_told_once(explanations: dict[str, Explanation]) -> None:
+    assert sorted(part.name for kind, part in parts(explanations) if kind == "edits") == sorted(registry.edits())
+    assert sorted(part.name for kind, part in parts(explanations) if kind == "faults") == sorted(faults())
     files = (data.root() / "vectors").rglob("*.json")
     frozen = sum(len(json.loads(file.read_text("utf-8"))["vectors"]) for file in files)
-    assert sum(file.count for each in told.values() for file in each.vectors) == frozen
-    assert all(Path(file.file).is_file() for each in told.values() for file in each.vectors)
+    assert sum(file.count for each in explanations.values() for file in each.vectors) == frozen
+    assert all(Path(file.file).is_file() for each in explanations.values() for file in each.vectors)
 
 
-def test_as_json_it_follows_its_schema(told: dict[str, Explanation], bearerproof: CommandLine) -> None:
+def test_as_json_it_follows_its_schema(explanations: dict[str, Explanation], bearerproof: CommandLine) -> None:
     Draft202012Validator.check_schema(SCHEMA)
     validator = Draft202012Validator(SCHEMA)
-    assert [name for name, each in told.items() if not validator.is_valid(each.as_dict())] == []
-    assert json.loads(bearerproof("explain", "ver-16", "--json").out) == told["VER-16"].as_dict()
+    assert [name for name, each in explanations.items() if not validator.is_valid(each.as_dict())] == []
+    assert json.loads(bearerproof("explain", "ver-16", "--json").out) == explanations["VER-16"].as_dict()
 
 
 def test_as_json_one_requirement_has_to_be_named(bearerproof: CommandLine) -> None:

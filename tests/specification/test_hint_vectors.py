@@ -22,10 +22,10 @@ def test_file_is_valid() -> None:
 
 
 def test_the_events_of_the_reference_say_so() -> None:
-    due = {vector["id"]: {name: vector.get(name) for name in HINTS} for vector in FILE["vectors"]}
-    assert len(due) == len(FILE["vectors"]) > 100
+    expected = {vector["id"]: {name: vector.get(name) for name in HINTS} for vector in FILE["vectors"]}
+    assert len(expected) == len(FILE["vectors"]) > 100
     forge = Forge(REFERENCE.declaration)
-    assert {vector["id"]: said(forge, vector) for vector in FILE["vectors"]} == due
+    assert {vector["id"]: said(forge, vector) for vector in FILE["vectors"]} == expected
 
 
 def said(forge: Forge, vector: dict[str, Any]) -> dict[str, Any]:

@@ -20,8 +20,8 @@ def test_what_is_shown_stands_there(file: str, shown: str) -> None:
 
 def test_it_shows_every_file_that_a_requirement_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    told = explanation("KEY-14")
-    places = {told.row, *(part.place for part in (*told.properties, *told.edits, *told.faults))}
+    explained = explanation("KEY-14")
+    places = {explained.row, *(part.place for part in (*explained.properties, *explained.edits, *explained.faults))}
     shown = {file for file, _ in EXAMPLE}
     written_for_it = {place.file for place in places if "suite/test_composition" not in place.file}
     assert written_for_it <= shown

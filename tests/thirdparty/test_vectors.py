@@ -108,11 +108,11 @@ def test_a_group_is_loaded_with_its_public_key_and_the_algorithm_of_the_key(fold
     public = {"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}
     folder.write(SIGNATURES, {**group(case(1, "valid", GOOD, "Flag")), "public": public})
     folder.write(KEYS, group(case(1, "acceptable", {"payload": "Zm9v"}), key={"keys": [KEY, public]}))
-    one, other = folder.load()
-    assert (one.file, one.keys, one.algorithms) == (SIGNATURES, (public,), ("ES384",))
-    assert one.vectors[0].flags == ("Flag",)
-    assert (other.keys, other.algorithms) == ((KEY, public), ("HS256", "ES384"))
-    assert (other.vectors[0].token, other.vectors[0].expected) == ('{"payload": "Zm9v"}', Expected.EITHER)
+    signatures, key_sets = folder.load()
+    assert (signatures.file, signatures.keys, signatures.algorithms) == (SIGNATURES, (public,), ("ES384",))
+    assert signatures.vectors[0].flags == ("Flag",)
+    assert (key_sets.keys, key_sets.algorithms) == ((KEY, public), ("HS256", "ES384"))
+    assert (key_sets.vectors[0].token, key_sets.vectors[0].expected) == ('{"payload": "Zm9v"}', Expected.EITHER)
 
 
 def test_the_policy_is_the_keys_and_their_algorithms(folder: Folder) -> None:
@@ -236,6 +236,19 @@ def test_a_skip_is_a_failure_and_an_undeclared_algorithm_is_not_applicable(folde
     folder.write(SIGNATURES, group(case(1, "valid", GOOD)), group(case(2, "valid", GOOD), key={**KEY, "alg": "HS512"}))
     skips = answering(lambda _: {"skipped": "not today"})
     assert standings(skips, folder.load()) == [VectorStatus.FAILED, VectorStatus.NOT_APPLICABLE]
+
+
+def test_an_algorithm_that_the_contract_does_not_know_is_not_applicable_and_says_which(folder: Folder) -> None:
+    unknown = group(case(2, "valid", GOOD), case(3, "invalid", BAD), key={**KEY, "alg": "XS999"})
+    folder.write(SIGNATURES, group(case(1, "valid", GOOD), case(4, "invalid", BAD)), unknown)
+    card = jwsvectors.score(answering(honest), folder.load())
+    assert [result.vector.id for result in card.of(VectorStatus.PASSED)] == ["1", "4"]
+    why_not = "the implementation does not declare algorithm:XS999"
+    assert [(result.vector.id, result.got) for result in card.of(VectorStatus.NOT_APPLICABLE)] == [
+        ("2", why_not),
+        ("3", why_not),
+    ]
+    assert jwsvectors.render(card).startswith("made up 1: passed 2 of 2 scored (2 not-applicable)\n")
 
 
 def test_a_key_set_is_not_put_to_what_takes_one_key(folder: Folder) -> None:
