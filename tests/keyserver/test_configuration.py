@@ -8,7 +8,7 @@ import pytest
 from bearerproof_reference.keyserver.configuration import ConfigurationError, read, secret_digest
 from bearerproof_reference.keyserver.policy import Match
 from bearerproof_reference.keyserver.tokens import Scopes
-from tests.keyserver.stage import ADMIN, ISSUER, configuration, provider, rule
+from tests.keyserver.environment import ADMIN, ISSUER, configuration, provider, rule
 from tests.reference.minting import Json
 
 

@@ -22,7 +22,7 @@ from bearerproof_reference.keyserver.subjects import (
     SubjectTokenRejected,
     SubjectTokenVerifier,
 )
-from tests.keyserver.stage import (
+from tests.keyserver.environment import (
     ADMIN,
     ANNA,
     ISSUER,

@@ -19,7 +19,18 @@ from bearerproof_reference.adapter.keyserver import KeyServerAdapter
 from bearerproof_reference.deployment.http import Threads, create_app, directly
 from bearerproof_reference.deployment.httprequest import FORM, MAX_BODY
 from bearerproof_reference.keyserver.exchange import ACCESS_TOKEN, GRANT_TYPE
-from tests.keyserver.stage import ADMIN, NOW, PEER, Down, Environment, configuration, form, id_token, provider, rule
+from tests.keyserver.environment import (
+    ADMIN,
+    NOW,
+    PEER,
+    Down,
+    Environment,
+    configuration,
+    form,
+    id_token,
+    provider,
+    rule,
+)
 from tests.keyserver.web import FORM_FIELD, Answer, Field, Web, identity_query
 from tests.reference.minting import Signer
 

@@ -11,7 +11,7 @@ import pytest
 from bearerproof_reference.audit.events import one_line
 from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, RequestContext, Trail
 from bearerproof_reference.keyserver.tokens import Identity, Scopes, TokenRecord
-from tests.keyserver.stage import SCHEMA, Lines
+from tests.keyserver.environment import SCHEMA, Lines
 
 WHO = Identity("https://idp.example", "anna", "anna@example.com", True, "Anna", ("staff",))
 RECORD = TokenRecord("jti-1", bytes(32), WHO, Scopes(("*",), ("search",), 60), 1_800_000_000, 1_800_000_600.5)

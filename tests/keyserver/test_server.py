@@ -17,7 +17,7 @@ from bearerproof_reference.keyserver.revocation import RevocationRefused, Revoke
 from bearerproof_reference.keyserver.server import Caller, KeyServer, store_limits
 from bearerproof_reference.keyserver.store import StoreLimits
 from bearerproof_reference.keyserver.tokens import is_jti
-from tests.keyserver.stage import OTHER, Down, Environment, Lines, configuration, form, id_token, rule
+from tests.keyserver.environment import OTHER, Down, Environment, Lines, configuration, form, id_token, rule
 
 Answer = Granted | ExchangeRefused | Admitted | AccessRefused | Revoked | RevocationRefused
 

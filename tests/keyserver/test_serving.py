@@ -30,8 +30,8 @@ from bearerproof_reference.deployment.serving import Serving, ServingError, load
 from bearerproof_reference.keyserver.configuration import read
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.store import StoreUnavailable
+from tests.keyserver.environment import ADMIN, Environment, configuration, form, id_token, provider, rule
 from tests.keyserver.redisserver import RedisServer
-from tests.keyserver.stage import ADMIN, Environment, configuration, form, id_token, provider, rule
 
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 VARIABLE = "BEARERPROOF_TEST_ADMIN_SECRET"

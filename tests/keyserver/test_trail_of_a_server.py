@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from bearerproof.trail import Options, Rule, TrailReport, Verdict, prove
+from tests.keyserver.environment import ISSUER, form, id_token
 from tests.keyserver.redisserver import RedisServer
-from tests.keyserver.stage import ISSUER, form, id_token
 from tests.keyserver.test_serving import SECRET, VARIABLE, Running, command, configured, running
 
 __all__ = ["configured"]

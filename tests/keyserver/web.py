@@ -15,7 +15,7 @@ from bearerproof_reference.deployment.http import create_app
 from bearerproof_reference.deployment.httprequest import FORM
 from bearerproof_reference.deployment.openapi import DOCUMENT
 from bearerproof_reference.keyserver.store import TokenStore
-from tests.keyserver.stage import ADMIN, ISSUER, PEER, Environment, form, id_token
+from tests.keyserver.environment import ADMIN, ISSUER, PEER, Environment, form, id_token
 
 Field = tuple[str, str]
 
