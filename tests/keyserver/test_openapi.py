@@ -144,7 +144,7 @@ def defective(decision: str) -> Web:
         raise RuntimeError
 
     web = Web()
-    setattr(web.stage.server, decision, fail)
+    setattr(web.environment.server, decision, fail)
     return web
 
 

@@ -56,10 +56,10 @@ def listening(app: Any, **limits: Any) -> Iterator[int]:
 
 
 @contextmanager
-def stage_listening(**limits: Any) -> Iterator[tuple[Environment, int]]:
-    stage = Environment()
-    with listening(create_app(stage.server), **limits) as port:
-        yield stage, port
+def served_environment(**limits: Any) -> Iterator[tuple[Environment, int]]:
+    environment = Environment()
+    with listening(create_app(environment.server), **limits) as port:
+        yield environment, port
 
 
 def connect(port: int) -> socket.socket:
@@ -90,9 +90,9 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def reason(stage: Environment) -> str:
+def reason(environment: Environment) -> str:
     """Return the name and reason of the one event since the last look."""
-    (event,) = stage.events()
+    (event,) = environment.events()
     return f"{event['event']} {event['reason']}"
 
 
@@ -104,18 +104,18 @@ def exchange_of(token: str) -> bytes:
 
 class TestConnections:
     def test_one_after_the_other_and_all_at_once(self) -> None:
-        with stage_listening() as (_, port), connect(port) as connection:
+        with served_environment() as (_, port), connect(port) as connection:
             connection.sendall(GET)
             assert connection.recv(65536).endswith(b'"trail": "ok"}'), "head and body come together"
             connection.sendall(GET * 3 + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             assert rest(connection).count(b"HTTP/1.1 200 OK") == 4
 
     def test_nothing_is_said_about_the_software(self) -> None:
-        with stage_listening() as (_, port):
+        with served_environment() as (_, port):
             assert "server" not in httpx.get(f"http://127.0.0.1:{port}/health").headers
 
     def test_five_hundred_that_send_nothing(self) -> None:
-        with stage_listening(connections=100) as (_, port), ExitStack() as silent:
+        with served_environment(connections=100) as (_, port), ExitStack() as silent:
             waiting = [silent.enter_context(connect(port)) for _ in range(500)]
             assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
             assert all(connection.recv(1) == b"" for connection in waiting[:300]), "the first had to make room"
@@ -123,7 +123,7 @@ class TestConnections:
             assert waiting[-1].recv(65536).startswith(b"HTTP/1.1 200 OK")
 
     def test_one_in_use_makes_no_room(self) -> None:
-        with stage_listening(connections=2) as (_, port), connect(port) as busy:
+        with served_environment(connections=2) as (_, port), connect(port) as busy:
             token = exchange_of(id_token())
             busy.sendall(token[:-10])
             time.sleep(0.1)  # for the server to have seen it
@@ -137,7 +137,7 @@ class TestConnections:
     @pytest.mark.parametrize("before", [b"", GET])
     @pytest.mark.parametrize("sent", [b"", GET[:-2]])
     def test_silence_and_dribble_end_in_time(self, before: bytes, sent: bytes) -> None:
-        with stage_listening(head_seconds=0.5) as (_, port), connect(port) as connection:
+        with served_environment(head_seconds=0.5) as (_, port), connect(port) as connection:
             if before:
                 connection.sendall(before)
                 assert connection.recv(65536)
@@ -149,21 +149,21 @@ class TestConnections:
             assert time.monotonic() - start > 0.3, "it is not ended at once"
 
     def test_a_body_that_does_not_come(self) -> None:
-        with stage_listening(head_seconds=0.2, request_seconds=0.7) as (stage, port):
+        with served_environment(head_seconds=0.2, request_seconds=0.7) as (environment, port):
             assert talk(port, exchange_of(id_token())[:-10]) == b""
             assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
-            assert stage.events() == []
+            assert environment.events() == []
 
     def test_a_request_may_take_longer_than_its_head(self) -> None:
         token = exchange_of(id_token())
-        with stage_listening(head_seconds=0.2) as (_, port), connect(port) as connection:
+        with served_environment(head_seconds=0.2) as (_, port), connect(port) as connection:
             connection.sendall(token[:-10])
             time.sleep(0.5)
             connection.sendall(token[-10:])
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
 
     def test_ten_megabytes(self) -> None:
-        with stage_listening() as (stage, port), httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        with served_environment() as (environment, port), httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
 
             def pieces() -> Iterator[bytes]:
                 for _ in range(100):
@@ -172,12 +172,12 @@ class TestConnections:
             for content in (b"x" * 10_000_000, pieces()):
                 answer = client.post("/auth/token", content=content, headers={"Content-Type": FORM})
                 assert answer.status_code == 413
-                assert reason(stage) == "token.invalid malformed-request"
+                assert reason(environment) == "token.invalid malformed-request"
             assert client.get("/health").status_code == 200
 
     @pytest.mark.parametrize("pause", [0, 0.05])
     def test_a_head_that_is_too_long(self, pause: float) -> None:
-        with stage_listening(head_bytes=4096) as (_, port), connect(port) as connection:
+        with served_environment(head_bytes=4096) as (_, port), connect(port) as connection:
             for length, status in ((1900, b"200"), (4097, b"400")):
                 request = GET[:-2] + b"X: " + b"x" * (length - len(GET) - 5) + b"\r\n\r\n"
                 assert len(request) == length
@@ -207,35 +207,35 @@ class TestConnections:
         ],
     )
     def test_lines_in_fields(self, line: bytes) -> None:
-        with stage_listening() as (stage, port):
+        with served_environment() as (environment, port):
             answer = talk(port, b"GET /resource/a/b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + line + b"\r\n\r\n")
             status = int(answer[9:12])
             assert status in (400, 401, 501)
             assert answer.count(b"HTTP/1.1") == 1
-            assert len(stage.events()) <= 1
+            assert len(environment.events()) <= 1
             assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
 
     def test_two_credentials_on_the_wire(self) -> None:
-        with stage_listening() as (stage, port):
+        with served_environment() as (environment, port):
             two = b"Connection: close\r\nAuthorization: Bearer x\r\nauthorization: Bearer y\r\n\r\n"
             answer = talk(port, b"GET /resource/a/b HTTP/1.1\r\nHost: x\r\n" + two)
             assert answer.startswith(b"HTTP/1.1 400 ")
-            assert reason(stage) == "token.invalid several-credentials"
+            assert reason(environment) == "token.invalid several-credentials"
 
     def test_an_encoded_slash_on_the_wire(self) -> None:
-        with stage_listening() as (_, port):
+        with served_environment() as (_, port):
             assert httpx.get(f"http://127.0.0.1:{port}/resource%2Fa/b").status_code == 404
             assert httpx.get(f"http://127.0.0.1:{port}/resource/a%2Fb/c").status_code == 401
 
     def test_the_peer_is_who_is_at_the_other_end(self) -> None:
-        with stage_listening() as (stage, port):
+        with served_environment() as (environment, port):
             httpx.get(f"http://127.0.0.1:{port}/resource/a/b", headers={"X-Forwarded-For": "203.0.113.5"})
-            assert stage.events()[0]["client_ip"] == "127.0.0.1"
+            assert environment.events()[0]["client_ip"] == "127.0.0.1"
 
     def test_an_exchange_that_waits_keeps_nobody_waiting(self) -> None:
         with endpoints.endpoint(endpoints.silence()) as served:
-            stage = Environment({"providers": [provider(keys=None, keys_url=served.url)], "policies": [rule()]})
-            with listening(create_app(stage.server, Threads(1, "exchange"))) as port, connect(port) as slow:
+            environment = Environment({"providers": [provider(keys=None, keys_url=served.url)], "policies": [rule()]})
+            with listening(create_app(environment.server, Threads(1, "exchange"))) as port, connect(port) as slow:
                 slow.sendall(exchange_of(id_token()))
                 wait_for(lambda: served.requests)
                 assert httpx.get(f"http://127.0.0.1:{port}/resource/a/b").status_code == 401
@@ -243,7 +243,7 @@ class TestConnections:
                 assert slow.recv(65536).startswith(b"HTTP/1.1 503 ")
 
     def test_a_subject_token_from_many_at_the_same_instant(self) -> None:
-        with stage_listening() as (stage, port), ExitStack() as clients:
+        with served_environment() as (environment, port), ExitStack() as clients:
             request = exchange_of(id_token())
             connections = [clients.enter_context(connect(port)) for _ in range(20)]
             for connection in connections:
@@ -252,7 +252,7 @@ class TestConnections:
                 connection.sendall(request[-1:])
             statuses = sorted(int(connection.recv(65536)[9:12]) for connection in connections)
             assert statuses == [200] + [400] * 19
-            assert sorted(event["event"] for event in stage.events()) == ["token.denied"] * 19 + ["token.issued"]
+            assert sorted(event["event"] for event in environment.events()) == ["token.denied"] * 19 + ["token.issued"]
 
 
 @dataclass(frozen=True)
@@ -292,9 +292,9 @@ def command(*arguments: str | Path, prelude: str = "") -> list[str]:
 
 @contextmanager
 def running(*arguments: str | Path) -> Iterator[Running]:
-    environment = {**os.environ, VARIABLE: SECRET}
+    variables = {**os.environ, VARIABLE: SECRET}
     process = subprocess.Popen(
-        command(*arguments, "--port", "0"), env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command(*arguments, "--port", "0"), env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
         assert process.stderr is not None
@@ -375,10 +375,10 @@ class TestCommand:
     """What stands in the way of a start is one message, and exit code 3."""
 
     def refused(self, *arguments: str | Path, prelude: str = "", secret: str | None = SECRET) -> str:
-        environment = {**os.environ, **({} if secret is None else {VARIABLE: secret})}
+        variables = {**os.environ, **({} if secret is None else {VARIABLE: secret})}
         done = subprocess.run(
             command(*arguments, prelude=prelude),
-            env=environment,
+            env=variables,
             capture_output=True,
             text=True,
             check=False,
@@ -579,7 +579,7 @@ class TestReaping:
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(serving, "REAP_EVERY", 0.01)
-        stage, again = Environment(), Event()
+        environment, again = Environment(), Event()
         outages = iter([StoreUnavailable()])
 
         def reap(_now: float) -> int:
@@ -588,9 +588,9 @@ class TestReaping:
             again.set()
             return 0
 
-        assert isinstance(stage.store, MemoryStore)
-        monkeypatch.setattr(stage.store, "reap", reap)
-        with serving._reaping(stage.server):
+        assert isinstance(environment.store, MemoryStore)
+        monkeypatch.setattr(environment.store, "reap", reap)
+        with serving._reaping(environment.server):
             assert again.wait(10)
         assert [record.levelname for record in caplog.records] == ["WARNING"]
 

@@ -50,11 +50,11 @@ class Answer:
 
 
 class Web:
-    """A stage, and what a client of its HTTP binding can do."""
+    """An environment, and what a client of its HTTP binding can do."""
 
     def __init__(self, store: TokenStore | None = None, **changes: Any) -> None:
-        self.stage = Environment(changes, store)
-        self.app = create_app(self.stage.server)
+        self.environment = Environment(changes, store)
+        self.app = create_app(self.environment.server)
 
     def ask(self, method: str, path: str, *fields: Field, body: bytes = b"", peer: str | None = PEER) -> Answer:
         """Send a request and return its answer, which is in the document."""
@@ -70,13 +70,13 @@ class Web:
 
     def exchange(self, scope: str | None = None, **claims: Any) -> Answer:
         """Exchange a fresh ID token."""
-        return self.post(urlencode(form(id_token(self.stage.clock.wall, **claims), scope=scope)))
+        return self.post(urlencode(form(id_token(self.environment.clock.wall, **claims), scope=scope)))
 
     def bearer(self, **claims: Any) -> str:
         """Return a good bearer, and forget the event of its exchange."""
         answer = self.exchange(**claims)
         assert answer.status == 200, answer
-        self.stage.events()
+        self.environment.events()
         return str(answer.json["access_token"])
 
     def use(self, *credentials: str, path: str = "/resource/a/search") -> Answer:
