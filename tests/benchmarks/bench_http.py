@@ -165,15 +165,15 @@ async def _busy(port: int, provider: Provider, subject: str, until: float, answe
 
 def _differences(answers: Counter[str], kinds: Counter[str], last: int) -> list[str]:
     """Return what is wrong with the answers, or with the events that belong to them."""
-    due = {
+    expected = {
         "token.issued": answers["exchange 200"],
         "token.used": answers["good 200"],
         "token.expired": answers["good 401"],
         "token.invalid": answers["unknown 401"],
     }
-    found = [f"{kinds[kind]} {kind} for {count} answers" for kind, count in due.items() if kinds[kind] != count]
-    if sum(due.values()) != answers.total():
-        found.append("there were answers that were not due")
+    found = [f"{kinds[kind]} {kind} for {count} answers" for kind, count in expected.items() if kinds[kind] != count]
+    if sum(expected.values()) != answers.total():
+        found.append("there were answers that were not expected")
     if kinds.total() != answers.total() or last != answers.total() - 1:
         found.append(f"{kinds.total()} events up to seq {last} for {answers.total()} decisions")
     return found

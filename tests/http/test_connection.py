@@ -234,13 +234,15 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("request_", "reply", "due"), REFUSALS)
-def test_refusals(connected: Connect, stub: Stub, request_: dict[str, Any], reply: Reply, due: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("request_", "reply", "expected"), REFUSALS)
+def test_refusals(
+    connected: Connect, stub: Stub, request_: dict[str, Any], reply: Reply, expected: dict[str, Any]
+) -> None:
     denied = {"event": "token.denied", "reason": "x"}
     reply.events = [denied]
     stub.reply = lambda _: reply
     answer = ask(connected(), request_)
-    assert answer == {**due, "events": [denied], "lines": [json.dumps(denied)]}
+    assert answer == {**expected, "events": [denied], "lines": [json.dumps(denied)]}
     assert read_decision(answer, request_["op"]).outcome is Outcome.REJECTED
 
 

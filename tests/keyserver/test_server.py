@@ -120,11 +120,11 @@ def test_one_event_for_each_decision_and_the_same_ones_without_a_sink(story: lis
         answer = told.take(step, subject_token)
         assert outline(answer) == outline(lost.take(step, subject_token))
         new = told.environment.events()
-        due = 0 if answer is None else answer.count if isinstance(answer, Revoked) else 1
-        assert len(new) == due
+        expected = 0 if answer is None else answer.count if isinstance(answer, Revoked) else 1
+        assert len(new) == expected
         assert all(fits(answer, event) for event in new)
-        assert [event["seq"] for event in new] == list(range(events, events + due))
-        events += due
+        assert [event["seq"] for event in new] == list(range(events, events + expected))
+        events += expected
     assert (told.environment.server.trail.lost, lost.environment.server.trail.lost) == (0, events)
 
 

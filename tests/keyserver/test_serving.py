@@ -557,11 +557,11 @@ class TestStarting:
             (wanted, wanted): (4096, []),
             (resource.RLIM_INFINITY, resource.RLIM_INFINITY): (4096, []),
         }
-        for present, (connections, due) in cases.items():
+        for present, (connections, expected) in cases.items():
             monkeypatch.setattr(resource, "getrlimit", lambda _, present=present: present)
             set_to.clear()
             assert serving._affordable(ConnectionLimits()).connections == connections
-            assert set_to == due
+            assert set_to == expected
 
     def test_what_waits_has_threads(self) -> None:
         def directly(**changes: Any) -> bool:
