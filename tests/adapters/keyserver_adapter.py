@@ -62,8 +62,8 @@ class Server:
             if not any(fnmatchcase(name, pattern) for pattern in token["scopes"][side + "s"]):
                 return {"verdict": "rejected", "reason": "insufficient-scope"}
         event = {"event": "token.used", "token_jti": token["jti"], "identity": {**token["identity"], "email": ""}}
-        told = {name: token[name] for name in ("jti", "identity", "scopes")}
-        return {"verdict": "accepted", **told, "events": [event]}
+        members = {name: token[name] for name in ("jti", "identity", "scopes")}
+        return {"verdict": "accepted", **members, "events": [event]}
 
     def revoke(self, request: Json) -> Json:
         if request["admin"] is None or request["admin"] != self.configuration.get("admin_secret"):
@@ -177,10 +177,10 @@ def answer(request: Json) -> Json:
 
 
 for line in sys.stdin:
-    told = json.loads(line)
+    request = json.loads(line)
     try:
-        result = answer(told)
+        result = answer(request)
     except Exception as error:  # noqa: BLE001 - whatever escapes the server is reported as such
         result = {"errored": {"message": repr(error)[:500]}}
-    sys.stdout.write(json.dumps({"id": told["id"], **result}) + "\n")
+    sys.stdout.write(json.dumps({"id": request["id"], **result}) + "\n")
     sys.stdout.flush()

@@ -85,8 +85,8 @@ def compare(folder: Path, rounds: int) -> None:
         pairs = list(zip(taken[label], taken[""], strict=True))
         ratio, processor = (median(ours[n] / bare[n] for ours, bare in pairs) for n in (0, 1))
         rates = [median(rate for rate, _ in taken[name]) for name in (label, "")]
-        told = f"   ratio of at least {LIMIT}" if label == "within a second" else ""
-        print(f"{label:<20}{rates[0]:12.0f}{rates[1]:8.0f}{ratio:8.2f}{processor:12.2f}{told}")
+        note = f"   ratio of at least {LIMIT}" if label == "within a second" else ""
+        print(f"{label:<20}{rates[0]:12.0f}{rates[1]:8.0f}{ratio:8.2f}{processor:12.2f}{note}")
 
 
 Taken = tuple[float, float]

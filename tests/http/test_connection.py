@@ -89,14 +89,14 @@ def test_a_bearer_is_presented_where_its_scope_covers(connected: Connect, stub: 
     assert stub.asked[-1].line == "GET /resource/b/y HTTP/1.1"
     assert stub.asked[-1].values("authorization") == ["Bearer t_abc"]
     scopes = {"backends": ["b*"], "tools": ["y"], "rate_limit": 0}
-    told = {**USED, "client_ip": "192.0.2.7"}
+    event = {**USED, "client_ip": "192.0.2.7"}
     assert answer == {
         "verdict": "accepted",
         "jti": JTI,
         "identity": IDENTITY,
         "scopes": scopes,
-        "events": [told],
-        "lines": [json.dumps(told)],
+        "events": [event],
+        "lines": [json.dumps(event)],
     }
     ask(connection, {**AUTHENTICATE, "wants": {"backend": "a/b", "tool": ".."}})
     assert stub.asked[-1].line == "GET /resource/a%2Fb/%2E%2E HTTP/1.1"

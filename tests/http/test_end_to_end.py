@@ -156,15 +156,15 @@ def members(tmp_path: Path) -> dict[str, Any]:
 
 def test_the_reference_conforms(tmp_path: Path, members: dict[str, Any]) -> None:
     with served(tmp_path, members) as url:
-        code, told, outcomes = check(tmp_path, url)
-    assert code == 0, told
-    assert "served reference conforms to strict in key-server" in told
+        code, printed, outcomes = check(tmp_path, url)
+    assert code == 0, printed
+    assert "served reference conforms to strict in key-server" in printed
     assert set(outcomes.values()) == {"passed", "not-applicable"}
     assert outcomes["REV-1.refused-from-the-answer-on.key-server"] == "passed"
     assert outcomes["HTTP-14.other-methods.key-server"] == "passed"
     assert outcomes["LIFE-5.expired-bearer-leaves-token-expired.key-server"] == "not-applicable"
     assert list(outcomes.values()).count("passed") > 100
-    assert SECRET not in told + (tmp_path / "report.jsonl").read_text()
+    assert SECRET not in printed + (tmp_path / "report.jsonl").read_text()
 
 
 def test_the_examples_of_the_reference_fit_together(tmp_path: Path) -> None:
@@ -173,8 +173,8 @@ def test_the_examples_of_the_reference_fit_together(tmp_path: Path) -> None:
     texts = {name: text.replace("KEY_SERVER_ADMIN_SECRET", "SECRET_OF_THE_SERVER") for name, text in texts.items()}
     (tmp_path / "profile.toml").write_text(texts["profile.toml"].replace("../../audit.jsonl", "trail.jsonl"))
     with served(tmp_path, tomllib.loads(texts["key-server.toml"])) as url:
-        code, told, outcomes = check(tmp_path, url, "-k", "EXC or REV-1")
-    assert code == 0, told
+        code, printed, outcomes = check(tmp_path, url, "-k", "EXC or REV-1")
+    assert code == 0, printed
     assert list(outcomes.values()).count("passed") > 20
 
 
@@ -200,7 +200,7 @@ def test_what_is_spoilt_is_found_and_only_that(
     tmp_path: Path, members: dict[str, Any], spoil: Spoil, requirement: str
 ) -> None:
     with spoilt(tmp_path, members, spoil) as url:
-        code, told, outcomes = check(tmp_path, url, "-k", "HTTP")
+        code, printed, outcomes = check(tmp_path, url, "-k", "HTTP")
     red = {name.partition(".")[0] for name, outcome in outcomes.items() if outcome not in ("passed", "not-applicable")}
-    assert red == {requirement}, told
+    assert red == {requirement}, printed
     assert code == 1

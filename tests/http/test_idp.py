@@ -122,8 +122,10 @@ def test_the_command_serves_until_it_is_told_to_end() -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
-            told = [process.stderr.readline() for _ in range(2)]
-            assert told[0] == f"issuer http://127.0.0.1:{port}/home, key set http://127.0.0.1:{port}/home/jwks.json\n"
+            printed = [process.stderr.readline() for _ in range(2)]
+            assert (
+                printed[0] == f"issuer http://127.0.0.1:{port}/home, key set http://127.0.0.1:{port}/home/jwks.json\n"
+            )
             assert httpx.get(f"http://127.0.0.1:{port}/other/jwks.json").json() == {"keys": [OTHER.key.public_jwk]}
         finally:
             process.send_signal(signal.SIGTERM)

@@ -56,8 +56,10 @@ def test_a_setting_is_taken_as_it_is_told() -> None:
 
 
 def test_a_request_is_told_in_the_words_of_the_server(mapping: NameMapping) -> None:
-    told = mapping.outbound({"op": "revoke", "admin": ADMIN, "issuer": OTHER.issuer + "/", "subject": "alice", "n": 1})
-    assert told == {
+    request = mapping.outbound(
+        {"op": "revoke", "admin": ADMIN, "issuer": OTHER.issuer + "/", "subject": "alice", "n": 1}
+    )
+    assert request == {
         "op": "revoke",
         "admin": "secret of the server",
         "issuer": "http://127.0.0.1/ab/",
@@ -70,8 +72,8 @@ def test_a_request_is_told_in_the_words_of_the_server(mapping: NameMapping) -> N
 
 def test_a_path_is_told_in_the_words_of_the_server(mapping: NameMapping) -> None:
     path = "/auth/tokens?issuer=https%3A%2F%2Fidp.example&subject=alice&subject="
-    told = f"/auth/tokens?issuer=http%3A%2F%2F127.0.0.1%2Fa&subject={mapping.mark}alice&subject="
-    assert mapping.outbound({"path": path}) == {"path": told}
+    mapped = f"/auth/tokens?issuer=http%3A%2F%2F127.0.0.1%2Fa&subject={mapping.mark}alice&subject="
+    assert mapping.outbound({"path": path}) == {"path": mapped}
 
 
 def test_an_answer_is_heard_in_our_words(mapping: NameMapping) -> None:
@@ -81,12 +83,12 @@ def test_an_answer_is_heard_in_our_words(mapping: NameMapping) -> None:
 
 
 def test_peers_are_of_one_mapping(mapping: NameMapping) -> None:
-    told = mapping.outbound({"peer": PEER})["peer"]
-    assert told != PEER
-    assert mapping.outbound({"peer": PEER})["peer"] == told
-    assert mapping.inbound({"client_ip": told}) == {"client_ip": PEER}
+    mapped = mapping.outbound({"peer": PEER})["peer"]
+    assert mapped != PEER
+    assert mapping.outbound({"peer": PEER})["peer"] == mapped
+    assert mapping.inbound({"client_ip": mapped}) == {"client_ip": PEER}
     assert mapping.outbound({"peer": PROXY})["peer"] == PROXY
-    assert activate(mapping).outbound({"peer": PEER})["peer"] != told
+    assert activate(mapping).outbound({"peer": PEER})["peer"] != mapped
     assert mapping_of(KeyServer(setting=GIVEN)).outbound({"peer": PEER})["peer"] == PEER
 
 

@@ -53,10 +53,10 @@ class TestExchange:
         answer = web.exchange("backends:a tools:search")
         assert answer.status == 200
         assert answer.field("Pragma") == "no-cache"
-        told = answer.json
-        assert told.pop("access_token").startswith("bprf_")
-        assert told.pop("jti") == web.environment.event()["token_jti"]
-        assert told == {
+        granted = answer.json
+        assert granted.pop("access_token").startswith("bprf_")
+        assert granted.pop("jti") == web.environment.event()["token_jti"]
+        assert granted == {
             "issued_token_type": ACCESS_TOKEN,
             "token_type": "Bearer",
             "expires_in": 600,
@@ -264,8 +264,8 @@ class TestResource:
     def test_another_backend_or_tool(self, web: Web, path: str, scope: str | None) -> None:
         answer = web.use(f"Bearer {web.bearer()}", path=path)
         assert answer.error == (403, "insufficient_scope")
-        told = "" if scope is None else f', scope="{scope}"'
-        assert answer.field("WWW-Authenticate") == f'Bearer realm="key-server", error="insufficient_scope"{told}'
+        named = "" if scope is None else f', scope="{scope}"'
+        assert answer.field("WWW-Authenticate") == f'Bearer realm="key-server", error="insufficient_scope"{named}'
 
     def test_an_encoded_name(self, web: Web) -> None:
         assert web.use(f"Bearer {web.bearer()}", path="/resource/a%2Db/s%65arch").json["backend"] == "a-b"

@@ -76,10 +76,10 @@ WHEN = {"occurred_at": "2027-01-15T08:00:00.250000Z", "seq": 7}
     ],
 )
 def test_wire_form(event: LifecycleEvent, wire: dict[str, Any]) -> None:
-    told = event.as_dict(7)
-    assert told == wire
-    assert list(told) == list(wire)  # the order too
-    SCHEMA.validate(told)
+    members = event.as_dict(7)
+    assert members == wire
+    assert list(members) == list(wire)  # the order too
+    SCHEMA.validate(members)
 
 
 @pytest.mark.parametrize("why", DenialReason)

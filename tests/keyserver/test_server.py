@@ -113,19 +113,19 @@ def outline(answer: Answer | None) -> tuple[object, ...]:
 
 @given(stories)
 def test_one_event_for_each_decision_and_the_same_ones_without_a_sink(story: list[Step]) -> None:
-    told, lost = Actor(broken=False), Actor(broken=True)
+    kept, lost = Actor(broken=False), Actor(broken=True)
     events = 0
     for step in story:
-        subject_token = id_token(told.environment.clock.wall, **dict(step.claims))
-        answer = told.take(step, subject_token)
+        subject_token = id_token(kept.environment.clock.wall, **dict(step.claims))
+        answer = kept.take(step, subject_token)
         assert outline(answer) == outline(lost.take(step, subject_token))
-        new = told.environment.events()
+        new = kept.environment.events()
         expected = 0 if answer is None else answer.count if isinstance(answer, Revoked) else 1
         assert len(new) == expected
         assert all(fits(answer, event) for event in new)
         assert [event["seq"] for event in new] == list(range(events, events + expected))
         events += expected
-    assert (told.environment.server.trail.lost, lost.environment.server.trail.lost) == (0, events)
+    assert (kept.environment.server.trail.lost, lost.environment.server.trail.lost) == (0, events)
 
 
 def fits(answer: Answer | None, event: dict[str, Any]) -> bool:
@@ -240,8 +240,8 @@ def test_no_secret_in_what_is_raised(operation: str) -> None:
     subject_token = id_token()
     planted.secrets.append(subject_token)
     environment = planted.environment
-    told = read(configuration(admin_secret=planted.ADMIN))
-    environment.server = KeyServer(told, Faulty(environment.store, operation), environment.clock, Lines())
+    config = read(configuration(admin_secret=planted.ADMIN))
+    environment.server = KeyServer(config, Faulty(environment.store, operation), environment.clock, Lines())
     ask = {
         "look_up": lambda: environment.use(token.bearer),
         "revoke": lambda: environment.revoke(token.record.jti, planted.ADMIN),
@@ -253,5 +253,5 @@ def test_no_secret_in_what_is_raised(operation: str) -> None:
 
 
 def test_what_a_store_must_keep() -> None:
-    told = read(configuration(capacity=7, retention=11, max_age=13))
-    assert store_limits(told) == StoreLimits(capacity=7, retention=11, subject_age=13)
+    config = read(configuration(capacity=7, retention=11, max_age=13))
+    assert store_limits(config) == StoreLimits(capacity=7, retention=11, subject_age=13)

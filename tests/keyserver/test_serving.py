@@ -391,10 +391,10 @@ class TestCommand:
 
     @pytest.mark.parametrize(("package", "extra"), [("uvicorn", "server"), ("starlette", "server"), ("redis", "redis")])
     def test_a_package_is_missing(self, configured: Path, package: str, extra: str) -> None:
-        told = self.refused(
+        message = self.refused(
             configured, "--redis", "redis://x", prelude=f"import sys; sys.modules[{package!r}] = None\n"
         )
-        assert f"python -m pip install 'bearerproof[{extra}]'" in told
+        assert f"python -m pip install 'bearerproof[{extra}]'" in message
 
     def test_no_secret(self, configured: Path) -> None:
         assert VARIABLE in self.refused(configured, secret=None)
@@ -403,8 +403,8 @@ class TestCommand:
         path = tmp_path / "bad.json"
         members = configuration(admin_secret=None, policies=[rule("too much", {"backends": [], "tools": ["*"]})])
         path.write_text(json.dumps(members), "utf-8")
-        told = self.refused(path)
-        assert "policies[0] ('too much').grant: backends" in told
+        message = self.refused(path)
+        assert "policies[0] ('too much').grant: backends" in message
 
     def test_other_machines(self, configured: Path) -> None:
         assert "--allow-remote" in self.refused(configured, "--host", "0.0.0.0")  # noqa: S104 - it is refused
@@ -422,8 +422,8 @@ class TestLoading:
 
     def test_toml(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VARIABLE, SECRET)
-        (told,) = configuration()["providers"][:1]
-        jwk = ", ".join(f"{name} = {json.dumps(value)}" for name, value in told["keys"]["keys"][0].items())
+        (trusted,) = configuration()["providers"][:1]
+        jwk = ", ".join(f"{name} = {json.dumps(value)}" for name, value in trusted["keys"]["keys"][0].items())
         path = self.write(
             tmp_path,
             "key-server.toml",
@@ -445,7 +445,7 @@ class TestLoading:
         )
         loaded = load(path)
         assert loaded.ttl == 60
-        assert loaded.providers[0].keys == told["keys"]
+        assert loaded.providers[0].keys == trusted["keys"]
         assert loaded.admin_digest == read(configuration(admin_secret=SECRET)).admin_digest
 
     def test_without_a_secret_nothing_can_be_revoked(self, tmp_path: Path) -> None:
@@ -473,7 +473,7 @@ class TestLoading:
         assert ADMIN not in str(raised.value)
 
     @pytest.mark.parametrize(
-        ("name", "text", "told"),
+        ("name", "text", "message"),
         [
             ("c.json", "{", "line 1 column 2"),
             ("c.json", '{"ttl": 1, "ttl": 2}', "'ttl'"),
@@ -485,10 +485,10 @@ class TestLoading:
             ("c.toml", "ttl = 0", "providers"),
         ],
     )
-    def test_files_that_are_none(self, tmp_path: Path, name: str, text: str, told: str) -> None:
+    def test_files_that_are_none(self, tmp_path: Path, name: str, text: str, message: str) -> None:
         with pytest.raises(ServingError) as raised:
             load(self.write(tmp_path, name, text))
-        assert told in str(raised.value)
+        assert message in str(raised.value)
 
     def test_files_that_cannot_be_read(self, tmp_path: Path) -> None:
         (tmp_path / "latin.json").write_bytes(b'"\xe4"')

@@ -78,8 +78,8 @@ def test_of_many_revocations_of_a_token_one_is_told_so(workers: ConcurrentWorker
     answers = workers.run(
         partial(tasks.revoke_all, pause=0.005), *[partial(tasks.revoke_each, records=records)] * (WORKERS - 1)
     )
-    told = Counter(record.jti for record in answers[0]) + Counter(jti for answer in answers[1:] for jti in answer)
-    assert told == dict.fromkeys((record.jti for record in records), 1)
+    reported = Counter(record.jti for record in answers[0]) + Counter(jti for answer in answers[1:] for jti in answer)
+    assert reported == dict.fromkeys((record.jti for record in records), 1)
 
 
 def test_a_revoked_token_is_live_to_nobody_who_asks_afterwards(workers: ConcurrentWorkers) -> None:

@@ -59,8 +59,10 @@ class Web:
     def ask(self, method: str, path: str, *fields: Field, body: bytes = b"", peer: str | None = PEER) -> Answer:
         """Send a request and return its answer, which is in the document."""
         asked = {"method": method, "path": path, "headers": fields, "body_b64": b64encode(body), "peer": peer}
-        told = respond(self.app, asked)
-        answer = Answer(told["status"], tuple((n, v) for n, v in told["headers"]), b64decode(told["body_b64"]))
+        response = respond(self.app, asked)
+        answer = Answer(
+            response["status"], tuple((n, v) for n, v in response["headers"]), b64decode(response["body_b64"])
+        )
         check_documented(method, path, answer)
         return answer
 
