@@ -78,7 +78,7 @@ class Server:
         token, leeway = form["subject_token"], self.configuration.get("leeway", 0)
         try:
             header, payload = map(plain, SEGMENTS.fullmatch(token).groups())  # type: ignore[union-attr]
-            provider = next(one for one in self.configuration["providers"] if one["issuer"] == payload["iss"])
+            provider = next(member for member in self.configuration["providers"] if member["issuer"] == payload["iss"])
             key = jwt.PyJWKSet.from_dict(provider["keys"])[header["kid"]]
             claims = jwt.decode(
                 token, key, provider["algorithms"], UNTIMED, audience=provider["audiences"], issuer=provider["issuer"]
@@ -135,8 +135,10 @@ def narrowed(grant: Json, scope: str | None) -> Json:
     asked = dict(word.partition(":")[::2] for word in scope.split(" ")) if scope else {}
     found: Json = {"rate_limit": grant.get("rate_limit", 0)}
     for side in ("backends", "tools"):
-        pairs = [(one, other) for one in asked.pop(side, "*").split(",") for other in grant[side]]
-        shared = [one if fnmatchcase(one, other) else other for one, other in pairs if alike(one, other)]
+        pairs = [(wanted, granted) for wanted in asked.pop(side, "*").split(",") for granted in grant[side]]
+        shared = [
+            wanted if fnmatchcase(wanted, granted) else granted for wanted, granted in pairs if alike(wanted, granted)
+        ]
         found[side] = list(dict.fromkeys(shared))
     if asked or not all(map(NAMES.fullmatch, [*found["backends"], *found["tools"]])) or [] in found.values():
         raise Refused("invalid_scope", "invalid-scope")
@@ -146,8 +148,8 @@ def narrowed(grant: Json, scope: str | None) -> Json:
 NAMES = re.compile(r"[A-Za-z0-9._-]+\*?|\*")
 
 
-def alike(one: str, other: str) -> bool:
-    return fnmatchcase(one, other) or fnmatchcase(other, one)
+def alike(pattern: str, other: str) -> bool:
+    return fnmatchcase(pattern, other) or fnmatchcase(other, pattern)
 
 
 def meant(token: Json, request: Json) -> bool:

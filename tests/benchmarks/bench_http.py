@@ -96,7 +96,7 @@ Taken = tuple[float, float]
 def measure(process: Process, bearer: str, seconds: float = 0.25) -> Taken:
     """Let some clients at once ask for as long, and count what is admitted."""
 
-    async def one(client: Client, until: float) -> int:
+    async def ask_until(client: Client, until: float) -> int:
         count = 0
         while time.perf_counter() < until:
             status, _ = await client.ask(get(bearer))
@@ -110,7 +110,7 @@ def measure(process: Process, bearer: str, seconds: float = 0.25) -> Taken:
         for client in clients:
             await client.ask(get(bearer))
         start, busy = time.perf_counter(), process.busy()
-        count = sum(await asyncio.gather(*(one(client, start + seconds) for client in clients)))
+        count = sum(await asyncio.gather(*(ask_until(client, start + seconds) for client in clients)))
         return count / (time.perf_counter() - start), count / (process.busy() - busy)
 
     return asyncio.run(all_of_them())

@@ -332,7 +332,7 @@ def test_a_race_is_asked_at_once_and_its_events_are_told_apart(connected: Connec
     began = time.monotonic()
     bearers = ["one", "bad", "two", "one", "bad", "two"]
     (answers,) = ask(
-        connection, {"op": "race", "requests": [{**AUTHENTICATE, "bearer": one} for one in bearers]}
+        connection, {"op": "race", "requests": [{**AUTHENTICATE, "bearer": bearer} for bearer in bearers]}
     ).values()
     assert time.monotonic() - began < 1.5
     assert [answer.get("jti", answer.get("reason")) for answer in answers] == ["one", "invalid-token", "two"] * 2

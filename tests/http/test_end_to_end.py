@@ -41,10 +41,10 @@ def configuration(port: int) -> dict[str, Any]:
         "capacity": 1_000_000,
         "trusted_proxies": ["127.0.0.1/32", "10.0.0.1/32"],
         "providers": [
-            {"issuer": one, "audiences": [AUDIENCE], "algorithms": ["ES256"], "keys_url": f"{one}/jwks.json"}
-            for one in issuers
+            {"issuer": issuer, "audiences": [AUDIENCE], "algorithms": ["ES256"], "keys_url": f"{issuer}/jwks.json"}
+            for issuer in issuers
         ],
-        "policies": [{"name": one, "match": {"issuer": one}, "grant": everything} for one in issuers],
+        "policies": [{"name": issuer, "match": {"issuer": issuer}, "grant": everything} for issuer in issuers],
     }
 
 
@@ -122,7 +122,7 @@ def _spoiling(app: ASGIApp, spoil: Spoil) -> ASGIApp:
             messages.append(message)
 
         await app(scope, receive, keep)
-        whole = spoil({**messages[0], "body": b"".join(one.get("body", b"") for one in messages[1:])}, scope)
+        whole = spoil({**messages[0], "body": b"".join(message.get("body", b"") for message in messages[1:])}, scope)
         body = whole.pop("body")
         length = [(b"content-length", str(len(body)).encode())] if body else []
         fields = [pair for pair in whole["headers"] if pair[0].lower() != b"content-length"]
@@ -144,7 +144,8 @@ def check(folder: Path, url: str, *arguments: str) -> tuple[int, str, dict[str, 
         command, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=300
     )
     lines = [json.loads(line) for line in (folder / "report.jsonl").read_text().splitlines()]
-    return done.returncode, done.stdout + done.stderr, {one["id"]: one["outcome"] for one in lines if "id" in one}
+    found = {event["id"]: event["outcome"] for event in lines if "id" in event}
+    return done.returncode, done.stdout + done.stderr, found
 
 
 @pytest.fixture

@@ -105,16 +105,16 @@ def test_digests_of_one_length_are_compared_in_constant_time(monkeypatch: pytest
     compared: list[tuple[bytes, bytes]] = []
     compare = hmac.compare_digest
 
-    def noted(one: bytes, other: bytes) -> bool:
-        compared.append((one, other))
-        return compare(one, other)
+    def noted(ours: bytes, theirs: bytes) -> bool:
+        compared.append((ours, theirs))
+        return compare(ours, theirs)
 
     monkeypatch.setattr(hmac, "compare_digest", noted)
     environment = Environment()
     for admin in (ADMIN, "x", None):
         environment.revoke(UNKNOWN, admin)
-    assert [(len(one), len(other)) for one, other in compared] == [(32, 32)] * 3
-    assert all(ADMIN.encode() not in one + other for one, other in compared)
+    assert [(len(ours), len(theirs)) for ours, theirs in compared] == [(32, 32)] * 3
+    assert all(ADMIN.encode() not in ours + theirs for ours, theirs in compared)
 
 
 def test_the_address_in_an_event_is_that_of_the_client() -> None:
