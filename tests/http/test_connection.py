@@ -4,10 +4,10 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from base64 import b64decode, b64encode
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -319,7 +319,7 @@ def test_a_race_is_asked_at_once_and_its_events_are_told_apart(connected: Connec
 
     def reply(asked: Asked) -> Reply:
         name = asked.values("authorization")[0].removeprefix("Bearer ")
-        time.sleep(0.3)
+        all_asked.wait(10)  # which ends only when every request of the race has come
         if name == "bad":
             return Reply(401, events=[{"event": "token.invalid"}])
         return Reply(events=[{**USED, "token_jti": name}])
@@ -329,12 +329,11 @@ def test_a_race_is_asked_at_once_and_its_events_are_told_apart(connected: Connec
         stub.reply = partial(granting, name)
         ask(connection, EXCHANGE)
     stub.reply = reply
-    began = time.monotonic()
-    bearers = ["one", "bad", "two", "one", "bad", "two"]
+    bearers = ["one", "bad", "two"] * 2
+    all_asked = Barrier(len(bearers))
     (answers,) = ask(
         connection, {"op": "race", "requests": [{**AUTHENTICATE, "bearer": bearer} for bearer in bearers]}
     ).values()
-    assert time.monotonic() - began < 1.5
     assert [answer.get("jti", answer.get("reason")) for answer in answers] == ["one", "invalid-token", "two"] * 2
     assert [event.get("token_jti", "-") for answer in answers for event in answer["events"]] == ["one", "-", "two"] * 2
 
@@ -408,10 +407,8 @@ def test_a_server_that_drips_hangs_too(connected: Connect, beginning: bytes) -> 
         command = [sys.executable, "-c", DRIPPING, str(listening.fileno()), beginning.decode()]
         with subprocess.Popen(command, pass_fds=[listening.fileno()], stderr=subprocess.DEVNULL) as dripping:
             try:
-                began = time.monotonic()
-                with pytest.raises(AdapterHung):
+                with pytest.raises(AdapterHung, match=r"within 0\.5 s"):
                     ask(connection, EXCHANGE, 0.5)
-                assert time.monotonic() - began < 5
             finally:
                 dripping.kill()
 
