@@ -48,6 +48,11 @@ class Answer:
         assert set(self.json) == {"error", "error_description"}
         return self.status, self.json["error"]
 
+    @property
+    def refusal(self) -> tuple[int, str, str | None]:
+        """The status, the error code in the body, and after how many seconds to try again."""
+        return *self.error, self.field("Retry-After")
+
 
 class Web:
     """An environment, and what a client of its HTTP binding can do."""
