@@ -396,8 +396,20 @@ class TestCommand:
         )
         assert f"python -m pip install 'bearerproof[{extra}]'" in message
 
-    def test_no_secret(self, configured: Path) -> None:
-        assert VARIABLE in self.refused(configured, secret=None)
+    @pytest.mark.parametrize(
+        ("arguments", "secret", "message"),
+        [
+            ([], None, VARIABLE),
+            (["--host", "0.0.0.0"], SECRET, "--allow-remote"),  # noqa: S104 - it is refused
+            (["--fsync=-1"], SECRET, "--fsync"),
+            (["--fsync=nan"], SECRET, "--fsync"),
+            (["--fsync=sometimes"], SECRET, "--fsync"),
+        ],
+    )
+    def test_what_cannot_be_served(
+        self, configured: Path, arguments: list[str], secret: str | None, message: str
+    ) -> None:
+        assert message in self.refused(configured, *arguments, secret=secret)
 
     def test_the_configuration_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "bad.json"
@@ -405,13 +417,6 @@ class TestCommand:
         path.write_text(json.dumps(members), "utf-8")
         message = self.refused(path)
         assert "policies[0] ('too much').grant: backends" in message
-
-    def test_other_machines(self, configured: Path) -> None:
-        assert "--allow-remote" in self.refused(configured, "--host", "0.0.0.0")  # noqa: S104 - it is refused
-
-    @pytest.mark.parametrize("fsync", ["-1", "nan", "sometimes"])
-    def test_fsync(self, configured: Path, fsync: str) -> None:
-        assert "--fsync" in self.refused(configured, f"--fsync={fsync}")
 
 
 class TestLoading:
