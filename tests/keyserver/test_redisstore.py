@@ -303,7 +303,7 @@ class TestSomethingElseUnderAKey:
         self, redis_server: RedisServer, store: RedisStore, prefix: str, record: str, operation: str
     ) -> None:
         stored = issue(store)
-        _overwrite(redis_server, prefix, record)
+        _overwrite(redis_server, prefix, "record", record)
         with pytest.raises(StoreUnavailable):
             operations(store, stored)[operation]()
 
@@ -320,7 +320,7 @@ class TestSomethingElseUnderAKey:
         for name in path:
             inner = inner[name]
         del inner[last]
-        _overwrite(redis_server, prefix, json.dumps(members))
+        _overwrite(redis_server, prefix, "record", json.dumps(members))
         with pytest.raises(StoreUnavailable):
             store.look_up(stored.digest, START)
 
@@ -329,9 +329,7 @@ class TestSomethingElseUnderAKey:
         self, redis_server: RedisServer, store: RedisStore, prefix: str, expires: str
     ) -> None:
         stored = issue(store)
-        with redis_server.client() as client:
-            (key,) = client.keys(f"{prefix}token:*")
-            client.hset(key, "expires", expires)
+        _overwrite(redis_server, prefix, "expires", expires)
         try:
             found = store.look_up(stored.digest, START)
         except StoreUnavailable:
@@ -411,7 +409,7 @@ def _replace(server: RedisServer, prefix: str, kind: str) -> None:
             client.rpush(key, "something else")
 
 
-def _overwrite(server: RedisServer, prefix: str, record: str) -> None:
+def _overwrite(server: RedisServer, prefix: str, field: str, value: str) -> None:
     with server.client() as client:
         (key,) = client.keys(f"{prefix}token:*")
-        client.hset(key, "record", record)
+        client.hset(key, field, value)
