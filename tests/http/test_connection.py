@@ -498,18 +498,8 @@ def test_calls_that_judge_nothing(
 def test_a_server_that_talks_nonsense_ends_the_run(connected: Connect, stub: Stub, tmp_path: Path, trail: Path) -> None:
     connected()
     stub.reply = lambda asked: Reply() if asked.line.startswith("GET / ") else Reply(307, headers=[("Location", "/x")])
-    done = check(
-        tmp_path,
-        "--url",
-        stub.url,
-        "--server-profile",
-        "profile.toml",
-        "--measure",
-        "strict",
-        "-k",
-        "REV-1",
-        "--no-baselines",
-    )
+    options = f"--url {stub.url} --server-profile profile.toml --measure strict -k REV-1 --no-baselines"
+    done = check(tmp_path, *options.split())
     assert done.returncode == 3, done.stdout + done.stderr
     assert "redirected with status 307" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
