@@ -62,8 +62,8 @@ class Server:
             if not any(fnmatchcase(name, pattern) for pattern in token["scopes"][side + "s"]):
                 return {"verdict": "rejected", "reason": "insufficient-scope"}
         event = {"event": "token.used", "token_jti": token["jti"], "identity": {**token["identity"], "email": ""}}
-        told = {name: token[name] for name in ("jti", "identity", "scopes")}
-        return {"verdict": "accepted", **told, "events": [event]}
+        members = {name: token[name] for name in ("jti", "identity", "scopes")}
+        return {"verdict": "accepted", **members, "events": [event]}
 
     def revoke(self, request: Json) -> Json:
         if request["admin"] is None or request["admin"] != self.configuration.get("admin_secret"):
@@ -78,7 +78,7 @@ class Server:
         token, leeway = form["subject_token"], self.configuration.get("leeway", 0)
         try:
             header, payload = map(plain, SEGMENTS.fullmatch(token).groups())  # type: ignore[union-attr]
-            provider = next(one for one in self.configuration["providers"] if one["issuer"] == payload["iss"])
+            provider = next(member for member in self.configuration["providers"] if member["issuer"] == payload["iss"])
             key = jwt.PyJWKSet.from_dict(provider["keys"])[header["kid"]]
             claims = jwt.decode(
                 token, key, provider["algorithms"], UNTIMED, audience=provider["audiences"], issuer=provider["issuer"]
@@ -135,8 +135,10 @@ def narrowed(grant: Json, scope: str | None) -> Json:
     asked = dict(word.partition(":")[::2] for word in scope.split(" ")) if scope else {}
     found: Json = {"rate_limit": grant.get("rate_limit", 0)}
     for side in ("backends", "tools"):
-        pairs = [(one, other) for one in asked.pop(side, "*").split(",") for other in grant[side]]
-        shared = [one if fnmatchcase(one, other) else other for one, other in pairs if alike(one, other)]
+        pairs = [(wanted, granted) for wanted in asked.pop(side, "*").split(",") for granted in grant[side]]
+        shared = [
+            wanted if fnmatchcase(wanted, granted) else granted for wanted, granted in pairs if alike(wanted, granted)
+        ]
         found[side] = list(dict.fromkeys(shared))
     if asked or not all(map(NAMES.fullmatch, [*found["backends"], *found["tools"]])) or [] in found.values():
         raise Refused("invalid_scope", "invalid-scope")
@@ -146,8 +148,8 @@ def narrowed(grant: Json, scope: str | None) -> Json:
 NAMES = re.compile(r"[A-Za-z0-9._-]+\*?|\*")
 
 
-def alike(one: str, other: str) -> bool:
-    return fnmatchcase(one, other) or fnmatchcase(other, one)
+def alike(pattern: str, other: str) -> bool:
+    return fnmatchcase(pattern, other) or fnmatchcase(other, pattern)
 
 
 def meant(token: Json, request: Json) -> bool:
@@ -177,10 +179,10 @@ def answer(request: Json) -> Json:
 
 
 for line in sys.stdin:
-    told = json.loads(line)
+    request = json.loads(line)
     try:
-        result = answer(told)
+        result = answer(request)
     except Exception as error:  # noqa: BLE001 - whatever escapes the server is reported as such
         result = {"errored": {"message": repr(error)[:500]}}
-    sys.stdout.write(json.dumps({"id": told["id"], **result}) + "\n")
+    sys.stdout.write(json.dumps({"id": request["id"], **result}) + "\n")
     sys.stdout.flush()

@@ -41,13 +41,13 @@ def main(mode: str, when: str = "1", marker: str = "") -> None:
         request = json.loads(line)
         if request["op"] == "hello":
             emit({"id": request["id"], **(HELLO | HELLO_CHANGES.get(mode, {}))})
-        elif mode in FAULTS and due(request, count, when) and first_time(marker):
+        elif mode in FAULTS and is_chosen(request, count, when) and first_time(marker):
             FAULTS[mode](request, honest)
         else:
             emit(honest(request))
 
 
-def due(request: Json, count: int, when: str) -> bool:
+def is_chosen(request: Json, count: int, when: str) -> bool:
     """Say whether the fault is to happen at this request, the ``count``-th of this life."""
     if when.startswith("@"):
         return when[1:] in request.get("token", "")

@@ -85,8 +85,8 @@ def compare(folder: Path, rounds: int) -> None:
         pairs = list(zip(taken[label], taken[""], strict=True))
         ratio, processor = (median(ours[n] / bare[n] for ours, bare in pairs) for n in (0, 1))
         rates = [median(rate for rate, _ in taken[name]) for name in (label, "")]
-        told = f"   ratio of at least {LIMIT}" if label == "within a second" else ""
-        print(f"{label:<20}{rates[0]:12.0f}{rates[1]:8.0f}{ratio:8.2f}{processor:12.2f}{told}")
+        note = f"   ratio of at least {LIMIT}" if label == "within a second" else ""
+        print(f"{label:<20}{rates[0]:12.0f}{rates[1]:8.0f}{ratio:8.2f}{processor:12.2f}{note}")
 
 
 Taken = tuple[float, float]
@@ -96,7 +96,7 @@ Taken = tuple[float, float]
 def measure(process: Process, bearer: str, seconds: float = 0.25) -> Taken:
     """Let some clients at once ask for as long, and count what is admitted."""
 
-    async def one(client: Client, until: float) -> int:
+    async def ask_until(client: Client, until: float) -> int:
         count = 0
         while time.perf_counter() < until:
             status, _ = await client.ask(get(bearer))
@@ -110,7 +110,7 @@ def measure(process: Process, bearer: str, seconds: float = 0.25) -> Taken:
         for client in clients:
             await client.ask(get(bearer))
         start, busy = time.perf_counter(), process.busy()
-        count = sum(await asyncio.gather(*(one(client, start + seconds) for client in clients)))
+        count = sum(await asyncio.gather(*(ask_until(client, start + seconds) for client in clients)))
         return count / (time.perf_counter() - start), count / (process.busy() - busy)
 
     return asyncio.run(all_of_them())
@@ -165,15 +165,15 @@ async def _busy(port: int, provider: Provider, subject: str, until: float, answe
 
 def _differences(answers: Counter[str], kinds: Counter[str], last: int) -> list[str]:
     """Return what is wrong with the answers, or with the events that belong to them."""
-    due = {
+    expected = {
         "token.issued": answers["exchange 200"],
         "token.used": answers["good 200"],
         "token.expired": answers["good 401"],
         "token.invalid": answers["unknown 401"],
     }
-    found = [f"{kinds[kind]} {kind} for {count} answers" for kind, count in due.items() if kinds[kind] != count]
-    if sum(due.values()) != answers.total():
-        found.append("there were answers that were not due")
+    found = [f"{kinds[kind]} {kind} for {count} answers" for kind, count in expected.items() if kinds[kind] != count]
+    if sum(expected.values()) != answers.total():
+        found.append("there were answers that were not expected")
     if kinds.total() != answers.total() or last != answers.total() - 1:
         found.append(f"{kinds.total()} events up to seq {last} for {answers.total()} decisions")
     return found

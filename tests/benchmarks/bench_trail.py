@@ -141,9 +141,9 @@ def parse(file: Path, *, text: bool) -> None:
             for line in lines:
                 json.loads(line)
     else:
-        with file.open("rb") as octets:
-            for one in octets:
-                json.loads(one)
+        with file.open("rb") as binary:
+            for octets in binary:
+                json.loads(octets)
 
 
 def memory(lines: int) -> None:

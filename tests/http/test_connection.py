@@ -4,10 +4,10 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from base64 import b64decode, b64encode
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -89,14 +89,14 @@ def test_a_bearer_is_presented_where_its_scope_covers(connected: Connect, stub: 
     assert stub.asked[-1].line == "GET /resource/b/y HTTP/1.1"
     assert stub.asked[-1].values("authorization") == ["Bearer t_abc"]
     scopes = {"backends": ["b*"], "tools": ["y"], "rate_limit": 0}
-    told = {**USED, "client_ip": "192.0.2.7"}
+    event = {**USED, "client_ip": "192.0.2.7"}
     assert answer == {
         "verdict": "accepted",
         "jti": JTI,
         "identity": IDENTITY,
         "scopes": scopes,
-        "events": [told],
-        "lines": [json.dumps(told)],
+        "events": [event],
+        "lines": [json.dumps(event)],
     }
     ask(connection, {**AUTHENTICATE, "wants": {"backend": "a/b", "tool": ".."}})
     assert stub.asked[-1].line == "GET /resource/a%2Fb/%2E%2E HTTP/1.1"
@@ -234,13 +234,15 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("request_", "reply", "due"), REFUSALS)
-def test_refusals(connected: Connect, stub: Stub, request_: dict[str, Any], reply: Reply, due: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("request_", "reply", "expected"), REFUSALS)
+def test_refusals(
+    connected: Connect, stub: Stub, request_: dict[str, Any], reply: Reply, expected: dict[str, Any]
+) -> None:
     denied = {"event": "token.denied", "reason": "x"}
     reply.events = [denied]
     stub.reply = lambda _: reply
     answer = ask(connected(), request_)
-    assert answer == {**due, "events": [denied], "lines": [json.dumps(denied)]}
+    assert answer == {**expected, "events": [denied], "lines": [json.dumps(denied)]}
     assert read_decision(answer, request_["op"]).outcome is Outcome.REJECTED
 
 
@@ -317,7 +319,7 @@ def test_a_race_is_asked_at_once_and_its_events_are_told_apart(connected: Connec
 
     def reply(asked: Asked) -> Reply:
         name = asked.values("authorization")[0].removeprefix("Bearer ")
-        time.sleep(0.3)
+        all_asked.wait(10)  # which ends only when every request of the race has come
         if name == "bad":
             return Reply(401, events=[{"event": "token.invalid"}])
         return Reply(events=[{**USED, "token_jti": name}])
@@ -327,12 +329,11 @@ def test_a_race_is_asked_at_once_and_its_events_are_told_apart(connected: Connec
         stub.reply = partial(granting, name)
         ask(connection, EXCHANGE)
     stub.reply = reply
-    began = time.monotonic()
-    bearers = ["one", "bad", "two", "one", "bad", "two"]
+    bearers = ["one", "bad", "two"] * 2
+    all_asked = Barrier(len(bearers))
     (answers,) = ask(
-        connection, {"op": "race", "requests": [{**AUTHENTICATE, "bearer": one} for one in bearers]}
+        connection, {"op": "race", "requests": [{**AUTHENTICATE, "bearer": bearer} for bearer in bearers]}
     ).values()
-    assert time.monotonic() - began < 1.5
     assert [answer.get("jti", answer.get("reason")) for answer in answers] == ["one", "invalid-token", "two"] * 2
     assert [event.get("token_jti", "-") for answer in answers for event in answer["events"]] == ["one", "-", "two"] * 2
 
@@ -406,10 +407,8 @@ def test_a_server_that_drips_hangs_too(connected: Connect, beginning: bytes) -> 
         command = [sys.executable, "-c", DRIPPING, str(listening.fileno()), beginning.decode()]
         with subprocess.Popen(command, pass_fds=[listening.fileno()], stderr=subprocess.DEVNULL) as dripping:
             try:
-                began = time.monotonic()
-                with pytest.raises(AdapterHung):
+                with pytest.raises(AdapterHung, match=r"within 0\.5 s"):
                     ask(connection, EXCHANGE, 0.5)
-                assert time.monotonic() - began < 5
             finally:
                 dripping.kill()
 
@@ -499,18 +498,8 @@ def test_calls_that_judge_nothing(
 def test_a_server_that_talks_nonsense_ends_the_run(connected: Connect, stub: Stub, tmp_path: Path, trail: Path) -> None:
     connected()
     stub.reply = lambda asked: Reply() if asked.line.startswith("GET / ") else Reply(307, headers=[("Location", "/x")])
-    done = check(
-        tmp_path,
-        "--url",
-        stub.url,
-        "--server-profile",
-        "profile.toml",
-        "--measure",
-        "strict",
-        "-k",
-        "REV-1",
-        "--no-baselines",
-    )
+    options = f"--url {stub.url} --server-profile profile.toml --measure strict -k REV-1 --no-baselines"
+    done = check(tmp_path, *options.split())
     assert done.returncode == 3, done.stdout + done.stderr
     assert "redirected with status 307" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

@@ -41,10 +41,10 @@ def configuration(port: int) -> dict[str, Any]:
         "capacity": 1_000_000,
         "trusted_proxies": ["127.0.0.1/32", "10.0.0.1/32"],
         "providers": [
-            {"issuer": one, "audiences": [AUDIENCE], "algorithms": ["ES256"], "keys_url": f"{one}/jwks.json"}
-            for one in issuers
+            {"issuer": issuer, "audiences": [AUDIENCE], "algorithms": ["ES256"], "keys_url": f"{issuer}/jwks.json"}
+            for issuer in issuers
         ],
-        "policies": [{"name": one, "match": {"issuer": one}, "grant": everything} for one in issuers],
+        "policies": [{"name": issuer, "match": {"issuer": issuer}, "grant": everything} for issuer in issuers],
     }
 
 
@@ -122,7 +122,7 @@ def _spoiling(app: ASGIApp, spoil: Spoil) -> ASGIApp:
             messages.append(message)
 
         await app(scope, receive, keep)
-        whole = spoil({**messages[0], "body": b"".join(one.get("body", b"") for one in messages[1:])}, scope)
+        whole = spoil({**messages[0], "body": b"".join(message.get("body", b"") for message in messages[1:])}, scope)
         body = whole.pop("body")
         length = [(b"content-length", str(len(body)).encode())] if body else []
         fields = [pair for pair in whole["headers"] if pair[0].lower() != b"content-length"]
@@ -144,7 +144,8 @@ def check(folder: Path, url: str, *arguments: str) -> tuple[int, str, dict[str, 
         command, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=300
     )
     lines = [json.loads(line) for line in (folder / "report.jsonl").read_text().splitlines()]
-    return done.returncode, done.stdout + done.stderr, {one["id"]: one["outcome"] for one in lines if "id" in one}
+    found = {event["id"]: event["outcome"] for event in lines if "id" in event}
+    return done.returncode, done.stdout + done.stderr, found
 
 
 @pytest.fixture
@@ -156,15 +157,15 @@ def members(tmp_path: Path) -> dict[str, Any]:
 
 def test_the_reference_conforms(tmp_path: Path, members: dict[str, Any]) -> None:
     with served(tmp_path, members) as url:
-        code, told, outcomes = check(tmp_path, url)
-    assert code == 0, told
-    assert "served reference conforms to strict in key-server" in told
+        code, printed, outcomes = check(tmp_path, url)
+    assert code == 0, printed
+    assert "served reference conforms to strict in key-server" in printed
     assert set(outcomes.values()) == {"passed", "not-applicable"}
     assert outcomes["REV-1.refused-from-the-answer-on.key-server"] == "passed"
     assert outcomes["HTTP-14.other-methods.key-server"] == "passed"
     assert outcomes["LIFE-5.expired-bearer-leaves-token-expired.key-server"] == "not-applicable"
     assert list(outcomes.values()).count("passed") > 100
-    assert SECRET not in told + (tmp_path / "report.jsonl").read_text()
+    assert SECRET not in printed + (tmp_path / "report.jsonl").read_text()
 
 
 def test_the_examples_of_the_reference_fit_together(tmp_path: Path) -> None:
@@ -173,8 +174,8 @@ def test_the_examples_of_the_reference_fit_together(tmp_path: Path) -> None:
     texts = {name: text.replace("KEY_SERVER_ADMIN_SECRET", "SECRET_OF_THE_SERVER") for name, text in texts.items()}
     (tmp_path / "profile.toml").write_text(texts["profile.toml"].replace("../../audit.jsonl", "trail.jsonl"))
     with served(tmp_path, tomllib.loads(texts["key-server.toml"])) as url:
-        code, told, outcomes = check(tmp_path, url, "-k", "EXC or REV-1")
-    assert code == 0, told
+        code, printed, outcomes = check(tmp_path, url, "-k", "EXC or REV-1")
+    assert code == 0, printed
     assert list(outcomes.values()).count("passed") > 20
 
 
@@ -200,7 +201,7 @@ def test_what_is_spoilt_is_found_and_only_that(
     tmp_path: Path, members: dict[str, Any], spoil: Spoil, requirement: str
 ) -> None:
     with spoilt(tmp_path, members, spoil) as url:
-        code, told, outcomes = check(tmp_path, url, "-k", "HTTP")
+        code, printed, outcomes = check(tmp_path, url, "-k", "HTTP")
     red = {name.partition(".")[0] for name, outcome in outcomes.items() if outcome not in ("passed", "not-applicable")}
-    assert red == {requirement}, told
+    assert red == {requirement}, printed
     assert code == 1

@@ -106,9 +106,9 @@ def test_a_command_is_followed_and_ended() -> None:
 def test_a_command_that_ends_tells_why() -> None:
     log = follow(None, [sys.executable, "-c", "import sys; sys.exit('no such container')"])
     try:
-        with pytest.raises(AdapterFault, match="ended") as told:
+        with pytest.raises(AdapterFault, match="ended") as raised:
             eventually(log, 1)
-        assert "no such container" in told.value.describe()
+        assert "no such container" in raised.value.describe()
     finally:
         log.close()
 

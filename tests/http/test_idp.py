@@ -18,9 +18,9 @@ from bearerproof_fuzz.keyserver.setting import HOME, OTHER
 
 def free_ports(number: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    ports = [bound.getsockname()[1] for bound in sockets]
+    for bound in sockets:
+        bound.close()
     return ports
 
 
@@ -122,8 +122,10 @@ def test_the_command_serves_until_it_is_told_to_end() -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
-            told = [process.stderr.readline() for _ in range(2)]
-            assert told[0] == f"issuer http://127.0.0.1:{port}/home, key set http://127.0.0.1:{port}/home/jwks.json\n"
+            printed = [process.stderr.readline() for _ in range(2)]
+            assert (
+                printed[0] == f"issuer http://127.0.0.1:{port}/home, key set http://127.0.0.1:{port}/home/jwks.json\n"
+            )
             assert httpx.get(f"http://127.0.0.1:{port}/other/jwks.json").json() == {"keys": [OTHER.key.public_jwk]}
         finally:
             process.send_signal(signal.SIGTERM)

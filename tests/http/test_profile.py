@@ -53,18 +53,18 @@ def test_the_least_profile(loaded: Load, tmp_path: Path) -> None:
 def test_the_documented_example_says_everything_and_the_defaults(loaded: Load) -> None:
     example = re.search(r"```toml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     assert example is not None
-    told, least = loaded(example[1]), loaded(LEAST)
+    profile, least = loaded(example[1]), loaded(LEAST)
     for part in ("requests", "headers", "names", "abilities", "algorithms", "measure"):
-        assert getattr(told, part) == getattr(least, part)
-    assert (told.audit.pattern, told.audit.wait, told.audit.quiet) == (
+        assert getattr(profile, part) == getattr(least, part)
+    assert (profile.audit.pattern, profile.audit.wait, profile.audit.quiet) == (
         least.audit.pattern,
         least.audit.wait,
         least.audit.quiet,
     )
-    assert told.codes.exchange == {**least.codes.exchange, "invalid_grant": "invalid_request"}
-    assert told.codes.revoke == {**least.codes.revoke, "410": "not-active"}
-    assert told.identity_provider is not None
-    assert (told.identity_provider.port, told.identity_provider.tls_port) == (8765, 8766)
+    assert profile.codes.exchange == {**least.codes.exchange, "invalid_grant": "invalid_request"}
+    assert profile.codes.revoke == {**least.codes.revoke, "410": "not-active"}
+    assert profile.identity_provider is not None
+    assert (profile.identity_provider.port, profile.identity_provider.tls_port) == (8765, 8766)
 
 
 def test_the_secret_is_not_shown(loaded: Load) -> None:

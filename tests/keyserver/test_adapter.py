@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bearerproof_reference.adapter.keyserver import KeyServerAdapter
-from tests.keyserver.stage import NOW, PEER, configuration, form, id_token
+from tests.keyserver.environment import NOW, PEER, configuration, form, id_token
 from tests.reference.minting import Json
 
 TIMES = {"now": NOW, "tick": 0, "peer": PEER}

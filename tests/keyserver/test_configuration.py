@@ -8,7 +8,7 @@ import pytest
 from bearerproof_reference.keyserver.configuration import ConfigurationError, read, secret_digest
 from bearerproof_reference.keyserver.policy import Match
 from bearerproof_reference.keyserver.tokens import Scopes
-from tests.keyserver.stage import ADMIN, ISSUER, configuration, provider, rule
+from tests.keyserver.environment import ADMIN, ISSUER, configuration, provider, rule
 from tests.reference.minting import Json
 
 
@@ -17,23 +17,23 @@ def grant(**changes: Any) -> Json:
 
 
 def test_what_is_told() -> None:
-    told = read(configuration(ttl=60, cap=2, throttle={"admin_failures": 3, "exchanges_per_minute": 10}))
-    assert [provider.issuer for provider in told.providers] == [ISSUER, "https://other.example"]
-    assert told.policy.rules[0].name == "staff"
-    assert told.policy.rules[0].match == Match(ISSUER)
-    assert told.policy.rules[0].grant == Scopes(("*",), ("search", "brave_*"), 60)
-    assert (told.ttl, told.cap, told.admin_failures, told.exchanges_per_minute) == (60, 2, 3, 10)
-    assert told.trusted_proxies == (ip_network("10.0.0.0/8"),)
-    assert told.admin_digest == secret_digest(ADMIN)
+    config = read(configuration(ttl=60, cap=2, throttle={"admin_failures": 3, "exchanges_per_minute": 10}))
+    assert [provider.issuer for provider in config.providers] == [ISSUER, "https://other.example"]
+    assert config.policy.rules[0].name == "staff"
+    assert config.policy.rules[0].match == Match(ISSUER)
+    assert config.policy.rules[0].grant == Scopes(("*",), ("search", "brave_*"), 60)
+    assert (config.ttl, config.cap, config.admin_failures, config.exchanges_per_minute) == (60, 2, 3, 10)
+    assert config.trusted_proxies == (ip_network("10.0.0.0/8"),)
+    assert config.admin_digest == secret_digest(ADMIN)
 
 
 def test_what_is_not_told() -> None:
-    told = read({"providers": [provider()], "policies": []})
-    assert (told.ttl, told.retention, told.cap, told.capacity) == (600, 300, 5, 100_000)
-    assert (told.max_age, told.leeway, told.subject_token_uses) == (300, 0, 1)
-    assert (told.trusted_proxies, told.admin_failures, told.exchanges_per_minute) == ((), 5, 0)
-    assert told.admin_digest is None
-    assert told.policy.rules == ()
+    config = read({"providers": [provider()], "policies": []})
+    assert (config.ttl, config.retention, config.cap, config.capacity) == (600, 300, 5, 100_000)
+    assert (config.max_age, config.leeway, config.subject_token_uses) == (300, 0, 1)
+    assert (config.trusted_proxies, config.admin_failures, config.exchanges_per_minute) == ((), 5, 0)
+    assert config.admin_digest is None
+    assert config.policy.rules == ()
 
 
 @pytest.mark.parametrize(
@@ -172,10 +172,10 @@ def test_not_even_an_object(value: object) -> None:
 
 def test_no_secret_is_repeated() -> None:
     secret = "canary-7f3a"
-    told = read(configuration(admin_secret=secret))
-    assert secret not in repr(told)
-    assert secret_digest(secret).hex() not in repr(told)
-    assert repr(secret_digest(secret)) not in repr(told)
+    config = read(configuration(admin_secret=secret))
+    assert secret not in repr(config)
+    assert secret_digest(secret).hex() not in repr(config)
+    assert repr(secret_digest(secret)) not in repr(config)
     for bad in ({"admin_secret": [secret]}, {"admin_secret": secret * 1000}, {"admin_secret": {secret: 1}}):
         with pytest.raises(ConfigurationError) as caught:
             read(configuration(**bad))

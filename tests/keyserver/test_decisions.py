@@ -22,7 +22,7 @@ from bearerproof_reference.keyserver.subjects import (
     SubjectTokenRejected,
     SubjectTokenVerifier,
 )
-from tests.keyserver.stage import (
+from tests.keyserver.environment import (
     ADMIN,
     ANNA,
     ISSUER,
@@ -51,11 +51,11 @@ def refused(answer: object) -> str:
 @pytest.mark.parametrize(
     ("operation", "act", "error", "identity"),
     [
-        ("claim", lambda stage: stage.exchange(), "temporarily_unavailable 5", {"identity": ANNA}),
-        ("issue", lambda stage: stage.exchange(), "temporarily_unavailable 5", {"identity": ANNA}),
-        ("look_up", lambda stage: stage.use(BEARER), "unavailable 5", {}),
-        ("revoke", lambda stage: stage.revoke(UNKNOWN), "temporarily_unavailable 5", {}),
-        ("revoke_all", lambda stage: stage.revoke_all(), "temporarily_unavailable 5", {}),
+        ("claim", lambda environment: environment.exchange(), "temporarily_unavailable 5", {"identity": ANNA}),
+        ("issue", lambda environment: environment.exchange(), "temporarily_unavailable 5", {"identity": ANNA}),
+        ("look_up", lambda environment: environment.use(BEARER), "unavailable 5", {}),
+        ("revoke", lambda environment: environment.revoke(UNKNOWN), "temporarily_unavailable 5", {}),
+        ("revoke_all", lambda environment: environment.revoke_all(), "temporarily_unavailable 5", {}),
     ],
 )
 def test_a_store_that_is_out_is_no_verdict(
@@ -64,69 +64,69 @@ def test_a_store_that_is_out_is_no_verdict(
     whole = Environment()
     act(whole)
     assert all(event.get("reason") != "store-unavailable" for event in whole.events())
-    stage = Environment(store=Down(whole.store, operation))
-    assert refused(act(stage)) == error
-    assert stage.event() == {"event": "token.denied", **identity, "reason": "store-unavailable"}
+    environment = Environment(store=Down(whole.store, operation))
+    assert refused(act(environment)) == error
+    assert environment.event() == {"event": "token.denied", **identity, "reason": "store-unavailable"}
 
 
 @pytest.mark.parametrize("text", ODD)
 def test_texts_that_no_client_sends_are_refused_like_others(text: str) -> None:
-    stage = Environment()
-    assert refused(stage.use(text)) == "invalid-token"
-    assert stage.reason() == "token.invalid malformed-bearer"
-    assert refused(stage.revoke(UNKNOWN, text)) == "unauthorized"
-    assert stage.reason() == "token.denied admin-credentials"
-    assert refused(stage.revoke(text)) == "not-active"
-    assert stage.reason() == "token.denied not-active"
-    assert refused(stage.send(*form(text))) == "invalid_request"
-    assert stage.reason() == "token.denied subject-token"
+    environment = Environment()
+    assert refused(environment.use(text)) == "invalid-token"
+    assert environment.reason() == "token.invalid malformed-bearer"
+    assert refused(environment.revoke(UNKNOWN, text)) == "unauthorized"
+    assert environment.reason() == "token.denied admin-credentials"
+    assert refused(environment.revoke(text)) == "not-active"
+    assert environment.reason() == "token.denied not-active"
+    assert refused(environment.send(*form(text))) == "invalid_request"
+    assert environment.reason() == "token.denied subject-token"
 
 
 @pytest.mark.parametrize(("bearers", "error"), [([], "missing-credential"), ([BEARER] * 2, "several-credentials")])
 def test_no_credential_and_two(bearers: list[str], error: str) -> None:
-    stage = Environment()
-    assert refused(stage.server.authenticate(bearers, RequestedAccess(), stage.caller)) == error
-    assert stage.event() == {"event": "token.invalid", "reason": error}
+    environment = Environment()
+    assert refused(environment.server.authenticate(bearers, RequestedAccess(), environment.caller)) == error
+    assert environment.event() == {"event": "token.invalid", "reason": error}
 
 
 def test_the_event_of_a_revocation_that_does_nothing_names_a_token_by_a_jti_alone() -> None:
-    stage = Environment()
-    revoked = stage.granted().record.jti
-    stage.revoke(revoked)
-    stage.events()
+    environment = Environment()
+    revoked = environment.granted().record.jti
+    environment.revoke(revoked)
+    environment.events()
     for jti in (UNKNOWN, revoked):
-        assert refused(stage.revoke(jti)) == "not-active"
-        assert stage.event() == {"event": "token.denied", "token_jti": jti, "reason": "not-active"}
-    assert refused(stage.revoke(BEARER)) == "not-active"
-    assert stage.event() == {"event": "token.denied", "reason": "not-active"}
+        assert refused(environment.revoke(jti)) == "not-active"
+        assert environment.event() == {"event": "token.denied", "token_jti": jti, "reason": "not-active"}
+    assert refused(environment.revoke(BEARER)) == "not-active"
+    assert environment.event() == {"event": "token.denied", "reason": "not-active"}
 
 
 def test_digests_of_one_length_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[tuple[bytes, bytes]] = []
     compare = hmac.compare_digest
 
-    def noted(one: bytes, other: bytes) -> bool:
-        compared.append((one, other))
-        return compare(one, other)
+    def noted(ours: bytes, theirs: bytes) -> bool:
+        compared.append((ours, theirs))
+        return compare(ours, theirs)
 
     monkeypatch.setattr(hmac, "compare_digest", noted)
-    stage = Environment()
+    environment = Environment()
     for admin in (ADMIN, "x", None):
-        stage.revoke(UNKNOWN, admin)
-    assert [(len(one), len(other)) for one, other in compared] == [(32, 32)] * 3
-    assert all(ADMIN.encode() not in one + other for one, other in compared)
+        environment.revoke(UNKNOWN, admin)
+    assert [(len(ours), len(theirs)) for ours, theirs in compared] == [(32, 32)] * 3
+    assert all(ADMIN.encode() not in ours + theirs for ours, theirs in compared)
 
 
 def test_the_address_in_an_event_is_that_of_the_client() -> None:
-    stage = Environment()
+    environment = Environment()
     for caller, address in (
         (Caller("192.0.2.9", "198.51.100.1"), "192.0.2.9"),
         (Caller("10.1.2.3", "203.0.113.1, 198.51.100.1"), "198.51.100.1"),
         (Caller(None), None),
     ):
-        stage.caller = caller
-        stage.use(BEARER)
-        assert stage.events()[0].get("client_ip") == address
+        environment.caller = caller
+        environment.use(BEARER)
+        assert environment.events()[0].get("client_ip") == address
 
 
 def subjects(*providers: Json, **fetching: Any) -> SubjectTokenVerifier:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlencode
@@ -19,13 +20,25 @@ from bearerproof_reference.adapter.keyserver import KeyServerAdapter
 from bearerproof_reference.deployment.http import Threads, create_app, directly
 from bearerproof_reference.deployment.httprequest import FORM, MAX_BODY
 from bearerproof_reference.keyserver.exchange import ACCESS_TOKEN, GRANT_TYPE
-from tests.keyserver.stage import ADMIN, NOW, PEER, Down, Environment, configuration, form, id_token, provider, rule
+from tests.keyserver.environment import (
+    ADMIN,
+    NOW,
+    PEER,
+    Down,
+    Environment,
+    configuration,
+    form,
+    id_token,
+    provider,
+    rule,
+)
 from tests.keyserver.web import FORM_FIELD, Answer, Field, Web, identity_query
 from tests.reference.minting import Signer
 
 UNKNOWN = "bprf_" + "A" * 43
 UUID = "00000000-0000-4000-8000-000000000000"
 MALFORMED = "token.invalid malformed-request"
+UNAVAILABLE = (503, "temporarily_unavailable", "5")
 
 
 @pytest.fixture
@@ -42,10 +55,10 @@ class TestExchange:
         answer = web.exchange("backends:a tools:search")
         assert answer.status == 200
         assert answer.field("Pragma") == "no-cache"
-        told = answer.json
-        assert told.pop("access_token").startswith("bprf_")
-        assert told.pop("jti") == web.stage.event()["token_jti"]
-        assert told == {
+        granted = answer.json
+        assert granted.pop("access_token").startswith("bprf_")
+        assert granted.pop("jti") == web.environment.event()["token_jti"]
+        assert granted == {
             "issued_token_type": ACCESS_TOKEN,
             "token_type": "Bearer",
             "expires_in": 600,
@@ -77,16 +90,16 @@ class TestExchange:
     )
     def test_other_types_and_codings(self, web: Web, fields: list[Field]) -> None:
         assert web.post(urlencode(form(id_token())), *fields).error == (415, "invalid_request")
-        assert web.stage.reason() == MALFORMED
+        assert web.environment.reason() == MALFORMED
 
     @pytest.mark.parametrize("announced", [None, "0", "17", "999999999", "-1", "many"])
     def test_the_bound_of_a_body_whatever_its_announced_length(self, web: Web, announced: str | None) -> None:
         fields = [FORM_FIELD, *([("Content-Length", announced)] if announced else [])]
         honest = urlencode(form(id_token())) + "&padding="
         assert web.post(honest + "x" * (MAX_BODY - len(honest)), *fields).status == 200
-        web.stage.events()
+        web.environment.events()
         assert web.post(honest + "x" * (MAX_BODY - len(honest) + 1), *fields).error == (413, "invalid_request")
-        assert web.stage.reason() == MALFORMED
+        assert web.environment.reason() == MALFORMED
 
     def test_ten_megabytes(self, web: Web) -> None:
         assert web.post(b"a=" + b"x" * 10_000_000).error == (413, "invalid_request")
@@ -98,7 +111,7 @@ class TestExchange:
     )
     def test_forms_that_are_not_encoded(self, web: Web, extra: str) -> None:
         assert web.post(urlencode(form(id_token())) + extra).error == (400, "invalid_request")
-        assert web.stage.reason() == MALFORMED
+        assert web.environment.reason() == MALFORMED
 
     @pytest.mark.parametrize("name", ["grant_type", "subject_token", "subject_token_type", "scope", "anything"])
     @pytest.mark.parametrize("apart", ["&", "&&", "&other=1&"])
@@ -106,7 +119,7 @@ class TestExchange:
         pairs = [*form(id_token(), scope="tools:search"), ("anything", "x")]
         again = urlencode([pair for pair in pairs if pair[0] == name])
         assert web.post(urlencode(pairs) + apart + again.replace("t", "%74", 1)).error == (400, "invalid_request")
-        assert web.stage.reason() == MALFORMED
+        assert web.environment.reason() == MALFORMED
 
     @pytest.mark.parametrize(
         ("changes", "code"),
@@ -122,7 +135,7 @@ class TestExchange:
     )
     def test_refusals(self, web: Web, changes: dict[str, Any], code: str) -> None:
         assert web.post(urlencode(form(**{"subject_token": id_token(), **changes}))).error == (400, code)
-        assert len(web.stage.events()) == 1
+        assert len(web.environment.events()) == 1
 
     def test_the_query_is_no_part_of_the_form(self, web: Web) -> None:
         query = urlencode(form(id_token()))
@@ -131,26 +144,18 @@ class TestExchange:
     def test_two_authorization_fields(self, web: Web) -> None:
         fields = (FORM_FIELD, ("Authorization", "Basic YTpi"), ("Authorization", "Basic YTpi"))
         assert web.post(urlencode(form(id_token())), *fields).error == (400, "invalid_request")
-        assert web.stage.reason() == MALFORMED
+        assert web.environment.reason() == MALFORMED
 
     def test_the_cap(self) -> None:
         web = Web(cap=1)
         web.bearer()
-        answer = web.exchange()
-        assert answer.error == (429, "too_many_tokens")
-        assert answer.field("Retry-After") == "600"
+        assert web.exchange().refusal == (429, "too_many_tokens", "600")
 
     def test_the_throttle_comes_before_whatever_is_wrong(self) -> None:
         web = Web(throttle={"exchanges_per_minute": 2})
         statuses = [web.post("x", ("Content-Type", "text/plain")).status for _ in range(3)]
         assert statuses == [415, 415, 429]
-        assert [event.get("reason") for event in web.stage.events()] == ["malformed-request"] * 2 + ["throttled"]
-
-    def test_an_outage(self) -> None:
-        web = out_of_order("claim")
-        answer = web.exchange()
-        assert answer.error == (503, "temporarily_unavailable")
-        assert answer.field("Retry-After") == "5"
+        assert [event.get("reason") for event in web.environment.events()] == ["malformed-request"] * 2 + ["throttled"]
 
     def test_a_client_that_leaves_in_the_middle(self, web: Web) -> None:
         came: list[dict[str, Any]] = [
@@ -170,14 +175,14 @@ class TestExchange:
 
         asyncio.run(run())
         assert came == []
-        assert web.stage.events() == []
+        assert web.environment.events() == []
 
 
 class TestResource:
     def test_a_good_bearer(self, web: Web) -> None:
         answer = web.use(f"Bearer {web.bearer()}")
         assert answer.json == {"backend": "a", "tool": "search", "subject": "anna"}
-        assert web.stage.event()["event"] == "token.used"
+        assert web.environment.event()["event"] == "token.used"
 
     @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "bEaReR ", "Bearer  ", " Bearer     "])
     def test_spellings_of_the_scheme(self, web: Web, scheme: str) -> None:
@@ -186,10 +191,10 @@ class TestResource:
     def test_bearers_that_are_not_good_are_answered_with_the_same_octets(self, web: Web) -> None:
         expired, revoked, good = web.bearer(), web.bearer(), "bprf_"
         web.delete_as_admin(identity_query())
-        web.stage.passing(599)
+        web.environment.passing(599)
         good = web.bearer()
         answers = [web.use(f"Bearer {revoked}")]
-        web.stage.passing(1)
+        web.environment.passing(1)
         presented = [expired, UNKNOWN, good[:-1], good + "=", good.upper(), f"{good} ", f"{good} x", f"{good},{good}"]
         presented += ["", " ", "\t" + good, "é", good.replace("bprf_", ""), f'"{good}"']
         answers += [web.use(f"Bearer {bearer}") for bearer in presented if bearer != f"{good} "]
@@ -204,7 +209,7 @@ class TestResource:
         answer = web.use(*credentials)
         assert (answer.status, answer.body) == (401, b"")
         assert answer.field("WWW-Authenticate") == 'Bearer realm="key-server"'
-        assert web.stage.reason() == "token.invalid missing-credential"
+        assert web.environment.reason() == "token.invalid missing-credential"
 
     def test_several_credentials(self, web: Web) -> None:
         good = f"Bearer {web.bearer()}"
@@ -221,7 +226,7 @@ class TestResource:
         ]
         for answer in answers:
             assert answer.error == (400, "invalid_request")
-        assert {event["reason"] for event in web.stage.events()} == {"several-credentials"}
+        assert {event["reason"] for event in web.environment.events()} == {"several-credentials"}
 
     def test_what_looks_like_a_second_credential(self, web: Web) -> None:
         good = f"Bearer {web.bearer()}"
@@ -253,8 +258,8 @@ class TestResource:
     def test_another_backend_or_tool(self, web: Web, path: str, scope: str | None) -> None:
         answer = web.use(f"Bearer {web.bearer()}", path=path)
         assert answer.error == (403, "insufficient_scope")
-        told = "" if scope is None else f', scope="{scope}"'
-        assert answer.field("WWW-Authenticate") == f'Bearer realm="key-server", error="insufficient_scope"{told}'
+        named = "" if scope is None else f', scope="{scope}"'
+        assert answer.field("WWW-Authenticate") == f'Bearer realm="key-server", error="insufficient_scope"{named}'
 
     def test_an_encoded_name(self, web: Web) -> None:
         assert web.use(f"Bearer {web.bearer()}", path="/resource/a%2Db/s%65arch").json["backend"] == "a-b"
@@ -263,14 +268,7 @@ class TestResource:
         web = Web(policies=[rule(grant={"backends": ["*"], "tools": ["*"], "rate_limit": 1})])
         bearer = web.bearer()
         assert web.use(f"Bearer {bearer}").status == 200
-        answer = web.use(f"Bearer {bearer}")
-        assert answer.error == (429, "rate_limited")
-        assert answer.field("Retry-After") == "60"
-
-    def test_an_outage(self) -> None:
-        answer = out_of_order("look_up").use(f"Bearer {UNKNOWN}")
-        assert answer.error == (503, "temporarily_unavailable")
-        assert answer.field("Retry-After") == "5"
+        assert web.use(f"Bearer {bearer}").refusal == (429, "rate_limited", "60")
 
 
 class TestRevocation:
@@ -286,7 +284,7 @@ class TestRevocation:
     @pytest.mark.parametrize("jti", ["x", "%00", "%FF", "a%2Fb", "..", UUID])
     def test_no_token(self, web: Web, jti: str) -> None:
         assert web.delete_as_admin(f"/auth/token/{jti}").error == (404, "not_found")
-        assert web.stage.event()["reason"] == "not-active"
+        assert web.environment.event()["reason"] == "not-active"
 
     def test_strangers_get_one_answer(self) -> None:
         web = Web(throttle={"admin_failures": 0})
@@ -295,12 +293,12 @@ class TestRevocation:
         paths += ["/auth/tokens", "/auth/tokens?issuer=%zz"]
         guesses = [[], [""], [f"Basic {ADMIN}"], [f"Bearer {ADMIN[:-1]}"], [f"Bearer {ADMIN.upper()}"], [ADMIN]]
         guesses += [["Bearer"], [f"Bearer {granted['access_token']}"], [f"Bearer{ADMIN}"]]
-        web.stage.events()
+        web.environment.events()
         answers = {web.delete(path, *guess) for path in paths for guess in guesses}
         (answer,) = answers
         assert (answer.status, answer.body) == (401, b"")
         assert answer.field("WWW-Authenticate") == 'Bearer realm="key-server-admin"'
-        events = web.stage.events()
+        events = web.environment.events()
         assert {(event["event"], event["reason"]) for event in events} == {("token.denied", "admin-credentials")}
         assert len(events) == len(paths) * len(guesses)
 
@@ -313,22 +311,20 @@ class TestRevocation:
         ]
         for answer in answers:
             assert answer.error == (400, "invalid_request")
-        assert {event["reason"] for event in web.stage.events()} == {"admin-credentials"}
+        assert {event["reason"] for event in web.environment.events()} == {"admin-credentials"}
 
     def test_guessing(self, web: Web) -> None:
         statuses = [web.delete("/auth/token/x", "Bearer no").status for _ in range(6)]
         assert statuses == [401] * 5 + [429]
-        answer = web.delete_as_admin("/auth/token/x")
-        assert answer.error == (429, "rate_limited")
-        assert answer.field("Retry-After") == "12"
+        assert web.delete_as_admin("/auth/token/x").refusal == (429, "rate_limited", "12")
 
     def test_all_of_an_identity(self, web: Web) -> None:
         bearers = [web.bearer(), web.bearer()]
         assert web.delete_as_admin(identity_query()).json == {"revoked": 2}
         assert [web.use(f"Bearer {bearer}").status for bearer in bearers] == [401, 401]
-        web.stage.events()
+        web.environment.events()
         assert web.delete_as_admin(identity_query()).json == {"revoked": 0}
-        assert web.stage.events() == []
+        assert web.environment.events() == []
 
     def test_an_identity_that_is_encoded(self, web: Web) -> None:
         web.bearer(sub="anna+1 ä/")
@@ -352,16 +348,21 @@ class TestRevocation:
     def test_half_an_identity_or_more_than_one(self, web: Web, path: str) -> None:
         bearer = web.bearer()
         assert web.delete_as_admin(path).error == (400, "invalid_request")
-        assert web.stage.reason() == MALFORMED
+        assert web.environment.reason() == MALFORMED
         assert web.use(f"Bearer {bearer}").status == 200
 
-    @pytest.mark.parametrize(
-        ("operation", "path"), [("revoke", f"/auth/token/{UUID}"), ("revoke_all", identity_query())]
-    )
-    def test_an_outage(self, operation: str, path: str) -> None:
-        answer = out_of_order(operation).delete_as_admin(path)
-        assert answer.error == (503, "temporarily_unavailable")
-        assert answer.field("Retry-After") == "5"
+
+OUTAGES: dict[str, Callable[[Web], Answer]] = {
+    "claim": lambda web: web.exchange(),
+    "look_up": lambda web: web.use(f"Bearer {UNKNOWN}"),
+    "revoke": lambda web: web.delete_as_admin(f"/auth/token/{UUID}"),
+    "revoke_all": lambda web: web.delete_as_admin(identity_query()),
+}
+
+
+@pytest.mark.parametrize("operation", OUTAGES)
+def test_an_outage(operation: str) -> None:
+    assert OUTAGES[operation](out_of_order(operation)).refusal == UNAVAILABLE
 
 
 ALLOWED = {
@@ -383,7 +384,7 @@ class TestPaths:
             assert answer.status == 405
             assert answer.field("Allow") == ALLOWED[path]
             assert (answer.body == b"") == (method == "HEAD")
-        assert web.stage.events() == []
+        assert web.environment.events() == []
 
     @pytest.mark.parametrize(
         "path",
@@ -416,7 +417,7 @@ class TestPaths:
     @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
     def test_paths_that_are_almost_there(self, web: Web, method: str, path: str) -> None:
         assert web.ask(method, path).error == (404, "not_found")
-        assert web.stage.events() == []
+        assert web.environment.events() == []
 
 
 def test_a_listener_that_does_not_tell_the_path_as_it_was_sent(web: Web) -> None:
@@ -455,25 +456,25 @@ class TestClientAddress:
     def test_a_stranger_is_who_it_is(self, web: Web, forwarded: str) -> None:
         fields = [("X-Forwarded-For", forwarded), ("Forwarded", "for=203.0.113.5"), ("X-Real-IP", "203.0.113.5")]
         assert web.ask("GET", "/resource/a/b", *fields).status == 401
-        assert web.stage.event()["event"] == "token.invalid"
+        assert web.environment.event()["event"] == "token.invalid"
 
     def test_a_trusted_proxy_is_believed_line_by_line(self, web: Web) -> None:
         fields = [("X-Forwarded-For", "198.51.100.1, 203.0.113.5"), ("x-forwarded-for", "10.0.0.2")]
         web.ask("GET", "/resource/a/b", *fields, peer="10.0.0.1")
-        assert web.stage.events()[0]["client_ip"] == "203.0.113.5"
+        assert web.environment.events()[0]["client_ip"] == "203.0.113.5"
 
     def test_no_peer(self, web: Web) -> None:
         web.ask("GET", "/resource/a/b", peer=None)
-        assert "client_ip" not in web.stage.events()[0]
+        assert "client_ip" not in web.environment.events()[0]
 
 
 class TestHealth:
     def test_all_is_well(self, web: Web) -> None:
         assert web.ask("GET", "/health").json == {"status": "ok", "store": "ok", "trail": "ok"}
-        assert web.stage.events() == []
+        assert web.environment.events() == []
 
     def test_events_are_being_lost(self, web: Web) -> None:
-        web.stage.sink.broken = True
+        web.environment.sink.broken = True
         web.use()
         assert web.ask("GET", "/health").json["trail"] == "failing"
 
@@ -519,12 +520,10 @@ class TestKeySets:
 
     def check_unavailable(self, served: endpoints.Endpoint) -> None:
         web = self.web(served.url)
-        answer = self.exchange(web)
-        assert answer.error == (503, "temporarily_unavailable")
-        assert answer.field("Retry-After") == "5"
-        assert web.stage.reason() == "token.denied keys-unavailable"
+        assert self.exchange(web).refusal == UNAVAILABLE
+        assert web.environment.reason() == "token.denied keys-unavailable"
         served.reply = endpoints.key_set([SIGNING])
-        web.stage.passing(5)
+        web.environment.passing(5)
         assert self.exchange(web).status == 200
 
     def test_rotation(self) -> None:
@@ -532,7 +531,7 @@ class TestKeySets:
             web = self.web(served.url)
             assert self.exchange(web).error == (400, "invalid_request")
             served.reply = endpoints.key_set([SIGNING])
-            web.stage.passing(31)
+            web.environment.passing(31)
             assert self.exchange(web).status == 200
 
 
@@ -549,7 +548,7 @@ class TestFailures:
         def fail(*_: object) -> None:
             raise RuntimeError(self.SECRET)
 
-        monkeypatch.setattr(web.stage.server, "authenticate", fail)
+        monkeypatch.setattr(web.environment.server, "authenticate", fail)
         answer = web.use(f"Bearer {self.SECRET}")
         assert answer.error == (500, "server_error")
         assert self.SECRET not in answer.body.decode()
@@ -577,7 +576,7 @@ class TestFailures:
         answer = SHARED.ask(method, path + more, *fields, canary, FORM_FIELD, body=b"canary-5a1c=" + body)
         assert answer.status < 500
         assert "canary-5a1c" not in repr(answer)
-        assert len(SHARED.stage.events()) == (0 if answer.status in (404, 405) else 1)
+        assert len(SHARED.environment.events()) == (0 if answer.status in (404, 405) else 1)
 
 
 class TestWork:

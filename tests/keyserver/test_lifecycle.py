@@ -11,7 +11,7 @@ import pytest
 from bearerproof_reference.audit.events import one_line
 from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, RequestContext, Trail
 from bearerproof_reference.keyserver.tokens import Identity, Scopes, TokenRecord
-from tests.keyserver.stage import SCHEMA, Lines
+from tests.keyserver.environment import SCHEMA, Lines
 
 WHO = Identity("https://idp.example", "anna", "anna@example.com", True, "Anna", ("staff",))
 RECORD = TokenRecord("jti-1", bytes(32), WHO, Scopes(("*",), ("search",), 60), 1_800_000_000, 1_800_000_600.5)
@@ -76,10 +76,10 @@ WHEN = {"occurred_at": "2027-01-15T08:00:00.250000Z", "seq": 7}
     ],
 )
 def test_wire_form(event: LifecycleEvent, wire: dict[str, Any]) -> None:
-    told = event.as_dict(7)
-    assert told == wire
-    assert list(told) == list(wire)  # the order too
-    SCHEMA.validate(told)
+    members = event.as_dict(7)
+    assert members == wire
+    assert list(members) == list(wire)  # the order too
+    SCHEMA.validate(members)
 
 
 @pytest.mark.parametrize("why", DenialReason)

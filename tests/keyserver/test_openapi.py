@@ -15,7 +15,7 @@ from bearerproof_reference import __version__
 from bearerproof_reference.deployment import http
 from bearerproof_reference.deployment.httprequest import MAX_BODY
 from bearerproof_reference.deployment.openapi import DOCUMENT
-from tests.keyserver.stage import ADMIN, Down, Environment, rule
+from tests.keyserver.environment import ADMIN, Down, Environment, rule
 from tests.keyserver.web import Answer, Web, identity_query
 
 Statuses = dict[str, Callable[[], Answer]]
@@ -144,7 +144,7 @@ def defective(decision: str) -> Web:
         raise RuntimeError
 
     web = Web()
-    setattr(web.stage.server, decision, fail)
+    setattr(web.environment.server, decision, fail)
     return web
 
 

@@ -17,7 +17,7 @@ from bearerproof_reference.keyserver.revocation import RevocationRefused, Revoke
 from bearerproof_reference.keyserver.server import Caller, KeyServer, store_limits
 from bearerproof_reference.keyserver.store import StoreLimits
 from bearerproof_reference.keyserver.tokens import is_jti
-from tests.keyserver.stage import OTHER, Down, Environment, Lines, configuration, form, id_token, rule
+from tests.keyserver.environment import OTHER, Down, Environment, Lines, configuration, form, id_token, rule
 
 Answer = Granted | ExchangeRefused | Admitted | AccessRefused | Revoked | RevocationRefused
 
@@ -36,7 +36,7 @@ TIGHT = {
 
 @dataclass(frozen=True)
 class Step:
-    """Something that happens: to be done to any stage, and to every one in the same way."""
+    """Something that happens: to be done to any environment, and to every one in the same way."""
 
     what: str
     which: int = 0
@@ -63,11 +63,11 @@ stories = st.lists(steps, min_size=20, max_size=40)
 
 
 class Actor:
-    """Takes steps on a stage; tokens go by the order in which they were granted."""
+    """Takes steps in an environment; tokens go by the order in which they were granted."""
 
     def __init__(self, *, broken: bool) -> None:
-        self.stage = Environment(TIGHT)
-        self.stage.sink.broken = broken
+        self.environment = Environment(TIGHT)
+        self.environment.sink.broken = broken
         self.tokens: list[Granted] = []
 
     def take(self, step: Step, subject_token: str) -> Answer | None:
@@ -77,23 +77,23 @@ class Actor:
         answer: Answer | None = None
         match step.what:
             case "exchange":
-                answer = self.stage.send(*form(subject_token, scope=step.text))
+                answer = self.environment.send(*form(subject_token, scope=step.text))
                 self.tokens += [answer] if isinstance(answer, Granted) else []
             case "use":
-                answer = self.stage.use(bearer, step.text)
+                answer = self.environment.use(bearer, step.text)
             case "revoke":
-                answer = self.stage.revoke(jti)
+                answer = self.environment.revoke(jti)
             case "revoke-all":
-                answer = self.stage.revoke_all(("anna", "ben", "nobody", "", "é", None)[step.which])
+                answer = self.environment.revoke_all(("anna", "ben", "nobody", "", "é", None)[step.which])
             case "guess":
-                answer = self.stage.revoke(jti, step.text)
+                answer = self.environment.revoke(jti, step.text)
             case "junk":
-                answer = self.stage.use(f"bprf_{step.text}")
+                answer = self.environment.use(f"bprf_{step.text}")
             case "wait":
-                self.stage.clock.wall += step.seconds
-                self.stage.clock.monotonic += max(0, step.seconds)
+                self.environment.clock.wall += step.seconds
+                self.environment.clock.monotonic += max(0, step.seconds)
             case "reap":
-                self.stage.server.reap()
+                self.environment.server.reap()
         return answer
 
 
@@ -113,19 +113,19 @@ def outline(answer: Answer | None) -> tuple[object, ...]:
 
 @given(stories)
 def test_one_event_for_each_decision_and_the_same_ones_without_a_sink(story: list[Step]) -> None:
-    told, lost = Actor(broken=False), Actor(broken=True)
+    kept, lost = Actor(broken=False), Actor(broken=True)
     events = 0
     for step in story:
-        subject_token = id_token(told.stage.clock.wall, **dict(step.claims))
-        answer = told.take(step, subject_token)
+        subject_token = id_token(kept.environment.clock.wall, **dict(step.claims))
+        answer = kept.take(step, subject_token)
         assert outline(answer) == outline(lost.take(step, subject_token))
-        new = told.stage.events()
-        due = 0 if answer is None else answer.count if isinstance(answer, Revoked) else 1
-        assert len(new) == due
+        new = kept.environment.events()
+        expected = 0 if answer is None else answer.count if isinstance(answer, Revoked) else 1
+        assert len(new) == expected
         assert all(fits(answer, event) for event in new)
-        assert [event["seq"] for event in new] == list(range(events, events + due))
-        events += due
-    assert (told.stage.server.trail.lost, lost.stage.server.trail.lost) == (0, events)
+        assert [event["seq"] for event in new] == list(range(events, events + expected))
+        events += expected
+    assert (kept.environment.server.trail.lost, lost.environment.server.trail.lost) == (0, events)
 
 
 def fits(answer: Answer | None, event: dict[str, Any]) -> bool:
@@ -144,17 +144,17 @@ CANARY = "canary"
 
 
 class Planted:
-    """A stage where all that is secret, and all that is merely presented, can be recognised."""
+    """An environment where all that is secret, and all that is merely presented, can be recognised."""
 
     ADMIN = f"admin-{CANARY}-secret"
 
     def __init__(self) -> None:
-        self.stage = Environment({"admin_secret": self.ADMIN})
+        self.environment = Environment({"admin_secret": self.ADMIN})
         self.secrets = [CANARY, self.ADMIN]
 
     def grant(self) -> Granted:
-        subject_token = id_token(self.stage.clock.wall)
-        answer = self.stage.send(*form(subject_token))
+        subject_token = id_token(self.environment.clock.wall)
+        answer = self.environment.send(*form(subject_token))
         assert isinstance(answer, Granted)
         self.secrets += [answer.bearer, answer.bearer[5:], subject_token, *subject_token.split(".")]
         return answer
@@ -166,11 +166,11 @@ class Planted:
 
 def drive(planted: Planted) -> list[Answer]:
     """Ask for all there is to ask, rightly and wrongly, with secrets in all places."""
-    stage, token = planted.stage, planted.grant()
+    environment, token = planted.environment, planted.grant()
     forged = id_token(iss=f"https://{CANARY}.example", sub=CANARY)
     planted.secrets.append(forged)
     answers: list[Answer] = [token]
-    answers += [stage.send(*form(text)) for text in (forged, CANARY, token.bearer, f"{CANARY}\r\n")]
+    answers += [environment.send(*form(text)) for text in (forged, CANARY, token.bearer, f"{CANARY}\r\n")]
     for name in (
         "grant_type",
         "subject_token_type",
@@ -182,24 +182,27 @@ def drive(planted: Planted) -> list[Answer]:
     ):
         subject_token = id_token()
         planted.secrets.append(subject_token)
-        answers.append(stage.send(*form(subject_token, **{name: CANARY})))
-    answers += [stage.use(text) for text in (token.bearer, CANARY, f"{token.bearer}x", f"bprf_{'A' * 43}")]
-    answers.append(stage.use(token.bearer, CANARY, f"{CANARY}\x1b[31m"))
-    answers += [stage.revoke(text, planted.ADMIN) for text in (CANARY, token.bearer, None)]
-    answers += [stage.revoke(token.record.jti, admin) for admin in (CANARY, token.bearer, planted.ADMIN + "x")]
-    stage.caller = Caller("10.0.0.1", CANARY)
-    answers += [stage.revoke(token.record.jti, planted.ADMIN), stage.revoke_all(CANARY, CANARY, admin=planted.ADMIN)]
-    return [*answers, stage.use(token.bearer)]
+        answers.append(environment.send(*form(subject_token, **{name: CANARY})))
+    answers += [environment.use(text) for text in (token.bearer, CANARY, f"{token.bearer}x", f"bprf_{'A' * 43}")]
+    answers.append(environment.use(token.bearer, CANARY, f"{CANARY}\x1b[31m"))
+    answers += [environment.revoke(text, planted.ADMIN) for text in (CANARY, token.bearer, None)]
+    answers += [environment.revoke(token.record.jti, admin) for admin in (CANARY, token.bearer, planted.ADMIN + "x")]
+    environment.caller = Caller("10.0.0.1", CANARY)
+    answers += [
+        environment.revoke(token.record.jti, planted.ADMIN),
+        environment.revoke_all(CANARY, CANARY, admin=planted.ADMIN),
+    ]
+    return [*answers, environment.use(token.bearer)]
 
 
 def test_no_secret_in_any_event_log_or_answer(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     planted = Planted()
     answers = drive(planted)
-    planted.stage.sink.broken = True
+    planted.environment.sink.broken = True
     answers += drive(planted)
-    assert len(planted.stage.sink.lines) > 20
-    for line in planted.stage.sink.lines:
+    assert len(planted.environment.sink.lines) > 20
+    for line in planted.environment.sink.lines:
         assert planted.found_in(line) == []
         assert planted.found_in(json.dumps(json.loads(line), ensure_ascii=False)) == []
     for record in caplog.records:
@@ -212,8 +215,8 @@ def test_no_secret_in_what_the_server_is_made_of() -> None:
     planted = Planted()
     token = planted.grant()
     found = read(configuration(admin_secret=planted.ADMIN))
-    parts: list[object] = [found, token, token.record, planted.stage.server, planted.stage.store]
-    parts += vars(planted.stage.server).values()
+    parts: list[object] = [found, token, token.record, planted.environment.server, planted.environment.store]
+    parts += vars(planted.environment.server).values()
     for part in parts:
         assert planted.found_in(repr(part)) == []
         if is_dataclass(part):
@@ -236,19 +239,19 @@ def test_no_secret_in_what_is_raised(operation: str) -> None:
     token = planted.grant()
     subject_token = id_token()
     planted.secrets.append(subject_token)
-    stage = planted.stage
-    told = read(configuration(admin_secret=planted.ADMIN))
-    stage.server = KeyServer(told, Faulty(stage.store, operation), stage.clock, Lines())
+    environment = planted.environment
+    config = read(configuration(admin_secret=planted.ADMIN))
+    environment.server = KeyServer(config, Faulty(environment.store, operation), environment.clock, Lines())
     ask = {
-        "look_up": lambda: stage.use(token.bearer),
-        "revoke": lambda: stage.revoke(token.record.jti, planted.ADMIN),
-        "revoke_all": lambda: stage.revoke_all(admin=planted.ADMIN),
-    }.get(operation, lambda: stage.send(*form(subject_token)))
+        "look_up": lambda: environment.use(token.bearer),
+        "revoke": lambda: environment.revoke(token.record.jti, planted.ADMIN),
+        "revoke_all": lambda: environment.revoke_all(admin=planted.ADMIN),
+    }.get(operation, lambda: environment.send(*form(subject_token)))
     with pytest.raises(RuntimeError) as caught:
         ask()
     assert planted.found_in("".join(traceback.format_exception(caught.value)) + repr(caught.value)) == []
 
 
 def test_what_a_store_must_keep() -> None:
-    told = read(configuration(capacity=7, retention=11, max_age=13))
-    assert store_limits(told) == StoreLimits(capacity=7, retention=11, subject_age=13)
+    config = read(configuration(capacity=7, retention=11, max_age=13))
+    assert store_limits(config) == StoreLimits(capacity=7, retention=11, subject_age=13)

@@ -30,8 +30,8 @@ from bearerproof_reference.deployment.serving import Serving, ServingError, load
 from bearerproof_reference.keyserver.configuration import read
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.store import StoreUnavailable
+from tests.keyserver.environment import ADMIN, Environment, configuration, form, id_token, provider, rule
 from tests.keyserver.redisserver import RedisServer
-from tests.keyserver.stage import ADMIN, Environment, configuration, form, id_token, provider, rule
 
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 VARIABLE = "BEARERPROOF_TEST_ADMIN_SECRET"
@@ -56,10 +56,10 @@ def listening(app: Any, **limits: Any) -> Iterator[int]:
 
 
 @contextmanager
-def stage_listening(**limits: Any) -> Iterator[tuple[Environment, int]]:
-    stage = Environment()
-    with listening(create_app(stage.server), **limits) as port:
-        yield stage, port
+def served_environment(**limits: Any) -> Iterator[tuple[Environment, int]]:
+    environment = Environment()
+    with listening(create_app(environment.server), **limits) as port:
+        yield environment, port
 
 
 def connect(port: int) -> socket.socket:
@@ -90,9 +90,9 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def reason(stage: Environment) -> str:
+def reason(environment: Environment) -> str:
     """Return the name and reason of the one event since the last look."""
-    (event,) = stage.events()
+    (event,) = environment.events()
     return f"{event['event']} {event['reason']}"
 
 
@@ -104,18 +104,18 @@ def exchange_of(token: str) -> bytes:
 
 class TestConnections:
     def test_one_after_the_other_and_all_at_once(self) -> None:
-        with stage_listening() as (_, port), connect(port) as connection:
+        with served_environment() as (_, port), connect(port) as connection:
             connection.sendall(GET)
             assert connection.recv(65536).endswith(b'"trail": "ok"}'), "head and body come together"
             connection.sendall(GET * 3 + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             assert rest(connection).count(b"HTTP/1.1 200 OK") == 4
 
     def test_nothing_is_said_about_the_software(self) -> None:
-        with stage_listening() as (_, port):
+        with served_environment() as (_, port):
             assert "server" not in httpx.get(f"http://127.0.0.1:{port}/health").headers
 
     def test_five_hundred_that_send_nothing(self) -> None:
-        with stage_listening(connections=100) as (_, port), ExitStack() as silent:
+        with served_environment(connections=100) as (_, port), ExitStack() as silent:
             waiting = [silent.enter_context(connect(port)) for _ in range(500)]
             assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
             assert all(connection.recv(1) == b"" for connection in waiting[:300]), "the first had to make room"
@@ -123,7 +123,7 @@ class TestConnections:
             assert waiting[-1].recv(65536).startswith(b"HTTP/1.1 200 OK")
 
     def test_one_in_use_makes_no_room(self) -> None:
-        with stage_listening(connections=2) as (_, port), connect(port) as busy:
+        with served_environment(connections=2) as (_, port), connect(port) as busy:
             token = exchange_of(id_token())
             busy.sendall(token[:-10])
             time.sleep(0.1)  # for the server to have seen it
@@ -137,7 +137,7 @@ class TestConnections:
     @pytest.mark.parametrize("before", [b"", GET])
     @pytest.mark.parametrize("sent", [b"", GET[:-2]])
     def test_silence_and_dribble_end_in_time(self, before: bytes, sent: bytes) -> None:
-        with stage_listening(head_seconds=0.5) as (_, port), connect(port) as connection:
+        with served_environment(head_seconds=0.5) as (_, port), connect(port) as connection:
             if before:
                 connection.sendall(before)
                 assert connection.recv(65536)
@@ -149,21 +149,21 @@ class TestConnections:
             assert time.monotonic() - start > 0.3, "it is not ended at once"
 
     def test_a_body_that_does_not_come(self) -> None:
-        with stage_listening(head_seconds=0.2, request_seconds=0.7) as (stage, port):
+        with served_environment(head_seconds=0.2, request_seconds=0.7) as (environment, port):
             assert talk(port, exchange_of(id_token())[:-10]) == b""
             assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
-            assert stage.events() == []
+            assert environment.events() == []
 
     def test_a_request_may_take_longer_than_its_head(self) -> None:
         token = exchange_of(id_token())
-        with stage_listening(head_seconds=0.2) as (_, port), connect(port) as connection:
+        with served_environment(head_seconds=0.2) as (_, port), connect(port) as connection:
             connection.sendall(token[:-10])
             time.sleep(0.5)
             connection.sendall(token[-10:])
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
 
     def test_ten_megabytes(self) -> None:
-        with stage_listening() as (stage, port), httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        with served_environment() as (environment, port), httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
 
             def pieces() -> Iterator[bytes]:
                 for _ in range(100):
@@ -172,12 +172,12 @@ class TestConnections:
             for content in (b"x" * 10_000_000, pieces()):
                 answer = client.post("/auth/token", content=content, headers={"Content-Type": FORM})
                 assert answer.status_code == 413
-                assert reason(stage) == "token.invalid malformed-request"
+                assert reason(environment) == "token.invalid malformed-request"
             assert client.get("/health").status_code == 200
 
     @pytest.mark.parametrize("pause", [0, 0.05])
     def test_a_head_that_is_too_long(self, pause: float) -> None:
-        with stage_listening(head_bytes=4096) as (_, port), connect(port) as connection:
+        with served_environment(head_bytes=4096) as (_, port), connect(port) as connection:
             for length, status in ((1900, b"200"), (4097, b"400")):
                 request = GET[:-2] + b"X: " + b"x" * (length - len(GET) - 5) + b"\r\n\r\n"
                 assert len(request) == length
@@ -207,35 +207,35 @@ class TestConnections:
         ],
     )
     def test_lines_in_fields(self, line: bytes) -> None:
-        with stage_listening() as (stage, port):
+        with served_environment() as (environment, port):
             answer = talk(port, b"GET /resource/a/b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + line + b"\r\n\r\n")
             status = int(answer[9:12])
             assert status in (400, 401, 501)
             assert answer.count(b"HTTP/1.1") == 1
-            assert len(stage.events()) <= 1
+            assert len(environment.events()) <= 1
             assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
 
     def test_two_credentials_on_the_wire(self) -> None:
-        with stage_listening() as (stage, port):
+        with served_environment() as (environment, port):
             two = b"Connection: close\r\nAuthorization: Bearer x\r\nauthorization: Bearer y\r\n\r\n"
             answer = talk(port, b"GET /resource/a/b HTTP/1.1\r\nHost: x\r\n" + two)
             assert answer.startswith(b"HTTP/1.1 400 ")
-            assert reason(stage) == "token.invalid several-credentials"
+            assert reason(environment) == "token.invalid several-credentials"
 
     def test_an_encoded_slash_on_the_wire(self) -> None:
-        with stage_listening() as (_, port):
+        with served_environment() as (_, port):
             assert httpx.get(f"http://127.0.0.1:{port}/resource%2Fa/b").status_code == 404
             assert httpx.get(f"http://127.0.0.1:{port}/resource/a%2Fb/c").status_code == 401
 
     def test_the_peer_is_who_is_at_the_other_end(self) -> None:
-        with stage_listening() as (stage, port):
+        with served_environment() as (environment, port):
             httpx.get(f"http://127.0.0.1:{port}/resource/a/b", headers={"X-Forwarded-For": "203.0.113.5"})
-            assert stage.events()[0]["client_ip"] == "127.0.0.1"
+            assert environment.events()[0]["client_ip"] == "127.0.0.1"
 
     def test_an_exchange_that_waits_keeps_nobody_waiting(self) -> None:
         with endpoints.endpoint(endpoints.silence()) as served:
-            stage = Environment({"providers": [provider(keys=None, keys_url=served.url)], "policies": [rule()]})
-            with listening(create_app(stage.server, Threads(1, "exchange"))) as port, connect(port) as slow:
+            environment = Environment({"providers": [provider(keys=None, keys_url=served.url)], "policies": [rule()]})
+            with listening(create_app(environment.server, Threads(1, "exchange"))) as port, connect(port) as slow:
                 slow.sendall(exchange_of(id_token()))
                 wait_for(lambda: served.requests)
                 assert httpx.get(f"http://127.0.0.1:{port}/resource/a/b").status_code == 401
@@ -243,7 +243,7 @@ class TestConnections:
                 assert slow.recv(65536).startswith(b"HTTP/1.1 503 ")
 
     def test_a_subject_token_from_many_at_the_same_instant(self) -> None:
-        with stage_listening() as (stage, port), ExitStack() as clients:
+        with served_environment() as (environment, port), ExitStack() as clients:
             request = exchange_of(id_token())
             connections = [clients.enter_context(connect(port)) for _ in range(20)]
             for connection in connections:
@@ -252,7 +252,7 @@ class TestConnections:
                 connection.sendall(request[-1:])
             statuses = sorted(int(connection.recv(65536)[9:12]) for connection in connections)
             assert statuses == [200] + [400] * 19
-            assert sorted(event["event"] for event in stage.events()) == ["token.denied"] * 19 + ["token.issued"]
+            assert sorted(event["event"] for event in environment.events()) == ["token.denied"] * 19 + ["token.issued"]
 
 
 @dataclass(frozen=True)
@@ -292,9 +292,9 @@ def command(*arguments: str | Path, prelude: str = "") -> list[str]:
 
 @contextmanager
 def running(*arguments: str | Path) -> Iterator[Running]:
-    environment = {**os.environ, VARIABLE: SECRET}
+    variables = {**os.environ, VARIABLE: SECRET}
     process = subprocess.Popen(
-        command(*arguments, "--port", "0"), env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command(*arguments, "--port", "0"), env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
         assert process.stderr is not None
@@ -375,10 +375,10 @@ class TestCommand:
     """What stands in the way of a start is one message, and exit code 3."""
 
     def refused(self, *arguments: str | Path, prelude: str = "", secret: str | None = SECRET) -> str:
-        environment = {**os.environ, **({} if secret is None else {VARIABLE: secret})}
+        variables = {**os.environ, **({} if secret is None else {VARIABLE: secret})}
         done = subprocess.run(
             command(*arguments, prelude=prelude),
-            env=environment,
+            env=variables,
             capture_output=True,
             text=True,
             check=False,
@@ -391,27 +391,32 @@ class TestCommand:
 
     @pytest.mark.parametrize(("package", "extra"), [("uvicorn", "server"), ("starlette", "server"), ("redis", "redis")])
     def test_a_package_is_missing(self, configured: Path, package: str, extra: str) -> None:
-        told = self.refused(
+        message = self.refused(
             configured, "--redis", "redis://x", prelude=f"import sys; sys.modules[{package!r}] = None\n"
         )
-        assert f"python -m pip install 'bearerproof[{extra}]'" in told
+        assert f"python -m pip install 'bearerproof[{extra}]'" in message
 
-    def test_no_secret(self, configured: Path) -> None:
-        assert VARIABLE in self.refused(configured, secret=None)
+    @pytest.mark.parametrize(
+        ("arguments", "secret", "message"),
+        [
+            ([], None, VARIABLE),
+            (["--host", "0.0.0.0"], SECRET, "--allow-remote"),  # noqa: S104 - it is refused
+            (["--fsync=-1"], SECRET, "--fsync"),
+            (["--fsync=nan"], SECRET, "--fsync"),
+            (["--fsync=sometimes"], SECRET, "--fsync"),
+        ],
+    )
+    def test_what_cannot_be_served(
+        self, configured: Path, arguments: list[str], secret: str | None, message: str
+    ) -> None:
+        assert message in self.refused(configured, *arguments, secret=secret)
 
     def test_the_configuration_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "bad.json"
         members = configuration(admin_secret=None, policies=[rule("too much", {"backends": [], "tools": ["*"]})])
         path.write_text(json.dumps(members), "utf-8")
-        told = self.refused(path)
-        assert "policies[0] ('too much').grant: backends" in told
-
-    def test_other_machines(self, configured: Path) -> None:
-        assert "--allow-remote" in self.refused(configured, "--host", "0.0.0.0")  # noqa: S104 - it is refused
-
-    @pytest.mark.parametrize("fsync", ["-1", "nan", "sometimes"])
-    def test_fsync(self, configured: Path, fsync: str) -> None:
-        assert "--fsync" in self.refused(configured, f"--fsync={fsync}")
+        message = self.refused(path)
+        assert "policies[0] ('too much').grant: backends" in message
 
 
 class TestLoading:
@@ -422,8 +427,8 @@ class TestLoading:
 
     def test_toml(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VARIABLE, SECRET)
-        (told,) = configuration()["providers"][:1]
-        jwk = ", ".join(f"{name} = {json.dumps(value)}" for name, value in told["keys"]["keys"][0].items())
+        (trusted,) = configuration()["providers"][:1]
+        jwk = ", ".join(f"{name} = {json.dumps(value)}" for name, value in trusted["keys"]["keys"][0].items())
         path = self.write(
             tmp_path,
             "key-server.toml",
@@ -445,7 +450,7 @@ class TestLoading:
         )
         loaded = load(path)
         assert loaded.ttl == 60
-        assert loaded.providers[0].keys == told["keys"]
+        assert loaded.providers[0].keys == trusted["keys"]
         assert loaded.admin_digest == read(configuration(admin_secret=SECRET)).admin_digest
 
     def test_without_a_secret_nothing_can_be_revoked(self, tmp_path: Path) -> None:
@@ -473,7 +478,7 @@ class TestLoading:
         assert ADMIN not in str(raised.value)
 
     @pytest.mark.parametrize(
-        ("name", "text", "told"),
+        ("name", "text", "message"),
         [
             ("c.json", "{", "line 1 column 2"),
             ("c.json", '{"ttl": 1, "ttl": 2}', "'ttl'"),
@@ -485,10 +490,10 @@ class TestLoading:
             ("c.toml", "ttl = 0", "providers"),
         ],
     )
-    def test_files_that_are_none(self, tmp_path: Path, name: str, text: str, told: str) -> None:
+    def test_files_that_are_none(self, tmp_path: Path, name: str, text: str, message: str) -> None:
         with pytest.raises(ServingError) as raised:
             load(self.write(tmp_path, name, text))
-        assert told in str(raised.value)
+        assert message in str(raised.value)
 
     def test_files_that_cannot_be_read(self, tmp_path: Path) -> None:
         (tmp_path / "latin.json").write_bytes(b'"\xe4"')
@@ -557,11 +562,11 @@ class TestStarting:
             (wanted, wanted): (4096, []),
             (resource.RLIM_INFINITY, resource.RLIM_INFINITY): (4096, []),
         }
-        for present, (connections, due) in cases.items():
+        for present, (connections, expected) in cases.items():
             monkeypatch.setattr(resource, "getrlimit", lambda _, present=present: present)
             set_to.clear()
             assert serving._affordable(ConnectionLimits()).connections == connections
-            assert set_to == due
+            assert set_to == expected
 
     def test_what_waits_has_threads(self) -> None:
         def directly(**changes: Any) -> bool:
@@ -579,7 +584,7 @@ class TestReaping:
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(serving, "REAP_EVERY", 0.01)
-        stage, again = Environment(), Event()
+        environment, again = Environment(), Event()
         outages = iter([StoreUnavailable()])
 
         def reap(_now: float) -> int:
@@ -588,9 +593,9 @@ class TestReaping:
             again.set()
             return 0
 
-        assert isinstance(stage.store, MemoryStore)
-        monkeypatch.setattr(stage.store, "reap", reap)
-        with serving._reaping(stage.server):
+        assert isinstance(environment.store, MemoryStore)
+        monkeypatch.setattr(environment.store, "reap", reap)
+        with serving._reaping(environment.server):
             assert again.wait(10)
         assert [record.levelname for record in caplog.records] == ["WARNING"]
 

@@ -357,10 +357,9 @@ class TestClaim:
     def test_a_full_memory_refuses_to_forget(self, store: TokenStore) -> None:
         for number in range(5):
             assert store.claim(str(number), 1, END + number, START)
-        with pytest.raises(StoreUnavailable, match="full"):
-            store.claim("new", 1, END, START)
-        with pytest.raises(StoreUnavailable, match="full"):
-            store.claim("new", 1, END + 9, END)
+        for until, now in ((END, START), (END + 9, END)):
+            with pytest.raises(StoreUnavailable, match="full"):
+                store.claim("new", 1, until, now)
         assert [store.claim(str(number), 1, END + number, START) for number in range(5)] == [False] * 5
         assert store.claim("new", 1, END + 9, END + 0.5)
         with pytest.raises(StoreUnavailable, match="full"):

@@ -24,7 +24,7 @@ def pool(redis_server: RedisServer) -> Iterator[ProcessPoolExecutor]:
 
 
 @pytest.fixture(params=["threads", "processes"])
-def crowd(request: pytest.FixtureRequest, prefix: str) -> ConcurrentWorkers:
+def workers(request: pytest.FixtureRequest, prefix: str) -> ConcurrentWorkers:
     if request.param == "threads":
         return Threads(LIMITS)
     server: RedisServer = request.getfixturevalue("redis_server")
@@ -42,63 +42,63 @@ def outcomes(answers: list[list[tuple[Issue, TokenRecord]]]) -> Counter[Issue]:
 
 
 @pytest.mark.parametrize("cap", [1, 7, 100])
-def test_the_cap_is_never_exceeded(crowd: ConcurrentWorkers, cap: int) -> None:
-    answers = crowd.run(*[partial(tasks.issue_many, count=60, cap=cap)] * WORKERS)
+def test_the_cap_is_never_exceeded(workers: ConcurrentWorkers, cap: int) -> None:
+    answers = workers.run(*[partial(tasks.issue_many, count=60, cap=cap)] * WORKERS)
     assert outcomes(answers) == {Issue.STORED: cap, Issue.CAP_REACHED: WORKERS * 60 - cap}
-    assert crowd.store.count(*ANNA.key, START) == cap
+    assert workers.store.count(*ANNA.key, START) == cap
 
 
-def test_nor_is_that_of_any_of_many(crowd: ConcurrentWorkers) -> None:
-    assert sum(crowd.run(*[partial(tasks.issue_one_each, subjects=800)] * WORKERS)) == 800
+def test_nor_is_that_of_any_of_many(workers: ConcurrentWorkers) -> None:
+    assert sum(workers.run(*[partial(tasks.issue_one_each, subjects=800)] * WORKERS)) == 800
 
 
-def test_nor_is_the_capacity(crowd: ConcurrentWorkers) -> None:
-    answers = crowd.run(*[partial(tasks.issue_many, count=300, cap=5000)] * WORKERS)
+def test_nor_is_the_capacity(workers: ConcurrentWorkers) -> None:
+    answers = workers.run(*[partial(tasks.issue_many, count=300, cap=5000)] * WORKERS)
     assert outcomes(answers) == {Issue.STORED: 1000, Issue.FULL: WORKERS * 300 - 1000}
 
 
 @pytest.mark.parametrize("pause", [0, 0.001, 0.005, 0.02])
-def test_a_bulk_revocation_leaves_nothing_that_is_issued_meanwhile(crowd: ConcurrentWorkers, pause: float) -> None:
+def test_a_bulk_revocation_leaves_nothing_that_is_issued_meanwhile(workers: ConcurrentWorkers, pause: float) -> None:
     """Whatever was stored before was revoked by it, and counted; nothing is stored after."""
     issuing = [partial(tasks.issue_many, count=100, cap=1000)] * (WORKERS - 1)
-    revoked, *answers = crowd.run(partial(tasks.revoke_all, pause=pause), *issuing)
+    revoked, *answers = workers.run(partial(tasks.revoke_all, pause=pause), *issuing)
     issued = {record.jti for answer in answers for outcome, record in answer if outcome is Issue.STORED}
     assert {record.jti for record in revoked} == issued
     assert len(revoked) == len(issued)
     assert set(outcomes(answers)) <= {Issue.STORED, Issue.REVOKED_BEFORE}
-    assert crowd.store.count(*ANNA.key, START) == 0
+    assert workers.store.count(*ANNA.key, START) == 0
     for record in revoked:
-        found = crowd.store.look_up(record.digest, START)
+        found = workers.store.look_up(record.digest, START)
         assert found
         assert found.state is State.REVOKED
 
 
-def test_of_many_revocations_of_a_token_one_is_told_so(crowd: ConcurrentWorkers) -> None:
-    records = stored(crowd.store, 100)
-    answers = crowd.run(
+def test_of_many_revocations_of_a_token_one_is_told_so(workers: ConcurrentWorkers) -> None:
+    records = stored(workers.store, 100)
+    answers = workers.run(
         partial(tasks.revoke_all, pause=0.005), *[partial(tasks.revoke_each, records=records)] * (WORKERS - 1)
     )
-    told = Counter(record.jti for record in answers[0]) + Counter(jti for answer in answers[1:] for jti in answer)
-    assert told == dict.fromkeys((record.jti for record in records), 1)
+    reported = Counter(record.jti for record in answers[0]) + Counter(jti for answer in answers[1:] for jti in answer)
+    assert reported == dict.fromkeys((record.jti for record in records), 1)
 
 
-def test_a_revoked_token_is_live_to_nobody_who_asks_afterwards(crowd: ConcurrentWorkers) -> None:
-    records = stored(crowd.store, 100)
+def test_a_revoked_token_is_live_to_nobody_who_asks_afterwards(workers: ConcurrentWorkers) -> None:
+    records = stored(workers.store, 100)
     watching = [partial(tasks.watch, records=records)] * (WORKERS - 1)
-    times, *seen = crowd.run(partial(tasks.revoke_with_times, records=records), *watching)
+    times, *seen = workers.run(partial(tasks.revoke_with_times, records=records), *watching)
     assert len(times) == len(records)
     for record, answered in zip(records, times, strict=True):
         assert all(began[record.jti] <= answered for began in seen)
 
 
 @pytest.mark.parametrize("uses", [1, 3])
-def test_a_subject_token_is_used_as_often_as_is_allowed(crowd: ConcurrentWorkers, uses: int) -> None:
-    answers = crowd.run(*[partial(tasks.claim_many, keys=50, uses=uses)] * WORKERS)
+def test_a_subject_token_is_used_as_often_as_is_allowed(workers: ConcurrentWorkers, uses: int) -> None:
+    answers = workers.run(*[partial(tasks.claim_many, keys=50, uses=uses)] * WORKERS)
     granted = Counter(name for answer in answers for name in answer)
     assert granted == {str(number): uses for number in range(50)}
 
 
-def test_a_tombstone_is_reaped_once(crowd: ConcurrentWorkers) -> None:
-    stored(crowd.store, 500, ttl=1)
-    answers = crowd.run(*[partial(tasks.reap_often, times=20)] * WORKERS)
+def test_a_tombstone_is_reaped_once(workers: ConcurrentWorkers) -> None:
+    stored(workers.store, 500, ttl=1)
+    answers = workers.run(*[partial(tasks.reap_often, times=20)] * WORKERS)
     assert sum(map(sum, answers)) == 500

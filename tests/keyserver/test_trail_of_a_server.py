@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from bearerproof.trail import Options, Rule, TrailReport, Verdict, prove
+from tests.keyserver.environment import ISSUER, form, id_token
 from tests.keyserver.redisserver import RedisServer
-from tests.keyserver.stage import ISSUER, form, id_token
 from tests.keyserver.test_serving import SECRET, VARIABLE, Running, command, configured, running
 
 __all__ = ["configured"]
@@ -138,7 +138,7 @@ def test_trail_of_a_server_that_is_killed_under_load_is_truthful_and_goes_on(con
         running_loads = [pool.submit(live, server.url, f"user-{number}") for number in range(THREADS)]
         wait_for_lines(trail, 100)
         server.process.kill()
-        assert all(one.exception() is not None for one in running_loads)
+        assert all(load.exception() is not None for load in running_loads)
     with running(configured, "--audit", trail) as server:
         load(server.url)
         server.stop()

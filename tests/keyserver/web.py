@@ -15,7 +15,7 @@ from bearerproof_reference.deployment.http import create_app
 from bearerproof_reference.deployment.httprequest import FORM
 from bearerproof_reference.deployment.openapi import DOCUMENT
 from bearerproof_reference.keyserver.store import TokenStore
-from tests.keyserver.stage import ADMIN, ISSUER, PEER, Environment, form, id_token
+from tests.keyserver.environment import ADMIN, ISSUER, PEER, Environment, form, id_token
 
 Field = tuple[str, str]
 
@@ -48,19 +48,26 @@ class Answer:
         assert set(self.json) == {"error", "error_description"}
         return self.status, self.json["error"]
 
+    @property
+    def refusal(self) -> tuple[int, str, str | None]:
+        """The status, the error code in the body, and after how many seconds to try again."""
+        return *self.error, self.field("Retry-After")
+
 
 class Web:
-    """A stage, and what a client of its HTTP binding can do."""
+    """An environment, and what a client of its HTTP binding can do."""
 
     def __init__(self, store: TokenStore | None = None, **changes: Any) -> None:
-        self.stage = Environment(changes, store)
-        self.app = create_app(self.stage.server)
+        self.environment = Environment(changes, store)
+        self.app = create_app(self.environment.server)
 
     def ask(self, method: str, path: str, *fields: Field, body: bytes = b"", peer: str | None = PEER) -> Answer:
         """Send a request and return its answer, which is in the document."""
         asked = {"method": method, "path": path, "headers": fields, "body_b64": b64encode(body), "peer": peer}
-        told = respond(self.app, asked)
-        answer = Answer(told["status"], tuple((n, v) for n, v in told["headers"]), b64decode(told["body_b64"]))
+        response = respond(self.app, asked)
+        answer = Answer(
+            response["status"], tuple((n, v) for n, v in response["headers"]), b64decode(response["body_b64"])
+        )
         check_documented(method, path, answer)
         return answer
 
@@ -70,13 +77,13 @@ class Web:
 
     def exchange(self, scope: str | None = None, **claims: Any) -> Answer:
         """Exchange a fresh ID token."""
-        return self.post(urlencode(form(id_token(self.stage.clock.wall, **claims), scope=scope)))
+        return self.post(urlencode(form(id_token(self.environment.clock.wall, **claims), scope=scope)))
 
     def bearer(self, **claims: Any) -> str:
         """Return a good bearer, and forget the event of its exchange."""
         answer = self.exchange(**claims)
         assert answer.status == 200, answer
-        self.stage.events()
+        self.environment.events()
         return str(answer.json["access_token"])
 
     def use(self, *credentials: str, path: str = "/resource/a/search") -> Answer:

@@ -97,9 +97,9 @@ def policy(**changes: Any) -> VerificationPolicy:
 
 def verifier(*jwks: Json, now: float = NOW, ports: Json | None = None, **changes: Any) -> Verifier:
     """Return a verifier of that policy with these keys, or the honest one."""
-    told = policy(**changes)
-    keys = KeySet({"keys": list(jwks) or [signer().jwk]}, told.algorithms)
-    return Verifier(told, keys, ManualClock(now), **(ports or {}))
+    trusted = policy(**changes)
+    keys = KeySet({"keys": list(jwks) or [signer().jwk]}, trusted.algorithms)
+    return Verifier(trusted, keys, ManualClock(now), **(ports or {}))
 
 
 def reason(verdict: Accepted | Rejected) -> str:

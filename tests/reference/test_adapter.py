@@ -31,9 +31,9 @@ EXPIRED = claims(exp=1)
 
 def request(token: str, policy: Json | None = None, **members: object) -> Json:
     """Return a request to verify this access token."""
-    told = {**POLICY, **(policy or {})}
+    applied = {**POLICY, **(policy or {})}
     base = {"id": 7, "op": "verify", "now": NOW, "tick": 0, "profile": "access-token", "token": token}
-    return {**base, "policy_id": json.dumps(told), "policy": told, **members}
+    return {**base, "policy_id": json.dumps(applied), "policy": applied, **members}
 
 
 @pytest.fixture(name="adapter")

@@ -117,11 +117,11 @@ class Environment:
     store: TokenStore | None = None
 
     def __post_init__(self) -> None:
-        told = read(configuration(**self.changes))
+        config = read(configuration(**self.changes))
         self.clock = ManualClock(NOW, 0)
         self.sink = Lines()
-        self.store = self.store or MemoryStore(store_limits(told))
-        self.server = KeyServer(told, self.store, self.clock, self.sink)
+        self.store = self.store or MemoryStore(store_limits(config))
+        self.server = KeyServer(config, self.store, self.clock, self.sink)
         self.caller = Caller(PEER)
         self._read = 0
 

@@ -1,4 +1,4 @@
-"""The stage: requests and subject tokens in the server's words, answers in ours, each world with people of its own."""
+"""Requests and subject tokens in the server's words, answers in ours, each mapping with people of its own."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ GIVEN = FixedConfig(
 
 
 @pytest.fixture
-def stage() -> Iterator[NameMapping]:
+def mapping() -> Iterator[NameMapping]:
     yield activate(mapping_of(KeyServer(setting=GIVEN, forwarded=True)))
     activate(IDENTITY)
 
@@ -55,50 +55,52 @@ def test_a_setting_is_taken_as_it_is_told() -> None:
     assert setting.providers == KeyServerConfig().providers
 
 
-def test_a_request_is_told_in_the_words_of_the_server(stage: NameMapping) -> None:
-    told = stage.outbound({"op": "revoke", "admin": ADMIN, "issuer": OTHER.issuer + "/", "subject": "alice", "n": 1})
-    assert told == {
+def test_a_request_is_told_in_the_words_of_the_server(mapping: NameMapping) -> None:
+    request = mapping.outbound(
+        {"op": "revoke", "admin": ADMIN, "issuer": OTHER.issuer + "/", "subject": "alice", "n": 1}
+    )
+    assert request == {
         "op": "revoke",
         "admin": "secret of the server",
         "issuer": "http://127.0.0.1/ab/",
-        "subject": f"{stage.mark}alice",
+        "subject": f"{mapping.mark}alice",
         "n": 1,
     }
-    assert stage.outbound({"subject": ""}) == {"subject": ""}
-    assert stage.outbound({"requests": [{"subject": "bob"}]}) == {"requests": [{"subject": f"{stage.mark}bob"}]}
+    assert mapping.outbound({"subject": ""}) == {"subject": ""}
+    assert mapping.outbound({"requests": [{"subject": "bob"}]}) == {"requests": [{"subject": f"{mapping.mark}bob"}]}
 
 
-def test_a_path_is_told_in_the_words_of_the_server(stage: NameMapping) -> None:
+def test_a_path_is_told_in_the_words_of_the_server(mapping: NameMapping) -> None:
     path = "/auth/tokens?issuer=https%3A%2F%2Fidp.example&subject=alice&subject="
-    told = f"/auth/tokens?issuer=http%3A%2F%2F127.0.0.1%2Fa&subject={stage.mark}alice&subject="
-    assert stage.outbound({"path": path}) == {"path": told}
+    mapped = f"/auth/tokens?issuer=http%3A%2F%2F127.0.0.1%2Fa&subject={mapping.mark}alice&subject="
+    assert mapping.outbound({"path": path}) == {"path": mapped}
 
 
-def test_an_answer_is_heard_in_our_words(stage: NameMapping) -> None:
-    answer = {"identity": {"issuer": "http://127.0.0.1/ab", "subject": f"{stage.mark}alice"}, "n": [None, 1, True]}
-    assert stage.inbound(answer) == {"identity": {"issuer": OTHER.issuer, "subject": "alice"}, "n": [None, 1, True]}
-    assert stage.inbound(("secret of the server",)) == (ADMIN,)
+def test_an_answer_is_heard_in_our_words(mapping: NameMapping) -> None:
+    answer = {"identity": {"issuer": "http://127.0.0.1/ab", "subject": f"{mapping.mark}alice"}, "n": [None, 1, True]}
+    assert mapping.inbound(answer) == {"identity": {"issuer": OTHER.issuer, "subject": "alice"}, "n": [None, 1, True]}
+    assert mapping.inbound(("secret of the server",)) == (ADMIN,)
 
 
-def test_peers_are_of_one_world(stage: NameMapping) -> None:
-    told = stage.outbound({"peer": PEER})["peer"]
-    assert told != PEER
-    assert stage.outbound({"peer": PEER})["peer"] == told
-    assert stage.inbound({"client_ip": told}) == {"client_ip": PEER}
-    assert stage.outbound({"peer": PROXY})["peer"] == PROXY
-    assert activate(stage).outbound({"peer": PEER})["peer"] != told
+def test_peers_are_of_one_mapping(mapping: NameMapping) -> None:
+    mapped = mapping.outbound({"peer": PEER})["peer"]
+    assert mapped != PEER
+    assert mapping.outbound({"peer": PEER})["peer"] == mapped
+    assert mapping.inbound({"client_ip": mapped}) == {"client_ip": PEER}
+    assert mapping.outbound({"peer": PROXY})["peer"] == PROXY
+    assert activate(mapping).outbound({"peer": PEER})["peer"] != mapped
     assert mapping_of(KeyServer(setting=GIVEN)).outbound({"peer": PEER})["peer"] == PEER
 
 
-def test_a_subject_token_is_written_in_the_words_of_the_server(stage: NameMapping) -> None:
+def test_a_subject_token_is_written_in_the_words_of_the_server(mapping: NameMapping) -> None:
     found = claims(HOME.draft("alice", 0, jti="id-1").token())
     assert found["iss"] == "http://127.0.0.1/a"
     assert found["aud"] == f"not {AUDIENCE}"
-    assert (found["sub"], found["jti"]) == (f"{stage.mark}alice", f"{stage.mark}id-1")
+    assert (found["sub"], found["jti"]) == (f"{mapping.mark}alice", f"{mapping.mark}id-1")
     assert found["email"] == "alice@example.com"
 
 
-def test_what_is_wrong_with_a_subject_token_stays_wrong(stage: NameMapping) -> None:
+def test_what_is_wrong_with_a_subject_token_stays_wrong(mapping: NameMapping) -> None:
     draft = HOME.draft("alice", 0, jti="id-1")
     assert claims(draft.with_claims(iss=HOME.issuer + "/").token())["iss"] == "http://127.0.0.1/a/"
     assert claims(draft.with_claims(aud=[AUDIENCE, "x"]).token())["aud"] == [f"not {AUDIENCE}", "x"]
@@ -108,11 +110,11 @@ def test_what_is_wrong_with_a_subject_token_stays_wrong(stage: NameMapping) -> N
 
 
 @pytest.mark.parametrize("name", ["jti", "j\\u0074i", "\\u006A\\u0074\\u0069", "\\u006at\\u0069"])
-def test_an_id_is_found_however_its_name_is_spelt(stage: NameMapping, name: str) -> None:
+def test_an_id_is_found_however_its_name_is_spelt(mapping: NameMapping, name: str) -> None:
     written = f'{{"{name}" : "id-1", "x": "jti"}}'.encode()
-    assert json.loads(stage.outbound_payload(written)) == {"jti": f"{stage.mark}id-1", "x": "jti"}
+    assert json.loads(mapping.outbound_payload(written)) == {"jti": f"{mapping.mark}id-1", "x": "jti"}
 
 
-def test_worlds_do_not_meet(stage: NameMapping) -> None:
-    before = stage.mark
-    assert activate(stage).mark != before
+def test_mappings_do_not_meet(mapping: NameMapping) -> None:
+    before = mapping.mark
+    assert activate(mapping).mark != before
