@@ -125,28 +125,28 @@ def place_of(name: str, folder: Path) -> Place:
         LookupError: nothing below the folder makes one of this name.
     """
     functions, rows = _definitions(folder)
-    if name in functions:
-        return functions[name]
-    if name in rows:
-        return rows[name]
     makers = [maker for maker in functions if name.startswith(f"{maker}-")]
-    if not makers:
+    found = functions.get(name) or rows.get(name) or (functions[max(makers, key=len)] if makers else None)
+    if found is None:
         raise LookupError(f"nothing in {folder} makes {name}")
-    return functions[max(makers, key=len)]
+    file, line = found
+    return Place(_shown_path(file), line)
+
+
+Definition = tuple[Path, int]
 
 
 @cache
-def _definitions(folder: Path) -> tuple[Mapping[str, Place], Mapping[str, Place]]:
+def _definitions(folder: Path) -> tuple[Mapping[str, Definition], Mapping[str, Definition]]:
     """Return the functions of modules below a folder by name, and the rows of tables by what stands first in them."""
-    functions: dict[str, Place] = {}
-    rows: dict[str, Place] = {}
+    functions: dict[str, Definition] = {}
+    rows: dict[str, Definition] = {}
     for file in sorted(folder.rglob("*.py")):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-            place = Place(_shown_path(file), number)
             if matched := re.match(r"def ([a-z0-9_]+)\(", line):
-                functions.setdefault(matched[1].replace("_", "-"), place)
+                functions.setdefault(matched[1].replace("_", "-"), (file, number))
             elif matched := re.match(r'\s+\(?"([a-z0-9-]+)"[:,]', line):
-                rows.setdefault(matched[1], place)
+                rows.setdefault(matched[1], (file, number))
     return functions, rows
 
 

@@ -135,7 +135,7 @@ def prove(
     possible, untried = chosen(names)
     with _pool(workers) as pool:
         controls = [pool.submit(_reference_passes), pool.submit(_control_dies)]
-        degenerates = [] if names else [pool.submit(judge_degenerate, name) for name in _degenerates()]
+        degenerates = [] if names else [pool.submit(judge_degenerate, name) for name in DEGENERATES]
         tried = [pool.submit(attempt, name, None, full=full) for name in possible]
         _wait([*controls, *degenerates, *tried], progress)
     passes, dies = (future.result() for future in controls)
@@ -254,11 +254,6 @@ _IMPATIENCE = 0.5
 """Seconds allowed for an answer where one of the degenerates never gives any."""
 
 
-def _degenerates() -> list[str]:
-
-    return list(DEGENERATES)
-
-
 def _results(futures: "Sequence[Future[T]]") -> tuple[T, ...]:
     return tuple(future.result() for future in futures)
 
@@ -271,11 +266,10 @@ def chosen(names: Sequence[str]) -> tuple[list[str], int]:
     """
     selected = [find(name) for name in dict.fromkeys(names)] or list(faults().values())
     reference = RunConfig().start().declaration
-    possible = [fault.id for fault in selected if not any(map(reference.missing_capability, fault.needs))]
-    untried = [fault.id for fault in selected if fault.id not in possible]
+    untried = {fault.id for fault in selected if any(map(reference.missing_capability, fault.needs))}
     if names and untried:
-        raise BadInput(f"{', '.join(untried)} cannot be tried without the HTTP binding: {INSTALL}")
-    return possible, len(untried)
+        raise BadInput(f"{', '.join(sorted(untried))} cannot be tried without the HTTP binding: {INSTALL}")
+    return [fault.id for fault in selected if fault.id not in untried], len(untried)
 
 
 INSTALL = "python -m pip install 'bearerproof[server]'"
