@@ -7,16 +7,14 @@ what the suite makes of it.
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
 
 from bearerproof.exceptions import BadInput
+from bearerproof.members import Json
 from bearerproof.specification import catalogue
 from bearerproof_fuzz.faults.control import CONTROL as CONTROL
 from bearerproof_fuzz.faults.registry import Fault, Patch, registered
 from bearerproof_fuzz.loading import modules_of
 from bearerproof_reference.adapter import adapter
-
-Json = dict[str, Any]
 
 FAMILIES = tuple(name.lower() for name in catalogue.FAMILIES)
 """The folders, in the order of the specification."""

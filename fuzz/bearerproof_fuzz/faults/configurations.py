@@ -4,10 +4,9 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, helper_by
 from bearerproof_reference.adapter import keyserver as adapter
-
-Json = dict[str, Any]
 
 
 @helper_by(Patch.wrap, adapter, "read")

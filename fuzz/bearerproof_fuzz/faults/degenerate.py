@@ -15,10 +15,10 @@ from typing import Any
 
 from bearerproof.adapter import serve
 from bearerproof.judging.baselines import STAND_INS
+from bearerproof.members import Json
 from bearerproof.specification.catalogue import FAMILIES
 from bearerproof_reference.adapter import adapter
 
-Json = dict[str, Any]
 Handle = Callable[[Json], Json]
 Bend = Callable[[Json, Json], Json]
 

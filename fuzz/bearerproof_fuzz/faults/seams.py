@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, helper_by
 from bearerproof_reference.verifier import keys, policy, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
@@ -14,7 +15,6 @@ from bearerproof_reference.verifier.jose import MalformedError, decode_segment, 
 from bearerproof_reference.verifier.policy import Profile
 from bearerproof_reference.verifier.verifier import Verifier
 
-Json = dict[str, Any]
 Vary = Callable[[Verify, Jwk], Verify]
 Read = Callable[[Json, float, Json], Json]
 

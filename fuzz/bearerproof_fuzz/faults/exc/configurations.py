@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bearerproof_fuzz.faults.configurations import Json, mended
+from bearerproof.members import Json
+from bearerproof_fuzz.faults.configurations import mended
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_reference.keyserver import configuration
 

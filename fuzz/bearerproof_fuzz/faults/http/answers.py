@@ -1,12 +1,10 @@
 """Faults in refused exchanges over HTTP, and in what may be stored (HTTP-3, HTTP-4, HTTP-10)."""
 
 from collections.abc import Callable
-from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, answering_with, asking
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
-
-Json = dict[str, Any]
 
 
 @helper_by(answering)

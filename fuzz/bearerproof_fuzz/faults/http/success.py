@@ -1,12 +1,10 @@
 """Faults in the answer to a successful exchange over HTTP (HTTP-5)."""
 
 from collections.abc import Callable
-from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.http.binding import Answer, answering
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
-
-Json = dict[str, Any]
 
 
 @helper_by(answering)

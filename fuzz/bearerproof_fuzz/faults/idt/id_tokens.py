@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
-from bearerproof_fuzz.faults.seams import Json, is_number, making_optional, passing_type, reading_claims
+from bearerproof_fuzz.faults.seams import is_number, making_optional, passing_type, reading_claims
 from bearerproof_reference.verifier import idtoken
 from bearerproof_reference.verifier.claims import ClaimsCheck
 from bearerproof_reference.verifier.policy import Profile, VerificationPolicy

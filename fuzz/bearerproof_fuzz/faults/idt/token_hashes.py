@@ -4,8 +4,9 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
-from bearerproof_fuzz.faults.seams import Json, encoded
+from bearerproof_fuzz.faults.seams import encoded
 from bearerproof_reference.verifier import idtoken
 
 

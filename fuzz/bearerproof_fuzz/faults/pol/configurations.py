@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from bearerproof_fuzz.faults.configurations import Json, mended
+from bearerproof.members import Json
+from bearerproof_fuzz.faults.configurations import mended
 from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_reference.keyserver import configuration, patterns
 

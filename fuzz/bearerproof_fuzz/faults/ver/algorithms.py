@@ -8,8 +8,9 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
-from bearerproof_fuzz.faults.seams import Json, changing_header, remembering_keys
+from bearerproof_fuzz.faults.seams import changing_header, remembering_keys
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk
 from bearerproof_reference.verifier.jose import decode_base64url

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
-from bearerproof_fuzz.faults.seams import Json, changing_claim, is_number, making_optional, reading_claims
+from bearerproof_fuzz.faults.seams import changing_claim, is_number, making_optional, reading_claims
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
 from bearerproof_reference.verifier.verdicts import Reason, Refusal

@@ -9,8 +9,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import load_der_x509_certificate
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
-from bearerproof_fuzz.faults.seams import Json, changing_header, encoded
+from bearerproof_fuzz.faults.seams import changing_header, encoded
 from bearerproof_reference.verifier import fetching, keys, verifier
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
 

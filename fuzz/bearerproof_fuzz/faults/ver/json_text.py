@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
-from bearerproof_fuzz.faults.seams import Json, rewriting_header
+from bearerproof_fuzz.faults.seams import rewriting_header
 from bearerproof_reference.verifier import jose, verifier
 from bearerproof_reference.verifier.jose import MalformedError, parse_object
 from bearerproof_reference.verifier.verdicts import Reason, Refusal, Rejected

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
-from bearerproof_fuzz.faults.seams import Json, changing_header
+from bearerproof_fuzz.faults.seams import changing_header
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.jose import decode_segment
 from bearerproof_reference.verifier.verdicts import Reason, Refusal

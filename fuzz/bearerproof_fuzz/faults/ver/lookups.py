@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
-from bearerproof_fuzz.faults.seams import Json
 from bearerproof_reference.adapter.adapter import _LookUps
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.ports import Unavailable

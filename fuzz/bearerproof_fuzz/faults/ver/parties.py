@@ -5,8 +5,9 @@ from typing import Any
 from unicodedata import normalize
 from urllib.parse import urlsplit
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, faults_for
-from bearerproof_fuzz.faults.seams import Json, reading_claims
+from bearerproof_fuzz.faults.seams import reading_claims
 
 
 def _issuer_is(patch: Patch, same: Callable[[Any, str], bool]) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, helper_by
-from bearerproof_fuzz.faults.seams import Json
 from bearerproof_reference.adapter.adapter import _LookUps
 from bearerproof_reference.verifier import ports, verifier
 from bearerproof_reference.verifier.jose import decode_segment, parse_object

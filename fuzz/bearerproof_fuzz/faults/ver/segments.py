@@ -5,8 +5,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
-from bearerproof_fuzz.faults.seams import ALPHABET, Json, rewriting_header, rewriting_token
+from bearerproof_fuzz.faults.seams import ALPHABET, rewriting_header, rewriting_token
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
 from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
-from bearerproof_fuzz.faults.seams import Json, changing_claim, is_number, reading_claims
+from bearerproof_fuzz.faults.seams import changing_claim, is_number, reading_claims
 
 
 def _shifting(patch: Patch, name: str, shift: Callable[[float, float, float], float]) -> None:
