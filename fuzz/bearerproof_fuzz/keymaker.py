@@ -35,9 +35,20 @@ def main() -> None:
         pool[f"rsa-{role}"] = _asymmetric(rsa.generate_private_key(65537, 2048))
         pool[f"oct-{role}"] = {"secret": base64.b64encode(os.urandom(64)).decode()}
     pool["rsa-1024"] = _asymmetric(rsa.generate_private_key(65537, 1024))  # noqa: S505 - weak on purpose
+    for name, curve in {"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}.items():
+        for coordinate in ("x", "y"):
+            pool[f"{name}-zero-{coordinate}"] = _asymmetric(_with_a_leading_zero(curve, coordinate))
     for number in (1, 2, 3):
         pool[f"rsa-roca-{number}"] = _asymmetric(fingerprinted_key())
     POOL.write_text(json.dumps(pool, indent=1) + "\n", encoding="ascii")
+
+
+def _with_a_leading_zero(curve: ec.EllipticCurve, coordinate: str) -> ec.EllipticCurvePrivateKey:
+    """Return a key with a coordinate whose first octet is zero, as one in 256 has (RFC 7518 §6.2.1.2)."""
+    while True:
+        private = ec.generate_private_key(curve)
+        if getattr(private.public_key().public_numbers(), coordinate).bit_length() <= curve.key_size - 8:
+            return private
 
 
 def _asymmetric(private: Private) -> dict[str, Any]:

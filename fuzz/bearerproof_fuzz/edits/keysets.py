@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
+from bearerproof.contract.declaration import Need
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import hmac_over
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import Draft
-from bearerproof_fuzz.keys import Jwk, Key, b64
-from bearerproof_fuzz.needs import KEY_SET, MIXED
+from bearerproof_fuzz.keys import Jwk, Key, b64, unb64
+from bearerproof_fuzz.needs import KEY_SET, MIXED, MIXED_ALGORITHMS
 
 UNUSABLE = "key-unusable key-unknown signature algorithm keys-unavailable"
 
@@ -85,6 +87,38 @@ def kid_shared_with_a_key(draft: Draft, behind: bool) -> Draft:
     return _with_jwks(draft, [signing, other] if behind else [other, signing])
 
 
+_NEVER_FIT: dict[str, Callable[[Jwk, Jwk], Jwk]] = {
+    "for-encryption": lambda ours, other: {**other, "use": "enc"},
+    "ours-for-encryption": lambda ours, other: {**_without(ours, "alg"), "use": "enc"},
+    "that-signs-only": lambda ours, other: {**_without(other, "use"), "key_ops": ["sign"]},
+    "for-another-algorithm": lambda ours, other: {**other, "alg": "RSA-OAEP" if other["kty"] == "RSA" else "ECDH-ES"},
+    "without-its-numbers": lambda ours, other: {name: other[name] for name in ("kty", "kid", "use", "alg")},
+    "ours-twice": lambda ours, other: ours,
+}
+
+
+# RFC 7517 §4.5 asks for distinct ids only as a SHOULD, and no clause says how to choose, so base takes both.
+@edits_for(
+    {f"{order}-a-key-{name}": (order, make) for name, make in _NEVER_FIT.items() for order in ("after", "before")},
+    "KEY-3", "RFC 7517 §4.2", base=EITHER, strict=ACCEPTED, given=_alone, needs=(KEY_SET,),
+)  # fmt: skip
+def kid_shared(draft: Draft, place: tuple[str, Callable[[Jwk, Jwk], Jwk]]) -> Draft:
+    """The key that signed has its `kid` in common with an entry that can't be meant, and stands {name}."""
+    order, make = place
+    ours = draft.key.public_jwk
+    other = make(ours, _second_of_the_name(draft))
+    return _with_jwks(draft, [other, ours] if order == "after" else [ours, other])
+
+
+@edit("KEY-3", "RFC 7517 §4.5", base=EITHER, strict=ACCEPTED, algorithms=("RS256", "ES256"),
+      needs=(KEY_SET, MIXED_ALGORITHMS, Need("algorithm", "RS256"), Need("algorithm", "ES256")))  # fmt: skip
+def kid_shared_by_keys_of_two_types(draft: Draft) -> Draft:
+    """Two keys of different types, equivalent alternatives to the issuer, have one `kid`, and both are allowed."""
+    other = keys.key("ES256" if draft.key.algorithm == "RS256" else "RS256", "b")
+    both = _with_jwks(draft, [{**other.public_jwk, "kid": draft.key.kid}, draft.key.public_jwk])
+    return both.with_policy(algorithms=[other.algorithm, draft.key.algorithm])
+
+
 _FOREIGN: dict[str, Jwk] = {
     "unknown-kty": {"kty": "x-unheard-of", "kid": "foreign", "x": "AA"},
     "unknown-curve": {"kty": "OKP", "crv": "X-Unheard", "kid": "foreign", "x": "AA"},
@@ -120,6 +154,95 @@ def key_has_unknown_members(draft: Draft) -> Draft:
 def set_has_unknown_members(draft: Draft) -> Draft:
     """Members of a key set that are not understood are ignored."""
     return draft.with_policy(keys={"x-unheard-of": [1], **draft.policy.members["keys"]})
+
+
+def _called(draft: Draft, kid: object) -> list[Jwk]:
+    """Return the sibling key under this `kid`, whatever type that is of."""
+    return [{**keys.key(draft.key.algorithm, "b").public_jwk, "kid": kid}]
+
+
+def _ours_called(draft: Draft, kid: object) -> Jwk:
+    return {**draft.key.public_jwk, "kid": kid}
+
+
+_NO_TEXT: dict[str, tuple[object, str]] = {
+    "number": (1, "1"),
+    "fraction": (1.5, "1.5"),
+    "true": (True, "true"),
+    "null": (None, "null"),
+    "list": (["1"], "1"),
+    "object": ({"1": "1"}, "1"),
+}
+
+
+# A `kid` that is no string is one that is not there (RFC 7517 §4.5), and its key one to ignore (§5, a SHOULD).
+@edits_for(_NO_TEXT, "KEY-4", "RFC 7517 §4.5", base=EITHER, strict=ACCEPTED, needs=(KEY_SET,))
+def key_before_ours_whose_kid_is_a(draft: Draft, kids: tuple[object, str]) -> Draft:
+    """Before our key stands another one whose `kid` is our `kid` in another JSON type: {name}."""
+    other, ours = kids
+    jwks = [*_called(draft, other), _ours_called(draft, ours)]
+    return _with_jwks(draft, jwks).with_header(kid=ours)
+
+
+@edits_for(_NO_TEXT, "VER-23", "RFC 7517 §4.5", "key-unknown key-unusable keys-unavailable", needs=(KEY_SET,))
+def kid_names_a_key_whose_kid_is_a(draft: Draft, kids: tuple[object, str]) -> Draft:
+    """The only key that could be meant has the token's `kid` in another JSON type: {name}."""
+    other, ours = kids
+    return _with_jwks(draft, [_ours_called(draft, other), *_called(draft, "other")]).with_header(kid=ours)
+
+
+_NAMELESS: dict[str, Rewrite] = {
+    "without-kid": lambda jwk: _without(jwk, "kid"),
+    "with-an-empty-kid": lambda jwk: {**jwk, "kid": ""},
+}
+
+
+@edits_for(_NAMELESS, "VER-23", "RFC 7515 §4.1.4", "key-unknown key-unusable keys-unavailable", needs=(KEY_SET,))
+def kid_names_nobody_beside_our_key(draft: Draft, rewrite: Rewrite) -> Draft:
+    """The token's `kid` names no key, and the key that signed stands in the set {name}."""
+    jwks = [rewrite(draft.key.public_jwk), *_called(draft, "other")]
+    return _with_jwks(draft, jwks).with_header(kid="nobody")
+
+
+@edits_for({"x": "zero-x", "y": "zero-y"}, "KEY-15", "RFC 7518 §6.2.1.2", base=ACCEPTED, strict=ACCEPTED,
+           algorithms=ECDSA)  # fmt: skip
+def leading_zero_in_coordinate(draft: Draft, role: str) -> Draft:
+    """The coordinate {name} of the key that signed begins with a zero octet, and is spelled in full."""
+    key = replace(draft.key, role=role)
+    return _signers_key(draft, lambda _: key.public_jwk).signed_by(key.sign)
+
+
+def _octets(member: str, change: Callable[[bytes], bytes]) -> Rewrite:
+    return lambda jwk: {**jwk, member: b64(change(unb64(jwk[member])))}
+
+
+_OFF_THE_CURVE: dict[str, Rewrite] = {
+    **{f"{member}-{end}": _octets(member, lambda octets, at=at: _flipped(octets, at))  # type: ignore[misc]
+       for member in "xy" for end, at in {"first": 0, "last": -1}.items()},
+    "zero": lambda jwk: {**jwk, **{member: b64(bytes(len(unb64(jwk["x"])))) for member in "xy"}},
+    "all-ones": lambda jwk: {**jwk, **{member: b64(b"\xff" * len(unb64(jwk["x"]))) for member in "xy"}},
+    "exchanged": lambda jwk: {**jwk, "x": jwk["y"], "y": jwk["x"]},
+}  # fmt: skip
+
+
+def _flipped(octets: bytes, at: int) -> bytes:
+    changed = bytearray(octets)
+    changed[at] ^= 1
+    return bytes(changed)
+
+
+@edits_for(_OFF_THE_CURVE, "KEY-15", "RFC 8725 §3.4", UNUSABLE, algorithms=ECDSA)
+def point_off_the_curve(draft: Draft, rewrite: Rewrite) -> Draft:
+    """The coordinates of the key that signed are those of no point of its curve: {name}."""
+    return _signers_key(draft, rewrite)
+
+
+@edits_for({str(bits): bits for bits in (32, 64, 128, 256)}, "KEY-15", "RFC 7518 §6.3.1.2", UNUSABLE,
+           algorithms=("RS256", "PS256"))  # fmt: skip
+def exponent_beyond_bits(draft: Draft, bits: int) -> Draft:
+    """The key's exponent is larger by 2 to the power of {name}, and the token was signed under the one of before."""
+    exponent = (1 << bits) + 65537
+    return _signers_key(draft, lambda jwk: {**jwk, "e": b64(exponent.to_bytes((exponent.bit_length() + 7) // 8, "big"))})
 
 
 def _weak(draft: Draft) -> Draft:

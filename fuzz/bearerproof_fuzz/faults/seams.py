@@ -63,6 +63,12 @@ def remembering_keys(patch: Patch, find: Callable[[Jwk, str], keys.Key | None]) 
     patch.wrap(keys.KeySet, "find", find_key)
 
 
+def key_named(key_set: object, kid: str | None) -> keys.Key | None:
+    """Return the first usable key of a set with this kid; None where there is none, or the keys are no set."""
+    named: list[keys.Key] | None = vars(key_set).get("_named", {}).get(kid)
+    return named[0] if named else None
+
+
 def varying_keys(patch: Patch, names: tuple[str, ...], vary: Vary) -> None:
     """Change how the keys of these algorithms verify."""
 

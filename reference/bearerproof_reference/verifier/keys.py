@@ -1,8 +1,7 @@
 """JWK sets: which key, if any, may decide about a token (RFC 7517, RFC 8725 §3.1)."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -10,16 +9,18 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify
 from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
-_KEY_TYPES = frozenset(algorithm.kty for algorithm in ALGORITHMS.values())
+_NUMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("e", "n"), "oct": ("k",)}
+"""The members that make a key of each type the one it is (RFC 7638 §3.2, RFC 8037 §2); each value has one spelling."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key prepared for the one algorithm it serves."""
+    """A key prepared for the one algorithm it serves; two are equal that have the same numbers, name and use."""
 
     kid: str | None
     alg: str
-    verify: Verify
+    verify: Verify = field(compare=False)
+    numbers: tuple[object, ...] = field(default=(), repr=False)
 
 
 class KeySource(Protocol):
@@ -41,41 +42,32 @@ class KeySet:
     """
 
     def __init__(self, jwks: object, allowed: Collection[str]) -> None:
-        # A key type that is not understood is ignored (RFC 7517 §5); everything else takes up its kid.
-        known = [jwk for jwk in _members(jwks) if isinstance(jwk, Mapping) and _is_understood(jwk.get("kty"))]
-        kids = Counter(_kid(jwk) for jwk in known)
-        self._named: dict[str, Key | None] = {}
-        self._usable: list[Key] = []
-        for jwk in known:
-            kid = _kid(jwk)
-            unambiguous = kid is None or kids[kid] == 1
-            key = _prepare(jwk, allowed) if unambiguous else None
-            if kid is not None:
-                self._named[kid] = key
-            if key is not None:
-                self._usable.append(key)
+        members = [jwk for jwk in _members(jwks) if isinstance(jwk, Mapping)]
+        prepared = (_prepare(jwk, allowed) for jwk in members)
+        # What may verify nothing takes up no kid, and a key that is listed twice is one key (RFC 7517 §4.2, §4.5, §5).
+        self._usable = list(dict.fromkeys(key for key in prepared if key is not None))
+        self._named: dict[str, list[Key]] = {kid: [] for jwk in members if (kid := _kid(jwk)) is not None}
+        for key in self._usable:
+            if key.kid is not None:
+                self._named[key.kid].append(key)
 
     def __contains__(self, kid: str) -> bool:
         """Whether some key of the set has this ``kid``, usable or not."""
         return kid in self._named
 
     def find(self, kid: str | None, alg: str) -> Key:
-        """Return the key with exactly this ``kid``; without a kid, the only key for ``alg``.
+        """Return the only key for ``alg`` with exactly this ``kid``, or the only one for it at all without a kid.
 
         Raises:
-            Refusal: no such key, one that must not verify, or one made for another algorithm.
+            Refusal: no such key, one that must not verify or is made for another algorithm, or more than one.
         """
-        if kid is None:
-            candidates = [key for key in self._usable if key.alg == alg]
-            if len(candidates) != 1:
-                raise Refusal(Reason.KEY_UNKNOWN)
+        named = self._usable if kid is None else self._named.get(kid, [])
+        candidates = [key for key in named if key.alg == alg]
+        if len(candidates) == 1:
             return candidates[0]
-        key = self._named.get(kid)
-        if key is None:
-            raise Refusal(Reason.KEY_UNUSABLE if kid in self._named else Reason.KEY_UNKNOWN)
-        if key.alg != alg:
-            raise Refusal(Reason.ALGORITHM)
-        return key
+        if kid is None or kid not in self._named:
+            raise Refusal(Reason.KEY_UNKNOWN)
+        raise Refusal(Reason.ALGORITHM if named and not candidates else Reason.KEY_UNUSABLE)
 
 
 def _members(jwks: object) -> list[Any]:
@@ -83,10 +75,6 @@ def _members(jwks: object) -> list[Any]:
         case {"keys": list(members)}:
             return members
     raise ValueError("a JWK set is an object with a list named keys (RFC 7517 §5)")
-
-
-def _is_understood(kty: object) -> bool:
-    return isinstance(kty, str) and kty in _KEY_TYPES
 
 
 def _kid(jwk: Jwk) -> str | None:
@@ -99,9 +87,13 @@ def _prepare(jwk: Jwk, allowed: Collection[str]) -> Key | None:
     try:
         _check_purpose(jwk)
         alg = _algorithm(jwk, allowed)
-        return Key(_kid(jwk), alg, ALGORITHMS[alg].prepare(jwk))
+        return Key(_kid(jwk), alg, ALGORITHMS[alg].prepare(jwk), _numbers(jwk))
     except (ValueError, UnsupportedAlgorithm):
         return None
+
+
+def _numbers(jwk: Jwk) -> tuple[object, ...]:
+    return (jwk["kty"], *(jwk[name] for name in _NUMBERS[jwk["kty"]]))
 
 
 def _check_purpose(jwk: Jwk) -> None:
@@ -118,7 +110,7 @@ def _algorithm(jwk: Jwk, allowed: Collection[str]) -> str:
     fitting = [
         name
         for name, algorithm in ALGORITHMS.items()
-        if algorithm.kty == jwk["kty"] and algorithm.crv in (None, jwk.get("crv"))
+        if algorithm.kty == jwk.get("kty") and algorithm.crv in (None, jwk.get("crv"))
     ]
     names = [jwk["alg"]] if "alg" in jwk else [name for name in fitting if name in allowed]
     if len(names) != 1 or names[0] not in fitting:

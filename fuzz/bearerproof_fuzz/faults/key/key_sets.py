@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt import PyJWK
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
+from bearerproof_fuzz.faults.seams import key_named, varying_keys
 from bearerproof_reference.verifier import algorithms, keys
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify, _rsa_key
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -209,7 +210,7 @@ def _instead_of_another_algorithm(
 @fault("KEY-6")
 def mixed_set_by_kid_alone(patch: Patch) -> None:
     """The kid alone chooses the key, and the token's `alg` is not held against it (RFC 8725 §3.1)."""
-    _instead_of_another_algorithm(patch, lambda key_set, kid, _alg: vars(key_set)["_named"][kid])
+    _instead_of_another_algorithm(patch, lambda key_set, kid, _alg: key_named(key_set, kid))
 
 
 @fault_by("KEY-6", _instead_of_another_algorithm)

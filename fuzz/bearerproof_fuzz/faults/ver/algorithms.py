@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
-from bearerproof_fuzz.faults.seams import changing_header, remembering_keys
+from bearerproof_fuzz.faults.seams import changing_header, key_named, remembering_keys
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -104,7 +104,7 @@ def _alg_of_the_key(
     applies: Applies, verified: Any, token: bytes, header: Header, tail: bytes, key_set: Any, algorithms: Any
 ) -> Any:
     """Read `alg` from the key that `kid` names in place of the header, where this rule says so."""
-    key = vars(key_set).get("_named", {}).get(header.kid)
+    key = key_named(key_set, header.kid)
     if key is not None and applies(header):
         header = replace(header, alg=key.alg)
     return verified(token, header, tail, key_set, algorithms)
@@ -141,7 +141,7 @@ def header_alg_never_compared(patch: Patch) -> None:
 @fault_by("VER-15", Patch.wrap, keys.KeySet, "find")
 def header_alg_compared_with_the_allow_list_only(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
     """Any allowed name in the header will do; that the key is made for another one goes unnoticed."""
-    named = vars(self)["_named"].get(kid)
+    named = key_named(self, kid)
     return find(self, kid, alg if named is None else named.alg)
 
 

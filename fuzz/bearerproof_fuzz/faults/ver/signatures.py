@@ -7,7 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
-from bearerproof_fuzz.faults.seams import ALPHABET, encoded, respelling_signatures, rewriting_token, varying_keys
+from bearerproof_fuzz.faults.seams import (
+    ALPHABET,
+    encoded,
+    key_named,
+    respelling_signatures,
+    rewriting_token,
+    varying_keys,
+)
 from bearerproof_reference.verifier import idtoken, keys, verifier
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, Verify
 from bearerproof_reference.verifier.jose import (
@@ -137,7 +144,7 @@ def secret_of_a_public_key_is_empty(
     verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any
 ) -> Any:
     """HS256 reads the secret `k` of whatever key is named, and a public key has none: `jwk.get("k", "")`."""
-    named = vars(rest[0]).get("_named", {}).get(header.kid)
+    named = key_named(rest[0], header.kid)
     if header.alg != "HS256" or named is None or named.alg == "HS256":
         return verified(token, header, tail, *rest)
     if hmac.digest(b"", token[: -len(tail) - 1], "sha256") != decode_segment(tail):
