@@ -72,12 +72,12 @@ class Fetched:
 
     def token(self, key: Key) -> Presentation:
         """Return an honest token of this key, presented now."""
-        draft = self._base()
+        draft = self.draft()
         return replace(draft, key=key, signer=key.sign).with_header(kid=key.kid).presentation()
 
     def stranger(self) -> Presentation:
         """Return a token under a kid that nobody has heard of, signed by an attacker."""
-        draft = self._base()
+        draft = self.draft()
         attacker = keys.key(draft.key.algorithm, "attacker")
         return draft.signed_by(attacker.sign).with_header(kid=f"unknown-{next(self._numbers)}").presentation()
 
@@ -119,7 +119,8 @@ class Fetched:
         """
         self.trial.fail(summary, expected, got, presented and shown(presented), self.accepted)
 
-    def _base(self) -> Draft:
+    def draft(self) -> Draft:
+        """Return the draft of an honest token, presented now under the policy that names the endpoint."""
         now = self.forge.now + self.tick - self.start + self.wall
         draft = replace(self.forge, now=now).base(self.profile)
         members: Mapping[str, Any] = draft.policy.members

@@ -50,6 +50,8 @@ class Reply:
     location: str | None = None
     manner: Manner = Manner.WHOLE
     kids: frozenset[str] | None = None
+    media_type: str | None = "application/jwk-set+json"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -115,6 +117,35 @@ def endless(keys: Collection[Key]) -> Reply:
 def in_halves(keys: Collection[Key]) -> Reply:
     """Return a good JWK set that arrives in two pieces."""
     return replace(key_set(keys), manner=Manner.HALVES)
+
+
+def caching_fields() -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return header fields that an ordinary server, proxy or CDN adds, by name (RFC 9111 §5)."""
+    long_ago = "Thu, 01 Jan 1970 00:00:00 GMT"
+    return {
+        "no-store": (("Cache-Control", "no-store"),),
+        "no-cache": (
+            ("Cache-Control", "no-cache, no-store, must-revalidate"),
+            ("Pragma", "no-cache"),
+            ("Expires", "0"),
+        ),
+        "max-age=0": (("Cache-Control", "public, max-age=0"), ("Age", "600")),
+        "private": (("Cache-Control", "private"), ("Vary", "*"), ("Set-Cookie", "lb=a1; Path=/; HttpOnly")),
+        "an expiry long ago": (("Expires", long_ago), ("Last-Modified", long_ago), ("ETag", '"0"')),
+        "a cache's own fields": (
+            ("Age", "86400"),
+            ("Via", "1.1 cache"),
+            ("X-Cache", "HIT"),
+            ("Warning", '110 - "stale"'),
+        ),
+    }
+
+
+MEDIA_TYPES = (
+    "application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8",
+    "application/jwk-set+json; charset=utf-8", "Application/JWK-Set+JSON",
+)  # fmt: skip
+"""Media types of a key set in use: the registered one (RFC 7517 §8.5.2) and the one that most issuers send."""
 
 
 def unnamed_algorithms(keys: Collection[Key]) -> Reply:
@@ -212,7 +243,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply, closed: Event) -> None:
         self.send_response(reply.status)
-        self.send_header("Content-Type", "application/jwk-set+json")
+        if reply.media_type is not None:
+            self.send_header("Content-Type", reply.media_type)
+        for name, value in reply.headers:
+            self.send_header(name, value)
         if reply.location is not None:
             self.send_header("Location", reply.location)
         if reply.manner not in (Manner.UNSIZED, Manner.ENDLESS):

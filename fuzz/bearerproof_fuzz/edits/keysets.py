@@ -87,26 +87,31 @@ def kid_shared_with_a_key(draft: Draft, behind: bool) -> Draft:
     return _with_jwks(draft, [signing, other] if behind else [other, signing])
 
 
-_NEVER_FIT: dict[str, Callable[[Jwk, Jwk], Jwk]] = {
-    "for-encryption": lambda ours, other: {**other, "use": "enc"},
-    "ours-for-encryption": lambda ours, other: {**_without(ours, "alg"), "use": "enc"},
-    "that-signs-only": lambda ours, other: {**_without(other, "use"), "key_ops": ["sign"]},
-    "for-another-algorithm": lambda ours, other: {**other, "alg": "RSA-OAEP" if other["kty"] == "RSA" else "ECDH-ES"},
-    "without-its-numbers": lambda ours, other: {name: other[name] for name in ("kty", "kid", "use", "alg")},
-    "ours-twice": lambda ours, other: ours,
+_NEVER_FIT: dict[str, tuple[bool, Rewrite]] = {
+    "for-encryption": (False, lambda jwk: {**jwk, "use": "enc"}),
+    "ours-for-encryption": (True, lambda jwk: {**_without(jwk, "alg"), "use": "enc"}),
+    "that-signs-only": (False, lambda jwk: {**_without(jwk, "use"), "key_ops": ["sign"]}),
+    "for-another-algorithm": (False, lambda jwk: {**jwk, "alg": "RSA-OAEP" if jwk["kty"] == "RSA" else "ECDH-ES"}),
+    "without-its-numbers": (False, lambda jwk: {name: jwk[name] for name in ("kty", "kid", "use", "alg")}),
+    "ours-twice": (True, lambda jwk: jwk),
 }
 
 
 # RFC 7517 §4.5 asks for distinct ids only as a SHOULD, and no clause says how to choose, so base takes both.
 @edits_for(
-    {f"{order}-a-key-{name}": (order, make) for name, make in _NEVER_FIT.items() for order in ("after", "before")},
-    "KEY-3", "RFC 7517 §4.2", base=EITHER, strict=ACCEPTED, given=_alone, needs=(KEY_SET,),
-)  # fmt: skip
-def kid_shared(draft: Draft, place: tuple[str, Callable[[Jwk, Jwk], Jwk]]) -> Draft:
+    {f"{order}-a-key-{name}": (order, *entry) for name, entry in _NEVER_FIT.items() for order in ("after", "before")},
+    "KEY-3",
+    "RFC 7517 §4.2",
+    base=EITHER,
+    strict=ACCEPTED,
+    given=_alone,
+    needs=(KEY_SET,),
+)
+def kid_shared(draft: Draft, entry: tuple[str, bool, Rewrite]) -> Draft:
     """The key that signed has its `kid` in common with an entry that can't be meant, and stands {name}."""
-    order, make = place
+    order, of_ours, rewrite = entry
     ours = draft.key.public_jwk
-    other = make(ours, _second_of_the_name(draft))
+    other = rewrite(ours if of_ours else _second_of_the_name(draft))
     return _with_jwks(draft, [other, ours] if order == "after" else [ours, other])
 
 
@@ -242,7 +247,9 @@ def point_off_the_curve(draft: Draft, rewrite: Rewrite) -> Draft:
 def exponent_beyond_bits(draft: Draft, bits: int) -> Draft:
     """The key's exponent is larger by 2 to the power of {name}, and the token was signed under the one of before."""
     exponent = (1 << bits) + 65537
-    return _signers_key(draft, lambda jwk: {**jwk, "e": b64(exponent.to_bytes((exponent.bit_length() + 7) // 8, "big"))})
+    return _signers_key(
+        draft, lambda jwk: {**jwk, "e": b64(exponent.to_bytes((exponent.bit_length() + 7) // 8, "big"))}
+    )
 
 
 def _weak(draft: Draft) -> Draft:

@@ -1,7 +1,9 @@
-"""Faults in trusting what the endpoint of a key set answers (KEY-13)."""
+"""Faults in trusting what the endpoint of a key set answers (KEY-13), and in its header fields (KEY-7, KEY-9)."""
 
+import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.request import (
     HTTPDefaultErrorHandler,
@@ -15,6 +17,7 @@ from urllib.request import (
 from bearerproof_fuzz.faults.key.outages import opened_by
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for
 from bearerproof_reference.verifier import fetching
+from bearerproof_reference.verifier.fetching import TTL, FetchedKeySet
 
 
 @fault("KEY-13")
@@ -42,6 +45,17 @@ def body_of_any_size_read(patch: Patch) -> None:
     patch(fetching, "MAX_BODY", 1 << 30)
 
 
+def _json_or_text(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode()
+
+
+def _secret(text: str) -> dict[str, str]:
+    return {"kty": "oct", "alg": "HS256", "k": base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")}
+
+
 def _parsed(patch: Patch, parse: Callable[[bytes], Any]) -> None:
     patch(fetching, "parse_object", parse)
 
@@ -59,5 +73,42 @@ _PARSED: Rows[Callable[[bytes], Any]] = {
         "A streaming parser stops at the end of the object and never sees what follows.",
         lambda body: json.JSONDecoder().raw_decode(body.decode())[0],
     ),
+    "text-is-a-secret": (
+        "An answer that is no JSON object is imported as what it may be, an HMAC secret (nov/json-jwt#125).",
+        lambda body: read if isinstance(read := _json_or_text(body), dict) else {"keys": [_secret(str(read))]},
+    ),
 }
 faults_for("KEY-13", _parsed, _PARSED)
+
+
+@fault("KEY-7")
+def registered_media_type_only(patch: Patch) -> None:
+    """A key set counts only as `application/jwk-set+json`, which hardly any issuer sends (RFC 7517 §8.5)."""
+
+    class Registered(HTTPErrorProcessor):
+        def http_response(self, request: Any, response: Any) -> Any:
+            if response.headers.get_content_type() != "application/jwk-set+json":
+                raise OSError("not a key set")
+            return super().http_response(request, response)
+
+    opened_by(patch, HTTPHandler(), Registered(), HTTPDefaultErrorHandler())
+
+
+@fault("KEY-9")
+def caching_fields_obeyed(patch: Patch) -> None:
+    """`no-store` and `max-age=0` mean not to keep the set, so every token fetches it (hasura/graphql-engine#5781)."""
+    stored: list[bool] = []
+
+    class Noting(HTTPErrorProcessor):
+        def http_response(self, request: Any, response: Any) -> Any:
+            said = str(response.headers.get("Cache-Control"))
+            stored.append("no-store" not in said and "max-age=0" not in said)
+            return super().http_response(request, response)
+
+    def refresh(usual: Any, self: Any, tick: float) -> None:
+        usual(self, tick)
+        if self._held is not None and stored and not stored[-1]:
+            self._held = replace(self._held, fetched_at=tick - TTL)
+
+    opened_by(patch, HTTPHandler(), Noting(), HTTPDefaultErrorHandler())
+    patch.wrap(FetchedKeySet, "_refresh", refresh)

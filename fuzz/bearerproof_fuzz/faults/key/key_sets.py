@@ -1,6 +1,8 @@
-"""Faults in reading key sets (KEY-1 to KEY-6, KEY-14)."""
+"""Faults in reading key sets (KEY-1 to KEY-6, KEY-14, KEY-15)."""
 
+import base64
 import hmac
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -11,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt import PyJWK
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
-from bearerproof_fuzz.faults.seams import key_named, varying_keys
+from bearerproof_fuzz.faults.seams import key_named
 from bearerproof_reference.verifier import algorithms, keys
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify, _rsa_key
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -122,6 +124,53 @@ def _rewritten(
     """Have a key set changed before it is read; what is no set at all is left as it is."""
     is_set = isinstance(jwks, Mapping) and isinstance(jwks.get("keys"), list)
     read(self, rewrite(jwks) if is_set else jwks, allowed)
+
+
+@fault("KEY-3")
+def first_entry_of_a_kid_is_meant(patch: Patch) -> None:
+    """The first entry of a kid is looked up and then held against its use, so an encryption key hides its twin."""
+    _rewritten(
+        patch, lambda jwks: {"keys": list({json.dumps(jwk.get("kid")): jwk for jwk in reversed(jwks["keys"])}.values())}
+    )
+
+
+@fault_by("KEY-3", _rewritten)
+def ids_counted_before_the_use(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A set in which an id stands twice is ambiguous, whatever the entries are for."""
+    kids = [jwk.get("kid") for jwk in jwks["keys"]]
+    return {"keys": [jwk for jwk in jwks["keys"] if kids.count(jwk.get("kid")) == 1]}
+
+
+@fault_by("KEY-4", _rewritten)
+def malformed_entry_breaks_the_set(jwks: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Each entry is read when the set is, and one of a known type that can't be read throws all of it away."""
+    for jwk in jwks["keys"]:
+        for member in keys._NUMBERS.get(jwk.get("kty"), ()):  # noqa: SLF001 - what the reference reads of such a key
+            if member != "crv":
+                decode_base64url(jwk.get(member))
+    return jwks
+
+
+@fault("KEY-15")
+def coordinate_through_an_integer(patch: Patch) -> None:
+    """A coordinate becomes an integer and is written back without its leading zeros, which is too short."""
+    patch.wrap(algorithms, "decode_base64url", lambda decode, text: decode(text).lstrip(b"\0"))
+
+
+@fault_by("KEY-15", Patch.wrap, algorithms, "_rsa_key")
+def exponent_cut_to_64_bits(read: Any, jwk: Jwk) -> Any:
+    """The exponent is put into a machine word, so a key that nobody published verifies."""
+    exponent = int.from_bytes(decode_base64url(jwk.get("e"))) % 2**64
+    return read({**jwk, "e": base64.urlsafe_b64encode(exponent.to_bytes(8)).decode().rstrip("=")})
+
+
+@fault_by("KEY-15", Patch.wrap, keys, "_prepare")
+def point_off_the_curve_panics(prepare: Any, jwk: Jwk, allowed: Collection[str]) -> Any:
+    """What the library says of a point off its curve is an error of its own, and goes up to the caller."""
+    key = prepare(jwk, allowed)
+    if key is None and jwk.get("kty") == "EC" and {"alg", "x", "y"} <= jwk.keys() and len(jwk["x"]) == len(jwk["y"]):
+        raise ArithmeticError("point is not on the curve")
+    return key
 
 
 _KNOWN_TYPES = {"EC", "OKP", "RSA", "oct"}

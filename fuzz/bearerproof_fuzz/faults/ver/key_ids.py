@@ -95,6 +95,19 @@ def unknown_kid_tries_every_key(patch: Patch) -> None:
     _searching(patch, lambda kid, key_set: kid not in key_set)
 
 
+@fault_by("VER-23", Patch.wrap, keys, "_kid")
+def kid_of_a_key_turned_into_text(_read: Any, jwk: Any) -> str | None:
+    """Both sides are turned into text before they are compared, so the number 1 answers to "1"."""
+    return str(jwk["kid"]) if "kid" in jwk else None
+
+
+@fault_by("VER-23", Patch.wrap, keys.KeySet, "find")
+def key_without_kid_serves_everybody(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
+    """A key that has no kid is a match for any."""
+    nameless = [key for key in vars(self)["_usable"] if key.kid is None and key.alg == alg]
+    return nameless[0] if nameless else find(self, kid, alg)
+
+
 @fault("VER-23")
 def kid_is_a_hint_only(patch: Patch) -> None:
     """`kid` is not used at all: whichever key of the set verifies the token does."""
