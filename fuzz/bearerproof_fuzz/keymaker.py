@@ -13,12 +13,12 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from bearerproof_fuzz.rocakeys import fingerprinted_key
 
-Private = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Private = ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 POOL = Path(__file__).with_name("keys.json")
 
@@ -32,10 +32,15 @@ def main() -> None:
         pool[f"ed25519-{role}"] = _asymmetric(ed25519.Ed25519PrivateKey.generate())
         pool[f"p256-{role}"] = _asymmetric(ec.generate_private_key(ec.SECP256R1()))
         pool[f"p384-{role}"] = _asymmetric(ec.generate_private_key(ec.SECP384R1()))
+        pool[f"p521-{role}"] = _asymmetric(ec.generate_private_key(ec.SECP521R1()))
+        pool[f"secp256k1-{role}"] = _asymmetric(ec.generate_private_key(ec.SECP256K1()))
+        pool[f"ed448-{role}"] = _asymmetric(ed448.Ed448PrivateKey.generate())
+        for size in (44, 65, 87):
+            pool[f"mldsa{size}-{role}"] = {"secret": base64.b64encode(os.urandom(32)).decode()}
         pool[f"rsa-{role}"] = _asymmetric(rsa.generate_private_key(65537, 2048))
         pool[f"oct-{role}"] = {"secret": base64.b64encode(os.urandom(64)).decode()}
     pool["rsa-1024"] = _asymmetric(rsa.generate_private_key(65537, 1024))  # noqa: S505 - weak on purpose
-    for name, curve in {"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}.items():
+    for name, curve in {"p256": ec.SECP256R1(), "p384": ec.SECP384R1(), "p521": ec.SECP521R1()}.items():
         for coordinate in ("x", "y"):
             pool[f"{name}-zero-{coordinate}"] = _asymmetric(_with_a_leading_zero(curve, coordinate))
     for number in (1, 2, 3):
@@ -62,17 +67,23 @@ def _public_texts(private: Private) -> dict[str, str]:
     public, forms = private.public_key(), serialization.PublicFormat
     texts = {
         "pem": public.public_bytes(serialization.Encoding.PEM, forms.SubjectPublicKeyInfo).decode(),
-        "openssh": public.public_bytes(serialization.Encoding.OpenSSH, forms.OpenSSH).decode(),
         "certificate": _certificate(private).public_bytes(serialization.Encoding.PEM).decode(),
     }
+    if _has_an_openssh_form(public):
+        texts["openssh"] = public.public_bytes(serialization.Encoding.OpenSSH, forms.OpenSSH).decode()
     if isinstance(public, rsa.RSAPublicKey):
         texts["pkcs1"] = public.public_bytes(serialization.Encoding.PEM, forms.PKCS1).decode()
     return texts
 
 
+def _has_an_openssh_form(public: object) -> bool:
+    of_another_curve = isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name == "secp256k1"
+    return not isinstance(public, ed448.Ed448PublicKey) and not of_another_curve
+
+
 def _certificate(private: Private) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bearerproof test key")])
-    digest = None if isinstance(private, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    digest = None if isinstance(private, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey) else hashes.SHA256()
     start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     return (
         x509.CertificateBuilder()

@@ -14,23 +14,43 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from bearerproof_fuzz.keymaker import POOL, Private
-from bearerproof_fuzz.pss import raw_private, sign_pss
+from bearerproof_fuzz.pss import Hash, raw_private, sign_pss
 
 Jwk = dict[str, Any]
 
-MATERIAL = {
+try:
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+except ImportError:  # an older version of the library
+    ML_DSA: Mapping[str, Any] = {}
+else:
+    ML_DSA = {"44": mldsa.MLDSA44PrivateKey, "65": mldsa.MLDSA65PrivateKey, "87": mldsa.MLDSA87PrivateKey}
+
+MATERIAL: Mapping[str, str] = {
     "ES256": "p256", "EdDSA": "ed25519", "Ed25519": "ed25519", "RS256": "rsa", "PS256": "rsa", "ES384": "p384",
-    "HS256": "oct",
+    "HS256": "oct", "ES512": "p521", "ES256K": "secp256k1", "Ed448": "ed448", "RS384": "rsa", "RS512": "rsa",
+    "PS384": "rsa", "PS512": "rsa", "HS384": "oct", "HS512": "oct",
+    **{f"ML-DSA-{size}": f"mldsa{size}" for size in ML_DSA},
 }  # fmt: skip
-"""Which material of the pool serves which algorithm; the order is the order of preference for a base token."""
+"""Which material of the pool serves which algorithm; the order is the order of preference for a base token.
+
+Those of ML-DSA (draft-ietf-cose-dilithium) are here where the installed ``cryptography`` has them. Their signatures
+are randomised, so they alone are not the same in every run.
+"""
 
 GROUP_ORDER = {
     "p256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
     "p384": int("FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973", 16),
+    "p521": int(
+        "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+        "FA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409",
+        16,
+    ),
+    "secp256k1": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
+    "ed448": 2**446 - 13818066809895115352007386748515426880336692474882178609894547503885,
     "ed25519": 2**252 + 27742317777372353535851937790883648493,
 }
 """Orders of the groups, for signatures that are wrong by exactly one group order (FIPS 186-5, RFC 8032)."""
@@ -193,7 +213,7 @@ def _sign_ecdsa(digest: hashes.HashAlgorithm, size: int) -> Callable[[str, bytes
 
 def _sign_eddsa(pool_name: str, signing_input: bytes) -> bytes:
     private = _private(pool_name)
-    if not isinstance(private, ed25519.Ed25519PrivateKey):
+    if not isinstance(private, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
         raise TypeError(pool_name)
     return private.sign(signing_input)
 
@@ -205,28 +225,53 @@ def _rsa(pool_name: str) -> rsa.RSAPrivateKey:
     return private
 
 
+def _sign_rsa(digest: hashes.HashAlgorithm) -> Callable[[str, bytes], bytes]:
+    return lambda pool_name, signing_input: _rsa(pool_name).sign(signing_input, padding.PKCS1v15(), digest)
+
+
+def _sign_pss(digest: Hash) -> Callable[[str, bytes], bytes]:
+    size = len(digest(b"").digest())
+    return lambda pool_name, signing_input: sign_pss(_rsa(pool_name), signing_input, digest, size)
+
+
+def _sign_hmac(digest: str) -> Callable[[str, bytes], bytes]:
+    return lambda pool_name, signing_input: hmac.digest(secret(pool_name), signing_input, digest)
+
+
+@cache
+def _ml_dsa(pool_name: str) -> Any:
+    size, _ = pool_name.removeprefix("mldsa").split("-", 1)
+    return ML_DSA[size].from_seed_bytes(secret(pool_name))
+
+
+def _sign_ml_dsa(pool_name: str, signing_input: bytes) -> bytes:
+    signature: bytes = _ml_dsa(pool_name).sign(signing_input)
+    return signature
+
+
 _SIGNERS: Mapping[str, Callable[[str, bytes], bytes]] = {
-    "HS256": lambda name, data: hmac.digest(secret(name), data, "sha256"),
-    "HS384": lambda name, data: hmac.digest(secret(name), data, "sha384"),
-    "ES256": _sign_ecdsa(hashes.SHA256(), 32),
-    "ES384": _sign_ecdsa(hashes.SHA384(), 48),
-    "EdDSA": _sign_eddsa,
-    "Ed25519": _sign_eddsa,
-    "RS256": lambda name, data: _rsa(name).sign(data, padding.PKCS1v15(), hashes.SHA256()),
-    "RS512": lambda name, data: _rsa(name).sign(data, padding.PKCS1v15(), hashes.SHA512()),
-    "PS256": lambda name, data: sign_pss(_rsa(name), data, hashlib.sha256, 32),
-}
+    "HS256": _sign_hmac("sha256"), "HS384": _sign_hmac("sha384"), "HS512": _sign_hmac("sha512"),
+    "ES256": _sign_ecdsa(hashes.SHA256(), 32), "ES384": _sign_ecdsa(hashes.SHA384(), 48),
+    "ES512": _sign_ecdsa(hashes.SHA512(), 66), "ES256K": _sign_ecdsa(hashes.SHA256(), 32),
+    "EdDSA": _sign_eddsa, "Ed25519": _sign_eddsa, "Ed448": _sign_eddsa,
+    "RS256": _sign_rsa(hashes.SHA256()), "RS384": _sign_rsa(hashes.SHA384()), "RS512": _sign_rsa(hashes.SHA512()),
+    "PS256": _sign_pss(hashlib.sha256), "PS384": _sign_pss(hashlib.sha384), "PS512": _sign_pss(hashlib.sha512),
+    **{f"ML-DSA-{size}": _sign_ml_dsa for size in ML_DSA},
+}  # fmt: skip
 
 
 def _public_members(pool_name: str) -> Jwk:
     if pool_name.startswith("oct"):
         return {"kty": "oct", "k": b64(secret(pool_name))}
+    if pool_name.startswith("mldsa"):
+        return {"kty": "AKP", "pub": b64(_ml_dsa(pool_name).public_key().public_bytes_raw())}
     public = _private(pool_name).public_key()
-    if isinstance(public, ed25519.Ed25519PublicKey):
-        return {"kty": "OKP", "crv": "Ed25519", "x": b64(public.public_bytes_raw())}
+    if isinstance(public, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        curve = "Ed25519" if isinstance(public, ed25519.Ed25519PublicKey) else "Ed448"
+        return {"kty": "OKP", "crv": curve, "x": b64(public.public_bytes_raw())}
     if isinstance(public, ec.EllipticCurvePublicKey):
         size, numbers = (public.key_size + 7) // 8, public.public_numbers()
-        curve = {32: "P-256", 48: "P-384"}[size]
+        curve = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}.get(public.curve.name, "secp256k1")
         return {
             "kty": "EC", "crv": curve,
             "x": b64(numbers.x.to_bytes(size, "big")), "y": b64(numbers.y.to_bytes(size, "big")),

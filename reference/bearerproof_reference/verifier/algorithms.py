@@ -1,14 +1,14 @@
 """The JWS algorithms: what kind of key each takes, and how it verifies (RFC 7518 §3, RFC 8037, RFC 9864)."""
 
+import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256, sha384, sha512
 from typing import Any, Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from bearerproof_reference.verifier.jose import decode_base64url
@@ -23,37 +23,41 @@ class UnusableKeyError(ValueError):
     """The key must not verify anything; the message says why."""
 
 
-class Digest(Protocol):
-    """What hashlib makes of some bytes."""
-
-    def digest(self) -> bytes:
-        """Return the octets of the hash."""
-
-
 @dataclass(frozen=True, slots=True)
 class Algorithm:
     """One name of the ``alg`` registry: the key it needs, the hash of ``at_hash``, and how it verifies."""
 
     kty: str
     crv: str | None
-    digest: Callable[[bytes], Digest]
+    hash: Callable[[bytes], Any]
     prepare: Callable[[Jwk], Verify]
 
-
-def _hmac_sha256(jwk: Jwk) -> Verify:
-    secret = decode_base64url(jwk.get("k"))
-    if len(secret) < 32:
-        raise UnusableKeyError("an HS256 secret has at least 256 bits (RFC 7518 §3.2)")
-
-    def verify(signature: bytes, data: bytes) -> bool:
-        return hmac.compare_digest(hmac.digest(secret, data, sha256), signature)
-
-    return verify
+    def digest(self, artefact: bytes) -> bytes:
+        """Return the hash that ``at_hash`` is taken from (OpenID Connect Core §3.1.3.6)."""
+        hashed = self.hash(artefact)
+        made: bytes = hashed.digest(_SHAKE256_SIZE) if hashed.name.startswith("shake") else hashed.digest()
+        return made
 
 
-def _rsa(pad: padding.AsymmetricPadding) -> Callable[[Jwk], Verify]:
-    digest = hashes.SHA256()
+_SHAKE256_SIZE = 114
+"""Octets of SHAKE256 inside Ed448 (RFC 8032 §5.2)."""
 
+
+def _hmac(digest: hashes.HashAlgorithm) -> Callable[[Jwk], Verify]:
+    def prepare(jwk: Jwk) -> Verify:
+        secret = decode_base64url(jwk.get("k"))
+        if len(secret) < digest.digest_size:
+            raise UnusableKeyError("an HMAC secret is at least as long as the hash (RFC 7518 §3.2)")
+
+        def verify(signature: bytes, data: bytes) -> bool:
+            return hmac.compare_digest(hmac.digest(secret, data, digest.name), signature)
+
+        return verify
+
+    return prepare
+
+
+def _rsa(pad: padding.AsymmetricPadding, digest: hashes.HashAlgorithm) -> Callable[[Jwk], Verify]:
     def prepare(jwk: Jwk) -> Verify:
         key = _rsa_key(jwk)
         size = (key.key_size + 7) // 8
@@ -92,7 +96,7 @@ _ROCA = {
 
 
 def _ecdsa(curve: ec.EllipticCurve, digest: hashes.HashAlgorithm) -> Callable[[Jwk], Verify]:
-    size = curve.key_size // 8
+    size = (curve.key_size + 7) // 8
     scheme = ec.ECDSA(digest)
 
     def prepare(jwk: Jwk) -> Verify:
@@ -117,9 +121,23 @@ def _ecdsa(curve: ec.EllipticCurve, digest: hashes.HashAlgorithm) -> Callable[[J
     return prepare
 
 
-def _ed25519(jwk: Jwk) -> Verify:
-    key = ed25519.Ed25519PublicKey.from_public_bytes(decode_base64url(jwk.get("x")))
+class _PublicKey(Protocol):
+    """A key whose scheme leaves nothing to choose."""
 
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Return if the signature is right.
+
+        Raises:
+            InvalidSignature: it is not.
+        """
+
+
+def _octets(member: str, load: Callable[[bytes], _PublicKey]) -> Callable[[Jwk], Verify]:
+    """Return how a key is prepared that is one string of octets (RFC 8037 §2; draft-ietf-cose-dilithium)."""
+    return lambda jwk: _plain(load(decode_base64url(jwk.get(member))))
+
+
+def _plain(key: _PublicKey) -> Verify:
     def verify(signature: bytes, data: bytes) -> bool:
         try:
             key.verify(signature, data)
@@ -130,16 +148,45 @@ def _ed25519(jwk: Jwk) -> Verify:
     return verify
 
 
-_PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+def _ml_dsa() -> dict[str, Algorithm]:
+    """Return the algorithms of draft-ietf-cose-dilithium, where the library under it has them."""
+    try:
+        from cryptography.hazmat.primitives.asymmetric import mldsa  # noqa: PLC0415 - not in every version that will do
+    except ImportError:
+        return {}
+    keys: dict[int, Any] = {44: mldsa.MLDSA44PublicKey, 65: mldsa.MLDSA65PublicKey, 87: mldsa.MLDSA87PublicKey}
+    return {
+        f"ML-DSA-{size}": Algorithm("AKP", None, hashlib.shake_256, _octets("pub", key.from_public_bytes))
+        for size, key in keys.items()
+    }
+
+
+def _pss(digest: hashes.HashAlgorithm) -> padding.PSS:
+    """Return the only parameters that RFC 7518 §3.5 allows with this hash."""
+    return padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
+
+
+_SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
+_ED25519 = Algorithm("OKP", "Ed25519", hashlib.sha512, _octets("x", ed25519.Ed25519PublicKey.from_public_bytes))
 
 ALGORITHMS: dict[str, Algorithm] = {
-    "HS256": Algorithm("oct", None, sha256, _hmac_sha256),
-    "RS256": Algorithm("RSA", None, sha256, _rsa(padding.PKCS1v15())),
-    "PS256": Algorithm("RSA", None, sha256, _rsa(_PSS)),
-    "ES256": Algorithm("EC", "P-256", sha256, _ecdsa(ec.SECP256R1(), hashes.SHA256())),
-    "ES384": Algorithm("EC", "P-384", sha384, _ecdsa(ec.SECP384R1(), hashes.SHA384())),
-    # The hash inside Ed25519 is SHA-512, so that is what its at_hash and c_hash take.
-    "EdDSA": Algorithm("OKP", "Ed25519", sha512, _ed25519),
-    "Ed25519": Algorithm("OKP", "Ed25519", sha512, _ed25519),
+    "HS256": Algorithm("oct", None, hashlib.sha256, _hmac(_SHA256)),
+    "HS384": Algorithm("oct", None, hashlib.sha384, _hmac(_SHA384)),
+    "HS512": Algorithm("oct", None, hashlib.sha512, _hmac(_SHA512)),
+    "RS256": Algorithm("RSA", None, hashlib.sha256, _rsa(padding.PKCS1v15(), _SHA256)),
+    "RS384": Algorithm("RSA", None, hashlib.sha384, _rsa(padding.PKCS1v15(), _SHA384)),
+    "RS512": Algorithm("RSA", None, hashlib.sha512, _rsa(padding.PKCS1v15(), _SHA512)),
+    "PS256": Algorithm("RSA", None, hashlib.sha256, _rsa(_pss(_SHA256), _SHA256)),
+    "PS384": Algorithm("RSA", None, hashlib.sha384, _rsa(_pss(_SHA384), _SHA384)),
+    "PS512": Algorithm("RSA", None, hashlib.sha512, _rsa(_pss(_SHA512), _SHA512)),
+    "ES256": Algorithm("EC", "P-256", hashlib.sha256, _ecdsa(ec.SECP256R1(), _SHA256)),
+    "ES384": Algorithm("EC", "P-384", hashlib.sha384, _ecdsa(ec.SECP384R1(), _SHA384)),
+    "ES512": Algorithm("EC", "P-521", hashlib.sha512, _ecdsa(ec.SECP521R1(), _SHA512)),
+    "ES256K": Algorithm("EC", "secp256k1", hashlib.sha256, _ecdsa(ec.SECP256K1(), _SHA256)),
+    # The hash inside Ed25519 is SHA-512, so that is what its at_hash and c_hash take; that of Ed448 is SHAKE256.
+    "EdDSA": _ED25519,
+    "Ed25519": _ED25519,
+    "Ed448": Algorithm("OKP", "Ed448", hashlib.shake_256, _octets("x", ed448.Ed448PublicKey.from_public_bytes)),
+    **_ml_dsa(),
 }
 """Every algorithm known. ``none`` is not among them, in any spelling."""

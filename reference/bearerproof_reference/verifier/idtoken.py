@@ -62,7 +62,7 @@ def _check_hash(claims: dict[str, Any], name: str, artefact: str | None, alg: st
 
 def left_half_hash(artefact: str, alg: str) -> str:
     """Return base64url of the left half of the artefact's digest, by the hash of ``alg``."""
-    digest = ALGORITHMS[alg].digest(artefact.encode()).digest()
+    digest = ALGORITHMS[alg].digest(artefact.encode())
     return urlsafe_b64encode(digest[: len(digest) // 2]).decode().replace("=", "")
 
 

@@ -9,7 +9,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from bearerproof_reference.verifier.algorithms import ALGORITHMS, Jwk, UnusableKeyError, Verify
 from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
-_NUMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("e", "n"), "oct": ("k",)}
+_NUMBERS = {
+    "AKP": ("alg", "pub"),
+    "EC": ("crv", "x", "y"),
+    "OKP": ("crv", "x"),
+    "RSA": ("e", "n"),
+    "oct": ("k",),
+}
 """The members that make a key of each type the one it is (RFC 7638 §3.2, RFC 8037 §2); each value has one spelling."""
 
 
