@@ -72,6 +72,16 @@ def hmac_key_of_32_octets(draft: Draft) -> Draft:
     return _signers_key(draft, lambda jwk: {**jwk, "k": b64(secret)}).signed_by(hmac_over(secret))
 
 
+@edits_for({"half-of-it": 0.5, "an-octet-less": 1}, "KEY-2", "RFC 7518 §3.2", UNUSABLE, algorithms=("HS384", "HS512"))
+def hmac_key_below_its_hash(draft: Draft, share: float) -> Draft:
+    """The policy's HMAC key is shorter than the output of its longer hash: {name}."""
+    algorithm = draft.key.algorithm
+    size = int(algorithm[2:]) // 8
+    secret = b"k" * (size - 1 if share == 1 else int(size * share))
+    short = _signers_key(draft, lambda jwk: {**jwk, "k": b64(secret)})
+    return short.signed_by(hmac_over(secret, f"sha{algorithm[2:]}"))
+
+
 def _second_of_the_name(draft: Draft) -> Jwk:
     return {**keys.key(draft.key.algorithm, "b").public_jwk, "kid": draft.key.kid}
 

@@ -218,17 +218,18 @@ def ecdsa_form(draft: Draft, form: Callable[[Draft], Change]) -> Draft:
 
 
 def _plus_order(signature: bytes) -> bytes:
-    scalar = int.from_bytes(signature[32:], "little") + keys.GROUP_ORDER["ed25519"]
-    return signature[:32] + scalar.to_bytes(32, "little")
+    size = len(signature) // 2
+    scalar = int.from_bytes(signature[size:], "little") + keys.GROUP_ORDER["ed25519" if size == 32 else "ed448"]
+    return signature[:size] + scalar.to_bytes(size, "little")
 
 
 _EDDSA_FORMS: dict[str, Change] = {
     "s-plus-order": _plus_order,
     "top-bit-set": lambda signature: signature[:-1] + bytes([signature[-1] | 0x80]),
-    "identity-point": lambda _: b"\x01" + bytes(63),
-    "small-order-point": lambda _: bytes(64),
+    "identity-point": lambda signature: b"\x01" + bytes(len(signature) - 1),
+    "small-order-point": lambda signature: bytes(len(signature)),
     "extended": lambda signature: signature + bytes(50),
-    "short": lambda signature: signature[:63],
+    "short": lambda signature: signature[:-1],
 }
 
 
@@ -325,6 +326,22 @@ def pss_parameters(draft: Draft, parameters: dict[str, object]) -> Draft:
     private = keys.rsa_private(draft.key)
     chosen = {"digest": hashlib.sha256, **parameters}
     return draft.signed_by(lambda signing_input: sign_pss(private, signing_input, **chosen))  # type: ignore[arg-type]  # a table of keyword arguments
+
+
+_SALTS: dict[str, Callable[[int], int]] = {
+    "of-no-octets": lambda _: 0,
+    "an-octet-short": lambda size: size - 1,
+    "an-octet-long": lambda size: size + 1,
+    "as-long-as-it-can-be": lambda size: 254 - size,
+}
+
+
+@edits_for(_SALTS, "VER-28", "RFC 7518 §3.5", SIGNATURE, algorithms=("PS384", "PS512"))
+def pss_salt(draft: Draft, length: Callable[[int], int]) -> Draft:
+    """The salt of the PSS signature is not as long as the hash, as RFC 7518 has it: {name}."""
+    private, digest = keys.rsa_private(draft.key), getattr(hashlib, f"sha{draft.key.algorithm[2:]}")
+    size = length(digest().digest_size)
+    return draft.signed_by(lambda signing_input: sign_pss(private, signing_input, digest, size))
 
 
 @edit("VER-24", "RFC 7515 §5.2", SIGNATURE)

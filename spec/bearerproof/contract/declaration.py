@@ -87,9 +87,9 @@ OPTIONS = ("leeway", "typ", "require", "replay", "sessions", "session_versions")
 
 ALGORITHMS = (
     *(f"{family}{bits}" for family in ("HS", "RS", "PS", "ES") for bits in (256, 384, 512)),
-    *("ES256K", "EdDSA", "Ed25519", "Ed448"),
+    *("ES256K", "EdDSA", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"),
 )
-"""The names that JWS algorithms are registered by (RFC 7518 §3.1, RFC 8037, RFC 8812, RFC 9864)."""
+"""The names of JWS algorithms: RFC 7518 §3.1, RFC 8037, RFC 8812, RFC 9864 and draft-ietf-cose-dilithium."""
 
 SINKS = ("memory", "raises", "hangs", "slow")
 """The sinks that ``configure`` can ask for."""
