@@ -83,6 +83,19 @@ _HMAC_KEYS: Rows[Callable[[str], bool]] = {
 faults_for("KEY-2", _hmac_keys, _HMAC_KEYS)
 
 
+@fault("KEY-2")
+def hmac_key_of_256_bits_for_every_hash(patch: Patch) -> None:
+    """32 octets are enough for HS512 too, since the rule was read in the row of HS256 (RFC 7518 §3.2)."""
+
+    def prepare(jwk: Jwk) -> Verify:
+        secret = decode_base64url(jwk.get("k"))
+        if len(secret) < 32:
+            raise UnusableKeyError("the secret is too short")
+        return lambda signature, data: hmac.compare_digest(hmac.digest(secret, data, "sha512"), signature)
+
+    patch(keys, "ALGORITHMS", {**ALGORITHMS, "HS512": replace(ALGORITHMS["HS512"], prepare=prepare)})
+
+
 def _shared_kids(patch: Patch, decide: Callable[[Sequence[Key]], Key | None]) -> None:
     """Have one key, or None, chosen among those that share a kid and serve the algorithm of the token."""
 
