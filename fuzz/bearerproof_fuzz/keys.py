@@ -78,6 +78,8 @@ class Key:
     @property
     def texts(self) -> Mapping[str, str]:
         """Textual forms of the public key: ``pem``, ``certificate``, ``openssh`` and for RSA ``pkcs1``."""
+        if self.material.startswith("mldsa"):
+            return {"pem": _spki(self.pool_name, serialization.Encoding.PEM).decode()}
         texts: Mapping[str, str] = _pool()[self.pool_name].get("texts", {})
         return texts
 
@@ -149,11 +151,7 @@ def _public_forms(target: Key) -> Mapping[str, bytes]:
     texts = {name: text.encode() for name, text in target.texts.items()}
     pem = texts["pem"]
     jwk = target.public_jwk
-    der = (
-        _private(target.pool_name)
-        .public_key()
-        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
+    der = _spki(target.pool_name, serialization.Encoding.DER)
     return {
         **texts,
         "pem-stripped": pem.strip(),
@@ -169,8 +167,14 @@ def _public_forms(target: Key) -> Mapping[str, bytes]:
     }
 
 
+def _spki(pool_name: str, encoding: serialization.Encoding) -> bytes:
+    private: Any = _ml_dsa(pool_name) if pool_name.startswith("mldsa") else _private(pool_name)
+    spki: bytes = private.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return spki
+
+
 def _raw_public(jwk: Jwk) -> bytes:
-    member = "n" if jwk["kty"] == "RSA" else "x"
+    member = {"RSA": "n", "AKP": "pub"}.get(jwk["kty"], "x")
     return base64.urlsafe_b64decode(jwk[member] + "==")
 
 

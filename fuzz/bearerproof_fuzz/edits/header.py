@@ -8,7 +8,7 @@ from dataclasses import replace
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import hmac_over
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, EVERY_ALGORITHM, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Key, b64
 from bearerproof_fuzz.needs import KEY_SET
@@ -262,7 +262,7 @@ def namesake_signs(draft: Draft, respell: Callable[[str], str]) -> Draft:
 
 def _among_other_kinds(draft: Draft) -> Draft:
     """Hold keys of other kinds on both sides of ours, all of them for algorithms that are not allowed."""
-    others = [keys.key(name) for name in keys.MATERIAL if keys.MATERIAL[name] != draft.key.material]
+    others = [keys.key(name) for name in EVERY_ALGORITHM if keys.MATERIAL[name] != draft.key.material]
     held = [others[0].public_jwk, draft.key.public_jwk, *(other.public_jwk for other in others[1:])]
     return draft.with_policy(keys={"keys": held})
 

@@ -8,7 +8,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check_groups, grouped
-from bearerproof_fuzz.edits.registry import EVERY_ALGORITHM, Case, edits
+from bearerproof_fuzz.edits.registry import EVERY_ALGORITHM, Case, Edit, edits
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.suite.test_edits import test_edit as judge_edit
 
@@ -24,21 +24,18 @@ def _cases() -> Iterator[Case]:
         for edit in edits().values():
             if edit.requirement_id not in _REQUIREMENTS or len(edit.algorithms) < 2 or relative not in edit.algorithms:
                 continue
-            if edit.requirement_id in _OF_PUBLIC_KEYS and not _possible(edit.id, algorithm):
+            if not _possible(edit, algorithm):
                 continue
             for profile in _PROFILES:
                 yield Case(edit, profile, algorithm)
 
 
-_OF_PUBLIC_KEYS = ("VER-16", "VER-27")
-
-
-def _possible(edit_id: str, algorithm: str) -> bool:
-    """Say whether the key has the text that the edit is about; ML-DSA has neither texts nor Edwards curves."""
-    if algorithm.startswith("ML-DSA"):
-        return False
-    form = edit_id.partition("public-key-")[2]
-    return not form or form in keys.public_forms(keys.key(algorithm)) or form.startswith("HS")
+def _possible(edit: Edit, algorithm: str) -> bool:
+    """Say whether the key has the text or the curve that the edit is about."""
+    form = edit.id.partition("public-key-")[2]
+    if edit.requirement_id != "VER-16" or form.startswith("HS"):
+        return edit.requirement_id != "VER-27" or algorithm == "Ed448"
+    return form in keys.public_forms(keys.key(algorithm))
 
 
 def _group_mark(case: Case) -> CheckId:
