@@ -128,6 +128,9 @@ def check(
     wycheproof: Annotated[
         Path | None, typer.Option("--wycheproof", help="Run the Wycheproof JOSE vectors in this folder instead.")
     ] = None,
+    rooterberg: Annotated[
+        Path | None, typer.Option("--rooterberg", help="Run the Rooterberg JWS vectors in this folder instead.")
+    ] = None,
     rfc7520: Annotated[
         Path | None, typer.Option("--rfc7520", help="Run the RFC 7520 cookbook files in this folder instead.")
     ] = None,
@@ -154,10 +157,12 @@ def check(
     )  # fmt: skip
     if url is not None and workers is not None:
         raise BadInput("-n cannot be given with --url: the events in the trail of one server would mix")
-    if wycheproof is not None or rfc7520 is not None:
+    suites = {"wycheproof": wycheproof, "rooterberg": rooterberg, "rfc7520": rfc7520}
+    folders = {name: folder for name, folder in suites.items() if folder is not None}
+    if folders:
         from bearerproof_fuzz.commands.thirdparty.command import check_vectors  # noqa: PLC0415
 
-        return check_vectors(settings, wycheproof, rfc7520, Console())
+        return check_vectors(settings, folders, Console())
     from bearerproof.judging.runner import RunOptions  # noqa: PLC0415
     from bearerproof_fuzz.commands.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands.check import check as run_check  # noqa: PLC0415

@@ -45,7 +45,10 @@ class VectorStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Vector:
-    """One token and what its suite expects of it; ``erratum`` says why that is not what the file has."""
+    """One token and what its suite expects of it; ``erratum`` says why that is not what the file has.
+
+    ``control`` marks a token that is not of the file and is not scored: accepted, it is its group's positive control.
+    """
 
     id: str
     comment: str
@@ -53,6 +56,7 @@ class Vector:
     expected: Expected
     flags: tuple[str, ...] = ()
     erratum: str | None = None
+    control: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,7 +200,8 @@ def judge(group: VectorGroup, answers: Sequence[Answer]) -> list[Result]:
     """Judge the answers to one group: pure, and the only place that knows of positive controls."""
     pairs = list(zip(group.vectors, answers, strict=True))
     controlled = any(
-        vector.expected is Expected.VALID and answer.outcome is Outcome.ACCEPTED for vector, answer in pairs
+        (vector.control or vector.expected is Expected.VALID) and answer.outcome is Outcome.ACCEPTED
+        for vector, answer in pairs
     )
     return [
         Result(group, vector, _standing(vector.expected, answer.outcome, controlled), answer.describe())
