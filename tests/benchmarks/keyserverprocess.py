@@ -37,12 +37,8 @@ class Provider:
         """Return the configuration, as JSON, of a key server that trusts this provider and limits no rate."""
         jwk = {**json.loads(OKPAlgorithm.to_jwk(self.key.public_key())), "kid": "k1", "use": "sig", "alg": "EdDSA"}
         members = {
-            "providers": [
-                {"issuer": ISSUER, "audiences": ["bench"], "algorithms": ["EdDSA"], "keys": {"keys": [jwk]}},
-            ],
-            "policies": [
-                {"name": "all", "match": {"issuer": ISSUER}, "grant": {"backends": ["*"], "tools": ["*"]}},
-            ],
+            "providers": [{"issuer": ISSUER, "audiences": ["bench"], "algorithms": ["EdDSA"], "keys": {"keys": [jwk]}}],
+            "policies": [{"name": "all", "match": {"issuer": ISSUER}, "grant": {"backends": ["*"], "tools": ["*"]}}],
             **changes,
         }
         return json.dumps(members)

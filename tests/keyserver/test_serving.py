@@ -377,12 +377,7 @@ class TestCommand:
     def refused(self, *arguments: str | Path, prelude: str = "", secret: str | None = SECRET) -> str:
         variables = {**os.environ, **({} if secret is None else {VARIABLE: secret})}
         done = subprocess.run(
-            command(*arguments, prelude=prelude),
-            env=variables,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
+            command(*arguments, prelude=prelude), env=variables, capture_output=True, text=True, check=False, timeout=60
         )
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.count("\n") == 1, done.stderr

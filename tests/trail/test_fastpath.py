@@ -232,11 +232,7 @@ def test_the_fast_path_is_taken() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FastPath, "admits", counted)
-        events = [
-            *lived().events,
-            *lived(minimal=True).events,
-            *[failure(700 + n) for n in range(6)],
-        ]
+        events = [*lived().events, *lived(minimal=True).events, *[failure(700 + n) for n in range(6)]]
         prove_lines(map(_dumped, events))
     assert calls.count(True) > len(events) - 6
 
