@@ -21,7 +21,7 @@ from .ecs_schema import FACTS, Table
 Complaints = Callable[[Json], list[str]]
 """Returns what is wrong with a record, in the words of the validator."""
 
-THOROUGH = settings(max_examples=100, deadline=None)
+THOROUGH = settings(max_examples=50, deadline=None)
 """For properties of all events, of which there are many kinds.
 
 Where this folder alone is asked for, this file is loaded before the profile that takes the deadline away.

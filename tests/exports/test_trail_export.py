@@ -143,7 +143,7 @@ def test_report_as_json_tells_of_the_export(run: Run) -> None:
 def test_events_are_handed_on_as_they_come(tmp_path: Path) -> None:
     """What is kept does not grow with the trail: each event is written before the next block is read."""
     file = tmp_path / "audit.jsonl"
-    file.write_text(text(lived().events) * 2000)
+    file.write_text(text(lived().events) * 1000)
     progress: list[int] = []
     exporter = Exporter(Form.ECS, lambda _: None)
     prove([str(file)], progress=lambda *_: progress.append(exporter.written), take=exporter.take)

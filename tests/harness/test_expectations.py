@@ -9,7 +9,6 @@ from bearerproof.exceptions import BadInput, StaleExpectations
 from bearerproof.judging import expectations
 from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.results import Record, State
-from bearerproof.judging.settings import DEFAULT, EXAMPLES
 
 from ..conftest import CommandLine
 from . import degenerate
@@ -151,16 +150,6 @@ def test_an_unforeseen_deviation_is_still_red(bearerproof: CommandLine, file: Pa
     ended = bearerproof(*CHECK, "--expect", file)
     assert ended.code == 1
     assert re.search(r" checks: \d+ failed, 1 expected\n", ended.out)
-
-
-def test_a_repaired_deviation_makes_the_file_stale(
-    bearerproof: CommandLine, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(EXAMPLES, DEFAULT, 1)  # only a whole run is asked what is stale
-    file.write_text(HEAD + ENTRY)
-    ended = bearerproof("check", SUBJECT.replace("accept_all", "honest_in_little"), "--no-baselines", "--expect", file)
-    assert ended.code == 2
-    assert "VER-12: is not red any more (passed); remove it" in ended.err
 
 
 def test_a_partial_run_does_not_ask_what_it_did_not_judge(bearerproof: CommandLine, file: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_kill_before_anything_is_drawn_stands_for_every_seed() -> None:
 
 
 def test_a_kill_by_a_generated_example_is_tried_under_each_seed() -> None:
-    tried = faultrun.attempts("jku-followed", 3)
+    tried = faultrun.attempts("jku-followed", 2)
     assert all(attempt.fate is Fate.KILLED for attempt in tried)
     assert all(attempt.drawn for attempt in tried)
 

@@ -20,6 +20,7 @@ from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 
+from ..conftest import CommandLine
 from .conftest import Asked, Connect, Reply, Stub
 from .test_profile import LEAST
 
@@ -460,17 +461,6 @@ def test_a_trail_that_ends_is_a_fault(connected: Connect, tmp_path: Path) -> Non
 # --- the command line
 
 
-def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bearerproof", "check", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
 CALLS: dict[str, tuple[tuple[str, ...], str]] = {
     "nobody there": (("--url", nobody(), "--server-profile", "profile.toml"), "is it running?"),
     "no profile": (("--url", "http://127.0.0.1:1"), "--url needs --server-profile"),
@@ -483,23 +473,29 @@ CALLS: dict[str, tuple[tuple[str, ...], str]] = {
 
 @pytest.mark.parametrize(("arguments", "message"), CALLS.values(), ids=CALLS)
 def test_calls_that_judge_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+    bearerproof: CommandLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
 ) -> None:
     monkeypatch.setenv("SECRET_OF_THE_TEST", "of the test")
-    (tmp_path / "profile.toml").write_text(LEAST)
-    (tmp_path / "trail.jsonl").touch()
-    done = check(tmp_path, *arguments)
-    assert done.returncode == 3
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    monkeypatch.chdir(tmp_path)
+    Path("profile.toml").write_text(LEAST)
+    Path("trail.jsonl").touch()
+    ended = bearerproof("check", *arguments)
+    assert ended.code == 3
+    assert message in ended.err
+    assert len(ended.err.splitlines()) == 1
 
 
-def test_a_server_that_talks_nonsense_ends_the_run(connected: Connect, stub: Stub, tmp_path: Path, trail: Path) -> None:
+def test_a_server_that_talks_nonsense_ends_the_run(
+    bearerproof: CommandLine, connected: Connect, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connected()
+    monkeypatch.chdir(tmp_path)
     stub.reply = lambda asked: Reply() if asked.line.startswith("GET / ") else Reply(307, headers=[("Location", "/x")])
     options = f"--url {stub.url} --server-profile profile.toml --measure strict -k REV-1 --no-baselines"
-    done = check(tmp_path, *options.split())
-    assert done.returncode == 3, done.stdout + done.stderr
-    assert "redirected with status 307" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+    ended = bearerproof("check", *options.split())
+    assert ended.code == 3, ended
+    assert "redirected with status 307" in ended.out

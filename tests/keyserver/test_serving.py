@@ -30,6 +30,7 @@ from bearerproof_reference.deployment.serving import Serving, ServingError, load
 from bearerproof_reference.keyserver.configuration import read
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.store import StoreUnavailable
+from tests.conftest import CommandLine
 from tests.keyserver.environment import ADMIN, Environment, configuration, form, id_token, provider, rule
 from tests.keyserver.redisserver import RedisServer
 
@@ -100,6 +101,14 @@ def exchange_of(token: str) -> bytes:
     body = urlencode(form(token)).encode()
     head = f"POST /auth/token HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
+
+
+LINES = [
+    *(b"X: a\r\n Authorization: Bearer x", b"X: a\rAuthorization: Bearer x", b"Authorization: Bearer \r\n\tx"),
+    *(b"X: a\nY: b", b"X: a\x00b", b"X : a", b": a", b"X\r\n: a", b"X: \xff\xfe", b"Transfer-Encoding: gzip"),
+    *(b"Content-Length: 1\r\nContent-Length: 2", b"Content-Length: 1, 2", b"Content-Length: -1"),
+    b"Upgrade: websocket\r\nConnection: Upgrade",
+]
 
 
 class TestConnections:
@@ -187,50 +196,15 @@ class TestConnections:
                 assert connection.recv(65536)[9:12] == status
             assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
 
-    @pytest.mark.parametrize(
-        "line",
-        [
-            b"X: a\r\n Authorization: Bearer x",
-            b"X: a\rAuthorization: Bearer x",
-            b"X: a\nY: b",
-            b"X: a\x00b",
-            b"X : a",
-            b": a",
-            b"X\r\n: a",
-            b"Authorization: Bearer \r\n\tx",
-            b"Content-Length: 1\r\nContent-Length: 2",
-            b"Content-Length: 1, 2",
-            b"Content-Length: -1",
-            b"Transfer-Encoding: gzip",
-            b"X: \xff\xfe",
-            b"Upgrade: websocket\r\nConnection: Upgrade",
-        ],
-    )
-    def test_lines_in_fields(self, line: bytes) -> None:
+    def test_lines_in_fields(self) -> None:
         with served_environment() as (environment, port):
-            answer = talk(port, b"GET /resource/a/b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + line + b"\r\n\r\n")
-            status = int(answer[9:12])
-            assert status in (400, 401, 501)
-            assert answer.count(b"HTTP/1.1") == 1
-            assert len(environment.events()) <= 1
-            assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
-
-    def test_two_credentials_on_the_wire(self) -> None:
-        with served_environment() as (environment, port):
-            two = b"Connection: close\r\nAuthorization: Bearer x\r\nauthorization: Bearer y\r\n\r\n"
-            answer = talk(port, b"GET /resource/a/b HTTP/1.1\r\nHost: x\r\n" + two)
-            assert answer.startswith(b"HTTP/1.1 400 ")
-            assert reason(environment) == "token.invalid several-credentials"
-
-    def test_an_encoded_slash_on_the_wire(self) -> None:
-        with served_environment() as (_, port):
-            assert httpx.get(f"http://127.0.0.1:{port}/resource%2Fa/b").status_code == 404
-            assert httpx.get(f"http://127.0.0.1:{port}/resource/a%2Fb/c").status_code == 401
-
-    def test_the_peer_is_who_is_at_the_other_end(self) -> None:
-        with served_environment() as (environment, port):
-            httpx.get(f"http://127.0.0.1:{port}/resource/a/b", headers={"X-Forwarded-For": "203.0.113.5"})
-            assert environment.events()[0]["client_ip"] == "127.0.0.1"
+            for line in LINES:
+                asked = b"GET /resource/a/b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + line + b"\r\n\r\n"
+                answer = talk(port, asked)
+                assert int(answer[9:12]) in (400, 401, 501), line
+                assert answer.count(b"HTTP/1.1") == 1, line
+                assert len(environment.events()) <= 1, line
+                assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200, line
 
     def test_an_exchange_that_waits_keeps_nobody_waiting(self) -> None:
         with endpoints.endpoint(endpoints.silence()) as served:
@@ -374,44 +348,47 @@ class TestProcess:
 class TestCommand:
     """What stands in the way of a start is one message, and exit code 3."""
 
-    def refused(self, *arguments: str | Path, prelude: str = "", secret: str | None = SECRET) -> str:
-        variables = {**os.environ, **({} if secret is None else {VARIABLE: secret})}
-        done = subprocess.run(
-            command(*arguments, prelude=prelude), env=variables, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert (done.returncode, done.stdout) == (3, "")
-        assert done.stderr.count("\n") == 1, done.stderr
-        assert done.stderr.startswith("bearerproof: ")
-        return done.stderr
-
     @pytest.mark.parametrize(("package", "extra"), [("uvicorn", "server"), ("starlette", "server"), ("redis", "redis")])
     def test_a_package_is_missing(self, configured: Path, package: str, extra: str) -> None:
-        message = self.refused(
-            configured, "--redis", "redis://x", prelude=f"import sys; sys.modules[{package!r}] = None\n"
+        without = command(configured, "--redis", "redis://x", prelude=f"import sys; sys.modules[{package!r}] = None\n")
+        done = subprocess.run(
+            without, env={**os.environ, VARIABLE: SECRET}, capture_output=True, text=True, check=False, timeout=60
         )
-        assert f"python -m pip install 'bearerproof[{extra}]'" in message
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.startswith("bearerproof: ")
+        assert done.stderr.endswith(f"python -m pip install 'bearerproof[{extra}]'\n")
+        assert done.stderr.count("\n") == 1
 
     @pytest.mark.parametrize(
         ("arguments", "secret", "message"),
         [
-            ([], None, VARIABLE),
+            ([], "", VARIABLE),
             (["--host", "0.0.0.0"], SECRET, "--allow-remote"),  # noqa: S104 - it is refused
-            (["--fsync=-1"], SECRET, "--fsync"),
-            (["--fsync=nan"], SECRET, "--fsync"),
-            (["--fsync=sometimes"], SECRET, "--fsync"),
+            *((["--fsync", seconds], SECRET, "--fsync") for seconds in ("-1", "nan", "sometimes")),
+            (["--audit", "no/such/folder"], SECRET, "No such file"),
         ],
     )
     def test_what_cannot_be_served(
-        self, configured: Path, arguments: list[str], secret: str | None, message: str
+        self,
+        bearerproof: CommandLine,
+        configured: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        arguments: list[str],
+        secret: str,
+        message: str,
     ) -> None:
-        assert message in self.refused(configured, *arguments, secret=secret)
+        monkeypatch.setenv(VARIABLE, secret)
+        ended = bearerproof("serve", configured, "--port", "0", *arguments)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (3, "", 1)
+        assert message in ended.err
 
-    def test_the_configuration_is_refused(self, tmp_path: Path) -> None:
+    def test_the_configuration_is_refused(self, bearerproof: CommandLine, tmp_path: Path) -> None:
         path = tmp_path / "bad.json"
         members = configuration(admin_secret=None, policies=[rule("too much", {"backends": [], "tools": ["*"]})])
         path.write_text(json.dumps(members), "utf-8")
-        message = self.refused(path)
-        assert "policies[0] ('too much').grant: backends" in message
+        ended = bearerproof("serve", path)
+        assert (ended.code, ended.err.count("\n")) == (3, 1)
+        assert "policies[0] ('too much').grant: backends" in ended.err
 
 
 class TestLoading:

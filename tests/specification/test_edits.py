@@ -10,7 +10,7 @@ from bearerproof.contract.messages import REASONS, Outcome
 from bearerproof.judging import vectors
 from bearerproof.judging.vectors import Vector
 from bearerproof.specification.catalogue import Measure, Profile, requirements
-from bearerproof_fuzz import inventory, vectormaker
+from bearerproof_fuzz import inventory
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.composition import beside, composable
 from bearerproof_fuzz.edits.registry import ACCEPTED
@@ -79,10 +79,6 @@ def _agrees(reference: Implementation, vector: Vector) -> bool:
 
 def test_the_base_differs_from_what_is_presented() -> None:
     assert [name for name, vector in VECTORS.items() if vector.presented == vector.base] == []
-
-
-def test_vectors_are_made_the_same_twice() -> None:
-    assert vectormaker.rows(1_900_000_000) == vectormaker.rows(1_900_000_000)
 
 
 def test_no_edit_takes_the_fault_of_another_away() -> None:

@@ -13,18 +13,8 @@ from bearerproof_reference.clock import ManualClock
 from .trails import judge, judged, violated
 
 HOSTILE = [
-    "app-1",
-    "anon",
-    "nokid",
-    "a::b\r\n\x1b[2J",
-    "\u202e\u2028é%/=",
-    "x" * 65,
-    "é" * 200,
-    "\U0001f511",
-    "",
-    None,
-    7,
-    "\ud800",
+    *("app-1", "anon", "nokid", "a::b\r\n\x1b[2J", "\u202e\u2028é%/=", "x" * 65, "é" * 200, "\U0001f511"),
+    *("", None, 7, "\ud800"),
 ]
 
 
