@@ -52,7 +52,7 @@ def bearerproof(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     for name, value in {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.syspath_prepend(str(ROOT / "tests"))
+    monkeypatch.syspath_prepend(str(ROOT))
     profile = hypothesis.settings.get_current_profile_name()
 
     def run(*arguments: object) -> Ended:

@@ -163,8 +163,6 @@ START: dict[str, Callable[[], object]] = {
 
 HELLO_CHANGES: dict[str, Json] = {
     "wrong-protocol": {"protocol": 2},
-    "no-algorithms": {"capabilities": {"algorithms": []}},
-    "unknown-capability": {"capabilities": {"algorithms": ["HS256"], "key-set": False}},
 }
 
 HONEST: dict[str, Callable[[Json], Json]] = {
@@ -181,18 +179,11 @@ FAULTS: dict[str, Callable[[Json, Callable[[Json], Json]], None]] = {
     "hangs-and-ignores-sigterm": ignore_sigterm_and_hang,
     "hangs-with-child": leave_child_and_hang,
     "huge-line": lambda request, _: write(b'{"id": %d, "verdict": "%s"}\n' % (request["id"], b"x" * 100_000_000)),
-    "nan": raw(b'{"id": ID, "verdict": "accepted", "delivered": NaN}'),
     "wrong-id": changed(id=999_999),
-    "no-id": changed(id=None),
     "dies": lambda *_: os._exit(7),
     "flaky": lambda *_: os._exit(9),
     "dies-by-signal": killed,
-    "deep": raw(b'{"id": ID, "verdict": "accepted", "claims": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001),
-    "unknown-member": changed(reasom="signature"),
-    "unknown-verdict": changed(verdict="maybe"),
-    "unknown-reason": lambda request, _: emit({"id": request["id"], **REJECT, "reason": "bad luck"}),
     "not-utf-8": raw(b'{"id": ID, "verdict": "rejected\xff"}'),
-    "not-an-object": raw(b"[ID]"),
     "half-a-line": half_a_line,
     "shouts-on-stderr": shout,
 }

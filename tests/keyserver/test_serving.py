@@ -489,10 +489,6 @@ class TestStarting:
         ):
             self.start(configured, port=taken.getsockname()[1])
 
-    def test_a_trail_that_cannot_be_written(self, configured: Path, tmp_path: Path) -> None:
-        with pytest.raises(ServingError, match="No such file"):
-            self.start(configured, audit=tmp_path / "no" / "where")
-
     def test_a_store_that_has_no_url(self, configured: Path) -> None:
         with pytest.raises(ServingError, match="redis://") as raised:
             self.start(configured, redis="http://user:password@host")

@@ -69,6 +69,19 @@ class TestExpiry:
         assert state(store, record, math.nextafter(record.expires_at, 0)) is State.LIVE
         assert state(store, record, record.expires_at) is State.EXPIRED
 
+    def test_dead_to_every_operation_that_comes_first(self, make_store: MakeStore) -> None:
+        """Not only to one that comes after a look at it, as in the machine."""
+        for act, expected in (
+            (lambda store, record: store.revoke(record.jti, END), None),
+            (lambda store, _: store.revoke_all(*ANNA.key, END), ()),
+            (lambda store, _: store.count(*ANNA.key, END), 0),
+            (lambda store, _: store.issue(token(at=END), 1, END, END), Issue.STORED),
+        ):
+            store = make_store(StoreLimits(retention=300))
+            assert act(store, issue(store)) == expected
+            assert store.reap(math.nextafter(GONE, 0)) == 0
+            assert store.reap(GONE) == 1
+
     def test_early_in_time(self, store: TokenStore) -> None:
         """9 is before 10, as a number."""
         record = token(at=9, ttl=1)
