@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
+from syrupy.assertion import SnapshotAssertion
 
+from bearerproof import __version__
 from bearerproof.exports import EXPORTS, Unexportable
 from bearerproof.members import Json
 
 from .conftest import THOROUGH
 from .drawn import events, failures
-from .examples import DENIED, ISSUED, MARKED, REJECTED
+from .examples import AT, DENIED, INVALID, ISSUED, MARKED, REJECTED, REVOKED, TIMELESS
 
 every_format = pytest.mark.parametrize("form", EXPORTS)
 
@@ -46,6 +48,16 @@ def test_record_is_plain_json_that_utf8_holds_and_the_event_is_left_alone(form: 
     assert record == exported(form, event)
     text = json.dumps(record, ensure_ascii=False, allow_nan=False)
     assert json.loads(text.encode()) == record
+
+
+USED = TIMELESS | {"occurred_at": AT}
+EACH_KIND = [ISSUED, DENIED, INVALID, REVOKED, USED, USED | {"event": "token.expired"}, TIMELESS, REJECTED]
+
+
+@every_format
+def test_record_of_each_kind(form: str, snapshot: SnapshotAssertion) -> None:
+    records = "\n".join(json.dumps(exported(form, event)) for event in EACH_KIND)
+    assert records.replace(f'"version": "{__version__}"', '"version": "VERSION"') == snapshot
 
 
 @every_format
