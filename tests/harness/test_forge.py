@@ -12,25 +12,16 @@ from jwt.types import Options
 from bearerproof.contract.connections import connect
 from bearerproof.contract.implementation import Implementation
 from bearerproof.contract.messages import Outcome
-from bearerproof.specification.catalogue import VERIFIERS, Measure, Profile
+from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import draws, keys
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, REJECTED, Case, Edit
 from bearerproof_fuzz.forge import Draft, Forge
-from bearerproof_fuzz.grammar import Forged, forge_one, mangle_one
+from bearerproof_fuzz.grammar import mangle_one
 
 REFERENCE = Implementation(connect("reference"))
 FORGE = Forge(REFERENCE.declaration)
 ROLES = ("a", "b", "attacker")
-
-
-@pytest.mark.parametrize("profile", VERIFIERS)
-@pytest.mark.parametrize("algorithm", keys.MATERIAL)
-def test_a_base_token_is_accepted_and_with_a_flipped_bit_it_is_not(profile: Profile, algorithm: str) -> None:
-    base = FORGE.base(profile, algorithm)
-    flipped = base.with_signature(lambda signature: bytes([signature[0] ^ 1]) + signature[1:])
-    answers = REFERENCE.verify_all([base.presentation(), flipped.presentation()])
-    assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED, Outcome.REJECTED]
 
 
 @pytest.mark.parametrize("algorithm", [name for name in keys.MATERIAL if name != "Ed25519"])
@@ -170,22 +161,14 @@ def test_a_batch_holds_one_to_so_many() -> None:
     assert sizes == {1, 2, 3, 4}
 
 
-BASES = {profile: FORGE.base(profile) for profile in VERIFIERS}
+BASE = FORGE.base(Profile.JWT)
 
 
 @settings(max_examples=100)
-@given(st.sampled_from(VERIFIERS).flatmap(lambda profile: st.composite(forge_one)(BASES[profile])))
-def test_nothing_that_the_grammar_forges_is_accepted(forged: Forged) -> None:
-    honest = BASES[forged.draft.profile].presentation()
-    answers = REFERENCE.verify_all([honest, forged.draft.presentation()])
-    assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED, Outcome.REJECTED], forged.describe()
-
-
-@settings(max_examples=100)
-@given(st.composite(mangle_one)(BASES[Profile.JWT].token()))
+@given(st.composite(mangle_one)(BASE.token()))
 def test_a_mangled_token_comes_with_the_change_in_words(mangled: tuple[str, str]) -> None:
     token, how = mangled
     assert " at " in how
-    presented = replace(BASES[Profile.JWT].presentation(), token=token)
-    unchanged = token == BASES[Profile.JWT].token()
+    presented = replace(BASE.presentation(), token=token)
+    unchanged = token == BASE.token()
     assert (REFERENCE.verify(presented).outcome is Outcome.ACCEPTED) is unchanged, how
