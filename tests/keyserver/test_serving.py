@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Thread
@@ -151,9 +151,10 @@ class TestConnections:
                 connection.sendall(before)
                 assert connection.recv(65536)
             start = time.monotonic()
-            for octet in sent[:10]:
-                connection.sendall(bytes([octet]))
-                time.sleep(0.02)
+            with suppress(BrokenPipeError):  # on a machine so busy that ten octets take longer than all may
+                for octet in sent[:10]:
+                    connection.sendall(bytes([octet]))
+                    time.sleep(0.02)
             assert rest(connection) == b""
             assert time.monotonic() - start > 0.3, "it is not ended at once"
 
