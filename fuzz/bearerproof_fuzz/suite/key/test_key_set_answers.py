@@ -12,6 +12,7 @@ from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.edits.algorithm import hmac_over
+from bearerproof_fuzz.edits.signature import with_a_bit_flipped
 from bearerproof_fuzz.fetched import Fetched
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.jwks_endpoint import Reply
@@ -30,6 +31,8 @@ def test_malformed_neighbour(mark: CheckId, trial: Trial, forge: Forge) -> None:
     base = forge.base(mark.profile)
     accepted = base.presentation()
     trial.control(accepted)
+    forged = with_a_bit_flipped(base).presentation()
+    trial.expect(trial.ask(forged), REJECTED, "a token with a bit of its signature flipped", forged, accepted)
     for name, entry in _malformed():
         for place, presented in _beside(base, entry).items():
             answer = trial.ask(presented)
