@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -44,6 +44,7 @@ def check(
         BearerproofError: nothing could be run; the message says why.
     """
     foreseen = expectations.load(outputs.expect) if outputs.expect else []
+    settings = replace(settings, known=tuple(entry.known for entry in foreseen if entry.known is not None))
     implementation = settings.start(provider)
     baselines = Baselines(suite, settings, implementation.hello) if outputs.baselines else None
     with Watch(err, out, settings) as watch:
@@ -148,6 +149,7 @@ def _print_summary(finished: Run, out: Console) -> None:
         troubles=finished.troubles,
         partial=finished.partial,
         incomplete=finished.incomplete,
+        untried=finished.untried,
     )
     out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
 

@@ -10,10 +10,10 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 from hypothesis import HealthCheck, Phase
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, Unsatisfiable
 
 from bearerproof.contract.declaration import Need
-from bearerproof.contract.implementation import Implementation, PropertyEnded
+from bearerproof.contract.implementation import Implementation, PropertyEnded, Skipped
 from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterFault, BadInput
 from bearerproof.judging import results
@@ -56,7 +56,7 @@ class CheckId:
             return False
         if (self.primary or scope.quick) and self.profile is not scope.primary(row.profiles):
             return False
-        return row.binds(scope.measure) and not (self.strict and scope.measure is Measure.BASE)
+        return row.binds(scope.measure) and not (self.strict and scope.measure is Measure.BASE and not row.observed)
 
 
 @dataclass(eq=False)
@@ -70,6 +70,9 @@ class Harness:
     report_findings: bool = True
     records: list[Record] = field(default_factory=list, init=False)
     troubles: list[str] = field(default_factory=list, init=False)
+    tried: set[tuple[str, str]] = field(default_factory=set, init=False)
+    asked: set[str] = field(default_factory=set, init=False)
+    judged: set[str] = field(default_factory=set, init=False)
     fault: str | None = field(default=None, init=False)
     selected: int = field(default=0, init=False)
 
@@ -77,6 +80,7 @@ class Harness:
         """Start the implementation, unless it is started, and hold the settings against what it declares."""
         self.implementation: Implementation = self.started or self.settings.start()
         self.implementation.drawing = hypothesis.currently_in_test_context
+        self.implementation.leave_out = hypothesis.reject
         try:
             self.scope = self.settings.resolve(self.implementation.declaration)
         except BadInput:
@@ -147,7 +151,14 @@ class Harness:
         if self.scope.level >= 2 and mark.profile is not Profile.KEY_SERVER:  # which is configured anew instead
             self.implementation.reset()
         trial = Trial(
-            self.implementation, requirement(mark.requirement), mark.profile, self.scope.measure, self.scope.level
+            self.implementation,
+            requirement(mark.requirement),
+            mark.profile,
+            self.scope.measure,
+            self.scope.level,
+            frozenset(
+                each.finding for each in self.settings.known if each.names(mark.requirement, mark.name, mark.profile)
+            ),
         )
         request.node.stash[_TRIAL] = trial
         return trial
@@ -162,10 +173,29 @@ class Harness:
         decisive = call.when == "call" or (call.when == "setup" and call.excinfo is not None)
         if mark is not None and decisive:
             row = requirement(mark.requirement)
-            state, reason, findings = _judge(item, call)
-            record = Record(mark.id, row.id, str(row.level), str(mark.profile), state, reason, findings)
+            trial = item.stash.get(_TRIAL, None)
+            state, reason, findings = _judge(trial, call)
+            skips = tuple(dict.fromkeys(self.implementation.skips))
+            if skips and state is State.ERRORED and _is_unsatisfied(call):
+                state, reason = State.NOT_APPLICABLE, f"the adapter skipped all that was drawn: {skips[0]}"
+            record = Record(
+                mark.id,
+                row.id,
+                str(row.level),
+                str(mark.profile),
+                state,
+                reason,
+                findings,
+                skips,
+                {} if trial is None else dict(trial.errors),
+                unproven=trial is not None and bool(trial.unproven) and not trial.refusals,
+            )
+            if state is State.NOT_APPLICABLE:
+                report.outcome, report.longrepr = "skipped", (str(item.path), 0, f"Skipped: {reason}")
             report.user_properties.append((PROPERTY, record.as_dict()))
             report.user_properties.append((PROPERTY + "-troubles", self._new_troubles()))
+            report.user_properties.append((PROPERTY + "-needs", [str(need) for need in mark.needs]))
+            report.user_properties.append((PROPERTY + "-tried", sorted(() if trial is None else trial.tried)))
             fault = _cause(call)
             if isinstance(fault, AdapterFault):
                 report.user_properties.append((PROPERTY + "-fault", fault.describe()))
@@ -179,6 +209,10 @@ class Harness:
         if PROPERTY in properties:
             self.records.append(Record.from_dict(properties[PROPERTY]))
             self.troubles += properties[PROPERTY + "-troubles"]
+            self.tried |= {(name, verdict) for name, verdict in properties[PROPERTY + "-tried"]}
+            needs = set(properties[PROPERTY + "-needs"])
+            self.asked |= needs
+            self.judged |= needs if self.records[-1].judged else set()
             self.fault = self.fault or properties.get(PROPERTY + "-fault")
 
     def pytest_runtest_logfinish(self) -> None:
@@ -273,22 +307,25 @@ Ending = tuple[State, str | None, tuple[dict[str, Any], ...]]
 """How a check ended: its state, the reason for it, its findings."""
 
 
-def _judge(item: pytest.Item, call: pytest.CallInfo[None]) -> Ending:
-    """Turn what ended a check into its state, the reason for it, and its findings."""
+def _judge(trial: Trial | None, call: pytest.CallInfo[None]) -> Ending:
+    """Turn what ended a check into its state, the reason for it, and its findings, those that are foreseen last."""
     cause = _cause(call)
+    foreseen = [] if trial is None else list(trial.foreseen.values())
+    if isinstance(cause, Judged):
+        others = [finding for finding in foreseen if finding.key != cause.finding.key]
+        return _state_of(cause), _flaky(call), _as_dicts([cause.finding, *others])
+    if foreseen and isinstance(cause, None | Unsatisfiable):
+        return State.FAILED, None, _as_dicts(foreseen)
     if cause is None:
-        trial = item.stash.get(_TRIAL, None)
         warnings = [] if trial is None else trial.warnings
         return (State.WARNED if warnings else State.PASSED), None, _as_dicts(warnings[:3])
-    if isinstance(cause, Judged):
-        return _state_of(cause), _flaky(call), _as_dicts([cause.finding])
     return _unjudged(cause)
 
 
 def _unjudged(cause: BaseException) -> Ending:
     """Tell what ended a check before it came to a judgement of its own."""
-    if isinstance(cause, pytest.skip.Exception):
-        return State.NOT_APPLICABLE, str(cause.msg), ()
+    if isinstance(cause, pytest.skip.Exception | Skipped):
+        return State.NOT_APPLICABLE, str(cause), ()
     if isinstance(cause, NotRun):
         return State.NOT_RUN, str(cause), ()
     if isinstance(cause, PropertyEnded):
@@ -298,6 +335,11 @@ def _unjudged(cause: BaseException) -> Ending:
         finding = Finding(_INCONSTANT, "the same answer to the same request", "another one")
         return State.FAILED, _INCONSTANT, _as_dicts([finding])
     return State.ERRORED, f"{type(cause).__name__}: {cause}"[:2000], ()
+
+
+def _is_unsatisfied(call: pytest.CallInfo[None]) -> bool:
+    """Whether no example of a property could be tried, since each was left out."""
+    return isinstance(_cause(call), Unsatisfiable)
 
 
 def _state_of(cause: Judged) -> State:

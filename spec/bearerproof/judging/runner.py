@@ -10,6 +10,8 @@ import pytest
 
 from bearerproof import __version__
 from bearerproof.contract.implementation import Implementation
+from bearerproof.judging import reports
+from bearerproof.judging.exercised import Untried, untried
 from bearerproof.judging.harness import Harness
 from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.settings import RunConfig
@@ -73,6 +75,30 @@ class Run:
         return "; ".join(narrowed) or None
 
     @property
+    def narrowed(self) -> bool:
+        """Whether somebody chose what is looked at, so that the rest was not forgotten."""
+        settings, options = self.harness.settings, self.options
+        chosen = settings.profiles or settings.requirements or options.keyword or options.only is not None
+        return bool(chosen or settings.level is not None or self.harness.scope.quick or self.incomplete)
+
+    @property
+    def untried(self) -> Untried:
+        """What is declared and was not presented."""
+        harness = self.harness
+        return untried(
+            harness.implementation.declaration, harness.tried, asked=harness.asked, judged=harness.judged,
+            partial=self.narrowed,
+        )  # fmt: skip
+
+    @property
+    def unjudged(self) -> str | None:
+        """Why a run in which nothing is red proves too little, or None."""
+        if not any(record.judged for record in self.records):
+            return "nothing was judged: no check came to a verdict"
+        unproven = reports.unproven(self.records)
+        return f"nothing but errors came for {', '.join(unproven)}" if unproven else None
+
+    @property
     def troubles(self) -> list[str]:
         """Faults of the adapter or the harness, each of which costs the run its verdict."""
         if self.fault is not None:
@@ -84,7 +110,9 @@ class Run:
         """Return 3 when not enough was judged, 1 when something is red, else 0."""
         if self.interrupted or self.troubles or self.unwritten or not self.records:
             return 3
-        return 1 if any(record.state in RED for record in self.records) else 0
+        if any(record.state in RED for record in self.records):
+            return 1
+        return 0 if self.unjudged is None and not self.untried.unjudged else 3
 
     def header(self) -> Json:
         """Return the first line of the result stream."""

@@ -41,7 +41,8 @@ def test_nothing_an_attacker_can_sign_is_accepted(mark: CheckId, trial: Trial, f
         answers = trial.ask_all(presented)
         for answer, presentation, (base, forged) in zip(answers, presented, drawn, strict=True):
             summary = f"a forged token is not refused: {forged.describe()}"
-            trial.expect(answer, REJECTED, summary, presentation, base.presentation, forged.describe())
+            edit, kind = forged.describe(), forged.steps[0]
+            trial.expect(answer, REJECTED, summary, presentation, base.presentation, edit, kind)
 
     explore(refused, batch(draw_one, BATCH))
 
@@ -70,16 +71,18 @@ def test_no_mangled_token_is_accepted(mark: CheckId, trial: Trial, forge: Forge)
     """A token's text, changed anywhere by somebody without a key, is accepted no more."""
     honest = accepted_bases(mark, trial, forge)
 
-    def draw_one(draw: DrawFn) -> tuple[Honest, str, str]:
+    def draw_one(draw: DrawFn) -> tuple[Honest, str, str, str]:
         base = pick(draw, honest)
         return (base, *mangle_one(draw, str(base.presentation.token)))
 
-    def refused(drawn: list[tuple[Honest, str, str]]) -> None:
+    def refused(drawn: list[tuple[Honest, str, str, str]]) -> None:
         changed = [mangled for mangled in drawn if not says_the_same(mangled[1], str(mangled[0].presentation.token))]
-        presented = [replace(base.presentation, token=token) for base, token, _ in changed]
-        for answer, presentation, (base, _, how) in zip(trial.ask_all(presented), presented, changed, strict=True):
+        presented = [replace(base.presentation, token=token) for base, token, *_ in changed]
+        for answer, presentation, (base, _, how, kind) in zip(
+            trial.ask_all(presented), presented, changed, strict=True
+        ):
             summary = f"a mangled token is not refused: {how}"
-            trial.expect(answer, REJECTED, summary, presentation, base.presentation, how)
+            trial.expect(answer, REJECTED, summary, presentation, base.presentation, how, kind)
 
     explore(refused, batch(draw_one, BATCH))
 
