@@ -112,14 +112,11 @@ _CHANGES: list[tuple[str, Change]] = [
 ]
 
 
-def mangle_one(draw: DrawFn, token: str) -> tuple[str, str, str]:
-    """Draw a change of a token's text that needs no key; returns the text, what was done, and the kind of it."""
+def mangle_one(draw: DrawFn, token: str) -> tuple[str, str]:
+    """Draw a change of a token's text, as somebody without any key can make; returns it and what was done."""
     name, mangle = pick(draw, _MANGLINGS)
     at = number_below(draw, len(token))
-    character = pick(draw, _CHARACTERS)
-    segment = ("header", "payload", "signature")[min(token.count(".", 0, at), 2)]
-    alphabet = "of base64url" if character.isascii() and (character.isalnum() or character in "-_") else "foreign to it"
-    return mangle(token, at, character), f"{name} at {at}", f"{name} in the {segment}, a character {alphabet}"
+    return mangle(token, at, pick(draw, _CHARACTERS)), f"{name} at {at}"
 
 
 _CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\t\0!%\u0663\uff21"

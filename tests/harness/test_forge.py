@@ -183,10 +183,9 @@ def test_nothing_that_the_grammar_forges_is_accepted(forged: Forged) -> None:
 
 @settings(max_examples=100)
 @given(st.composite(mangle_one)(BASES[Profile.JWT].token()))
-def test_a_mangled_token_comes_with_the_change_in_words(mangled: tuple[str, str, str]) -> None:
-    token, how, kind = mangled
+def test_a_mangled_token_comes_with_the_change_in_words(mangled: tuple[str, str]) -> None:
+    token, how = mangled
     assert " at " in how
-    assert kind.startswith(how.partition(" at ")[0])
     presented = replace(BASES[Profile.JWT].presentation(), token=token)
     unchanged = token == BASES[Profile.JWT].token()
     assert (REFERENCE.verify(presented).outcome is Outcome.ACCEPTED) is unchanged, how

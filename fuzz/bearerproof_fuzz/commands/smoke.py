@@ -13,9 +13,11 @@ from bearerproof.judging.judgement import Judged
 from bearerproof.judging.settings import RunConfig
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
+from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keys import MATERIAL
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
+from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, Provider
 
 
 def smoke(settings: RunConfig) -> tuple[int, str]:
@@ -90,6 +92,7 @@ def _key_server_problems(implementation: Implementation, tried: set[tuple[str, s
         server = KeyServerDriver(trial)
         grant = server.issue()
         server.admitted(grant)
+        yield from _subject_token_problems(trial)
     except Judged as judged:
         yield f"{Profile.KEY_SERVER}: {judged}"
         return
@@ -99,6 +102,25 @@ def _key_server_problems(implementation: Implementation, tried: set[tuple[str, s
     if not grant.decision.events:
         yield f"{Profile.KEY_SERVER}: declares contract level 3 but grants without an event"
     tried |= trial.tried
+
+
+def _subject_token_problems(trial: Trial) -> Iterator[str]:
+    """Exchange an honest and an altered ID token of each algorithm that a provider can be configured with."""
+    names = [name for name in trial.declaration.algorithms if name in MATERIAL and not name.startswith("HS")]
+    for name in names if trial.declaration.key_server.configure else [HOME.key.algorithm]:
+        provider = Provider(HOME.issuer, keys.key(name))
+        server = KeyServerDriver(trial, DEFAULT.but(providers=(provider, OTHER)))
+        honest = server.exchange(server.subject_token(provider=provider))
+        if not honest.good:
+            yield f"{Profile.KEY_SERVER}, {name}: an honest ID token is {honest.describe()}, not exchanged"
+        altered = server.exchange(_altered(server.subject_token(provider=provider)))
+        if altered.outcome is not Outcome.REJECTED:
+            yield f"{Profile.KEY_SERVER}, {name}: an ID token with an altered signature is {altered.describe()}"
+
+
+def _altered(token: str) -> str:
+    signed, _, signature = token.rpartition(".")
+    return f"{signed}.{'AB'[signature.startswith('A')]}{signature[1:]}"
 
 
 def _unaccepted(answer: Answer, profile: Profile, algorithm: str) -> str:

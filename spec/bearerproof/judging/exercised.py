@@ -31,7 +31,7 @@ def marks_of(presented: Presentation, outcome: Outcome, key_form: str) -> Marks:
     algorithm = None if isinstance(presented.token, bytes) else _algorithm(presented.token.partition(".")[0])
     if algorithm in policy.members.get("algorithms", ()):
         names.append(f"algorithm {algorithm}")
-    if _carries(policy, key_form):
+    if policy.members.get("keys"):
         names.append(f"key form {key_form}")
     return _marks(names, outcome)
 
@@ -115,12 +115,6 @@ def _options(policy: Policy) -> Iterable[str]:
     ports = members.get("ports") or {}
     asked = {**{name: members.get(name) for name in ("leeway", "typ", "require", "replay")}, **ports}
     return [f"option {name}" for name, value in asked.items() if value or (name in ports and value is not None)]
-
-
-def _carries(policy: Policy, key_form: str) -> bool:
-    if key_form in ("jwks", "jwk"):
-        return bool(policy.members.get("keys"))
-    return any(key_form in texts for texts in (policy.members.get("key_texts") or {}).values())
 
 
 def _marks(names: Iterable[str], outcome: Outcome) -> Marks:

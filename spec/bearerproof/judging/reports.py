@@ -195,9 +195,18 @@ def _warned(records: Sequence[Record]) -> Iterator[str]:
 
 def _untried(untried: Untried) -> Iterator[str]:
     if untried.unjudged:
-        yield f"declared, not judged: {_and(untried.unjudged)}"
+        yield f"declared, not judged: {_by_kind(untried.unjudged)}"
     if untried.deselected:
-        yield f"declared, not asked for by what was selected: {_and(untried.deselected)}"
+        yield f"declared, not presented by what was selected: {_by_kind(untried.deselected)}"
+
+
+def _by_kind(names: Sequence[str]) -> str:
+    """Word many names with the kind of each group said once."""
+    by_kind: dict[str, list[str]] = {}
+    for name in names:
+        kind, _, rest = name.rpartition(":" if ":" in name else " ")
+        by_kind.setdefault(kind, []).append(rest)
+    return "; ".join(f"{kind} {_and(rest)}" for kind, rest in by_kind.items())
 
 
 def _errors(records: Sequence[Record]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Declaration
-from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.implementation import Implementation, Skipped
 from bearerproof.contract.messages import Answer, Outcome, Presentation, Request
 from bearerproof.judging import judgement
 from bearerproof.judging.exercised import marks_of, marks_of_decision
@@ -60,6 +60,8 @@ class Trial:
         Raises:
             Skipped: the adapter says that it cannot give one of them.
         """
+        for presented in presentations:
+            self._look_at_required(presented)
         answers = self.implementation.verify_all(presentations)
         for presented, answer in zip(presentations, answers, strict=True):
             if answer.outcome is Outcome.SKIPPED:
@@ -68,6 +70,16 @@ class Trial:
                 self.errors[str(answer.detail)] += 1
             self.tried |= marks_of(presented, answer.outcome, self.declaration.key_form)
         return answers
+
+    def _look_at_required(self, presented: Presentation) -> None:
+        """Leave out what asks for claims that are not declared as those that can be required."""
+        wanted = presented.policy.members.get("require") or ()
+        lacking = [name for name in wanted if name not in self.declaration.requirable(wanted)]
+        if not lacking:
+            return
+        if self.implementation.drawing():
+            self.implementation.leave_out()
+        raise Skipped(f"the implementation does not declare that it can require {', '.join(lacking)}")
 
     def decide(self, request: Request) -> Decision:
         """Ask a key server for one decision.
