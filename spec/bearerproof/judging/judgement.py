@@ -60,6 +60,10 @@ class Warned(Judged):
     """A deviation that does not cost conformity: a SHOULD row, or an error type of its own at base."""
 
 
+class Undecided(Exception):
+    """What a check saw may be the machine's doing: a fault of the run, with its cause, and never a finding."""
+
+
 def wrong_verdict(answer: Answer, allowed: Collection[Outcome], measure: Measure) -> bool:
     """Say whether the outcome is none of the allowed ones.
 

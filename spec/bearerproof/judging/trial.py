@@ -46,6 +46,12 @@ class Trial:
         """What the implementation declares."""
         return self.implementation.declaration
 
+    def begin_again(self) -> None:
+        """Forget what was gathered, to run the same check once more."""
+        self.implementation.begin_property()
+        self.warnings, self.foreseen, self.errors = [], {}, Counter()
+        self.refusals = self.unproven = 0
+
     def ask(self, presentation: Presentation) -> Answer:
         """Ask for a verdict that is judged later.
 
