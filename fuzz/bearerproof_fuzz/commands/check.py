@@ -14,9 +14,10 @@ from bearerproof.contract.http.provider import StartProvider
 from bearerproof.exceptions import StaleExpectations
 from bearerproof.judging import expectations, reports, results
 from bearerproof.judging.baselines import Baselines
-from bearerproof.judging.results import RED
+from bearerproof.judging.results import RED, Record, State
 from bearerproof.judging.runner import Run, RunOptions, Suite, run
 from bearerproof.judging.settings import RunConfig
+from bearerproof_fuzz.needs import HTTP
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,22 @@ def _print_summary(finished: Run, out: Console) -> None:
         partial=finished.partial,
         incomplete=finished.incomplete,
         untried=finished.untried,
+        out_of_scope=finished.out_of_scope,
     )
     out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
+    if finished.harness.settings.target == _REFERENCE and any(_lacks_http(record) for record in finished.records):
+        out.print(_HTTP_IS_NOT_INSTALLED, markup=False, highlight=False, soft_wrap=True)
+
+
+_REFERENCE = "reference"
+_HTTP_IS_NOT_INSTALLED = (
+    "The HTTP binding of the reference needs packages that are not installed, so it was not judged; install them with: "
+    "python -m pip install 'bearerproof[server]'"
+)
+
+
+def _lacks_http(record: Record) -> bool:
+    return record.state is State.NOT_APPLICABLE and str(HTTP) in (record.reason or "")
 
 
 def _write_files(finished: Run, outputs: Outputs, code: int, err: Console) -> bool:

@@ -77,6 +77,7 @@ def summary(
     partial: str | None = None,
     incomplete: bool = False,
     untried: Untried = NOTHING_UNTRIED,
+    out_of_scope: Sequence[str] = (),
 ) -> str:
     """Sum a run up: what was judged, a row for each family, what is red, and the verdict in one sentence."""
     lines = ["", *_head(records, declaration, scope), *_untried(untried), "", *_families(records), ""]
@@ -84,7 +85,7 @@ def summary(
     lines += _warned(records)
     lines += _errors(records)
     lines += _skipped(records)
-    lines += _never_judged(records)
+    lines += _never_judged(records, out_of_scope)
     lines += [f"fault: {trouble}{_times(number)}" for trouble, number in Counter(troubles).items()]
     judged = not (incomplete or troubles or any(record.state is State.ERRORED for record in records))
     lines.append(verdict(records, declaration, scope, judged=judged, partial=partial, untried=untried.unjudged))
@@ -246,8 +247,8 @@ def _skipped(records: Sequence[Record]) -> Iterator[str]:
         yield ""
 
 
-def _never_judged(records: Sequence[Record]) -> Iterator[str]:
-    """Name the requirements of which no check came to a verdict, and why."""
+def _never_judged(records: Sequence[Record], out_of_scope: Sequence[str]) -> Iterator[str]:
+    """Name the requirements of which no check came to a verdict, and why, and those that were named for nothing."""
     reasons: dict[str, list[str]] = {}
     judged = {record.requirement for record in records if record.judged or record.state in RED}
     by_requirement: dict[str, Record] = {}
@@ -258,8 +259,9 @@ def _never_judged(records: Sequence[Record]) -> Iterator[str]:
     for name, record in by_requirement.items():
         if name not in judged and not record.unproven and record.state is State.NOT_APPLICABLE:
             reasons.setdefault(record.reason or "not applicable", []).append(name)
-    if reasons:
+    if reasons or out_of_scope:
         yield "never judged:"
+        yield from (f"  {text}" for text in out_of_scope)
         yield from (f"  {_and(names)}: {_clipped(reason)}" for reason, names in reasons.items())
         yield ""
 

@@ -43,7 +43,7 @@ def permanent_redirects_followed(patch: Patch) -> None:
 def body_of_any_size_read(patch: Patch) -> None:
     """The answer is read to its end, so whoever serves it fills the memory (CWE-770)."""
     patch(fetching, "MAX_BODY", 1 << 30)
-    patch(fetching.fetch, "__defaults__", (60.0,))  # else the time allowed would do, on a busy machine, what nothing does
+    patch(fetching.fetch, "__defaults__", (60.0,))  # a busy machine must not save it
 
 
 def _json_or_text(body: bytes) -> Any:
