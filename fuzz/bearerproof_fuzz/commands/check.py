@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.http.provider import StartProvider
 from bearerproof.exceptions import StaleExpectations
 from bearerproof.judging import expectations, reports, results
@@ -17,6 +18,7 @@ from bearerproof.judging.baselines import Baselines
 from bearerproof.judging.results import RED, Record, State
 from bearerproof.judging.runner import Run, RunOptions, Suite, run
 from bearerproof.judging.settings import RunConfig
+from bearerproof_fuzz.keys import MATERIAL
 from bearerproof_fuzz.needs import HTTP
 
 
@@ -47,6 +49,7 @@ def check(
     foreseen = expectations.load(outputs.expect) if outputs.expect else []
     settings = replace(settings, known=tuple(entry.known for entry in foreseen if entry.known is not None))
     implementation = settings.start(provider)
+    _print_untriable(implementation.declaration, out)
     baselines = Baselines(suite, settings, implementation.hello) if outputs.baselines else None
     with Watch(err, out, settings) as watch:
         finished = run(suite, settings, options, [watch, *([] if baselines is None else [baselines])], implementation)
@@ -59,6 +62,14 @@ def check(
         err.print(f"[bold red]stale[/]  {stale}", markup=True, highlight=False)
         code = StaleExpectations.exit_code
     return 3 if not _write_files(finished, outputs, code, err) else code
+
+
+def _print_untriable(declaration: Declaration, out: Console) -> None:
+    """Say before anything else of what is declared nothing can be said: there are no keys to try it with."""
+    names = [name for name in declaration.algorithms if name not in MATERIAL]
+    if names:
+        text = f"declared, not judged: {', '.join(names)} (bearerproof has no keys to try it with)"
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_baselines(baselines: Baselines, finished: Run, out: Console) -> None:
