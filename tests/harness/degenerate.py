@@ -96,14 +96,14 @@ def without_the_events_member() -> Handle:
 
 
 def with_strange_algorithms() -> Handle:
-    hello = {**HELLO, "capabilities": {"algorithms": ["ES256K"]}}
+    hello = {**HELLO, "capabilities": {"algorithms": ["XS256"]}}
     return lambda request: hello if request["op"] == "hello" else {"verdict": "rejected"}
 
 
 def with_an_algorithm_more() -> Handle:
     """Honest, and declares an algorithm that bearerproof has no key for."""
     answer = reference().handle
-    hello = {**HELLO, "capabilities": {"algorithms": ["ES256", "ES256K"], "options": []}}
+    hello = {**HELLO, "capabilities": {"algorithms": ["ES256", "XS256"], "options": []}}
     return lambda request: hello if request["op"] == "hello" else _verdict(answer(request))
 
 
