@@ -160,6 +160,8 @@ class Forge:
 
     def _policy(self, profile: Profile, key: Key) -> Policy:
         members = {"algorithms": [key.algorithm], **_POLICIES[profile]}
+        if "require" in members:
+            members["require"] = self.declaration.requirable(members["require"])
         siblings = [key, keys.key(key.algorithm, "b")] if self.declaration.key_set else [key]
         return with_keys(Policy(members), siblings, self.declaration)
 

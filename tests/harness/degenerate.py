@@ -1,6 +1,9 @@
 """Implementations that decide nothing, or tell nothing true: no group of requirements may let them pass."""
 
+import base64
+import json
 from collections.abc import Callable
+from itertools import count
 
 from bearerproof.contract.connections import Handle
 from bearerproof.members import Json
@@ -93,8 +96,15 @@ def without_the_events_member() -> Handle:
 
 
 def with_strange_algorithms() -> Handle:
-    hello = {**HELLO, "capabilities": {"algorithms": ["ES256K"]}}
+    hello = {**HELLO, "capabilities": {"algorithms": ["XS256"]}}
     return lambda request: hello if request["op"] == "hello" else {"verdict": "rejected"}
+
+
+def with_an_algorithm_more() -> Handle:
+    """Honest, and declares an algorithm that bearerproof has no key for."""
+    answer = reference().handle
+    hello = {**HELLO, "capabilities": {"algorithms": ["ES256", "XS256"], "options": []}}
+    return lambda request: hello if request["op"] == "hello" else _verdict(answer(request))
 
 
 def with_hostile_texts() -> Handle:
@@ -122,5 +132,76 @@ def _audited(change: Callable[[list[Json]], list[Json]]) -> Handle:
     def handle(request: Json) -> Json:
         answer = adapter.handle(request)
         return {**answer, "events": change(answer["events"])} if "events" in answer else answer
+
+    return handle
+
+
+# --- honest but for one thing, to see how it is told
+
+
+def erring_where_it_should_refuse() -> Handle:
+    """Throws what it does not document wherever the reference rejects."""
+    answer = reference().handle
+
+    def handle(request: Json) -> Json:
+        found = _verdict(answer(request))
+        return {"errored": {"message": "KeyError: 'kid'"}} if found["verdict"] == "rejected" else found
+
+    return declared(handle)
+
+
+def believing_a_list_of_issuers() -> Handle:
+    """Takes `iss` as a list, as one library does."""
+    return _believing(lambda issuer, ours: issuer == [ours])
+
+
+def believing_a_list_of_issuers_in_any_case() -> Handle:
+    """Has a second fault of the same property."""
+    return _believing(lambda issuer, ours: issuer == [ours] or str(issuer).lower() == ours.lower())
+
+
+def _believing(trusts: Callable[[object, str], bool]) -> Handle:
+    answer = reference().handle
+
+    def handle(request: Json) -> Json:
+        ours = request["policy"]["issuer"]
+        claims = _claims(request["token"])
+        if claims is None or not trusts(claims.get("iss"), ours):
+            return _verdict(answer(request))
+        return {"verdict": "accepted", "claims": claims}
+
+    return declared(handle)
+
+
+def _claims(token: str) -> Json | None:
+    _, payload, *_ = f"{token}..".split(".")
+    try:
+        read = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    except ValueError:
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def without_rules_on_the_subject() -> Handle:
+    """A key server that lacks one criterion, and says so."""
+    answer = reference().handle
+
+    def handle(request: Json) -> Json:
+        rules = request.get("key_server", {}).get("policies", ())
+        if any("subject" in (rule.get("match") or {}) for rule in rules if isinstance(rule, dict)):
+            return {"skipped": "no rule on the subject"}
+        return answer(request)
+
+    return handle
+
+
+def losing_one_fetch() -> Handle:
+    """Refuses one token of a fetched key set, as if the fetch had come too late, and no other."""
+    answer, fetches = reference().handle, count(1)
+
+    def handle(request: Json) -> Json:
+        fetched = request["op"] == "verify" and "keys_url" in request["policy"]
+        late = fetched and next(fetches) == 2
+        return {"verdict": "rejected", "reason": "keys-unavailable", "events": []} if late else answer(request)
 
     return handle

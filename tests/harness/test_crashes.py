@@ -7,7 +7,7 @@ import pytest
 
 from bearerproof.contract import implementation as implementations
 from bearerproof.contract.connections import connect
-from bearerproof.contract.implementation import MAX_RESTARTS, Implementation, PropertyEnded
+from bearerproof.contract.implementation import MAX_RESTARTS, Implementation, PropertyEnded, Skipped
 from bearerproof.contract.messages import Outcome, Request
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung
 from bearerproof.members import Json
@@ -140,11 +140,31 @@ def test_a_restart_says_hello_and_configures_again() -> None:
     assert connection.restarts == 1
 
 
-@pytest.mark.parametrize("undone", [{"reset": False}, {"skipped": "later"}, {"errored": {"message": "no"}}])
+@pytest.mark.parametrize("undone", [{"reset": False}, {"errored": {"message": "no"}}])
 def test_a_reset_that_is_not_done_ends_the_run(undone: Json) -> None:
     scripted({"reset": True})[1].reset()  # the control
     with pytest.raises(AdapterFault, match="reset: "):
         scripted(undone)[1].reset()
+
+
+@pytest.mark.parametrize("op", ["reset", "stats", "configure"])
+def test_what_is_skipped_is_kept_in_the_adapters_words(op: str) -> None:
+    _, implementation = scripted({"skipped": "none here"}, {"reset": True})
+    with pytest.raises(Skipped, match=f"the adapter skipped {op}: none here"):
+        getattr(implementation, op)(*([{}] if op == "configure" else []))
+    assert implementation.skips == [f"{op}: none here"]
+    implementation.begin_property()
+    assert implementation.skips == []
+
+
+def test_a_usual_configuration_that_cannot_be_set_up_again_ends_the_run() -> None:
+    _, implementation = scripted({"skipped": "none here"}, {"configured": True}, {"skipped": "none here"})
+    with pytest.raises(Skipped):
+        implementation.configure({"sink": "raises"})
+    implementation.restore({"sink": "memory"})  # nothing was set up, so there is nothing to bring back
+    implementation.configure({"sink": "raises"})
+    with pytest.raises(AdapterFault, match="the usual configuration cannot be set up again: none here"):
+        implementation.restore({"sink": "memory"})
 
 
 def test_a_hang_that_does_not_recur_is_a_trouble() -> None:

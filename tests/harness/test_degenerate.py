@@ -1,6 +1,7 @@
 """Every group of requirements turns red for an implementation that decides nothing."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from bearerproof.judging.baselines import STAND_INS, stand_in
 from bearerproof.judging.results import RED, State
 from bearerproof.judging.runner import RunOptions, run
 from bearerproof.judging.settings import QUICK, RunConfig
-from bearerproof.specification.catalogue import Profile
+from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz.commands import faultrun
 from bearerproof_fuzz.faults.degenerate import DEGENERATES
 from bearerproof_fuzz.suite import SUITE
@@ -36,7 +37,7 @@ def judge(
     return ended, states
 
 
-VERDICTS = [degenerate.accept_all, degenerate.reject_all, degenerate.skip_all, degenerate.error_all]
+VERDICTS = [degenerate.accept_all, degenerate.reject_all, degenerate.error_all]
 
 
 @pytest.mark.parametrize("subject", VERDICTS, ids=lambda subject: subject.__name__)
@@ -47,8 +48,17 @@ def test_no_requirement_lets_a_constant_pass(
     assert ended.code == 1
     assert "degenerate does NOT conform to base in jwt" in ended.out
     assert len(states) > 25
-    assert [name for name, found in states.items() if not found & RED] == []
-    assert not any(State.PASSED in found for found in states.values())
+    binding = {name: found for name, found in states.items() if not requirement(name).observed}
+    assert [name for name, found in binding.items() if not found & RED] == []
+    assert not any(State.PASSED in found for found in binding.values())
+
+
+def test_what_is_always_skipped_is_never_red_and_proves_nothing(bearerproof: CommandLine, tmp_path: Path) -> None:
+    ended, states = judge(bearerproof, degenerate.skip_all, tmp_path / "results.jsonl")
+    assert ended.code == 3
+    assert set().union(*states.values()) == {State.NOT_APPLICABLE}
+    assert "degenerate was NOT judged by base in jwt (a quick look" in ended.out
+    assert re.search(r"skipped by the adapter in \d+ checks, in its words:\n +\d+  verify: not today\n", ended.out)
 
 
 def test_the_same_declaration_with_honest_verdicts_conforms(bearerproof: CommandLine, tmp_path: Path) -> None:

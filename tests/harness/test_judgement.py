@@ -3,7 +3,7 @@
 import pytest
 
 from bearerproof.contract.connections import InProcess
-from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.implementation import Implementation, Skipped
 from bearerproof.contract.messages import Answer, Outcome
 from bearerproof.judging import judgement
 from bearerproof.judging.judgement import Nonconforming, Untestable, Warned
@@ -11,6 +11,7 @@ from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile, requirement
 from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.oracles.witness import event_of
 
 from . import degenerate
 
@@ -82,16 +83,49 @@ def test_an_error_is_warned_of_at_base() -> None:
     assert [finding.got for finding in errored.warnings] == ["errored: KeyError"]
 
 
-@pytest.mark.parametrize("answer", [{"verdict": "rejected"}, {"errored": {"message": "x"}}, {"skipped": "x"}])
-def test_without_an_accepted_base_nothing_is_concluded(answer: Json) -> None:
-    refused = trial(answer)
-    with pytest.raises(Untestable):
-        refused.control(Forge(refused.declaration).base(Profile.JWT).presentation())
+@pytest.mark.parametrize(
+    ("outcome", "happened"),
+    [
+        (Outcome.REJECTED, "the base is not accepted, so"),
+        (Outcome.ERRORED, "the base ended in an error that nobody handled, so"),
+        (Outcome.CRASHED, "the adapter died of the base, so"),
+    ],
+)
+def test_without_an_accepted_base_nothing_is_concluded(outcome: Outcome, happened: str) -> None:
+    refused = trial({})
+    base = Forge(refused.declaration).base(Profile.JWT).presentation()
+    with pytest.raises(Untestable, match=f"{happened} nothing can be concluded"):
+        refused.require_control(Answer(outcome), base, "the base")
 
 
-def test_a_skipped_token_is_no_verdict() -> None:
-    with pytest.raises(Untestable, match="the implementation skipped a token"):
-        judge(trial({"skipped": "no RSA here"}))
+def test_a_death_is_not_told_as_the_opposite_verdict() -> None:
+    presented = Forge(trial({}).declaration).base(Profile.JWT).presentation()
+    died = Answer(Outcome.CRASHED, detail="exit code 7")
+    with pytest.raises(Nonconforming, match=r"^the adapter died of the token; what was tried: a key is refused: "):
+        trial({}).expect(died, ACCEPTED, "a key is refused", presented)
+    with pytest.raises(Untestable, match=r"^the adapter died of the token"):
+        event_of(died, presented)
+
+
+def test_a_skipped_token_ends_the_check_in_the_adapters_words() -> None:
+    skipping = trial({"skipped": "no RSA here"})
+    with pytest.raises(Skipped, match="the adapter skipped verify: no RSA here"):
+        judge(skipping)
+    assert skipping.implementation.skips == ["verify: no RSA here"]
+
+
+def test_a_claim_that_cannot_be_required_is_not_asked_for() -> None:
+    hello = {**degenerate.HELLO, "capabilities": {"algorithms": ["ES256"], "options": [{"require": ["exp", "nbf"]}]}}
+    implementation = Implementation(InProcess(lambda: lambda request: hello if request["op"] == "hello" else ACCEPTED_))
+    trying = Trial(implementation, requirement("VER-35"), Profile.JWT, BASE, 0)
+    base = Forge(implementation.declaration).base(Profile.JWT)
+    assert base.policy.members["require"] == ["exp"]
+    trying.control(base.with_policy(require=["nbf"]).presentation())
+    with pytest.raises(Skipped, match="does not declare that it can require sub, iat"):
+        trying.ask(base.with_policy(require=["exp", "sub", "iat"]).presentation())
+
+
+ACCEPTED_: Json = {"verdict": "accepted"}
 
 
 def test_reasons_are_judged_only_where_they_are_declared() -> None:

@@ -234,9 +234,15 @@ def test_a_wrong_answer_is_a_fault_that_says_what_was_due(raw: Json, message: st
 
 
 @pytest.mark.parametrize(
-    ("raw", "found"), [({"reset": True}, None), ({"reset": False}, "refused"), ({"skipped": "none"}, "none")]
+    ("raw", "found"),
+    [
+        ({"reset": True}, None),
+        ({"reset": False}, (Outcome.REJECTED, "refused")),
+        ({"skipped": "none"}, (Outcome.SKIPPED, "none")),
+        ({"errored": {"message": "no"}}, (Outcome.ERRORED, "errored: no")),
+    ],
 )
-def test_a_reset_is_done_refused_or_skipped(raw: Json, found: str | None) -> None:
+def test_a_reset_is_done_refused_or_skipped(raw: Json, found: tuple[Outcome, str] | None) -> None:
     assert messages.read_done({"id": 1, **raw}, "reset", "reset") == found
 
 

@@ -19,8 +19,15 @@ print(sorted({"pytest", "hypothesis", "_pytest", "jsonschema"} & set(sys.modules
 @pytest.mark.parametrize("subject", ["reference", "pyjwt", "joserfc", "authlib"])
 def test_a_working_subject_is_told_to_work_in_one_line(bearerproof: CommandLine, subject: str) -> None:
     ended = bearerproof("smoke", subject)
-    assert (ended.code, ended.err, ended.out.count("\n")) == (0, "", 1)
+    untried = "; declared, not judged: " in ended.out
+    assert (ended.code, ended.err, ended.out.count("\n")) == (3 if untried else 0, "", 1)
     assert "accepts honest tokens and rejects altered ones in " in ended.out
+
+
+def test_what_is_declared_and_was_not_presented_is_not_told_to_work(bearerproof: CommandLine) -> None:
+    ended = bearerproof("smoke", f"python:{degenerate.__name__}:with_an_algorithm_more")
+    assert ended.code == 3
+    assert "in jwt with ES256; declared, not judged: XS256\n" in ended.out
 
 
 def test_neither_pytest_nor_hypothesis_is_loaded() -> None:

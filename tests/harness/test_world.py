@@ -8,7 +8,7 @@ import pytest
 
 from bearerproof.contract.connections import Handle, InProcess
 from bearerproof.contract.decisions import Decision
-from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.implementation import Implementation, Skipped
 from bearerproof.contract.messages import Outcome
 from bearerproof.judging.judgement import Finding, Nonconforming, Untestable
 from bearerproof.judging.results import finding_as_dict, line
@@ -102,8 +102,8 @@ def test_what_has_to_be_and_is_not_leaves_the_check_untestable() -> None:
         kept_out.admitted(kept_out.issue())
 
 
-def test_a_skip_is_untestable_and_an_error_is_a_finding() -> None:
-    with pytest.raises(Untestable, match="the implementation skipped reap: expected a decision, got skipped"):
+def test_a_skip_is_not_applicable_and_an_error_is_a_finding() -> None:
+    with pytest.raises(Skipped, match="the adapter skipped reap: not today"):
         server(answering("reap", {"skipped": "not today"})).reap()
     with pytest.raises(Nonconforming, match=r"reap errored: expected a decision, got errored \(KeyError\)"):
         server(answering("reap", {"errored": {"message": "KeyError"}})).reap()

@@ -142,6 +142,35 @@ def test_lines_of_others_are_passed_over(line: str) -> None:
     assert list(find(re.compile("(?P<event>.*)"), line)) == []
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        json.dumps({"log": json.dumps(USED) + "\n", "stream": "stdout"}),
+        json.dumps({"message": json.dumps({"fields": {"audit": json.dumps(USED)}})}),
+        json.dumps(json.dumps(json.dumps(USED))),
+    ],
+    ids=["docker", "tracing-in-cloudwatch", "string-in-string"],
+)
+def test_what_the_trail_knows_as_wrappings_is_unwrapped(line: str) -> None:
+    assert [event.members for event in find(re.compile("(?P<event>.*)"), line)] == [USED]
+
+
+def test_a_pattern_that_never_found_anything_is_a_fault_and_shows_the_lines(path: Path) -> None:
+    trail = Trail(AuditSource(path, pattern=re.compile("AUDIT (?P<event>.*)"), wait=0.05, quiet=0.02))
+    try:
+        assert trail.gather(1) == [], "a log that does not grow says nothing about the pattern"
+        add(path, json.dumps(USED) + "\n")
+        assert trail.gather(0) == [], "nothing was due"
+        with pytest.raises(AdapterFault, match=r"no event was ever read: .* in lines such as \{.event.: .token.used."):
+            trail.gather(1)
+        add(path, f"AUDIT {json.dumps(USED)}\n")
+        assert len(trail.gather(1)) == 1
+        add(path, "GET /\n")
+        assert trail.gather(1) == [], "the channel carries events: that one is missing is for the check to tell"
+    finally:
+        trail.close()
+
+
 def test_an_event_that_is_due_is_waited_for_and_no_longer(path: Path) -> None:
     trail = Trail(AuditSource(path, wait=0.2, quiet=0.05))
     try:

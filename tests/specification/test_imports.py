@@ -18,10 +18,11 @@ HARNESS = {
     OURS: {f"{OURS}.adapter"},
     f"{OURS}.adapter": set[str](),
     f"{OURS}.specification": {OURS},
-    f"{OURS}.contract": {OURS, f"{OURS}.specification"},
+    f"{OURS}.trail.presets": set[str](),
+    f"{OURS}.contract": {OURS, f"{OURS}.specification", f"{OURS}.trail.presets"},
     f"{OURS}.judging": {OURS, f"{OURS}.specification", f"{OURS}.contract"},
     f"{OURS}.exports": {OURS, f"{OURS}.specification"},
-    f"{OURS}.trail": {OURS, f"{OURS}.specification", f"{OURS}.exports"},
+    f"{OURS}.trail": {OURS, f"{OURS}.specification", f"{OURS}.exports", f"{OURS}.trail.presets"},
     f"{OURS}.subjects": {OURS},
 }
 """The layers of ``bearerproof``, and what each may import beside itself."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -10,13 +10,16 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.http.provider import StartProvider
 from bearerproof.exceptions import StaleExpectations
 from bearerproof.judging import expectations, reports, results
 from bearerproof.judging.baselines import Baselines
-from bearerproof.judging.results import RED
+from bearerproof.judging.results import RED, Record, State
 from bearerproof.judging.runner import Run, RunOptions, Suite, run
 from bearerproof.judging.settings import RunConfig
+from bearerproof_fuzz.keys import MATERIAL
+from bearerproof_fuzz.needs import HTTP
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,9 @@ def check(
         BearerproofError: nothing could be run; the message says why.
     """
     foreseen = expectations.load(outputs.expect) if outputs.expect else []
+    settings = replace(settings, known=tuple(entry.known for entry in foreseen if entry.known is not None))
     implementation = settings.start(provider)
+    _print_untriable(implementation.declaration, out)
     baselines = Baselines(suite, settings, implementation.hello) if outputs.baselines else None
     with Watch(err, out, settings) as watch:
         finished = run(suite, settings, options, [watch, *([] if baselines is None else [baselines])], implementation)
@@ -57,6 +62,14 @@ def check(
         err.print(f"[bold red]stale[/]  {stale}", markup=True, highlight=False)
         code = StaleExpectations.exit_code
     return 3 if not _write_files(finished, outputs, code, err) else code
+
+
+def _print_untriable(declaration: Declaration, out: Console) -> None:
+    """Say before anything else of what is declared nothing can be said: there are no keys to try it with."""
+    names = [name for name in declaration.algorithms if name not in MATERIAL]
+    if names:
+        text = f"declared, not judged: {', '.join(names)} (bearerproof has no keys to try it with)"
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_baselines(baselines: Baselines, finished: Run, out: Console) -> None:
@@ -148,8 +161,23 @@ def _print_summary(finished: Run, out: Console) -> None:
         troubles=finished.troubles,
         partial=finished.partial,
         incomplete=finished.incomplete,
+        untried=finished.untried,
+        out_of_scope=finished.out_of_scope,
     )
     out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
+    if finished.harness.settings.target == _REFERENCE and any(_lacks_http(record) for record in finished.records):
+        out.print(_HTTP_IS_NOT_INSTALLED, markup=False, highlight=False, soft_wrap=True)
+
+
+_REFERENCE = "reference"
+_HTTP_IS_NOT_INSTALLED = (
+    "The HTTP binding of the reference needs packages that are not installed, so it was not judged; install them with: "
+    "python -m pip install 'bearerproof[server]'"
+)
+
+
+def _lacks_http(record: Record) -> bool:
+    return record.state is State.NOT_APPLICABLE and str(HTTP) in (record.reason or "")
 
 
 def _write_files(finished: Run, outputs: Outputs, code: int, err: Console) -> bool:

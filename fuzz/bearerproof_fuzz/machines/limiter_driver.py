@@ -89,7 +89,7 @@ class LimiterDriver:
         try:
             yield cls(trial, forge, mark.profile)
         finally:
-            trial.implementation.configure(DEFAULT)
+            trial.implementation.restore(DEFAULT)
 
     def begin(self, limits: BucketLimits) -> None:
         """Start with a fresh limiter.

@@ -156,11 +156,12 @@ class Rotation(RuleBasedStateMachine):
         new = fetches.read(verifier.endpoint.log, verifier.tick)
         story = "; ".join(self._steps[-6:])
         if fetch_expected and not new:
-            verifier.find(f"{story}: the key set is due to be fetched", "a fetch", "none", presented)
+            verifier.find(f"a key set is not fetched that is due to be; {story}", "a fetch", "none", presented)
         if before is not None and fresh and kid not in before.kids:
             self._judge_budget(len(new), story, presented)
         allowed = fetches.outcomes(kid, verifier.tick, before)
-        verifier.trial.expect(answer, allowed, story, fetched.shown(presented), verifier.accepted)
+        summary = f"a verdict comes of a set that cannot be held; {story}"
+        verifier.trial.expect(answer, allowed, summary, fetched.shown(presented), verifier.accepted)
 
     def _judge_budget(self, fetches: int, story: str, presented: Presentation) -> None:
         """While the set is fresh, an unknown kid is the only reason to fetch: once a cool-down."""
@@ -168,6 +169,6 @@ class Rotation(RuleBasedStateMachine):
             return
         tick, cooldown = self._verifier.tick, self._verifier.times.cooldown
         if fetches > 1 or tick - self._fetches.last_refetch < cooldown:
-            summary = f"{story}: unknown kids cause more than one refetch in a cool-down"
+            summary = f"unknown kids cause more than one refetch in a cool-down; {story}"
             self._verifier.find(summary, f"one in {cooldown:g} s", "another one", presented)
         self._fetches.last_refetch = tick

@@ -1,7 +1,7 @@
 """The event of a rejection, without which nothing about events can be judged."""
 
 from bearerproof.contract.messages import Answer, Outcome, Presentation
-from bearerproof.judging.judgement import Finding, Untestable
+from bearerproof.judging.judgement import Finding, Untestable, summarised
 from bearerproof.members import Json
 
 
@@ -12,14 +12,10 @@ def event_of(answer: Answer, presented: Presentation) -> Json:
         Untestable: the token was not rejected, or the rejection left no event.
     """
     if answer.outcome is not Outcome.REJECTED:
-        raise Untestable(
-            Finding(
-                "a token that no verifier may accept was not rejected",
-                "rejected",
-                answer.describe(),
-                presented,
-            )
+        summary = summarised(
+            "a token that no verifier may accept has to be rejected before its event is judged", answer
         )
+        raise Untestable(Finding(summary, "rejected", answer.describe(), presented))
     if not answer.events:
         raise Untestable(Finding("a rejection left no event to be judged", "an event", answer.describe(), presented))
     return answer.events[0]

@@ -1,5 +1,6 @@
 """What an implementation declares when it is greeted: who it is, by what it is judged, what does not apply to it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -141,7 +142,10 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Declaration:
-    """What ``hello`` was answered with: who is judged, by what, and what does not apply to it."""
+    """What ``hello`` was answered with: who is judged, by what, and what does not apply to it.
+
+    ``required_names`` are the claims that ``require`` may name; None is any.
+    """
 
     name: str
     version: str
@@ -155,12 +159,19 @@ class Declaration:
     key_set: bool = True
     mixed_algorithms: bool = False
     options: tuple[str, ...] = ("leeway", "require")
+    required_names: tuple[str, ...] | None = None
     max_line: int = 60_000
     max_token: int | None = None
     token_b64: bool = False
     keys_url: FetchedKeys | None = None
     audit: Audit = field(default_factory=Audit)
     key_server: KeyServer = field(default_factory=KeyServer)
+
+    def requirable(self, names: Iterable[str]) -> list[str]:
+        """Return those of the claims that a policy may require of this implementation."""
+        if "require" not in self.options:
+            return []
+        return [name for name in names if self.required_names is None or name in self.required_names]
 
     def missing_capability(self, need: Need) -> str | None:
         """Return why a check that has this need is not applicable, or None when the need is met."""
@@ -220,9 +231,9 @@ def _capabilities(raw: Json) -> Json:
     clock = found.pop("clock", "injected")
     if clock not in ("injected", "real"):
         raise AdapterFault(f"{where}: clock must be 'injected' or 'real', not {members.brief(clock)}")
-    for name in ("algorithms", "options"):
-        if name in found:
-            found[name] = members.strings(found[name], f"{where}: {name}")
+    found["algorithms"] = members.strings(found["algorithms"], f"{where}: algorithms")
+    if "options" in found:
+        found |= _declared_options(found["options"], f"{where}: options")
     if "keys_url" in found:
         found["keys_url"] = _fetched_keys(found["keys_url"], f"{where}: keys_url")
     if "audit" in found:
@@ -230,6 +241,17 @@ def _capabilities(raw: Json) -> Json:
     if "key_server" in found:
         found["key_server"] = _key_server(found["key_server"], f"{where}: key_server")
     return {**found, "injected_clock": clock == "injected"}
+
+
+def _declared_options(raw: list[Any], where: str) -> Json:
+    """Read the options; ``{"require": […]}`` among them says which claims can be required."""
+    names = [name for each in raw for name in (each if isinstance(each, dict) else [each])]
+    for each in raw:
+        if isinstance(each, dict):
+            members.refuse_unknown(each, {"require"}, where)
+            required = members.strings(each.get("require"), f"{where}: require")
+            return {"options": members.strings(names, where), "required_names": required}
+    return {"options": members.strings(names, where)}
 
 
 def _fetched_keys(raw: Json, where: str) -> FetchedKeys:

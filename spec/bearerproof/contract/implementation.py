@@ -1,6 +1,7 @@
 """The implementation under test: asked for verdicts, restarted when it dies, and held to its time limit."""
 
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from bearerproof import PROTOCOL
 from bearerproof.contract import decisions, messages
@@ -36,6 +37,13 @@ class PropertyEnded(BaseException):
         self.presentation = presentation
 
 
+class Skipped(BaseException):
+    """What was asked cannot be done, as the adapter says itself: it makes a check not applicable, and is never red.
+
+    Not an ``Exception``, for the reason that ``PropertyEnded`` is none.
+    """
+
+
 class Implementation:
     """An implementation and what it declares.
 
@@ -43,7 +51,8 @@ class Implementation:
     token; one that does not is noted in ``troubles`` as a fault of the adapter, and the run goes on.
 
     ``tokens`` counts those asked; ``drawn`` says whether any of them was asked while ``drawing``, that is by a
-    generated example.
+    generated example. ``skips`` holds what it said it cannot do since the property began; ``leave_out`` takes an
+    example out of the draw for that, so that the draw goes on.
     """
 
     def __init__(self, connection: Connection, seconds: float = 5.0) -> None:
@@ -62,6 +71,8 @@ class Implementation:
         self.restarts = 0
         self.tokens = 0
         self.drawing: Callable[[], bool] = lambda: False
+        self.leave_out: Callable[[], object] = lambda: None
+        self.skips: list[str] = []
         self.drawn = False
         self.troubles: list[str] = []
         try:
@@ -72,8 +83,9 @@ class Implementation:
             raise
 
     def begin_property(self) -> None:
-        """Forget the restarts of the property before; each has its own budget."""
+        """Forget the restarts of the property before, since each has its own budget, and what was skipped in it."""
         self._restarts = 0
+        self.skips = []
 
     @property
     def exhausted(self) -> str | None:
@@ -132,20 +144,60 @@ class Implementation:
         """Make it forget buckets, caches, replay entries and counters.
 
         Raises:
-            AdapterFault: it does not: nothing that is asked after that would be judged from a known state.
+            Skipped: it cannot. AdapterFault: it does not: nothing asked after that would be judged from a known state.
         """
         undone = self._do({"op": "reset"}, "reset")
         if undone is not None:
             raise AdapterFault(f"reset: {undone}")
 
     def configure(self, audit: Json) -> str | None:
-        """Set up sink and limiter; returns why it was skipped, if it was."""
-        self._configuration = {"op": "configure", "audit": audit}
-        return self._do(self._configuration, "configured")
+        """Set up sink and limiter; returns why that was refused, if it was.
+
+        Raises:
+            Skipped: it cannot.
+        """
+        request = {"op": "configure", "audit": audit}
+        undone = self._do(request, "configured")
+        if undone is None:
+            self._configuration = request
+        return undone
+
+    def restore(self, audit: Json) -> None:
+        """Set up sink and limiter as every other check finds them, where anything else was set up.
+
+        Raises:
+            AdapterFault: it cannot be brought back, so that no later check would judge what it says it judges.
+        """
+        if self._configuration is None or self._configuration["audit"] == audit:
+            return
+        request = {"op": "configure", "audit": audit}
+        undone = messages.read_done(self._once(request), "configure", "configured")
+        if undone is not None:
+            raise AdapterFault(f"configure: the usual configuration cannot be set up again: {undone[1]}")
+        self._configuration = request
 
     def stats(self) -> dict[str, int]:
-        """Return the counters of the audit trail."""
-        return messages.read_stats(self._once({"op": "stats"}))
+        """Return the counters of the audit trail.
+
+        Raises:
+            Skipped: it cannot. AdapterFault: what came are no counters.
+        """
+        raw = self._once({"op": "stats"})
+        undone = messages.read_undone(raw, "stats")
+        if undone is not None and undone[0] is Outcome.SKIPPED:
+            self.skip("stats", undone[1])
+        return messages.read_stats(raw)
+
+    def skip(self, op: str, words: str) -> NoReturn:
+        """Note what it says that it cannot do: an example that needs it is left out, any other check ends.
+
+        Raises:
+            Skipped: always, unless the example is left out.
+        """
+        self.skips.append(f"{op}: {words}")
+        if self.drawing():
+            self.leave_out()
+        raise Skipped(f"the adapter skipped {op}: {words}")
 
     def close(self) -> None:
         """End the implementation."""
@@ -168,7 +220,10 @@ class Implementation:
         return self._once({"op": "hello", "protocol": PROTOCOL}, START_SECONDS)
 
     def _do(self, request: Request, member: str) -> str | None:
-        return messages.read_done(self._once(request), request["op"], member)
+        undone = messages.read_done(self._once(request), request["op"], member)
+        if undone is not None and undone[0] is Outcome.SKIPPED:
+            self.skip(request["op"], undone[1])
+        return None if undone is None else undone[1]
 
     def _once(self, request: Request, seconds: float | None = None) -> Json:
         (raw,) = self._connection.ask([request], self._seconds if seconds is None else seconds)
@@ -182,7 +237,9 @@ class Implementation:
         self._connection.restart()
         self._hello()
         if self._configuration is not None:
-            self._once(self._configuration)
+            undone = messages.read_done(self._once(self._configuration), "configure", "configured")
+            if undone is not None:
+                raise AdapterFault(f"configure: after a restart what was configured before is not: {undone[1]}")
 
     def _ask_alone(self, request: Request, presentation: Presentation) -> Answer:
         """Ask one request again after a restart: a failure that recurs is the answer to that token."""

@@ -220,19 +220,18 @@ def read_undone(raw: Json, op: str) -> tuple[Outcome, str] | None:
     return None
 
 
-def read_done(raw: Json, op: str, member: str) -> str | None:
-    """Read the answer to ``reset`` or ``configure``: None when done, ``refused``, or why it was skipped or errored.
+def read_done(raw: Json, op: str, member: str) -> tuple[Outcome, str] | None:
+    """Read the answer to ``reset`` or ``configure``: None when done, else refused, skipped or errored, and why.
 
     Raises:
         AdapterFault: it is neither.
     """
-    if "skipped" in raw:
-        return members.text(raw, "skipped", op)
-    if "errored" in raw:
-        return f"errored: {members.text(members.get(raw, 'errored', dict, op), 'message', op)}"
+    undone = read_undone(raw, op)
+    if undone is not None:
+        return undone[0], undone[1] if undone[0] is Outcome.SKIPPED else f"errored: {undone[1]}"
     members.refuse_unknown(raw, {"id", member}, op)
     if raw.get(member) is False:
-        return "refused"
+        return Outcome.REJECTED, "refused"
     if raw.get(member) is not True:
         raise AdapterFault(f'{op}: answered {members.brief(raw)}; due is {{"{member}": true}}')
     return None

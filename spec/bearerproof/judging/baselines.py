@@ -89,7 +89,7 @@ class Baselines:
 def score(name: str, suite: Suite, settings: RunConfig, hello: Json) -> Score:
     """Run a suite on a stand-in that declares what ``hello`` says."""
     implementation = Implementation(InProcess(lambda: stand_in(hello, STAND_INS[name])))
-    own_settings = replace(settings, target=name, command=(), url=None)
+    own_settings = replace(settings, target=name, command=(), url=None, known=())
     finished = run(suite, own_settings, RunOptions(report_findings=False), started=implementation)
     counts = tally(finished.records)
     applicable = sum(number for state, number in counts.items() if state is not State.NOT_APPLICABLE)

@@ -1,10 +1,12 @@
 """Expected deviations: a file that foresees what an implementation fails, and goes stale loudly.
 
 Strict both ways: an entry whose check passes, matches nothing, or names something unknown is an error, so that the
-file always tells the truth about the implementation.
+file always tells the truth about the implementation. Where a check draws what it presents, an entry has to name the
+finding: it is then taken out of the draw, which goes on, so that a second fault of the same check stays red.
 """
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,23 +15,42 @@ from typing import Any
 
 from bearerproof.exceptions import BadInput, StaleExpectations
 from bearerproof.judging.results import RED, Record
+from bearerproof.judging.settings import KnownFinding
+from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile, requirement, requirements
 
-_KEYS = ("requirement", "check", "profile", "reason", "issue")
+_KEYS = ("requirement", "check", "profile", "finding", "reason", "issue")
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """One foreseen deviation: a requirement, or one check of it, in one profile or all; ``reason`` says why."""
+    """One foreseen deviation: a requirement, or one check of it, in one profile or all; ``reason`` says why.
+
+    ``finding`` narrows it to one way in which the check can fail: an edit, or a kind of value.
+    """
 
     requirement: str
     reason: str
     check: str | None = None
     profile: str | None = None
     issue: str | None = None
+    finding: str | None = None
+
+    @property
+    def known(self) -> KnownFinding | None:
+        """What the check has to pass over to see what else there is, where the entry says it."""
+        if self.finding is None:
+            return None
+        return KnownFinding(self.requirement, self.finding, self.check, self.profile)
+
+    def covers(self, record: Record, finding: Json) -> bool:
+        """Say whether this entry foresees one finding of a record: of a drawn one it has to name the kind."""
+        if not self.matches(record):
+            return False
+        return finding.get("drawn") is None if self.finding is None else self.finding == _key(finding)
 
     def matches(self, record: Record) -> bool:
-        """Say whether the record is of what this entry foresees."""
+        """Say whether the record is of a check that this entry names."""
         if record.requirement != self.requirement:
             return False
         if self.profile is not None and record.profile != self.profile:
@@ -38,7 +59,7 @@ class Expectation:
 
     def describe(self) -> str:
         """Name the entry as a reader finds it in the file."""
-        words = [self.requirement, self.check, self.profile]
+        words = [self.requirement, self.check, self.profile, self.finding]
         return " ".join(word for word in words if word)
 
 
@@ -64,9 +85,10 @@ def apply(expectations: Sequence[Expectation], records: Sequence[Record]) -> lis
     """Mark the red records that are foreseen.
 
     Raises:
-        StaleExpectations: an entry matches no check of this run, or all it matches pass.
+        StaleExpectations: an entry matches no check of this run, or all it matches pass, or it does not say which
+            finding of a check that draws it foresees.
     """
-    stale = [problem for entry in expectations if (problem := _stale(entry, records))]
+    stale = [problem for entry in expectations if (problem := _stale(entry, records, expectations))]
     if stale:
         raise StaleExpectations("the expectations are stale:\n  " + "\n  ".join(stale))
     return [_foreseen(record, expectations) for record in records]
@@ -80,16 +102,21 @@ def write(records: Iterable[Record]) -> str:
     ]
     for record in sorted(records, key=lambda record: record.id):
         if record.state in RED:
-            check = record.id.removeprefix(f"{record.requirement}.").removesuffix(f".{record.profile}")
-            lines += [
-                "",
-                "[[expectation]]",
-                f'requirement = "{record.requirement}"',
-                f'check = "{check}"',
-                f'profile = "{record.profile}"',
-                f'reason = "{_TODO}: {record.state}"',
-            ]
+            for drawn in [finding["drawn"] for finding in record.findings if "drawn" in finding] or [None]:
+                lines += ["", *_entry(record, drawn)]
     return "\n".join(lines) + "\n"
+
+
+def _entry(record: Record, finding: str | None) -> list[str]:
+    check = record.id.removeprefix(f"{record.requirement}.").removesuffix(f".{record.profile}")
+    return [
+        "[[expectation]]",
+        f'requirement = "{record.requirement}"',
+        f'check = "{check}"',
+        f'profile = "{record.profile}"',
+        *([] if finding is None else [f"finding = {json.dumps(finding)}"]),
+        f'reason = "{_TODO}: {record.state}"',
+    ]
 
 
 _TODO = "say why this is accepted"
@@ -111,7 +138,7 @@ def _file_problems(raw: dict[str, Any]) -> Iterable[str]:
             continue
         for problem in _entry_problems(entry):
             yield f"entry {number}: {problem}"
-        identity = tuple(entry.get(key) for key in _KEYS[:3])
+        identity = tuple(entry.get(key) for key in _KEYS[:4])
         if identity in seen:
             yield f"entry {number}: repeats an earlier entry"
         seen.append(identity)
@@ -143,15 +170,43 @@ def _unknown_requirement(name: str) -> str:
         return str(error)
 
 
-def _stale(entry: Expectation, records: Sequence[Record]) -> str | None:
+def _stale(entry: Expectation, records: Sequence[Record], expectations: Sequence[Expectation]) -> str | None:
     matched = [record for record in records if entry.matches(record)]
     if not matched:
         return f"{entry.describe()}: matches no check of this run; remove it or correct it"
-    if not any(record.state in RED for record in matched):
+    red = [record for record in matched if _is_deviation(record)]
+    if not red:
         return f"{entry.describe()}: is not red any more ({matched[0].state}); remove it"
+    drawn = [(record, each["drawn"]) for record in red for each in record.findings if "drawn" in each]
+    if entry.finding is None and drawn:
+        record, kind = drawn[0]
+        return (
+            f"{entry.describe()}: {record.id} draws what it presents, so another fault of it would go unseen; "
+            f"name what is foreseen: finding = {json.dumps(kind)}"
+        )
+    others = [other for other in expectations if other is not entry]
+    if entry.finding is not None and all(_foreseen(record, others) is not record for record in red):
+        return f"{entry.describe()}: is not found any more; remove it"  # a check that ends early may not come to it
     return None
 
 
+def _is_deviation(record: Record) -> bool:
+    """Whether there is something to foresee: it is red, or nothing but errors came."""
+    return record.state in RED or record.unproven
+
+
 def _foreseen(record: Record, expectations: Sequence[Expectation]) -> Record:
-    entry = next((entry for entry in expectations if entry.matches(record)), None)
-    return record.expected(entry.reason) if entry is not None and record.state in RED else record
+    if not _is_deviation(record):
+        return record
+    whole = [entry for entry in expectations if entry.matches(record) and entry.finding is None]
+    if not record.findings:
+        return record.expected(whole[0].reason) if whole else record
+    entries = [
+        next((entry for entry in expectations if entry.covers(record, finding)), None) for finding in record.findings
+    ]
+    reasons = dict.fromkeys(entry.reason for entry in entries if entry is not None)
+    return record if None in entries else record.expected("; ".join(reasons))
+
+
+def _key(finding: Json) -> str:
+    return str(finding.get("drawn") or finding.get("edit") or finding["summary"])

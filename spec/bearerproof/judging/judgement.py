@@ -1,5 +1,6 @@
 """Judging: pure functions from what was presented and answered to findings; nothing here asks or prints."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ class Finding:
     """One way in which an implementation does not do what a requirement says, with all that shows it.
 
     ``edit`` names the change that leads from ``base`` (a token accepted in the same check) to ``presented``.
-    ``steps`` are the requests that lead a key server there, with stand-ins for what it made up itself.
+    ``steps`` are the requests that lead a key server there, with stand-ins for what it made up itself. ``kind`` says
+    which deviation it is, where a check can find several; ``drawn`` that the check drew what shows it.
     """
 
     summary: str
@@ -25,6 +27,17 @@ class Finding:
     events: tuple[Json, ...] = ()
     outcome: Outcome | None = None
     steps: tuple[Json, ...] = ()
+    kind: str | None = None
+    drawn: bool = False
+
+    @property
+    def key(self) -> str:
+        """What an expectation names this deviation by, in every run: kind, edit, or what is fixed of the summary."""
+        return self.kind or self.edit or _VALUES.sub("…", self.summary.partition("; ")[0])
+
+
+_VALUES = re.compile(r"""[-+]?[0-9][0-9.e+]*|'[^']*'|"[^"]*"|[\[{].*[\]}]""")
+"""What differs between two findings of the same kind: numbers, texts, lists."""
 
 
 class Judged(AssertionError):
@@ -47,6 +60,10 @@ class Warned(Judged):
     """A deviation that does not cost conformity: a SHOULD row, or an error type of its own at base."""
 
 
+class Undecided(Exception):
+    """What a check saw may be the machine's doing: a fault of the run, with its cause, and never a finding."""
+
+
 def wrong_verdict(answer: Answer, allowed: Collection[Outcome], measure: Measure) -> bool:
     """Say whether the outcome is none of the allowed ones.
 
@@ -58,14 +75,27 @@ def wrong_verdict(answer: Answer, allowed: Collection[Outcome], measure: Measure
     return answer.outcome not in allowed
 
 
+def summarised(summary: str, answer: Answer) -> str:
+    """Name what happened where no verdict came: a death or an error is not the opposite of what was to be."""
+    if answer.outcome is Outcome.CRASHED:
+        return f"the adapter died of the token; what was tried: {summary}"
+    if answer.outcome is Outcome.ERRORED:
+        return f"an error that nobody handled came in place of a verdict; what was tried: {summary}"
+    return summary
+
+
 def wrong_reason(answer: Answer, causes: Collection[str], measure: Measure) -> bool:
     """Say whether a rejection names no reason, or one that the fault does not cause; base tolerates ``other``."""
     return answer.reason not in causes and not (answer.reason == "other" and measure is Measure.BASE)
 
 
 def severity(requirement: Requirement, measure: Measure, finding: Finding) -> Nonconforming | Warned:
-    """Return the exception that a finding raises: a SHOULD row warns at base and fails in strict."""
-    if requirement.level is Level.SHOULD and measure is Measure.BASE:
+    """Return the exception that a finding raises: a SHOULD row, and one that base only observes, warns at base.
+
+    A death is none of the outcomes that base leaves open.
+    """
+    lenient = requirement.level is Level.SHOULD or requirement.observed
+    if lenient and measure is Measure.BASE and finding.outcome is not Outcome.CRASHED:
         return Warned(finding)
     return Nonconforming(finding)
 

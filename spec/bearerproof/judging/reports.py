@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bearerproof.contract.declaration import Declaration
+from bearerproof.judging.exercised import NOTHING_UNTRIED, Untried
 from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.members import Json
@@ -75,14 +76,19 @@ def summary(
     troubles: Sequence[str] = (),
     partial: str | None = None,
     incomplete: bool = False,
+    untried: Untried = NOTHING_UNTRIED,
+    out_of_scope: Sequence[str] = (),
 ) -> str:
     """Sum a run up: what was judged, a row for each family, what is red, and the verdict in one sentence."""
-    lines = ["", *_head(records, declaration, scope), "", *_families(records), ""]
+    lines = ["", *_head(records, declaration, scope), *_untried(untried), "", *_families(records), ""]
     lines += _red(records)
     lines += _warned(records)
+    lines += _errors(records)
+    lines += _skipped(records)
+    lines += _never_judged(records, out_of_scope)
     lines += [f"fault: {trouble}{_times(number)}" for trouble, number in Counter(troubles).items()]
     judged = not (incomplete or troubles or any(record.state is State.ERRORED for record in records))
-    lines.append(verdict(records, declaration, scope, judged=judged, partial=partial))
+    lines.append(verdict(records, declaration, scope, judged=judged, partial=partial, untried=untried.unjudged))
     return "\n".join(lines) + "\n"
 
 
@@ -93,15 +99,31 @@ def verdict(
     *,
     judged: bool = True,
     partial: str | None = None,
+    untried: Sequence[str] = (),
 ) -> str:
     """Say in one sentence whether the implementation conforms, and to what; or that it was not judged whole."""
     what = f"{scope.measure} in {_and(scope.profiles)}" + (f" ({partial})" if partial else "")
     broken = {record.requirement for record in records if record.state in RED}
     if broken:
         return f"{declaration.name} does NOT conform to {what}: {_number(len(broken), 'requirement')} red."
-    if not judged:
-        return f"{declaration.name} was NOT judged whole by {what}; nothing is red so far."
+    if judged and not any(record.judged for record in records):
+        return f"{declaration.name} was NOT judged by {what}: no check came to a verdict."
+    lacking = [*unproven(records), *untried]
+    if not judged or lacking:
+        without = f": nothing is known of {_and(lacking)}" if lacking else ""
+        return f"{declaration.name} was NOT judged whole by {what}{without}; nothing is red so far."
     return f"{declaration.name} conforms to {what}."
+
+
+def unproven(records: Iterable[Record]) -> list[str]:
+    """Return the requirements of which nothing is known, since only errors came where they ask for a refusal."""
+    judged, errored = set[str](), dict[str, None]()
+    for record in records:
+        if record.judged:
+            judged.add(record.requirement)
+        elif record.unproven and record.state is not State.EXPECTED:
+            errored[record.requirement] = None
+    return [name for name in errored if name not in judged]
 
 
 def _number(count: int, noun: str) -> str:
@@ -170,6 +192,78 @@ def _warned(records: Sequence[Record]) -> Iterator[str]:
     warned = sorted({record.requirement for record in records if record.state is State.WARNED})
     if warned:
         yield f"warned of: {', '.join(warned)} (a SHOULD row, or an error that is not the library's own type)"
+
+
+def _untried(untried: Untried) -> Iterator[str]:
+    if untried.unjudged:
+        yield f"declared, not judged: {_by_kind(untried.unjudged)}"
+    if untried.deselected:
+        yield f"declared, not presented by what was selected: {_by_kind(untried.deselected)}"
+
+
+def _by_kind(names: Sequence[str]) -> str:
+    """Word many names with the kind of each group said once."""
+    by_kind: dict[str, list[str]] = {}
+    for name in names:
+        kind, _, rest = name.rpartition(":" if ":" in name else " ")
+        by_kind.setdefault(kind, []).append(rest)
+    return "; ".join(f"{kind} {_and(rest)}" for kind, rest in by_kind.items())
+
+
+def _errors(records: Sequence[Record]) -> Iterator[str]:
+    """Tell what was thrown in place of verdicts, by exception: how often, where first, and by which token."""
+    by_type: dict[str, list[tuple[Record, str]]] = {}
+    for record in records:
+        for text in record.errors:
+            by_type.setdefault(text.partition(":")[0], []).append((record, text))
+    if by_type:
+        yield "errors that nobody handled, in place of a verdict (no refusal, so no proof of one):"
+    for name, places in sorted(by_type.items()):
+        first, text = min(places, key=lambda place: (not _thrown(*place), place[0].id))
+        number = sum(record.errors[each] for record, each in places)
+        checks = len({record.id for record, _ in places})
+        yield f"  {name}: {number} in {checks} {'check' if checks == 1 else 'checks'}, as {_clipped(text)}"
+        yield f"    in {first.id}" + "".join(f" by {_shortened(thrown)}" for thrown in _thrown(first, text)[:1])
+    if by_type:
+        yield ""
+
+
+def _thrown(record: Record, text: str) -> list[str]:
+    """Return the tokens among a record's findings that met with an error."""
+    found = [finding for finding in record.findings if text in finding["got"] and "presented" in finding]
+    return [_token_text(finding["presented"]) for finding in found]
+
+
+def _shortened(token: str) -> str:
+    return token if len(token) <= WIDTH else f"{token[:WIDTH]}… ({len(token):,} characters)"
+
+
+def _skipped(records: Sequence[Record]) -> Iterator[str]:
+    """Name what the adapter said it cannot do: to count it is what keeps it from being abused."""
+    counts = Counter(words for record in records for words in record.skips)
+    if counts:
+        yield f"skipped by the adapter in {sum(bool(record.skips) for record in records)} checks, in its words:"
+        yield from (f"  {number:>5}  {_clipped(words)}" for words, number in counts.most_common())
+        yield ""
+
+
+def _never_judged(records: Sequence[Record], out_of_scope: Sequence[str]) -> Iterator[str]:
+    """Name the requirements of which no check came to a verdict, and why, and those that were named for nothing."""
+    reasons: dict[str, list[str]] = {}
+    judged = {record.requirement for record in records if record.judged or record.state in RED}
+    by_requirement: dict[str, Record] = {}
+    for record in records:
+        by_requirement.setdefault(record.requirement, record)
+    for name in unproven(records):
+        reasons.setdefault("only errors came where it asks for a refusal", []).append(name)
+    for name, record in by_requirement.items():
+        if name not in judged and not record.unproven and record.state is State.NOT_APPLICABLE:
+            reasons.setdefault(record.reason or "not applicable", []).append(name)
+    if reasons or out_of_scope:
+        yield "never judged:"
+        yield from (f"  {text}" for text in out_of_scope)
+        yield from (f"  {_and(names)}: {_clipped(reason)}" for reason, names in reasons.items())
+        yield ""
 
 
 def _labelled(label: str, text: str) -> list[str]:

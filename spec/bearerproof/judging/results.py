@@ -39,9 +39,18 @@ RED = frozenset({State.FAILED, State.UNTESTABLE, State.CRASHED, State.HUNG, Stat
 """States that cost conformity; ``errored`` is a fault of the harness or the adapter instead."""
 
 
+JUDGED = frozenset({State.PASSED, State.FAILED, State.WARNED, State.CRASHED, State.HUNG, State.EXPECTED})
+"""States in which a check came to a verdict."""
+
+
 @dataclass(frozen=True)
 class Record:
-    """One check of one requirement in one profile: how it ended, why, and what it found."""
+    """One check of one requirement in one profile: how it ended, why, and what it found.
+
+    ``skips`` are the adapter's own words about what it could not do in it, each behind its operation. ``errors``
+    counts what was thrown in place of a verdict, by its text; ``unproven`` says that nothing else came where a token
+    was to be refused, so that nothing is known.
+    """
 
     id: str
     requirement: str
@@ -50,6 +59,14 @@ class Record:
     state: State
     reason: str | None = None
     findings: tuple[Json, ...] = field(default=())
+    skips: tuple[str, ...] = ()
+    errors: Mapping[str, int] = field(default_factory=dict)
+    unproven: bool = False
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything can be concluded from it: not where it does not apply, nor where only errors came."""
+        return self.state in JUDGED and not self.unproven
 
     def as_dict(self) -> Json:
         """Return the line of the result stream."""
@@ -63,6 +80,12 @@ class Record:
         }
         if self.reason is not None:
             row["reason"] = self.reason
+        if self.skips:
+            row["skipped"] = list(self.skips)
+        if self.errors:
+            row["errors"] = dict(self.errors)
+        if self.unproven:
+            row["unproven"] = True
         return {**row, "findings": list(self.findings)}
 
     @classmethod
@@ -70,7 +93,8 @@ class Record:
         """Read a line of the result stream back."""
         return cls(
             row["id"], row["requirement"], row["level"], row["profile"],
-            State(row["outcome"]), row.get("reason"), tuple(row["findings"]),
+            State(row["outcome"]), row.get("reason"), tuple(row["findings"]), tuple(row.get("skipped", ())),
+            row.get("errors", {}), row.get("unproven", False),
         )  # fmt: skip
 
     def expected(self, reason: str) -> "Record":
@@ -102,6 +126,10 @@ def finding_as_dict(finding: Finding) -> Json:
     row: Json = {"summary": finding.summary, "expected": finding.expected, "got": finding.got}
     if finding.edit is not None:
         row["edit"] = finding.edit
+    if finding.drawn:
+        row["drawn"] = finding.key
+    elif finding.kind is not None:
+        row["kind"] = finding.kind
     if finding.presented is not None:
         row["presented"] = _presentation_as_dict(finding.presented)
     if finding.base is not None:

@@ -1,6 +1,7 @@
 """Runs the suite under pytest, away from the caller's own project, and sums the run up."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,12 +11,14 @@ import pytest
 
 from bearerproof import __version__
 from bearerproof.contract.implementation import Implementation
+from bearerproof.judging import reports
+from bearerproof.judging.exercised import Untried, untried
 from bearerproof.judging.harness import Harness
 from bearerproof.judging.results import RED, Record, State, tally
-from bearerproof.judging.settings import RunConfig
+from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.members import Json
 from bearerproof.specification import coverage
-from bearerproof.specification.catalogue import digest, requirements
+from bearerproof.specification.catalogue import Measure, digest, requirements
 
 _INI = Path(__file__).with_name("suite.ini")
 
@@ -73,6 +76,37 @@ class Run:
         return "; ".join(narrowed) or None
 
     @property
+    def narrowed(self) -> bool:
+        """Whether somebody chose what is looked at, so that the rest was not forgotten."""
+        settings, options = self.harness.settings, self.options
+        chosen = settings.profiles or settings.requirements or options.keyword or options.only is not None
+        return bool(chosen or settings.level is not None or self.harness.scope.quick or self.incomplete)
+
+    @property
+    def untried(self) -> Untried:
+        """What is declared and was not presented."""
+        harness = self.harness
+        return untried(
+            harness.implementation.declaration, harness.tried, asked=harness.asked, judged=harness.judged,
+            partial=self.narrowed,
+        )  # fmt: skip
+
+    @property
+    def unjudged(self) -> str | None:
+        """Why a run in which nothing is red proves too little, or None."""
+        if not any(record.judged for record in self.records):
+            return "nothing was judged: no check came to a verdict"
+        unproven = reports.unproven(self.records)
+        return f"nothing but errors came for {', '.join(unproven)}" if unproven else None
+
+    @property
+    def out_of_scope(self) -> list[str]:
+        """Why requirements that the selection names are not looked at."""
+        named = dict.fromkeys(re.findall(r"[A-Z]{2,8}-[0-9]+", (self.options.keyword or "").upper()))
+        reasons = {name: _out_of_scope(name, self.harness.scope) for name in named}
+        return [f"{name} {why}" for name, why in reasons.items() if why is not None]
+
+    @property
     def troubles(self) -> list[str]:
         """Faults of the adapter or the harness, each of which costs the run its verdict."""
         if self.fault is not None:
@@ -84,7 +118,9 @@ class Run:
         """Return 3 when not enough was judged, 1 when something is red, else 0."""
         if self.interrupted or self.troubles or self.unwritten or not self.records:
             return 3
-        return 1 if any(record.state in RED for record in self.records) else 0
+        if any(record.state in RED for record in self.records):
+            return 1
+        return 0 if self.unjudged is None and not self.untried.unjudged else 3
 
     def header(self) -> Json:
         """Return the first line of the result stream."""
@@ -138,10 +174,22 @@ def run(
     if finished.fault is not None:
         finished.interrupted = False
     elif code == pytest.ExitCode.NO_TESTS_COLLECTED:
-        finished.fault = "no check was selected" + (f" by -k {options.keyword}" if options.keyword else "")
+        by = f" by -k {options.keyword}" if options.keyword else ""
+        finished.fault = ": ".join(["no check was selected" + by, *finished.out_of_scope])
     elif code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
         finished.fault = "the test engine failed; its message stands above"
     return finished
+
+
+def _out_of_scope(name: str, scope: Scope) -> str | None:
+    row = requirements().get(name)
+    if row is None:
+        return None
+    if not row.binds(scope.measure):
+        return f"is of origin {row.origin}, which {scope.measure} does not judge by (--measure {Measure.STRICT})"
+    if scope.primary(row.profiles) is None:
+        return f"holds in {', '.join(row.profiles)} alone"
+    return f"is seen from contract level {row.contract} on" if scope.level < row.contract else None
 
 
 def _pytest(arguments: list[str], plugins: list[object]) -> tuple[int, str | None]:

@@ -18,6 +18,20 @@ EXAMPLES = {QUICK: 8, DEFAULT: 100}
 
 
 @dataclass(frozen=True)
+class KnownFinding:
+    """A deviation that the expectations foresee of a check: ``check`` and ``profile`` None are all of them."""
+
+    requirement: str
+    finding: str
+    check: str | None = None
+    profile: str | None = None
+
+    def names(self, requirement: str, check: str, profile: str) -> bool:
+        """Say whether it is one of this check."""
+        return self.requirement == requirement and self.check in (None, check) and self.profile in (None, profile)
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """The options of a run as they were given; ``resolve`` holds them against what is declared."""
 
@@ -32,6 +46,7 @@ class RunConfig:
     seed: int | None = None
     seconds: float = 5.0
     requirements: tuple[str, ...] = ()
+    known: tuple[KnownFinding, ...] = ()
 
     def start(self, provider: StartProvider | None = None) -> Implementation:
         """Start the implementation, with the identity provider that a server profile may ask for, and say hello.
@@ -78,7 +93,8 @@ class RunConfig:
         measure = None if raw["measure"] is None else Measure(raw["measure"])
         profiles = tuple(Profile(name) for name in raw["profiles"])
         lists = {name: tuple(raw[name]) for name in ("command", "requirements")}
-        return cls(**{**raw, **lists, "measure": measure, "profiles": profiles})
+        known = tuple(KnownFinding(**each) for each in raw["known"])
+        return cls(**{**raw, **lists, "measure": measure, "profiles": profiles, "known": known})
 
 
 _PRIMARY = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN, Profile.JWS, Profile.KEY_SERVER)

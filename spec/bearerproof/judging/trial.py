@@ -1,13 +1,16 @@
 """A trial: one check of one requirement, run against the implementation; what every test of the suite is given."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Declaration
-from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.implementation import Implementation, Skipped
 from bearerproof.contract.messages import Answer, Outcome, Presentation, Request
 from bearerproof.judging import judgement
+from bearerproof.judging.exercised import marks_of, marks_of_decision
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile, Requirement
@@ -18,37 +21,83 @@ REJECTED = frozenset({Outcome.REJECTED})
 
 @dataclass
 class Trial:
-    """The implementation, the requirement it is tried on, and the warnings gathered on the way."""
+    """The implementation, the requirement it is tried on, and what was gathered on the way.
+
+    ``known`` are the deviations that the expectations foresee: they go to ``foreseen``, and the check goes on.
+    ``refusals`` counts the tokens rightly refused, ``unproven`` those that only ended in an error where a refusal was
+    due; ``errors`` counts all errors by their text, ``tried`` says what of the declaration was presented.
+    """
 
     implementation: Implementation
     requirement: Requirement
     profile: Profile
     measure: Measure
     level: int
+    known: frozenset[str] = frozenset()
     warnings: list[Finding] = field(default_factory=list)
+    foreseen: dict[str, Finding] = field(default_factory=dict)
+    errors: Counter[str] = field(default_factory=Counter)
+    tried: set[tuple[str, str]] = field(default_factory=set)
+    refusals: int = 0
+    unproven: int = 0
 
     @property
     def declaration(self) -> Declaration:
         """What the implementation declares."""
         return self.implementation.declaration
 
+    def begin_again(self) -> None:
+        """Forget what was gathered, to run the same check once more."""
+        self.implementation.begin_property()
+        self.warnings, self.foreseen, self.errors = [], {}, Counter()
+        self.refusals = self.unproven = 0
+
     def ask(self, presentation: Presentation) -> Answer:
-        """Ask for a verdict that is judged later; a skip is no verdict, so it ends the check as untestable."""
+        """Ask for a verdict that is judged later.
+
+        Raises:
+            Skipped: the adapter says that it cannot give one.
+        """
         return self.ask_all([presentation])[0]
 
     def ask_all(self, presentations: Sequence[Presentation]) -> list[Answer]:
-        """Ask for several verdicts at once."""
+        """Ask for several verdicts at once.
+
+        Raises:
+            Skipped: the adapter says that it cannot give one of them.
+        """
+        for presented in presentations:
+            self._look_at_required(presented)
         answers = self.implementation.verify_all(presentations)
         for presented, answer in zip(presentations, answers, strict=True):
             if answer.outcome is Outcome.SKIPPED:
-                raise Untestable(
-                    Finding("the implementation skipped a token", "a verdict", answer.describe(), presented)
-                )
+                self.implementation.skip("verify", str(answer.detail))
+            if answer.outcome is Outcome.ERRORED:
+                self.errors[str(answer.detail)] += 1
+            self.tried |= marks_of(presented, answer.outcome, self.declaration.key_form)
         return answers
 
+    def _look_at_required(self, presented: Presentation) -> None:
+        """Leave out what asks for claims that are not declared as those that can be required."""
+        wanted = presented.policy.members.get("require") or ()
+        lacking = [name for name in wanted if name not in self.declaration.requirable(wanted)]
+        if not lacking:
+            return
+        if self.implementation.drawing():
+            self.implementation.leave_out()
+        raise Skipped(f"the implementation does not declare that it can require {', '.join(lacking)}")
+
     def decide(self, request: Request) -> Decision:
-        """Ask a key server for one decision."""
-        return self.implementation.decide(request)
+        """Ask a key server for one decision.
+
+        Raises:
+            Skipped: the adapter says that it cannot give it.
+        """
+        decision = self.implementation.decide(request)
+        if decision.outcome is Outcome.SKIPPED:
+            self.implementation.skip(request["op"], str(decision.detail))
+        self.tried |= marks_of_decision(request, decision.outcome)
+        return decision
 
     def control(self, base: Presentation, what: str = "the honest base token") -> Answer:
         """Present a token that has to be accepted before any rejection means something.
@@ -67,9 +116,7 @@ class Trial:
             Untestable: it was not accepted.
         """
         if answer.outcome is not Outcome.ACCEPTED:
-            raise Untestable(
-                Finding(f"{what} is not accepted, so nothing can be concluded", "accepted", answer.describe(), base)
-            )
+            raise Untestable(Finding(_without_control(answer, what), "accepted", answer.describe(), base))
 
     def expect(
         self,
@@ -79,20 +126,22 @@ class Trial:
         presented: Presentation,
         base: Presentation | None = None,
         edit: str | None = None,
+        kind: str | None = None,
     ) -> None:
-        """Judge an answer's outcome.
+        """Judge an answer's outcome; ``kind`` names the deviation, where a check that draws can find several.
 
         Raises:
             Nonconforming: the outcome is none of the allowed ones (or Warned, for a SHOULD row at base).
         """
         if judgement.wrong_verdict(answer, allowed, self.measure):
-            self.fail(summary, judgement.either(allowed), answer, presented, base, edit)
-        if answer.outcome is Outcome.ERRORED:
-            self.warnings.append(
-                Finding(
-                    f"{summary}; it errored instead of rejecting", "rejected", answer.describe(), presented, base, edit
-                )
-            )
+            finding = self._finding(summary, judgement.either(allowed), answer, presented, base, edit, kind)
+            if not self._foresees(finding):
+                raise judgement.severity(self.requirement, self.measure, finding)
+        elif answer.outcome is Outcome.ERRORED:
+            self.warnings.append(self._finding(summary, "rejected", answer, presented, base, edit, kind))
+            self.unproven += Outcome.ACCEPTED not in allowed
+        elif Outcome.ACCEPTED not in allowed:
+            self.refusals += 1
 
     def expect_reason(
         self,
@@ -122,12 +171,52 @@ class Trial:
         base: Presentation | None = None,
         edit: str | None = None,
         events: Sequence[Json] = (),
-    ) -> None:
+        kind: str | None = None,
+    ) -> NoReturn:
         """End the check with a finding.
 
         Raises:
-            Nonconforming: always (Warned, for a SHOULD row at base).
+            Nonconforming: always (Warned, for a SHOULD row at base), unless a drawn example is left out for it.
         """
-        outcome, shown = (got.outcome, got.describe()) if isinstance(got, Answer) else (None, got)
-        finding = Finding(summary, expected, shown, presented, base, edit, tuple(events), outcome)
+        self.end(replace(self._finding(summary, expected, got, presented, base, edit, kind), events=tuple(events)))
+
+    def end(self, finding: Finding) -> NoReturn:
+        """End the check with a finding; one that is foreseen of a drawn example is left out, and the draw goes on.
+
+        Raises:
+            Nonconforming: as ``fail`` does.
+        """
+        finding = replace(finding, drawn=self.implementation.drawing())
+        if self._foresees(finding) and finding.drawn:
+            self.implementation.leave_out()
         raise judgement.severity(self.requirement, self.measure, finding)
+
+    def _foresees(self, finding: Finding) -> bool:
+        if finding.key not in self.known:
+            return False
+        self.foreseen.setdefault(finding.key, finding)
+        return True
+
+    def _finding(
+        self,
+        summary: str,
+        expected: str,
+        got: Answer | str,
+        presented: Presentation | None,
+        base: Presentation | None,
+        edit: str | None,
+        kind: str | None,
+    ) -> Finding:
+        outcome, shown = (got.outcome, got.describe()) if isinstance(got, Answer) else (None, got)
+        summary = judgement.summarised(summary, got) if isinstance(got, Answer) else summary
+        drawn = self.implementation.drawing()
+        return Finding(summary, expected, shown, presented, base, edit, outcome=outcome, kind=kind, drawn=drawn)
+
+
+def _without_control(answer: Answer, what: str) -> str:
+    """Say why nothing can be concluded: that a token is not accepted does not tell that it is refused."""
+    happened = {
+        Outcome.CRASHED: f"the adapter died of {what}",
+        Outcome.ERRORED: f"{what} ended in an error that nobody handled",
+    }.get(answer.outcome, f"{what} is not accepted")
+    return f"{happened}, so nothing can be concluded"

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from urllib.request import (
     HTTPDefaultErrorHandler,
@@ -43,6 +44,7 @@ def permanent_redirects_followed(patch: Patch) -> None:
 def body_of_any_size_read(patch: Patch) -> None:
     """The answer is read to its end, so whoever serves it fills the memory (CWE-770)."""
     patch(fetching, "MAX_BODY", 1 << 30)
+    patch(fetching, "time", SimpleNamespace(monotonic=lambda: 0.0))  # a busy machine must not save it
 
 
 def _json_or_text(body: bytes) -> Any:

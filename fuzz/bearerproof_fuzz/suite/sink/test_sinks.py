@@ -36,7 +36,7 @@ def _sink(trial: Trial, name: str) -> Iterator[None]:
         trial.implementation.reset()
         yield
     finally:
-        trial.implementation.configure(DEFAULT)
+        trial.implementation.restore(DEFAULT)
 
 
 def _tokens(mark: CheckId, forge: Forge, rejected: int) -> list[Presentation]:

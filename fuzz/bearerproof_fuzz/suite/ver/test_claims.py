@@ -99,9 +99,18 @@ def _judged(
             allowed = judge(example.value, example.draft, trial)
             leeway = example.draft.policy.members["leeway"]
             summary = f"{name} = {example.value!r} under leeway {leeway} is judged wrongly"
-            trial.expect(answer, allowed, summary, presentation, honest, f"{name} drawn")
+            kind = f"{name} is {_kind(example.value)}: {answer.outcome}"
+            trial.expect(answer, allowed, summary, presentation, honest, f"{name} drawn", kind)
 
     explore(as_the_oracle_says, batch(draw_one, BATCH))
+
+
+def _kind(value: object) -> str:
+    """Name the kind of a JSON value: two faults of one claim are told apart by it."""
+    if isinstance(value, float) and not value.is_integer():
+        return "a fraction"
+    kinds = {str: "a text", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "null")
 
 
 _OFFSETS = (0, 1, -1, 2, -2, 0.5, -0.5, 59, 60, 61, 299, 300, 301, 3600, -3600, 10**9, -(10**9), 10**15)

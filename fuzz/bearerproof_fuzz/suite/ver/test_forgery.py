@@ -41,7 +41,8 @@ def test_nothing_an_attacker_can_sign_is_accepted(mark: CheckId, trial: Trial, f
         answers = trial.ask_all(presented)
         for answer, presentation, (base, forged) in zip(answers, presented, drawn, strict=True):
             summary = f"a forged token is not refused: {forged.describe()}"
-            trial.expect(answer, REJECTED, summary, presentation, base.presentation, forged.describe())
+            edit, kind = forged.describe(), forged.steps[0]
+            trial.expect(answer, REJECTED, summary, presentation, base.presentation, edit, kind)
 
     explore(refused, batch(draw_one, BATCH))
 
@@ -79,7 +80,8 @@ def test_no_mangled_token_is_accepted(mark: CheckId, trial: Trial, forge: Forge)
         presented = [replace(base.presentation, token=token) for base, token, _ in changed]
         for answer, presentation, (base, _, how) in zip(trial.ask_all(presented), presented, changed, strict=True):
             summary = f"a mangled token is not refused: {how}"
-            trial.expect(answer, REJECTED, summary, presentation, base.presentation, how)
+            kind = how.partition(" at ")[0]
+            trial.expect(answer, REJECTED, summary, presentation, base.presentation, how, kind)
 
     explore(refused, batch(draw_one, BATCH))
 

@@ -6,12 +6,21 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bearerproof import members
 from bearerproof.contract.http.following import follow
 from bearerproof.contract.http.profile import AuditSource
+from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
+from bearerproof.trail import presets
 
 _LOOK_AGAIN = 0.001
 """Seconds between two looks at a log that has nothing new."""
+
+_SHOWN = 3
+"""Lines that are shown of a log in which the pattern finds nothing."""
+
+_DEEPEST = 5
+"""Wrappings within one another that are looked into."""
 
 
 @dataclass(frozen=True)
@@ -32,23 +41,32 @@ class Trail:
             AdapterFault: it cannot be followed.
         """
         self._source = source
+        self._events_came = False
+        self._unread: list[str] = []
         self._log = follow(source.file, source.command)
 
     def forget(self) -> None:
         """Pass over what came since, so that it counts for nothing that is asked from now on."""
-        self._log.lines()
+        for line in self._log.lines():
+            self._read(line)
 
     def gather(self, expected: int) -> list[Event]:
-        """Return the events that came since, waiting for as many as are due and then for a quiet moment."""
+        """Return the events that came since, waiting for as many as are due and then for a quiet moment.
+
+        Raises:
+            AdapterFault: one was due, and the pattern has found none in all that was ever logged: nothing is to be
+                concluded from a channel over which nothing comes.
+        """
         found: list[Event] = []
         end = time.monotonic() + (self._source.wait if expected else self._source.quiet)
         while True:
-            new = [event for line in self._log.lines() for event in find(self._source.pattern, line)]
+            new = [event for line in self._log.lines() for event in self._read(line)]
             found += new
             now = time.monotonic()
             if new and len(found) >= expected:
                 end = now + self._source.quiet
             if now >= end:
+                self._look_at_the_pattern(expected)
                 return found
             time.sleep(_LOOK_AGAIN)
 
@@ -56,21 +74,38 @@ class Trail:
         """Follow it no longer."""
         self._log.close()
 
+    def _read(self, line: str) -> list[Event]:
+        found = list(find(self._source.pattern, line))
+        self._events_came = self._events_came or bool(found)
+        self._unread = [] if self._events_came else [*self._unread, line][-_SHOWN:]
+        return found
+
+    def _look_at_the_pattern(self, expected: int) -> None:
+        if expected and self._unread:
+            lines = ", ".join(members.printable(line[:200]) for line in self._unread)
+            raise AdapterFault(
+                f"the audit log grew and no event was ever read: the pattern {self._source.pattern.pattern!r} finds "
+                f"nothing in lines such as {lines}"
+            )
+
 
 def find(pattern: re.Pattern[str], line: str) -> Iterable[Event]:
     """Yield the event in a line of a log, if there is one: lines of others, JSON or not, are passed over.
 
-    An event that stands in a JSON string, as loggers write it that wrap it up, is unwrapped.
+    An event that stands in a JSON string, as loggers write it that wrap it up, is unwrapped, and so it is from what
+    ``bearerproof trail`` knows as wrappings.
     """
     found = pattern.search(line)
-    if found is None:
-        return
-    text = found["event"] or ""
-    value = _parsed(text)
-    if isinstance(value, str):
-        text, value = value, _parsed(value)
-    if isinstance(value, dict) and isinstance(value.get("event"), str):
-        yield Event(value, text)
+    text: str | None = None if found is None else found["event"]
+    for _ in range(_DEEPEST):
+        if text is None:
+            return
+        value = _parsed(text)
+        if isinstance(value, dict) and isinstance(value.get("event"), str):
+            yield Event(value, text)
+            return
+        wrapped = None if isinstance(value, str) else presets.unwrap(value, text, presets.Preset.AUTO)
+        text = value if isinstance(value, str) else wrapped and wrapped[1]
 
 
 def shared_out(events: Sequence[Event], claims: Sequence["Claim"]) -> list[list[Event]]:
