@@ -1,6 +1,7 @@
 """How a test of the suite becomes a check: bound to a requirement, once for each profile it holds in."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -9,10 +10,14 @@ from hypothesis import given, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
 
+from bearerproof.contract import keyforms
 from bearerproof.contract.declaration import Declaration, Need
+from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.judging.harness import CheckId
+from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz.edits.registry import EITHER, Case
+from bearerproof_fuzz.forge import Draft, Forge
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 
@@ -54,9 +59,39 @@ def case_params(cases: Iterable[Case]) -> list[Any]:
 
 def applicable(chosen: Iterable[Case], declaration: Declaration) -> Iterator[Case]:
     """Yield the cases whose needs the implementation declares; for checks that go over many."""
-    for case in chosen:
-        if not any(declaration.missing_capability(need) for need in required_by(case)):
-            yield case
+    return (case for case in chosen if inapplicable(case, declaration) is None)
+
+
+@cache
+def inapplicable(case: Case, declaration: Declaration) -> str | None:
+    """Return why a case is not applicable: what is not declared, or a change of the keys that does not show."""
+    lacks = filter(None, map(declaration.missing_capability, required_by(case)))
+    return next(lacks, None) or _lost(case, declaration)
+
+
+def _lost(case: Case, declaration: Declaration) -> str | None:
+    """Return why the form in which keys are handed over does not carry the change, or None if it does."""
+    if declaration.key_form == "jwks":
+        return None
+    base = case.edit.given(Forge(declaration).base(case.profile, case.algorithm))
+    held, changed = (draft.policy.members["keys"] for draft in (base, case.edit.apply(base)))
+    return keyforms.lost(held, changed, declaration.key_form, by_kid=declaration.key_set)
+
+
+def controlled(trial: Trial, case: Case, base: Draft, answer: Answer) -> Presentation:
+    """Return what was accepted before the edit means anything: the base, or what may stand in where it is not read.
+
+    Raises:
+        Untestable: nothing was accepted.
+    """
+    honest, stand_in = base.presentation(), case.edit.stand_in
+    readable = answer.outcome is Outcome.ACCEPTED or trial.declaration.key_form not in keyforms.TEXTS
+    if stand_in is None or readable or "HS256" not in trial.declaration.algorithms:
+        trial.require_control(answer, honest)
+        return honest
+    honest = stand_in(base).presentation()
+    trial.control(honest, "an honest token under an HMAC key, where the text of a public key is not read as a key,")
+    return honest
 
 
 def required_by(case: Case) -> tuple[Need, ...]:

@@ -124,7 +124,7 @@ class Fetched:
         now = self.forge.now + self.tick - self.start + self.wall
         draft = replace(self.forge, now=now).base(self.profile)
         members: Mapping[str, Any] = draft.policy.members
-        kept = {name: value for name, value in members.items() if name not in ("keys", "key_texts")}
+        kept = {name: value for name, value in members.items() if name != "keys"}
         return replace(draft, policy=Policy({**kept, "keys_url": self.endpoint.url}), tick=self.tick)
 
 

@@ -80,6 +80,10 @@ class Draft:
         """Present it under a policy with some members set anew."""
         return replace(self, policy=self.policy.but(**members))
 
+    def with_keys(self, *held: Key) -> "Draft":
+        """Present it under a policy that holds these keys."""
+        return self.with_policy(keys={"keys": [key.public_jwk for key in held]})
+
     def signed_by(self, signer: Signer) -> "Draft":
         """Have somebody else sign."""
         return replace(self, signer=signer)
@@ -163,15 +167,7 @@ class Forge:
         if "require" in members:
             members["require"] = self.declaration.requirable(members["require"])
         siblings = [key, keys.key(key.algorithm, "b")] if self.declaration.key_set else [key]
-        return with_keys(Policy(members), siblings, self.declaration)
-
-
-def with_keys(policy: Policy, wanted: list[Key], declaration: Declaration) -> Policy:
-    """Return the policy with these keys, in the form that the implementation's users use."""
-    members: Members = {"keys": {"keys": [key.public_jwk for key in wanted]}}
-    if declaration.key_form not in ("jwks", "jwk"):
-        members["key_texts"] = {key.kid: dict(key.texts) for key in wanted if key.texts}
-    return policy.but(**members)
+        return Policy({**members, "keys": {"keys": [sibling.public_jwk for sibling in siblings]}})
 
 
 _TYP = {

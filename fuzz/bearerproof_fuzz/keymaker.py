@@ -60,25 +60,8 @@ def _asymmetric(private: Private) -> dict[str, Any]:
     pkcs8 = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return {"pkcs8": pkcs8.decode(), "texts": _public_texts(private)}
-
-
-def _public_texts(private: Private) -> dict[str, str]:
-    public, forms = private.public_key(), serialization.PublicFormat
-    texts = {
-        "pem": public.public_bytes(serialization.Encoding.PEM, forms.SubjectPublicKeyInfo).decode(),
-        "certificate": _certificate(private).public_bytes(serialization.Encoding.PEM).decode(),
-    }
-    if _has_an_openssh_form(public):
-        texts["openssh"] = public.public_bytes(serialization.Encoding.OpenSSH, forms.OpenSSH).decode()
-    if isinstance(public, rsa.RSAPublicKey):
-        texts["pkcs1"] = public.public_bytes(serialization.Encoding.PEM, forms.PKCS1).decode()
-    return texts
-
-
-def _has_an_openssh_form(public: object) -> bool:
-    of_another_curve = isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name == "secp256k1"
-    return not isinstance(public, ed448.Ed448PublicKey) and not of_another_curve
+    certificate = _certificate(private).public_bytes(serialization.Encoding.PEM)
+    return {"pkcs8": pkcs8.decode(), "certificate": certificate.decode()}
 
 
 def _certificate(private: Private) -> x509.Certificate:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from bearerproof.contract import keyforms
 from bearerproof_fuzz.keymaker import POOL, Private
 from bearerproof_fuzz.pss import Hash, raw_private, sign_pss
 
@@ -76,12 +77,10 @@ class Key:
         return {"kid": self.kid, "use": "sig", "alg": self.algorithm, **_public_members(self.pool_name)}
 
     @property
-    def texts(self) -> Mapping[str, str]:
-        """Textual forms of the public key: ``pem``, ``certificate``, ``openssh`` and for RSA ``pkcs1``."""
-        if self.material.startswith("mldsa"):
-            return {"pem": _spki(self.pool_name, serialization.Encoding.PEM).decode()}
-        texts: Mapping[str, str] = _pool()[self.pool_name].get("texts", {})
-        return texts
+    def certificate(self) -> str:
+        """A certificate of the public key that it signed itself, as PEM; empty for a secret."""
+        text: str = _pool()[self.pool_name].get("certificate", "")
+        return text
 
 
 @cache
@@ -148,29 +147,22 @@ def lenient_b64(text: str) -> bytes | None:
 
 @cache
 def _public_forms(target: Key) -> Mapping[str, bytes]:
-    texts = {name: text.encode() for name, text in target.texts.items()}
-    pem = texts["pem"]
     jwk = target.public_jwk
-    der = _spki(target.pool_name, serialization.Encoding.DER)
+    texts = keyforms.texts(jwk)
+    pem = texts["pem"].encode()
     return {
-        **texts,
+        **{name: texts[name].encode() for name in ("pem", "openssh", "certificate", "pkcs1") if name in texts},
         "pem-stripped": pem.strip(),
         "pem-newline-first": b"\n" + pem,
         "pem-byte-order-mark": b"\xef\xbb\xbf" + pem,
         "pem-crlf": pem.replace(b"\n", b"\r\n"),
-        "der": der,
-        "jwk": json.dumps(jwk).encode(),
+        "der": base64.b64decode(texts["der"]),
+        "jwk": texts["jwk-text"].encode(),
         "jwk-compact": json.dumps(jwk, separators=(",", ":")).encode(),
         "jwk-array": json.dumps([jwk]).encode(),
         "jwks": json.dumps({"keys": [jwk]}).encode(),
         "raw": _raw_public(jwk),
     }
-
-
-def _spki(pool_name: str, encoding: serialization.Encoding) -> bytes:
-    private: Any = _ml_dsa(pool_name) if pool_name.startswith("mldsa") else _private(pool_name)
-    spki: bytes = private.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return spki
 
 
 def _raw_public(jwk: Jwk) -> bytes:

@@ -9,6 +9,9 @@ MAX_TOKEN = Need("max_token")
 MIXED_ALGORITHMS = Need("mixed_algorithms")
 TOKEN_B64 = Need("token_b64")
 
+KEY_ALG = Need("key_member", "alg")
+KEY_KID = Need("key_member", "kid")
+
 LEEWAY = Need("option", "leeway")
 REPLAY = Need("option", "replay")
 REQUIRE = Need("option", "require")

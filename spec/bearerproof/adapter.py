@@ -27,6 +27,9 @@ it to `serve`. For PyJWT it takes ten lines, and the declaration of what the lib
 
     serve(handle)
 
+A library whose users give it keys as text declares that form, `"key_form": "pem"`, and is given the same keys by kid in
+`policy["key_texts"]`: `jwt.decode(request["token"], next(iter(policy["key_texts"].values()))["pem"], **checks)`.
+
 The module needs the standard library only, so that it can be copied beside an adapter whose environment has
 no bearerproof. `spec/contract.md` describes the messages.
 """

@@ -23,6 +23,10 @@ class StaleExpectations(BearerproofError):
     exit_code = 2
 
 
+class LineTooLong(BearerproofError):
+    """A request is longer than the line that the implementation reads: it is not sent, and what needs it not judged."""
+
+
 class AdapterFault(BearerproofError):
     """The adapter cannot be started, or broke the contract; says what was seen and what was due."""
 

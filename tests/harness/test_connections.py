@@ -1,6 +1,8 @@
 """Connections: order, pipelining, limits, and an end that leaves no process behind."""
 
+import json
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import NamedTuple
@@ -9,9 +11,15 @@ import pytest
 
 from bearerproof.contract import connections
 from bearerproof.contract.connections import MAX_OUTSTANDING, STDERR_KEPT, InProcess, Stdio, connect
-from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput, BearerproofError
+from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.messages import MAX_LINE, request_line
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput, BearerproofError, LineTooLong
 from bearerproof.members import Json
+from bearerproof.specification.catalogue import Profile
+from bearerproof_fuzz.commands import replay
+from bearerproof_fuzz.forge import Forge
 
+from ..conftest import ROOT, CommandLine
 from .conftest import Misbehaving, Processes
 
 COUNTS_WAITING = """
@@ -247,3 +255,82 @@ def test_where_nothing_is_installed_the_message_says_how_to(monkeypatch: pytest.
 def test_a_fault_has_to_be_named() -> None:
     with pytest.raises(BadInput, match="no seeded fault is called ''; hmac-over-pem is one of"):
         connect("fault")
+
+
+# --- no line that is longer than promised
+
+SHORT_LINES = [sys.executable, ROOT / "tests" / "adapters" / "short_lines.py"]
+
+
+def _short_lines(limit: int, *, declared: bool = True) -> Implementation:
+    return Implementation(Stdio([*map(str, SHORT_LINES), str(limit), *(["declared"] if declared else [])]))
+
+
+@pytest.mark.parametrize("text", ["t", "\N{KEY}", "é", "\ud800", '"', "\0"])
+def test_a_request_is_as_long_as_its_line_is_in_octets(text: str) -> None:
+    def line_of(request: Json) -> bytes:
+        return request_line({"id": 1_000_000_000, **request})
+
+    implementation = _short_lines(5_000)
+    honest = Forge(implementation.declaration).base(Profile.JWT).presentation()
+    each = len(line_of({"t": text})) - len(line_of({"t": ""}))
+    room = (5_000 - len(line_of(honest.request()))) // each
+    longest, longer, longest_of_all = (
+        replace(honest, token=str(honest.token) + text * number) for number in (room, room + 1, room + 20)
+    )
+    assert (implementation.fits(longest), implementation.fits(longer)) == (True, False)
+    assert implementation.verify(longest).reason is not None
+    with pytest.raises(LineTooLong, match="than the 5,000 bytes"):
+        implementation.verify_all([longest, longest_of_all])
+    assert implementation.restarts == 0
+    implementation.close()
+
+
+def test_nothing_of_several_requests_is_written_if_one_is_too_long() -> None:
+    implementation = _short_lines(MAX_LINE, declared=False)
+    with pytest.raises(LineTooLong):
+        implementation.decide({"op": "exchange", "now": 0, "tick": 0, "form": [["x", "x" * MAX_LINE]]})
+    assert implementation.stats()["submitted"] == 0
+    implementation.close()
+
+
+def test_in_process_only_a_declared_limit_binds() -> None:
+    connection = InProcess(lambda: lambda request: {"id": request["id"]})
+    long: Json = {"op": "x", "token": "t" * 1_000_000}
+    assert len(list(connection.ask([long], 5))) == 1
+    connection.max_line = 1_000_000
+    with pytest.raises(LineTooLong):
+        list(connection.ask([{"op": "x"}, long], 5))
+
+
+@pytest.mark.parametrize(("limit", "declared"), [(6_000, True), (MAX_LINE, False)])
+def test_a_reader_of_short_lines_is_never_killed(
+    bearerproof: CommandLine, tmp_path: Path, limit: int, declared: bool
+) -> None:
+    """Whatever is drawn, composed or sent to a key server: what is too long is not applicable, and nothing is red."""
+    report = tmp_path / "results.jsonl"
+    command = [*SHORT_LINES, limit, *(["declared"] if declared else [])]
+    ended = bearerproof("check", "--quick", "-k", _LONG, "--report", report, "--no-baselines", "--", *command)
+    assert (ended.code, ended.err) == (0, "")
+    rows = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
+    checks = [row for row in rows if row["type"] == "check"]
+    left_out = [row["reason"] for row in checks if row["outcome"] == "not-applicable"]
+    assert {row["outcome"] for row in checks} <= {"passed", "not-applicable"}
+    assert any(f"than the {limit:,} bytes that the implementation reads" in reason for reason in left_out)
+    assert "restart" not in ended.out
+
+
+_LONG = "VER-6 or VER-7 or VER-22 or VER-45 or VER-17 or HINT or EXC-6 or HTTP-2 or TOK-5"
+"""Where lines are long: sizes, names, reasons, compositions, hints, forms."""
+
+
+def test_a_vector_that_does_not_fit_is_not_applicable_and_no_first_look_is_taken(bearerproof: CommandLine) -> None:
+    implementation = _short_lines(6_000)
+    (case,) = replay.find("kid-injects-very-long", implementation.declaration, implementation.declaration.measure)
+    conforms, text = replay.replay(case, implementation)
+    assert conforms
+    assert "not applicable: needs a longer request line than" in text
+    implementation.close()
+    ended = bearerproof("smoke", "--", *SHORT_LINES, 500, "declared")
+    assert ended.code == 1
+    assert "a first look needs a longer request line than" in ended.out

@@ -104,6 +104,8 @@ class Scripted:
                 raise answer
             yield {"id": 0, **answer}
 
+    max_line: int | None = None
+
     def restart(self) -> None:
         self.restarts += 1
 

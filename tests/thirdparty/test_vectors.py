@@ -270,6 +270,8 @@ class Dying:
                 raise AdapterCrashed("ended with an answer due (exit code 7)")
             yield from self._inner.ask([request], seconds)
 
+    max_line: int | None = None
+
     def restart(self) -> None:
         self._inner.restart()
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.implementation import Implementation, PropertyEnded
+from bearerproof.contract.keyforms import lost
 from bearerproof.contract.messages import Outcome, Presentation
-from bearerproof.exceptions import BadInput
+from bearerproof.exceptions import BadInput, LineTooLong
 from bearerproof.judging.reports import token_apart
 from bearerproof.judging.results import presentation_from_dict
 from bearerproof.judging.vectors import Vector, vectors
@@ -17,6 +18,7 @@ from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz import vectormaker
 from bearerproof_fuzz.commands.replay_steps import StepReplay
+from bearerproof_fuzz.edits.registry import edits
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,14 @@ class Replayed:
     presented: Presentation
     base: Presentation | None
     allowed: frozenset[Outcome]
+    edit: str | None = None
 
     def again(self, implementation: Implementation) -> tuple[bool, str]:
         """Present it again; return whether what happened is acceptable, and a text that shows it."""
         lines = [self.title, ""]
+        lack = self._inapplicable(implementation.declaration)
+        if lack is not None:
+            return True, f"{self.title}\n\n  not applicable: {lack}\n"
         conforms = True
         if self.base is not None:
             control = implementation.verify(self.base)
@@ -43,6 +49,13 @@ class Replayed:
         beside = None if self.base is None else self.base.token
         lines += [f"  {line}" for line in token_apart(self.presented.token, beside)]
         return conforms, "\n".join(lines) + "\n"
+
+    def _inapplicable(self, declaration: Declaration) -> str | None:
+        """Return why an edit's vector does not apply: what is not declared, or a change of the keys that is lost."""
+        edit = edits().get(self.edit or "")
+        lacks = filter(None, map(declaration.missing_capability, edit.needs if edit else ()))
+        base, edited = ((shown or self.presented).policy.members.get("keys") for shown in (self.base, self.presented))
+        return next(lacks, None) or lost(base, edited, declaration.key_form, by_kid=declaration.key_set)
 
 
 def find(
@@ -80,6 +93,8 @@ def replay(case: Replayed | StepReplay, implementation: Implementation) -> tuple
     """
     try:
         return case.again(implementation)
+    except LineTooLong as too_long:
+        return True, f"{case.title}\n\n  not applicable: {too_long}\n"
     except PropertyEnded as ended:
         return False, f"{case.title}\n\n  {ended}\n"
 
@@ -91,7 +106,7 @@ def _made_now() -> Mapping[str, Vector]:
 
 def _of_vector(vector: Vector, measure: Measure) -> Replayed:
     title = f"{vector.id}: {vector.row['title']} [{vector.row['clause']}]"
-    return Replayed(title, vector.presented, vector.base, vector.allowed(measure))
+    return Replayed(title, vector.presented, vector.base, vector.allowed(measure), vector.row["edit"])
 
 
 def _findings(path: Path, check: str | None) -> Iterator[Replayed | StepReplay]:

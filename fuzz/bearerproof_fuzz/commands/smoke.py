@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.implementation import Implementation, PropertyEnded, Skipped
 from bearerproof.contract.messages import Answer, Outcome
+from bearerproof.exceptions import LineTooLong
 from bearerproof.judging.exercised import both_ways, marks_of
 from bearerproof.judging.judgement import Judged
 from bearerproof.judging.settings import RunConfig
@@ -35,6 +36,8 @@ def smoke(settings: RunConfig) -> tuple[int, str]:
         wrong = next(_problems(implementation, tried), None)
     except (PropertyEnded, Skipped) as ended:
         wrong = str(ended)
+    except LineTooLong as too_long:
+        wrong = f"a first look {too_long}"
     finally:
         implementation.close()
     if wrong is not None:

@@ -7,7 +7,7 @@ from bearerproof.contract.declaration import Need
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, PUBLIC_KEY_ALGORITHMS, edit, edits_for
 from bearerproof_fuzz.forge import Draft, Signer
-from bearerproof_fuzz.needs import KEY_SET, MIXED_ALGORITHMS
+from bearerproof_fuzz.needs import KEY_ALG, KEY_SET, MIXED_ALGORITHMS
 
 ALGORITHM = "algorithm header malformed key-unusable key-unknown signature"
 
@@ -82,10 +82,7 @@ def alg_outside_allow_list(draft: Draft) -> Draft:
     """A good signature by a key of the set whose algorithm the policy does not allow."""
     other = keys.key(_OTHER_FAMILY[draft.key.algorithm])
     held = draft.policy.members["keys"]["keys"]
-    texts = draft.policy.members.get("key_texts")
     extended = draft.with_policy(keys={"keys": [*held, other.public_jwk]})
-    if texts is not None:
-        extended = extended.with_policy(key_texts={**texts, other.kid: dict(other.texts)})
     return extended.with_header(alg=other.algorithm, kid=other.kid).signed_by(other.sign)
 
 
@@ -110,8 +107,9 @@ def _both_rsa(draft: Draft) -> Draft:
     return draft.with_policy(algorithms=["RS256", "PS256"])
 
 
+# For which of two allowed algorithms a key is, only its JWK says: RFC 8725 §3.1 leaves it to the caller of a text.
 @edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"),
-      needs=(Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
+      needs=(KEY_ALG, Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
 def rsa_padding_other_than_the_keys(draft: Draft) -> Draft:
     """The key is for one RSA padding, the token uses the other one, and the policy allows both."""
     algorithm, sign = _rsa_sibling(draft)
@@ -119,7 +117,7 @@ def rsa_padding_other_than_the_keys(draft: Draft) -> Draft:
 
 
 @edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"),
-      needs=(Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
+      needs=(KEY_ALG, Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
 def header_names_the_other_rsa_padding(draft: Draft) -> Draft:
     """The signature is the key's own, the header names the other RSA padding, and the policy allows both."""
     return draft.with_header(alg=_SAME_FAMILY[draft.key.algorithm])
@@ -131,7 +129,7 @@ def _both_names(draft: Draft) -> Draft:
 
 # Many libraries take the two names for one, and RFC 9864 speaks of the same signatures: base leaves it open.
 @edit("VER-15", "RFC 9864 §2.2", ALGORITHM, given=_both_names, algorithms=("EdDSA", "Ed25519"), base=EITHER,
-      needs=(Need("algorithm", "EdDSA"), Need("algorithm", "Ed25519")))  # fmt: skip
+      needs=(KEY_ALG, Need("algorithm", "EdDSA"), Need("algorithm", "Ed25519")))  # fmt: skip
 def header_names_the_other_eddsa(draft: Draft) -> Draft:
     """The key is for one of the names EdDSA and Ed25519, the header says the other, and the policy allows both."""
     return draft.with_header(alg="Ed25519" if draft.key.algorithm == "EdDSA" else "EdDSA")
@@ -216,12 +214,23 @@ def hmac_over(secret: bytes, digest: str = "sha256") -> Signer:
     return lambda signing_input: hmac.digest(secret, signing_input, digest)
 
 
+def honest_hmac(draft: Draft) -> Draft:
+    """Return an honest token under an HMAC key beside ours, or in place of it where the set has but one key."""
+    hmac_key, allowed = keys.key("HS256"), draft.policy.members["algorithms"]
+    held = draft.policy.members["keys"]["keys"]
+    beside = [jwk for jwk in held if len(held) > 1 and jwk["kid"] != hmac_key.kid]
+    mixed = draft.with_policy(keys={"keys": [*beside, hmac_key.public_jwk]})
+    allowing = mixed if "HS256" in allowed else mixed.with_policy(algorithms=["HS256"])
+    return allowing.with_header(alg="HS256", kid=hmac_key.kid).signed_by(hmac_key.sign)
+
+
 def _confused(draft: Draft, form: str, algorithm: str = "HS256") -> Draft:
     secret = keys.public_forms(draft.key)[form]
     return draft.with_header(alg=algorithm).signed_by(hmac_over(secret, _HASHES[algorithm]))
 
 
-@edits_for({form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=PUBLIC_KEY_ALGORITHMS)
+@edits_for({form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=PUBLIC_KEY_ALGORITHMS,
+           stand_in=honest_hmac)  # fmt: skip
 def hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret: {name}."""
     return _confused(draft, form)
@@ -230,6 +239,7 @@ def hmac_over_public_key(draft: Draft, form: str) -> Draft:
 @edits_for(
     {form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
     given=_allowing_hmac, algorithms=PUBLIC_KEY_ALGORITHMS, needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
+    stand_in=honest_hmac,
 )  # fmt: skip
 def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret ({name}), where the policy allows HS256 beside the key's algorithm."""
@@ -238,21 +248,21 @@ def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
 
 @edits_for(
     {name: name for name in ("HS384", "HS512")}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
-    algorithms=PUBLIC_KEY_ALGORITHMS,
+    algorithms=PUBLIC_KEY_ALGORITHMS, stand_in=honest_hmac,
 )  # fmt: skip
 def longer_hmac_over_public_key(draft: Draft, algorithm: str) -> Draft:
     """{name} with the PEM text of the public key as the secret."""
     return _confused(draft, "pem", algorithm)
 
 
-@edit("VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=("RS256", "PS256"))
+@edit("VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=("RS256", "PS256"), stand_in=honest_hmac)
 def hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret (CVE-2017-11424)."""
     return _confused(draft, "pkcs1")
 
 
 @edit("VER-16", "RFC 8725 §2.1", ALGORITHM, given=_allowing_hmac, algorithms=("RS256", "PS256"),
-      needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")))  # fmt: skip
+      needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")), stand_in=honest_hmac)  # fmt: skip
 def allowed_hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret, where the policy allows HS256."""
     return _confused(draft, "pkcs1")

@@ -11,7 +11,7 @@ from bearerproof_fuzz.edits.algorithm import hmac_over
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, EVERY_ALGORITHM, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Key, b64
-from bearerproof_fuzz.needs import KEY_SET
+from bearerproof_fuzz.needs import KEY_KID, KEY_SET
 
 HEADER = "header critical malformed"
 CRITICAL = "critical header malformed"
@@ -108,13 +108,13 @@ def _jwk_attackers_kid(draft: Draft) -> Draft:
 
 
 def _certificate_chain(draft: Draft) -> Draft:
-    pem = _attacker(draft).texts.get("certificate", "")
+    pem = _attacker(draft).certificate
     der = "".join(line for line in pem.splitlines() if "-----" not in line)
     return _by_attacker(draft, x5c=[der])
 
 
 def _thumbprints(draft: Draft) -> Draft:
-    pem = _attacker(draft).texts.get("certificate", "")
+    pem = _attacker(draft).certificate
     der = base64.b64decode("".join(line for line in pem.splitlines() if "-----" not in line))
     sha1 = hashlib.sha1(der, usedforsecurity=False).digest()
     return _by_attacker(draft, **{"x5t": b64(sha1), "x5t#S256": b64(hashlib.sha256(der).digest())})
@@ -237,7 +237,7 @@ def kid_by_attacker(draft: Draft, kid: str) -> Draft:
     return _by_attacker(draft, kid=kid)
 
 
-@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY, base=EITHER)
+@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY, base=EITHER, needs=(KEY_KID,))
 def kid_injects_over_our_signature(draft: Draft, kid: str) -> Draft:
     """`kid` tries to choose another key ({name}) over an honest signature."""
     return draft.with_header(kid=kid)
@@ -296,7 +296,7 @@ _LOOKALIKES: dict[str, Callable[[str], str]] = {
 }
 
 
-@edits_for(_LOOKALIKES, "VER-23", "RFC 7515 §5.3", "key-unknown signature")
+@edits_for(_LOOKALIKES, "VER-23", "RFC 7515 §5.3", "key-unknown signature", needs=(KEY_KID,))
 def kid_looks_like_ours(draft: Draft, respell: Callable[[str], str]) -> Draft:
     """`kid` is almost the name of the key that signed: {name}."""
     return draft.with_header(kid=respell(draft.key.kid))
@@ -308,7 +308,7 @@ def kid_unknown_and_hmac_over_nothing(draft: Draft) -> Draft:
     return draft.with_header(kid="nobody").signed_by(hmac_over(b""))
 
 
-@edit("VER-23", "RFC 8725 §3.10", "key-unknown")
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown", needs=(KEY_KID,))
 def kid_unknown(draft: Draft) -> Draft:
     """`kid` names no key of the set, though a key of the set signed."""
     return draft.with_header(kid="nobody")

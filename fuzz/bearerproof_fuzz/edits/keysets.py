@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bearerproof.contract.declaration import Need
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.algorithm import hmac_over
+from bearerproof_fuzz.edits.algorithm import hmac_over, honest_hmac
 from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Jwk, Key, b64, unb64
@@ -28,6 +28,12 @@ def _with_jwks(draft: Draft, jwks: list[Jwk]) -> Draft:
 
 def _signers_key(draft: Draft, rewrite: Rewrite) -> Draft:
     return _with_jwks(draft, [rewrite(jwk) if jwk["kid"] == draft.key.kid else jwk for jwk in _jwks(draft)])
+
+
+def _another_key(draft: Draft) -> Draft:
+    """Have another key stand under the name of the one that signs, one without a fault, and sign with it."""
+    other = keys.key(draft.key.algorithm, "b")
+    return _signers_key(draft, lambda jwk: {**other.public_jwk, "kid": jwk["kid"]}).signed_by(other.sign)
 
 
 _NOT_FOR_VERIFYING: dict[str, Rewrite] = {
@@ -58,7 +64,7 @@ def key_ops_verify(draft: Draft) -> Draft:
 _SHORT = {"empty": b"", "one-octet": b"k", "16-octets": b"k" * 16, "31-octets": b"k" * 31}
 
 
-@edits_for(_SHORT, "KEY-2", "RFC 7518 §3.2", UNUSABLE, algorithms=("HS256",))
+@edits_for(_SHORT, "KEY-2", "RFC 7518 §3.2", UNUSABLE, algorithms=("HS256",), reached=_another_key)
 def hmac_key_of(draft: Draft, secret: bytes) -> Draft:
     """The policy's HMAC key is shorter than the hash's output: {name}."""
     short = _signers_key(draft, lambda jwk: {**jwk, "k": b64(secret)})
@@ -281,7 +287,7 @@ def _exponent_one(draft: Draft) -> Draft:
 
 
 @edits_for({"of-1024-bits": _weak, "with-exponent-1": _exponent_one}, "KEY-5", "RFC 7518 §3.3", UNUSABLE,
-           algorithms=("RS256",))  # fmt: skip
+           algorithms=("RS256",), reached=_another_key)  # fmt: skip
 def rsa_key(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
     """The policy's RSA key is too weak to sign anything: {name}."""
     return change(draft)
@@ -290,7 +296,7 @@ def rsa_key(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
 _ROCA = {"first": "roca-1", "second": "roca-2", "third": "roca-3"}
 
 
-@edits_for(_ROCA, "KEY-14", "CVE-2017-15361", UNUSABLE, algorithms=("RS256",))
+@edits_for(_ROCA, "KEY-14", "CVE-2017-15361", UNUSABLE, algorithms=("RS256",), reached=_another_key)
 def rsa_key_of_the_faulty_library(draft: Draft, role: str) -> Draft:
     """The policy's RSA key has primes as the faulty library made them, so its modulus can be factored: the {name}."""
     weak = Key(draft.key.kid, "RS256", "rsa", role)
@@ -304,7 +310,8 @@ def _mixed(draft: Draft) -> Draft:
     return mixed.with_policy(algorithms=[draft.key.algorithm, "HS256"])
 
 
-@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED)
+@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED,
+      stand_in=honest_hmac)  # fmt: skip
 def hmac_named_as_the_public_key(draft: Draft) -> Draft:
     """In a mixed set, the token is authenticated over the public key's text under the public key's `kid`."""
     return draft.with_header(alg="HS256").signed_by(hmac_over(keys.public_forms(draft.key)["pem"]))

@@ -43,6 +43,9 @@ class Edit:
     ``given`` prepares the base that must be accepted first (another policy, another key set); ``apply`` is the
     change itself. ``algorithms`` names those the edit runs under, each a case of its own; empty means whichever
     the implementation prefers. ``needs`` are capabilities without which the edit is not applicable.
+
+    ``reached`` is the same change without its fault, which has to be accepted too: it shows that what is changed is
+    looked at. ``stand_in`` is accepted in place of a base whose key the implementation cannot read as text.
     """
 
     id: str
@@ -57,6 +60,8 @@ class Edit:
     profiles: tuple[Profile, ...] = ()
     algorithms: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
+    reached: Change | None = None
+    stand_in: Change | None = None
 
     @cached_property
     def requirement(self) -> Requirement:
@@ -100,6 +105,8 @@ def edit(
     profiles: Collection[Profile] = (),
     algorithms: tuple[str, ...] = (),
     needs: tuple[Need, ...] = (),
+    reached: Change | None = None,
+    stand_in: Change | None = None,
 ) -> Callable[[Change], Change]:
     """Register a change as an edit; ``reasons`` are separated by blanks, any of them is right."""
 
@@ -118,6 +125,8 @@ def edit(
                 profiles=tuple(profiles),
                 algorithms=algorithms,
                 needs=needs,
+                reached=reached,
+                stand_in=stand_in,
             )
         )
         return change

@@ -8,7 +8,7 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.judgement import wrong_verdict
 from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
-from bearerproof_fuzz.checks import applicable, check_groups, explore, grouped
+from bearerproof_fuzz.checks import applicable, check_groups, controlled, explore, grouped
 from bearerproof_fuzz.draws import batch, pick
 from bearerproof_fuzz.edits.composition import beside, composable
 from bearerproof_fuzz.edits.registry import Case, Edit
@@ -29,9 +29,10 @@ def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge
         pytest.skip("no edit of this requirement is applicable")
     bases = {case: forge.base(case.profile, case.algorithm) for case in judged}
     honest = {case: base.presentation() for case, base in bases.items()}
-    trial.control(honest[judged[0]])
+    first = judged[0]
+    honest[first] = controlled(trial, first, bases[first], trial.ask(honest[first]))
     refused_alone = _refused_alone(trial, bases)
-    others = beside(bases[judged[0]])
+    others = beside(bases[first])
 
     def refused(drawn: list[tuple[Case, Edit]]) -> None:
         presented = [case.edit.apply(other.apply(bases[case])).presentation() for case, other in drawn]
@@ -44,9 +45,9 @@ def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge
 
 def _refused_alone(trial: Trial, bases: Mapping[Case, Draft]) -> list[Case]:
     """Return the edits that are refused by themselves; what is accepted even so is its own check's finding."""
-    edited = [case.edit.apply(base).presentation() for case, base in bases.items()]
-    answers = trial.ask_all(edited)
-    judged = zip(bases, answers, strict=True)
+    edited = {case: case.edit.apply(base).presentation() for case, base in bases.items()}
+    fitting = [case for case in edited if trial.implementation.fits(edited[case])]
+    judged = zip(fitting, trial.ask_all([edited[case] for case in fitting]), strict=True)
     refused = [case for case, answer in judged if not wrong_verdict(answer, REJECTED, trial.measure)]
     if not refused:
         pytest.skip("no edit of this requirement is refused by itself, which is their own checks' finding")

@@ -1,7 +1,6 @@
 """How messages reach an implementation: a process that speaks JSON lines, or a callable in this process."""
 
 import importlib
-import json
 import os
 import selectors
 import signal
@@ -18,7 +17,7 @@ from typing import IO, Protocol
 from bearerproof import members
 from bearerproof.contract import messages
 from bearerproof.contract.messages import Request
-from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput, LineTooLong
 from bearerproof.members import Json
 
 MAX_OUTSTANDING = 8
@@ -28,13 +27,19 @@ STDERR_KEPT = 16 * 1024
 
 
 class Connection(Protocol):
-    """One implementation, ready to be asked."""
+    """One implementation, ready to be asked.
+
+    ``max_line`` is how many bytes a request may have as a line, line feed included; None: any number.
+    """
+
+    max_line: int | None
 
     def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
         """Send requests and yield their answers in order, each due within ``seconds`` of the one before.
 
         Raises:
             AdapterCrashed: the process ended. AdapterHung: no answer came. AdapterFault: the contract is broken.
+            LineTooLong: one of the requests is longer than ``max_line``, and none of them was sent.
         """
         ...
 
@@ -53,6 +58,8 @@ Handle = Callable[[Json], Json]
 class InProcess:
     """A Python callable that answers messages as an adapter would; crashes and hangs are the caller's own."""
 
+    max_line: int | None = None
+
     def __init__(self, factory: Callable[[], Handle]) -> None:
         self._factory = factory
         self._handle = factory()
@@ -60,10 +67,12 @@ class InProcess:
 
     def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:  # noqa: ARG002 - not enforceable
         """Call the implementation; what escapes it is an ``errored`` answer, as it is over stdio."""
-        for request in requests:
-            numbered = {"id": next(self._ids), **request}
-            raw = self._call(numbered)
-            messages.check_id(raw, numbered)
+        numbered = [{"id": next(self._ids), **request} for request in requests]
+        if self.max_line is not None:
+            _lines(numbered, self.max_line)
+        for request in numbered:
+            raw = self._call(request)
+            messages.check_id(raw, request)
             yield raw
 
     def restart(self) -> None:
@@ -86,6 +95,8 @@ class InProcess:
 class Stdio:
     """A long-lived process that reads requests from stdin and writes answers to stdout, one JSON line each."""
 
+    max_line: int | None = None
+
     def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
         self._ids = count(1)
@@ -94,7 +105,7 @@ class Stdio:
     def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
         """Send up to eight requests ahead and read while writing, so that neither side can block the other."""
         numbered = [{"id": next(self._ids), **request} for request in requests]
-        lines = [json.dumps(request, separators=(",", ":")).encode() + b"\n" for request in numbered]
+        lines = _lines(numbered, self.max_line)
         sent = 0
         for position, request in enumerate(numbered):
             while sent < min(position + MAX_OUTSTANDING, len(lines)):
@@ -220,6 +231,15 @@ class Stdio:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+def _lines(requests: Sequence[Request], most: int | None) -> list[bytes]:
+    """Return requests as lines, each of so many bytes at most."""
+    lines = [messages.request_line(request) for request in requests]
+    if most is not None and max(map(len, lines), default=0) > most:
+        # How long it is goes unsaid: the id is a part of it, and makes it differ between two equal runs.
+        raise LineTooLong(f"needs a longer request line than the {most:,} bytes that the implementation reads")
+    return lines
 
 
 GROUP = "bearerproof.implementations"

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from bearerproof import PROTOCOL, members
+from bearerproof.contract.keyforms import KEY_FORMS, WHOLE
+from bearerproof.contract.messages import MAX_LINE
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
@@ -136,6 +138,7 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
     "audit": _flags(Audit),
     "sink": SINKS,
     "key_server": _flags(KeyServer),
+    "key_member": ("alg", "kid"),
 }
 """The names that each kind of need has; the ones without have the empty one."""
 
@@ -160,7 +163,7 @@ class Declaration:
     mixed_algorithms: bool = False
     options: tuple[str, ...] = ("leeway", "require")
     required_names: tuple[str, ...] | None = None
-    max_line: int = 60_000
+    max_line: int = MAX_LINE
     max_token: int | None = None
     token_b64: bool = False
     keys_url: FetchedKeys | None = None
@@ -175,6 +178,9 @@ class Declaration:
 
     def missing_capability(self, need: Need) -> str | None:
         """Return why a check that has this need is not applicable, or None when the need is met."""
+        if need.kind == "key_member":
+            known = self.key_form in WHOLE or (need.name == "kid" and self.key_set)
+            return None if known else f"the `{need.name}` of a key is not known where it is given as {self.key_form}"
         holder = {"audit": self.audit, "key_server": self.key_server}.get(need.kind, self)
         met = {
             "clock": lambda: self.injected_clock,
@@ -234,6 +240,10 @@ def _capabilities(raw: Json) -> Json:
     found["algorithms"] = members.strings(found["algorithms"], f"{where}: algorithms")
     if "options" in found:
         found |= _declared_options(found["options"], f"{where}: options")
+    if found.get("key_form", "jwks") not in KEY_FORMS:
+        raise AdapterFault(
+            f"{where}: key_form must be one of {', '.join(KEY_FORMS)}, not {members.brief(found['key_form'])}"
+        )
     if "keys_url" in found:
         found["keys_url"] = _fetched_keys(found["keys_url"], f"{where}: keys_url")
     if "audit" in found:

@@ -1,15 +1,16 @@
 """The implementation under test: asked for verdicts, restarted when it dies, and held to its time limit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from bearerproof import PROTOCOL
 from bearerproof.contract import decisions, messages
-from bearerproof.contract.connections import Connection
+from bearerproof.contract.connections import Connection, Stdio
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Declaration, read_declaration
-from bearerproof.contract.messages import Answer, Outcome, Presentation, Request
-from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung
+from bearerproof.contract.keyforms import TEXTS, key_texts
+from bearerproof.contract.messages import Answer, Outcome, Presentation, Request, request_line
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, LineTooLong
 from bearerproof.members import Json
 
 START_SECONDS = 30.0
@@ -23,6 +24,9 @@ MAX_RUN_RESTARTS = 100
 
 MAX_HANGS = 3
 """Hangs allowed within one run; what is left after them is not run."""
+
+_LONG_ID = 10**9
+"""As long as an ``id`` becomes: whether a line fits must not depend on how many there were before."""
 
 
 class PropertyEnded(BaseException):
@@ -52,7 +56,8 @@ class Implementation:
 
     ``tokens`` counts those asked; ``drawn`` says whether any of them was asked while ``drawing``, that is by a
     generated example. ``skips`` holds what it said it cannot do since the property began; ``leave_out`` takes an
-    example out of the draw for that, so that the draw goes on.
+    example out of the draw for that, so that the draw goes on. So it does with one that needs a longer line than is
+    read; ``unsent`` then says so.
     """
 
     def __init__(self, connection: Connection, seconds: float = 5.0) -> None:
@@ -73,11 +78,14 @@ class Implementation:
         self.drawing: Callable[[], bool] = lambda: False
         self.leave_out: Callable[[], object] = lambda: None
         self.skips: list[str] = []
+        self.unsent: str | None = None
         self.drawn = False
         self.troubles: list[str] = []
         try:
             self.hello = self._hello()
             self.declaration: Declaration = read_declaration(self.hello)
+            if isinstance(connection, Stdio) or "max_line" in self.hello["capabilities"]:
+                connection.max_line = self.declaration.max_line
         except AdapterFault:
             connection.close()
             raise
@@ -86,6 +94,7 @@ class Implementation:
         """Forget the restarts of the property before, since each has its own budget, and what was skipped in it."""
         self._restarts = 0
         self.skips = []
+        self.unsent = None
 
     @property
     def exhausted(self) -> str | None:
@@ -103,14 +112,14 @@ class Implementation:
 
         Raises:
             PropertyEnded: it hung, crashed too often, or too many hangs came before.
-            AdapterFault: it broke the contract.
+            AdapterFault: it broke the contract. LineTooLong: one of them is longer than it reads.
         """
-        requests = [self._on_time(presentation.request()) for presentation in presentations]
+        requests = [self._on_time(self._request(presentation)) for presentation in presentations]
         self.tokens += len(requests)
         self.drawn = self.drawn or self.drawing()
         answers: list[Answer] = []
         try:
-            for raw in self._connection.ask(requests, self._seconds):
+            for raw in self._ask(requests, self._seconds):
                 answers.append(messages.read_answer(raw, requests[len(answers)]["op"]))
         except (AdapterCrashed, AdapterHung) as failure:
             self.hangs += isinstance(failure, AdapterHung)
@@ -204,8 +213,18 @@ class Implementation:
         self._connection.close()
 
     def fits(self, presentation: Presentation) -> bool:
-        """Say whether the line that carries this token is one the implementation can read."""
-        return len(presentation.token) + 8_000 <= self.declaration.max_line
+        """Say whether the line that asks for this verdict is one that the implementation reads."""
+        most = self._connection.max_line
+        return most is None or len(request_line({"id": _LONG_ID, **self._request(presentation)})) <= most
+
+    def _request(self, presentation: Presentation) -> Request:
+        """Return the message that asks for a verdict, with the keys once more as text where text is taken."""
+        request = presentation.request()
+        holder = request.get("policy", request)
+        if self.declaration.key_form not in TEXTS or "keys" not in holder:
+            return request
+        texts = {"key_texts": key_texts(holder["keys"], self.declaration.key_form)}
+        return {**request, **({"policy": {**holder, **texts}} if "policy" in request else texts)}
 
     def _on_time(self, request: Request) -> Request:
         """Keep ``tick`` from decreasing within a connection that ``reset`` cannot start anew."""
@@ -226,8 +245,18 @@ class Implementation:
         return None if undone is None else undone[1]
 
     def _once(self, request: Request, seconds: float | None = None) -> Json:
-        (raw,) = self._connection.ask([request], self._seconds if seconds is None else seconds)
+        (raw,) = self._ask([request], self._seconds if seconds is None else seconds)
         return raw
+
+    def _ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
+        """Ask; an example that needs a longer line than is read is left out, and any other check ends."""
+        try:
+            yield from self._connection.ask(requests, seconds)
+        except LineTooLong as too_long:
+            self.unsent = str(too_long)
+            if self.drawing():
+                self.leave_out()
+            raise
 
     def _restart(self) -> None:
         self._restarts += 1

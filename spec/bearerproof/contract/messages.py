@@ -25,6 +25,12 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 MAX_ANSWER_DEPTH = 64
 
+MAX_LINE = 60_000
+"""Bytes of a request line where nothing else is declared: usual line readers stop at 64 KiB."""
+
+LATEST = 4_102_444_800
+"""The latest instant that is sent as ``now``, in seconds: the end of 2099. Some clocks end before the year 9999."""
+
 _TOO_DEEP = f"JSON nested deeper than {MAX_ANSWER_DEPTH} levels"
 
 _VOCABULARY = """
@@ -108,6 +114,15 @@ class Presentation:
     now: float
     tick: float = 0
 
+    def __post_init__(self) -> None:
+        """Keep to the instants that the contract speaks of.
+
+        Raises:
+            ValueError: ``now`` is before 1970 or after ``LATEST``.
+        """
+        if not 0 <= self.now <= LATEST:
+            raise ValueError(f"now is {self.now}; the contract knows instants from 0 to {LATEST}")
+
     def request(self) -> Request:
         """Return the message that asks for a verdict; the expectation never crosses the wire."""
         token = (
@@ -129,7 +144,12 @@ class Presentation:
         }
 
 
-_JWS_POLICY = ("keys", "key_texts", "algorithms")
+_JWS_POLICY = ("keys", "algorithms")
+
+
+def request_line(request: Request) -> bytes:
+    """Write a request as the line that it is over stdio, line feed included."""
+    return json.dumps(request, separators=(",", ":")).encode() + b"\n"
 
 
 def parse_json(line: bytes) -> Json:

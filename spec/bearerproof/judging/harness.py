@@ -15,7 +15,7 @@ from hypothesis.errors import Flaky, Unsatisfiable
 from bearerproof.contract.declaration import Need
 from bearerproof.contract.implementation import Implementation, PropertyEnded, Skipped
 from bearerproof.contract.messages import Outcome
-from bearerproof.exceptions import AdapterFault, BadInput
+from bearerproof.exceptions import AdapterFault, BadInput, LineTooLong
 from bearerproof.judging import results
 from bearerproof.judging.judgement import Finding, Judged, Nonconforming, Undecided, Untestable, Warned
 from bearerproof.judging.pulse import Pulse
@@ -248,8 +248,9 @@ class Harness:
             trial = item.stash.get(_TRIAL, None)
             state, reason, findings = _judge(trial, call)
             skips = tuple(dict.fromkeys(self.implementation.skips))
-            if skips and state is State.ERRORED and _is_unsatisfied(call):
-                state, reason = State.NOT_APPLICABLE, f"the adapter skipped all that was drawn: {skips[0]}"
+            left_out = f"the adapter skipped all that was drawn: {skips[0]}" if skips else self.implementation.unsent
+            if left_out and state is State.ERRORED and _is_unsatisfied(call):
+                state, reason = State.NOT_APPLICABLE, left_out
             record = Record(
                 mark.id,
                 row.id,
@@ -404,7 +405,7 @@ def _judge(trial: Trial | None, call: pytest.CallInfo[None]) -> Ending:
 
 def _unjudged(cause: BaseException) -> Ending:
     """Tell what ended a check before it came to a judgement of its own."""
-    if isinstance(cause, pytest.skip.Exception | Skipped):
+    if isinstance(cause, pytest.skip.Exception | Skipped | LineTooLong):
         return State.NOT_APPLICABLE, str(cause), ()
     if isinstance(cause, NotRun):
         return State.NOT_RUN, str(cause), ()

@@ -87,6 +87,11 @@ class Trial:
             self.implementation.leave_out()
         raise Skipped(f"the implementation does not declare that it can require {', '.join(lacking)}")
 
+    def ask_fitting(self, presentations: Sequence[Presentation]) -> list[tuple[Presentation, Answer]]:
+        """Ask for those verdicts whose requests are no longer than the implementation reads."""
+        fitting = [presented for presented in presentations if self.implementation.fits(presented)]
+        return list(zip(fitting, self.ask_all(fitting), strict=True))
+
     def decide(self, request: Request) -> Decision:
         """Ask a key server for one decision.
 

@@ -17,8 +17,9 @@ from bearerproof import PROTOCOL
 from bearerproof.contract.connections import InProcess
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.implementation import Implementation, PropertyEnded
+from bearerproof.contract.keyforms import unspelled
 from bearerproof.contract.messages import Answer, Outcome, Policy, Presentation
-from bearerproof.exceptions import BadInput
+from bearerproof.exceptions import BadInput, LineTooLong
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.needs import KEY_SET
@@ -173,8 +174,12 @@ def score(implementation: Implementation, groups: Sequence[VectorGroup]) -> Scor
 def _results(implementation: Implementation, groups: Iterable[VectorGroup]) -> Iterator[Result]:
     for group in groups:
         why_not = _not_applicable(group, implementation)
+        try:
+            answers = _answers(implementation, group) if why_not is None else []
+        except LineTooLong as too_long:
+            why_not = str(too_long)
         if why_not is None:
-            yield from judge(group, _answers(implementation, group))
+            yield from judge(group, answers)
         else:
             yield from (Result(group, vector, VectorStatus.NOT_APPLICABLE, why_not) for vector in group.vectors)
 
@@ -184,6 +189,8 @@ def _not_applicable(group: VectorGroup, implementation: Implementation) -> str |
     for name in group.algorithms:  # not as a need: a file may name an algorithm that the contract does not know
         if name not in declaration.algorithms:
             return f"the implementation does not declare algorithm:{name}"
+    if unspelled({"keys": list(group.keys)}, declaration.key_form):
+        return f"a key of it cannot be given as {declaration.key_form}"
     return declaration.missing_capability(KEY_SET) if len(group.keys) > 1 else None
 
 

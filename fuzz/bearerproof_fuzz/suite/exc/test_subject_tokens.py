@@ -1,10 +1,12 @@
 """The subject token: what a verifier refuses is refused here too, its form, its audience and its times."""
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
+from bearerproof.exceptions import LineTooLong
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
@@ -71,7 +73,7 @@ def test_edits_of_the_subject_token(cases: list[Case], trial: Trial) -> None:
         server.issue(provider=_SIGNERS[algorithm])
     for number, case in enumerate(judged):
         draft = case.edit.apply(case.edit.given(_draft(case, server.now, f"edited-{number}")))
-        if len(draft.token()) + 8_000 <= trial.declaration.max_line:
+        with suppress(LineTooLong):
             decision = server.exchange(draft.token())
             server.refused(decision, "invalid_request", f"{case.name}: {case.edit.description}")
     server.issue("bob")

@@ -12,7 +12,7 @@ from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import fetched, jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.fetched import Fetched
-from bearerproof_fuzz.forge import Draft, Forge, with_keys
+from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.jwks_endpoint import Reply
 from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.machines.rotation import run_rotation
@@ -312,7 +312,7 @@ def test_answer_that_is_too_large(mark: CheckId, trial: Trial, forge: Forge) -> 
 def _given(trial: Trial, base: Draft, signer: Key, held: list[Key]) -> Presentation:
     """Return an honest token of the signer under a policy with the keys held."""
     draft = replace(base, key=signer, signer=signer.sign).with_header(kid=signer.kid)
-    return replace(draft, policy=with_keys(base.policy, held, trial.declaration)).presentation()
+    return draft.with_keys(*held).presentation()
 
 
 def _judge_given(trial: Trial, base: Draft, signer: Key, held: list[Key]) -> None:

@@ -9,7 +9,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.checks import applicable, check, check_groups, grouped
+from bearerproof_fuzz.checks import applicable, check, check_groups, controlled, grouped
 from bearerproof_fuzz.edits.registry import REJECTED, Case, cases
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.needs import SESSIONS
@@ -36,12 +36,15 @@ def test_reasons(cases: list[Case], trial: Trial, forge: Forge) -> None:
     judged = list(applicable(cases, trial.declaration))
     if not judged:
         pytest.skip("no edit of this requirement is applicable")
+    bases = {case: case.edit.given(forge.base(case.profile, case.algorithm)) for case in judged}
+    edited_tokens = {case: case.edit.apply(base).presentation() for case, base in bases.items()}
+    fitting = {case: edited for case, edited in edited_tokens.items() if trial.implementation.fits(edited)}
     rejections = 0
-    for case in judged:
-        base = case.edit.given(forge.base(case.profile, case.algorithm))
-        honest, edited = base.presentation(), case.edit.apply(base).presentation()
+    for case, edited in (fitting or edited_tokens).items():
+        base = bases[case]
+        honest = base.presentation()
         accepted, answer = trial.ask_all([honest, edited])
-        trial.require_control(accepted, honest)
+        controlled(trial, case, base, accepted)
         summary = f"{case.edit.id}: {case.edit.description}"
         trial.expect_reason(answer, case.edit.reasons, summary, edited, honest, case.edit.id)
         rejections += answer.outcome is Outcome.REJECTED

@@ -310,10 +310,14 @@ def _judge_issuers(trial: Trial, base: Draft, name: str, issued: list[tuple[str,
         _judge_replay(trial, trial.ask(token), token, summary)
 
 
+def _by_attacker(draft: Draft) -> Draft:
+    return draft.signed_by(keys.key(draft.key.algorithm, "attacker").sign)
+
+
 _SPOILT: dict[str, Change] = {
-    "signed by an attacker": lambda draft: draft.signed_by(keys.key(draft.key.algorithm, "attacker").sign),
+    "signed by an attacker": _by_attacker,
     "with no signature": Draft.unsigned,
-    "under an unknown kid": lambda draft: draft.with_header(kid="unknown"),
+    "under an unknown kid": lambda draft: _by_attacker(draft).with_header(kid="unknown"),
     "expired": lambda draft: draft.with_claims(exp=draft.claims["iat"] - 1),
     "for another audience": lambda draft: draft.with_claims(aud="api://elsewhere"),
 }

@@ -45,6 +45,8 @@ class _Issued:
 class HttpConnection:
     """Asks a key server by HTTP, and follows its trail for the events of each answer."""
 
+    max_line: int | None = None
+
     def __init__(self, url: str, profile: ServerProfile, provider: StartProvider | None = None) -> None:
         self._profile = profile
         self._server = Server(url)
