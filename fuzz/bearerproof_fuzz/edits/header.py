@@ -179,7 +179,10 @@ _NOT_TEXT: dict[str, object] = {
 }  # fmt: skip
 
 
-@edits_for({k: v for k, v in _NOT_TEXT.items() if k != "null"}, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown")
+@edits_for(
+    {k: v for k, v in _NOT_TEXT.items() if k != "null"}, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown",
+    needs=(KEY_SET,),
+)  # fmt: skip
 def kid_is(draft: Draft, value: object) -> Draft:
     """`kid` is not a string: {name}."""
     return draft.with_header(kid=value)
@@ -198,7 +201,8 @@ def _alone(draft: Draft) -> Draft:
 _FALSY: dict[str, object] = {"zero": 0, "false": False, "empty-list": [], "empty-object": {}}
 
 
-@edits_for(_FALSY, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown", given=_alone)
+# Where there is one key nothing is to be chosen, and RFC 7515 §5.2 makes nobody read what it does not use.
+@edits_for(_FALSY, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown", given=_alone, base=EITHER)
 def lone_key_and_kid_is(draft: Draft, value: object) -> Draft:
     """The set has one key, and `kid` is something that some languages take for nothing: {name}."""
     return draft.with_header(kid=value)

@@ -180,11 +180,11 @@ def test_times_with_a_leeway(mark: CheckId, trial: Trial) -> None:
     for leeway in (0, 30):
         server = KeyServerDriver(trial, DEFAULT.but(leeway=leeway, cap=50))
         now = int(server.now)
-        good: list[Json] = [{"exp": now - leeway + 1}, {"nbf": now + leeway}, {"nbf": now - 1}]
+        good: list[Json] = [{"exp": now - leeway + 1}, {"nbf": now + leeway - 1}, {"nbf": now - 1}]
         bad: list[Json] = [{"exp": now - leeway}, {"exp": now - leeway - 1}]
         bad += [{"nbf": now + leeway + 1}, {"nbf": now + leeway + 0.5}]
         if trial.measure is Measure.STRICT:
-            good.append({"iat": now + leeway})
+            good += [{"iat": now + leeway}, {"nbf": now + leeway}]
             bad += [{"iat": now + leeway + 1}, {"iat": now + leeway + 0.5}, {"iat": now + 10**6, "exp": now + 10**7}]
         for claims in good:
             decision = server.exchange(server.subject_token(**claims))
