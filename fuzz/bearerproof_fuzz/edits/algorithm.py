@@ -221,7 +221,15 @@ def _confused(draft: Draft, form: str, algorithm: str = "HS256") -> Draft:
     return draft.with_header(alg=algorithm).signed_by(hmac_over(secret, _HASHES[algorithm]))
 
 
-@edits_for({form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=PUBLIC_KEY_ALGORITHMS)
+def _under_nobodys_secret(draft: Draft, *_: object) -> Draft:
+    """Who takes this verifies no HMAC at all, whatever it is made with."""
+    return draft.with_header(alg="HS256").signed_by(hmac_over(b"a secret that nobody has"))
+
+
+@edits_for(
+    {form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
+    algorithms=PUBLIC_KEY_ALGORITHMS, alone=_under_nobodys_secret,
+)  # fmt: skip
 def hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret: {name}."""
     return _confused(draft, form)
@@ -230,6 +238,7 @@ def hmac_over_public_key(draft: Draft, form: str) -> Draft:
 @edits_for(
     {form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
     given=_allowing_hmac, algorithms=PUBLIC_KEY_ALGORITHMS, needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
+    alone=_under_nobodys_secret,
 )  # fmt: skip
 def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret ({name}), where the policy allows HS256 beside the key's algorithm."""
@@ -238,21 +247,21 @@ def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
 
 @edits_for(
     {name: name for name in ("HS384", "HS512")}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
-    algorithms=PUBLIC_KEY_ALGORITHMS,
+    algorithms=PUBLIC_KEY_ALGORITHMS, alone=lambda draft, name: _under_nobodys_secret(draft).with_header(alg=name),
 )  # fmt: skip
 def longer_hmac_over_public_key(draft: Draft, algorithm: str) -> Draft:
     """{name} with the PEM text of the public key as the secret."""
     return _confused(draft, "pem", algorithm)
 
 
-@edit("VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=("RS256", "PS256"))
+@edit("VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=("RS256", "PS256"), alone=_under_nobodys_secret)
 def hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret (CVE-2017-11424)."""
     return _confused(draft, "pkcs1")
 
 
 @edit("VER-16", "RFC 8725 §2.1", ALGORITHM, given=_allowing_hmac, algorithms=("RS256", "PS256"),
-      needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")))  # fmt: skip
+      needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")), alone=_under_nobodys_secret)  # fmt: skip
 def allowed_hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret, where the policy allows HS256."""
     return _confused(draft, "pkcs1")

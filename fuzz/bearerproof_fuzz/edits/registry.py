@@ -43,6 +43,10 @@ class Edit:
     ``given`` prepares the base that must be accepted first (another policy, another key set); ``apply`` is the
     change itself. ``algorithms`` names those the edit runs under, each a case of its own; empty means whichever
     the implementation prefers. ``needs`` are capabilities without which the edit is not applicable.
+
+    ``alone`` is for an edit that claims its cause through a combination: the part that has to be refused by itself.
+    Where it is not, another requirement finds that, and the combination proves nothing. ``base_may_be_refused`` says
+    that an honest verifier may refuse the base that ``given`` prepares; then the edit is not applicable either.
     """
 
     id: str
@@ -57,6 +61,8 @@ class Edit:
     profiles: tuple[Profile, ...] = ()
     algorithms: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
+    alone: Change | None = None
+    base_may_be_refused: bool = False
 
     @cached_property
     def requirement(self) -> Requirement:
@@ -100,6 +106,8 @@ def edit(
     profiles: Collection[Profile] = (),
     algorithms: tuple[str, ...] = (),
     needs: tuple[Need, ...] = (),
+    alone: Change | None = None,
+    base_may_be_refused: bool = False,
 ) -> Callable[[Change], Change]:
     """Register a change as an edit; ``reasons`` are separated by blanks, any of them is right."""
 
@@ -118,6 +126,8 @@ def edit(
                 profiles=tuple(profiles),
                 algorithms=algorithms,
                 needs=needs,
+                alone=alone,
+                base_may_be_refused=base_may_be_refused,
             )
         )
         return change
@@ -126,17 +136,23 @@ def edit(
 
 
 def edits_for(
-    values: Mapping[str, T], requirement_id: str, clause: str, reasons: str = "", **options: Any
+    values: Mapping[str, T],
+    requirement_id: str,
+    clause: str,
+    reasons: str = "",
+    *,
+    alone: Callable[[Draft, T], Draft] | None = None,
+    **options: Any,
 ) -> Callable[[Callable[[Draft, T], Draft]], Callable[[Draft, T], Draft]]:
     """Register one edit for each named value: the function's name, a hyphen, and the value's name give the id.
 
-    The docstring may say ``{name}``, where the value's name is put.
+    The docstring may say ``{name}``, where the value's name is put; ``alone`` is given the value too.
     """
 
     def register(change: Callable[[Draft, T], Draft]) -> Callable[[Draft, T], Draft]:
         for name, value in values.items():
-            variant = _variant(change, name, value)
-            edit(requirement_id, clause, reasons, **options)(variant)
+            part = _variant(alone, name, value) if alone else None
+            edit(requirement_id, clause, reasons, alone=part, **options)(_variant(change, name, value))
         return change
 
     return register

@@ -5,7 +5,7 @@ import pytest
 from bearerproof.contract.messages import Presentation
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
-from bearerproof_fuzz.checks import case_params
+from bearerproof_fuzz.checks import case_params, why_not_judged
 from bearerproof_fuzz.edits.harmless import another_jti
 from bearerproof_fuzz.edits.registry import Case, cases
 from bearerproof_fuzz.edits.signature import with_a_bit_flipped
@@ -17,9 +17,12 @@ def test_edit(case: Case, trial: Trial, forge: Forge) -> None:
     """accept(base), judge(base + edit), accept(base + harmless), and the same again for edit + harmless."""
     base = case.edit.given(forge.base(case.profile, case.algorithm))
     drafts = [base, another_jti(base), case.edit.apply(base), case.edit.apply(another_jti(base))]
-    honest, unharmed, edited, both = (draft.presentation() for draft in drafts)
-    answers = trial.ask_all([honest, unharmed, edited, both])
+    parts = [case.edit.alone(base)] if case.edit.alone else []
+    honest, unharmed, edited, both, *alone = (draft.presentation() for draft in [*drafts, *parts])
+    answers = trial.ask_all([honest, unharmed, edited, both, *alone])
 
+    if reason := why_not_judged(case.edit, answers[0], answers[4:]):
+        pytest.skip(reason)
     trial.require_control(answers[0], honest)
     trial.require_control(answers[1], unharmed, "the base token after a harmless change")
     summary = f"{case.edit.id}: {case.edit.description}"

@@ -9,7 +9,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.checks import applicable, check, check_groups, grouped
+from bearerproof_fuzz.checks import applicable, check, check_groups, grouped, why_not_judged
 from bearerproof_fuzz.edits.registry import REJECTED, Case, cases
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.needs import SESSIONS
@@ -41,6 +41,8 @@ def test_reasons(cases: list[Case], trial: Trial, forge: Forge) -> None:
         base = case.edit.given(forge.base(case.profile, case.algorithm))
         honest, edited = base.presentation(), case.edit.apply(base).presentation()
         accepted, answer = trial.ask_all([honest, edited])
+        if why_not_judged(case.edit, accepted):
+            continue
         trial.require_control(accepted, honest)
         summary = f"{case.edit.id}: {case.edit.description}"
         trial.expect_reason(answer, case.edit.reasons, summary, edited, honest, case.edit.id)
