@@ -21,6 +21,7 @@ from bearerproof_fuzz.keymaker import POOL, Private
 from bearerproof_fuzz.pss import Hash, raw_private, sign_pss
 
 Jwk = dict[str, Any]
+Public = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 try:
     from cryptography.hazmat.primitives.asymmetric import mldsa
@@ -75,6 +76,11 @@ class Key:
         """What stands in a key set: public for a key pair, the secret itself for HMAC (RFC 7517 §4)."""
         return {"kid": self.kid, "use": "sig", "alg": self.algorithm, **_public_members(self.pool_name)}
 
+    @cached_property
+    def private_jwk(self) -> Jwk:
+        """The JWK of the whole key pair, of any use and algorithm; of an HMAC key the secret (RFC 7518 §6)."""
+        return {"kid": self.kid, **_public_members(self.pool_name), **_private_members(self.pool_name)}
+
     @property
     def texts(self) -> Mapping[str, str]:
         """Textual forms of the public key: ``pem``, ``certificate``, ``openssh`` and for RSA ``pkcs1``."""
@@ -114,6 +120,11 @@ def secret(pool_name: str) -> bytes:
 def rsa_modulus(target: Key) -> int:
     """Return the modulus of an RSA key, for signatures that are wrong by exactly one modulus."""
     return rsa_private(target).public_key().public_numbers().n
+
+
+def public_key(target: Key) -> Public:
+    """Return the public key of a key pair, to encrypt to it."""
+    return _private(target.pool_name).public_key()
 
 
 def rsa_private(target: Key) -> rsa.RSAPrivateKey:
@@ -258,6 +269,19 @@ _SIGNERS: Mapping[str, Callable[[str, bytes], bytes]] = {
     "PS256": _sign_pss(hashlib.sha256), "PS384": _sign_pss(hashlib.sha384), "PS512": _sign_pss(hashlib.sha512),
     **{f"ML-DSA-{size}": _sign_ml_dsa for size in ML_DSA},
 }  # fmt: skip
+
+
+def _private_members(pool_name: str) -> Jwk:
+    private = None if pool_name.startswith("oct") else _private(pool_name)
+    if isinstance(private, rsa.RSAPrivateKey):
+        numbers = private.private_numbers()
+        values = {
+            "d": numbers.d, "p": numbers.p, "q": numbers.q, "dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp,
+        }  # fmt: skip
+        return {name: b64(value.to_bytes((value.bit_length() + 7) // 8, "big")) for name, value in values.items()}
+    if isinstance(private, ec.EllipticCurvePrivateKey):
+        return {"d": b64(private.private_numbers().private_value.to_bytes((private.key_size + 7) // 8, "big"))}
+    return {"d": b64(private.private_bytes_raw())} if private else {}
 
 
 def _public_members(pool_name: str) -> Jwk:

@@ -10,7 +10,7 @@ from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, fault
 from bearerproof_fuzz.faults.seams import ALPHABET, rewriting_header, rewriting_token
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
-from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal
+from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
 _FOREIGN = bytes(set(range(256)) - set(ALPHABET))
 
@@ -127,14 +127,13 @@ def general_serialisation_sniffed(patch: Patch) -> None:
     rewriting_token(patch, lambda token: _from_json(token, lambda members: members["signatures"][-1]))
 
 
-@fault_by("VER-5", Patch.wrap, verifier.Verifier, "_verify")
-def decrypted_token_believed(verify: Any, self: Any, token: bytes) -> Any:
-    """What a JWE decrypts to is returned as if its author were known (CVE-2023-51774, CVE-2026-29000)."""
-    parts = token.split(b".")
-    if len(parts) != 5:
+@fault_by("VER-4", Patch.wrap, verifier.Verifier, "_verify")
+def polyglot_split_at_its_dots(verify: Any, self: Any, token: bytes) -> Any:
+    """One parser verifies the JSON and another splits the same text for the claims (CVE-2022-39227)."""
+    if not token.startswith(b"{"):
         return verify(self, token)
-    claims = parse_object(decode_segment(parts[3]))  # to decrypt it takes no secret of the issuer
-    self._check_claims(claims, self._clock.now())
+    verify(self, _from_json(token, lambda members: members))
+    claims = parse_object(urlsafe_b64decode(token.split(b".")[1] + b"=="))
     return Accepted(claims, None)
 
 

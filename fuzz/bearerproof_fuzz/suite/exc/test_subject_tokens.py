@@ -69,14 +69,18 @@ def test_edits_of_the_subject_token(cases: list[Case], trial: Trial) -> None:
     server = KeyServerDriver(trial, _of_every_algorithm(trial))
     for algorithm in dict.fromkeys(case.algorithm or HOME.key.algorithm for case in judged):
         server.issue(provider=_SIGNERS[algorithm])
+    presented = 0
     for number, case in enumerate(judged):
         base = case.edit.given(_draft(case, server.now, f"edited-{number}"))
         if case.edit.alone and server.exchange(case.edit.alone(base).token()).good:
             continue  # the part is taken by itself, so that the whole proves nothing
         draft = case.edit.apply(base)
         if len(draft.token()) + 8_000 <= trial.declaration.max_line:
+            presented += 1
             decision = server.exchange(draft.token())
             server.refused(decision, "invalid_request", f"{case.name}: {case.edit.description}")
+    if not presented:
+        pytest.skip("a part of each edit of this row is taken by itself, which another check finds")
     server.issue("bob")
 
 
