@@ -10,7 +10,7 @@ from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, fault
 from bearerproof_fuzz.faults.seams import ALPHABET, rewriting_header, rewriting_token
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
-from bearerproof_reference.verifier.verdicts import Reason, Refusal
+from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal
 
 _FOREIGN = bytes(set(range(256)) - set(ALPHABET))
 
@@ -132,7 +132,7 @@ def polyglot_split_at_its_dots(verify: Any, self: Any, token: bytes) -> Any:
     """One parser verifies the JSON and another splits the same text for the claims (CVE-2022-39227)."""
     if not token.startswith(b"{"):
         return verify(self, token)
-    verify(self, _from_json(token, lambda members: members))
+    verify(self, _from_json(token, lambda _: {}))
     claims = parse_object(urlsafe_b64decode(token.split(b".")[1] + b"=="))
     return Accepted(claims, None)
 
