@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.algorithm import hmac_over
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, EVERY_ALGORITHM, edit, edits_for
+from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, EVERY_ALGORITHM, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Key, b64
 from bearerproof_fuzz.needs import KEY_SET, MIXED
@@ -257,16 +257,8 @@ def _under_an_unknown_kid(draft: Draft, kid: str) -> Draft:
     return _injected(draft, kid).with_header(kid="nobody")
 
 
-def _allowing_hmac_keys(draft: Draft) -> Draft:
-    """Hold an HMAC key beside ours and allow both, so that it is `kid` that decides about the key."""
-    hmac_key = keys.key("HS256")
-    held = [jwk for jwk in draft.policy.members["keys"]["keys"] if jwk["kid"] != hmac_key.kid]
-    algorithms = list(dict.fromkeys([draft.key.algorithm, "HS256"]))
-    return draft.with_policy(keys={"keys": [*held, hmac_key.public_jwk]}, algorithms=algorithms)
-
-
 @edits_for(
-    _INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY, given=_allowing_hmac_keys, needs=MIXED, alone=_under_an_unknown_kid
+    _INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY, given=beside_an_hmac_key, needs=MIXED, alone=_under_an_unknown_kid
 )
 def kid_injects(draft: Draft, kid: str) -> Draft:
     """`kid` tries to choose another key ({name}), and the token is authenticated with the secret that would yield."""
@@ -356,7 +348,7 @@ def kid_looks_like_ours(draft: Draft, respell: Callable[[str], str]) -> Draft:
     return draft.with_header(kid=respell(draft.key.kid))
 
 
-@edit("VER-23", "RFC 8725 §3.10", "key-unknown key-unusable", algorithms=("HS256",))
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown key-unusable", algorithms=("HS256",), also_breaks=(Gate.SIGNATURE,))
 def kid_unknown_and_hmac_over_nothing(draft: Draft) -> Draft:
     """`kid` names no key, and the HMAC secret is the empty one that a failed look-up may leave."""
     return draft.with_header(kid="nobody").signed_by(hmac_over(b""))
@@ -368,7 +360,7 @@ def kid_unknown(draft: Draft) -> Draft:
     return draft.with_header(kid="nobody")
 
 
-@edit("VER-23", "RFC 8725 §3.10", "key-unknown signature", needs=(KEY_SET,))
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown signature", needs=(KEY_SET,), also_breaks=(Gate.SIGNATURE,))
 def kid_of_the_sibling(draft: Draft) -> Draft:
     """`kid` names the other key of the set."""
     return draft.with_header(kid=keys.key(draft.key.algorithm, "b").kid)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bearerproof.specification.catalogue import Profile
-from bearerproof_fuzz.edits.registry import EITHER, JWTS, edit, edits_for
+from bearerproof_fuzz.edits.registry import EITHER, JWTS, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 
 HEADER = "malformed header algorithm"
@@ -116,13 +116,14 @@ def _bad_claim_alone(draft: Draft, member: Member) -> Draft:
 
 
 @edit("VER-9", "RFC 7515 §4", HEADER + " signature key-unknown key-unusable",
-      alone=lambda draft: draft.with_header(alg="none"))  # fmt: skip
+      alone=lambda draft: draft.with_header(alg="none"), also_breaks=(Gate.ALGORITHM, Gate.SIGNATURE))  # fmt: skip
 def duplicate_alg_bad_last(draft: Draft) -> Draft:
     """`alg` stands twice, the second time as `none`: who lets the first one win accepts."""
     return _header(draft, _last("alg", "none"))
 
 
-@edit("VER-9", "RFC 7515 §4", HEADER + " signature key-unknown", alone=lambda draft: draft.with_header(kid=7))
+@edit("VER-9", "RFC 7515 §4", HEADER + " signature key-unknown", alone=lambda draft: draft.with_header(kid=7),
+      also_breaks=(Gate.KID,))  # fmt: skip
 def duplicate_kid_unknown_last(draft: Draft) -> Draft:
     """`kid` stands twice, the second time not even a string: who lets the first one win accepts."""
     return _header(draft, _last("kid", 7))
@@ -141,6 +142,7 @@ _BAD: dict[str, object] = {"iss": "https://evil.example", "aud": "api://other", 
 @edits_for(
     {name: (name, bad) for name, bad in _BAD.items()},
     "VER-9", "RFC 7519 §4", CLAIMS + " issuer audience expired", profiles=JWTS, alone=_bad_claim_alone,
+    also_breaks=(Gate.CLAIMS,),
 )  # fmt: skip
 def duplicate_claim_bad_last(draft: Draft, member: Member) -> Draft:
     """`{name}` stands twice, the honest one first: who lets the first one win accepts."""
@@ -149,7 +151,7 @@ def duplicate_claim_bad_last(draft: Draft, member: Member) -> Draft:
 
 edits_for(
     {"nbf": ("nbf", 4_000_000_000)}, "VER-9", "RFC 7519 §4", CLAIMS + " not-yet-valid",
-    profiles=(Profile.JWT, Profile.ACCESS_TOKEN), alone=_bad_claim_alone,
+    profiles=(Profile.JWT, Profile.ACCESS_TOKEN), alone=_bad_claim_alone, also_breaks=(Gate.CLAIMS,),
 )(duplicate_claim_bad_last)  # fmt: skip
 
 _HIDDEN = {**_BAD, "sub": "admin"}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.registry import EITHER, edit, edits_for
+from bearerproof_fuzz.edits.registry import EITHER, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import b64
 
@@ -92,11 +92,14 @@ def json_serialisation(draft: Draft, spell: Callable[[str], str]) -> Draft:
     return draft.respelled(spell)
 
 
-@edit("VER-5", "RFC 7516 §9", FORM, alone=lambda draft: draft.signed_by(keys.key(draft.key.algorithm, "attacker").sign))
+def _signed_by_an_attacker(draft: Draft) -> Draft:
+    return draft.signed_by(keys.key(draft.key.algorithm, "attacker").sign)
+
+
+@edit("VER-5", "RFC 7516 §9", FORM, alone=_signed_by_an_attacker, also_breaks=(Gate.ALGORITHM, Gate.SIGNATURE))
 def jwe_header_on_three_segments(draft: Draft) -> Draft:
     """Three segments signed by an attacker, under the header of a JWE."""
-    outsider = keys.key(draft.key.algorithm, "attacker")
-    return draft.with_header(alg="dir", enc="A128GCM").signed_by(outsider.sign)
+    return _signed_by_an_attacker(draft).with_header(alg="dir", enc="A128GCM")
 
 
 @edit("VER-5", "RFC 7516 §9", "header malformed", base=EITHER)

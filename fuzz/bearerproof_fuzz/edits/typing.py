@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bearerproof.specification.catalogue import Profile
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, Gate, edit, edits_for
 from bearerproof_fuzz.forge import AUDIENCE, CLIENT, NONCE, Draft, Members
 from bearerproof_fuzz.needs import TYP
 
@@ -98,7 +98,8 @@ def typ_spelled_with(draft: Draft, value: str) -> Draft:
     return draft.with_header(typ=value)
 
 
-@edit("IDT-11", "RFC 9068 §4", TYPE + " audience claim-missing", profiles=(Profile.ACCESS_TOKEN,))
+@edit("IDT-11", "RFC 9068 §4", TYPE + " audience claim-missing", profiles=(Profile.ACCESS_TOKEN,),
+      also_breaks=(Gate.CLAIMS,))  # fmt: skip
 def id_token_as_access_token(draft: Draft) -> Draft:
     """An honest ID token of the same issuer is presented as an access token."""
     claims: Members = {name: value for name, value in draft.claims.items() if name in ("iss", "sub", "iat", "exp")}
@@ -117,7 +118,8 @@ def access_token_with_our_nonce(draft: Draft) -> Draft:
     return draft.with_header(typ="at+jwt").with_claims(client_id=CLIENT, jti="jti-1")
 
 
-@edit("IDT-11", "OpenID Connect Core §3.1.3.7", TYPE + " audience nonce", profiles=(Profile.ID_TOKEN,))
+@edit("IDT-11", "OpenID Connect Core §3.1.3.7", TYPE + " audience nonce", profiles=(Profile.ID_TOKEN,),
+      also_breaks=(Gate.CLAIMS,))  # fmt: skip
 def access_token_as_id_token(draft: Draft) -> Draft:
     """An honest access token of the same issuer is presented as an ID token."""
     claims = {name: value for name, value in draft.claims.items() if name not in ("nonce", "azp")}
