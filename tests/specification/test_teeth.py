@@ -8,7 +8,6 @@ import pytest
 
 from bearerproof.contract.declaration import OPTIONS
 from bearerproof.specification.catalogue import Profile
-from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import ACCEPTED, Case

@@ -88,6 +88,71 @@ def not_valid_for_another(draft: Draft, seconds: float) -> Draft:
     return draft.with_claims(nbf=draft.now + seconds)
 
 
+def _beyond(bits: int, per_second: int, *, signed: bool) -> Callable[[float], int]:
+    """Return what, added to a time, wraps around where it is counted in integers of so many bits.
+
+    With a sign the next number after the largest is the smallest. Without, it is zero, and the time is what it was.
+    """
+    around = -(-(2**bits) // per_second)
+    return lambda time: 2 ** (bits - 1) // per_second + 1 if signed else int(time) + around
+
+
+_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+
+AHEAD: dict[str, Callable[[float], object]] = {
+    "signed-32-bits-of-seconds": _beyond(32, 1, signed=True),
+    "unsigned-32-bits-of-seconds": _beyond(32, 1, signed=False),
+    **{f"signed-64-bits-of-{unit}": _beyond(64, number, signed=True) for unit, number in _UNITS.items()},
+    **{f"unsigned-64-bits-of-{unit}": _beyond(64, number, signed=False) for unit, number in _UNITS.items()},
+    "a-double-of-seconds": lambda _: 2**53 + 1,
+    "a-double-of-milliseconds": lambda _: 2**53 // 1000 + 1,
+    "any-integer-as-a-double": lambda _: 1e19,
+    "any-integer-as-a-large-double": lambda _: 1e300,
+}
+"""Times to come, named for the counter in which they are past: given a time past, each returns one."""
+
+
+def _before(bits: int, per_second: int, *, signed: bool) -> Callable[[float], int]:
+    """Return what wraps around to a time to come, as ``_beyond`` does to one past."""
+    around = -(-(2**bits) // per_second)
+    return lambda time: -(2 ** (bits - 1)) // per_second - 1 if signed else int(time) - around
+
+
+LONG_PAST: dict[str, Callable[[float], object]] = {
+    **{f"signed-64-bits-of-{unit}": _before(64, number, signed=True) for unit, number in _UNITS.items()},
+    **{f"unsigned-64-bits-of-{unit}": _before(64, number, signed=False) for unit, number in _UNITS.items()},
+    "unsigned-32-bits-of-seconds": _before(32, 1, signed=False),
+    "any-integer-as-a-double": lambda _: -1e19,
+    "any-integer-as-a-large-double": lambda _: -1e300,
+}
+"""Times long past, named for the counter in which they are still to come: given a time to come, each returns one."""
+
+
+@edits_for(LONG_PAST, "VER-29", "RFC 7519 §4.1.4", EXPIRED + " " + MALFORMED)
+def expired_beyond(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`exp` is so long past that it overflows to the future: {name}."""
+    return draft.with_claims(exp=write(draft.now + 600))
+
+
+@edits_for(AHEAD, "VER-30", "RFC 7519 §4.1.5", EARLY + " " + MALFORMED)
+def not_valid_beyond(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`nbf` lies so far ahead that it overflows to the past: {name}."""
+    return draft.with_claims(nbf=write(draft.now - 60))
+
+
+@edits_for(AHEAD, "VER-31", "RFC 7519 §4.1.6", "issued-in-future " + MALFORMED)
+def issued_beyond(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`iat` lies so far ahead that it overflows to the past: {name}."""
+    return draft.with_claims(iat=write(draft.now - 60))
+
+
+# No RFC bounds a lifetime from above, and none makes anybody take one without bound.
+@edits_for(AHEAD, "VER-40", "RFC 7519 §4.1.4", base=EITHER, strict=ACCEPTED)
+def expires_beyond(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`exp` is a number that lies ahead, however large: {name}."""
+    return draft.with_claims(exp=write(draft.now - 60))
+
+
 @edit("VER-30", "RFC 7519 §4.1.5", EARLY, given=_lenient, needs=LENIENT)
 def not_valid_beyond_leeway(draft: Draft) -> Draft:
     """`nbf` lies one second further ahead than the leeway."""
