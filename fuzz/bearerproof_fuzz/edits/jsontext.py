@@ -7,6 +7,7 @@ from dataclasses import replace
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.edits.registry import EITHER, JWTS, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.keys import b64
 
 HEADER = "malformed header algorithm"
 CLAIMS = "malformed claim-malformed"
@@ -54,6 +55,9 @@ _NOT_UTF8: dict[str, Rewrite] = {
 _NOT_AN_OBJECT: dict[str, Rewrite] = {
     "list": lambda raw: b"[" + raw + b"]",
     "string": lambda raw: json.dumps(raw.decode()).encode(),
+    "string-in-a-string": lambda raw: json.dumps(json.dumps(raw.decode())).encode(),
+    "string-in-base64url": lambda raw: json.dumps(b64(raw)).encode(),
+    "base64url": lambda raw: b64(raw).encode(),
     "number": lambda _: b"1",
     "null": lambda _: b"null",
     "true": lambda _: b"true",

@@ -72,6 +72,14 @@ _LENIENT: Rows[Callable[[bytes], bytes]] = {
         "`+` and `/` are read as `-` and `_`, as in Node's decoder (CVE-2022-25898).",
         lambda segment: segment.translate(bytes.maketrans(b"+/", b"-_")),
     ),
+    "character-too-many-dropped": (
+        "Six bits are no octet and are forgotten, as in Node's decoder.",
+        lambda segment: segment[:-1] if len(segment) % 4 == 1 else segment,
+    ),
+    "decoding-ends-at-the-padding": (
+        "A decoder that reads until the padding lets anything stand behind it.",
+        lambda segment: segment.partition(b"=")[0],
+    ),
 }
 faults_for("VER-2", _lenient, _LENIENT)
 
