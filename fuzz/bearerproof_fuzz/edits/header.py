@@ -8,7 +8,7 @@ from dataclasses import replace
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, EVERY_ALGORITHM, Gate, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, EVERY_ALGORITHM, Gate, REJECTED, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Key, b64
 from bearerproof_fuzz.needs import KEY_SET, MIXED
@@ -348,7 +348,8 @@ def kid_looks_like_ours(draft: Draft, respell: Callable[[str], str]) -> Draft:
     return draft.with_header(kid=respell(draft.key.kid))
 
 
-@edit("VER-23", "RFC 8725 §3.10", "key-unknown key-unusable", algorithms=("HS256",), also_breaks=(Gate.SIGNATURE,))
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown key-unusable", algorithms=("HS256",), base=REJECTED,
+      also_breaks=(Gate.SIGNATURE,))  # fmt: skip
 def kid_unknown_and_hmac_over_nothing(draft: Draft) -> Draft:
     """`kid` names no key, and the HMAC secret is the empty one that a failed look-up may leave."""
     return draft.with_header(kid="nobody").signed_by(hmac_over(b""))

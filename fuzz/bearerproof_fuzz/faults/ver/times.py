@@ -84,21 +84,24 @@ def _wrapping(patch: Patch, row: tuple[str, int, int]) -> None:
     _shifting(patch, name, lambda value, *_: wrap(value))
 
 
-_WRAPPING: dict[str, Rows[tuple[str, int, int]]] = {
-    "VER-29": {
-        "exp-in-64-bits-of-milliseconds": ("A time long past is so negative that it is positive.", ("exp", 1000, 64)),
-    },
-    "VER-30": {
-        "nbf-in-64-bits-of-nanoseconds": (
-            "`time.Duration` holds 292 years, and what lies beyond is long past (golang-jwt/jwt#526).",
-            ("nbf", 10**9, 64),
-        ),
-        "nbf-in-64-bits-of-seconds": ("An integer of 64 bits is thought to be large enough.", ("nbf", 1, 64)),
-    },
-    "VER-31": {"iat-in-64-bits-of-microseconds": ("Microseconds since 1970 are the unit.", ("iat", 10**6, 64))},
+_WRAPPING_VER_29: Rows[tuple[str, int, int]] = {
+    "exp-in-64-bits-of-milliseconds": ("A time long past is so negative that it is positive.", ("exp", 1000, 64)),
 }
-for _requirement, _rows in _WRAPPING.items():
-    faults_for(_requirement, _wrapping, _rows)
+faults_for("VER-29", _wrapping, _WRAPPING_VER_29)
+
+_WRAPPING_VER_30: Rows[tuple[str, int, int]] = {
+    "nbf-in-64-bits-of-nanoseconds": (
+        "A duration holds 292 years, and what lies beyond is long past (golang-jwt/jwt#526).",
+        ("nbf", 10**9, 64),
+    ),
+    "nbf-in-64-bits-of-seconds": ("An integer of 64 bits is thought to be large enough.", ("nbf", 1, 64)),
+}
+faults_for("VER-30", _wrapping, _WRAPPING_VER_30)
+
+_WRAPPING_VER_31: Rows[tuple[str, int, int]] = {
+    "iat-in-64-bits-of-microseconds": ("Microseconds since 1970 are the unit.", ("iat", 10**6, 64)),
+}
+faults_for("VER-31", _wrapping, _WRAPPING_VER_31)
 
 
 @fault("VER-31")

@@ -25,19 +25,19 @@ Judge = Callable[[Any, Draft, Trial], Outcomes]
 @check("VER-29", needs=(CLOCK,))
 def test_exp_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`exp` at every offset around now and the leeway."""
-    _judged(mark, trial, forge, "exp", _times, _timed(oracle.expiry))
+    judged(mark, trial, forge, "exp", _times, _timed(oracle.expiry))
 
 
 @check("VER-30", needs=(CLOCK,))
 def test_nbf_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`nbf` at every offset around now and the leeway."""
-    _judged(mark, trial, forge, "nbf", _times, _timed(oracle.not_before))
+    judged(mark, trial, forge, "nbf", _times, _timed(oracle.not_before))
 
 
 @check("VER-31", needs=(CLOCK,))
 def test_iat_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`iat` at every offset around now and the leeway."""
-    _judged(mark, trial, forge, "iat", _times, _timed(oracle.issued_at))
+    judged(mark, trial, forge, "iat", _times, _timed(oracle.issued_at))
 
 
 def _timed(outcomes: Callable[[float, float, float, Measure], Outcomes]) -> Judge:
@@ -61,7 +61,7 @@ def test_iss_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> No
     def judge(value: object, draft: Draft, _: Trial) -> Outcomes:
         return oracle.issuer(value, draft.policy.members["issuer"])
 
-    _judged(mark, trial, forge, "iss", lambda draw, _: _text_near(draw, ISSUER), judge)
+    judged(mark, trial, forge, "iss", lambda draw, _: _text_near(draw, ISSUER), judge)
 
 
 @check("VER-34")
@@ -72,22 +72,7 @@ def test_aud_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> No
         allowed = oracle.audience(value, draft.policy.members["audience"], None, trial.measure)
         return oracle.EITHER if mark.profile is Profile.ID_TOKEN and allowed == oracle.ACCEPTED else allowed
 
-    _judged(mark, trial, forge, "aud", _audiences, judge)
-
-
-@check("IDT-1")
-def test_trusted_aud_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> None:
-    """`aud` as lists that hold our `client_id`, alone or with texts near it that nobody trusts."""
-
-    def judge(value: object, draft: Draft, trial: Trial) -> Outcomes:
-        ours = draft.policy.members["audience"]
-        return oracle.audience(value, ours, draft.policy.members["trusted_audiences"], trial.measure)
-
-    def draw_beside_ours(draw: DrawFn, draft: Draft) -> object:
-        ours = draft.policy.members["audience"]
-        return [ours, *(pick(draw, _TOUCHES)(ours) for _ in range(number_below(draw, 3)))]
-
-    _judged(mark, trial, forge, "aud", draw_beside_ours, judge)
+    judged(mark, trial, forge, "aud", _audiences, judge)
 
 
 @dataclass(frozen=True)
@@ -98,9 +83,10 @@ class Drawn:
     value: object
 
 
-def _judged(
+def judged(
     mark: CheckId, trial: Trial, forge: Forge, name: str, draw_value: Callable[[DrawFn, Draft], object], judge: Judge
 ) -> None:
+    """Present tokens of which one claim is drawn, and judge the answer to each by its value."""
     base = forge.base(mark.profile)
     honest = base.presentation()
     trial.control(honest)
@@ -142,7 +128,7 @@ def _times(draw: DrawFn, draft: Draft) -> object:
     return draft.now + edge + pick(draw, _OFFSETS)
 
 
-_TOUCHES: Sequence[Callable[[str], str]] = (
+TOUCHES: Sequence[Callable[[str], str]] = (
     lambda text: text,
     lambda text: text + "/",
     lambda text: text[:-1],
@@ -168,7 +154,7 @@ def _text_near(draw: DrawFn, ours: str) -> object:
     """Draw our text through one or two touches, or something that is no text."""
     if number_below(draw, 8) == 0:
         return pick(draw, (None, True, 0, [], [ours], {}, {ours: ours}))
-    return pick(draw, _TOUCHES)(pick(draw, _TOUCHES)(ours))
+    return pick(draw, TOUCHES)(pick(draw, TOUCHES)(ours))
 
 
 def _audiences(draw: DrawFn, draft: Draft) -> object:
