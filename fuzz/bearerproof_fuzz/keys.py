@@ -21,7 +21,6 @@ from bearerproof_fuzz.keymaker import POOL, Private
 from bearerproof_fuzz.pss import Hash, raw_private, sign_pss
 
 Jwk = dict[str, Any]
-Public = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 try:
     from cryptography.hazmat.primitives.asymmetric import mldsa
@@ -122,9 +121,16 @@ def rsa_modulus(target: Key) -> int:
     return rsa_private(target).public_key().public_numbers().n
 
 
-def public_key(target: Key) -> Public:
-    """Return the public key of a key pair, to encrypt to it."""
-    return _private(target.pool_name).public_key()
+def public_key(target: Key) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+    """Return the public key of a key pair, to encrypt to it.
+
+    Raises:
+        TypeError: nothing can be encrypted to a key of this type.
+    """
+    public = _private(target.pool_name).public_key()
+    if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise TypeError(f"nothing can be encrypted to {target.kid}")
+    return public
 
 
 def rsa_private(target: Key) -> rsa.RSAPrivateKey:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import product
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bearerproof_fuzz import jwe, keys
 from bearerproof_fuzz.edits.algorithm import hmac_over
@@ -119,11 +119,7 @@ def _with_private_half(draft: Draft) -> Draft:
 
 def _recipient(key: keys.Key, rsa_name: str) -> Management:
     public = keys.public_key(key)
-    if isinstance(public, rsa.RSAPublicKey):
-        return jwe.to_rsa_key(public, rsa_name)
-    if isinstance(public, ec.EllipticCurvePublicKey):
-        return jwe.to_ec_key(public)
-    raise TypeError(f"nothing can be encrypted to {key.kid}")
+    return jwe.to_rsa_key(public, rsa_name) if isinstance(public, rsa.RSAPublicKey) else jwe.to_ec_key(public)
 
 
 _CONTENTS: dict[str, Content] = {

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, EVERY_ALGORITHM, Gate, REJECTED, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, EVERY_ALGORITHM, REJECTED, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Key, b64
 from bearerproof_fuzz.needs import KEY_SET, MIXED
