@@ -47,7 +47,8 @@ _BROKEN_BY = {
     Gate.FORM: "VER-1 VER-2 VER-4 VER-5 VER-7 VER-11 VER-12 VER-18",
     Gate.ALGORITHM: "VER-12 VER-13 VER-14",
     Gate.KID: "VER-19 VER-21 VER-22 VER-23 VER-25",
-    Gate.SIGNATURE: "VER-12 VER-13 VER-15 VER-16 VER-19 VER-22 VER-24 VER-25 VER-26 VER-27 VER-28 KEY-2 KEY-5 KEY-6 KEY-15",
+    Gate.SIGNATURE: """VER-12 VER-13 VER-15 VER-16 VER-19 VER-22 VER-24 VER-25 VER-26 VER-27 VER-28
+                       KEY-2 KEY-5 KEY-6 KEY-15""",
     Gate.CLAIMS: "VER-8 VER-11 VER-29 VER-30 VER-32 VER-33 VER-34 VER-35 VER-38 IDT-1 IDT-5",
 }
 """The requirements whose edits are about a gate; an edit that breaks another besides says so."""
