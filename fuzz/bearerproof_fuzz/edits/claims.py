@@ -220,6 +220,11 @@ _NOT_A_NUMBER: dict[str, Callable[[float], object]] = {
 }
 
 
+def requiring_exp(draft: Draft) -> Draft:
+    """Require `exp`, of those who can be told which claims a token needs."""
+    return draft.with_policy(require=["exp"])
+
+
 _NULL: dict[str, Callable[[float], object]] = {"null": lambda _: None}
 
 
@@ -230,7 +235,9 @@ def exp_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
 
 
 # Some parsers cannot tell null from absent, and `exp` may be absent unless the policy requires it.
-edits_for(_NULL, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing", needs=(REQUIRE,))(exp_is_no_number)
+edits_for(
+    _NULL, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing", given=requiring_exp, needs=(REQUIRE,)
+)(exp_is_no_number)
 
 
 @edits_for(_NOT_A_NUMBER | _NULL, "VER-32", "RFC 7519 §4.1.5", MALFORMED + " not-yet-valid claim-missing")
@@ -367,7 +374,7 @@ def claim_missing(draft: Draft, name: str) -> Draft:
     return draft.without_claim(name)
 
 
-@edit("VER-35", "RFC 7519 §4", MISSING, needs=(REQUIRE,))
+@edit("VER-35", "RFC 7519 §4", MISSING, given=requiring_exp, needs=(REQUIRE,))
 def claim_missing_exp(draft: Draft) -> Draft:
     """A claim that the policy demands is missing: exp, which a token may lack where no policy requires it."""
     return claim_missing(draft, "exp")
