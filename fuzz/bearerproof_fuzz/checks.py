@@ -16,7 +16,7 @@ from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
-from bearerproof_fuzz.edits.registry import EITHER, Case
+from bearerproof_fuzz.edits.registry import EITHER, Case, Edit
 from bearerproof_fuzz.forge import Draft, Forge
 
 Test = TypeVar("Test", bound=Callable[..., Any])
@@ -97,6 +97,15 @@ def controlled(trial: Trial, case: Case, base: Draft, answer: Answer) -> Present
 def required_by(case: Case) -> tuple[Need, ...]:
     """Return the capabilities without which the case is not applicable."""
     return case.edit.needs + ((Need("algorithm", case.algorithm),) if case.algorithm else ())
+
+
+def why_not_judged(edit: Edit, honest: Answer, alone: Iterable[Answer] = ()) -> str | None:
+    """Return why an edit proves nothing here, by the answers to its base and to the part of it that stands alone."""
+    if edit.base_may_be_refused and honest.outcome in (Outcome.REJECTED, Outcome.ERRORED):
+        return "the base of this edit is refused, as it may be"
+    if any(answer.outcome is Outcome.ACCEPTED for answer in alone):
+        return "a part of what is combined here is accepted by itself, which another check finds"
+    return None
 
 
 def explore(prop: Callable[..., None], *strategies: SearchStrategy[Any], share: int = 1) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.declaration import OPTIONS, Declaration
 from bearerproof.contract.messages import Policy, Presentation
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
@@ -163,11 +163,20 @@ class Forge:
         )
 
     def _policy(self, profile: Profile, key: Key) -> Policy:
-        members = {"algorithms": [key.algorithm], **_POLICIES[profile]}
+        members = {"algorithms": [key.algorithm], **_honoured(_POLICIES[profile], profile, self.declaration)}
         if "require" in members:
             members["require"] = self.declaration.requirable(members["require"])
         siblings = [key, keys.key(key.algorithm, "b")] if self.declaration.key_set else [key]
         return Policy({**members, "keys": {"keys": [sibling.public_jwk for sibling in siblings]}})
+
+
+def _honoured(policy: Mapping[str, Any], profile: Profile, declaration: Declaration) -> Members:
+    """Leave out the options that are not declared: nobody can be blamed for what he said he does not read.
+
+    The type of an access token is the profile's own demand, not an option (RFC 9068 §4).
+    """
+    unread = set(OPTIONS) - set(declaration.options) - ({"typ"} if profile is Profile.ACCESS_TOKEN else set())
+    return {name: value for name, value in policy.items() if name not in unread}
 
 
 _TYP = {

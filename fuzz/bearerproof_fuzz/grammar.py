@@ -19,10 +19,11 @@ from bearerproof_fuzz.keys import Key
 
 @dataclass(frozen=True)
 class Forged:
-    """A forged token and the steps that made it, in words."""
+    """A forged token, the steps that made it, in words, and those of its parts that other requirements judge."""
 
     draft: Draft
     steps: tuple[str, ...]
+    judged_elsewhere: tuple[Draft, ...] = ()
 
     def describe(self) -> str:
         """Say how the token was made."""
@@ -34,10 +35,20 @@ def forge_one(draw: DrawFn, base: Draft) -> Forged:
     name, forge = pick(draw, list(forgeries(base.key).items()))
     steps = [name]
     draft = forge(base)
+    elsewhere = [draft] if name.startswith(_KNOWN_FORGERIES) else []
     for described, change in pick_some(draw, _CHANGES, 3):
+        if described.startswith(_KNOWN_CHANGES):
+            elsewhere.append(change(forge(base)))
         draft = change(draft)
         steps.append(described)
-    return Forged(draft, tuple(steps))
+    return Forged(draft, tuple(steps), tuple(elsewhere))
+
+
+_KNOWN_FORGERIES = ("alg none", "HMAC over the ")
+"""The matter of VER-12 and of VER-16."""
+
+_KNOWN_CHANGES = ("jwk ", "jku ", "x5u ", "alg 'none'", "no alg", "alg ''", "kid '../../dev/null'", "crit ", "b64 ")
+"""The matter of VER-19, VER-12, VER-13, VER-22, VER-17 and VER-18."""
 
 
 @cache
@@ -110,6 +121,28 @@ _CHANGES: list[tuple[str, Change]] = [
     _claim("scope", "admin"),
     _claim("jti", "jti-9"),
 ]
+
+
+def matter_of(token: str, honest: str) -> str | None:
+    """Return the requirement that a change of a token's text offends first, or None if it says the same.
+
+    The number of segments is VER-1's, and a character outside the alphabet or an impossible length is VER-2's. A
+    signature spelled anew is VER-3's; all else is another text under the same signature, or another signature.
+    """
+    segments = token.split(".")
+    if token == honest:
+        return None
+    if len(segments) != 3 or not all(segments):
+        return "VER-1"
+    if set(token) - _ALPHABET or any(len(segment) % 4 == 1 for segment in segments):
+        return "VER-2"
+    head, _, signature = token.rpartition(".")
+    honest_head, _, honest_signature = honest.rpartition(".")
+    respelled = head == honest_head and keys.unb64(signature) == keys.unb64(honest_signature)
+    return "VER-3" if respelled else "VER-24"
+
+
+_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
 def mangle_one(draw: DrawFn, token: str) -> tuple[str, str]:

@@ -76,6 +76,11 @@ class Key:
         """What stands in a key set: public for a key pair, the secret itself for HMAC (RFC 7517 §4)."""
         return {"kid": self.kid, "use": "sig", "alg": self.algorithm, **_public_members(self.pool_name)}
 
+    @cached_property
+    def private_jwk(self) -> Jwk:
+        """The JWK of the whole key pair, of any use and algorithm; of an HMAC key the secret (RFC 7518 §6)."""
+        return {"kid": self.kid, **_public_members(self.pool_name), **_private_members(self.pool_name)}
+
     @property
     def certificate(self) -> str:
         """A certificate of the public key that it signed itself, as PEM; empty for a secret."""
@@ -113,6 +118,18 @@ def secret(pool_name: str) -> bytes:
 def rsa_modulus(target: Key) -> int:
     """Return the modulus of an RSA key, for signatures that are wrong by exactly one modulus."""
     return rsa_private(target).public_key().public_numbers().n
+
+
+def public_key(target: Key) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+    """Return the public key of a key pair, to encrypt to it.
+
+    Raises:
+        TypeError: nothing can be encrypted to a key of this type.
+    """
+    public = _private(target.pool_name).public_key()
+    if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise TypeError(f"nothing can be encrypted to {target.kid}")
+    return public
 
 
 def rsa_private(target: Key) -> rsa.RSAPrivateKey:
@@ -250,6 +267,19 @@ _SIGNERS: Mapping[str, Callable[[str, bytes], bytes]] = {
     "PS256": _sign_pss(hashlib.sha256), "PS384": _sign_pss(hashlib.sha384), "PS512": _sign_pss(hashlib.sha512),
     **{f"ML-DSA-{size}": _sign_ml_dsa for size in ML_DSA},
 }  # fmt: skip
+
+
+def _private_members(pool_name: str) -> Jwk:
+    private = None if pool_name.startswith("oct") else _private(pool_name)
+    if isinstance(private, rsa.RSAPrivateKey):
+        numbers = private.private_numbers()
+        values = {
+            "d": numbers.d, "p": numbers.p, "q": numbers.q, "dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp,
+        }  # fmt: skip
+        return {name: b64(value.to_bytes((value.bit_length() + 7) // 8, "big")) for name, value in values.items()}
+    if isinstance(private, ec.EllipticCurvePrivateKey):
+        return {"d": b64(private.private_numbers().private_value.to_bytes((private.key_size + 7) // 8, "big"))}
+    return {"d": b64(private.private_bytes_raw())} if private else {}
 
 
 def _public_members(pool_name: str) -> Jwk:

@@ -39,13 +39,13 @@ def _encode(message: bytes, bits: int, digest: Hash, salt_length: int, mask_dige
     salt = (hashlib.sha512(b"salt" + message).digest() * 2)[:salt_length]
     seal = digest(bytes(8) + hashed + salt).digest()
     block = bytes(size - salt_length - len(seal) - 2) + b"\x01" + salt
-    masked = bytes(a ^ b for a, b in zip(block, _mask(seal, len(block), mask_digest), strict=True))
+    masked = bytes(a ^ b for a, b in zip(block, mask(seal, len(block), mask_digest), strict=True))
     first = masked[0] & (0xFF >> (8 * size - bits))
     return bytes([first]) + masked[1:] + seal + b"\xbc"
 
 
-def _mask(seed: bytes, length: int, digest: Hash) -> bytes:
-    """MGF1 (RFC 8017 §B.2.1)."""
+def mask(seed: bytes, length: int, digest: Hash) -> bytes:
+    """Return a mask of that many octets: MGF1 (RFC 8017 §B.2.1)."""
     out = b""
     for counter in range(-(-length // len(digest(b"").digest()))):
         out += digest(seed + counter.to_bytes(4, "big")).digest()

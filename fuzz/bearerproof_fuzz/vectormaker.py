@@ -13,7 +13,7 @@ from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import Case
 from bearerproof_fuzz.forge import NOW, Forge
 
-_EVERYTHING = Declaration(
+EVERYTHING = Declaration(
     name="vectors", version="1", language="any", level=0, profiles=VERIFIERS, measure=Measure.STRICT,
     algorithms=tuple(keys.MATERIAL), mixed_algorithms=True,
 )  # fmt: skip
@@ -36,7 +36,7 @@ def _frozen_cases() -> Iterator[Case]:
 
 def _row(case: Case, now: int) -> Json:
     edit = case.edit
-    base = edit.given(Forge(_EVERYTHING, now).base(case.profile, case.algorithm))
+    base = edit.given(Forge(EVERYTHING, now).base(case.profile, case.algorithm))
     honest, edited = base.presentation(), edit.apply(base).presentation()
     row = {
         "format": 1,

@@ -49,7 +49,9 @@ def test_no_requirement_lets_a_constant_pass(
     assert "degenerate does NOT conform to base in jwt" in ended.out
     assert len(states) > 25
     binding = {name: found for name, found in states.items() if not requirement(name).observed}
-    assert [name for name, found in binding.items() if not found & RED] == []
+    # Where a part is accepted by itself, what is combined with it is not judged.
+    assert [name for name, found in binding.items() if not found & {*RED, State.NOT_APPLICABLE}] == []
+    assert len([name for name, found in binding.items() if found & RED]) > 25
     assert not any(State.PASSED in found for found in binding.values())
 
 

@@ -36,7 +36,7 @@ REFERENCE_FLOORS = [
 FUZZ_FLOORS = [
     {f"{FUZZ}.{room}" for room in floor.split()}
     for floor in (
-        "loading needs keys pss keymaker rocakeys",
+        "loading needs keys pss jwe keymaker rocakeys",
         "forge draws",
         "edits oracles",
         "checks material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",

@@ -18,9 +18,7 @@ def folders(package: str) -> set[str]:
 
 
 def test_suite_and_faults_have_the_same_folders() -> None:
-    edits_alone = {"idt"}
-    assert folders(faults.__path__[0]) - folders(suite.__path__[0]) == edits_alone
-    assert folders(suite.__path__[0]) <= folders(faults.__path__[0])
+    assert folders(suite.__path__[0]) == folders(faults.__path__[0])
 
 
 def test_a_check_stands_in_the_folder_of_its_requirement() -> None:

@@ -3,6 +3,7 @@
 from bearerproof_fuzz.edits import algorithm as algorithm
 from bearerproof_fuzz.edits import claims as claims
 from bearerproof_fuzz.edits import encoding as encoding
+from bearerproof_fuzz.edits import encryption as encryption
 from bearerproof_fuzz.edits import header as header
 from bearerproof_fuzz.edits import idtoken as idtoken
 from bearerproof_fuzz.edits import jsontext as jsontext

@@ -5,7 +5,16 @@ from collections.abc import Callable
 
 from bearerproof.contract.declaration import Need
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, PUBLIC_KEY_ALGORITHMS, edit, edits_for
+from bearerproof_fuzz.edits.registry import (
+    ACCEPTED,
+    ECDSA,
+    EITHER,
+    PUBLIC_KEY_ALGORITHMS,
+    Change,
+    Gate,
+    edit,
+    edits_for,
+)
 from bearerproof_fuzz.forge import Draft, Signer
 from bearerproof_fuzz.needs import KEY_ALG, KEY_SET, MIXED_ALGORITHMS
 
@@ -135,22 +144,45 @@ def header_names_the_other_eddsa(draft: Draft) -> Draft:
     return draft.with_header(alg="Ed25519" if draft.key.algorithm == "EdDSA" else "EdDSA")
 
 
-@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=("RS256",))
+@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=("RS256",), also_breaks=(Gate.ALGORITHM,))
 def rsa_hash_other_than_the_keys(draft: Draft) -> Draft:
     """The key is for RS256, the token is signed with RS512 by the same key."""
     return draft.with_header(alg="RS512").signed_by(keys.Key(draft.key.kid, "RS512", "rsa", "a").sign)
 
 
-@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=("HS256",))
+@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=("HS256",), also_breaks=(Gate.ALGORITHM,))
 def hmac_hash_other_than_the_keys(draft: Draft) -> Draft:
     """The key is for HS256, the token is authenticated with HS384 by the same key."""
     return draft.with_header(alg="HS384").signed_by(keys.Key(draft.key.kid, "HS384", "oct", "a").sign)
 
 
-@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=PUBLIC_KEY_ALGORITHMS)
+@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=PUBLIC_KEY_ALGORITHMS, also_breaks=(Gate.ALGORITHM,))
 def header_names_another_family(draft: Draft) -> Draft:
     """The signature is the key's own, the header names an algorithm of another family."""
     return draft.with_header(alg=_OTHER_FAMILY[draft.key.algorithm])
+
+
+def though_allowed(draft: Draft, change: Change) -> Draft:
+    """The allow-list admits the algorithm that the header names, and the key is for another one: {name}."""
+    return change(draft)
+
+
+def _also_allowing(algorithm: str) -> Change:
+    """Allow one algorithm more, so that the allow-list does not stop what the key has to."""
+    return lambda draft: draft.with_policy(algorithms=[draft.key.algorithm, algorithm])
+
+
+_ALLOWED_BESIDE = {
+    "RS512": ("RS256", rsa_hash_other_than_the_keys),
+    "HS384": ("HS256", hmac_hash_other_than_the_keys),
+    "RS256": ("ES256", header_names_another_family),
+    "ES256": ("RS256", header_names_another_family),
+}
+for _allowed, (_own, _change) in _ALLOWED_BESIDE.items():
+    edits_for(
+        {f"{_allowed}-is-not-the-keys": _change}, "VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=(_own,),
+        given=_also_allowing(_allowed), needs=(Need("algorithm", _allowed),),
+    )(though_allowed)  # fmt: skip
 
 
 def _both_curves(draft: Draft) -> Draft:
@@ -198,6 +230,14 @@ def key_on_another_curve(draft: Draft) -> Draft:
     return _rewritten(draft, lambda jwk: {**jwk, "crv": _OTHER_CURVE[draft.key.algorithm]})
 
 
+def beside_an_hmac_key(draft: Draft) -> Draft:
+    """Hold an HMAC key beside ours and allow both, so that it is the key that decides what an HMAC is made with."""
+    hmac_key = keys.key("HS256")
+    held = [jwk for jwk in draft.policy.members["keys"]["keys"] if jwk["kid"] != hmac_key.kid]
+    algorithms = list(dict.fromkeys([draft.key.algorithm, "HS256"]))
+    return draft.with_policy(keys={"keys": [*held, hmac_key.public_jwk]}, algorithms=algorithms)
+
+
 def _allowing_hmac(draft: Draft) -> Draft:
     return draft.with_policy(algorithms=[draft.key.algorithm, "HS256"])
 
@@ -229,8 +269,15 @@ def _confused(draft: Draft, form: str, algorithm: str = "HS256") -> Draft:
     return draft.with_header(alg=algorithm).signed_by(hmac_over(secret, _HASHES[algorithm]))
 
 
-@edits_for({form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=PUBLIC_KEY_ALGORITHMS,
-           stand_in=honest_hmac)  # fmt: skip
+def _under_nobodys_secret(draft: Draft, *_: object) -> Draft:
+    """Who takes this verifies no HMAC at all, whatever it is made with."""
+    return draft.with_header(alg="HS256").signed_by(hmac_over(b"a secret that nobody has"))
+
+
+@edits_for(
+    {form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
+    algorithms=PUBLIC_KEY_ALGORITHMS, alone=_under_nobodys_secret, stand_in=honest_hmac, also_breaks=(Gate.ALGORITHM,),
+)  # fmt: skip
 def hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret: {name}."""
     return _confused(draft, form)
@@ -239,7 +286,7 @@ def hmac_over_public_key(draft: Draft, form: str) -> Draft:
 @edits_for(
     {form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
     given=_allowing_hmac, algorithms=PUBLIC_KEY_ALGORITHMS, needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
-    stand_in=honest_hmac,
+    alone=_under_nobodys_secret, stand_in=honest_hmac,
 )  # fmt: skip
 def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret ({name}), where the policy allows HS256 beside the key's algorithm."""
@@ -248,21 +295,25 @@ def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
 
 @edits_for(
     {name: name for name in ("HS384", "HS512")}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
-    algorithms=PUBLIC_KEY_ALGORITHMS, stand_in=honest_hmac,
+    algorithms=PUBLIC_KEY_ALGORITHMS, alone=lambda draft, name: _under_nobodys_secret(draft).with_header(alg=name),
+    stand_in=honest_hmac,
+    also_breaks=(Gate.ALGORITHM,),
 )  # fmt: skip
 def longer_hmac_over_public_key(draft: Draft, algorithm: str) -> Draft:
     """{name} with the PEM text of the public key as the secret."""
     return _confused(draft, "pem", algorithm)
 
 
-@edit("VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=("RS256", "PS256"), stand_in=honest_hmac)
+@edit("VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=("RS256", "PS256"), alone=_under_nobodys_secret,
+      stand_in=honest_hmac, also_breaks=(Gate.ALGORITHM,))  # fmt: skip
 def hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret (CVE-2017-11424)."""
     return _confused(draft, "pkcs1")
 
 
 @edit("VER-16", "RFC 8725 §2.1", ALGORITHM, given=_allowing_hmac, algorithms=("RS256", "PS256"),
-      needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")), stand_in=honest_hmac)  # fmt: skip
+      needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")), alone=_under_nobodys_secret,
+      stand_in=honest_hmac)  # fmt: skip
 def allowed_hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret, where the policy allows HS256."""
     return _confused(draft, "pkcs1")

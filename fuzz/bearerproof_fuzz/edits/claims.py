@@ -55,12 +55,14 @@ def exp_is(draft: Draft, value: int) -> Draft:
     return draft.with_claims(exp=value)
 
 
-@edits_for(
-    {"a-second": 1, "half-a-second": 0.5}, "VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(CLOCK,)
-)
+@edits_for({"a-second": 1.0}, "VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(CLOCK,))
 def expires_in(draft: Draft, seconds: float) -> Draft:
     """`exp` is {name} ahead: the token still holds."""
     return draft.with_claims(exp=draft.now + seconds)
+
+
+# Who counts in whole seconds refuses up to a second early, and no clause says that a token must be accepted until then.
+edits_for({"half-a-second": 0.5}, "VER-29", "RFC 7519 §4.1.4", base=EITHER, strict=ACCEPTED, needs=(CLOCK,))(expires_in)
 
 
 @edit("VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT)
@@ -86,22 +88,100 @@ def not_valid_for_another(draft: Draft, seconds: float) -> Draft:
     return draft.with_claims(nbf=draft.now + seconds)
 
 
+def _beyond(bits: int, per_second: int, *, signed: bool) -> Callable[[float], int]:
+    """Return what, added to a time, wraps around where it is counted in integers of so many bits.
+
+    With a sign the next number after the largest is the smallest. Without, it is zero, and the time is what it was.
+    """
+    around = -(-(2**bits) // per_second)
+    return lambda time: 2 ** (bits - 1) // per_second + 1 if signed else int(time) + around
+
+
+_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+
+AHEAD: dict[str, Callable[[float], object]] = {
+    "signed-32-bits-of-seconds": _beyond(32, 1, signed=True),
+    "unsigned-32-bits-of-seconds": _beyond(32, 1, signed=False),
+    **{f"signed-64-bits-of-{unit}": _beyond(64, number, signed=True) for unit, number in _UNITS.items()},
+    **{f"unsigned-64-bits-of-{unit}": _beyond(64, number, signed=False) for unit, number in _UNITS.items()},
+    "a-double-of-seconds": lambda _: 2**53 + 1,
+    "a-double-of-milliseconds": lambda _: 2**53 // 1000 + 1,
+    "any-integer-as-a-double": lambda _: 1e19,
+    "any-integer-as-a-large-double": lambda _: 1e300,
+}
+"""Times to come, named for the counter in which they are past: given a time past, each returns one."""
+
+
+def _before(bits: int, per_second: int, *, signed: bool) -> Callable[[float], int]:
+    """Return what wraps around to a time to come, as ``_beyond`` does to one past."""
+    around = -(-(2**bits) // per_second)
+    return lambda time: -(2 ** (bits - 1)) // per_second - 1 if signed else int(time) - around
+
+
+LONG_PAST: dict[str, Callable[[float], object]] = {
+    **{f"signed-64-bits-of-{unit}": _before(64, number, signed=True) for unit, number in _UNITS.items()},
+    **{f"unsigned-64-bits-of-{unit}": _before(64, number, signed=False) for unit, number in _UNITS.items()},
+    "unsigned-32-bits-of-seconds": _before(32, 1, signed=False),
+    "any-integer-as-a-double": lambda _: -1e19,
+    "any-integer-as-a-large-double": lambda _: -1e300,
+}
+"""Times long past, named for the counter in which they are still to come: given a time to come, each returns one."""
+
+
+@edits_for(LONG_PAST, "VER-29", "RFC 7519 §4.1.4", EXPIRED + " " + MALFORMED)
+def expired_beyond(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`exp` is so long past that it overflows to the future: {name}."""
+    return draft.with_claims(exp=write(draft.now + 600))
+
+
+@edits_for(AHEAD, "VER-30", "RFC 7519 §4.1.5", EARLY + " " + MALFORMED)
+def not_valid_beyond(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`nbf` lies so far ahead that it overflows to the past: {name}."""
+    return draft.with_claims(nbf=write(draft.now - 60))
+
+
+@edits_for(AHEAD, "VER-31", "RFC 7519 §4.1.6", "issued-in-future " + MALFORMED)
+def issued_beyond(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`iat` lies so far ahead that it overflows to the past: {name}."""
+    return draft.with_claims(iat=write(draft.now - 60))
+
+
+# No RFC bounds a lifetime from above, and none makes anybody take one without bound.
+@edits_for(AHEAD, "VER-40", "RFC 7519 §4.1.4", base=EITHER, strict=ACCEPTED)
+def expires_beyond(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`exp` is a number that lies ahead, however large: {name}."""
+    return draft.with_claims(exp=write(draft.now - 60))
+
+
 @edit("VER-30", "RFC 7519 §4.1.5", EARLY, given=_lenient, needs=LENIENT)
 def not_valid_beyond_leeway(draft: Draft) -> Draft:
     """`nbf` lies one second further ahead than the leeway."""
     return draft.with_claims(nbf=draft.now + LEEWAY + 1)
 
 
-@edit("VER-30", "RFC 7519 §4.1.5", base=ACCEPTED, strict=ACCEPTED, needs=(CLOCK,))
+# "After or equal" (RFC 7519 §4.1.5) is a condition of acceptance and no duty to accept: base leaves the edge open.
+@edit("VER-30", "RFC 7519 §4.1.5", base=EITHER, strict=ACCEPTED, needs=(CLOCK,))
 def valid_from_now(draft: Draft) -> Draft:
     """`nbf` is this very second: the token holds from it on."""
     return draft.with_claims(nbf=draft.now)
 
 
-@edit("VER-30", "RFC 7519 §4.1.5", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT)
+@edit("VER-30", "RFC 7519 §4.1.5", base=EITHER, strict=ACCEPTED, given=_lenient, needs=LENIENT)
 def valid_within_leeway(draft: Draft) -> Draft:
     """`nbf` lies exactly the leeway ahead."""
     return draft.with_claims(nbf=draft.now + LEEWAY)
+
+
+@edit("VER-30", "RFC 7519 §4.1.5", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT)
+def valid_a_second_within_leeway(draft: Draft) -> Draft:
+    """`nbf` lies ahead, by one second less than the leeway."""
+    return draft.with_claims(nbf=draft.now + LEEWAY - 1)
+
+
+@edit("VER-30", "RFC 7519 §4.1.5", base=ACCEPTED, strict=ACCEPTED, needs=(CLOCK,))
+def valid_since_a_second_ago(draft: Draft) -> Draft:
+    """`nbf` was a second ago."""
+    return draft.with_claims(nbf=draft.now - 1)
 
 
 # --- iat: a future one is refused in strict only
@@ -119,7 +199,7 @@ def issued_beyond_leeway(draft: Draft) -> Draft:
     return draft.with_claims(iat=draft.now + LEEWAY + 1)
 
 
-@edit("VER-31", "RFC 7519 §4.1.6", base=ACCEPTED, strict=ACCEPTED, given=_lenient, needs=LENIENT)
+@edit("VER-31", "RFC 7519 §4.1.6", base=EITHER, strict=ACCEPTED, given=_lenient, needs=LENIENT)
 def issued_within_leeway(draft: Draft) -> Draft:
     """`iat` lies exactly the leeway ahead."""
     return draft.with_claims(iat=draft.now + LEEWAY)
@@ -127,46 +207,71 @@ def issued_within_leeway(draft: Draft) -> Draft:
 
 # --- NumericDate: RFC 7519 §2, a JSON numeric value
 
-_TEXT_OF: dict[str, Callable[[float], object]] = {
+_NOT_A_NUMBER: dict[str, Callable[[float], object]] = {
     "text": lambda seconds: str(int(seconds)),
     "text-with-fraction": lambda seconds: f"{seconds:.1f}",
     "rfc-3339-text": lambda _: "2099-01-01T00:00:00Z",
     "empty-text": lambda _: "",
     "true": lambda _: True,
     "false": lambda _: False,
-    "null": lambda _: None,
     "list": lambda seconds: [int(seconds)],
     "empty-list": lambda _: [],
     "object": lambda seconds: {"seconds": int(seconds)},
 }
 
 
-@edits_for(_TEXT_OF, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing")
+def requiring_exp(draft: Draft) -> Draft:
+    """Require `exp`, of those who can be told which claims a token needs."""
+    return draft.with_policy(require=["exp"])
+
+
+_NULL: dict[str, Callable[[float], object]] = {"null": lambda _: None}
+
+
+@edits_for(_NOT_A_NUMBER, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing")
 def exp_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
     """`exp` is not a JSON number: {name}."""
     return draft.with_claims(exp=write(draft.now + 600))
 
 
-@edits_for(_TEXT_OF, "VER-32", "RFC 7519 §4.1.5", MALFORMED + " not-yet-valid claim-missing")
+# Some parsers cannot tell null from absent, and `exp` may be absent unless the policy requires it.
+edits_for(
+    _NULL, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing", given=requiring_exp, needs=(REQUIRE,)
+)(exp_is_no_number)
+
+
+@edits_for(_NOT_A_NUMBER | _NULL, "VER-32", "RFC 7519 §4.1.5", MALFORMED + " not-yet-valid claim-missing")
 def nbf_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
     """`nbf` is not a JSON number: {name}."""
     return draft.with_claims(nbf=write(draft.now - 60))
 
 
-@edits_for(_TEXT_OF, "VER-32", "RFC 7519 §4.1.6", MALFORMED + " issued-in-future claim-missing")
+# RFC 7519 §4.1.6 binds the issuer; that a recipient must read a claim it does not use, no clause says.
+@edits_for(
+    _NOT_A_NUMBER | _NULL, "VER-32", "RFC 7519 §4.1.6", MALFORMED + " issued-in-future claim-missing", base=EITHER
+)
 def iat_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
     """`iat` is not a JSON number: {name}."""
     return draft.with_claims(iat=write(draft.now - 60))
 
 
-_INFINITE = {"nan": b"NaN", "infinity": b"Infinity", "minus-infinity": b"-Infinity", "beyond-double": b"1e400"}
+def spelled(draft: Draft, name: str, number: bytes) -> Draft:
+    """Spell a claim as the given text, which need not be JSON."""
+    raw = draft.without_claim(name).payload_bytes()
+    return replace(draft, payload_json=raw[:-1] + b',"' + name.encode() + b'":' + number + b"}")
 
 
-@edits_for(_INFINITE, "VER-32", "RFC 7519 §2", MALFORMED + " expired")
+@edits_for(
+    {"nan": b"NaN", "infinity": b"Infinity", "minus-infinity": b"-Infinity"}, "VER-32", "RFC 7519 §2",
+    MALFORMED + " expired",
+)  # fmt: skip
 def exp_is_not_finite(draft: Draft, number: bytes) -> Draft:
     """`exp` is no finite number, so the token would never expire: {name}."""
-    raw = draft.without_claim("exp").payload_bytes()
-    return replace(draft, payload_json=raw[:-1] + b',"exp":' + number + b"}")
+    return spelled(draft, "exp", number)
+
+
+# RFC 8259 §6 has it a number, which lies ahead, and lets a parser limit the range of numbers.
+edits_for({"beyond-double": b"1e400"}, "VER-32", "RFC 8259 §6", MALFORMED + " expired", base=EITHER)(exp_is_not_finite)
 
 
 # --- iss: RFC 7519 §4.1.1, compared code point by code point
@@ -260,13 +365,19 @@ def aud_holds_a_number_beside_ours(draft: Draft) -> Draft:
 # --- presence
 
 
-@edits_for(
-    {name: name for name in ("exp", "iss", "aud")}, "VER-35", "RFC 7519 §4",
-    "claim-missing claim-malformed issuer audience expired",
-)  # fmt: skip
+MISSING = "claim-missing claim-malformed issuer audience expired"
+
+
+@edits_for({name: name for name in ("iss", "aud")}, "VER-35", "RFC 7519 §4", MISSING)
 def claim_missing(draft: Draft, name: str) -> Draft:
     """A claim that the policy demands is missing: {name}."""
     return draft.without_claim(name)
+
+
+@edit("VER-35", "RFC 7519 §4", MISSING, given=requiring_exp, needs=(REQUIRE,))
+def claim_missing_exp(draft: Draft) -> Draft:
+    """A claim that the policy demands is missing: exp, which a token may lack where no policy requires it."""
+    return claim_missing(draft, "exp")
 
 
 def _requiring_sub_and_iat(draft: Draft) -> Draft:
@@ -328,8 +439,7 @@ def fractional_times(draft: Draft) -> Draft:
 @_accept("RFC 7519 §2")
 def exponent_times(draft: Draft) -> Draft:
     """A NumericDate may be spelled with an exponent."""
-    raw = draft.without_claim("exp").payload_bytes()
-    return replace(draft, payload_json=raw[:-1] + b',"exp":4.0e9}')
+    return spelled(draft, "exp", f"{draft.now + 600:.10e}".encode())
 
 
 @_accept("RFC 7519 §4.1.3", profiles=(Profile.JWT, Profile.ACCESS_TOKEN))
@@ -374,7 +484,8 @@ def subject_in_other_scripts(draft: Draft) -> Draft:
     return draft.with_claims(sub="用户-é-\U0001f511")
 
 
-@_accept("RFC 7519 §4.1.4", profiles=JWTS)
+# A cap on lifetimes offends no RFC.
+@edit("VER-40", "RFC 7519 §4.1.4", base=EITHER, strict=ACCEPTED, profiles=JWTS)
 def expires_in_the_year_2100(draft: Draft) -> Draft:
     """`exp` may lie beyond what 32 bits hold."""
     return draft.with_claims(exp=4_102_444_800)

@@ -36,6 +36,8 @@ _SPELLINGS: dict[str, Spelling] = {
     "non-ascii-digit": _inserted("\u0663"),
     "fullwidth-letter": _inserted("\uff21"),
     "zero-width-joiner": _inserted("\u200d"),
+    "text-after-padding": lambda segment: segment + "=" * (-len(segment) % 4 or 4) + "QUJD",
+    "text-after-a-nul": lambda segment: segment + "\0QUJD",
 }
 
 
@@ -54,6 +56,43 @@ def payload_spelled_with(draft: Draft, spell: Spelling) -> Draft:
 @edits_for(_SPELLINGS, "VER-2", "RFC 7515 §5.2", SPELLING)
 def signature_spelled_with(draft: Draft, spell: Spelling) -> Draft:
     """The signature segment is respelled by somebody without any key, with foreign characters: {name}."""
+    return replace(draft, spell_signature=spell)
+
+
+def with_whole_groups(draft: Draft, part: str) -> Draft:
+    """Lengthen header or payload by blanks (harmless in JSON) until the segment is groups of four characters."""
+    read = Draft.header_bytes if part == "header" else Draft.payload_bytes
+    raw = read(draft)
+    raw += b" " * (-len(raw) % 3)
+    return replace(draft, header_json=raw) if part == "header" else replace(draft, payload_json=raw)
+
+
+def _a_character_more(segment: str) -> str:
+    if len(segment) % 4:
+        raise ValueError("a segment of this length has another with a character more")
+    return segment + "A"
+
+
+def _header_of_impossible_length(draft: Draft) -> Draft:
+    return replace(with_whole_groups(draft, "header"), spell_header=_a_character_more)
+
+
+def _payload_of_impossible_length(draft: Draft) -> Draft:
+    return replace(with_whole_groups(draft, "payload"), spell_payload=_a_character_more)
+
+
+@edits_for(
+    {"header": _header_of_impossible_length, "payload": _payload_of_impossible_length},
+    "VER-2", "RFC 7515 §5.2", SPELLING,
+)  # fmt: skip
+def impossible_length_of(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
+    """The {name} segment has a character too many to be base64url, which many decoders drop, and is signed so."""
+    return change(draft)
+
+
+@edits_for({"signature": _a_character_more}, "VER-2", "RFC 7515 §5.2", SPELLING, algorithms=("ES384",))
+def impossible_length_of_the(draft: Draft, spell: Spelling) -> Draft:
+    """The {name} segment has a character too many to be base64url, put there by somebody without any key."""
     return replace(draft, spell_signature=spell)
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.algorithm import hmac_over
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, EVERY_ALGORITHM, edit, edits_for
+from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, EVERY_ALGORITHM, REJECTED, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Key, b64
-from bearerproof_fuzz.needs import KEY_KID, KEY_SET
+from bearerproof_fuzz.needs import KEY_KID, KEY_SET, MIXED
 
 HEADER = "header critical malformed"
 CRITICAL = "critical header malformed"
@@ -130,7 +130,14 @@ _CARRIED: dict[str, Callable[[Draft], Draft]] = {
 }
 
 
-@edits_for(_CARRIED, "VER-19", "RFC 8725 §3.8", KEY)
+def _without_the_key(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
+    """Sign as the attacker and carry nothing: who takes this believes any signature, or none."""
+    carrying = change(draft).header
+    kept = {name: value for name, value in carrying.items() if name in draft.header}
+    return replace(draft, header=kept).signed_by(_attacker(draft).sign)
+
+
+@edits_for(_CARRIED, "VER-19", "RFC 8725 §3.8", KEY, alone=_without_the_key)
 def key_carried_as(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
     """The token brings the attacker's key along ({name}) and is signed with it."""
     return change(draft)
@@ -146,16 +153,20 @@ _LOCATIONS = {
 }
 
 
-@edits_for(_LOCATIONS, "VER-19", "RFC 8725 §3.10", KEY)
+def _under_his_kid(draft: Draft, *_: object) -> Draft:
+    return _by_attacker(draft, kid=_attacker(draft).kid)
+
+
+@edits_for(_LOCATIONS, "VER-19", "RFC 8725 §3.10", KEY, alone=_under_his_kid)
 def jku_points(draft: Draft, location: str) -> Draft:
     """`jku` points to a key set of the attacker's ({name}) and the token is signed with a key of his."""
-    return _by_attacker(draft, jku=location, kid=_attacker(draft).kid)
+    return _under_his_kid(draft).with_header(jku=location)
 
 
-@edits_for(_LOCATIONS, "VER-19", "RFC 8725 §3.10", KEY)
+@edits_for(_LOCATIONS, "VER-19", "RFC 8725 §3.10", KEY, alone=_under_his_kid)
 def x5u_points(draft: Draft, location: str) -> Draft:
     """`x5u` points to a certificate of the attacker's ({name}) and the token is signed with his key."""
-    return _by_attacker(draft, x5u=location, kid=_attacker(draft).kid)
+    return _under_his_kid(draft).with_header(x5u=location)
 
 
 _EXTRA: dict[str, object] = {
@@ -179,7 +190,10 @@ _NOT_TEXT: dict[str, object] = {
 }  # fmt: skip
 
 
-@edits_for({k: v for k, v in _NOT_TEXT.items() if k != "null"}, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown")
+@edits_for(
+    {k: v for k, v in _NOT_TEXT.items() if k != "null"}, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown",
+    needs=(KEY_SET,),
+)  # fmt: skip
 def kid_is(draft: Draft, value: object) -> Draft:
     """`kid` is not a string: {name}."""
     return draft.with_header(kid=value)
@@ -198,13 +212,14 @@ def _alone(draft: Draft) -> Draft:
 _FALSY: dict[str, object] = {"zero": 0, "false": False, "empty-list": [], "empty-object": {}}
 
 
-@edits_for(_FALSY, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown", given=_alone)
+# Where there is one key nothing is to be chosen, and RFC 7515 §5.2 makes nobody read what it does not use.
+@edits_for(_FALSY, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown", given=_alone, base=EITHER)
 def lone_key_and_kid_is(draft: Draft, value: object) -> Draft:
     """The set has one key, and `kid` is something that some languages take for nothing: {name}."""
     return draft.with_header(kid=value)
 
 
-_INJECTIONS = {
+_INJECTIONS: dict[str, str] = {
     "traversal": "../../../../../../dev/null",
     "traversal-encoded": "..%2f..%2f..%2fdev%2fnull",
     "absolute-path": "/dev/null",
@@ -225,13 +240,44 @@ _INJECTIONS = {
 }
 
 
-@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY)
+_YIELDED = {
+    "x' UNION SELECT 'AA' -- ": b"AA",
+    "{{7*7}}": b"49",
+    "__proto__": b"[object Object]",
+    "constructor": b"function Object() { [native code] }",
+}
+"""What an injection would have somebody take for the secret, where it is not nothing at all."""
+
+
+def _injected(draft: Draft, kid: str) -> Draft:
+    return draft.with_header(kid=kid, alg="HS256").signed_by(hmac_over(_YIELDED.get(kid, b"")))
+
+
+def _under_an_unknown_kid(draft: Draft, kid: str) -> Draft:
+    return _injected(draft, kid).with_header(kid="nobody")
+
+
+@edits_for(
+    _INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY, given=beside_an_hmac_key, needs=MIXED, alone=_under_an_unknown_kid
+)
 def kid_injects(draft: Draft, kid: str) -> Draft:
-    """`kid` tries to choose another key ({name}), and the token is authenticated with an empty HMAC secret."""
-    return draft.with_header(kid=kid, alg="HS256").signed_by(hmac_over(b""))
+    """`kid` tries to choose another key ({name}), and the token is authenticated with the secret that would yield."""
+    return _injected(draft, kid)
 
 
-@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY)
+@edits_for(_INJECTIONS, "VER-22", "RFC 8725 §3.10", KEY, algorithms=("HS256",), alone=_under_an_unknown_kid)
+def hmac_kid_injects(draft: Draft, kid: str) -> Draft:
+    """Where only HMAC is allowed, `kid` tries to choose another secret, and what that would yield is used: {name}."""
+    return _injected(draft, kid)
+
+
+@edits_for(
+    _INJECTIONS,
+    "VER-22",
+    "RFC 8725 §3.10",
+    KEY,
+    alone=lambda draft, _: _by_attacker(draft, kid="nobody"),
+)
 def kid_by_attacker(draft: Draft, kid: str) -> Draft:
     """`kid` tries to choose another key ({name}), and the attacker signs with a key of the right kind."""
     return _by_attacker(draft, kid=kid)
@@ -302,7 +348,8 @@ def kid_looks_like_ours(draft: Draft, respell: Callable[[str], str]) -> Draft:
     return draft.with_header(kid=respell(draft.key.kid))
 
 
-@edit("VER-23", "RFC 8725 §3.10", "key-unknown key-unusable", algorithms=("HS256",))
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown key-unusable", algorithms=("HS256",), base=REJECTED,
+      also_breaks=(Gate.SIGNATURE,))  # fmt: skip
 def kid_unknown_and_hmac_over_nothing(draft: Draft) -> Draft:
     """`kid` names no key, and the HMAC secret is the empty one that a failed look-up may leave."""
     return draft.with_header(kid="nobody").signed_by(hmac_over(b""))
@@ -314,7 +361,7 @@ def kid_unknown(draft: Draft) -> Draft:
     return draft.with_header(kid="nobody")
 
 
-@edit("VER-23", "RFC 8725 §3.10", "key-unknown signature", needs=(KEY_SET,))
+@edit("VER-23", "RFC 8725 §3.10", "key-unknown signature", needs=(KEY_SET,), also_breaks=(Gate.SIGNATURE,))
 def kid_of_the_sibling(draft: Draft) -> Draft:
     """`kid` names the other key of the set."""
     return draft.with_header(kid=keys.key(draft.key.algorithm, "b").kid)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 
+from bearerproof_fuzz.edits.claims import AHEAD
 from bearerproof_fuzz.edits.registry import ACCEPTED, EDDSA, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import CLIENT, NONCE, Draft
 from bearerproof_fuzz.keys import b64
@@ -131,10 +132,11 @@ def auth_time_missing(draft: Draft) -> Draft:
     return draft.without_claim("auth_time")
 
 
-@edits_for({"text": "1799999900", "null": None, "true": True, "list": [1_799_999_900]}, "IDT-6",
+@edits_for({"text": "1799999900", "null": None, "true": True, "list": [1_799_999_900], "zero": 0, "negative": -1,
+            "object": {"seconds": 1_799_999_900}, "empty-text": ""}, "IDT-6",
            "OpenID Connect Core §2", _AUTH, given=_recent)  # fmt: skip
 def auth_time_is(draft: Draft, value: object) -> Draft:
-    """`auth_time` is not a number: {name}."""
+    """`auth_time` is not a number, or not one of a recent time: {name}."""
     return draft.with_claims(auth_time=value)
 
 
@@ -142,6 +144,28 @@ def auth_time_is(draft: Draft, value: object) -> Draft:
 def authenticated_within_max_age(draft: Draft) -> Draft:
     """The user's authentication is one second younger than `max_age`."""
     return draft.with_claims(auth_time=int(draft.now) - 299)
+
+
+_AHEAD = {"a-second": 1, "an-hour": 3600, "a-century": 3_200_000_000}
+
+
+# It says when the authentication occurred (OpenID Connect Core §2); no clause says what to do if it has not.
+@edits_for(_AHEAD, "IDT-6", "OpenID Connect Core §2", _AUTH, base=EITHER, given=_recent, needs=(CLOCK,))
+def authenticated_in_the_future_by(draft: Draft, seconds: int) -> Draft:
+    """`auth_time` lies ahead, so that the sign-in would stay recent for ever: {name}."""
+    return draft.with_claims(auth_time=int(draft.now) + seconds)
+
+
+@edits_for(AHEAD, "IDT-6", "OpenID Connect Core §2", _AUTH, base=EITHER, given=_recent)
+def authenticated_beyond(draft: Draft, write: Callable[[float], object]) -> Draft:
+    """`auth_time` lies so far ahead that it overflows to the past: {name}."""
+    return draft.with_claims(auth_time=write(draft.now - 60))
+
+
+@edit("IDT-6", "OpenID Connect Core §2", base=EITHER, strict=ACCEPTED, given=_recent, needs=(CLOCK,))
+def authenticated_this_second(draft: Draft) -> Draft:
+    """The user authenticated this very second."""
+    return draft.with_claims(auth_time=int(draft.now))
 
 
 def _recent_and_lenient(draft: Draft) -> Draft:
@@ -156,26 +180,41 @@ def authenticated_within_max_age_and_leeway(draft: Draft) -> Draft:
     return draft.with_claims(auth_time=int(draft.now) - 330)
 
 
+@edit("IDT-6", "OpenID Connect Core §2", base=EITHER, strict=ACCEPTED, given=_recent_and_lenient, needs=LENIENT)
+def authenticated_ahead_within_leeway(draft: Draft) -> Draft:
+    """`auth_time` lies exactly the leeway ahead."""
+    return draft.with_claims(auth_time=int(draft.now) + 30)
+
+
+@edit("IDT-6", "OpenID Connect Core §2", _AUTH, base=EITHER, given=_recent_and_lenient, needs=LENIENT)
+def authenticated_ahead_beyond_leeway(draft: Draft) -> Draft:
+    """`auth_time` lies one second further ahead than the leeway."""
+    return draft.with_claims(auth_time=int(draft.now) + 31)
+
+
 @edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", _AUTH, given=_recent_and_lenient, needs=LENIENT)
 def authenticated_before_max_age_and_leeway(draft: Draft) -> Draft:
     """The user's authentication is a second older than `max_age` and the leeway together."""
     return draft.with_claims(auth_time=int(draft.now) - 331)
 
 
-def _just_now(draft: Draft) -> Draft:
-    return draft.with_policy(max_age=0).with_claims(auth_time=int(draft.now))
-
-
-@edit("IDT-6", "OpenID Connect Core §3.1.2.1", _AUTH, given=_just_now, needs=(CLOCK,))
+@edit("IDT-6", "OpenID Connect Core §3.1.2.1", _AUTH, given=_recent, needs=(CLOCK,))
 def authenticated_a_second_ago_under_max_age_0(draft: Draft) -> Draft:
     """`max_age` is 0, so the user has to have authenticated this very second."""
-    return draft.with_claims(auth_time=int(draft.now) - 1)
+    return draft.with_policy(max_age=0).with_claims(auth_time=int(draft.now) - 1)
 
 
-@edit("IDT-6", "OpenID Connect Core §3.1.2.1", _AUTH, given=_just_now, needs=(CLOCK,))
+@edit("IDT-6", "OpenID Connect Core §3.1.2.1", _AUTH, given=_recent)
 def auth_time_missing_under_max_age_0(draft: Draft) -> Draft:
     """`max_age` is 0 and the token does not say when the user authenticated."""
-    return draft.without_claim("auth_time")
+    return draft.with_policy(max_age=0).without_claim("auth_time")
+
+
+# A user who authenticated this very second is as old as `max_age` allows, to the second: base leaves the edge open.
+@edit("IDT-6", "OpenID Connect Core §3.1.2.1", base=EITHER, strict=ACCEPTED, given=_recent, needs=(CLOCK,))
+def authenticated_this_second_under_max_age_0(draft: Draft) -> Draft:
+    """`max_age` is 0 and the user authenticated this very second."""
+    return draft.with_policy(max_age=0).with_claims(auth_time=int(draft.now))
 
 
 def _stepped_up(draft: Draft) -> Draft:

@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from bearerproof_fuzz.edits.registry import EITHER, JWTS, edit, edits_for
+from bearerproof.specification.catalogue import Profile
+from bearerproof_fuzz.edits.registry import EITHER, JWTS, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.keys import b64
 
 HEADER = "malformed header algorithm"
 CLAIMS = "malformed claim-malformed"
@@ -53,6 +55,9 @@ _NOT_UTF8: dict[str, Rewrite] = {
 _NOT_AN_OBJECT: dict[str, Rewrite] = {
     "list": lambda raw: b"[" + raw + b"]",
     "string": lambda raw: json.dumps(raw.decode()).encode(),
+    "string-in-a-string": lambda raw: json.dumps(json.dumps(raw.decode())).encode(),
+    "string-in-base64url": lambda raw: json.dumps(b64(raw)).encode(),
+    "base64url": lambda raw: b64(raw).encode(),
     "number": lambda _: b"1",
     "null": lambda _: b"null",
     "true": lambda _: b"true",
@@ -107,35 +112,57 @@ def _last(name: str, value: object) -> Rewrite:
     return lambda raw: raw[:-1] + f",{json.dumps(name)}:{json.dumps(value)}}}".encode()
 
 
-@edit("VER-9", "RFC 7515 §4", HEADER + " signature key-unknown key-unusable")
+Member = tuple[str, object]
+
+
+def _bad_claim_alone(draft: Draft, member: Member) -> Draft:
+    return draft.with_claims(**dict([member]))
+
+
+@edit("VER-9", "RFC 7515 §4", HEADER + " signature key-unknown key-unusable",
+      alone=lambda draft: draft.with_header(alg="none"), also_breaks=(Gate.ALGORITHM, Gate.SIGNATURE))  # fmt: skip
 def duplicate_alg_bad_last(draft: Draft) -> Draft:
     """`alg` stands twice, the second time as `none`: who lets the first one win accepts."""
     return _header(draft, _last("alg", "none"))
 
 
-@edit("VER-9", "RFC 7515 §4", HEADER + " signature key-unknown")
+@edit("VER-9", "RFC 7515 §4", HEADER + " signature key-unknown", alone=lambda draft: draft.with_header(kid=7),
+      also_breaks=(Gate.KID,))  # fmt: skip
 def duplicate_kid_unknown_last(draft: Draft) -> Draft:
     """`kid` stands twice, the second time not even a string: who lets the first one win accepts."""
     return _header(draft, _last("kid", 7))
 
 
-_BAD = {"iss": "https://evil.example", "aud": "api://other", "exp": 1}
+@edit("VER-9", "RFC 7515 §4", HEADER + " type", profiles=(Profile.ACCESS_TOKEN,),
+      alone=lambda draft: draft.with_header(typ="JWT"))  # fmt: skip
+def duplicate_typ_bad_last(draft: Draft) -> Draft:
+    """`typ` stands twice, the second time that of any JWT: who lets the first one win accepts."""
+    return _header(draft, _last("typ", "JWT"))
+
+
+_BAD: dict[str, object] = {"iss": "https://evil.example", "aud": "api://other", "exp": 1}
 
 
 @edits_for(
     {name: (name, bad) for name, bad in _BAD.items()},
-    "VER-9", "RFC 7519 §4", CLAIMS + " issuer audience expired", profiles=JWTS,
+    "VER-9", "RFC 7519 §4", CLAIMS + " issuer audience expired", profiles=JWTS, alone=_bad_claim_alone,
+    also_breaks=(Gate.CLAIMS,),
 )  # fmt: skip
-def duplicate_claim_bad_last(draft: Draft, member: tuple[str, object]) -> Draft:
+def duplicate_claim_bad_last(draft: Draft, member: Member) -> Draft:
     """`{name}` stands twice, the honest one first: who lets the first one win accepts."""
     return _claims(draft, _last(*member))
 
+
+edits_for(
+    {"nbf": ("nbf", 4_000_000_000)}, "VER-9", "RFC 7519 §4", CLAIMS + " not-yet-valid",
+    profiles=(Profile.JWT, Profile.ACCESS_TOKEN), alone=_bad_claim_alone, also_breaks=(Gate.CLAIMS,),
+)(duplicate_claim_bad_last)  # fmt: skip
 
 _HIDDEN = {**_BAD, "sub": "admin"}
 
 
 @edits_for({name: (name, bad) for name, bad in _HIDDEN.items()}, "VER-10", "RFC 8259 §4", CLAIMS)
-def duplicate_claim_bad_first(draft: Draft, member: tuple[str, object]) -> Draft:
+def duplicate_claim_bad_first(draft: Draft, member: Member) -> Draft:
     """`{name}` stands twice, the honest one last: parsers disagree about it."""
     return _claims(draft, _first(*member))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bearerproof.contract.declaration import Need
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.algorithm import hmac_over, honest_hmac
+from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over, honest_hmac
 from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import Jwk, Key, b64, unb64
@@ -303,27 +303,20 @@ def rsa_key_of_the_faulty_library(draft: Draft, role: str) -> Draft:
     return _signers_key(draft, lambda _: weak.public_jwk).signed_by(weak.sign)
 
 
-def _mixed(draft: Draft) -> Draft:
-    """Hold an HMAC key beside ours, both allowed, and show that ours is still accepted."""
-    hmac_key = keys.key("HS256")
-    mixed = _with_jwks(draft, [*_jwks(draft), hmac_key.public_jwk])
-    return mixed.with_policy(algorithms=[draft.key.algorithm, "HS256"])
-
-
-@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED,
+@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=beside_an_hmac_key, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED,
       stand_in=honest_hmac)  # fmt: skip
 def hmac_named_as_the_public_key(draft: Draft) -> Draft:
     """In a mixed set, the token is authenticated over the public key's text under the public key's `kid`."""
     return draft.with_header(alg="HS256").signed_by(hmac_over(keys.public_forms(draft.key)["pem"]))
 
 
-@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED)
+@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=beside_an_hmac_key, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED)
 def public_algorithm_under_the_hmac_key(draft: Draft) -> Draft:
     """In a mixed set, the token names the HMAC key but an algorithm of public keys."""
     return draft.with_header(kid=keys.key("HS256").kid).signed_by(keys.key("HS256").sign)
 
 
-@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=_mixed, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED)
+@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=beside_an_hmac_key, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED)
 def hmac_key_under_another_name(draft: Draft) -> Draft:
     """In a mixed set, the HMAC key authenticates under the `kid` of the public key."""
     return draft.with_header(alg="HS256").signed_by(keys.key("HS256").sign)

@@ -7,6 +7,7 @@ registry feeds the fixed vectors, the suite, the strategies and the campaigns.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -22,6 +23,17 @@ ACCEPTED = frozenset({Outcome.ACCEPTED})
 REJECTED = frozenset({Outcome.REJECTED})
 EITHER = ACCEPTED | REJECTED
 
+
+class Gate(StrEnum):
+    """What an honest verifier asks of every token: one that breaks more than an edit means to is refused for that."""
+
+    FORM = "it is a compact JWS, its header a JSON object"
+    ALGORITHM = "the allow-list admits its algorithm"
+    KID = "its `kid` names a key of the set"
+    SIGNATURE = "the signature verifies under that key and algorithm"
+    CLAIMS = "issuer, audience and times are the policy's"
+
+
 JWTS = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN)
 """The profiles in which a token carries claims."""
 
@@ -29,6 +41,17 @@ EVERY_ALGORITHM = ("ES256", "EdDSA", "Ed25519", "RS256", "PS256", "ES384", "HS25
 PUBLIC_KEY_ALGORITHMS = EVERY_ALGORITHM[:-1]
 ECDSA = ("ES256", "ES384")
 EDDSA = ("EdDSA", "Ed25519")
+
+
+_BROKEN_BY = {
+    Gate.FORM: "VER-1 VER-2 VER-4 VER-5 VER-7 VER-11 VER-12 VER-18",
+    Gate.ALGORITHM: "VER-12 VER-13 VER-14",
+    Gate.KID: "VER-19 VER-21 VER-22 VER-23 VER-25",
+    Gate.SIGNATURE: """VER-12 VER-13 VER-15 VER-16 VER-19 VER-22 VER-24 VER-25 VER-26 VER-27 VER-28
+                       KEY-2 KEY-5 KEY-6 KEY-15""",
+    Gate.CLAIMS: "VER-8 VER-11 VER-29 VER-30 VER-32 VER-33 VER-34 VER-35 VER-38 IDT-1 IDT-5",
+}
+"""The requirements whose edits are about a gate; an edit that breaks another besides says so."""
 
 
 def unedited(draft: Draft) -> Draft:
@@ -46,6 +69,11 @@ class Edit:
 
     ``reached`` is the same change without its fault, which has to be accepted too: it shows that what is changed is
     looked at. ``stand_in`` is accepted in place of a base whose key the implementation cannot read as text.
+    ``alone`` is for an edit that claims its cause through a combination: the part that has to be refused by itself.
+    Where it is not, another requirement finds that, and the combination proves nothing. ``base_may_be_refused`` says
+    that an honest verifier may refuse the base that ``given`` prepares; then the edit is not applicable either.
+    ``also_breaks`` are gates that the edit cannot but break besides those that its requirement is about: wherever one
+    of them holds the token up, the edit has no teeth. A test presents every edit and sees that all others hold.
     """
 
     id: str
@@ -62,11 +90,20 @@ class Edit:
     needs: tuple[Need, ...] = ()
     reached: Change | None = None
     stand_in: Change | None = None
+    alone: Change | None = None
+    base_may_be_refused: bool = False
+    also_breaks: frozenset[Gate] = frozenset()
 
     @cached_property
     def requirement(self) -> Requirement:
         """The requirement whose check this edit is."""
         return requirement(self.requirement_id)
+
+    @property
+    def breaks(self) -> frozenset[Gate]:
+        """The gates that the edit may break; without all others it has no teeth."""
+        own = {gate for gate, rows in _BROKEN_BY.items() if self.requirement_id in rows.split()}
+        return self.also_breaks | own
 
     def allowed(self, measure: Measure) -> frozenset[Outcome]:
         """Return the acceptable outcomes: strict's are a subset of base's."""
@@ -107,6 +144,9 @@ def edit(
     needs: tuple[Need, ...] = (),
     reached: Change | None = None,
     stand_in: Change | None = None,
+    alone: Change | None = None,
+    base_may_be_refused: bool = False,
+    also_breaks: Collection[Gate] = (),
 ) -> Callable[[Change], Change]:
     """Register a change as an edit; ``reasons`` are separated by blanks, any of them is right."""
 
@@ -127,6 +167,9 @@ def edit(
                 needs=needs,
                 reached=reached,
                 stand_in=stand_in,
+                alone=alone,
+                base_may_be_refused=base_may_be_refused,
+                also_breaks=frozenset(also_breaks),
             )
         )
         return change
@@ -135,17 +178,23 @@ def edit(
 
 
 def edits_for(
-    values: Mapping[str, T], requirement_id: str, clause: str, reasons: str = "", **options: Any
+    values: Mapping[str, T],
+    requirement_id: str,
+    clause: str,
+    reasons: str = "",
+    *,
+    alone: Callable[[Draft, T], Draft] | None = None,
+    **options: Any,
 ) -> Callable[[Callable[[Draft, T], Draft]], Callable[[Draft, T], Draft]]:
     """Register one edit for each named value: the function's name, a hyphen, and the value's name give the id.
 
-    The docstring may say ``{name}``, where the value's name is put.
+    The docstring may say ``{name}``, where the value's name is put; ``alone`` is given the value too.
     """
 
     def register(change: Callable[[Draft, T], Draft]) -> Callable[[Draft, T], Draft]:
         for name, value in values.items():
-            variant = _variant(change, name, value)
-            edit(requirement_id, clause, reasons, **options)(variant)
+            part = _variant(alone, name, value) if alone else None
+            edit(requirement_id, clause, reasons, alone=part, **options)(_variant(change, name, value))
         return change
 
     return register

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.algorithm import hmac_over
+from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over
 from bearerproof_fuzz.edits.encoding import trailing_bits, with_unused_bits
-from bearerproof_fuzz.edits.registry import ECDSA, EDDSA, EVERY_ALGORITHM, edit, edits_for
+from bearerproof_fuzz.edits.registry import ECDSA, EDDSA, EVERY_ALGORITHM, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import b64
+from bearerproof_fuzz.needs import MIXED
 from bearerproof_fuzz.pss import sign_pss
 
 SIGNATURE = "signature malformed"
@@ -143,11 +144,45 @@ def hmac_secret_guessed(draft: Draft, secret: bytes) -> Draft:
 
 @edits_for(
     {name: value for name, value in _GUESSES.items() if name != "kid"},
-    "VER-25", "RFC 8725 §2.1", SIGNATURE + " algorithm header key-unusable key-unknown",
+    "VER-25", "RFC 8725 §2.1", SIGNATURE + " algorithm header key-unusable key-unknown", also_breaks=(Gate.ALGORITHM,),
 )  # fmt: skip
 def hmac_under_a_public_key(draft: Draft, secret: bytes) -> Draft:
     """The token turns to HS256 with a secret that anybody can guess ({name})."""
     return draft.with_header(alg="HS256").signed_by(hmac_over(secret))
+
+
+_LOST: dict[str, Callable[[Draft], Draft]] = {
+    "unknown-kid": lambda draft: draft.with_header(kid="nobody"),
+    "no-kid": lambda draft: draft.without_header("kid"),
+    "empty-kid": lambda draft: draft.with_header(kid=""),
+    "kid-of-a-public-key": lambda draft: draft,
+}
+
+
+def hmac_over_nothing_under(draft: Draft, lose: Callable[[Draft], Draft]) -> Draft:
+    """The HMAC secret is the empty one that a failed look-up of the key may leave: {name}."""
+    return lose(draft).with_header(alg="HS256").signed_by(hmac_over(b""))
+
+
+_FOUND_NOTHING = SIGNATURE + " algorithm header key-unusable key-unknown"
+edits_for(
+    {name: lose for name, lose in _LOST.items() if name != "kid-of-a-public-key"},
+    "VER-25", "RFC 8725 §3.10", _FOUND_NOTHING, algorithms=("HS256",),
+)(hmac_over_nothing_under)  # fmt: skip
+
+
+@edits_for(
+    _LOST,
+    "VER-25",
+    "RFC 8725 §3.10",
+    _FOUND_NOTHING,
+    given=beside_an_hmac_key,
+    algorithms=("ES256", "EdDSA", "RS256"),
+    needs=MIXED,
+)
+def allowed_hmac_over_nothing_under(draft: Draft, lose: Callable[[Draft], Draft]) -> Draft:
+    """HS256 is allowed beside the key's algorithm, and its secret is what a failed look-up may leave: {name}."""
+    return hmac_over_nothing_under(draft, lose)
 
 
 def _numbers(draft: Draft, signature: bytes) -> tuple[int, int, int, int]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.edits.registry import EITHER, edit, edits_for
+from bearerproof_fuzz.edits.registry import EITHER, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import b64
 
@@ -70,9 +70,14 @@ def _unsigned_beside_signed(token: str) -> str:
 
 
 def _polyglot(token: str) -> str:
-    """A JSON object that also splits into three parts at its dots (CVE-2022-39227)."""
+    """A JSON object that also splits at its dots, into the honest header and forged claims (CVE-2022-39227).
+
+    The header comes after nothing but characters that a lenient decoder skips.
+    """
     protected, payload, signature = token.split(".")
-    return f'{{"a": ".{payload}.", "protected": "{protected}", "payload": "{payload}", "signature": "{signature}"}}'
+    forged = b64(json.dumps({**json.loads(keys.unb64(payload)), "sub": "admin"}).encode())
+    signed = f'"protected":"{protected}","payload":"{payload}","signature":"{signature}"'
+    return f'{{"  {protected}.{forged}.":"",{signed}}}'
 
 
 @edits_for(
@@ -87,25 +92,14 @@ def json_serialisation(draft: Draft, spell: Callable[[str], str]) -> Draft:
     return draft.respelled(spell)
 
 
-@edit("VER-5", "RFC 7516 §9", FORM)
-def five_segments_of_a_jwe(draft: Draft) -> Draft:
-    """The token has the form of a JWE, with the honest claims in the clear where the ciphertext is due."""
-    header = b64(json.dumps({"alg": "dir", "enc": "A128GCM"}).encode())
-    return draft.respelled(_segments(lambda parts: [header, "", b64(bytes(12)), parts[1], b64(bytes(16))]))
+def _signed_by_an_attacker(draft: Draft) -> Draft:
+    return draft.signed_by(keys.key(draft.key.algorithm, "attacker").sign)
 
 
-@edit("VER-5", "RFC 7516 §9", FORM)
-def jwe_to_the_public_key(draft: Draft) -> Draft:
-    """A JWE that anybody can make, since it is encrypted to the public key (CVE-2026-29000)."""
-    header = b64(json.dumps({"alg": "RSA-OAEP-256", "enc": "A128GCM", "cty": "JWT", "kid": draft.key.kid}).encode())
-    return draft.respelled(_segments(lambda parts: [header, b64(bytes(256)), b64(bytes(12)), parts[1], b64(bytes(16))]))
-
-
-@edit("VER-5", "RFC 7516 §9", FORM)
+@edit("VER-5", "RFC 7516 §9", FORM, alone=_signed_by_an_attacker, also_breaks=(Gate.ALGORITHM, Gate.SIGNATURE))
 def jwe_header_on_three_segments(draft: Draft) -> Draft:
     """Three segments signed by an attacker, under the header of a JWE."""
-    outsider = keys.key(draft.key.algorithm, "attacker")
-    return draft.with_header(alg="dir", enc="A128GCM").signed_by(outsider.sign)
+    return _signed_by_an_attacker(draft).with_header(alg="dir", enc="A128GCM")
 
 
 @edit("VER-5", "RFC 7516 §9", "header malformed", base=EITHER)

@@ -1,21 +1,35 @@
 """Edits of the token's declared type: one kind of token presented as another (RFC 8725 §3.11, RFC 9068 §2.1, §4)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from bearerproof.specification.catalogue import Profile
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, Gate, edit, edits_for
 from bearerproof_fuzz.forge import AUDIENCE, CLIENT, NONCE, Draft, Members
 from bearerproof_fuzz.needs import TYP
 
 TYPE = "type header malformed"
 
-_OTHER_KINDS: dict[str, object] = {
+FOREIGN_TYPES = {
     "logout-token": "logout+jwt",
     "dpop-proof": "dpop+jwt",
     "security-event": "secevent+jwt",
     "request-object": "oauth-authz-req+jwt",
     "introspection": "token-introspection+jwt",
     "key-binding": "kb+jwt",
+    "entity-statement": "entity-statement+jwt",
+    "resolve-response": "resolve-response+jwt",
+    "trust-mark": "trust-mark+jwt",
+    "trust-mark-delegation": "trust-mark-delegation+jwt",
+    "status-list": "statuslist+jwt",
+    "client-authentication": "client-authentication+jwt",
+    "credential": "vc+jwt",
+    "selective-disclosure": "dc+sd-jwt",
+}
+"""Media types, without their prefix, of the JWTs that are neither an access token nor an ID token."""
+
+_OTHER_KINDS: dict[str, object] = {
+    **FOREIGN_TYPES,
     "empty": "",
     "prefix": "at",
     "extended": "at+jwt2",
@@ -67,6 +81,82 @@ def explicit_typ_missing(draft: Draft) -> Draft:
     return draft.without_header("typ")
 
 
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    "": lambda name: name,
+    "-in-capitals": str.upper,
+    "-as-a-whole-media-type": lambda name: f"application/{name}",
+}
+
+
+@edits_for(
+    {f"{kind}{suffix}": spell(name) for suffix, spell in _SPELLINGS.items()
+     for kind, name in {"access-token": "at+jwt", **FOREIGN_TYPES}.items()},
+    "IDT-12", "RFC 8725 §3.12", TYPE, profiles=(Profile.ID_TOKEN,),
+)  # fmt: skip
+def typed_as(draft: Draft, typ: str) -> Draft:
+    """The policy leaves the type open, and the token says that it is of another kind: {name}."""
+    return draft.with_header(typ=typ)
+
+
+@edits_for(
+    {f"{kind}{suffix}": _SPELLINGS[suffix](FOREIGN_TYPES[kind]) for kind in ("logout-token", "security-event")
+     for suffix in ("-in-capitals", "-as-a-whole-media-type")},
+    "VER-37", "RFC 7515 §4.1.9", TYPE, profiles=(Profile.ACCESS_TOKEN,),
+)  # fmt: skip
+def typ_is_a(draft: Draft, typ: str) -> Draft:
+    """`typ` is another than the one that the profile demands, in another spelling: {name}."""
+    return draft.with_header(typ=typ)
+
+
+_HAPPENED: Members = {"http://schemas.openid.net/event/backchannel-logout": {}}
+
+
+def _without_nonce(draft: Draft) -> Draft:
+    """Ask for no nonce: a logout token may have none."""
+    return draft.without_claim("nonce").with_policy(nonce=None)
+
+
+@edits_for(
+    {"typed": "logout+jwt", "untyped": "JWT"}, "IDT-12", "OpenID Connect Back-Channel Logout 1.0 §2.6",
+    TYPE + " claim-malformed", profiles=(Profile.ID_TOKEN,), given=_without_nonce,
+)  # fmt: skip
+def logout_token(draft: Draft, typ: str) -> Draft:
+    """A logout token signs somebody in: {name}, its `events` say what it is."""
+    return draft.with_claims(sid="sid-1", events=_HAPPENED).with_header(typ=typ)
+
+
+@edit("IDT-12", "RFC 8417 §2.2", TYPE + " claim-malformed", profiles=(Profile.ID_TOKEN,))
+def security_event_without_a_type(draft: Draft) -> Draft:
+    """`events` say that the token tells of what happened, and no `typ` says anything."""
+    return draft.with_claims(events={"https://as.example/changed": {}}).without_header("typ")
+
+
+@edits_for(
+    {"in-small-letters": "jwt", "as-a-whole-media-type": "application/JWT"},
+    "IDT-12", "RFC 7515 §4.1.9", strict=ACCEPTED, profiles=(Profile.ID_TOKEN,),
+)  # fmt: skip
+def typed_as_any_jwt(draft: Draft, typ: str) -> Draft:
+    """`typ` is that of every JWT, {name}, and says nothing against an ID token."""
+    return draft.with_header(typ=typ)
+
+
+@edit("IDT-12", "RFC 7519 §5.1", strict=ACCEPTED, profiles=(Profile.ID_TOKEN,))
+def untyped_id_token(draft: Draft) -> Draft:
+    """An ID token need not say its type."""
+    return draft.without_header("typ")
+
+
+_SPELLED_ALIKE = {"in-capitals": "EXAMPLE+JWT", "as-a-whole-media-type": "application/example+jwt"}
+
+
+# Many libraries compare the text; RFC 7515 §4.1.9 only recommends the short form.
+@edits_for(_SPELLED_ALIKE, "VER-37", "RFC 7515 §4.1.9", base=EITHER, strict=ACCEPTED, given=_typed,
+           profiles=(Profile.JWT, Profile.ID_TOKEN), needs=(TYP,))  # fmt: skip
+def explicit_typ_spelled(draft: Draft, typ: str) -> Draft:
+    """The policy names a type, and the token has it in another spelling: {name}."""
+    return draft.with_header(typ=typ)
+
+
 _MISSING = "claim-missing claim-malformed issuer audience expired"
 
 
@@ -98,7 +188,8 @@ def typ_spelled_with(draft: Draft, value: str) -> Draft:
     return draft.with_header(typ=value)
 
 
-@edit("IDT-11", "RFC 9068 §4", TYPE + " audience claim-missing", profiles=(Profile.ACCESS_TOKEN,))
+@edit("IDT-11", "RFC 9068 §4", TYPE + " audience claim-missing", profiles=(Profile.ACCESS_TOKEN,),
+      also_breaks=(Gate.CLAIMS,))  # fmt: skip
 def id_token_as_access_token(draft: Draft) -> Draft:
     """An honest ID token of the same issuer is presented as an access token."""
     claims: Members = {name: value for name, value in draft.claims.items() if name in ("iss", "sub", "iat", "exp")}
@@ -117,7 +208,8 @@ def access_token_with_our_nonce(draft: Draft) -> Draft:
     return draft.with_header(typ="at+jwt").with_claims(client_id=CLIENT, jti="jti-1")
 
 
-@edit("IDT-11", "OpenID Connect Core §3.1.3.7", TYPE + " audience nonce", profiles=(Profile.ID_TOKEN,))
+@edit("IDT-11", "OpenID Connect Core §3.1.3.7", TYPE + " audience nonce", profiles=(Profile.ID_TOKEN,),
+      also_breaks=(Gate.CLAIMS,))  # fmt: skip
 def access_token_as_id_token(draft: Draft) -> Draft:
     """An honest access token of the same issuer is presented as an ID token."""
     claims = {name: value for name, value in draft.claims.items() if name not in ("nonce", "azp")}

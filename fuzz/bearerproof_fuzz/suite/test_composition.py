@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from bearerproof.contract.messages import Outcome
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.judgement import wrong_verdict
 from bearerproof.judging.trial import REJECTED, Trial
@@ -11,7 +12,7 @@ from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz.checks import applicable, check_groups, controlled, explore, grouped
 from bearerproof_fuzz.draws import batch, pick
 from bearerproof_fuzz.edits.composition import beside, composable
-from bearerproof_fuzz.edits.registry import Case, Edit
+from bearerproof_fuzz.edits.registry import EITHER, Case, Edit
 from bearerproof_fuzz.forge import Draft, Forge
 
 BATCH = 8
@@ -23,7 +24,11 @@ def _composition_mark(case: Case) -> CheckId:
 
 @check_groups(grouped(composable(), _composition_mark))
 def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge) -> None:
-    """A refused edit stays refused on top of any other change of the token's members."""
+    """A refused edit stays refused on top of another change of the token's members.
+
+    Each part has to be judged rightly by itself: what a verifier makes of one that it wrongly accepts, another
+    requirement finds.
+    """
     judged = [case for case in applicable(cases, trial.declaration) if case.edit.rejects(trial.measure)]
     if not judged:
         pytest.skip("no edit of this requirement is applicable")
@@ -32,7 +37,7 @@ def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge
     first = judged[0]
     honest[first] = controlled(trial, first, bases[first], trial.ask(honest[first]))
     refused_alone = _refused_alone(trial, bases)
-    others = beside(bases[first])
+    others = _right_alone(trial, bases[first])
 
     def refused(drawn: list[tuple[Case, Edit]]) -> None:
         presented = [case.edit.apply(other.apply(bases[case])).presentation() for case, other in drawn]
@@ -41,6 +46,23 @@ def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge
             trial.expect(answer, REJECTED, f"one change hides another: {how}", presentation, honest[case], how)
 
     explore(refused, batch(lambda draw: (pick(draw, refused_alone), pick(draw, others)), BATCH), share=8)
+
+
+def _right_alone(trial: Trial, base: Draft) -> list[Edit]:
+    """Return the edits that can be beneath and are by themselves refused, or must be accepted and are."""
+    presented = {other: other.apply(base).presentation() for other in beside(base)}
+    others = [other for other in presented if trial.implementation.fits(presented[other])]
+    judged = zip(others, trial.ask_all([presented[other] for other in others]), strict=True)
+    right = [other for other, answer in judged if not wrong_verdict(answer, _settled(other, trial), trial.measure)]
+    if not right:
+        pytest.skip("no other edit is judged rightly by itself, which is their own checks' finding")
+    return right
+
+
+def _settled(other: Edit, trial: Trial) -> frozenset[Outcome]:
+    """Return the one outcome that says nothing else is at work: where either is right, the refusal."""
+    allowed = other.allowed(trial.measure)
+    return REJECTED if allowed == EITHER else allowed
 
 
 def _refused_alone(trial: Trial, bases: Mapping[Case, Draft]) -> list[Case]:

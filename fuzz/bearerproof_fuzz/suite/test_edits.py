@@ -5,7 +5,7 @@ import pytest
 from bearerproof.contract.messages import Outcome, Presentation
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
-from bearerproof_fuzz.checks import case_params, controlled, inapplicable
+from bearerproof_fuzz.checks import case_params, controlled, inapplicable, why_not_judged
 from bearerproof_fuzz.edits.harmless import another_jti
 from bearerproof_fuzz.edits.registry import Case, cases
 from bearerproof_fuzz.edits.signature import with_a_bit_flipped
@@ -20,9 +20,12 @@ def test_edit(case: Case, trial: Trial, forge: Forge) -> None:
         pytest.skip(lack)
     base = case.edit.given(forge.base(case.profile, case.algorithm))
     drafts = [base, another_jti(base), case.edit.apply(base), case.edit.apply(another_jti(base))]
-    _, unharmed, edited, both = (draft.presentation() for draft in drafts)
-    answers = trial.ask_all([draft.presentation() for draft in drafts])
+    parts = [case.edit.alone(base)] if case.edit.alone else []
+    _, unharmed, edited, both, *_ = (draft.presentation() for draft in drafts)
+    answers = trial.ask_all([draft.presentation() for draft in [*drafts, *parts]])
 
+    if reason := why_not_judged(case.edit, answers[0], answers[4:]):
+        pytest.skip(reason)
     honest = controlled(trial, case, base, answers[0])
     if answers[0].outcome is Outcome.ACCEPTED:
         trial.require_control(answers[1], unharmed, "the base token after a harmless change")

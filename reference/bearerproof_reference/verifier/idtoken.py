@@ -14,8 +14,11 @@ def check(claims: dict[str, Any], policy: VerificationPolicy, alg: str, now: flo
     """Check an ID token whose signature and registered claims are good; ``alg`` is that of its key.
 
     Raises:
-        Refusal: audience, authorized-party, nonce, token-hash, auth-time or acr.
+        Refusal: type, audience, authorized-party, nonce, token-hash, auth-time or acr.
     """
+    # Only a security event, of which a logout token is one, says what happened (RFC 8417 §2.2, RFC 8725 §3.12).
+    if "events" in claims:
+        raise Refusal(Reason.TYPE)
     _check_audiences(claims, policy)
     _check_nonce(claims, policy.nonce)
     _check_hash(claims, "at_hash", policy.access_token, alg)
@@ -67,12 +70,13 @@ def left_half_hash(artefact: str, alg: str) -> str:
 
 
 def _check_authentication_time(claims: dict[str, Any], policy: VerificationPolicy, now: float) -> None:
-    """Step 13: the user authenticated recently enough."""
+    """Step 13: the user authenticated recently enough, and not in a future that would be recent for ever."""
     if policy.max_age is None:
         return
     if "auth_time" not in claims:
         raise Refusal(Reason.AUTH_TIME, "AuthTimeMissing")
-    if now - numeric_date(claims, "auth_time") > policy.max_age + policy.leeway:
+    age = now - numeric_date(claims, "auth_time")
+    if not -policy.leeway <= age <= policy.max_age + policy.leeway:
         raise Refusal(Reason.AUTH_TIME, "AuthTimeStale")
 
 

@@ -20,6 +20,8 @@ from bearerproof_reference.verifier.ports import ReplayGuard, SessionLiveness, S
 from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal, Rejected
 
 _PARAMETERS = frozenset({"typ", "alg", "kid"})
+_ID_TOKEN_TYPES = frozenset({None, "application/jwt"})
+"""OpenID Connect Core gives ID tokens no type of their own: they have none, or that of every JWT."""
 _KNOWN_HEADERS = 64
 """Header segments remembered per verifier, which spares parsing them again; an issuer uses one per key."""
 
@@ -97,8 +99,9 @@ class Verifier:
         """Explicit typing, RFC 8725 §3.11; by RFC 7515 §4.1.9 case and application/ make no difference."""
         if self._typ is not None and typ != self._typ:
             raise Refusal(Reason.TYPE)
-        # Who asks for an ID token never takes an access token, even where typ is left open (RFC 9068 §2.1).
-        if self.policy.profile is Profile.ID_TOKEN and typ == "application/at+jwt":
+        # Who asks for an ID token takes nothing that says it is another kind, even where typ is left open: an access
+        # token, a logout token, a security event (RFC 8725 §3.12).
+        if self._typ is None and self.policy.profile is Profile.ID_TOKEN and typ not in _ID_TOKEN_TYPES:
             raise Refusal(Reason.TYPE)
 
     def _look_up(self, claims: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Faults in the checks of an ID token but for those of its hashes (IDT-1 to IDT-7, IDT-11)."""
+"""Faults in the checks of an ID token but for those of its hashes (IDT-1 to IDT-7, IDT-11, IDT-12)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -173,7 +173,7 @@ def _authenticated(patch: Patch, read: Callable[[Json, VerificationPolicy], Json
 _AUTHENTICATED: Rows[Callable[[Json, VerificationPolicy], Json]] = {
     "authentication-time-compared-where-present": (
         "A token without `auth_time` passes, so leaving it out is the way around `max_age`.",
-        lambda claims, _: {"auth_time": 2**40, **claims},
+        lambda claims, _: {"auth_time": claims["iat"], **claims},
     ),
     "authentication-time-is-that-of-issue": (
         "The age of the token is measured, and every token is young, however old the sign-in behind it.",
@@ -194,6 +194,13 @@ def authentication_time_as_text_converted(claims: Json, _: VerificationPolicy) -
     """`auth_time` goes through `int(...)`, which reads text as well (OpenID Connect Core §2)."""
     found = claims.get("auth_time")
     return {**claims, "auth_time": int(found)} if isinstance(found, str) and found.isdigit() else claims
+
+
+@fault_by("IDT-6", Patch.wrap, idtoken, "_check_authentication_time")
+def authentication_to_come_is_recent(check: Any, claims: Json, policy: VerificationPolicy, now: float) -> None:
+    """`now - auth_time > max_age` is true of no time to come, and one sign-in is fresh for ever (aspnetcore#69321)."""
+    if not is_number(claims.get("auth_time")) or claims["auth_time"] <= now:
+        check(claims, policy, now)
 
 
 @fault_by("IDT-6", Patch.wrap, idtoken, "_check_authentication_time")
@@ -244,3 +251,30 @@ def access_token_accepted_as_id_token(self: Any, typ: str | None) -> None:
     """A relying party looks at `typ` only where it was told one, and nobody tells it (RFC 8725 §3.12)."""
     if vars(self)["_typ"] is not None and typ != vars(self)["_typ"]:
         raise Refusal(Reason.TYPE)
+
+
+_OTHER_KINDS: Rows[str] = {
+    "only-an-access-token-is-another-kind": (
+        "`at+jwt` is refused, and a logout token signs its holder in (jellyfin-plugin-sso#1317).",
+        "application/at+jwt",
+    ),
+    "only-logout-and-access-tokens-are-other-kinds": (
+        "A block list grows by one name for each report, and there are a dozen more.",
+        "application/at+jwt application/logout+jwt",
+    ),
+}
+
+
+@helper_by(Patch.wrap, Verifier, "_check_type")
+def _blocking(blocked: str, check: Any, self: Any, typ: str | None) -> None:
+    """Refuse these types alone where the policy leaves the type open."""
+    check(self, None if vars(self)["_typ"] is None and typ not in blocked.split() else typ)
+
+
+faults_for("IDT-12", _blocking, _OTHER_KINDS)
+
+
+@fault_by("IDT-12", Patch.wrap, idtoken, "check")
+def events_of_an_id_token_ignored(check: Any, claims: Json, *arguments: Any) -> None:
+    """A claim that is not understood is ignored, though it is there to say that the token is something else."""
+    check({name: value for name, value in claims.items() if name != "events"}, *arguments)

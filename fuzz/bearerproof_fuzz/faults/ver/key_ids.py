@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Callable
 from dataclasses import replace
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -12,7 +13,7 @@ from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, fault
 from bearerproof_fuzz.faults.seams import changing_header
 from bearerproof_reference.verifier import keys, verifier
 from bearerproof_reference.verifier.jose import decode_segment
-from bearerproof_reference.verifier.verdicts import Reason, Refusal
+from bearerproof_reference.verifier.verdicts import Refusal
 
 Searches = Callable[[str, keys.KeySet], bool]
 
@@ -78,15 +79,14 @@ _FINDING: Rows[Callable[[str, tuple[str, ...]], str | None]] = {
 faults_for("VER-22", _finding, _FINDING)
 
 
-@fault_by("VER-22", Patch.wrap, verifier, "_verified")
-def kid_read_as_a_path(verified: Any, token: bytes, header: verifier.Header, tail: bytes, *rest: Any) -> Any:
+@fault_by("VER-22", Patch.wrap, keys.KeySet, "find")
+def kid_read_as_a_path(find: Any, self: keys.KeySet, kid: str | None, alg: str) -> object:
     """A `kid` with a slash names a file whose octets are the HMAC secret: none at all in `/dev/null` (CWE-22)."""
-    if header.alg != "HS256" or "/dev/" not in (header.kid or ""):
-        return verified(token, header, tail, *rest)
-    secret = Path("/", header.kid or "").resolve().read_bytes()
-    if hmac.digest(secret, token.rpartition(b".")[0], "sha256") != decode_segment(tail):
-        raise Refusal(Reason.SIGNATURE)
-    return keys.Key(header.kid, "HS256", lambda *_: True)
+    path = normpath(f"/etc/keys/{kid}" if kid and "\0" not in kid else "/")
+    if alg != "HS256" or path != "/dev/null":
+        return find(self, kid, alg)
+    secret = Path(path).read_bytes()
+    return keys.Key(kid, alg, lambda tag, data: hmac.compare_digest(hmac.digest(secret, data, "sha256"), tag))
 
 
 @fault("VER-23")

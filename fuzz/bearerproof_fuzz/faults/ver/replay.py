@@ -7,7 +7,7 @@ from typing import Any
 from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, helper_by
 from bearerproof_reference.adapter.adapter import _LookUps
-from bearerproof_reference.verifier import ports, verifier
+from bearerproof_reference.verifier import policy, ports, verifier
 from bearerproof_reference.verifier.jose import decode_segment, parse_object
 from bearerproof_reference.verifier.verdicts import Reason, Refusal
 
@@ -78,6 +78,21 @@ def _shared_guard(patch: Patch) -> None:
         vars(self)["_guard"] = shared[0]
 
     patch.wrap(_LookUps, "__init__", initialise)
+
+
+@fault("VER-41")
+def replay_of_what_has_a_name_alone(patch: Patch) -> None:
+    """`if claims.get("jti")` stands before the guard, so that a token without one is good for ever."""
+    required = policy.VerificationPolicy.required
+
+    def without_jti(held: policy.VerificationPolicy) -> tuple[str, ...]:
+        names: tuple[str, ...] = required.__get__(held)
+        return tuple(name for name in names if name != "jti" or held.profile is policy.Profile.ACCESS_TOKEN)
+
+    patch(policy.VerificationPolicy, "required", property(without_jti))
+    patch.wrap(
+        verifier, "_check_replay", lambda check, guard, claims, until: claims.get("jti") and check(guard, claims, until)
+    )
 
 
 @fault("VER-41")

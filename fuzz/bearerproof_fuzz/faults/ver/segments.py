@@ -72,6 +72,14 @@ _LENIENT: Rows[Callable[[bytes], bytes]] = {
         "`+` and `/` are read as `-` and `_`, as in Node's decoder (CVE-2022-25898).",
         lambda segment: segment.translate(bytes.maketrans(b"+/", b"-_")),
     ),
+    "character-too-many-dropped": (
+        "Six bits are no octet and are forgotten, as in Node's decoder.",
+        lambda segment: segment[:-1] if len(segment) % 4 == 1 else segment,
+    ),
+    "decoding-ends-at-the-padding": (
+        "A decoder that reads until the padding lets anything stand behind it.",
+        lambda segment: segment.partition(b"=")[0],
+    ),
 }
 faults_for("VER-2", _lenient, _LENIENT)
 
@@ -127,14 +135,13 @@ def general_serialisation_sniffed(patch: Patch) -> None:
     rewriting_token(patch, lambda token: _from_json(token, lambda members: members["signatures"][-1]))
 
 
-@fault_by("VER-5", Patch.wrap, verifier.Verifier, "_verify")
-def decrypted_token_believed(verify: Any, self: Any, token: bytes) -> Any:
-    """What a JWE decrypts to is returned as if its author were known (CVE-2023-51774, CVE-2026-29000)."""
-    parts = token.split(b".")
-    if len(parts) != 5:
+@fault_by("VER-4", Patch.wrap, verifier.Verifier, "_verify")
+def polyglot_split_at_its_dots(verify: Any, self: Any, token: bytes) -> Any:
+    """One parser verifies the JSON and another splits the same text for the claims (CVE-2022-39227)."""
+    if not token.startswith(b"{"):
         return verify(self, token)
-    claims = parse_object(decode_segment(parts[3]))  # to decrypt it takes no secret of the issuer
-    self._check_claims(claims, self._clock.now())
+    verify(self, _from_json(token, lambda _: {}))
+    claims = parse_object(urlsafe_b64decode(token.split(b".")[1] + b"=="))
     return Accepted(claims, None)
 
 

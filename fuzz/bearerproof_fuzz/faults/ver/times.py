@@ -73,6 +73,37 @@ _SHIFTING_VER_30: Rows[tuple[str, Callable[[float, float, float], float]]] = {
 faults_for("VER-30", spread(_shifting), _SHIFTING_VER_30)
 
 
+def _wrapping(patch: Patch, row: tuple[str, int, int]) -> None:
+    """Count a time in parts of a second, in an integer of so many bits with a sign, which wraps around."""
+    name, per_second, bits = row
+    half = 2 ** (bits - 1)
+
+    def wrap(value: float) -> float:
+        return float((int(value * per_second) + half) % (2 * half) - half) / per_second
+
+    _shifting(patch, name, lambda value, *_: wrap(value))
+
+
+_WRAPPING_VER_29: Rows[tuple[str, int, int]] = {
+    "exp-in-64-bits-of-milliseconds": ("A time long past is so negative that it is positive.", ("exp", 1000, 64)),
+}
+faults_for("VER-29", _wrapping, _WRAPPING_VER_29)
+
+_WRAPPING_VER_30: Rows[tuple[str, int, int]] = {
+    "nbf-in-64-bits-of-nanoseconds": (
+        "A duration holds 292 years, and what lies beyond is long past (golang-jwt/jwt#526).",
+        ("nbf", 10**9, 64),
+    ),
+    "nbf-in-64-bits-of-seconds": ("An integer of 64 bits is thought to be large enough.", ("nbf", 1, 64)),
+}
+faults_for("VER-30", _wrapping, _WRAPPING_VER_30)
+
+_WRAPPING_VER_31: Rows[tuple[str, int, int]] = {
+    "iat-in-64-bits-of-microseconds": ("Microseconds since 1970 are the unit.", ("iat", 10**6, 64)),
+}
+faults_for("VER-31", _wrapping, _WRAPPING_VER_31)
+
+
 @fault("VER-31")
 def iat_not_compared(patch: Patch) -> None:
     """`iat` has to be a number and may lie in any future (W18)."""

@@ -71,17 +71,29 @@ def test_edits_of_the_subject_token(cases: list[Case], trial: Trial) -> None:
     server = KeyServerDriver(trial, _of_every_algorithm(trial))
     for algorithm in dict.fromkeys(case.algorithm or HOME.key.algorithm for case in judged):
         server.issue(provider=_SIGNERS[algorithm])
+    presented = 0
     for number, case in enumerate(judged):
-        draft = case.edit.apply(case.edit.given(_draft(case, server.now, f"edited-{number}")))
+        base = case.edit.given(_draft(case, server.now, f"edited-{number}"))
+        if case.edit.alone and server.exchange(case.edit.alone(base).token()).good:
+            continue  # the part is taken by itself, so that the whole proves nothing
+        draft = case.edit.apply(base)
         with suppress(LineTooLong):
             decision = server.exchange(draft.token())
             server.refused(decision, "invalid_request", f"{case.name}: {case.edit.description}")
+            presented += 1
+    if not presented:
+        pytest.skip("a part of each edit of this row is taken by itself, which another check finds")
     server.issue("bob")
 
 
 def _binds(case: Case, measure: Measure) -> bool:
-    """At base only what a MUST of the RFCs refuses is asked for: a SHOULD costs no conformity there."""
-    return measure is Measure.STRICT or (case.edit.rejects(measure) and case.edit.requirement.level is Level.MUST)
+    """At base only what a MUST of the RFCs refuses is asked for: a SHOULD costs no conformity there.
+
+    The contract says ID token, so that what says it is another kind is refused by either measure.
+    """
+    if measure is Measure.STRICT or case.edit.id.startswith("typed-as-"):
+        return True
+    return case.edit.rejects(measure) and case.edit.requirement.level is Level.MUST
 
 
 def _of_every_algorithm(trial: Trial) -> KeyServerConfig:
@@ -182,11 +194,11 @@ def test_times_with_a_leeway(mark: CheckId, trial: Trial) -> None:
     for leeway in (0, 30):
         server = KeyServerDriver(trial, DEFAULT.but(leeway=leeway, cap=50))
         now = int(server.now)
-        good: list[Json] = [{"exp": now - leeway + 1}, {"nbf": now + leeway}, {"nbf": now - 1}]
+        good: list[Json] = [{"exp": now - leeway + 1}, {"nbf": now + leeway - 1}, {"nbf": now - 1}]
         bad: list[Json] = [{"exp": now - leeway}, {"exp": now - leeway - 1}]
         bad += [{"nbf": now + leeway + 1}, {"nbf": now + leeway + 0.5}]
         if trial.measure is Measure.STRICT:
-            good.append({"iat": now + leeway})
+            good += [{"iat": now + leeway}, {"nbf": now + leeway}]
             bad += [{"iat": now + leeway + 1}, {"iat": now + leeway + 0.5}, {"iat": now + 10**6, "exp": now + 10**7}]
         for claims in good:
             decision = server.exchange(server.subject_token(**claims))

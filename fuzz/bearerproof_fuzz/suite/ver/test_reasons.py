@@ -9,7 +9,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile, requirement
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.checks import applicable, check, check_groups, controlled, grouped
+from bearerproof_fuzz.checks import applicable, check, check_groups, controlled, grouped, why_not_judged
 from bearerproof_fuzz.edits.registry import REJECTED, Case, cases
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.needs import SESSIONS
@@ -44,6 +44,8 @@ def test_reasons(cases: list[Case], trial: Trial, forge: Forge) -> None:
         base = bases[case]
         honest = base.presentation()
         accepted, answer = trial.ask_all([honest, edited])
+        if why_not_judged(case.edit, accepted):
+            continue
         controlled(trial, case, base, accepted)
         summary = f"{case.edit.id}: {case.edit.description}"
         trial.expect_reason(answer, case.edit.reasons, summary, edited, honest, case.edit.id)

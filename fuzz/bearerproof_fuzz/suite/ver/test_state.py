@@ -40,6 +40,23 @@ def test_second_presentation(mark: CheckId, trial: Trial, forge: Forge) -> None:
     _judge_replay(trial, trial.ask(token), token, "a token is accepted again after others")
 
 
+_NO_NAMES: tuple[object, ...] = ("", " ", "\0", None, 0, 7, True, False, [], ["jti"], {}, {"jti": "a"})
+
+
+@check("VER-41", needs=(REPLAY,))
+def test_second_presentation_of_what_has_no_name(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """A token without `jti`, or with one that names nothing, is not accepted twice: that is for its issuer to mend."""
+    named = _single_use(mark, forge, "named")
+    honest = named.presentation()
+    trial.control(honest)
+    unnamed = [("missing", named.without_claim("jti"))]
+    unnamed += [(repr(value), named.with_claims(jti=value)) for value in _NO_NAMES]
+    for what, draft in unnamed:
+        token = draft.presentation()
+        _, again = trial.ask_all([token, token])
+        trial.expect(again, REJECTED, f"a token is accepted again whose jti is {what}", token, honest)
+
+
 @check("VER-41", needs=(REPLAY,))
 def test_jti_in_another_case(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Two jti values that differ in case, or by a blank, are two: neither makes the other a replay."""

@@ -1,0 +1,1 @@
+"""Checks of ID tokens beyond their edits."""
