@@ -55,8 +55,7 @@ class TextKeys:
 
     def _keys(self, holder: Json, request: Json) -> list[Json]:
         found = [self._read(texts, kid if self._key_set else _kid(request)) for kid, texts in _texts(holder).items()]
-        secrets = [jwk for jwk in holder["keys"]["keys"] if jwk.get("kty") == "oct" and isinstance(jwk["kid"], str)]
-        return [*filter(None, found), *({name: jwk[name] for name in ("kty", "kid", "k")} for jwk in secrets)]
+        return [*filter(None, found), *filter(None, map(_secret, holder["keys"]["keys"]))]
 
     def _read(self, texts: Mapping[str, str], kid: str) -> Json | None:
         form = self._form if self._form in texts else "pem"
@@ -73,6 +72,14 @@ _AWAY = ("key_server", "keys_url")
 def _texts(holder: Json) -> Mapping[str, Mapping[str, str]]:
     found: Mapping[str, Mapping[str, str]] = holder["key_texts"]
     return found
+
+
+def _secret(jwk: object) -> Json | None:
+    """Return what there is of an HMAC key beside its octets: its name."""
+    if not isinstance(jwk, dict) or jwk.get("kty") != "oct":
+        return None
+    kept = {name: jwk.get(name) for name in ("kty", "kid", "k")}
+    return kept if all(isinstance(value, str) for value in kept.values()) else None
 
 
 def _kid(request: Json) -> str:
