@@ -85,6 +85,8 @@ class Server:
             )
         except (jwt.PyJWTError, StopIteration, KeyError, AttributeError, TypeError, ValueError):
             raise Refused("invalid_request", "subject-token") from None
+        if header.get("typ", "JWT").lower().removeprefix("application/") != "jwt":
+            raise Refused("invalid_request", "subject-token")  # a token of another kind (RFC 8725 §3.12)
         self.check(claims, provider["audiences"], now, leeway)
         return claims
 

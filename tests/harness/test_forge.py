@@ -24,9 +24,12 @@ FORGE = Forge(REFERENCE.declaration)
 ROLES = ("a", "b", "attacker")
 
 
-@pytest.mark.parametrize("algorithm", [name for name in keys.MATERIAL if name != "Ed25519"])
+UNKNOWN_TO_PYJWT = ("Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
+
+
+@pytest.mark.parametrize("algorithm", [name for name in keys.MATERIAL if name not in UNKNOWN_TO_PYJWT])
 def test_a_third_party_reads_the_keys_and_verifies_the_signatures(algorithm: str) -> None:
-    """PyJWT has no part in the forge's signing; it does not know the name Ed25519."""
+    """PyJWT has no part in the forge's signing."""
     base = FORGE.base(Profile.JWT, algorithm)
     signature_alone: Options = {
         "verify_signature": True,
@@ -38,7 +41,7 @@ def test_a_third_party_reads_the_keys_and_verifies_the_signatures(algorithm: str
     assert jwt.decode(base.token(), jwt.PyJWK(base.key.public_jwk), [algorithm], signature_alone) == base.claims
 
 
-@pytest.mark.parametrize("algorithm", keys.MATERIAL)
+@pytest.mark.parametrize("algorithm", [name for name in keys.MATERIAL if not name.startswith("ML-DSA")])
 def test_signing_twice_gives_the_same_octets(algorithm: str) -> None:
     key = keys.key(algorithm)
     first = key.sign(b"the same")

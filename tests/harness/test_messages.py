@@ -189,8 +189,10 @@ def test_options_and_sinks_are_those_of_the_schema() -> None:
 def _enumerations(schema: Any) -> Iterator[list[str]]:
     """What the elements of a list may be, of every list in a schema."""
     if isinstance(schema, dict):
-        if isinstance(schema.get("items"), dict) and "enum" in schema["items"]:
-            yield schema["items"]["enum"]
+        items = schema.get("items")
+        for choice in items.get("oneOf", [items]) if isinstance(items, dict) else []:
+            if "enum" in choice:
+                yield choice["enum"]
         for inner in schema.values():
             yield from _enumerations(inner)
 

@@ -1,4 +1,7 @@
-"""The reference, writing down every token it is asked about: as a factory in process, or as an adapter."""
+"""The reference, writing down every token it is asked about: as a factory in process, or as an adapter.
+
+It declares no ML-DSA, whose signatures are randomised.
+"""
 
 import json
 import os
@@ -19,7 +22,11 @@ def create() -> Handle:
         if request["op"].startswith("verify"):
             file.write(json.dumps({**request, "id": 0}, sort_keys=True) + "\n")
             file.flush()
-        return handle(request)
+        answer = handle(request)
+        if request["op"] == "hello":
+            declared = answer["capabilities"]
+            declared["algorithms"] = [name for name in declared["algorithms"] if not name.startswith("ML-DSA")]
+        return answer
 
     return record
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bearerproof.contract import keyforms
 from bearerproof.contract.declaration import OPTIONS
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
@@ -57,10 +58,10 @@ def test_no_policy_holds_an_option_that_neither_the_edit_nor_the_declaration_has
 
 @pytest.mark.parametrize("form", ["pem", "certificate", "openssh", "pkcs1"])
 def test_a_forger_signs_with_the_very_text_that_is_handed_over(form: str) -> None:
-    forge = Forge(replace(EVERYTHING, key_form=form))
     for algorithm in ("RS256", "PS256") if form == "pkcs1" else registry.PUBLIC_KEY_ALGORITHMS:
-        base = forge.base(Profile.JWT, algorithm)
-        assert base.policy.members["key_texts"][base.key.kid][form].encode() == keys.public_forms(base.key)[form]
+        base = FORGE.base(Profile.JWT, algorithm)
+        handed_over = keyforms.key_texts(base.policy.members["keys"], form)
+        assert handed_over[base.key.kid][form].encode() == keys.public_forms(base.key)[form]
 
 
 def test_every_jwe_decrypts_and_says_what_the_honest_token_does_not() -> None:

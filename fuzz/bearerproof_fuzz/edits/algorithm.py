@@ -173,15 +173,16 @@ def _also_allowing(algorithm: str) -> Change:
 
 
 _ALLOWED_BESIDE = {
-    "RS512": ("RS256", rsa_hash_other_than_the_keys),
-    "HS384": ("HS256", hmac_hash_other_than_the_keys),
-    "RS256": ("ES256", header_names_another_family),
-    "ES256": ("RS256", header_names_another_family),
+    "RS512": ("RS256", rsa_hash_other_than_the_keys, (KEY_ALG,)),
+    "HS384": ("HS256", hmac_hash_other_than_the_keys, (KEY_ALG,)),
+    "RS256": ("ES256", header_names_another_family, ()),
+    "ES256": ("RS256", header_names_another_family, ()),
 }
-for _allowed, (_own, _change) in _ALLOWED_BESIDE.items():
+for _allowed, (_own, _change, _bound_by) in _ALLOWED_BESIDE.items():
     edits_for(
         {f"{_allowed}-is-not-the-keys": _change}, "VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=(_own,),
-        given=_also_allowing(_allowed), needs=(Need("algorithm", _allowed),),
+        given=_also_allowing(_allowed), needs=(Need("algorithm", _allowed), *_bound_by),
+        base_may_be_refused=bool(_bound_by),  # by who reads no `alg` of the key, and finds two that it could serve
     )(though_allowed)  # fmt: skip
 
 
