@@ -20,7 +20,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.checks import applicable, inapplicable
+from bearerproof_fuzz.checks import applicable, inapplicable, why_not_judged
 from bearerproof_fuzz.commands import replay
 from bearerproof_fuzz.edits.registry import Case, cases, edits
 from bearerproof_fuzz.forge import Forge
@@ -188,6 +188,8 @@ def test_the_reference_conforms_with_its_keys_from_texts_alone(form: str, key_se
     for case in applicable(chosen, implementation.declaration):
         base, edited = (draft.presentation() for draft in _drafts(case, implementation.declaration))
         control, answer = implementation.verify_all([base, edited])
+        if why_not_judged(case.edit, control):
+            continue
         if control.outcome is not Outcome.ACCEPTED or answer.outcome not in case.edit.allowed(Measure.BASE):
             wrong[case.name] = (control.describe(), answer.describe())
     assert wrong == {}
