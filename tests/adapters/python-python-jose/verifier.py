@@ -1,0 +1,27 @@
+"""python-jose: ``jwt.decode`` with the policy's key set and every check among its options."""
+
+from jose import jwt
+from jose.exceptions import JOSEError
+from library import CURVES, RSA, SYMMETRIC, CannotError, Json, serve_library
+
+REQUIRABLE = {"aud", "iat", "exp", "nbf", "iss", "sub", "jti", "at_hash"}
+"""Claims for which ``decode`` has an option ``require_…``."""
+
+
+def verify(request: Json) -> Json:
+    """Return the claims; python-jose reads the clock itself."""
+    policy = request["policy"]
+    required = {"iss", "aud", *policy.get("require", [])}
+    if not required <= REQUIRABLE:
+        raise CannotError(f"it cannot require {', '.join(sorted(required - REQUIRABLE))}")
+    return jwt.decode(
+        request["token"],
+        policy["keys"],
+        algorithms=policy["algorithms"],
+        issuer=policy["issuer"],
+        audience=policy["audience"],
+        options={f"require_{name}": True for name in required} | {"leeway": policy.get("leeway", 0)},
+    )
+
+
+serve_library("python-jose", verify, (JOSEError,), algorithms=[*SYMMETRIC, *RSA[:3], *CURVES], clock="real")
