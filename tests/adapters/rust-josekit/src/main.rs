@@ -7,7 +7,7 @@ use josekit::jwk::{Jwk, JwkSet};
 use josekit::jws::alg::{ecdsa::*, eddsa::*, hmac::*, rsassa::*, rsassa_pss::*};
 use josekit::jws::{self, JwsHeader, JwsVerifier};
 use josekit::jwt::{self, JwtPayloadValidator};
-use josekit::{JoseError, JoseHeader};
+use josekit::JoseError;
 use serde_json::{Value, json};
 use std::time::{Duration, UNIX_EPOCH};
 
