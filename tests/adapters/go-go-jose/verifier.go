@@ -35,7 +35,7 @@ func verify(request Request) (any, error) {
 		return nil, Rejected{err}
 	}
 	var claims jwt.Claims
-	var all json.RawMessage
+	var all map[string]any
 	if err := token.Claims(keys, &claims, &all); err != nil {
 		return nil, Rejected{err}
 	}

@@ -24,4 +24,6 @@ def verify(request: Json) -> Json:
     )
 
 
-serve_library("python-jose", verify, (JOSEError,), algorithms=[*SYMMETRIC, *RSA[:3], *CURVES], clock="real")
+serve_library(
+    "python-jose", verify, (JOSEError,), algorithms=[*SYMMETRIC, *RSA[:3], *CURVES], clock="real", key_set=False
+)

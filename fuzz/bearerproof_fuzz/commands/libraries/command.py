@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bearerproof.exceptions import StaleExpectations
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.commands.libraries import building, verdicts
 from bearerproof_fuzz.commands.libraries.building import BuildFailed, Tell
@@ -88,16 +89,21 @@ def _check(manifest: Manifest, folder: Path, options: Command) -> Decision:
         except subprocess.TimeoutExpired:
             return Verdict.NOT_JUDGED, f"no end within {_SECONDS_TO_JUDGE:g} s", None
     stream = Stream.read(report) if report.exists() else None
-    if stream is not None and stream.version != manifest.version:
-        return Verdict.NOT_JUDGED, f"it says that it is {stream.version}, and its manifest {manifest.version}", None
-    if stream is None or code not in _VERDICTS:
-        return Verdict.NOT_JUDGED, f"exit code {code}; the log {log} ends:\n{building.last_lines(log)}", stream
-    if code == 0:
-        return (Verdict.AS_EXPECTED if stream.expected else Verdict.CONFORMS), None, stream
-    return _VERDICTS[code], f"see {log}", stream
+    return _verdict(manifest, code, stream, log)
 
 
-_VERDICTS = {0: Verdict.CONFORMS, 1: Verdict.DOES_NOT_CONFORM, 2: Verdict.STALE}
+def _verdict(manifest: Manifest, code: int, stream: Stream | None, log: Path) -> Decision:
+    """Say what a finished run comes to; one that left no report judged nothing, whatever its exit code."""
+    told = f"the log {log} ends:\n{building.last_lines(log)}"
+    if code == StaleExpectations.exit_code:
+        return Verdict.STALE, told, stream
+    if stream is None or code not in (0, 1):
+        return Verdict.NOT_JUDGED, f"exit code {code}; {told}", stream
+    if stream.version != manifest.version:
+        return Verdict.NOT_JUDGED, f"it says that it is {stream.version}, its manifest says {manifest.version}", None
+    if code == 1:
+        return Verdict.DOES_NOT_CONFORM, f"see {log}", stream
+    return (Verdict.AS_EXPECTED if stream.expected else Verdict.CONFORMS), None, stream
 
 
 def _print(results: Sequence[LibraryResult], out: Console) -> None:
