@@ -44,7 +44,7 @@ Target = Annotated[
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME | --all NAME… | -- COMMAND…]",
+        metavar="NAME | --all NAME… | -- COMMAND…",
         help="reference (default), pyjwt, joserfc, authlib, python:module:factory, or -- and the adapter's command; "
         "with --all, folders of adapters or names of some.",
         show_default=False,
