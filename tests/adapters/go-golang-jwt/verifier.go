@@ -16,7 +16,8 @@ import (
 
 var capabilities = members{
 	"algorithms": strings.Fields("HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"),
-	"key_form":   "pem", "mixed_algorithms": true, "options": []string{"leeway"}, "max_line": 4_000_000,
+	"key_form":   "pem", "mixed_algorithms": true, "max_line": 4_000_000,
+	"options": []any{"leeway", members{"require": []string{"exp", "nbf"}}},
 }
 
 func main() {
@@ -32,6 +33,9 @@ func verify(request Request) (any, error) {
 	}
 	if slices.Contains(policy.Require, "exp") {
 		options = append(options, jwt.WithExpirationRequired())
+	}
+	if slices.Contains(policy.Require, "nbf") {
+		options = append(options, jwt.WithNotBeforeRequired())
 	}
 	claims := jwt.MapClaims{}
 	_, err := jwt.ParseWithClaims(request.Token, claims, keyOf(policy), options...)

@@ -13,10 +13,6 @@ RSA = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
 CURVES = ["ES256", "ES384", "ES512"]
 
 
-class CannotError(Exception):
-    """The library cannot do what is asked; the text says why."""
-
-
 def serve_library(
     name: str, verify: Callable[[Json], Json], rejections: tuple[type[Exception], ...], **capabilities: Any
 ) -> None:
@@ -35,8 +31,6 @@ def serve_library(
             return hello if request["op"] == "hello" else {"skipped": "only whole JWTs"}
         try:
             return {"verdict": "accepted", "claims": verify(request)}
-        except CannotError as error:
-            return {"skipped": str(error)}
         except rejections:
             return {"verdict": "rejected"}
 

@@ -13,7 +13,8 @@ fn main() {
         "algorithms": [
             "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"
         ],
-        "clock": "real", "options": ["leeway"], "max_line": 4_000_000,
+        "clock": "real", "max_line": 4_000_000,
+        "options": ["leeway", {"require": ["exp", "nbf", "aud", "iss", "sub"]}],
     });
     adapter::serve("jsonwebtoken (Rust)", "12.0.0", capabilities, verify);
 }
@@ -31,6 +32,8 @@ fn verify(request: &Value) -> Result<Value, Error> {
     validation.validate_nbf = true;
     validation.set_issuer(&[policy["issuer"].as_str().unwrap_or_default()]);
     validation.set_audience(&[policy["audience"].as_str().unwrap_or_default()]);
-    validation.set_required_spec_claims(&["iss", "aud", "exp"]);
+    validation.required_spec_claims = ["iss", "aud"].map(str::to_owned).into();
+    let required = policy["require"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    validation.required_spec_claims.extend(required.map(str::to_owned));
     Ok(decode::<Value>(token, &key, &validation)?.claims)
 }
