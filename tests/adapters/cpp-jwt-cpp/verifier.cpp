@@ -3,6 +3,7 @@
 // std::invalid_argument and std::runtime_error, and verify an exception derived from the latter. It can require no claim.
 #include <jwt-cpp/jwt.h>
 
+#include <algorithm>
 #include <chrono>
 #include <clocale>
 #include <cstdlib>
@@ -61,10 +62,17 @@ std::pair<std::string, std::string> key_of(const value& policy, const std::strin
     throw Unknown("no key of that kid");
 }
 
+// get_key_id documents std::bad_cast for one that is no text.
+std::string kid_of(const jwt::decoded_jwt<jwt::traits::kazuho_picojson>& token) try {
+    return token.has_key_id() ? token.get_key_id() : "";
+} catch (const std::bad_cast&) {
+    throw Unknown("the kid is no text");
+}
+
 value verified(const value& request) {
     const value& policy = request.get("policy");
     const auto token = jwt::decode(text(request, "token"));
-    const auto [kty, key] = key_of(policy, token.has_key_id() ? token.get_key_id() : "");
+    const auto [kty, key] = key_of(policy, kid_of(token));
     auto verifier = jwt::verify<GivenClock, jwt::traits::kazuho_picojson>(GivenClock{request.get("now").get<double>()})
                         .with_issuer(text(policy, "issuer"))
                         .with_audience(text(policy, "audience"));
@@ -79,8 +87,22 @@ value verified(const value& request) {
     return value(token.get_payload_json());
 }
 
-// Claims that an answer cannot carry, since they are no UTF-8, are left out; glibc judges it, in the locale that main sets.
+bool is_deeper(int levels, const value& json) {
+    const auto deeper = [levels](const value& each) { return is_deeper(levels - 1, each); };
+    if (json.is<picojson::array>()) {
+        const auto& values = json.get<picojson::array>();
+        return levels == 0 || std::any_of(values.begin(), values.end(), deeper);
+    }
+    if (!json.is<picojson::object>()) return false;
+    const auto& members = json.get<picojson::object>();
+    return levels == 0 ||
+           std::any_of(members.begin(), members.end(), [&deeper](const auto& member) { return deeper(member.second); });
+}
+
+// Claims that an answer cannot carry, since they nest too deep or are no UTF-8, are left out; glibc judges the latter, in the
+// locale that main sets.
 picojson::object accepted(const value& claims) {
+    if (is_deeper(60, claims)) return {{"verdict", value("accepted")}};
     const bool is_text = std::mbstowcs(nullptr, claims.serialize().c_str(), 0) != static_cast<std::size_t>(-1);
     return {{"verdict", value("accepted")}, {"claims", is_text ? claims : value()}};
 }

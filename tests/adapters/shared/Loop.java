@@ -46,7 +46,8 @@ final class Loop {
         ObjectNode answer = JSON.createObjectNode();
         try {
             Object claims = verifier.verify(request.get("token").asText(), request.get("policy"), request.get("now").asDouble());
-            return answer.put("verdict", "accepted").set("claims", JSON.valueToTree(claims));
+            JsonNode told = JSON.valueToTree(claims);
+            return answer.put("verdict", "accepted").set("claims", isDeeper(60, told) ? null : told);
         } catch (Exception | StackOverflowError error) {
             if (rejections.include(error)) {
                 return answer.put("verdict", "rejected");
@@ -54,6 +55,19 @@ final class Loop {
             String message = error.toString();
             return answer.set("errored", JSON.createObjectNode().put("message", message.substring(0, Math.min(500, message.length()))));
         }
+    }
+
+    /** Says whether arrays and objects nest deeper than an answer may. */
+    private static boolean isDeeper(int levels, JsonNode value) {
+        if (value.isContainerNode() && levels > 0) {
+            for (JsonNode each : value) {
+                if (isDeeper(levels - 1, each)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+        return value.isContainerNode();
     }
 
     /** The texts of an array, or none. */

@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -78,7 +79,30 @@ func decide(request Request, verify func(Request) (any, error)) (answer members)
 	if err != nil {
 		return errored(err.Error())
 	}
-	return members{"verdict": "accepted", "claims": claims}
+	return members{"verdict": "accepted", "claims": shallow(claims)}
+}
+
+// shallow returns the claims, or nothing if they nest deeper than an answer may.
+func shallow(claims any) any {
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return nil
+	}
+	depth, tokens := 0, json.NewDecoder(bytes.NewReader(text))
+	for {
+		token, err := tokens.Token()
+		switch {
+		case err != nil:
+			return json.RawMessage(text)
+		case token == json.Delim('{') || token == json.Delim('['):
+			depth++
+		case token == json.Delim('}') || token == json.Delim(']'):
+			depth--
+		}
+		if depth > 60 {
+			return nil
+		}
+	}
 }
 
 func errored(message string) members {

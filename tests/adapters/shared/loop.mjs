@@ -6,6 +6,10 @@ import { createInterface } from "node:readline";
 export const versionOf = (name) =>
   JSON.parse(readFileSync(new URL(`./node_modules/${name}/package.json`, import.meta.url))).version;
 
+// Whether arrays and objects nest deeper than an answer may.
+const isDeeper = (levels, value) =>
+  typeof value === "object" && value !== null && (levels === 0 || Object.values(value).some((each) => isDeeper(levels - 1, each)));
+
 // Answers until the input ends. `verify` returns claims, or throws: `isRejection` tells the library's own error, any other
 // is errored.
 export async function serve(hello, verify, isRejection) {
@@ -13,7 +17,8 @@ export async function serve(hello, verify, isRejection) {
     if (request.op === "hello") return { protocol: 1, level: 0, profiles: ["jwt"], measure: "base", ...hello };
     if (request.op !== "verify") return { skipped: "only whole JWTs" };
     try {
-      return { verdict: "accepted", claims: await verify(request) };
+      const claims = await verify(request);
+      return { verdict: "accepted", claims: isDeeper(60, claims) ? null : claims };
     } catch (error) {
       return isRejection(error) ? { verdict: "rejected" } : { errored: { message: String(error).slice(0, 500) } };
     }

@@ -14,6 +14,7 @@ pub fn serve<E>(name: &str, version: &str, capabilities: Value, verify: fn(&Valu
         let mut answer = match request["op"].as_str() {
             Some("hello") => hello.clone(),
             Some("verify") => match catch_unwind(AssertUnwindSafe(|| verify(&request))) {
+                Ok(Ok(claims)) if is_deeper(60, &claims) => json!({"verdict": "accepted"}),
                 Ok(Ok(claims)) => json!({"verdict": "accepted", "claims": claims}),
                 Ok(Err(_)) => json!({"verdict": "rejected"}),
                 Err(_) => json!({"errored": {"message": "a panic; standard error says where"}}),
@@ -24,5 +25,14 @@ pub fn serve<E>(name: &str, version: &str, capabilities: Value, verify: fn(&Valu
         if writeln!(stdout(), "{answer}").is_err() {
             return;
         }
+    }
+}
+
+/// Says whether arrays and objects nest deeper than an answer may.
+fn is_deeper(levels: usize, value: &Value) -> bool {
+    match value {
+        Value::Array(values) => levels == 0 || values.iter().any(|each| is_deeper(levels - 1, each)),
+        Value::Object(members) => levels == 0 || members.values().any(|each| is_deeper(levels - 1, each)),
+        _ => false,
     }
 }
