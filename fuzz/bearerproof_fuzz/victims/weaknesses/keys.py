@@ -1,0 +1,5 @@
+"""x."""
+
+from bearerproof_fuzz.victims.registry import Victim
+
+VICTIMS: tuple[Victim, ...] = ()
