@@ -10,7 +10,7 @@ from bearerproof_fuzz.victims.refusal import Json, Refused
 from bearerproof_fuzz.victims.verifier import Steps
 
 CAPABILITIES: Json = {
-    "algorithms": list(signatures.ALGORITHMS),
+    "algorithms": signatures.ALGORITHMS,
     "clock": "injected",
     "key_form": "jwks",
     "key_set": True,

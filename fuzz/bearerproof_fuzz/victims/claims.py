@@ -17,17 +17,10 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 }
 """What is always there: RFC 9068 §2.2, OpenID Connect Core §2, and what the contract says of every policy."""
 
-FOREIGN_TYPES = frozenset(
-    [
-        "at+jwt",
-        "logout+jwt",
-        "secevent+jwt",
-        "dpop+jwt",
-        "oauth-authz-req+jwt",
-        "token-introspection+jwt",
-        "entity-statement+jwt",
-    ]
-)
+FOREIGN_TYPES = {
+    *("at+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "oauth-authz-req+jwt"),
+    *("token-introspection+jwt", "entity-statement+jwt"),
+}
 """Registered media types that say of a token that it is no ID token (RFC 8725 §3.11)."""
 
 

@@ -1,5 +1,7 @@
 """x."""
 
-from bearerproof_fuzz.victims.registry import Victim
+from collections.abc import Mapping
 
-VICTIMS: tuple[Victim, ...] = ()
+from bearerproof_fuzz.victims.verifier import Steps
+
+STEPS: Mapping[str, Steps] = {}
