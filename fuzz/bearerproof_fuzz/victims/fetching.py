@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
@@ -17,8 +18,16 @@ SECONDS = 1.5
 LARGEST = 1 << 20
 """Octets of a key set; thousands of keys fit."""
 
+Fetch = Callable[[str], list[Json] | None]
 
-def current(question: Question, memory: Memory) -> list[Json]:
+
+def fetch(url: str) -> list[Json] | None:
+    """Get a key set over HTTP: status 200, no redirect, within bounds of time and size; None if that fails."""
+    status, _, body = get(url)
+    return entries_of(body) if status == 200 else None
+
+
+def current(question: Question, memory: Memory, fetch: Fetch = fetch) -> list[Json]:
     """Return the entries of the set, fetched anew if it is no longer fresh.
 
     Raises:
@@ -26,13 +35,13 @@ def current(question: Question, memory: Memory) -> list[Json]:
     """
     cache = memory.key_sets.setdefault(question.policy["keys_url"], KeySetCache())
     if cache.entries is None or question.tick - cache.fetched >= TTL:
-        refresh(question, cache)
+        refresh(question, cache, fetch)
     if cache.entries is None or question.tick - cache.fetched >= TTL + STALE:
         raise Refused("keys-unavailable")
     return cache.entries
 
 
-def refresh(question: Question, cache: KeySetCache) -> None:
+def refresh(question: Question, cache: KeySetCache, fetch: Fetch = fetch) -> None:
     """Fetch, unless a fetch has failed within the cool-down; one that fails leaves the set as it is."""
     if cache.tried is not None and cache.tried > cache.fetched and question.tick - cache.tried < COOLDOWN:
         return
@@ -52,12 +61,6 @@ def after_unknown_kid(question: Question, memory: Memory) -> list[Json] | None:
     return cache.entries
 
 
-def fetch(url: str) -> list[Json] | None:
-    """Get a key set over HTTP: status 200, no redirect, within bounds of time and size; None if that fails."""
-    status, _, body = get(url, SECONDS)
-    return entries_of(body) if status == 200 else None
-
-
 def entries_of(body: bytes) -> list[Json] | None:
     """Return the entries of a JWK set (RFC 7517 §5); None if it is none."""
     try:
@@ -68,13 +71,13 @@ def entries_of(body: bytes) -> list[Json] | None:
     return [entry for entry in keys if isinstance(entry, dict)] if isinstance(keys, list) else None
 
 
-def get(url: str, seconds: float) -> tuple[int, str, bytes]:
+def get(url: str) -> tuple[int, str, bytes]:
     """Return status, ``Location`` and body of one GET; status 0 if there was no whole answer in time."""
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.hostname is None:
         return 0, "", b""
-    ends = time.monotonic() + seconds
-    connection = HTTPConnection(parts.hostname, parts.port, timeout=seconds)
+    ends = time.monotonic() + SECONDS
+    connection = HTTPConnection(parts.hostname, parts.port, timeout=SECONDS)
     try:
         connection.request("GET", parts.path + (f"?{parts.query}" if parts.query else ""))
         answer = connection.getresponse()

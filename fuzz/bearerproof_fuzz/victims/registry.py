@@ -20,7 +20,7 @@ class Victim:
     """A verifier that truly has one weakness, and the requirement whose check ought to name it.
 
     ``strict`` says that no RFC refuses what it accepts, but the strict measure does. ``declared`` are the
-    capabilities in which it differs from the plain one.
+    capabilities in which it differs from the plain one. ``unseen`` says what the suite lacks to see it.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Victim:
     source: str
     weakness: str
     strict: bool = False
+    unseen: str = ""
     declared: Json = field(default_factory=dict)
 
     @property

@@ -153,7 +153,7 @@ def _okp(jwk: Json) -> ed25519.Ed25519PublicKey:
 
 def from_text(kid: str, text: str) -> Key:
     """Read a public key from a PEM text, a certificate or a line of OpenSSH; such a text names no algorithm."""
-    key = _public(text)
+    key = load(text)
     if isinstance(key, rsa.RSAPublicKey):
         return Key(kid, "RSA", strong(key))
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -163,7 +163,8 @@ def from_text(kid: str, text: str) -> Key:
     raise Refused("key-unusable")
 
 
-def _public(text: str) -> object:
+def load(text: str) -> object:
+    """Load a text as the key of whatever type that it is."""
     raw = text.encode()
     try:
         if "BEGIN CERTIFICATE" in text:
@@ -282,4 +283,9 @@ def holds(verification: Callable[[], None]) -> bool:
 
 def digest(algorithm: str, text: str) -> bytes:
     """Hash as the algorithm does; EdDSA hashes with SHA-512 (RFC 8032 §5.1)."""
-    return hashlib.new(f"sha{algorithm[-3:]}" if algorithm[-3:] in HASHES else "sha512", text.encode()).digest()
+    return hashed(algorithm if algorithm[-3:] in HASHES else "512", text.encode())
+
+
+def hashed(algorithm: str, octets_: bytes) -> bytes:
+    """Hash as an algorithm whose name ends in the number of bits."""
+    return hashlib.new(f"sha{algorithm[-3:]}", octets_).digest()

@@ -242,12 +242,13 @@ def _any_salt(key: Key, algorithm: str, signing_input: bytes, signature: bytes) 
 def _any_mask(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
     """Take the mask of any hash."""
     digest = signatures.HASHES[algorithm[-3:]]
-    masks = (hashes.SHA1(), *signatures.HASHES.values())
-    pads = [padding.PSS(padding.MGF1(mask), digest.digest_size) for mask in masks]
-    return any(
-        signatures.holds(lambda pad=pad: key.material.verify(signature, signing_input, pad, digest))  # type: ignore[misc]
-        for pad in pads
-    )
+
+    def is_masked_by(mask: hashes.HashAlgorithm) -> bool:
+        pad = padding.PSS(padding.MGF1(mask), digest.digest_size)
+        return signatures.holds(lambda: key.material.verify(signature, signing_input, pad, digest))
+
+    sha1 = hashes.SHA1()  # noqa: S303 - it is among those that are taken
+    return any(is_masked_by(mask) for mask in (sha1, *signatures.HASHES.values()))
 
 
 def _any_hash(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
