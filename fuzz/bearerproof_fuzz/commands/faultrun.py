@@ -153,9 +153,15 @@ def prove(
         _wait([*controls, *degenerates, *tried, *plain, *tried_victims], progress)
     passes, dies = (future.result() for future in controls)
     return Proof(
-        _results(tried), passes, dies, _results(degenerates), whole=not names, untried=untried,
-        victims=_results(tried_victims), plain_passes=all(_results(plain)),
-    )  # fmt: skip
+        _results(tried),
+        passes,
+        dies,
+        _results(degenerates),
+        whole=not names,
+        untried=untried,
+        victims=_results(tried_victims),
+        plain_passes=all(future.result() for future in plain),
+    )
 
 
 def prove_victims(names: Sequence[str] = (), *, workers: int = 2, progress: Progress | None = None) -> Proof:
@@ -170,7 +176,7 @@ def prove_victims(names: Sequence[str] = (), *, workers: int = 2, progress: Prog
     with _pool(workers) as pool:
         plain, tried = _submit_victims(pool, list(dict.fromkeys(names)) or list(victims()))
         _wait([*plain, *tried], progress)
-    return Proof(whole=False, victims=_results(tried), plain_passes=all(_results(plain)))
+    return Proof(whole=False, victims=_results(tried), plain_passes=all(future.result() for future in plain))
 
 
 def _submit_victims(
@@ -180,7 +186,7 @@ def _submit_victims(
     plain = []
     for measure in Measure:
         asked = {victims()[name].requirement for name in names if victims()[name].measure == measure}
-        plain += [pool.submit(_plain_passes, measure, tuple(sorted(asked)))] if asked else []
+        plain += [pool.submit(plain_passes, measure, tuple(sorted(asked)))] if asked else []
     return plain, [pool.submit(attempt_victim, name) for name in names]
 
 
@@ -265,7 +271,7 @@ def _attempt_victim(victim: Victim) -> Attempt:
 _STRIKE = "it is killed, so `unseen` is to be struck from its row"
 
 
-def _plain_passes(measure: Measure, asked: tuple[str, ...]) -> bool:
+def plain_passes(measure: Measure, asked: tuple[str, ...]) -> bool:
     """Run the plain verifier by the checks of these requirements: if it fails, a victim's death shows nothing."""
     return _run(RunConfig(target=f"victim:{PLAIN}", measure=measure, requirements=asked)).exit_code() == 0
 
