@@ -50,13 +50,15 @@ class Adapter:
 
     def _hello(self, _: Json) -> Json:
         declared = {**CAPABILITIES, **self.declared}
+        if declared["key_form"] != "jwks":
+            del declared["keys_url"]  # what is fetched is a set of JWKs, not of texts
         return {
             "protocol": 1,
             "implementation": {"name": f"victim:{self.name}", "version": "1", "language": "python"},
             "level": self.level,
             "profiles": ["jws", "jwt", "access-token", "id-token"],
             "measure": self.measure,
-            "capabilities": {name: value for name, value in declared.items() if value is not None},
+            "capabilities": declared,
         }
 
     def _verify(self, request: Json) -> Json:

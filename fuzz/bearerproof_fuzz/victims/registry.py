@@ -11,7 +11,9 @@ from bearerproof_fuzz.victims.verifier import Steps
 from bearerproof_fuzz.victims.weaknesses import claims, encoding, headers, keys, signatures, state
 
 STEPS: Mapping[str, Steps] = {
-    name: steps for table in (encoding, headers, keys, signatures, claims, state) for name, steps in table.STEPS.items()
+    name: steps
+    for table in (encoding, headers, keys, key_sets, signatures, claims, state)
+    for name, steps in table.STEPS.items()
 }
 
 

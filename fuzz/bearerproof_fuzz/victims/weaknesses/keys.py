@@ -1,10 +1,12 @@
 """Weak ways with keys: how one is chosen, what a key may be, and how a key set is fetched and kept."""
 
 import io
+import os
 import re
 import sqlite3
 import unicodedata
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,8 @@ from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from bearerproof_fuzz.victims import encoding, fetching, signatures, verifier
-from bearerproof_fuzz.victims.question import KeySetCache, Memory, Question
+from bearerproof_fuzz.victims import encoding, signatures, verifier
+from bearerproof_fuzz.victims.question import Memory, Question
 from bearerproof_fuzz.victims.refusal import Json, Refused
 from bearerproof_fuzz.victims.signatures import Key
 from bearerproof_fuzz.victims.variants import ORDINARY, weak_header
@@ -22,7 +24,7 @@ from bearerproof_fuzz.victims.verifier import HONEST, Steps
 # --- how an entry is named
 
 
-def _or_without_kid(header: Json, entry: Json) -> bool:
+def or_without_kid(header: Json, entry: Json) -> bool:
     """Take an entry that has no kid for one of every kid."""
     return "kid" not in entry or verifier.named(header, entry)
 
@@ -75,14 +77,14 @@ def _looked_up(find: Callable[[str, list[Json]], bytes | None]) -> Steps:
                 return Key(kid, "oct", secret)
         return verifier.choose(steps, question, header, entries)
 
-    return replace(ORDINARY, choose=chosen, verify=_whatever_secret)
+    return replace(ORDINARY, choose=chosen, verify=whatever_secret)
 
 
 def _names(kid: str) -> Callable[[Json], bool]:
     return lambda entry: entry.get("kid") == kid
 
 
-def _whatever_secret(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
+def whatever_secret(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
     """Verify without a look at the length of a secret."""
     if not isinstance(key.material, bytes):
         return signatures.verify(key, algorithm, signing_input, signature)
@@ -90,9 +92,9 @@ def _whatever_secret(key: Key, algorithm: str, signing_input: bytes, signature: 
 
 
 def _in_a_file(kid: str, _: list[Json]) -> bytes | None:
-    """Read the file of the name; bounded, since some files have no end."""
+    """Read the file of the name, in a folder that need not be there; bounded, since some files have no end."""
     try:
-        with (Path("/etc/keys") / kid).open("rb") as file:
+        with Path(os.path.normpath(Path("/etc/keys") / kid)).open("rb") as file:
             return file.read(io.DEFAULT_BUFFER_SIZE)
     except (OSError, ValueError):
         return None
@@ -100,23 +102,17 @@ def _in_a_file(kid: str, _: list[Json]) -> bytes | None:
 
 def _in_a_table(kid: str, entries: list[Json]) -> bytes | None:
     """Ask a database, in a sentence that the kid is written into."""
-    with sqlite3.connect(":memory:") as database:
-        database.execute("CREATE TABLE keys (kid TEXT, secret TEXT)")
-        held = [(str(entry.get("kid")), str(entry.get("k"))) for entry in entries if entry.get("kty") == "oct"]
-        database.executemany("INSERT INTO keys VALUES (?, ?)", held)
+    secrets = [(str(entry.get("kid")), signatures.octets(entry, "k")) for entry in entries if entry.get("kty") == "oct"]
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("CREATE TABLE keys (kid TEXT, secret BLOB)")
+        database.executemany("INSERT INTO keys VALUES (?, ?)", secrets)
         try:
             found = database.execute(f"SELECT secret FROM keys WHERE kid = '{kid}'").fetchone()  # noqa: S608 - the weakness
         except (sqlite3.Error, sqlite3.Warning, ValueError):
             return None
-    database.close()
-    return _octets(found[0]) if found else None
-
-
-def _octets(held: object) -> bytes:
-    try:
-        return encoding.decode(str(held))
-    except Refused:
-        return str(held).encode()
+    if found is None:
+        return None
+    return found[0] if isinstance(found[0], bytes) else str(found[0] or "").encode()
 
 
 # --- which entry
@@ -281,12 +277,12 @@ def _text_without_strength(entry: Json) -> Key:
 def _any_but_empty(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
     if key.material == b"":
         raise Refused("key-unusable")
-    return _whatever_secret(key, algorithm, signing_input, signature)
+    return whatever_secret(key, algorithm, signing_input, signature)
 
 
 def _only_empty(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
     """Have the length looked at where there is one: the empty secret is falsy, and so it passes."""
-    chosen = _whatever_secret if key.material == b"" else signatures.verify
+    chosen = whatever_secret if key.material == b"" else signatures.verify
     return chosen(key, algorithm, signing_input, signature)
 
 
@@ -297,143 +293,6 @@ def _named_public(steps: Steps, question: Question, header: Json, entries: list[
     anonymous = {name: value for name, value in header.items() if name != "kid"}
     named = any(verifier.named(header, entry) for entry in family)
     return verifier.choose(steps, question, header if named else anonymous, family)
-
-
-# --- key sets that are fetched
-
-
-def _fetched(current: Callable[[Question, Memory], list[Json]]) -> Steps:
-    """Keep fetched sets in another way; sets that are given are as they are."""
-
-    def entries(question: Question, memory: Memory) -> list[Json]:
-        if "keys_url" not in question.policy:
-            return verifier.entries_of_a_set(question, memory)
-        return current(question, memory)
-
-    return replace(HONEST, entries=entries)
-
-
-def _cache(question: Question, memory: Memory) -> KeySetCache:
-    return memory.key_sets.setdefault(question.policy["keys_url"], KeySetCache())
-
-
-def _for_ever(question: Question, memory: Memory) -> list[Json]:
-    cache = _cache(question, memory)
-    if cache.entries is None:
-        fetching.refresh(question, cache)
-    if cache.entries is None:
-        raise Refused("keys-unavailable")
-    return cache.entries
-
-
-def _lost_on_failure(question: Question, memory: Memory) -> list[Json]:
-    """Throw the set away before the next one is there."""
-    cache = _cache(question, memory)
-    if cache.entries is not None and question.tick - cache.fetched >= fetching.TTL:
-        cache.entries = None
-    return fetching.current(question, memory)
-
-
-def _never_stale(question: Question, memory: Memory) -> list[Json]:
-    cache = _cache(question, memory)
-    try:
-        return fetching.current(question, memory)
-    except Refused:
-        if cache.entries is None:
-            raise
-        return cache.entries
-
-
-def _for_each_token(question: Question, memory: Memory) -> list[Json]:
-    """Fetch for every token: nothing is kept but for the case that the fetch fails."""
-    cache = _cache(question, memory)
-    fetched = fetching.fetch(question.policy["keys_url"])
-    if fetched is None:
-        return fetching.current(question, memory)
-    cache.entries, cache.fetched = fetched, question.tick
-    return fetched
-
-
-def _added(question: Question, memory: Memory) -> list[Json]:
-    """Add what is fetched to what is there."""
-    held: list[Json] = memory.kept.setdefault(question.policy["keys_url"], [])
-    held += [entry for entry in fetching.current(question, memory) if entry not in held]
-    return held
-
-
-def _by_wall_clock(question: Question, memory: Memory) -> list[Json]:
-    return fetching.current(replace(question, tick=question.now), memory)
-
-
-def _empty_when_unavailable(question: Question, memory: Memory) -> list[Json]:
-    """Have no keys where there is no set, and find every kid unknown."""
-    try:
-        return fetching.current(question, memory)
-    except Refused:
-        return []
-
-
-def _refetch_without_limit(question: Question, memory: Memory) -> list[Json] | None:
-    cache = _cache(question, memory)
-    cache.tried = None
-    fetching.refresh(question, cache)
-    return cache.entries
-
-
-def _never_refetched(_: Question, __: Memory) -> None:
-    return None
-
-
-def _replaced_by_whatever(question: Question, memory: Memory) -> list[Json] | None:
-    """Have a refetch that fails throw the good set away."""
-    cache = _cache(question, memory)
-    if cache.refetched is not None and question.tick - cache.refetched < fetching.COOLDOWN:
-        return None
-    cache.refetched = question.tick
-    cache.entries = fetching.fetch(question.policy["keys_url"])
-    return cache.entries or []
-
-
-def _believing(answer: Callable[[int, str, bytes], list[Json] | None]) -> Steps:
-    """Read the endpoint's answer in a weak way: its status, where it points to, and its body."""
-    return _fetched(lambda question, memory: fetching.current(question, memory, lambda url: answer(*fetching.get(url))))
-
-
-def _redirected(status: int, location: str, body: bytes) -> list[Json] | None:
-    if status in (301, 302, 303, 307, 308) and location:
-        status, _, body = fetching.get(location)
-    return fetching.entries_of(body) if status == 200 else None
-
-
-def _any_status(status: int, _: str, body: bytes) -> list[Json] | None:
-    return fetching.entries_of(body) if status else None
-
-
-def _text_is_a_secret(status: int, _: str, body: bytes) -> list[Json] | None:
-    """Take an answer that is a JSON string for the one secret there is."""
-    entries = fetching.entries_of(body) if status == 200 else None
-    if entries is None and status == 200 and body[:1] == body[-1:] == b'"':
-        return [{"kty": "oct", "k": encoding.encode(body[1:-1])}]
-    return entries
-
-
-def _array_is_a_set(status: int, _: str, body: bytes) -> list[Json] | None:
-    return (
-        fetching.entries_of(b'{"keys":' + body + b"}" if body.lstrip()[:1] == b"[" else body) if status == 200 else None
-    )
-
-
-def _one_key_is_a_set(status: int, _: str, body: bytes) -> list[Json] | None:
-    entries = fetching.entries_of(body)
-    return entries or fetching.entries_of(b'{"keys":[' + body + b"]}") if status == 200 else None
-
-
-def _given_sets_kept(question: Question, memory: Memory) -> list[Json]:
-    """Keep the first set of an issuer, however often another one is given."""
-    entries: list[Json] = memory.kept.setdefault(
-        question.policy.get("issuer"), verifier.entries_of_a_set(question, memory)
-    )
-    return entries
 
 
 STEPS: Mapping[str, Steps] = {
@@ -452,7 +311,7 @@ STEPS: Mapping[str, Steps] = {
     "kid-list-first-taken": _named(_first_of_a_list),
     "kid-null-is-absent": replace(weak_header("key id"), named=_null_is_absent),
     "kid-that-is-no-text-is-absent": _named(lambda asked, held: not isinstance(asked, str) or asked == held),
-    "key-without-kid-serves-everybody": replace(HONEST, named=_or_without_kid),
+    "key-without-kid-serves-everybody": replace(HONEST, named=or_without_kid),
     "kid-not-looked-at": _any_of(lambda _, entries: entries),
     "kid-opens-a-file": _looked_up(_in_a_file),
     "kid-in-a-sentence-of-sql": _looked_up(_in_a_table),
@@ -468,7 +327,7 @@ STEPS: Mapping[str, Steps] = {
     "unknown-member-spoils-the-set": _whole_set(_closed_entry),
     "key-for-encryption-verifies": _read(_for_any_use),
     "key-operations-not-looked-at": _read(_whatever_operations),
-    "short-secrets-taken": replace(HONEST, verify=_whatever_secret),
+    "short-secrets-taken": replace(HONEST, verify=whatever_secret),
     "short-secrets-taken-but-the-empty-one": replace(HONEST, verify=_any_but_empty),
     "empty-secret-taken": replace(HONEST, verify=_only_empty),
     "rsa-of-1024-bits-taken": _rsa(strong=_below_2048),
@@ -482,20 +341,4 @@ STEPS: Mapping[str, Steps] = {
     "leading-zeros-dropped": _read(_without_leading_zeros),
     "point-off-the-curve-escapes": _read(_off_the_curve_escapes),
     "family-of-the-algorithm-chooses": replace(HONEST, choose=_named_public),
-    "given-set-kept": replace(HONEST, entries=_given_sets_kept),
-    "set-kept-for-ever": _fetched(_for_ever),
-    "new-kid-not-fetched": replace(HONEST, refetch=_never_refetched),
-    "set-lost-when-a-refresh-fails": _fetched(_lost_on_failure),
-    "set-lost-when-a-refetch-fails": replace(HONEST, refetch=_replaced_by_whatever),
-    "set-never-stale": _fetched(_never_stale),
-    "set-aged-by-the-wall-clock": _fetched(_by_wall_clock),
-    "set-fetched-for-each-token": _fetched(_for_each_token),
-    "unknown-kid-always-fetched": replace(HONEST, refetch=_refetch_without_limit),
-    "no-set-is-an-empty-set": _fetched(_empty_when_unavailable),
-    "fetched-keys-are-added": _fetched(_added),
-    "redirect-followed": _believing(_redirected),
-    "body-of-an-error-believed": _believing(_any_status),
-    "text-taken-for-a-set": replace(_believing(_text_is_a_secret), named=_or_without_kid, verify=_whatever_secret),
-    "array-taken-for-a-set": _believing(_array_is_a_set),
-    "key-taken-for-a-set": _believing(_one_key_is_a_set),
 }
