@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bearerproof_fuzz.victims.refusal import Json
 from bearerproof_fuzz.victims.verifier import Steps
-from bearerproof_fuzz.victims.weaknesses import claims, encoding, headers, keys, signatures, state
+from bearerproof_fuzz.victims.weaknesses import claims, encoding, headers, key_sets, keys, signatures, state
 
 STEPS: Mapping[str, Steps] = {
     name: steps
