@@ -69,8 +69,11 @@ def test_victims_stand_beside_the_seeded_faults() -> None:
     assert "VOID: the plain verifier" in matrix.render(Proof(victims=(victim,), plain_passes=False))
 
 
-def test_one_that_is_unseen_as_is_known_leaves_the_proof_clean() -> None:
+def test_one_that_is_unseen_as_is_known_leaves_the_proof_clean_and_is_told_when_it_is_seen() -> None:
     assert Proof(victims=(Attempt("a-victim", "VER-2", Fate.UNSEEN, detail="why"),)).clean
+    seen = Proof(victims=(Attempt("a-victim", "VER-2", Fate.KILLED, detail=faultrun.SEEN_BY_NOW),))
+    assert seen.clean
+    assert "a-victim (VER-2): killed. it is killed: `unseen` can be struck" in matrix.render(seen)
 
 
 @pytest.mark.parametrize("command", [("check", "victim:nobody"), ("prove", "--victims", "nobody")])

@@ -259,8 +259,8 @@ def _attempt_victim(victim: Victim) -> Attempt:
     killed = _killers(own)
     tried = Attempt(victim.name, victim.requirement, Fate.KILLED, killed, own.harness.implementation.tokens)
     if killed:
-        return replace(tried, fate=Fate.BROKEN, detail=_STRIKE) if victim.unseen else tried
-    if all(record.state is State.NOT_APPLICABLE for record in own.records):
+        return replace(tried, detail=SEEN_BY_NOW) if victim.unseen else tried
+    if own.records and all(record.state is State.NOT_APPLICABLE for record in own.records):
         return replace(tried, fate=Fate.UNTRIED, detail="no check of the requirement applies to it")
     fate = _fate_without_kill(own)
     if fate is Fate.SURVIVED and victim.unseen:
@@ -268,7 +268,7 @@ def _attempt_victim(victim: Victim) -> Attempt:
     return replace(tried, fate=fate, detail=_detail(own) or f"{victim.weakness} ({victim.source})")
 
 
-_STRIKE = "it is killed, so `unseen` is to be struck from its row"
+SEEN_BY_NOW = "it is killed: `unseen` can be struck from its row, unless that was the luck of a draw"
 
 
 def plain_passes(measure: Measure, asked: tuple[str, ...]) -> bool:

@@ -6,7 +6,7 @@ from statistics import median
 from xml.etree import ElementTree as ET
 
 from bearerproof.specification.catalogue import FAMILIES, requirements
-from bearerproof_fuzz.commands.faultrun import INSTALL, Attempt, Fate, Proof
+from bearerproof_fuzz.commands.faultrun import INSTALL, SEEN_BY_NOW, Attempt, Fate, Proof
 
 MARKS = {
     Fate.KILLED: "■", Fate.EQUIVALENT: "≡", Fate.COLLATERAL: "▨", Fate.SURVIVED: "□", Fate.BROKEN: "x",
@@ -119,7 +119,7 @@ def _degenerates(proof: Proof) -> Iterator[str]:
 def _exceptions(proof: Proof) -> Iterator[str]:
     named = [("", attempt) for attempt in proof.attempts] + [("victim ", attempt) for attempt in proof.victims]
     for kind, attempt in named:
-        if attempt.fate is not Fate.KILLED:
+        if attempt.fate is not Fate.KILLED or attempt.detail == SEEN_BY_NOW:
             seen = f"; seen by {', '.join(attempt.seen_by)}" if attempt.seen_by else ""
             line = f"{kind}{attempt.fault} ({attempt.requirement}): {attempt.fate}{seen}. {attempt.detail}"
             yield from textwrap.wrap(line, WIDTH, subsequent_indent="    ")
