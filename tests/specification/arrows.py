@@ -52,6 +52,15 @@ def arrows() -> tuple[Arrow, ...]:
     return tuple(sorted(set(found)))
 
 
+def imported(by: str) -> set[str]:
+    """Return the names that a module imports, other people's too."""
+    found: set[str] = set()
+    for node in ast.walk(_parsed(modules()[by])):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= set(_names(node, by))
+    return found
+
+
 def computed() -> list[Computed]:
     """Return every place that loads a module whose name is computed."""
     return [found for by, path in modules().items() for found in computed_in(_parsed(path), by)]

@@ -67,8 +67,9 @@ def may_import() -> dict[str, set[str]]:
         below = {*below, *floor}
         table |= dict.fromkeys(floor, below | harness)
     table[FUZZ] = {FUZZ}
+    table[f"{FUZZ}.victims"] = {f"{FUZZ}.victims", f"{OURS}.adapter"}
     table[f"{FUZZ}.faults"] = {f"{FUZZ}.faults", *below, *harness, *REFERENCE_FLOORS}
-    table[f"{FUZZ}.commands"] = {*ABOVE, *below, *harness, *REFERENCE_FLOORS}
+    table[f"{FUZZ}.commands"] = {*ABOVE, f"{FUZZ}.victims", *below, *harness, *REFERENCE_FLOORS}
     return table
 
 

@@ -258,7 +258,12 @@ def replay(
 
 @app.command(epilog="Exit codes: 0 the proof is complete; 1 it is not; 3 not all was tried.")
 def prove(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[FAULT]…", help="Only these seeded faults.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[FAULT]…", help="Only these seeded faults, or victims.")
+    ] = None,
+    victims: Annotated[
+        bool, typer.Option("--victims", help="Only the verifiers that truly have a weakness, each by its requirement.")
+    ] = False,
     full: Annotated[
         bool, typer.Option("--full", help="Run the whole suite on each fault: every cell of the matrix.")
     ] = False,
@@ -268,11 +273,21 @@ def prove(
     workers: Annotated[int, typer.Option("-n", min=1, help="Worker processes.")] = 2,
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the matrix into this SVG file.")] = None,
 ) -> int:
-    """Prove that the suite works: every seeded fault of the reference dies by its own requirement's check."""
+    """Prove that the suite works: every seeded fault of the reference dies by its own requirement's check.
+
+    So does every victim: a small verifier, made apart from reference and suite, that truly has one weakness.
+    """
     from bearerproof_fuzz.commands.prove import prove_and_tell  # noqa: PLC0415 - the engine takes half a second to load
 
     return prove_and_tell(
-        names or [], Console(), Console(stderr=True), full=full, seeds=seeds, workers=workers, picture=picture
+        names or [],
+        Console(),
+        Console(stderr=True),
+        full=full,
+        seeds=seeds,
+        workers=workers,
+        picture=picture,
+        victims=victims,
     )
 
 

@@ -3,14 +3,19 @@
 Each seeded fault has to be killed by a check of the very requirement that it breaks. A kill by another
 requirement's check alone is a defect of the suite, and so is a survivor. A control fault has to die and the
 unmodified reference to pass, else nothing that is said here counts.
+
+A *victim* is another proof of the same: a small verifier of its own that truly has one weakness. The requirement that
+its row names has to kill it; the plain verifier has to pass.
 """
 
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
+from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -20,12 +25,13 @@ from bearerproof.exceptions import BadInput
 from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.runner import Run, RunOptions, run
 from bearerproof.judging.settings import QUICK, RunConfig
-from bearerproof.specification.catalogue import FAMILIES, Profile, requirements
+from bearerproof.specification.catalogue import FAMILIES, Measure, Profile, requirements
 from bearerproof_fuzz.commands.reach import reach
 from bearerproof_fuzz.faults import CONTROL, faults, find
 from bearerproof_fuzz.faults.degenerate import DEGENERATES
 from bearerproof_fuzz.faults.registry import seeded
 from bearerproof_fuzz.suite import SUITE
+from bearerproof_fuzz.victims import PLAIN, Victim, victims
 
 T = TypeVar("T")
 
@@ -41,6 +47,8 @@ class Fate(StrEnum):
     SURVIVED = "survived"
     BROKEN = "broken"
     EQUIVALENT = "equivalent"
+    UNSEEN = "unseen, as is known"
+    UNTRIED = "not tried"
 
 
 @dataclass(frozen=True)
@@ -81,20 +89,23 @@ class DegenerateResult:
 class Proof:
     """What became of every fault and degenerate implementation, and whether the two controls held.
 
-    ``untried`` faults need what is not installed here.
+    ``untried`` faults need what is not installed here. ``victims`` were tried by their own requirement's checks, and
+    ``plain_passes`` says that the verifier without a weakness, from which they are made, passes them all.
     """
 
-    attempts: tuple[Attempt, ...]
-    reference_passes: bool
-    control_dies: bool
+    attempts: tuple[Attempt, ...] = ()
+    reference_passes: bool = True
+    control_dies: bool = True
     degenerates: tuple[DegenerateResult, ...] = ()
     whole: bool = True
     untried: int = 0
+    victims: tuple[Attempt, ...] = ()
+    plain_passes: bool = True
 
     @property
     def void(self) -> bool:
         """Whether a control failed, so that nothing else counts."""
-        return not (self.reference_passes and self.control_dies)
+        return not (self.reference_passes and self.control_dies and self.plain_passes)
 
     @property
     def unfalsified(self) -> list[str]:
@@ -119,7 +130,8 @@ class Proof:
         """Whether all that was tried, if not all there is, ended as it has to."""
         expected = {Fate.KILLED, Fate.EQUIVALENT}
         killed = all(attempt.fate in expected for attempt in self.attempts)
-        return not self.void and killed and all(judged.caught for judged in self.degenerates)
+        seen = all(attempt.fate in {Fate.KILLED, Fate.UNSEEN} for attempt in self.victims)
+        return not self.void and killed and seen and all(judged.caught for judged in self.degenerates)
 
 
 Progress = Callable[[int, int], None]
@@ -137,9 +149,45 @@ def prove(
         controls = [pool.submit(_reference_passes), pool.submit(_control_dies)]
         degenerates = [] if names else [pool.submit(judge_degenerate, name) for name in DEGENERATES]
         tried = [pool.submit(attempt, name, None, full=full) for name in possible]
-        _wait([*controls, *degenerates, *tried], progress)
+        plain, tried_victims = ([], []) if names else _submit_victims(pool, list(victims()))
+        _wait([*controls, *degenerates, *tried, *plain, *tried_victims], progress)
     passes, dies = (future.result() for future in controls)
-    return Proof(_results(tried), passes, dies, _results(degenerates), whole=not names, untried=untried)
+    return Proof(
+        _results(tried),
+        passes,
+        dies,
+        _results(degenerates),
+        whole=not names,
+        untried=untried,
+        victims=_results(tried_victims),
+        plain_passes=all(future.result() for future in plain),
+    )
+
+
+def prove_victims(names: Sequence[str] = (), *, workers: int = 2, progress: Progress | None = None) -> Proof:
+    """Try every victim, or those named, by its own requirement's checks up to the kill; only they are told of.
+
+    Raises:
+        BadInput: no victim has one of these names.
+    """
+    if unknown := [name for name in names if name not in victims()]:
+        nearest = get_close_matches(unknown[0], victims(), n=1) or [next(iter(victims()))]
+        raise BadInput(f"no victim is called {unknown[0]!r}; {nearest[0]} is one of {len(victims())}")
+    with _pool(workers) as pool:
+        plain, tried = _submit_victims(pool, list(dict.fromkeys(names)) or list(victims()))
+        _wait([*plain, *tried], progress)
+    return Proof(whole=False, victims=_results(tried), plain_passes=all(future.result() for future in plain))
+
+
+def _submit_victims(
+    pool: ProcessPoolExecutor, names: Sequence[str]
+) -> tuple[list["Future[bool]"], list["Future[Attempt]"]]:
+    """Have victims tried, and the plain verifier by all the checks that they are tried by."""
+    plain = []
+    for measure in Measure:
+        asked = {victims()[name].requirement for name in names if victims()[name].measure == measure}
+        plain += [pool.submit(plain_passes, measure, tuple(sorted(asked)))] if asked else []
+    return plain, [pool.submit(attempt_victim, name) for name in names]
 
 
 def prove_seeds(
@@ -174,21 +222,58 @@ class _TooLongError(BaseException):
 
 def attempt(name: str, seed: int | None, *, full: bool = False, own_only: bool = False) -> Attempt:
     """Try one fault in this process, within ``PATIENCE`` seconds; a full run has ten times as long."""
+    seconds = PATIENCE * (10 if full else 1)
+    trial = partial(_attempt, name, seed, full=full, own_only=own_only)
+    return _in_time(seconds, trial, Attempt(name, find(name).requirement_id, Fate.BROKEN))
+
+
+def attempt_victim(name: str) -> Attempt:
+    """Try one victim in this process, within ``PATIENCE`` seconds, at the measure that refuses what it accepts."""
+    victim = victims()[name]
+    return _in_time(PATIENCE, partial(_attempt_victim, victim), Attempt(name, victim.requirement, Fate.BROKEN))
+
+
+def _in_time(seconds: int, trial: Callable[[], Attempt], broken: Attempt) -> Attempt:
+    """Return what the trial comes to; one that takes too long or cannot be made is broken."""
 
     def give_up(*_: object) -> None:
         raise _TooLongError
 
     signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE * (10 if full else 1))
+    signal.alarm(seconds)
     try:
-        return _attempt(name, seed, full=full, own_only=own_only)
+        return trial()
     except _TooLongError:
-        return Attempt(name, find(name).requirement_id, Fate.BROKEN, detail="it takes too long")
+        return replace(broken, detail="it takes too long")
     except Exception as error:  # noqa: BLE001 - one fault that cannot be seeded costs no other its try
-        detail = f"{type(error).__name__}: {error}"
-        return Attempt(name, find(name).requirement_id, Fate.BROKEN, detail=detail)
+        return replace(broken, detail=f"{type(error).__name__}: {error}")
     finally:
         signal.alarm(0)
+
+
+def _attempt_victim(victim: Victim) -> Attempt:
+    settings = RunConfig(
+        target=f"victim:{victim.name}", measure=Measure(victim.measure), requirements=(victim.requirement,)
+    )
+    own = _run(settings, stop_at_kill=True)
+    killed = _killers(own)
+    tried = Attempt(victim.name, victim.requirement, Fate.KILLED, killed, own.harness.implementation.tokens)
+    if killed:
+        return replace(tried, detail=SEEN_BY_NOW) if victim.unseen else tried
+    if own.records and all(record.state is State.NOT_APPLICABLE for record in own.records):
+        return replace(tried, fate=Fate.UNTRIED, detail="no check of the requirement applies to it")
+    fate = _fate_without_kill(own)
+    if fate is Fate.SURVIVED and victim.unseen:
+        return replace(tried, fate=Fate.UNSEEN, detail=victim.unseen)
+    return replace(tried, fate=fate, detail=_detail(own) or f"{victim.weakness} ({victim.source})")
+
+
+SEEN_BY_NOW = "it is killed: `unseen` can be struck from its row, unless that was the luck of a draw"
+
+
+def plain_passes(measure: Measure, asked: tuple[str, ...]) -> bool:
+    """Run the plain verifier by the checks of these requirements: if it fails, a victim's death shows nothing."""
+    return _run(RunConfig(target=f"victim:{PLAIN}", measure=measure, requirements=asked)).exit_code() == 0
 
 
 def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Attempt:

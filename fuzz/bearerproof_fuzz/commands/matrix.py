@@ -6,20 +6,27 @@ from statistics import median
 from xml.etree import ElementTree as ET
 
 from bearerproof.specification.catalogue import FAMILIES, requirements
-from bearerproof_fuzz.commands.faultrun import INSTALL, Attempt, Fate, Proof
+from bearerproof_fuzz.commands.faultrun import INSTALL, SEEN_BY_NOW, Attempt, Fate, Proof
 
-MARKS = {Fate.KILLED: "■", Fate.EQUIVALENT: "≡", Fate.COLLATERAL: "▨", Fate.SURVIVED: "□", Fate.BROKEN: "x"}
+MARKS = {
+    Fate.KILLED: "■", Fate.EQUIVALENT: "≡", Fate.COLLATERAL: "▨", Fate.SURVIVED: "□", Fate.BROKEN: "x",
+    Fate.UNSEEN: "◇", Fate.UNTRIED: "·",
+}  # fmt: skip
 
 WIDTH = 110
 
 
 def render(proof: Proof) -> str:
-    """Draw the matrix by requirement, one mark a fault, and tell every fault that did not die as it should."""
-    lines = ["", "  ".join(f"{mark} {fate}" for fate, mark in MARKS.items()), ""]
+    """Draw the matrix by requirement, one mark a fault and one a victim, and tell of all that did not die."""
+    lines = ["", "  ".join(f"{mark} {fate}" for fate, mark in MARKS.items())]
+    lines += (
+        ["A mark for each seeded fault, then one for each victim.", ""] if proof.attempts and proof.victims else [""]
+    )
     for family, title in FAMILIES.items():
         rows = list(_family(proof, family))
         lines += [f"{family}: {title}", *rows, ""] if rows else []
     lines += _degenerates(proof)
+    lines += list(_without_victims(proof))
     lines += list(_exceptions(proof))
     return "\n".join([*lines, *_verdict(proof)]) + "\n"
 
@@ -76,11 +83,24 @@ def _draw_row(svg: ET.Element, attempt: Attempt, columns: dict[str, int], top: f
 def _family(proof: Proof, family: str) -> Iterator[str]:
     for row in requirements().values():
         if row.family == family:
-            fates = [attempt.fate for attempt in proof.attempts if attempt.requirement == row.id]
-            if not fates and not proof.whole:
-                continue
-            marks = "".join(MARKS[fate] for fate in fates) or "no fault"
-            yield f"  {row.id:<8} {marks:<14} {row.title}"
+            faults, victims = (_marks(attempts, row.id) for attempts in (proof.attempts, proof.victims))
+            if faults or victims or proof.whole:
+                columns = [f"{faults or 'no fault':<14}"] if proof.attempts else []
+                columns += [f"{victims or '-':<12}"] if proof.victims else []
+                yield f"  {row.id:<8} {' '.join(columns)} {row.title}"
+
+
+def _marks(attempts: Sequence[Attempt], requirement_id: str) -> str:
+    return "".join(MARKS[attempt.fate] for attempt in attempts if attempt.requirement == requirement_id)
+
+
+def _without_victims(proof: Proof) -> Iterator[str]:
+    """Name the requirements that nothing but seeded faults shows to be falsifiable."""
+    if proof.whole and proof.victims:
+        have = {attempt.requirement for attempt in proof.victims}
+        lack = [name for name in requirements() if name not in have]
+        yield from textwrap.wrap(f"no victim for {', '.join(lack)}", WIDTH, subsequent_indent="    ")
+        yield ""
 
 
 def _degenerates(proof: Proof) -> Iterator[str]:
@@ -97,10 +117,11 @@ def _degenerates(proof: Proof) -> Iterator[str]:
 
 
 def _exceptions(proof: Proof) -> Iterator[str]:
-    for attempt in proof.attempts:
-        if attempt.fate is not Fate.KILLED:
+    named = [("", attempt) for attempt in proof.attempts] + [("victim ", attempt) for attempt in proof.victims]
+    for kind, attempt in named:
+        if attempt.fate is not Fate.KILLED or attempt.detail == SEEN_BY_NOW:
             seen = f"; seen by {', '.join(attempt.seen_by)}" if attempt.seen_by else ""
-            line = f"{attempt.fault} ({attempt.requirement}): {attempt.fate}{seen}. {attempt.detail}"
+            line = f"{kind}{attempt.fault} ({attempt.requirement}): {attempt.fate}{seen}. {attempt.detail}"
             yield from textwrap.wrap(line, WIDTH, subsequent_indent="    ")
 
 
@@ -109,15 +130,25 @@ def _verdict(proof: Proof) -> Iterator[str]:
         yield "VOID: the unmodified reference does not pass, so the death of a fault shows nothing."
     if not proof.control_dies:
         yield "VOID: the control fault was not killed, so the suite finds nothing."
-    counts = {fate: sum(attempt.fate is fate for attempt in proof.attempts) for fate in Fate}
-    yield ", ".join(f"{number} {fate}" for fate, number in counts.items() if number) + "."
+    if not proof.plain_passes:
+        yield "VOID: the plain verifier of the victims does not pass, so the death of a victim shows nothing."
+    if proof.attempts:
+        yield f"{_counted(proof.attempts)}."
+    if proof.victims:
+        yield f"Victims: {_counted(proof.victims)}."
     if not proof.whole:
-        yield "Of the faults that were named, " + ("all" if proof.clean else "NOT all") + " ended as they have to."
+        kind = "faults" if proof.attempts else "victims"
+        yield f"Of the {kind} that were named, " + ("all" if proof.clean else "NOT all") + " ended as they have to."
         return
     yield from _untried(proof.untried, len(proof.attempts))
     if proof.unfalsified and not proof.untried:
         yield from textwrap.wrap("no fault was killed for " + ", ".join(proof.unfalsified), WIDTH)
     yield "The proof is complete." if proof.complete else "The proof is NOT complete."
+
+
+def _counted(attempts: Sequence[Attempt]) -> str:
+    counts = {fate: sum(attempt.fate is fate for attempt in attempts) for fate in Fate}
+    return ", ".join(f"{number} {fate}" for fate, number in counts.items() if number)
 
 
 def _untried(number: int, tried: int) -> list[str]:

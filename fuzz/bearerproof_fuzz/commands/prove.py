@@ -20,12 +20,17 @@ def prove_and_tell(
     seeds: int = 0,
     workers: int = 2,
     picture: Path | None = None,
+    victims: bool = False,
 ) -> int:
     """Prove, tell, and return the exit code: 0 when all ended as it has to, 1 when not, 3 when not all was tried.
+
+    With ``victims`` the names are theirs, and nothing else is tried.
 
     Raises:
         BadInput: no fault has one of these names or it cannot be tried, or the picture cannot be written.
     """
+    if victims and (full or seeds or picture):
+        raise BadInput("--victims stands alone: a victim is tried once, by its own requirement's checks")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("seeding faults", total=None)
@@ -37,6 +42,8 @@ def prove_and_tell(
 
         if seeds:
             rows, untried = faultrun.prove_seeds(names, seeds, workers=workers, progress=advance)
+        elif victims:
+            proof = faultrun.prove_victims(names, workers=workers, progress=advance)
         else:
             proof = faultrun.prove(names, full=full, workers=workers, progress=advance)
     if seeds:

@@ -1,0 +1,1 @@
+"""The weaknesses, a table for each part of a verifier."""

@@ -1,0 +1,415 @@
+"""Weak ways with the claims: times, issuer, audience, kinds of token, and what an ID token is held against."""
+
+import ctypes
+import math
+import struct
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bearerproof_fuzz.victims import claims, encoding, signatures
+from bearerproof_fuzz.victims.claims import Check, for_id_tokens
+from bearerproof_fuzz.victims.question import Facts
+from bearerproof_fuzz.victims.refusal import Refused
+from bearerproof_fuzz.victims.variants import weak_claims
+from bearerproof_fuzz.victims.verifier import Steps
+from bearerproof_fuzz.victims.weaknesses.encoding import parsed_leniently
+
+# --- times
+
+_TIMES: Mapping[str, tuple[str, Check]] = {
+    "exp": ("expiry", claims.expiry),
+    "nbf": ("not before", claims.not_before),
+    "iat": ("issue", claims.issue),
+}
+
+
+def _converted(convert: Callable[[float], float], *names: str) -> Steps:
+    """Convert numbers before they are compared; what is no number is refused as ever."""
+    return _read(lambda value: convert(value) if _is_number(value) else value, *names, lenient=False)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _read(read: Callable[[Any], Any], *names: str, lenient: bool = True) -> Steps:
+    """Read a time of any JSON type; what comes out as None is not compared."""
+
+    def made(name: str, check: Check) -> Check:
+        def read_first(facts: Facts) -> None:
+            if name in facts.claims:
+                value = read(facts.claims[name])
+                others = {other: held for other, held in facts.claims.items() if other != name}
+                facts = replace(facts, claims=others if value is None else {**others, name: value})
+            check(facts)
+
+        return read_first
+
+    weak = weak_claims(changed={_TIMES[name][0]: made(name, _TIMES[name][1]) for name in names})
+    return parsed_leniently(weak) if lenient else weak
+
+
+def _wrapped(unit: int, bits: int = 64) -> Callable[[float], float]:
+    """Put seconds into a signed integer of some unit, where they wrap, and take them out again."""
+    kind = {32: ctypes.c_int32, 64: ctypes.c_int64}[bits]
+    return lambda value: kind(int(value * unit) & (2**bits - 1)).value / unit
+
+
+def _single(value: float) -> float:
+    """Put a number into four octets of floating point."""
+    try:
+        packed: float = struct.unpack("<f", struct.pack("<f", value))[0]
+    except OverflowError:
+        return math.inf
+    return packed
+
+
+def _text_as_number(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _true_as_one(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value
+
+
+def _other_types_passed_over(value: Any) -> Any:
+    return value if _is_number(value) else None
+
+
+def _first_of_list(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else value
+
+
+def _compared(expired: Callable[[float, float, float], bool]) -> Steps:
+    """Compare ``exp`` in another way: expiry, now and leeway, in seconds."""
+
+    def check(facts: Facts) -> None:
+        exp = claims.date(facts, "exp")
+        if exp is not None and expired(exp, facts.question.now, facts.leeway):
+            raise Refused("expired")
+
+    return weak_claims(changed={"expiry": check})
+
+
+def _compared_start(early: Callable[[float, float, float], bool]) -> Steps:
+    def check(facts: Facts) -> None:
+        nbf = claims.date(facts, "nbf")
+        if nbf is not None and early(nbf, facts.question.now, facts.leeway):
+            raise Refused("not-yet-valid")
+
+    return weak_claims(changed={"not before": check})
+
+
+def _not_finite_too(name: str) -> Steps:
+    """Compare whatever the parser takes for a number: NaN and Infinity are none of JSON."""
+
+    def check(facts: Facts) -> None:
+        value = facts.claims.get(name)
+        if isinstance(value, float) and not math.isfinite(value):
+            early = name == "nbf" and facts.question.now < value
+            if early or (name == "exp" and facts.question.now >= value):
+                raise Refused("expired")
+            return
+        _TIMES[name][1](facts)
+
+    return parsed_leniently(weak_claims(changed={_TIMES[name][0]: check}))
+
+
+# --- who it is from and for
+
+
+def _issuer(same: Callable[[Any, str], bool]) -> Steps:
+    def check(facts: Facts) -> None:
+        if not same(facts.claims.get("iss"), facts.policy["issuer"]):
+            raise Refused("issuer")
+
+    return weak_claims(changed={"issuer": check})
+
+
+def _audience(holds: Callable[[Any, str], bool]) -> Steps:
+    """Look for us in ``aud`` in another way; the rest of an ID token's audience is looked at as ever."""
+
+    def check(facts: Facts) -> None:
+        if not holds(facts.claims.get("aud"), facts.policy["audience"]):
+            raise Refused("audience")
+
+    return weak_claims(changed={"audience": check, "authorized party": _lone(claims.authorized_party)})
+
+
+def _lone(check: Check) -> Check:
+    """Make a check of an ID token that passes over an audience that cannot be read."""
+
+    def checked(facts: Facts) -> None:
+        if isinstance(facts.claims.get("aud"), str | list):
+            for_id_tokens(check)(facts)
+
+    return checked
+
+
+def _texts(test: Callable[[str, str], bool]) -> Callable[[Any, str], bool]:
+    return lambda value, ours: isinstance(value, str) and test(value, ours)
+
+
+def _any_text(test: Callable[[str, str], bool]) -> Callable[[Any, str], bool]:
+    """Return what looks at a text or at each text of a list."""
+    return lambda value, ours: any(_texts(test)(each, ours) for each in (value if isinstance(value, list) else [value]))
+
+
+def _flattened(value: Any) -> list[Any]:
+    return [each for part in value for each in _flattened(part)] if isinstance(value, list) else [value]
+
+
+def _optional(*names: str, profiles: tuple[str, ...] = ("jwt", "access-token", "id-token")) -> Steps:
+    """Ask for fewer claims: one of these may be absent, and is then not looked at."""
+
+    def presence(facts: Facts) -> None:
+        spared = names if facts.question.profile in profiles else ()
+        claims.presence(replace(facts, claims={**dict.fromkeys(spared), **facts.claims}))
+
+    def if_there(name: str, check: Check) -> Check:
+        return lambda facts: check(facts) if name in facts.claims else None
+
+    parts = {"iss": ("issuer", claims.issuer), "aud": ("audience", claims.audience)}
+    spared = {parts[name][0]: if_there(name, parts[name][1]) for name in names if name in parts}
+    party = {"authorized party": _lone(claims.authorized_party)} if "aud" in names else {}
+    return weak_claims(changed={"presence": presence, **spared, **party})
+
+
+def _required_by_profile_alone(facts: Facts) -> None:
+    claims.presence(replace(facts, question=replace(facts.question, policy={**facts.policy, "require": []})))
+
+
+# --- kinds of token
+
+
+def _kind(demanded: Callable[[object, str], bool]) -> Steps:
+    """Compare ``typ`` with what is demanded in another way."""
+
+    def check(facts: Facts) -> None:
+        expected = "at+jwt" if facts.question.profile == "access-token" else facts.policy.get("typ")
+        if expected is not None and not demanded(facts.header.get("typ"), expected):
+            raise Refused("type")
+
+    return weak_claims(changed={"kind": check})
+
+
+# --- ID tokens
+
+
+def _id_token(name: str, check: Check) -> Steps:
+    return weak_claims(changed={name: for_id_tokens(check)})
+
+
+def _nonce(same: Callable[[Any, str], bool]) -> Steps:
+    def check(facts: Facts) -> None:
+        sent = facts.policy.get("nonce")
+        if sent is not None and not same(facts.claims.get("nonce"), sent):
+            raise Refused("nonce")
+
+    return _id_token("nonce", check)
+
+
+def _hash(name: str, came: str, same: Callable[[Any, str, str], bool]) -> Steps:
+    """Compare one of the hashes in another way: the claim, what came, and the algorithm."""
+
+    def check(facts: Facts) -> None:
+        text = facts.policy.get(came)
+        if text is not None and not same(facts.claims.get(name), text, facts.header["alg"]):
+            raise Refused("token-hash")
+        claims.token_hashes(replace(facts, question=replace(facts.question, policy={**facts.policy, came: None})))
+
+    return _id_token("token hashes", check)
+
+
+def _right_half(value: Any, text: str, algorithm: str) -> bool:
+    return value in (None, claims.half_hash(algorithm, text))
+
+
+def _begins(value: Any, text: str, algorithm: str) -> bool:
+    expected = claims.half_hash(algorithm, text)
+    return isinstance(value, str) and bool(value) and (expected.startswith(value) or value.startswith(expected))
+
+
+def _of_sha256(value: Any, text: str, algorithm: str) -> bool:
+    return value in (claims.half_hash("HS256", text), claims.half_hash(algorithm, text))
+
+
+def _whole_hash(value: Any, text: str, algorithm: str) -> bool:
+    whole = encoding.encode(signatures.digest(algorithm, text))
+    return value in (whole, claims.half_hash(algorithm, text))
+
+
+def _age(stale: Callable[[Any, float, float, float], bool]) -> Steps:
+    """Judge ``auth_time`` in another way: the claim, now, what is allowed, and leeway."""
+
+    def check(facts: Facts) -> None:
+        allowed = facts.policy.get("max_age")
+        if allowed is not None and stale(facts.claims.get("auth_time"), facts.question.now, allowed, facts.leeway):
+            raise Refused("auth-time")
+
+    return _id_token("authentication time", check)
+
+
+def _old(value: Any, now: float, allowed: float, leeway: float) -> bool:
+    return not _is_number(value) or now - value > allowed + leeway
+
+
+def _party(check: Callable[[Facts], bool]) -> Steps:
+    def judged(facts: Facts) -> None:
+        if not check(facts):
+            raise Refused("authorized-party")
+
+    return _id_token("authorized party", judged)
+
+
+def _among_the_audiences(facts: Facts) -> bool:
+    audiences = claims.audiences_of(facts)
+    return facts.claims["azp"] in audiences if "azp" in facts.claims else len(audiences) == 1
+
+
+def _context(holds: Callable[[Any, list[str]], bool]) -> Steps:
+    def check(facts: Facts) -> None:
+        asked = facts.policy.get("acr_values")
+        if asked is not None and not holds(facts.claims.get("acr"), list(asked)):
+            raise Refused("acr")
+
+    return _id_token("context class", check)
+
+
+def _untrusted_audiences(facts: Facts) -> None:
+    """Look for the client, and at nobody else."""
+    audiences = claims.audiences_of(facts)
+    if facts.policy["audience"] not in audiences:
+        raise Refused("audience")
+
+
+def _nobody_named(names: tuple[str, ...]) -> Check:
+    def check(facts: Facts) -> None:
+        claims.texts(replace(facts, claims={name: value for name, value in facts.claims.items() if name not in names}))
+
+    return check
+
+
+def _own_kind_of(profile: str) -> Check:
+    """Demand the type of an access token, and let a token of another kind pass for this one."""
+
+    def check(facts: Facts) -> None:
+        if facts.question.profile != profile:
+            claims.kind(facts)
+
+    return check
+
+
+STEPS: Mapping[str, Steps] = {
+    "exp-not-looked-at": weak_claims("expiry"),
+    "exp-to-the-second-itself": _compared(lambda exp, now, leeway: now - leeway > exp),
+    "exp-without-fractions": _compared(lambda exp, now, leeway: math.floor(now - leeway) > exp),
+    "exp-rounded-up": _compared(lambda exp, now, leeway: now - leeway >= math.ceil(exp)),
+    "exp-with-ten-times-the-leeway": _compared(lambda exp, now, leeway: now - 10 * leeway >= exp),
+    "exp-with-a-minute-of-grace": _compared(lambda exp, now, leeway: now - leeway - 60 >= exp),
+    "exp-zero-is-none": _compared(lambda exp, now, leeway: bool(exp) and now - leeway >= exp),
+    "exp-negative-is-none": _compared(lambda exp, now, leeway: exp >= 0 and now - leeway >= exp),
+    "exp-in-single-precision": _converted(_single, "exp"),
+    "times-in-int32": _converted(_wrapped(1, 32), "nbf"),
+    "times-in-int64-seconds": _converted(_wrapped(1), "nbf"),
+    "times-in-int64-milliseconds": _converted(_wrapped(1_000), "nbf"),
+    "times-in-int64-microseconds": _converted(_wrapped(1_000_000), "nbf"),
+    "times-in-int64-nanoseconds": _converted(_wrapped(1_000_000_000), "nbf"),
+    "nbf-not-looked-at": weak_claims("not before"),
+    "nbf-half-a-second-early": _compared_start(lambda nbf, now, leeway: now + leeway < math.floor(nbf)),
+    "nbf-with-ten-times-the-leeway": _compared_start(lambda nbf, now, leeway: now + 10 * leeway < nbf),
+    "nbf-in-milliseconds-guessed": _converted(lambda nbf: nbf / 1000 if nbf > 1e11 else nbf, "nbf"),
+    "iat-in-the-future": weak_claims("issue"),
+    "exp-as-text": _read(_text_as_number, "exp"),
+    "nbf-as-text": _read(_text_as_number, "nbf"),
+    "nbf-true-is-one": _read(_true_as_one, "nbf"),
+    "exp-of-other-types-passed-over": _read(_other_types_passed_over, "exp"),
+    "exp-null-is-none": _read(lambda value: value, "exp"),
+    "exp-list-first-taken": _read(_first_of_list, "exp"),
+    "exp-nan-never-comes": _not_finite_too("exp"),
+    "nbf-nan-has-passed": _not_finite_too("nbf"),
+    "iss-not-looked-at": weak_claims("issuer"),
+    "iss-contains-ours": _issuer(_texts(lambda iss, ours: ours in iss)),
+    "iss-within-ours": _issuer(_texts(lambda iss, ours: bool(iss) and iss in ours)),
+    "iss-begins-with-ours": _issuer(_texts(lambda iss, ours: iss.startswith(ours))),
+    "iss-in-any-case": _issuer(_texts(lambda iss, ours: iss.casefold() == ours.casefold())),
+    "iss-with-a-slash-behind": _issuer(_texts(lambda iss, ours: iss.rstrip("/") == ours.rstrip("/"))),
+    "iss-trimmed": _issuer(_texts(lambda iss, ours: iss.strip() == ours)),
+    "iss-normalised": _issuer(_texts(lambda iss, ours: unicodedata.normalize("NFKC", iss) == ours)),
+    "iss-by-its-host": _issuer(_texts(lambda iss, ours: iss.split("/")[2:3] == ours.split("/")[2:3])),
+    "iss-list-with-ours": _issuer(lambda iss, ours: iss == ours or (isinstance(iss, list) and ours in iss)),
+    "iss-missing-passes": _optional("iss"),
+    "aud-not-looked-at": _audience(lambda *_: True),
+    "aud-contains-ours": _audience(_any_text(lambda aud, ours: ours in aud)),
+    "aud-within-ours": _audience(_any_text(lambda aud, ours: bool(aud) and aud in ours)),
+    "aud-begins-with-ours": _audience(_any_text(lambda aud, ours: aud.startswith(ours))),
+    "aud-in-any-case": _audience(_any_text(lambda aud, ours: aud.casefold() == ours.casefold())),
+    "aud-trimmed": _audience(_any_text(lambda aud, ours: aud.strip() == ours)),
+    "aud-with-a-slash-behind": _audience(_any_text(lambda aud, ours: aud.rstrip("/") == ours)),
+    "aud-parted-at-blanks": _audience(_any_text(lambda aud, ours: ours in aud.split())),
+    "aud-parted-at-commas": _audience(_any_text(lambda aud, ours: ours in aud.split(","))),
+    "aud-members-of-an-object": _audience(
+        lambda aud, ours: (
+            isinstance(aud, str | list | dict) and (aud == ours or (not isinstance(aud, str) and ours in aud))
+        )
+    ),
+    "aud-nested-list": _audience(lambda aud, ours: ours in _flattened(aud)),
+    "aud-list-of-other-types-too": _audience(lambda aud, ours: aud == ours or (isinstance(aud, list) and ours in aud)),
+    "aud-missing-passes": _optional("aud"),
+    "aud-empty-passes": _audience(lambda aud, ours: not aud or ours == aud or (isinstance(aud, list) and ours in aud)),
+    "require-not-looked-at": weak_claims(changed={"presence": _required_by_profile_alone}),
+    "names-of-any-type": weak_claims("texts"),
+    "sub-of-any-type": weak_claims(changed={"texts": _nobody_named(("sub",))}),
+    "jti-of-any-type": weak_claims(changed={"texts": _nobody_named(("jti",))}),
+    "client-id-of-any-type": weak_claims(changed={"texts": _nobody_named(("client_id",))}),
+    "typ-not-looked-at": weak_claims("kind"),
+    "typ-missing-passes": _kind(lambda typ, ours: typ is None or claims.media_type(typ) == claims.media_type(ours)),
+    "typ-contains-ours": _kind(lambda typ, ours: isinstance(typ, str) and ours in typ.lower()),
+    "typ-jwt-passes": _kind(lambda typ, ours: claims.media_type(typ) in ("jwt", claims.media_type(ours))),
+    "typ-in-one-case-only": _kind(lambda typ, ours: typ in (ours, f"application/{ours}")),
+    "typ-in-short-only": _kind(lambda typ, ours: isinstance(typ, str) and typ.lower() == ours),
+    "access-token-claims-not-asked-for": _optional("client_id", "iat", "jti", "sub", profiles=("access-token",)),
+    "access-token-without-exp": _optional("exp", profiles=("access-token",)),
+    "id-token-passes-for-access-token": weak_claims(
+        changed={"kind": _own_kind_of("access-token"), "presence": _required_by_profile_alone}
+    ),
+    "access-token-passes-for-id-token": weak_claims(changed={"kind": _own_kind_of("id-token")}),
+    "untrusted-audiences-pass": weak_claims(changed={"audience": _untrusted_audiences}),
+    "several-audiences-without-azp": _party(
+        lambda facts: facts.claims.get("azp", facts.policy["client_id"]) == facts.policy["client_id"]
+    ),
+    "azp-not-looked-at": _party(lambda facts: "azp" in facts.claims or len(claims.audiences_of(facts)) == 1),
+    "azp-among-the-audiences": _party(_among_the_audiences),
+    "nonce-not-looked-at": weak_claims("nonce"),
+    "nonce-missing-passes": _nonce(lambda nonce, sent: nonce in (None, sent)),
+    "nonce-in-any-case": _nonce(lambda nonce, sent: isinstance(nonce, str) and nonce.lower() == sent.lower()),
+    "nonce-begins-alike": _nonce(lambda nonce, sent: isinstance(nonce, str) and bool(nonce) and sent.startswith(nonce)),
+    "nonce-list-with-ours": _nonce(lambda nonce, sent: nonce == sent or (isinstance(nonce, list) and sent in nonce)),
+    "nonce-trimmed": _nonce(lambda nonce, sent: isinstance(nonce, str) and nonce.strip() == sent),
+    "sub-missing-passes": _optional("sub", profiles=("id-token",)),
+    "iat-missing-passes": _optional("iat", profiles=("id-token",)),
+    "auth-time-not-looked-at": weak_claims("authentication time"),
+    "auth-time-missing-passes": _age(lambda value, *others: value is not None and _old(value, *others)),
+    "auth-time-in-the-future": _age(_old),
+    "max-age-zero-is-none": _age(
+        lambda value, now, allowed, leeway: (
+            bool(allowed) and (_old(value, now, allowed, leeway) or value > now + leeway)
+        )
+    ),
+    "acr-not-looked-at": weak_claims("context class"),
+    "acr-missing-passes": _context(lambda acr, asked: acr is None or acr in asked),
+    "acr-within-a-text": _context(lambda acr, asked: isinstance(acr, str) and any(acr in each for each in asked)),
+    "at-hash-not-looked-at": _hash("at_hash", "access_token", lambda *_: True),
+    "at-hash-missing-passes": _hash("at_hash", "access_token", _right_half),
+    "at-hash-begins-alike": _hash("at_hash", "access_token", _begins),
+    "at-hash-of-sha256-too": _hash("at_hash", "access_token", _of_sha256),
+    "at-hash-whole": _hash("at_hash", "access_token", _whole_hash),
+    "c-hash-not-looked-at": _hash("c_hash", "code", lambda *_: True),
+    "c-hash-missing-passes": _hash("c_hash", "code", _right_half),
+    "c-hash-begins-alike": _hash("c_hash", "code", _begins),
+}
