@@ -372,6 +372,7 @@ def test_every_schema_is_valid_and_named_after_its_file(schemas: dict[str, Json]
         "expectations",
         "explanation",
         "hint-vectors",
+        "libraries",
         "lifecycle-event",
         "request",
         "result",

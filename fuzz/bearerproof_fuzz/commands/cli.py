@@ -41,6 +41,15 @@ Target = Annotated[
         show_default=False,
     ),
 ]
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME | --all NAME… | -- COMMAND…",
+        help="reference (default), pyjwt, joserfc, authlib, python:module:factory, or -- and the adapter's command; "
+        "with --all, folders of adapters or names of some.",
+        show_default=False,
+    ),
+]
 Seconds = Annotated[float, typer.Option("--timeout", min=0.05, help="Seconds allowed for one answer.")]
 
 
@@ -95,7 +104,7 @@ def bearerproof(
 @app.command(epilog=EXIT_CODES)
 def check(
     context: typer.Context,
-    target: Target = None,
+    targets: Targets = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A first answer in seconds: fewer examples, one profile a requirement.")
     ] = False,
@@ -141,6 +150,13 @@ def check(
         Path | None,
         typer.Option("--server-profile", help="TOML file that describes that server: see spec/server-profile.md."),
     ] = None,
+    all_adapters: Annotated[
+        bool, typer.Option("--all", help="Build and judge the adapters of tests/adapters, or those named; one table.")
+    ] = False,
+    cache: Annotated[Path | None, typer.Option("--cache", help="With --all: the folder for what is built.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --all: print the table for a program (libraries.schema.json).")
+    ] = False,
 ) -> int:
     """Judge an implementation and show the smallest token for everything that is wrong.
 
@@ -149,9 +165,15 @@ def check(
     [bold]bearerproof check pyjwt[/]  a library by name, by the RFCs
 
     [bold]bearerproof check -- ./my-adapter[/]  any program that speaks the contract over stdin and stdout
+
+    [bold]bearerproof check --all 'node-*'[/]  libraries of other languages, built from their lock files
     """
+    if all_adapters:
+        return _check_all(context, targets or [], measure or Measure.BASE, cache, as_json=as_json)
+    if cache is not None or as_json:
+        raise BadInput("--cache and --json go with --all")
     settings = _settings(
-        context, target, measure=measure, profiles=tuple(profile or ()), level=level,
+        context, _only(targets), measure=measure, profiles=tuple(profile or ()), level=level,
         depth=QUICK if quick else DEFAULT, seed=seed, seconds=seconds,
         url=url, server_profile=None if server_profile is None else str(server_profile),
     )  # fmt: skip
@@ -258,6 +280,42 @@ app.command(name="vectors")(list_vectors)
 app.command(epilog=trail_command.EXIT_CODES)(trail_command.trail)
 app.command(epilog="Exit codes: 0 ended when told to; 3 could not be started.")(serve)
 app.command(epilog=idpcommand.EXIT_CODES)(idpcommand.idp)
+
+
+_WITH_ALL = {
+    "quick": "--quick", "keyword": "-k", "seed": "--seed", "workers": "-n", "exit_first": "-x", "seconds": "--timeout",
+}  # fmt: skip
+"""Options of ``check`` that each run of ``check --all`` gets as well, by the name of their parameter."""
+
+_OF_ALL = {"targets", "measure", "all_adapters", "cache", "as_json"}
+
+
+def _check_all(context: typer.Context, names: list[str], measure: Measure, cache: Path | None, *, as_json: bool) -> int:
+    from bearerproof_fuzz.commands.libraries.command import check_all  # noqa: PLC0415 - keeps `bearerproof --help` quick
+
+    if context.obj is not None:
+        raise BadInput("--all takes folders of adapters or their names, no command after --")
+    given = {name: value for name, value in context.params.items() if _is_given(context, name)}
+    refused = sorted(set(given) - set(_WITH_ALL) - _OF_ALL)
+    if refused:
+        raise BadInput(f"--{refused[0].replace('_', '-')} cannot be given with --all")
+    passed = [word for name, flag in _WITH_ALL.items() if name in given for word in _words(flag, given[name])]
+    return check_all(names, tuple(passed), measure, cache, Console(), Console(stderr=True), as_json=as_json)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _words(flag: str, value: object) -> list[str]:
+    return [flag] if value is True else [flag, str(value)]
+
+
+def _only(targets: list[str] | None) -> str | None:
+    if targets is not None and len(targets) > 1:
+        raise BadInput(f"unexpected extra argument {targets[1]!r}: only --all takes several names")
+    return targets[0] if targets else None
 
 
 def _settings(context: typer.Context, target: str | None, **options: Any) -> RunConfig:

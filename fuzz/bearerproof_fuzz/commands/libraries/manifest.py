@@ -1,0 +1,149 @@
+"""The file ``adapter.toml``: what an adapter's folder says about building and starting it."""
+
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from bearerproof.exceptions import BadInput
+
+FILE = "adapter.toml"
+EXPECTATIONS = "expectations.toml"
+
+Command = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One library's adapter: its folder, what it needs, how it is built there and how it is started.
+
+    ``toolchain`` are programs, ``probes`` commands that succeed where all else that is needed is there; ``copies`` are
+    files from elsewhere, by the name that they get. Commands run in a copy of the folder. Times are in seconds.
+    """
+
+    folder: Path
+    library: str
+    version: str
+    language: str
+    run: Command
+    build: tuple[Command, ...] = ()
+    toolchain: tuple[str, ...] = ()
+    probes: tuple[Command, ...] = ()
+    copies: dict[str, Path] = field(default_factory=dict)
+    build_timeout: float = 900.0
+
+    @property
+    def name(self) -> str:
+        """The name of the folder, by which the adapter is picked."""
+        return self.folder.name
+
+    @property
+    def expectations(self) -> Path | None:
+        """The file of its known deviations, if there is one."""
+        path = self.folder / EXPECTATIONS
+        return path if path.exists() else None
+
+    @classmethod
+    def load(cls, path: Path) -> "Manifest":
+        """Read a manifest.
+
+        Raises:
+            BadInput: it cannot be read, or a member is missing, unknown or of the wrong type.
+        """
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise BadInput(f"cannot read {path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadInput(f"{path} is not valid TOML: {error}") from None
+        values, problems = _read(raw)
+        if problems:
+            raise BadInput(f"{path} is not valid:\n  " + "\n  ".join(problems))
+        copies = {name: path.parent / source for name, source in values.pop("copies", {}).items()}
+        return cls(folder=path.parent, copies=copies, **values)
+
+
+def find(names: Sequence[str], default: Path) -> list[Manifest]:
+    """Return the adapters that are named: folders, folders of them, or names in the default folder, with wildcards.
+
+    Raises:
+        BadInput: there is no such adapter, or a manifest is not valid.
+    """
+    paths = [path for name in names or [str(default)] for path in _manifests(name, default)]
+    return [Manifest.load(path) for path in dict.fromkeys(paths)]
+
+
+def _manifests(name: str, default: Path) -> list[Path]:
+    folder = Path(name)
+    if (folder / FILE).is_file():
+        return [(folder / FILE).resolve()]
+    inside = sorted(path.resolve() for path in folder.glob(f"*/{FILE}"))
+    if inside:
+        return inside
+    named = [path for path in sorted(default.glob(f"*/{FILE}")) if fnmatchcase(path.parent.name, name)]
+    if not named:
+        raise BadInput(
+            f"{name!r} is no adapter: neither a folder with {FILE}, nor one of such folders, nor in {default}"
+        )
+    return [path.resolve() for path in named]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text")
+    return value
+
+
+def _words(value: object) -> Command:
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise TypeError("a list of texts")
+    return tuple(value)
+
+
+def _command(value: object) -> Command:
+    words = _words(value)
+    if not words:
+        raise TypeError("a program and its arguments")
+    return words
+
+
+def _commands(value: object) -> tuple[Command, ...]:
+    if not isinstance(value, list):
+        raise TypeError("a list of commands, each a list of texts")
+    return tuple(_command(command) for command in value)
+
+
+def _file_names(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
+        raise TypeError("a table of file names")
+    return value
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise TypeError("a number of seconds")
+    return float(value)
+
+
+_READERS: dict[str, Callable[[object], Any]] = {
+    "library": _text, "version": _text, "language": _text, "run": _command, "build": _commands, "toolchain": _words,
+    "probes": _commands, "copies": _file_names, "build_timeout": _seconds,
+}  # fmt: skip
+_REQUIRED = ("library", "version", "language", "run")
+
+
+def _read(raw: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values by their names, and what is wrong."""
+    values: dict[str, Any] = {}
+    problems = [f"{name} is required" for name in _REQUIRED if name not in raw]
+    for name, value in raw.items():
+        if name not in _READERS:
+            problems.append(f"unknown key {name!r}; known are {', '.join(_READERS)}")
+            continue
+        try:
+            values[name] = _READERS[name](value)
+        except TypeError as error:
+            problems.append(f"{name} must be {error}")
+    return values, problems
