@@ -158,9 +158,10 @@ def _commands(value: object) -> tuple[Command, ...]:
     return tuple(_command(command) for command in value)
 
 
-def _file_names(value: object) -> dict[str, str]:
+def texts(value: object) -> dict[str, str]:
+    """Return texts by their names."""
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
-        raise TypeError("a table of file names")
+        raise TypeError("a table of texts")
     return value
 
 
@@ -172,7 +173,7 @@ def _seconds(value: object) -> float:
 
 READERS: Readers = {
     "library": text, "version": text, "language": text, "run": _command, "build": _commands, "toolchain": words,
-    "probes": _commands, "copies": _file_names, "build_timeout": _seconds,
+    "probes": _commands, "copies": texts, "build_timeout": _seconds,
 }  # fmt: skip
 _REQUIRED = ("library", "version", "language", "run")
 

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from bearerproof.exceptions import BadInput
 from bearerproof.members import Json
-from bearerproof.specification.catalogue import Measure, requirement
+from bearerproof.specification.catalogue import Measure, Origin, requirement
 from bearerproof_fuzz.commands.libraries.manifest import (
-    READERS, Command, Manifest, Readers, read_members, read_toml, text, words,
+    READERS, Command, Manifest, Readers, read_members, read_toml, text, texts, words,
 )  # fmt: skip
 
 
@@ -20,7 +20,9 @@ class Exhibit:
     """One published weakness: the release that has it, the first that has not, and the requirement that names it.
 
     ``adapter`` is a folder beside the table, started with ``options`` as one argument of JSON. ``beside`` are other
-    packages that both releases are installed with. One that no adapter can show has the reason in ``not_judged``.
+    packages that both releases are installed with. ``measure`` is base unless given, or unless the requirement is none
+    of the RFCs. ``remains`` has the ids, with wildcards, of checks of that requirement that the fixed release fails as
+    well, each with the clause that it goes on to break. One that no adapter can show has the reason in ``not_judged``.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Exhibit:
     options: Json = field(default_factory=dict)
     beside: Command = ()
     measure: Measure = Measure.BASE
+    remains: dict[str, str] = field(default_factory=dict)
     not_judged: str | None = None
 
 
@@ -103,7 +106,8 @@ def _exhibit(raw: Json, languages: dict[str, Json], path: Path) -> Exhibit:
     exhibit = Exhibit(**read_members(raw, _READERS, required, what))
     if exhibit.not_judged is not None:
         return exhibit
-    requirement(exhibit.requirement)
+    if "measure" not in raw and requirement(exhibit.requirement).origin is not Origin.RFC:
+        exhibit = replace(exhibit, measure=Measure.STRICT)
     if exhibit.language not in languages:
         raise BadInput(f"{what} is not valid:\n  language must be one of {', '.join(languages)}")
     if not (path.parent / "adapters" / exhibit.adapter).is_dir():
@@ -137,4 +141,5 @@ _SHOWN = ("name", "package", "vulnerable", "weakness")
 _JUDGED = (*_SHOWN, "fixed", "requirement", "adapter", "language")
 _READERS: Readers = {
     **dict.fromkeys((*_JUDGED, "not_judged"), text), "options": _table, "beside": words, "measure": _measure,
+    "remains": texts,
 }  # fmt: skip

@@ -21,6 +21,7 @@ class Fixed(StrEnum):
     """How the release that mended it stands to the same row."""
 
     GREEN = "green"
+    REMAINS = "red, as known"
     RED = "RED"
     UNKNOWN = "-"
 
@@ -30,8 +31,7 @@ class ExhibitResult:
     """One row of the table.
 
     ``tokens`` is how many had been presented when ``check``, the first red one of the naming requirement, was known to
-    be red. ``red`` are the checks of that requirement that the fixed release fails too; the vulnerable one is not
-    caught by any of these.
+    be red. ``red`` are the checks of that requirement that the fixed release fails too and the table does not foresee.
     """
 
     exhibit: Exhibit

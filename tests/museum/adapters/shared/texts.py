@@ -11,12 +11,17 @@ from library import Json, serve_library
 OPTIONS: Json = json.loads(sys.argv[1])
 """The exhibit's own capabilities; they go before those of the adapter."""
 
+CALL: Json = OPTIONS.pop("call", {})
+"""What else the exhibit says of how the library is called."""
+
 
 def serve_release(
     name: str, verify: Callable[[Json], Json], rejections: tuple[type[Exception], ...], **capabilities: Any
 ) -> None:
     """Answer until the input ends."""
-    serve_library(name, verify, rejections, **{**capabilities, **OPTIONS})
+    for member, value in capabilities.items():
+        OPTIONS.setdefault(member, value)
+    serve_library(name, verify, rejections, **OPTIONS)
 
 
 def key_of(policy: Json, jwk: Json | None = None) -> Any:
@@ -27,5 +32,6 @@ def key_of(policy: Json, jwk: Json | None = None) -> Any:
     form = OPTIONS["key_form"]
     if form == "jwk":
         return chosen
-    text = policy["key_texts"][chosen["kid"]][form]
+    texts = policy["key_texts"][chosen["kid"]]
+    text = texts.get(form, texts["pem"])
     return base64.b64decode(text) if form == "der" else text
