@@ -8,7 +8,8 @@ class Refused extends Error {}
 const verify = ({ token, policy }) => {
   const good = jws.verify.length === 3 ? jws.verify(token, policy.algorithms[0], keyOf(policy)) : jws.verify(token, keyOf(policy));
   if (!good) throw new Refused();
-  return JSON.parse(jws.decode(token).payload);
+  const { payload } = jws.decode(token);
+  return typeof payload === "string" ? JSON.parse(payload) : payload;
 };
 
 await serveRelease(

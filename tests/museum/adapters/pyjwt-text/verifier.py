@@ -1,8 +1,18 @@
 """PyJWT with one key as text, since 0.4; before 1.0 no list of algorithms could be given."""
 
-import jwt
-from library import CURVES, RSA, SYMMETRIC, Json
-from texts import key_of, serve_release
+from types import SimpleNamespace
+
+from cryptography.hazmat import primitives
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
+
+# What old releases import by names that cryptography gave up.
+primitives.interfaces = SimpleNamespace(**{**vars(rsa), **vars(ec)})
+utils.decode_rfc6979_signature = utils.decode_dss_signature
+utils.encode_rfc6979_signature = utils.encode_dss_signature
+
+import jwt  # noqa: E402 - it finds them now
+from library import CURVES, RSA, SYMMETRIC, Json  # noqa: E402 - likewise
+from texts import key_of, serve_release  # noqa: E402 - likewise
 
 OLD = jwt.__version__.startswith("0.")
 ERROR = jwt.InvalidTokenError if OLD else jwt.PyJWTError if hasattr(jwt, "PyJWTError") else jwt.InvalidTokenError
