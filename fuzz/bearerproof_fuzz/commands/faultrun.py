@@ -303,9 +303,7 @@ def _control_dies() -> bool:
 
 
 def _run(settings: RunConfig, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
-    return run(
-        SUITE, settings, RunOptions(stop_at=is_kill if stop_at_kill else None, only=only, report_findings=False)
-    )
+    return run(SUITE, settings, RunOptions(stop_at=is_kill if stop_at_kill else None, only=only, report_findings=False))
 
 
 def _killers(finished: Run) -> tuple[str, ...]:

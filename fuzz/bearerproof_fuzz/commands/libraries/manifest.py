@@ -176,4 +176,3 @@ READERS: Readers = {
     "probes": _commands, "copies": texts, "build_timeout": _seconds,
 }  # fmt: skip
 _REQUIRED = ("library", "version", "language", "run")
-

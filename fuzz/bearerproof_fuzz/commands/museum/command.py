@@ -23,7 +23,7 @@ def museum(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Only these exhibits; * is any.")] = None,
     table: Annotated[Path, typer.Option("--table", help="The table of exhibits.")] = DEFAULT_TABLE,
     cache: Annotated[Path | None, typer.Option("--cache", help="The folder for what is installed.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the table for a program (museum.schema.json).")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for a program (museum.schema.json).")] = False,
 ) -> int:
     """Judge releases with a published weakness, and those that mended it, by the requirement that names it.
 

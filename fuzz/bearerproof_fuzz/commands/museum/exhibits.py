@@ -5,13 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from bearerproof.exceptions import BadInput
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Origin, requirement
 from bearerproof_fuzz.commands.libraries.manifest import (
-    READERS, Command, Manifest, Readers, read_members, read_toml, text, texts, words,
+    Command,
+    Manifest,
+    Readers,
+    read_members,
+    read_toml,
+    text,
+    texts,
+    words,
 )  # fmt: skip
 
 

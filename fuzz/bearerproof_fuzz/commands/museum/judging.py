@@ -66,7 +66,7 @@ def _install(manifest: Manifest, cache: Path, tell: Tell) -> Release:
 
 
 def _compare(exhibit: Exhibit, fixed: Release, vulnerable: Release) -> ExhibitResult:
-    """What the fixed release fails as well shows nothing of the weakness: the vulnerable one has to fail something else."""
+    """Judge both: what the fixed release fails as well shows nothing, so the other has to fail something besides."""
     mended = _run(exhibit, fixed, RunOptions(report_findings=False))
     if mended.exit_code() not in (0, 1) or _untestable(mended):
         raise NotJudged(_trouble(exhibit.fixed, mended))

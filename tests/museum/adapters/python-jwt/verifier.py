@@ -8,7 +8,7 @@ from jwcrypto.jwk import JWK
 from library import CURVES, RSA, SYMMETRIC, Json
 from texts import serve_release
 
-REJECTIONS = (python_jwt._JWTError, JWException)  # noqa: SLF001 - the only name that the library's error has
+REJECTIONS = (python_jwt._JWTError, JWException)
 
 
 def verify(request: Json) -> Json:

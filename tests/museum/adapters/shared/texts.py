@@ -25,7 +25,7 @@ def serve_release(
 
 
 def key_of(policy: Json, jwk: Json | None = None) -> Any:
-    """Return the octets of a secret, or a public key in the declared form; unless one is named, the first of the set."""
+    """Return the octets of a secret, or a public key in the declared form: the one given, or the first of the set."""
     chosen = policy["keys"]["keys"][0] if jwk is None else jwk
     if chosen["kty"] == "oct":
         return base64.urlsafe_b64decode(chosen["k"] + "===")
