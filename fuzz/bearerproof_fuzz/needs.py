@@ -6,6 +6,7 @@ CLOCK = Need("clock")
 KEY_SET = Need("key_set")
 KEYS_URL = Need("keys_url")
 MAX_TOKEN = Need("max_token")
+CAP_BELOW_50_KILOBYTES = Need("cap_below", "50000")
 MIXED_ALGORITHMS = Need("mixed_algorithms")
 TOKEN_B64 = Need("token_b64")
 

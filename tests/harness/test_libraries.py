@@ -163,7 +163,7 @@ WRONG = {
     "type.toml": ('build = ["make"]', "build must be a list of texts"),
     "empty.toml": ("run = []", "run must be a program and its arguments"),
     "time.toml": ("build_timeout = 0", "build_timeout must be a number of seconds"),
-    "copies.toml": ("copies = 1", "copies must be a table of file names"),
+    "copies.toml": ("copies = 1", "copies must be a table of texts"),
     "syntax.toml": ("run =", "is not valid TOML"),
 }
 

@@ -230,7 +230,7 @@ def _load(mutant: Mutant, harness: Harness) -> None:
     sys.meta_path.insert(0, _Changed(mutant))
     harness.implementation = harness.settings.start()
     harness.scope = harness.settings.resolve(harness.implementation.declaration)
-    harness.stop_at = RED | {State.ERRORED, State.NOT_APPLICABLE}
+    harness.stop_at = lambda record: record.state in RED | {State.ERRORED, State.NOT_APPLICABLE}
 
 
 def _select(session: pytest.Session, harness: Harness, checks: frozenset[str], foremost: tuple[str, ...]) -> None:

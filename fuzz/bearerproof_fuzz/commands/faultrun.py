@@ -39,6 +39,11 @@ KILLS = frozenset({State.FAILED, State.CRASHED, State.HUNG})
 """States that show a fault. ``untestable`` is none of them: there an honest token was refused."""
 
 
+def is_kill(record: Record) -> bool:
+    """Say whether a check shows a fault."""
+    return record.state in KILLS
+
+
 class Fate(StrEnum):
     """What became of a seeded fault."""
 
@@ -383,13 +388,11 @@ def _control_dies() -> bool:
 
 
 def _run(settings: RunConfig, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
-    return run(
-        SUITE, settings, RunOptions(stop_at=KILLS if stop_at_kill else frozenset(), only=only, report_findings=False)
-    )
+    return run(SUITE, settings, RunOptions(stop_at=is_kill if stop_at_kill else None, only=only, report_findings=False))
 
 
 def _killers(finished: Run) -> tuple[str, ...]:
-    seen = {record.requirement for record in finished.records if record.state in KILLS}
+    seen = {record.requirement for record in finished.records if is_kill(record)}
     return tuple(name for name in requirements() if name in seen)
 
 

@@ -300,6 +300,8 @@ _ISSUERS: dict[str, object] = {
     "soft-hyphen": "https://a\u00ads.example",
     "empty": "",
     "list-with-ours": [ISSUER],
+    "list-with-ours-first": [ISSUER, "https://evil.example"],
+    "list-with-ours-last": ["https://evil.example", ISSUER],
     "object": {ISSUER: True},
     "number": 1,
     "true": True,

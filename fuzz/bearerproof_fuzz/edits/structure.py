@@ -7,6 +7,7 @@ from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.registry import EITHER, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import b64
+from bearerproof_fuzz.needs import CAP_BELOW_50_KILOBYTES
 
 MALFORMED = "malformed"
 FORM = "malformed algorithm header signature key-unusable key-unknown"
@@ -112,7 +113,7 @@ LARGE = 50_000
 """A size in octets that fits the default line of 60,000 and that no bearer token needs."""
 
 
-@edit("VER-6", "draft-ietf-oauth-rfc8725bis §3.14", "too-large malformed")
+@edit("VER-6", "draft-ietf-oauth-rfc8725bis §3.14", "too-large malformed", needs=(CAP_BELOW_50_KILOBYTES,))
 def token_of_50_kilobytes(draft: Draft) -> Draft:
     """The token is honest and about 50,000 octets long."""
     return draft.with_claims(filler="x" * (LARGE * 3 // 4))

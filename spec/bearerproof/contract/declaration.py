@@ -139,8 +139,9 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
     "sink": SINKS,
     "key_server": _flags(KeyServer),
     "key_member": ("alg", "kid"),
+    "cap_below": ("50000",),
 }
-"""The names that each kind of need has; the ones without have the empty one."""
+"""The names that each kind of need has; the ones without have the empty one. A cap is one in octets."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,9 @@ class Declaration:
         if need.kind == "key_member":
             known = self.key_form in WHOLE or (need.name == "kid" and self.key_set)
             return None if known else f"the `{need.name}` of a key is not known where it is given as {self.key_form}"
+        if need.kind == "cap_below":
+            beyond = self.max_token is None or self.max_token < int(need.name)
+            return None if beyond else f"a token of {need.name} octets is within the stated cap of {self.max_token}"
         holder = {"audit": self.audit, "key_server": self.key_server}.get(need.kind, self)
         met = {
             "clock": lambda: self.injected_clock,

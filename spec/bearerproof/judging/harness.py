@@ -1,7 +1,7 @@
 """The harness inside pytest: which checks apply, the trial each one is given, the record each one leaves."""
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ class Harness:
     """One process's part of a run: controller, worker, or both in one."""
 
     settings: RunConfig
-    stop_at: frozenset[State] = frozenset()
+    stop_at: Callable[[Record], bool] | None = None
     only: frozenset[str] | None = None
     started: Implementation | None = None
     report_findings: bool = True
@@ -294,7 +294,7 @@ class Harness:
             return
         if self.fault is not None:
             self._session.shouldstop = self.fault
-        elif self.records and self.records[-1].state in self.stop_at:
+        elif self.records and self.stop_at is not None and self.stop_at(self.records[-1]):
             self._session.shouldstop = self.records[-1].id
 
     _session: pytest.Session | None = None

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,14 +35,15 @@ class Suite:
 class RunOptions:
     """How a run is carried out, as opposed to what is judged: selection, workers, files.
 
-    ``only`` are the ids of the checks to run, where a few are enough.
+    ``only`` are the ids of the checks to run, where a few are enough; the run ends with the first record that
+    ``stop_at`` says yes to.
     """
 
     keyword: str | None = None
     workers: str | None = None
     junit: Path | None = None
     exit_first: bool = False
-    stop_at: frozenset[State] = frozenset()
+    stop_at: Callable[[Record], bool] | None = None
     only: frozenset[str] | None = None
     report_findings: bool = True
 

@@ -25,10 +25,10 @@ class BuildFailed(BearerproofError):
     """A build command failed or took too long; the message ends with the last lines of its log."""
 
 
-def default_cache() -> Path:
+def default_cache(kind: str = "adapters") -> Path:
     """Return the folder for what is built, by the convention for caches of a user."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "bearerproof" / "adapters"
+    return Path(base) / "bearerproof" / kind
 
 
 def missing(manifest: Manifest) -> str | None:
@@ -115,7 +115,7 @@ def _sources(manifest: Manifest) -> dict[str, Path]:
 
 
 def _digest(manifest: Manifest) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(repr(manifest.build).encode())
     for name, path in sorted(_sources(manifest).items()):
         content = _read(path)
         digest.update(f"{name}\0{len(content)}\0".encode() + content)

@@ -1,13 +1,14 @@
 """The file ``adapter.toml``: what an adapter's folder says about building and starting it."""
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from bearerproof.exceptions import BadInput
+from bearerproof.members import Json
 
 FILE = "adapter.toml"
 EXPECTATIONS = "expectations.toml"
@@ -52,17 +53,57 @@ class Manifest:
         Raises:
             BadInput: it cannot be read, or a member is missing, unknown or of the wrong type.
         """
-        try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise BadInput(f"cannot read {path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadInput(f"{path} is not valid TOML: {error}") from None
-        values, problems = _read(raw)
-        if problems:
-            raise BadInput(f"{path} is not valid:\n  " + "\n  ".join(problems))
+        return cls.from_members(read_toml(path), path, path.parent)
+
+    @classmethod
+    def from_members(cls, raw: Json, path: Path, folder: Path) -> "Manifest":
+        """Read what a file says of the adapter in a folder; names of files to copy are relative to that file.
+
+        Raises:
+            BadInput: a member is missing, unknown or of the wrong type.
+        """
+        values = read_members(raw, READERS, _REQUIRED, str(path))
         copies = {name: path.parent / source for name, source in values.pop("copies", {}).items()}
-        return cls(folder=path.parent, copies=copies, **values)
+        return cls(folder=folder, copies=copies, **values)
+
+
+Readers = Mapping[str, Callable[[object], Any]]
+"""By the name of a member what reads it, or raises a TypeError that says what it must be."""
+
+
+def read_toml(path: Path) -> Json:
+    """Read a file.
+
+    Raises:
+        BadInput: it cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not valid TOML: {error}") from None
+
+
+def read_members(raw: Json, readers: Readers, required: Iterable[str], what: str) -> Json:
+    """Return the values of a table by their names.
+
+    Raises:
+        BadInput: a member is missing, unknown or of the wrong type; ``what`` says of which table.
+    """
+    values: Json = {}
+    problems = [f"{name} is required" for name in required if name not in raw]
+    for name, value in raw.items():
+        if name not in readers:
+            problems.append(f"unknown key {name!r}; known are {', '.join(readers)}")
+            continue
+        try:
+            values[name] = readers[name](value)
+        except TypeError as error:
+            problems.append(f"{name} must be {error}")
+    if problems:
+        raise BadInput(f"{what} is not valid:\n  " + "\n  ".join(problems))
+    return values
 
 
 def find(names: Sequence[str], default: Path) -> list[Manifest]:
@@ -90,23 +131,25 @@ def _manifests(name: str, default: Path) -> list[Path]:
     return [path.resolve() for path in named]
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """Return a text."""
     if not isinstance(value, str):
         raise TypeError("a text")
     return value
 
 
-def _words(value: object) -> Command:
+def words(value: object) -> Command:
+    """Return a list of texts."""
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         raise TypeError("a list of texts")
     return tuple(value)
 
 
 def _command(value: object) -> Command:
-    words = _words(value)
-    if not words:
+    command = words(value)
+    if not command:
         raise TypeError("a program and its arguments")
-    return words
+    return command
 
 
 def _commands(value: object) -> tuple[Command, ...]:
@@ -115,9 +158,10 @@ def _commands(value: object) -> tuple[Command, ...]:
     return tuple(_command(command) for command in value)
 
 
-def _file_names(value: object) -> dict[str, str]:
+def texts(value: object) -> dict[str, str]:
+    """Return texts by their names."""
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
-        raise TypeError("a table of file names")
+        raise TypeError("a table of texts")
     return value
 
 
@@ -127,23 +171,8 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
-_READERS: dict[str, Callable[[object], Any]] = {
-    "library": _text, "version": _text, "language": _text, "run": _command, "build": _commands, "toolchain": _words,
-    "probes": _commands, "copies": _file_names, "build_timeout": _seconds,
+READERS: Readers = {
+    "library": text, "version": text, "language": text, "run": _command, "build": _commands, "toolchain": words,
+    "probes": _commands, "copies": texts, "build_timeout": _seconds,
 }  # fmt: skip
 _REQUIRED = ("library", "version", "language", "run")
-
-
-def _read(raw: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the values by their names, and what is wrong."""
-    values: dict[str, Any] = {}
-    problems = [f"{name} is required" for name in _REQUIRED if name not in raw]
-    for name, value in raw.items():
-        if name not in _READERS:
-            problems.append(f"unknown key {name!r}; known are {', '.join(_READERS)}")
-            continue
-        try:
-            values[name] = _READERS[name](value)
-        except TypeError as error:
-            problems.append(f"{name} must be {error}")
-    return values, problems

@@ -182,7 +182,13 @@ def test_burst_while_the_endpoint_fails(mark: CheckId, trial: Trial, forge: Forg
         with _scenario(mark, trial, forge, jwks_endpoint.key_set([old])) as verifier:
             verifier.control(old)
             verifier.fail(reply)
-            _judge_burst(verifier, old, 1, f"a burst of unknown kids floods an endpoint that gives {name}")
+            summary = f"a burst of unknown kids floods an endpoint that gives {name}"
+            _judge_burst(verifier, old, 1, summary)
+            rested = verifier.times.cooldown + 1
+            # Only then is an unknown kid worth a refetch, where the first fetch began a cool-down as well.
+            if trial.declaration.missing_capability(CLOCK) is None and rested <= verifier.times.ttl / 2:
+                verifier.wait(rested)
+                _judge_burst(verifier, old, 1, summary)
 
 
 @check("KEY-10", needs=(KEYS_URL, KEY_SET))
