@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -101,6 +102,42 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep standard error clean."""
 
 
+class Early(ThreadingHTTPServer):
+    """Answers as soon as it has read the head of a request, and closes with the body unread."""
+
+    answer = b""
+    asked = 0
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _EarlyHandler)
+        self.ended = Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close as a server does that has nothing more to say, without waiting for what is still to come."""
+        request.close()
+
+
+class _EarlyHandler(StreamRequestHandler):
+    rbufsize = 0
+
+    def handle(self) -> None:
+        assert isinstance(self.server, Early)
+        head = b""
+        while not head.endswith(b"\r\n\r\n") and (octet := self.rfile.read(1)):
+            head += octet
+        self.server.asked += bool(head)
+        self.wfile.write(self.server.answer)
+
+
+@pytest.fixture
+def early() -> Iterator[Early]:
+    yield from _served(Early())
+
+
 @pytest.fixture
 def trail(tmp_path: Path) -> Path:
     path = tmp_path / "trail.jsonl"
@@ -111,6 +148,13 @@ def trail(tmp_path: Path) -> Path:
 @pytest.fixture
 def stub(trail: Path) -> Iterator[Stub]:
     server = Stub(trail)
+    yield from _served(server)
+
+
+Serving = TypeVar("Serving", Stub, Early)
+
+
+def _served(server: Serving) -> Iterator[Serving]:
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server

@@ -21,7 +21,7 @@ from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 
 from ..conftest import CommandLine
-from .conftest import Asked, Connect, Reply, Stub
+from .conftest import Asked, Connect, Early, Reply, Stub
 from .test_profile import LEAST
 
 JTI = "0b5f4c1e-7a7b-4a53-9d2e-3f0c8a6f1d24"
@@ -389,6 +389,41 @@ def test_a_server_that_hangs(connected: Connect, stub: Stub) -> None:
     stub.reply = lambda _: Reply(hangs=True)
     with pytest.raises(AdapterHung, match=r"gave no answer to POST /auth/token within 0\.2 s"):
         ask(connection, EXCHANGE, 0.2)
+
+
+EARLY = {
+    "with its length": b"HTTP/1.1 %d No\r\nContent-Length: 2\r\n\r\n{}",
+    "until it closes": b"HTTP/1.1 %d No\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("status", [404, 413])
+@pytest.mark.parametrize("body", [20, 70_000, 3_000_000])
+@pytest.mark.parametrize("answer", EARLY.values(), ids=EARLY)
+def test_an_answer_on_the_head_is_heard(
+    connected: Connect, early: Early, status: int, body: int, answer: bytes
+) -> None:
+    """RFC 9112 §9.6: a server may answer and close with the rest of the request unread, which resets the connection."""
+    early.answer = answer % status
+    connection = connected(url=early.url)
+    request = {"op": "http", "method": "POST", "path": "/auth/token", "headers": [], "body_b64": "A" * 4 * (body // 3)}
+    for _ in range(5):
+        answered = ask(connection, request)
+        assert (answered["status"], b64decode(answered["body_b64"])) == (status, b"{}")
+    assert early.asked == 5
+
+
+@pytest.mark.parametrize("request_", [EXCHANGE, AUTHENTICATE])
+def test_an_answer_that_was_lost_is_asked_for_once_more(
+    connected: Connect, stub: Stub, request_: dict[str, Any]
+) -> None:
+    """The events of the first attempt belong to no answer."""
+    connection = connected()
+    denied = {"event": "token.denied", "reason": "x"}
+    replies = iter([Reply(raw=b"", events=[denied]), Reply(400, events=[denied])])
+    stub.reply = lambda _: next(replies)
+    assert ask(connection, request_)["events"] == [denied]
+    assert len(stub.asked) == 2
 
 
 DRIPPING = """

@@ -13,7 +13,7 @@ from bearerproof.contract.http.profile import ServerProfile
 from bearerproof.contract.http.profilefile import load
 from bearerproof.contract.http.provider import RunningProvider, StartProvider
 from bearerproof.contract.http.trail import Event, Trail, shared_out
-from bearerproof.contract.http.wire import Answered, Sent, Server, Unsendable
+from bearerproof.contract.http.wire import Answered, BrokenOff, Sent, Server, Unsendable
 from bearerproof.contract.messages import Request
 from bearerproof.exceptions import AdapterFault, BadInput
 from bearerproof.members import Json
@@ -68,7 +68,7 @@ class HttpConnection:
 
     def restart(self) -> None:
         """Connect anew: the server is not ours to restart."""
-        self._runner.run(self._server.reconnect())
+        self._runner.run(self._server.close())
 
     def close(self) -> None:
         """End the connections, what follows the trail, and the identity provider; the server runs on."""
@@ -96,7 +96,7 @@ class HttpConnection:
     def _hello(self, seconds: float) -> Json:
         """Declare what the profile says, once the server answers anything at all."""
         self._own_address = self._server.own_address(seconds)
-        self._runner.run(self._server.ask(Sent("GET", "/"), seconds))
+        self._runner.run(self._asked(Sent("GET", "/"), seconds))
         return {"protocol": PROTOCOL, **declared(self._profile)}
 
     def _decisions(self, requests: Sequence[Request], seconds: float) -> list[Json]:
@@ -113,15 +113,29 @@ class HttpConnection:
         return [self._whole(*each) for each in zip(requests, answers, shares, strict=True)]
 
     async def _all(self, requests: Sequence[Request], seconds: float) -> list[Answered | Unsendable]:
-        return await asyncio.gather(*(self._one(request, seconds) for request in requests))
+        alone = len(requests) == 1
+        return await asyncio.gather(*(self._one(request, seconds, alone=alone) for request in requests))
 
-    async def _one(self, request: Request, seconds: float) -> Answered | Unsendable:
+    async def _one(self, request: Request, seconds: float, *, alone: bool) -> Answered | Unsendable:
         issued = self._issued.get(request.get("bearer", ""))
         wants = translation.wanted("" if issued is None else issued.scope)
         try:
-            return await self._server.ask(translation.written(request, self._profile, wants), seconds)
+            return await self._asked(translation.written(request, self._profile, wants), seconds, alone=alone)
         except Unsendable as unsendable:
             return unsendable
+
+    async def _asked(self, sent: Sent, seconds: float, *, alone: bool = True) -> Answered:
+        """Ask, and once more where the answer was lost on its way; what the first left behind counts for nothing.
+
+        Raises:
+            AdapterCrashed: it was lost twice, or there is no connection.
+        """
+        try:
+            return await self._server.ask(sent, seconds)
+        except BrokenOff:
+            if alone:
+                self._trail.forget()
+            return await self._server.ask(sent, seconds, anew=True)
 
     def _read(self, request: Request, answered: Answered | Unsendable) -> Json:
         if isinstance(answered, Unsendable):

@@ -1,13 +1,14 @@
 """Requests and answers of HTTP, as octets: nothing is followed, decoded, or added that was not asked for."""
 
 import asyncio
-import re
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
 
-import httpx
+import h11
 
 from bearerproof import members
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
@@ -45,6 +46,10 @@ class Unsendable(Exception):
     """No such request can be written in HTTP."""
 
 
+class BrokenOff(AdapterCrashed):
+    """The connection ended with the answer due; another one may fare better."""
+
+
 class Server:
     """A server at a URL, asked from one event loop."""
 
@@ -52,39 +57,35 @@ class Server:
         """Raise ``BadInput`` if it is no URL of a server."""
         self.url = url.rstrip("/")
         try:
-            self._base = httpx.URL(self.url)
-        except httpx.InvalidURL:
+            base = urlsplit(self.url)
+            self._host, self._port = base.hostname or "", base.port or _PORTS.get(base.scheme, 0)
+        except ValueError:
             raise BadInput(_NO_URL.format(url)) from None
-        if self._base.scheme not in ("http", "https") or not self._base.host or {"?", "#"} & set(url):
+        if base.scheme not in _PORTS or not self._host or {"?", "#"} & set(url) or not url.isascii():
             raise BadInput(_NO_URL.format(url))
-        self._client = self._open()
+        self._path, self._authority = base.path, base.netloc.rpartition("@")[2]
+        self._tls = ssl.create_default_context() if base.scheme == "https" else None
+        self._idle: list[_Connection] = []
 
-    async def ask(self, sent: Sent, seconds: float) -> Answered:
-        """Send a request and return the answer, all of it within ``seconds``.
+    async def ask(self, sent: Sent, seconds: float, *, anew: bool = False) -> Answered:
+        """Send a request and return the answer, all of it within ``seconds``; ``anew`` on a new connection.
 
         Raises:
             Unsendable: nothing was sent.
-            AdapterCrashed: no connection, or it ended with the answer due. AdapterHung: no answer in time.
+            BrokenOff: the connection ended with the answer due. AdapterCrashed: there was none.
+            AdapterHung: no answer in time.
             AdapterFault: what came is no HTTP, or too much.
         """
+        if anew:
+            await self.close()
         try:
             async with asyncio.timeout(seconds):
                 return await self._ask(sent)
         except TimeoutError:
             raise AdapterHung(f"{self.url} gave no answer to {_request_line(sent)} within {seconds:g} s") from None
-        except (httpx.LocalProtocolError, UnicodeEncodeError) as error:
+        except (h11.LocalProtocolError, UnicodeEncodeError) as error:
             raise Unsendable(str(error)) from None
-        except httpx.ConnectError as error:
-            raise AdapterCrashed(f"cannot connect to {self.url}: {error or 'refused'}") from None
-        except httpx.NetworkError as error:
-            raise AdapterCrashed(
-                f"{self.url} broke the connection off with an answer to {_request_line(sent)} due"
-            ) from error
-        except httpx.RemoteProtocolError as error:
-            if _HUNG_UP.match(str(error)):
-                raise AdapterCrashed(
-                    f"{self.url} ended the connection with an answer to {_request_line(sent)} due"
-                ) from None
+        except h11.RemoteProtocolError as error:
             raise AdapterFault(f"{self.url} answered {_request_line(sent)} with what is no HTTP: {error}") from None
 
     def own_address(self, seconds: float) -> str:
@@ -93,52 +94,157 @@ class Server:
         Raises:
             AdapterFault: no connection.
         """
-        url = self._base
         try:
-            with socket.create_connection((url.host, url.port or _PORTS[url.scheme]), seconds) as connected:
+            with socket.create_connection((self._host, self._port), seconds) as connected:
                 return str(connected.getsockname()[0])
         except OSError as error:
             raise AdapterFault(f"cannot connect to {self.url}: {error.strerror or error}; is it running?") from None
 
     async def close(self) -> None:
-        """End the connections."""
-        await self._client.aclose()
-
-    async def reconnect(self) -> None:
-        """Begin with new connections."""
-        await self._client.aclose()
-        self._client = self._open()
-
-    @staticmethod
-    def _open() -> httpx.AsyncClient:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=16)
-        return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=None, limits=limits)  # noqa: S113 - of the whole, see ask
+        """End the connections; whoever asks again opens others."""
+        while self._idle:
+            self._idle.pop().close()
 
     async def _ask(self, sent: Sent) -> Answered:
-        target = self._base.raw_path.rstrip(b"/") + sent.path.encode("ascii")
-        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in sent.headers]
-        request = httpx.Request(sent.method, self._base, headers=headers, content=sent.body or None)
-        request.method, request.extensions["target"] = sent.method, target  # as they are, not made regular
-        response = await self._client.send(request, stream=True)
+        connection = await self._connection()
         try:
-            body = await self._body(response, sent)
+            return await connection.ask(self._written(sent))
+        except _EndedError:
+            raise BrokenOff(f"{self.url} ended the connection with an answer to {_request_line(sent)} due") from None
+        except _TooMuchError:
+            raise AdapterFault(f"{self.url} answered {_request_line(sent)} with more than {MAX_BODY:,} bytes") from None
         finally:
-            await response.aclose()
-        fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
-        return Answered(response.status_code, fields, body)
+            if connection.idle:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
-    async def _body(self, response: httpx.Response, sent: Sent) -> bytes:
-        body = b""
-        async for chunk in response.aiter_raw():
-            body += chunk
+    def _written(self, sent: Sent) -> list[h11.Event]:
+        """Return the events of a request, with the fields that HTTP itself needs and nobody gave."""
+        given = {name.lower() for name, _ in sent.headers}
+        framed = given & {"content-length", "transfer-encoding"} or not (sent.body or sent.method in _WITH_BODY)
+        host = [] if "host" in given else [("Host", self._authority)]
+        length = [] if framed else [("Content-Length", str(len(sent.body)))]
+        head = h11.Request(
+            method=sent.method.encode("ascii"),
+            target=(self._path + sent.path).encode("ascii"),
+            headers=[(n.encode("ascii"), v.encode("latin-1")) for n, v in (*host, *sent.headers, *length)],
+        )
+        return [head, *([h11.Data(sent.body)] if sent.body else []), h11.EndOfMessage()]
+
+    async def _connection(self) -> "_Connection":
+        """Return a connection that the other side has not ended, as far as can be known."""
+        for _ in range(2 if self._idle else 0):  # what came meanwhile is noticed in a turn of the loop
+            await asyncio.sleep(0)
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.idle:
+                return connection
+        loop = asyncio.get_running_loop()
+        try:
+            _, opened = await loop.create_connection(_Connection, self._host, self._port, ssl=self._tls)
+        except OSError as error:
+            raise AdapterCrashed(f"cannot connect to {self.url}: {error.strerror or error}") from None
+        return opened
+
+
+class _EndedError(Exception):
+    """The connection ended before the answer did."""
+
+
+class _TooMuchError(Exception):
+    """The answer is larger than what is taken."""
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, on which head and body of a request go out in one write.
+
+    A server may answer on the head alone and close (RFC 9112 §9.6). So what comes is read while a request is still
+    being written, and counts also when writing it failed.
+    """
+
+    _transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._http = h11.Connection(h11.CLIENT)
+        self._news = asyncio.Event()
+        self._came = b""
+        self._ended = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether another request can go out here."""
+        return self._http.our_state is h11.IDLE and not self._ended and not self._came
+
+    async def ask(self, request: Sequence[h11.Event]) -> Answered:
+        """Write a request and read the answer.
+
+        Raises:
+            h11.LocalProtocolError: it cannot be written. h11.RemoteProtocolError: the answer cannot be read.
+            _EndedError: the connection ended before it was whole. _TooMuchError: it is too large.
+        """
+        self._transport.write(b"".join(self._http.send(event) or b"" for event in request))
+        head, body = h11.Response(status_code=200, headers=[]), b""
+        while isinstance(event := await self._event(), h11.InformationalResponse | h11.Response | h11.Data):
+            head = event if isinstance(event, h11.Response) else head
+            body += event.data if isinstance(event, h11.Data) else b""
             if len(body) > MAX_BODY:
-                raise AdapterFault(f"{self.url} answered {_request_line(sent)} with more than {MAX_BODY:,} bytes")
-        return body
+                raise _TooMuchError
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE and self._all_is_written():
+            self._http.start_next_cycle()
+        fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items())
+        return Answered(head.status_code, fields, body)
+
+    def close(self) -> None:
+        """End it."""
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Have something to write to."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what comes."""
+        self._came += data
+        self._news.set()
+
+    def eof_received(self) -> None:
+        """Note that nothing more will come."""
+        self._ended = True
+        self._news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - an end is an end
+        """Note that nothing more will come."""
+        self.eof_received()
+
+    async def _event(self) -> Any:
+        """Return the next event of the answer."""
+        while (event := self._next()) is h11.NEED_DATA:
+            self._news.clear()
+            await self._news.wait()
+        return event
+
+    def _next(self) -> Any:
+        came, self._came = self._came, b""
+        if came:
+            self._http.receive_data(came)
+        event = self._http.next_event()
+        if event is not h11.NEED_DATA or not self._ended:
+            return event
+        self._http.receive_data(b"")
+        try:
+            return self._http.next_event()
+        except h11.RemoteProtocolError:
+            raise _EndedError from None
+
+    def _all_is_written(self) -> bool:
+        return self._transport.get_write_buffer_size() == 0
 
 
 _NO_URL = "--url must be http://host:port or https://host:port, not {!r}"
 _PORTS = {"http": 80, "https": 443}
-_HUNG_UP = re.compile("Server disconnected|peer closed")
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose requests say that they have no body (RFC 9110 §8.6)."""
 
 
 def field_text(text: str) -> str:
