@@ -17,6 +17,7 @@ from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
+from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, activate
 from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
@@ -183,10 +184,28 @@ class KeyServerDriver:
     # --- what is honest ----------------------------------------------------------------------------------------
 
     def subject_token(self, subject: str = "alice", provider: Provider = HOME, **claims: Any) -> str:
-        """Return an honest ID token of now, never the same twice; a claim changed to None is left out."""
+        """Return an honest ID token of now, never the same twice; a claim changed to None is left out.
+
+        It outlives what is bought with it, which a server may end with it.
+        """
         self._serial += 1
         self._look_at_the_clock()
-        return provider.draft(subject, self.now, **{"jti": f"id-{self._serial}", **claims}).token()
+        end = int(self.now) + max(_AN_HOUR, self.setting.ttl + 60)
+        return provider.draft(subject, self.now, **{"jti": f"id-{self._serial}", "exp": end, **claims}).token()
+
+    def lifetime(self, grant: Grant) -> int:
+        """Return for how many seconds a token is said to live: as configured or less, which is the server's choice.
+
+        Raises:
+            Nonconforming: it is said to live longer, or not at all, or nothing is said (which base allows).
+        """
+        reported, configured = grant.decision.expires_in, self.setting.ttl
+        if reported is None and self.trial.measure is Measure.BASE:
+            return configured
+        if reported is None or not 0 < reported <= configured:
+            expected = f"from 1 to the {configured} seconds that are configured"
+            self.fail("expires_in is not the lifetime of the token", expected, str(reported))
+        return reported
 
     def issue(
         self, subject: str = "alice", scope: str | None = None, provider: Provider = HOME, *, peer: str = PEER,
@@ -368,6 +387,8 @@ class KeyServerDriver:
     def _untestable(self, summary: str, expected: str, got: Decision | str) -> NoReturn:
         raise Untestable(self._finding(summary, expected, got))
 
+
+_AN_HOUR = 3600
 
 _UNMISTAKABLE = 16
 """Characters from which on a made-up value is replaced wherever it occurs; a shorter one may be anything."""

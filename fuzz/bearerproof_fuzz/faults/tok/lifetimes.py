@@ -1,8 +1,11 @@
 """Faults in how long a token lives, how long it is remembered, and from when (TOK-3, TOK-4, TOK-10, TOK-13)."""
 
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import replace
+from json import loads
 from math import inf
+from threading import local
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
@@ -61,6 +64,43 @@ def life_renewed_by_use(looked: Any, self: Any, digest: bytes, now: float) -> An
         record = found.record
         object.__setattr__(record, "expires_at", max(record.expires_at, now + 600))
     return found
+
+
+def end_with_the_subject_token(patch: Patch, *, reported: bool, enforced: bool) -> None:
+    """Have no token outlive what it was bought with; a server that says so and keeps to it is honest (RFC 8693)."""
+    deciding = local()
+
+    def decide(decided: Any, self: Any, form: Any, occasion: Any) -> Any:
+        left = deciding.left = _seconds_left(dict(form or ()).get("subject_token", ""), occasion.now)
+        decision = decided(self, form, occasion)
+        if not reported or not isinstance(decision.answer, Granted):
+            return decision
+        return replace(decision, answer=replace(decision.answer, expires_in=min(decision.answer.expires_in, left)))
+
+    patch.wrap(exchange.Exchange, "decide", decide)
+    if enforced:
+        patch.wrap(exchange, "mint", lambda mint, *given: mint(*given[:3], min(given[3], deciding.left), *given[4:]))
+
+
+def _seconds_left(token: str, now: float) -> int:
+    """Return the whole seconds up to the ``exp`` of a token, at least one; of what is none, or has none, many."""
+    try:
+        end = loads(urlsafe_b64decode(token.split(".")[1] + "=="))["exp"]
+        return max(1, int(end - now))
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return 86_400
+
+
+@fault("TOK-3")
+def end_of_the_subject_token_is_not_told(patch: Patch) -> None:
+    """A token ends with the one that it was bought with, and the answer tells the configured lifetime."""
+    end_with_the_subject_token(patch, reported=False, enforced=True)
+
+
+@fault("TOK-3")
+def end_of_the_subject_token_is_told_alone(patch: Patch) -> None:
+    """The answer tells what is left of the subject token, and the token lives on for all that is configured."""
+    end_with_the_subject_token(patch, reported=True, enforced=False)
 
 
 # --- clocks that step
