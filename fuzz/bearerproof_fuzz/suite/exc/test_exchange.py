@@ -222,17 +222,17 @@ def test_parameter_that_nobody_knows(mark: CheckId, trial: Trial) -> None:
     """Parameters that no specification defines change nothing."""
     server = KeyServerDriver(trial)
     for name in ("unheard_of", "x-trace", "Audience", "SCOPE", "subject_token_"):
-        decision = server.exchange_form([*_form(server), (name, "1")])
+        decision = server.exchange_form([*_form(server, f"user-{name}"), (name, "1")])
         server.good(decision, f"there is a parameter that nobody knows: {name}")
     known = server.exchange_form([*_form(server), ("audience", "1")])
     server.refused(known, _REFUSED_TARGET[trial.measure], "one of those parameters under the name that is known")
 
 
-def _form(server: KeyServerDriver) -> list[tuple[str, str]]:
+def _form(server: KeyServerDriver, subject: str = "alice") -> list[tuple[str, str]]:
     """Return an honest form with a new subject token in second place."""
     return [
         ("grant_type", TOKEN_EXCHANGE),
-        ("subject_token", server.subject_token()),
+        ("subject_token", server.subject_token(subject)),
         ("subject_token_type", ID_TOKEN),
     ]
 
