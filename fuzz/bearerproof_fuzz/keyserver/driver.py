@@ -18,7 +18,7 @@ from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
-from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, activate
+from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, activate, is_anybodys
 from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
     DEFAULT,
@@ -68,7 +68,8 @@ class KeyServerDriver:
         """
         self.trial = trial
         server = trial.declaration.key_server
-        self.setting = setting if server.configure or server.setting is None else config_of(server.setting)
+        told = server.configure or server.setting is None
+        self.setting = setting if told or server.setting is None else config_of(server.setting)
         self._mapping = activate(mapping_of(server))
         self.now: float = setting.now
         self.tick: float = 0.0
@@ -77,7 +78,7 @@ class KeyServerDriver:
         self._stand_ins: dict[str, str] = dict(stand_ins)
         self._serial = 0
         self._look_at_the_clock()
-        answer = self.configure(setting.as_json()) if self._mapping is IDENTITY else None
+        answer = self.configure(setting.as_json()) if told else None
         if answer is not None and not answer.good:
             self._untestable("a sound configuration is refused", "configured", answer)
 
@@ -220,6 +221,21 @@ class KeyServerDriver:
         decision = self.exchange(token, scope, peer=peer)
         if not decision.good:
             self._untestable("an honest exchange is refused", "granted", decision)
+        return self.grant(decision, subject, provider)
+
+    def issue_if_known(
+        self, subject: str, provider: Provider = HOME, *, codes: Sequence[str] = ("invalid_request",), **claims: Any
+    ) -> Grant | None:
+        """Have a token issued; None where a subject that need not be known is refused for what it is.
+
+        A product may have subjects of a form of its own, with neither blanks nor letters beyond ASCII.
+
+        Raises:
+            Untestable: it was refused, though it could be anybody's.
+        """
+        decision = self.exchange(self.subject_token(subject, provider, **claims))
+        if not decision.good and decision.code in codes and not is_anybodys(subject):
+            return None
         return self.grant(decision, subject, provider)
 
     def grant(self, decision: Decision, subject: str = "alice", provider: Provider = HOME) -> Grant:

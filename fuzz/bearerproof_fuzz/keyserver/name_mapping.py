@@ -11,9 +11,10 @@ import secrets
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from itertools import count
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from bearerproof_fuzz.forge import Draft
 
@@ -23,15 +24,18 @@ class NameMapping:
     """The server's names by ours, of which audiences stand in tokens only, and what makes a world its own.
 
     ``mark`` stands before its subjects and token ids. Peers get addresses of its own, if the server is told of them,
-    all but the ``familiar`` ones, which it is configured to know.
+    all but the ``familiar`` ones, which it is configured to know. With a ``subject_form``, subjects that could be
+    anybody's have that form, one for each.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
     audiences: Mapping[str, str] = field(default_factory=dict)
     tells_peers: bool = False
     familiar: frozenset[str] = frozenset()
+    subject_form: str = ""
     mark: str = ""
     _peers: dict[str, str] = field(default_factory=dict)
+    _subjects: dict[str, str] = field(default_factory=dict)
 
     def outbound(self, request: Any, member: str = "") -> Any:
         """Return a request in the server's words."""
@@ -46,7 +50,7 @@ class NameMapping:
         if member == "peer":
             return self._address(request)
         renamed = _replaced(request, self.names)
-        return self.mark + renamed if member == "subject" and renamed.strip() else renamed
+        return self._subject(renamed) if member == "subject" and renamed.strip() else renamed
 
     def inbound(self, answer: Any) -> Any:
         """Return an answer in our words."""
@@ -56,7 +60,7 @@ class NameMapping:
             return type(answer)(self.inbound(value) for value in answer)
         if not isinstance(answer, str):
             return answer
-        theirs = {their: our for our, their in {**self.names, **self._peers}.items()}
+        theirs = {their: our for our, their in {**self.names, **self._peers, **self._subjects}.items()}
         return _replaced(answer, dict(sorted(theirs.items(), key=lambda pair: -len(pair[0])))).replace(self.mark, "")
 
     def outbound_payload(self, payload: bytes) -> bytes:
@@ -64,12 +68,32 @@ class NameMapping:
         names = {**self.names, **{f'"{ours}"': f'"{theirs}"' for ours, theirs in self.audiences.items()}}
         for ours, theirs in names.items():
             payload = payload.replace(ours.encode(), theirs.encode())
-        return _NAMED.sub(rb"\g<1>" + self.mark.encode(), payload)
+        return _NAMED.sub(self._marked, payload)
+
+    def _marked(self, found: re.Match[bytes]) -> bytes:
+        """Return a member of a payload that names a subject or a token, with a name that no other world has."""
+        name, whole = found["name"].decode("latin-1"), found.string[found.end() :][:1] == b'"'
+        marked = self._subject(name) if found["sub"] and whole else self.mark + name
+        return found["member"] + marked.encode("latin-1")
+
+    def _subject(self, ours: str) -> str:
+        """Return the server's name of a subject: in its form, if it has one, or under our mark."""
+        if not self.subject_form or not _ANYBODYS.fullmatch(ours):
+            return self.mark + ours
+        number = int.from_bytes(sha256((self.mark + ours).encode()).digest())
+        digits = iter(str(number)[-self.subject_form.count("#") :])
+        theirs = "".join(next(digits, "0") if letter == "#" else letter for letter in self.subject_form)
+        return self._subjects.setdefault(ours, theirs)
 
     def _outbound_path(self, path: str) -> str:
         """Put a path in the server's words, whose query may name an issuer or a subject, percent-encoded."""
         encoded = {quote(ours, safe=""): quote(theirs, safe="") for ours, theirs in self.names.items()}
-        return re.sub(r"([?&]subject=)(?=[^&])", rf"\g<1>{self.mark}", _replaced(path, {**encoded, **self.names}))
+        renamed = _replaced(path, {**encoded, **self.names})
+        return re.sub(r"(?<=[?&]subject=)[^&]+", lambda found: self._encoded_subject(found[0]), renamed)
+
+    def _encoded_subject(self, encoded: str) -> str:
+        known = self.subject_form and _ANYBODYS.fullmatch(unquote(encoded))
+        return quote(self._subject(unquote(encoded)), safe="") if known else self.mark + encoded
 
     def _address(self, peer: str) -> str:
         if not self.tells_peers or peer in self.familiar:
@@ -82,8 +106,9 @@ IDENTITY = NameMapping()
 
 
 def activate(mapping: NameMapping) -> NameMapping:
-    """Play on this mapping from now on: what makes the world its own is new, unless the mapping is our own anyway."""
-    entered = mapping if mapping is IDENTITY else replace(mapping, mark=f"{_RUN}.{next(_worlds)}.", _peers={})
+    """Play on this mapping from now on: what makes the world its own is new, unless the server is new anyway."""
+    mark = f"{_RUN}.{next(_worlds)}." if mapping.names else ""
+    entered = mapping if mapping is IDENTITY else replace(mapping, mark=mark, _peers={}, _subjects={})
     _present.set(entered)
     return entered
 
@@ -111,8 +136,19 @@ def _spelt(name: str) -> str:
     return "".join(f"(?:{letter}|(?i:\\\\u{ord(letter):04x}))" for letter in name)
 
 
-_NAMED = re.compile(rf'("(?:{_spelt("sub")}|{_spelt("jti")})"\s*:\s*")(?!")'.encode())
-"""The beginning of a subject or token id, up to where its text begins; empty ones stay empty."""
+_NAMED = re.compile(
+    rf'(?P<member>"(?:(?P<sub>{_spelt("sub")})|{_spelt("jti")})"\s*:\s*")(?!")(?P<name>[^"\\]*)'.encode()
+)
+"""A subject or token id that is not empty, up to where its text ends or needs an escape."""
+
+_ANYBODYS = re.compile(r"[!#-\[\]-~]{1,64}")
+"""A subject that is any other's as well: all others are the matter of their check, and go as they are."""
+
+
+def is_anybodys(subject: str) -> bool:
+    """Say whether a subject has nothing special, so that every server must know somebody of the kind."""
+    return _ANYBODYS.fullmatch(subject) is not None
+
 
 _BLOCK = 28 * 156 * 156
 

@@ -32,14 +32,31 @@ def enforced(server: KeyServerDriver, grant: Grant) -> Sides:
 
 
 def _admitted(server: KeyServerDriver, grant: Grant, side: str) -> frozenset[str]:
-    decisions = {name: server.authenticate(grant.bearer, **{side: name}) for name in NAMES}
+    decisions = {name: server.authenticate(grant.bearer, **{side: name}) for name in names(server.trial)}
     return frozenset(name for name, decision in decisions.items() if decision.good)
 
 
 def recorded(server: KeyServerDriver, grant: Grant) -> Sides:
     """Return what the server says the token is good for when it admits it."""
     scopes = server.admitted(grant).scopes
-    return policy.denoted(scopes["backends"]), policy.denoted(scopes["tools"])
+    return askable(server, (policy.denoted(scopes["backends"]), policy.denoted(scopes["tools"])))
+
+
+def names(trial: Trial) -> tuple[str, ...]:
+    """Return the names of the universe that this server's backends and tools can have."""
+    return tuple(filter(trial.declaration.key_server.is_name, NAMES))
+
+
+def patterns(trial: Trial) -> tuple[str, ...]:
+    """Return the patterns that this server can be told: names, and beginnings that are names."""
+    return tuple(pattern for pattern in PATTERNS if trial.declaration.key_server.is_name(pattern.removesuffix("*")))
+
+
+def askable(server: KeyServerDriver, sides: Sides) -> Sides:
+    """Return the part of both sides that can be asked for at this server."""
+    backends, tools = sides
+    named = frozenset(names(server.trial))
+    return backends & named, tools & named
 
 
 def describe_sides(sides: Sides) -> str:
@@ -76,9 +93,21 @@ def required_grant(server: KeyServerDriver, ruled: Json, asked: ScopeRequest) ->
     return None
 
 
-SIDES = st.lists(st.sampled_from((*PATTERNS, "*")), min_size=1, max_size=3, unique=True).map(tuple)
-RULES = st.builds(lambda backends, tools: rule(backends=backends, tools=tools), SIDES, SIDES)
-ASKED = st.builds(ScopeRequest, st.none() | SIDES, st.none() | SIDES)
+def any_sides(trial: Trial) -> st.SearchStrategy[tuple[str, ...]]:
+    """Draw the patterns of one side."""
+    return st.lists(st.sampled_from((*patterns(trial), "*")), min_size=1, max_size=3, unique=True).map(tuple)
+
+
+def any_rule(trial: Trial) -> st.SearchStrategy[Json]:
+    """Draw a rule for everybody of the first provider."""
+    sides = any_sides(trial)
+    return st.builds(lambda backends, tools: rule(backends=backends, tools=tools), sides, sides)
+
+
+def any_request(trial: Trial) -> st.SearchStrategy[ScopeRequest]:
+    """Draw what is asked for."""
+    sides = st.none() | any_sides(trial)
+    return st.builds(ScopeRequest, sides, sides)
 
 
 @dataclass(frozen=True)
@@ -93,6 +122,12 @@ class Example:
     def rule(self) -> Json:
         """The rule, for everybody of the first provider."""
         return rule(backends=self.backends, tools=self.tools)
+
+    @property
+    def patterns(self) -> frozenset[str]:
+        """All that is named in it but the pattern for all."""
+        sides = (self.backends, self.tools, self.asked.backends or (), self.asked.tools or ())
+        return frozenset(pattern for side in sides for pattern in side) - {policy.ALL}
 
 
 OVERLAPPING = (
@@ -112,8 +147,13 @@ OVERLAPPING = (
 """Requests that are granted in part."""
 
 
-def judge_all(judge: Callable[[Json, ScopeRequest], None], examples: Sequence[Example]) -> None:
+def spellable(trial: Trial, examples: Sequence[Example]) -> list[Example]:
+    """Return those of the examples whose patterns this server can be told."""
+    return [example for example in examples if example.patterns <= {*patterns(trial)}]
+
+
+def judge_all(trial: Trial, judge: Callable[[Json, ScopeRequest], None], examples: Sequence[Example]) -> None:
     """Judge these requests of their rules, and drawn ones."""
-    for example in examples:
+    for example in spellable(trial, examples):
         judge(example.rule, example.asked)
-    explore(judge, RULES, ASKED, share=3)
+    explore(judge, any_rule(trial), any_request(trial), share=3)

@@ -119,6 +119,8 @@ def mapping_of(server: KeyServer) -> NameMapping:
     """Return the stage of a server that is taken as it is, or our own."""
     given = server.setting
     if server.configure or given is None:
-        return IDENTITY
+        return NameMapping(subject_form=server.subject_form) if server.subject_form else IDENTITY
     names = {HOME.issuer: given.issuers[0], OTHER.issuer: given.issuers[1], ADMIN: given.admin_secret}
-    return NameMapping(names, {AUDIENCE: given.audience}, server.forwarded, frozenset({PROXY}))
+    if given.email_domain != FixedConfig.email_domain:
+        names[f"@{FixedConfig.email_domain}"] = f"@{given.email_domain}"
+    return NameMapping(names, {AUDIENCE: given.audience}, server.forwarded, frozenset({PROXY}), server.subject_form)

@@ -1,5 +1,6 @@
 """What an implementation declares when it is greeted: who it is, by what it is judged, what does not apply to it."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -52,12 +53,13 @@ class KeyServerLimits:
 class FixedConfig(KeyServerLimits):
     """Under which configuration a key server runs that cannot be given another.
 
-    It grants everything to everybody of two issuers, whose tokens the suite signs.
+    It grants everything to everybody of two issuers, whose tokens the suite signs, with addresses at ``email_domain``.
     """
 
     issuers: tuple[str, ...]
     audience: str
     admin_secret: str = field(repr=False)
+    email_domain: str = "example.com"
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,14 @@ class KeyServer:
 
     ``prefix`` begins each of its bearers. ``retention`` and ``single_use`` say that it keeps to what the
     configuration says of them; the other flags name operations, or members of requests, that it knows. ``setting``
-    is what one is configured with that does not declare ``configure``.
+    is what one is configured with that does not declare ``configure``. ``name_pattern`` is a regular expression of
+    the names of backends and tools, within what the contract allows. ``subject_form`` is the form of a subject, with
+    ``#`` for each digit; empty: any.
     """
 
     prefix: str = ""
+    name_pattern: str = "[A-Za-z0-9._-]+"
+    subject_form: str = ""
     configure: bool = False
     race: bool = False
     forwarded: bool = False
@@ -83,6 +89,10 @@ class KeyServer:
     retention: bool = False
     single_use: bool = False
     setting: FixedConfig | None = None
+
+    def is_name(self, text: str) -> bool:
+        """Say whether a backend or a tool can be called so."""
+        return re.fullmatch(self.name_pattern, text) is not None
 
 
 OPTIONS = ("leeway", "typ", "require", "replay", "sessions", "session_versions")
@@ -297,10 +307,29 @@ def _key_server(raw: Json, where: str) -> KeyServer:
     found = {name: members.get(raw, name, kinds[name], where) for name in raw}
     if not found.get("configure") and "setting" not in found:
         raise AdapterFault(f"{where}: without configure, setting must say what the server is configured with")
+    if (wrong := wrong_name_pattern(found.get("name_pattern", KeyServer.name_pattern))) is not None:
+        raise AdapterFault(f"{where}: name_pattern {wrong}")
+    if (wrong := wrong_subject_form(found.get("subject_form", ""))) is not None:
+        raise AdapterFault(f"{where}: subject_form {wrong}")
     return KeyServer(**{**found, **({"setting": _given(found["setting"], where)} if "setting" in found else {})})
 
 
-_KINDS: dict[str, type] = {"prefix": str, "setting": dict}
+_KINDS: dict[str, type] = {"prefix": str, "name_pattern": str, "subject_form": str, "setting": dict}
+
+
+def wrong_name_pattern(pattern: str) -> str | None:
+    """Say what is wrong with a declared pattern of names; None if nothing is."""
+    try:
+        named = [name for name in ("a", "ab", "abc", "b", "x", "y", "z") if re.fullmatch(pattern, name)]
+    except re.error as error:
+        return f"is no regular expression: {error}"
+    return None if len(named) == 7 else "must let names be short texts of the letters a to z"  # which all checks use
+
+
+def wrong_subject_form(form: str) -> str | None:
+    """Say what is wrong with a declared form of subjects; None if nothing is."""
+    sound = not form or (form.isascii() and form.isprintable() and len(form) <= 255 and form.count("#") >= 10)
+    return None if sound else "must be printable ASCII, of at most 255 characters, ten of them or more #"
 
 
 def _given(raw: Json, where: str) -> FixedConfig:
@@ -311,6 +340,6 @@ def _given(raw: Json, where: str) -> FixedConfig:
     if len(set(issuers)) != 2:
         raise AdapterFault(f"{where}: issuers must be two that differ")
     audience, secret = (members.get(raw, name, str, where) for name in ("audience", "admin_secret"))
-    return FixedConfig(
-        issuers, audience, secret, **{name: members.get(raw, name, int, where) for name in numbers if name in raw}
-    )
+    domain = members.get(raw, "email_domain", str, where) if "email_domain" in raw else FixedConfig.email_domain
+    found = {name: members.get(raw, name, int, where) for name in numbers if name in raw}
+    return FixedConfig(issuers, audience, secret, domain, **found)

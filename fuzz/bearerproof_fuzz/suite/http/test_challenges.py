@@ -178,17 +178,17 @@ def test_old_bearers_get_the_same_answer(mark: CheckId, trial: Trial) -> None:
 def test_insufficient_scope(mark: CheckId, trial: Trial) -> None:
     """A good bearer for another backend or tool is answered with 403 and insufficient_scope, and stays good."""
     server = KeyServerDriver(trial)
-    grant = server.issue(scope="backends:a tools:x,search_*")
+    grant = server.issue(scope="backends:a tools:x,sought*")
     admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer for its scope")
     for path in _OUT_OF_SCOPE:
         reply = wire.resource(server, wire.bearer(grant), path=path)
-        summary = f"a bearer for backend a, tools x and search_*, at {path}"
+        summary = f"a bearer for backend a, tools x and sought*, at {path}"
         refused(server, reply, summary, (403,))
         challenge = _challenge(server, reply, summary)
         _judge_parameters(server, challenge, summary)
         if challenge.parameters.get("error") != "insufficient_scope":
             server.fail(summary, 'error="insufficient_scope"', f"{challenge.parameters.get('error')}")
-    admitted(server, wire.resource(server, wire.bearer(grant), path="/resource/a/search_web"), "within its scope")
+    admitted(server, wire.resource(server, wire.bearer(grant), path="/resource/a/soughtweb"), "within its scope")
 
 
 _OUT_OF_SCOPE = (

@@ -209,7 +209,14 @@ def declared(profile: ServerProfile) -> Json:
         "capabilities": {
             "algorithms": list(profile.algorithms),
             "clock": "real",
-            "key_server": {"prefix": profile.token_prefix, "configure": False, "setting": setting, **abilities},
+            "key_server": {
+                "prefix": profile.token_prefix,
+                "name_pattern": profile.name_pattern,
+                "subject_form": profile.subject_form,
+                "configure": False,
+                "setting": setting,
+                **abilities,
+            },
         },
     }
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bearerproof.contract.declaration import FixedConfig
+from bearerproof.contract.declaration import FixedConfig, KeyServer
 from bearerproof.specification.catalogue import Measure
 
 
@@ -112,3 +112,5 @@ class ServerProfile:
     abilities: Abilities
     audit: AuditSource
     identity_provider: IdentityProvider | None
+    name_pattern: str = KeyServer.name_pattern
+    subject_form: str = ""

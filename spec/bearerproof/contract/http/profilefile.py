@@ -11,7 +11,13 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from bearerproof.contract.decisions import BEARER_REASONS, EXCHANGE_CODES, REVOKE_CODES
-from bearerproof.contract.declaration import FixedConfig, KeyServerLimits
+from bearerproof.contract.declaration import (
+    FixedConfig,
+    KeyServer,
+    KeyServerLimits,
+    wrong_name_pattern,
+    wrong_subject_form,
+)
 from bearerproof.contract.http.profile import (
     Abilities,
     AuditSource,
@@ -53,16 +59,25 @@ class _Reader:
         self._lines = text.splitlines()
 
     def profile(self, raw: Table) -> ServerProfile:
-        texts = {"name": None, "version": "unknown", "language": "unknown", "token_prefix": None}
+        texts = {
+            "name": None, "version": "unknown", "language": "unknown", "token_prefix": None,
+            "name_pattern": KeyServer.name_pattern,
+        }  # fmt: skip
         tables = {
             "setting", "requests", "headers", "names", "codes", "abilities", "audit", "identity_provider",
         }  # fmt: skip
-        self._known(raw, "", {*texts, "measure", "algorithms", *tables})
+        self._known(raw, "", {*texts, "measure", "algorithms", "subject_form", *tables})
         for name in tables & set(raw):
             self._kind(raw, "", name, dict, "a table")
         if "audit" not in raw:
             raise self._wrong("", "audit", "is missing: without the events of the server nothing can be judged")
+        subject_form = self._text(raw, "", "subject_form", None) if "subject_form" in raw else ""
+        if (wrong := wrong_name_pattern(raw.get("name_pattern", KeyServer.name_pattern))) is not None:
+            raise self._wrong("", "name_pattern", wrong)
+        if (wrong := wrong_subject_form(subject_form)) is not None:
+            raise self._wrong("", "subject_form", wrong)
         return ServerProfile(
+            subject_form=subject_form,
             **{name: self._text(raw, "", name, default) for name, default in texts.items()},
             measure=self._measure(raw),
             algorithms=self._texts(raw, "", "algorithms", ("ES256",)),
@@ -86,7 +101,7 @@ class _Reader:
 
     def _setting(self, raw: Table) -> FixedConfig:
         numbers = {field.name: field.default for field in fields(KeyServerLimits)}
-        self._known(raw, "setting", {"issuers", "audience", "admin_secret_env", *numbers})
+        self._known(raw, "setting", {"issuers", "audience", "admin_secret_env", "email_domain", *numbers})
         issuers = self._texts(raw, "setting", "issuers", ())
         if len(set(issuers)) != 2:
             raise self._wrong("setting", "issuers", "must be two that differ: what is one's must not be the other's")
@@ -97,6 +112,7 @@ class _Reader:
             issuers,
             self._text(raw, "setting", "audience", None),
             self._secret(self._text(raw, "setting", "admin_secret_env", None)),
+            self._text(raw, "setting", "email_domain", FixedConfig.email_domain),
             **{name: self._number(raw, "setting", name, usual, _LEAST.get(name, 0)) for name, usual in numbers.items()},
         )
 
