@@ -4,10 +4,10 @@ from bearerproof.contract.messages import Request
 from bearerproof_fuzz.keyserver.setting import ADMIN, HOME, ID_TOKEN, PEER, TOKEN_EXCHANGE
 
 
-def exchange(subject_token: str) -> Request:
+def exchange(subject_token: str, peer: str = PEER) -> Request:
     """Return an honest exchange."""
     form = [["grant_type", TOKEN_EXCHANGE], ["subject_token", subject_token], ["subject_token_type", ID_TOKEN]]
-    return {"op": "exchange", "peer": PEER, "form": form}
+    return {"op": "exchange", "peer": peer, "form": form}
 
 
 def authenticate(bearer: str) -> Request:
@@ -15,9 +15,9 @@ def authenticate(bearer: str) -> Request:
     return {"op": "authenticate", "peer": PEER, "bearer": bearer}
 
 
-def revoke(jti: str) -> Request:
-    """Return an administrator's request to revoke a token."""
-    return {"op": "revoke", "peer": PEER, "admin": ADMIN, "jti": jti}
+def revoke(jti: str, admin: str = ADMIN) -> Request:
+    """Return an administrator's request to revoke a token, or somebody's who takes another secret for his."""
+    return {"op": "revoke", "peer": PEER, "admin": admin, "jti": jti}
 
 
 def revoke_all(subject: str, issuer: str = HOME.issuer) -> Request:

@@ -17,6 +17,15 @@ def peers() -> Iterator[str]:
     return (f"203.0.{number >> 8}.{number & 255}" for number in count(1))
 
 
+def crowd(number: int) -> list[str]:
+    """Return so many peers, of both kinds of addresses, each a client of its own."""
+    return [f"2001:db8:{at:x}::1" if at % 2 else f"198.18.{at >> 8}.{at & 255}" for at in range(number)]
+
+
+A_CROWD = 1_100
+"""Peers that are more than a limiter of a thousand has room for."""
+
+
 def dead(server: KeyServerDriver, *grants: Grant, summary: str) -> None:
     """Require that each bearer is refused as one that is not good.
 

@@ -6,6 +6,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+_NAT64 = IPv6Network("64:ff9b::/96")
+
 
 def client_ip(peer: str | None, forwarded: str | None, trusted: Collection[Network]) -> str | None:
     """Return the address of the client in text form, or None when the peer has none.
@@ -27,11 +29,16 @@ def client_ip(peer: str | None, forwarded: str | None, trusted: Collection[Netwo
 
 
 def source(client: str | None) -> str:
-    """Return what to throttle a client by: its address, and for IPv6 the /64 in which one host may have them all."""
+    """Return what to throttle a client by: its address, and for IPv6 the /64 in which one host may have them all.
+
+    Where an address is made of one of IPv4, by 6to4 (RFC 3056) or NAT64 (RFC 6052), that one counts: the one gives a
+    host 65,536 times a /64, the other puts everybody into the same.
+    """
     address = None if client is None else ip_address(client)
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, 64), strict=False))
-    return str(address)
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    within = IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else address.sixtofour
+    return str(within or ip_network((address, 64), strict=False))
 
 
 def _parse(text: str) -> Address | None:

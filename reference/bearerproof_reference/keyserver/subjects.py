@@ -73,6 +73,8 @@ class SubjectTokenVerifier:
         if verifiers is None:
             raise SubjectTokenRejected
         claims = _verified(token, verifiers)
+        if _is_of_another_kind(token, claims):
+            raise SubjectTokenRejected
         return Subject(_identity(claims), numeric_date(claims, "iat"), _key(token, claims))
 
     def rotate(self, issuer: str, jwks: Mapping[str, Any]) -> None:
@@ -134,16 +136,31 @@ def _verified(token: str, verifiers: Iterable[Verifier]) -> dict[str, Any]:
     raise SubjectTokenRejected
 
 
+_OTHER_KINDS = frozenset(
+    f"application/{name}+jwt"
+    for name in ("at", "logout", "secevent", "dpop", "oauth-authz-req", "token-introspection", "entity-statement")
+)
+"""Registered media types of JWTs that are no ID tokens."""
+
+
+def _is_of_another_kind(token: str, claims: Mapping[str, Any]) -> bool:
+    """Say whether the token says that it is no ID token (RFC 8725 §3.11, §3.12)."""
+    typ = str(parse_object(decode_segment(token.partition(".")[0].encode())).get("typ", "")).lower()
+    media_type = typ if "/" in typ else f"application/{typ}"
+    return media_type in _OTHER_KINDS or "events" in claims
+
+
 def _identity(claims: Mapping[str, Any]) -> Identity:
     """Return the identity as it is claimed; one that does not fit is refused, since a part of it would be another."""
     email, name, groups = (claims.get(attribute) for attribute in ("email", "name", "groups"))
-    if not isinstance(groups, list | None) or len(groups or ()) > MAX_GROUPS or not claims["sub"]:
+    if not isinstance(groups, list | None) or len(groups or ()) > MAX_GROUPS:
         raise SubjectTokenRejected
-    if CONTROLS.search(claims["sub"]):  # it stands in events as it is; OIDC Core §2 has it ASCII
+    subject = _text(claims["sub"], 255)
+    if not subject or not subject.isascii() or CONTROLS.search(subject):  # OIDC Core §2; it stands in events as it is
         raise SubjectTokenRejected
     return Identity(
         claims["iss"],
-        _text(claims["sub"], 256),
+        subject,
         "" if email is None else _text(email, 320),
         claims.get("email_verified") is True,
         None if name is None else _text(name, 256),

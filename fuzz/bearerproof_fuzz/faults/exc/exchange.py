@@ -157,6 +157,21 @@ def unknown_parameters_refused(patch: Patch) -> None:
     _seen(patch, lambda form: form if {name for name, _ in form} <= known else [])
 
 
+def _refuse_empty(patch: Patch, name: str) -> None:
+    """Have a parameter without a value taken for one with a bad value."""
+    _seen(patch, lambda form: [(each, "-" if (each, value) == (name, "") else value) for each, value in form])
+
+
+_EMPTY: Rows[str] = {
+    f"empty-{name.replace('_', '-')}-is-a-value": (
+        f"`{name}=` is answered as a request for something that there is not (RFC 6749 §3.2).",
+        name,
+    )
+    for name in ("scope", "resource", "audience", "requested_token_type", "actor_token")
+}
+faults_for("EXC-4", _refuse_empty, _EMPTY)
+
+
 def _answered(patch: Patch, change: Callable[[dict[str, str | int]], dict[str, str | int]]) -> None:
     """Have the answer to a successful exchange changed."""
     patch.wrap(Granted, "as_dict", lambda as_dict, self: change(as_dict(self)))

@@ -238,3 +238,45 @@ def bare_claims_taken(verify: Any, self: Any, token: str) -> Any:
         return verify(self, token)
     claims = loads(token)
     return Subject(subjects._identity(claims), claims["iat"], token)  # noqa: SLF001 - as the method does
+
+
+@fault("EXC-18")
+def kind_is_not_looked_at(patch: Patch) -> None:
+    """Whatever the provider signs for us is a sign-in: a logout token signs its user in."""
+    patch(subjects, "_is_of_another_kind", lambda _token, _claims: False)
+
+
+@fault_by("EXC-18", Patch.wrap, subjects, "_is_of_another_kind")
+def kind_by_its_short_name_alone(of_another: Any, token: str, claims: Any) -> Any:
+    """The type is compared as it is mostly written, and passes in its long form (RFC 7515 §4.1.9)."""
+    typ = parse_object(decode_segment(token.partition(".")[0].encode())).get("typ", "")
+    return "/" not in typ and of_another(token, claims)
+
+
+@fault_by("EXC-18", Patch.wrap, subjects, "_is_of_another_kind")
+def events_are_claims_like_others(of_another: Any, token: str, claims: Any) -> Any:
+    """Only the type is looked at, which providers may leave out of their logout tokens."""
+    return of_another(token, {name: value for name, value in claims.items() if name != "events"})
+
+
+@helper_by(Patch.wrap, subjects, "_identity")
+def _named(change: Callable[[Any], Any], identity: Any, claims: Any) -> Any:
+    """Have the subject read in another way."""
+    return identity({**claims, "sub": change(claims.get("sub"))})
+
+
+_NAMED: Rows[Callable[[Any], Any]] = {
+    "empty-subject-is-anonymous": (
+        "Who has an empty subject is called anonymous, and everybody of the kind is one user.",
+        lambda subject: "anonymous" if subject == "" else subject,
+    ),
+    "long-subject-is-cut": (
+        "The subject is cut to its column: two users whose names begin alike are one.",
+        lambda subject: subject[:255],
+    ),
+    "subject-without-accents": (
+        "What is not ASCII is dropped from the subject, as from all texts that go into the log.",
+        lambda subject: subject.encode("ascii", "ignore").decode() or "unknown",
+    ),
+}
+faults_for("EXC-19", _named, _NAMED)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from json import dumps
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
@@ -228,3 +229,29 @@ _SEEN_BY_MATCH: Rows[Callable[[Match, Identity], Identity]] = {
     ),
 }
 faults_for("POL-12", _seen_by_match, _SEEN_BY_MATCH)
+
+
+@helper_by(Patch.wrap, subjects, "_identity")
+def _grouped(change: Callable[[Any], Any], identity: Any, claims: Any) -> Any:
+    """Have groups of another type taken for something."""
+    groups = claims.get("groups")
+    listed = isinstance(groups, list) and all(isinstance(group, str) for group in groups)
+    found = identity({**claims, "groups": groups if listed or groups is None else []})
+    return found if listed or groups is None else replace(found, groups=change(groups))
+
+
+_GROUPED: Rows[Callable[[Any], Any]] = {
+    "group-in-a-text": (
+        "`group in groups` is a look into a text where the provider sends one: sysadmins are admins.",
+        lambda groups: groups if isinstance(groups, str | dict) else (),
+    ),
+    "groups-turned-into-text": (
+        "Whatever stands in the list is turned into text: true is the group `true`.",
+        lambda groups: tuple(map(str, groups)) + tuple(map(dumps, groups)) if isinstance(groups, list) else (),
+    ),
+    "groups-split-at-blanks": (
+        "A text is split at blanks and commas, as a scope would be.",
+        lambda groups: tuple(groups.replace(",", " ").split()) if isinstance(groups, str) else (),
+    ),
+}
+faults_for("POL-1", _grouped, _GROUPED)

@@ -1,9 +1,10 @@
 """Faults in what guessing the admin secret costs, and whom (REV-8)."""
 
 from collections.abc import Callable
+from time import sleep
 from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, fault, fault_by
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.keyserver import server
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -104,3 +105,61 @@ def locked_out_for_good(patch: Patch) -> None:
 def clients_of_a_proxy_are_one(patch: Patch) -> None:
     """The connection's address counts, and behind a proxy that is the proxy's."""
     patch(server, "client_ip", lambda peer, _forwarded, _trusted: peer)
+
+
+@helper_by(Patch.wrap, Throttle, "spend")
+def _forgetful(forget: Callable[[Any], None], spend: Any, self: Any, name: object, rate: int) -> Any:
+    """Have a throttle forget before it counts."""
+    forget(self)
+    return spend(self, name, rate)
+
+
+def _clear(throttle: Any) -> None:
+    if len(throttle) > 1000:
+        throttle._recent.clear()  # noqa: SLF001 - the throttle's own part
+
+
+def _evict_the_oldest(throttle: Any) -> None:
+    if len(throttle) > 1000:
+        throttle._recent.pop(next(iter(throttle._recent)))  # noqa: SLF001 - likewise
+
+
+_FORGETFUL: Rows[Callable[[Any], None]] = {
+    "throttle-is-cleared-when-it-is-large": (
+        "Above a thousand clients the table is cleared, and the guesser starts afresh.",
+        _clear,
+    ),
+    "throttle-forgets-the-oldest": (
+        "The table is a cache of a thousand, and strangers push the guesser out of it.",
+        _evict_the_oldest,
+    ),
+}
+faults_for("REV-8", _forgetful, _FORGETFUL)
+
+
+@fault("REV-8")
+def crowd_shuts_newcomers_out(patch: Patch) -> None:
+    """A table that has been full once takes in nobody any more."""
+
+    def spend(spent: Any, self: Any, name: object, rate: int) -> Any:
+        self.__dict__.setdefault("full", False)
+        self.full = self.full or len(self) >= 1000
+        return 60 if self.full and name not in self._recent else spent(self, name, rate)
+
+    patch.wrap(Throttle, "spend", spend)
+    patch.wrap(
+        Throttle, "wait", lambda wait, self, name, rate: 60 if vars(self).get("full") else wait(self, name, rate)
+    )
+
+
+def read_then_count(spend: Any, self: Any, name: object, rate: int) -> Any:
+    """Have a throttle look first and count later, so that all who look at once are let in."""
+    wait = self.wait(name, rate)
+    sleep(0.002)
+    return spend(self, name, 10**6 if rate else 0) if wait is None else wait
+
+
+@fault_by("REV-8", Patch.wrap, Throttle, "spend")
+def guesses_at_once_are_all_judged(spend: Any, self: Any, name: object, rate: int) -> Any:
+    """The failures are read before the secret is compared, and counted after it (CWE-367)."""
+    return read_then_count(spend, self, name, rate)

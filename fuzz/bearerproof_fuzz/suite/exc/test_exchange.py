@@ -228,6 +228,23 @@ def test_parameter_that_nobody_knows(mark: CheckId, trial: Trial) -> None:
     server.refused(known, _REFUSED_TARGET[trial.measure], "one of those parameters under the name that is known")
 
 
+_OPTIONAL = ("scope", "resource", "audience", "requested_token_type", "actor_token", "actor_token_type", "unheard_of")
+
+
+@check("EXC-4")
+def test_parameter_without_a_value(mark: CheckId, trial: Trial) -> None:
+    """A parameter without a value is as good as left out, alone or with all others (RFC 6749 §3.2)."""
+    server = KeyServerDriver(trial)
+    plain = server.issue()
+    for names in (*((name,) for name in _OPTIONAL), _OPTIONAL):
+        for before in (True, False):
+            form, empty = _form(server, f"user-{names[0]}-{before}-{len(names)}"), [(name, "") for name in names]
+            decision = server.exchange_form([*empty, *form] if before else [*form, *empty])
+            server.good(decision, f"without a value: {', '.join(names)}")
+            if decision.members.get("scope") != plain.decision.members.get("scope"):
+                server.fail(f"without a value: {', '.join(names)}", f"scope {plain.scope!r}", decision)
+
+
 def _form(server: KeyServerDriver, subject: str = "alice") -> list[tuple[str, str]]:
     """Return an honest form with a new subject token in second place."""
     return [

@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
+from bearerproof.members import Json
+from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
@@ -66,6 +68,64 @@ def test_claims_without_a_signature(mark: CheckId, trial: Trial) -> None:
     for name, text in bare.items():
         server.refused(server.exchange(text), "invalid_request", f"claims without a signature, as {name}")
     server.issue()
+
+
+_ANOTHER_KIND = (
+    "at+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "oauth-authz-req+jwt", "token-introspection+jwt",
+    "entity-statement+jwt",
+)  # fmt: skip
+"""Media types of registered kinds of JWT that are no ID token."""
+
+_LOGOUT = {"http://schemas.openid.net/event/backchannel-logout": Json()}
+
+
+@check("EXC-18")
+def test_token_that_says_it_is_of_another_kind(mark: CheckId, trial: Trial) -> None:
+    """A token of the provider that says it is of another kind is no ID token, whatever else is right about it."""
+    server = KeyServerDriver(trial)
+    server.issue()
+    draft = HOME.draft("alice", server.now)
+    spelt = [form for kind in _ANOTHER_KIND for form in (kind, f"application/{kind}", kind.upper())]
+    for number, typ in enumerate(spelt):
+        token = draft.with_header(typ=typ).with_claims(jti=f"kind-{number}").token()
+        server.refused(server.exchange(token), "invalid_request", f"a subject token that says it is {typ}")
+    logout = draft.with_header(typ="logout+jwt").with_claims(jti="logout-1", sid="s-1", events=_LOGOUT)
+    server.refused(server.exchange(logout.token()), "invalid_request", "a logout token as subject token")
+    if trial.measure is Measure.STRICT:
+        for number, events in enumerate((_LOGOUT, {"https://schemas.openid.net/secevent/caep/event-type/x": Json()})):
+            token = draft.with_claims(jti=f"events-{number}", events=events).token()
+            server.refused(
+                server.exchange(token), "invalid_request", "a token with events, which only other kinds have"
+            )
+    for number, plain in enumerate((draft, draft.without_header("typ"))):
+        decision = server.exchange(plain.with_claims(sub=f"user-{number}", jti=f"plain-{number}").token())
+        server.good(decision, "an ID token that says that it is a JWT, or nothing")
+
+
+_NO_SUBJECTS: dict[str, object] = {
+    "missing": None, "empty": "", "a number": 1, "a fraction": 1.5, "zero": 0, "true": True, "false": False,
+    "a list": ["alice"], "an empty list": [], "an object": {"id": "alice"}, "an empty object": Json(),
+}  # fmt: skip
+
+_ODD_SUBJECTS = {
+    "longer than 255 characters": "a" * 256, "much longer": "a" * 4000, "beyond ASCII": "alic\u00e9",
+    "of another script": "\u7528\u6237", "a surrogate": "\ud800", "with a NUL": "alice\0",
+    "with a line feed": "alice\n", "with an escape": "\x1b[2Jalice", "with a right-to-left override": "alice\u202e",
+}  # fmt: skip
+
+
+@check("EXC-19")
+def test_subject_that_is_nobody(mark: CheckId, trial: Trial) -> None:
+    """A subject token whose subject OpenID Connect does not allow speaks of nobody, and of nobody that is shared."""
+    server = KeyServerDriver(trial)
+    server.issue()
+    null = HOME.draft("alice", server.now, jti="null-1").with_claims(sub=None).token()
+    server.refused(server.exchange(null), "invalid_request", "the subject is null")
+    odd = _ODD_SUBJECTS if trial.measure is Measure.STRICT else {}
+    for name, subject in {**_NO_SUBJECTS, **odd}.items():
+        decision = server.exchange(server.subject_token(sub=subject))
+        server.refused(decision, "invalid_request", f"the subject is {name}")
+    server.issue("bob")
 
 
 # --- refusals that do not tell

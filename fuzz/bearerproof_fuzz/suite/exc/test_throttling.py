@@ -5,9 +5,11 @@ from hypothesis import strategies as st
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
-from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER_PEER
-from bearerproof_fuzz.needs import FORWARDED, THROTTLED
+from bearerproof_fuzz.keyserver.revocation_asserts import A_CROWD, crowd
+from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER_PEER, PEER
+from bearerproof_fuzz.needs import FORWARDED, RACE, THROTTLED
 
 
 def _throttled(trial: Trial, number: int) -> KeyServerDriver:
@@ -27,6 +29,38 @@ def test_exchanges_beyond_the_number(mark: CheckId, trial: Trial) -> None:
                 decision = server.exchange(server.subject_token())
                 server.refused(decision, "rate_limited", f"an exchange beyond {number} a minute")
             server.wait(61)
+
+
+@check("EXC-17", needs=(*THROTTLED, RACE))
+def test_exchanges_at_once(mark: CheckId, trial: Trial) -> None:
+    """Of many exchanges that one peer asks for at the same time no more are granted than one after another."""
+    for number in (1, 3, 3, 3):
+        server = _throttled(trial, number)
+        asked = [race_requests.exchange(server.subject_token(f"user-{at}")) for at in range(30)]
+        granted = 0
+        for decision in server.race(asked):
+            granted += decision.good
+            if not decision.good:
+                server.refused(
+                    decision, "rate_limited", f"one of 30 exchanges at once, where {number} a minute are allowed"
+                )
+        if granted != number:
+            server.fail("one peer exchanges at once", f"{number} of 30 granted", f"{granted}")
+
+
+@check("EXC-17", needs=THROTTLED)
+def test_crowd_frees_no_peer(mark: CheckId, trial: Trial) -> None:
+    """However many others exchange, a peer over its number stays so; a while later everybody has his own again."""
+    server = _throttled(trial, 2)
+    for _ in range(2):
+        server.exchange("x")
+    for peer in crowd(A_CROWD):
+        server.exchange("x", peer=peer)
+    decision = server.exchange(server.subject_token())
+    server.refused(decision, "rate_limited", "many others have exchanged since the peer used its number up")
+    server.wait(120)
+    for peer in (PEER, OTHER_PEER):
+        server.good(server.exchange(server.subject_token(), peer=peer), f"two minutes after a crowd, {peer}")
 
 
 @check("EXC-17", needs=THROTTLED)

@@ -11,9 +11,10 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
+from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.rate_asserts import PAUSES, SMALL, Steps, limited, over, play, spend, use
-from bearerproof_fuzz.needs import CLOCK, CONFIGURE
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE
 from bearerproof_fuzz.oracles import rates
 from bearerproof_fuzz.oracles.rates import RateRequest
 
@@ -38,6 +39,22 @@ def test_rate_at_once(mark: CheckId, trial: Trial) -> None:
     for rate in SMALL:
         server = KeyServerDriver(trial, limited(rate))
         spend(server, server.issue(), rate)
+
+
+@check("LIM-12", needs=(CONFIGURE, RACE))
+def test_rate_in_a_race(mark: CheckId, trial: Trial) -> None:
+    """Of requests that run at the same time, by several tokens of an identity, a rate of N admits N."""
+    for rate in (1, 3, 10):
+        for _ in range(2):
+            server = KeyServerDriver(trial, limited(rate))
+            grants = [server.issue() for _ in range(3)]
+            admitted = 0
+            for decision in server.race([race_requests.authenticate(grant.bearer) for grant in grants] * 10):
+                admitted += decision.good
+                if not decision.good:
+                    server.refused(decision, "rate-limited", f"one of 30 requests at once, under a rate of {rate}")
+            if admitted != rate:
+                server.fail(f"30 requests at once, under a rate of {rate}", f"{rate} admitted", f"{admitted}")
 
 
 @check("LIM-12", needs=(CLOCK, CONFIGURE))

@@ -60,6 +60,43 @@ def test_criteria_hold_together(mark: CheckId, trial: Trial) -> None:
         server.refused(decision, _NO_POLICY, f"all criteria of the rule are met but {name}")
 
 
+_NO_GROUPS: dict[str, tuple[str, object]] = {
+    "a text with the group in it": ("admin", "sysadmins"),
+    "a text that begins with the group": ("admin", "administrators"),
+    "a text of several groups": ("admin", "users admin"),
+    "a text of several groups, with commas": ("admin", "users,admin"),
+    "an object with the group as a name": ("admin", {"admin": True}),
+    "an object with the group as a value": ("admin", {"0": "admin"}),
+    "a list within a list": ("admin", [["admin"]]),
+    "a list of objects": ("admin", [{"name": "admin"}]),
+    "a list of one longer text": ("admin", ["sysadmins"]),
+    "a list of texts with blanks": ("admin", ["admin ", " admin", "admin\n", "admin\0"]),
+    "a list in another case": ("admin", ["Admin", "ADMIN"]),
+    "a list of letters": ("admin", list("admin")),
+    "a list that holds null": ("null", [None]),
+    "a list that holds None": ("None", [None]),
+    "a list that holds a number": ("1", [1]),
+    "a list that holds a fraction": ("1", [1.0]),
+    "a list that holds true": ("true", [True]),
+    "a list that holds True": ("True", [True]),
+    "a number": ("1", 1),
+    "true": ("true", True),
+    "false": ("false", False),
+    "an empty list": ("[]", []),
+    "an empty object": ("{}", {}),
+}
+
+
+@check("POL-1", needs=(CONFIGURE,))
+def test_groups_of_another_type(mark: CheckId, trial: Trial) -> None:
+    """Groups that are no list of texts meet no rule for a group: they are refused, or there is no rule for them."""
+    for name, (group, groups) in _NO_GROUPS.items():
+        server = under(trial, rule(group=group), rule(OTHER))
+        server.issue(groups=[group])
+        decision = server.exchange(server.subject_token("mallory", groups=groups))
+        server.refused(decision, _NO_POLICY, f"a rule is for the group {group!r}, and groups is {name}")
+
+
 @check("POL-1", needs=(CONFIGURE,))
 def test_no_rules_at_all(mark: CheckId, trial: Trial) -> None:
     """Where there are no rules for a provider nobody of it gets anything."""
@@ -174,6 +211,11 @@ _ADDRESSES = {
     "a full-width letter": "alice@\uff45xample.com",
     "a list": ["alice@example.com"],
     "an object": {"address": "alice@example.com"},
+    "an object with it as a name": {"alice@example.com": True},
+    "a list within a list": [["alice@example.com"]],
+    "a number": 1,
+    "true": True,
+    "an object that is empty": {},
 }
 _UNVERIFIED: dict[str, object] = {
     "false": False, "missing": None, "the text true": "true", "the text True": "True", "one": 1, "the text 1": "1",

@@ -9,10 +9,11 @@ from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
-from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI, WRONG, dead, live, peers, revoked
+from bearerproof_fuzz.keyserver.revocation_asserts import A_CROWD, NOBODYS_JTI, WRONG, crowd, dead, live, peers, revoked
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, HOME, OTHER, OTHER_PEER, PEER, PROXY, KeyServerConfig
-from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, THROTTLE
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, RACE, THROTTLE
 from bearerproof_fuzz.oracles import rates
 
 # --- who may ask
@@ -129,6 +130,38 @@ def _guess(server: KeyServerDriver, grant: Grant, number: int, **at: str) -> Dec
         decision = server.revoke((grant.jti, NOBODYS_JTI)[which], admin=guess, **at)
     server.refused(decision, ("unauthorized", "rate_limited"), "the admin secret is wrong")
     return decision
+
+
+@check("REV-8", needs=(THROTTLE, CONFIGURE, RACE))
+def test_guesses_at_once_are_limited(mark: CheckId, trial: Trial) -> None:
+    """Of many wrong secrets that one peer presents at the same time no more are judged than one after another."""
+    for most in (1, 5, 5, 5):
+        server = KeyServerDriver(trial, DEFAULT.but(admin_failures=most))
+        grant = server.issue()
+        guesses = [race_requests.revoke(grant.jti, admin=f"guess-{number}") for number in range(40)]
+        judged = 0
+        for decision in server.race(guesses):
+            server.refused(decision, ("unauthorized", "rate_limited"), "the admin secret is wrong")
+            judged += decision.code == "unauthorized"
+        if not 1 <= judged <= most:
+            server.fail("one peer guesses the admin secret at once", f"from 1 to {most} of 40 judged", f"{judged}")
+
+
+@check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
+def test_crowd_frees_no_guesser(mark: CheckId, trial: Trial) -> None:
+    """However many others guess, a peer that has guessed too often stays limited; a while later everybody is heard."""
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    _use_up(server, grant)
+    for peer in crowd(A_CROWD):
+        _guess(server, grant, 0, peer=peer)
+    server.refused(
+        _guess(server, grant, 0), "rate_limited", "many others have guessed since the peer used its guesses up"
+    )
+    server.refused(server.revoke(grant.jti), "rate_limited", "many others have guessed, and the peer guesses right")
+    server.wait(120)
+    revoked(server, server.revoke(grant.jti, peer=OTHER_PEER), 1, "two minutes after a crowd a newcomer asks")
+    server.refused(server.revoke(grant.jti), "not-active", "two minutes after a crowd the peer asks with the secret")
 
 
 @check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
