@@ -1,11 +1,15 @@
 """What a verify-failure event may look like and hold, read from its schema and from the token it is about."""
 
 import base64
+import hashlib
+import hmac
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
+from urllib.parse import quote
 
 from bearerproof.contract.messages import Presentation
 
@@ -99,7 +103,86 @@ def _secrets(presented: Presentation) -> Iterator[tuple[str, str]]:
         yield f"segment {number} of the token", segment
     if len(segments) == 3:
         yield from (("the signature", spelling) for spelling in _respelled(segments[2]))
-    yield from _key_material(presented.policy.id, presented.policy.members.get("keys"))
+    policy = presented.policy.members
+    yield from _key_material(presented.policy.id, policy.get("keys"))
+    yield from ((f"the {name}", str(policy[name])) for name in ("access_token", "code") if policy.get(name))
+    yield from _computed(token, presented.policy.id, policy.get("keys"))
+
+
+def _computed(token: str, policy_id: str, jwks: Any) -> Iterator[tuple[str, str]]:
+    """Yield what nobody presented, and whoever reads it can forge with: what every secret of the policy makes of it."""
+    for name, secret in _secret_octets(policy_id, jwks):
+        for what, octets in (
+            ("secret", secret),
+            *(("digest of the secret", hashlib.new(bits, secret).digest()) for bits in _HASHES),
+            *(
+                ("signature that would have been right", hmac.digest(secret, signed.encode(), bits))
+                for signed in dict.fromkeys((token.rpartition(".")[0], ".".join(token.split(".")[:2])))
+                for bits in _HASHES
+            ),
+        ):
+            for spelling in spellings(octets):
+                yield f"the {what} of key {name!r}", spelling[:_TELLING]
+
+
+_HASHES = ("sha256", "sha384", "sha512")
+_TELLING = 24
+"""Characters of something computed that give it away as well as the whole."""
+
+
+def spellings(octets: bytes) -> Iterator[str]:
+    """Yield octets as texts: hex in both cases, base64 and base64url without padding."""
+    yield octets.hex()
+    yield octets.hex().upper()
+    yield base64.b64encode(octets).decode().rstrip("=")
+    yield base64.urlsafe_b64encode(octets).decode().rstrip("=")
+
+
+def _secret_octets(policy_id: str, jwks: Any) -> list[tuple[str, bytes]]:
+    """Return the secrets of a policy's symmetric keys; read once, since a policy never changes."""
+    if policy_id not in _SECRETS:
+        held = [key for key in (jwks or {}).get("keys", ()) if isinstance(key, dict) and key.get("kty") == "oct"]
+        texts = [(str(key.get("kid")), key["k"]) for key in held if isinstance(key.get("k"), str)]
+        _SECRETS[policy_id] = [(name, found) for name, text in texts if (found := _decoded(text))]
+    return _SECRETS[policy_id]
+
+
+_SECRETS: dict[str, list[tuple[str, bytes]]] = {}
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "==", altchars=b"-_")
+    except ValueError:
+        return b""
+
+
+CANARY = "canary7Q4x9ZkW@m2.example/8vT"
+"""A text that stands in the claims of tokens and nowhere else, with characters that are percent-encoded."""
+
+
+def shows_canary(texts: Iterable[str]) -> str | None:
+    """Return in which spelling the canary stands in what a request left behind, or None."""
+    octets = CANARY.encode()
+    looked_for = {
+        "as it is": CANARY,
+        "in part": CANARY[:14],
+        "percent-encoded": quote(CANARY, safe=""),
+        "in hex": octets.hex(),
+        "backwards": CANARY[::-1],
+        **{f"in base64, {shift} octets into it": _inner_base64(octets[shift:]) for shift in range(3)},
+    }
+    for text in texts:
+        folded = text.casefold().replace("+", "-").replace("/", "_")
+        for how, spelling in looked_for.items():
+            if spelling.casefold().replace("+", "-").replace("/", "_") in folded:
+                return how
+    return None
+
+
+def _inner_base64(octets: bytes) -> str:
+    """Return the base64 of all whole groups of three octets: what surrounds them does not change it."""
+    return base64.b64encode(octets[: len(octets) // 3 * 3]).decode()
 
 
 def _respelled(signature: str) -> Iterator[str]:
@@ -111,7 +194,7 @@ def _respelled(signature: str) -> Iterator[str]:
     yield base64.b64encode(octets).decode().rstrip("=")
 
 
-_KEY_MEMBERS = ("k", "x", "y", "n", "d")
+_KEY_MEMBERS = ("k", "x", "y", "n", "d", "p", "q", "dp", "dq", "qi")
 _MATERIAL: dict[str, list[tuple[str, str]]] = {}
 
 
@@ -131,6 +214,16 @@ UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u2
 
 LONGEST_TEXT = 512
 """Characters that any string of an event may have, unless a smaller bound is given."""
+
+LONGEST_LINE = 16_000
+"""Octets of an event's line: log drivers cut at 16 KiB, with what they put around it."""
+
+
+def line_octets(event: Mapping[str, Any], line: str | None) -> int:
+    """Return how long the line of an event is: as it was written, or as JSON has it at least."""
+    text = json.dumps(event, separators=(",", ":"), ensure_ascii=False) if line is None else line
+    return len(text.encode("utf-8", "surrogatepass"))
+
 
 LONGEST = {
     "client_id_hint": 108,

@@ -88,7 +88,27 @@ class LifecycleEvent:
             "seq": seq,
             "expires_at": None if self.granted is None else rfc3339(self.granted.expires_at),
         }
-        return {name: value for name, value in members.items() if value is not None}
+        whole = {name: value for name, value in members.items() if value is not None}
+        if self.identity is not None and sum(map(len, self.identity.groups)) > _FITS_ANYWHERE:
+            whole["identity"]["groups"] = _fitting(whole)
+        return whole
+
+
+MAX_LINE = 16_000
+"""Octets of a line: what collects logs cuts or drops those of 16 KiB. All but the groups takes less than that."""
+
+_FITS_ANYWHERE = 256
+"""Characters of groups that fit into every line."""
+
+
+def _fitting(event: dict[str, Any]) -> list[str]:
+    """Return as many of the groups, from the first on, as the line of the event has room for."""
+    groups = event["identity"]["groups"]
+    room, kept = MAX_LINE - len(one_line({**event, "identity": {**event["identity"], "groups": []}})), 0
+    for group in groups:
+        room -= len(one_line({"": group}))
+        kept += room >= 0
+    return list(groups[:kept])
 
 
 @dataclass(frozen=True, slots=True)

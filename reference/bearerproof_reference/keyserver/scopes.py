@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from bearerproof_reference.keyserver.patterns import MAX_PATTERNS, is_pattern
 from bearerproof_reference.keyserver.tokens import Scopes
 
+MAX_SCOPE = 4096
+"""Characters of a scope that is asked for; what is granted of it stands in an event."""
+
 
 class ScopeError(ValueError):
     """The text is no scope that we know: to guess what was meant could only grant too much."""
@@ -27,6 +30,8 @@ def read(scope: str | None) -> RequestedScopes:
     Raises:
         ScopeError: an unknown or repeated word, an item that is no pattern or repeated, or too many items.
     """
+    if scope is not None and len(scope) > MAX_SCOPE:
+        raise ScopeError("a scope is longer than what an event has room for")
     sides: dict[str, tuple[str, ...]] = {}
     for word in [] if scope is None else scope.split(" "):
         side, colon, items = word.partition(":")

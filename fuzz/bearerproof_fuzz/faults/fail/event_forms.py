@@ -1,16 +1,21 @@
 """Faults in what stands in an event and how it is written (FAIL-2, FAIL-3, FAIL-5 to FAIL-7)."""
 
+import hmac
 import json
 import re
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.audit import events
 from bearerproof_reference.audit.audited import AuditedVerifier
 from bearerproof_reference.audit.events import VerifyFailureEvent
+from bearerproof_reference.verifier import algorithms
 from bearerproof_reference.verifier.claims import ClaimsCheck
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
 from bearerproof_reference.verifier.verdicts import Reason, Refusal, Rejected
@@ -166,3 +171,85 @@ def malformed_claim_quoted_in_the_kind(check: Any, self: Any, claims: dict[str, 
         if rejected.reason is Reason.CLAIM_MALFORMED:
             raise Refusal(rejected.reason, f"{rejected.detail}={claims[rejected.detail]}") from None
         raise
+
+
+class _Talkative:
+    """The module ``hmac``, which remembers what it computed last."""
+
+    compare_digest = staticmethod(hmac.compare_digest)
+
+    def __init__(self) -> None:
+        self.secret = self.expected = b""
+
+    def digest(self, secret: bytes, data: bytes, how: Any) -> bytes:
+        self.secret, self.expected = secret, hmac.digest(secret, data, how)
+        return self.expected
+
+
+def _computed(patch: Patch, text: Callable[[_Talkative], str]) -> None:
+    """Have something computed from the secret put in the message of a signature that does not verify."""
+    talkative = _Talkative()
+    patch(algorithms, "hmac", talkative)
+    _noted(
+        patch,
+        lambda _, rejected: (
+            {"engine_msg": f"expected {text(talkative)}"} if rejected.reason is Reason.SIGNATURE else {}
+        ),
+    )
+
+
+_COMPUTED: Rows[Callable[[_Talkative], str]] = {
+    "right-signature-told": (
+        "The message tells the signature that would have been right: whoever reads the log finishes the forgery.",
+        lambda talkative: urlsafe_b64encode(talkative.expected).rstrip(b"=").decode(),
+    ),
+    "right-signature-told-in-hex": (
+        "The message tells in hex what was computed, as a debugger would.",
+        lambda talkative: talkative.expected.hex(),
+    ),
+    "secret-told-in-hex": (
+        "The key is named by its octets.",
+        lambda talkative: talkative.secret.hex(),
+    ),
+    "secret-told-by-its-digest": (
+        "The key is named by its fingerprint, and a weak secret is found by trying.",
+        lambda talkative: sha256(talkative.secret).hexdigest(),
+    ),
+}
+faults_for("FAIL-5", _computed, _COMPUTED)
+
+
+@helper_by(_noted)
+def _told(spell: Callable[[bytes], str], token: str, _: Rejected) -> dict[str, str]:
+    """Have the decoded claims put in the metadata."""
+    try:
+        return {"engine_msg": spell(decode_segment(token.encode("ascii").split(b".")[1]))}
+    except (MalformedError, ValueError, IndexError):
+        return {}
+
+
+_TOLD: Rows[Callable[[bytes], str]] = {
+    "claims-told-as-json": (
+        "The message carries the decoded payload: personal data in the log.",
+        lambda payload: payload.decode("utf-8", "replace")[:512],
+    ),
+    "claims-told-percent-encoded": (
+        "The claims are part of a URL that somebody can follow for more.",
+        lambda payload: quote(payload[:400])[:900],
+    ),
+    "claims-told-in-hex": (
+        "The payload is dumped as octets, so that nothing in it can break the line.",
+        lambda payload: payload.hex(),
+    ),
+    "claims-told-in-base64": (
+        "The decoded payload is encoded anew, with the alphabet of MIME and behind a word.",
+        lambda payload: "claims:" + b64encode(b"x" + payload).decode(),
+    ),
+}
+faults_for("FAIL-5", _told, _TOLD)
+
+
+@fault_by("FAIL-7", _noted)
+def context_of_many_bounded_texts(token: str, _: Rejected) -> dict[str, str]:
+    """Each text is bounded and their number is too, and the line is longer than what a collector takes."""
+    return {f"context_{number}": str(_segment(token, 1))[:512] for number in range(24)}

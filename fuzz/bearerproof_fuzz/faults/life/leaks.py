@@ -9,12 +9,13 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, spread
 from bearerproof_fuzz.needs import HTTP
-from bearerproof_reference.keyserver import addresses, lifecycle, revocation, server, subjects
+from bearerproof_reference.keyserver import addresses, lifecycle, revocation, scopes, server, subjects
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, RequestContext, Trail
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import is_jti
+from bearerproof_reference.verifier.jose import MalformedError, decode_segment
 
 Text = Callable[[Any, Any], str | None]
 """From what was presented and the decision's answer to the text that the fault adds to the reason."""
@@ -81,6 +82,44 @@ def payload_of_the_subject_token_told(patch: Patch) -> None:
         return (_parameter("subject_token")(form, answer) or "..").split(".")[1]
 
     _leaked(patch, Exchange, "decide", payload, DenialReason.SUBJECT_TOKEN_AGE)
+
+
+@fault("LIFE-9")
+def claims_told_when_refused(patch: Patch) -> None:
+    """A subject token that does not verify is told by its claims, decoded: personal data of whoever it names."""
+
+    def claims(form: Any, answer: Any) -> str:
+        try:
+            segment = (_parameter("subject_token")(form, answer) or "..").split(".")[1]
+            return decode_segment(segment.encode()).decode("utf-8", "replace")[:480]
+        except (IndexError, ValueError, MalformedError):
+            return ""
+
+    _leaked(patch, Exchange, "decide", claims, DenialReason.SUBJECT_TOKEN)
+
+
+@fault("LIFE-10")
+def groups_without_end(patch: Patch) -> None:
+    """Each group is bounded and their number is too, and an event of them is more than a collector takes."""
+    patch(lifecycle, "_fitting", lambda event: event["identity"]["groups"])
+
+
+@fault("LIFE-10")
+def scope_without_end(patch: Patch) -> None:
+    """Whoever may have everything asks for it name by name, and the event of the issue tells them all."""
+    patch(scopes, "MAX_SCOPE", 10**6)
+
+
+@fault("LIFE-10")
+def identity_dropped_where_it_is_long(patch: Patch) -> None:
+    """An event that is too long is written without its identity: nobody knows whose it is."""
+
+    def shortened(written: Any, self: Any, seq: int) -> Any:
+        whole = written(self, seq)
+        long = self.identity is not None and len(self.identity.groups) > 10
+        return {name: value for name, value in whole.items() if name != "identity"} if long else whole
+
+    patch.wrap(LifecycleEvent, "as_dict", shortened)
 
 
 @fault("LIFE-9")

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from bearerproof.contract.declaration import Need
 from bearerproof.contract.messages import LATEST, Answer, Presentation
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
@@ -27,6 +28,7 @@ from bearerproof_fuzz.material import (
     Hints,
     labelled,
     refused_by_look_ups,
+    rejected_cases,
     specimens,
     unproven,
 )
@@ -226,10 +228,60 @@ _NOBODY_SERVES = "http://127.0.0.1:1/keys"
 def test_events_hold_no_secret(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Neither an event nor a line nor a summary holds the token, a segment, its signature or key material."""
     for presentation, answer, event in _rejections(mark, trial, forge):
-        left = (*map(_text, answer.events or ()), *map(_text, answer.summaries), *(answer.lines or ()))
-        what = events.leak(left, presentation)
+        what = events.leak(_left(answer), presentation)
         if what is not None:
             trial.fail(f"an event holds {what}", "no secret", what, presentation, events=[event])
+
+
+@check("FAIL-5", needs=(Need("algorithm", "HS256"),))
+def test_events_hold_nothing_to_forge_with(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """Where a secret signs, no event holds it, a digest of it, or the signature that would have been right."""
+    base = forge.base(mark.profile, "HS256")
+    trial.control(base.presentation())
+    forged = [unproven(base), unproven(base.with_claims(exp=1)), unproven(base.with_claims(sub="admin"))]
+    refused = [*forged, base.with_claims(exp=1), base.with_claims(aud="somebody-else"), base.with_header(kid="nobody")]
+    texts = [forged[0].token(), forged[0].token().rpartition(".")[0] + ".", forged[0].token()[:-4]]
+    presented = [draft.presentation() for draft in refused]
+    presented += [replace(presented[0], token=text) for text in texts]
+    judged = 0
+    for presentation, answer in _asked(trial, presented):
+        what = events.leak(_left(answer), presentation) if answer.outcome in REJECTED else None
+        judged += answer.outcome in REJECTED
+        if what is not None:
+            trial.fail(f"an event holds {what}", "no secret", what, presentation, events=answer.events or ())
+    if not judged:
+        trial.fail("nothing at all is rejected", "rejections", "none")
+
+
+@check("FAIL-5")
+def test_events_hold_no_claims(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """Of the claims an event repeats the declared hints and nothing else, in whatever spelling."""
+    honest = forge.base(mark.profile).with_claims(**_CANARIES)
+    trial.control(honest.presentation(), "an honest token with claims that nobody knows")
+    drafts = [
+        case.edit.apply(case.edit.given(forge.base(case.profile, case.algorithm).with_claims(**_CANARIES)))
+        for case in rejected_cases(mark.profile, forge)
+    ]
+    judged = 0
+    for presentation, answer in _asked(trial, [draft.presentation() for draft in drafts]):
+        how = events.shows_canary(_left(answer)) if answer.outcome in REJECTED else None
+        judged += answer.outcome in REJECTED
+        if how is not None:
+            shown = answer.events or ()
+            trial.fail(f"an event holds a claim that is no hint, {how}", "no claim", how, presentation, events=shown)
+    if not judged:
+        trial.fail("nothing at all is rejected", "rejections", "none")
+
+
+_CANARIES: Json = {
+    "email": events.CANARY, "name": f"x {events.CANARY} x", "address": {"formatted": events.CANARY},
+    "phone_numbers": [events.CANARY],
+}  # fmt: skip
+
+
+def _left(answer: Answer) -> tuple[str, ...]:
+    """Return all that a request left behind."""
+    return (*map(_text, answer.events or ()), *map(_text, answer.summaries), *(answer.lines or ()))
 
 
 def _text(record: Json) -> str:
@@ -312,6 +364,23 @@ def test_event_strings_are_bounded(mark: CheckId, trial: Trial, forge: Forge) ->
         trial.fail("nothing at all is rejected", "rejections", "none")
     for presentation, answer in rejected:
         _judge_bounds(trial, presentation, event_of(answer, presentation))
+
+
+@check("FAIL-7")
+def test_line_of_the_event_is_bounded(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """However long the texts in a token are, and however they are written, a line has no more than 16,000 octets."""
+    base = forge.base(mark.profile)
+    trial.control(base.presentation())
+    texts = ["\U0001f511" * 700, "\x7f" * 2000, '\\"' * 1000]
+    presented = [draft.presentation() for text in texts for draft in _wordy(base, text)]
+    presented += [labelled(unproven(base), Hints(text, text, text)).presentation() for text in texts]
+    for presentation, answer in _asked(trial, presented):
+        lines = answer.lines or (None,) * len(answer.events or ())
+        for event, line in zip(answer.events or (), lines, strict=True):
+            octets = events.line_octets(event, line)
+            if octets > events.LONGEST_LINE:
+                most = f"at most {events.LONGEST_LINE:,} octets"
+                trial.fail("the line of an event is not bounded", most, f"{octets:,} octets", presentation)
 
 
 @check("FAIL-7", needs=(REQUIRE,))
