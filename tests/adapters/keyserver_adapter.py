@@ -85,8 +85,9 @@ class Server:
             )
         except (jwt.PyJWTError, StopIteration, KeyError, AttributeError, TypeError, ValueError):
             raise Refused("invalid_request", "subject-token") from None
-        if header.get("typ", "JWT").lower().removeprefix("application/") != "jwt":
-            raise Refused("invalid_request", "subject-token")  # a token of another kind (RFC 8725 §3.12)
+        kind = str(header.get("typ", "JWT")).lower().removeprefix("application/")
+        if kind != "jwt" or not isinstance(claims["sub"], str) or not claims["sub"]:
+            raise Refused("invalid_request", "subject-token")  # a token of another kind (RFC 8725 §3.12), or of nobody
         self.check(claims, provider["audiences"], now, leeway)
         return claims
 

@@ -10,7 +10,8 @@ from bearerproof.members import Json
 
 _PLAIN_KINDS = """
     InvalidFormat AlgorithmInvalid HeaderInvalid KeyUnknown KeyUnusable KeysetUnavailable SignatureInvalid TypeInvalid
-    IdTokenAsBearer Expired NotYetValid IssuedInFuture IssuerInvalid AudienceInvalid Replayed ReplayLookupUnavailable
+    IdTokenAsBearer Expired NotYetValid IssuedInFuture LifetimeInvalid IssuerInvalid AudienceInvalid Replayed
+    ReplayLookupUnavailable
     SessionVersionStale SessionVersionLookupUnavailable SessionRevoked SessionLivenessLookupUnavailable Other
 """
 _ID_TOKEN_KINDS = """

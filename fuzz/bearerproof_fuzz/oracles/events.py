@@ -40,6 +40,7 @@ CLASSES: Mapping[str, frozenset[str]] = {
         "expired": "Expired",
         "not-yet-valid": "NotYetValid Other",
         "issued-in-future": "IssuedInFuture Other",
+        "lifetime": "LifetimeInvalid Other",
         "issuer": "IssuerInvalid",
         "audience": "AudienceInvalid",
         "replay": "Replayed",
@@ -82,6 +83,18 @@ def instant(now: float) -> str:
     moment = _EPOCH + timedelta(microseconds=int(microseconds))
     return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
+
+def same_instant(value: object, now: float) -> bool:
+    """Say whether a text is this instant as RFC 3339 in UTC, spelt Z, with up to nine decimals."""
+    if not isinstance(value, str) or not _DECIMALS.search(value):
+        return False
+    whole, _, decimals = value.removesuffix("Z").partition(".")
+    return len(decimals) <= 9 and decimals[6:].strip("0") == "" and f"{whole}.{decimals[:6]:0<6}Z" == instant(now)
+
+
+_DECIMALS = re.compile(r"[0-9](?:\.[0-9]{1,9})?Z\Z")
+SIX_DECIMALS = re.compile(r"[^.]*\.[0-9]{6}Z")
+"""The one form of a time in which the order of texts is the order of time."""
 
 SECRET_LENGTH = 16
 """Characters from which on a segment or a key is no word that might stand in an event by accident."""

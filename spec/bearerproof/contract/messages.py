@@ -35,7 +35,7 @@ _TOO_DEEP = f"JSON nested deeper than {MAX_ANSWER_DEPTH} levels"
 
 _VOCABULARY = """
     malformed too-large algorithm header critical key-unknown key-unusable keys-unavailable signature type
-    claim-missing claim-malformed expired not-yet-valid issued-in-future issuer audience authorized-party nonce
+    claim-missing claim-malformed expired not-yet-valid issued-in-future lifetime issuer audience authorized-party nonce
     token-hash auth-time acr replay session unavailable other
 """
 
@@ -261,13 +261,13 @@ STATS = ("buckets", "submitted", "admitted", "dropped", "lost")
 
 
 def read_stats(raw: Json) -> dict[str, int]:
-    """Read the answer to ``stats``: five counters, none negative.
+    """Read the answer to ``stats``: counters, none negative; that of the buckets may be left out.
 
     Raises:
         AdapterFault: a counter is missing, unknown, negative or not an integer.
     """
     members.refuse_unknown(raw, {"id", *STATS}, "stats")
-    counters = {name: members.get(raw, name, int, "stats") for name in STATS}
+    counters = {name: members.get(raw, name, int, "stats") for name in STATS if name != "buckets" or name in raw}
     if min(counters.values()) < 0:
         raise AdapterFault(f"stats: a counter is negative: {counters}")
     return counters

@@ -65,7 +65,11 @@ class CarefulReader:
 
 
 def _fitting(record: Record, checks: shapes.Checks) -> Record:
-    return {name: record[name] for name, check in checks.items() if name in record and check(record[name])}
+    fit = {name: record[name] for name, check in checks.items() if name in record and check(record[name])}
+    return {**fit, **{name: shapes.in_order(fit[name]) for name in _INSTANTS if name in fit}}
+
+
+_INSTANTS = ("occurred_at", "expires_at")
 
 
 def _lifecycle_event(fit: Record) -> LifecycleEvent:

@@ -223,8 +223,8 @@ class FastPath:
 
     def _learn_instant(self, when: str) -> None:
         """Many instants share a second, and the first alone is looked at, unless for a pattern of the caller's."""
-        if not (shapes.is_instant(when) and self._inspector.is_clean(when)):
-            raise _Doubt
+        if len(when) != _INSTANT or not (shapes.is_instant(when) and self._inspector.is_clean(when)):
+            raise _Doubt  # of another number of decimals the texts are in no order
         if not self._inspector.looks_for_patterns:
             _make_room(self._seconds)
             self._seconds.add(when[:_SECOND])

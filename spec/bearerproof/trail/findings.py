@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bearerproof.trail.rules import Rule, Want
-from bearerproof.trail.shapes import seconds_of
+from bearerproof.trail.shapes import as_written, seconds_of
 
 BINS = 60
 """Spans of time or lines into which a timeline is divided, at most."""
@@ -76,7 +76,7 @@ class Findings:
     def report(self, rule: Rule, line: int, summary: str, occurred_at: str | None = None) -> None:
         """Take down one violation."""
         if self.keeps(rule):
-            self.findings.append(TrailFinding(rule, line, summary, occurred_at))
+            self.findings.append(TrailFinding(rule, line, summary, occurred_at and as_written(occurred_at)))
         self.violated[rule] += 1
         self._by_line.add(rule, line)
         if occurred_at is None:

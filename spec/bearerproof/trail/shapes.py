@@ -20,7 +20,7 @@ SUMMARY = "answer"
 
 _INSTANT = re.compile(
     r"([0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]):([0-5][0-9]|60)"
-    r"\.([0-9]{6})Z"
+    r"(?:\.([0-9]{1,9}))?Z"
 )
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 _SOURCE_ID = re.compile(r"(?:[A-Za-z0-9._~@/+=-]|%[0-9A-F]{2})+(?:::(?:[A-Za-z0-9._~@/+=-]|%[0-9A-F]{2})+){1,2}")
@@ -29,7 +29,8 @@ _SUMMARY_MEMBERS = frozenset({"tier", "dropped", "kinds", "sources"})
 
 PLAIN_KINDS = frozenset({
     "InvalidFormat", "AlgorithmInvalid", "HeaderInvalid", "KeyUnknown", "KeyUnusable", "KeysetUnavailable",
-    "SignatureInvalid", "TypeInvalid", "IdTokenAsBearer", "Expired", "NotYetValid", "IssuedInFuture", "IssuerInvalid",
+    "SignatureInvalid", "TypeInvalid", "IdTokenAsBearer", "Expired", "NotYetValid", "IssuedInFuture", "LifetimeInvalid",
+    "IssuerInvalid",
     "AudienceInvalid", "Replayed", "ReplayLookupUnavailable", "SessionVersionStale", "SessionVersionLookupUnavailable",
     "SessionRevoked", "SessionLivenessLookupUnavailable", "Other",
 })  # fmt: skip
@@ -108,13 +109,25 @@ def complaint(schema: str, record: Any) -> str:
 
 
 def is_instant(value: object) -> bool:
-    """Whether a value is an instant in the one form that is written: UTC, Z, six decimals, a day that exists."""
+    """Whether a value is an instant of RFC 3339: UTC, Z, up to nine decimals, a day that exists."""
     return type(value) is str and _instant(value) is not None
 
 
+def in_order(instant: str) -> str:
+    """Return a valid instant so that the order of texts is that of time: six decimals, and the others behind the Z."""
+    whole, _, decimals = instant.removesuffix("Z").partition(".")
+    return f"{whole}.{decimals[:6]:0<6}Z{decimals[6:].rstrip('0')}"
+
+
+def as_written(ordered: str) -> str:
+    """Return what ``in_order`` made of an instant as RFC 3339 has it."""
+    instant, _, more = ordered.partition("Z")
+    return f"{instant}{more}Z"
+
+
 def seconds_of(instant: str) -> float:
-    """Return the seconds since 1970 of a valid instant; a leap second counts as the one before it."""
-    moment = _instant(instant)
+    """Return the seconds since 1970 of a valid instant, as written or in order; a leap second is the one before it."""
+    moment = _instant(as_written(instant))
     if moment is None:
         raise ValueError(instant)
     return moment.timestamp()
@@ -284,7 +297,7 @@ def _instant(text: str) -> datetime | None:
         return None
     second = "59" if match[2] == "60" else match[2]  # a leap second, which the calendar here does not know
     try:
-        return datetime.fromisoformat(f"{match[1]}:{second}.{match[3]}+00:00")
+        return datetime.fromisoformat(f"{match[1]}:{second}.{(match[3] or '')[:6]:0<6}+00:00")
     except ValueError:
         return None
 
@@ -297,7 +310,9 @@ def _errors(schema: str) -> Callable[[Any], Iterator[Any]]:
     text = (data.root() / "schemas" / f"{schema}.schema.json").read_text(encoding="utf-8")
     content = json.loads(text)
     formats = FormatChecker(formats=("ipv4", "ipv6"))
-    formats.checks("date-time")(lambda value: not isinstance(value, str) or is_instant(value))
+    formats.checks("date-time")(
+        lambda value: not isinstance(value, str) or not _INSTANT.fullmatch(value) or is_instant(value)
+    )  # of what breaks the pattern, that is told
     if schema == SUMMARY:
         content = {"$ref": "#/$defs/summary", "$defs": content["$defs"]}
     return Draft202012Validator(content, format_checker=formats).iter_errors

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
+from bearerproof_fuzz.faults.seams import read_then_count
 from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver import exchange, scopes, server
 from bearerproof_reference.keyserver.exchange import (
@@ -163,11 +164,26 @@ def _refuse_empty(patch: Patch, name: str) -> None:
 
 
 _EMPTY: Rows[str] = {
-    f"empty-{name.replace('_', '-')}-is-a-value": (
-        f"`{name}=` is answered as a request for something that there is not (RFC 6749 §3.2).",
-        name,
-    )
-    for name in ("scope", "resource", "audience", "requested_token_type", "actor_token")
+    "empty-scope-is-a-value": (
+        "A scope without a value is no scope that is known, where it is as good as left out (RFC 6749 §3.2).",
+        "scope",
+    ),
+    "empty-resource-is-a-value": (
+        "A target without a value is a target that there is not, where it is as good as left out (RFC 6749 §3.2).",
+        "resource",
+    ),
+    "empty-audience-is-a-value": (
+        "An audience without a value is nobody's, where it is as good as left out (RFC 6749 §3.2).",
+        "audience",
+    ),
+    "empty-requested-token-type-is-a-value": (
+        "A type without a value is none that is issued, where it is as good as left out (RFC 6749 §3.2).",
+        "requested_token_type",
+    ),
+    "empty-actor-token-is-a-value": (
+        "An actor without a token is refused as a bad one, where it is as good as left out (RFC 6749 §3.2).",
+        "actor_token",
+    ),
 }
 faults_for("EXC-4", _refuse_empty, _EMPTY)
 
@@ -298,3 +314,9 @@ def throttled_by_forwarded_address(patch: Patch) -> None:
     patch.wrap(
         server, "client_ip", lambda client_ip, peer, forwarded, trusted: forwarded or client_ip(peer, None, trusted)
     )
+
+
+@fault_by("EXC-17", Patch.wrap, Throttle, "spend")
+def exchanges_at_once_are_all_granted(spend: Any, self: Any, name: object, rate: int) -> Any:
+    """The number of a client's exchanges is read before an exchange, and counted after it (CWE-367)."""
+    return read_then_count(spend, self, name, rate)

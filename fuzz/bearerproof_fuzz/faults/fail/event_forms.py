@@ -51,10 +51,6 @@ def _utc(seconds: float) -> datetime:
 
 
 _TIMED: Rows[Callable[[float], str]] = {
-    "whole-seconds-without-a-fraction": (
-        "The library writes no fraction where there is none, so the form of the time varies (W14).",
-        lambda seconds: _utc(seconds).isoformat().replace("+00:00", "Z"),
-    ),
     "offset-in-place-of-z": (
         "UTC is spelt `+00:00`, as the library does by itself (W14).",
         lambda seconds: _utc(seconds).isoformat(timespec="microseconds"),
@@ -69,6 +65,18 @@ _TIMED: Rows[Callable[[float], str]] = {
     ),
 }
 faults_for("FAIL-3", _timed, _TIMED)
+
+_DECIMALS: Rows[Callable[[float], str]] = {
+    "whole-seconds-without-a-fraction": (
+        "The library writes no fraction where there is none, so the form of the time varies (W14).",
+        lambda seconds: _utc(seconds).isoformat().replace("+00:00", "Z"),
+    ),
+    "trailing-noughts-left-out": (
+        "Noughts at the end are no information, and times of different lengths no order.",
+        lambda seconds: f"{_utc(seconds):%Y-%m-%dT%H:%M:%S.%f}".rstrip("0").rstrip(".") + "Z",
+    ),
+}
+faults_for("FAIL-10", _timed, _DECIMALS)
 
 
 @fault("FAIL-3")

@@ -309,3 +309,10 @@ def address_of_the_issue_told_with_every_use(patch: Patch) -> None:
 def denial_without_an_address(as_dict: Any, self: Any, seq: int) -> Any:
     """Refusals do not say where they came from: the address is added on the way of success only (§8 11)."""
     return {name: value for name, value in as_dict(self, seq).items() if self.reason is None or name != "client_ip"}
+
+
+@fault("LIFE-16")
+def times_of_an_event_in_as_few_digits_as_will_do(patch: Patch) -> None:
+    """Noughts at the end are left out, so times of different lengths do not sort as texts."""
+    written = vars(lifecycle)["rfc3339"]
+    patch(lifecycle, "rfc3339", lambda seconds: written(seconds).rstrip("Z").rstrip("0").rstrip(".") + "Z")

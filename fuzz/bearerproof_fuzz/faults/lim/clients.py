@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault_by, faults_for
-from bearerproof_fuzz.faults.rev.guessing import read_then_count
+from bearerproof_fuzz.faults.seams import read_then_count
 from bearerproof_reference.keyserver import addresses, exchange, revocation
 from bearerproof_reference.keyserver.throttling import Throttle
 
@@ -45,10 +45,4 @@ def mapped_address_is_another_client(text: str) -> Any:
 @fault_by("LIM-12", Patch.wrap, Throttle, "spend")
 def rate_is_read_and_then_counted(spend: Any, self: Any, name: object, rate: int) -> Any:
     """Requests at once all read the same number, and all are admitted (CWE-367)."""
-    return read_then_count(spend, self, name, rate)
-
-
-@fault_by("EXC-17", Patch.wrap, Throttle, "spend")
-def exchanges_at_once_are_all_granted(spend: Any, self: Any, name: object, rate: int) -> Any:
-    """The number of a client's exchanges is read before an exchange, and counted after it (CWE-367)."""
     return read_then_count(spend, self, name, rate)

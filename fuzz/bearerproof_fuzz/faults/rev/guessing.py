@@ -1,10 +1,10 @@
 """Faults in what guessing the admin secret costs, and whom (REV-8)."""
 
 from collections.abc import Callable
-from time import sleep
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
+from bearerproof_fuzz.faults.seams import read_then_count
 from bearerproof_reference.keyserver import server
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.throttling import Throttle
@@ -150,13 +150,6 @@ def crowd_shuts_newcomers_out(patch: Patch) -> None:
     patch.wrap(
         Throttle, "wait", lambda wait, self, name, rate: 60 if vars(self).get("full") else wait(self, name, rate)
     )
-
-
-def read_then_count(spend: Any, self: Any, name: object, rate: int) -> Any:
-    """Have a throttle look first and count later, so that all who look at once are let in."""
-    wait = self.wait(name, rate)
-    sleep(0.002)
-    return spend(self, name, 10**6 if rate else 0) if wait is None else wait
 
 
 @fault_by("REV-8", Patch.wrap, Throttle, "spend")

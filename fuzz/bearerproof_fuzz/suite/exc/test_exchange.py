@@ -243,6 +243,8 @@ def test_parameter_without_a_value(mark: CheckId, trial: Trial) -> None:
             server.good(decision, f"without a value: {', '.join(names)}")
             if decision.members.get("scope") != plain.decision.members.get("scope"):
                 server.fail(f"without a value: {', '.join(names)}", f"scope {plain.scope!r}", decision)
+    valued = server.exchange_form([*_form(server), ("audience", "1")])
+    server.refused(valued, _REFUSED_TARGET[trial.measure], "one of those parameters with a value")
 
 
 def _form(server: KeyServerDriver, subject: str = "alice") -> list[tuple[str, str]]:

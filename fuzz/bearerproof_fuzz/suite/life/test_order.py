@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
+from bearerproof.members import Json
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
@@ -14,7 +15,7 @@ from bearerproof_fuzz.keyserver.setting import DEFAULT, OTHER_PEER, PEER, PROXY
 from bearerproof_fuzz.machines.stream import Stream, moves
 from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, RACE, REAP
 from bearerproof_fuzz.oracles import lifecycle
-from bearerproof_fuzz.oracles.events import instant
+from bearerproof_fuzz.oracles.events import SIX_DECIMALS, instant, same_instant
 
 
 @check("LIFE-11")
@@ -33,11 +34,8 @@ def test_events_carry_the_instant_of_their_request(mark: CheckId, trial: Trial) 
         server = Stream(trial).play(move_names)
         _judge_numbers(server, "a stream of requests")
         for request, decision in server.answered:
-            expected = instant(request["now"])
             for event in decision.events:
-                if event.get("occurred_at") != expected:
-                    what = f"an event of {request['op']} carries another instant than its request"
-                    server.fail(what, expected, json.dumps(event.get("occurred_at")), [event])
+                _judge_instant(server, event, request["now"], f"an event of {request['op']}")
 
     explore(in_order, moves(trial), share=4)
 
@@ -47,8 +45,28 @@ def test_instants_are_told_to_the_microsecond(mark: CheckId, trial: Trial) -> No
     """The instant of an event is that of its request to the microsecond, at the turn of a second as at any."""
     for offset in (0.0, 0.5, 0.25, 0.015_625, 0.984_375, 86_399.5, 86_400.0):
         server = KeyServerDriver(trial, DEFAULT.but(now=DEFAULT.now + offset))
-        expected = {"occurred_at": instant(server.now)}
-        server.left(server.issue().decision, expected, summary=f"an exchange {offset:g} s after midnight or noon")
+        decision, what = server.issue().decision, f"an exchange {offset:g} s after midnight or noon"
+        server.left(decision, {"event": lifecycle.ISSUED}, summary=what)
+        _judge_instant(server, decision.events[0], server.now, what)
+
+
+def _judge_instant(server: KeyServerDriver, event: Json, now: float, what: str) -> None:
+    if not same_instant(event.get("occurred_at"), now):
+        summary = f"{what} carries another instant than its request"
+        server.fail(summary, instant(now), json.dumps(event.get("occurred_at")), [event])
+
+
+@check("LIFE-16", needs=(CLOCK,))
+def test_instants_have_six_decimals(mark: CheckId, trial: Trial) -> None:
+    """Every time of an event has six decimals, also where they are noughts, so that times sort as texts."""
+    for offset in (0.0, 0.5, 0.25, 0.015_625):
+        server = KeyServerDriver(trial, DEFAULT.but(now=DEFAULT.now + offset))
+        grant = server.positive_control()
+        for decision in (grant.decision, server.admitted(grant), server.exchange("x")):
+            for event in decision.events:
+                times = {name: event[name] for name in ("occurred_at", "expires_at") if name in event}
+                if not all(SIX_DECIMALS.fullmatch(str(time)) for time in times.values()):
+                    server.fail("a time has another number of decimals", "six", json.dumps(times), [event])
 
 
 @check("LIFE-11", needs=(CLOCK,))
@@ -58,9 +76,9 @@ def test_instants_follow_a_clock_that_steps(mark: CheckId, trial: Trial) -> None
     bearer = server.issue().bearer
     for step in (0.25, -0.5, 3600, -7200, -86_400, 90_000):
         server.step_wall_clock(step)
-        expected = {"occurred_at": instant(server.now)}
         for what, decision in (("a use", server.authenticate(bearer)), ("a refusal", server.exchange("alice"))):
-            server.left(decision, expected, summary=f"{what} after a step of {step:g} s")
+            server.left(decision, {}, summary=f"{what} after a step of {step:g} s")
+            _judge_instant(server, decision.events[0], server.now, f"{what} after a step of {step:g} s")
 
 
 @check("LIFE-11", needs=(RACE,))

@@ -230,6 +230,20 @@ def _judge_counters(bench: LimiterDriver) -> None:
         )
 
 
+@check("LIM-6", needs=LIMITED)
+def test_drops_are_told_of(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """What a limiter drops is told in summaries; a limiter that has none is told so, since nothing else does."""
+    with LimiterDriver.opened(mark, trial, forge) as bench:
+        limits = BucketLimits(2, 60, 2, 2)
+        entries = bench.run(limits, [Step(OURS, times=12), Step(OURS, gap=2 * limits.window + 1)])
+        dropped = sum(not entry.admitted for entry in entries)
+        if not trial.declaration.audit.summaries and dropped:
+            what = f"{dropped} events were dropped, and no summary is declared that would tell of them"
+            trial.warnings.append(Finding(what, "summaries of what was dropped", "none"))
+        elif dropped and not bench.summaries:
+            bench.fail(f"{dropped} events were dropped", "a summary of them", "none")
+
+
 @check("LIM-6", needs=(*LIMITED, SUMMARIES))
 def test_summaries_tell_what_was_dropped(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Summaries count every drop once, name registered sources only, and come once a window."""

@@ -197,7 +197,7 @@ def _fresh(gap: float) -> Iterable[Step]:
 def _judge_reserved(bench: LimiterDriver) -> None:
     """Hold the live buckets against those of registered sources, which are never given up."""
     least = len({entry.source for entry in bench.entries if entry.registered})
-    live = bench.stats()["buckets"]
+    live = bench.buckets()
     if live < least:
         bench.fail("fewer buckets are counted than registered sources have", f"at least {least}", f"{live} buckets")
 
@@ -225,7 +225,7 @@ def test_no_walk_makes_more_buckets(mark: CheckId, trial: Trial, forge: Forge) -
 def _judge_buckets(bench: LimiterDriver) -> None:
     """Hold the live buckets against the cap: those of strangers, the two they share, the registered ones."""
     most = bench.limits.sources + 2 + bench.registered.sources(bench.profile)
-    live = bench.stats()["buckets"] if bench.entries else 0
+    live = bench.buckets() if bench.entries else 0
     if live > most:
         names = len({entry.source for entry in bench.entries})
         bench.fail(

@@ -20,7 +20,7 @@ from bearerproof.trail.rules import Rule, Want
 from bearerproof.trail.rules.memory import Memory, Token
 from bearerproof.trail.rules.sequence import Sequence
 from bearerproof.trail.rules.time_order import TimeOrder
-from bearerproof.trail.shapes import seconds_of
+from bearerproof.trail.shapes import as_written, seconds_of
 from bearerproof.trail.texts import SecretScanner, shown
 
 _ABOUT_A_TOKEN = frozenset({"revoked", "insufficient-scope", "rate-limited"})
@@ -163,7 +163,9 @@ class Lifecycle:
         self._compare_identity(token, event, line)
         if expires_at is not None and when is not None:
             if when >= expires_at:
-                self._find(Rule.NO_USE_AFTER_EXPIRY, event, line, f"is used after its expiry at {expires_at}")
+                self._find(
+                    Rule.NO_USE_AFTER_EXPIRY, event, line, f"is used after its expiry at {as_written(expires_at)}"
+                )
         elif token.expired:
             self._find(Rule.NO_USE_AFTER_EXPIRY, event, line, "is used after it was called expired")
         elif when is None:
@@ -182,7 +184,7 @@ class Lifecycle:
             if seconds_of(when) - seconds_of(revoked_at) <= self._options.tolerance:
                 self._findings.skip(Want.RACE, Rule.NO_USE_AFTER_REVOCATION)
                 return
-        suffix = f" at {revoked_at}" if revoked_at else ""
+        suffix = f" at {as_written(revoked_at)}" if revoked_at else ""
         self._find(Rule.NO_USE_AFTER_REVOCATION, event, line, f"is used after its revocation{suffix}")
 
     def _expired(self, event: Expired, line: int) -> None:

@@ -2,7 +2,7 @@
 
 from bearerproof.trail.findings import Findings
 from bearerproof.trail.rules import Rule
-from bearerproof.trail.shapes import seconds_of
+from bearerproof.trail.shapes import as_written, seconds_of
 
 
 class TimeOrder:
@@ -31,7 +31,8 @@ class TimeOrder:
         back = seconds_of(self.latest) - seconds_of(when)
         if back <= self._tolerance:
             return False
-        summary = f"{when} is {back:,.6f} s earlier than what stands before; are rotated files given oldest first?"
+        earlier = f"{as_written(when)} is {back:,.6f} s earlier than what stands before"
+        summary = f"{earlier}; are rotated files given oldest first?"
         self._findings.report(Rule.TIME_MONOTONE, line, summary, when)
         self.latest = when
         return True
