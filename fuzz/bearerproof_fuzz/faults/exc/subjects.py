@@ -229,6 +229,7 @@ def bearer_buys_a_bearer(patch: Patch) -> None:
 def access_token_is_a_sign_in(patch: Patch) -> None:
     """The type of the token is not looked at: each resource that an access token reached is the user (RFC 9068 §5)."""
     _forgiven(patch, {Reason.TYPE})
+    patch(subjects, "_is_of_another_kind", lambda _token, _claims: False)
 
 
 @fault_by("EXC-15", Patch.wrap, SubjectTokenVerifier, "verify")
