@@ -256,7 +256,7 @@ def test_events_hold_nothing_to_forge_with(mark: CheckId, trial: Trial, forge: F
     presented = [draft.presentation() for draft in refused]
     presented += [replace(presented[0], token=text) for text in texts]
     judged = 0
-    for presentation, answer in _asked(trial, presented):
+    for presentation, answer in trial.ask_fitting(presented):
         what = events.leak(_left(answer), presentation) if answer.outcome in REJECTED else None
         judged += answer.outcome in REJECTED
         if what is not None:
@@ -275,7 +275,7 @@ def test_events_hold_no_claims(mark: CheckId, trial: Trial, forge: Forge) -> Non
         for case in rejected_cases(mark.profile, forge)
     ]
     judged = 0
-    for presentation, answer in _asked(trial, [draft.presentation() for draft in drafts]):
+    for presentation, answer in trial.ask_fitting([draft.presentation() for draft in drafts]):
         how = events.shows_canary(_left(answer)) if answer.outcome in REJECTED else None
         judged += answer.outcome in REJECTED
         if how is not None:
@@ -386,7 +386,7 @@ def test_line_of_the_event_is_bounded(mark: CheckId, trial: Trial, forge: Forge)
     texts = ["\U0001f511" * 700, "\x7f" * 2000, '\\"' * 1000]
     presented = [draft.presentation() for text in texts for draft in _wordy(base, text)]
     presented += [labelled(unproven(base), Hints(text, text, text)).presentation() for text in texts]
-    for presentation, answer in _asked(trial, presented):
+    for presentation, answer in trial.ask_fitting(presented):
         lines = answer.lines or (None,) * len(answer.events or ())
         for event, line in zip(answer.events or (), lines, strict=True):
             octets = events.line_octets(event, line)
