@@ -96,6 +96,12 @@ def _spend(keys: Any, tick: float) -> bool:
     return bool(tick >= before)
 
 
+@fault("KEY-10")
+def cooldown_since_the_last_success(patch: Patch) -> None:
+    """The cool-down is counted from the last good fetch alone, and then a failing endpoint gets all (PyJWT 2.14.0)."""
+    _misses(patch, lambda keys, tick: bool(tick >= vars(keys)["_held"].fetched_at + COOLDOWN))
+
+
 @fault_by("KEY-10", Patch.wrap, FetchedKeySet, "_after_miss")
 def refetch_tried_twice(after_miss: Any, self: Any, tick: float, held: Any) -> Any:
     """A kid that is still unknown after a refetch is looked for once more at once, in case of a slow replica."""
