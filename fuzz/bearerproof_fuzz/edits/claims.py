@@ -270,6 +270,12 @@ def exp_is_not_finite(draft: Draft, number: bytes) -> Draft:
     return spelled(draft, "exp", number)
 
 
+@edits_for({"nan": b"NaN", "minus-infinity": b"-Infinity"}, "VER-32", "RFC 7519 §2", MALFORMED + " not-yet-valid")
+def nbf_is_not_finite(draft: Draft, number: bytes) -> Draft:
+    """`nbf` is no finite number, so that it has passed or compares with nothing: {name}."""
+    return spelled(draft, "nbf", number)
+
+
 # RFC 8259 §6 has it a number, which lies ahead, and lets a parser limit the range of numbers.
 edits_for({"beyond-double": b"1e400"}, "VER-32", "RFC 8259 §6", MALFORMED + " expired", base=EITHER)(exp_is_not_finite)
 

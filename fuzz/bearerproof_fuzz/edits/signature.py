@@ -4,6 +4,8 @@ import hashlib
 import json
 from collections.abc import Callable
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from bearerproof_fuzz import keys
@@ -112,6 +114,13 @@ def signature_over_the_payload_alone(draft: Draft) -> Draft:
     """The signature covers the payload segment alone, so that any header could stand before it."""
     sign = draft.signer
     return draft.signed_by(lambda signing_input: sign(signing_input.split(b".")[1]))
+
+
+@edit("VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
+def signature_over_the_header_alone(draft: Draft) -> Draft:
+    """The signature covers the header segment alone, so that any payload could stand behind it."""
+    sign = draft.signer
+    return draft.signed_by(lambda signing_input: sign(signing_input.split(b".")[0]))
 
 
 @edit("VER-25", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
@@ -324,13 +333,35 @@ def rsa_signature_an_octet_short(draft: Draft) -> Draft:
 _DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 """What stands before a SHA-256 digest in EMSA-PKCS1-v1_5 (RFC 8017 §9.2)."""
 
+_SHA1 = bytes.fromhex("06052b0e03021a")
+"""The object identifier of SHA-1."""
+
 _PADDINGS: dict[str, Callable[[bytes, int], bytes]] = {
     "short-with-junk-behind": lambda info, size: (b"\x00\x01" + b"\xff" * 8 + b"\x00" + info).ljust(size, b"\x5a"),
     "junk-in-place-of-ff": lambda info, size: b"\x00\x01" + b"\x5a" * (size - len(info) - 3) + b"\x00" + info,
     "block-type-2": lambda info, size: b"\x00\x02" + b"\xff" * (size - len(info) - 3) + b"\x00" + info,
     "no-zero-before-the-digest": lambda info, size: b"\x00\x01" + b"\xff" * (size - len(info) - 2) + info,
     "digest-without-its-name": lambda info, size: b"\x00\x01" + b"\xff" * (size - 35) + b"\x00" + info[-32:],
+    "another-delimiter": lambda info, size: _pkcs1(info, size, delimiter=b"\x01"),
+    "a-zero-in-the-padding": lambda info, size: _pkcs1(info, size).replace(b"\xff" * 9, b"\xff" * 8 + b"\0", 1),
+    "a-length-in-long-form": lambda info, size: _pkcs1(b"\x30\x81" + info[1:], size),
+    "an-indefinite-length": lambda info, size: _pkcs1(b"\x30\x80" + info[2:] + bytes(2), size),
+    "octets-as-parameters": lambda info, size: _pkcs1(_renamed(info, info[6:15] + b"\x04\x03abc"), size),
+    "octets-behind-the-digest": lambda info, size: _pkcs1(b"\x30\x34" + info[2:] + b"abc", size),
+    "the-name-of-sha-1": lambda info, size: _pkcs1(_renamed(info, _SHA1 + b"\x05\0"), size),
+    "no-name-of-a-hash": lambda info, size: _pkcs1(_renamed(info, b"\x05\0"), size),
 }
+
+
+def _pkcs1(info: bytes, size: int, delimiter: bytes = b"\0") -> bytes:
+    """Pad as EMSA-PKCS1-v1_5 does (RFC 8017 §9.2)."""
+    return b"\0\1" + b"\xff" * (size - len(info) - 3) + delimiter + info
+
+
+def _renamed(info: bytes, algorithm: bytes) -> bytes:
+    """Give a digest another algorithm identifier."""
+    inner = bytes([0x30, len(algorithm)]) + algorithm + info[-34:]
+    return bytes([0x30, len(inner)]) + inner
 
 
 @edits_for(_PADDINGS, "VER-28", "RFC 8017 §8.2.2", SIGNATURE, algorithms=("RS256",))
@@ -343,6 +374,37 @@ def pkcs1_padding_with(draft: Draft, pad: Callable[[bytes, int], bytes]) -> Draf
         return keys.raw_rsa(draft.key, pad(info, size))
 
     return draft.signed_by(sign)
+
+
+_HASHES = {"sha-1": hashes.SHA1(), "sha-384": hashes.SHA384(), "sha-512": hashes.SHA512()}  # noqa: S303 - the fault
+
+
+@edits_for(_HASHES, "VER-28", "RFC 7518 §3.3", SIGNATURE, algorithms=("RS256",))
+def pkcs1_signature_names_its_own_hash(draft: Draft, digest: hashes.HashAlgorithm) -> Draft:
+    """The RSA block is padded rightly and names another hash than that of its algorithm: {name}."""
+    private = keys.rsa_private(draft.key)
+    return draft.signed_by(lambda signing_input: private.sign(signing_input, padding.PKCS1v15(), digest))
+
+
+_PSS_BLOCKS: dict[str, Callable[[bytearray], None]] = {
+    "ends-in-another-octet": lambda block: block.__setitem__(-1, 0xCC),
+    "has-a-bit-of-its-hash-flipped": lambda block: block.__setitem__(-2, block[-2] ^ 1),
+    "has-a-bit-of-its-padding-flipped": lambda block: block.__setitem__(1, block[1] ^ 1),
+}
+
+
+@edits_for(_PSS_BLOCKS, "VER-28", "RFC 8017 §9.1.2", SIGNATURE, algorithms=("PS256",))
+def pss_block(draft: Draft, spoil: Callable[[bytearray], None]) -> Draft:
+    """The block under the PSS signature {name}."""
+    numbers = keys.rsa_private(draft.key).public_key().public_numbers()
+    size = (numbers.n.bit_length() + 7) // 8
+
+    def rewrite(signature: bytes) -> bytes:
+        block = bytearray(pow(int.from_bytes(signature, "big"), numbers.e, numbers.n).to_bytes(size, "big"))
+        spoil(block)
+        return keys.raw_rsa(draft.key, bytes(block))
+
+    return draft.with_signature(rewrite)
 
 
 _PSS: dict[str, dict[str, object]] = {
