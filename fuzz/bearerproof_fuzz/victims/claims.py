@@ -17,12 +17,6 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 }
 """What is always there: RFC 9068 §2.2, OpenID Connect Core §2, and what the contract says of every policy."""
 
-FOREIGN_TYPES = {
-    *("at+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "oauth-authz-req+jwt"),
-    *("token-introspection+jwt", "entity-statement+jwt"),
-}
-"""Registered media types that say of a token that it is no ID token (RFC 8725 §3.11)."""
-
 
 def media_type(typ: object) -> str | None:
     """Return a ``typ`` in the one spelling of all that mean the same (RFC 7515 §4.1.9); None if it is no text."""
@@ -35,13 +29,18 @@ def media_type(typ: object) -> str | None:
 
 def kind(facts: Facts) -> None:
     """RFC 8725 §3.11: the type that the policy or the profile demands, and in an ID token no other kind's."""
-    typ, demanded = facts.header.get("typ"), facts.policy.get("typ")
+    typ, demanded = media_type(facts.header.get("typ")), facts.policy.get("typ")
     if facts.question.profile == "access-token":
         demanded = "at+jwt"
-    if demanded is not None and media_type(typ) != media_type(demanded):
+    if demanded is not None and typ != media_type(demanded):
         raise Refused("type")
-    if facts.question.profile == "id-token" and (media_type(typ) in FOREIGN_TYPES or "events" in facts.claims):
+    if facts.question.profile == "id-token" and ("events" in facts.claims or (demanded is None and is_foreign(typ))):
         raise Refused("type")
+
+
+def is_foreign(typ: str | None) -> bool:
+    """Say whether a type names a kind of JWT of its own, as explicit typing does; no such name is an ID token's."""
+    return typ is not None and typ != "jwt" and typ.endswith("jwt")
 
 
 def presence(facts: Facts) -> None:

@@ -198,6 +198,33 @@ def _kind(demanded: Callable[[object, str], bool]) -> Steps:
     return weak_claims(changed={"kind": check})
 
 
+def _no_access_token(facts: Facts) -> None:
+    """Look for the type that is demanded, and in an ID token for that of an access token alone."""
+    profile = facts.question.profile
+    demanded = "at+jwt" if profile == "access-token" else facts.policy.get("typ")
+    typ = claims.media_type(facts.header.get("typ"))
+    if (demanded is not None and typ != claims.media_type(demanded)) or (profile == "id-token" and typ == "at+jwt"):
+        raise Refused("type")
+
+
+_KNOWN = {
+    *("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "sv"),
+    *("nonce", "azp", "auth_time", "acr", "at_hash", "c_hash"),
+}
+
+
+def _known_claims(facts: Facts) -> None:
+    claims.texts(facts)
+    if facts.claims.keys() - _KNOWN:
+        raise Refused("claim-malformed")
+
+
+def _whole_times(facts: Facts) -> None:
+    claims.texts(facts)
+    if any(isinstance(facts.claims.get(name), float) for name in _TIMES):
+        raise Refused("claim-malformed")
+
+
 # --- ID tokens
 
 
@@ -379,6 +406,10 @@ STEPS: Mapping[str, Steps] = {
         changed={"kind": _own_kind_of("access-token"), "presence": _required_by_profile_alone}
     ),
     "access-token-passes-for-id-token": weak_claims(changed={"kind": _own_kind_of("id-token")}),
+    "logout-token-passes-for-id-token": weak_claims(changed={"kind": _no_access_token}),
+    "aud-of-one-only": _audience(lambda aud, ours: aud == ours),
+    "unknown-claims-refused": weak_claims(changed={"texts": _known_claims}),
+    "whole-numbers-only": weak_claims(changed={"texts": _whole_times}),
     "untrusted-audiences-pass": weak_claims(changed={"audience": _untrusted_audiences}),
     "several-audiences-without-azp": _party(
         lambda facts: facts.claims.get("azp", facts.policy["client_id"]) == facts.policy["client_id"]

@@ -141,6 +141,16 @@ def _claims_first(steps: Steps, question: Question, memory: Memory) -> Json | by
     return verifier.decide(steps, question, memory)
 
 
+def _polite_to_clients(steps: Steps, question: Question, memory: Memory) -> Json | bytes:
+    """Tell nobody why his token is refused whose client id is not one of ours."""
+    try:
+        return verifier.decide(steps, question, memory)
+    except Refused:
+        if str(_peeked(steps, question, 1, "client_id")).startswith("app-"):
+            raise
+        raise Refused("other") from None
+
+
 def _always(reason: str) -> Steps:
     """Give one reason for everything."""
 
@@ -214,6 +224,7 @@ STEPS: Mapping[str, Steps] = {
     "session-version-as-text": _versions(lambda sv, current: sv is None or str(sv) < str(current)),
     "outage-lets-tokens-pass": _ports(_open_when_unavailable),
     "claims-before-the-signature": replace(HONEST, decide=_claims_first),
+    "strangers-blamed-otherwise": replace(HONEST, decide=_polite_to_clients),
     "signature-blamed-for-everything": _always("signature"),
     "header-repeats-claims": _returned(_header_first, ORDINARY),
     "subject-returned-in-small-letters": _returned(_same_subject),
