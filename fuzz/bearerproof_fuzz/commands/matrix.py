@@ -95,12 +95,18 @@ def _marks(attempts: Sequence[Attempt], requirement_id: str) -> str:
 
 
 def _without_victims(proof: Proof) -> Iterator[str]:
-    """Name the requirements that nothing but seeded faults shows to be falsifiable."""
-    if proof.whole and proof.victims:
-        have = {attempt.requirement for attempt in proof.victims}
-        lack = [name for name in requirements() if name not in have]
-        yield from textwrap.wrap(f"no victim for {', '.join(lack)}", WIDTH, subsequent_indent="    ")
-        yield ""
+    """Name the requirements that nothing but seeded faults shows to be falsifiable; a family without any as such."""
+    if not (proof.whole and proof.victims):
+        return
+    have = {attempt.requirement for attempt in proof.victims}
+    rows_of = {family: [row.id for row in requirements().values() if row.family == family] for family in FAMILIES}
+    named = [
+        family if have.isdisjoint(rows) else ", ".join(row for row in rows if row not in have)
+        for family, rows in rows_of.items()
+        if not have.issuperset(rows)
+    ]
+    yield from textwrap.wrap(f"no victim for {', '.join(named)}", WIDTH, subsequent_indent="    ")
+    yield ""
 
 
 def _degenerates(proof: Proof) -> Iterator[str]:

@@ -154,12 +154,6 @@ def _der_too(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -
     return signatures.ecdsa_holds(key, algorithm, signing_input, r, s)
 
 
-def _low_s(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
-    """Take the smaller one of s and n - s alone, as a ledger does."""
-    low = _halves(signature)[1] * 2 <= signatures.ORDERS[key.crv or "P-256"]
-    return low and signatures.verify_ecdsa(key, algorithm, signing_input, signature)
-
-
 # --- Ed25519
 
 
@@ -331,7 +325,6 @@ STEPS: Mapping[str, Steps] = {
     "ecdsa-numbers-reduced": _scheme("ES", _reduced),
     "ecdsa-of-any-length": _scheme("ES", _in_halves),
     "ecdsa-in-der": _scheme("ES", _der_too),
-    "ecdsa-high-s-refused": _scheme("ES", _low_s),
     "eddsa-s-reduced": _scheme("Ed", _unreduced),
     "eddsa-octets-behind": _scheme("Ed", _first_64),
     "rsa-signature-of-any-length": _scheme("RS", _ANY_LENGTH(signatures.verify_pkcs1)),
