@@ -73,8 +73,6 @@ class SubjectTokenVerifier:
         if verifiers is None:
             raise SubjectTokenRejected
         claims = _verified(token, verifiers)
-        if _is_of_another_kind(token, claims):
-            raise SubjectTokenRejected
         return Subject(_identity(claims), numeric_date(claims, "iat"), _key(token, claims))
 
     def rotate(self, issuer: str, jwks: Mapping[str, Any]) -> None:
@@ -134,20 +132,6 @@ def _verified(token: str, verifiers: Iterable[Verifier]) -> dict[str, Any]:
         if verdict.reason not in (Reason.AUDIENCE, Reason.AUTHORIZED_PARTY):
             break
     raise SubjectTokenRejected
-
-
-_OTHER_KINDS = frozenset(
-    f"application/{name}+jwt"
-    for name in ("at", "logout", "secevent", "dpop", "oauth-authz-req", "token-introspection", "entity-statement")
-)
-"""Registered media types of JWTs that are no ID tokens."""
-
-
-def _is_of_another_kind(token: str, claims: Mapping[str, Any]) -> bool:
-    """Say whether the token says that it is no ID token (RFC 8725 §3.11, §3.12)."""
-    typ = str(parse_object(decode_segment(token.partition(".")[0].encode())).get("typ", "")).lower()
-    media_type = typ if "/" in typ else f"application/{typ}"
-    return media_type in _OTHER_KINDS or "events" in claims
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:
