@@ -23,17 +23,17 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 def check(
-    requirement_id: str, *, needs: tuple[Need, ...] = (), profiles: Collection[Profile] = (), primary: bool = False
+    *requirement_ids: str, needs: tuple[Need, ...] = (), profiles: Collection[Profile] = (), primary: bool = False
 ) -> Callable[[Test], Test]:
-    """Make a test the requirement's check in each profile, or in the run's primary one alone.
+    """Make a test each requirement's check in each profile, or in the run's primary one alone.
 
     The test's name, without ``test_``, names the check.
     """
 
     def decorate(test: Test) -> Test:
         name = test.__name__.removeprefix("test_").replace("_", "-")
-        rows = requirement(requirement_id)
-        marks = [CheckId(rows.id, profile, name, needs, primary) for profile in profiles or rows.profiles]
+        rows = map(requirement, requirement_ids)
+        marks = [CheckId(row.id, profile, name, needs, primary) for row in rows for profile in profiles or row.profiles]
         return _parametrized(test, "mark", {mark: mark for mark in marks})
 
     return decorate

@@ -163,6 +163,7 @@ def _print_summary(finished: Run, out: Console) -> None:
         incomplete=finished.incomplete,
         untried=finished.untried,
         out_of_scope=finished.out_of_scope,
+        two_way=finished.two_way,
     )
     out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
     if finished.harness.settings.target == _REFERENCE and any(_lacks_http(record) for record in finished.records):

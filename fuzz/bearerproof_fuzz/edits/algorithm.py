@@ -89,7 +89,7 @@ _OTHER_FAMILY = {"ES256": "RS256", "EdDSA": "ES256", "Ed25519": "ES256", "RS256"
 @edit("VER-14", "RFC 8725 §3.1", ALGORITHM, needs=(KEY_SET,))
 def alg_outside_allow_list(draft: Draft) -> Draft:
     """A good signature by a key of the set whose algorithm the policy does not allow."""
-    other = keys.key(_OTHER_FAMILY[draft.key.algorithm])
+    other = keys.key(_OTHER_FAMILY.get(draft.key.algorithm, "ES256"))
     held = draft.policy.members["keys"]["keys"]
     extended = draft.with_policy(keys={"keys": [*held, other.public_jwk]})
     return extended.with_header(alg=other.algorithm, kid=other.kid).signed_by(other.sign)

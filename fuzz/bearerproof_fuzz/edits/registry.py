@@ -74,6 +74,7 @@ class Edit:
     that an honest verifier may refuse the base that ``given`` prepares; then the edit is not applicable either.
     ``also_breaks`` are gates that the edit cannot but break besides those that its requirement is about: wherever one
     of them holds the token up, the edit has no teeth. A test presents every edit and sees that all others hold.
+    ``group`` names the edits that are made by one function: the same change with other values.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Edit:
     alone: Change | None = None
     base_may_be_refused: bool = False
     also_breaks: frozenset[Gate] = frozenset()
+    group: str = ""
 
     @cached_property
     def requirement(self) -> Requirement:
@@ -147,13 +149,14 @@ def edit(
     alone: Change | None = None,
     base_may_be_refused: bool = False,
     also_breaks: Collection[Gate] = (),
+    group: str | None = None,
 ) -> Callable[[Change], Change]:
     """Register a change as an edit; ``reasons`` are separated by blanks, any of them is right."""
 
     def register(change: Change) -> Change:
         _register(
             Edit(
-                id=change.__name__.replace("_", "-"),
+                id=_id(change.__name__),
                 requirement_id=requirement_id,
                 clause=clause,
                 description=_docstring(change),
@@ -170,6 +173,7 @@ def edit(
                 alone=alone,
                 base_may_be_refused=base_may_be_refused,
                 also_breaks=frozenset(also_breaks),
+                group=_id(group or change.__name__),
             )
         )
         return change
@@ -194,7 +198,8 @@ def edits_for(
     def register(change: Callable[[Draft, T], Draft]) -> Callable[[Draft, T], Draft]:
         for name, value in values.items():
             part = _variant(alone, name, value) if alone else None
-            edit(requirement_id, clause, reasons, alone=part, **options)(_variant(change, name, value))
+            variant = _variant(change, name, value)
+            edit(requirement_id, clause, reasons, alone=part, group=change.__name__, **options)(variant)
         return change
 
     return register
@@ -211,6 +216,10 @@ def cases(chosen: Collection[Edit] | None = None) -> Iterator[Case]:
         for profile in edit.profiles or edit.requirement.profiles:
             for algorithm in edit.algorithms or (None,):
                 yield Case(edit, profile, algorithm)
+
+
+def _id(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _register(edit: Edit) -> None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 from bearerproof.contract.declaration import Declaration
@@ -17,6 +18,12 @@ from bearerproof.contract.messages import Outcome, Policy, Presentation, Request
 from bearerproof.specification.catalogue import Profile
 
 VERDICTS = (Outcome.ACCEPTED, Outcome.REJECTED)
+
+FACTORS = ("algorithm", "kid", "set", "profile", "policy", "edit group")
+"""What is combined two by two, in this order."""
+
+Combined = tuple[tuple[str, ...], bool]
+"""A requirement and the values of the factors that came together for it, and whether that was exercised."""
 
 Marks = frozenset[tuple[str, str]]
 """What was tried, each with the verdict that it met."""
@@ -49,6 +56,30 @@ def marks_of_decision(request: Request, outcome: Outcome) -> Marks:
 def both_ways(kind: str, names: Iterable[str], marks: Collection[tuple[str, str]]) -> list[str]:
     """Return those of the names under which one token was accepted and another refused."""
     return [name for name in names if all((f"{kind} {name}", str(verdict)) in marks for verdict in VERDICTS)]
+
+
+@dataclass(frozen=True)
+class TwoWay:
+    """How many pairs of values of two factors a run exercised, of all that can come together for a requirement."""
+
+    exercised: int
+    possible: int
+
+    def __str__(self) -> str:
+        """Word it for a summary; what is not whole is never rounded up to it."""
+        share = 100 * self.exercised // self.possible
+        factors = " × ".join(FACTORS)
+        return f"two-way coverage: {self.exercised:,} of {self.possible:,} pairs ({share} %) of {factors}"
+
+
+def two_way(combined: Iterable[Combined]) -> TwoWay | None:
+    """Count the pairs of each requirement, or return None where nothing was combined."""
+    possible, exercised = set[tuple[object, ...]](), set[tuple[object, ...]]()
+    for (requirement, *values), was_exercised in combined:
+        pairs = {(requirement, *pair) for pair in combinations(enumerate(values), 2)}
+        possible |= pairs
+        exercised |= pairs if was_exercised else set()
+    return TwoWay(len(exercised), len(possible)) if possible else None
 
 
 @dataclass(frozen=True)

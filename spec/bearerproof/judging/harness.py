@@ -17,6 +17,7 @@ from bearerproof.contract.implementation import Implementation, PropertyEnded, S
 from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterFault, BadInput, LineTooLong
 from bearerproof.judging import results
+from bearerproof.judging.exercised import Combined
 from bearerproof.judging.judgement import Finding, Judged, Nonconforming, Undecided, Untestable, Warned
 from bearerproof.judging.pulse import Pulse
 from bearerproof.judging.results import Record, State
@@ -89,6 +90,7 @@ class Harness:
     records: list[Record] = field(default_factory=list, init=False)
     troubles: list[str] = field(default_factory=list, init=False)
     tried: set[tuple[str, str]] = field(default_factory=set, init=False)
+    combined: list[Combined] = field(default_factory=list, init=False)
     asked: set[str] = field(default_factory=set, init=False)
     judged: set[str] = field(default_factory=set, init=False)
     fault: str | None = field(default=None, init=False)
@@ -269,6 +271,7 @@ class Harness:
             report.user_properties.append((PROPERTY + "-troubles", self._new_troubles()))
             report.user_properties.append((PROPERTY + "-needs", [str(need) for need in mark.needs]))
             report.user_properties.append((PROPERTY + "-tried", sorted(() if trial is None else trial.tried)))
+            report.user_properties.append((PROPERTY + "-combined", [] if trial is None else trial.combined))
             fault = _cause(call)
             if isinstance(fault, AdapterFault):
                 report.user_properties.append((PROPERTY + "-fault", fault.describe()))
@@ -283,6 +286,7 @@ class Harness:
             self.records.append(Record.from_dict(properties[PROPERTY]))
             self.troubles += properties[PROPERTY + "-troubles"]
             self.tried |= {(name, verdict) for name, verdict in properties[PROPERTY + "-tried"]}
+            self.combined += [(tuple(values), exercised) for values, exercised in properties[PROPERTY + "-combined"]]
             needs = set(properties[PROPERTY + "-needs"])
             self.asked |= needs
             self.judged |= needs if self.records[-1].judged else set()

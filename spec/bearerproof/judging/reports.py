@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bearerproof.contract.declaration import Declaration
-from bearerproof.judging.exercised import NOTHING_UNTRIED, Untried
+from bearerproof.judging.exercised import NOTHING_UNTRIED, TwoWay, Untried
 from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.members import Json
@@ -78,9 +78,18 @@ def summary(
     incomplete: bool = False,
     untried: Untried = NOTHING_UNTRIED,
     out_of_scope: Sequence[str] = (),
+    two_way: TwoWay | None = None,
 ) -> str:
     """Sum a run up: what was judged, a row for each family, what is red, and the verdict in one sentence."""
-    lines = ["", *_head(records, declaration, scope), *_untried(untried), "", *_families(records), ""]
+    lines = [
+        "",
+        *_head(records, declaration, scope),
+        *([str(two_way)] if two_way else []),
+        *_untried(untried),
+        "",
+        *_families(records),
+        "",
+    ]
     lines += _red(records)
     lines += _warned(records)
     lines += _errors(records)

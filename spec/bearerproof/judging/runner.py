@@ -12,7 +12,7 @@ import pytest
 from bearerproof import __version__
 from bearerproof.contract.implementation import Implementation
 from bearerproof.judging import reports
-from bearerproof.judging.exercised import Untried, untried
+from bearerproof.judging.exercised import TwoWay, Untried, two_way, untried
 from bearerproof.judging.harness import Harness
 from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.settings import RunConfig, Scope
@@ -93,6 +93,11 @@ class Run:
         )  # fmt: skip
 
     @property
+    def two_way(self) -> TwoWay | None:
+        """The two-way coverage, or None of a run for which somebody chose what is looked at."""
+        return None if self.narrowed else two_way(self.harness.combined)
+
+    @property
     def unjudged(self) -> str | None:
         """Why a run in which nothing is red proves too little, or None."""
         if not any(record.judged for record in self.records):
@@ -142,10 +147,12 @@ class Run:
 
     def footer(self, exit_code: int) -> Json:
         """Return the last line of the result stream; ``complete`` is false for a partial run."""
+        pairs = self.two_way
         return {
             "complete": self.partial is None,
             "exit": exit_code,
             "counts": {**{str(state): number for state, number in tally(self.records).items()}, **coverage.counts()},
+            **({} if pairs is None else {"pairs": {"exercised": pairs.exercised, "possible": pairs.possible}}),
             **({"interrupted": True} if self.interrupted else {}),
         }
 

@@ -10,7 +10,7 @@ from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.implementation import Implementation, Skipped
 from bearerproof.contract.messages import Answer, Outcome, Presentation, Request
 from bearerproof.judging import judgement
-from bearerproof.judging.exercised import marks_of, marks_of_decision
+from bearerproof.judging.exercised import Combined, marks_of, marks_of_decision
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile, Requirement
@@ -25,7 +25,8 @@ class Trial:
 
     ``known`` are the deviations that the expectations foresee: they go to ``foreseen``, and the check goes on.
     ``refusals`` counts the tokens rightly refused, ``unproven`` those that only ended in an error where a refusal was
-    due; ``errors`` counts all errors by their text, ``tried`` says what of the declaration was presented.
+    due; ``errors`` counts all errors by their text, ``tried`` says what of the declaration was presented, and
+    ``combined`` in which combinations.
     """
 
     implementation: Implementation
@@ -38,6 +39,7 @@ class Trial:
     foreseen: dict[str, Finding] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
     tried: set[tuple[str, str]] = field(default_factory=set)
+    combined: list[Combined] = field(default_factory=list)
     refusals: int = 0
     unproven: int = 0
 
@@ -49,7 +51,7 @@ class Trial:
     def begin_again(self) -> None:
         """Forget what was gathered, to run the same check once more."""
         self.implementation.begin_property()
-        self.warnings, self.foreseen, self.errors = [], {}, Counter()
+        self.warnings, self.foreseen, self.errors, self.combined = [], {}, Counter(), []
         self.refusals = self.unproven = 0
 
     def ask(self, presentation: Presentation) -> Answer:
@@ -68,10 +70,16 @@ class Trial:
         """
         for presented in presentations:
             self._look_at_required(presented)
-        answers = self.implementation.verify_all(presentations)
-        for presented, answer in zip(presentations, answers, strict=True):
+        answers = self.ask_what_it_can(presentations)
+        for answer in answers:
             if answer.outcome is Outcome.SKIPPED:
                 self.implementation.skip("verify", str(answer.detail))
+        return answers
+
+    def ask_what_it_can(self, presentations: Sequence[Presentation]) -> list[Answer]:
+        """Ask for several verdicts at once, of which the adapter may skip some: what it skips proves nothing."""
+        answers = self.implementation.verify_all(presentations)
+        for presented, answer in zip(presentations, answers, strict=True):
             if answer.outcome is Outcome.ERRORED:
                 self.errors[str(answer.detail)] += 1
             self.tried |= marks_of(presented, answer.outcome, self.declaration.key_form)

@@ -8,34 +8,21 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check_groups, grouped
-from bearerproof_fuzz.edits.registry import EVERY_ALGORITHM, Case, Edit, edits
+from bearerproof_fuzz.edits.registry import EVERY_ALGORITHM, Case, edits
+from bearerproof_fuzz.edits.relatives import further_algorithms
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.suite.test_edits import test_edit as judge_edit
 
-_RELATIVES = {"ES": "ES256", "Ed": "EdDSA", "RS": "RS256", "PS": "PS256", "HS": "HS256", "ML": "EdDSA"}
 _PROFILES = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN, Profile.JWS)
-_REQUIREMENTS = ("VER-16", "VER-24", "VER-25", "VER-26", "VER-27", "VER-28")
 
 
 def _cases() -> Iterator[Case]:
     """Yield, under each further algorithm, the edits that were written for more than one and for its relative."""
+    further = {edit: further_algorithms(edit) for edit in edits().values()}
     for algorithm in [name for name in keys.MATERIAL if name not in EVERY_ALGORITHM]:
-        relative = _RELATIVES[algorithm[:2]]
-        for edit in edits().values():
-            if edit.requirement_id not in _REQUIREMENTS or len(edit.algorithms) < 2 or relative not in edit.algorithms:
-                continue
-            if not _possible(edit, algorithm):
-                continue
+        for edit in [edit for edit, names in further.items() if algorithm in names]:
             for profile in _PROFILES:
                 yield Case(edit, profile, algorithm)
-
-
-def _possible(edit: Edit, algorithm: str) -> bool:
-    """Say whether the key has the text or the curve that the edit is about."""
-    form = edit.id.partition("public-key-")[2]
-    if edit.requirement_id != "VER-16" or form.startswith("HS"):
-        return edit.requirement_id != "VER-27" or algorithm == "Ed448"
-    return form in keys.public_forms(keys.key(algorithm))
 
 
 def _group_mark(case: Case) -> CheckId:

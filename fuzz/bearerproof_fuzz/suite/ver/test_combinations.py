@@ -1,0 +1,72 @@
+"""Every two of algorithm, `kid`, key set, profile and policy with each change: what is refused, is so everywhere."""
+
+import pytest
+
+from bearerproof.contract.messages import Answer, Outcome
+from bearerproof.judging.harness import CheckId
+from bearerproof.judging.judgement import wrong_verdict
+from bearerproof.judging.trial import REJECTED, Trial
+from bearerproof_fuzz import edits as edits  # importing it fills the registry
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.combinations import Combination, Space, combined, space
+from bearerproof_fuzz.forge import Draft, Forge
+
+
+@check(*combined())
+def test_two_way_combinations(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """What has to be refused is refused in any two circumstances that come together.
+
+    A combination whose base is not accepted is not exercised; what is wrong in the usual circumstances is left to
+    the edit's own check.
+    """
+    whole = space(mark.requirement, trial.declaration, trial.measure)
+    ours = [found for found in whole.combinations if found.row.profile is mark.profile]
+    bases = {found: found.base(forge) for found in ours}
+    edited = {found: found.edit.apply(base) for found, base in bases.items()}
+    fitting = [found for found in ours if trial.implementation.fits(edited[found].presentation())]
+    answers = trial.ask_what_it_can([bases[found].presentation() for found in fitting])
+    exercised = [found for found, answer in zip(fitting, answers, strict=True) if answer.outcome is Outcome.ACCEPTED]
+    answers = trial.ask_what_it_can([edited[found].presentation() for found in exercised])
+    judged = {
+        found: answer for found, answer in zip(exercised, answers, strict=True) if answer.outcome is not Outcome.SKIPPED
+    }
+    trial.combined += [((mark.requirement, *vars(found.row).values()), found in judged) for found in ours]
+    for found, answer in judged.items():
+        if wrong_verdict(answer, REJECTED, trial.measure):
+            _judge(trial, forge, whole, found)
+        else:
+            _expect(trial, answer, bases[found], edited[found], found, "")
+    if not judged:
+        pytest.skip("no combination can be presented of which the base is accepted")
+
+
+def _judge(trial: Trial, forge: Forge, whole: Space, found: Combination) -> None:
+    """Find the circumstances without which the deviation vanishes, and name them; without any, it is not ours."""
+    needed = []
+    for factor in ("profile", "kid", "key_set", "policy", "algorithm"):
+        tried = next((each for each in whole.more_usual(found, factor) if _is_wrong(trial, forge, each)), None)
+        if tried is not None:
+            found = tried
+        if any(True for _ in whole.more_usual(found, factor)):
+            needed.append(f"{_NAMES.get(factor, factor)} {getattr(found.row, factor)}")
+    base = found.base(forge)
+    edited = found.edit.apply(base)
+    alone = trial.ask(found.edit.alone(base).presentation()) if found.edit.alone else None
+    if needed and not (alone and alone.outcome is Outcome.ACCEPTED):
+        _expect(trial, trial.ask(edited.presentation()), base, edited, found, " and ".join(needed))
+
+
+_NAMES = {"key_set": "the key"}
+
+
+def _is_wrong(trial: Trial, forge: Forge, found: Combination) -> bool:
+    base = found.base(forge)
+    answers = trial.ask_what_it_can([base.presentation(), found.edit.apply(base).presentation()])
+    wrong = answers[1].outcome is not Outcome.SKIPPED and wrong_verdict(answers[1], REJECTED, trial.measure)
+    return answers[0].outcome is Outcome.ACCEPTED and wrong
+
+
+def _expect(trial: Trial, answer: Answer, base: Draft, edited: Draft, found: Combination, only: str) -> None:
+    summary = f"{found.edit.id}: {found.edit.description} It is not refused, though only with {only}."
+    kind = f"{found.edit.group}: only with {only}"
+    trial.expect(answer, REJECTED, summary, edited.presentation(), base.presentation(), found.edit.id, kind)
