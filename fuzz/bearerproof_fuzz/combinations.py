@@ -260,9 +260,7 @@ def _covering(
         for algorithm, kid, key_set in product(algorithms, kids, sets)
         if _makes_sense(Row(algorithm, kid, key_set, Profile.JWT, "plain", ""), declaration)
     ]
-    keyed = {
-        algorithm: [(kid, key_set) for name, kid, key_set in held if name == algorithm] for algorithm in algorithms
-    }
+    keyed = {each: [(kid, key_set) for name, kid, key_set in held if name == each] for each in algorithms}
     whole = [
         (algorithm, kid, key_set, profile, policy, group)
         for algorithm, profile, policy, group in sorted(made)

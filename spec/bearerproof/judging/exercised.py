@@ -68,7 +68,7 @@ class TwoWay:
     def __str__(self) -> str:
         """Word it for a summary; what is not whole is never rounded up to it."""
         share = 100 * self.exercised // self.possible
-        factors = " × ".join(FACTORS)
+        factors = " × ".join(FACTORS)  # noqa: RUF001 - it is meant
         return f"two-way coverage: {self.exercised:,} of {self.possible:,} pairs ({share} %) of {factors}"
 
 

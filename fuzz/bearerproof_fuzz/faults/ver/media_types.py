@@ -1,10 +1,12 @@
 """Faults in comparing typ (VER-37, VER-39)."""
 
 from collections.abc import Callable
+from typing import Any
 
-from bearerproof_fuzz.faults.registry import Patch, Rows, faults_for
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for
 from bearerproof_fuzz.faults.seams import passing_type
 from bearerproof_reference.verifier import verifier
+from bearerproof_reference.verifier.verifier import Verifier
 
 _PASSING_TYPE: Rows[Callable[[str | None, str], bool]] = {
     "missing-typ-accepted": (
@@ -50,3 +52,14 @@ _MEDIA_TYPE: Rows[Callable[[str], str]] = {
     ),
 }
 faults_for("VER-39", _media_type, _MEDIA_TYPE)
+
+
+@fault("VER-37")
+def typ_not_checked_under_a_leeway(patch: Patch) -> None:
+    """The lenient options are a constructor of their own, and the type did not come along."""
+
+    def check(check: Any, self: Any, typ: str | None) -> None:
+        if not self.policy.leeway:
+            check(self, typ)
+
+    patch.wrap(Verifier, "_check_type", check)

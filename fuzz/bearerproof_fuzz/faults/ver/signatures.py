@@ -202,3 +202,20 @@ def look_ups_before_signature(self: Any, claims: dict[str, Any], _: float) -> No
     """The session store is asked about every token that comes in, so anybody can ask it anything."""
     if vars(self)["_liveness"] is not None:
         self._look_up(claims)
+
+
+@fault("VER-24")
+def any_es512_signature_in_a_mixed_set(patch: Patch) -> None:
+    """Among keys of several kinds the curve of P-521 is not found, and what cannot be verified counts as verified."""
+
+    def initialise(init: Any, self: Any, jwks: Any, allowed: Any) -> None:
+        init(self, jwks, allowed)
+        if len({jwk.get("kty") for jwk in jwks["keys"] if isinstance(jwk, dict)}) > 1:
+            for named in vars(self)["_named"].values():
+                named[:] = [_lax(key) if key.alg == "ES512" else key for key in named]
+            self._usable = [_lax(key) if key.alg == "ES512" else key for key in vars(self)["_usable"]]
+
+    def _lax(key: keys.Key) -> keys.Key:
+        return replace(key, verify=lambda signature, _: len(signature) == 132)
+
+    patch.wrap(keys.KeySet, "__init__", initialise)

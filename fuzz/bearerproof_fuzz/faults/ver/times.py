@@ -7,6 +7,7 @@ from typing import Any
 from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_fuzz.faults.seams import changing_claim, is_number, reading_claims
+from bearerproof_reference.verifier import verifier
 
 
 def _shifting(patch: Patch, name: str, shift: Callable[[float, float, float], float]) -> None:
@@ -53,6 +54,19 @@ def exp_off_by_one(exp: float, now: float, leeway: float) -> float:
 def expiry_compared_with_iat(claims: Json, now: float, _: Json) -> Json:
     """What is checked is that the token has a lifetime, not that it has not ended."""
     return {**claims, "exp": now + 60} if claims.get("exp", 0) > claims.get("iat", inf) else claims
+
+
+@fault("VER-29")
+def expiry_skipped_under_rs512_without_kid(patch: Patch) -> None:
+    """A branch for one old issuer, which signs with RS512 and names no key, returns before the times are read."""
+    state = {"old": False}
+
+    def verified(verify: Any, token: bytes, header: Any, *rest: Any) -> Any:
+        state["old"] = (header.alg, header.kid) == ("RS512", None)
+        return verify(token, header, *rest)
+
+    patch.wrap(verifier, "_verified", verified)
+    changing_claim(patch, "exp", lambda exp, *_: inf if state["old"] and is_number(exp) else exp)
 
 
 _SHIFTING_VER_30: Rows[tuple[str, Callable[[float, float, float], float]]] = {

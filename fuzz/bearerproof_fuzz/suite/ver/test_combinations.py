@@ -47,7 +47,7 @@ def _judge(trial: Trial, forge: Forge, whole: Space, found: Combination) -> None
         tried = next((each for each in whole.more_usual(found, factor) if _is_wrong(trial, forge, each)), None)
         if tried is not None:
             found = tried
-        if any(True for _ in whole.more_usual(found, factor)):
+        elif any(True for _ in whole.more_usual(found, factor)):
             needed.append(f"{_NAMES.get(factor, factor)} {getattr(found.row, factor)}")
     base = found.base(forge)
     edited = found.edit.apply(base)
@@ -67,6 +67,6 @@ def _is_wrong(trial: Trial, forge: Forge, found: Combination) -> bool:
 
 
 def _expect(trial: Trial, answer: Answer, base: Draft, edited: Draft, found: Combination, only: str) -> None:
-    summary = f"{found.edit.id}: {found.edit.description} It is not refused, though only with {only}."
-    kind = f"{found.edit.group}: only with {only}"
+    where = f" It is not refused, though only with {only}." if only else ""
+    summary, kind = f"{found.edit.id}: {found.edit.description}{where}", f"{found.edit.group}: only with {only}"
     trial.expect(answer, REJECTED, summary, edited.presentation(), base.presentation(), found.edit.id, kind)
