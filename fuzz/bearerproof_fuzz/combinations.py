@@ -236,7 +236,7 @@ class Space:
         made = frozenset((*place, numbers[group]) for *place, group in self._made())
         names = {number: name for name, number in numbers.items()}
         rows = _covering(tuple(map(tuple, self.factors.values()))[:-1], made, self.declaration)
-        return [Row(*values, names[number]) for *values, number in rows]  # type: ignore[arg-type]  # in its order
+        return [Row(*values, names[number]) for *values, number in rows]  # type: ignore[arg-type, call-arg]  # in its order
 
     def _made(self) -> Iterator[tuple[str, Profile, str, str]]:
         for edit, place in self.places.items():
@@ -291,7 +291,7 @@ def space(requirement_id: str, declaration: Declaration, measure: Measure) -> Sp
     ]
     placed = {edit: found for edit in refused if (found := _places(edit, declaration)) is not None}
     held = {name for found in placed.values() for name in found.profiles}
-    factors = {
+    factors: dict[str, Sequence[str]] = {
         "algorithm": _algorithms(declaration),
         "kid": ["present", "absent"],
         "key_set": list(_SETS) if declaration.key_set else ["alone"],
