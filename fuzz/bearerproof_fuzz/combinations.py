@@ -211,7 +211,7 @@ class Space:
         """Yield the same combination with each value of one factor that stands before its own."""
         values = self.factors[factor]
         for value in values[: values.index(getattr(found.row, factor))]:
-            row = replace(found.row, **{factor: value})
+            row = replace(found.row, **{factor: value})  # type: ignore[arg-type]  # of its own factor
             if self.fits(found.edit, row):
                 yield replace(found, row=row)
 
