@@ -27,7 +27,7 @@ from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.keys import Jwk, unb64
 from bearerproof_fuzz.suite.test_edits import test_edit as judge_edit
 
-from .text_keys import READERS, reading
+from ..honest.text_keys import READERS, reading
 
 NUMBERS = ("kty", "crv", "x", "y", "n", "e", "pub")
 EC = keys.key("ES256").public_jwk

@@ -1,0 +1,1 @@
+"""Honest implementations of unusual shape, none of which may be red."""
