@@ -13,6 +13,7 @@ from typing import Any
 
 from bearerproof.contract.declaration import OPTIONS, Declaration
 from bearerproof.contract.messages import Policy, Presentation
+from bearerproof.contract.tokenrules import OPEN, TokenRules
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.keys import Key, b64
@@ -42,7 +43,7 @@ class Draft:
 
     ``header_json`` and ``payload_json`` replace the members when a fault lies below the level of JSON values.
     The spellings of header and payload apply before signing, so that the signature covers what is sent; those of
-    the signature and of the whole token apply after.
+    the signature and of the whole token apply after. What ``rules`` fix stands in every token, whatever an edit leaves.
     """
 
     profile: Profile
@@ -59,6 +60,7 @@ class Draft:
     spell_payload: Spelling = unchanged
     spell_signature: Spelling = unchanged
     spell_token: Spelling = unchanged
+    rules: TokenRules = OPEN
 
     def with_header(self, **members: Any) -> "Draft":
         """Set JOSE header parameters."""
@@ -71,6 +73,10 @@ class Draft:
     def with_claims(self, **members: Any) -> "Draft":
         """Set claims."""
         return replace(self, claims={**self.claims, **members})
+
+    def filled(self, text: str) -> "Draft":
+        """Make it longer by a claim that means nothing."""
+        return self.with_claims(**{self.rules.padding_claim or "filler": text})
 
     def without_claim(self, name: str) -> "Draft":
         """Leave a claim out."""
@@ -108,7 +114,7 @@ class Draft:
 
     def payload_bytes(self) -> bytes:
         """Return the octets of the payload."""
-        return _json(self.claims) if self.payload_json is None else self.payload_json
+        return _json({**self.rules.claims, **self.claims}) if self.payload_json is None else self.payload_json
 
     def token(self) -> str:
         """Write the token in compact serialisation (RFC 7515 §7.1)."""
@@ -151,15 +157,16 @@ class Forge:
         name = algorithm or self.algorithm()
         if name is None:
             raise LookupError("the implementation declares no algorithm that the forge can sign with")
-        key = keys.key(name)
+        key, rules = keys.key(name), self.declaration.rules(profile)
         return Draft(
             profile=profile,
             key=key,
             header={"alg": name, "typ": _TYP[profile], "kid": key.kid},
-            claims=_CLAIMS[profile](int(self.now)),
+            claims=_under(rules, _CLAIMS[profile](int(self.now))),
             policy=self._policy(profile, key),
             now=self.now,
             signer=key.sign,
+            rules=rules,
         )
 
     def _policy(self, profile: Profile, key: Key) -> Policy:
@@ -168,6 +175,12 @@ class Forge:
             members["require"] = self.declaration.requirable(members["require"])
         siblings = [key, keys.key(key.algorithm, "b")] if self.declaration.key_set else [key]
         return Policy({**members, "keys": {"keys": [sibling.public_jwk for sibling in siblings]}})
+
+
+def _under(rules: TokenRules, claims: Members) -> Members:
+    """Return the claims of a token under a product's own rules."""
+    subject = {"sub": rules.subjects[0]} if rules.subjects else {}
+    return {**{name: value for name, value in {**claims, **subject}.items() if rules.knows(name)}, **rules.claims}
 
 
 def _honoured(policy: Mapping[str, Any], profile: Profile, declaration: Declaration) -> Members:

@@ -149,7 +149,7 @@ def refused_by_look_ups(forge: Forge) -> Iterator[tuple[str, Draft]]:
         yield "session-revoked", draft.with_policy(ports={"sessions": {"sid-1": "revoked"}})
         yield "sessions-unavailable", draft.with_policy(ports={"sessions": {}, "unavailable": ["sessions"]})
     if "session_versions" in honours:
-        yield "session-version-stale", draft.with_policy(ports={"session_versions": {"user-1": 2}})
+        yield "session-version-stale", draft.with_policy(ports={"session_versions": {draft.claims["sub"]: 2}})
         down = {"session_versions": {}, "unavailable": ["session_versions"]}
         yield "session-versions-unavailable", draft.with_policy(ports=down)
     if "replay" in honours:

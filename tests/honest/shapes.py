@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 
 from bearerproof.contract.connections import Handle, InProcess
 from bearerproof.contract.implementation import Implementation
@@ -69,7 +68,7 @@ def shaped(shapes: Sequence[Shape], factory: Callable[[], Handle]) -> Callable[[
         ask = factory()
         hello = ask({"id": 0, "op": "hello", "protocol": 1})
         for shape in shapes:
-            ask = partial(shape.answers, ask=ask)
+            ask = _around(shape.answers, ask)
             capabilities = {**hello["capabilities"], **shape.declares.get("capabilities", {})}
             hello = {**hello, **shape.declares, "capabilities": capabilities}
 
@@ -82,6 +81,10 @@ def shaped(shapes: Sequence[Shape], factory: Callable[[], Handle]) -> Callable[[
         return handle
 
     return made
+
+
+def _around(answers: Answering, ask: Handle) -> Handle:
+    return lambda request: answers(request, ask)
 
 
 _FROM_LEVEL = {1: ("reason",), 2: ("events", "delivered", "summaries", "lines")}

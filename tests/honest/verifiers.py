@@ -112,7 +112,11 @@ def unmindful_of_iat(request: Json, ask: Handle) -> Json:
 def _iat_is_odd(request: Json) -> bool:
     claims = claims_of(request)
     iat = claims.get("iat")
-    fine = type(iat) in (int, float) and 0 <= iat <= request["now"] + request["policy"].get("leeway", 0)
+    fine = (
+        isinstance(iat, int | float)
+        and not isinstance(iat, bool)
+        and 0 <= iat <= request["now"] + request["policy"].get("leeway", 0)
+    )
     others = [claims.get(name, 0) for name in ("exp", "nbf", "auth_time")]
     return "iat" in claims and not fine and all(type(other) in (int, float) for other in others)
 
@@ -236,7 +240,8 @@ def _other(answer: Json) -> Json:
 
 
 COMPANIES: Mapping[str, str] = {
-    "a library of web tokens": "audience-as-a-list numbers-as-doubles claims-in-another-order es512-alone reasons-are-other",
+    "a library of web tokens": """audience-as-a-list numbers-as-doubles claims-in-another-order es512-alone
+                                  reasons-are-other""",
     "a small library": "one-key hs256-alone no-options in-whole-seconds lines-of-60000-bytes",
     "a careful library": """eddsa-alone exp-can-be-required not-yet-at-nbf keys-have-to-say-their-algorithm
                             lifetimes-of-a-day-at-most known-header-parameters-alone""",

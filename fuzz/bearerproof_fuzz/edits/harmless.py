@@ -6,8 +6,13 @@ from bearerproof_fuzz.forge import Draft
 
 
 def another_jti(draft: Draft) -> Draft:
-    """Give the token another `jti` and put it first: claims have no order (RFC 8259 §4)."""
-    return reordered(draft.with_claims(jti="jti-2"))
+    """Give the token another `jti` and put it first: claims have no order (RFC 8259 §4).
+
+    A product that knows no `jti` has another subject instead, or is content with another order.
+    """
+    if draft.rules.knows("jti"):
+        return reordered(draft.with_claims(jti="jti-2"))
+    return reordered(draft.with_claims(sub=draft.rules.subjects[1]) if draft.rules.subjects else draft)
 
 
 def reordered(draft: Draft) -> Draft:

@@ -116,4 +116,4 @@ LARGE = 50_000
 @edit("VER-6", "draft-ietf-oauth-rfc8725bis §3.14", "too-large malformed", needs=(CAP_BELOW_50_KILOBYTES,))
 def token_of_50_kilobytes(draft: Draft) -> Draft:
     """The token is honest and about 50,000 octets long."""
-    return draft.with_claims(filler="x" * (LARGE * 3 // 4))
+    return draft.filled("x" * (LARGE * 3 // 4))

@@ -1,13 +1,14 @@
 """What an implementation declares when it is greeted: who it is, by what it is judged, what does not apply to it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from bearerproof import PROTOCOL, members
 from bearerproof.contract.keyforms import KEY_FORMS, WHOLE
 from bearerproof.contract.messages import MAX_LINE
+from bearerproof.contract.tokenrules import OPEN, TokenRules, read_token_rules
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
@@ -180,6 +181,11 @@ class Declaration:
     keys_url: FetchedKeys | None = None
     audit: Audit = field(default_factory=Audit)
     key_server: KeyServer = field(default_factory=KeyServer)
+    tokens: Mapping[Profile, TokenRules] = field(default_factory=dict, hash=False)
+
+    def rules(self, profile: Profile) -> TokenRules:
+        """Return what the product demands of the tokens of a profile beyond the standards."""
+        return self.tokens.get(profile, OPEN)
 
     def requirable(self, names: Iterable[str]) -> list[str]:
         """Return those of the claims that a policy may require of this implementation."""
@@ -242,7 +248,7 @@ def _capabilities(raw: Json) -> Json:
     known: dict[str, type] = {
         "algorithms": list, "clock": str, "key_form": str, "key_set": bool, "mixed_algorithms": bool,
         "options": list, "max_line": int, "max_token": int, "token_b64": bool, "keys_url": dict, "audit": dict,
-        "key_server": dict,
+        "key_server": dict, "tokens": dict,
     }  # fmt: skip
     members.refuse_unknown(raw, set(known), where)
     found = {name: members.get(raw, name, kind, where) for name, kind in known.items() if name in raw}
@@ -262,6 +268,8 @@ def _capabilities(raw: Json) -> Json:
         found["keys_url"] = _fetched_keys(found["keys_url"], f"{where}: keys_url")
     if "audit" in found:
         found["audit"] = _audit(found["audit"], f"{where}: audit")
+    if "tokens" in found:
+        found["tokens"] = read_token_rules(found["tokens"], f"{where}: tokens")
     if "key_server" in found:
         found["key_server"] = _key_server(found["key_server"], f"{where}: key_server")
     return {**found, "injected_clock": clock == "injected"}

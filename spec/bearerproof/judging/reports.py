@@ -85,6 +85,7 @@ def summary(
         "",
         *_head(records, declaration, scope),
         *([str(two_way)] if two_way else []),
+        *_token_rules(declaration),
         *_untried(untried),
         "",
         *_families(records),
@@ -137,6 +138,12 @@ def unproven(records: Iterable[Record]) -> list[str]:
 
 def _number(count: int, noun: str) -> str:
     return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
+
+
+def _token_rules(declaration: Declaration) -> list[str]:
+    """Show a product's own rules for its tokens: all that is said of it holds under them."""
+    made = declaration.tokens.items()
+    return [f"{profile} tokens are judged under the product's own rules: {rules.describe()}" for profile, rules in made]
 
 
 def _head(records: Sequence[Record], declaration: Declaration, scope: Scope) -> list[str]:

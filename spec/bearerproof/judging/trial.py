@@ -91,9 +91,18 @@ class Trial:
         lacking = [name for name in wanted if name not in self.declaration.requirable(wanted)]
         if not lacking:
             return
+        self._pass_over(f"the implementation does not declare that it can require {', '.join(lacking)}")
+
+    def _excuse(self, answer: Answer, presented: Presentation) -> None:
+        """Pass over what a product's own rules for its tokens explain."""
+        excuse = self.declaration.rules(presented.profile).excuse(answer, presented)
+        if excuse is not None:
+            self._pass_over(excuse)
+
+    def _pass_over(self, why: str) -> NoReturn:
         if self.implementation.drawing():
             self.implementation.leave_out()
-        raise Skipped(f"the implementation does not declare that it can require {', '.join(lacking)}")
+        raise Skipped(why)
 
     def ask_fitting(self, presentations: Sequence[Presentation]) -> list[tuple[Presentation, Answer]]:
         """Ask for those verdicts whose requests are no longer than the implementation reads."""
@@ -129,6 +138,7 @@ class Trial:
             Untestable: it was not accepted.
         """
         if answer.outcome is not Outcome.ACCEPTED:
+            self._excuse(answer, base)
             raise Untestable(Finding(_without_control(answer, what), "accepted", answer.describe(), base))
 
     def expect(
@@ -148,6 +158,7 @@ class Trial:
         """
         if judgement.wrong_verdict(answer, allowed, self.measure):
             finding = self._finding(summary, judgement.either(allowed), answer, presented, base, edit, kind)
+            self._excuse(answer, presented)
             if not self._foresees(finding):
                 raise judgement.severity(self.requirement, self.measure, finding)
         elif answer.outcome is Outcome.ERRORED:
@@ -173,6 +184,7 @@ class Trial:
         if self.level < 1 or answer.outcome is not Outcome.REJECTED:
             return
         if judgement.wrong_reason(answer, causes, self.measure):
+            self._excuse(answer, presented)
             self.fail(summary, "reason " + " or ".join(sorted(causes)), answer, presented, base, edit)
 
     def fail(
@@ -191,6 +203,8 @@ class Trial:
         Raises:
             Nonconforming: always (Warned, for a SHOULD row at base), unless a drawn example is left out for it.
         """
+        if isinstance(got, Answer) and presented is not None:
+            self._excuse(got, presented)
         self.end(replace(self._finding(summary, expected, got, presented, base, edit, kind), events=tuple(events)))
 
     def end(self, finding: Finding) -> NoReturn:

@@ -436,7 +436,7 @@ def test_oversized_token_has_no_hints(mark: CheckId, trial: Trial, forge: Forge)
 
 def _sized(base: Draft, size: int) -> str:
     """Return the token with its signature lengthened to so many octets: its hints stand far before."""
-    heads = (base.with_claims(filler="x" * number).token().rsplit(".", 1)[0] for number in range(4))
+    heads = (base.filled("x" * number).token().rsplit(".", 1)[0] for number in range(4))
     # A segment never has one character more than a multiple of four.
     head = next(head for head in heads if (size - len(head) - 1) % 4 != 1)
     return f"{head}.{'A' * (size - len(head) - 1)}"

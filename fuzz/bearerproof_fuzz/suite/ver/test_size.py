@@ -27,10 +27,10 @@ def _of_size(base: Draft, size: int) -> Draft:
     """
     for blanks in range(3):
         draft = replace(base, header_json=base.header_bytes() + b" " * blanks)
-        empty = draft.with_claims(filler="")
+        empty = draft.filled("")
         octets = len(empty.payload_bytes())
         wanted = len(b64(bytes(octets))) + size - len(empty.token())
-        filled = draft.with_claims(filler="x" * (wanted * 3 // 4 - octets))
+        filled = draft.filled("x" * (wanted * 3 // 4 - octets))
         if len(filled.token()) == size:
             return filled
     raise ValueError(f"no token of {size} octets can be made")

@@ -182,15 +182,16 @@ def test_session_version_of_the_subject(mark: CheckId, trial: Trial, forge: Forg
     base = forge.base(mark.profile).with_claims(sv=3)
     honest = _versioned(base, 3).presentation()
     trial.control(honest, "a token of the subject's present version")
-    versions = {"user-1": 3, "user-2": 9, "USER-1": 0, "user": 0}
+    mine_is, other, *near = forge.declaration.rules(mark.profile).subjects or ("user-1", "user-2", "USER-1", "user")
+    versions = {mine_is: 3, other: 9, **dict.fromkeys(near, 0)}
     mine = base.with_policy(ports={"session_versions": versions})
     beside = mine.presentation()
     trial.expect(trial.ask(beside), ACCEPTED, "the version of another subject ends a token", beside, honest)
-    others = mine.with_claims(sub="user-2").presentation()
+    others = mine.with_claims(sub=other).presentation()
     _judge_stale(trial, others, honest, "a token is measured by the version of another subject")
     older = mine.with_claims(sv=2).presentation()
     _judge_stale(trial, older, honest, "a token is measured by the version of a subject with a similar name")
-    raised = mine.with_policy(ports={"session_versions": {**versions, "user-1": 4}}).presentation()
+    raised = mine.with_policy(ports={"session_versions": {**versions, mine_is: 4}}).presentation()
     _judge_stale(trial, raised, honest, "a token outlives the raising of its subject's version")
 
 
