@@ -1,7 +1,5 @@
 """A product with rules of its own for its tokens, over the reference."""
 
-from typing import Any
-
 from bearerproof.contract.connections import Handle
 from bearerproof.members import Json
 
@@ -48,8 +46,8 @@ def _is_ours(claims: Json, rules: Json, request: Json) -> bool:
     return typed and known and asked and claims["exp"] - _first(claims, request["now"]) <= DAY
 
 
-def _first(claims: Json, now: Any) -> float:
-    return min(now, *(claims.get(name, now) for name in ("iat", "nbf")))
+def _first(claims: Json, now: float) -> float:
+    return min(now, float(claims.get("iat", now)), float(claims.get("nbf", now)))
 
 
 PRODUCT = Shape(answers, {"profiles": ["jwt", "access-token", "id-token"], **declaring(tokens=RULES)})

@@ -1,6 +1,7 @@
 """A product with rules of its own for its tokens is judged by all that its rules leave to be judged."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -26,5 +27,5 @@ def test_a_product_is_judged_under_its_own_rules() -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_weak_product_is_found(name: str) -> None:
     fault, requirements = FAULTS[name]
-    weak = judged([PRODUCT, Shape(fault)], CONFIG)
+    weak = judged([PRODUCT, Shape(fault)], replace(CONFIG, requirements=tuple(requirements)))
     assert requirements <= {record.requirement for record in weak.records if record.state in RED}
