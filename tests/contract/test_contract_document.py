@@ -120,7 +120,7 @@ def test_the_policy_table_names_every_member(schemas: dict[str, Any]) -> None:
 
 
 def test_the_capabilities_table_names_every_member_and_default(schemas: dict[str, Any]) -> None:
-    section = DOCUMENT.partition("### Capabilities")[2].partition("\n## ")[0]
+    section = re.split("\n##+ ", DOCUMENT.partition("### Capabilities")[2])[0]
     rows = dict(re.findall(r"^\| `([\w.]+)` \| .* \| (.*) \|$", section, re.MULTILINE))
     top = schemas["answer"]["$defs"]["capabilities"]["properties"]
     audit = {f"audit.{name}": schema for name, schema in top["audit"]["properties"].items()}
