@@ -271,7 +271,10 @@ class Harness:
             report.user_properties.append((PROPERTY + "-troubles", self._new_troubles()))
             report.user_properties.append((PROPERTY + "-needs", [str(need) for need in mark.needs]))
             report.user_properties.append((PROPERTY + "-tried", sorted(() if trial is None else trial.tried)))
-            report.user_properties.append((PROPERTY + "-combined", [] if trial is None else trial.combined))
+            combined = (
+                [] if trial is None else [([str(value) for value in row], tried) for row, tried in trial.combined]
+            )
+            report.user_properties.append((PROPERTY + "-combined", combined))
             fault = _cause(call)
             if isinstance(fault, AdapterFault):
                 report.user_properties.append((PROPERTY + "-fault", fault.describe()))
