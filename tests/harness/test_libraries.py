@@ -209,6 +209,6 @@ def test_a_python_library_that_is_installed_answers_through_its_adapter(manifest
     if importlib.util.find_spec(modules.get(manifest.library, manifest.library.lower())) is None:
         pytest.skip(f"{manifest.library} is not installed")
     place = build(replace(manifest, build=()), tmp_path, lambda _: None)
-    works, line = smoke(RunConfig(target="", command=(sys.executable, str(place / "verifier.py"))))
-    assert works, line
+    code, line = smoke(RunConfig(target="", command=(sys.executable, str(place / "verifier.py"))))
+    assert code == 0, line
     assert building.missing(manifest) is None
