@@ -1,9 +1,11 @@
 """Keys and signatures: RFC 7517, RFC 7518 §3 and §6, RFC 8037; the arithmetic is that of ``cryptography``."""
 
+import base64
 import hashlib
 import hmac
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography import x509
@@ -152,7 +154,9 @@ def _okp(jwk: Json) -> ed25519.Ed25519PublicKey:
 
 
 def from_text(kid: str, text: str) -> Key:
-    """Read a public key from a PEM text, a certificate or a line of OpenSSH; such a text names no algorithm."""
+    """Read a public key from the text of a JWK, or from one that names no algorithm."""
+    if text.startswith("{"):
+        return replace(from_jwk(json.loads(text)), kid=kid)
     key = load(text)
     if isinstance(key, rsa.RSAPublicKey):
         return Key(kid, "RSA", strong(key))
@@ -164,14 +168,16 @@ def from_text(kid: str, text: str) -> Key:
 
 
 def load(text: str) -> object:
-    """Load a text as the key of whatever type that it is."""
+    """Load a PEM text, a certificate, a line of OpenSSH or DER in base64 as the key of whatever type that it is."""
     raw = text.encode()
     try:
         if "BEGIN CERTIFICATE" in text:
             return x509.load_pem_x509_certificate(raw).public_key()
         if "BEGIN" in text:
             return serialization.load_pem_public_key(raw)
-        return serialization.load_ssh_public_key(raw)
+        if " " in text:
+            return serialization.load_ssh_public_key(raw)
+        return serialization.load_der_public_key(base64.b64decode(raw))
     except (ValueError, UnsupportedAlgorithm):
         raise Refused("key-unusable") from None
 

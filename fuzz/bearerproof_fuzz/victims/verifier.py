@@ -146,12 +146,13 @@ def entries_of_a_set(question: Question, memory: Memory) -> list[Json]:
 
 
 def entries_in_form(form: str) -> "Entries":
-    """Return what hands public keys over as text in this form, and secrets as JWKs."""
+    """Return what hands public keys over as text in this form, or as PEM if they have none; secrets are JWKs."""
 
     def entries(question: Question, memory: Memory) -> list[Json]:
         texts = question.policy.get("key_texts", {})
         secrets = [jwk for jwk in entries_of_a_set(question, memory) if jwk.get("kty") == "oct"]
-        return [{"kid": kid, "text": forms[form]} for kid, forms in texts.items() if form in forms] + secrets
+        spelled = {kid: forms.get(form, forms.get("pem")) for kid, forms in texts.items()}
+        return [{"kid": kid, "text": text} for kid, text in spelled.items() if text is not None] + secrets
 
     return entries
 

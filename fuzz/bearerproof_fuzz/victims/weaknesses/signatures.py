@@ -306,6 +306,8 @@ STEPS: Mapping[str, Steps] = {
     "hmac-over-trimmed-pem": _confused(lambda key: _given(key).strip(), "pem"),
     "hmac-over-pem-of-a-jwk": _confused(_written(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)),
     "hmac-over-pkcs1-of-a-jwk": _confused(_written(Encoding.PEM, PublicFormat.PKCS1)),
+    "hmac-over-given-der": _confused(lambda key: base64.b64decode(_given(key)), "der"),
+    "hmac-over-given-jwk-text": _confused(_given, "jwk-text"),
     "hmac-over-der": _confused(_written(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)),
     "hmac-over-pkcs1-der": _confused(_written(Encoding.DER, PublicFormat.PKCS1)),
     "hmac-over-openssh-of-a-jwk": _confused(_written(Encoding.OpenSSH, PublicFormat.OpenSSH)),
