@@ -39,7 +39,7 @@ FUZZ_FLOORS = [
         "loading needs keys pss jwe keymaker rocakeys",
         "forge draws",
         "edits oracles",
-        "checks material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",
+        "checks combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",
         "keyserver",
         "machines",
         "suite",
