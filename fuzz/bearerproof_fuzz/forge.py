@@ -90,6 +90,11 @@ class Draft:
         """Present it under a policy that holds these keys."""
         return self.with_policy(keys={"keys": [key.public_jwk for key in held]})
 
+    def with_signers_jwk(self, rewrite: Callable[[keys.Jwk], keys.Jwk]) -> "Draft":
+        """Have the key that signs stand in the policy in another form."""
+        held = self.policy.members["keys"]["keys"]
+        return self.with_policy(keys={"keys": [rewrite(jwk) if jwk["kid"] == self.key.kid else jwk for jwk in held]})
+
     def signed_by(self, signer: Signer) -> "Draft":
         """Have somebody else sign."""
         return replace(self, signer=signer)

@@ -154,6 +154,13 @@ def unb64(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def flipped(octets: bytes, at: int, bit: int = 1) -> bytes:
+    """Return octets with one bit of one of them flipped."""
+    changed = bytearray(octets)
+    changed[at] ^= bit
+    return bytes(changed)
+
+
 def lenient_b64(text: str) -> bytes | None:
     """Decode as the most lenient library would; None where even that is impossible."""
     try:

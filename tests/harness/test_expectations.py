@@ -131,7 +131,7 @@ def test_only_what_is_red_can_be_foreseen(state: State) -> None:
 
 
 SUBJECT = f"python:{degenerate.__name__}:accept_all"
-CHECK = ("check", SUBJECT, "--quick", "-k", "VER-12 and not composed and not VER-45 and not VER-47")
+CHECK = ("check", SUBJECT, "--quick", "-k", "VER-12 and not (composed or combinations or VER-45 or VER-47)")
 
 
 def test_todays_deviations_are_written_and_with_reasons_foreseen(bearerproof: CommandLine, file: Path) -> None:
@@ -142,14 +142,14 @@ def test_todays_deviations_are_written_and_with_reasons_foreseen(bearerproof: Co
     file.write_text(file.read_text().replace("say why this is accepted: ", "the gateway refuses it: "))
     foreseen = bearerproof(*CHECK, "--expect", file)
     assert foreseen.code == 0
-    assert re.search(r" checks: (\d+ not-applicable, )?\d+ expected", foreseen.out)
+    assert re.search(r" (\d+) checks: \1 expected\n", foreseen.out)
 
 
 def test_an_unforeseen_deviation_is_still_red(bearerproof: CommandLine, file: Path) -> None:
     file.write_text(HEAD + ENTRY + 'check = "alg-none-without-kid"\n')
     ended = bearerproof(*CHECK, "--expect", file)
     assert ended.code == 1
-    assert re.search(r" checks: .*\b1 expected", ended.out)
+    assert re.search(r" checks: \d+ failed, 1 expected\n", ended.out)
 
 
 def test_a_partial_run_does_not_ask_what_it_did_not_judge(bearerproof: CommandLine, file: Path) -> None:

@@ -177,21 +177,6 @@ def test_a_manifest_that_is_wrong_says_where(tmp_path: Path, name: str) -> None:
     assert message in str(caught.value)
 
 
-REFUSED = {
-    "check --all no-such-adapter": "'no-such-adapter' is no adapter",
-    "check --all --expect x.toml": "--expect cannot be given with --all",
-    "check --all -- ./adapter": "--all takes folders of adapters or their names, no command after --",
-    "check --json": "--cache and --json go with --all",
-}
-
-
-@pytest.mark.parametrize("line", REFUSED)
-def test_a_mistake_is_one_message(bearerproof: CommandLine, line: str) -> None:
-    ended = bearerproof(*line.split())
-    assert (ended.code, ended.out) == (3, "")
-    assert REFUSED[line] in ended.err
-
-
 @pytest.mark.parametrize("manifest", SHIPPED, ids=lambda manifest: manifest.name)
 def test_each_library_is_pinned_and_its_deviations_are_on_record(manifest: Manifest) -> None:
     locks = ("requirements.txt", "package-lock.json", "go.sum", "Cargo.lock", "pom.xml", "lock.cmake")

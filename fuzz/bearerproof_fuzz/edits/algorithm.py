@@ -190,13 +190,6 @@ def _both_curves(draft: Draft) -> Draft:
     return draft.with_policy(algorithms=["ES256", "ES384"])
 
 
-def _rewritten(draft: Draft, rewrite: Callable[[keys.Jwk], keys.Jwk]) -> Draft:
-    """Have the key that signed stand in the policy in another form."""
-    held = draft.policy.members["keys"]["keys"]
-    jwks = [rewrite(jwk) if jwk["kid"] == draft.key.kid else jwk for jwk in held]
-    return draft.with_policy(keys={"keys": jwks})
-
-
 def _without_alg(jwk: keys.Jwk) -> keys.Jwk:
     return {member: value for member, value in jwk.items() if member != "alg"}
 
@@ -205,21 +198,21 @@ def _without_alg(jwk: keys.Jwk) -> keys.Jwk:
 @edit("VER-15", "RFC 7517 §4.4", base=EITHER, strict=ACCEPTED)
 def key_without_alg(draft: Draft) -> Draft:
     """The key does not say its algorithm, and the allow-list leaves it one."""
-    return _rewritten(draft, _without_alg)
+    return draft.with_signers_jwk(_without_alg)
 
 
 @edit("VER-15", "RFC 7518 §3.4", base=EITHER, strict=ACCEPTED, given=_both_curves, algorithms=ECDSA,
       needs=(Need("algorithm", "ES256"), Need("algorithm", "ES384")))  # fmt: skip
 def key_without_alg_known_by_its_curve(draft: Draft) -> Draft:
     """The key does not say its algorithm, and its curve leaves it one of those that are allowed."""
-    return _rewritten(draft, _without_alg)
+    return draft.with_signers_jwk(_without_alg)
 
 
 @edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"), base=EITHER,
       needs=(Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
 def key_without_alg_where_two_are_allowed(draft: Draft) -> Draft:
     """The key does not say its algorithm, and the allow-list leaves it two."""
-    return _rewritten(draft, _without_alg)
+    return draft.with_signers_jwk(_without_alg)
 
 
 _OTHER_CURVE = {"ES256": "P-384", "ES384": "P-256", "EdDSA": "X25519", "Ed25519": "X25519"}
@@ -228,7 +221,7 @@ _OTHER_CURVE = {"ES256": "P-384", "ES384": "P-256", "EdDSA": "X25519", "Ed25519"
 @edit("VER-15", "RFC 7517 §4.4", ALGORITHM, algorithms=tuple(_OTHER_CURVE))
 def key_on_another_curve(draft: Draft) -> Draft:
     """The key that signed stands in the set as one on a curve that its algorithm does not have."""
-    return _rewritten(draft, lambda jwk: {**jwk, "crv": _OTHER_CURVE[draft.key.algorithm]})
+    return draft.with_signers_jwk(lambda jwk: {**jwk, "crv": _OTHER_CURVE[draft.key.algorithm]})
 
 
 def beside_an_hmac_key(draft: Draft) -> Draft:

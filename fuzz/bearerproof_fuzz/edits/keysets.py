@@ -9,7 +9,7 @@ from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over, honest_hmac
 from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, edit, edits_for
 from bearerproof_fuzz.forge import Draft
-from bearerproof_fuzz.keys import Jwk, Key, b64, unb64
+from bearerproof_fuzz.keys import Jwk, Key, b64, flipped, unb64
 from bearerproof_fuzz.needs import KEY_SET, MIXED, MIXED_ALGORITHMS
 
 UNUSABLE = "key-unusable key-unknown signature algorithm keys-unavailable"
@@ -26,14 +26,10 @@ def _with_jwks(draft: Draft, jwks: list[Jwk]) -> Draft:
     return draft.with_policy(keys={"keys": jwks})
 
 
-def _signers_key(draft: Draft, rewrite: Rewrite) -> Draft:
-    return _with_jwks(draft, [rewrite(jwk) if jwk["kid"] == draft.key.kid else jwk for jwk in _jwks(draft)])
-
-
 def _another_key(draft: Draft) -> Draft:
     """Have another key stand under the name of the one that signs, one without a fault, and sign with it."""
     other = keys.key(draft.key.algorithm, "b")
-    return _signers_key(draft, lambda jwk: {**other.public_jwk, "kid": jwk["kid"]}).signed_by(other.sign)
+    return draft.with_signers_jwk(lambda jwk: {**other.public_jwk, "kid": jwk["kid"]}).signed_by(other.sign)
 
 
 _NOT_FOR_VERIFYING: dict[str, Rewrite] = {
@@ -52,13 +48,13 @@ def _without(jwk: Jwk, name: str) -> Jwk:
 @edits_for(_NOT_FOR_VERIFYING, "KEY-1", "RFC 7517 §4.2", UNUSABLE)
 def key_with(draft: Draft, rewrite: Rewrite) -> Draft:
     """The key that signed says of itself that it is not for verifying: {name}."""
-    return _signers_key(draft, rewrite)
+    return draft.with_signers_jwk(rewrite)
 
 
 @edit("KEY-1", "RFC 7517 §4.3", base=ACCEPTED, strict=ACCEPTED)
 def key_ops_verify(draft: Draft) -> Draft:
     """The key that signed says that it is for verifying."""
-    return _signers_key(draft, lambda jwk: {**_without(jwk, "use"), "key_ops": ["verify"]})
+    return draft.with_signers_jwk(lambda jwk: {**_without(jwk, "use"), "key_ops": ["verify"]})
 
 
 _SHORT = {"empty": b"", "one-octet": b"k", "16-octets": b"k" * 16, "31-octets": b"k" * 31}
@@ -67,7 +63,7 @@ _SHORT = {"empty": b"", "one-octet": b"k", "16-octets": b"k" * 16, "31-octets": 
 @edits_for(_SHORT, "KEY-2", "RFC 7518 §3.2", UNUSABLE, algorithms=("HS256",), reached=_another_key)
 def hmac_key_of(draft: Draft, secret: bytes) -> Draft:
     """The policy's HMAC key is shorter than the hash's output: {name}."""
-    short = _signers_key(draft, lambda jwk: {**jwk, "k": b64(secret)})
+    short = draft.with_signers_jwk(lambda jwk: {**jwk, "k": b64(secret)})
     return short.signed_by(hmac_over(secret))
 
 
@@ -75,21 +71,25 @@ def hmac_key_of(draft: Draft, secret: bytes) -> Draft:
 def hmac_key_of_32_octets(draft: Draft) -> Draft:
     """The policy's HMAC key is exactly as long as the hash's output."""
     secret = b"k" * 32
-    return _signers_key(draft, lambda jwk: {**jwk, "k": b64(secret)}).signed_by(hmac_over(secret))
+    return draft.with_signers_jwk(lambda jwk: {**jwk, "k": b64(secret)}).signed_by(hmac_over(secret))
 
 
-@edits_for({"half-of-it": 0.5, "an-octet-less": 1}, "KEY-2", "RFC 7518 §3.2", UNUSABLE, algorithms=("HS384", "HS512"))
-def hmac_key_below_its_hash(draft: Draft, share: float) -> Draft:
+_BELOW: dict[str, Callable[[int], int]] = {"half-of-it": lambda size: size // 2, "an-octet-less": lambda size: size - 1}
+
+
+@edits_for(_BELOW, "KEY-2", "RFC 7518 §3.2", UNUSABLE, algorithms=("HS384", "HS512"))
+def hmac_key_below_its_hash(draft: Draft, below: Callable[[int], int]) -> Draft:
     """The policy's HMAC key is shorter than the output of its longer hash: {name}."""
     algorithm = draft.key.algorithm
     size = int(algorithm[2:]) // 8
-    secret = b"k" * (size - 1 if share == 1 else int(size * share))
-    short = _signers_key(draft, lambda jwk: {**jwk, "k": b64(secret)})
+    secret = b"k" * below(size)
+    short = draft.with_signers_jwk(lambda jwk: {**jwk, "k": b64(secret)})
     return short.signed_by(hmac_over(secret, f"sha{algorithm[2:]}"))
 
 
-def _second_of_the_name(draft: Draft) -> Jwk:
-    return {**keys.key(draft.key.algorithm, "b").public_jwk, "kid": draft.key.kid}
+def _sibling_called(draft: Draft, kid: object) -> Jwk:
+    """Return the sibling of the key that signed under this `kid`, whatever type that is of."""
+    return {**keys.key(draft.key.algorithm, "b").public_jwk, "kid": kid}
 
 
 def _alone(draft: Draft) -> Draft:
@@ -99,7 +99,7 @@ def _alone(draft: Draft) -> Draft:
 @edits_for({"after-it": True, "before-it": False}, "KEY-3", "RFC 7517 §4.5", UNUSABLE, given=_alone, needs=(KEY_SET,))
 def kid_shared_with_a_key(draft: Draft, behind: bool) -> Draft:
     """Another key of the set has the same `kid` as the one that signed: {name}."""
-    signing, other = draft.key.public_jwk, _second_of_the_name(draft)
+    signing, other = draft.key.public_jwk, _sibling_called(draft, draft.key.kid)
     return _with_jwks(draft, [signing, other] if behind else [other, signing])
 
 
@@ -127,7 +127,7 @@ def kid_shared(draft: Draft, entry: tuple[str, bool, Rewrite]) -> Draft:
     """The key that signed has its `kid` in common with an entry that can't be meant, and stands {name}."""
     order, of_ours, rewrite = entry
     ours = draft.key.public_jwk
-    other = rewrite(ours if of_ours else _second_of_the_name(draft))
+    other = rewrite(ours if of_ours else _sibling_called(draft, draft.key.kid))
     return _with_jwks(draft, [other, ours] if order == "after" else [ours, other])
 
 
@@ -168,18 +168,13 @@ def foreign_key_under_our_kid(draft: Draft) -> Draft:
 @edit("KEY-4", "RFC 7517 §4", base=ACCEPTED, strict=ACCEPTED)
 def key_has_unknown_members(draft: Draft) -> Draft:
     """Members of a key that are not understood are ignored."""
-    return _signers_key(draft, lambda jwk: {**jwk, "x-unheard-of": {"a": 1}, "nbf": 0})
+    return draft.with_signers_jwk(lambda jwk: {**jwk, "x-unheard-of": {"a": 1}, "nbf": 0})
 
 
 @edit("KEY-4", "RFC 7517 §5", base=ACCEPTED, strict=ACCEPTED)
 def set_has_unknown_members(draft: Draft) -> Draft:
     """Members of a key set that are not understood are ignored."""
     return draft.with_policy(keys={"x-unheard-of": [1], **draft.policy.members["keys"]})
-
-
-def _called(draft: Draft, kid: object) -> list[Jwk]:
-    """Return the sibling key under this `kid`, whatever type that is of."""
-    return [{**keys.key(draft.key.algorithm, "b").public_jwk, "kid": kid}]
 
 
 def _ours_called(draft: Draft, kid: object) -> Jwk:
@@ -201,7 +196,7 @@ _NO_TEXT: dict[str, tuple[object, str]] = {
 def key_before_ours_whose_kid_is_a(draft: Draft, kids: tuple[object, str]) -> Draft:
     """Before our key stands another one whose `kid` is our `kid` in another JSON type: {name}."""
     other, ours = kids
-    jwks = [*_called(draft, other), _ours_called(draft, ours)]
+    jwks = [_sibling_called(draft, other), _ours_called(draft, ours)]
     return _with_jwks(draft, jwks).with_header(kid=ours)
 
 
@@ -209,7 +204,7 @@ def key_before_ours_whose_kid_is_a(draft: Draft, kids: tuple[object, str]) -> Dr
 def kid_names_a_key_whose_kid_is_a(draft: Draft, kids: tuple[object, str]) -> Draft:
     """The only key that could be meant has the token's `kid` in another JSON type: {name}."""
     other, ours = kids
-    return _with_jwks(draft, [_ours_called(draft, other), *_called(draft, "other")]).with_header(kid=ours)
+    return _with_jwks(draft, [_ours_called(draft, other), _sibling_called(draft, "other")]).with_header(kid=ours)
 
 
 _NAMELESS: dict[str, Rewrite] = {
@@ -221,7 +216,7 @@ _NAMELESS: dict[str, Rewrite] = {
 @edits_for(_NAMELESS, "VER-23", "RFC 7515 §4.1.4", "key-unknown key-unusable keys-unavailable", needs=(KEY_SET,))
 def kid_names_nobody_beside_our_key(draft: Draft, rewrite: Rewrite) -> Draft:
     """The token's `kid` names no key, and the key that signed stands in the set {name}."""
-    jwks = [rewrite(draft.key.public_jwk), *_called(draft, "other")]
+    jwks = [rewrite(draft.key.public_jwk), _sibling_called(draft, "other")]
     return _with_jwks(draft, jwks).with_header(kid="nobody")
 
 
@@ -230,7 +225,7 @@ def kid_names_nobody_beside_our_key(draft: Draft, rewrite: Rewrite) -> Draft:
 def leading_zero_in_coordinate(draft: Draft, role: str) -> Draft:
     """The coordinate {name} of the key that signed begins with a zero octet, and is spelled in full."""
     key = replace(draft.key, role=role)
-    return _signers_key(draft, lambda _: key.public_jwk).signed_by(key.sign)
+    return draft.with_signers_jwk(lambda _: key.public_jwk).signed_by(key.sign)
 
 
 def _octets(member: str, change: Callable[[bytes], bytes]) -> Rewrite:
@@ -238,7 +233,7 @@ def _octets(member: str, change: Callable[[bytes], bytes]) -> Rewrite:
 
 
 _OFF_THE_CURVE: dict[str, Rewrite] = {
-    **{f"{member}-{end}": _octets(member, lambda octets, at=at: _flipped(octets, at))  # type: ignore[misc]
+    **{f"{member}-{end}": _octets(member, lambda octets, at=at: flipped(octets, at))  # type: ignore[misc]
        for member in "xy" for end, at in {"first": 0, "last": -1}.items()},
     "zero": lambda jwk: {**jwk, **{member: b64(bytes(len(unb64(jwk["x"])))) for member in "xy"}},
     "all-ones": lambda jwk: {**jwk, **{member: b64(b"\xff" * len(unb64(jwk["x"]))) for member in "xy"}},
@@ -246,16 +241,10 @@ _OFF_THE_CURVE: dict[str, Rewrite] = {
 }  # fmt: skip
 
 
-def _flipped(octets: bytes, at: int) -> bytes:
-    changed = bytearray(octets)
-    changed[at] ^= 1
-    return bytes(changed)
-
-
 @edits_for(_OFF_THE_CURVE, "KEY-15", "RFC 8725 §3.4", UNUSABLE, algorithms=ECDSA)
 def point_off_the_curve(draft: Draft, rewrite: Rewrite) -> Draft:
     """The coordinates of the key that signed are those of no point of its curve: {name}."""
-    return _signers_key(draft, rewrite)
+    return draft.with_signers_jwk(rewrite)
 
 
 @edits_for({str(bits): bits for bits in (32, 64, 128, 256)}, "KEY-15", "RFC 7518 §6.3.1.2", UNUSABLE,
@@ -263,15 +252,15 @@ def point_off_the_curve(draft: Draft, rewrite: Rewrite) -> Draft:
 def exponent_beyond_bits(draft: Draft, bits: int) -> Draft:
     """The key's exponent is larger by 2 to the power of {name}, and the token was signed under the one of before."""
     exponent = (1 << bits) + 65537
-    return _signers_key(
-        draft, lambda jwk: {**jwk, "e": b64(exponent.to_bytes((exponent.bit_length() + 7) // 8, "big"))}
+    return draft.with_signers_jwk(
+        lambda jwk: {**jwk, "e": b64(exponent.to_bytes((exponent.bit_length() + 7) // 8, "big"))}
     )
 
 
 def _weak(draft: Draft) -> Draft:
     weak = keys.weak_rsa_key()
     renamed = Key(draft.key.kid, "RS256", "rsa", "1024")
-    return _signers_key(draft, lambda jwk: {**weak.public_jwk, "kid": jwk["kid"]}).signed_by(renamed.sign)
+    return draft.with_signers_jwk(lambda jwk: {**weak.public_jwk, "kid": jwk["kid"]}).signed_by(renamed.sign)
 
 
 def _exponent_one(draft: Draft) -> Draft:
@@ -283,7 +272,7 @@ def _exponent_one(draft: Draft) -> Draft:
         digest = prefix + hashlib.sha256(signing_input).digest()
         return b"\x00\x01" + b"\xff" * (size - len(digest) - 3) + b"\x00" + digest
 
-    return _signers_key(draft, lambda jwk: {**jwk, "e": "AQ"}).signed_by(padded)
+    return draft.with_signers_jwk(lambda jwk: {**jwk, "e": "AQ"}).signed_by(padded)
 
 
 @edits_for({"of-1024-bits": _weak, "with-exponent-1": _exponent_one}, "KEY-5", "RFC 7518 §3.3", UNUSABLE,
@@ -300,7 +289,7 @@ _ROCA = {"first": "roca-1", "second": "roca-2", "third": "roca-3"}
 def rsa_key_of_the_faulty_library(draft: Draft, role: str) -> Draft:
     """The policy's RSA key has primes as the faulty library made them, so its modulus can be factored: the {name}."""
     weak = Key(draft.key.kid, "RS256", "rsa", role)
-    return _signers_key(draft, lambda _: weak.public_jwk).signed_by(weak.sign)
+    return draft.with_signers_jwk(lambda _: weak.public_jwk).signed_by(weak.sign)
 
 
 @edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=beside_an_hmac_key, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED,

@@ -13,7 +13,7 @@ from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over
 from bearerproof_fuzz.edits.encoding import trailing_bits, with_unused_bits
 from bearerproof_fuzz.edits.registry import ECDSA, EDDSA, EVERY_ALGORITHM, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
-from bearerproof_fuzz.keys import b64
+from bearerproof_fuzz.keys import b64, flipped
 from bearerproof_fuzz.needs import MIXED
 from bearerproof_fuzz.pss import sign_pss
 
@@ -22,24 +22,15 @@ SIGNATURE = "signature malformed"
 Change = Callable[[bytes], bytes]
 
 
-def _flip(at: int, bit: int = 1) -> Change:
-    def change(signature: bytes) -> bytes:
-        octets = bytearray(signature)
-        octets[at] ^= bit
-        return bytes(octets)
-
-    return change
-
-
 def with_a_bit_flipped(draft: Draft) -> Draft:
     """Flip one bit of the signature: the negative control of everything that is to be accepted."""
-    return draft.with_signature(_flip(0))
+    return draft.with_signature(lambda signature: flipped(signature, 0))
 
 
 _ALTERED: dict[str, Change] = {
-    "first-bit": _flip(0, 0x80),
-    "last-bit": _flip(-1, 1),
-    "middle-bit": lambda signature: _flip(len(signature) // 2)(signature),
+    "first-bit": lambda signature: flipped(signature, 0, 0x80),
+    "last-bit": lambda signature: flipped(signature, -1),
+    "middle-bit": lambda signature: flipped(signature, len(signature) // 2),
     "truncated": lambda signature: signature[:-1],
     "halved": lambda signature: signature[: len(signature) // 2],
     "one-octet": lambda signature: signature[:1],

@@ -50,10 +50,9 @@ def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge
 
 def _right_alone(trial: Trial, base: Draft) -> list[Edit]:
     """Return the edits that can be beneath and are by themselves refused, or must be accepted and are."""
-    presented = {other: other.apply(base).presentation() for other in beside(base)}
-    others = [other for other in presented if trial.implementation.fits(presented[other])]
-    judged = zip(others, trial.ask_all([presented[other] for other in others]), strict=True)
-    right = [other for other, answer in judged if not wrong_verdict(answer, _settled(other, trial), trial.measure)]
+    answers = trial.ask_each({other: other.apply(base).presentation() for other in beside(base)})
+    judged = {other: wrong_verdict(answer, _settled(other, trial), trial.measure) for other, answer in answers.items()}
+    right = [other for other, is_wrong in judged.items() if not is_wrong]
     if not right:
         pytest.skip("no other edit is judged rightly by itself, which is their own checks' finding")
     return right
@@ -67,10 +66,8 @@ def _settled(other: Edit, trial: Trial) -> frozenset[Outcome]:
 
 def _refused_alone(trial: Trial, bases: Mapping[Case, Draft]) -> list[Case]:
     """Return the edits that are refused by themselves; what is accepted even so is its own check's finding."""
-    edited = {case: case.edit.apply(base).presentation() for case, base in bases.items()}
-    fitting = [case for case in edited if trial.implementation.fits(edited[case])]
-    judged = zip(fitting, trial.ask_all([edited[case] for case in fitting]), strict=True)
-    refused = [case for case, answer in judged if not wrong_verdict(answer, REJECTED, trial.measure)]
+    judged = trial.ask_each({case: case.edit.apply(base).presentation() for case, base in bases.items()})
+    refused = [case for case, answer in judged.items() if not wrong_verdict(answer, REJECTED, trial.measure)]
     if not refused:
         pytest.skip("no edit of this requirement is refused by itself, which is their own checks' finding")
     return refused

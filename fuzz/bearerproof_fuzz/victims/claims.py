@@ -200,13 +200,19 @@ def sessions(facts: Facts) -> None:
 
 def replay(facts: Facts) -> None:
     """RFC 7519 §4.1.7: one issuer's id is presented once; it is remembered as long as the token lives."""
+    replay_by(facts, lambda facts: (facts.claims["iss"], facts.claims["jti"]))
+
+
+def replay_by(facts: Facts, name: Callable[[Facts], object], *, without_jti: bool = False) -> None:
+    """Refuse what was presented under this name before; without `jti` it is refused, unless that may be missing."""
     if not facts.policy.get("replay"):
         return
     if "replay" in (facts.policy.get("ports") or {}).get("unavailable", []):
         raise Refused("unavailable")
-    if "jti" not in facts.claims:
+    if "jti" in facts.claims:
+        remember(facts, name(facts))
+    elif not without_jti:
         raise Refused("claim-missing")
-    remember(facts, (facts.claims["iss"], facts.claims["jti"]))
 
 
 def remember(facts: Facts, name: object) -> None:

@@ -1,9 +1,9 @@
 """A trial: one check of one requirement, run against the implementation; what every test of the suite is given."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Declaration
@@ -14,6 +14,8 @@ from bearerproof.judging.exercised import Combined, marks_of, marks_of_decision
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile, Requirement
+
+K = TypeVar("K")
 
 ACCEPTED = frozenset({Outcome.ACCEPTED})
 REJECTED = frozenset({Outcome.REJECTED})
@@ -104,10 +106,15 @@ class Trial:
             self.implementation.leave_out()
         raise Skipped(why)
 
+    def ask_each(self, named: Mapping[K, Presentation]) -> dict[K, Answer]:
+        """Ask for those verdicts whose requests are no longer than the implementation reads, and name them alike."""
+        fitting = {name: presented for name, presented in named.items() if self.implementation.fits(presented)}
+        return dict(zip(fitting, self.ask_all(list(fitting.values())), strict=True))
+
     def ask_fitting(self, presentations: Sequence[Presentation]) -> list[tuple[Presentation, Answer]]:
-        """Ask for those verdicts whose requests are no longer than the implementation reads."""
-        fitting = [presented for presented in presentations if self.implementation.fits(presented)]
-        return list(zip(fitting, self.ask_all(fitting), strict=True))
+        """Ask as ``ask_each`` does, and return each token with its verdict."""
+        answers = self.ask_each(dict(enumerate(presentations)))
+        return [(presentations[number], answer) for number, answer in answers.items()]
 
     def decide(self, request: Request) -> Decision:
         """Ask a key server for one decision.

@@ -2,14 +2,14 @@
 
 import pytest
 
-from bearerproof.contract.messages import Answer, Outcome
+from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.judgement import wrong_verdict
 from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.combinations import Combination, Space, combined, space
-from bearerproof_fuzz.forge import Draft, Forge
+from bearerproof_fuzz.forge import Forge
 
 
 @check(*combined())
@@ -21,12 +21,11 @@ def test_two_way_combinations(mark: CheckId, trial: Trial, forge: Forge) -> None
     """
     whole = space(mark.requirement, trial.declaration, trial.measure)
     ours = [found for found in whole.combinations if found.row.profile is mark.profile]
-    bases = {found: found.base(forge) for found in ours}
-    edited = {found: found.edit.apply(base) for found, base in bases.items()}
-    fitting = [found for found in ours if trial.implementation.fits(edited[found].presentation())]
-    answers = trial.ask_what_it_can([bases[found].presentation() for found in fitting])
+    presented = {found: _presented(forge, found) for found in ours}
+    fitting = [found for found in ours if trial.implementation.fits(presented[found][1])]
+    answers = trial.ask_what_it_can([presented[found][0] for found in fitting])
     exercised = [found for found, answer in zip(fitting, answers, strict=True) if answer.outcome is Outcome.ACCEPTED]
-    answers = trial.ask_what_it_can([edited[found].presentation() for found in exercised])
+    answers = trial.ask_what_it_can([presented[found][1] for found in exercised])
     judged = {
         found: answer for found, answer in zip(exercised, answers, strict=True) if answer.outcome is not Outcome.SKIPPED
     }
@@ -35,11 +34,17 @@ def test_two_way_combinations(mark: CheckId, trial: Trial, forge: Forge) -> None
         if wrong_verdict(answer, REJECTED, trial.measure):
             _judge(trial, forge, whole, found)
         else:
-            _expect(trial, answer, bases[found], edited[found], found, "")
+            _expect(trial, answer, *presented[found], found, "")
     if not judged:
         pytest.skip("no combination can be presented of which the base is accepted")
     if all(wrong_verdict(answer, REJECTED, trial.measure) for answer in judged.values()):
         pytest.skip("nothing that is combined is refused in the usual circumstances, which other checks find")
+
+
+def _presented(forge: Forge, found: Combination) -> tuple[Presentation, Presentation]:
+    """Return the honest token of a combination, and what its edit makes of it."""
+    base = found.base(forge)
+    return base.presentation(), found.edit.apply(base).presentation()
 
 
 def _judge(trial: Trial, forge: Forge, whole: Space, found: Combination) -> None:
@@ -51,24 +56,24 @@ def _judge(trial: Trial, forge: Forge, whole: Space, found: Combination) -> None
             found = tried
         elif any(True for _ in whole.more_usual(found, factor)):
             needed.append(f"{_NAMES.get(factor, factor)} {getattr(found.row, factor)}")
-    base = found.base(forge)
-    edited = found.edit.apply(base)
-    alone = trial.ask(found.edit.alone(base).presentation()) if found.edit.alone else None
+    base, edited = _presented(forge, found)
+    alone = trial.ask(found.edit.alone(found.base(forge)).presentation()) if found.edit.alone else None
     if needed and not (alone and alone.outcome is Outcome.ACCEPTED):
-        _expect(trial, trial.ask(edited.presentation()), base, edited, found, " and ".join(needed))
+        _expect(trial, trial.ask(edited), base, edited, found, " and ".join(needed))
 
 
 _NAMES = {"key_set": "the key"}
 
 
 def _is_wrong(trial: Trial, forge: Forge, found: Combination) -> bool:
-    base = found.base(forge)
-    answers = trial.ask_what_it_can([base.presentation(), found.edit.apply(base).presentation()])
+    answers = trial.ask_what_it_can(_presented(forge, found))
     wrong = answers[1].outcome is not Outcome.SKIPPED and wrong_verdict(answers[1], REJECTED, trial.measure)
     return answers[0].outcome is Outcome.ACCEPTED and wrong
 
 
-def _expect(trial: Trial, answer: Answer, base: Draft, edited: Draft, found: Combination, only: str) -> None:
+def _expect(
+    trial: Trial, answer: Answer, base: Presentation, edited: Presentation, found: Combination, only: str
+) -> None:
     where = f" It is not refused, though only with {only}." if only else ""
     summary, kind = f"{found.edit.id}: {found.edit.description}{where}", f"{found.edit.group}: only with {only}"
-    trial.expect(answer, REJECTED, summary, edited.presentation(), base.presentation(), found.edit.id, kind)
+    trial.expect(answer, REJECTED, summary, edited, base, found.edit.id, kind)

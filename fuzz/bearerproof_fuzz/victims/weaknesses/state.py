@@ -61,19 +61,7 @@ def _peeked(steps: Steps, question: Question, segment: int, name: str) -> object
 
 def _replay(name: Callable[[Facts], object], *, without_jti: bool = False) -> Steps:
     """Remember presentations under some name."""
-
-    def check(facts: Facts) -> None:
-        if not facts.policy.get("replay"):
-            return
-        if "replay" in (facts.policy.get("ports") or {}).get("unavailable", []):
-            raise Refused("unavailable")
-        if "jti" not in facts.claims:
-            if without_jti:
-                return
-            raise Refused("claim-missing")
-        claims.remember(facts, name(facts))
-
-    weak = weak_claims(changed={"replay": check})
+    weak = weak_claims(changed={"replay": lambda facts: claims.replay_by(facts, name, without_jti=without_jti)})
     if without_jti:
         return replace(weak, claims={**weak.claims, "presence": _jti_is_optional})
     return weak
