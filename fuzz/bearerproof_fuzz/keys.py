@@ -210,7 +210,7 @@ def _private(pool_name: str) -> Private:
     return loaded
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)  # a whole run makes some 7,000, and ``prove`` makes those of several runs again
 def _sign(algorithm: str, pool_name: str, signing_input: bytes) -> bytes:
     return _SIGNERS[algorithm](pool_name, signing_input)
 
