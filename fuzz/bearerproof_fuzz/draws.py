@@ -7,7 +7,8 @@ such ranges out of prepared material. Drawing this way also costs a tenth of bui
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TypeVar
+from random import Random
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -16,6 +17,35 @@ T = TypeVar("T")
 
 NARROW = 100
 """Widest single draw; a larger choice is made in two."""
+
+
+class Choices:
+    """Draws without an engine, for what has to be fast: numbers below a limit, as recorded before or at random.
+
+    ``taken`` are those drawn so far. They are what Hypothesis would have drawn, choice for choice, so that it can begin
+    with them and make them smaller. A recorded number beyond the limit is taken modulo it: any list of numbers draws
+    something.
+    """
+
+    def __init__(self, random: Random, recorded: Sequence[int] = ()) -> None:
+        self._random = random.random
+        self._recorded = recorded
+        self.taken: list[int] = []
+
+    def below(self, limit: int) -> int:
+        """Draw an integer from 0 to ``limit`` - 1."""
+        at = len(self.taken)
+        value = self._recorded[at] % limit if at < len(self._recorded) else int(self._random() * limit)
+        self.taken.append(value)
+        return value
+
+    def __call__(self, strategy: SearchStrategy[Any], label: object = None) -> Any:  # noqa: ARG002 - as Hypothesis has it
+        """Stand where Hypothesis hands in a draw; nothing but ``number_below`` may be drawn.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(f"{strategy!r} is not drawn by number_below")
 
 
 def pick(draw: DrawFn, material: Sequence[T]) -> T:
@@ -31,9 +61,13 @@ def pick_some(draw: DrawFn, material: Sequence[T], most: int) -> list[T]:
 def number_below(draw: DrawFn, limit: int) -> int:
     """Draw an integer from 0 to ``limit`` - 1, of at most ``NARROW`` squared; it shrinks towards 0."""
     if limit <= NARROW:
-        return draw(_range(limit))
-    high = draw(_range(-(-limit // NARROW)))
-    return (high * NARROW + draw(_range(NARROW))) % limit
+        return _below(draw, limit)
+    high = _below(draw, -(-limit // NARROW))
+    return (high * NARROW + _below(draw, NARROW)) % limit
+
+
+def _below(draw: DrawFn, limit: int) -> int:
+    return draw.below(limit) if isinstance(draw, Choices) else draw(_range(limit))
 
 
 def batch(make: Callable[[DrawFn], T], size: int) -> SearchStrategy[list[T]]:

@@ -6,7 +6,6 @@ The parameters are free because a forger needs them free: another salt length, a
 
 import hashlib
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -23,7 +22,6 @@ class Digest(Protocol):
 Hash = Callable[[bytes], Digest]
 
 
-@lru_cache(maxsize=4096)
 def sign_pss(
     private: rsa.RSAPrivateKey, message: bytes, digest: Hash, salt_length: int, mask_digest: Hash | None = None
 ) -> bytes:

@@ -1,0 +1,256 @@
+"""What a campaign presents: tokens drawn from edits, forgeries, manglings and claims, each with what it is due."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis.strategies import DrawFn
+
+from bearerproof.contract.messages import Presentation
+from bearerproof.members import Json
+from bearerproof.specification.catalogue import Measure, Profile, requirement
+from bearerproof_fuzz import combinations
+from bearerproof_fuzz.claimdraws import BESIDE_OURS, DRAWN, LEEWAYS, DrawnClaim, kind_of, leeway
+from bearerproof_fuzz.combinations import Row, Space
+from bearerproof_fuzz.draws import number_below, pick
+from bearerproof_fuzz.edits.harmless import another_jti
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, REJECTED, Case, Edit
+from bearerproof_fuzz.forge import Draft, Forge
+from bearerproof_fuzz.grammar import forge_one, mangle_one, matter_of
+from bearerproof_fuzz.material import ADVERSARIAL, EDGES, NO_NAMES, PLAIN, SHORT, Hints, labelled, unproven
+from bearerproof_fuzz.oracles.claims import Outcomes
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A token, what may come of it, and the requirement that says so.
+
+    ``kind`` names the deviation that another outcome would be: findings of one kind are one finding. ``honest`` has to
+    be accepted for a refusal to mean anything, and each of ``elsewhere`` refused for an acceptance to be this
+    requirement's matter. ``claims`` are what an acceptance has to yield; ``factors`` are what novelty goes by.
+    """
+
+    requirement: str
+    kind: str
+    how: str
+    presented: Presentation
+    honest: Presentation
+    allowed: Outcomes
+    claims: Json | None = None
+    elsewhere: tuple[Presentation, ...] = ()
+    factors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Honest:
+    """A token that the implementation has accepted, before and after it is written down."""
+
+    draft: Draft
+    presentation: Presentation
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An edit in a profile and under an algorithm, with the honest token that it changes."""
+
+    case: Case
+    honest: Honest
+
+    @property
+    def edited(self) -> Draft:
+        """The token that is changed."""
+        return self.case.edit.apply(self.honest.draft)
+
+
+@dataclass(frozen=True)
+class World:
+    """All that tokens are drawn from: what the implementation can be asked, without what it gets wrong by itself.
+
+    ``bases`` are honest tokens that it accepted, under each algorithm. ``settled`` are the edits that it judged rightly
+    where they stood alone, ``refused`` those of them that start from a plain base and have to be refused; on top of
+    ``beneath`` any other can be made. ``spaces`` say where else an edit has to be refused.
+    """
+
+    forge: Forge
+    measure: Measure
+    level: int
+    bases: tuple[Honest, ...]
+    settled: tuple[Prepared, ...]
+    refused: tuple[Prepared, ...]
+    beneath: Mapping[Profile, Sequence[Edit]]
+    spaces: tuple[Space, ...]
+
+
+Kind = Callable[[DrawFn, World], Candidate | None]
+"""Draws a candidate; None where what was drawn cannot come together."""
+
+
+def candidate(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw one token of any kind."""
+    return pick(draw, _KINDS)(draw, world)
+
+
+def edited(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw an edit by itself, or beside a harmless change."""
+    if not world.settled:
+        return None
+    prepared = pick(draw, world.settled)
+    base = another_jti(prepared.honest.draft) if number_below(draw, 2) else prepared.honest.draft
+    return of_edit(prepared, world.measure, prepared.case.edit.apply(base))
+
+
+def of_edit(prepared: Prepared, measure: Measure, changed: Draft) -> Candidate:
+    """Return an edit as a candidate."""
+    edit = prepared.case.edit
+    how = f"{edit.id}: {edit.description}"
+    allowed = edit.allowed(measure)
+    return Candidate(
+        edit.requirement_id, edit.id, how, changed.presentation(), prepared.honest.presentation, allowed,
+        factors=_factors(changed, edit.group),
+    )  # fmt: skip
+
+
+def composed(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw an edit that has to be refused, on top of up to three others that set members."""
+    if not world.refused:
+        return None
+    prepared = pick(draw, world.refused)
+    others = world.beneath.get(prepared.case.profile, ())
+    if not others:
+        return None
+    draft, edit, below = prepared.honest.draft, prepared.case.edit, []
+    for _ in range(1 + number_below(draw, 3)):
+        below.append(pick(draw, others))
+        draft = below[-1].apply(draft)
+    changed = edit.apply(draft)
+    how = f"one change hides another: {' then '.join([*(other.id for other in below), edit.id])}"
+    return Candidate(
+        edit.requirement_id, f"{edit.id} on top of others", how, changed.presentation(), prepared.honest.presentation,
+        REJECTED, factors=_factors(changed, edit.group, *(other.group for other in below)),
+    )  # fmt: skip
+
+
+def forged(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw a token that no holder of a policy key signed."""
+    honest = pick(draw, world.bases)
+    made = forge_one(draw, honest.draft)
+    how = f"a forged token is not refused: {made.describe()}"
+    elsewhere = tuple(part.presentation() for part in made.judged_elsewhere)
+    return Candidate(
+        "VER-25", made.steps[0], how, made.draft.presentation(), honest.presentation, REJECTED,
+        elsewhere=elsewhere, factors=_factors(honest.draft, *made.steps),
+    )  # fmt: skip
+
+
+def mangled(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw a change of an honest token's text, as somebody without any key can make."""
+    honest = pick(draw, world.bases)
+    token, how = str(honest.presentation.token), []
+    for _ in range(1 + number_below(draw, 2)):
+        if token:
+            token, done = mangle_one(draw, token)
+            how.append(done)
+    matter = matter_of(token, str(honest.presentation.token))
+    if matter is None:
+        return None
+    allowed = REJECTED if matter != "VER-3" or world.measure is Measure.STRICT else EITHER
+    kind = how[-1].partition(" at ")[0]
+    return Candidate(
+        matter, kind, f"a mangled token is not refused: {', '.join(how)}",
+        replace(honest.presentation, token=token), honest.presentation, allowed, factors=_factors(honest.draft, kind),
+    )  # fmt: skip
+
+
+def labelled_forgery(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw a token without a signature that says anything of itself: its event is what matters."""
+    honest = pick(draw, world.bases)
+    said = Hints(*(pick(draw, _NAMES) for _ in range(3)))
+    changed = unproven(labelled(honest.draft, said))
+    return Candidate(
+        "HINT-1", "unsigned, whatever it says of itself", f"an unsigned token is not refused that says {said}",
+        changed.presentation(), honest.presentation, REJECTED, factors=_factors(honest.draft, "labelled"),
+    )  # fmt: skip
+
+
+_NAMES: tuple[object, ...] = (*PLAIN, *SHORT, *EDGES, *ADVERSARIAL, *NO_NAMES)
+
+
+def claimed(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw a claim's value; an oracle says what becomes of the token."""
+    honest = pick(draw, world.bases)
+    drawn = pick(draw, _DRAWN)
+    profile = honest.draft.profile
+    if profile not in requirement(drawn.requirement).profiles or not _can_be_asked(drawn, world):
+        return None
+    draft = honest.draft
+    if "leeway" in world.forge.declaration.options:
+        draft = draft.with_policy(leeway=pick(draw, (0, *LEEWAYS)))
+    value = drawn.draw(draw, draft)
+    changed = draft.with_claims(**{drawn.name: value})
+    allowed = drawn.allowed(value, draft, world.measure)
+    how = f"{drawn.name} = {value!r} under leeway {leeway(draft)} is judged wrongly"
+    return Candidate(
+        drawn.requirement, f"{drawn.name} is {kind_of(value)}", how, changed.presentation(),
+        honest.presentation, allowed, changed.claims, factors=_factors(changed, drawn.name),
+    )  # fmt: skip
+
+
+_DRAWN = (*DRAWN.values(), BESIDE_OURS)
+
+
+def _can_be_asked(drawn: DrawnClaim, world: World) -> bool:
+    return not any(map(world.forge.declaration.missing_capability, drawn.needs))
+
+
+def varied(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw an honest token with claims of any kind: it has to be accepted, and to yield what was signed."""
+    honest = pick(draw, world.bases)
+    if honest.draft.rules.closed_claims is not None:
+        return None
+    extra = {pick(draw, _CLAIM_NAMES): pick(draw, _VALUES) for _ in range(1 + number_below(draw, 4))}
+    changed = honest.draft.with_claims(**extra)
+    return Candidate(
+        "VER-24", "an honest token with further claims", f"an honest token with the claims {extra} is judged wrongly",
+        changed.presentation(), honest.presentation, ACCEPTED, changed.claims, factors=_factors(changed, "varied"),
+    )  # fmt: skip
+
+
+_CLAIM_NAMES = ("x", "X", "", "é", "a.b", "scope2", "\U0001f511", "__proto__", "constructor", "\u202e", "a" * 100)
+_VALUES: tuple[Any, ...] = (
+    None, True, 0, -1, 1.5, 10**15, "", "x", "é", "\U0001f511", "\x00", "\u2028", "</script>", "a" * 200, [], {},
+    [None], [1, [2, [3]]], {"a": {"b": [1]}}, {"exp": 1}, {"aud": "nobody"}, {"": 0},
+)  # fmt: skip
+
+
+def combined(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw an edit under any algorithm, `kid`, key set, profile and policy in which it has to be refused."""
+    if not world.spaces:
+        return None
+    space = pick(draw, world.spaces)
+    edit = pick(draw, list(space.places))
+    place = space.places[edit]
+    policies = list(place.policies)
+    if not policies:
+        return None
+    row = Row(
+        pick(draw, list(place.algorithms)), pick(draw, space.factors["kid"]), pick(draw, space.factors["key_set"]),
+        pick(draw, list(place.profiles)), pick(draw, policies), edit.group,
+    )  # fmt: skip
+    if not space.fits(edit, row):
+        return None
+    base = edit.given(combinations.base(world.forge, row))
+    changed = edit.apply(base)
+    shape = f"kid {row.kid}, key set {row.key_set}, policy {row.policy}"
+    return Candidate(
+        edit.requirement_id, f"{edit.id} in combination", f"{edit.id}, with {shape}", changed.presentation(),
+        base.presentation(), REJECTED, factors=_factors(changed, edit.group, row.kid, row.key_set, row.policy),
+    )  # fmt: skip
+
+
+def _factors(draft: Draft, *parts: str) -> tuple[str, ...]:
+    return (*parts, draft.key.algorithm, str(draft.profile))
+
+
+_KINDS: tuple[Kind, ...] = (
+    edited, composed, composed, forged, forged, mangled, mangled, labelled_forgery, claimed, varied, combined, combined,
+)  # fmt: skip
