@@ -166,8 +166,9 @@ def labelled_forgery(draw: DrawFn, world: World) -> Candidate | None:
     honest = pick(draw, world.bases)
     said = Hints(*(pick(draw, _NAMES) for _ in range(3)))
     changed = unproven(labelled(honest.draft, said))
+    row = "HINT-1" if requirement("HINT-1").binds(world.measure) else "VER-25"
     return Candidate(
-        "HINT-1", "unsigned, whatever it says of itself", f"an unsigned token is not refused that says {said}",
+        row, "unsigned, whatever it says of itself", f"an unsigned token is not refused that says {said}",
         changed.presentation(), honest.presentation, REJECTED, factors=_factors(honest.draft, "labelled"),
     )  # fmt: skip
 

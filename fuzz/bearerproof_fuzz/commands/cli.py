@@ -292,6 +292,34 @@ def prove(
     )
 
 
+@app.command(epilog="Exit codes: 0 nothing new; 1 new findings; 3 it could not be carried out.")
+def fuzz(
+    context: typer.Context,
+    target: Target = None,
+    lasting: Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 90s, 30m, 2h.")] = "10m",
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Worker processes, each with its own.")] = 2,
+    corpus: Annotated[
+        Path, typer.Option("--corpus", help="The campaign's folder: inputs, and findings under findings/.")
+    ] = Path("campaign"),
+    measure: Annotated[
+        Measure | None,
+        typer.Option("--measure", help="base: the RFCs alone; strict: the whole specification."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Begin from this seed instead of a random one.")] = None,
+    seconds: Seconds = 5.0,
+) -> int:
+    """Look for hours, after [bold]check[/] is green, for what nobody thought of.
+
+    [bold]bearerproof fuzz pyjwt --for 30m[/]  a library by name; findings are files that [bold]replay[/] takes
+
+    A campaign goes on where it was: give the same --corpus again, from as many machines as share the folder.
+    """
+    from bearerproof_fuzz.commands import fuzz as fuzzing  # noqa: PLC0415 - the engine takes half a second to load
+
+    settings = _settings(context, target, measure=measure, seconds=seconds)
+    return fuzzing.fuzz(settings, corpus, fuzzing.seconds(lasting), workers, seed, Console(), Console(stderr=True))
+
+
 app.command(name="vectors")(list_vectors)
 app.command(epilog=trail_command.EXIT_CODES)(trail_command.trail)
 app.command(epilog="Exit codes: 0 ended when told to; 3 could not be started.")(serve)
