@@ -50,7 +50,7 @@ def main() -> None:
 
 def trail(lines: int, *, minimal: bool = False, seed: int = 1) -> Iterator[dict[str, object]]:
     """The events of a truthful server; ``minimal`` ones bear neither time nor number nor expiry."""
-    draw = random.Random(seed)  # noqa: S311 - a made-up trail
+    draw = random.Random(seed)
     people: list[dict[str, object]] = [
         {
             "subject": f"user-{n}", "email": f"user-{n}@example.com", "name": f"User {n}", "groups": ["staff", "dev"],
@@ -87,7 +87,7 @@ def trail(lines: int, *, minimal: bool = False, seed: int = 1) -> Iterator[dict[
 
 def failures(lines: int) -> Iterator[dict[str, object]]:
     """The events of a verifier."""
-    draw = random.Random(2)  # noqa: S311 - a made-up trail
+    draw = random.Random(2)
     now = 0.0
     for _ in range(lines):
         now += draw.expovariate(400)

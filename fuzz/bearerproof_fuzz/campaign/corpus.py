@@ -28,13 +28,17 @@ class Input:
 
 @dataclass
 class Corpus:
-    """One worker's view of the directory: ``inputs`` in the order in which they came, and all ``features`` seen."""
+    """One worker's view of the directory: ``inputs`` in the order in which they came, and all ``features`` seen.
+
+    Of those of others it takes what shows something new; with ``whole`` all.
+    """
 
     directory: Path
     name: str
     inputs: list[Input] = field(default_factory=list)
     features: set[str] = field(default_factory=set)
     unreadable: int = 0
+    whole: bool = False
     _offsets: dict[Path, int] = field(default_factory=dict)
     _own: IO[str] | None = None
 
@@ -80,7 +84,7 @@ class Corpus:
         found = _input(text)
         if found is None:
             self.unreadable += 1
-        elif self.new(found.features):
+        elif self.whole or self.new(found.features):
             self._take(found)
 
     def _take(self, added: Input) -> None:
@@ -106,7 +110,7 @@ def _input(text: bytes) -> Input | None:
 
 def distilled(directory: Path) -> list[Input]:
     """Return a smallest-first choice of all inputs that together show every feature."""
-    whole = Corpus(directory, "")
+    whole = Corpus(directory, "", whole=True)
     whole.read_others()
     chosen: list[Input] = []
     seen: set[str] = set()
