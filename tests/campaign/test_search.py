@@ -111,7 +111,7 @@ def test_a_flaky_implementation_is_told_from_a_wrong_one(tmp_path: Path) -> None
         answers = steady(presented)
         return [Answer(Outcome.ACCEPTED)] * len(answers) if next(batches) == 2 else answers
 
-    searching.implementation.verify_all = flaky  # type: ignore[method-assign]
+    searching.implementation.verify_all = flaky  # type: ignore[method-assign, assignment]
     found = [each for _ in range(4) for each in searching.step()]
     assert found
     assert not any(each.recurs for each in found)

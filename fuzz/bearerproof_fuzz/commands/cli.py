@@ -6,6 +6,7 @@ Everything after ``--`` is the command that starts an adapter; it is split off b
 import os
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -295,7 +296,14 @@ def prove(
 @app.command(epilog="Exit codes: 0 nothing new; 1 new findings; 3 it could not be carried out.")
 def fuzz(
     context: typer.Context,
-    target: Target = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME… | -- COMMAND…",
+            help="An implementation, or several to compare: names as for check, folders or names of adapters.",
+            show_default=False,
+        ),
+    ] = None,
     lasting: Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 90s, 30m, 2h.")] = "10m",
     workers: Annotated[int, typer.Option("--workers", min=1, help="Worker processes, each with its own.")] = 2,
     corpus: Annotated[
@@ -312,12 +320,25 @@ def fuzz(
 
     [bold]bearerproof fuzz pyjwt --for 30m[/]  a library by name; findings are files that [bold]replay[/] takes
 
+    [bold]bearerproof fuzz pyjwt joserfc node-jose --for 10m[/]  where do they disagree, and who is right?
+
     A campaign goes on where it was: give the same --corpus again, from as many machines as share the folder.
     """
-    from bearerproof_fuzz.commands import fuzz as fuzzing  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof_fuzz.commands import differing  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof_fuzz.commands import fuzz as fuzzing  # noqa: PLC0415
 
-    settings = _settings(context, target, measure=measure, seconds=seconds)
-    return fuzzing.fuzz(settings, corpus, fuzzing.seconds(lasting), workers, seed, Console(), Console(stderr=True))
+    out, err, names = Console(), Console(stderr=True), targets or []
+    if len(names) > 1:
+        if context.obj is not None or len(set(names)) < len(names):
+            raise BadInput("to compare implementations, give several different names and no command")
+        named = {name: differing.settings_of(name, seconds, err) for name in names}
+        return differing.compare(named, corpus, fuzzing.seconds(lasting), fuzzing.seeded(seed), out, err)
+    settings = replace(
+        _settings(context, None, measure=measure) if context.obj is not None or not names
+        else differing.settings_of(names[0], seconds, err),
+        measure=measure, seconds=seconds,
+    )  # fmt: skip
+    return fuzzing.fuzz(settings, corpus, fuzzing.seconds(lasting), workers, fuzzing.seeded(seed), out, err)
 
 
 app.command(name="vectors")(list_vectors)

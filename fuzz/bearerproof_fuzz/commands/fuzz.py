@@ -30,15 +30,20 @@ def seconds(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+def seeded(seed: int | None) -> int:
+    """Return the seed that was given, or one that nobody knows before."""
+    return secrets.randbelow(2**32) if seed is None else seed
+
+
 def fuzz(
-    settings: RunConfig, directory: Path, lasting: float, workers: int, seed: int | None, out: Console, err: Console
+    settings: RunConfig, directory: Path, lasting: float, workers: int, seed: int, out: Console, err: Console
 ) -> int:
     """Carry out a campaign, tell what was found, and return the exit code.
 
     Raises:
         BearerproofError: it cannot begin; the message says why.
     """
-    plan = campaign.opened(settings, directory, lasting, secrets.randbelow(2**32) if seed is None else seed)
+    plan = campaign.opened(settings, directory, lasting, seed)
     implementation = settings.start()
     try:
         scope = settings.resolve(implementation.declaration)

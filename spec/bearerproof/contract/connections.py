@@ -97,8 +97,14 @@ class Stdio:
 
     max_line: int | None = None
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], folder: str | None = None) -> None:
+        """Start it, in the current folder unless another is given.
+
+        Raises:
+            AdapterFault: it cannot be started.
+        """
         self._command = list(command)
+        self._folder = folder
         self._ids = count(1)
         self._process = self._start()
 
@@ -141,7 +147,7 @@ class Stdio:
             process = subprocess.Popen(  # noqa: S603 - the command is the caller's own, and no shell reads it
                 self._command,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                bufsize=0, start_new_session=True,
+                bufsize=0, start_new_session=True, cwd=self._folder,
             )  # fmt: skip
         except OSError as error:
             raise AdapterFault(f"cannot start {self._command[0]!r}: {error.strerror or error}") from None
@@ -246,8 +252,10 @@ GROUP = "bearerproof.implementations"
 """The group of entry points that gives implementations their names; any package may add to it."""
 
 
-def connect(target: str, command: Sequence[str] = ()) -> Connection:
+def connect(target: str, command: Sequence[str] = (), folder: str | None = None) -> Connection:
     """Open a connection: to ``command`` if one is given, else to a named implementation or ``python:module:factory``.
+
+    A command is started in ``folder``, or where we are.
 
     A name may be followed by a colon and what its factory is given: ``fault:hmac-over-pem``.
 
@@ -255,7 +263,7 @@ def connect(target: str, command: Sequence[str] = ()) -> Connection:
         BadInput: the name is unknown or cannot be imported. AdapterFault: the process cannot be started.
     """
     if command:
-        return Stdio(command)
+        return Stdio(command, folder)
     if target.startswith("python:"):
         with _import_errors(target):
             return InProcess(_factory(target.removeprefix("python:"), target))

@@ -37,6 +37,7 @@ class RunConfig:
 
     target: str = "reference"
     command: tuple[str, ...] = ()
+    folder: str | None = None
     url: str | None = None
     server_profile: str | None = None
     measure: Measure | None = None
@@ -55,7 +56,7 @@ class RunConfig:
             BadInput: it cannot be named so. AdapterFault: it does not start, or does not speak the contract.
         """
         if self.url is None:
-            return Implementation(connect(self.target, self.command), self.seconds)
+            return Implementation(connect(self.target, self.command, self.folder), self.seconds)
         from bearerproof.contract.http.connection import connect as connect_http  # noqa: PLC0415 - few runs need a client
 
         return Implementation(connect_http(self.url, self.server_profile, provider), self.seconds)

@@ -1,0 +1,205 @@
+"""Differential campaigns: the same tokens to several implementations, and the classes in which these disagree.
+
+Nobody is right because others agree with it. So each class says what the specification says of such a token; where
+that is nothing, the class is a finding about the specification.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.messages import Answer, Outcome, Presentation
+from bearerproof.exceptions import AdapterFault, BadInput
+from bearerproof.judging.settings import Scope
+from bearerproof.specification.catalogue import VERIFIERS, Measure
+from bearerproof_fuzz import edits as edits  # importing it fills the registry
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.campaign.candidates import Candidate, Honest, Prepared, World, candidate, of_edit
+from bearerproof_fuzz.campaign.learning import BATCH, answers
+from bearerproof_fuzz.campaign.shrinking import shrunk
+from bearerproof_fuzz.checks import applicable
+from bearerproof_fuzz.combinations import combined, space
+from bearerproof_fuzz.draws import Choices
+from bearerproof_fuzz.edits.composition import beside
+from bearerproof_fuzz.edits.registry import EITHER, cases, unedited
+from bearerproof_fuzz.forge import Forge
+
+Crowd = Mapping[str, Implementation]
+"""Implementations by the name they go under."""
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One class: what was done to the token, who accepts it and who does not, and the smallest such token."""
+
+    requirement: str
+    kind: str
+    accept: tuple[str, ...]
+    refuse: tuple[str, ...]
+    smallest: Candidate
+    times: int = 1
+
+    @property
+    def spoken_of(self) -> str:
+        """Say what the specification says of such a token at base."""
+        if self.smallest.allowed == EITHER:
+            return f"no requirement speaks of this ({self.requirement} leaves it open)"
+        return f"{self.requirement}: due is {' or '.join(sorted(self.smallest.allowed))}"
+
+
+Key = tuple[str, tuple[str, ...]]
+
+
+@dataclass
+class Differential:
+    """Presents tokens that all can be asked about, and gathers the classes of disagreement."""
+
+    crowd: Crowd
+    world: World
+    random: Random
+    found: dict[Key, Disagreement]
+    tokens: int = 0
+
+    def step(self) -> None:
+        """Present one batch to all."""
+        drawn: list[tuple[list[int], Candidate]] = []
+        while len(drawn) < BATCH:
+            choices = Choices(self.random)
+            made = candidate(choices, self.world)  # type: ignore[arg-type]  # it draws as Hypothesis does
+            if made is not None and self._fits(made):
+                drawn.append((choices.taken, made))
+        self._judge(drawn)
+
+    def edits_alone(self) -> None:
+        """Present every edit by itself: most disagreements are among them."""
+        alone = [of_edit(each, Measure.BASE, each.edited) for each in self.world.settled]
+        fitting: list[tuple[list[int], Candidate]] = [([], made) for made in alone if self._fits(made)]
+        for start in range(0, len(fitting), BATCH):
+            self._judge(fitting[start : start + BATCH])
+
+    def _fits(self, made: Candidate) -> bool:
+        return all(implementation.fits(made.presented) for implementation in self.crowd.values())
+
+    def _judge(self, drawn: Sequence[tuple[list[int], Candidate]]) -> None:
+        self.tokens += len(drawn)
+        for (choices, made), pattern in zip(drawn, self._patterns([made.presented for _, made in drawn]), strict=True):
+            if pattern is not None:
+                self._note(choices, made, pattern)
+
+    def _patterns(self, presented: Sequence[Presentation]) -> list[tuple[str, ...] | None]:
+        """Return for each token who accepts it; None where all agree, or one of them cannot say."""
+        asked = {name: answers(each, presented) for name, each in self.crowd.items()}
+        return [_pattern({name: found[at] for name, found in asked.items()}) for at in range(len(presented))]
+
+    def _note(self, choices: Sequence[int], made: Candidate, accept: tuple[str, ...]) -> None:
+        key = made.kind, accept
+        if key in self.found:
+            self.found[key] = replace(self.found[key], times=self.found[key].times + 1)
+            return
+        if any(made.kind.startswith(f"{kind} ") for kind, _ in self.found):
+            return  # an edit that they disagree about already, under other circumstances
+        if self._patterns([made.presented])[0] != accept:
+            return  # it was another one when asked again
+        smallest = shrunk(choices, self.world, lambda other: self._is_alike(other, key)) if choices else None
+        refuse = tuple(name for name in self.crowd if name not in accept)
+        self.found[key] = Disagreement(made.requirement, made.kind, accept, refuse, smallest or made)
+
+    def _is_alike(self, other: Candidate, key: Key) -> bool:
+        return other.kind == key[0] and self._fits(other) and self._patterns([other.presented])[0] == key[1]
+
+
+def _pattern(answered: Mapping[str, Answer]) -> tuple[str, ...] | None:
+    """Return who accepts: an error is no acceptance, and whoever skips or dies says nothing."""
+    outcomes = {answer.outcome for answer in answered.values()}
+    if not outcomes <= {Outcome.ACCEPTED, Outcome.REJECTED, Outcome.ERRORED}:
+        return None
+    accept = tuple(name for name, answer in answered.items() if answer.outcome is Outcome.ACCEPTED)
+    return accept if 0 < len(accept) < len(answered) else None
+
+
+def shared(declarations: Sequence[Declaration]) -> Declaration:
+    """Return what all of several implementations can be asked.
+
+    Raises:
+        BadInput: they have no algorithm or no profile in common.
+    """
+    first, *others = declarations
+
+    def common(of: Callable[[Declaration], Sequence[str]]) -> tuple[str, ...]:
+        return tuple(name for name in of(first) if all(name in of(other) for other in others))
+
+    profiles = tuple(profile for profile in VERIFIERS if all(profile in each.profiles for each in declarations))
+    algorithms = common(lambda each: each.algorithms)
+    if not algorithms or not profiles:
+        raise BadInput("these implementations have no algorithm or no profile in common: no token is for all of them")
+    caps = [each.max_token for each in declarations if each.max_token is not None]
+    return Declaration(
+        name="all", version="", language="", level=0, profiles=profiles, measure=Measure.BASE, algorithms=algorithms,
+        injected_clock=all(each.injected_clock for each in declarations),
+        key_set=all(each.key_set for each in declarations),
+        mixed_algorithms=all(each.mixed_algorithms for each in declarations),
+        options=common(lambda each: each.options), max_token=min(caps, default=None),
+        token_b64=all(each.token_b64 for each in declarations),
+    )  # fmt: skip
+
+
+def world(crowd: Crowd) -> World:
+    """Return the tokens that all of them can be asked about, where all accept what these start from.
+
+    Raises:
+        BadInput: they have nothing in common. AdapterFault: there is no honest token that all accept.
+    """
+    declaration = shared([each.declaration for each in crowd.values()])
+    forge = Forge.at_present(declaration)
+    drafts = [
+        forge.base(profile, name)
+        for profile in declaration.profiles
+        for name in keys.MATERIAL
+        if name in declaration.algorithms
+    ]
+    honest = [Honest(draft, draft.presentation()) for draft in drafts]
+    bases = tuple(_accepted_by_all(crowd, honest))
+    if not bases:
+        raise AdapterFault("there is no honest token that all of them accept, so nothing can be compared")
+    scope = Scope(Measure.BASE, declaration.profiles, 0)
+    usable = {(base.draft.profile, base.draft.key.algorithm) for base in bases}
+    first = {base.draft.profile: base.draft.key.algorithm for base in reversed(bases)}
+    prepared = []
+    for case in applicable((case for case in cases() if case.profile in first), declaration):
+        if (case.profile, case.algorithm or first[case.profile]) in usable:
+            draft = case.edit.given(forge.base(case.profile, case.algorithm or first[case.profile]))
+            prepared.append(Prepared(case, Honest(draft, draft.presentation())))
+    accepted = {id(each) for each in _accepted_by_all(crowd, [each.honest for each in prepared])}
+    settled = tuple(each for each in prepared if id(each.honest) in accepted)
+    plain = tuple(each for each in settled if each.case.edit.given is unedited and each.case.edit.rejects(Measure.BASE))
+    spaces = (space(name, declaration, scope.measure) for name in combined())
+    return World(
+        forge, Measure.BASE, 0, bases, settled, plain, {base.draft.profile: beside(base.draft) for base in bases},
+        tuple(found for found in spaces if found.places),
+    )  # fmt: skip
+
+
+def _accepted_by_all(crowd: Crowd, honest: Sequence[Honest]) -> Iterator[Honest]:
+    fitting = [each for each in honest if all(one.fits(each.presentation) for one in crowd.values())]
+    asked = [answers(one, [each.presentation for each in fitting]) for one in crowd.values()]
+    for at, each in enumerate(fitting):
+        if all(found[at].outcome is Outcome.ACCEPTED for found in asked):
+            yield each
+
+
+def differences(crowd: Crowd, seconds: float, seed: int, show: Callable[[int, int], None]) -> Differential:
+    """Compare for so long; ``show`` is told of tokens and classes now and then."""
+    end = time.monotonic() + seconds
+    random = Random(seed)  # noqa: S311 - it decides what is tried, and has to be repeatable
+    comparing = Differential(crowd, world(crowd), random, {})
+    comparing.edits_alone()
+    try:
+        while time.monotonic() < end:
+            comparing.step()
+            show(comparing.tokens, len(comparing.found))
+    except KeyboardInterrupt:
+        return comparing
+    return comparing

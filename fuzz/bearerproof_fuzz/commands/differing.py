@@ -1,0 +1,104 @@
+"""The front of ``bearerproof fuzz A B…``: progress, and the classes in which the implementations disagree."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+from bearerproof.contract.implementation import Implementation
+from bearerproof.exceptions import BadInput
+from bearerproof.judging.judgement import Finding
+from bearerproof.judging.reports import token_apart
+from bearerproof.judging.results import finding_as_dict
+from bearerproof.judging.settings import RunConfig
+from bearerproof_fuzz.campaign import keeping
+from bearerproof_fuzz.campaign.differing import Differential, Disagreement, differences
+from bearerproof_fuzz.commands.fuzz import say
+from bearerproof_fuzz.commands.libraries import building, manifest
+from bearerproof_fuzz.commands.libraries.command import DEFAULT_FOLDER
+
+CHANGED = "≠"
+"""What ``token_apart`` puts before a member that is not the honest token's."""
+
+
+def settings_of(name: str, seconds: float, err: Console) -> RunConfig:
+    """Return how to start what has this name: one that is installed, or an adapter's folder, which is built first.
+
+    Raises:
+        BadInput: an adapter's toolchain is not here. BuildFailed: it cannot be built.
+    """
+    if not (Path(name) / manifest.FILE).is_file() and not (DEFAULT_FOLDER / name / manifest.FILE).is_file():
+        return RunConfig(target=name, seconds=seconds)
+    (found,) = manifest.find([name], DEFAULT_FOLDER)
+    absent = building.missing(found)
+    if absent is not None:
+        raise BadInput(f"{found.name} cannot be built: {absent}")
+    folder = building.build(found, building.default_cache(), lambda text: say(err, text))
+    return RunConfig(target="", command=found.run, folder=str(folder), seconds=seconds)
+
+
+def compare(named: dict[str, RunConfig], directory: Path, lasting: float, seed: int, out: Console, err: Console) -> int:
+    """Compare implementations for so long, tell the classes of disagreement, and return the exit code.
+
+    Raises:
+        BearerproofError: one cannot be started, or they have nothing in common.
+    """
+    folder = keeping.made(directory / "disagreements")
+    with ExitStack() as stack:
+        crowd: dict[str, Implementation] = {}
+        for name, settings in named.items():
+            crowd[name] = settings.start()
+            stack.callback(crowd[name].close)
+        say(out, f"{', '.join(crowd)}: for {lasting:g} s, seed {seed}; in {directory}")
+        columns = (TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+            task = bar.add_task("comparing", total=None)
+            found = differences(
+                crowd, lasting, seed,
+                lambda tokens, classes: bar.update(task, description=f"{tokens:,} tokens, {classes} classes"),
+            )  # fmt: skip
+    classes = sorted(found.found.values(), key=lambda each: (each.requirement, each.kind, each.accept))
+    new = [each for each in classes if _written(folder, each)]
+    for line in _told(found, classes, new):
+        say(out, line)
+    return 1 if new else 0
+
+
+def _written(folder: Path, found: Disagreement) -> bool:
+    """Keep a class as a file, with its smallest token; return whether it was none before."""
+    key = found.requirement, f"{found.kind}: accepted by {' '.join(found.accept)}"
+    if (folder / keeping.file_name(key)).exists():
+        return False
+    smallest = found.smallest
+    shown = Finding(smallest.how, found.spoken_of, _sides(found), smallest.presented, smallest.honest, edit=found.kind)
+    row = {
+        "type": "disagreement", "requirement": found.requirement, "kind": key[1], "accept": list(found.accept),
+        "refuse": list(found.refuse), "specification": found.spoken_of, "times": found.times,
+        "findings": [finding_as_dict(shown)],
+    }  # fmt: skip
+    keeping.write(folder, key, json.loads(json.dumps(row)))
+    return True
+
+
+def _told(found: Differential, classes: Sequence[Disagreement], new: Sequence[Disagreement]) -> Iterator[str]:
+    yield f"{found.tokens:,} tokens to each of {len(found.crowd)}; {len(classes)} classes, {len(new)} of them new here"
+    open_questions = [each for each in classes if each.spoken_of.startswith("no requirement")]
+    settled = [each for each in classes if each not in open_questions]
+    for title, group in (("the specification says who is right:", settled), ("it leaves these open:", open_questions)):
+        if group:
+            yield from ("", title, *(line for each in group for line in _of_class(each)))
+
+
+def _of_class(found: Disagreement) -> Iterator[str]:
+    yield f"  {found.requirement}  {found.kind} ({found.times} times)"
+    yield f"      {_sides(found)}"
+    yield f"      {found.spoken_of}"
+    apart = token_apart(found.smallest.presented.token, found.smallest.honest.token)
+    yield from (f"        {line}" for line in apart if CHANGED in line)
+
+
+def _sides(found: Disagreement) -> str:
+    return f"accepted by {', '.join(found.accept)}; refused by {', '.join(found.refuse)}"
