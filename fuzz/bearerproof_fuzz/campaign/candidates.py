@@ -145,11 +145,13 @@ def forged(draw: DrawFn, world: World) -> Candidate | None:
 def mangled(draw: DrawFn, world: World) -> Candidate | None:
     """Draw a change of an honest token's text, as somebody without any key can make."""
     honest = pick(draw, world.bases)
-    token, how = str(honest.presentation.token), []
+    tokens, how = [str(honest.presentation.token)], []
     for _ in range(1 + number_below(draw, 2)):
-        if token:
-            token, done = mangle_one(draw, token)
+        if tokens[-1]:
+            token, done = mangle_one(draw, tokens[-1])
+            tokens.append(token)
             how.append(done)
+    token = tokens[-1]
     matter = matter_of(token, str(honest.presentation.token))
     if matter is None:
         return None
@@ -157,7 +159,9 @@ def mangled(draw: DrawFn, world: World) -> Candidate | None:
     kind = how[-1].partition(" at ")[0]
     return Candidate(
         matter, kind, f"a mangled token is not refused: {', '.join(how)}",
-        replace(honest.presentation, token=token), honest.presentation, allowed, factors=_factors(honest.draft, kind),
+        replace(honest.presentation, token=token), honest.presentation, allowed,
+        elsewhere=tuple(replace(honest.presentation, token=each) for each in tokens[1:-1]),
+        factors=_factors(honest.draft, kind),
     )  # fmt: skip
 
 
