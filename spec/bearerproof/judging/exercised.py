@@ -103,31 +103,32 @@ def untried(
 ) -> Untried:
     """Return what is declared and was not tried.
 
-    ``asked`` are the needs of the checks that were selected, ``judged`` those of checks that came to a verdict.
-    A ``partial`` run is not blamed for what it was not asked to look at.
+    ``asked`` are the needs of the checks that were selected and apply, ``judged`` those of checks that came to a
+    verdict. A ``partial`` run is not blamed for what it was not asked to look at, and no run for what none of its
+    checks looks at: who declares more than base asks for is as honest as who does not.
     """
-    presented = [
-        f"{kind} {name}"
-        for kind, names in _presentable(declaration).items()
-        for name in names
-        if name not in both_ways(kind, [name], marks)
-    ]
-    needed = [need for need in _needable(declaration) if need not in judged]
-    missed = [] if partial else [*presented, *(need for need in needed if need in asked)]
-    names = [*presented, *needed]
-    # A need that no selected check has is left to another measure, level or profile.
-    return Untried(tuple(missed), tuple(name for name in names if name not in missed))
+    lacking = _unpresented(declaration, marks)
+    lacking |= {need: need for need in _needable(declaration) if need not in judged}
+    # A need that no selected check has is left to another measure, level, profile or clock.
+    missed = () if partial else tuple(name for name, need in lacking.items() if need is None or need in asked)
+    return Untried(missed, tuple(name for name in lacking if name not in missed))
 
 
-def _presentable(declaration: Declaration) -> Mapping[str, Sequence[str]]:
-    """Return what tokens are presented under, by kind: keys go to verifiers, options to those that read claims."""
+def _unpresented(declaration: Declaration, marks: Collection[tuple[str, str]]) -> dict[str, str | None]:
+    """Return what no two tokens were presented under, with the need of the checks that do so; None: all of them do."""
     verifiers = [profile for profile in declaration.profiles if profile is not Profile.KEY_SERVER]
     claims = [profile for profile in verifiers if profile is not Profile.JWS]
-    return {
+    presentable: Mapping[str, Sequence[str]] = {
         "profile": declaration.profiles,
         "algorithm": declaration.algorithms,
         "key form": (declaration.key_form,) if verifiers else (),
         "option": declaration.options if claims else (),
+    }
+    return {
+        f"{kind} {name}": f"{kind}:{name}" if kind == "option" else None
+        for kind, names in presentable.items()
+        for name in names
+        if name not in both_ways(kind, [name], marks)
     }
 
 

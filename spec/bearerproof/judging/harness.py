@@ -269,7 +269,7 @@ class Harness:
                 report.outcome, report.longrepr = "skipped", (str(item.path), 0, f"Skipped: {reason}")
             report.user_properties.append((PROPERTY, record.as_dict()))
             report.user_properties.append((PROPERTY + "-troubles", self._new_troubles()))
-            report.user_properties.append((PROPERTY + "-needs", [str(need) for need in mark.needs]))
+            report.user_properties.append((PROPERTY + "-needs", self._needs_of(mark)))
             report.user_properties.append((PROPERTY + "-tried", sorted(() if trial is None else trial.tried)))
             combined = (
                 [] if trial is None else [([str(value) for value in row], tried) for row, tried in trial.combined]
@@ -323,6 +323,11 @@ class Harness:
     def _narrowed(self, marker: pytest.Mark) -> pytest.Mark:
         name, checks = marker.args
         return pytest.mark.parametrize(name, list(filter(self._judges, checks))).mark
+
+    def _needs_of(self, mark: CheckId) -> list[str]:
+        """Return the needs of a check that applies: one that does not, for want of another, asks for nothing."""
+        lacks = map(self.implementation.declaration.missing_capability, mark.needs)
+        return [] if any(lacks) else [str(need) for need in mark.needs]
 
     def _new_troubles(self) -> list[str]:
         new, self.implementation.troubles = self.implementation.troubles, []
