@@ -66,7 +66,14 @@ def applicable(chosen: Iterable[Case], declaration: Declaration) -> Iterator[Cas
 def inapplicable(case: Case, declaration: Declaration) -> str | None:
     """Return why a case is not applicable: what is not declared, or a change of the keys that does not show."""
     lacks = filter(None, map(declaration.missing_capability, required_by(case)))
-    return next(lacks, None) or _lost(case, declaration)
+    return next(lacks, None) or _unrequirable(case, declaration) or _lost(case, declaration)
+
+
+def _unrequirable(case: Case, declaration: Declaration) -> str | None:
+    if declaration.required_names is None:
+        return None
+    base = case.edit.given(Forge(declaration).base(case.profile, case.algorithm))
+    return declaration.unrequirable(base.policy.members.get("require") or ())
 
 
 def _lost(case: Case, declaration: Declaration) -> str | None:

@@ -130,6 +130,36 @@ def test_only_what_is_red_can_be_foreseen(state: State) -> None:
         expectations.apply([Expectation("VER-12", "why")], [record("alg-none", "jwt", state)])
 
 
+def drawn(state: State, *findings: str, unseen: tuple[str, ...] = ()) -> Record:
+    shown = tuple({"summary": "s", "expected": "rejected", "got": "accepted", "drawn": name} for name in findings)
+    return Record("VER-2.mangled.jwt", "VER-2", "MUST", "jwt", state, findings=shown, unseen=unseen)
+
+
+APPEND, INSERT = (Expectation("VER-2", f"known: {name}", "mangled", finding=name) for name in ("append", "insert"))
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "unseen"),
+    [
+        (drawn(State.FAILED, "append", unseen=("insert",)), State.EXPECTED, ["VER-2 mangled insert"]),
+        (drawn(State.FAILED, "append", "insert"), State.EXPECTED, []),
+        (drawn(State.FAILED, "truncate", unseen=("append", "insert")), State.FAILED, 2),
+        (drawn(State.PASSED, unseen=("append", "insert")), State.PASSED, 2),
+    ],
+    ids=["one", "both", "another", "none, by another draw than the fixed one"],
+)
+def test_what_a_draw_passed_by_is_told_and_not_stale(found: Record, state: State, unseen: list[str] | int) -> None:
+    (marked,) = expectations.apply([APPEND, INSERT], [found])
+    assert marked.state is state
+    passed_by = expectations.unseen([APPEND, INSERT], [found])
+    assert passed_by == unseen or len(passed_by) == unseen
+
+
+def test_a_finding_that_the_fixed_draw_finds_no_more_is_stale() -> None:
+    with pytest.raises(StaleExpectations, match="VER-2 mangled append: is not red any more .passed.; remove it"):
+        expectations.apply([APPEND], [drawn(State.PASSED)])
+
+
 SUBJECT = f"python:{degenerate.__name__}:accept_all"
 CHECK = ("check", SUBJECT, "--quick", "-k", "VER-12 and not (composed or combinations or VER-45 or VER-47)")
 

@@ -50,6 +50,12 @@ def test_an_expectation_of_a_drawn_check_pins_one_finding_and_the_draw_goes_on(
     assert 'finding = "iss is a list: accepted"' in file.read_text()
     file.write_text(file.read_text().replace("say why this is accepted: ", "a known fault: "))
     assert bearerproof("check", subject(one), *DRAWN, "--expect", file).code == 0
+    more = tmp_path / "more.toml"
+    other = file.read_text().replace("iss is a list", "iss is a number").replace("format = 1", "")
+    more.write_text(file.read_text() + other)
+    not_drawn = bearerproof("check", subject(one), *DRAWN, "--expect", more)
+    told = "foreseen, and not drawn in this run: VER-33 iss-as-the-oracle-says jwt iss is a number: accepted"
+    assert (not_drawn.code, told in not_drawn.out) == (0, True)
     second = bearerproof("check", subject(two), *DRAWN, "--expect", file)
     assert second.code == 1
     assert "iss = 'HTTPS://AS.EXAMPLE'" in second.out
@@ -76,10 +82,12 @@ def test_what_was_accepted_and_refused_was_tried() -> None:
     no_one = frozenset[str]()
     whole = exercised.untried(DECLARED, marks[0] | marks[1], asked=no_one, judged=no_one, partial=False)
     assert whole.unjudged == ("algorithm ES512",)
-    accepted = exercised.untried(DECLARED, marks[0], asked=no_one, judged=no_one, partial=False)
+    accepted = exercised.untried(DECLARED, marks[0], asked={"option:leeway"}, judged=no_one, partial=False)
     assert len(accepted.unjudged) == 5, "what is only ever accepted was not tried"
     partial = exercised.untried(DECLARED, marks[0], asked=no_one, judged=no_one, partial=True)
     assert (partial.unjudged, len(partial.deselected)) == ((), 5)
+    unasked = exercised.untried(DECLARED, marks[0], asked=no_one, judged=no_one, partial=False)
+    assert unasked.deselected == ("option leeway",), "what no check of the run asks for is not held against anybody"
     assert exercised.marks_of(keyed, Outcome.ERRORED, "jwk") == frozenset()
 
 

@@ -54,7 +54,7 @@ def check(
     with Watch(err, out, settings) as watch:
         finished = run(suite, settings, options, [watch, *([] if baselines is None else [baselines])], implementation)
     stale = _apply(foreseen, finished)
-    _print_summary(finished, out)
+    _print_summary(finished, out, expectations.unseen(foreseen, finished.records))
     if baselines is not None:
         _print_baselines(baselines, finished, out)
     code = finished.exit_code()
@@ -153,7 +153,7 @@ def _touched(foreseen: list[expectations.Expectation], finished: Run) -> list[ex
     return [entry for entry in foreseen if any(entry.matches(record) for record in red)]
 
 
-def _print_summary(finished: Run, out: Console) -> None:
+def _print_summary(finished: Run, out: Console, unseen: list[str]) -> None:
     text = reports.summary(
         finished.records,
         finished.harness.implementation.declaration,
@@ -162,6 +162,7 @@ def _print_summary(finished: Run, out: Console) -> None:
         partial=finished.partial,
         incomplete=finished.incomplete,
         untried=finished.untried,
+        unseen=unseen,
         out_of_scope=finished.out_of_scope,
         two_way=finished.two_way,
     )

@@ -193,6 +193,12 @@ class Declaration:
             return []
         return [name for name in names if self.required_names is None or name in self.required_names]
 
+    def unrequirable(self, names: Iterable[str]) -> str | None:
+        """Return why a policy that requires these claims is not applicable, or None if it is."""
+        wanted = list(names)
+        lacking = [name for name in wanted if name not in self.requirable(wanted)]
+        return f"the implementation does not declare that it can require {', '.join(lacking)}" if lacking else None
+
     def missing_capability(self, need: Need) -> str | None:
         """Return why a check that has this need is not applicable, or None when the need is met."""
         if need.kind == "key_member":

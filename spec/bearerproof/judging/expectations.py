@@ -2,7 +2,8 @@
 
 Strict both ways: an entry whose check passes, matches nothing, or names something unknown is an error, so that the
 file always tells the truth about the implementation. Where a check draws what it presents, an entry has to name the
-finding: it is then taken out of the draw, which goes on, so that a second fault of the same check stays red.
+finding: it is then taken out of the draw, which goes on, so that a second fault of the same check stays red. What a
+draw may have passed by is *unseen*, not stale: it is told, and costs nothing.
 """
 
 import difflib
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bearerproof.exceptions import BadInput, StaleExpectations
-from bearerproof.judging.results import RED, Record
+from bearerproof.judging.results import RED, Record, key_of
 from bearerproof.judging.settings import KnownFinding
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile, requirement, requirements
@@ -47,7 +48,7 @@ class Expectation:
         """Say whether this entry foresees one finding of a record: of a drawn one it has to name the kind."""
         if not self.matches(record):
             return False
-        return finding.get("drawn") is None if self.finding is None else self.finding == _key(finding)
+        return finding.get("drawn") is None if self.finding is None else self.finding == key_of(finding)
 
     def matches(self, record: Record) -> bool:
         """Say whether the record is of a check that this entry names."""
@@ -174,6 +175,8 @@ def _stale(entry: Expectation, records: Sequence[Record], expectations: Sequence
     matched = [record for record in records if entry.matches(record)]
     if not matched:
         return f"{entry.describe()}: matches no check of this run; remove it or correct it"
+    if _is_unseen(entry, matched):
+        return None
     red = [record for record in matched if _is_deviation(record)]
     if not red:
         return f"{entry.describe()}: is not red any more ({matched[0].state}); remove it"
@@ -188,6 +191,17 @@ def _stale(entry: Expectation, records: Sequence[Record], expectations: Sequence
     if entry.finding is not None and all(_foreseen(record, others) is not record for record in red):
         return f"{entry.describe()}: is not found any more; remove it"  # a check that ends early may not come to it
     return None
+
+
+def unseen(expectations: Sequence[Expectation], records: Sequence[Record]) -> list[str]:
+    """Name the entries whose finding no draw of this run came upon."""
+    named = [(entry, [record for record in records if entry.matches(record)]) for entry in expectations]
+    return [entry.describe() for entry, matched in named if _is_unseen(entry, matched)]
+
+
+def _is_unseen(entry: Expectation, matched: Sequence[Record]) -> bool:
+    seen = any(entry.covers(record, finding) for record in matched for finding in record.findings)
+    return not seen and any(entry.finding in record.unseen for record in matched)
 
 
 def _is_deviation(record: Record) -> bool:
@@ -206,7 +220,3 @@ def _foreseen(record: Record, expectations: Sequence[Expectation]) -> Record:
     ]
     reasons = dict.fromkeys(entry.reason for entry in entries if entry is not None)
     return record if None in entries else record.expected("; ".join(reasons))
-
-
-def _key(finding: Json) -> str:
-    return str(finding.get("drawn") or finding.get("edit") or finding["summary"])

@@ -264,6 +264,7 @@ class Harness:
                 skips,
                 {} if trial is None else dict(trial.errors),
                 unproven=trial is not None and bool(trial.unproven) and not trial.refusals,
+                unseen=() if trial is None else self._unseen(trial, state, findings),
             )
             if state is State.NOT_APPLICABLE:
                 report.outcome, report.longrepr = "skipped", (str(item.path), 0, f"Skipped: {reason}")
@@ -323,6 +324,16 @@ class Harness:
     def _narrowed(self, marker: pytest.Mark) -> pytest.Mark:
         name, checks = marker.args
         return pytest.mark.parametrize(name, list(filter(self._judges, checks))).mark
+
+    def _unseen(self, trial: Trial, state: State, findings: tuple[dict[str, Any], ...]) -> tuple[str, ...]:
+        """Return which of the findings that are foreseen the draw may have passed by.
+
+        The fixed draw at full depth, which the file was written of, hides nothing when its check passes.
+        """
+        fixed = self.settings.seed is None and not self.scope.quick
+        if not trial.drew or (fixed and state in (State.PASSED, State.WARNED)):
+            return ()
+        return tuple(sorted(trial.known - {results.key_of(finding) for finding in findings}))
 
     def _needs_of(self, mark: CheckId) -> list[str]:
         """Return the needs of a check that applies: one that does not, for want of another, asks for nothing."""

@@ -77,6 +77,7 @@ def summary(
     partial: str | None = None,
     incomplete: bool = False,
     untried: Untried = NOTHING_UNTRIED,
+    unseen: Sequence[str] = (),
     out_of_scope: Sequence[str] = (),
     two_way: TwoWay | None = None,
 ) -> str:
@@ -93,6 +94,7 @@ def summary(
     ]
     lines += _red(records)
     lines += _warned(records)
+    lines += [f"foreseen, and not drawn in this run: {name}" for name in unseen]
     lines += _errors(records)
     lines += _skipped(records)
     lines += _never_judged(records, out_of_scope)

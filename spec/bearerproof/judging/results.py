@@ -49,7 +49,8 @@ class Record:
 
     ``skips`` are the adapter's own words about what it could not do in it, each behind its operation. ``errors``
     counts what was thrown in place of a verdict, by its text; ``unproven`` says that nothing else came where a token
-    was to be refused, so that nothing is known.
+    was to be refused, so that nothing is known. ``unseen`` are findings that are foreseen of it and that another run
+    may draw, though this one did not.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Record:
     skips: tuple[str, ...] = ()
     errors: Mapping[str, int] = field(default_factory=dict)
     unproven: bool = False
+    unseen: tuple[str, ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -86,6 +88,8 @@ class Record:
             row["errors"] = dict(self.errors)
         if self.unproven:
             row["unproven"] = True
+        if self.unseen:
+            row["unseen"] = list(self.unseen)
         return {**row, "findings": list(self.findings)}
 
     @classmethod
@@ -94,7 +98,7 @@ class Record:
         return cls(
             row["id"], row["requirement"], row["level"], row["profile"],
             State(row["outcome"]), row.get("reason"), tuple(row["findings"]), tuple(row.get("skipped", ())),
-            row.get("errors", {}), row.get("unproven", False),
+            row.get("errors", {}), row.get("unproven", False), tuple(row.get("unseen", ())),
         )  # fmt: skip
 
     def expected(self, reason: str) -> "Record":
@@ -139,6 +143,11 @@ def finding_as_dict(finding: Finding) -> Json:
     if finding.steps:
         row["steps"] = list(finding.steps)
     return row
+
+
+def key_of(finding: Json) -> str:
+    """Return what an expectation names a finding of the result stream by, in every run."""
+    return str(finding.get("drawn") or finding.get("edit") or finding["summary"])
 
 
 def presentation_from_dict(row: Mapping[str, Any]) -> Presentation:

@@ -27,7 +27,7 @@ class Trial:
 
     ``known`` are the deviations that the expectations foresee: they go to ``foreseen``, and the check goes on.
     ``refusals`` counts the tokens rightly refused, ``unproven`` those that only ended in an error where a refusal was
-    due; ``errors`` counts all errors by their text, ``tried`` says what of the declaration was presented, and
+    due; ``drew`` says that what was presented was drawn; ``errors`` counts all errors by their text, ``tried`` says what of the declaration was presented, and
     ``combined`` in which combinations.
     """
 
@@ -44,6 +44,7 @@ class Trial:
     combined: list[Combined] = field(default_factory=list)
     refusals: int = 0
     unproven: int = 0
+    drew: bool = False
 
     @property
     def declaration(self) -> Declaration:
@@ -80,6 +81,7 @@ class Trial:
 
     def ask_what_it_can(self, presentations: Sequence[Presentation]) -> list[Answer]:
         """Ask for several verdicts at once, of which the adapter may skip some: what it skips proves nothing."""
+        self.drew |= self.implementation.drawing()
         answers = self.implementation.verify_all(presentations)
         for presented, answer in zip(presentations, answers, strict=True):
             if answer.outcome is Outcome.ERRORED:
@@ -89,11 +91,9 @@ class Trial:
 
     def _look_at_required(self, presented: Presentation) -> None:
         """Leave out what asks for claims that are not declared as those that can be required."""
-        wanted = presented.policy.members.get("require") or ()
-        lacking = [name for name in wanted if name not in self.declaration.requirable(wanted)]
-        if not lacking:
-            return
-        self._pass_over(f"the implementation does not declare that it can require {', '.join(lacking)}")
+        lack = self.declaration.unrequirable(presented.policy.members.get("require") or ())
+        if lack is not None:
+            self._pass_over(lack)
 
     def _excuse(self, answer: Answer, presented: Presentation) -> None:
         """Pass over what a product's own rules for its tokens explain."""
@@ -122,6 +122,7 @@ class Trial:
         Raises:
             Skipped: the adapter says that it cannot give it.
         """
+        self.drew |= self.implementation.drawing()
         decision = self.implementation.decide(request)
         if decision.outcome is Outcome.SKIPPED:
             self.implementation.skip(request["op"], str(decision.detail))
