@@ -126,8 +126,8 @@ _CHANGES: list[tuple[str, Change]] = [
 def matter_of(token: str, honest: str) -> str | None:
     """Return the requirement that a change of a token's text offends first, or None if it says the same.
 
-    The number of segments is VER-1's, and a character outside the alphabet or an impossible length is VER-2's. A
-    signature spelled anew is VER-3's; all else is another text under the same signature, or another signature.
+    The number of segments is VER-1's, and a character outside the alphabet or an impossible length is VER-2's. The
+    same octets spelled anew are VER-3's; all else is another text under the same signature, or another signature.
     """
     segments = token.split(".")
     if token == honest:
@@ -136,9 +136,7 @@ def matter_of(token: str, honest: str) -> str | None:
         return "VER-1"
     if set(token) - _ALPHABET or any(len(segment) % 4 == 1 for segment in segments):
         return "VER-2"
-    head, _, signature = token.rpartition(".")
-    honest_head, _, honest_signature = honest.rpartition(".")
-    respelled = head == honest_head and keys.unb64(signature) == keys.unb64(honest_signature)
+    respelled = [keys.unb64(segment) for segment in segments] == [keys.unb64(part) for part in honest.split(".")]
     return "VER-3" if respelled else "VER-24"
 
 

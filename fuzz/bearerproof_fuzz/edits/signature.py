@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over
 from bearerproof_fuzz.edits.encoding import trailing_bits, with_unused_bits
-from bearerproof_fuzz.edits.registry import ECDSA, EDDSA, EVERY_ALGORITHM, Gate, edit, edits_for
+from bearerproof_fuzz.edits.registry import ECDSA, EDDSA, EITHER, EVERY_ALGORITHM, Gate, edit, edits_for
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keys import b64, flipped
 from bearerproof_fuzz.needs import MIXED
@@ -432,7 +432,8 @@ def pss_salt(draft: Draft, length: Callable[[int], int]) -> Draft:
     return draft.signed_by(lambda signing_input: sign_pss(private, signing_input, digest, size))
 
 
-@edit("VER-24", "RFC 7515 §5.2", SIGNATURE)
+# RFC 7515 §5.2 step 8 validates BASE64URL of what was decoded, and RFC 4648 §3.5 lets a decoder pass unused bits by.
+@edit("VER-24", "RFC 7515 §5.2", SIGNATURE, base=EITHER)
 def signature_over_respelled_segments(draft: Draft) -> Draft:
     """The transmitted payload has an unused bit set; the signature covers its canonical spelling."""
 
