@@ -119,7 +119,12 @@ class Draft:
 
     def payload_bytes(self) -> bytes:
         """Return the octets of the payload."""
-        return _json({**self.rules.claims, **self.claims}) if self.payload_json is None else self.payload_json
+        return _json(self.all_claims) if self.payload_json is None else self.payload_json
+
+    @property
+    def all_claims(self) -> Members:
+        """The claims, with those that a product's rules put back after each edit."""
+        return {**self.rules.claims, **self.claims}
 
     def token(self) -> str:
         """Write the token in compact serialisation (RFC 7515 §7.1)."""

@@ -98,7 +98,8 @@ def labelled(draft: Draft, hints: Hints) -> Draft:
 
 def escaped(draft: Draft) -> Draft:
     """Spell header and payload in ASCII, so that unpaired surrogates are escapes in well-formed UTF-8."""
-    return replace(draft, header_json=json.dumps(draft.header).encode(), payload_json=json.dumps(draft.claims).encode())
+    payload = json.dumps(draft.all_claims).encode()
+    return replace(draft, header_json=json.dumps(draft.header).encode(), payload_json=payload)
 
 
 def unproven(draft: Draft) -> Draft:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from itertools import product
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -12,7 +13,7 @@ from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over
 from bearerproof_fuzz.edits.encoding import trailing_bits, with_unused_bits
 from bearerproof_fuzz.edits.registry import ECDSA, EDDSA, EITHER, EVERY_ALGORITHM, Gate, edit, edits_for
-from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.forge import LIFETIME, Draft
 from bearerproof_fuzz.keys import b64, flipped
 from bearerproof_fuzz.needs import MIXED
 from bearerproof_fuzz.pss import sign_pss
@@ -297,22 +298,21 @@ def rsa_form(draft: Draft, form: str) -> Draft:
 
 
 def _zero_first(draft: Draft) -> Draft:
-    """Number the token so that its signature happens to begin with a zero octet."""
-    return draft.with_claims(number=_number_for_zero(draft))
-
-
-def _number_for_zero(draft: Draft) -> int:
+    """Choose times so that the signature happens to begin with a zero octet: every product knows these claims."""
     token = draft.token()
-    if token not in _NUMBERS:
-        candidates = ((number, draft.with_claims(number=number).token()) for number in range(5000))
-        _NUMBERS[token] = next(
-            number for number, candidate in candidates if keys.unb64(candidate.rpartition(".")[2])[0] == 0
-        )
-    return _NUMBERS[token]
+    if token not in _TIMES:
+        lives = product(range(120, LIFETIME), range(30, 60))
+        tried = ({"exp": int(draft.now) + left, "iat": int(draft.now) - since} for left, since in lives)
+        _TIMES[token] = next(times for times in tried if _begins_with_zero(draft.with_claims(**times).token()))
+    return draft.with_claims(**_TIMES[token])
 
 
-_NUMBERS: dict[str, int] = {}
-"""Numbers found, by token: a search takes some 250 signatures."""
+def _begins_with_zero(token: str) -> bool:
+    return keys.unb64(token.rpartition(".")[2])[0] == 0
+
+
+_TIMES: dict[str, dict[str, int]] = {}
+"""Times found, by token: a search takes some 250 signatures."""
 
 
 @edit("VER-28", "RFC 8017 §8.2.2", SIGNATURE, given=_zero_first, algorithms=("RS256",))

@@ -38,13 +38,17 @@ class TokenRules:
         """Say whether a token may have this claim."""
         return self.closed_claims is None or claim in self.closed_claims
 
-    def excuse(self, answer: Answer, presented: Presentation) -> str | None:
-        """Return why an answer proves nothing under these rules, or None if it is what it seems."""
-        claims = _claims(presented.token)
+    def excuse(self, answer: Answer, presented: Presentation, base: Presentation | None = None) -> str | None:
+        """Return why an answer proves nothing under these rules, or None if it is what it seems.
+
+        A built-in leeway explains that a token is accepted of which nothing but a time differs from an accepted
+        ``base``; whatever else is wrong with one, it does not.
+        """
         if answer.outcome is Outcome.ACCEPTED:
-            return self._within_leeway(claims, presented.now)
+            return None if base is None or _differs_beyond_times(presented, base) else self._within_leeway(presented)
         if answer.outcome is not Outcome.REJECTED:
             return None
+        claims = _claims(presented.token)
         if self.nonce_required and presented.policy.members.get("nonce", "") is None:
             return "the implementation declares that it verifies no ID token without a nonce"
         return self._outside(claims, presented.now)
@@ -62,12 +66,13 @@ class TokenRules:
             return f"the implementation declares a lifetime of {self.max_lifetime:g} s at most"
         return None
 
-    def _within_leeway(self, claims: Json, now: float) -> str | None:
-        for name, sign in (("exp", -1), ("nbf", 1), ("iat", 1), ("auth_time", 1)):
-            beyond = sign * (_number(claims.get(name), now) - now)
-            if name in self.leeway and (beyond >= 0 if name == "exp" else beyond > 0) and beyond <= self.leeway[name]:
-                return f"the implementation declares a built-in leeway of {self.leeway[name]:g} s for {name}"
-        return None
+    def _within_leeway(self, presented: Presentation) -> str | None:
+        off = _off(presented)
+        if not off or any(seconds > self.leeway.get(name, -1) for name, seconds in off.items()):
+            return None
+        return "the implementation declares a built-in leeway of " + " and ".join(
+            f"{self.leeway[name]:g} s for {name}" for name in off
+        )
 
     def describe(self) -> str:
         """Return the rules as they were declared, in one line."""
@@ -85,10 +90,12 @@ def read_token_rules(raw: Json, where: str) -> dict[Profile, TokenRules]:
     Raises:
         AdapterFault: a member is unknown or of the wrong type, or the rules contradict one another.
     """
-    return {
-        members.one_of(Profile, name, where): _read(members.get(raw, name, dict, where), f"{where}: {name}")
-        for name in raw
-    }
+    members.refuse_unknown(raw, set(_WITH_CLAIMS), where)
+    return {Profile(name): _read(members.get(raw, name, dict, where), f"{where}: {name}") for name in raw}
+
+
+_WITH_CLAIMS = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN)
+"""The profiles whose tokens carry claims, so that there can be rules for them."""
 
 
 def _read(raw: Json, where: str) -> TokenRules:
@@ -99,7 +106,7 @@ def _read(raw: Json, where: str) -> TokenRules:
     found |= {name: members.strings(raw[name], f"{where}: {name}") for name in lists if name in raw}
     found |= {name: members.seconds(raw, name, where) for name in times if name in raw}
     if "leeway" in found:
-        members.refuse_unknown(found["leeway"], {"exp", "nbf", "iat", "auth_time"}, f"{where}: leeway")
+        members.refuse_unknown(found["leeway"], set(_TIMES), f"{where}: leeway")
         found["leeway"] = {name: members.seconds(found["leeway"], name, f"{where}: leeway") for name in found["leeway"]}
     rules = TokenRules(**found)
     _look_at(rules, where)
@@ -124,6 +131,9 @@ _STANDARD = (
     "exp",
     "nbf",
     "iat",
+    "jti",
+    "client_id",
+    "events",
     "nonce",
     "azp",
     "at_hash",
@@ -143,6 +153,43 @@ def _claims(token: str | bytes) -> Json:
     except (IndexError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _differs_beyond_times(presented: Presentation, base: Presentation) -> bool:
+    """Say whether a token, or what it is held to, differs from another in more than what its times and leeway are."""
+    if not isinstance(presented.token, str) or not isinstance(base.token, str):
+        return True
+    claims, others = _claims(presented.token), _claims(base.token)
+    sides = [
+        (each.token.partition(".")[0], _but_times(told), {**each.policy.members, "leeway": None})
+        for each, told in ((presented, claims), (base, others))
+    ]
+    return not claims or sides[0] != sides[1] or not _times(others).keys() <= _times(claims).keys()
+
+
+def _off(presented: Presentation) -> dict[str, float]:
+    """Return by how many seconds each time of a token is wrong beyond the leeway of the policy, where it is."""
+    claims, policy = _claims(presented.token), presented.policy.members
+    leeway, now, max_age = policy.get("leeway", 0), presented.now, policy.get("max_age")
+    times = _times(claims)
+    off = {name: at - now for name, at in times.items() if name != "exp" and at - now > leeway}
+    if "exp" in times and now - times["exp"] >= leeway:
+        off["exp"] = now - times["exp"]
+    if "auth_time" in times and max_age is not None and now - times["auth_time"] - max_age > leeway:
+        off["auth_time"] = now - times["auth_time"] - max_age
+    return off
+
+
+_TIMES = ("exp", "nbf", "iat", "auth_time")
+
+
+def _times(claims: Json) -> dict[str, float]:
+    numbers = {name: claims[name] for name in _TIMES if isinstance(claims.get(name), int | float)}
+    return {name: value for name, value in numbers.items() if not isinstance(value, bool)}
+
+
+def _but_times(claims: Json) -> Json:
+    return {name: value for name, value in claims.items() if name not in _times(claims)}
 
 
 def _lifetime(claims: Json, now: float) -> float:

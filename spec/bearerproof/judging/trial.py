@@ -95,9 +95,9 @@ class Trial:
         if lack is not None:
             self._pass_over(lack)
 
-    def _excuse(self, answer: Answer, presented: Presentation) -> None:
+    def _excuse(self, answer: Answer, presented: Presentation, base: Presentation | None = None) -> None:
         """Pass over what a product's own rules for its tokens explain."""
-        excuse = self.declaration.rules(presented.profile).excuse(answer, presented)
+        excuse = self.declaration.rules(presented.profile).excuse(answer, presented, base)
         if excuse is not None:
             self._pass_over(excuse)
 
@@ -166,7 +166,7 @@ class Trial:
         """
         if judgement.wrong_verdict(answer, allowed, self.measure):
             finding = self._finding(summary, judgement.either(allowed), answer, presented, base, edit, kind)
-            self._excuse(answer, presented)
+            self._excuse(answer, presented, base)
             if not self._foresees(finding):
                 raise judgement.severity(self.requirement, self.measure, finding)
         elif answer.outcome is Outcome.ERRORED:
@@ -212,7 +212,7 @@ class Trial:
             Nonconforming: always (Warned, for a SHOULD row at base), unless a drawn example is left out for it.
         """
         if isinstance(got, Answer) and presented is not None:
-            self._excuse(got, presented)
+            self._excuse(got, presented, base)
         self.end(replace(self._finding(summary, expected, got, presented, base, edit, kind), events=tuple(events)))
 
     def end(self, finding: Finding) -> NoReturn:
