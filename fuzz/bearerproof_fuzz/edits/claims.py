@@ -370,6 +370,20 @@ def aud_holds_a_number_beside_ours(draft: Draft) -> Draft:
     return draft.with_claims(aud=[draft.policy.members["audience"], 1])
 
 
+_ODD: dict[str, Callable[[str], list[object]]] = {
+    "null-before-ours": lambda ours: [None, ours],
+    "number-before-ours": lambda ours: [1, ours],
+    "object-behind-ours": lambda ours: [ours, {}],
+    "list-behind-ours": lambda ours: [ours, [ours]],
+}
+
+
+@edits_for(_ODD, "VER-34", "RFC 7519 §4.1.3", AUDIENCE_REASONS, base=EITHER)
+def aud_list_with(draft: Draft, written: Callable[[str], list[object]]) -> Draft:
+    """`aud` is a list that names us, beside something that is no string: {name}."""
+    return draft.with_claims(aud=written(draft.policy.members["audience"]))
+
+
 # --- presence
 
 

@@ -3,6 +3,7 @@
 Every function returns the acceptable outcomes; both, where the measure leaves the matter open.
 """
 
+import re
 from collections.abc import Collection
 
 from bearerproof.contract.messages import Outcome
@@ -60,15 +61,25 @@ def audience(value: object, ours: str, trusted: Collection[str] | None, measure:
     """``aud``: our name, or a list of strings that holds it (RFC 7519 §4.1.3).
 
     ``trusted`` is None for profiles that take any further audience; an ID token may name no other than these
-    (OpenID Connect Core §3.1.3.7). A list that names us beside something that is no string is left open at base.
+    (OpenID Connect Core §3.1.3.7). That a list which names us holds something else beside, no string or no URI where
+    it has a colon (RFC 7519 §2), binds its issuer: base leaves open whether the list is taken for it.
     """
     if isinstance(value, str):
         return ACCEPTED if value == ours else REJECTED
     if not isinstance(value, list) or ours not in [item for item in value if isinstance(item, str)]:
         return REJECTED
     others = [item for item in value if item != ours]
-    if any(not isinstance(item, str) for item in others):
-        return REJECTED if measure is Measure.STRICT or trusted is not None else EITHER
-    if trusted is None:
-        return ACCEPTED
-    return ACCEPTED if set(others) <= set(trusted) else REJECTED
+    texts = [item for item in others if isinstance(item, str)]
+    if trusted is not None and not set(texts) <= set(trusted):
+        return REJECTED
+    if measure is Measure.STRICT:
+        return ACCEPTED if texts == others else REJECTED
+    return ACCEPTED if texts == others and all(map(_is_string_or_uri, texts)) else EITHER
+
+
+def _is_string_or_uri(text: str) -> bool:
+    return ":" not in text or _URI.fullmatch(text) is not None
+
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")
+"""Scheme and characters of a URI (RFC 3986 §3); its parts are not told apart."""
