@@ -10,6 +10,9 @@ CAP_BELOW_50_KILOBYTES = Need("cap_below", "50000")
 MIXED_ALGORITHMS = Need("mixed_algorithms")
 TOKEN_B64 = Need("token_b64")
 
+ED448_AS_EDDSA = (Need("algorithm", "EdDSA"), Need("curve", "Ed448"))
+"""To verify with a key on the second curve of EdDSA."""
+
 KEY_ALG = Need("key_member", "alg")
 KEY_KID = Need("key_member", "kid")
 

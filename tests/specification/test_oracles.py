@@ -63,7 +63,9 @@ def test_edits_and_oracles_agree(measure: Measure) -> None:
 
 @pytest.mark.parametrize("odd", [None, 1, True, {}, ["ours"], {"aud": "ours"}, "a: b", "\u0430:b"])
 @pytest.mark.parametrize("trusted", [None, ()])
-def test_an_odd_member_of_a_list_is_judged_alike_wherever_it_stands(odd: object, trusted: tuple[str, ...] | None) -> None:
+def test_an_odd_member_of_a_list_is_judged_alike_wherever_it_stands(
+    odd: object, trusted: tuple[str, ...] | None
+) -> None:
     for value in (["ours", odd], [odd, "ours"], ["ours", odd, "ours"]):
         base = oracle.audience(value, "ours", trusted, Measure.BASE)
         named_by_us_alone = trusted is None or not isinstance(odd, str)

@@ -28,7 +28,7 @@ def with_a_bit_flipped(draft: Draft) -> Draft:
     return draft.with_signature(lambda signature: flipped(signature, 0))
 
 
-_ALTERED: dict[str, Change] = {
+ALTERED: dict[str, Change] = {
     "first-bit": lambda signature: flipped(signature, 0, 0x80),
     "last-bit": lambda signature: flipped(signature, -1),
     "middle-bit": lambda signature: flipped(signature, len(signature) // 2),
@@ -44,7 +44,7 @@ _ALTERED: dict[str, Change] = {
 }
 
 
-@edits_for(_ALTERED, "VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
+@edits_for(ALTERED, "VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
 def signature_altered(draft: Draft, change: Change) -> Draft:
     """The signature is altered: {name}."""
     return draft.with_signature(change)

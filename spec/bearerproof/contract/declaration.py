@@ -105,6 +105,9 @@ ALGORITHMS = (
 )
 """The names of JWS algorithms: RFC 7518 §3.1, RFC 8037, RFC 8812, RFC 9864 and draft-ietf-cose-dilithium."""
 
+EDDSA_CURVES = ("Ed25519", "Ed448")
+"""The curves of the algorithm EdDSA (RFC 8037 §3.1); every implementation of it has the first."""
+
 SINKS = ("memory", "raises", "hangs", "slow")
 """The sinks that ``configure`` can ask for."""
 
@@ -147,6 +150,7 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
     "option": OPTIONS,
     "algorithm": ALGORITHMS,
     "audit": _flags(Audit),
+    "curve": EDDSA_CURVES,
     "sink": SINKS,
     "key_server": _flags(KeyServer),
     "key_member": ("alg", "kid"),
@@ -169,6 +173,7 @@ class Declaration:
     profiles: tuple[Profile, ...]
     measure: Measure
     algorithms: tuple[str, ...]
+    eddsa_curves: tuple[str, ...] = EDDSA_CURVES[:1]
     injected_clock: bool = True
     key_form: str = "jwks"
     key_set: bool = True
@@ -212,6 +217,7 @@ class Declaration:
             "clock": lambda: self.injected_clock,
             "option": lambda: need.name in self.options,
             "algorithm": lambda: need.name in self.algorithms,
+            "curve": lambda: need.name in self.eddsa_curves,
             "sink": lambda: need.name in self.audit.sinks,
         }.get(need.kind, lambda: getattr(holder, need.name or need.kind) not in (None, False))()
         return None if met else f"the implementation does not declare {need}"
@@ -252,7 +258,7 @@ def read_declaration(raw: Json) -> Declaration:
 def _capabilities(raw: Json) -> Json:
     where = "hello: capabilities"
     known: dict[str, type] = {
-        "algorithms": list, "clock": str, "key_form": str, "key_set": bool, "mixed_algorithms": bool,
+        "algorithms": list, "eddsa_curves": list, "clock": str, "key_form": str, "key_set": bool, "mixed_algorithms": bool,
         "options": list, "max_line": int, "max_token": int, "token_b64": bool, "keys_url": dict, "audit": dict,
         "key_server": dict, "tokens": dict,
     }  # fmt: skip
@@ -264,6 +270,8 @@ def _capabilities(raw: Json) -> Json:
     if clock not in ("injected", "real"):
         raise AdapterFault(f"{where}: clock must be 'injected' or 'real', not {members.brief(clock)}")
     found["algorithms"] = members.strings(found["algorithms"], f"{where}: algorithms")
+    if "eddsa_curves" in found:
+        found["eddsa_curves"] = _eddsa_curves(found["eddsa_curves"], f"{where}: eddsa_curves")
     if "options" in found:
         found |= _declared_options(found["options"], f"{where}: options")
     if found.get("key_form", "jwks") not in KEY_FORMS:
@@ -279,6 +287,13 @@ def _capabilities(raw: Json) -> Json:
     if "key_server" in found:
         found["key_server"] = _key_server(found["key_server"], f"{where}: key_server")
     return {**found, "injected_clock": clock == "injected"}
+
+
+def _eddsa_curves(raw: list[Any], where: str) -> tuple[str, ...]:
+    curves = members.strings(raw, where)
+    if set(curves) - set(EDDSA_CURVES) or EDDSA_CURVES[0] not in curves:
+        raise AdapterFault(f"{where} must hold {EDDSA_CURVES[0]}, and may hold {EDDSA_CURVES[1]} besides")
+    return curves
 
 
 def _declared_options(raw: list[Any], where: str) -> Json:

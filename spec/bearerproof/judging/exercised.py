@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
-from bearerproof.contract.declaration import Declaration
+from bearerproof.contract.declaration import EDDSA_CURVES, Declaration
 from bearerproof.contract.messages import Outcome, Policy, Presentation, Request
 from bearerproof.specification.catalogue import Profile
 
@@ -139,6 +139,8 @@ def _needable(declaration: Declaration) -> list[str]:
         for member in fields(held)
         if getattr(held, member.name) is True
     ]
+    curves = declaration.eddsa_curves if "EdDSA" in declaration.algorithms else ()
+    flags += [f"curve:{name}" for name in curves if name != EDDSA_CURVES[0]]  # which all of EdDSA's tokens try
     return [*flags, *(f"sink:{name}" for name in declaration.audit.sinks if name != "memory")]
 
 

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pytest
 from hypothesis.strategies import DrawFn
 
+from bearerproof.contract.messages import Outcome
 from bearerproof.judging.harness import CheckId
-from bearerproof.judging.trial import Trial
+from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.claimdraws import DRAWN, LEEWAYS, DrawnClaim, kind_of, leeway
 from bearerproof_fuzz.draws import batch, pick
 from bearerproof_fuzz.forge import Draft, Forge
-from bearerproof_fuzz.needs import CLOCK
+from bearerproof_fuzz.needs import CLOCK, REQUIRE
 
 BATCH = 8
 
@@ -44,6 +46,24 @@ def test_iss_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> No
 def test_aud_as_the_oracle_says(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """`aud` as lists of texts near ours, in any order and number; of an ID token, whoever stands beside us."""
     judged(mark, trial, forge, DRAWN["aud"])
+
+
+@check("VER-35", needs=(REQUIRE,))
+def test_each_claim_that_can_be_required(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """Where only some claims can be required, a token with each of them holds and one without it does not."""
+    base, declared = forge.base(mark.profile), trial.declaration.required_names or ()
+    exercised = 0
+    for name in filter(base.rules.knows, declared):
+        value = base.now - 60 if name in ("nbf", "iat", "auth_time") else "x"
+        there = base.with_claims(**{name: base.claims.get(name, value)}).with_policy(require=[name])
+        presented, lacking = there.presentation(), there.without_claim(name).presentation()
+        if trial.ask(presented).outcome is not Outcome.ACCEPTED:
+            continue  # what a claim has to be that we do not know is for its verifier to say
+        summary = f"a token without {name} is accepted, which the policy requires"
+        trial.expect(trial.ask(lacking), REJECTED, summary, lacking, presented)
+        exercised += 1
+    if not exercised:
+        pytest.skip("any claim can be required, as the edits show, or none of which we know what it has to be")
 
 
 @dataclass(frozen=True)
