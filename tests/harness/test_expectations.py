@@ -156,7 +156,7 @@ def test_what_a_draw_passed_by_is_told_and_not_stale(found: Record, state: State
 
 
 def test_a_finding_that_the_fixed_draw_finds_no_more_is_stale() -> None:
-    with pytest.raises(StaleExpectations, match="VER-2 mangled append: is not red any more .passed.; remove it"):
+    with pytest.raises(StaleExpectations, match=r"VER-2 mangled append: is not red any more .passed.; remove it"):
         expectations.apply([APPEND], [drawn(State.PASSED)])
 
 

@@ -258,7 +258,8 @@ def read_declaration(raw: Json) -> Declaration:
 def _capabilities(raw: Json) -> Json:
     where = "hello: capabilities"
     known: dict[str, type] = {
-        "algorithms": list, "eddsa_curves": list, "clock": str, "key_form": str, "key_set": bool, "mixed_algorithms": bool,
+        "algorithms": list, "eddsa_curves": list, "clock": str, "key_form": str, "key_set": bool,
+        "mixed_algorithms": bool,
         "options": list, "max_line": int, "max_token": int, "token_b64": bool, "keys_url": dict, "audit": dict,
         "key_server": dict, "tokens": dict,
     }  # fmt: skip

@@ -147,21 +147,22 @@ _STANDARD = (
 
 def _claims(token: str | bytes) -> Json:
     """Read the claims as leniently as can be: a token that cannot be read breaks no rule of a product."""
-    octets = token if isinstance(token, bytes) else token.encode(errors="replace")
     try:
-        found: Any = json.loads(base64.urlsafe_b64decode(octets.split(b".")[1] + b"=="))
+        found: Any = json.loads(base64.urlsafe_b64decode(_octets(token).split(b".")[1] + b"=="))
     except (IndexError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
+def _octets(token: str | bytes) -> bytes:
+    return token if isinstance(token, bytes) else token.encode(errors="replace")
+
+
 def _differs_beyond_times(presented: Presentation, base: Presentation) -> bool:
     """Say whether a token, or what it is held to, differs from another in more than what its times and leeway are."""
-    if not isinstance(presented.token, str) or not isinstance(base.token, str):
-        return True
     claims, others = _claims(presented.token), _claims(base.token)
     sides = [
-        (each.token.partition(".")[0], _but_times(told), {**each.policy.members, "leeway": None})
+        (_octets(each.token).partition(b".")[0], _but_times(told), {**each.policy.members, "leeway": None})
         for each, told in ((presented, claims), (base, others))
     ]
     return not claims or sides[0] != sides[1] or not _times(others).keys() <= _times(claims).keys()

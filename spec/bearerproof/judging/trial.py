@@ -27,8 +27,8 @@ class Trial:
 
     ``known`` are the deviations that the expectations foresee: they go to ``foreseen``, and the check goes on.
     ``refusals`` counts the tokens rightly refused, ``unproven`` those that only ended in an error where a refusal was
-    due; ``drew`` says that what was presented was drawn; ``errors`` counts all errors by their text, ``tried`` says what of the declaration was presented, and
-    ``combined`` in which combinations.
+    due; ``errors`` counts all errors by their text, ``tried`` says what of the declaration was presented, ``combined``
+    in which combinations, and ``drew`` that something of it was drawn.
     """
 
     implementation: Implementation
