@@ -93,6 +93,18 @@ def test_a_claim_that_is_declared_to_be_required_is() -> None:
     assert red == {"VER-35.each-claim-that-can-be-required.jwt"}
 
 
+def test_a_token_beyond_the_stated_cap_may_be_refused_whatever_it_is() -> None:
+    answer, cap = declaring("jwt", max_token=1500), 1500
+
+    def handle(request: Json) -> Json:
+        beyond = len(request.get("token", "")) > cap
+        return {"id": request["id"], "verdict": "rejected"} if beyond else answer(request)
+
+    capped = {record.id: record for record in judged(handle, "VER-40").records}
+    assert [record.id for record in capped.values() if record.state in RED] == []
+    assert "is longer than the stated cap of 1500" in str(capped["VER-40.many-values-side-by-side.jwt"].reason)
+
+
 # --- EdDSA with its second curve
 
 BOTH = {"algorithms": ["EdDSA"], "eddsa_curves": ["Ed25519", "Ed448"]}

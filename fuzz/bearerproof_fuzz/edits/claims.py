@@ -240,10 +240,14 @@ edits_for(
 )(exp_is_no_number)
 
 
-@edits_for(_NOT_A_NUMBER | _NULL, "VER-32", "RFC 7519 §4.1.5", MALFORMED + " not-yet-valid claim-missing")
+@edits_for(_NOT_A_NUMBER, "VER-32", "RFC 7519 §4.1.5", MALFORMED + " not-yet-valid claim-missing")
 def nbf_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
     """`nbf` is not a JSON number: {name}."""
     return draft.with_claims(nbf=write(draft.now - 60))
+
+
+# To the same parsers this one is absent, as it may always be.
+edits_for(_NULL, "VER-32", "RFC 7519 §4.1.5", MALFORMED + " not-yet-valid claim-missing", base=EITHER)(nbf_is_no_number)
 
 
 # RFC 7519 §4.1.6 binds the issuer; that a recipient must read a claim it does not use, no clause says.

@@ -175,17 +175,20 @@ def access_token_lacks(draft: Draft, name: str) -> Draft:
 
 
 _SAME_TYPE = {
-    "application-prefix": "application/at+jwt",
     "upper-case": "AT+JWT",
     "mixed-case": "At+Jwt",
     "prefix-in-upper-case": "APPLICATION/AT+JWT",
 }
 
 
-@edits_for(_SAME_TYPE, "VER-39", "RFC 9068 §4", base=ACCEPTED, strict=ACCEPTED)
+@edits_for({"application-prefix": "application/at+jwt"}, "VER-39", "RFC 9068 §4", base=ACCEPTED, strict=ACCEPTED)
 def typ_spelled_with(draft: Draft, value: str) -> Draft:
     """`typ` is the right media type in another spelling: {name}."""
     return draft.with_header(typ=value)
+
+
+# RFC 9068 §4 names two values and has any other refused; that the letters' case means nothing, RFC 7515 §4.1.9 says.
+edits_for(_SAME_TYPE, "VER-39", "RFC 7515 §4.1.9", base=EITHER, strict=ACCEPTED)(typ_spelled_with)
 
 
 @edit("IDT-11", "RFC 9068 §4", TYPE + " audience claim-missing", profiles=(Profile.ACCESS_TOKEN,),

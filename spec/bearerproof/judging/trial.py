@@ -101,6 +101,14 @@ class Trial:
         if excuse is not None:
             self._pass_over(excuse)
 
+    def _excuse_verdict(self, answer: Answer, presented: Presentation, base: Presentation | None = None) -> None:
+        """Pass over a wrong verdict that the rules explain, or a refusal that the stated cap does."""
+        cap, token = self.declaration.max_token, presented.token
+        octets = token if isinstance(token, bytes) else token.encode(errors="replace")
+        if cap is not None and answer.outcome is Outcome.REJECTED and len(octets) > cap:
+            self._pass_over(f"a token of {len(octets)} octets is longer than the stated cap of {cap}")
+        self._excuse(answer, presented, base)
+
     def _pass_over(self, why: str) -> NoReturn:
         if self.implementation.drawing():
             self.implementation.leave_out()
@@ -146,7 +154,7 @@ class Trial:
             Untestable: it was not accepted.
         """
         if answer.outcome is not Outcome.ACCEPTED:
-            self._excuse(answer, base)
+            self._excuse_verdict(answer, base)
             raise Untestable(Finding(_without_control(answer, what), "accepted", answer.describe(), base))
 
     def expect(
@@ -166,7 +174,7 @@ class Trial:
         """
         if judgement.wrong_verdict(answer, allowed, self.measure):
             finding = self._finding(summary, judgement.either(allowed), answer, presented, base, edit, kind)
-            self._excuse(answer, presented, base)
+            self._excuse_verdict(answer, presented, base)
             if not self._foresees(finding):
                 raise judgement.severity(self.requirement, self.measure, finding)
         elif answer.outcome is Outcome.ERRORED:
