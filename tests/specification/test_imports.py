@@ -39,11 +39,12 @@ FUZZ_FLOORS = [
         "loading needs keys pss jwe keymaker rocakeys",
         "forge draws",
         "edits oracles",
-        "checks combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",
+        "checks claimdraws combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",
         "keyserver",
         "machines",
         "suite",
         "inventory",
+        "campaign",
     )
 ]
 """The layers of ``bearerproof_fuzz``: each may import its own floor, those before it, and all of the harness."""

@@ -10,13 +10,10 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from bearerproof.contract.implementation import Implementation
-from bearerproof.exceptions import BadInput
-from bearerproof.judging.settings import RunConfig, Scope
+from bearerproof.judging.settings import RunConfig
 from bearerproof_fuzz.campaign import keeping
 from bearerproof_fuzz.campaign.keeping import Kept
 from bearerproof_fuzz.campaign.working import Plan, work
-from bearerproof_fuzz.commands import replay
 
 MOST_RESTARTS = 100
 """Workers started anew within one campaign: what ends without having said why is started again."""
@@ -81,26 +78,16 @@ def opened(settings: RunConfig, directory: Path, seconds: float, seed: int) -> P
     return plan
 
 
-def recognised(plan: Plan, implementation: Implementation, scope: Scope) -> tuple[list[Kept], list[Kept]]:
-    """Present what was found before; return what is still wrong, and put away what is no more."""
+def recognised(plan: Plan, is_mended: Callable[[Kept], bool]) -> tuple[list[Kept], list[Kept]]:
+    """Look again at what was found before; return what is still wrong, and put away what is no more."""
     known: list[Kept] = []
     mended: list[Kept] = []
     for found in keeping.kept(plan.findings):
-        (mended if _is_mended(found, implementation, scope) else known).append(found)
+        (mended if is_mended(found) else known).append(found)
     for found in mended:
         keeping.made(plan.findings / "mended")
         found.path.replace(plan.findings / "mended" / found.path.name)
     return known, mended
-
-
-def _is_mended(found: Kept, implementation: Implementation, scope: Scope) -> bool:
-    """Say whether a finding is no more; one that cannot be presented again stays."""
-    try:
-        cases = replay.find(str(found.path), implementation.declaration, scope.measure)
-        implementation.begin_property()
-        return all(replay.replay(case, implementation)[0] for case in cases)
-    except BadInput:
-        return False
 
 
 def carried_out(plan: Plan, workers: int, ended: Ended, show: Show) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bearerproof.contract.implementation import Implementation
 from bearerproof.exceptions import BadInput
-from bearerproof.judging.settings import RunConfig
+from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof_fuzz.campaign import campaign, keeping
 from bearerproof_fuzz.campaign.campaign import Ended, Sum
 from bearerproof_fuzz.campaign.keeping import Kept
+from bearerproof_fuzz.commands import replay
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -47,7 +49,7 @@ def fuzz(
     implementation = settings.start()
     try:
         scope = settings.resolve(implementation.declaration)
-        known, mended = campaign.recognised(plan, implementation, scope)
+        known, mended = campaign.recognised(plan, lambda found: _is_mended(found, implementation, scope))
     finally:
         implementation.close()
     ended = Ended(known=known, mended=mended)
@@ -70,6 +72,16 @@ def fuzz(
     for line in summary(ended):
         say(out, line)
     return ended.exit_code
+
+
+def _is_mended(found: Kept, implementation: Implementation, scope: Scope) -> bool:
+    """Say whether a finding is no more; one that cannot be presented again stays."""
+    try:
+        cases = replay.find(str(found.path), implementation.declaration, scope.measure)
+        implementation.begin_property()
+        return all(replay.replay(case, implementation)[0] for case in cases)
+    except BadInput:
+        return False
 
 
 def say(console: Console, text: str) -> None:
