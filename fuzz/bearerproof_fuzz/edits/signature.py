@@ -230,7 +230,9 @@ def ecdsa_number_plus_the_order(draft: Draft, times: tuple[int, int]) -> Draft:
 
     def rewrite(signature: bytes) -> bytes:
         r, s, order, size = _numbers(draft, signature)
-        return b"".join((number + time * order).to_bytes(size, "big") for number, time in zip((r, s), times, strict=True))
+        return b"".join(
+            (number + time * order).to_bytes(size, "big") for number, time in zip((r, s), times, strict=True)
+        )
 
     return draft.with_signature(rewrite)
 
