@@ -186,12 +186,32 @@ def _public_forms(target: Key) -> Mapping[str, bytes]:
         "jwk-array": json.dumps([jwk]).encode(),
         "jwks": json.dumps({"keys": [jwk]}).encode(),
         "raw": _raw_public(jwk),
+        "raw-text": _raw_text(jwk).encode(),
+        "pem-body": texts["der"].encode(),
+        **{f"{name}-der": _body(texts[name]) for name in ("certificate", "pkcs1") if name in texts},
+        **_points(jwk),
     }
 
 
+def _body(pem: str) -> bytes:
+    return base64.b64decode("".join(line for line in pem.splitlines() if "-----" not in line))
+
+
+def _points(jwk: Jwk) -> dict[str, bytes]:
+    """Spell a point as SEC 1 §2.3.3 does, whole and compressed; a key that is none has no such form."""
+    if jwk["kty"] != "EC":
+        return {}
+    x, y = unb64(jwk["x"]), unb64(jwk["y"])
+    return {"point": b"\4" + x + y, "compressed-point": bytes([2 + y[-1] % 2]) + x}
+
+
+def _raw_text(jwk: Jwk) -> str:
+    text: str = jwk[{"RSA": "n", "AKP": "pub"}.get(jwk["kty"], "x")]
+    return text
+
+
 def _raw_public(jwk: Jwk) -> bytes:
-    member = {"RSA": "n", "AKP": "pub"}.get(jwk["kty"], "x")
-    return base64.urlsafe_b64decode(jwk[member] + "==")
+    return unb64(_raw_text(jwk))
 
 
 @cache

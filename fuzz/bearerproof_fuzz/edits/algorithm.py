@@ -238,8 +238,9 @@ def _allowing_hmac(draft: Draft) -> Draft:
 
 _FORMS = (
     "pem", "pem-stripped", "pem-newline-first", "pem-byte-order-mark", "pem-crlf", "certificate", "openssh", "der",
-    "jwk", "jwk-compact", "jwk-array", "jwks", "raw",
+    "jwk", "jwk-compact", "jwk-array", "jwks", "raw", "raw-text", "pem-body", "certificate-der",
 )  # fmt: skip
+_FORMS_OF_A_TYPE = {"pkcs1-der": ("RS256", "PS256"), "point": ECDSA, "compressed-point": ECDSA}
 _HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 
@@ -285,6 +286,18 @@ def hmac_over_public_key(draft: Draft, form: str) -> Draft:
 def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret ({name}), where the policy allows HS256 beside the key's algorithm."""
     return _confused(draft, form)
+
+
+for _form, _signing in _FORMS_OF_A_TYPE.items():
+    edits_for(
+        {_form: _form}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
+        algorithms=_signing, alone=_under_nobodys_secret, stand_in=honest_hmac, also_breaks=(Gate.ALGORITHM,),
+    )(hmac_over_public_key)  # fmt: skip
+    edits_for(
+        {_form: _form}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
+        given=_allowing_hmac, algorithms=_signing, needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
+        alone=_under_nobodys_secret, stand_in=honest_hmac,
+    )(allowed_hmac_over_public_key)  # fmt: skip
 
 
 @edits_for(

@@ -45,13 +45,13 @@ def expired_beyond_leeway(draft: Draft, seconds: int) -> Draft:
 
 
 @edits_for(
-    {"zero": 0, "minus-one": -1, "minus-two-to-the-63": -(2**63)},
+    {"zero": 0, "minus-one": -1, "minus-two-to-the-63": -(2**63), "a-lifetime": 600, "a-lifetime-in-ms": 600_000},
     "VER-29",
     "RFC 7519 §4.1.4",
     EXPIRED + " " + MALFORMED,
 )
 def exp_is(draft: Draft, value: int) -> Draft:
-    """`exp` lies at or before the epoch: {name}."""
+    """`exp` lies before the epoch, or so soon after it that somebody may take it for a lifetime: {name}."""
     return draft.with_claims(exp=value)
 
 
@@ -97,6 +97,11 @@ def _beyond(bits: int, per_second: int, *, signed: bool) -> Callable[[float], in
     return lambda time: 2 ** (bits - 1) // per_second + 1 if signed else int(time) + around
 
 
+def _counted_in(per_second: int) -> Callable[[float], int]:
+    """Return what somebody takes for the time itself who guesses by the size of a number what it counts."""
+    return lambda time: int(time) * per_second
+
+
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 
 AHEAD: dict[str, Callable[[float], object]] = {
@@ -104,6 +109,7 @@ AHEAD: dict[str, Callable[[float], object]] = {
     "unsigned-32-bits-of-seconds": _beyond(32, 1, signed=False),
     **{f"signed-64-bits-of-{unit}": _beyond(64, number, signed=True) for unit, number in _UNITS.items()},
     **{f"unsigned-64-bits-of-{unit}": _beyond(64, number, signed=False) for unit, number in _UNITS.items()},
+    **{unit: _counted_in(number) for unit, number in _UNITS.items() if number > 1},
     "a-double-of-seconds": lambda _: 2**53 + 1,
     "a-double-of-milliseconds": lambda _: 2**53 // 1000 + 1,
     "any-integer-as-a-double": lambda _: 1e19,
@@ -203,6 +209,73 @@ def issued_beyond_leeway(draft: Draft) -> Draft:
 def issued_within_leeway(draft: Draft) -> Draft:
     """`iat` lies exactly the leeway ahead."""
     return draft.with_claims(iat=draft.now + LEEWAY)
+
+
+# --- exp, nbf and iat within the second, the minute and the hour that now is in
+
+_AFTER: dict[str, tuple[float, float]] = {"earlier": (17.25, 17.4375), "later": (17.5625, 17.75)}
+"""Seconds after a full hour, of what is earlier and what is later, in either half of a second."""
+
+
+def _at(draft: Draft, now: float, **times: float) -> Draft:
+    """Present it at so many seconds after the instant of the base, claiming times of so many."""
+    shifted = {name: draft.now + seconds for name, seconds in times.items()}
+    return replace(draft.with_claims(**shifted), now=draft.now + now)
+
+
+@edit("VER-29", "RFC 7519 §4.1.4", EXPIRED, needs=(CLOCK,))
+def expired_a_second_ago_within_the_minute(draft: Draft) -> Draft:
+    """`exp` was a second ago, and neither is the full minute: whoever rounds a time to one finds that it holds."""
+    return _at(draft, 17.5, exp=16.5)
+
+
+@edit("VER-30", "RFC 7519 §4.1.5", EARLY, needs=(CLOCK,))
+def not_valid_for_a_second_within_the_minute(draft: Draft) -> Draft:
+    """`nbf` lies a second ahead, and neither is the full minute: whoever rounds a time to one finds it past."""
+    return _at(draft, 17.5, nbf=18.5)
+
+
+@edit("VER-31", "RFC 7519 §4.1.6", "issued-in-future", needs=(CLOCK,))
+def issued_a_second_ahead_within_the_minute(draft: Draft) -> Draft:
+    """`iat` lies a second ahead, and neither is the full minute: whoever rounds a time to one finds it past."""
+    return _at(draft, 17.5, iat=18.5)
+
+
+# RFC 7519 §2 has fractions, and no clause has a clock with any: who reads whole seconds is less than one off.
+@edits_for(_AFTER, "VER-29", "RFC 7519 §2", EXPIRED, base=EITHER, needs=(CLOCK,))
+def expired_within_a_second(draft: Draft, times: tuple[float, float]) -> Draft:
+    """`exp` has passed within this very second, in its {name} half."""
+    return _at(draft, times[1], exp=times[0])
+
+
+@edits_for(_AFTER, "VER-29", "RFC 7519 §2", base=EITHER, strict=ACCEPTED, needs=(CLOCK,))
+def expires_within_a_second(draft: Draft, times: tuple[float, float]) -> Draft:
+    """`exp` is still to come within this very second, in its {name} half."""
+    return _at(draft, times[0], exp=times[1])
+
+
+@edits_for(_AFTER, "VER-30", "RFC 7519 §2", EARLY, base=EITHER, needs=(CLOCK,))
+def not_valid_within_a_second(draft: Draft, times: tuple[float, float]) -> Draft:
+    """`nbf` is still to come within this very second, in its {name} half."""
+    return _at(draft, times[0], nbf=times[1])
+
+
+@edits_for(_AFTER, "VER-30", "RFC 7519 §2", base=EITHER, strict=ACCEPTED, needs=(CLOCK,))
+def valid_within_a_second(draft: Draft, times: tuple[float, float]) -> Draft:
+    """`nbf` has come within this very second, in its {name} half."""
+    return _at(draft, times[1], nbf=times[0])
+
+
+@edits_for(_AFTER, "VER-31", "RFC 7519 §2", "issued-in-future", needs=(CLOCK,))
+def issued_within_a_second(draft: Draft, times: tuple[float, float]) -> Draft:
+    """`iat` is still to come within this very second, in its {name} half."""
+    return _at(draft, times[0], iat=times[1])
+
+
+@edits_for(_AFTER, "VER-31", "RFC 7519 §2", base=EITHER, strict=ACCEPTED, needs=(CLOCK,))
+def was_issued_within_a_second(draft: Draft, times: tuple[float, float]) -> Draft:
+    """`iat` has come within this very second, in its {name} half."""
+    return _at(draft, times[1], iat=times[0])
 
 
 # --- NumericDate: RFC 7519 §2, a JSON numeric value
@@ -417,6 +490,34 @@ def _requiring_sub_and_iat(draft: Draft) -> Draft:
 def required_claim_missing(draft: Draft, name: str) -> Draft:
     """A claim that the policy requires by name is missing: {name}."""
     return draft.without_claim(name)
+
+
+# --- claims that the header repeats: those that are signed as claims are the claims (RFC 7519 §4, §5.3)
+
+
+def _at_fault(draft: Draft, claims: dict[str, object]) -> Draft:
+    kept = {name: value for name, value in draft.claims.items() if claims.get(name, value) is not None}
+    return replace(draft, claims={**kept, **{name: value for name, value in claims.items() if value is not None}})
+
+
+def header_is_right_about(draft: Draft, claims: dict[str, object]) -> Draft:
+    """A claim is at fault, and the header repeats it as it ought to be: {name}."""
+    repeated = {name: draft.claims.get(name, draft.now - 60) for name in claims}
+    return _at_fault(draft, claims).with_header(**repeated)
+
+
+_AT_FAULT: dict[str, dict[str, dict[str, object]]] = {
+    "VER-29": {"exp": {"exp": 1}},
+    "VER-30": {"nbf": {"nbf": 4_000_000_000}},
+    "VER-33": {"iss": {"iss": "https://evil.example"}},
+    "VER-34": {"aud": {"aud": "api://other"}},
+    "VER-35": {"missing-iss": {"iss": None}, "missing-aud": {"aud": None}},
+}
+for _requirement, _faults in _AT_FAULT.items():
+    edits_for(
+        _faults, _requirement, "RFC 7519 §5.3", f"{EXPIRED} {EARLY} {ISSUER_REASONS} {AUDIENCE_REASONS} header",
+        alone=_at_fault,
+    )(header_is_right_about)  # fmt: skip
 
 
 # --- types

@@ -32,6 +32,11 @@ _SPELLINGS: dict[str, Spelling] = {
     "exclamation-marks": _inserted("!!!!"),
     "question-mark": _inserted("?"),
     "percent": _inserted("%20"),
+    "percent-encoded-letter": lambda segment: f"%{ord(segment[0]):02X}{segment[1:]}",
+    "letter-percent-encoded-twice": lambda segment: f"%25{ord(segment[0]):02X}{segment[1:]}",
+    "escaped-letter": lambda segment: f"\\u{ord(segment[0]):04x}{segment[1:]}",
+    "character-reference": lambda segment: f"&#{ord(segment[0])};{segment[1:]}",
+    "quoted-printable-letter": lambda segment: f"={ord(segment[0]):02X}{segment[1:]}",
     "nul": _inserted("\0"),
     "non-ascii-digit": _inserted("\u0663"),
     "fullwidth-letter": _inserted("\uff21"),
@@ -57,6 +62,26 @@ def payload_spelled_with(draft: Draft, spell: Spelling) -> Draft:
 def signature_spelled_with(draft: Draft, spell: Spelling) -> Draft:
     """The signature segment is respelled by somebody without any key, with foreign characters: {name}."""
     return replace(draft, spell_signature=spell)
+
+
+_DRESSES: dict[str, Spelling] = {
+    "leading-blank": lambda token: " " + token,
+    "leading-newline": lambda token: "\n" + token,
+    "leading-byte-order-mark": lambda token: "\ufeff" + token,
+    "percent-encoded-letter": lambda token: f"%{ord(token[0]):02X}{token[1:]}",
+    "character-reference": lambda token: f"&#{ord(token[0])};{token[1:]}",
+    "quotes": lambda token: f'"{token}"',
+    "angle-brackets": lambda token: f"<{token}>",
+    "scheme": lambda token: "Bearer " + token,
+    "comma": lambda token: token + ",",
+    "semicolon": lambda token: token + ";",
+}
+
+
+@edits_for(_DRESSES, "VER-2", "RFC 7515 §5.2", SPELLING)
+def token_dressed_with(draft: Draft, dress: Spelling) -> Draft:
+    """The token is respelled by somebody without any key, as an envelope that was not taken off leaves it: {name}."""
+    return draft.respelled(dress)
 
 
 def with_whole_groups(draft: Draft, part: str) -> Draft:

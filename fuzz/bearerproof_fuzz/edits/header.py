@@ -209,7 +209,7 @@ def _alone(draft: Draft) -> Draft:
     return draft.with_policy(keys={"keys": [draft.key.public_jwk]})
 
 
-_FALSY: dict[str, object] = {"zero": 0, "false": False, "empty-list": [], "empty-object": {}}
+_FALSY: dict[str, object] = {"zero": 0, "false": False, "null": None, "empty-list": [], "empty-object": {}}
 
 
 # Where there is one key nothing is to be chosen, and RFC 7515 §5.2 makes nobody read what it does not use.
@@ -289,12 +289,36 @@ def kid_injects_over_our_signature(draft: Draft, kid: str) -> Draft:
     return draft.with_header(kid=kid)
 
 
+_EVALUATED: dict[str, Callable[[str], str]] = {
+    "percent-encoded": lambda kid: f"%{ord(kid[0]):02X}{kid[1:]}",
+    "character-reference": lambda kid: f"&#{ord(kid[0])};{kid[1:]}",
+    "escaped": lambda kid: f"\\u{ord(kid[0]):04x}{kid[1:]}",
+    "path": lambda kid: "keys/" + kid,
+    "path-with-backslash": lambda kid: "keys\\" + kid,
+    "dot-path": lambda kid: "./" + kid,
+    "trailing-slash": lambda kid: kid + "/",
+    "url": lambda kid: "https://as.example/keys/" + kid,
+    "urn": lambda kid: "urn:as:key:" + kid,
+    "query": lambda kid: kid + "?v=1",
+    "fragment": lambda kid: kid + "#v1",
+    "parameter": lambda kid: kid + ";v=1",
+    "extension": lambda kid: kid + ".pem",
+    "version": lambda kid: kid + "@2",
+    "list": lambda kid: kid + ",another",
+    "quoted": lambda kid: f'"{kid}"',
+    "without-hyphen": lambda kid: kid.replace("-", ""),
+    "underscore": lambda kid: kid.replace("-", "_"),
+    "base64url": lambda kid: b64(kid.encode()),
+}
+"""What is another name, unless somebody evaluates it: undoes an encoding, or takes a part of it for the whole."""
+
 _NAMESAKES: dict[str, Callable[[str], str]] = {
     "upper-case": str.upper,
     "fullwidth": lambda kid: chr(ord(kid[0]) + 0xFEE0) + kid[1:],
     "trailing-blank": lambda kid: kid + " ",
     "nul": lambda kid: kid + "\0x",
     "prefix": lambda kid: kid[:-1],
+    **_EVALUATED,
 }
 
 
@@ -302,8 +326,43 @@ _NAMESAKES: dict[str, Callable[[str], str]] = {
 def namesake_signs(draft: Draft, respell: Callable[[str], str]) -> Draft:
     """Two keys of the set have almost the same `kid`, and the other one signs: {name}."""
     other, name = keys.key(draft.key.algorithm, "b"), respell(draft.key.kid)
-    both = [draft.key.public_jwk, {**other.public_jwk, "kid": name}]
-    return draft.with_policy(keys={"keys": both}).with_header(kid=name).signed_by(other.sign)
+    return namesake_stands_behind(draft, respell).with_header(kid=name).signed_by(other.sign)
+
+
+@edits_for(_NAMESAKES, "VER-22", "RFC 7515 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(KEY_SET,))
+def namesake_stands_behind(draft: Draft, respell: Callable[[str], str]) -> Draft:
+    """Two keys of the set have almost the same `kid`, and the first one signs: {name}."""
+    other, name = keys.key(draft.key.algorithm, "b"), respell(draft.key.kid)
+    return draft.with_policy(keys={"keys": [draft.key.public_jwk, {**other.public_jwk, "kid": name}]})
+
+
+_ALMOST_ONE = {
+    "a-leading-zero": ("1", "01"), "a-fraction": ("1", "1.0"), "a-sign": ("1", "+1"), "an-exponent": ("100", "1e2"),
+    "a-base": ("17", "0x11"), "a-sixteenth-digit": ("9007199254740992", "9007199254740993"),
+}  # fmt: skip
+_ALMOST_ONE_AND_LONG = {f"character-{size + 1}": ("k" * size + "a", "k" * size + "b") for size in (64, 128, 255)}
+
+
+def _either_signs(pairs: dict[str, tuple[str, str]]) -> dict[str, tuple[tuple[str, str], int]]:
+    return {f"{which}-but-for-{name}": (kids, at) for name, kids in pairs.items() for at, which in enumerate(_WHICH)}
+
+
+_WHICH = ("first", "second")
+
+
+@edits_for(_either_signs(_ALMOST_ONE), "VER-22", "RFC 7517 §4.5", base=ACCEPTED, strict=ACCEPTED, needs=(KEY_SET,))
+def two_of_one_name(draft: Draft, entry: tuple[tuple[str, str], int]) -> Draft:
+    """The names of two keys are one to somebody who makes numbers of texts or cuts them, and one signs: the {name}."""
+    kids, signing = entry
+    held = [keys.key(draft.key.algorithm, role) for role in "ab"]
+    named = [{**key.public_jwk, "kid": kid} for key, kid in zip(held, kids, strict=True)]
+    return draft.with_policy(keys={"keys": named}).with_header(kid=kids[signing]).signed_by(held[signing].sign)
+
+
+# No clause bounds the length of a `kid`, and none makes anybody take one without bound.
+edits_for(
+    _either_signs(_ALMOST_ONE_AND_LONG), "VER-22", "RFC 7517 §4.5", base=EITHER, strict=ACCEPTED, needs=(KEY_SET,)
+)(two_of_one_name)
 
 
 def _among_other_kinds(draft: Draft) -> Draft:
@@ -339,6 +398,7 @@ _LOOKALIKES: dict[str, Callable[[str], str]] = {
     "fullwidth": lambda kid: chr(ord(kid[0]) + 0xFEE0) + kid[1:],
     "combining-mark": lambda kid: kid + "\u0301",
     "zero-width": lambda kid: kid[:2] + "\u200b" + kid[2:],
+    **_EVALUATED,
 }
 
 

@@ -207,6 +207,31 @@ def kid_names_a_key_whose_kid_is_a(draft: Draft, kids: tuple[object, str]) -> Dr
     return _with_jwks(draft, [_ours_called(draft, other), _sibling_called(draft, "other")]).with_header(kid=ours)
 
 
+_AS_TEXT: dict[str, tuple[object, str]] = {
+    **{name: kids for name, kids in _NO_TEXT.items() if name != "null"},
+    "true-in-python": (True, "True"),
+    "list-in-json": (["1"], '["1"]'),
+    "list-in-python": (["1"], "['1']"),
+    "list-in-java": (["1"], "[1]"),
+    "object-in-json": ({"1": "1"}, '{"1": "1"}'),
+    "object-in-javascript": ({"1": "1"}, "[object Object]"),
+}
+
+
+@edits_for(_AS_TEXT, "VER-21", "RFC 7515 §4.1.4", "header malformed key-unknown", needs=(KEY_SET,))
+def kid_would_be_ours_if_it_were_text(draft: Draft, kids: tuple[object, str]) -> Draft:
+    """`kid` is no string, and turned into one it names the key that signed: {name}."""
+    value, text = kids
+    ours = _with_jwks(draft, [_ours_called(draft, text), _sibling_called(draft, "other")])
+    return ours.with_header(kid=value)
+
+
+# Some parsers cannot tell null from absent, and what a verifier does with a set then is its own choice.
+edits_for({"null": (None, "null"), "null-in-python": (None, "None"), "null-as-nothing": (None, "")}, "VER-21",
+          "RFC 7515 §4.1.4", "header malformed key-unknown", needs=(KEY_SET,), base=EITHER,
+          )(kid_would_be_ours_if_it_were_text)  # fmt: skip
+
+
 _NAMELESS: dict[str, Rewrite] = {
     "without-kid": lambda jwk: _without(jwk, "kid"),
     "with-an-empty-kid": lambda jwk: {**jwk, "kid": ""},

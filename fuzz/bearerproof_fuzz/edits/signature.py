@@ -223,6 +223,21 @@ def ecdsa_numbers(draft: Draft, change: Numbers) -> Draft:
     return draft.with_signature(rewrite)
 
 
+# Of these curves P-521 alone leaves room for it in any signature: 66 octets hold 528 bits.
+@edits_for({"r": (1, 0), "s": (0, 1), "both": (1, 1), "r-many-times": (100, 0)}, "VER-26", "RFC 7518 §3.4", SIGNATURE,
+           algorithms=("ES512",))  # fmt: skip
+def ecdsa_number_plus_the_order(draft: Draft, times: tuple[int, int]) -> Draft:
+    """A number of the ECDSA signature is the right one modulo the order, and beyond it: {name}."""
+
+    def rewrite(signature: bytes) -> bytes:
+        r, s, order, size = _numbers(draft, signature)
+        return b"".join(
+            (number + time * order).to_bytes(size, "big") for number, time in zip((r, s), times, strict=True)
+        )
+
+    return draft.with_signature(rewrite)
+
+
 def _der(draft: Draft) -> Change:
     def rewrite(signature: bytes) -> bytes:
         r, s, _, _ = _numbers(draft, signature)

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.registry import EITHER, Gate, edit, edits_for
-from bearerproof_fuzz.forge import Draft
+from bearerproof_fuzz.forge import Draft, Spelling
 from bearerproof_fuzz.keys import b64
 from bearerproof_fuzz.needs import CAP_BELOW_50_KILOBYTES
 
@@ -48,6 +49,41 @@ _EMPTY: dict[str, Callable[[list[str]], list[str]]] = {
 def empty_segment(draft: Draft, change: Callable[[list[str]], list[str]]) -> Draft:
     """A segment is empty: {name}."""
     return draft.respelled(_segments(change))
+
+
+_PERIODS: dict[str, dict[str, Spelling]] = {
+    "before-the-header": {"spell_header": lambda header: "." + header},
+    "within-the-header": {"spell_header": lambda header: f"{header[:4]}.{header[4:]}"},
+    "before-the-payload": {"spell_payload": lambda payload: "." + payload},
+    "within-the-payload": {"spell_payload": lambda payload: f"{payload[:4]}.{payload[4:]}"},
+    "behind-the-payload": {"spell_payload": lambda payload: payload + "."},
+    "behind-each-fourth-character": {
+        "spell_payload": lambda payload: ".".join(payload[at : at + 4] for at in range(0, len(payload), 4))
+    },
+    "behind-another-header": {"spell_header": lambda header: f"{header}.{header}"},
+    "behind-an-object-before-the-header": {"spell_header": lambda header: "e30." + header},
+    "behind-an-object-before-the-payload": {"spell_payload": lambda payload: "e30." + payload},
+    "behind-the-payload-with-an-object": {"spell_payload": lambda payload: payload + ".e30"},
+    "behind-the-payload-with-itself": {"spell_payload": lambda payload: f"{payload}.{payload}"},
+}
+
+
+@edits_for(_PERIODS, "VER-1", "RFC 7515 §5.2", FORM)
+def signed_with_a_period(draft: Draft, spellings: dict[str, Spelling]) -> Draft:
+    """A period too many stands {name}, and the signature covers all that stands before the last one."""
+    return replace(draft, **spellings)  # type: ignore[arg-type]  # spellings of one part or another
+
+
+_NO_PERIODS = {
+    "percent-encoded": "%2E", "fullwidth": "\uff0e", "ideographic": "\u3002", "one-dot-leader": "\u2024",
+    "comma": ",", "blank": " ", "newline": "\n", "slash": "/",
+}  # fmt: skip
+
+
+@edits_for(_NO_PERIODS, "VER-1", "RFC 7515 §5.2", FORM)
+def segments_parted_by(draft: Draft, separator: str) -> Draft:
+    """Somebody without any key has parted the segments by another character than the period: {name}."""
+    return draft.respelled(lambda token: token.replace(".", separator))
 
 
 def _flattened(token: str) -> str:

@@ -43,13 +43,14 @@ _SIGNERS = {
 
 
 def _cases() -> Iterator[Case]:
-    """Yield the edits that are to be refused under the very policy of the provider."""
+    """Yield the edits that are to be refused under the very policy of the provider, and at any instant."""
     for case in registry.cases():
         edit = case.edit
         plain = case.profile is Profile.ID_TOKEN and edit.strict == registry.REJECTED
         if plain and edit.requirement_id not in _UNASKED and case.algorithm in (None, *_ALGORITHMS):
             draft = _draft(case, NOW, "id-0")
-            if edit.apply(edit.given(draft)).policy == draft.policy:
+            edited = edit.apply(edit.given(draft))
+            if (edited.policy, edited.now) == (draft.policy, draft.now):
                 yield case
 
 
@@ -206,6 +207,22 @@ def test_times_with_a_leeway(mark: CheckId, trial: Trial) -> None:
         for claims in bad:
             decision = server.exchange(server.subject_token(**claims))
             server.refused(decision, "invalid_request", f"beyond a leeway of {leeway} s: {_relative(claims, now)}")
+
+
+@check("EXC-8", needs=(CLOCK, CONFIGURE))
+def test_times_within_the_minute(mark: CheckId, trial: Trial) -> None:
+    """No time is rounded to a full minute; strict has none rounded to a full second, nor now."""
+    server = KeyServerDriver(trial, DEFAULT.but(cap=50))
+    start = server.now
+    within = ((16.5, 17.5), (17.25, 17.4375), (17.5625, 17.75))
+    for earlier, later in within if trial.measure is Measure.STRICT else within[:1]:
+        server.wait(start + earlier - server.now)
+        early = server.subject_token(nbf=start + later)
+        server.refused(server.exchange(early), "invalid_request", f"nbf=now+{later - earlier:g} at {earlier:g} s")
+        server.wait(later - earlier)
+        late = server.subject_token(exp=start + earlier)
+        server.refused(server.exchange(late), "invalid_request", f"exp=now-{later - earlier:g} at {later:g} s")
+    server.issue("bob")
 
 
 def _relative(claims: Mapping[str, float], now: int) -> str:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from hypothesis.strategies import DrawFn
 
 from bearerproof.contract.messages import Outcome, Presentation
-from bearerproof.contract.tokenrules import TokenRules
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof.members import Json
-from bearerproof.specification.catalogue import Profile
+from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.draws import batch, pick
+from bearerproof_fuzz.edits.registry import JWTS
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.grammar import Forged, forge_one, mangle_one, matter_of
 from bearerproof_fuzz.jwks_endpoint import endpoint, key_set
@@ -118,7 +118,7 @@ def _refuse_mangled(mark: CheckId, trial: Trial, forge: Forge) -> None:
 def test_what_was_signed_is_returned(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The claims or payload that an accepted token yields are those that the signature covers."""
     for base in accepted_bases(mark, trial, forge):
-        for draft in (base.draft, base.draft.with_claims(**_variety(base.draft.rules))):
+        for draft in (base.draft, base.draft.with_claims(**_variety(base.draft, trial.measure))):
             presentation = draft.presentation()
             answer = trial.control(presentation)
             if mark.profile is not Profile.JWS and not same_claims(answer.claims, draft.all_claims):
@@ -129,13 +129,52 @@ def test_what_was_signed_is_returned(mark: CheckId, trial: Trial, forge: Forge) 
                 trial.fail("another payload is returned than was signed", "the signed payload", got, presentation)
 
 
-_VARIETY = {"nested": {"a": [1, "é", None], "aud": ["x"]}, "text": "\U0001f511", "values": [True, 1, 1.5, 0, False]}
+_VARIETY = {
+    "nested": {"a": [1, "é", None], "aud": ["x"]}, "text": "\U0001f511", "values": [True, 1, 1.5, 0, False],
+    "fraction": 1.75, "negative": -0.25, "small": 1e-7, "large": 2**53 - 1, "zero": 0, "no": False,
+    "empty": "", "emptyList": [], "emptyObject": {}, "one": ["x"], "twice": ["b", "a", "b"],
+    "digits": "007", "truth": "true", "date": "2027-01-15T08:00:00Z", "markup": "<b>&amp;</b>%41\\u0041",
+    "Capital": "Text", "capital": "text", "blanks": " Text\n", "form": "e\u0301\ufb01\u212b", "x:y/z.w": 1,
+}  # fmt: skip
+_SUBJECT = " User\u0301-1 "
 
 
-def _variety(rules: TokenRules) -> Json:
-    """Return claims of many kinds, as far as a product knows any but its own."""
+def _variety(draft: Draft, measure: Measure) -> Json:
+    """Return claims of many kinds, as far as a product knows any but its own.
+
+    Strict alone has what some parsers drop or limit: null, a name and a character that mean something to a language.
+    """
+    rules, further = draft.rules, {"nothing": None, "__proto__": "x", "nul": "a\0b", "exp": draft.now + 600.25}
+    claims = {**_VARIETY, **(further if measure is Measure.STRICT else {})}
     padding = {rules.padding_claim: _VARIETY["text"]} if rules.padding_claim else {}
-    return {**{name: value for name, value in _VARIETY.items() if rules.knows(name)}, **padding}
+    subject = {} if rules.subjects else {"sub": _SUBJECT}
+    return {**{name: value for name, value in claims.items() if rules.knows(name)}, **subject, **padding}
+
+
+_REPEATED: dict[str, Json] = {
+    "another subject": {"sub": "admin"},
+    "another issuer and audience": {"iss": "https://evil.example", "aud": "api://other"},
+    "other times": {"exp": 4_000_000_000, "nbf": 1, "iat": 1},
+    "claims that are none": {"scope": "admin", "roles": ["admin"], "email_verified": True},
+}
+
+
+@check("VER-24", profiles=JWTS)
+def test_nothing_of_the_header_is_returned_as_a_claim(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """The claims set is the payload (RFC 7519 §4): what a header says that is not refused is no claim."""
+    base = forge.base(mark.profile)
+    honest = base.presentation()
+    trial.control(honest)
+    for how, members in _REPEATED.items():
+        presented = base.with_header(**members).presentation()
+        answer = trial.ask(presented)
+        if (
+            answer.outcome is Outcome.ACCEPTED
+            and answer.claims is not None
+            and not same_claims(answer.claims, base.claims)
+        ):
+            got = f"claims {answer.claims!r}"[:500]
+            trial.fail(f"the header says {how}, and so do the claims", "the signed claims", got, presented, honest)
 
 
 def standard_b64(text: str) -> bytes | None:

@@ -11,8 +11,8 @@ from typing import Any
 from bearerproof_fuzz.victims import claims, encoding, signatures
 from bearerproof_fuzz.victims.claims import Check, for_id_tokens
 from bearerproof_fuzz.victims.question import Facts
-from bearerproof_fuzz.victims.refusal import Refused
-from bearerproof_fuzz.victims.variants import weak_claims
+from bearerproof_fuzz.victims.refusal import Json, Refused
+from bearerproof_fuzz.victims.variants import weak_claims, weak_header
 from bearerproof_fuzz.victims.verifier import Steps
 from bearerproof_fuzz.victims.weaknesses.encoding import parsed_leniently
 
@@ -103,6 +103,52 @@ def _compared_start(early: Callable[[float, float, float], bool]) -> Steps:
             raise Refused("not-yet-valid")
 
     return weak_claims(changed={"not before": check})
+
+
+def _guessed(per_second: float) -> Callable[[float], float]:
+    """Take a number for a count of smaller units if it is too large for one of seconds."""
+    return lambda value: value / per_second if value > 30 * per_second * 10**6 else value
+
+
+def _lifetime_guessed(facts: Facts) -> None:
+    """Take an exp that is too small for a time for seconds after iat."""
+    exp, iat = claims.date(facts, "exp"), claims.date(facts, "iat")
+    if exp is not None and iat is not None and 0 < exp < 10**7:
+        facts = replace(facts, claims={**facts.claims, "exp": iat + exp})
+    claims.expiry(facts)
+
+
+def _clock(check: str, read: Callable[[float], float]) -> Steps:
+    """Read the clock in another way for one check."""
+
+    def at_another_time(facts: Facts) -> None:
+        claims.CHECKS[check](replace(facts, question=replace(facts.question, now=read(facts.question.now))))
+
+    return weak_claims(changed={check: at_another_time})
+
+
+def _minute(rounded: Callable[[float], float]) -> Callable[[float], float]:
+    return lambda seconds: 60 * rounded(seconds / 60)
+
+
+def _nearest(seconds: float) -> float:
+    return math.floor(seconds + 0.5)
+
+
+def _of_the_header(*checks: str, missing: bool = False) -> Steps:
+    """Hold claims of the header against the policy, in place of those of the payload or of those that it lacks."""
+
+    def made(check: Check) -> Check:
+        def look(facts: Facts) -> None:
+            members: Json = {name: facts.header[name] for name in ("iss", "aud", "exp", "nbf") if name in facts.header}
+            check(replace(facts, claims={**members, **facts.claims} if missing else {**facts.claims, **members}))
+
+        return look
+
+    weak = weak_header()
+    return replace(
+        weak, claims={name: made(check) if name in checks else check for name, check in claims.CHECKS.items()}
+    )
 
 
 def _not_finite_too(name: str) -> Steps:
@@ -337,6 +383,26 @@ STEPS: Mapping[str, Steps] = {
     "exp-to-the-second-itself": _compared(lambda exp, now, leeway: now - leeway > exp),
     "exp-without-fractions": _compared(lambda exp, now, leeway: math.floor(now - leeway) > exp),
     "exp-rounded-up": _compared(lambda exp, now, leeway: now - leeway >= math.ceil(exp)),
+    "exp-rounded-to-the-nearest-second": _converted(_nearest, "exp"),
+    "exp-rounded-up-to-the-minute": _converted(_minute(math.ceil), "exp"),
+    "exp-rounded-down": _converted(math.floor, "exp"),
+    "exp-by-a-clock-of-whole-seconds": _clock("expiry", math.floor),
+    "exp-by-a-clock-of-whole-minutes": _clock("expiry", _minute(math.floor)),
+    "exp-small-is-a-lifetime": weak_claims(changed={"expiry": _lifetime_guessed}),
+    "exp-in-milliseconds-guessed": _converted(_guessed(10**3), "exp"),
+    "nbf-rounded-to-the-nearest-second": _converted(_nearest, "nbf"),
+    "nbf-rounded-up": _converted(math.ceil, "nbf"),
+    "nbf-by-a-clock-that-is-rounded": _clock("not before", _nearest),
+    "nbf-by-a-clock-of-whole-minutes": _clock("not before", _minute(math.ceil)),
+    "nbf-in-microseconds-guessed": _converted(_guessed(10**6), "nbf"),
+    "iat-rounded-down": _converted(math.floor, "iat"),
+    "iat-by-a-clock-of-whole-minutes": _clock("issue", _minute(math.ceil)),
+    "iat-in-milliseconds-guessed": _converted(_guessed(10**3), "iat"),
+    "iss-of-the-header": _of_the_header("issuer"),
+    "aud-of-the-header": _of_the_header("audience"),
+    "exp-of-the-header": _of_the_header("expiry"),
+    "nbf-of-the-header": _of_the_header("not before"),
+    "header-fills-what-is-missing": _of_the_header("presence", "issuer", "audience", missing=True),
     "exp-with-ten-times-the-leeway": _compared(lambda exp, now, leeway: now - 10 * leeway >= exp),
     "exp-with-a-minute-of-grace": _compared(lambda exp, now, leeway: now - leeway - 60 >= exp),
     "exp-zero-is-none": _compared(lambda exp, now, leeway: bool(exp) and now - leeway >= exp),

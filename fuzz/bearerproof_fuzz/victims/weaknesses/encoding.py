@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import html
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from bearerproof_fuzz.victims import encoding, verifier
+from bearerproof_fuzz.victims import encoding, signatures, verifier
 from bearerproof_fuzz.victims.question import Memory, Question
 from bearerproof_fuzz.victims.refusal import Json, Refused
 from bearerproof_fuzz.victims.variants import ORDINARY
@@ -31,6 +32,40 @@ def _outermost(token: str) -> tuple[str, str, str]:
     first, _, rest = token.partition(".")
     second, _, third = rest.rpartition(".")
     return first, second, third
+
+
+def _last_three(token: str) -> tuple[str, str, str]:
+    """Cut at the last two periods."""
+    first, *rest = token.rsplit(".", 2)
+    if len(rest) != 2:
+        raise Refused("malformed")
+    return first, rest[0], rest[1]
+
+
+def _signed_up_to_the_last_period(pick: Callable[[list[str]], tuple[str, str, str]]) -> Steps:
+    """Pick three segments of however many, and verify over all that stands before the last period."""
+
+    def opened(steps: Steps, question: Question, memory: Memory) -> Opened:
+        signed = question.token.rpartition(".")[0].encode()
+        over = replace(steps, verify=lambda key, alg, _, signature: signatures.verify(key, alg, signed, signature))
+        return verifier.open_jws(over, question, memory)
+
+    def split(token: str) -> tuple[str, str, str]:
+        parts = token.split(".")
+        if len(parts) < 3:
+            raise Refused("malformed")
+        return pick(parts)
+
+    return replace(HONEST, open=opened, split=split)
+
+
+def _undressed(undress: Callable[[str], str]) -> Steps:
+    """Mend the whole text before it is taken apart."""
+
+    def opened(steps: Steps, question: Question, memory: Memory) -> Opened:
+        return verifier.open_jws(steps, replace(question, token=undress(question.token)), memory)
+
+    return replace(HONEST, open=opened)
 
 
 def _without_empty(token: str) -> tuple[str, str, str]:
@@ -191,6 +226,22 @@ STEPS: Mapping[str, Steps] = {
     "segments-beyond-three-ignored": replace(HONEST, split=_first_three),
     "segments-cut-at-the-outermost-periods": replace(
         _lenient(lambda segment: segment.replace(".", "")), split=_outermost
+    ),
+    "segments-cut-at-the-last-two-periods": replace(
+        _lenient(lambda segment: segment.replace(".", "")), split=_last_three
+    ),
+    "segments-in-the-middle-passed-over": _signed_up_to_the_last_period(lambda parts: (parts[0], parts[1], parts[-1])),
+    "segments-last-but-one-is-the-payload": _signed_up_to_the_last_period(
+        lambda parts: (parts[0], parts[-2], parts[-1])
+    ),
+    "segments-parted-by-any-full-stop": _undressed(lambda token: re.sub("[\u3002\uff0e\u2024]", ".", token)),
+    "token-trimmed": _undressed(str.strip),
+    "token-without-its-quotes": _undressed(lambda token: token.strip('"')),
+    "token-without-its-scheme": _undressed(lambda token: token.removeprefix("Bearer ")),
+    "token-percent-decoded-before-it-is-split": _undressed(unquote),
+    "character-references-undone": _lenient(html.unescape),
+    "escapes-undone": _lenient(
+        lambda segment: re.sub(r"\\u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), segment)
     ),
     "empty-segments-passed-over": replace(HONEST, split=_without_empty),
     "signature-verified-if-there-is-one": replace(HONEST, open=_unsigned_if_empty),

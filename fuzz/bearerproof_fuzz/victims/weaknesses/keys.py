@@ -1,7 +1,10 @@
 """Weak ways with keys: how one is chosen, what a key may be, and how a key set is fetched and kept."""
 
+import html
 import io
+import json
 import os
+import posixpath
 import re
 import sqlite3
 import unicodedata
@@ -53,6 +56,27 @@ def _like(asked: object, held: object) -> bool:
         return False
     pattern = "".join({"%": ".*", "_": "."}.get(character, re.escape(character)) for character in asked)
     return re.fullmatch(pattern, held, re.IGNORECASE | re.DOTALL) is not None
+
+
+def _number(kid: str) -> str:
+    """Make a number of a kid that looks like one."""
+    try:
+        return str(float(kid))
+    except ValueError:
+        return kid
+
+
+def _indexed(normal: Callable[[str], str]) -> Steps:
+    """Keep the entries in a table by the form of their kid, so that of two alike the last is there."""
+
+    def chosen(steps: Steps, question: Question, header: Json, entries: list[Json]) -> Key:
+        if not isinstance(header.get("kid"), str):
+            return verifier.choose(steps, question, header, entries)
+        table = {normal(str(entry.get("kid"))): entry for entry in entries}
+        entry = table.get(normal(header["kid"]))
+        return verifier.choose(steps, question, {**header, "kid": entry and entry["kid"]}, [entry] if entry else [])
+
+    return replace(HONEST, choose=chosen)
 
 
 def _null_is_absent(header: Json, entry: Json) -> bool:
@@ -303,6 +327,22 @@ STEPS: Mapping[str, Steps] = {
     "kid-last-part-of-a-path": _alike(lambda kid: kid.rpartition("/")[2]),
     "kid-up-to-a-nul": _alike(lambda kid: kid.partition("\0")[0]),
     "kid-up-to-a-question-mark": _alike(lambda kid: kid.partition("?")[0]),
+    "kid-up-to-a-hash": _alike(lambda kid: kid.partition("#")[0]),
+    "kid-up-to-a-semicolon": _alike(lambda kid: kid.partition(";")[0]),
+    "kid-up-to-a-comma": _alike(lambda kid: kid.partition(",")[0]),
+    "kid-without-its-extension": _alike(lambda kid: posixpath.splitext(kid)[0]),
+    "kid-as-a-normal-path": _alike(posixpath.normpath),
+    "kid-last-part-of-a-urn": _alike(lambda kid: kid.rpartition(":")[2]),
+    "kid-unquoted": _alike(lambda kid: kid.strip("\"'")),
+    "kid-with-character-references-undone": _alike(html.unescape),
+    "kid-of-letters-and-digits": _alike(lambda kid: re.sub(r"[^A-Za-z0-9]", "", kid)),
+    "kid-as-a-number": _alike(_number),
+    "kid-cut-to-64-characters": _alike(lambda kid: kid[:64]),
+    "kid-in-a-table-without-case": _indexed(str.casefold),
+    "kid-in-a-table-by-its-last-part": _indexed(lambda kid: kid.rpartition("/")[2]),
+    "kid-of-any-type-as-json": _named(
+        lambda asked, held: (asked if isinstance(asked, str) else json.dumps(asked)) == held
+    ),
     "kid-beginning-is-enough": _named(
         lambda asked, held: isinstance(asked, str) and bool(asked) and held.startswith(asked)
     ),

@@ -63,6 +63,29 @@ def _as_json(wrap: Callable[[Json], object], separators: tuple[str, str] | None 
     return lambda key: json.dumps(wrap(key.jwk or {}), separators=separators).encode()
 
 
+def _point(form: PublicFormat) -> Form:
+    """Return what writes out the point of an elliptic curve (SEC 1 §2.3.3)."""
+
+    def secret(key: Key) -> bytes:
+        if key.kty != "EC":
+            raise Refused("key-unusable")
+        octets: bytes = key.material.public_bytes(Encoding.X962, form)
+        return octets
+
+    return secret
+
+
+def _body(key: Key) -> bytes:
+    """Return what stands between the first and the last line of the given PEM."""
+    return "".join(line for line in _given(key).decode().splitlines() if "-----" not in line).encode()
+
+
+def _number_text(key: Key) -> bytes:
+    """Return the first number of the JWK, as it is spelled there."""
+    jwk = key.jwk or {}
+    return str(jwk.get("n", jwk.get("x"))).encode()
+
+
 def _public_octets(key: Key) -> bytes:
     """Return the numbers of the public key without any wrapping."""
     if key.kty == "RSA":
@@ -135,6 +158,15 @@ def _reduced(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -
         return False
     r, s = (value % order for value in _halves(signature))
     return r > 0 and s > 0 and signatures.ecdsa_holds(key, algorithm, signing_input, r, s)
+
+
+def _s_reduced(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
+    """Take s modulo the order, as where it is inverted, and look at the range of r alone."""
+    size = (key.material.curve.key_size + 7) // 8
+    if len(signature) != 2 * size:
+        return False
+    s = int.from_bytes(signature[size:]) % signatures.ORDERS[key.crv or "P-256"]
+    return signatures.verify_ecdsa(key, algorithm, signing_input, signature[:size] + s.to_bytes(size))
 
 
 def _in_halves(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
@@ -310,6 +342,11 @@ STEPS: Mapping[str, Steps] = {
     "hmac-over-given-jwk-text": _confused(_given, "jwk-text"),
     "hmac-over-der": _confused(_written(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)),
     "hmac-over-pkcs1-der": _confused(_written(Encoding.DER, PublicFormat.PKCS1)),
+    "hmac-over-certificate-der": _confused(lambda key: base64.b64decode(_body(key)), "certificate"),
+    "hmac-over-pem-body": _confused(_body, "pem"),
+    "hmac-over-uncompressed-point": _confused(_point(PublicFormat.UncompressedPoint)),
+    "hmac-over-compressed-point": _confused(_point(PublicFormat.CompressedPoint)),
+    "hmac-over-number-text": _confused(_number_text),
     "hmac-over-openssh-of-a-jwk": _confused(_written(Encoding.OpenSSH, PublicFormat.OpenSSH)),
     "hmac-over-public-octets": _confused(_public_octets),
     "hmac-over-jwk-text": _confused(_as_json(lambda jwk: jwk)),
@@ -325,6 +362,7 @@ STEPS: Mapping[str, Steps] = {
     "hmac-compared-up-to-a-zero": _scheme("HS", _up_to_a_zero),
     "ecdsa-zero-and-zero": _scheme("ES", _psychic),
     "ecdsa-numbers-reduced": _scheme("ES", _reduced),
+    "ecdsa-s-reduced": _scheme("ES", _s_reduced),
     "ecdsa-of-any-length": _scheme("ES", _in_halves),
     "ecdsa-in-der": _scheme("ES", _der_too),
     "eddsa-s-reduced": _scheme("Ed", _unreduced),

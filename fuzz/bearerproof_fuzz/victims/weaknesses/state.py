@@ -1,5 +1,6 @@
 """Weak ways with what outlives a question, with hints, and with the order in which things are done."""
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,43 @@ def _cached(name: Callable[[Question], object]) -> Steps:
         return kept
 
     return replace(HONEST, decide=decided)
+
+
+def _whatever(member: str) -> Steps:
+    """Keep the verdict for every value of one member of the policy, and at this very instant alone."""
+    return _cached(
+        lambda question: (question.token, question.profile, question.now, str({**question.policy, member: None}))
+    )
+
+
+def _refusals_kept(steps: Steps, question: Question, memory: Memory) -> Json | bytes:
+    """Keep what was refused, for ever and under every policy."""
+    if question.token in memory.kept:
+        raise Refused("other")
+    try:
+        return verifier.decide(steps, question, memory)
+    except Refused:
+        memory.kept[question.token] = True
+        raise
+
+
+def _first_policy(steps: Steps, question: Question, memory: Memory) -> Json | bytes:
+    """Keep what an issuer's first policy says beside its keys, as a verifier that is built once does."""
+    if question.profile == "jws":
+        return verifier.decide(steps, question, memory)
+    policy = question.policy
+    first = memory.kept.setdefault((question.profile, policy["issuer"]), policy)
+    of_now: Json = {name: policy[name] for name in ("keys", "keys_url", "ports", "replay") if name in policy}
+    return verifier.decide(steps, replace(question, policy={**first, **of_now}), memory)
+
+
+def _by_claim(name: str) -> Callable[[Question], object]:
+    """Name a verdict by a claim that nobody has verified."""
+    return lambda question: (
+        _peeked(HONEST, question, 1, name) or question.token,
+        question.profile,
+        str(question.policy),
+    )
 
 
 def _segment(index: int) -> Callable[[Question], object]:
@@ -175,10 +213,41 @@ def _whole_numbers(_: Json, found: Json) -> Json:
     return {name: int(value) if isinstance(value, float) else value for name, value in found.items()}
 
 
+def _texts(change: Callable[[str], str]) -> Steps:
+    """Return texts that were changed, at whatever depth."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: changed(held) for name, held in value.items()}
+        if isinstance(value, list):
+            return [changed(each) for each in value]
+        return change(value) if isinstance(value, str) else value
+
+    return _returned(lambda _, found: {name: changed(value) for name, value in found.items()})
+
+
+def _values(keep: Callable[[Any], bool]) -> Steps:
+    """Return no claim whose value is as nothing to somebody."""
+    return _returned(lambda _, found: {name: value for name, value in found.items() if keep(value)})
+
+
+def _times_whole(_: Json, found: Json) -> Json:
+    return {**found, **{name: int(found[name]) for name in ("exp", "nbf", "iat") if name in found}}
+
+
+def _of_one(_: Json, found: Json) -> Json:
+    return {name: value[0] if isinstance(value, list) and len(value) == 1 else value for name, value in found.items()}
+
+
 def _known_alone(_: Json, found: Json) -> Json:
     known = {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "nonce", "azp", "auth_time", "acr"}
     return {name: value for name, value in found.items() if name in known}
 
+
+_MEMBERS = {
+    "issuer": "issuer", "allow-list": "algorithms", "leeway": "leeway", "type": "typ", "list-of-claims": "require",
+    "nonce": "nonce", "trusted-audience": "trusted_audiences", "access-token": "access_token", "code": "code",
+}  # fmt: skip
 
 STEPS: Mapping[str, Steps] = {
     "verdict-kept-by-the-beginning-of-a-token": _cached(lambda question: (question.token[:64], str(question.policy))),
@@ -192,6 +261,11 @@ STEPS: Mapping[str, Steps] = {
     "verdict-kept-for-every-audience": _cached(
         lambda question: (question.token, str({**question.policy, "audience": None}))
     ),
+    **{f"verdict-kept-for-every-{name}": _whatever(member) for name, member in _MEMBERS.items()},
+    "verdict-kept-by-jti": _cached(_by_claim("jti")),
+    "verdict-kept-by-subject": _cached(_by_claim("sub")),
+    "refusal-kept": replace(HONEST, decide=_refusals_kept),
+    "first-policy-of-an-issuer-kept": replace(HONEST, decide=_first_policy),
     "client-of-a-refused-token-shut-out": _refused_names(
         lambda steps, question: _peeked(steps, question, 1, "client_id")
     ),
@@ -217,5 +291,23 @@ STEPS: Mapping[str, Steps] = {
     "header-repeats-claims": _returned(_header_first, ORDINARY),
     "subject-returned-in-small-letters": _returned(_same_subject),
     "numbers-returned-whole": _returned(_whole_numbers),
+    "texts-returned-trimmed": _texts(str.strip),
+    "texts-returned-normalised": _texts(lambda text: unicodedata.normalize("NFC", text)),
+    "truth-values-read-from-texts": _returned(
+        lambda _, found: {name: True if value == "true" else value for name, value in found.items()}
+    ),
+    "digits-returned-as-numbers": _returned(
+        lambda _, found: {
+            name: int(value) if isinstance(value, str) and value.isdecimal() else value for name, value in found.items()
+        }
+    ),
+    "names-returned-in-small-letters": _returned(
+        lambda _, found: {name.lower(): value for name, value in found.items()}
+    ),
+    "lists-of-one-unwrapped": _returned(_of_one),
+    "falsy-claims-lost": _values(bool),
+    "null-claims-lost": _values(lambda value: value is not None),
+    "times-returned-whole": _returned(_times_whole),
+    "header-returned-among-the-claims": _returned(lambda header, found: {**header, **found}, ORDINARY),
     "unknown-claims-lost": _returned(_known_alone),
 }
