@@ -23,6 +23,7 @@ HARNESS = {
     f"{OURS}.judging": {OURS, f"{OURS}.specification", f"{OURS}.contract"},
     f"{OURS}.exports": {OURS, f"{OURS}.specification"},
     f"{OURS}.trail": {OURS, f"{OURS}.specification", f"{OURS}.exports", f"{OURS}.trail.presets"},
+    f"{OURS}.chain": {OURS},
     f"{OURS}.subjects": {OURS},
 }
 """The layers of ``bearerproof``, and what each may import beside itself."""
