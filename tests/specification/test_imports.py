@@ -37,7 +37,7 @@ REFERENCE_FLOORS = [
 FUZZ_FLOORS = [
     {f"{FUZZ}.{room}" for room in floor.split()}
     for floor in (
-        "loading needs keys pss jwe keymaker rocakeys",
+        "loading needs keys pss jwe keymaker rocakeys chains",
         "forge draws",
         "edits oracles",
         "checks combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",

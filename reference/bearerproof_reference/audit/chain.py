@@ -4,6 +4,7 @@ A checkpoint is a line of the trail itself. It says how many records stand befor
 with a MAC or signature over its own octets before ``,"sig":``. Nothing is serialised again to be verified.
 """
 
+import gzip
 import hmac
 import re
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
@@ -227,6 +228,11 @@ class _Wrong(Exception):
 def split(octets: bytes) -> list[bytes]:
     """Return the lines of a file, each with its line feed if it has one."""
     return [line for line in re.split(rb"(?<=\n)", octets) if line]
+
+
+def inflated(octets: bytes) -> bytes:
+    """Return a file as it was before it was packed, where it was."""
+    return gzip.decompress(octets) if octets.startswith(b"\x1f\x8b") else octets
 
 
 def verify(

@@ -58,6 +58,12 @@ class ChainedTrailFile(TrailFile):
                 _log.error("the chain could not be ended: %s", errno.errorcode.get(error.errno or 0, "?"))
         super().close()
 
+    def abandon(self) -> None:
+        """Let the file go as a process does that is killed: nothing more is written."""
+        with self._lock:
+            os.close(self._file)
+            self._file = -1
+
     def _resumed(self, keys: Sequence[VerifyingKey]) -> tuple[Links, int]:
         """Return where the chain of the file stands, and how many of its records nothing proves."""
         lines = chain.split(Path(self._path).read_bytes())

@@ -1,7 +1,7 @@
 """The records of a chain: what a checkpoint says, which of its octets are signed, and how lines are linked.
 
-Nothing is ever written anew to be hashed or verified: all of it is about the octets of a line as they stand in the file,
-without the line feed that ends it.
+Nothing is ever written anew to be hashed or verified: all of it is about the octets of a line as they stand in the
+file, without the line feed that ends it.
 """
 
 import re
