@@ -250,7 +250,7 @@ def verify(
     walk = _Walk({key.key_id: key for key in keys}, _remembered(marks))
     try:
         walk.begin(files, from_middle=from_middle)
-        for lines in sorted((lines for lines in files if lines), key=lambda lines: _opening(lines).position):
+        for lines in _in_order(files):
             walk.file(lines)
         walk.end()
     except _Wrong as wrong:
@@ -268,6 +268,11 @@ def _opening(lines: Sequence[bytes]) -> Checkpoint:
     if opening is None or opening.kind == "rotate":
         raise _Wrong(ALTERED if lines[0].startswith(_BEGINS) else MISSING)
     return opening
+
+
+def _in_order(files: Sequence[Sequence[bytes]]) -> list[Sequence[bytes]]:
+    """Return the files that hold anything, by the position that each says it begins with."""
+    return sorted((lines for lines in files if lines), key=lambda lines: _opening(lines).position)
 
 
 class _Walk:
