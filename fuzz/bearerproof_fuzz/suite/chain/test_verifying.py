@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
-from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from bearerproof.contract.chains import ALTERED, INTACT, MISSING, UNTOLD, ChainAnswer, verify_chain
@@ -20,7 +19,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz import chains
 from bearerproof_fuzz.chains import KEYS, SECRET, SIGNER, File, Key, Writer, honest, is_checkpoint, octets
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.draws import number_below, pick
+from bearerproof_fuzz.draws import batch, number_below, pick
 from bearerproof_fuzz.needs import CHAIN_VERIFY
 
 TOLD = (ALTERED, MISSING)
@@ -94,11 +93,15 @@ def _each(files: Sequence[File], what: str, change: Change) -> dict[str, list[Fi
 # --- CHAIN-1 to CHAIN-3: every line counts, as it was written and where
 
 
-def _replace(change: Callable[[bytes], bytes]) -> Change:
-    return lambda file, at: [*file[:at], change(file[at]), *file[at + 1 :]]
+def _replaced(change: Callable[[bytes], bytes], file: File, at: int) -> File:
+    return [*file[:at], change(file[at]), *file[at + 1 :]]
 
 
-_DIGIT = _replace(lambda line: line[:-2] + bytes([line[-2] ^ 1]) + b"}")
+def _other_digit(line: bytes) -> bytes:
+    return line[:-2] + bytes([line[-2] ^ 1]) + b"}"
+
+
+_DIGIT = partial(_replaced, _other_digit)
 
 
 @check("CHAIN-1", needs=NEEDS)
@@ -125,23 +128,23 @@ def test_a_record_serialised_anew_is_told(mark: CheckId, trial: Trial) -> None:
     files = honest(SECRET)
     _control(trial, octets(files), [SECRET])
     for what, change in spellings.items():
-        _is_told(trial, SECRET, _each(files, what, _replace(change)))
+        _is_told(trial, SECRET, _each(files, what, partial(_replaced, change)))
 
 
 @check("CHAIN-1", needs=NEEDS)
 def test_no_drawn_change_of_an_octet_passes(mark: CheckId, trial: Trial) -> None:
     """Whichever octet of an honest chain is changed, it is no longer intact; a mark guards its last line too."""
 
-    def told(drawn: tuple[Key, list[File], int, int]) -> None:
-        key, files, place, bit = drawn
-        whole = octets(files)
-        _control(trial, whole, [key], [files[-1][-1]])
-        number, at = _nth_octet(whole, place)
-        whole[number] = whole[number][:at] + bytes([whole[number][at] ^ bit]) + whole[number][at + 1 :]
-        answer = _verify(trial, whole, [key], [files[-1][-1]])
-        _expect(trial, f"an octet changed in file {number + 1}", answer, NOT_INTACT)
+    def told(drawn: list[tuple[Key, list[File], int, int]]) -> None:
+        for key, files, place, bit in drawn:
+            whole = octets(files)
+            _control(trial, whole, [key], [files[-1][-1]])
+            number, at = _nth_octet(whole, place)
+            whole[number] = whole[number][:at] + bytes([whole[number][at] ^ bit]) + whole[number][at + 1 :]
+            answer = _verify(trial, whole, [key], [files[-1][-1]])
+            _expect(trial, f"an octet changed in file {number + 1}", answer, NOT_INTACT)
 
-    explore(told, _chains_and_places(), share=2)
+    explore(told, batch(_place, 3), share=4)
 
 
 def _nth_octet(files: Sequence[bytes], place: int) -> tuple[int, int]:
@@ -154,8 +157,7 @@ def _nth_octet(files: Sequence[bytes], place: int) -> tuple[int, int]:
     raise AssertionError
 
 
-@st.composite
-def _chains_and_places(draw: DrawFn) -> tuple[Key, list[File], int, int]:
+def _place(draw: DrawFn) -> tuple[Key, list[File], int, int]:
     """Draw a chain with random rotation, an octet of it, and a bit."""
     key, files = _chain(draw)
     return key, files, number_below(draw, 10_000), 1 << number_below(draw, 8)
@@ -531,21 +533,20 @@ def test_any_line_can_be_a_record(mark: CheckId, trial: Trial) -> None:
 def test_copies_are_intact(mark: CheckId, trial: Trial) -> None:
     """An honest chain of any rotation is intact when its files are packed, and in whatever order they are given."""
 
-    def intact(drawn: tuple[Key, list[File], list[int], list[int]]) -> None:
-        key, files, packed, order = drawn
-        whole = octets(files, packed=packed)
-        moved = [file for _, file in sorted(zip(order, whole, strict=False), key=lambda entry: entry[0])]
-        _is_intact(trial, "an honest chain, moved", _verify(trial, moved, [key]))
+    def intact(drawn: list[tuple[Key, list[bytes]]]) -> None:
+        for key, files in drawn:
+            _is_intact(trial, "an honest chain, moved", _verify(trial, files, [key]))
 
-    explore(intact, _moved_chains(), share=2)
+    explore(intact, batch(_moved, 3), share=4)
 
 
-@st.composite
-def _moved_chains(draw: DrawFn) -> tuple[Key, list[File], list[int], list[int]]:
-    """Draw a chain, which of its files are packed, and an order of them."""
+def _moved(draw: DrawFn) -> tuple[Key, list[bytes]]:
+    """Draw a chain, some of its files packed, and all of them in another order."""
     key, files = _chain(draw)
     packed = [number for number in range(len(files)) if pick(draw, (False, True))]
-    return key, files, packed, [number_below(draw, 50) for _ in files]
+    order = [number_below(draw, 50) for _ in files]
+    whole = octets(files, packed=packed)
+    return key, [whole[number] for number in sorted(range(len(whole)), key=order.__getitem__)]
 
 
 @check("CHAIN-10", needs=NEEDS)
