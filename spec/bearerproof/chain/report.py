@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bearerproof import __version__
+
 
 class Verdict(StrEnum):
     """What can be said of a chain; several together are as bad as the first of them in this order."""
@@ -89,6 +91,9 @@ class ChainReport:
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON data (chain-report.schema.json)."""
         return {
+            "type": "chain-report",
+            "format": 1,
+            "bearerproof": __version__,
             "verdict": str(self.verdict),
             "proven": self.proven,
             "unproven": self.unproven,
