@@ -48,9 +48,14 @@ def signer(seed: bytes) -> Key:
     return Key({**public, "d": b64(seed)}, public, name, "Ed25519", private.sign)
 
 
+def unb64(text: str) -> bytes:
+    """Return what base64url without padding stands for."""
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
 def raw_public(key: Key) -> bytes:
     """Return the octets of an Ed25519 public key."""
-    return urlsafe_b64decode(str(key.public["x"]) + "=")
+    return unb64(str(key.public["x"]))
 
 
 def pem_public(key: Key) -> bytes:

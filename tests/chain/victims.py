@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 Json = dict[str, Any]
 Handler = Callable[[Json], Json]
 
+ALTERED, MISSING = "altered", "missing"
+BEGINS = b'{"chain":'
 NAMES = ["chain", "kind", "position", "head", "unproven", "at", "alg", "key_id", "sig"]
 WEAKNESSES = {
     "trusts_heads": "CHAIN-1",
@@ -90,89 +92,119 @@ class Verifier:
 
     def verify(self, request: Json) -> Json:
         try:
-            return self.walk(request)
+            files = [file for file in map(unpacked, request["files"]) if file]
+            walk = Walk(self, self.keys(request["keys"]["keys"]), request["high_water"])
+            walk.begin(files, from_middle=request["from_middle"])
+            for file in sorted(files, key=lambda file: walk.opening(file)["position"]):
+                walk.file(file)
+            walk.end()
         except Verdict as verdict:
             return {"verdict": str(verdict)}
+        return walk.intact()
 
-    def walk(self, request: Json) -> Json:
-        keys, absent = self.keys(request["keys"]["keys"]), "cannot be told (key absent)"
-        marks = {} if self.weak == "ignores_marks" else {self.read(m.encode())["position"]: m.encode() for m in request["high_water"]}  # type: ignore[index]  # the suite's marks are sound
-        files = []
-        for text in request["files"]:
-            octets = base64.b64decode(text)
-            octets = gzip.decompress(octets) if octets[:2] == b"\x1f\x8b" else octets
-            if not octets:
-                continue
-            lines = octets.split(b"\n")
-            ended = [True] * (len(lines) - 1) + [False]
-            pairs = [pair for pair in zip(lines, ended, strict=True) if pair != (b"", False)]
-            first = self.read(pairs[0][0])
-            if first is None or first["kind"] == "rotate":
-                raise Verdict("altered" if pairs[0][0].startswith(b'{"chain":') else "missing")
-            files.append((first["position"], first, pairs))
+
+Pair = tuple[bytes, bool]
+"""A line, and whether a line feed ended it."""
+
+
+def unpacked(text: str) -> list[Pair]:
+    octets = base64.b64decode(text)
+    *lines, rest = (gzip.decompress(octets) if octets[:2] == b"\x1f\x8b" else octets).split(b"\n")
+    return [*((line, True) for line in lines), *([(rest, False)] if rest else [])]
+
+
+class Walk:
+    def __init__(self, verifier: Verifier, keys: dict[str, tuple[str, bytes]], marks: list[str]) -> None:
+        self.verifier, self.keys, self.weak = verifier, keys, verifier.weak
+        self.marks: dict[int, bytes] = {}
+        for line in marks if self.weak != "ignores_marks" else []:
+            self.marks[json.loads(line)["position"]] = line.encode()
+        self.start = self.count = self.proven = self.found = 0
+        self.bad = self.unknown = self.closed = False
+
+    def opening(self, file: list[Pair]) -> Json:
+        first = self.verifier.read(file[0][0])
+        if first is None or first["kind"] == "rotate":
+            raise Verdict(ALTERED if file[0][0].startswith(BEGINS) else MISSING)
+        return first
+
+    def begin(self, files: list[list[Pair]], *, from_middle: bool) -> None:
         if not files:
-            raise Verdict("missing")
-        files.sort(key=lambda file: file[0])
-        start, opening, _ = files[0]
-        if start and not request["from_middle"]:
-            raise Verdict("missing")
-        chain = opening["chain"]
-        head = bytes.fromhex(opening["head"]) if start else hashlib.sha256(b"\0" + chain.encode()).digest()
-        count, proven, found = start, start, 0
-        bad = unknown = closed = False
-        for position, opening, pairs in files:
-            if self.weak == "joins_files_blindly" and position > count:
-                count, head = position, bytes.fromhex(opening["head"])
-            for number, (line, ended_) in enumerate(pairs):
-                record = self.read(line) if ended_ and line.startswith(b'{"chain":') else None
-                rotated = record is not None and record["kind"] == "rotate"
-                signed = False
-                if record is None:
-                    bad |= ended_ and line.startswith(b'{"chain":')
-                    if closed:
-                        raise Verdict("altered")
-                else:
-                    key = keys.get(record["key_id"])
-                    if key is not None and not self.good(key, record, line):
-                        if rotated:
-                            raise Verdict("altered")
-                        bad = True
-                    else:
-                        stale = self.weak == "takes_old_macs" and record["position"] < count
-                        if record["chain"] != chain or (record["position"] < count and not stale):
-                            raise Verdict("altered")
-                        if record["position"] > count:
-                            raise Verdict("missing")
-                        if self.weak != "trusts_heads" and not stale and bytes.fromhex(record["head"]) != head:
-                            raise Verdict("altered")
-                        first_only, begins = record["kind"] == "continue", record["kind"] in {"open", "continue"}
-                        if (number == 0) != begins and (first_only or number == 0) or (closed and record["kind"] != "open"):
-                            raise Verdict("altered")
-                        if key is None:
-                            unknown = True
-                        else:
-                            signed, bad, unknown = True, False, False
-                            found += record["unproven"]
-                            proven = count + (not rotated)
-                if rotated:
-                    if number != len(pairs) - 1:
-                        raise Verdict("altered")
-                    continue
-                if marks.get(count, line) != line:
-                    raise Verdict("altered")
-                linked = line.strip() if self.weak == "strips_lines" else line
-                head, count = hashlib.sha256(b"\1" + head + linked).digest(), count + 1
-                closed = record is not None and record["kind"] == "close"
-        if bad:
-            raise Verdict("altered")
-        if any(position >= count for position in marks):
-            raise Verdict("missing")
-        if unknown or proven == start:
-            raise Verdict("altered" if self.weak == "cries_wolf" else absent)
-        sure = proven - start - found
+            raise Verdict(MISSING)
+        first = min(map(self.opening, files), key=lambda opening: opening["position"])
+        self.chain, self.start = first["chain"], first["position"]
+        if self.start and not from_middle:
+            raise Verdict(MISSING)
+        self.count = self.proven = self.start
+        zero = hashlib.sha256(b"\0" + self.chain.encode()).digest()
+        self.head = bytes.fromhex(first["head"]) if self.start else zero
+
+    def file(self, file: list[Pair]) -> None:
+        opening = self.opening(file)
+        if self.weak == "joins_files_blindly" and opening["position"] > self.count:
+            self.count, self.head = opening["position"], bytes.fromhex(opening["head"])
+        for number, (line, ended) in enumerate(file):
+            record = self.verifier.read(line) if ended and line.startswith(BEGINS) else None
+            if record is None:
+                self.bad |= ended and line.startswith(BEGINS)
+                self.refuse(self.closed)
+            else:
+                self.checkpoint(record, line, first=number == 0)
+            if record is not None and record["kind"] == "rotate":
+                self.refuse(number != len(file) - 1)
+            else:
+                if not ended and self.count in self.marks:
+                    raise Verdict(MISSING)
+                self.link(line)
+                self.closed = record is not None and record["kind"] == "close"
+
+    def refuse(self, wrong: bool) -> None:
+        if wrong:
+            raise Verdict(ALTERED)
+
+    def link(self, line: bytes) -> None:
+        self.refuse(self.marks.get(self.count, line) != line)
+        linked = line.strip() if self.weak == "strips_lines" else line
+        self.head, self.count = hashlib.sha256(b"\1" + self.head + linked).digest(), self.count + 1
+
+    def checkpoint(self, record: Json, line: bytes, *, first: bool) -> None:
+        key, kind = self.keys.get(record["key_id"]), record["kind"]
+        if key is not None and not self.verifier.good(key, record, line):
+            self.refuse(kind == "rotate")
+            self.bad = True
+            return
+        self.compare(record)
+        self.refuse(first and kind not in {"open", "continue"})
+        self.refuse(kind == "continue" and not first)
+        self.refuse(self.closed and kind != "open")
+        if key is None:
+            self.unknown = True
+            return
+        self.bad = self.unknown = False
+        self.found += record["unproven"]
+        self.proven = self.count + (kind != "rotate")
+
+    def compare(self, record: Json) -> None:
+        self.refuse(record["chain"] != self.chain)
+        if record["position"] < self.count and self.weak == "takes_old_macs":
+            return
+        if record["position"] > self.count:
+            raise Verdict(MISSING)
+        self.refuse(record["position"] < self.count)
+        self.refuse(self.weak != "trusts_heads" and bytes.fromhex(record["head"]) != self.head)
+
+    def end(self) -> None:
+        self.refuse(self.bad)
+        if any(position >= self.count for position in self.marks):
+            raise Verdict(MISSING)
+        if self.unknown or self.proven == self.start:
+            raise Verdict(ALTERED if self.weak == "cries_wolf" else "cannot be told (key absent)")
+
+    def intact(self) -> Json:
+        proven = self.proven - self.start - self.found
         if self.weak == "counts_the_tail":
-            sure = count - start
-        return {"verdict": "intact", "proven": sure, "unproven": count - start - sure}
+            proven = self.count - self.start
+        return {"verdict": "intact", "proven": proven, "unproven": self.count - self.start - proven}
 
 
 def adapter(weakness: str = "") -> Handler:

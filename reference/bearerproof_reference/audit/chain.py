@@ -307,7 +307,7 @@ class _Walk:
             if checkpoint is None:
                 self._doubtful |= line.startswith(_BEGINS) and line != octets
                 self._not_after_the_end()
-            self._remembered(octets)
+            self._remembered(line)
             self._links.add(octets)
             self._ended = checkpoint is not None and checkpoint.kind == "close"
             if proves:
@@ -326,8 +326,9 @@ class _Walk:
             raise _Wrong(ALTERED)
 
     def _remembered(self, line: bytes) -> None:
-        if self._marks.get(self._links.position, line) != line:
-            raise _Wrong(ALTERED)
+        mark = self._marks.get(self._links.position)
+        if mark is not None and mark + b"\n" != line:
+            raise _Wrong(MISSING if mark == line else ALTERED)
 
     def _proves(self, checkpoint: Checkpoint, *, first: bool) -> bool:
         """Say whether a checkpoint proves what stands before it; one that contradicts it ends the walk."""

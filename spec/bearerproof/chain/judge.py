@@ -156,6 +156,8 @@ class _Walk:
         remembered = self.marks.get(self.position)
         if remembered is not None and remembered != line:
             self._fault(Verdict.ALTERED, "not the record that the high-water mark remembers")
+        elif remembered is not None and not whole:
+            self._fault(Verdict.MISSING, "the record that the high-water mark remembers has lost its end")
         self.head = link(self.head, line)
         self.position += 1
         if self.last is line and not self.faults:

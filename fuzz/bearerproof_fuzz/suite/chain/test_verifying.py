@@ -439,6 +439,10 @@ def test_a_tail_that_was_cut_is_told(mark: CheckId, trial: Trial) -> None:
                     f"cut back to file {number + 1}, line {at}": [*files[:number], file[:at]] for at in range(len(file))
                 }
                 _is_told(trial, key, cuts, TOLD, marks)
+            *older, last = octets(files)
+            for size in (1, 2, 60):
+                cut = _verify(trial, [*older, last[:-size]], [key], marks)
+                _expect(trial, f"{key.alg}: the last {size} octets cut off", cut, TOLD)
 
 
 @check("CHAIN-8", needs=NEEDS)

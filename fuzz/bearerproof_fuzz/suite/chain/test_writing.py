@@ -1,6 +1,6 @@
 """Writing a hash chain: what a writer leaves is judged as `bearerproof trail --chain` judges it, with its key."""
 
-from base64 import b64encode, urlsafe_b64decode
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 
 from bearerproof.chain import ChainFile, ChainReport, Verdict, judge
@@ -49,7 +49,7 @@ def _judged(files: Sequence[bytes], *keys: Key) -> ChainReport:
 
 def _verifying(key: Key) -> ChainKey:
     if key.alg == "HS256":
-        return ChainKey.hmac(urlsafe_b64decode(str(key.private["k"]) + "=="))
+        return ChainKey.hmac(chains.unb64(str(key.private["k"])))
     return read_public_key(chains.pem_public(key))
 
 
@@ -181,7 +181,7 @@ def test_no_chain_is_written_with_a_key_that_anybody_could_have(mark: CheckId, t
 def test_no_key_stands_in_the_files(mark: CheckId, trial: Trial) -> None:
     """Nothing that a writer leaves holds its key, in whatever spelling."""
     for key, _ in KEYS.values():
-        octets = urlsafe_b64decode(str(key.private.get("k") or key.private["d"]) + "==")
+        octets = chains.unb64(str(key.private.get("k") or key.private["d"]))
         spellings = {
             "octets": octets, "hexadecimal": octets.hex().encode(), "base64url": chains.b64(octets).encode(),
             "base64": b64encode(octets), "half of it": octets.hex()[:32].encode(),
