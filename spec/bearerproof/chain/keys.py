@@ -50,7 +50,7 @@ class ChainKey:
         if secret.lstrip().startswith(_PUBLIC):
             raise KeyRefused("the text of a key of another kind, which others may know, is no secret")
         if len(secret) < LEAST:
-            raise KeyRefused(f"a secret has at least {LEAST} octets, and this has {len(secret)}")
+            raise KeyRefused(f"a secret has at least {LEAST} octets")
         if len(set(secret)) < _LEAST_DISTINCT:
             raise KeyRefused("a secret is random octets, and these repeat")
         return cls(hmac.digest(secret, b"bearerproof chain key id", "sha256")[:16].hex(), "HS256", secret)
