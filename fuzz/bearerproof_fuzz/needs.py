@@ -29,6 +29,9 @@ LIMITER = Need("audit", "limiter")
 STATS = Need("audit", "stats")
 SUMMARIES = Need("audit", "summaries")
 
+CHAIN_VERIFY = Need("chain", "verify")
+CHAIN_WRITE = Need("chain", "write")
+
 SINK_RAISES = Need("sink", "raises")
 SINK_HANGS = Need("sink", "hangs")
 SINK_SLOW = Need("sink", "slow")

@@ -16,7 +16,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bearerproof.contract import decisions, messages
+from bearerproof.contract import chains, decisions, messages
 from bearerproof.contract.declaration import FixedConfig, read_declaration
 from bearerproof_fuzz.forge import NOW
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER
@@ -73,16 +73,26 @@ _DECISIONS = ("configure", "exchange", "authenticate", "revoke", "reap", "count"
 
 def test_every_operation_and_every_kind_of_answer_is_shown() -> None:
     shown = [json.loads(line) for line in MESSAGES]
-    assert {m["op"] for m in shown if "op" in m} == {"hello", "verify", "verify-jws", "reset", "stats", *_DECISIONS}
+    assert {m["op"] for m in shown if "op" in m} == {
+        *("hello", "verify", "verify-jws", "reset", "stats", "verify-chain", "write-chain"),
+        *_DECISIONS,
+    }
     members = {name for message in shown if "op" not in message for name in message}
     assert members >= {"protocol", "verdict", "skipped", "errored", "reset", "configured", "buckets"}
+    assert members >= {"written", "proven"}
     assert members >= {"granted", "refused", "revoked", "reaped", "count", "rotated", "restarted", "answers", "status"}
 
 
 def test_the_harness_reads_the_declarations_and_verdicts_shown() -> None:
     answers = [json.loads(line) for line in MESSAGES if '"op"' not in line]
     declarations = [read_declaration(answer) for answer in answers if "protocol" in answer]
-    verdicts = [answer for answer in answers if "verdict" in answer and json.dumps(answer) not in KEY_SERVERS]
+    told = [answer for answer in answers if "verdict" in answer and json.dumps(answer) not in KEY_SERVERS]
+    verdicts = [answer for answer in told if answer["verdict"] not in chains.WORDS]
+    of_chains = [answer for answer in told if answer not in verdicts]
+    assert {chains.read_chain_answer(answer, "verify-chain").outcome for answer in of_chains} == {
+        "accepted",
+        "rejected",
+    }
     assert [declaration.level for declaration in declarations] == [1, 2, 3]
     assert {messages.read_answer(answer, "verify").outcome for answer in verdicts} == {"accepted", "rejected"}
 
@@ -91,7 +101,7 @@ def test_what_is_not_declared_is_what_the_harness_assumes(schemas: dict[str, Any
     who = {"name": "n", "version": "v", "language": "l"}
     least = {"protocol": 1, "implementation": who, "level": 0, "profiles": ["jwt"]}
     properties = schemas["answer"]["$defs"]["capabilities"]["properties"]
-    parts = {part: properties[part]["properties"].items() for part in ("audit", "key_server")}
+    parts = {part: properties[part]["properties"].items() for part in ("audit", "chain", "key_server")}
     defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
     full = {
         part: {name: schema["default"] for name, schema in inner if "default" in schema}

@@ -23,6 +23,7 @@ HARNESS = {
     f"{OURS}.judging": {OURS, f"{OURS}.specification", f"{OURS}.contract"},
     f"{OURS}.exports": {OURS, f"{OURS}.specification"},
     f"{OURS}.trail": {OURS, f"{OURS}.specification", f"{OURS}.exports", f"{OURS}.trail.presets"},
+    f"{OURS}.chain": {OURS},
     f"{OURS}.subjects": {OURS},
 }
 """The layers of ``bearerproof``, and what each may import beside itself."""
@@ -36,7 +37,7 @@ REFERENCE_FLOORS = [
 FUZZ_FLOORS = [
     {f"{FUZZ}.{room}" for room in floor.split()}
     for floor in (
-        "loading needs keys pss jwe keymaker rocakeys",
+        "loading needs keys pss jwe keymaker rocakeys chains",
         "forge draws",
         "edits oracles",
         "checks claimdraws combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",

@@ -16,7 +16,7 @@ def index() -> str:
     for family, title in FAMILIES.items():
         lines += ["", f"{family}: {title}"]
         rows = [row for row in requirements().values() if row.family == family]
-        lines += [f"  {row.id:<8}{row.level:<7}{row.origin:<10}{row.title}" for row in rows]
+        lines += [f"  {row.id:<9}{row.level:<7}{row.origin:<10}{row.title}" for row in rows]
     return "\n".join(lines).lstrip("\n") + "\n"
 
 

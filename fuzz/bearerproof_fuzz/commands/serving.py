@@ -26,6 +26,15 @@ def serve(
     fsync: Annotated[
         str, typer.Option("--fsync", help="When events of the file are on the disk: always, never, or within SECONDS.")
     ] = "always",
+    chain_key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--chain-key",
+            metavar="FILE",
+            help="Chain the lines of the file and sign them with this key: an Ed25519 private key in PEM, or 32 random "
+            "octets. Further ones signed earlier runs.",
+        ),
+    ] = None,
     redis: Annotated[
         str | None,
         typer.Option(
@@ -44,7 +53,7 @@ def serve(
         from bearerproof_reference.deployment import serving  # noqa: PLC0415 - needs packages that may be missing
     except ImportError as error:
         raise BadInput(str(error)) from None
-    options = serving.Serving(configuration, host, port, allow_remote, audit, sync_every, redis)
+    options = serving.Serving(configuration, host, port, allow_remote, audit, sync_every, tuple(chain_key or ()), redis)
     try:
         serving.serve(options, lambda text: typer.echo(f"bearerproof: {text}", err=True))
     except (ImportError, serving.ServingError) as error:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bearerproof.chain.files import judge_files
 from bearerproof.exceptions import BadInput
 from bearerproof.trail.exporting import Exporter, Form
 from bearerproof.trail.judge import prove
@@ -73,6 +74,21 @@ def trail(
         Form | None,
         typer.Option("--to", help="Write the valid events to standard output in this form, the report to stderr."),
     ] = None,
+    chain: Annotated[
+        bool, typer.Option("--chain", help="Judge the hash chain of the files, in any order, and nothing else.")
+    ] = False,
+    chain_key: Annotated[
+        list[Path] | None,
+        typer.Option("--chain-key", metavar="FILE", help="A key that wrote the chain; repeat for several."),
+    ] = None,
+    chain_public_key: Annotated[
+        list[Path] | None,
+        typer.Option("--chain-public-key", metavar="FILE", help="The public key of one that wrote the chain."),
+    ] = None,
+    high_water: Annotated[
+        Path | None,
+        typer.Option("--high-water", help="Where the chain had been before, kept elsewhere; it is raised when intact."),
+    ] = None,
 ) -> int:
     """Prove that an audit trail is truthful and leaks nothing, in one pass and bounded memory.
 
@@ -86,7 +102,13 @@ def trail(
 
     It judges lifecycle and verify-failure events by the rules TRAIL-1 to TRAIL-16. Where an event
     lacks what a rule needs, the report says how often that rule could not judge: never that it holds.
+
+    [bold]bearerproof trail --chain --chain-key FILE audit.jsonl*[/]  are these the lines that were written?
     """
+    if chain:
+        return _judge_chain(files, chain_key or (), chain_public_key or (), high_water, from_middle, as_json)
+    if chain_key or chain_public_key or high_water:
+        raise BadInput("--chain-key, --chain-public-key and --high-water go with --chain")
     options = Options(
         preset, tolerance, horizon, max_tokens, max_sources, _patterns(secret_pattern or ()), findings, from_middle
     )
@@ -102,6 +124,20 @@ def trail(
     else:
         text = report.as_text() if exporter is None else f"{report.as_text()}\n{exporter.as_text(report)}"
         _show(text, Console(stderr=exporter is not None))
+    return report.exit_code
+
+
+def _judge_chain(
+    files: Sequence[str],
+    secret: Sequence[Path],
+    public: Sequence[Path],
+    high_water: Path | None,
+    from_middle: bool,
+    as_json: bool,
+) -> int:
+    """Judge the chain of the files, and say so."""
+    report = judge_files(files, secret, public, high_water, from_middle=from_middle)
+    typer.echo(json.dumps(report.as_json()) if as_json else report.as_text())
     return report.exit_code
 
 

@@ -29,6 +29,7 @@ LIFECYCLE = frozenset({"LIFE", "TRAIL"})
 AUDIT = frozenset({"HINT", "SRC", "FAIL", "SINK", "LIM"})
 
 _VERIFYING = frozenset({"verify", "verify-jws"})
+_CHAINING = frozenset({"verify-chain", "write-chain"})
 _DECIDING = frozenset({"exchange", "authenticate", "revoke", "http"})
 """What a key server decides; all else that it is asked (to be configured, to reap, to count) is answered in truth."""
 
@@ -62,7 +63,7 @@ class Degenerate:
         if request["op"] == "race":
             answers = zip(request["requests"], true["answers"], strict=True)
             return {**true, "answers": [self._bent(raced, answer) for raced, answer in answers]}
-        return self.bend(request, true) if request["op"] in _VERIFYING | _DECIDING else true
+        return self.bend(request, true) if request["op"] in _VERIFYING | _DECIDING | _CHAINING else true
 
 
 def _verdict(verdict: str) -> Bend:
@@ -71,6 +72,8 @@ def _verdict(verdict: str) -> Bend:
     def bend(request: Json, true: Json) -> Json:
         if request["op"] in _DECIDING:
             return _decided(verdict, request["op"], true)
+        if request["op"] in _CHAINING:
+            return {"id": true["id"], **_stand_in(verdict, request["op"])}
         kept = {name: value for name, value in true.items() if name in ("id", "delivered", "summaries")}
         events = true.get("events", []) if verdict == "rejected" else []
         return {**kept, "verdict": verdict, "events": events, "lines": true.get("lines", []) if events else []}
@@ -83,7 +86,11 @@ def _decided(verdict: str, op: str, true: Json) -> Json:
     if _is_good(true) == (verdict == "accepted"):
         return true
     kept = {name: value for name, value in true.items() if name == "id"}
-    return {**kept, **STAND_INS["accept-all" if verdict == "accepted" else "reject-all"][op], "events": []}
+    return {**kept, **_stand_in(verdict, op), "events": []}
+
+
+def _stand_in(verdict: str, op: str) -> Json:
+    return STAND_INS["accept-all" if verdict == "accepted" else "reject-all"][op]
 
 
 def _is_good(true: Json) -> bool:

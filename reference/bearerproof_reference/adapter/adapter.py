@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any
 
 from bearerproof_reference import __version__
+from bearerproof_reference.adapter import chains
 from bearerproof_reference.adapter.keyserver import CAPABILITIES, KeyServerAdapter
 from bearerproof_reference.adapter.pipeline import Pipeline
 from bearerproof_reference.audit.audited import AuditedVerifier
@@ -47,6 +48,7 @@ HELLO: Message = {
             "summaries": True,
             "sinks": ["memory", "raises", "hangs", "slow"],
         },
+        "chain": {"verify": True, "write": True},
         "key_server": CAPABILITIES,
     },
 }
@@ -79,6 +81,8 @@ class Adapter:
             "reset": self._reset,
             "configure": self._configure,
             "stats": lambda _: self._trail.stats(),
+            "verify-chain": chains.verify,
+            "write-chain": chains.write,
         }
 
     def handle(self, request: Message) -> Message:

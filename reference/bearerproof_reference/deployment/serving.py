@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +17,10 @@ from threading import Event, Thread
 from types import FrameType
 from typing import Any
 
+from bearerproof_reference.audit.chain import ChainError, Secret, Signer, VerifyingKey, read_key
 from bearerproof_reference.clock import SystemClock
 from bearerproof_reference.deployment import http
+from bearerproof_reference.deployment.chainedfile import ChainedTrailFile
 from bearerproof_reference.deployment.httprequest import App
 from bearerproof_reference.deployment.listening import ConnectionLimits, listener
 from bearerproof_reference.deployment.trailfile import ALWAYS, TrailFile
@@ -46,7 +48,8 @@ class Serving:
     """What a server is started with.
 
     ``audit`` is the file for the events, standard output if None; ``sync_every`` is how long a line of the file may
-    stay off the disk (seconds; see ``TrailFile``). ``redis`` is the URL of a shared store; without it the tokens are
+    stay off the disk (seconds; see ``TrailFile``). ``chain_keys`` are the files of the key that signs its chain and of
+    those that did before; none, no chain. ``redis`` is the URL of a shared store; without it the tokens are
     in memory and end with the process. Port 0 is any that is free.
     """
 
@@ -56,6 +59,7 @@ class Serving:
     allow_remote: bool = False
     audit: Path | None = None
     sync_every: float = ALWAYS
+    chain_keys: tuple[Path, ...] = ()
     redis: str | None = field(default=None, repr=False)
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
@@ -198,11 +202,39 @@ class _StandardOutput:
 
 def _sink(serving: Serving, end: ExitStack) -> LineSink:
     if serving.audit is None:
+        if serving.chain_keys:
+            raise ServingError("a chain is written to a file: name it with --audit")
         return _StandardOutput()
+    keys = [_chain_key(path) for path in serving.chain_keys]
     try:
-        return end.enter_context(closing(TrailFile(serving.audit, serving.sync_every)))
+        return end.enter_context(closing(_trail_file(serving.audit, serving.sync_every, keys)))
     except OSError as error:
         raise ServingError(f"{serving.audit}: {error.strerror}") from None
+    except ChainError as error:
+        raise ServingError(f"{serving.audit}: {error}") from None
+
+
+def _trail_file(path: Path, sync_every: float, keys: Sequence[VerifyingKey]) -> TrailFile:
+    """Return the file for the events: with a chain, signed by the first of the keys, if there is one."""
+    match keys:
+        case []:
+            return TrailFile(path, sync_every)
+        case [Secret() | Signer() as key, *before]:
+            return ChainedTrailFile(path, key, SystemClock(), before, sync_every)
+    raise ChainError("a public key writes no chain: name the key that signs it first")
+
+
+def _chain_key(path: Path) -> VerifyingKey:
+    """Return a key of the chain, which nobody else may be able to read unless it is public."""
+    try:
+        key = read_key(path.read_bytes())
+        if not isinstance(key, Secret | Signer) or not path.stat().st_mode & 0o077:
+            return key
+    except OSError as error:
+        raise ServingError(f"{path}: {error.strerror}") from None
+    except ChainError as error:
+        raise ServingError(f"{path}: {error}") from None
+    raise ServingError(f"{path}: others can read this key, so it proves nothing: chmod 600")
 
 
 def _app(server: KeyServer, serving: Serving) -> App:

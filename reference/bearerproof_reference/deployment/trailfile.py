@@ -87,9 +87,14 @@ class TrailFile:
         return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino)
 
     def _reopen(self) -> None:
+        opened = self._open()
+        self._leave()
         before = self._file
-        self._file, self._torn = self._open()
+        self._file, self._torn = opened
         self._retire(before)
+
+    def _leave(self) -> None:
+        """Do what is to be done at the end of a file, before another is written to."""
 
     def _append(self, line: bytes) -> None:
         octets = b"\n" + line if self._torn else line

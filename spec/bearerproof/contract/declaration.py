@@ -28,6 +28,14 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class Chain:
+    """What an implementation of contract level 2 declares about the hash chain of its trail: it verifies, it writes."""
+
+    verify: bool = False
+    write: bool = False
+
+
+@dataclass(frozen=True)
 class FetchedKeys:
     """Times of a key set read from a URL, in seconds of ``tick``: fresh for, served stale for, refetch cool-down."""
 
@@ -141,7 +149,7 @@ class Need:
         return f"{self.kind}:{self.name}" if self.name else self.kind
 
 
-def _flags(kind: type[Audit | KeyServer]) -> tuple[str, ...]:
+def _flags(kind: type[Audit | Chain | KeyServer]) -> tuple[str, ...]:
     return tuple(member.name for member in fields(kind) if member.type is bool)
 
 
@@ -151,6 +159,7 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
     "algorithm": ALGORITHMS,
     "audit": _flags(Audit),
     "curve": EDDSA_CURVES,
+    "chain": _flags(Chain),
     "sink": SINKS,
     "key_server": _flags(KeyServer),
     "key_member": ("alg", "kid"),
@@ -185,6 +194,7 @@ class Declaration:
     token_b64: bool = False
     keys_url: FetchedKeys | None = None
     audit: Audit = field(default_factory=Audit)
+    chain: Chain = field(default_factory=Chain)
     key_server: KeyServer = field(default_factory=KeyServer)
     tokens: Mapping[Profile, TokenRules] = field(default_factory=dict, hash=False)
 
@@ -212,7 +222,7 @@ class Declaration:
         if need.kind == "cap_below":
             beyond = self.max_token is None or self.max_token < int(need.name)
             return None if beyond else f"a token of {need.name} octets is within the stated cap of {self.max_token}"
-        holder = {"audit": self.audit, "key_server": self.key_server}.get(need.kind, self)
+        holder = {"audit": self.audit, "chain": self.chain, "key_server": self.key_server}.get(need.kind, self)
         met = {
             "clock": lambda: self.injected_clock,
             "option": lambda: need.name in self.options,
@@ -261,7 +271,7 @@ def _capabilities(raw: Json) -> Json:
         "algorithms": list, "eddsa_curves": list, "clock": str, "key_form": str, "key_set": bool,
         "mixed_algorithms": bool,
         "options": list, "max_line": int, "max_token": int, "token_b64": bool, "keys_url": dict, "audit": dict,
-        "key_server": dict, "tokens": dict,
+        "chain": dict, "key_server": dict, "tokens": dict,
     }  # fmt: skip
     members.refuse_unknown(raw, set(known), where)
     found = {name: members.get(raw, name, kind, where) for name, kind in known.items() if name in raw}
@@ -283,6 +293,8 @@ def _capabilities(raw: Json) -> Json:
         found["keys_url"] = _fetched_keys(found["keys_url"], f"{where}: keys_url")
     if "audit" in found:
         found["audit"] = _audit(found["audit"], f"{where}: audit")
+    if "chain" in found:
+        found["chain"] = _chain(found["chain"], f"{where}: chain")
     if "tokens" in found:
         found["tokens"] = read_token_rules(found["tokens"], f"{where}: tokens")
     if "key_server" in found:
@@ -325,6 +337,11 @@ def _audit(raw: Json, where: str) -> Audit:
     if "bound" in raw:
         found["bound"] = members.seconds(raw, "bound", where)
     return Audit(**found)
+
+
+def _chain(raw: Json, where: str) -> Chain:
+    members.refuse_unknown(raw, {"verify", "write"}, where)
+    return Chain(**{name: members.get(raw, name, bool, where) for name in raw})
 
 
 def _profiles(names: list[Any]) -> tuple[Profile, ...]:

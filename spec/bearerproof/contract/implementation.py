@@ -1,10 +1,11 @@
 """The implementation under test: asked for verdicts, restarted when it dies, and held to its time limit."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from bearerproof import PROTOCOL
-from bearerproof.contract import decisions, messages
+from bearerproof.contract import chains, decisions, messages
+from bearerproof.contract.chains import ChainAnswer
 from bearerproof.contract.connections import Connection, Stdio
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Declaration, read_declaration
@@ -12,6 +13,8 @@ from bearerproof.contract.keyforms import TEXTS, key_texts
 from bearerproof.contract.messages import Answer, Outcome, Presentation, Request, request_line
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, LineTooLong
 from bearerproof.members import Json
+
+T = TypeVar("T")
 
 START_SECONDS = 30.0
 """Time allowed for the first answer: a virtual machine may have to warm up."""
@@ -137,10 +140,21 @@ class Implementation:
         Raises:
             PropertyEnded: it crashed or hung. AdapterFault: it broke the contract.
         """
+        return self._ask_once(request, decisions.read_decision)
+
+    def chain(self, request: Request) -> ChainAnswer:
+        """Ask what it makes of a chain, or for one that it writes.
+
+        Raises:
+            PropertyEnded: it crashed or hung. AdapterFault: it broke the contract.
+        """
+        return self._ask_once(request, chains.read_chain_answer)
+
+    def _ask_once(self, request: Request, read: Callable[[Json, str], T]) -> T:
         self.tokens += 1
         self.drawn = self.drawn or self.drawing()
         try:
-            return decisions.read_decision(self._once(request), request["op"])
+            return read(self._once(request), request["op"])
         except AdapterHung as failure:
             self.hangs += 1
             self._restart()

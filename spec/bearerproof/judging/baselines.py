@@ -31,6 +31,8 @@ STAND_INS: Mapping[str, Mapping[str, Json]] = {
         "authenticate": {"verdict": "rejected", "reason": "invalid-token"},
         "revoke": {"refused": "not-active"},
         "http": {"status": 401, "headers": [], "body_b64": ""},
+        "verify-chain": {"verdict": "altered"},
+        "write-chain": {"refused": "no chain is written"},
     },
     "accept-all": {
         **{key: {"verdict": "accepted"} for key in ("verify", "verify-jws")},
@@ -41,6 +43,8 @@ STAND_INS: Mapping[str, Mapping[str, Json]] = {
         },
         "revoke": {"revoked": 1},
         "http": {"status": 200, "headers": [], "body_b64": ""},
+        "verify-chain": {"verdict": "intact", "proven": 0, "unproven": 0},
+        "write-chain": {"written": [""]},
     },
 }  # fmt: skip
 """By name and operation: the one answer that is given."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from bearerproof.contract.declaration import EDDSA_CURVES, Declaration
 from bearerproof.contract.messages import Outcome, Policy, Presentation, Request
+from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile
 
 VERDICTS = (Outcome.ACCEPTED, Outcome.REJECTED)
@@ -51,6 +52,13 @@ def marks_of_decision(request: Request, outcome: Outcome) -> Marks:
     tokens = (value for name, value in request.get("form", ()) if name == "subject_token")
     names += [f"algorithm {_algorithm(token.partition('.')[0])}" for token in tokens]
     return _marks(names, outcome)
+
+
+def marks_of_chain(keys: Iterable[Json], outcome: Outcome) -> Marks:
+    """Return what a verdict on a chain shows to be tried: the algorithms of the keys that it was given."""
+    algorithms = {"oct": "HS256", "OKP": "Ed25519"}
+    names = [f"algorithm {algorithms[key['kty']]}" for key in keys]
+    return _marks([f"profile {Profile.KEY_SERVER}", *names], outcome)
 
 
 def both_ways(kind: str, names: Iterable[str], marks: Collection[tuple[str, str]]) -> list[str]:
@@ -135,7 +143,11 @@ def _unpresented(declaration: Declaration, marks: Collection[tuple[str, str]]) -
 def _needable(declaration: Declaration) -> list[str]:
     flags = [
         f"{kind}:{member.name}"
-        for kind, held in (("audit", declaration.audit), ("key_server", declaration.key_server))
+        for kind, held in (
+            ("audit", declaration.audit),
+            ("chain", declaration.chain),
+            ("key_server", declaration.key_server),
+        )
         for member in fields(held)
         if getattr(held, member.name) is True
     ]

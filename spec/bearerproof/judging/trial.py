@@ -5,12 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NoReturn, TypeVar
 
+from bearerproof.contract.chains import ChainAnswer
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.implementation import Implementation, Skipped
 from bearerproof.contract.messages import Answer, Outcome, Presentation, Request
 from bearerproof.judging import judgement
-from bearerproof.judging.exercised import Combined, marks_of, marks_of_decision
+from bearerproof.judging.exercised import Combined, marks_of, marks_of_chain, marks_of_decision
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile, Requirement
@@ -136,6 +137,21 @@ class Trial:
             self.implementation.skip(request["op"], str(decision.detail))
         self.tried |= marks_of_decision(request, decision.outcome)
         return decision
+
+    def chain(self, request: Request) -> ChainAnswer:
+        """Ask about a hash chain, or for one.
+
+        Raises:
+            Skipped: the adapter says that it cannot.
+        """
+        answer = self.implementation.chain(request)
+        if answer.outcome is Outcome.SKIPPED:
+            self.implementation.skip(request["op"], str(answer.detail))
+        if answer.outcome is Outcome.ERRORED:
+            self.errors[str(answer.detail)] += 1
+        if request["op"] == "verify-chain" and answer.word is not None:
+            self.tried |= marks_of_chain(request["keys"]["keys"], answer.outcome)
+        return answer
 
     def control(self, base: Presentation, what: str = "the honest base token") -> Answer:
         """Present a token that has to be accepted before any rejection means something.

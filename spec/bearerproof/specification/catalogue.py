@@ -100,6 +100,7 @@ FAMILIES: Mapping[str, str] = {
     "REV": "revocation and administration",
     "HTTP": "HTTP binding",
     "TRAIL": "audit trails",
+    "CHAIN": "hash chains of audit trails",
 }
 
 

@@ -1,0 +1,1 @@
+"""Seeded faults in hash chains (CHAIN)."""

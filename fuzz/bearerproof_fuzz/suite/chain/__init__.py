@@ -1,0 +1,1 @@
+"""Checks of hash chains (CHAIN)."""
