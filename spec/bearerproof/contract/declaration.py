@@ -1,7 +1,7 @@
 """What an implementation declares when it is greeted: who it is, by what it is judged, what does not apply to it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -281,25 +281,22 @@ def _capabilities(raw: Json) -> Json:
     if clock not in ("injected", "real"):
         raise AdapterFault(f"{where}: clock must be 'injected' or 'real', not {members.brief(clock)}")
     found["algorithms"] = members.strings(found["algorithms"], f"{where}: algorithms")
-    if "eddsa_curves" in found:
-        found["eddsa_curves"] = _eddsa_curves(found["eddsa_curves"], f"{where}: eddsa_curves")
     if "options" in found:
         found |= _declared_options(found["options"], f"{where}: options")
     if found.get("key_form", "jwks") not in KEY_FORMS:
         raise AdapterFault(
             f"{where}: key_form must be one of {', '.join(KEY_FORMS)}, not {members.brief(found['key_form'])}"
         )
-    if "keys_url" in found:
-        found["keys_url"] = _fetched_keys(found["keys_url"], f"{where}: keys_url")
-    if "audit" in found:
-        found["audit"] = _audit(found["audit"], f"{where}: audit")
-    if "chain" in found:
-        found["chain"] = _chain(found["chain"], f"{where}: chain")
-    if "tokens" in found:
-        found["tokens"] = read_token_rules(found["tokens"], f"{where}: tokens")
-    if "key_server" in found:
-        found["key_server"] = _key_server(found["key_server"], f"{where}: key_server")
+    found |= {name: read(found[name], f"{where}: {name}") for name, read in _readers().items() if name in found}
     return {**found, "injected_clock": clock == "injected"}
+
+
+def _readers() -> Mapping[str, Callable[[Any, str], Any]]:
+    """Return what reads the members that are more than a word or a number."""
+    return {
+        "eddsa_curves": _eddsa_curves, "keys_url": _fetched_keys, "audit": _audit, "chain": _chain,
+        "tokens": read_token_rules, "key_server": _key_server,
+    }  # fmt: skip
 
 
 def _eddsa_curves(raw: list[Any], where: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ An honest token is accepted, refused where it has to be, and accepted once more.
 depends on token, policy and ``now`` alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,8 +14,6 @@ from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.edits.idtoken import ACCESS_TOKEN, CODE, half_hash
-from bearerproof_fuzz.edits.registry import Change
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.needs import CLOCK, LEEWAY, REQUIRE, TYP
 
@@ -26,7 +24,7 @@ ELSEWHERE = "https://elsewhere.example"
 def test_verdict_holds_under_one_policy_alone(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that was accepted is refused by a policy of another issuer, or of another audience."""
     changed = {"VER-33": {"issuer": ELSEWHERE}, "VER-34": {"audience": ELSEWHERE, **_us(mark.profile)}}
-    _judge(trial, forge.base(mark.profile), lambda draft: draft.with_policy(**changed[mark.requirement]))
+    judge_kept(trial, forge.base(mark.profile), lambda draft: draft.with_policy(**changed[mark.requirement]))
 
 
 def _us(profile: Profile) -> dict[str, str]:
@@ -40,7 +38,7 @@ def test_verdict_holds_under_one_allow_list_alone(mark: CheckId, trial: Trial, f
     others = [name for name in trial.declaration.algorithms if keys.MATERIAL.get(name) != base.key.material]
     if not others:
         pytest.skip("it declares no algorithm of another family")
-    _judge(trial, base, lambda draft: draft.with_policy(algorithms=others[:1]))
+    judge_kept(trial, base, lambda draft: draft.with_policy(algorithms=others[:1]))
 
 
 @check("VER-29", "VER-30", needs=(CLOCK,))
@@ -49,7 +47,7 @@ def test_verdict_holds_at_one_instant_alone(mark: CheckId, trial: Trial, forge: 
     base = forge.base(mark.profile)
     start, end = int(base.now) - 60, int(base.now) + 60
     instant = {"VER-29": end + 60, "VER-30": start - 60}[mark.requirement]
-    _judge(trial, base.with_claims(nbf=start, exp=end), lambda draft: replace(draft, now=instant))
+    judge_kept(trial, base.with_claims(nbf=start, exp=end), lambda draft: replace(draft, now=instant))
 
 
 @check("VER-29", needs=(CLOCK, LEEWAY))
@@ -57,51 +55,23 @@ def test_verdict_holds_with_one_leeway_alone(mark: CheckId, trial: Trial, forge:
     """A token that was accepted thanks to the leeway is refused without it."""
     base = forge.base(mark.profile)
     expired = base.with_claims(exp=int(base.now) - 10).with_policy(leeway=30)
-    _judge(trial, expired, lambda draft: draft.with_policy(leeway=0))
+    judge_kept(trial, expired, lambda draft: draft.with_policy(leeway=0))
 
 
 @check("VER-37", needs=(TYP,), profiles=(Profile.JWT, Profile.ID_TOKEN))
 def test_verdict_holds_for_one_type_alone(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that was accepted is refused where another type is demanded."""
-    _judge(trial, forge.base(mark.profile), lambda draft: draft.with_policy(typ="x-unheard-of+jwt"))
+    judge_kept(trial, forge.base(mark.profile), lambda draft: draft.with_policy(typ="x-unheard-of+jwt"))
 
 
 @check("VER-35", needs=(REQUIRE,))
 def test_verdict_holds_for_one_set_of_claims_alone(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that was accepted is refused where a claim is required that it lacks."""
     base = forge.base(mark.profile).without_claim("nbf")
-    _judge(trial, base, lambda draft: draft.with_policy(require=["exp", "nbf"]))
+    judge_kept(trial, base, lambda draft: draft.with_policy(require=["exp", "nbf"]))
 
 
-@check("IDT-1", "IDT-4", "IDT-8", "IDT-9")
-def test_verdict_holds_for_one_request_alone(mark: CheckId, trial: Trial, forge: Forge) -> None:
-    """An ID token that was accepted is refused by another client, under another nonce, beside another token or code."""
-    base = forge.base(mark.profile, forge.algorithm(("ES256", "RS256", "PS256", "HS256")))
-    prepare, change = _REQUESTS[mark.requirement]
-    _judge(trial, prepare(base), change)
-
-
-def _hashed(name: str, member: str, text: str) -> Change:
-    return lambda draft: draft.with_claims(**{name: half_hash(draft.key.algorithm, text)}).with_policy(**{member: text})
-
-
-_REQUESTS: Mapping[str, tuple[Change, Change]] = {
-    "IDT-1": (
-        lambda draft: draft.with_claims(aud=[draft.policy.members["client_id"], ELSEWHERE]).with_policy(
-            trusted_audiences=[ELSEWHERE]
-        ),
-        lambda draft: draft.with_policy(trusted_audiences=[]),
-    ),
-    "IDT-4": (lambda draft: draft, lambda draft: draft.with_policy(nonce="n-another")),
-    "IDT-8": (
-        _hashed("at_hash", "access_token", ACCESS_TOKEN),
-        lambda draft: draft.with_policy(access_token=CODE),
-    ),
-    "IDT-9": (_hashed("c_hash", "code", CODE), lambda draft: draft.with_policy(code=ACCESS_TOKEN)),
-}
-
-
-def _judge(trial: Trial, honest: Draft, change: Callable[[Draft], Draft]) -> None:
+def judge_kept(trial: Trial, honest: Draft, change: Callable[[Draft], Draft]) -> None:
     """Have a token accepted, refused where the change has it refused, and accepted where it was."""
     accepted, refused = honest.presentation(), change(honest).presentation()
     trial.control(accepted)
