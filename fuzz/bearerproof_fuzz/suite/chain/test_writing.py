@@ -101,9 +101,12 @@ def test_a_chain_goes_on_over_restarts(mark: CheckId, trial: Trial) -> None:
 @check("CHAIN-12", needs=NEEDS)
 def test_no_two_chains_are_called_the_same(mark: CheckId, trial: Trial) -> None:
     """Each chain has an id of its own, or the files of one could stand in for those of another."""
-    names = [chain.chain for _ in range(4) for chain in _judged(_written(trial, SECRET, [_lines(1)]), SECRET).chains]
-    if len(set(names)) != len(names):
-        trial.fail("two chains have one id", f"{len(names)} ids", f"{len(set(names))} ids")
+    written = [_judged(_written(trial, SECRET, [_lines(1)]), SECRET) for _ in range(4)]
+    for report in written:
+        _require_intact(trial, f"{SECRET.alg}: one record", report)
+    names = [chain.chain for report in written for chain in report.chains]
+    if len(set(names)) != len(written):
+        trial.fail("two chains have one id", f"{len(written)} ids", f"{len(set(names))} ids")
 
 
 @check("CHAIN-13", needs=NEEDS)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import pytest
+
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
@@ -14,7 +16,10 @@ from bearerproof_fuzz.suite.ver.test_kept_verdicts import ELSEWHERE, judge_kept
 @check("IDT-1", "IDT-4", "IDT-8", "IDT-9")
 def test_verdict_holds_for_one_request_alone(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """An ID token that was accepted is refused by another client, under another nonce, beside another token or code."""
-    base = forge.base(mark.profile, forge.algorithm(("ES256", "RS256", "PS256", "HS256")))
+    algorithm = forge.algorithm(("ES256", "RS256", "PS256", "HS256"))
+    if algorithm is None:
+        pytest.skip("it declares no algorithm with SHA-256, whose half stands in a token")
+    base = forge.base(mark.profile, algorithm)
     prepare, change = _REQUESTS[mark.requirement]
     judge_kept(trial, prepare(base), change)
 
