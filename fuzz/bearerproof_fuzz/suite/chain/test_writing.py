@@ -189,7 +189,9 @@ def test_no_key_stands_in_the_files(mark: CheckId, trial: Trial) -> None:
             "octets": octets, "hexadecimal": octets.hex().encode(), "base64url": chains.b64(octets).encode(),
             "base64": b64encode(octets), "half of it": octets.hex()[:32].encode(),
         }  # fmt: skip
-        written = b"".join(_written(trial, key, [_lines(3), _lines(2)]))
+        files = _written(trial, key, [_lines(3), _lines(2)])
+        _require_intact(trial, f"{key.alg}: two files", _judged(files, key))
+        written = b"".join(files)
         for what, text in spellings.items():
             if text.lower() in written.lower():
                 trial.fail(f"{key.alg}: the key stands in the file, as {what}", "no key", "the key", kind=what)
