@@ -18,6 +18,7 @@ from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
+from bearerproof_fuzz import jwks_endpoint
 from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, activate, is_anybodys
 from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
@@ -363,7 +364,8 @@ class KeyServerDriver:
         around = {name: value for name, value in (("peer", peer), ("forwarded", forwarded)) if value is not None}
         request: Request = {"op": op, "now": self.now, "tick": self.tick, **around, **members}
         self.steps.append(request)
-        decision = self._inbound(self.trial.decide(self._mapping.outbound(request)))
+        with jwks_endpoint.timed(self.trial):
+            decision = self._inbound(self.trial.decide(self._mapping.outbound(request)))
         self.answered.append((request, decision))
         self._remember(decision, f"step {len(self.steps)}")
         if decision.outcome is Outcome.ERRORED:
