@@ -220,8 +220,8 @@ SERVERS: Shapes = {
 SERVED: Mapping[str, str] = {
     "a server of many habits": """life-ends-with-the-subject-token quotas-before-all-else throttles-by-a-sliding-log
                                   names-in-lower-case subjects-behind-a-word""",
-    "a product's server": "half-as-long-lives names-of-letters subjects-like-uuids ids-of-a-database one-profile",
-    "a server that runs": "no-configure ids-of-a-database subjects-like-uuids one-profile",
+    "a product's server": "half-as-long-lives names-of-letters subjects-like-uuids one-profile",
+    "a server that runs": "no-configure ids-of-a-database subjects-behind-a-word one-profile",
     "a small server": "no-audit-trail nothing-but-what-is-always-asked one-profile half-as-long-lives",
 }
 """Shapes that go well together; which of them it is, if one is red, is found by leaving out the others."""
