@@ -75,7 +75,7 @@ def base(forge: Forge, row: Row) -> Draft:
     """Return an honest token in which the factors of a row come together, and the policy that accepts it."""
     draft = forge.base(row.profile, row.algorithm)
     draft = _SETS[row.key_set](draft).with_policy(**_members(row.policy, draft.key.algorithm, forge.declaration))
-    told = _TOLD[row.key_form.removeprefix(forge.declaration.key_form)]
+    told = next(told for said, told in reversed(_TOLD.items()) if row.key_form.endswith(said))
     draft = draft.with_policy(keys={"keys": [told(jwk) for jwk in draft.policy.members["keys"]["keys"]]})
     if row.policy == "typ":
         draft = draft.with_header(typ=_TYPE)
@@ -116,7 +116,7 @@ def _with_certificate(jwk: Jwk) -> Jwk:
     return {**jwk, "x5c": ["".join(lines[1:-1])]} if lines else jwk
 
 
-_TOLD: Mapping[str, Callable[[Jwk], Jwk]] = {
+_TOLD: dict[str, Callable[[Jwk], Jwk]] = {
     "": lambda jwk: jwk,
     _BARE: _without_alg,
     " with key_ops": _with_key_ops,
