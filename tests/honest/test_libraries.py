@@ -33,7 +33,7 @@ def test_a_product_deviates_where_its_library_does(name: str) -> None:
     unforeseen = [record for record in finished.records if record.state in RED and not is_foreseen(record)]
     assert unforeseen == []
     assert (finished.fault, finished.troubles) == (None, [])
-    assert sum(record.judged for record in finished.records) > 80
+    assert sum(record.judged for record in finished.records) > 60
 
 
 def share(name: str) -> tuple[str, ...]:
