@@ -1,4 +1,4 @@
-"""Two-way combinations: an edit under every two of algorithm, `kid`, key set, profile and policy, in few tokens.
+"""Two-way combinations: an edit under every two of algorithm, key form, `kid`, key set, profile and policy.
 
 Most faults that no single circumstance shows are shown by two of them together (Kuhn, Wallace and Gallo 2004), and a
 covering array has every two in some row. A row is a base token under a policy; what it takes to make sense is a
@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import combinations, product
-from math import inf
+from math import inf, prod
+from operator import itemgetter
 
 from covertable import make
 
+from bearerproof.contract import keyforms
 from bearerproof.contract.declaration import Declaration
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import keys
@@ -22,6 +24,8 @@ from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import PUBLIC_KEY_ALGORITHMS, REJECTED, Case, Edit, Gate
 from bearerproof_fuzz.edits.relatives import further_algorithms
 from bearerproof_fuzz.forge import Draft, Forge, Members
+from bearerproof_fuzz.keys import Jwk
+from bearerproof_fuzz.needs import KEY_ALG
 
 LEEWAY = 30
 """Seconds that a policy allows for clocks that differ."""
@@ -31,6 +35,8 @@ _TYPE = "example+jwt"
 # What becomes of a token hangs on its `kid` and on the key set themselves in these.
 _ABOUT_THE_KEY = ("VER-19", "VER-20", "VER-21", "VER-22", "VER-23")
 
+_BARE, _CERTIFIED = " without alg and use", " with x5c"
+
 _PROFILES = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN, Profile.JWS)
 
 
@@ -39,6 +45,7 @@ class Row:
     """What comes together, in the order in which coverage names it; the first value of each factor is the usual one."""
 
     algorithm: str
+    key_form: str
     kid: str
     key_set: str
     profile: Profile
@@ -68,6 +75,8 @@ def base(forge: Forge, row: Row) -> Draft:
     """Return an honest token in which the factors of a row come together, and the policy that accepts it."""
     draft = forge.base(row.profile, row.algorithm)
     draft = _SETS[row.key_set](draft).with_policy(**_members(row.policy, draft.key.algorithm, forge.declaration))
+    told = next(told for said, told in reversed(_TOLD.items()) if row.key_form.endswith(said))
+    draft = draft.with_policy(keys={"keys": [told(jwk) for jwk in draft.policy.members["keys"]["keys"]]})
     if row.policy == "typ":
         draft = draft.with_header(typ=_TYPE)
     return draft if row.kid == "present" else draft.without_header("kid")
@@ -88,6 +97,36 @@ _SETS: Mapping[str, Callable[[Draft], Draft]] = {
     "alone": _alone,
     "among other kinds": _among_other_kinds,
 }
+
+
+def _without_alg(jwk: Jwk) -> Jwk:
+    """Say nothing of what the key is for (RFC 7517 §4.2 and §4.4)."""
+    kept = "alg" if jwk["kty"] == "AKP" else None  # a part of such a key (draft-ietf-cose-dilithium §4)
+    return {name: value for name, value in jwk.items() if name not in ("alg", "use") or name == kept}
+
+
+def _with_key_ops(jwk: Jwk) -> Jwk:
+    """Say by the other member of the two that it verifies (RFC 7517 §4.3)."""
+    return {**{name: value for name, value in jwk.items() if name != "use"}, "key_ops": ["verify"]}
+
+
+def _with_certificate(jwk: Jwk) -> Jwk:
+    """Put a certificate beside the key (RFC 7517 §4.7), as many providers do; a secret has none."""
+    lines = keyforms.texts(jwk).get("certificate", "").splitlines()
+    return {**jwk, "x5c": ["".join(lines[1:-1])]} if lines else jwk
+
+
+_TOLD: dict[str, Callable[[Jwk], Jwk]] = {
+    "": lambda jwk: jwk,
+    _BARE: _without_alg,
+    " with key_ops": _with_key_ops,
+    _CERTIFIED: _with_certificate,
+}
+"""What a key says of itself, in words behind the form in which it is handed over: a text says no more than the key."""
+
+
+def _key_forms(declaration: Declaration) -> list[str]:
+    return [declaration.key_form + said for said in _TOLD if not said or declaration.key_form in keyforms.WHOLE]
 
 
 def _members(policy: str, algorithm: str, declaration: Declaration) -> Members:
@@ -124,30 +163,35 @@ def _makes_sense(row: Row, declaration: Declaration) -> bool:
     """Say whether the factors can come together at all, for an honest verifier to accept.
 
     Without `kid` nobody can tell two keys for one algorithm apart; a JWS is judged by no claims, and the type of an
-    access token is the profile's own.
+    access token is the profile's own. A key that does not say its algorithm is good for the one that is allowed.
     """
-    if row.kid == "absent" and row.key_set == "with a sibling":
-        return False
-    if row.key_set == "among other kinds" and row.algorithm.startswith("HS") and not declaration.mixed_algorithms:
-        return False
-    if row.profile is Profile.JWS and row.policy not in ("plain", "all algorithms"):
-        return False
-    if row.profile is Profile.ACCESS_TOKEN and row.policy == "typ":
+    secret = row.algorithm.startswith("HS")
+    nonsense = (
+        row.key_form.endswith(_BARE) and row.policy == "all algorithms",
+        row.key_form.endswith(_CERTIFIED) and secret,
+        row.kid == "absent" and row.key_set == "with a sibling",
+        row.key_set == "among other kinds" and secret and not declaration.mixed_algorithms,
+        row.profile is Profile.JWS and row.policy not in ("plain", "all algorithms"),
+        row.profile is Profile.ACCESS_TOKEN and row.policy == "typ",
+    )
+    if any(nonsense):
         return False
     return row.policy == "plain" or bool(_members(row.policy, row.algorithm, declaration))
 
 
 @dataclass(frozen=True)
 class _Places:
-    """Where an edit has to be refused: in any of these profiles, under any algorithm, under any policy."""
+    """Where an edit has to be refused: in any of these profiles, under any algorithm, key form and policy."""
 
-    profiles: Collection[Profile]
-    algorithms: Collection[str]
-    policies: Collection[str]
+    profiles: tuple[Profile, ...]
+    algorithms: tuple[str, ...]
+    key_forms: tuple[str, ...]
+    policies: tuple[str, ...]
 
     def hold(self, row: Row) -> bool:
         """Say whether a row is such a place."""
-        return row.profile in self.profiles and row.algorithm in self.algorithms and row.policy in self.policies
+        keyed = row.algorithm in self.algorithms and row.key_form in self.key_forms
+        return keyed and row.profile in self.profiles and row.policy in self.policies
 
 
 def _places(edit: Edit, declaration: Declaration) -> _Places | None:
@@ -166,8 +210,12 @@ def _places(edit: Edit, declaration: Declaration) -> _Places | None:
     if own.claims != plain.claims or own.policy.members["keys"] != plain.policy.members["keys"]:
         return None
     set_anew = [name for name, value in own.policy.members.items() if plain.policy.members.get(name) != value]
+    edited = edit.apply(own)
     return _Places(
-        profiles, algorithms, [name for name in _POLICIES if _refused_under(name, edit, edit.apply(own), set_anew)]
+        tuple(profiles),
+        tuple(algorithms),
+        tuple(form for form in _key_forms(declaration) if not (form.endswith(_BARE) and KEY_ALG in edit.needs)),
+        tuple(name for name in _POLICIES if _refused_under(name, edit, edited, set_anew)),
     )
 
 
@@ -238,38 +286,46 @@ class Space:
         rows = _covering(tuple(map(tuple, self.factors.values()))[:-1], made, self.declaration)
         return [Row(*values, names[number]) for *values, number in rows]  # type: ignore[arg-type, call-arg]  # in its order
 
-    def _made(self) -> Iterator[tuple[str, Profile, str, str]]:
-        for edit, place in self.places.items():
-            for algorithm, profile, policy in product(place.algorithms, place.profiles, place.policies):
-                if _makes_sense(Row(algorithm, "present", "alone", profile, policy, edit.group), self.declaration):
-                    yield algorithm, profile, policy, edit.group
+    def _made(self) -> Iterator[tuple[str, str, Profile, str, str]]:
+        for place, group in {(place, edit.group) for edit, place in self.places.items()}:
+            held = (place.algorithms, place.key_forms, place.profiles, place.policies)
+            for algorithm, form, profile, policy in product(*held):
+                if _makes_sense(Row(algorithm, form, "present", "alone", profile, policy, group), self.declaration):
+                    yield algorithm, form, profile, policy, group
 
 
 @cache
 def _covering(
     values: tuple[tuple[str, ...], ...], made: frozenset[tuple[str, ...]], declaration: Declaration
 ) -> list[tuple[str, ...]]:
-    """Return rows of a covering array: ``made`` are algorithm, profile, policy and group that go together.
+    """Return rows of a covering array: ``made`` are algorithm, key form, profile, policy and group that go together.
 
     What each two factors allow each other is given to the maker of the array beforehand, or it would look for
     pairs that cannot be.
     """
-    algorithms, kids, sets, *_ = values
-    held = [
-        (algorithm, kid, key_set)
-        for algorithm, kid, key_set in product(algorithms, kids, sets)
-        if _makes_sense(Row(algorithm, kid, key_set, Profile.JWT, "plain", ""), declaration)
-    ]
-    keyed = {each: [(kid, key_set) for name, kid, key_set in held if name == each] for each in algorithms}
+    algorithms, forms, kids, sets, *_ = values
+    held = {
+        algorithm: [
+            (kid, key_set)
+            for kid, key_set in product(kids, sets)
+            if _makes_sense(Row(algorithm, forms[0], kid, key_set, Profile.JWT, "plain", ""), declaration)
+        ]
+        for algorithm in algorithms
+    }
     whole = [
-        (algorithm, kid, key_set, profile, policy, group)
-        for algorithm, profile, policy, group in sorted(made)
-        for kid, key_set in keyed[algorithm]
+        (algorithm, form, kid, key_set, profile, policy, group)
+        for algorithm, form, profile, policy, group in sorted(made)
+        for kid, key_set in held[algorithm]
     ]
     factors = [[value for value in column if value in {row[at] for row in whole}]
                for at, column in enumerate([*values, tuple(sorted({row[-1] for row in whole}))])]  # fmt: skip
-    constraints = [_among(places, {tuple(row[at] for at in places) for row in whole})
-                   for places in (*combinations(range(6), 2), (0, 3, 4, 5))]  # fmt: skip
+    possible = {
+        places: set(map(itemgetter(*places), whole))
+        for places in (*combinations(range(len(factors)), 2), (0, 1, 4, 5, 6))
+    }
+    constraints = [
+        _among(places, held) for places, held in possible.items() if len(held) < prod(len(factors[at]) for at in places)
+    ]
     return [tuple(row) for row in make(factors, constraints=constraints)]
 
 
@@ -293,6 +349,7 @@ def space(requirement_id: str, declaration: Declaration, measure: Measure) -> Sp
     held = {name for found in placed.values() for name in found.profiles}
     factors: dict[str, Sequence[str]] = {
         "algorithm": _algorithms(declaration),
+        "key_form": _key_forms(declaration),
         "kid": ["present", "absent"],
         "key_set": list(_SETS) if declaration.key_set else ["alone"],
         "profile": [name for name in _PROFILES if name in held],

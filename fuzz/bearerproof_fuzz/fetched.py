@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from bearerproof.contract.declaration import FetchedKeys
-from bearerproof.contract.messages import Policy, Presentation
+from bearerproof.contract.messages import Answer, Policy, Presentation
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import jwks_endpoint, keys
@@ -81,6 +81,11 @@ class Fetched:
         attacker = keys.key(draft.key.algorithm, "attacker")
         return draft.signed_by(attacker.sign).with_header(kid=f"unknown-{next(self._numbers)}").presentation()
 
+    def ask(self, presented: Presentation) -> Answer:
+        """Ask for a verdict that is judged later."""
+        with jwks_endpoint.timed(self.trial):
+            return self.trial.ask(presented)
+
     def control(self, key: Key, what: str = "an honest token under a fetched key") -> None:
         """Present a token that must be accepted before anything else means something.
 
@@ -88,7 +93,7 @@ class Fetched:
             Untestable: it was not accepted.
         """
         presented = self.token(key)
-        self.trial.require_control(self.trial.ask(presented), shown(presented), what)
+        self.trial.require_control(self.ask(presented), shown(presented), what)
         self.accepted = shown(presented)
 
     def accepts(self, key: Key, summary: str) -> None:
@@ -98,7 +103,7 @@ class Fetched:
             Nonconforming: it was not.
         """
         presented = self.token(key)
-        self.trial.expect(self.trial.ask(presented), ACCEPTED, summary, shown(presented), self.accepted)
+        self.trial.expect(self.ask(presented), ACCEPTED, summary, shown(presented), self.accepted)
 
     def refuses(self, presented: Presentation, summary: str, reasons: Collection[str] = ()) -> None:
         """Present a token that is to be refused, for one of these reasons where any are named.
@@ -106,7 +111,7 @@ class Fetched:
         Raises:
             Nonconforming: it was not.
         """
-        answer = self.trial.ask(presented)
+        answer = self.ask(presented)
         self.trial.expect(answer, REJECTED, summary, shown(presented), self.accepted)
         if reasons:
             self.trial.expect_reason(answer, reasons, summary, shown(presented), self.accepted)

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Event, Thread
 
+from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keys import Jwk, Key
 
 HUGE = 32 * 1024 * 1024
@@ -52,6 +53,11 @@ class Reply:
     kids: frozenset[str] | None = None
     media_type: str | None = "application/jwk-set+json"
     headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def comes_at_once(self) -> bool:
+        """Whether nobody has to wait for it: it has an end, and is of ordinary size."""
+        return self.manner not in (Manner.SILENT, Manner.ENDLESS) and len(self.body) < HUGE
 
 
 @dataclass
@@ -206,6 +212,19 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: that a client hangs up on an answer it won't read is what it is meant to do."""
+
+
+@contextmanager
+def timed(trial: Trial) -> Iterator[None]:
+    """Note how long an answer takes, unless an endpoint is what keeps the implementation waiting.
+
+    A fetch that was given up since the machine was busy shows in nothing else.
+    """
+    started = time.monotonic()
+    yield
+    opened = _server().endpoints.values() if _server.cache_info().currsize else ()
+    if all(each.reply.comes_at_once for each in opened):
+        trial.delayed = max(trial.delayed, time.monotonic() - started)
 
 
 _numbers = count(1)

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from itertools import count
+from time import sleep
 
 from bearerproof.contract.connections import Handle
 from bearerproof.members import Json
@@ -203,5 +204,19 @@ def losing_one_fetch() -> Handle:
         fetched = request["op"] == "verify" and "keys_url" in request["policy"]
         late = fetched and next(fetches) == 2
         return {"verdict": "rejected", "reason": "keys-unavailable", "events": []} if late else answer(request)
+
+    return handle
+
+
+def losing_fetches_late() -> Handle:
+    """Refuses every third token of a fetched key set after a time, as one does whose fetches come too late."""
+    answer, fetches = reference().handle, count(1)
+
+    def handle(request: Json) -> Json:
+        fetched = request["op"] == "verify" and "keys_url" in request["policy"]
+        if not fetched or next(fetches) % 3:
+            return answer(request)
+        sleep(0.6)
+        return {"verdict": "rejected", "reason": "keys-unavailable", "events": []}
 
     return handle

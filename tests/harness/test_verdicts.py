@@ -112,6 +112,13 @@ def test_a_fetch_that_is_lost_once_is_no_finding(bearerproof: CommandLine) -> No
     assert "not found when the same check, which looks at real time, was run again" in ended.out
 
 
+def test_fetches_that_come_too_late_are_held_against_nobody(bearerproof: CommandLine) -> None:
+    """They are found again each time, and while we ourselves are not kept waiting; the answers took their time."""
+    ended = bearerproof("check", subject("losing_fetches_late"), "-k", "KEY-12.rotation", "--no-baselines", "--quick")
+    assert ended.code == 3
+    assert "this busy machine kept bearerproof itself waiting" in ended.out
+
+
 def test_a_selection_names_why_a_requirement_is_not_looked_at(bearerproof: CommandLine) -> None:
     ended = bearerproof("check", "pyjwt", "-k", "KEY-8")
     assert ended.code == 3

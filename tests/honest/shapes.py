@@ -31,8 +31,8 @@ def unpatched(_: Patch) -> None:
 class Shape:
     """What makes an implementation unusual, and what it declares of it.
 
-    ``declares`` is put over the members of ``hello``, its ``capabilities`` over those. ``patches`` changes the
-    reference itself, where nothing less will do; such a shape cannot be given to a library.
+    ``declares`` is put over the members of ``hello``, its ``capabilities`` over those, object by object. ``patches``
+    changes the reference itself, where nothing less will do; such a shape cannot be given to a library.
     """
 
     answers: Answering = as_asked
@@ -69,7 +69,7 @@ def shaped(shapes: Sequence[Shape], factory: Callable[[], Handle]) -> Callable[[
         hello = ask({"id": 0, "op": "hello", "protocol": 1})
         for shape in shapes:
             ask = _around(shape.answers, ask)
-            capabilities = {**hello["capabilities"], **shape.declares.get("capabilities", {})}
+            capabilities = _over(hello["capabilities"], shape.declares.get("capabilities", {}))
             hello = {**hello, **shape.declares, "capabilities": capabilities}
 
         def handle(request: Json) -> Json:
@@ -81,6 +81,12 @@ def shaped(shapes: Sequence[Shape], factory: Callable[[], Handle]) -> Callable[[
         return handle
 
     return made
+
+
+def _over(known: Json, declared: Json) -> Json:
+    """Put members over those that are there, of an object each of its own."""
+    whole = {name: {**known[name], **declared[name]} for name in declared if isinstance(known.get(name), dict)}
+    return {**known, **declared, **whole}
 
 
 def _around(answers: Answering, ask: Handle) -> Handle:
@@ -103,11 +109,16 @@ def patched(shapes: Sequence[Shape]) -> Iterator[None]:
         patch.restore()
 
 
-def judged(shapes: Sequence[Shape], config: RunConfig, factory: Callable[[], Handle] = general) -> Run:
-    """Run the suite on an implementation of these shapes."""
+def judged(
+    shapes: Sequence[Shape],
+    config: RunConfig,
+    factory: Callable[[], Handle] = general,
+    keyword: str | None = None,
+) -> Run:
+    """Run the suite, or what the keyword selects of it, on an implementation of these shapes."""
     with patched(shapes):
         started = Implementation(InProcess(shaped(shapes, factory)))
-        return run(SUITE, config, RunOptions(report_findings=False), started=started)
+        return run(SUITE, config, RunOptions(keyword, report_findings=False), started=started)
 
 
 def red(finished: Run) -> dict[str, str]:

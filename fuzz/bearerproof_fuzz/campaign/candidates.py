@@ -228,27 +228,28 @@ _VALUES: tuple[Any, ...] = (
 
 
 def combined(draw: DrawFn, world: World) -> Candidate | None:
-    """Draw an edit under any algorithm, `kid`, key set, profile and policy in which it has to be refused."""
+    """Draw an edit under any algorithm, key form, `kid`, key set, profile and policy in which it has to be refused."""
     if not world.spaces:
         return None
     space = pick(draw, world.spaces)
     edit = pick(draw, list(space.places))
     place = space.places[edit]
-    policies = list(place.policies)
+    policies = place.policies
     if not policies:
         return None
     row = Row(
-        pick(draw, list(place.algorithms)), pick(draw, space.factors["kid"]), pick(draw, space.factors["key_set"]),
-        pick(draw, list(place.profiles)), pick(draw, policies), edit.group,
+        pick(draw, place.algorithms), pick(draw, place.key_forms), pick(draw, space.factors["kid"]),
+        pick(draw, space.factors["key_set"]), pick(draw, place.profiles), pick(draw, policies), edit.group,
     )  # fmt: skip
     if not space.fits(edit, row):
         return None
     base = edit.given(combinations.base(world.forge, row))
     changed = edit.apply(base)
-    shape = f"kid {row.kid}, key set {row.key_set}, policy {row.policy}"
+    circumstances = (row.key_form, row.kid, row.key_set, row.policy)
+    shape = f"keys as {row.key_form}, kid {row.kid}, key set {row.key_set}, policy {row.policy}"
     return Candidate(
         edit.requirement_id, f"{edit.id} in combination", f"{edit.id}, with {shape}", changed.presentation(),
-        base.presentation(), REJECTED, factors=_factors(changed, edit.group, row.kid, row.key_set, row.policy),
+        base.presentation(), REJECTED, factors=_factors(changed, edit.group, *circumstances),
     )  # fmt: skip
 
 

@@ -7,17 +7,21 @@ its place, `<access_token of step 3>`: two equal runs say the same, and a replay
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import ceil
 from types import MappingProxyType
 from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
 
 from bearerproof.contract.decisions import Decision, read_decision
+from bearerproof.contract.implementation import Implementation
 from bearerproof.contract.messages import Outcome, Request
 from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
+from bearerproof_fuzz import jwks_endpoint
 from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, activate, is_anybodys
 from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
@@ -53,6 +57,22 @@ class Grant:
         return str(self.decision.members.get("scope", ""))
 
 
+@dataclass
+class _Running:
+    """What a server that runs on remembers of the checks before: the time, and whose keys were changed."""
+
+    now: float = 0.0
+    tick: float = 0.0
+    rotated: set[Provider] = field(default_factory=set)
+
+    def go_on(self, now: float, tick: float) -> None:
+        """Note what time it is, which may have stepped back."""
+        self.now, self.tick = max(self.now, now), max(self.tick, tick)
+
+
+_RUNNING: WeakKeyDictionary[Implementation, _Running] = WeakKeyDictionary()
+
+
 class KeyServerDriver:
     """One key server, from its configuration on."""
 
@@ -71,8 +91,9 @@ class KeyServerDriver:
         told = server.configure or server.setting is None
         self.setting = setting if told or server.setting is None else config_of(server.setting)
         self._mapping = activate(mapping_of(server))
-        self.now: float = setting.now
-        self.tick: float = 0.0
+        self._running = _Running() if told else _RUNNING.setdefault(trial.implementation, _Running())
+        self.now: float = setting.now + max(0, ceil(self._running.now - setting.now))
+        self.tick: float = self._running.tick  # which never decreases
         self.steps: list[Request] = []
         self.answered: list[tuple[Request, Decision]] = []
         self._stand_ins: dict[str, str] = dict(stand_ins)
@@ -81,6 +102,9 @@ class KeyServerDriver:
         answer = self.configure(setting.as_json()) if told else None
         if answer is not None and not answer.good:
             self._untestable("a sound configuration is refused", "configured", answer)
+        for provider in sorted(self._running.rotated, key=lambda provider: provider.issuer):
+            self.rotate(provider, provider)
+        self._running.rotated.clear()
 
     # --- what is asked -----------------------------------------------------------------------------------------
 
@@ -102,6 +126,15 @@ class KeyServerDriver:
             "scope": scope, **changes,
         }  # fmt: skip
         return self.exchange_form([(n, v) for n, v in whole.items() if v is not None], peer=peer, forwarded=forwarded)
+
+    def use_up(self, subject_token: str, summary: str = "an honest exchange is refused") -> None:
+        """Exchange a subject token as often as it may be.
+
+        Raises:
+            Nonconforming: it is refused.
+        """
+        for _ in range(self.setting.subject_token_uses):
+            self.good(self.exchange(subject_token), summary)
 
     def exchange_form(self, form: Form, *, peer: str = PEER, forwarded: str | None = None) -> Decision:
         """Send a form to the exchange as it is."""
@@ -139,6 +172,7 @@ class KeyServerDriver:
 
     def rotate(self, provider: Provider, *served: Provider) -> Decision:
         """Have a provider serve the keys of these from now on."""
+        self._running.rotated.add(provider)
         return self._ask(
             "rotate", issuer=provider.issuer, keys={"keys": [key_owner.key.public_jwk for key_owner in served]}
         )
@@ -363,7 +397,9 @@ class KeyServerDriver:
         around = {name: value for name, value in (("peer", peer), ("forwarded", forwarded)) if value is not None}
         request: Request = {"op": op, "now": self.now, "tick": self.tick, **around, **members}
         self.steps.append(request)
-        decision = self._inbound(self.trial.decide(self._mapping.outbound(request)))
+        self._running.go_on(self.now, self.tick)
+        with jwks_endpoint.timed(self.trial):
+            decision = self._inbound(self.trial.decide(self._mapping.outbound(request)))
         self.answered.append((request, decision))
         self._remember(decision, f"step {len(self.steps)}")
         if decision.outcome is Outcome.ERRORED:

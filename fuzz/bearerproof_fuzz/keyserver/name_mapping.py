@@ -64,11 +64,16 @@ class NameMapping:
         return _replaced(answer, dict(sorted(theirs.items(), key=lambda pair: -len(pair[0])))).replace(self.mark, "")
 
     def outbound_payload(self, payload: bytes) -> bytes:
-        """Return the payload of a subject token in the server's words, whatever else is wrong with it."""
+        """Return the payload of a subject token in the server's words, whatever else is wrong with it.
+
+        Blanks behind it (harmless in JSON) keep its segment at the length, modulo four, for which it was spelled.
+        """
         names = {**self.names, **{f'"{ours}"': f'"{theirs}"' for ours, theirs in self.audiences.items()}}
+        renamed = payload
         for ours, theirs in names.items():
-            payload = payload.replace(ours.encode(), theirs.encode())
-        return _NAMED.sub(self._marked, payload)
+            renamed = renamed.replace(ours.encode(), theirs.encode())
+        renamed = _NAMED.sub(self._marked, renamed)
+        return renamed + b" " * ((len(payload) - len(renamed)) % 3)
 
     def _marked(self, found: re.Match[bytes]) -> bytes:
         """Return a member of a payload that names a subject or a token, with a name that no other world has."""
@@ -88,7 +93,7 @@ class NameMapping:
     def _outbound_path(self, path: str) -> str:
         """Put a path in the server's words, whose query may name an issuer or a subject, percent-encoded."""
         encoded = {quote(ours, safe=""): quote(theirs, safe="") for ours, theirs in self.names.items()}
-        renamed = _replaced(path, {**encoded, **self.names})
+        renamed = _replaced(path, {**self.names, **encoded})
         return re.sub(r"(?<=[?&]subject=)[^&]+", lambda found: self._encoded_subject(found[0]), renamed)
 
     def _encoded_subject(self, encoded: str) -> str:

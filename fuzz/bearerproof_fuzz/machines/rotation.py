@@ -152,7 +152,7 @@ class Rotation(RuleBasedStateMachine):
         verifier, fetches = self._verifier, self._fetches
         before, fresh = fetches.held, fetches.age(verifier.tick) < verifier.times.ttl
         fetch_expected = fetches.must_fetch(kid, verifier.endpoint.reply.kids, verifier.tick)
-        answer = verifier.trial.ask(presented)
+        answer = verifier.ask(presented)
         new = fetches.read(verifier.endpoint.log, verifier.tick)
         story = "; ".join(self._steps[-6:])
         if fetch_expected and not new:

@@ -94,7 +94,7 @@ def _prepare(jwk: Jwk, allowed: Collection[str]) -> Key | None:
         _check_purpose(jwk)
         alg = _algorithm(jwk, allowed)
         return Key(_kid(jwk), alg, ALGORITHMS[alg].prepare(jwk), _numbers(jwk))
-    except (ValueError, UnsupportedAlgorithm):
+    except (KeyError, ValueError, UnsupportedAlgorithm):  # KeyError: a key for ML-DSA that does not say its size
         return None
 
 

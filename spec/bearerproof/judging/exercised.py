@@ -20,7 +20,7 @@ from bearerproof.specification.catalogue import Profile
 
 VERDICTS = (Outcome.ACCEPTED, Outcome.REJECTED)
 
-FACTORS = ("algorithm", "kid", "set", "profile", "policy", "edit group")
+FACTORS = ("algorithm", "key form", "kid", "set", "profile", "policy", "edit group")
 """What is combined two by two, in this order."""
 
 Combined = tuple[tuple[str, ...], bool]

@@ -196,7 +196,7 @@ class Harness:
             return (yield)
         except PropertyEnded as ended:
             if ended.outcome is Outcome.HUNG and self.pulse.late >= STARVED:
-                raise Undecided(f"{ended}, while {self._kept_waiting()}") from None
+                raise Undecided(f"{ended}, while {_kept_waiting(self.pulse.late)}") from None
             raise
         except Exception as error:
             if trial is not None and mark is not None and mark.looks_at_real_time and not self._is_again:
@@ -210,16 +210,20 @@ class Harness:
             Undecided: it finds nothing now, or the machine never was calm.
         """
         found = str(_of_group(error)).partition("\n")[0]
-        calm = self.pulse.late < BUSY
+        late = self._late(trial)
         for _ in range(TRIES):
             if not self._fails_again(item, trial):
                 raise Undecided(
                     f"not found when the same check, which looks at real time, was run again: {found}"
                 ) from None
-            calm = calm or self.pulse.late < BUSY
-            if calm:
+            late = min(late, self._late(trial))
+            if late < BUSY:
                 return
-        raise Undecided(f"{self._kept_waiting()}, and the check looks at real time: {found}") from None
+        raise Undecided(f"{_kept_waiting(late)}, and the check looks at real time: {found}") from None
+
+    def _late(self, trial: Trial) -> float:
+        """Return by how many seconds the machine was late at most, with us or with an answer."""
+        return max(self.pulse.late, trial.delayed)
 
     def _fails_again(self, item: pytest.Function, trial: Trial) -> bool:
         trial.begin_again()
@@ -233,9 +237,6 @@ class Harness:
             hypothesis.settings.load_profile("bearerproof")
             self._is_again = False
         return False
-
-    def _kept_waiting(self) -> str:
-        return f"this busy machine kept bearerproof itself waiting for {self.pulse.late:.1f} s"
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -402,6 +403,10 @@ def _of_group(error: BaseException) -> BaseException:
     if isinstance(error, BaseExceptionGroup):
         return next((inner for inner in error.exceptions if isinstance(inner, Judged)), error)
     return error
+
+
+def _kept_waiting(seconds: float) -> str:
+    return f"this busy machine kept bearerproof itself waiting for {seconds:.1f} s"
 
 
 _AGAIN = "bearerproof-again"

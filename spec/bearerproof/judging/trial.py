@@ -29,7 +29,8 @@ class Trial:
     ``known`` are the deviations that the expectations foresee: they go to ``foreseen``, and the check goes on.
     ``refusals`` counts the tokens rightly refused, ``unproven`` those that only ended in an error where a refusal was
     due; ``errors`` counts all errors by their text, ``tried`` says what of the declaration was presented, ``combined``
-    in which combinations, and ``drew`` that something of it was drawn.
+    in which combinations, and ``drew`` that something of it was drawn. ``delayed`` are the seconds that an answer took
+    at most for which nothing kept the implementation waiting but the machine, where the check says so.
     """
 
     implementation: Implementation
@@ -46,6 +47,7 @@ class Trial:
     refusals: int = 0
     unproven: int = 0
     drew: bool = False
+    delayed: float = 0.0
 
     @property
     def declaration(self) -> Declaration:
@@ -57,6 +59,7 @@ class Trial:
         self.implementation.begin_property()
         self.warnings, self.foreseen, self.errors, self.combined = [], {}, Counter(), []
         self.refusals = self.unproven = 0
+        self.delayed = 0.0
 
     def ask(self, presentation: Presentation) -> Answer:
         """Ask for a verdict that is judged later.

@@ -1,13 +1,14 @@
 """Faults in judging exp, nbf and iat (VER-29 to VER-32)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_fuzz.faults.seams import changing_claim, is_number, reading_claims
-from bearerproof_reference.verifier import verifier
+from bearerproof_reference.verifier import keys, verifier
 
 
 def _shifting(patch: Patch, name: str, shift: Callable[[float, float, float], float]) -> None:
@@ -67,6 +68,25 @@ def expiry_skipped_under_rs512_without_kid(patch: Patch) -> None:
 
     patch.wrap(verifier, "_verified", verified)
     changing_claim(patch, "exp", lambda exp, *_: inf if state["old"] and is_number(exp) else exp)
+
+
+@fault("VER-29")
+def expiry_skipped_under_a_key_with_a_certificate(patch: Patch) -> None:
+    """A key with `x5c` is taken to be good for as long as its certificate, and so is whatever it signed."""
+    state = {"certified": False}
+
+    def prepared(prepare: Any, jwk: Json, allowed: Any) -> Any:
+        key = prepare(jwk, allowed)
+        return replace(key, numbers=(*key.numbers, "x5c")) if key is not None and "x5c" in jwk else key
+
+    def verified(verify: Any, *arguments: Any) -> Any:
+        key = verify(*arguments)
+        state["certified"] = "x5c" in key.numbers
+        return key
+
+    patch.wrap(keys, "_prepare", prepared)
+    patch.wrap(verifier, "_verified", verified)
+    changing_claim(patch, "exp", lambda exp, *_: inf if state["certified"] and is_number(exp) else exp)
 
 
 _SHIFTING_VER_30: Rows[tuple[str, Callable[[float, float, float], float]]] = {

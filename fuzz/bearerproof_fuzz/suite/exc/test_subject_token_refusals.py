@@ -136,7 +136,7 @@ def test_refusals_are_alike(mark: CheckId, trial: Trial) -> None:
     """Whatever is wrong with a subject token, the answer is the same."""
     server = KeyServerDriver(trial)
     used = server.subject_token()
-    server.good(server.exchange(used), "an honest exchange is refused")
+    server.use_up(used)
     answers = {name: server.exchange(token) for name, token in {**_wrong(server), "used before": used}.items()}
     for name, answer in answers.items():
         server.require(not answer.good, f"a subject token with a fault is exchanged: {name}", "refused", answer)
@@ -153,7 +153,7 @@ def test_refusals_are_alike_over_http(mark: CheckId, trial: Trial) -> None:
     """Whatever is wrong with a subject token, status, headers and body of the answer are the same."""
     server = KeyServerDriver(trial)
     used = server.subject_token()
-    server.good(server.exchange(used), "an honest exchange is refused")
+    server.use_up(used)
     answers = {name: _posted(server, token) for name, token in {**_wrong(server), "used before": used}.items()}
     for name, answer in answers.items():
         refused = isinstance(answer[0], int) and answer[0] >= 400

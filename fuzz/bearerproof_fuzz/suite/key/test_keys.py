@@ -144,7 +144,7 @@ def test_stale_limit(mark: CheckId, trial: Trial, forge: Forge) -> None:
         verifier.fail(Reply(jwks_endpoint.key_set([new]).body, 500))
         for age in _ages_within(verifier.times):
             verifier.wait_until(renewed + age)
-            verifier.trial.ask(verifier.stranger())  # an attempt that fails must not count as a renewal
+            verifier.ask(verifier.stranger())  # an attempt that fails must not count as a renewal
             verifier.control(old, f"an honest token {age:g} s after the last good fetch")
         verifier.wait_until(renewed + verifier.times.ttl + verifier.times.stale + _edge(verifier.times.ttl))
         summary = "a key set serves beyond its stale limit, though every refresh has failed"
