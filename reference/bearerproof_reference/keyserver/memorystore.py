@@ -9,7 +9,7 @@ from math import inf
 from operator import attrgetter
 from threading import Lock
 
-from bearerproof_reference.keyserver.store import Found, Issue, State, StoreLimits, StoreUnavailable
+from bearerproof_reference.keyserver.store import Found, Issue, LastMoment, Moment, State, StoreLimits, StoreUnavailable
 from bearerproof_reference.keyserver.tokens import Identity, IdentityKey, Scopes, TokenRecord
 
 
@@ -27,6 +27,8 @@ class MemoryStore:
         self._revocations = _Revocations(self._limits)
         self._claims = _Claims(self._limits.remembered)
         self._latest = -inf
+        self._operations = 0
+        self._moment = LastMoment()
         self._lock = Lock()
 
     def issue(self, record: TokenRecord, cap: int, now: float, subject_issued_at: float) -> Issue:
@@ -111,9 +113,15 @@ class MemoryStore:
         with self._lock:
             return self._claims.use(key, uses, until, self._advance(now))
 
+    def moment(self) -> Moment:
+        """Return when the last operation that this thread asked for was decided."""
+        return self._moment.value
+
     def _advance(self, now: float) -> float:
         """Return the store's time: the highest that anybody told it."""
         self._latest = max(self._latest, now)
+        self._operations += 1
+        self._moment.value = self._latest, self._operations
         return self._latest
 
     def _removal(self, record: TokenRecord) -> float:

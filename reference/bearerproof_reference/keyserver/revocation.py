@@ -59,6 +59,7 @@ class Revocations:
         known = is_jti(jti)
         try:
             record = self._store.revoke(jti, occasion.now) if known else None
+            occasion.decided(self._store.moment())
         except StoreUnavailable:
             return _unavailable(occasion)
         if record is None:
@@ -77,6 +78,7 @@ class Revocations:
             return _refused(RevocationError.INVALID_REQUEST, occasion.invalid(DenialReason.MALFORMED_REQUEST))
         try:
             records = self._store.revoke_all(issuer, subject, occasion.now)
+            occasion.decided(self._store.moment())
         except StoreUnavailable:
             return _unavailable(occasion)
         return Decision(Revoked(len(records)), tuple(occasion.revoked(record) for record in records))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from bearerproof_reference.clock import Clock
@@ -10,6 +11,7 @@ from bearerproof_reference.keyserver.authentication import AccessRefused, Admitt
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration
 from bearerproof_reference.keyserver.exchange import Exchange, ExchangeRefused, Form, Granted
 from bearerproof_reference.keyserver.lifecycle import Decision, LineSink, RequestContext, Trail
+from bearerproof_reference.keyserver.ordering import DecisionOrder, Place
 from bearerproof_reference.keyserver.revocation import RevocationRefused, Revocations, Revoked
 from bearerproof_reference.keyserver.store import StoreLimits, TokenStore
 from bearerproof_reference.keyserver.subjects import SubjectTokenVerifier
@@ -52,27 +54,28 @@ class KeyServer:
         self._exchange = Exchange(configuration, store, self._subjects, Throttle(clock, _CLIENTS))
         self._authentication = Authentication(store, Throttle(clock, configuration.capacity))
         self._revocations = Revocations(configuration, store, Throttle(clock, _CLIENTS))
+        self._order = DecisionOrder(clock)
         self.trail = Trail(sink)
 
     def exchange(self, form: Form | None, caller: Caller) -> Granted | ExchangeRefused:
         """Exchange a subject token (RFC 8693 §2.1); None is a request whose form cannot be read."""
-        return self._record(self._exchange.decide(form, self._occasion(caller)))
+        return self._decided(caller, partial(self._exchange.decide, form))
 
     def authenticate(
         self, credentials: Sequence[str], wants: RequestedAccess, caller: Caller
     ) -> Admitted | AccessRefused:
         """Admit or refuse a request that presents these bearers: one, if all is well."""
-        return self._record(self._authentication.decide(credentials, wants, self._occasion(caller)))
+        return self._decided(caller, partial(self._authentication.decide, credentials, wants))
 
     def revoke(self, admin: str | None, jti: str | None, caller: Caller) -> Revoked | RevocationRefused:
         """Revoke one token. ``admin`` is the secret as presented; None is what was not presented, or not legibly."""
-        return self._record(self._revocations.one(admin, jti, self._occasion(caller)))
+        return self._decided(caller, partial(self._revocations.one, admin, jti))
 
     def revoke_all(
         self, admin: str | None, issuer: str | None, subject: str | None, caller: Caller
     ) -> Revoked | RevocationRefused:
         """Revoke all tokens of an identity; its subject tokens up to now mint nothing any more."""
-        return self._record(self._revocations.all_of(admin, issuer, subject, self._occasion(caller)))
+        return self._decided(caller, partial(self._revocations.all_of, admin, issuer, subject))
 
     def reap(self) -> int:
         """Forget the tombstones that were kept long enough, and return how many they were. No decision: no event.
@@ -99,11 +102,16 @@ class KeyServer:
         """
         self._subjects.rotate(issuer, jwks)
 
-    def _occasion(self, caller: Caller) -> RequestContext:
-        return RequestContext(self._clock.now(), client_ip(caller.peer, caller.forwarded, self._trusted))
+    def _occasion(self, caller: Caller, place: Place | None = None) -> RequestContext:
+        now = self._clock.now() if place is None else place.now
+        return RequestContext(now, client_ip(caller.peer, caller.forwarded, self._trusted), place)
 
-    def _record(self, decision: Decision[T]) -> T:
-        self.trail.record(decision.events)
+    def _decided(self, caller: Caller, decide: Callable[[RequestContext], Decision[T]]) -> T:
+        """Decide, and record the events when it is their turn: in the order in which the store decided."""
+        with self._order.enter() as place:
+            decision = decide(self._occasion(caller, place))
+            with self._order.turn(place):
+                self.trail.record(decision.events)
         return decision.answer
 
 

@@ -8,10 +8,20 @@ expiry; then it is unknown, whether it was reaped or not.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
+from math import inf, isfinite
+from threading import local
 from typing import Protocol
 
 from bearerproof_reference.keyserver.tokens import TokenRecord
+
+Moment = tuple[float, int]
+"""When an operation was decided: by the store's time (wall-clock seconds), and within that by a number that grows."""
+
+
+class LastMoment(local):
+    """The moment of the last operation of each thread."""
+
+    value: Moment = (-inf, 0)
 
 
 class StoreUnavailable(Exception):
@@ -115,3 +125,6 @@ class TokenStore(Protocol):
         Raises:
             StoreUnavailable: among the rest, when the store is full of claims that must still be remembered.
         """
+
+    def moment(self) -> Moment:
+        """Return when the last operation that this thread asked for was decided; before the first, the beginning."""

@@ -13,6 +13,7 @@ from bearerproof_reference.keyserver import addresses, lifecycle, revocation, sc
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, RequestContext, Trail
+from bearerproof_reference.keyserver.ordering import DecisionOrder
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import is_jti
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment
@@ -212,12 +213,12 @@ def instant_in_whole_seconds(patch: Patch) -> None:
     patch.wrap(lifecycle, "rfc3339", lambda rfc3339, seconds: rfc3339(int(seconds)))
 
 
-@fault_by("LIFE-11", Patch.wrap, server.KeyServer, "_occasion")
-def instant_never_steps_back(made: Any, self: Any, caller: Any) -> Any:
-    """Events carry the latest time that was seen, whatever the clock says now."""
-    found = made(self, caller)
-    self.latest = max(getattr(self, "latest", found.now), found.now)
-    return replace(found, now=self.latest)
+@fault_by("LIFE-11", Patch.wrap, DecisionOrder, "take")
+def instant_never_steps_back(take: Any, self: Any, place: Any) -> None:
+    """So that times sort, an event that would be earlier than the one before it carries a second more than that."""
+    take(self, place)
+    if place.now < place.time:
+        place.key = (place.time + 1, *place.key[1:])
 
 
 @fault_by("LIFE-11", Patch.wrap, Trail, "record")
