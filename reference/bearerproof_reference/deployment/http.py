@@ -6,12 +6,12 @@ refused for before it is a question to the server (path, method) is no decision 
 
 import logging
 import traceback
-from asyncio import get_running_loop
+from asyncio import CancelledError, wrap_future
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from bearerproof_reference.deployment import httpanswer as answers
@@ -49,15 +49,52 @@ async def directly(call: Callable[[], T]) -> T:
     return call()
 
 
-class Threads:
-    """So many threads, on which calls that wait keep nobody waiting but each other."""
+class Stopping(Exception):
+    """The server is about to end, and the call was not begun: nothing came of it."""
 
-    def __init__(self, count: int, name: str) -> None:
+
+class Threads:
+    """So many threads, on which calls that wait keep nobody waiting but each other.
+
+    They end in two steps: ``refuse`` what is not begun, from the event loop, and ``close`` once nobody waits for what
+    is. Whatever a call uses is closed after that.
+    """
+
+    def __init__(self, count: int, name: str, patience: float = 10) -> None:
         self._pool = ThreadPoolExecutor(count, name)
+        self._patience = patience
+        self._calls: set[Future[Any]] = set()
+        self._refusing = False
 
     async def __call__(self, call: Callable[[], T]) -> T:
-        """Call it on a thread, with the context variables of the request."""
-        return await get_running_loop().run_in_executor(self._pool, copy_context().run, call)
+        """Call it on a thread, with the context variables of the request.
+
+        Raises:
+            Stopping: it was not called, and will not be.
+        """
+        if self._refusing:
+            raise Stopping
+        future = self._pool.submit(copy_context().run, call)
+        self._calls.add(future)
+        future.add_done_callback(self._calls.discard)
+        try:
+            return await wrap_future(future)
+        except CancelledError:
+            if self._refusing and future.cancelled():
+                raise Stopping from None
+            raise
+
+    def refuse(self) -> None:
+        """Begin no call any more, not even those that wait for a thread."""
+        self._refusing = True
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Wait until the calls that were begun have ended; of one that does not in time the log tells."""
+        self.refuse()
+        left = wait(self._calls.copy(), self._patience).not_done
+        if left:
+            _log.error("%d requests did not end: what they did may have no event", len(left))
 
 
 def create_app(server: KeyServer, exchanges: Work = directly, access: Work = directly) -> App:
@@ -165,6 +202,8 @@ async def _response(handler: Handler, scope: Scope, receive: Receive) -> Respons
         return answers.too_large()
     except reading.ClientGone:
         raise
+    except Stopping:
+        return answers.stopping()
     except Exception as error:  # noqa: BLE001 - the next above us would log its text, and what was presented with it
         where = "".join(traceback.format_tb(error.__traceback__))
         _log.error("a request ended in %s\n%s", type(error).__name__, where)

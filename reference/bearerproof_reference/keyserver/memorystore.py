@@ -14,9 +14,14 @@ from bearerproof_reference.keyserver.tokens import Identity, IdentityKey, Scopes
 
 
 class MemoryStore:
-    """Keeps records by digest, by jti, by identity in order of expiry, and in a queue for the reaper."""
+    """Keeps records by digest, by jti, by identity in order of expiry, and in a queue for the reaper.
 
-    def __init__(self, limits: StoreLimits | None = None) -> None:
+    ``born`` is when its memory begins (wall-clock seconds): a subject token issued before that mints nothing, since it
+    may have been used or revoked. Without it there was nothing before.
+    """
+
+    def __init__(self, limits: StoreLimits | None = None, born: float = -inf) -> None:
+        self._born = born
         self._limits = limits or StoreLimits()
         self._by_digest: dict[bytes, TokenRecord] = {}
         self._by_jti: dict[str, TokenRecord] = {}
@@ -44,7 +49,7 @@ class MemoryStore:
                 raise ValueError("a token with this jti or this digest is on record already")
             if record.expires_at <= now:
                 raise StoreUnavailable("the clock is behind the store's: the token would be expired already")
-            if self._revocations.cover(record.identity.key, subject_issued_at):
+            if subject_issued_at < self._born or self._revocations.cover(record.identity.key, subject_issued_at):
                 return Issue.REVOKED_BEFORE
             if self._count(record.identity.key, now) >= cap:
                 return Issue.CAP_REACHED
@@ -116,6 +121,10 @@ class MemoryStore:
     def moment(self) -> Moment:
         """Return when the last operation that this thread asked for was decided."""
         return self._moment.value
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return nothing: the memory of a process has no settings."""
+        return ()
 
     def _advance(self, now: float) -> float:
         """Return the store's time: the highest that anybody told it."""

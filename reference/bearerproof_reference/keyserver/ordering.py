@@ -16,6 +16,7 @@ from math import inf
 from operator import attrgetter
 from threading import Condition
 from types import TracebackType
+from typing import Self
 
 from bearerproof_reference.clock import Clock
 from bearerproof_reference.keyserver.store import Moment
@@ -35,7 +36,7 @@ class Place:
         self.key = (-inf, 0, 0)
         self.now = -inf
 
-    def __enter__(self) -> "Place":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -54,7 +55,7 @@ class Place:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Hold no place during the block, which waits for somebody else; then take one by a new reading of the clock."""
+        """Hold no place during the block, which waits for somebody else; then take one at what the clock says."""
         self._order.leave(self)
         try:
             yield

@@ -28,6 +28,14 @@ class StoreUnavailable(Exception):
     """The store could not answer. Neither "valid" nor "invalid" nor "done": nothing follows about any token."""
 
 
+class NotReplicated(StoreUnavailable):
+    """It was done, but what takes the server's place when it fails may not know: ``outcome`` is what came of it."""
+
+    def __init__(self, outcome: object) -> None:
+        super().__init__("too few replicas have acknowledged it")
+        self.outcome = outcome
+
+
 class Issue(StrEnum):
     """What became of a token that was to be issued; only a stored one may be handed out."""
 
@@ -128,3 +136,6 @@ class TokenStore(Protocol):
 
     def moment(self) -> Moment:
         """Return when the last operation that this thread asked for was decided; before the first, the beginning."""
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what an operator should know about the store: fixed texts, none of which names a token."""

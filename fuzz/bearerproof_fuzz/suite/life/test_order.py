@@ -78,7 +78,7 @@ def test_instants_have_six_decimals(mark: CheckId, trial: Trial) -> None:
 
 @check("LIFE-11", needs=(CLOCK,))
 def test_instants_follow_a_clock_that_steps(mark: CheckId, trial: Trial) -> None:
-    """Where the wall clock steps, either way, an event has the instant of its request, or one that was before a step."""
+    """Where the wall clock steps, either way, an event has its request's instant or one from before the step."""
     server = KeyServerDriver(trial)
     bearer = server.issue().bearer
     for step in (0.25, -0.5, 3600, -7200, -86_400, 90_000):
