@@ -108,7 +108,7 @@ def create_app(server: KeyServer, exchanges: Work = directly, access: Work = dir
 
     async def by_sent_path(scope: Scope, receive: Receive, send: Send) -> None:
         sent = scope.get("raw_path") or quote(scope["path"]).encode()
-        await app({**scope, "path": sent.decode("latin-1")}, receive, send)
+        await app({**scope, "path": reading.origin_form(sent).decode("latin-1")}, receive, send)
 
     return by_sent_path
 
@@ -139,7 +139,7 @@ class _Binding:
         return flaw if flaw is not None and not throttled else answers.exchanged(outcome)
 
     async def resource(self, scope: Scope, receive: Receive) -> Response:
-        presented = reading.credentials(scope, await reading.read_body(receive))
+        presented = reading.credentials(scope, await self._body(scope, receive))
         wants = RequestedAccess(_named(scope, "backend"), _named(scope, "tool"))
         call = partial(self._server.authenticate, presented, wants, reading.caller(scope))
         outcome = await self._access(call)
@@ -149,13 +149,13 @@ class _Binding:
         return answers.answer(200, {"backend": wants.backend, "tool": wants.tool, "subject": subject})
 
     async def revoke(self, scope: Scope, receive: Receive) -> Response:
-        admin, several = await _admin(scope, receive)
+        admin, several = await self._admin(scope, receive)
         call = partial(self._server.revoke, admin, _named(scope, "jti"), reading.caller(scope))
         outcome = await self._access(call)
         return answers.done() if isinstance(outcome, Revoked) else answers.revocation_refused(outcome, several=several)
 
     async def revoke_all(self, scope: Scope, receive: Receive) -> Response:
-        admin, several = await _admin(scope, receive)
+        admin, several = await self._admin(scope, receive)
         call = partial(self._server.revoke_all, admin, *_identity(scope), reading.caller(scope))
         outcome = await self._access(call)
         if isinstance(outcome, Revoked):
@@ -164,11 +164,27 @@ class _Binding:
 
     async def health(self, _scope: Scope, _receive: Receive) -> Response:
         trail = "failing" if self._server.trail.failing else "ok"
+        store = "ok"
         try:
             await self._access(partial(self._server.count, "", ""))
         except StoreUnavailable:
-            return answers.unhealthy({"status": "unavailable", "store": "unavailable", "trail": trail})
-        return answers.answer(200, {"status": "ok", "store": "ok", "trail": trail})
+            store = "unavailable"
+        warnings = self._server.warnings()
+        members = {"status": store, "store": store, "trail": trail, **({"warnings": warnings} if warnings else {})}
+        return answers.answer(200, members) if store == "ok" else answers.unhealthy(members)
+
+    async def _admin(self, scope: Scope, receive: Receive) -> tuple[str | None, bool]:
+        """Return the one credential that is presented, and whether there are several."""
+        presented = reading.credentials(scope, await self._body(scope, receive))
+        return (presented[0], False) if len(presented) == 1 else (None, bool(presented))
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the body; one that is too large is refused, and leaves its event."""
+        try:
+            return await reading.read_body(receive)
+        except reading.BodyTooLarge:
+            await self._access(partial(self._server.refuse_malformed, reading.caller(scope)))
+            raise
 
     async def describe(self, _scope: Scope, _receive: Receive) -> Response:
         return self._document
@@ -227,12 +243,6 @@ async def _read_form(scope: Scope, receive: Receive) -> tuple[Form | None, Respo
         return None, answers.too_large()
     except ValueError:
         return None, answers.refusal(400, "invalid_request")
-
-
-async def _admin(scope: Scope, receive: Receive) -> tuple[str | None, bool]:
-    """Return the one credential that is presented, and whether there are several."""
-    presented = reading.credentials(scope, await reading.read_body(receive))
-    return (presented[0], False) if len(presented) == 1 else (None, bool(presented))
 
 
 def _identity(scope: Scope) -> tuple[str | None, str | None]:

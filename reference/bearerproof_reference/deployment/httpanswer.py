@@ -137,7 +137,7 @@ def _later(status: int, code: str, seconds: int | None) -> Response:
 
 
 def _challenge(text: str) -> Response:
-    return Response(None, 401, _fields({"WWW_Authenticate": text}))
+    return answer(401, {}, WWW_Authenticate=text)
 
 
 def _needed(wants: RequestedAccess) -> str:

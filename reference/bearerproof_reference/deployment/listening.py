@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from bearerproof_reference.deployment.httprequest import App, Receive, Scope, Send
 
 try:
+    import h11
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 except ImportError as missing:
@@ -101,6 +102,7 @@ class _Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base class
         super().connection_made(_Gathering(transport, self.loop))
         self.app_state = {"connection": self}
+        self.conn = _StrictReading(h11.SERVER, self.limits.head_bytes // 2)
         self._rest()
         self._timer = self.loop.call_at(self._until, self._check_time)
         if len(self.connections) > self.limits.connections:
@@ -146,6 +148,27 @@ class _Connection(H11Protocol):
             self._timer = self.loop.call_at(self._until, self._check_time)
         else:
             self.transport.abort()
+
+
+class _StrictReading(h11.Connection):
+    """Reads requests, and none of which it is not certain where it ends: somebody in front may see another end."""
+
+    def __init__(self, role: type[h11.SERVER], most: int) -> None:
+        super().__init__(role, max_incomplete_event_size=most)
+
+    def next_event(self) -> Any:
+        """Return the next event.
+
+        Raises:
+            RemoteProtocolError: it is none, or the length of a request is told in two ways (RFC 9112 §6.1), or in
+                one that its version does not know. The connection is closed with the answer.
+        """
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            names = {name for name, _ in event.headers}
+            if b"transfer-encoding" in names and (b"content-length" in names or event.http_version < b"1.1"):
+                raise h11.RemoteProtocolError("the length of the request is ambiguous")
+        return event
 
 
 class _Gathering(asyncio.Transport):

@@ -137,8 +137,10 @@ class RedisStore:
         words = (*place, _written(record), *times, cap, self._limits.capacity)
         try:
             outcome = self._ask("issue", _issued, now, *words)
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             self._doubtful.append(place)  # it may be stored, and nobody will be told of it
+            if isinstance(error, NotReplicated):
+                self._withdraw(now)
             raise
         if outcome is None:
             raise ValueError("a token with this jti or this digest is on record already")

@@ -3,11 +3,12 @@
 import hmac
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from bearerproof_reference.keyserver.addresses import source
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration, secret_digest
 from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, RequestContext
-from bearerproof_reference.keyserver.store import StoreUnavailable, TokenStore
+from bearerproof_reference.keyserver.store import NotReplicated, StoreUnavailable, TokenStore
 from bearerproof_reference.keyserver.throttling import OUTAGE, Throttle
 from bearerproof_reference.keyserver.tokens import is_jti
 
@@ -60,6 +61,8 @@ class Revocations:
         try:
             record = self._store.revoke(jti, occasion.now) if known else None
             occasion.decided(self._store.moment())
+        except NotReplicated as error:
+            return self._not_replicated(occasion, () if error.outcome is None else (error.outcome,))
         except StoreUnavailable:
             return _unavailable(occasion)
         if record is None:
@@ -79,9 +82,18 @@ class Revocations:
         try:
             records = self._store.revoke_all(issuer, subject, occasion.now)
             occasion.decided(self._store.moment())
+        except NotReplicated as error:
+            return self._not_replicated(occasion, error.outcome)
         except StoreUnavailable:
             return _unavailable(occasion)
         return Decision(Revoked(len(records)), tuple(occasion.revoked(record) for record in records))
+
+    def _not_replicated(self, occasion: RequestContext, records: Any) -> Revocation:
+        """Tell of what was revoked, and answer that it may not last: who asks again is told when it will."""
+        occasion.decided(self._store.moment())
+        events = tuple(occasion.revoked(record) for record in records)
+        refused = _unavailable(occasion)
+        return Decision(refused.answer, events or refused.events)
 
     def _check_admin(self, admin: str | None, occasion: RequestContext) -> Decision[RevocationRefused] | None:
         """Refuse who does not know the secret, and, after too many failures from a place, everybody there.

@@ -17,7 +17,7 @@ from bearerproof_reference.keyserver.authentication import (
 )
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration
 from bearerproof_reference.keyserver.exchange import Exchange, ExchangeError, ExchangeRefused, Form, Granted
-from bearerproof_reference.keyserver.lifecycle import Decision, LineSink, RequestContext, Trail
+from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LineSink, RequestContext, Trail
 from bearerproof_reference.keyserver.ordering import DecisionOrder, Place
 from bearerproof_reference.keyserver.revocation import RevocationRefused, Revocations, Revoked
 from bearerproof_reference.keyserver.store import StoreLimits, StoreUnavailable, TokenStore
@@ -97,6 +97,18 @@ class KeyServer:
     ) -> Revoked | RevocationRefused:
         """Revoke all tokens of an identity; its subject tokens up to now mint nothing any more."""
         return self._decided(caller, partial(self._revocations.all_of, admin, issuer, subject))[0]
+
+    def refuse_malformed(self, caller: Caller) -> None:
+        """Record that something was presented which cannot be read."""
+
+        def decide(occasion: RequestContext) -> Decision[None]:
+            return Decision(None, (occasion.invalid(DenialReason.MALFORMED_REQUEST),))
+
+        self._decided(caller, decide)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what an operator should know about the store."""
+        return self._store.warnings()
 
     def reap(self) -> int:
         """Forget the tombstones that were kept long enough, and return how many they were. No decision: no event.
