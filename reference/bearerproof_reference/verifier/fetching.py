@@ -61,7 +61,7 @@ def fetch(url: str, seconds: float = 2.0) -> bytes:
 
 
 class _Attempt:
-    """One fetch on a thread of its own, whose connection is cut when time is up: no single wait in it bounds them all."""
+    """One fetch, on a thread of its own: its connection is cut when time is up, whatever it waits for then."""
 
     def __init__(self, url: str, seconds: float) -> None:
         self._url = url
