@@ -100,7 +100,7 @@ class _Attempt:
 
     def _read(self) -> bytes:
         body = bytearray()
-        with _opener(self.keep).open(self._url, timeout=self._seconds) as response:
+        with _opener(self.keep).open(self._url, timeout=2 * self._seconds) as response:
             if response.status != 200:
                 raise OSError(f"status {response.status}")
             while chunk := response.read1(MAX_BODY):
