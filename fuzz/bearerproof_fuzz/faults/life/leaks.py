@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -244,14 +245,19 @@ def numbers_per_kind(patch: Patch) -> None:
     patch.wrap(Trail, "_write", write)
 
 
-@fault_by("LIFE-11", Patch.wrap, Trail, "record")
-def numbers_without_a_lock(_recorded: Any, self: Any, events: Any) -> None:
+@fault("LIFE-11")
+def numbers_without_a_lock(patch: Patch) -> None:
     """Two requests at once read the same number, and each adds one to it (CWE-362)."""
-    for event in events:
-        seq = self._next
-        time.sleep(0.002)
-        self._write(event, seq)
-        self._next = seq + 1
+
+    def record(self: Any, events: Any) -> None:
+        for event in events:
+            seq = self._next
+            time.sleep(0.002)
+            self._write(event, seq)
+            self._next = seq + 1
+
+    patch(DecisionOrder, "turn", lambda _self, _place: nullcontext())
+    patch(Trail, "record", record)
 
 
 # --- where from
