@@ -64,7 +64,7 @@ def is_form(scope: Scope) -> bool:
 
 def origin_form(target: bytes) -> bytes:
     """Return the path of a request target, which may be a whole URL (RFC 9112 §3.2.2); whose, is nobody's business."""
-    absolute = _ABSOLUTE.fullmatch(target)
+    absolute = None if target.startswith(b"/") else _ABSOLUTE.fullmatch(target)
     return target if absolute is None else absolute["path"] or b"/"
 
 

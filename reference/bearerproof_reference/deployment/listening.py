@@ -164,7 +164,7 @@ class _StrictReading(h11.Connection):
                 one that its version does not know. The connection is closed with the answer.
         """
         event = super().next_event()
-        if isinstance(event, h11.Request):
+        if type(event) is h11.Request:
             names = {name for name, _ in event.headers}
             if b"transfer-encoding" in names and (b"content-length" in names or event.http_version < b"1.1"):
                 raise h11.RemoteProtocolError("the length of the request is ambiguous")

@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from itertools import count
 from math import inf
 from operator import attrgetter
-from threading import Condition
-from types import TracebackType
+from threading import Lock
 from typing import Self
 
 from bearerproof_reference.clock import Clock
@@ -29,19 +28,18 @@ class Place:
     decision can have been made, as time, the store's number and a number of its own, and in the end when it was.
     """
 
-    __slots__ = ("_order", "key", "now")
+    __slots__ = ("_order", "key", "now", "waiter")
 
     def __init__(self, order: "DecisionOrder") -> None:
         self._order = order
         self.key = (-inf, 0, 0)
         self.now = -inf
+        self.waiter: Lock | None = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, _type: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._order.leave(self)
 
     @property
@@ -50,8 +48,8 @@ class Place:
         return self.key[0]
 
     def move(self, moment: Moment) -> None:
-        """Move to where the store decided."""
-        self._order.move(self, (*moment, self.key[2]))
+        """Move to where the store decided; an earlier moment than the place's own says nothing."""
+        self._order.move(self, (moment[0], moment[1], self.key[2]))
 
     @contextmanager
     def away(self) -> Iterator[None]:
@@ -61,6 +59,22 @@ class Place:
             yield
         finally:
             self._order.take(self)
+
+
+class Turn:
+    """The turn of a place, for the length of a block."""
+
+    __slots__ = ("_order", "_place")
+
+    def __init__(self, order: "DecisionOrder", place: Place) -> None:
+        self._order = order
+        self._place = place
+
+    def __enter__(self) -> None:
+        """It is its turn already."""
+
+    def __exit__(self, *_: object) -> None:
+        self._order.end(self._place)
 
 
 class DecisionOrder:
@@ -82,7 +96,7 @@ class DecisionOrder:
         self._serials = count()
         self._waiting = 0
         self._taken = False
-        self._changed = Condition()
+        self._lock = Lock()
 
     def enter(self) -> Place:
         """Return a place for a decision that is made from now on."""
@@ -92,44 +106,59 @@ class DecisionOrder:
 
     def take(self, place: Place) -> None:
         """Read the clock, and take the place at that instant."""
-        with self._changed:
+        with self._lock:
             place.now = round(self._clock.now(), 6)
             place.key = (max(place.now, self._latest), 0, next(self._serials))
             self._places.add(place)
 
     def move(self, place: Place, key: tuple[float, int, int]) -> None:
         """Move a place to a later key; an earlier one says nothing new."""
-        with self._changed:
+        with self._lock:
             place.key = max(place.key, key)
             self._wake()
 
     def leave(self, place: Place) -> None:
         """Wait for this decision no more."""
-        with self._changed:
+        with self._lock:
             self._places.discard(place)
             self._wake()
 
-    @contextmanager
-    def turn(self, place: Place) -> Iterator[None]:
+    def turn(self, place: Place) -> "Turn":
         """Wait until no other decision can have been made before this one; during the block nobody else has a turn."""
-        with self._changed:
-            self._waiting += 1
-            while self._taken or (len(self._places) > 1 and place is not min(self._places, key=_key)):
-                self._changed.wait()
-            self._waiting -= 1
-            self._taken = True
-            self._latest = max(self._latest, place.time)
+        with self._lock:
+            waiter = None
+            if self._taken or (len(self._places) > 1 and place is not min(self._places, key=_key)):
+                waiter = place.waiter = Lock()
+                waiter.acquire()
+                self._waiting += 1
+            else:
+                self._give(place)
+        if waiter is not None:
+            waiter.acquire()  # released by whoever hands the turn on
+        return Turn(self, place)
+
+    def end(self, place: Place) -> None:
+        """Let the next one have its turn."""
+        with self._lock:
+            self._taken = False
             self._places.discard(place)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._taken = False
-                self._wake()
+            self._wake()
 
     def _wake(self) -> None:
-        if self._waiting:
-            self._changed.notify_all()
+        """Hand the turn on to the place that is first, if it waits for it: to that alone."""
+        if not self._waiting or self._taken:
+            return
+        first = min(self._places, key=_key)
+        if first.waiter is not None:
+            self._give(first)
+            self._waiting -= 1
+            first.waiter.release()
+            first.waiter = None
+
+    def _give(self, place: Place) -> None:
+        """Give the turn to a place; nothing is dated before it from now on."""
+        self._taken = True
+        self._latest = max(self._latest, place.time)
 
 
 _key = attrgetter("key")
