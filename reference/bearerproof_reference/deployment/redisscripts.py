@@ -5,16 +5,16 @@ time and number of its decision, and its answer. Numbers stay the texts that the
 digits.
 """
 
-HEADER = ("prefix", "now", "retention", "leeway", "births", "durable", "replicated", "evicted")
+HEADER = ("prefix", "now", "retention", "leeway", "births", "durable", "replicated", "evicted", "run")
 """What each script is told first: where it works, the caller's time, how long tombstones stay, how far a caller's clock
 may be ahead of the server's (inf: however far), and whether a server without our past is noticed (1) or not (0). If so:
-whether this one keeps all through a restart, whether all that was answered is in its replicas too, and how many keys it
-has evicted."""
+whether this one keeps all through a restart, whether all that was answered is in its replicas too, how many keys it has
+evicted, and the run id that it gave when it was connected to."""
 
 _PRELUDE = """
 local prefix, now, retention, leeway = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local births, durable, replicated, evicted = ARGV[5] == '1', ARGV[6] == '1', ARGV[7] == '1', ARGV[8]
-local words = {unpack(ARGV, 9)}
+local births, durable, replicated, evicted, here = ARGV[5] == '1', ARGV[6] == '1', ARGV[7] == '1', ARGV[8], ARGV[9]
+local words = {unpack(ARGV, 10)}
 local state, removals, revocations = KEYS[1], prefix .. 'removals', prefix .. 'revocations'
 local claims, uses = prefix .. 'claims', prefix .. 'uses'
 local number, born, generation = 0, -math.huge, ''
@@ -28,16 +28,12 @@ local function check_clock()
   if tonumber(now) > time[1] + time[2] / 1000000 + leeway then error('the clock of the caller is ahead') end
 end
 
-local function info(section, field) return string.match(redis.call('INFO', section), field .. ':([%w-]+)') end
-
 -- Notice a server that has not our past, or not all of it: it is new, it came back, another took its place, or it
 -- evicted something. Nothing that was issued before is good then, since nobody knows whether it was revoked or used.
-local function take_up(latest)
-  local since, run, lost, name = unpack(redis.call('HMGET', state, 'born', 'run', 'evicted', 'generation'))
-  local here = info('server', 'run_id')
+local function take_up(latest, since, run, lost, name)
   local same = run == here and tonumber(evicted) <= tonumber(lost or 0)
   if not same then
-    local promoted = info('replication', 'second_repl_offset') ~= '-1'
+    local promoted = not string.find(redis.call('INFO', 'replication'), 'second_repl_offset:-1', 1, true)
     local kept = since and run ~= here and ((promoted and replicated) or (not promoted and durable))
     if not kept then
       since, name = math.max(tonumber(now), tonumber(latest or now)), here .. ' ' .. evicted .. ':'
@@ -52,13 +48,14 @@ end
 -- the store no two operations have the same time, so that their trails can be merged by it.
 local function advance()
   if leeway < math.huge then check_clock() end
-  local latest = redis.call('HGET', state, 'latest')
-  if births then take_up(latest) end
+  local latest, operations, since, run, lost, name =
+    unpack(redis.call('HMGET', state, 'latest', 'operations', 'born', 'run', 'evicted', 'generation'))
+  if births then take_up(latest, since, run, lost, name) end
   if latest and tonumber(latest) >= tonumber(now) then
     now = births and string.format('%.6f', tonumber(latest) + 0.000001) or latest
   end
-  redis.call('HSET', state, 'latest', now)
-  number = redis.call('HINCRBY', state, 'operations', 1)
+  number = tonumber(operations or 0) + 1
+  redis.call('HSET', state, 'latest', now, 'operations', string.format('%.0f', number))
   return tonumber(now)
 end
 

@@ -30,12 +30,14 @@ tokens). JTI and IDENTITY are digests too. The braces of the default prefix keep
 
 import json
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from math import inf
+from threading import local
 from typing import Any, TypeVar
 
 from bearerproof_reference.deployment.redisscripts import SCRIPTS
@@ -66,6 +68,7 @@ LOOK_EVERY = 10.0
 """Seconds between two looks at the settings of the server."""
 
 _BATCH = 1000
+_RUN_ID = re.compile(rb"run_id:([0-9a-f]+)")
 _KEPT = frozenset({"issue", "revoke", "revoke_all", "claim"})
 """Operations whose outcome must not be lost."""
 _DOUBTFUL = 1000
@@ -116,12 +119,15 @@ class RedisStore:
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
+            redis_connect_func=self._know if self._guarantees.births else None,
         )
         self._scripts = {name: self._client.register_script(text) for name, text in SCRIPTS.items()}
         self._settings = _Settings()
         self._looked_at = -inf
         self._refused: frozenset[str] = frozenset()
         self._moment = LastMoment()
+        self._server = ""
+        self._told = _Told()
         self._doubtful: deque[tuple[str, str, str]] = deque(maxlen=_DOUBTFUL)
 
     def issue(self, record: TokenRecord, cap: int, now: float, subject_issued_at: float) -> Issue:
@@ -217,8 +223,7 @@ class RedisStore:
             NotReplicated: it was done, and too few replicas acknowledged it.
         """
         try:
-            self._look()
-            (at, number, answer), replicated = self._run(name, [*self._header(now), *words])
+            (at, number, answer), replicated = self._send(name, now, words)
             self._moment.value = float(at), int(number)
             outcome = read(answer)
         except (redis.RedisError, OSError, *_UNREADABLE) as error:
@@ -231,10 +236,35 @@ class RedisStore:
             raise NotReplicated(outcome)
         return outcome
 
+    def _send(self, name: str, now: float, words: tuple[str | float, ...]) -> tuple[list[Any], bool]:
+        """Run one script, whichever server is there by now."""
+        self._told.run = None
+        self._look()
+        try:
+            return self._run(name, [*self._header(now), *words])
+        except _AnotherServer:  # nothing was sent to it yet
+            return self._run(name, [*self._header(now), *words])
+
     def _header(self, now: float) -> list[str | float]:
         asked, settings = self._guarantees, self._settings
         flags = [int(asked.births), int(settings.durable), int(asked.replicas > 0), settings.evicted]
-        return [self._prefix, float(now), float(self._limits.retention), _lua(asked.leeway), *flags]
+        run = self._told.run = self._server
+        return [self._prefix, float(now), float(self._limits.retention), _lua(asked.leeway), *flags, run]
+
+    def _know(self, connection: Any) -> None:
+        """Learn which server a new connection leads to.
+
+        Raises:
+            _AnotherServer: than this thread is about to tell that it is; nothing was asked of it.
+        """
+        connection.on_connect()
+        connection.send_command("INFO", "server")
+        found = _RUN_ID.search(connection.read_response())
+        if found is None:
+            raise redis.ConnectionError("the server has no run id")
+        self._server = found[1].decode()
+        if self._told.run not in (None, self._server):
+            raise _AnotherServer("another server is there")
 
     def _run(self, name: str, arguments: list[str | float]) -> tuple[list[Any], bool]:
         """Return the script's answer, and whether as many replicas as are needed have acknowledged what it wrote."""
@@ -269,6 +299,16 @@ class RedisStore:
         if set_to != (warning in self._refused):
             self._refused = self._refused | {warning} if set_to else self._refused - {warning}
             _log.warning("%s%s", "" if set_to else "no longer: ", warning)
+
+
+class _AnotherServer(redis.ConnectionError):
+    """A connection was made to another server than the last one."""
+
+
+class _Told(local):
+    """The run id that this thread is about to tell the server; None while it tells none."""
+
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
