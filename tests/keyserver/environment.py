@@ -115,13 +115,14 @@ class Environment:
 
     changes: Json = field(default_factory=dict)
     store: TokenStore | None = None
+    record_required: bool = False
 
     def __post_init__(self) -> None:
         config = read(configuration(**self.changes))
         self.clock = ManualClock(NOW, 0)
         self.sink = Lines()
         self.store = self.store or MemoryStore(store_limits(config))
-        self.server = KeyServer(config, self.store, self.clock, self.sink)
+        self.server = KeyServer(config, self.store, self.clock, self.sink, record_required=self.record_required)
         self.caller = Caller(PEER)
         self._read = 0
 

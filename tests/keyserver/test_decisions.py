@@ -14,7 +14,7 @@ from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.keyserver.authentication import AccessRefused, RequestedAccess
 from bearerproof_reference.keyserver.configuration import read
 from bearerproof_reference.keyserver.exchange import ExchangeRefused
-from bearerproof_reference.keyserver.revocation import RevocationRefused
+from bearerproof_reference.keyserver.revocation import RevocationRefused, Revoked
 from bearerproof_reference.keyserver.server import Caller
 from bearerproof_reference.keyserver.subjects import (
     Subject,
@@ -217,3 +217,22 @@ def test_keys_that_cannot_be_had_reject_nobody() -> None:
 
     with pytest.raises(SubjectKeysUnavailable):
         subjects(provider(keys=None, keys_url="https://idp.example/keys"), get=get).verify(id_token())
+
+
+@pytest.mark.parametrize(
+    ("secret", "heard"),
+    [
+        *(("k7Vb3_Jt0qXw9Lz-Rf2hYc8Ns5Dg1Em4Pu6Ao_TiHKQ", True), ("0123456789abcdef" * 4, True)),
+        *(("k7Vb3_Jt0qXw9Lz-Rf2hYc8Ns5Dg1Em4Pu6Ao_TiHK", False), ("ab" * 32, False), (ADMIN, False)),
+    ],
+)
+def test_who_guesses_keeps_no_generated_secret_out(secret: str, heard: bool) -> None:
+    """Wrong ones are limited as ever; a secret that could be guessed is refused with them, where they come from."""
+    environment = Environment({"admin_secret": secret})
+    for _ in range(20):
+        environment.revoke("x", "wrong")
+    assert environment.events()[-1]["reason"] == "throttled"
+    environment.revoke_all(admin=secret)
+    assert [event["reason"] for event in environment.events()] == ([] if heard else ["throttled"])
+    environment.caller = Caller("127.0.0.1")
+    assert environment.revoke_all(admin=secret) == Revoked(0)

@@ -227,3 +227,11 @@ class TestInProcess:
     def test_what_cannot_be_sent(self, changes: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=r"."):
             respond(create_app(Environment().server), {"method": "GET", "path": "/health", **changes})
+
+
+@pytest.mark.parametrize("path", ["/resource/a/b", "/auth/token/x", "/auth/tokens"])
+def test_a_body_that_is_too_large_leaves_its_event(web: Web, path: str) -> None:
+    """As every other request that presents something which cannot be read."""
+    method = "GET" if path.startswith("/resource") else "DELETE"
+    assert web.ask(method, path, ("Authorization", "Bearer x"), body=b"x" * 70_000).status == 413
+    assert web.environment.reason() == "token.invalid malformed-request"

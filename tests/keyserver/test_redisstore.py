@@ -201,7 +201,7 @@ class TestOutage:
             return b"" if b"EVALSHA" in said else b"+OK\r\n" * said.count(b"*")
 
         with answering(lose) as port, _store_at(port) as store:
-            store._never_evicts = True
+            store._looked_at = math.inf
             with pytest.raises(StoreUnavailable):
                 store.claim("key", 1, START, START)
         assert asked == ["claim"]
@@ -379,7 +379,7 @@ class TestStrangeReplies:
     def test_of_a_script_are_an_outage(self, reply: bytes, understood: tuple[str, ...]) -> None:
         """A script returns nothing of the kind, except to those named."""
         with answering(lambda _: reply) as port, _store_at(port) as store:
-            store._never_evicts = True
+            store._looked_at = math.inf
             for name, call in operations(store, token()).items():
                 if name not in understood:
                     with pytest.raises(StoreUnavailable):

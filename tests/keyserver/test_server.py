@@ -17,7 +17,7 @@ from bearerproof_reference.keyserver.revocation import RevocationRefused, Revoke
 from bearerproof_reference.keyserver.server import Caller, KeyServer, store_limits
 from bearerproof_reference.keyserver.store import StoreLimits
 from bearerproof_reference.keyserver.tokens import is_jti
-from tests.keyserver.environment import OTHER, Down, Environment, Lines, configuration, form, id_token, rule
+from tests.keyserver.environment import ISSUER, OTHER, Down, Environment, Lines, configuration, form, id_token, rule
 
 Answer = Granted | ExchangeRefused | Admitted | AccessRefused | Revoked | RevocationRefused
 
@@ -255,3 +255,19 @@ def test_no_secret_in_what_is_raised(operation: str) -> None:
 def test_what_a_store_must_keep() -> None:
     config = read(configuration(capacity=7, retention=11, max_age=13))
     assert store_limits(config) == StoreLimits(capacity=7, retention=11, subject_age=13)
+
+
+def test_where_a_record_is_required_nothing_is_opened_without_one() -> None:
+    environment = Environment(record_required=True)
+    granted = environment.granted()
+    environment.sink.broken = True
+    refused, used = environment.exchange(), environment.use(granted.bearer)
+    assert isinstance(refused, ExchangeRefused)
+    assert (refused.error, refused.retry_after) == ("temporarily_unavailable", 5)
+    assert isinstance(used, AccessRefused)
+    assert used.error == "unavailable"
+    environment.sink.broken = False
+    assert environment.server.count(ISSUER, "anna") == 1, "what was not recorded does not live"
+    assert isinstance(environment.use(granted.bearer), Admitted)
+    environment.sink.broken = True
+    assert isinstance(environment.revoke(granted.record.jti), Revoked), "to end something is to open nothing"

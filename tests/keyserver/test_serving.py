@@ -110,6 +110,16 @@ LINES = [
     b"Upgrade: websocket\r\nConnection: Upgrade",
 ]
 
+AMBIGUOUS = [
+    *(b"1.1 Content-Length: 52\r\nTransfer-Encoding: chunked", b"1.1 Transfer-Encoding: chunked\r\nContent-Length: 0"),
+    *(b"1.1 content-length: 5\r\ntransfer-encoding: CHUNKED", b"1.0 Transfer-Encoding: chunked"),
+    *(b"1.1 Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", b"1.1 Transfer-Encoding: chunked, chunked"),
+    *(b"1.1 Transfer-Encoding: xchunked", b"1.1 Transfer-Encoding: identity", b"1.1 Transfer-Encoding:"),
+    *(b"1.1 Content-Length: 5\r\nContent-Length: 6", b"1.1 Content-Length: +5", b"1.1 Content-Length: 0x5"),
+    *(b"1.1 Content-Length: 5_0", b"1.1 Content-Length: " + b"9" * 5000, b"1.1 Content-Length: 5, 6"),
+]
+"""Versions, and fields that tell the length of a request in two ways, or in one that somebody else may not know."""
+
 
 class TestConnections:
     def test_one_after_the_other_and_all_at_once(self) -> None:
@@ -206,6 +216,32 @@ class TestConnections:
                 assert answer.count(b"HTTP/1.1") == 1, line
                 assert len(environment.events()) <= 1, line
                 assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200, line
+
+    @pytest.mark.parametrize("framing", AMBIGUOUS)
+    def test_a_request_whose_end_is_ambiguous_is_the_last(self, framing: bytes) -> None:
+        """RFC 9112 §6.1: what somebody in front may take for the next request is not read as one."""
+        version, _, fields = framing.partition(b" ")
+        asked = b"GET /health HTTP/" + version + b"\r\nHost: x\r\n" + fields + b"\r\n\r\n0\r\n\r\n"
+        with served_environment() as (environment, port):
+            answer = talk(port, asked + GET.replace(b"/health", b"/resource/smuggled/x"))
+            assert int(answer[9:12]) in (400, 501)
+            assert answer.count(b"HTTP/1.1 ") == 1
+            assert b"connection: close" in answer.lower()
+            assert environment.events() == []
+
+    @pytest.mark.parametrize(
+        ("target", "status"),
+        [
+            *((b"http://x/health", 200), (b"HTTPS://x:80/health?a=b", 200), (b"http://[::1]:8080/resource/a/b", 401)),
+            *((b"http://x", 404), (b"http://user@x/health", 404), (b"ftp://x/health", 404), (b"x/health", 404)),
+            *((b"http://x/http://x/health", 404), (b"/http://x/health", 404), (b"*", 404)),
+        ],
+    )
+    def test_a_whole_url_as_request_target(self, target: bytes, status: int) -> None:
+        """RFC 9112 §3.2.2: a server must accept it."""
+        with served_environment() as (_, port):
+            answer = talk(port, b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert int(answer[9:12]) == status
 
     def test_an_exchange_that_waits_keeps_nobody_waiting(self) -> None:
         with endpoints.endpoint(endpoints.silence()) as served:

@@ -217,3 +217,20 @@ class TestFullDisk:
         file = TrailFile(path)
         file.write("third")
         assert path.read_text() == "first\nsec\nthird\n"
+
+
+def test_pipe_takes_lines_as_long_as_somebody_reads(path: Path, syncs: list[int]) -> None:
+    """It cannot be synced, which is no loss; without a reader, or one that keeps up, it holds up nobody."""
+    os.mkfifo(path)
+    with pytest.raises(OSError, match=os.strerror(errno.ENXIO)):
+        TrailFile(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    trail = Trail(TrailFile(path, ALWAYS))
+    trail.record([EVENT] * 3)
+    assert (trail.lost, os.read(reader, 65536).count(b"\n"), len(syncs)) == (0, 3, 3)
+    trail.record([EVENT] * 2000)
+    assert 0 < trail.lost < 2000
+    os.close(reader)
+    lost = trail.lost
+    trail.record([EVENT])
+    assert trail.lost == lost + 1

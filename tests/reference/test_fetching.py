@@ -3,8 +3,11 @@
 How long it is kept, when it is refreshed and what an outage means is judged by the suite, which runs on this reference.
 """
 
+import contextlib
 import json
+import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -68,3 +71,32 @@ def test_fetching_over_http(server: str) -> None:
 def test_other_schemes_are_not_fetched(url: str) -> None:
     with pytest.raises((OSError, ValueError), match="unknown url type"):
         fetch(url)
+
+
+DRIPS = (b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+
+
+@pytest.mark.parametrize("start", DRIPS, ids=["nothing", "header", "body"])
+def test_one_limit_holds_for_all_of_a_fetch(start: bytes) -> None:
+    """However slowly it comes, and whatever: the limit is over when it is over, and the connection is cut."""
+    ended = threading.Event()
+
+    class Drip(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(start)
+            with contextlib.suppress(OSError):
+                while True:
+                    time.sleep(0.05)
+                    self.request.sendall(b"x" if start else b"")
+                    if not start and not self.request.recv(65536).strip():
+                        break
+            ended.set()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Drip) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(OSError, match="slowly"):
+            fetch(f"http://127.0.0.1:{server.server_address[1]}/keys", 0.3)
+        assert time.monotonic() - began < 2
+        assert ended.wait(5)
+        server.shutdown()

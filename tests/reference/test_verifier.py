@@ -90,3 +90,15 @@ def test_a_full_guard_refuses_until_something_has_expired() -> None:
     clock.wall = NOW + 10
     assert guard.first_use("i", "c", NOW + 30)
     assert not guard.first_use("i", "b", NOW + 20)
+
+
+def test_what_the_guard_forgot_is_no_first_use_when_the_clock_steps_back() -> None:
+    clock = ManualClock(NOW)
+    guard = MemoryReplayGuard(clock)
+    assert guard.first_use("issuer", "a", NOW + 300)
+    clock.wall = NOW + 601
+    assert guard.first_use("issuer", "b", NOW + 900)
+    clock.wall = NOW
+    assert not guard.first_use("issuer", "a", NOW + 300)
+    assert not guard.first_use("issuer", "c", NOW + 300), "it may be one that was forgotten"
+    assert guard.first_use("issuer", "c", NOW + 301)

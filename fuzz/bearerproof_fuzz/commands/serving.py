@@ -35,12 +35,21 @@ def serve(
             "octets. Further ones signed earlier runs.",
         ),
     ] = None,
+    audit_required: Annotated[
+        bool, typer.Option("--audit-required", help="Issue and admit nothing whose event cannot be written.")
+    ] = False,
     redis: Annotated[
         str | None,
         typer.Option(
             "--redis", envvar="BEARERPROOF_REDIS", help="URL of a shared token store; without it tokens are in memory."
         ),
     ] = None,
+    redis_replicas: Annotated[
+        int,
+        typer.Option(
+            "--redis-replicas", min=0, help="Replicas of the store that must have acknowledged what is answered."
+        ),
+    ] = 0,
 ) -> int:
     """Run the reference key server: token exchange, a sample resource and revocation, with an audit trail.
 
@@ -53,7 +62,20 @@ def serve(
         from bearerproof_reference.deployment import serving  # noqa: PLC0415 - needs packages that may be missing
     except ImportError as error:
         raise BadInput(str(error)) from None
-    options = serving.Serving(configuration, host, port, allow_remote, audit, sync_every, tuple(chain_key or ()), redis)
+    if redis_replicas and redis is None:
+        raise BadInput("--redis-replicas is about a shared store: name one by --redis")
+    options = serving.Serving(
+        configuration,
+        host,
+        port,
+        allow_remote,
+        audit,
+        sync_every,
+        tuple(chain_key or ()),
+        audit_required,
+        redis,
+        redis_replicas,
+    )
     try:
         serving.serve(options, lambda text: typer.echo(f"bearerproof: {text}", err=True))
     except (ImportError, serving.ServingError) as error:

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from functools import partial
 from importlib.util import find_spec
 from json import loads
+from math import floor, inf
 from threading import Barrier, Thread
 from typing import Any
 
@@ -63,7 +64,8 @@ class KeyServerAdapter:
     def __init__(
         self, make_store: Callable[[KeyServerConfiguration], TokenStore] | None = None, *, shared: bool = False
     ) -> None:
-        self._make_store = make_store or (lambda configuration: MemoryStore(store_limits(configuration)))
+        self._make_store = make_store or self._make_memory
+        self._born = -inf
         self._shared = shared
         self._running: tuple[KeyServerConfiguration, TokenStore, KeyServer] | None = None
         self.operations: Mapping[object, Callable[[Message], Message]] = {
@@ -82,7 +84,7 @@ class KeyServerAdapter:
 
     def configure(self, request: Message) -> Message:
         """Start a fresh server with an empty store, or none when the configuration is refused."""
-        self._running = None
+        self._running, self._born = None, -inf
         try:
             configuration = read(request["key_server"])
         except ConfigurationError:
@@ -90,11 +92,12 @@ class KeyServerAdapter:
         self._start(configuration, self._make_store(configuration))
         return {"configured": True}
 
-    def restart(self, _request: Message) -> Message:
+    def restart(self, request: Message) -> Message:
         """End the server and start it again with the same configuration."""
         if self._running is None:
             return _NOT_CONFIGURED
         configuration, store, _ = self._running
+        self._born = floor(request["now"])  # subject tokens count in whole seconds
         self._start(configuration, store if self._shared else self._make_store(configuration))
         return {"restarted": True}
 
@@ -119,6 +122,9 @@ class KeyServerAdapter:
         for thread in threads:
             thread.join()
         return {"answers": answers}
+
+    def _make_memory(self, configuration: KeyServerConfiguration) -> TokenStore:
+        return MemoryStore(store_limits(configuration), self._born)
 
     def _start(self, configuration: KeyServerConfiguration, store: TokenStore) -> None:
         get = partial(fetching.fetch, seconds=_LOOPBACK_SECONDS)

@@ -6,12 +6,12 @@ refused for before it is a question to the server (path, method) is no decision 
 
 import logging
 import traceback
-from asyncio import get_running_loop
+from asyncio import CancelledError, wrap_future
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from bearerproof_reference.deployment import httpanswer as answers
@@ -49,15 +49,52 @@ async def directly(call: Callable[[], T]) -> T:
     return call()
 
 
-class Threads:
-    """So many threads, on which calls that wait keep nobody waiting but each other."""
+class Stopping(Exception):
+    """The server is about to end, and the call was not begun: nothing came of it."""
 
-    def __init__(self, count: int, name: str) -> None:
+
+class Threads:
+    """So many threads, on which calls that wait keep nobody waiting but each other.
+
+    They end in two steps: ``refuse`` what is not begun, from the event loop, and ``close`` once nobody waits for what
+    is. Whatever a call uses is closed after that.
+    """
+
+    def __init__(self, count: int, name: str, patience: float = 10) -> None:
         self._pool = ThreadPoolExecutor(count, name)
+        self._patience = patience
+        self._calls: set[Future[Any]] = set()
+        self._refusing = False
 
     async def __call__(self, call: Callable[[], T]) -> T:
-        """Call it on a thread, with the context variables of the request."""
-        return await get_running_loop().run_in_executor(self._pool, copy_context().run, call)
+        """Call it on a thread, with the context variables of the request.
+
+        Raises:
+            Stopping: it was not called, and will not be.
+        """
+        if self._refusing:
+            raise Stopping
+        future = self._pool.submit(copy_context().run, call)
+        self._calls.add(future)
+        future.add_done_callback(self._calls.discard)
+        try:
+            return await wrap_future(future)
+        except CancelledError:
+            if self._refusing and future.cancelled():
+                raise Stopping from None
+            raise
+
+    def refuse(self) -> None:
+        """Begin no call any more, not even those that wait for a thread."""
+        self._refusing = True
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Wait until the calls that were begun have ended; of one that does not in time the log tells."""
+        self.refuse()
+        left = wait(self._calls.copy(), self._patience).not_done
+        if left:
+            _log.error("%d requests did not end: what they did may have no event", len(left))
 
 
 def create_app(server: KeyServer, exchanges: Work = directly, access: Work = directly) -> App:
@@ -71,7 +108,7 @@ def create_app(server: KeyServer, exchanges: Work = directly, access: Work = dir
 
     async def by_sent_path(scope: Scope, receive: Receive, send: Send) -> None:
         sent = scope.get("raw_path") or quote(scope["path"]).encode()
-        await app({**scope, "path": sent.decode("latin-1")}, receive, send)
+        await app({**scope, "path": reading.origin_form(sent).decode("latin-1")}, receive, send)
 
     return by_sent_path
 
@@ -102,7 +139,7 @@ class _Binding:
         return flaw if flaw is not None and not throttled else answers.exchanged(outcome)
 
     async def resource(self, scope: Scope, receive: Receive) -> Response:
-        presented = reading.credentials(scope, await reading.read_body(receive))
+        presented = reading.credentials(scope, await self._body(scope, receive))
         wants = RequestedAccess(_named(scope, "backend"), _named(scope, "tool"))
         call = partial(self._server.authenticate, presented, wants, reading.caller(scope))
         outcome = await self._access(call)
@@ -112,13 +149,13 @@ class _Binding:
         return answers.answer(200, {"backend": wants.backend, "tool": wants.tool, "subject": subject})
 
     async def revoke(self, scope: Scope, receive: Receive) -> Response:
-        admin, several = await _admin(scope, receive)
+        admin, several = await self._admin(scope, receive)
         call = partial(self._server.revoke, admin, _named(scope, "jti"), reading.caller(scope))
         outcome = await self._access(call)
         return answers.done() if isinstance(outcome, Revoked) else answers.revocation_refused(outcome, several=several)
 
     async def revoke_all(self, scope: Scope, receive: Receive) -> Response:
-        admin, several = await _admin(scope, receive)
+        admin, several = await self._admin(scope, receive)
         call = partial(self._server.revoke_all, admin, *_identity(scope), reading.caller(scope))
         outcome = await self._access(call)
         if isinstance(outcome, Revoked):
@@ -127,11 +164,27 @@ class _Binding:
 
     async def health(self, _scope: Scope, _receive: Receive) -> Response:
         trail = "failing" if self._server.trail.failing else "ok"
+        store = "ok"
         try:
             await self._access(partial(self._server.count, "", ""))
         except StoreUnavailable:
-            return answers.unhealthy({"status": "unavailable", "store": "unavailable", "trail": trail})
-        return answers.answer(200, {"status": "ok", "store": "ok", "trail": trail})
+            store = "unavailable"
+        warnings = self._server.warnings()
+        members = {"status": store, "store": store, "trail": trail, **({"warnings": warnings} if warnings else {})}
+        return answers.answer(200, members) if store == "ok" else answers.unhealthy(members)
+
+    async def _admin(self, scope: Scope, receive: Receive) -> tuple[str | None, bool]:
+        """Return the one credential that is presented, and whether there are several."""
+        presented = reading.credentials(scope, await self._body(scope, receive))
+        return (presented[0], False) if len(presented) == 1 else (None, bool(presented))
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the body; one that is too large is refused, and leaves its event."""
+        try:
+            return await reading.read_body(receive)
+        except reading.BodyTooLarge:
+            await self._access(partial(self._server.refuse_malformed, reading.caller(scope)))
+            raise
 
     async def describe(self, _scope: Scope, _receive: Receive) -> Response:
         return self._document
@@ -165,6 +218,8 @@ async def _response(handler: Handler, scope: Scope, receive: Receive) -> Respons
         return answers.too_large()
     except reading.ClientGone:
         raise
+    except Stopping:
+        return answers.stopping()
     except Exception as error:  # noqa: BLE001 - the next above us would log its text, and what was presented with it
         where = "".join(traceback.format_tb(error.__traceback__))
         _log.error("a request ended in %s\n%s", type(error).__name__, where)
@@ -188,12 +243,6 @@ async def _read_form(scope: Scope, receive: Receive) -> tuple[Form | None, Respo
         return None, answers.too_large()
     except ValueError:
         return None, answers.refusal(400, "invalid_request")
-
-
-async def _admin(scope: Scope, receive: Receive) -> tuple[str | None, bool]:
-    """Return the one credential that is presented, and whether there are several."""
-    presented = reading.credentials(scope, await reading.read_body(receive))
-    return (presented[0], False) if len(presented) == 1 else (None, bool(presented))
 
 
 def _identity(scope: Scope) -> tuple[str | None, str | None]:

@@ -127,12 +127,17 @@ def unhealthy(members: Mapping[str, Any]) -> Response:
     return answer(503, members, Retry_After=str(OUTAGE))
 
 
+def stopping() -> Response:
+    """Refuse what would be begun while the server ends; somebody else may take it at once."""
+    return refusal(503, "temporarily_unavailable", Retry_After=str(OUTAGE), Connection="close")
+
+
 def _later(status: int, code: str, seconds: int | None) -> Response:
     return refusal(status, code, Retry_After=str(seconds or OUTAGE))
 
 
 def _challenge(text: str) -> Response:
-    return Response(None, 401, _fields({"WWW_Authenticate": text}))
+    return answer(401, {}, WWW_Authenticate=text)
 
 
 def _needed(wants: RequestedAccess) -> str:

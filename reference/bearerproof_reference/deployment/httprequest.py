@@ -22,6 +22,7 @@ FORM = "application/x-www-form-urlencoded"
 """The one media type of a request."""
 
 _UTF_8 = re.compile(r'\s*(charset\s*=\s*("utf-8"|utf-8)\s*)?', re.IGNORECASE)
+_ABSOLUTE = re.compile(rb"https?://[^/@]+(?P<path>/.*)?", re.IGNORECASE)
 _ENCODED = re.compile(rb"([!-$&-~]|%[0-9A-Fa-f]{2})*")
 
 
@@ -59,6 +60,12 @@ def is_form(scope: Scope) -> bool:
         return False
     media_type, _, parameters = types[0].partition(";")
     return media_type.strip(" \t").lower() == FORM and _UTF_8.fullmatch(parameters) is not None
+
+
+def origin_form(target: bytes) -> bytes:
+    """Return the path of a request target, which may be a whole URL (RFC 9112 §3.2.2); whose, is nobody's business."""
+    absolute = None if target.startswith(b"/") else _ABSOLUTE.fullmatch(target)
+    return target if absolute is None else absolute["path"] or b"/"
 
 
 def parameters(octets: bytes) -> list[tuple[str, str]]:

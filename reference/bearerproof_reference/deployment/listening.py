@@ -5,10 +5,15 @@ taken the one that has been idle longest makes room, so whoever sends a request 
 """
 
 import asyncio
+import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from bearerproof_reference.deployment.httprequest import App, Receive, Scope, Send
+
 try:
+    import h11
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 except ImportError as missing:
@@ -22,7 +27,7 @@ class ConnectionLimits:
     ``head_seconds`` is for a whole request line with its fields, from the connection or the last answer on, and
     ``request_seconds`` for the body and until the answer was taken. No line with its fields is taken that is longer
     than ``head_bytes``, and any that is at most half as long. ``backlog`` more connections may wait to be accepted.
-    When the server stops, requests have ``stop_seconds`` left.
+    When the server stops, requests have ``stop_seconds`` left; none is begun in the second half of them.
     """
 
     connections: int = 4096
@@ -33,14 +38,20 @@ class ConnectionLimits:
     stop_seconds: int = 10
 
 
-def listener(app: Any, limits: ConnectionLimits) -> uvicorn.Server:
+LAST_LOOK = 0.2
+"""Seconds in which a server that stops still reads what has arrived."""
+
+
+def listener(app: App, limits: ConnectionLimits, refuse: Callable[[], None] = lambda: None) -> uvicorn.Server:
     """Return a server of an ASGI application, to be run on sockets that are open already.
 
-    The peer is who is at the other end, whatever a header says, and no log quotes a request.
+    The peer is who is at the other end, whatever a header says, and no log quotes a request. When the server stops,
+    what has arrived is still read and answered. After half of the time that there is to stop it calls ``refuse``: from
+    then on the application begins nothing, and what was begun has the other half to end.
     """
     connection: type[H11Protocol] = type("Connection", (_Connection,), {"limits": limits, "idle": {}})
     config = uvicorn.Config(
-        app,
+        _unless_cut_off(app),
         http=connection,
         ws="none",
         loop="asyncio",
@@ -54,7 +65,32 @@ def listener(app: Any, limits: ConnectionLimits) -> uvicorn.Server:
         h11_max_incomplete_event_size=limits.head_bytes // 2,
         timeout_graceful_shutdown=limits.stop_seconds,
     )
-    return uvicorn.Server(config)
+    return _Server(config, refuse, limits.stop_seconds / 2)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, refuse: Callable[[], None], seconds: float) -> None:
+        super().__init__(config)
+        self._refuse = refuse
+        self._seconds = seconds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().call_later(self._seconds, self._refuse)
+        await asyncio.sleep(LAST_LOOK)
+        await super().shutdown(sockets)
+
+
+def _unless_cut_off(app: App) -> App:
+    """Have a request that is cut off when the time to stop is over end without an answer: nobody knows the true one."""
+
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            connection: _Connection = scope["state"]["connection"]
+            connection.cut_off()
+
+    return answering
 
 
 class _Connection(H11Protocol):
@@ -65,6 +101,8 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base class
         super().connection_made(_Gathering(transport, self.loop))
+        self.app_state = {"connection": self}
+        self.conn = _StrictReading(h11.SERVER, self.limits.head_bytes // 2)
         self._rest()
         self._timer = self.loop.call_at(self._until, self._check_time)
         if len(self.connections) > self.limits.connections:
@@ -91,6 +129,11 @@ class _Connection(H11Protocol):
             self.idle.pop(self, None)
             self._until = self.loop.time() + self.limits.request_seconds
 
+    def cut_off(self) -> None:
+        """End the connection, and have no answer sent."""
+        self.cycle.disconnected = True
+        self.transport.abort()
+
     def on_response_complete(self) -> None:
         self._rest()
         super().on_response_complete()
@@ -105,6 +148,27 @@ class _Connection(H11Protocol):
             self._timer = self.loop.call_at(self._until, self._check_time)
         else:
             self.transport.abort()
+
+
+class _StrictReading(h11.Connection):
+    """Reads requests, and none of which it is not certain where it ends: somebody in front may see another end."""
+
+    def __init__(self, role: type[h11.SERVER], most: int) -> None:
+        super().__init__(role, max_incomplete_event_size=most)
+
+    def next_event(self) -> Any:
+        """Return the next event.
+
+        Raises:
+            RemoteProtocolError: it is none, or the length of a request is told in two ways (RFC 9112 §6.1), or in
+                one that its version does not know. The connection is closed with the answer.
+        """
+        event = super().next_event()
+        if type(event) is h11.Request:
+            names = {name for name, _ in event.headers}
+            if b"transfer-encoding" in names and (b"content-length" in names or event.http_version < b"1.1"):
+                raise h11.RemoteProtocolError("the length of the request is ambiguous")
+        return event
 
 
 class _Gathering(asyncio.Transport):

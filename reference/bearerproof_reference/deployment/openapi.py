@@ -63,7 +63,7 @@ _EXCHANGE: Json = {
 }
 
 _ADMIN_REFUSALS: Json = {
-    "401": _response("The admin secret was not presented.", None, *_CHALLENGE),
+    "401": _response("The admin secret was not presented.", {"type": "object", "maxProperties": 0}, *_CHALLENGE),
     "413": _TOO_LARGE,
     "429": _refusal("Too many failures from this client.", "rate_limited", headers=_WAIT),
     "503": _UNAVAILABLE,
@@ -114,10 +114,11 @@ _RESOURCE: Json = {
     "responses": {
         "200": _response("The bearer was admitted.", _ref("schemas", "Resource")),
         "400": _SEVERAL,
-        "401": {
-            **_refusal("The bearer is not good; or none was presented: then there is no body.", "invalid_token"),
-            "headers": _response("", None, *_CHALLENGE)["headers"],
-        },
+        "401": _response(
+            "The bearer is not good; or none was presented: then there is no error (RFC 6750 §3.1).",
+            {"type": "object", "properties": {"error": {"const": "invalid_token"}, "error_description": _TEXT}},
+            *_CHALLENGE,
+        ),
         "403": _refusal("The bearer is good for something else.", "insufficient_scope", headers=_CHALLENGE),
         "413": _TOO_LARGE,
         "429": _LIMITED,
@@ -199,6 +200,7 @@ _SCHEMAS: Json = {
             "status": {"enum": ["ok", "unavailable"]},
             "store": {"enum": ["ok", "unavailable"]},
             "trail": {"enum": ["ok", "failing"], "description": "Whether the last event was recorded."},
+            "warnings": {"type": "array", "items": _TEXT, "description": "What an operator should know."},
         },
         "additionalProperties": False,
     },

@@ -3,14 +3,16 @@
 import ipaddress
 import json
 import logging
+import math
 import os
 import resource
 import signal
 import socket
 import sys
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
@@ -21,7 +23,6 @@ from bearerproof_reference.audit.chain import ChainError, Secret, Signer, Verify
 from bearerproof_reference.clock import SystemClock
 from bearerproof_reference.deployment import http
 from bearerproof_reference.deployment.chainedfile import ChainedTrailFile
-from bearerproof_reference.deployment.httprequest import App
 from bearerproof_reference.deployment.listening import ConnectionLimits, listener
 from bearerproof_reference.deployment.trailfile import ALWAYS, TrailFile
 from bearerproof_reference.keyserver.configuration import ConfigurationError, KeyServerConfiguration, read
@@ -32,6 +33,9 @@ from bearerproof_reference.keyserver.store import StoreUnavailable, TokenStore
 
 REAP_EVERY = 10.0
 """Seconds between reapings."""
+
+CLOCK_LEEWAY = 60.0
+"""Seconds by which the clock here may be ahead of that of a shared store."""
 
 _THREADS = 16
 _SPARE_FILES = 128
@@ -49,8 +53,9 @@ class Serving:
 
     ``audit`` is the file for the events, standard output if None; ``sync_every`` is how long a line of the file may
     stay off the disk (seconds; see ``TrailFile``). ``chain_keys`` are the files of the key that signs its chain and of
-    those that did before; none, no chain. ``redis`` is the URL of a shared store; without it the tokens are
-    in memory and end with the process. Port 0 is any that is free.
+    those that did before; none, no chain. With ``audit_required`` nothing is opened whose event was lost.
+    ``redis`` is the URL of a shared store, and ``replicas`` how many of its replicas must have what is answered;
+    without it the tokens are in memory and end with the process. Port 0 is any that is free.
     """
 
     configuration: Path
@@ -60,7 +65,9 @@ class Serving:
     audit: Path | None = None
     sync_every: float = ALWAYS
     chain_keys: tuple[Path, ...] = ()
+    audit_required: bool = False
     redis: str | None = field(default=None, repr=False)
+    replicas: int = 0
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
@@ -76,10 +83,20 @@ def serve(serving: Serving, tell: Callable[[str], None]) -> None:
         configuration = load(serving.configuration)
         opened = end.enter_context(open_socket(serving.host, serving.port, allow_remote=serving.allow_remote))
         store = _store(serving, configuration, end)
-        server = KeyServer(configuration, store, SystemClock(), _sink(serving, end))
+        _begin(store)
+        sink = _sink(serving, end)
+        server = KeyServer(configuration, store, SystemClock(), sink, record_required=serving.audit_required)
+        exchanges = end.enter_context(closing(http.Threads(_THREADS, "exchange", serving.limits.stop_seconds)))
+        access = end.enter_context(closing(http.Threads(_THREADS, "access", serving.limits.stop_seconds)))
         end.enter_context(_reaping(server))
+        app = http.create_app(server, exchanges, access if _waits(serving) else http.directly)
+
+        def refuse() -> None:
+            exchanges.refuse()
+            access.refuse()
+
         tell(f"key server at {_url(opened)}")
-        listener(_app(server, serving), _affordable(serving.limits)).run(sockets=[opened])
+        listener(app, _affordable(serving.limits), refuse).run(sockets=[opened])
 
 
 def load(path: Path) -> KeyServerConfiguration:
@@ -183,13 +200,26 @@ def _secret(path: Path, variable: object) -> str:
 def _store(serving: Serving, configuration: KeyServerConfiguration, end: ExitStack) -> TokenStore:
     limits = store_limits(configuration)
     if serving.redis is None:
-        return MemoryStore(limits)
-    from bearerproof_reference.deployment.redisstore import RedisStore  # noqa: PLC0415 - needs a package of its own
+        return MemoryStore(limits, born=time.time())
+    from bearerproof_reference.deployment import redisstore  # noqa: PLC0415 - needs a package of its own
 
+    asked = redisstore.StoreGuarantees(serving.replicas, CLOCK_LEEWAY, births=True)
     try:
-        return end.enter_context(closing(RedisStore(serving.redis, limits)))
+        return end.enter_context(closing(redisstore.RedisStore(serving.redis, limits, guarantees=asked)))
     except ValueError:
         raise ServingError("the URL of the shared store is none: redis://, rediss:// or unix://") from None
+
+
+def _begin(store: TokenStore) -> None:
+    """Have a store whose memory begins now notice it, and wait for the next second.
+
+    What was issued before its memory begins may have been used or revoked, and is refused. Subject tokens tell their
+    age in whole seconds: so that the first honest ones are not refused with them, nobody is served in that second.
+    """
+    now = time.time()
+    with suppress(StoreUnavailable):
+        store.count("", "", now)
+    time.sleep(max(0.0, math.ceil(now) - time.time()))
 
 
 class _StandardOutput:
@@ -235,11 +265,6 @@ def _chain_key(path: Path) -> VerifyingKey:
     except ChainError as error:
         raise ServingError(f"{path}: {error}") from None
     raise ServingError(f"{path}: others can read this key, so it proves nothing: chmod 600")
-
-
-def _app(server: KeyServer, serving: Serving) -> App:
-    access = http.Threads(_THREADS, "access") if _waits(serving) else http.directly
-    return http.create_app(server, http.Threads(_THREADS, "exchange"), access)
 
 
 def _waits(serving: Serving) -> bool:

@@ -4,6 +4,7 @@ import errno
 import logging
 import math
 import os
+import stat
 from pathlib import Path
 from threading import Lock, Timer
 
@@ -20,7 +21,8 @@ class TrailFile:
 
     ``sync_every`` is the fsync policy: ``ALWAYS``, ``NEVER``, or the seconds for which a line may stay off the disk.
     A line is one write to a file opened for appending, so several processes do not mix their lines. When the path
-    names another file than before, because it was rotated, the next line goes there.
+    names another file than before, because it was rotated, the next line goes there. A pipe (FIFO) must have a reader,
+    and a line that it has no room for is lost.
 
     Raises:
         OSError: the file cannot be opened.
@@ -49,7 +51,7 @@ class TrailFile:
                 self._reopen()
             self._append(line.encode("utf-8", "backslashreplace") + b"\n")
             if self._sync_every == ALWAYS:
-                os.fsync(self._file)
+                _sync(self._file)
             elif self._sync_every < NEVER and self._timer is None:
                 self._timer = Timer(self._sync_every, self._sync_in_time)
                 self._timer.daemon = True
@@ -74,6 +76,8 @@ class TrailFile:
 
     def _open(self) -> tuple[int, bool]:
         """Return the file, and whether its last line was cut short."""
+        if self._path.is_fifo():  # one that nobody reads, or not fast enough, must hold up no decision
+            return os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC), False
         file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         size = os.fstat(file).st_size
         return file, size > 0 and os.pread(file, 1, size - 1) != b"\n"
@@ -116,9 +120,18 @@ class TrailFile:
         """Make a file durable, unless the policy is ``NEVER``, and close it; a failure is counted and logged."""
         try:
             if self._sync_every < NEVER:
-                os.fsync(file)
+                _sync(file)
         except OSError as error:
             self.sync_failures += 1
             _log.error("the trail could not be made durable: %s", errno.errorcode.get(error.errno or 0, "?"))
         finally:
             os.close(file)
+
+
+def _sync(file: int) -> None:
+    """Have the disk take what was written; a pipe or a terminal has none, and nothing is lost for that."""
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or stat.S_ISREG(os.fstat(file).st_mode):
+            raise

@@ -1,11 +1,14 @@
 """Where a request came from: the peer, or what a proxy that we trust says of the hop before it."""
 
+import re
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+_WITH_PORT = re.compile(r"\[(?P<six>[^]]*:[^]]*)\](:[0-9]{1,5})?|(?P<four>[0-9.]+):[0-9]{1,5}")
+"""An address as some proxies forward it, with a port; IPv6 is in brackets then (RFC 3986 §3.2.2)."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -42,9 +45,13 @@ def source(client: str | None) -> str:
 
 
 def _parse(text: str) -> Address | None:
-    """Return the address, without zone, and an IPv4 one out of its IPv6 clothes: so each has one spelling."""
+    """Return the address, without port and zone, and an IPv4 one out of its IPv6 clothes: so each has one spelling."""
+    text = text.strip(" \t")
+    with_port = _WITH_PORT.fullmatch(text)
+    if with_port is not None:
+        text = with_port["six"] or with_port["four"]
     try:
-        address = ip_address(text.strip(" \t").partition("%")[0])
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

@@ -70,6 +70,7 @@ class Authentication:
             return _refused(AccessError.INVALID_TOKEN, occasion.invalid(DenialReason.MALFORMED_BEARER))
         try:
             found = self._store.look_up(digest(credentials[0]), occasion.now)
+            occasion.decided(self._store.moment())
         except StoreUnavailable:
             return _refused(AccessError.UNAVAILABLE, occasion.denied(DenialReason.STORE_UNAVAILABLE), OUTAGE)
         return self._judge(found, wants, occasion)

@@ -44,7 +44,8 @@ class KeyServerConfiguration:
     Seconds: ``ttl`` is how long a token lives, ``retention`` how long its tombstone is kept after that, ``max_age``
     the age up to which a subject token is taken, ``leeway`` what clocks may differ. ``cap`` bounds the live tokens of
     an identity, ``capacity`` all tokens on record. The two limits are a minute and for each client, 0 is none.
-    ``admin_digest`` is the SHA-256 digest of the admin secret; None: nothing can be revoked.
+    ``admin_digest`` is the SHA-256 digest of the admin secret; None: nothing can be revoked. ``admin_generated``: it is
+    as long as 32 random bytes are as text, and no phrase.
     """
 
     providers: tuple[Provider, ...]
@@ -60,6 +61,7 @@ class KeyServerConfiguration:
     admin_failures: int = 5
     exchanges_per_minute: int = 0
     admin_digest: bytes | None = field(default=None, repr=False)
+    admin_generated: bool = False
 
 
 _RANGES = {
@@ -94,6 +96,7 @@ def read(members: object) -> KeyServerConfiguration:
         Policy(given.each("policies", lambda rule, place: _rule(rule, place, issuers))),
         trusted_proxies=given.each("trusted_proxies", _network) if "trusted_proxies" in given else (),
         admin_digest=_admin_digest(given),
+        admin_generated=_is_generated(given.get("admin_secret")),
         **given.numbers(_RANGES),
         **throttle.numbers(_THROTTLES),
     )
@@ -102,6 +105,11 @@ def read(members: object) -> KeyServerConfiguration:
 def secret_digest(secret: str) -> bytes:
     """Return what an admin secret is kept as and compared by: digests are of one length, whatever was presented."""
     return sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _is_generated(secret: object) -> bool:
+    """Return whether a secret is like 32 random bytes in base64 or hexadecimal: so long, and of so many characters."""
+    return isinstance(secret, str) and len(secret) >= 43 and len(set(secret)) >= 12 and secret.isascii()
 
 
 class _Members:

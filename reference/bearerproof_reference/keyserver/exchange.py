@@ -101,6 +101,7 @@ class Exchange:
         parameters = _parameters(form, occasion)
         _check_request(parameters, occasion)
         subject = self._subject(parameters["subject_token"], occasion)
+        occasion = occasion.renewed()
         scopes = self._scopes(subject.identity, parameters.get("scope"), occasion)
         return self._issue(subject, scopes, occasion)
 
@@ -112,13 +113,14 @@ class Exchange:
     def _subject(self, token: str, occasion: RequestContext) -> Subject:
         """Return whom the subject token speaks of, if it was issued lately: exactly ``max_age`` ago will do."""
         try:
-            subject = self._subjects.verify(token)
+            with occasion.away():
+                subject = self._subjects.verify(token)
         except SubjectTokenRejected:
             raise _Refusal(ExchangeError.INVALID_REQUEST, occasion.denied(DenialReason.SUBJECT_TOKEN)) from None
         except SubjectKeysUnavailable:
             event = occasion.denied(DenialReason.KEYS_UNAVAILABLE)
             raise _Refusal(ExchangeError.TEMPORARILY_UNAVAILABLE, event, OUTAGE) from None
-        if occasion.now - subject.issued_at > self._configuration.max_age:
+        if occasion.renewed().now - subject.issued_at > self._configuration.max_age:
             event = occasion.denied(DenialReason.SUBJECT_TOKEN_AGE, subject.identity)
             raise _Refusal(ExchangeError.INVALID_REQUEST, event)
         return subject
@@ -138,12 +140,14 @@ class Exchange:
         configuration, identity, now = self._configuration, subject.identity, occasion.now
         bearer, record = mint(identity, scopes, now, configuration.ttl, occasion.client_ip)
         try:
-            if not self._store.claim(
-                subject.key, configuration.subject_token_uses, subject.issued_at + configuration.max_age, now
-            ):
+            last_use = subject.issued_at + configuration.max_age
+            unused = self._store.claim(subject.key, configuration.subject_token_uses, last_use, now)
+            occasion.decided(self._store.moment())
+            if not unused:
                 event = occasion.denied(DenialReason.SUBJECT_TOKEN_USED, identity)
                 raise _Refusal(ExchangeError.INVALID_REQUEST, event)
             issue = self._store.issue(record, configuration.cap, now, subject.issued_at)
+            occasion.decided(self._store.moment())
         except StoreUnavailable:
             event = occasion.denied(DenialReason.STORE_UNAVAILABLE, identity)
             raise _Refusal(ExchangeError.TEMPORARILY_UNAVAILABLE, event, OUTAGE) from None

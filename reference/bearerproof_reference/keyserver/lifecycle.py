@@ -7,12 +7,15 @@ secret, and no text that was presented.
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from threading import Lock
 from typing import Any, Generic, Protocol, TypeVar
 
 from bearerproof_reference.audit.events import one_line, rfc3339
+from bearerproof_reference.keyserver.ordering import Place
+from bearerproof_reference.keyserver.store import Moment
 from bearerproof_reference.keyserver.tokens import Identity, TokenRecord
 
 T_co = TypeVar("T_co", covariant=True)
@@ -113,14 +116,39 @@ def _fitting(event: dict[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """When (wall-clock seconds) and from where a decision is asked for; makes the events of that decision."""
+    """When (wall-clock seconds) and from where a decision is asked for; makes the events of that decision.
+
+    ``now`` is what the clock said, and what a store is told. Events are dated by the instant that decided, which is
+    known to the decision's place among the others; without one it is ``now``.
+    """
 
     now: float
     client_ip: str | None = None
+    place: Place | None = None
+
+    @property
+    def instant(self) -> float:
+        """The instant of the decision, as far as it is known."""
+        return self.now if self.place is None else self.place.time
+
+    def decided(self, moment: Moment) -> None:
+        """Go by the moment at which the store decided."""
+        if self.place is not None:
+            self.place.move(moment)
+
+    def away(self) -> AbstractContextManager[None]:
+        """Keep no other decision back during the block, which waits for somebody else."""
+        return nullcontext() if self.place is None else self.place.away()
+
+    def renewed(self) -> "RequestContext":
+        """Return the same with what the clock said when the place was last taken."""
+        return self if self.place is None else replace(self, now=self.place.now)
 
     def issued(self, record: TokenRecord) -> LifecycleEvent:
         """The token was granted and is stored."""
-        return LifecycleEvent(EventName.ISSUED, self.now, self.client_ip, record.identity, record.jti, granted=record)
+        return LifecycleEvent(
+            EventName.ISSUED, self.instant, self.client_ip, record.identity, record.jti, granted=record
+        )
 
     def used(self, record: TokenRecord) -> LifecycleEvent:
         """The bearer was admitted."""
@@ -140,14 +168,14 @@ class RequestContext:
 
     def denied(self, why: DenialReason, identity: Identity | None = None, jti: str | None = None) -> LifecycleEvent:
         """Something was refused: to this identity, where it is established."""
-        return LifecycleEvent(EventName.DENIED, self.now, self.client_ip, identity, jti, why)
+        return LifecycleEvent(EventName.DENIED, self.instant, self.client_ip, identity, jti, why)
 
     def invalid(self, why: DenialReason) -> LifecycleEvent:
         """What was presented is not what it should be, whoever presented it."""
-        return LifecycleEvent(EventName.INVALID, self.now, self.client_ip, reason=why)
+        return LifecycleEvent(EventName.INVALID, self.instant, self.client_ip, reason=why)
 
     def _about(self, event: EventName, record: TokenRecord, why: DenialReason | None = None) -> LifecycleEvent:
-        return LifecycleEvent(event, self.now, self.client_ip, record.identity, record.jti, why)
+        return LifecycleEvent(event, self.instant, self.client_ip, record.identity, record.jti, why)
 
 
 @dataclass(frozen=True, slots=True)

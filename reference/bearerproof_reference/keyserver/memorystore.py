@@ -9,14 +9,19 @@ from math import inf
 from operator import attrgetter
 from threading import Lock
 
-from bearerproof_reference.keyserver.store import Found, Issue, State, StoreLimits, StoreUnavailable
+from bearerproof_reference.keyserver.store import Found, Issue, LastMoment, Moment, State, StoreLimits, StoreUnavailable
 from bearerproof_reference.keyserver.tokens import Identity, IdentityKey, Scopes, TokenRecord
 
 
 class MemoryStore:
-    """Keeps records by digest, by jti, by identity in order of expiry, and in a queue for the reaper."""
+    """Keeps records by digest, by jti, by identity in order of expiry, and in a queue for the reaper.
 
-    def __init__(self, limits: StoreLimits | None = None) -> None:
+    ``born`` is when its memory begins (wall-clock seconds): a subject token issued before that mints nothing, since it
+    may have been used or revoked. Without it there was nothing before.
+    """
+
+    def __init__(self, limits: StoreLimits | None = None, born: float = -inf) -> None:
+        self._born = born
         self._limits = limits or StoreLimits()
         self._by_digest: dict[bytes, TokenRecord] = {}
         self._by_jti: dict[str, TokenRecord] = {}
@@ -27,6 +32,8 @@ class MemoryStore:
         self._revocations = _Revocations(self._limits)
         self._claims = _Claims(self._limits.remembered)
         self._latest = -inf
+        self._operations = 0
+        self._moment = LastMoment()
         self._lock = Lock()
 
     def issue(self, record: TokenRecord, cap: int, now: float, subject_issued_at: float) -> Issue:
@@ -42,7 +49,7 @@ class MemoryStore:
                 raise ValueError("a token with this jti or this digest is on record already")
             if record.expires_at <= now:
                 raise StoreUnavailable("the clock is behind the store's: the token would be expired already")
-            if self._revocations.cover(record.identity.key, subject_issued_at):
+            if subject_issued_at < self._born or self._revocations.cover(record.identity.key, subject_issued_at):
                 return Issue.REVOKED_BEFORE
             if self._count(record.identity.key, now) >= cap:
                 return Issue.CAP_REACHED
@@ -111,9 +118,19 @@ class MemoryStore:
         with self._lock:
             return self._claims.use(key, uses, until, self._advance(now))
 
+    def moment(self) -> Moment:
+        """Return when the last operation that this thread asked for was decided."""
+        return self._moment.value
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return nothing: the memory of a process has no settings."""
+        return ()
+
     def _advance(self, now: float) -> float:
         """Return the store's time: the highest that anybody told it."""
         self._latest = max(self._latest, now)
+        self._operations += 1
+        self._moment.value = self._latest, self._operations
         return self._latest
 
     def _removal(self, record: TokenRecord) -> float:

@@ -3,11 +3,12 @@
 import hmac
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from bearerproof_reference.keyserver.addresses import source
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration, secret_digest
 from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, RequestContext
-from bearerproof_reference.keyserver.store import StoreUnavailable, TokenStore
+from bearerproof_reference.keyserver.store import NotReplicated, StoreUnavailable, TokenStore
 from bearerproof_reference.keyserver.throttling import OUTAGE, Throttle
 from bearerproof_reference.keyserver.tokens import is_jti
 
@@ -46,6 +47,7 @@ class Revocations:
     def __init__(self, configuration: KeyServerConfiguration, store: TokenStore, failures: Throttle) -> None:
         self._digest = configuration.admin_digest
         self._rate = configuration.admin_failures
+        self._generated = configuration.admin_generated
         self._store = store
         self._failures = failures
 
@@ -59,6 +61,9 @@ class Revocations:
         known = is_jti(jti)
         try:
             record = self._store.revoke(jti, occasion.now) if known else None
+            occasion.decided(self._store.moment())
+        except NotReplicated as error:
+            return self._not_replicated(occasion, () if error.outcome is None else (error.outcome,))
         except StoreUnavailable:
             return _unavailable(occasion)
         if record is None:
@@ -77,17 +82,34 @@ class Revocations:
             return _refused(RevocationError.INVALID_REQUEST, occasion.invalid(DenialReason.MALFORMED_REQUEST))
         try:
             records = self._store.revoke_all(issuer, subject, occasion.now)
+            occasion.decided(self._store.moment())
+        except NotReplicated as error:
+            return self._not_replicated(occasion, error.outcome)
         except StoreUnavailable:
             return _unavailable(occasion)
         return Decision(Revoked(len(records)), tuple(occasion.revoked(record) for record in records))
 
+    def _not_replicated(self, occasion: RequestContext, records: Any) -> Revocation:
+        """Tell of what was revoked, and answer that it may not last: who asks again is told when it will."""
+        occasion.decided(self._store.moment())
+        events = tuple(occasion.revoked(record) for record in records)
+        refused = _unavailable(occasion)
+        return Decision(refused.answer, events or refused.events)
+
     def _check_admin(self, admin: str | None, occasion: RequestContext) -> Decision[RevocationRefused] | None:
         """Refuse who does not know the secret, and, after too many failures from a place, everybody there.
 
-        The right secret is refused then too: otherwise the limit would not slow down who is guessing it.
+        Of two who ask from one address nothing but the secret tells the administrator from who is guessing it. So
+        either the right secret is refused as well while too many guess, or guesses are judged as fast as they come; a
+        budget beside the limit changes nothing, since who guesses uses it up first. What guards then is the secret.
+        One that was generated is found at no rate that a network has (NIST SP 800-63B §5.1.2.2 asks for no limit from
+        64 bits on), so it is heard in any case, and who guesses keeps nobody out. For a shorter one the limit is what
+        guards, and its holder asks from another address: this machine has one that no stranger has.
         """
         place = source(occasion.client_ip)
         knows = self._is_admin(admin)
+        if knows and self._generated:
+            return None
         wait = (self._failures.wait if knows else self._failures.spend)(place, self._rate)
         if wait is not None:
             return _refused(RevocationError.RATE_LIMITED, occasion.denied(DenialReason.THROTTLED), wait)

@@ -8,14 +8,32 @@ expiry; then it is unknown, whether it was reaped or not.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
+from math import inf, isfinite
+from threading import local
 from typing import Protocol
 
 from bearerproof_reference.keyserver.tokens import TokenRecord
 
+Moment = tuple[float, int]
+"""When an operation was decided: by the store's time (wall-clock seconds), and within that by a number that grows."""
+
+
+class LastMoment(local):
+    """The moment of the last operation of each thread."""
+
+    value: Moment = (-inf, 0)
+
 
 class StoreUnavailable(Exception):
     """The store could not answer. Neither "valid" nor "invalid" nor "done": nothing follows about any token."""
+
+
+class NotReplicated(StoreUnavailable):
+    """It was done, but what takes the server's place when it fails may not know: ``outcome`` is what came of it."""
+
+    def __init__(self, outcome: object) -> None:
+        super().__init__("too few replicas have acknowledged it")
+        self.outcome = outcome
 
 
 class Issue(StrEnum):
@@ -115,3 +133,9 @@ class TokenStore(Protocol):
         Raises:
             StoreUnavailable: among the rest, when the store is full of claims that must still be remembered.
         """
+
+    def moment(self) -> Moment:
+        """Return when the last operation that this thread asked for was decided; before the first, the beginning."""
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what an operator should know about the store: fixed texts, none of which names a token."""

@@ -32,6 +32,8 @@ class ClaimsCheck:
         for name in self._strings:
             if name in claims and type(claims[name]) is not str:
                 raise Refusal(Reason.CLAIM_MALFORMED, name)
+        if self._issuer is None and type(claims.get("iss", "")) is not str:  # RFC 7519 §4.1.1
+            raise Refusal(Reason.CLAIM_MALFORMED, "iss")
         # RFC 8725 §3.8: compared code point by code point.
         if self._issuer is not None and claims["iss"] != self._issuer:
             raise Refusal(Reason.ISSUER)

@@ -1,17 +1,22 @@
 """A JWK set that its issuer serves over HTTP: fetched, kept, refreshed, and replaced as a whole."""
 
 import math
-import time
+import socket
+import ssl
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPException
-from threading import Lock
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any
 from urllib.request import (
     HTTPDefaultErrorHandler,
     HTTPErrorProcessor,
     HTTPHandler,
     HTTPSHandler,
     OpenerDirector,
+    Request,
     UnknownHandler,
 )
 
@@ -41,7 +46,7 @@ class _Held:
 
 
 def fetch(url: str, seconds: float = 2.0) -> bytes:
-    """Return the body served at ``url`` within so many seconds.
+    """Return the body served at ``url`` within so many seconds: looking the name up, connecting, header and body.
 
     Redirects are not followed: the keys are where the policy says.
 
@@ -50,21 +55,120 @@ def fetch(url: str, seconds: float = 2.0) -> bytes:
             URL is of another scheme than http and https.
         ValueError: not a URL, or more than ``MAX_BODY`` bytes.
     """
-    deadline = time.monotonic() + seconds
-    body = bytearray()
-    try:
-        with _OPENER.open(url, timeout=seconds) as response:
+    attempt = _Attempt(url, seconds)
+    Thread(target=attempt.run, name="key set", daemon=True).start()
+    return attempt.wait(seconds)
+
+
+class _Attempt:
+    """One fetch, on a thread of its own: its connection is cut when time is up, whatever it waits for then."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self._url = url
+        self._seconds = seconds
+        self._sockets: list[socket.socket] = []
+        self._given_up = False
+        self._done: SimpleQueue[bytes | Exception] = SimpleQueue()
+
+    def run(self) -> None:
+        """Fetch, and hand over what came of it."""
+        try:
+            self._done.put(self._read())
+        except HTTPException:
+            self._done.put(OSError("the answer is not HTTP"))
+        except Exception as error:  # noqa: BLE001 - raised again by whoever waits
+            self._done.put(error)
+
+    def wait(self, seconds: float) -> bytes:
+        """Return the body, or raise what prevented it; after so many seconds cut the connection."""
+        try:
+            outcome = self._done.get(timeout=seconds)
+        except Empty:
+            self._given_up = True
+            for opened in self._sockets.copy():
+                _cut(opened)
+            raise TimeoutError("the key set arrives too slowly") from None
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def keep(self, opened: socket.socket) -> None:
+        """Remember a connection, to cut it."""
+        self._sockets.append(opened)
+        if self._given_up:
+            _cut(opened)
+
+    def _read(self) -> bytes:
+        body = bytearray()
+        with _opener(self.keep).open(self._url, timeout=2 * self._seconds) as response:
             if response.status != 200:
                 raise OSError(f"status {response.status}")
             while chunk := response.read1(MAX_BODY):
                 body += chunk
                 if len(body) > MAX_BODY:
                     raise ValueError("the key set is too large")
-                if time.monotonic() > deadline:
-                    raise TimeoutError("the key set arrives too slowly")
-    except HTTPException as error:
-        raise OSError("the answer is not HTTP") from error
-    return bytes(body)
+        return bytes(body)
+
+
+def _cut(opened: socket.socket) -> None:
+    with suppress(OSError):  # it has ended by itself
+        opened.shutdown(socket.SHUT_RDWR)
+
+
+Keep = Callable[[socket.socket], None]
+
+
+def _opener(keep: Keep) -> OpenerDirector:
+    """Return what opens URLs and tells of its connections.
+
+    No handler follows a redirect or asks a proxy of the environment: the keys come from where the policy says.
+    """
+    opener = OpenerDirector()
+    kept = (_Http(keep), _Https(keep), HTTPErrorProcessor(), HTTPDefaultErrorHandler(), UnknownHandler())
+    for handler in kept:
+        opener.add_handler(handler)
+    return opener
+
+
+class _Http(HTTPHandler):
+    def __init__(self, keep: Keep) -> None:
+        super().__init__()
+        self._keep = keep
+
+    def http_open(self, req: Request) -> Any:
+        return self.do_open(_kept(HTTPConnection, self._keep), req)
+
+
+class _Https(HTTPSHandler):
+    def __init__(self, keep: Keep) -> None:
+        super().__init__()
+        self._keep = keep
+
+    def https_open(self, req: Request) -> Any:
+        return self.do_open(_kept(HTTPSConnection, self._keep), req, context=ssl.create_default_context())
+
+
+def _kept(kind: type[HTTPConnection], keep: Keep) -> Any:
+    """Return connections of this kind that tell of their sockets: before a handshake, which may be slow, and after."""
+
+    def make(host: str, **options: Any) -> HTTPConnection:
+        made = kind(host, **options)
+        create, connect = made._create_connection, made.connect  # type: ignore[attr-defined]  # noqa: SLF001 - the hook
+
+        def create_kept(*where: Any) -> socket.socket:
+            opened: socket.socket = create(*where)
+            keep(opened)
+            return opened
+
+        def connect_kept() -> None:
+            connect()
+            keep(made.sock)
+
+        made._create_connection = create_kept  # type: ignore[attr-defined]  # noqa: SLF001 - likewise
+        made.connect = connect_kept  # type: ignore[method-assign]
+        return made
+
+    return make
 
 
 class FetchedKeySet:
@@ -132,9 +236,3 @@ def _may_serve(held: _Held | None, tick: float) -> bool:
 
 def _younger(held: _Held, seconds: float, tick: float) -> bool:
     return tick - held.fetched_at < seconds
-
-
-# No handler follows a redirect or asks a proxy of the environment: the keys come from where the policy says.
-_OPENER = OpenerDirector()
-for _handler in (HTTPHandler(), HTTPSHandler(), HTTPErrorProcessor(), HTTPDefaultErrorHandler(), UnknownHandler()):
-    _OPENER.add_handler(_handler)

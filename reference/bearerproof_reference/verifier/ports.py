@@ -1,6 +1,7 @@
 """What a verifier may ask beyond the token: was it seen before, is its session alive, is it the latest."""
 
 import heapq
+from math import inf
 from threading import Lock
 from typing import Protocol
 
@@ -47,13 +48,18 @@ class SessionVersions(Protocol):
 
 
 class MemoryReplayGuard:
-    """Keeps at most ``capacity`` tokens, each until it expires; a full guard is unavailable, never forgetful."""
+    """Keeps at most ``capacity`` tokens, each until it expires; a full guard is unavailable, never forgetful.
+
+    A token that ends no later than the last that was forgotten may be one of those: it is no first use, even after the
+    clock stepped back.
+    """
 
     def __init__(self, clock: Clock, capacity: int = 100_000) -> None:
         self.clock = clock
         self._capacity = capacity
         self._seen: set[tuple[str, str]] = set()
         self._expiries: list[tuple[float, tuple[str, str]]] = []
+        self._forgotten = -inf
         self._lock = Lock()
 
     def first_use(self, issuer: str, jti: str, until: float) -> bool:
@@ -65,7 +71,7 @@ class MemoryReplayGuard:
         key = (issuer, jti)
         with self._lock:
             self._forget_expired()
-            if key in self._seen:
+            if key in self._seen or until <= self._forgotten:
                 return False
             if len(self._seen) >= self._capacity:
                 raise Unavailable
@@ -76,4 +82,5 @@ class MemoryReplayGuard:
     def _forget_expired(self) -> None:
         now = self.clock.now()
         while self._expiries and self._expiries[0][0] <= now:
-            self._seen.remove(heapq.heappop(self._expiries)[1])
+            self._forgotten, key = heapq.heappop(self._expiries)
+            self._seen.remove(key)

@@ -20,8 +20,12 @@ from bearerproof_reference.verifier.ports import ReplayGuard, SessionLiveness, S
 from bearerproof_reference.verifier.verdicts import Accepted, Reason, Refusal, Rejected
 
 _PARAMETERS = frozenset({"typ", "alg", "kid"})
-_ID_TOKEN_TYPES = frozenset({None, "application/jwt"})
-"""OpenID Connect Core gives ID tokens no type of their own: they have none, or that of every JWT."""
+_TYPES = {
+    Profile.ID_TOKEN: frozenset({None, "application/jwt"}),
+    Profile.ACCESS_TOKEN: frozenset({"application/at+jwt"}),
+}
+"""The types that are taken where the policy names none. OpenID Connect Core gives ID tokens no type of their own: they
+have none, or that of every JWT. Access tokens have theirs, and no other (RFC 9068 §4)."""
 _KNOWN_HEADERS = 64
 """Header segments remembered per verifier, which spares parsing them again; an issuer uses one per key."""
 
@@ -99,9 +103,9 @@ class Verifier:
         """Explicit typing, RFC 8725 §3.11; by RFC 7515 §4.1.9 case and application/ make no difference."""
         if self._typ is not None and typ != self._typ:
             raise Refusal(Reason.TYPE)
-        # Who asks for an ID token takes nothing that says it is another kind, even where typ is left open: an access
-        # token, a logout token, a security event (RFC 8725 §3.12).
-        if self._typ is None and self.policy.profile is Profile.ID_TOKEN and typ not in _ID_TOKEN_TYPES:
+        # Who asks for one kind takes nothing that says it is another, even where typ is left open: for an ID token no
+        # access token, logout token or security event (RFC 8725 §3.12).
+        if self._typ is None and typ not in _TYPES.get(self.policy.profile, {typ}):
             raise Refusal(Reason.TYPE)
 
     def _look_up(self, claims: dict[str, Any]) -> None:

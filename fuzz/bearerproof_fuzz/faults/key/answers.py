@@ -4,7 +4,6 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 from urllib.request import (
     HTTPDefaultErrorHandler,
@@ -24,7 +23,8 @@ from bearerproof_reference.verifier.fetching import TTL, FetchedKeySet
 @fault("KEY-13")
 def redirects_of_the_endpoint_followed(patch: Patch) -> None:
     """The HTTP client follows redirects by default, so an open redirect at the issuer serves an attacker's keys."""
-    patch(fetching, "_OPENER", build_opener(ProxyHandler({})))
+    opener = build_opener(ProxyHandler({}))
+    patch(fetching, "_opener", lambda _keep: opener)
 
 
 @fault("KEY-13")
@@ -44,7 +44,7 @@ def permanent_redirects_followed(patch: Patch) -> None:
 def body_of_any_size_read(patch: Patch) -> None:
     """The answer is read to its end, so whoever serves it fills the memory (CWE-770)."""
     patch(fetching, "MAX_BODY", 1 << 30)
-    patch(fetching, "time", SimpleNamespace(monotonic=lambda: 0.0))  # a busy machine must not save it
+    patch.wrap(fetching._Attempt, "wait", lambda wait, self, _: wait(self, 60))  # noqa: SLF001 - a busy machine must not save it
 
 
 def _json_or_text(body: bytes) -> Any:

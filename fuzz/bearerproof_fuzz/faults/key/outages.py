@@ -25,7 +25,7 @@ def opened_by(patch: Patch, *handlers: BaseHandler) -> None:
     opener = OpenerDirector()
     for handler in handlers:
         opener.add_handler(handler)
-    patch(fetching, "_OPENER", opener)
+    patch(fetching, "_opener", lambda _keep: opener)
 
 
 def _hold(keys: FetchedKeySet, held: _Held | None) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -13,6 +14,7 @@ from bearerproof_reference.keyserver import addresses, lifecycle, revocation, sc
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange
 from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, RequestContext, Trail
+from bearerproof_reference.keyserver.ordering import DecisionOrder
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import is_jti
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment
@@ -212,12 +214,12 @@ def instant_in_whole_seconds(patch: Patch) -> None:
     patch.wrap(lifecycle, "rfc3339", lambda rfc3339, seconds: rfc3339(int(seconds)))
 
 
-@fault_by("LIFE-11", Patch.wrap, server.KeyServer, "_occasion")
-def instant_never_steps_back(made: Any, self: Any, caller: Any) -> Any:
-    """Events carry the latest time that was seen, whatever the clock says now."""
-    found = made(self, caller)
-    self.latest = max(getattr(self, "latest", found.now), found.now)
-    return replace(found, now=self.latest)
+@fault_by("LIFE-11", Patch.wrap, DecisionOrder, "take")
+def instant_never_steps_back(take: Any, self: Any, place: Any) -> None:
+    """So that times sort, an event that would be earlier than the one before it carries a second more than that."""
+    take(self, place)
+    if place.now < place.time:
+        place.key = (place.time + 1, *place.key[1:])
 
 
 @fault_by("LIFE-11", Patch.wrap, Trail, "record")
@@ -243,14 +245,19 @@ def numbers_per_kind(patch: Patch) -> None:
     patch.wrap(Trail, "_write", write)
 
 
-@fault_by("LIFE-11", Patch.wrap, Trail, "record")
-def numbers_without_a_lock(_recorded: Any, self: Any, events: Any) -> None:
+@fault("LIFE-11")
+def numbers_without_a_lock(patch: Patch) -> None:
     """Two requests at once read the same number, and each adds one to it (CWE-362)."""
-    for event in events:
-        seq = self._next
-        time.sleep(0.002)
-        self._write(event, seq)
-        self._next = seq + 1
+
+    def record(self: Any, events: Any) -> None:
+        for event in events:
+            seq = self._next
+            time.sleep(0.002)
+            self._write(event, seq)
+            self._next = seq + 1
+
+    patch(DecisionOrder, "turn", lambda _self, _place: nullcontext())
+    patch(Trail, "record", record)
 
 
 # --- where from

@@ -38,6 +38,12 @@ def latest_time_lost_in_a_restart(store: Any) -> Any:
     return store
 
 
+@fault_by("TOK-14", _restarted)
+def uses_and_lines_forgotten_in_a_restart(store: Any) -> Any:
+    """All is forgotten, which is safe for bearers: whoever has a subject token can use it again (CWE-613, CWE-294)."""
+    return MemoryStore(store._limits)  # noqa: SLF001 - the store's own part
+
+
 @fault("TOK-14")
 def lives_begin_anew_with_a_restart(patch: Patch) -> None:
     """Lifetimes are kept, ends are not: what was read back lives for a whole lifetime more."""

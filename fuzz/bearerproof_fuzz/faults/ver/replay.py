@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from hashlib import sha256
+from math import inf
 from typing import Any
 
 from bearerproof.members import Json
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, helper_by
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
 from bearerproof_reference.adapter.adapter import _LookUps
 from bearerproof_reference.verifier import policy, ports, verifier
 from bearerproof_reference.verifier.jose import decode_segment, parse_object
@@ -130,6 +131,15 @@ def _forgetting(
     """Forget a token at another time, computed from now and from when it may be forgotten."""
     first: bool = first_use(self, issuer, jti, until(self.clock.now(), at))
     return first
+
+
+@fault_by("VER-41", Patch.wrap, ports.MemoryReplayGuard, "first_use")
+def replay_forgotten_when_the_clock_steps_back(first_use: Any, self: Any, *words: Any) -> Any:
+    """What expired is forgotten by the wall clock, and when that is corrected it is taken for new (CWE-294)."""
+    self._forgotten = -inf
+    self._forget_expired()
+    self._forgotten = -inf
+    return first_use(self, *words)
 
 
 @fault("VER-41")

@@ -12,7 +12,7 @@ from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER
 from bearerproof_fuzz.machines.tokens import walk
-from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, RESTART
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE, RESTART, SINGLE_USE
 from bearerproof_fuzz.oracles.tokens import Aspect
 
 # --- whose
@@ -151,6 +151,24 @@ def test_restart_revives_no_bearer(mark: CheckId, trial: Trial) -> None:
             again = f"a bearer that was {what} is good after a restart"
             server.refused(server.authenticate(grant.bearer), "invalid-token", again)
         server.issue("eve") if not step else None
+
+
+@check("TOK-14", needs=(CLOCK, CONFIGURE, RESTART, SINGLE_USE))
+def test_restart_frees_no_subject_token(mark: CheckId, trial: Trial) -> None:
+    """Subject tokens that were used up, or that a bulk revocation covered, mint nothing after a restart either."""
+    server = KeyServerDriver(trial)
+    used, unused, covered = server.subject_token(), server.subject_token("bob"), server.subject_token("bob")
+    server.grant(server.exchange(used))
+    server.grant(server.exchange(unused), "bob")
+    server.revoke_all("bob")
+    for token in (used, covered):
+        server.refused(server.exchange(token), "invalid_request", "the subject token was used, or covered")
+    server.wait(5)
+    server.restart()
+    server.wait(1)
+    server.positive_control("carol")
+    for what, token in (("was used up", used), ("a bulk revocation covers", covered)):
+        server.refused(server.exchange(token), "invalid_request", f"a subject token that {what}, after a restart")
 
 
 @check("TOK-14", needs=(RESTART,))

@@ -6,7 +6,7 @@ from bearerproof.contract.messages import Presentation
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.forge import LIFETIME, Forge
 from bearerproof_fuzz.needs import CLOCK, REPLAY
 
 LIVES = (300, 60, 180, 600, 120)
@@ -28,6 +28,18 @@ def test_tokens_that_expire_meanwhile(mark: CheckId, trial: Trial, forge: Forge)
             summary = f"a token that lives for {life} s is accepted again after {age} s"
             trial.expect(answer, REJECTED, summary, again, new)
             trial.expect_reason(answer, {"expired" if life <= age else "replay"}, summary, again, new)
+
+
+@check("VER-41", needs=(REPLAY, CLOCK))
+def test_clock_that_steps_back_frees_nothing(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """A token that was accepted and forgotten since it expired is no new one when the wall clock is set back."""
+    token = _token(mark, forge, "before the step", LIFETIME)
+    trial.control(token, "the first presentation of a token")
+    for number in range(3):
+        meanwhile = _at(_token(mark, forge, f"meanwhile {number}", 3 * LIFETIME), LIFETIME + 1 + number)
+        trial.control(meanwhile, "another token, when the first has expired")
+    again = replace(token, now=token.now + 1, tick=LIFETIME + 5)
+    trial.expect(trial.ask(again), REJECTED, "a token is accepted again after the clock was set back", again, token)
 
 
 def _token(mark: CheckId, forge: Forge, name: str, life: int) -> Presentation:
