@@ -137,6 +137,13 @@ def test_a_picture_is_drawn(run: Any) -> None:
         assert words in drawn, drawn
 
 
+def test_a_picture_that_cannot_be_kept_costs_no_report(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("audit.jsonl").write_text(TRAILS["untruthful"])
+    with pytest.raises(BadInput, match="cannot write /dev/full"):
+        run("--picture", "/dev/full", "audit.jsonl")
+    assert "The trail is NOT truthful" in capsys.readouterr().out
+
+
 def test_a_pipe_is_read(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TRAILS["truthful"].encode())))
     ended = run("-")

@@ -1,5 +1,6 @@
 """The command ``bearerproof trail``: options in, the report for a person or a program out, the exit code."""
 
+import io
 import json
 import os
 import re
@@ -92,17 +93,25 @@ def trail(
     )
     exporter = None if to is None else Exporter(to, _write_out)
     report = _prove(files, options, Console(stderr=True), exporter)
-    if picture is not None:
-        _write(picture, as_svg(report.timeline))
     if exporter is not None:
         _flush_out()
+    _tell(report, exporter, as_json=as_json)
+    if picture is not None:
+        _write(picture, as_svg(report.timeline))
+    return report.exit_code
+
+
+def _tell(report: TrailReport, exporter: Exporter | None, *, as_json: bool) -> None:
+    """Print the report, in characters that whoever reads it can take."""
     if as_json:
         exported = {} if exporter is None else {"export": exporter.as_json(report)}
-        typer.echo(json.dumps({**report.as_json(), **exported}), err=exporter is not None)
-    else:
-        text = report.as_text() if exporter is None else f"{report.as_text()}\n{exporter.as_text(report)}"
-        _show(text, Console(stderr=exporter is not None))
-    return report.exit_code
+        typer.echo(json.dumps({**report.as_json(), **exported}).replace("\x7f", "\\u007f"), err=exporter is not None)
+        return
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    text = report.as_text() if exporter is None else f"{report.as_text()}\n{exporter.as_text(report)}"
+    _show(text, Console(stderr=exporter is not None))
 
 
 def _prove(files: Sequence[str], options: Options, err: Console, exporter: Exporter | None) -> TrailReport:
@@ -146,7 +155,10 @@ def _cannot_export(error: OSError) -> BadInput:
 
 def _size(name: str) -> int | None:
     path = Path(name)
-    return path.stat().st_size if name != STDIN and path.is_file() else None
+    try:
+        return path.stat().st_size if name != STDIN and path.is_file() else None
+    except OSError:
+        return None
 
 
 def _patterns(texts: Sequence[str]) -> tuple[re.Pattern[str], ...]:

@@ -30,7 +30,7 @@ class LifecycleEvent(Struct, gc=False, kw_only=True, forbid_unknown_fields=True,
     client_ip: Annotated[str, Meta(max_length=45)] | None = None
     reason: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
     occurred_at: str | None = None
-    seq: Annotated[int, Meta(ge=0)] | None = None
+    seq: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
 
 
 class Issued(LifecycleEvent, gc=False, kw_only=True, tag="token.issued"):

@@ -44,6 +44,9 @@ KNOWN = 20_000
 LONGEST_KNOWN = 512
 """Characters of each at most: a trail of huge ones is judged more slowly, in the same memory."""
 
+_LONGEST_FRAME = 64
+"""Characters of stream and time beside a line; what is longer may hold something else."""
+
 _SECOND = len("2027-01-15T08:00:00.")
 _INSTANT = len("2027-01-15T08:00:00.000000Z")
 _TIME = '"occurred_at":"'
@@ -116,8 +119,12 @@ class FastPath:
     def admits_docker_line(self, line: str, number: int) -> bool:
         """Do what ``admits`` does, for an event in a line of Docker's ``json-file`` log."""
         try:
-            text = _decode_docker_line(line).log
+            frame = _decode_docker_line(line)
         except _DOUBTFUL:
+            return False
+        text = frame.log
+        beside = frame.stream + frame.time
+        if len(beside) > _LONGEST_FRAME or "token" in beside:
             return False
         return ("token." in line or presets.may_be_ours(line)) and self.admits(text, number)
 

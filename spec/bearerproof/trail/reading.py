@@ -1,11 +1,15 @@
 """Reading a trail: files, gzip and a pipe, as lines of text, in bounded memory; trouble ends one file, not the run."""
 
+import codecs
 import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
+
+from bearerproof.trail import presets
 
 STDIN = "-"
 """The name that stands for standard input."""
@@ -28,11 +32,12 @@ class Block:
 
 @dataclass(frozen=True)
 class OddLine:
-    """A line that cannot be read: what is wrong with it, and how it begins."""
+    """A line that cannot be read: what is wrong with it, how it begins, and whether it looks like an event later."""
 
     fault: str
     head: str
     consumed: int
+    looks_ours: bool = False
 
 
 class UnreadableError(Exception):
@@ -71,8 +76,9 @@ def _lines(file: BinaryIO) -> Iterator[Block | OddLine]:
         if feed:
             yield from _decoded(whole, source.consumed)
         if len(rest) > MAX_LINE:
-            size, after = _skip_line(len(rest), chunks)
-            yield OddLine(f"a line of {size:,} bytes", rest[:_HEAD].decode("utf-8", "replace"), source.consumed)
+            size, looks_ours, after = _skip_line(rest, chunks)
+            head = rest[:_HEAD].decode("utf-8", "replace")
+            yield OddLine(f"a line of {size:,} bytes", head, source.consumed, looks_ours)
             rest = after
     if rest:
         yield from _decoded(rest, source.consumed)
@@ -80,14 +86,22 @@ def _lines(file: BinaryIO) -> Iterator[Block | OddLine]:
         raise trouble
 
 
-def _skip_line(size: int, chunks: Iterator[bytes]) -> tuple[int, bytes]:
-    """Read to the end of a line that is too long; return its size in bytes and what stands after it."""
+def _skip_line(start: bytes, chunks: Iterator[bytes]) -> tuple[int, bool, bytes]:
+    """Read to the end of a line that is too long; return its size in bytes, its looks, and what stands after it."""
+    size, looks_ours, end, after = len(start), _looks_ours(start), start[-_HEAD:], b""
     for chunk in chunks:
         head, feed, after = chunk.partition(b"\n")
         size += len(head)
+        looks_ours = looks_ours or _looks_ours(end + head)
+        end = (end + head)[-_HEAD:]
         if feed:
-            return size, after
-    return size, b""
+            break
+        after = b""
+    return size, looks_ours, after
+
+
+def _looks_ours(octets: bytes) -> bool:
+    return presets.seems_ours(octets.decode("utf-8", "replace"))
 
 
 def _decoded(octets: bytes, consumed: int) -> Iterator[Block | OddLine]:
@@ -99,8 +113,7 @@ def _decoded(octets: bytes, consumed: int) -> Iterator[Block | OddLine]:
             try:
                 yield Block([line.decode("utf-8")], consumed)
             except UnicodeDecodeError as error:
-                head = line[:_HEAD].decode("utf-8", "replace")
-                yield OddLine(f"not UTF-8 at byte {error.start + 1}", head, consumed)
+                yield OddLine(f"not UTF-8 at byte {error.start + 1}", line.decode("utf-8", "replace"), consumed)
 
 
 class _Source:
@@ -115,7 +128,9 @@ class _Source:
         while len(start) < len(_GZIP) and (more := self._read()):
             start += more
         raw = self._raw(start)
-        return _inflated(raw) if start.startswith(_GZIP) else raw
+        if not start.startswith(_GZIP):
+            return _as_utf8(raw)
+        return _as_utf8(_inflated(raw))
 
     def _raw(self, start: bytes) -> Iterator[bytes]:
         chunk = start
@@ -131,25 +146,58 @@ class _Source:
         return chunk
 
 
+def _as_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Return what begins with the mark of UTF-16 in UTF-8, and anything else as it is."""
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if len(start) >= len(codecs.BOM_UTF16_LE):
+            break
+    encoding = next((name for mark, name in _WIDE.items() if start.startswith(mark)), None)
+    if encoding is None:
+        yield start
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    for chunk in chain((start[2:],), chunks, (b"",)):
+        try:
+            yield decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogatepass")
+        except UnicodeError as error:
+            raise UnreadableError(f"the UTF-16 data is broken ({error.__class__.__name__})") from None
+
+
+_WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
 def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Inflate gzip of one or several members, a block at a time however far it expands."""
+    """Inflate gzip of one or several members, about a block at a time however far it expands, or however little."""
     inflater = zlib.decompressobj(wbits=31)
     for chunk in chunks:
-        data = chunk
-        while data or not inflater.eof:
-            if inflater.eof:
-                data = data.lstrip(b"\0")  # padding between members
-                if not data:
+        out: list[bytes] = []
+        for start in range(0, len(chunk), _PART):  # what zlib leaves over of its input it copies, each time
+            data = chunk[start : start + _PART]
+            while data or not inflater.eof:
+                if inflater.eof:
+                    data = data.lstrip(b"\0")  # padding between members
+                    if not data:
+                        break
+                    inflater = zlib.decompressobj(wbits=31)
+                try:
+                    out.append(inflater.decompress(data, BLOCK))
+                except zlib.error as error:
+                    yield b"".join(out)
+                    raise UnreadableError(f"the gzip data is broken ({error})") from None
+                data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+                ended = not inflater.eof and not data and len(out[-1]) < BLOCK
+                if len(out[-1]) > _PART or len(out) > _PART:
+                    yield b"".join(out)
+                    out.clear()
+                if ended:
                     break
-                inflater = zlib.decompressobj(wbits=31)
-            try:
-                out = inflater.decompress(data, BLOCK)
-            except zlib.error as error:
-                raise UnreadableError(f"the gzip data is broken ({error})") from None
-            if out:
-                yield out
-            data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-            if not inflater.eof and not data and len(out) < BLOCK:
-                break
+        yield b"".join(out)
     if not inflater.eof:
         raise UnreadableError("the gzip data ends too early: the file was cut off")
+
+
+_PART = 1 << 13
+"""Bytes that are inflated at once."""

@@ -57,6 +57,9 @@ ALLOWED = {name: _MEMBERS if name == "token.issued" else _MEMBERS - _GRANT for n
 
 MOST_RATE_LIMIT = 4294967295
 
+MOST = 2**53 - 1
+"""The largest number that every reader of JSON keeps exactly (RFC 7493 §2.2)."""
+
 
 def conforms_lifecycle(event: Mapping[str, Any]) -> bool:
     """Whether a record is a lifecycle event by its schema."""
@@ -86,7 +89,7 @@ def conforms_summary(record: Mapping[str, Any]) -> bool:
         _SUMMARY_MEMBERS.issuperset(record)
         and all(name in record for name in ("tier", "dropped", "kinds"))
         and record["tier"] in ("registered", "strangers")
-        and is_integer(record["dropped"], 1)
+        and is_integer(record["dropped"], 1, MOST)
         and _is_counts(record["kinds"], 64)
         and ("sources" not in record or (_is_counts(record["sources"], 712) and len(record["sources"]) <= 20))
     )
@@ -99,7 +102,10 @@ def complaint(schema: str, record: Any) -> str:
     """
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - slow to load, and a truthful trail needs none of it
 
-    error = best_match(_errors(schema)(record))
+    try:
+        error = best_match(_errors(schema)(record))
+    except RecursionError:
+        return "the record is nested too deeply"
     if error is None:
         return ""
     where = ".".join(str(step) for step in error.absolute_path)
@@ -235,7 +241,9 @@ def _is_bounded(value: object) -> bool:
 
 
 def _is_counts(value: object, longest: int) -> bool:
-    return type(value) is dict and all(len(name) <= longest and is_integer(count, 1) for name, count in value.items())
+    return type(value) is dict and all(
+        len(name) <= longest and is_integer(count, 1, MOST) for name, count in value.items()
+    )
 
 
 def _is_event(value: object) -> bool:
@@ -252,7 +260,7 @@ def _is_rate_limit(value: object) -> bool:
 
 def _is_seq(value: object) -> bool:
     """Whether a value is a sequence number."""
-    return is_integer(value, 0)
+    return is_integer(value, 0, MOST)
 
 
 Checks = Mapping[str, Callable[[object], bool]]
