@@ -47,6 +47,13 @@ def trail(
             "--tolerance", min=0, max=86_400, help="Seconds by which lines may stand out of the order of time."
         ),
     ] = _DEFAULT.tolerance,
+    skew: Annotated[
+        float, typer.Option("--skew", min=0, max=86_400, help="Seconds by which the clocks of two hosts may differ.")
+    ] = _DEFAULT.skew,
+    single_writer: Annotated[
+        bool,
+        typer.Option("--single-writer", help="One server wrote all that names no origin: repeated is then repeated."),
+    ] = False,
     secret_pattern: Annotated[
         list[str] | None,
         typer.Option("--secret-pattern", metavar="REGEX", help="What else no event may hold; repeat for several."),
@@ -89,7 +96,16 @@ def trail(
     lacks what a rule needs, the report says how often that rule could not judge: never that it holds.
     """
     options = Options(
-        preset, tolerance, horizon, max_tokens, max_sources, _patterns(secret_pattern or ()), findings, from_middle
+        preset=preset,
+        tolerance=tolerance,
+        horizon=horizon,
+        max_tokens=max_tokens,
+        max_sources=max_sources,
+        secret_patterns=_patterns(secret_pattern or ()),
+        findings=findings,
+        from_middle=from_middle,
+        skew=skew,
+        single_writer=single_writer,
     )
     exporter = None if to is None else Exporter(to, _write_out)
     report = _prove(files, options, Console(stderr=True), exporter)

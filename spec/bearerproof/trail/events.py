@@ -31,6 +31,7 @@ class LifecycleEvent(Struct, gc=False, kw_only=True, forbid_unknown_fields=True,
     reason: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
     occurred_at: str | None = None
     seq: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
+    origin: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
 
 
 class Issued(LifecycleEvent, gc=False, kw_only=True, tag="token.issued"):

@@ -160,9 +160,14 @@ class FastPath:
             if when[:_SECOND] not in self._seconds or not _MICROSECONDS(when, _SECOND):
                 self._learn_instant(when)
             texts += 2
-        if event.seq is not None:
-            texts += 1
+        texts += self._texts_of_writer(event)
         return texts + self._texts_of_grant(event) if type(event) is Issued else texts
+
+    def _texts_of_writer(self, event: LifecycleEvent) -> int:
+        if event.origin is None:
+            return event.seq is not None
+        self._look_into(event.origin)
+        return 2 + (event.seq is not None)
 
     def _texts_of_grant(self, event: Issued) -> int:
         if event.backends is None or event.tools is None or event.rate_limit is None:  # null, as they must be there

@@ -42,14 +42,16 @@ def prove(
     *,
     fast: bool = True,
 ) -> TrailReport:
-    """Judge the trail that the files hold, read in the order given; ``-`` is standard input.
+    """Judge the trail that the files hold; ``-`` is standard input.
+
+    Files are read in the order of their first events; where one tells none or can be read but once, as they are given.
 
     ``take`` is given each event that is valid by its schema, when it has been judged. Nothing is raised for what the
     files hold or lack: a file that cannot be read is told in the report. Not ``fast``, the fast path is switched off:
     the report is the same, and comes later.
     """
     proof = _Proof(options or Options(), progress, take, fast=fast)
-    for path in paths:
+    for path in reading.oldest_first(paths):
         proof.read(path)
     return proof.report()
 
@@ -101,6 +103,7 @@ class _Proof:
     def read(self, path: str) -> None:
         """Read one file to its end, or to where it breaks off."""
         before, octets, trouble = self._line, 0, None
+        self._lifecycle.file = len(self._files) + 1
         try:
             for block in reading.read(path):
                 octets = block.consumed
@@ -117,6 +120,7 @@ class _Proof:
     def take_lines(self, lines: Sequence[str]) -> None:
         """Judge lines that are at hand, as if they were a file."""
         before = self._line
+        self._lifecycle.file = len(self._files) + 1
         self._judge_lines(lines)
         octets = sum(len(line.encode("utf-8", "surrogatepass")) + 1 for line in lines)
         self._files.append(FileRead("(lines)", before, len(lines), octets, None))
@@ -126,6 +130,7 @@ class _Proof:
         for stream in self._pieces.streams():
             self._lose(stream)
         self._lifecycle.close()
+        self._failures.close()
         applied = Counter(self._lifecycle.applied())
         applied.update(self._failures.applied())
         records = sum(self._lifecycle.counts.values()) + self._failures.events + self._failures.summaries

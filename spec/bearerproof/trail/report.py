@@ -14,6 +14,7 @@ from bearerproof.trail.picture import instant, strips
 from bearerproof.trail.rules import TITLES, Rule
 from bearerproof.trail.rules.failures import Failures
 from bearerproof.trail.rules.lifecycle import Lifecycle
+from bearerproof.trail.shapes import as_written
 
 WIDTH = 110
 
@@ -249,8 +250,8 @@ class TrailReport:
         if self.verdict is Verdict.NOT_JUDGED:
             return "NOT judged whole: a file could not be read to its end. What was read breaks no rule."
         held = sum(row.standing is RuleStatus.HOLDS for row in self.rules)
-        partly = sum(bool(row.unjudged) for row in self.rules)
-        open_ = f"; {_count(partly, 'rule')} could not judge everything" if partly else ""
+        partly = [str(row.rule) for row in self.rules if row.unjudged]
+        open_ = f"; {', '.join(partly)} could not tell everything" if partly else ""
         return f"The trail is truthful by {_count(held, 'rule')}{open_}."
 
 
@@ -271,8 +272,9 @@ def conclude(
     failures: Failures,
 ) -> TrailReport:
     """Put together what is told at the end of a trail."""
-    firsts = [when for when in (lifecycle.course.first, failures.course.first) if when is not None]
-    lasts = [when for when in (lifecycle.course.last, failures.course.last) if when is not None]
+    first, last = lifecycle.span
+    firsts = [when for when in (first, failures.course.first) if when is not None]
+    lasts = [when for when in (last, failures.course.last) if when is not None]
     return TrailReport(
         files=tuple(files),
         lines=lines,
@@ -282,8 +284,8 @@ def conclude(
         lost=dict(findings.lost),
         losses_left_out=findings.losses_left_out,
         timeline=findings.timeline(),
-        first=min(firsts, default=None),
-        last=max(lasts, default=None),
+        first=as_written(min(firsts)) if firsts else None,
+        last=as_written(max(lasts)) if lasts else None,
         runs=lifecycle.runs,
         late=lifecycle.late,
         forgotten=lifecycle.forgotten,

@@ -40,7 +40,7 @@ ID_TOKEN_KINDS = frozenset({
 })  # fmt: skip
 
 _GRANT = frozenset({"backends", "tools", "rate_limit", "expires_at"})
-_MEMBERS = _GRANT | {"event", "identity", "token_jti", "client_ip", "reason", "occurred_at", "seq"}
+_MEMBERS = _GRANT | {"event", "identity", "token_jti", "client_ip", "reason", "occurred_at", "seq", "origin"}
 
 REQUIRED = {
     "token.issued": frozenset({"event", "identity", "token_jti", "backends", "tools", "rate_limit"}),
@@ -120,15 +120,24 @@ def is_instant(value: object) -> bool:
 
 
 def in_order(instant: str) -> str:
-    """Return a valid instant so that the order of texts is that of time: six decimals, and the others behind the Z."""
+    """Return a valid instant so that the order of texts is that of time.
+
+    It has six decimals; behind the Z stand those beyond, or a hyphen for each that was not given.
+    """
     whole, _, decimals = instant.removesuffix("Z").partition(".")
-    return f"{whole}.{decimals[:6]:0<6}Z{decimals[6:].rstrip('0')}"
+    return f"{whole}.{decimals[:6]:0<6}Z{decimals[6:].rstrip('0')}{'-' * (6 - len(decimals))}"
 
 
 def as_written(ordered: str) -> str:
     """Return what ``in_order`` made of an instant as RFC 3339 has it."""
     instant, _, more = ordered.partition("Z")
-    return f"{instant}{more}Z"
+    return f"{instant}{more.rstrip('-')}Z"
+
+
+def resolution(ordered: str) -> float:
+    """Return the seconds that an instant in order may be later than it says: of fewer than six decimals one unit."""
+    missing = ordered.count("-", len("2027-01-15T08:00:00.000000Z"))
+    return 10.0 ** (missing - 6) if missing else 0.0
 
 
 def seconds_of(instant: str) -> float:
@@ -263,6 +272,10 @@ def _is_seq(value: object) -> bool:
     return is_integer(value, 0, MOST)
 
 
+def _is_origin(value: object) -> bool:
+    return _is_text(value, 1, 128)
+
+
 Checks = Mapping[str, Callable[[object], bool]]
 """What decides of each member whether its value is what the schema demands."""
 
@@ -277,6 +290,7 @@ LIFECYCLE_CHECKS: Checks = {
     "reason": _is_reason,
     "occurred_at": is_instant,
     "seq": _is_seq,
+    "origin": _is_origin,
     "expires_at": is_instant,
 }
 
