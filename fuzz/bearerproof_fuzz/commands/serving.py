@@ -23,6 +23,10 @@ def serve(
         Path | None,
         typer.Option("--audit", help="Append the events to this file; without it they go to standard output."),
     ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option("--origin", help="Name of this server in its events; otherwise host, process and a random part."),
+    ] = None,
     fsync: Annotated[
         str, typer.Option("--fsync", help="When events of the file are on the disk: always, never, or within SECONDS.")
     ] = "always",
@@ -44,7 +48,7 @@ def serve(
         from bearerproof_reference.deployment import serving  # noqa: PLC0415 - needs packages that may be missing
     except ImportError as error:
         raise BadInput(str(error)) from None
-    options = serving.Serving(configuration, host, port, allow_remote, audit, sync_every, redis)
+    options = serving.Serving(configuration, host, port, allow_remote, audit, sync_every, redis, origin=origin)
     try:
         serving.serve(options, lambda text: typer.echo(f"bearerproof: {text}", err=True))
     except (ImportError, serving.ServingError) as error:

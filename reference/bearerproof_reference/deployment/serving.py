@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import resource
+import secrets
 import signal
 import socket
 import sys
@@ -47,7 +48,8 @@ class Serving:
 
     ``audit`` is the file for the events, standard output if None; ``sync_every`` is how long a line of the file may
     stay off the disk (seconds; see ``TrailFile``). ``redis`` is the URL of a shared store; without it the tokens are
-    in memory and end with the process. Port 0 is any that is free.
+    in memory and end with the process. ``origin`` names this server in its events; without it each start has a name
+    of its own, of host and process. Port 0 is any that is free.
     """
 
     configuration: Path
@@ -58,6 +60,7 @@ class Serving:
     sync_every: float = ALWAYS
     redis: str | None = field(default=None, repr=False)
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    origin: str | None = None
 
 
 def serve(serving: Serving, tell: Callable[[str], None]) -> None:
@@ -73,6 +76,7 @@ def serve(serving: Serving, tell: Callable[[str], None]) -> None:
         opened = end.enter_context(open_socket(serving.host, serving.port, allow_remote=serving.allow_remote))
         store = _store(serving, configuration, end)
         server = KeyServer(configuration, store, SystemClock(), _sink(serving, end))
+        server.trail.origin = _origin(serving.origin)
         end.enter_context(_reaping(server))
         tell(f"key server at {_url(opened)}")
         listener(_app(server, serving), _affordable(serving.limits)).run(sockets=[opened])
@@ -186,6 +190,15 @@ def _store(serving: Serving, configuration: KeyServerConfiguration, end: ExitSta
         return end.enter_context(closing(RedisStore(serving.redis, limits)))
     except ValueError:
         raise ServingError("the URL of the shared store is none: redis://, rediss:// or unix://") from None
+
+
+def _origin(name: str | None) -> str:
+    """Return who writes the events: a name that was given, or one that no other start of a server has."""
+    if name is None:
+        return f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
+    if not (1 <= len(name) <= 128 and name.isprintable()):
+        raise ServingError("the origin of events is 1 to 128 characters that can be printed")
+    return name
 
 
 class _StandardOutput:

@@ -253,6 +253,13 @@ def numbers_without_a_lock(_recorded: Any, self: Any, events: Any) -> None:
         self._next = seq + 1
 
 
+@fault_by("LIFE-17", Patch.wrap, Trail, "_write")
+def writers_that_share_their_numbers(wrote: Any, self: Any, event: Any, seq: int) -> None:
+    """Workers name themselves and draw their numbers from one counter: of each some seem to be missing."""
+    self.origin = f"worker-{seq % 2}"
+    wrote(self, event, seq)
+
+
 # --- where from
 
 
