@@ -285,8 +285,10 @@ class _Proof:
         return whole
 
     def _lose(self, stream: str) -> None:
-        """Give up a line whose rest did not come: the collector cut it, nobody broke it."""
-        self._look_aside(self._pieces.take(stream))
+        """Give up a line whose rest did not come: a collector cut it, nobody broke it; JSON may have been an event."""
+        text = self._pieces.take(stream)
+        if presets.seems_ours(text) or text.lstrip(_AROUND).startswith("{"):
+            self._unrecognised += 1
 
     def _look_aside(self, text: str) -> None:
         """Count what looks like an event where none is read."""

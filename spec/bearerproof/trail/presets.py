@@ -104,6 +104,7 @@ def seems_ours(text: str) -> bool:
         or _SOURCE.search(plain) is not None
         or ("jti" in plain and _NAME.search(plain) is not None)
         or ('"dropped":' in plain and _TIER.search(plain) is not None)
+        or _TIER.match(plain) is not None  # a record that is printed over many lines
     )
 
 

@@ -179,23 +179,32 @@ class _Source:
 
 
 def _as_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Return what begins with the mark of UTF-16 in UTF-8, and anything else as it is."""
+    """Return UTF-16, known by its mark or by its noughts, in UTF-8, and anything else as it is."""
     start = b""
     for chunk in chunks:
         start += chunk
         if len(start) >= len(codecs.BOM_UTF16_LE):
             break
-    encoding = next((name for mark, name in _WIDE.items() if start.startswith(mark)), None)
+    marked = start.startswith(tuple(_WIDE))
+    encoding = _WIDE[start[:2]] if marked else _unmarked(start[:_HEAD])
     if encoding is None:
         yield start
         yield from chunks
         return
     decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
-    for chunk in chain((start[2:],), chunks, (b"",)):
+    for chunk in chain((start[2:] if marked else start,), chunks, (b"",)):
         try:
             yield decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogatepass")
         except UnicodeError as error:
             raise UnreadableError(f"the UTF-16 data is broken ({error.__class__.__name__})") from None
+
+
+def _unmarked(start: bytes) -> str | None:
+    """Return the encoding of text of which nearly every second octet is nought."""
+    low, high = start[::2].count(0), start[1::2].count(0)
+    if max(low, high) * 4 <= len(start) or min(low, high):
+        return None
+    return "utf-16-le" if high else "utf-16-be"
 
 
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}

@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Sequence
+from itertools import pairwise
 from urllib.parse import unquote_plus
 
 from bearerproof.members import printable
@@ -12,7 +13,7 @@ _BEARER = re.compile(r"bprf_[A-Za-z0-9_-]{8,}")
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----")
 _PRIVATE_MEMBER = re.compile(r'"(?:d|k|p|q|dp|dq|qi)"\s*:\s*"[A-Za-z0-9_-]{16,}={0,2}"')
 _SEGMENT = re.compile(r"(?<![A-Za-z0-9_-])e[wy][A-Za-z0-9_-]{10,}")
-_SCHEME = re.compile(r"\b(?:(bearer|dpop|token)|(basic))[\s:=]{1,8}([A-Za-z0-9._~+/-]{8,4096}={0,2})", re.IGNORECASE)
+_SCHEME = re.compile(r"\b(?:(bearer|dpop)|(basic))[\s:=]{1,8}([A-Za-z0-9._~+/-]{8,4096}={0,2})", re.IGNORECASE)
 _FOREIGN = re.compile(
     r"\b(?:gh[opsur]_|github_pat_|gl(?:pat|oas)-|xox[abeoprs]-|hv[sb]\.|ya29\.|AIza|AKIA|ASIA|sk-|sk_live_|npm_|pypi-|dop_v1_)"
     r"[A-Za-z0-9_.-]{12}"
@@ -86,11 +87,17 @@ _CLAIMS = 3
 
 
 def _is_random(text: str) -> bool:
-    """Whether text after the name of a scheme is a credential and no word: long, with digits, and no token's id."""
-    letters = sum(map(str.isalpha, text[:64]))
-    digits = sum(map(str.isdigit, text[:64]))
-    return len(text) >= _SHORTEST_BEARER and min(letters, digits) >= 2 and not _UUID.fullmatch(text)
+    """Whether text after the name of a scheme is a credential and no words: long, of changing kinds, no token's id."""
+    changes = sum(a.isalnum() and b.isalnum() and _kind(a) != _kind(b) for a, b in pairwise(text[:64]))
+    return len(text) >= _SHORTEST_BEARER and changes >= _CHANGES and not _UUID.fullmatch(text)
 
+
+def _kind(character: str) -> int:
+    return character.isdigit() + 2 * character.isupper()
+
+
+_CHANGES = 3
+"""Places in which a digit stands beside a letter, or a capital beside a small one: in words there are few."""
 
 _SHORTEST_BEARER = 16
 

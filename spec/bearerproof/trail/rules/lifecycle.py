@@ -320,10 +320,12 @@ class Lifecycle:
             self._revoked_before_use(token, event)
 
     def _revoked_before_use(self, token: Token, event: LifecycleEvent) -> None:
-        """Judge a use that stands before the revocation and is dated after it, which one writer's lines explain."""
-        if self._is_same_writer(event.origin or self.file, token.used_in):
-            return
+        """Judge a use that stands before the revocation and is dated after it: one writer's line or time is wrong."""
         revoked_at, used_at = token.revoked_at or "", token.used_at or ""
+        if self._is_same_writer(event.origin or self.file, token.used_in):
+            if _gap(used_at, revoked_at) > self._close(True, used_at, revoked_at):
+                self._findings.skip(Want.ORDER, Rule.NO_USE_AFTER_REVOCATION)
+            return
         if _gap(used_at, revoked_at) > self._close(False, used_at, revoked_at):
             what = f"is used at {as_written(used_at)}, after this"
             self._find(Rule.NO_USE_AFTER_REVOCATION, event, token.used_line, what)
@@ -389,9 +391,11 @@ class Lifecycle:
 
     def _before_issue(self, token: Token, event: LifecycleEvent, line: int, rule: Rule) -> None:
         """Judge an event that stands after the issue of its token and is dated before it."""
-        if self._is_same_writer(event.origin or self.file, token.stream):
-            return
         issued_at, when = token.at or "", event.occurred_at or ""
+        if self._is_same_writer(event.origin or self.file, token.stream):
+            if _gap(issued_at, when) > self._close(True, issued_at, when):
+                self._findings.skip(Want.ORDER, rule)
+            return
         if _gap(issued_at, when) > self._close(False, issued_at, when):
             self._find(rule, event, line, f"was not issued before {as_written(issued_at)}")
         else:

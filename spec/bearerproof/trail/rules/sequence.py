@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bearerproof.trail.findings import Findings, Loss
 from bearerproof.trail.rules import Rule, Want
+from bearerproof.trail.shapes import resolution, seconds_of
 
 _OPEN_GAPS = 1000
 
@@ -31,8 +32,9 @@ class Sequence:
     What seems to come twice is told once no new run begins that it belongs to: threads may write 1 before 0.
     """
 
-    def __init__(self, findings: Findings, *, from_middle: bool) -> None:
+    def __init__(self, findings: Findings, tolerance: float, *, from_middle: bool) -> None:
         self._findings = findings
+        self._tolerance = tolerance
         self._from_middle = from_middle
         self._gaps: list[_Gap] = []
         self._early: deque[tuple[int, str | None, int]] = deque()
@@ -81,7 +83,7 @@ class Sequence:
             self._next, self._last = number + 1, when or self._last
         elif number < self._floor:
             self._findings.skip(Want.LATE, Rule.EXACTLY_ONCE)
-        elif not self._fill(number):
+        elif not self._fill(number, when, line):
             self._early.append((number, when, line))
             self._tell_early(_EARLY)
 
@@ -97,12 +99,14 @@ class Sequence:
             self._floor = oldest.stop
             self._tell(oldest)
 
-    def _fill(self, number: int) -> bool:
+    def _fill(self, number: int, when: str | None, line: int) -> bool:
         """Take a late number out of the gap it belongs to; say whether there was one."""
         place = bisect_right(self._gaps, number, key=lambda gap: gap.start) - 1
         if place < 0 or number >= self._gaps[place].stop:
             return False
         gap = self._gaps[place]
+        if when is not None:
+            self._judge_time(gap, number, when, line)
         parts = [
             _Gap(gap.start, number, gap.line, gap.after, gap.before),
             _Gap(number + 1, gap.stop, gap.line, gap.after, gap.before),
@@ -110,6 +114,16 @@ class Sequence:
         self._gaps[place : place + 1] = [part for part in parts if part.start < part.stop]
         self.late += 1
         return True
+
+    def _judge_time(self, gap: _Gap, number: int, when: str, line: int) -> None:
+        """Tell where the time of a late number lies outside its gap: its place in the files does not excuse it."""
+        slack = self._tolerance + resolution(when)
+        early = 0.0 if gap.after is None else seconds_of(gap.after) - seconds_of(when)
+        late = 0.0 if gap.before is None else seconds_of(when) - seconds_of(gap.before)
+        if max(early, late) > slack:
+            which = "earlier than the number before it" if early > late else "later than the number after it"
+            summary = f"seq {number} is dated {max(early, late):,.6f} s {which}"
+            self._findings.report(Rule.TIME_MONOTONE, line, summary, when)
 
     def _tell(self, gap: _Gap) -> None:
         events, last = gap.stop - gap.start, gap.stop - 1

@@ -24,7 +24,7 @@ class Stream:
     """What one writer left: its numbers and its time, each told to ``findings``."""
 
     def __init__(self, findings: Findings, options: Options, *, from_middle: bool) -> None:
-        self.sequence = Sequence(findings, from_middle=from_middle)
+        self.sequence = Sequence(findings, options.tolerance, from_middle=from_middle)
         self.course = TimeOrder(findings, options.tolerance)
 
 
