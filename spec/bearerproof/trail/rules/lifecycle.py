@@ -13,6 +13,7 @@ from bearerproof.trail.events import (
     LifecycleEvent,
     Revoked,
     Used,
+    digest_of,
     name_of,
 )
 from bearerproof.trail.findings import Findings
@@ -99,7 +100,7 @@ class Lifecycle:
 
     def judge(self, event: LifecycleEvent, source: Hashable, line: int) -> None:
         """Judge one event. ``source`` is what it was read from: that of a run's first event begins no other run."""
-        kind = type(event)
+        kind = event.kind
         self._counts[kind] += 1
         self._follow(event, source, line)
         if kind is Used:
@@ -143,7 +144,8 @@ class Lifecycle:
     def _follow(self, event: LifecycleEvent, source: Hashable, line: int) -> None:
         """Follow time and numbers, whatever the event says."""
         when, seq, origin = event.occurred_at, event.seq, event.origin
-        stream = self._streams.unnamed if origin is None else self._streams.of(origin)
+        streams = self._streams
+        stream = streams.unnamed if origin is None else streams.of(origin)
         if when is None:
             self._timeless += 1
         else:
@@ -155,7 +157,7 @@ class Lifecycle:
         elif seq or not self._is_repeated(event, source, line):
             stream.sequence.take(seq, when, line)
             if origin is None:
-                self._streams.count(seq, line)
+                streams.count(seq, line)
 
     def _is_repeated(self, event: LifecycleEvent, source: Hashable, line: int) -> bool:
         """Whether the first event of a run stands here once more; two writers may begin with the same rejection."""
@@ -164,7 +166,7 @@ class Lifecycle:
             if len(self._first_lines) < _MOST_RUNS:
                 self._first_lines.add(digest)
             return False
-        happens_once = type(event) in (Issued, Revoked) and event.token_jti is not None
+        happens_once = event.kind in (Issued, Revoked) and event.token_jti is not None
         if happens_once or (event.occurred_at is not None and not resolution(event.occurred_at)):
             self._findings.report(Rule.EXACTLY_ONCE, line, "seq 0 stands a second time", event.occurred_at)
             return True
@@ -404,8 +406,8 @@ class Lifecycle:
     def _is_forgotten(self, event: LifecycleEvent, line: int, rules: tuple[Rule, ...]) -> None:
         """Judge an event about a token that was let go: after its expiry nothing but an expiry can be told of it."""
         when, is_surely_over = event.occurred_at, not self._memory.forgotten
-        if is_surely_over and when is not None and when >= self._memory.left_until and type(event) in (Used, Revoked):
-            rule = Rule.NO_USE_AFTER_EXPIRY if type(event) is Used else Rule.REVOKED_WAS_LIVE
+        if is_surely_over and when is not None and when >= self._memory.left_until and event.kind in (Used, Revoked):
+            rule = Rule.NO_USE_AFTER_EXPIRY if event.kind is Used else Rule.REVOKED_WAS_LIVE
             self._find(rule, event, line, "expired before, longer ago than is remembered")
             rules = tuple(other for other in rules if other is not rule)
         self._findings.skip(Want.FORGOTTEN, *rules)
@@ -427,7 +429,7 @@ class Lifecycle:
         self._findings.report(rule, line, self._about(event, what), event.occurred_at)
 
     def _about(self, event: LifecycleEvent, what: str) -> str:
-        return f"{name_of(type(event))}: the token {shown(event.token_jti or '', self._scanner)} {what}"
+        return f"{name_of(event.kind)}: the token {shown(event.token_jti or '', self._scanner)} {what}"
 
 
 def _gap(when: str, other: str) -> float:
@@ -435,6 +437,6 @@ def _gap(when: str, other: str) -> float:
     return seconds_of(when) - seconds_of(other)
 
 
-def _digest(identity: Identity | None) -> int | None:
-    """Return what tells identities apart in little memory: a keyed hash, whose key no writer of a trail knows."""
-    return None if identity is None else hash((identity.issuer, identity.subject))
+def _digest(identity: Identity | int | None) -> int | None:
+    """Return the digest of an identity; where it was read before it is at hand."""
+    return digest_of(identity) if type(identity) is Identity else cast("int | None", identity)

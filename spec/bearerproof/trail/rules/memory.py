@@ -9,8 +9,8 @@ from itertools import count
 CHUNK = 1024
 """Tokens that are forgotten together."""
 
-_BITS = 1 << 27
-"""Bits by which tokens that left are remembered: 16 MiB."""
+_BITS = 1 << 26
+"""Bits by which tokens that left are remembered: 8 MiB."""
 
 _MINUTE = len("2027-01-15T08:00")
 
@@ -45,7 +45,7 @@ class Memory:
     A token leaves once ``forget`` is told a time after its expiry. At most ``most`` are kept: beyond that those
     without an expiry leave first, the oldest before all, then those that expire soonest; ``forgotten`` counts them.
     That a token has left is remembered in a bit, which some others share: ``has_left`` may be true of a stranger, once
-    in a hundred times after a million, and is never false of one that was here. ``left_until``: when the last of those
+    in seventy times after a million, and is never false of one that was here. ``left_until``: when the last of those
     that left in time had expired.
     """
 

@@ -40,6 +40,7 @@ class Streams:
         self._suspicions = findings if self._are_known else Findings(findings.most)
         self.unnamed = Stream(self._suspicions, options, from_middle=options.from_middle)
         self._numbers = NumberCounts()
+        self.count = _counts_none if self._are_known else self._numbers.add
 
     def of(self, origin: str) -> Stream:
         """Return the stream of a writer that names itself."""
@@ -52,11 +53,6 @@ class Streams:
             begins = not self._closed and not self._options.from_middle
             stream = self._named[origin] = Stream(self._findings, self._options, from_middle=not begins)
         return stream
-
-    def count(self, number: int, line: int) -> None:
-        """Count a number of a writer without a name."""
-        if not self._are_known:
-            self._numbers.add(number, line)
 
     def all(self) -> list[Stream]:
         """Return every stream."""
@@ -191,6 +187,10 @@ class NumberCounts:
 
 
 _MOST_CHANGES = 2_000
+
+
+def _counts_none(number: int, line: int) -> None:
+    """Count nothing: of one writer the lines say it all."""
 
 
 def _which(span: range) -> str:
