@@ -133,7 +133,7 @@ def test_memory_is_bounded_and_what_was_forgotten_is_not_accused(tmp_path: Path)
     report = prove([_written(tmp_path, events)], Options(max_tokens=2000))
     assert report.forgotten >= 3000
     assert violated(report) == {}
-    reason = "the token was forgotten to bound memory (--max-tokens)"
+    reason = "the token was forgotten to bound memory (--max-tokens, --horizon)"
     assert next(row for row in report.rules if row.rule is Rule.ISSUED_FIRST).unjudged == {reason: 1}
 
 
@@ -141,8 +141,11 @@ def test_a_token_leaves_after_its_expiry_and_the_horizon(tmp_path: Path) -> None
     late = Server().issue(ttl=60).invalid(seconds=100).expire(seconds=3000)
     assert violated(judge(tmp_path, late.events)) == {}
     left = late.invalid(seconds=3600).invalid(seconds=60).invalid(seconds=60).expire()
-    assert violated(judge(tmp_path, left.events)) == {Rule.ISSUED_FIRST: 1}
+    assert violated(judge(tmp_path, left.events)) == {}
     assert violated(judge(tmp_path, left.events, horizon=86_400.0)) == {}
+    left.use().revoke().use(2)
+    found = {Rule.NO_USE_AFTER_EXPIRY: 1, Rule.REVOKED_WAS_LIVE: 1, Rule.ISSUED_FIRST: 1}
+    assert violated(judge(tmp_path, left.events)) == found
 
 
 def _written(folder: Path, events: list[dict[str, object]]) -> str:

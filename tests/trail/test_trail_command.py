@@ -137,6 +137,13 @@ def test_a_picture_is_drawn(run: Any) -> None:
         assert words in drawn, drawn
 
 
+def test_a_picture_that_cannot_be_kept_costs_no_report(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("audit.jsonl").write_text(TRAILS["untruthful"])
+    with pytest.raises(BadInput, match="cannot write /dev/full"):
+        run("--picture", "/dev/full", "audit.jsonl")
+    assert "The trail is NOT truthful" in capsys.readouterr().out
+
+
 def test_a_pipe_is_read(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TRAILS["truthful"].encode())))
     ended = run("-")
@@ -145,14 +152,18 @@ def test_a_pipe_is_read(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_options_reach_the_judgement(run: Any) -> None:
-    Path("audit.jsonl").write_text(text(Server().issue().use().revoke().use(seconds=2).events[1:]))
+    Path("audit.jsonl").write_text(text(Server().issue().use().use().events[1:]))
     assert run("--from-middle", "audit.jsonl").code == 0
     assert run("--from-middle", "--secret-pattern", "alice@", "audit.jsonl").code == 1
     assert run("--preset", "docker", "audit.jsonl").code == 3
     Path("audit.jsonl").write_text(text([failure(1), failure(0), failure(2, client="b", source_id="b::k1")]))
-    assert run("audit.jsonl").code == 0
-    assert run("--tolerance", "0.5", "audit.jsonl").code == 1
+    assert run("--single-writer", "audit.jsonl").code == 0
+    assert run("--tolerance", "0.5", "audit.jsonl").code == 0
+    assert run("--tolerance", "0.5", "--single-writer", "audit.jsonl").code == 1
     assert run("--max-sources", "1", "audit.jsonl").code == 1
+    Path("audit.jsonl").write_text(text(Server().issue(ttl=60).use(seconds=61).events))
+    assert run("audit.jsonl").code == 1
+    assert run("--skew", "2", "audit.jsonl").code == 0
 
 
 def test_a_mistake_is_one_message(run: Any) -> None:

@@ -23,6 +23,10 @@ def serve(
         Path | None,
         typer.Option("--audit", help="Append the events to this file; without it they go to standard output."),
     ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option("--origin", help="Name of this server in its events; otherwise host, process and a random part."),
+    ] = None,
     fsync: Annotated[
         str, typer.Option("--fsync", help="When events of the file are on the disk: always, never, or within SECONDS.")
     ] = "always",
@@ -75,6 +79,7 @@ def serve(
         audit_required,
         redis,
         redis_replicas,
+        origin=origin,
     )
     try:
         serving.serve(options, lambda text: typer.echo(f"bearerproof: {text}", err=True))

@@ -1,5 +1,6 @@
 """The command ``bearerproof trail``: options in, the report for a person or a program out, the exit code."""
 
+import io
 import json
 import os
 import re
@@ -47,6 +48,13 @@ def trail(
             "--tolerance", min=0, max=86_400, help="Seconds by which lines may stand out of the order of time."
         ),
     ] = _DEFAULT.tolerance,
+    skew: Annotated[
+        float, typer.Option("--skew", min=0, max=86_400, help="Seconds by which the clocks of two hosts may differ.")
+    ] = _DEFAULT.skew,
+    single_writer: Annotated[
+        bool,
+        typer.Option("--single-writer", help="One server wrote all that names no origin: repeated is then repeated."),
+    ] = False,
     secret_pattern: Annotated[
         list[str] | None,
         typer.Option("--secret-pattern", metavar="REGEX", help="What else no event may hold; repeat for several."),
@@ -110,21 +118,38 @@ def trail(
     if chain_key or chain_public_key or high_water:
         raise BadInput("--chain-key, --chain-public-key and --high-water go with --chain")
     options = Options(
-        preset, tolerance, horizon, max_tokens, max_sources, _patterns(secret_pattern or ()), findings, from_middle
+        preset=preset,
+        tolerance=tolerance,
+        horizon=horizon,
+        max_tokens=max_tokens,
+        max_sources=max_sources,
+        secret_patterns=_patterns(secret_pattern or ()),
+        findings=findings,
+        from_middle=from_middle,
+        skew=skew,
+        single_writer=single_writer,
     )
     exporter = None if to is None else Exporter(to, _write_out)
     report = _prove(files, options, Console(stderr=True), exporter)
-    if picture is not None:
-        _write(picture, as_svg(report.timeline))
     if exporter is not None:
         _flush_out()
+    _tell(report, exporter, as_json=as_json)
+    if picture is not None:
+        _write(picture, as_svg(report.timeline))
+    return report.exit_code
+
+
+def _tell(report: TrailReport, exporter: Exporter | None, *, as_json: bool) -> None:
+    """Print the report, in characters that whoever reads it can take."""
     if as_json:
         exported = {} if exporter is None else {"export": exporter.as_json(report)}
-        typer.echo(json.dumps({**report.as_json(), **exported}), err=exporter is not None)
-    else:
-        text = report.as_text() if exporter is None else f"{report.as_text()}\n{exporter.as_text(report)}"
-        _show(text, Console(stderr=exporter is not None))
-    return report.exit_code
+        typer.echo(json.dumps({**report.as_json(), **exported}).replace("\x7f", "\\u007f"), err=exporter is not None)
+        return
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    text = report.as_text() if exporter is None else f"{report.as_text()}\n{exporter.as_text(report)}"
+    _show(text, Console(stderr=exporter is not None))
 
 
 def _judge_chain(
@@ -182,7 +207,10 @@ def _cannot_export(error: OSError) -> BadInput:
 
 def _size(name: str) -> int | None:
     path = Path(name)
-    return path.stat().st_size if name != STDIN and path.is_file() else None
+    try:
+        return path.stat().st_size if name != STDIN and path.is_file() else None
+    except OSError:
+        return None
 
 
 def _patterns(texts: Sequence[str]) -> tuple[re.Pattern[str], ...]:

@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import resource
+import secrets
 import signal
 import socket
 import sys
@@ -55,7 +56,8 @@ class Serving:
     stay off the disk (seconds; see ``TrailFile``). ``chain_keys`` are the files of the key that signs its chain and of
     those that did before; none, no chain. With ``audit_required`` nothing is opened whose event was lost.
     ``redis`` is the URL of a shared store, and ``replicas`` how many of its replicas must have what is answered;
-    without it the tokens are in memory and end with the process. Port 0 is any that is free.
+    without it the tokens are in memory and end with the process. ``origin`` names this
+    server in its events; without it each start has a name of its own, of host and process. Port 0 is any that is free.
     """
 
     configuration: Path
@@ -69,6 +71,7 @@ class Serving:
     redis: str | None = field(default=None, repr=False)
     replicas: int = 0
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    origin: str | None = None
 
 
 def serve(serving: Serving, tell: Callable[[str], None]) -> None:
@@ -86,6 +89,7 @@ def serve(serving: Serving, tell: Callable[[str], None]) -> None:
         _begin(store)
         sink = _sink(serving, end)
         server = KeyServer(configuration, store, SystemClock(), sink, record_required=serving.audit_required)
+        server.trail.origin = _origin(serving.origin)
         exchanges = end.enter_context(closing(http.Threads(_THREADS, "exchange", serving.limits.stop_seconds)))
         access = end.enter_context(closing(http.Threads(_THREADS, "access", serving.limits.stop_seconds)))
         end.enter_context(_reaping(server))
@@ -220,6 +224,15 @@ def _begin(store: TokenStore) -> None:
     with suppress(StoreUnavailable):
         store.count("", "", now)
     time.sleep(max(0.0, math.ceil(now) - time.time()))
+
+
+def _origin(name: str | None) -> str:
+    """Return who writes the events: a name that was given, or one that no other start of a server has."""
+    if name is None:
+        return f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
+    if not (1 <= len(name) <= 128 and name.isprintable()):
+        raise ServingError("the origin of events is 1 to 128 characters that can be printed")
+    return name
 
 
 class _StandardOutput:

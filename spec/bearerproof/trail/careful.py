@@ -16,7 +16,7 @@ Record = dict[str, Any]
 
 _KINDS = {name_of(kind): kind for kind in KINDS}
 
-_QUOTED = frozenset({"client_id_hint", "kid_hint", "metadata.aud_hint"})
+_QUOTED = frozenset({("client_id_hint",), ("kid_hint",), ("metadata", "aud_hint")})
 """Members that repeat what a refused token said, exactly: HINT-5 allows no other value."""
 
 

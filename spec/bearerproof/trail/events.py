@@ -3,7 +3,7 @@
 A member is None where it is absent; so it is where a careful look found that it is not what the schema demands.
 """
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -23,14 +23,20 @@ class Identity(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_field
 
 
 class LifecycleEvent(Struct, gc=False, kw_only=True, forbid_unknown_fields=True, tag_field="event", tag="(other)"):
-    """What a key server tells of one decision; of this class itself where the name of the event is none of the six."""
+    """What a key server tells of one decision; of this class itself where the name of the event is none of the six.
+
+    ``kind`` is which of the kinds an event is, though it be read into a class of its own.
+    """
+
+    kind: ClassVar[type["LifecycleEvent"]]
 
     identity: Identity | None = None
     token_jti: Jti | None = None
     client_ip: Annotated[str, Meta(max_length=45)] | None = None
     reason: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
     occurred_at: str | None = None
-    seq: Annotated[int, Meta(ge=0)] | None = None
+    seq: Annotated[int, Meta(ge=0, le=9007199254740991)] | None = None
+    origin: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
 
 
 class Issued(LifecycleEvent, gc=False, kw_only=True, tag="token.issued"):
@@ -77,11 +83,18 @@ class Invalid(LifecycleEvent, gc=False, kw_only=True, tag="token.invalid"):
 
 
 KINDS: tuple[type[LifecycleEvent], ...] = (Issued, Used, Expired, Revoked, Denied, Invalid, LifecycleEvent)
+for _kind in KINDS:
+    _kind.kind = _kind
 
 
 def name_of(kind: type[LifecycleEvent]) -> str:
     """Return the name of a kind of event, as the member ``event`` has it."""
     return str(kind.__struct_config__.tag)
+
+
+def digest_of(identity: Identity) -> int:
+    """Return what tells identities apart in little memory: a keyed hash, whose key no writer of a trail knows."""
+    return hash((identity.issuer, identity.subject))
 
 
 class Hints(NamedTuple):

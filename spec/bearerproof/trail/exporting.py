@@ -35,10 +35,14 @@ class Exporter:
         """Write an event that is valid by its schema."""
         try:
             record = EXPORTS[self._form](event)
+            text = json.dumps(_framed(record) if self._form is Form.OTEL else record, separators=(",", ":"))
         except Unexportable as error:
             self.left_out[str(error)] += 1
             return
-        self._write(json.dumps(_framed(record) if self._form is Form.OTEL else record, separators=(",", ":")) + "\n")
+        except Exception as error:  # noqa: BLE001 - the last resort: what one event holds costs no other
+            self.left_out[f"it could not be written in this form ({type(error).__name__})"] += 1
+            return
+        self._write(text + "\n")
         self.written += 1
 
     def as_json(self, report: TrailReport) -> dict[str, Any]:

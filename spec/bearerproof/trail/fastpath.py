@@ -12,12 +12,14 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
    that come in most lines are remembered, a bounded number of each, when they have been found clean.
 """
 
-import re
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, MsgspecError, Struct, UnsetType
+from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType, defstruct
 from msgspec.json import Decoder
+from msgspec.structs import fields
 
 from bearerproof.trail import presets, shapes
 from bearerproof.trail.events import (
@@ -32,6 +34,7 @@ from bearerproof.trail.events import (
     LifecycleEvent,
     Revoked,
     Used,
+    digest_of,
     name_of,
 )
 from bearerproof.trail.inspection import Inspector
@@ -44,11 +47,12 @@ KNOWN = 20_000
 LONGEST_KNOWN = 512
 """Characters of each at most: a trail of huge ones is judged more slowly, in the same memory."""
 
+_LONGEST_FRAME = 64
+"""Characters of stream and time beside a line; what is longer may hold something else."""
+
 _SECOND = len("2027-01-15T08:00:00.")
 _INSTANT = len("2027-01-15T08:00:00.000000Z")
 _TIME = '"occurred_at":"'
-_MICROSECONDS = re.compile("[0-9]{6}Z").fullmatch
-
 
 Hint = Annotated[str, Meta(min_length=1, max_length=108)] | None
 Text = Annotated[str, Meta(max_length=128)]
@@ -74,7 +78,21 @@ class _DockerLine(Struct, gc=False, forbid_unknown_fields=True):
     time: str = ""
 
 
-_decode_event = Decoder(Issued | Used | Expired | Revoked | Denied | Invalid).decode
+_NONE = Raw()
+
+
+def _unread(kind: Any) -> Any:
+    """Return a kind of event whose identity is left as it is written: most are known, and need not be read again."""
+    required = any(field.name == "identity" and field.required for field in fields(kind))
+    identity = ("identity", Raw) if required else ("identity", Raw, _NONE)
+    made = defstruct(kind.__name__, [identity], bases=(kind,), tag=name_of(kind), gc=False, kw_only=True)
+    vars_of: Any = made
+    vars_of.kind = kind
+    return made
+
+
+_decode_event = Decoder(reduce(or_, map(_unread, (Issued, Used, Expired, Revoked, Denied, Invalid)))).decode
+_decode_identity = Decoder(Identity).decode
 _decode_failure = Decoder(_Failure).decode
 _decode_docker_line = Decoder(_DockerLine).decode
 
@@ -97,7 +115,7 @@ class FastPath:
         self._jtis: set[str] = set()
         self._addresses: set[str] = set()
         self._names: dict[tuple[str, ...], int] = {}
-        self._identities: dict[Identity, int] = {}
+        self._identities: dict[bytes, tuple[int, int]] = {}
         self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
         self._frames: dict[str, tuple[str, Hints]] = {}
 
@@ -116,8 +134,12 @@ class FastPath:
     def admits_docker_line(self, line: str, number: int) -> bool:
         """Do what ``admits`` does, for an event in a line of Docker's ``json-file`` log."""
         try:
-            text = _decode_docker_line(line).log
+            frame = _decode_docker_line(line)
         except _DOUBTFUL:
+            return False
+        text = frame.log
+        beside = frame.stream + frame.time
+        if len(beside) > _LONGEST_FRAME or "token" in beside:
             return False
         return ("token." in line or presets.may_be_ours(line)) and self.admits(text, number)
 
@@ -126,36 +148,44 @@ class FastPath:
     def _read_event(self, text: str) -> LifecycleEvent | None:
         try:
             event = _decode_event(text)
-            texts = self._texts(event)
+            marks = self._marks(event)
         except _DOUBTFUL:
             return None
         # Number 0 begins a run of the server, unless its very line came before: there the text counts.
-        return event if text.count('"') == 2 * texts and event.seq != 0 else None
+        return event if text.count('"') == marks and event.seq != 0 else None
 
-    def _texts(self, event: LifecycleEvent) -> int:
-        """Count the names and strings of an event, each looked into."""
-        texts = 2
-        identity, jti, address, reason = event.identity, event.token_jti, event.client_ip, event.reason
-        if identity is not None:
-            texts += self._identities.get(identity) or self._learn_identity(identity)
-        if jti is not None:
+    def _marks(self, event: Any) -> int:
+        """Count the quotation marks of an event's names and strings, each looked into; its identity becomes known."""
+        marks, raw = 4, bytes(event.identity)
+        if raw:
+            event.identity, within = self._identities.get(raw) or self._learn_identity(raw)
+            marks += within
+        else:
+            event.identity = None
+        if (jti := event.token_jti) is not None:
             if jti not in self._jtis:
                 self._learn_jti(jti)
-            texts += 2
-        if address is not None:
+            marks += 4
+        if (address := event.client_ip) is not None:
             if address not in self._addresses:
                 self._learn_address(address)
-            texts += 2
-        if reason is not None:
-            self._look_into(reason)
-            texts += 2
+            marks += 4
         if (when := event.occurred_at) is not None:
-            if when[:_SECOND] not in self._seconds or not _MICROSECONDS(when, _SECOND):
+            if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
                 self._learn_instant(when)
-            texts += 2
+            marks += 4
         if event.seq is not None:
-            texts += 1
-        return texts + self._texts_of_grant(event) if type(event) is Issued else texts
+            marks += 2
+        has_more = event.reason is not None or event.origin is not None or event.kind is Issued
+        return marks + self._further_marks(event) if has_more else marks
+
+    def _further_marks(self, event: Any) -> int:
+        marks = 0
+        for text in (event.reason, event.origin):
+            if text is not None:
+                self._look_into(text)
+                marks += 4
+        return marks + 2 * self._texts_of_grant(event) if event.kind is Issued else marks
 
     def _texts_of_grant(self, event: Issued) -> int:
         if event.backends is None or event.tools is None or event.rate_limit is None:  # null, as they must be there
@@ -189,7 +219,7 @@ class FastPath:
             said = (event.source_id, event.client_id_hint, metadata.aud_hint, event.kid_hint)
             hints, texts = self._hints.get(said) or self._learn_hints(*said)
             when = event.occurred_at
-            if when[:_SECOND] not in self._seconds or not _MICROSECONDS(when, _SECOND):
+            if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
                 self._learn_instant(when)
             if type(kind) is not str or kind not in shapes.PLAIN_KINDS:
                 texts += self._texts_of_kind(kind)
@@ -249,23 +279,19 @@ class FastPath:
             self._names[names] = len(names)
         return len(names)
 
-    def _learn_identity(self, identity: Identity) -> int:
-        """Return how many texts an identity has, with the name of the member that it is."""
+    def _learn_identity(self, raw: bytes) -> tuple[int, int]:
+        """Return the digest of an identity, and how many quotation marks it has with the name of its member."""
+        identity = _decode_identity(raw)
         name, groups = identity.name, identity.groups
-        strings = [
-            identity.subject,
-            identity.email,
-            identity.issuer,
-            *(() if name is None else (name,)),
-            *(groups or ()),
-        ]
-        if not all(map(self._inspector.is_clean, strings)):
+        strings = [identity.subject, identity.email, identity.issuer, *(() if name is None else (name,))]
+        texts = 3 + (name is not None) + (groups is not None) + len(strings) + len(groups or ())
+        if raw.count(b'"') != 2 * texts or not all(map(self._inspector.is_clean, (*strings, *(groups or ())))):
             raise _Doubt
-        texts = 4 + (name is not None) + (groups is not None) + len(strings)
-        if sum(map(len, strings)) <= LONGEST_KNOWN:
+        known = digest_of(identity), 2 * texts + 2
+        if len(raw) <= 2 * LONGEST_KNOWN:
             _make_room(self._identities)
-            self._identities[identity] = texts
-        return texts
+            self._identities[raw] = known
+        return known
 
     def _learn_hints(self, source: str, client: Any, aud: Any, kid: Any) -> tuple[Hints, int]:
         """Return the hints of an event, and how many texts it has but for those in its kind and its message."""
@@ -293,6 +319,11 @@ def _own_words() -> Iterable[str]:
     for kind in kinds:
         yield from kind.__struct_fields__
     yield from ("event", *map(name_of, KINDS), *shapes.PLAIN_KINDS, *shapes.ID_TOKEN_KINDS, "MissingClaim", "IdToken")
+
+
+def _in_microseconds(when: str) -> bool:
+    """Whether an instant whose second is known ends as it should."""
+    return len(when) == _INSTANT and when[-1] == "Z" and when[_SECOND:-1].isdecimal() and when.isascii()
 
 
 def _make_room(known: set[str] | dict[Any, Any]) -> None:

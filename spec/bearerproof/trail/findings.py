@@ -1,8 +1,8 @@
 """What a judgement found: counts without end, of findings the first few of each rule, and when they happened."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from bearerproof.trail.rules import Rule, Want
 from bearerproof.trail.shapes import as_written, seconds_of
@@ -58,88 +58,113 @@ class Findings:
     """Takes the findings down as they come; of each rule the first ``most`` are kept whole."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._by_time = _Histogram(1.0)
-        self._by_line = _Histogram(1.0)
-        self._losses_of: Counter[str] = Counter()
+        self.most = most
+        self.by_time = _Histogram(1.0)
+        self.by_line = _Histogram(1.0)
+        self.losses_by_cause: Counter[str] = Counter()
         self.undated = 0
         self.violated: Counter[Rule] = Counter()
-        self._unjudged: Counter[tuple[Rule, Want]] = Counter()
+        self.open: Counter[tuple[Rule, Want]] = Counter()
         self.findings: list[TrailFinding] = []
         self.losses: list[Loss] = []
         self.lost: Counter[str] = Counter()
 
     def keeps(self, rule: Rule) -> bool:
         """Whether the next finding of a rule is still kept: only then is it worth its words."""
-        return self.violated[rule] < self._most
+        return self.violated[rule] < self.most
 
     def report(self, rule: Rule, line: int, summary: str, occurred_at: str | None = None) -> None:
         """Take down one violation."""
         if self.keeps(rule):
             self.findings.append(TrailFinding(rule, line, summary, occurred_at and as_written(occurred_at)))
         self.violated[rule] += 1
-        self._by_line.add(rule, line)
+        self.by_line.add(rule, line)
         if occurred_at is None:
             self.undated += 1
         else:
-            self._by_time.add(rule, seconds_of(occurred_at))
+            self.by_time.add(rule, seconds_of(occurred_at))
 
     def skip(self, want: Want, *rules: Rule, times: int = 1) -> None:
         """Take down that rules could not judge an event, or so many, and why."""
         for rule in rules:
-            self._unjudged[rule, want] += times
+            self.open[rule, want] += times
 
     def unjudged(self, rule: Rule) -> dict[Want, int]:
         """Return how many events a rule could not judge, by the reason."""
-        return {want: number for want in Want if (number := self._unjudged[rule, want])}
+        return {want: number for want in Want if (number := self.open[rule, want])}
+
+    def absorb(self, suspicions: "Findings", accepted: Collection[Rule], want: Want) -> None:
+        """Take over what was suspected against the rules that are accepted; of the others say that nobody can tell."""
+        for rule, number in suspicions.violated.items():
+            if rule not in accepted:
+                self.skip(want, rule, times=number)
+                continue
+            self.findings += [finding for finding in suspicions.findings if finding.rule is rule]
+            self.violated[rule] += number
+        self.by_time.add_all(suspicions.by_time, accepted)
+        self.by_line.add_all(suspicions.by_line, accepted)
+        self.undated += suspicions.undated if accepted else 0
+        for rule, reason in suspicions.open:
+            self.skip(reason, rule, times=suspicions.open[rule, reason])
+        if Rule.NOTHING_LOST in accepted:
+            self.lost.update(suspicions.lost)
+            self.losses_by_cause.update(suspicions.losses_by_cause)
+            self.losses += suspicions.losses
 
     def add_loss(self, loss: Loss) -> None:
         """Take down that events are missing."""
         self.lost[loss.cause] += loss.events
-        self._losses_of[loss.cause] += 1
-        if self._losses_of[loss.cause] <= _LOSSES:
-            self.losses.append(loss)
+        self.losses_by_cause[loss.cause] += 1
+        if self.losses_by_cause[loss.cause] <= _LOSSES:
+            after, before = (when and as_written(when) for when in (loss.after, loss.before))
+            self.losses.append(replace(loss, after=after, before=before))
 
     @property
     def losses_left_out(self) -> int:
         """How many losses were counted but are not told."""
-        return self._losses_of.total() - len(self.losses)
+        return self.losses_by_cause.total() - len(self.losses)
 
     def timeline(self) -> Timeline | None:
         """Return the findings over time; over lines where some bear no time; None without findings."""
         if not self.violated:
             return None
-        return self._by_line.timeline("lines") if self.undated else self._by_time.timeline("seconds")
+        return self.by_line.timeline("lines") if self.undated else self.by_time.timeline("seconds")
 
 
 class _Histogram:
     """Counts in at most ``BINS`` equal spans that cover whatever comes: they double when it does not fit."""
 
     def __init__(self, span: float) -> None:
-        self._span = span
+        self.span = span
         self._low = self._high = 0
-        self._counts: Counter[tuple[Rule, int]] = Counter()
+        self.counts: Counter[tuple[Rule, int]] = Counter()
 
-    def add(self, rule: Rule, place: float) -> None:
-        at = int(place // self._span)
-        if not self._counts:
+    def add(self, rule: Rule, place: float, times: int = 1) -> None:
+        at = int(place // self.span)
+        if not self.counts:
             self._low = self._high = at
         while max(self._high, at) - min(self._low, at) >= BINS:
             self._double()
-            at = int(place // self._span)
+            at = int(place // self.span)
         self._low, self._high = min(self._low, at), max(self._high, at)
-        self._counts[rule, at] += 1
+        self.counts[rule, at] += times
+
+    def add_all(self, other: "_Histogram", rules: Collection[Rule]) -> None:
+        """Count what another counted of some rules."""
+        for (rule, at), number in other.counts.items():
+            if rule in rules:
+                self.add(rule, at * other.span, number)
 
     def _double(self) -> None:
-        self._span *= 2
+        self.span *= 2
         self._low, self._high = self._low // 2, self._high // 2
         merged: Counter[tuple[Rule, int]] = Counter()
-        for (rule, at), number in self._counts.items():
+        for (rule, at), number in self.counts.items():
             merged[rule, at // 2] += number
-        self._counts = merged
+        self.counts = merged
 
     def timeline(self, unit: str) -> Timeline:
-        rules = sorted({rule for rule, _ in self._counts}, key=list(Rule).index)
+        rules = sorted({rule for rule, _ in self.counts}, key=list(Rule).index)
         places = range(self._low, self._high + 1)
-        counts = {rule: tuple(self._counts[rule, at] for at in places) for rule in rules}
-        return Timeline(unit, self._low * self._span, self._span, counts)
+        counts = {rule: tuple(self.counts[rule, at] for at in places) for rule in rules}
+        return Timeline(unit, self._low * self.span, self.span, counts)

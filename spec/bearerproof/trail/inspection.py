@@ -52,27 +52,37 @@ class Inspector:
             return "the schema is broken where a secret stands"
         return ascii(complaint)[1:-1][:_LONGEST_COMPLAINT]
 
-    def inspect(self, record: Mapping[str, Any], line: int, occurred_at: str | None, quoted: frozenset[str]) -> None:
+    def inspect(
+        self, record: Mapping[str, Any], line: int, occurred_at: str | None, quoted: frozenset[tuple[str, ...]]
+    ) -> None:
         """Take down which texts of a record are not clean; members in ``quoted`` repeat a refused token's words.
 
         Those may hold control characters, escaped as JSON has them, but no secret.
         """
-        found: dict[Rule, list[str]] = {Rule.NO_SECRET: [], Rule.NO_CONTROLS: []}
-        for path, text in _texts(record):
+        first: dict[Rule, str] = {}
+        counts = dict.fromkeys((Rule.NO_SECRET, Rule.NO_CONTROLS), 0)
+        for way, text in _texts(record):
             if text in self._clean:
                 continue
-            where = ".".join("…" if self._scanner.find(step) else step for step in path)
             secret, control = self._scanner.find(text), control_in(text)
-            if secret is not None:
-                found[Rule.NO_SECRET].append(f"{ascii(where)[1:-1][:80]} holds {secret}")
-            if control is not None and where not in quoted:
-                found[Rule.NO_CONTROLS].append(f"{ascii(where)[1:-1][:80]} holds the character {control}")
             if secret is None and control is None:
                 self._keep(text)
-        for rule, problems in found.items():
-            if problems:
-                more = f", and {len(problems) - 1} more texts are not clean" if problems[1:] else ""
-                self._findings.report(rule, line, problems[0] + more, occurred_at)
+            if secret is not None:
+                counts[Rule.NO_SECRET] += 1
+                if counts[Rule.NO_SECRET] == 1:
+                    first[Rule.NO_SECRET] = f"{self._where(way)} holds {secret}"
+            if control is not None and _path(way) not in quoted:
+                counts[Rule.NO_CONTROLS] += 1
+                if counts[Rule.NO_CONTROLS] == 1:
+                    first[Rule.NO_CONTROLS] = f"{self._where(way)} holds the character {control}"
+        for rule, problem in first.items():
+            more = f", and {counts[rule] - 1} more texts are not clean" if counts[rule] > 1 else ""
+            self._findings.report(rule, line, problem + more, occurred_at)
+
+    def _where(self, way: "_Way") -> str:
+        """Return the way to a text as a report may tell it: names of members are the record's own."""
+        steps = ("…" if self._scanner.find(step) else step for step in _path(way))
+        return ascii(".".join(steps))[1:-1][:80]
 
     def _keep(self, text: str) -> None:
         if len(text) > _LONGEST_KEPT:
@@ -95,17 +105,32 @@ def repeated_member(text: str) -> bool:
     return any(repeated)
 
 
-def _texts(record: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+_Way = tuple[Any, str] | None
+"""The way to a text: that to the object around it, and the name of the member; long ways share their beginnings."""
+
+_LONGEST_WAY = 8
+"""Names of members, the last ones, by which a text is told."""
+
+
+def _path(way: _Way) -> tuple[str, ...]:
+    steps: list[str] = []
+    while way is not None and len(steps) < _LONGEST_WAY:
+        way, name = way
+        steps.append(name)
+    return tuple(reversed(steps))
+
+
+def _texts(record: Mapping[str, Any]) -> Iterator[tuple[_Way, str]]:
     """Return every text of a record with the way to it: the names of members, the strings, keys as JSON text."""
-    pending: list[tuple[tuple[str, ...], Any]] = [((), record)]
+    pending: list[tuple[_Way, Any]] = [(None, record)]
     while pending:
-        path, value = pending.pop()
+        way, value = pending.pop()
         if isinstance(value, str):
-            yield path, value
+            yield way, value
         elif isinstance(value, list):
-            pending += [(path, item) for item in reversed(value)]
+            pending += [(way, item) for item in reversed(value)]
         elif isinstance(value, dict):
             if "kty" in value and not PRIVATE_MEMBERS.isdisjoint(value):
-                yield path, json.dumps(value)
-            yield from (((*path, "(a member's name)"), name) for name in value)
-            pending += [((*path, name), inner) for name, inner in reversed(value.items())]
+                yield way, json.dumps({name: value[name] for name in value if isinstance(value[name], str)})
+            yield from (((way, "(a member's name)"), name) for name in value)
+            pending += [((way, name), inner) for name, inner in reversed(value.items())]

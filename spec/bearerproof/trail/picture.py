@@ -46,8 +46,13 @@ def as_svg(timeline: Timeline | None) -> str:
 
 
 def instant(seconds: float) -> str:
-    """Return seconds since 1970 as a time of day in UTC, to the second."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return seconds since 1970 as a time of day in UTC, to the second; before year 1 and after 9999 the nearest."""
+    moment = datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), UTC)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+_FIRST = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
 
 
 def _draw_strip(svg: ET.Element, counts: tuple[int, ...], base: float) -> None:

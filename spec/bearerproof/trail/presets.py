@@ -1,9 +1,12 @@
 """How an event stands in a line of somebody's log: named wrappings, and the text inside them."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from itertools import islice
+from typing import Any, NamedTuple
 
 
 class Preset(StrEnum):
@@ -14,33 +17,145 @@ class Preset(StrEnum):
     TRACING = "tracing"
     CLOUDWATCH = "cloudwatch"
     DOCKER = "docker"
+    CRI = "cri"
     SYSLOG = "syslog"
 
     __hash__ = str.__hash__  # that of an enumeration is a Python call, on a path that runs for every wrapped line
 
 
-_OURS = re.compile(
-    r'\\*"event\\*"\s*:\s*\\*"token\.|\\*"source_id\\*"\s*:\s*\\*"[^"\\]*::|\\*"tier\\*"\s*:\s*\\*"(?:registered|strangers)\\*"'
-)
+class Piece(NamedTuple):
+    """A part of a line that a collector cut: which stream it goes on in, and whether the line ends with it."""
+
+    stream: str
+    last: bool
+
+
+class Inside(NamedTuple):
+    """What a line wraps, in which wrapping, and where that cuts long lines which piece it is."""
+
+    preset: Preset
+    text: str
+    piece: Piece | None = None
+
 
 _INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)"
-_CLOUDWATCH = re.compile(rf"{_INSTANT}\s+(?:\S+\s+){{0,2}}?(?=\{{)")
+# Before the event the names of group and stream; what a person logs there has a level, or is a word with a colon.
+_WORDS = r"(?:(?!(?:TRACE|DEBUG|INFO|WARN|ERROR)\b)\S*[^\s:]\s+){0,2}?"
+_CLOUDWATCH = re.compile(rf"{_INSTANT}\s+{_WORDS}(?=\{{)")
+_CRI = re.compile(rf"{_INSTANT} (?P<stream>stdout|stderr) (?P<tag>[PF])(?::\S*)? ")
 _RFC5424 = re.compile(rf"<\d{{1,3}}>1 (?:-|{_INSTANT}) \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) (?:\ufeff)?")
 _RFC3164 = re.compile(r"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^:\[\s]+(?:\[[^\]]*\])?: ")
-_AUDIT_FIELD = re.compile(r"(?:^|\s)audit=(?=\{)")
+_AUDIT_FIELD = re.compile(r'(?:^|[\s,])audit(?:=|: )(?="?\{)')
+_COLOUR = re.compile(r"\x1b\[[0-9;:]{0,32}m")
+
+_AROUND_DOCKER = frozenset(
+    [
+        *(
+            "log",
+            "stream",
+            "time",
+            "attrs",
+            "tag",
+            "date",
+            "@timestamp",
+            "_p",
+            "logtag",
+            "kubernetes",
+            "docker",
+            "source",
+        ),
+        *("container_id", "container_name", "partial_message", "partial_id", "partial_ordinal", "partial_last"),
+    ]
+)
+_AROUND_CLOUDWATCH = frozenset(
+    [
+        *("timestamp", "message", "ingestionTime", "eventId", "id", "logStreamName", "logGroupName"),
+        *("@timestamp", "@message", "@ptr", "@log", "@logStream", "@ingestionTime"),
+    ]
+)
+"""What stands beside the line in a collector's own record. In any other record ``message`` is what somebody said."""
 
 
 def may_be_ours(line: str) -> bool:
     """Whether a line may hold an event or a drop summary, however often wrapped; no other is worth a closer look."""
-    return "token." in line or "source_id" in line or "tier" in line
+    text = line.lower() if _is_plain(line) else folded(line)
+    return "token" in text or "source_id" in text or "tier" in text
+
+
+def may_be_a_piece(line: str) -> bool:
+    """Whether a collector may have cut a line here: then what it says shows only when the rest is there."""
+    return ('"log"' in line and '\\n"' not in line) or " P " in line[:64] or " P:" in line[:64] or "partial_" in line
 
 
 def seems_ours(text: str) -> bool:
-    """Whether text that cannot be read as JSON looks as if one of our events had been meant."""
-    return _OURS.search(text) is not None
+    """Whether text looks to a reader as if one of our events, or a drop summary, stood in it, however it is spelled.
+
+    Letter case, escapes, blanks, encodings of a URL and letters that look alike make no difference. Takes time in
+    proportion to the text.
+    """
+    if not may_be_ours(text):
+        return False
+    plain = text.lower() if _is_plain(text) else folded(text)
+    for spelling, meant in _SPELLINGS:
+        plain = plain.replace(spelling, meant)
+    plain = "".join(plain.split())
+    return (
+        _EVENT.search(plain) is not None
+        or _SOURCE.search(plain) is not None
+        or ("jti" in plain and _NAME.search(plain) is not None)
+        or ('"dropped":' in plain and _TIER.search(plain) is not None)
+        or _TIER.match(plain) is not None  # a record that is printed over many lines
+    )
 
 
-def unwrap(record: object, text: str, preset: Preset) -> tuple[Preset, str] | None:
+_SPELLINGS = (
+    ("\\n", ""), ("\\r", ""), ("\\t", ""), ("\\", ""), ("%22", '"'), ("%3a", ":"), ("&quot;", '"'), ("&#34;", '"'),
+    ("'", '"'),
+)  # fmt: skip
+_EVENT = re.compile(r'"event":"token\.')
+_SOURCE = re.compile(r'"source_id":"[^"]*::')
+_NAME = re.compile(r'(?:event="?|")token\.(?:issued|used|expired|revoked|denied|invalid)')
+_TIER = re.compile(r'"tier":"(?:registered|strangers)"')
+
+
+def folded(text: str) -> str:
+    """Return text in small letters, without escapes, marks and what is invisible; letters that look alike as one."""
+    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text) if "\\u" in text else text
+    return (plain if plain.isascii() else plain.translate(_alike())).replace("\0", "").lower()
+
+
+_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and "\\u" not in text and "\0" not in text
+
+
+@cache
+def _alike() -> dict[int, str | None]:
+    """Return for each character what a reader takes it for: an ASCII character, or nothing at all."""
+    table: dict[int, str | None] = {}
+    for code in (*range(0x80, 0x3100), *range(0xFB00, 0x10000), *range(0x1D400, 0x1D800), *range(0xE0000, 0xE0080)):
+        character = chr(code)
+        compatible = unicodedata.normalize("NFKD", character)[:1]
+        if unicodedata.category(character) in ("Cf", "Mn", "Cs", "Zs"):
+            table[code] = None
+        elif compatible.isascii():
+            table[code] = compatible
+    return table | dict(zip(map(ord, _LETTERS), _LIKE, strict=True))
+
+
+_LETTERS, _LIKE = "аеорсхуіѕԁкиρορεικνυτѵսո", "aeopcxyisdkupopeikvutvun"
+"""Letters of other scripts that stand for one of ours without being compatible."""
+
+
+def uncoloured(text: str) -> str:
+    """Return a line of a terminal without the colours in front of its first brace: in JSON there are none."""
+    before, brace, after = text.partition("{")
+    return _COLOUR.sub("", before) + brace + after
+
+
+def unwrap(record: object, text: str, preset: Preset) -> Inside | None:
     """Return what a line of a log wraps, and which wrapping it is; ``record`` is its JSON value, or None.
 
     None when it wraps nothing, or in a way that ``preset`` does not name.
@@ -48,24 +163,40 @@ def unwrap(record: object, text: str, preset: Preset) -> tuple[Preset, str] | No
     return _inside_object(record, preset) if isinstance(record, dict) else _inside_text(text, preset)
 
 
-def _inside_object(record: Mapping[str, Any], preset: Preset) -> tuple[Preset, str] | None:
+def _inside_object(record: Mapping[str, Any], preset: Preset) -> Inside | None:
     for name, find in _IN_OBJECTS.items():
         if preset in (name, Preset.AUTO):
             text = find(record)
+            if isinstance(text, str) and name is Preset.DOCKER:
+                return Inside(name, text, _docker_piece(record, text))
             if isinstance(text, str) and "{" in text:
-                return name, text
+                return Inside(name, text)
     return None
 
 
-def _inside_text(line: str, preset: Preset) -> tuple[Preset, str] | None:
+def _inside_text(line: str, preset: Preset) -> Inside | None:
     """Return what stands behind the prefix of a line that is not JSON."""
+    text = uncoloured(line) if "\x1b" in line else line
+    if preset in (Preset.CRI, Preset.AUTO) and (match := _CRI.match(text)):
+        return Inside(Preset.CRI, text[match.end() :], Piece(match["stream"], match["tag"] == "F"))
     for name, patterns in _IN_TEXTS.items():
         if preset in (name, Preset.AUTO):
-            for pattern, find in patterns:
-                match = find(pattern, line)
-                if match is not None:
-                    return name, line[match.end() :]
+            for pattern in patterns:
+                if match := pattern.match(text):
+                    return Inside(name, text[match.end() :])
+    return _audit_field(text) if preset in (Preset.TRACING, Preset.AUTO) else None
+
+
+def _audit_field(text: str) -> Inside | None:
+    """Return the field of an event in a line for the terminal; in a quoted text others may imitate it."""
+    for match in islice(_AUDIT_FIELD.finditer(text), _MOST_FIELDS):
+        before = text[: match.end()]
+        if (before.count('"') - before.count('\\"')) % 2 == 0:
+            return Inside(Preset.TRACING, text[match.end() :])
     return None
+
+
+_MOST_FIELDS = 8
 
 
 def _tracing(record: Mapping[str, Any]) -> object:
@@ -74,11 +205,23 @@ def _tracing(record: Mapping[str, Any]) -> object:
 
 
 def _cloudwatch(record: Mapping[str, Any]) -> object:
-    return record.get("message", record.get("@message"))
+    return record.get("message", record.get("@message")) if _AROUND_CLOUDWATCH.issuperset(record) else None
 
 
 def _docker(record: Mapping[str, Any]) -> object:
-    return record.get("log")
+    return record.get("log") if _AROUND_DOCKER.issuperset(record) else None
+
+
+def _docker_piece(record: Mapping[str, Any], text: str) -> Piece:
+    """Return which piece of a line it is: without a line feed at its end, or a mark of the driver's, it goes on."""
+    names = (record.get("container_id"), record.get("source"), record.get("stream"))
+    stream = " ".join(name[:_LONGEST_NAME] for name in names if isinstance(name, str))
+    if "partial_message" in record:
+        return Piece(stream, record.get("partial_last") in (True, "true"))
+    return Piece(stream, text.endswith("\n") or "source" in record)
+
+
+_LONGEST_NAME = 128
 
 
 _IN_OBJECTS: Mapping[Preset, Callable[[Mapping[str, Any]], object]] = {
@@ -87,10 +230,7 @@ _IN_OBJECTS: Mapping[Preset, Callable[[Mapping[str, Any]], object]] = {
     Preset.CLOUDWATCH: _cloudwatch,
 }
 
-_Find = Callable[[re.Pattern[str], str], re.Match[str] | None]
-
-_IN_TEXTS: Mapping[Preset, tuple[tuple[re.Pattern[str], _Find], ...]] = {
-    Preset.SYSLOG: ((_RFC5424, re.Pattern.match), (_RFC3164, re.Pattern.match)),
-    Preset.CLOUDWATCH: ((_CLOUDWATCH, re.Pattern.match),),
-    Preset.TRACING: ((_AUDIT_FIELD, re.Pattern.search),),
+_IN_TEXTS: Mapping[Preset, tuple[re.Pattern[str], ...]] = {
+    Preset.SYSLOG: (_RFC5424, _RFC3164),
+    Preset.CLOUDWATCH: (_CLOUDWATCH,),
 }

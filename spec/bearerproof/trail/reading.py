@@ -1,11 +1,17 @@
 """Reading a trail: files, gzip and a pipe, as lines of text, in bounded memory; trouble ends one file, not the run."""
 
+import codecs
+import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
+
+from bearerproof.trail import presets
 
 STDIN = "-"
 """The name that stands for standard input."""
@@ -28,11 +34,12 @@ class Block:
 
 @dataclass(frozen=True)
 class OddLine:
-    """A line that cannot be read: what is wrong with it, and how it begins."""
+    """A line that cannot be read: what is wrong with it, how it begins, and whether it looks like an event later."""
 
     fault: str
     head: str
     consumed: int
+    looks_ours: bool = False
 
 
 class UnreadableError(Exception):
@@ -55,6 +62,36 @@ def read(name: str) -> Iterator[Block | OddLine]:
         raise UnreadableError(error.strerror or str(error)) from None
 
 
+def oldest_first(names: Sequence[str]) -> list[str]:
+    """Return files in the order of their first events, if all can be read twice; else as they were given.
+
+    A file that tells no time stays behind the one before it.
+    """
+    if not all(name != STDIN and Path(name).is_file() for name in names):
+        return list(names)
+    begun: list[tuple[str, str]] = []
+    for name in names:
+        begun.append((_first_instant(name) or (begun[-1][0] if begun else ""), name))
+    return [name for _, name in sorted(begun, key=itemgetter(0))]
+
+
+def _first_instant(name: str) -> str | None:
+    """Return the first time that an event in a file tells, without the Z, so that decimals more or fewer sort."""
+    try:
+        with Path(name).open("rb") as file:
+            chunk = next(filter(None, _Source(file).chunks()), b"")
+    except (OSError, ValueError, UnreadableError):
+        return None
+    found = _FIRST_INSTANT.search(chunk[:BLOCK])
+    return None if found is None else found[1].decode()
+
+
+_FIRST_INSTANT = re.compile(
+    rb'"occurred_at[\\ ]{0,16}"[\\ ]{0,8}:[\\ ]{0,16}"'
+    rb"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?)"
+)
+
+
 def _lines(file: BinaryIO) -> Iterator[Block | OddLine]:
     source = _Source(file)
     rest = b""
@@ -71,8 +108,9 @@ def _lines(file: BinaryIO) -> Iterator[Block | OddLine]:
         if feed:
             yield from _decoded(whole, source.consumed)
         if len(rest) > MAX_LINE:
-            size, after = _skip_line(len(rest), chunks)
-            yield OddLine(f"a line of {size:,} bytes", rest[:_HEAD].decode("utf-8", "replace"), source.consumed)
+            size, looks_ours, after = _skip_line(rest, chunks)
+            head = rest[:_HEAD].decode("utf-8", "replace")
+            yield OddLine(f"a line of {size:,} bytes", head, source.consumed, looks_ours)
             rest = after
     if rest:
         yield from _decoded(rest, source.consumed)
@@ -80,14 +118,22 @@ def _lines(file: BinaryIO) -> Iterator[Block | OddLine]:
         raise trouble
 
 
-def _skip_line(size: int, chunks: Iterator[bytes]) -> tuple[int, bytes]:
-    """Read to the end of a line that is too long; return its size in bytes and what stands after it."""
+def _skip_line(start: bytes, chunks: Iterator[bytes]) -> tuple[int, bool, bytes]:
+    """Read to the end of a line that is too long; return its size in bytes, its looks, and what stands after it."""
+    size, looks_ours, end, after = len(start), _looks_ours(start), start[-_HEAD:], b""
     for chunk in chunks:
         head, feed, after = chunk.partition(b"\n")
         size += len(head)
+        looks_ours = looks_ours or _looks_ours(end + head)
+        end = (end + head)[-_HEAD:]
         if feed:
-            return size, after
-    return size, b""
+            break
+        after = b""
+    return size, looks_ours, after
+
+
+def _looks_ours(octets: bytes) -> bool:
+    return presets.seems_ours(octets.decode("utf-8", "replace"))
 
 
 def _decoded(octets: bytes, consumed: int) -> Iterator[Block | OddLine]:
@@ -99,8 +145,7 @@ def _decoded(octets: bytes, consumed: int) -> Iterator[Block | OddLine]:
             try:
                 yield Block([line.decode("utf-8")], consumed)
             except UnicodeDecodeError as error:
-                head = line[:_HEAD].decode("utf-8", "replace")
-                yield OddLine(f"not UTF-8 at byte {error.start + 1}", head, consumed)
+                yield OddLine(f"not UTF-8 at byte {error.start + 1}", line.decode("utf-8", "replace"), consumed)
 
 
 class _Source:
@@ -115,7 +160,9 @@ class _Source:
         while len(start) < len(_GZIP) and (more := self._read()):
             start += more
         raw = self._raw(start)
-        return _inflated(raw) if start.startswith(_GZIP) else raw
+        if not start.startswith(_GZIP):
+            return _as_utf8(raw)
+        return _as_utf8(_inflated(raw))
 
     def _raw(self, start: bytes) -> Iterator[bytes]:
         chunk = start
@@ -131,25 +178,67 @@ class _Source:
         return chunk
 
 
+def _as_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Return UTF-16, known by its mark or by its noughts, in UTF-8, and anything else as it is."""
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if len(start) >= len(codecs.BOM_UTF16_LE):
+            break
+    marked = start.startswith(tuple(_WIDE))
+    encoding = _WIDE[start[:2]] if marked else _unmarked(start[:_HEAD])
+    if encoding is None:
+        yield start
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    for chunk in chain((start[2:] if marked else start,), chunks, (b"",)):
+        try:
+            yield decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogatepass")
+        except UnicodeError as error:
+            raise UnreadableError(f"the UTF-16 data is broken ({error.__class__.__name__})") from None
+
+
+def _unmarked(start: bytes) -> str | None:
+    """Return the encoding of text of which nearly every second octet is nought."""
+    low, high = start[::2].count(0), start[1::2].count(0)
+    if max(low, high) * 4 <= len(start) or min(low, high):
+        return None
+    return "utf-16-le" if high else "utf-16-be"
+
+
+_WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
 def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Inflate gzip of one or several members, a block at a time however far it expands."""
+    """Inflate gzip of one or several members, about a block at a time however far it expands, or however little."""
     inflater = zlib.decompressobj(wbits=31)
     for chunk in chunks:
-        data = chunk
-        while data or not inflater.eof:
-            if inflater.eof:
-                data = data.lstrip(b"\0")  # padding between members
-                if not data:
+        out: list[bytes] = []
+        for start in range(0, len(chunk), _PART):  # what zlib leaves over of its input it copies, each time
+            data = chunk[start : start + _PART]
+            while data or not inflater.eof:
+                if inflater.eof:
+                    data = data.lstrip(b"\0")  # padding between members
+                    if not data:
+                        break
+                    inflater = zlib.decompressobj(wbits=31)
+                try:
+                    out.append(inflater.decompress(data, BLOCK))
+                except zlib.error as error:
+                    yield b"".join(out)
+                    raise UnreadableError(f"the gzip data is broken ({error})") from None
+                data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+                ended = not inflater.eof and not data and len(out[-1]) < BLOCK
+                if len(out[-1]) > _PART or len(out) > _PART:
+                    yield b"".join(out)
+                    out.clear()
+                if ended:
                     break
-                inflater = zlib.decompressobj(wbits=31)
-            try:
-                out = inflater.decompress(data, BLOCK)
-            except zlib.error as error:
-                raise UnreadableError(f"the gzip data is broken ({error})") from None
-            if out:
-                yield out
-            data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-            if not inflater.eof and not data and len(out) < BLOCK:
-                break
+        yield b"".join(out)
     if not inflater.eof:
         raise UnreadableError("the gzip data ends too early: the file was cut off")
+
+
+_PART = 1 << 13
+"""Bytes that are inflated at once."""

@@ -8,11 +8,13 @@ from enum import StrEnum
 from typing import Any
 
 from bearerproof import __version__
+from bearerproof.members import printable
 from bearerproof.trail.findings import Findings, Loss, Timeline, TrailFinding
 from bearerproof.trail.picture import instant, strips
 from bearerproof.trail.rules import TITLES, Rule
 from bearerproof.trail.rules.failures import Failures
 from bearerproof.trail.rules.lifecycle import Lifecycle
+from bearerproof.trail.shapes import as_written
 
 WIDTH = 110
 
@@ -59,6 +61,7 @@ class Lines:
     broken: int
     foreign: int
     unrecognised: int
+    cut: int
     blank: int
     wrapped: Mapping[str, int]
 
@@ -108,10 +111,10 @@ class TrailReport:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the trail is truthful; a file that breaks off leaves that open."""
+        """Whether the trail is truthful; a file that breaks off, or an event that was not read, leaves that open."""
         if self.violations:
             return Verdict.UNTRUTHFUL
-        if not self.lines.events or any(file.trouble for file in self.files):
+        if not self.lines.events or self.lines.unrecognised or any(file.trouble for file in self.files):
             return Verdict.NOT_JUDGED
         return Verdict.TRUTHFUL
 
@@ -139,6 +142,7 @@ class TrailReport:
                 "broken": self.lines.broken,
                 "foreign": self.lines.foreign,
                 "unrecognised": self.lines.unrecognised,
+                "cut": self.lines.cut,
                 "blank": self.lines.blank,
                 "wrapped": dict(self.lines.wrapped),
             },
@@ -159,7 +163,7 @@ class TrailReport:
     def as_text(self) -> str:
         """Return the report for a person."""
         parts = [self._head(), self._rules(), self._findings(), self._losses(), self._times(), [self._sentence()]]
-        return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part))) + "\n"
+        return "\n\n".join("\n".join(map(printable, lines)) for part in parts if (lines := list(part))) + "\n"
 
     def _finding(self, finding: TrailFinding) -> dict[str, Any]:
         file, line = self.place(finding.line)
@@ -180,7 +184,8 @@ class TrailReport:
         others = {
             "not ours": self.lines.foreign,
             "broken events": self.lines.broken,
-            "in an unknown wrapping": self.lines.unrecognised,
+            "that look like events and were not read": self.lines.unrecognised,
+            "pieces of lines that a collector cut": self.lines.cut,
             "blank": self.lines.blank,
             **{f"unwrapped from {name}": number for name, number in self.lines.wrapped.items()},
         }
@@ -239,11 +244,14 @@ class TrailReport:
         if not self.lines.events:
             hint = " Some are, in a wrapping that is not known (--preset)." if self.lines.unrecognised else ""
             return f"NOT judged: no line is an event of a key server or a verifier.{hint}"
+        if self.lines.unrecognised:
+            unread = _count(self.lines.unrecognised, "line")
+            return f"NOT judged whole: {unread} that look like events were not read. What was read breaks no rule."
         if self.verdict is Verdict.NOT_JUDGED:
             return "NOT judged whole: a file could not be read to its end. What was read breaks no rule."
         held = sum(row.standing is RuleStatus.HOLDS for row in self.rules)
-        partly = sum(bool(row.unjudged) for row in self.rules)
-        open_ = f"; {_count(partly, 'rule')} could not judge everything" if partly else ""
+        partly = [str(row.rule) for row in self.rules if row.unjudged]
+        open_ = f"; {', '.join(partly)} could not tell everything" if partly else ""
         return f"The trail is truthful by {_count(held, 'rule')}{open_}."
 
 
@@ -264,8 +272,9 @@ def conclude(
     failures: Failures,
 ) -> TrailReport:
     """Put together what is told at the end of a trail."""
-    firsts = [when for when in (lifecycle.course.first, failures.course.first) if when is not None]
-    lasts = [when for when in (lifecycle.course.last, failures.course.last) if when is not None]
+    first, last = lifecycle.span
+    firsts = [when for when in (first, failures.course.first) if when is not None]
+    lasts = [when for when in (last, failures.course.last) if when is not None]
     return TrailReport(
         files=tuple(files),
         lines=lines,
@@ -275,8 +284,8 @@ def conclude(
         lost=dict(findings.lost),
         losses_left_out=findings.losses_left_out,
         timeline=findings.timeline(),
-        first=min(firsts, default=None),
-        last=max(lasts, default=None),
+        first=as_written(min(firsts)) if firsts else None,
+        last=as_written(max(lasts)) if lasts else None,
         runs=lifecycle.runs,
         late=lifecycle.late,
         forgotten=lifecycle.forgotten,

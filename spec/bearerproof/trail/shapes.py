@@ -40,7 +40,7 @@ ID_TOKEN_KINDS = frozenset({
 })  # fmt: skip
 
 _GRANT = frozenset({"backends", "tools", "rate_limit", "expires_at"})
-_MEMBERS = _GRANT | {"event", "identity", "token_jti", "client_ip", "reason", "occurred_at", "seq"}
+_MEMBERS = _GRANT | {"event", "identity", "token_jti", "client_ip", "reason", "occurred_at", "seq", "origin"}
 
 REQUIRED = {
     "token.issued": frozenset({"event", "identity", "token_jti", "backends", "tools", "rate_limit"}),
@@ -56,6 +56,9 @@ ALLOWED = {name: _MEMBERS if name == "token.issued" else _MEMBERS - _GRANT for n
 """The members that it may have, besides those that the schema does not know."""
 
 MOST_RATE_LIMIT = 4294967295
+
+MOST = 2**53 - 1
+"""The largest number that every reader of JSON keeps exactly (RFC 7493 §2.2)."""
 
 
 def conforms_lifecycle(event: Mapping[str, Any]) -> bool:
@@ -86,7 +89,7 @@ def conforms_summary(record: Mapping[str, Any]) -> bool:
         _SUMMARY_MEMBERS.issuperset(record)
         and all(name in record for name in ("tier", "dropped", "kinds"))
         and record["tier"] in ("registered", "strangers")
-        and is_integer(record["dropped"], 1)
+        and is_integer(record["dropped"], 1, MOST)
         and _is_counts(record["kinds"], 64)
         and ("sources" not in record or (_is_counts(record["sources"], 712) and len(record["sources"]) <= 20))
     )
@@ -99,7 +102,10 @@ def complaint(schema: str, record: Any) -> str:
     """
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - slow to load, and a truthful trail needs none of it
 
-    error = best_match(_errors(schema)(record))
+    try:
+        error = best_match(_errors(schema)(record))
+    except RecursionError:
+        return "the record is nested too deeply"
     if error is None:
         return ""
     where = ".".join(str(step) for step in error.absolute_path)
@@ -114,15 +120,24 @@ def is_instant(value: object) -> bool:
 
 
 def in_order(instant: str) -> str:
-    """Return a valid instant so that the order of texts is that of time: six decimals, and the others behind the Z."""
+    """Return a valid instant so that the order of texts is that of time.
+
+    It has six decimals; behind the Z stand those beyond, or a hyphen for each that was not given.
+    """
     whole, _, decimals = instant.removesuffix("Z").partition(".")
-    return f"{whole}.{decimals[:6]:0<6}Z{decimals[6:].rstrip('0')}"
+    return f"{whole}.{decimals[:6]:0<6}Z{decimals[6:].rstrip('0')}{'-' * (6 - len(decimals))}"
 
 
 def as_written(ordered: str) -> str:
     """Return what ``in_order`` made of an instant as RFC 3339 has it."""
     instant, _, more = ordered.partition("Z")
-    return f"{instant}{more}Z"
+    return f"{instant}{more.rstrip('-')}Z"
+
+
+def resolution(ordered: str) -> float:
+    """Return the seconds that an instant in order may be later than it says: of fewer than six decimals one unit."""
+    missing = ordered.count("-", len("2027-01-15T08:00:00.000000Z"))
+    return 10.0 ** (missing - 6) if missing else 0.0
 
 
 def seconds_of(instant: str) -> float:
@@ -235,7 +250,9 @@ def _is_bounded(value: object) -> bool:
 
 
 def _is_counts(value: object, longest: int) -> bool:
-    return type(value) is dict and all(len(name) <= longest and is_integer(count, 1) for name, count in value.items())
+    return type(value) is dict and all(
+        len(name) <= longest and is_integer(count, 1, MOST) for name, count in value.items()
+    )
 
 
 def _is_event(value: object) -> bool:
@@ -252,7 +269,11 @@ def _is_rate_limit(value: object) -> bool:
 
 def _is_seq(value: object) -> bool:
     """Whether a value is a sequence number."""
-    return is_integer(value, 0)
+    return is_integer(value, 0, MOST)
+
+
+def _is_origin(value: object) -> bool:
+    return _is_text(value, 1, 128)
 
 
 Checks = Mapping[str, Callable[[object], bool]]
@@ -269,6 +290,7 @@ LIFECYCLE_CHECKS: Checks = {
     "reason": _is_reason,
     "occurred_at": is_instant,
     "seq": _is_seq,
+    "origin": _is_origin,
     "expires_at": is_instant,
 }
 

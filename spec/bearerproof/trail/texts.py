@@ -2,13 +2,24 @@
 
 import json
 import re
-from base64 import urlsafe_b64decode
+from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Sequence
+from itertools import pairwise
+from urllib.parse import unquote_plus
+
+from bearerproof.members import printable
 
 _BEARER = re.compile(r"bprf_[A-Za-z0-9_-]{8,}")
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----")
 _PRIVATE_MEMBER = re.compile(r'"(?:d|k|p|q|dp|dq|qi)"\s*:\s*"[A-Za-z0-9_-]{16,}={0,2}"')
 _SEGMENT = re.compile(r"(?<![A-Za-z0-9_-])e[wy][A-Za-z0-9_-]{10,}")
+_SCHEME = re.compile(r"\b(?:(bearer|dpop)|(basic))[\s:=]{1,8}([A-Za-z0-9._~+/-]{8,4096}={0,2})", re.IGNORECASE)
+_FOREIGN = re.compile(
+    r"\b(?:gh[opsur]_|github_pat_|gl(?:pat|oas)-|xox[abeoprs]-|hv[sb]\.|ya29\.|AIza|AKIA|ASIA|sk-|sk_live_|npm_|pypi-|dop_v1_)"
+    r"[A-Za-z0-9_.-]{12}"
+)
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_CLAIM = re.compile(r'"(iss|sub|aud|exp|nbf|iat|jti|nonce)"\s{0,8}:')
 _FIRST_MEMBER = re.compile(rb'\{\s*"[^"\\]{1,64}"?')
 
 PRIVATE_MEMBERS = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth"})
@@ -28,7 +39,15 @@ class SecretScanner:
         self.patterns = tuple(patterns)
 
     def find(self, text: str) -> str | None:
-        """Return what kind of secret the text holds, or None."""
+        """Return what kind of secret the text holds, be it as a URL or a header encodes it, or None."""
+        for _ in range(_LAYERS):
+            found = self._find(text)
+            if found is not None or "%" not in text or (plain := unquote_plus(text)) == text:
+                return found
+            text = plain
+        return self._find(text)
+
+    def _find(self, text: str) -> str | None:
         if "bprf_" in text and _BEARER.search(text):
             return "a bearer"
         if "-----BEGIN" in text and _PEM.search(text):
@@ -37,10 +56,59 @@ class SecretScanner:
             return "a private JWK member"
         if any(_opens_an_object(match[0]) for match in _SEGMENT.finditer(text)):
             return "a JWT or a segment of one"
-        for pattern in self.patterns:
-            if pattern.search(text):
-                return f"what --secret-pattern {pattern.pattern} looks for"
-        return None
+        found = _of_others(text) if len(text) >= _SHORTEST else None
+        asked = (pattern for pattern in self.patterns if found is None and pattern.search(text))
+        return next((f"what --secret-pattern {pattern.pattern} looks for" for pattern in asked), found)
+
+
+_LAYERS = 3
+"""Encodings of a URL within each other that are looked through."""
+
+_SHORTEST = 14
+"""Characters of the shortest text that can name a scheme and credentials."""
+
+
+def _of_others(text: str) -> str | None:
+    """Return what kind of secret that is not this project's own a text holds, or None."""
+    if _FOREIGN.search(text):
+        return "a bearer of another maker's"
+    for match in _SCHEME.finditer(text):
+        if match[2] and _is_name_and_password(match[3]):
+            return "Basic credentials"
+        if match[1] and _is_random(match[3]):
+            return "a bearer"
+    if '"' in text and len({match[1] for match in _CLAIM.finditer(text)}) >= _CLAIMS:
+        return "the claims of a JWT"
+    return None
+
+
+_CLAIMS = 3
+"""Registered claims (RFC 7519 §4.1) that make the members of an object the claims of a token."""
+
+
+def _is_random(text: str) -> bool:
+    """Whether text after the name of a scheme is a credential and no words: long, of changing kinds, no token's id."""
+    changes = sum(a.isalnum() and b.isalnum() and _kind(a) != _kind(b) for a, b in pairwise(text[:64]))
+    return len(text) >= _SHORTEST_BEARER and changes >= _CHANGES and not _UUID.fullmatch(text)
+
+
+def _kind(character: str) -> int:
+    return character.isdigit() + 2 * character.isupper()
+
+
+_CHANGES = 3
+"""Places in which a digit stands beside a letter, or a capital beside a small one: in words there are few."""
+
+_SHORTEST_BEARER = 16
+
+
+def _is_name_and_password(text: str) -> bool:
+    """Whether base64 text decodes to what RFC 7617 §2 makes of a name and a password."""
+    try:
+        plain = b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
+    except ValueError:
+        return False
+    return ":" in plain and plain.isprintable()
 
 
 def control_in(text: str) -> str | None:
@@ -55,7 +123,7 @@ def shown(text: str, scanner: SecretScanner, most: int = 60) -> str:
     """Return a text of the trail as a report may repeat it: escaped, short, and no secret."""
     if scanner.find(text) is not None:
         return "(a secret, not repeated)"
-    return json.dumps(text if len(text) <= most else f"{text[: most - 1]}…")
+    return printable(json.dumps(text if len(text) <= most else f"{text[: most - 1]}…"))
 
 
 def _opens_an_object(segment: str) -> bool:

@@ -260,6 +260,13 @@ def numbers_without_a_lock(patch: Patch) -> None:
     patch(Trail, "record", record)
 
 
+@fault_by("LIFE-17", Patch.wrap, Trail, "_write")
+def writers_that_share_their_numbers(wrote: Any, self: Any, event: Any, seq: int) -> None:
+    """Workers name themselves and draw their numbers from one counter: of each some seem to be missing."""
+    self.origin = f"worker-{seq % 2}"
+    wrote(self, event, seq)
+
+
 # --- where from
 
 

@@ -96,24 +96,36 @@ def test_numbers_have_no_gap_when_requests_run_at_once(mark: CheckId, trial: Tri
         bearer = server.positive_control().bearer
         exchanges = [race_requests.exchange(server.subject_token(f"user-{number}")) for number in range(6)]
         requests = [race_requests.authenticate(bearer)] * 12 + exchanges
-        found = sorted(_numbers(server, server.race(requests)))
-        server.require(bool(found), "requests that run at once leave no event", "an event each", "none")
-        if found != list(range(found[0], found[0] + len(found))):
+        writers = [sorted(found) for found in _numbers(server, server.race(requests))]
+        server.require(bool(writers), "requests that run at once leave no event", "an event each", "none")
+        if any(found != list(range(found[0], found[0] + len(found))) for found in writers):
             what = "the numbers of events of requests that run at once repeat or have a gap"
             server.fail(what, "each number once", "a number twice, or one left out")
 
 
-def _numbers(server: KeyServerDriver, decisions: Sequence[Decision]) -> list[int]:
-    numbers = [event.get("seq") for decision in decisions for event in decision.events]
-    if not all(type(number) is int for number in numbers):
-        server.fail("an event has no number", "a whole number", "none")
-    return numbers  # type: ignore[return-value]  # just judged
+@check("LIFE-17")
+def test_each_writer_counts_its_own_events(mark: CheckId, trial: Trial) -> None:
+    """Over every kind of decision the numbers of the events that name one writer, or none, grow by one."""
+    require_events(trial)
+    for scenario, server, _, _ in brought_about(trial):
+        _judge_numbers(server, scenario.name)
+
+
+def _numbers(server: KeyServerDriver, decisions: Sequence[Decision]) -> list[list[int]]:
+    """Return the numbers of each writer, in the order of its events; all that name nobody are of one."""
+    numbers: dict[str, list[int]] = {}
+    for event in (event for decision in decisions for event in decision.events):
+        number = event.get("seq")
+        if type(number) is not int:
+            server.fail("an event has no number", "a whole number", "none")
+        numbers.setdefault(json.dumps(event.get("origin")), []).append(number)
+    return list(numbers.values())
 
 
 def _judge_numbers(server: KeyServerDriver, what: str) -> None:
-    found = _numbers(server, [decision for _, decision in server.answered])
-    if found != list(range(found[0], found[0] + len(found)) if found else ()):
-        server.fail(f"{what}: the numbers of the events do not grow by one", "a gapless row", json.dumps(found))
+    for found in _numbers(server, [decision for _, decision in server.answered]):
+        if found != list(range(found[0], found[0] + len(found))):
+            server.fail(f"{what}: the numbers of the events do not grow by one", "a gapless row", json.dumps(found))
 
 
 @check("LIFE-13", needs=(CLOCK, REAP))

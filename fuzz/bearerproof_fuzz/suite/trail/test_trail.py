@@ -53,7 +53,7 @@ def _judge(server: KeyServerDriver, what: str, rule: Rule) -> int:
     """Judge the trail of a world by one rule; one request stood after the other, so its order is exact."""
     fresh = server.trial.declaration.missing_capability(CONFIGURE) is None
     tolerance = 0.0 if server.trial.declaration.injected_clock else 1.0
-    options = Options(tolerance=tolerance, from_middle=not fresh, findings=1)
+    options = Options(tolerance=tolerance, from_middle=not fresh, findings=1, single_writer=True)
     found, judged = _violation(lines_of(server), options, rule)
     if found:
         summary, number, event = found

@@ -53,11 +53,14 @@ class Want(StrEnum):
     EXPIRY = "no expires_at was given when it was issued"
     SEQUENCE = "no seq"
     IDENTITY = "no identity"
-    FORGOTTEN = "the token was forgotten to bound memory (--max-tokens)"
+    FORGOTTEN = "the token was forgotten to bound memory (--max-tokens, --horizon)"
     BEFORE = "the token may have been issued before the trail begins (--from-middle)"
     UNKNOWN = "the token was not issued in this trail"
     LATE = "the missing numbers around it were given up"
-    RACE = "the use is dated within --tolerance of the revocation"
+    RACE = "two events are dated so closely that either may have come first (--tolerance, --skew)"
+    ORDER = "the order of lines and the order of times contradict each other, or there is neither"
+    WRITERS = "several writers that name no origin would explain it (--single-writer)"
+    CLOSE = "it is dated so closely to the expiry that clocks may differ about it (--tolerance, --skew)"
     UNREADABLE = "the members it needs do not match the schema"
 
     __hash__ = str.__hash__

@@ -30,7 +30,8 @@ class Failures:
         self._findings = findings
         self._scanner = scanner
         self._sources: set[int] = set()
-        self.course = TimeOrder(findings, options.tolerance)
+        self._suspicions = findings if options.single_writer else Findings(options.findings)
+        self.course = TimeOrder(self._suspicions, options.tolerance)
         self._summed_up: dict[str, str] = {}
         self.events = 0
         self.summaries = 0
@@ -74,6 +75,11 @@ class Failures:
         self._findings.add_loss(Loss("dropped", dropped, line, self._summed_up.get(tier), when, f"{tier}: {message}"))
         if when is not None:
             self._summed_up[tier] = when
+
+    def close(self) -> None:
+        """End the trail: verifiers have no names, so that where time steps back there may be several."""
+        if self._suspicions is not self._findings:
+            self._findings.absorb(self._suspicions, (), Want.WRITERS)
 
     def applied(self) -> dict[Rule, int]:
         """Return how many records each rule had before it, whether it could judge them or not."""

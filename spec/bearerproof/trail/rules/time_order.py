@@ -1,8 +1,8 @@
 """Following the time of one stream of events."""
 
 from bearerproof.trail.findings import Findings
-from bearerproof.trail.rules import Rule
-from bearerproof.trail.shapes import as_written, seconds_of
+from bearerproof.trail.rules import Rule, Want
+from bearerproof.trail.shapes import as_written, resolution, seconds_of
 
 
 class TimeOrder:
@@ -14,6 +14,7 @@ class TimeOrder:
     def __init__(self, findings: Findings, tolerance: float) -> None:
         self._findings = findings
         self._tolerance = tolerance
+        self._file = 0
         self.first: str | None = None
         self.latest = ""
 
@@ -22,15 +23,22 @@ class TimeOrder:
         """The latest instant, as far as time ran forwards."""
         return self.latest or None
 
-    def take(self, when: str, line: int) -> bool:
-        """Take the next instant; say whether time ran on from there, be it after a step back."""
+    def take(self, when: str, line: int, file: int = 0) -> bool:
+        """Take the next instant; say whether time ran on from there, be it after a step back.
+
+        Between two files a step back says no more than that they were given in another order.
+        """
         if when >= self.latest:
             self.first = self.first or when
-            self.latest = when
+            self.latest, self._file = when, file
             return True
         back = seconds_of(self.latest) - seconds_of(when)
-        if back <= self._tolerance:
+        if back <= self._tolerance + resolution(when):
             return False
+        if file != self._file:
+            self._findings.skip(Want.ORDER, Rule.TIME_MONOTONE)
+            self.latest, self._file = when, file
+            return True
         earlier = f"{as_written(when)} is {back:,.6f} s earlier than what stands before"
         summary = f"{earlier}; are rotated files given oldest first?"
         self._findings.report(Rule.TIME_MONOTONE, line, summary, when)
