@@ -11,7 +11,9 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.amber import AmberSnapshotExtension
 from syrupy.location import PyTestLocation
 
+from bearerproof_fuzz import faults
 from bearerproof_fuzz.commands.cli import run_command_line
+from bearerproof_fuzz.faults.registry import Patch
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,6 +64,21 @@ def bearerproof(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
 
     yield run
     hypothesis.settings.load_profile(profile)
+
+
+@pytest.fixture(autouse=True)
+def faults_end_with_their_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A seeded fault that is judged in this process is borne for as long as the process lives: here, it is not."""
+    borne: list[Patch] = []
+
+    def patch() -> Patch:
+        borne.append(Patch())
+        return borne[-1]
+
+    monkeypatch.setattr(faults, "Patch", patch)
+    yield
+    while borne:
+        borne.pop().restore()
 
 
 class InSnapshots(AmberSnapshotExtension):
