@@ -266,6 +266,7 @@ _UNTYPED = tuple(Expectation("VER-37", _NO_TYPE, f"typ-{what}") for what in ("mi
 _AUDIENCE = "OpenID Connect Core §3.1.3.7 step 3: an audience that is not trusted. The library asks for azp instead."
 _UNTRUSTED = (
     *(Expectation("IDT-1", _AUDIENCE, f"untrusted-audience-{at}") for at in ("before-ours", "beside-ours", "many")),
+    Expectation("IDT-1", _AUDIENCE, "verdict-holds-for-one-request-alone"),
     Expectation("IDT-1", _AUDIENCE, "trusted-aud-as-the-oracle-says", finding="aud is a list: accepted"),
 )
 
