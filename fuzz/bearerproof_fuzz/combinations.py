@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from itertools import combinations, product
+from itertools import combinations, groupby, product
 from math import inf, prod
 from operator import itemgetter
 
@@ -283,8 +283,16 @@ class Space:
         numbers = {name: str(number) for number, name in enumerate(self.factors["group"])}
         made = frozenset((*place, numbers[group]) for *place, group in self._made())
         names = {number: name for name, number in numbers.items()}
-        rows = _covering(tuple(map(tuple, self.factors.values()))[:-1], made, self.declaration)
+        values = tuple(map(tuple, self.factors.values()))[:-1]
+        rows = _covering(values, made, frozenset(self._held(*values[:4])))
         return [Row(*values, names[number]) for *values, number in rows]  # type: ignore[arg-type, call-arg]  # in its order
+
+    def _held(
+        self, algorithms: Sequence[str], forms: Sequence[str], kids: Sequence[str], sets: Sequence[str]
+    ) -> Iterator[tuple[str, str, str]]:
+        for algorithm, kid, key_set in product(algorithms, kids, sets):
+            if _makes_sense(Row(algorithm, forms[0], kid, key_set, Profile.JWT, "plain", ""), self.declaration):
+                yield algorithm, kid, key_set
 
     def _made(self) -> Iterator[tuple[str, str, Profile, str, str]]:
         for place, group in {(place, edit.group) for edit, place in self.places.items()}:
@@ -296,26 +304,22 @@ class Space:
 
 @cache
 def _covering(
-    values: tuple[tuple[str, ...], ...], made: frozenset[tuple[str, ...]], declaration: Declaration
+    values: tuple[tuple[str, ...], ...], made: frozenset[tuple[str, ...]], held: frozenset[tuple[str, str, str]]
 ) -> list[tuple[str, ...]]:
     """Return rows of a covering array: ``made`` are algorithm, key form, profile, policy and group that go together.
 
-    What each two factors allow each other is given to the maker of the array beforehand, or it would look for
-    pairs that cannot be.
+    ``held`` are algorithm, `kid` and key set that do. The array costs half a second, and implementations that can be
+    asked the same have it in common. What each two factors allow each other is given to the maker of the array
+    beforehand, or it would look for pairs that cannot be.
     """
-    algorithms, forms, kids, sets, *_ = values
-    held = {
-        algorithm: [
-            (kid, key_set)
-            for kid, key_set in product(kids, sets)
-            if _makes_sense(Row(algorithm, forms[0], kid, key_set, Profile.JWT, "plain", ""), declaration)
-        ]
-        for algorithm in algorithms
+    keyed = {
+        name: [(kid, key_set) for _, kid, key_set in sorted(each)]
+        for name, each in groupby(sorted(held), itemgetter(0))
     }
     whole = [
         (algorithm, form, kid, key_set, profile, policy, group)
         for algorithm, form, profile, policy, group in sorted(made)
-        for kid, key_set in held[algorithm]
+        for kid, key_set in keyed[algorithm]
     ]
     factors = [[value for value in column if value in {row[at] for row in whole}]
                for at, column in enumerate([*values, tuple(sorted({row[-1] for row in whole}))])]  # fmt: skip
@@ -324,7 +328,9 @@ def _covering(
         for places in (*combinations(range(len(factors)), 2), (0, 1, 4, 5, 6))
     }
     constraints = [
-        _among(places, held) for places, held in possible.items() if len(held) < prod(len(factors[at]) for at in places)
+        _among(places, pairs)
+        for places, pairs in possible.items()
+        if len(pairs) < prod(len(factors[at]) for at in places)
     ]
     return [tuple(row) for row in make(factors, constraints=constraints)]
 
