@@ -370,6 +370,7 @@ SPOILT = [
 def test_every_schema_is_valid_and_named_after_its_file(schemas: dict[str, Json]) -> None:
     assert sorted(schemas) == [
         "answer",
+        "campaign",
         "chain-checkpoint",
         "chain-report",
         "expectations",

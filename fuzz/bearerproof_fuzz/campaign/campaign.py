@@ -2,24 +2,32 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from multiprocessing import get_context
-from multiprocessing.context import SpawnProcess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from bearerproof.judging.settings import RunConfig
 from bearerproof_fuzz.campaign import keeping
 from bearerproof_fuzz.campaign.keeping import Kept
-from bearerproof_fuzz.campaign.working import Plan, work
+from bearerproof_fuzz.campaign.working import AGAIN, UNWRITTEN, Plan
 
 MOST_RESTARTS = 100
-"""Workers started anew within one campaign: what ends without having said why is started again."""
+"""Workers started anew within one campaign after they died: what does nothing but die is left."""
 
 PATIENCE = 30
 """Seconds that workers have to end by themselves once their time is over."""
+
+MOST_SAMPLES = 1200
+"""Sums that are kept: beyond them every other one is left out, and they are taken half as often."""
+
+TAIL = 4096
+"""Bytes read of what a worker has noted: its last line is among them."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,10 @@ class Sum:
     inputs: int
     features: int
     findings: int
+    foreseen: int
     flaky: int
     deaths: int
+    faults: int
     unreadable: int
     mib: float
 
@@ -50,32 +60,54 @@ class Ended:
     history: list[Sum] = field(default_factory=list)
     new: list[Kept] = field(default_factory=list)
     known: list[Kept] = field(default_factory=list)
+    foreseen: list[Kept] = field(default_factory=list)
     mended: list[Kept] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     restarts: int = 0
+    recycled: int = 0
     interrupted: bool = False
+    every: float = 1.0
 
     @property
     def exit_code(self) -> int:
         """Return 1 when something new was found, 3 when the campaign could not be carried out, else 0."""
-        if any(found.row.get("recurs") for found in self.new):
+        if any(found.recurs for found in self.new):
             return 1
         return 3 if self.troubles or not (self.history and self.history[-1].tokens + self.history[-1].checks) else 0
+
+    def add(self, done: Sum) -> None:
+        """Keep a sum, and of many only some: a campaign of a week has no more of them than one of an hour."""
+        self.history.append(done)
+        if len(self.history) > MOST_SAMPLES:
+            self.history = self.history[::2]
+            self.every *= 2
 
 
 Show = Callable[[Sum], None]
 
 
-def opened(settings: RunConfig, directory: Path, seconds: float, seed: int) -> Plan:
+def opened(plan: Plan) -> None:
     """Make the directory of a campaign, or go on in one.
 
     Raises:
         BadInput: it cannot be made or written in.
     """
-    plan = Plan(settings, directory, seconds, seed, os.getpid())
-    for folder in (plan.findings, plan.corpus, plan.progress):
+    for folder in (plan.findings, plan.corpus, plan.progress, plan.lessons):
         keeping.made(folder)
-    return plan
+    for path in plan.findings.glob("*.partial"):
+        if _is_over(path):
+            path.unlink(missing_ok=True)
+
+
+def _is_over(path: Path) -> bool:
+    """Say whether whoever wrote this is gone: his number stands in the name."""
+    try:
+        os.kill(int(path.suffixes[-2].lstrip(".")), 0)
+    except (ValueError, IndexError, ProcessLookupError):
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def recognised(plan: Plan, is_mended: Callable[[Kept], bool]) -> tuple[list[Kept], list[Kept]]:
@@ -86,88 +118,164 @@ def recognised(plan: Plan, is_mended: Callable[[Kept], bool]) -> tuple[list[Kept
         (mended if is_mended(found) else known).append(found)
     for found in mended:
         keeping.made(plan.findings / "mended")
-        found.path.replace(plan.findings / "mended" / found.path.name)
+        with suppress(FileNotFoundError):  # another campaign in this folder has put it away
+            found.path.replace(plan.findings / "mended" / found.path.name)
     return known, mended
+
+
+class Interrupts:
+    """What Ctrl-C and SIGTERM do meanwhile: once it ends in order, twice it ends at once."""
+
+    def __init__(self, kill: Callable[[], None]) -> None:
+        self._kill = kill
+        self.asked = 0
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, *_: object) -> None:
+        self.asked += 1
+        if self.asked > 1:
+            self._kill()
+            raise KeyboardInterrupt
+
+
+@dataclass
+class Workers:
+    """The processes of a campaign, by their numbers."""
+
+    plan: Plan
+    ended: Ended
+    running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    signals: Counter[str] = field(default_factory=Counter)
+
+    def start(self, number: int, seconds: float) -> None:
+        """Start one for so many seconds. Ctrl-C reaches this process alone, which tells the others."""
+        seed = self.plan.seed + self.ended.restarts + self.ended.recycled
+        plan = replace(self.plan, seconds=seconds, seed=seed)
+        command = [sys.executable, "-P", "-m", "bearerproof_fuzz.campaign", plan.as_text(), str(number)]
+        errors = None if "BEARERPROOF_DEBUG" in os.environ else subprocess.DEVNULL
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self.running[number] = subprocess.Popen(  # noqa: S603 - our own
+                command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def look(self, left: float) -> None:
+        """Take note of those that have ended; one that ended without a reason of its own is started again."""
+        for number, process in list(self.running.items()):
+            code = process.poll()
+            if code is None:
+                if left < -PATIENCE:
+                    process.kill()
+                    self.ended.troubles.append("a worker did not end with the time and was killed")
+                continue
+            del self.running[number]
+            if code == UNWRITTEN:
+                self._unwritten()
+            elif code not in (0, 3) and left > 0 and not self.ended.interrupted:
+                self._again(number, code, left)
+
+    def _again(self, number: int, code: int, left: float) -> None:
+        if code == AGAIN and left < self.plan.seconds:
+            self.ended.recycled += 1
+        else:
+            self.ended.restarts += 1
+            self.signals[f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"] += 1
+        if self.ended.restarts <= MOST_RESTARTS:
+            time.sleep(min(1.0, 0.05 * self.ended.restarts))
+            self.start(number, left)
+        else:
+            how = ", ".join(f"{times} {what}" for what, times in self.signals.items())
+            self.ended.troubles.append(f"workers died more than {MOST_RESTARTS} times ({how}): no more are started")
+
+    def _unwritten(self) -> None:
+        where = f"; what could not be written there lies in {self.plan.beside}" if self.plan.beside.is_dir() else ""
+        self.ended.troubles.append(f"cannot write in {self.plan.directory}: is the disk full?{where}")
+
+    def stop(self) -> None:
+        """Have them end in order."""
+        for process in self.running.values():
+            process.terminate()
+
+    def kill(self) -> None:
+        """End them at once; what they found is on the disk."""
+        for process in self.running.values():
+            process.kill()
+            process.wait()
 
 
 def carried_out(plan: Plan, workers: int, ended: Ended, show: Show) -> None:
     """Have the workers work until the time is over; what they do is shown now and then."""
-    before = set(plan.progress.glob("*.jsonl"))
     began = time.monotonic()
-    running = {number: _started(plan, number) for number in range(workers)}
-    try:
-        while running:
-            time.sleep(0.2)
-            running = dict(_still(plan, running, ended, began))
-            _note(plan, before, ended, time.monotonic() - began, show)
-    except KeyboardInterrupt:
-        ended.interrupted = True
-    finally:
-        _stop(list(running.values()))
-    _note(plan, before, ended, time.monotonic() - began, show, last=True)
-    ended.troubles += sorted(set(_reasons(plan, before)))
+    crew = Workers(plan, ended)
+    with Interrupts(crew.kill) as interrupts:
+        try:
+            for number in range(workers):
+                crew.start(number, plan.seconds)
+            while crew.running:
+                time.sleep(0.1)
+                crew.look(plan.seconds - (time.monotonic() - began))
+                if interrupts.asked and not ended.interrupted:
+                    ended.interrupted = True
+                    plan = replace(plan, seconds=time.monotonic() - began)
+                    crew.stop()
+                _note(plan, crew, ended, time.monotonic() - began, show)
+        finally:
+            crew.kill()
+    _note(plan, crew, ended, time.monotonic() - began, show, last=True)
+    ended.troubles = sorted({*ended.troubles, *_reasons(plan)})
+    for path in plan.lessons.glob(f"{plan.campaign}.*"):
+        path.unlink(missing_ok=True)
 
 
-def _started(plan: Plan, number: int) -> SpawnProcess:
-    process = get_context("spawn").Process(target=work, args=(plan, number), daemon=False)
-    process.start()
-    return process
-
-
-def _still(
-    plan: Plan, running: dict[int, SpawnProcess], ended: Ended, began: float
-) -> Iterator[tuple[int, SpawnProcess]]:
-    """Yield the workers that go on; one that ended without a reason of its own is started again."""
-    for number, process in running.items():
-        left = plan.seconds - (time.monotonic() - began)
-        if process.is_alive():
-            if left < -PATIENCE:
-                process.kill()
-                ended.troubles.append("a worker did not end with the time and was killed")
-            yield number, process
-        elif process.exitcode not in (0, 3) and left > 0 and ended.restarts < MOST_RESTARTS:
-            ended.restarts += 1
-            yield number, _started(Plan(**{**vars(plan), "seconds": left, "seed": plan.seed + ended.restarts}), number)
-
-
-def _stop(running: Sequence[SpawnProcess]) -> None:
-    """Wait a little for workers that were interrupted too, then end them."""
-    end = time.monotonic() + PATIENCE
-    for process in running:
-        process.join(max(0.0, end - time.monotonic()))
-        if process.is_alive():
-            process.kill()
-            process.join()
-
-
-def _note(plan: Plan, before: set[Path], ended: Ended, seconds: float, show: Show, *, last: bool = False) -> None:
-    if not last and ended.history and seconds - ended.history[-1].seconds < 1:
+def _note(plan: Plan, crew: Workers, ended: Ended, seconds: float, show: Show, *, last: bool = False) -> None:
+    if not last and ended.history and seconds - ended.history[-1].seconds < ended.every:
         return
-    rows = list(_rows(plan, before))
+    rows = list(_rows(plan))
     if rows:
-        ended.history.append(_sum(rows, seconds))
+        running = {process.pid for process in crew.running.values()}
+        before = ended.history[-1].mib if ended.history else 0.0
+        done = _sum(rows, running, seconds)
+        ended.add(done if running else replace(done, mib=before))
         show(ended.history[-1])
 
 
-_ADDED = ("tokens", "checks", "findings", "flaky", "deaths", "mib")
+_ADDED = ("tokens", "checks", "findings", "foreseen", "flaky", "deaths", "faults")
+_MOST = ("inputs", "features", "unreadable")
 
 
-def _sum(rows: Sequence[dict[str, Any]], seconds: float) -> Sum:
-    total = {
-        name: sum(row[name] for row in rows) for name in ("tokens", "checks", "findings", "flaky", "deaths", "mib")
-    }
-    most = {name: max(row[name] for row in rows) for name in ("inputs", "features", "unreadable")}
-    return Sum(seconds=seconds, **total, **most)
+def _sum(rows: list[dict[str, Any]], running: set[int], seconds: float) -> Sum:
+    total = {name: sum(row[name] for row in rows) for name in _ADDED}
+    most = {name: max(row[name] for row in rows) for name in _MOST}
+    mib = sum(row["mib"] for row in rows if row["process"] in running)
+    return Sum(seconds=seconds, **total, **most, mib=mib)
 
 
-def _rows(plan: Plan, before: set[Path]) -> Iterator[dict[str, Any]]:
-    """Yield the last whole line that each worker of this campaign has noted."""
-    for path in sorted(set(plan.progress.glob("*.jsonl")) - before):
-        lines = path.read_bytes().rpartition(b"\n")[0].splitlines()
-        if lines:
-            yield json.loads(lines[-1])
+def _rows(plan: Plan) -> Iterator[dict[str, Any]]:
+    """Yield the last whole line that each worker of this campaign has noted, with the worker's process."""
+    for path in sorted(plan.progress.glob(f"{plan.campaign}-*.jsonl")):
+        with suppress(OSError, ValueError), path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL))
+            lines = file.read().rpartition(b"\n")[0].splitlines()
+            if lines:
+                yield {**json.loads(lines[-1]), "process": int(path.stem.split("-")[2])}
 
 
-def _reasons(plan: Plan, before: set[Path]) -> Iterator[str]:
-    usual = {"the time is over", "interrupted"}
-    return (str(row["done"]) for row in _rows(plan, before) if row.get("done", "interrupted") not in usual)
+def _reasons(plan: Plan) -> Iterator[str]:
+    """Yield why workers ended, where that was for none of the usual reasons and says more than their exit code."""
+    usual = {"the time is over", "interrupted", "started anew"}
+    reasons = (str(row["done"]) for row in _rows(plan) if row.get("done", "interrupted") not in usual)
+    return (reason for reason in reasons if not reason.startswith("cannot write in "))
+
+
+def found_beside(plan: Plan) -> list[Kept]:
+    """Return the findings that could not be written in the campaign's folder."""
+    return list(keeping.kept(plan.beside)) if plan.beside.is_dir() else []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from hypothesis.strategies import DrawFn
@@ -10,12 +11,13 @@ from bearerproof.contract.messages import Presentation
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile, requirement
 from bearerproof_fuzz import combinations
+from bearerproof_fuzz.campaign.shapes import SPOKEN_OF, Member, Shape
 from bearerproof_fuzz.claimdraws import BESIDE_OURS, DRAWN, LEEWAYS, DrawnClaim, kind_of, leeway
 from bearerproof_fuzz.combinations import Row, Space
 from bearerproof_fuzz.draws import number_below, pick
 from bearerproof_fuzz.edits.harmless import another_jti
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, REJECTED, Case, Edit
-from bearerproof_fuzz.forge import Draft, Forge
+from bearerproof_fuzz.forge import Draft, Forge, Members
 from bearerproof_fuzz.grammar import forge_one, mangle_one, matter_of
 from bearerproof_fuzz.material import ADVERSARIAL, EDGES, NO_NAMES, PLAIN, SHORT, Hints, labelled, unproven
 from bearerproof_fuzz.oracles.claims import Outcomes
@@ -43,10 +45,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Honest:
-    """A token that the implementation has accepted, before and after it is written down."""
+    """A token that the implementation has accepted; it is signed when it is first presented."""
 
     draft: Draft
-    presentation: Presentation
+
+    @cached_property
+    def presentation(self) -> Presentation:
+        """The token, written down."""
+        return self.draft.presentation()
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ class World:
 
     ``bases`` are honest tokens that it accepted, under each algorithm. ``settled`` are the edits that it judged rightly
     where they stood alone, ``refused`` those of them that start from a plain base and have to be refused; on top of
-    ``beneath`` any other can be made. ``spaces`` say where else an edit has to be refused.
+    ``beneath`` any other can be made. ``spaces`` say where else an edit has to be refused. ``shapes`` are what
+    somebody's own tokens look like.
     """
 
     forge: Forge
@@ -79,6 +86,7 @@ class World:
     refused: tuple[Prepared, ...]
     beneath: Mapping[Profile, Sequence[Edit]]
     spaces: tuple[Space, ...]
+    shapes: tuple[Shape, ...] = ()
 
 
 Kind = Callable[[DrawFn, World], Candidate | None]
@@ -169,12 +177,25 @@ def labelled_forgery(draw: DrawFn, world: World) -> Candidate | None:
     """Draw a token without a signature that says anything of itself: its event is what matters."""
     honest = pick(draw, world.bases)
     said = Hints(*(pick(draw, _NAMES) for _ in range(3)))
-    changed = unproven(labelled(honest.draft, said))
+    changed = unproven(labelled(_in_a_shape(draw, honest.draft, world), said))
     row = "HINT-1" if requirement("HINT-1").binds(world.measure) else "VER-25"
     return Candidate(
         row, "unsigned, whatever it says of itself", f"an unsigned token is not refused that says {said}",
         changed.presentation(), honest.presentation, REJECTED, factors=_factors(honest.draft, "labelled"),
     )  # fmt: skip
+
+
+def _in_a_shape(draw: DrawFn, draft: Draft, world: World) -> Draft:
+    """Draw a token that nobody signed in the shape of somebody's own; without any, as it is."""
+    if not world.shapes or number_below(draw, 2):
+        return draft
+    shape = pick(draw, world.shapes)
+    header = {**_filled(draw, shape.header), **draft.header}
+    return replace(draft, header=header, claims={**_filled(draw, shape.claims), **draft.claims})
+
+
+def _filled(draw: DrawFn, members: Sequence[Member]) -> Members:
+    return {name: pick(draw, _OF_KIND[kind]) for name, kind in members}
 
 
 _NAMES: tuple[object, ...] = (*PLAIN, *SHORT, *EDGES, *ADVERSARIAL, *NO_NAMES)
@@ -212,7 +233,10 @@ def varied(draw: DrawFn, world: World) -> Candidate | None:
     honest = pick(draw, world.bases)
     if honest.draft.rules.closed_claims is not None:
         return None
-    extra = {pick(draw, _CLAIM_NAMES): pick(draw, _VALUES) for _ in range(1 + number_below(draw, 4))}
+    if world.shapes and number_below(draw, 2):
+        extra = _filled(draw, [member for member in pick(draw, world.shapes).claims if member[0] not in SPOKEN_OF])
+    else:
+        extra = {pick(draw, _CLAIM_NAMES): pick(draw, _VALUES) for _ in range(1 + number_below(draw, 4))}
     changed = honest.draft.with_claims(**extra)
     return Candidate(
         "VER-24", "an honest token with further claims", f"an honest token with the claims {extra} is judged wrongly",
@@ -225,6 +249,7 @@ _VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 1.5, 10**15, "", "x", "é", "\U0001f511", "\x00", "\u2028", "</script>", "a" * 200, [], {},
     [None], [1, [2, [3]]], {"a": {"b": [1]}}, {"exp": 1}, {"aud": "nobody"}, {"": 0},
 )  # fmt: skip
+_OF_KIND = {kind: [value for value in _VALUES if kind_of(value) == kind] for kind in map(kind_of, _VALUES)}
 
 
 def combined(draw: DrawFn, world: World) -> Candidate | None:

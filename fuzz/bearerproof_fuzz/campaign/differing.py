@@ -105,7 +105,7 @@ class Differential:
             return  # it was another one when asked again
         smallest = shrunk(choices, self.world, lambda other: self._is_alike(other, key)) if choices else None
         refuse = tuple(name for name in self.crowd if name not in accept)
-        self.found[key] = Disagreement(made.requirement, made.kind, accept, refuse, smallest or made)
+        self.found[key] = Disagreement(made.requirement, made.kind, accept, refuse, smallest[1] if smallest else made)
 
     def _is_alike(self, other: Candidate, key: Key) -> bool:
         return other.kind == key[0] and self._fits(other) and self._patterns([other.presented])[0] == key[1]
@@ -160,7 +160,7 @@ def world(crowd: Crowd) -> World:
         for name in keys.MATERIAL
         if name in declaration.algorithms
     ]
-    honest = [Honest(draft, draft.presentation()) for draft in drafts]
+    honest = [Honest(draft) for draft in drafts]
     bases = tuple(_accepted_by_all(crowd, honest))
     if not bases:
         raise AdapterFault("there is no honest token that all of them accept, so nothing can be compared")
@@ -171,7 +171,7 @@ def world(crowd: Crowd) -> World:
     for case in applicable((case for case in cases() if case.profile in first), declaration):
         if (case.profile, case.algorithm or first[case.profile]) in usable:
             draft = case.edit.given(forge.base(case.profile, case.algorithm or first[case.profile]))
-            prepared.append(Prepared(case, Honest(draft, draft.presentation())))
+            prepared.append(Prepared(case, Honest(draft)))
     accepted = {id(each) for each in _accepted_by_all(crowd, [each.honest for each in prepared])}
     settled = tuple(each for each in prepared if id(each.honest) in accepted)
     plain = tuple(each for each in settled if each.case.edit.given is unedited and each.case.edit.rejects(Measure.BASE))

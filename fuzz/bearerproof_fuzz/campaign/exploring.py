@@ -1,6 +1,7 @@
 """One worker's search: draw, present, judge, and keep what is new; a violation is asked again before it counts."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -9,8 +10,8 @@ from bearerproof.contract.implementation import Implementation
 from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof_fuzz.campaign.candidates import Candidate, World, candidate
 from bearerproof_fuzz.campaign.corpus import Corpus
-from bearerproof_fuzz.campaign.judging import Judge, Violation, is_forgery_accepted
-from bearerproof_fuzz.campaign.learning import BATCH, Wrong, answers
+from bearerproof_fuzz.campaign.judging import NO_ANSWER, Judge, Violation, is_forgery_accepted
+from bearerproof_fuzz.campaign.learning import BATCH, Wrong, answers, asked_again, recurs
 from bearerproof_fuzz.campaign.shrinking import shrunk
 from bearerproof_fuzz.draws import Choices
 from bearerproof_fuzz.oracles.events import kind_class
@@ -18,10 +19,13 @@ from bearerproof_fuzz.oracles.events import kind_class
 MUTATED = 0.5
 """The share of inputs that are old ones with some choices changed, once there are any."""
 
+MOST_DOUBTS = 3
+"""How often what was not so when asked again is looked into, for each cause."""
+
 
 @dataclass(frozen=True)
 class Found:
-    """What is wrong, the choices that show it, and whether it was so again when asked again."""
+    """What is wrong, the choices that show it, and whether it was so each time it was asked again."""
 
     wrong: Wrong
     choices: tuple[int, ...]
@@ -32,7 +36,8 @@ class Found:
 class Explorer:
     """Draws candidates from a world, and judges what an implementation says to them.
 
-    ``known`` are the keys of what was found already: they are not looked at again.
+    ``known`` are the keys of what was found already: they are not looked at again. ``doubts`` count what was not so
+    when it was asked again: one glitch must not hide what comes later.
     """
 
     implementation: Implementation
@@ -41,6 +46,7 @@ class Explorer:
     corpus: Corpus
     random: Random
     known: set[tuple[str, str]] = field(default_factory=set)
+    doubts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def step(self) -> Iterator[Found]:
         """Present one batch, and yield what is found."""
@@ -79,22 +85,29 @@ class Explorer:
 
     def _keep_if_new(self, choices: Sequence[int], made: Candidate, answer: Answer) -> None:
         new = self.corpus.new(features(made, answer))
-        if new:
+        if new and answer.outcome is not Outcome.HUNG:  # what is near it would cost as much time
             self.corpus.add(choices, new)
 
     def _looked_into(self, choices: Sequence[int], wrong: Wrong) -> Iterator[Found]:
         """Ask again, and make it smaller if it is so again; what another requirement explains is left to it."""
+        key = wrong.violation.key
         if self._explained(wrong):
             return
-        self.known.add(wrong.violation.key)
-        again = self.again(wrong.candidate, wrong.violation.key)
-        if again is None:
+        if not recurs(self.implementation, self.judge, wrong):
+            self.doubts[key] += 1
+            if self.doubts[key] >= MOST_DOUBTS:
+                self.known.add(key)
             yield Found(wrong, tuple(choices), recurs=False)
             return
-        smallest = shrunk(choices, self.world, lambda made: self._fails(made, wrong.violation.key))
-        smaller = None if smallest is None else self.again(smallest, wrong.violation.key)
-        best = wrong if smaller is None or smallest is None else Wrong(smallest, smaller)
-        yield Found(best, tuple(choices), recurs=True)
+        self.known.add(key)
+        drawn = None if wrong.violation.kind == NO_ANSWER else self._smaller(choices, key)
+        yield Found(*(drawn or (wrong, tuple(choices))), recurs=True)
+
+    def _smaller(self, choices: Sequence[int], key: tuple[str, str]) -> tuple[Wrong, tuple[int, ...]] | None:
+        """Return a smaller candidate with the same fault, and its choices, if there is one that has it."""
+        smallest = shrunk(choices, self.world, lambda made: self._fails(made, key))
+        again = None if smallest is None else self.again(smallest[1], key)
+        return None if smallest is None or again is None else (Wrong(smallest[1], again), smallest[0])
 
     def _fails(self, made: Candidate, key: tuple[str, str]) -> bool:
         if not self.implementation.fits(made.presented):
@@ -104,10 +117,7 @@ class Explorer:
 
     def again(self, made: Candidate, key: tuple[str, str]) -> Violation | None:
         """Present the honest token and the candidate, and return what is wrong as before, if it is."""
-        honest, answer = answers(self.implementation, [made.honest, made.presented])
-        if honest.outcome is not Outcome.ACCEPTED:
-            return None
-        return next((found for found in self.judge.violations(made, answer) if found.key == key), None)
+        return asked_again(self.implementation, self.judge, made, key)
 
     def _explained(self, wrong: Wrong) -> bool:
         """Say whether a part that another requirement judges is accepted by itself."""

@@ -17,6 +17,9 @@ from bearerproof_fuzz.oracles.sameness import same_claims
 from bearerproof_fuzz.oracles.schemas import schema_error
 from bearerproof_fuzz.oracles.sources import compose, parts_of
 
+NO_ANSWER = "no answer"
+"""The kind of what is wrong with a token to which no answer comes."""
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -54,7 +57,9 @@ class Judge:
     def _of_verdict(self, candidate: Candidate, answer: Answer) -> Iterator[Violation]:
         if answer.outcome is Outcome.SKIPPED:
             return
-        if answer.outcome is Outcome.ERRORED and Outcome.REJECTED in candidate.allowed:
+        if answer.outcome is Outcome.HUNG:
+            yield Violation("VER-47", NO_ANSWER, candidate.how, "a verdict", answer.describe())
+        elif answer.outcome is Outcome.ERRORED and Outcome.REJECTED in candidate.allowed:
             if self._binds("VER-47"):
                 kind = f"an error: {_type_of(answer.detail)}"
                 yield Violation("VER-47", kind, candidate.how, "a verdict", answer.describe())

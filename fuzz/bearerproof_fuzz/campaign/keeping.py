@@ -1,20 +1,28 @@
 """Findings on the disk: one file each, whole or not there, and recognised when they come again."""
 
+import fcntl
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bearerproof.contract.implementation import PropertyEnded
 from bearerproof.exceptions import BadInput
+from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.judgement import Finding
-from bearerproof.judging.results import finding_as_dict, line
+from bearerproof.judging.reports import rerun_command, token_apart
+from bearerproof.judging.results import Record, finding_as_dict, line, presentation_from_dict
+from bearerproof.judging.settings import RunConfig
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import requirement
+from bearerproof_fuzz.campaign import frozen
+from bearerproof_fuzz.campaign.judging import NO_ANSWER
 from bearerproof_fuzz.campaign.learning import Wrong
 
 
@@ -30,6 +38,21 @@ class Kept:
         """What findings of one cause have in common."""
         return str(self.row["requirement"]), str(self.row["kind"])
 
+    @property
+    def recurs(self) -> bool:
+        """Whether it was so each time that it was asked again."""
+        return bool(self.row.get("recurs"))
+
+    @property
+    def found(self) -> str:
+        """When it was found, as an instant of RFC 3339; empty where nobody knows."""
+        return str(self.row.get("found", ""))
+
+    @property
+    def replay(self) -> str:
+        """The command that shows it again."""
+        return str(self.row.get("replay") or shlex.join(["bearerproof", "replay", str(self.path)]))
+
 
 def file_name(key: tuple[str, str]) -> str:
     """Return the name of the file of a finding: its requirement, its kind as far as that is a name, and a digest."""
@@ -38,11 +61,11 @@ def file_name(key: tuple[str, str]) -> str:
     return f"{key[0].lower()}-{kind}-{digest}.json"
 
 
-def as_row(wrong: Wrong, choices: list[int], *, recurs: bool) -> Json:
-    """Return the line of a result stream that shows what is wrong, to be replayed like those of a check."""
+def as_row(wrong: Wrong, choices: Sequence[int], *, recurs: bool) -> Json:
+    """Return the line of a result stream that shows what is wrong, with all that it can be judged again by."""
     candidate, violation = wrong.candidate, wrong.violation
     finding = Finding(
-        f"{candidate.how}", violation.expected, violation.got, candidate.presented, candidate.honest,
+        candidate.how, violation.expected, violation.got, candidate.presented, candidate.honest,
         edit=violation.kind, events=violation.events,
     )  # fmt: skip
     profile = str(candidate.presented.profile)
@@ -52,24 +75,62 @@ def as_row(wrong: Wrong, choices: list[int], *, recurs: bool) -> Json:
         "requirement": violation.requirement,
         "level": str(requirement(violation.requirement).level),
         "profile": profile,
-        "outcome": "failed",
+        "outcome": "hung" if violation.kind == NO_ANSWER else "failed",
         "findings": [finding_as_dict(finding)],
         "kind": violation.kind,
-        "choices": choices,
+        "choices": list(choices),
         "recurs": recurs,
+        "candidate": {
+            "requirement": candidate.requirement, "kind": candidate.kind, "how": candidate.how,
+            "allowed": sorted(candidate.allowed), "claims": candidate.claims,
+        },
+    }  # fmt: skip
+
+
+def completed(row: Json, path: Path, words: Sequence[str], settings: RunConfig) -> Json:
+    """Add what somebody needs who finds the file: the requirement, the token taken apart, the command, a vector.
+
+    ``words`` name the implementation as the command line does.
+    """
+    required = requirement(row["requirement"])
+    shown = next((finding for finding in row["findings"] if "presented" in finding), None)
+    vector = frozen.vector(row)
+    again = [{"presented", "steps"} & finding.keys() for finding in row["findings"]]
+    if any(again) and settings.url is None:
+        replay = shlex.join(["bearerproof", "replay", str(path), *words])
+    else:
+        named = RunConfig(**{**vars(settings), "seed": row.get("seed")})
+        replay = rerun_command(Record.from_dict(row), named)
+    return {
+        **row,
+        "found": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "text": required.text,
+        "clause": required.clause,
+        "replay": replay,
+        **({} if shown is None else {"apart": _apart(shown)}),
+        **({} if vector is None else {"vector": vector}),
     }
 
 
-def of_hang(ended: PropertyEnded) -> Json:
-    """Return the line of a result stream that shows a token to which no answer came."""
-    presented = ended.presentation
-    profile = str(presented.profile) if presented else "jwt"
-    finding = Finding("no answer comes to a token", "a verdict", str(ended), presented)
-    return {
-        "type": "check", "id": f"VER-47.found-by-fuzzing.{profile}", "requirement": "VER-47", "level": "MUST",
-        "profile": profile, "outcome": "hung", "findings": [finding_as_dict(finding)], "kind": "no answer",
-        "recurs": True,
-    }  # fmt: skip
+def _apart(finding: Json) -> list[str]:
+    beside = presentation_from_dict(finding["base"]).token if "base" in finding else None
+    return token_apart(presentation_from_dict(finding["presented"]).token, beside)
+
+
+def is_foreseen(row: Json, expectations: Sequence[Expectation]) -> bool:
+    """Say whether all of a finding is what an expectations file foresees, by requirement, check or kind."""
+    if "candidate" not in row:
+        record = Record.from_dict(row)
+        return all(any(entry.covers(record, each) for entry in expectations) for each in row["findings"])
+    kinds = {row["kind"], row["candidate"]["kind"], row["kind"].rpartition(": ")[0]}
+    names = kinds | {kind.partition(separator)[0] for kind in kinds for separator in (" on top of ", " in combination")}
+    return any(
+        entry.requirement == row["requirement"]
+        and entry.profile in (None, row["profile"])
+        and (entry.check is None or entry.check in names or entry.check.rpartition(".")[0] in names)
+        and (entry.finding is None or entry.finding in names)
+        for entry in expectations
+    )
 
 
 def write(directory: Path, key: tuple[str, str], row: Json) -> Path:
@@ -79,18 +140,52 @@ def write(directory: Path, key: tuple[str, str], row: Json) -> Path:
         OSError: it cannot be written.
     """
     path = directory / file_name(key)
+    replaced(path, line(row))
+    return path
+
+
+def replaced(path: Path, text: str) -> None:
+    """Write a file so that it is there whole, as it was or as it is to be, whatever happens meanwhile.
+
+    Raises:
+        OSError: it cannot be written; then it is as it was.
+    """
     draft = path.with_suffix(f".{os.getpid()}.partial")
     try:
         with draft.open("w", encoding="utf-8") as file:
-            file.write(line(row))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise
-    _flush(directory)
-    return path
+    _flush(path.parent)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[bool]:
+    """Hold a file for as long as the context lasts; False where another process holds it. It ends with the process.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        yield _locked(handle)
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: nobody can hold it
+        return True
+    return True
 
 
 def _flush(directory: Path) -> None:
@@ -110,17 +205,27 @@ def _flush(directory: Path) -> None:
 def kept(directory: Path) -> Iterator[Kept]:
     """Yield the findings of a directory; what is none of ours is left alone."""
     for path in sorted(directory.glob("*.json")):
-        row = _read(path)
-        if row is not None:
-            yield Kept(path, row)
+        found = read(path)
+        if found is not None:
+            yield found
 
 
-def _read(path: Path) -> Json | None:
+def read(path: Path) -> Kept | None:
+    """Return the finding in a file, or None where there is none of ours."""
     try:
         row: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) and {"requirement", "kind", "findings"} <= row.keys() else None
+    return Kept(path, row) if isinstance(row, dict) and _is_finding(row) else None
+
+
+def _is_finding(row: Json) -> bool:
+    try:
+        requirement(row["requirement"])
+        Record.from_dict(row)
+    except (KeyError, TypeError, ValueError, BadInput):
+        return False
+    return isinstance(row.get("kind"), str) and all(isinstance(finding, dict) for finding in row["findings"])
 
 
 def made(directory: Path) -> Path:

@@ -1,6 +1,7 @@
 """Makes a drawn candidate smaller: Hypothesis starts from the choices that showed a fault, and keeps it failing."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
@@ -15,20 +16,30 @@ TRIES = 400
 
 _KEY = b"campaign"
 
+Drawn = tuple[tuple[int, ...], Candidate]
+"""Choices, and what is drawn from them."""
 
-def shrunk(choices: Sequence[int], world: World, fails: Callable[[Candidate], bool]) -> Candidate | None:
-    """Return the smallest candidate found that still fails, or None when it does so no more."""
+
+def shrunk(choices: Sequence[int], world: World, fails: Callable[[Candidate], bool]) -> Drawn | None:
+    """Return the smallest candidate found that still fails and its choices, or None when it does so no more."""
 
     @st.composite
-    def candidates(draw: DrawFn) -> Candidate | None:
-        return candidate(draw, world)
+    def candidates(draw: DrawFn) -> Drawn | None:
+        taken: list[int] = []
+
+        def noted(strategy: Any) -> Any:
+            taken.append(draw(strategy))
+            return taken[-1]
+
+        made = candidate(noted, world)  # type: ignore[arg-type]  # it draws as Hypothesis does
+        return None if made is None else (tuple(taken), made)
 
     tried = 0
 
-    def condition(drawn: Candidate | None) -> bool:
+    def condition(drawn: Drawn | None) -> bool:
         nonlocal tried
         tried += 1
-        return drawn is not None and tried <= TRIES and fails(drawn)
+        return drawn is not None and tried <= TRIES and fails(drawn[1])
 
     database = InMemoryExampleDatabase()
     database.save(_KEY, choices_to_bytes(tuple(choices)))

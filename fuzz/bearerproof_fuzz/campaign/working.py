@@ -7,35 +7,68 @@ what it has done so far it notes in a file of its own, which the campaign's fron
 import json
 import os
 import resource
+import secrets
+import signal
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Outcome
-from bearerproof.exceptions import BearerproofError
+from bearerproof.exceptions import AdapterFault, BearerproofError
+from bearerproof.judging import expectations
+from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.results import RED, Record
 from bearerproof.judging.runner import RunOptions, run
-from bearerproof.judging.settings import RunConfig, Scope
+from bearerproof.judging.settings import KnownFinding, RunConfig, Scope
+from bearerproof.members import Json
 from bearerproof.specification.catalogue import VERIFIERS, Requirement, requirements
-from bearerproof_fuzz.campaign import keeping
+from bearerproof_fuzz.campaign import keeping, shapes
+from bearerproof_fuzz.campaign.candidates import World
 from bearerproof_fuzz.campaign.corpus import Corpus
 from bearerproof_fuzz.campaign.exploring import Explorer, Found
 from bearerproof_fuzz.campaign.judging import Judge
-from bearerproof_fuzz.campaign.learning import Learned, learn
+from bearerproof_fuzz.campaign.learning import Lesson, OutOfTimeError, Wrong, learn, world
+from bearerproof_fuzz.keyserver import idp
 from bearerproof_fuzz.suite import SUITE
 
 FRESH = 240
 """Seconds after which tokens for a real clock are made anew: they live ten minutes."""
 
+JUMP = 5
+"""Seconds by which a real clock may differ from what it was to be, before tokens for it are made anew."""
+
 LOOK = 5.0
 """Seconds between two looks at what the others have added."""
+
+HOUR = 3600
+EVERY = 8
+"""Of so many workers one begins with an empty corpus every hour: what all others never came upon, it may."""
+
+VAIN = 3
+"""How often an implementation that has answered before is started again without a token asked in between."""
+
+AGAIN = 4
+"""The exit code of a worker that is to be started anew: its memory has grown, or something unforeseen came up."""
+
+UNWRITTEN = 5
+"""The exit code of a worker that could not write all that it found where it belongs."""
+
+OUT_OF_TIME = "the time was over before every edit was asked once: give it more with --for"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a worker is to do: which implementation, where, for how many seconds, from which seed."""
+    """What a worker is to do: which implementation, where, for how many seconds, from which seed.
+
+    ``campaign`` names this one among all that share the folder, ``words`` the implementation as the command line does.
+    ``expect`` is a file of known deviations. ``memory`` is how many MiB a worker and its implementation may come to
+    before they are started anew; ``began`` the instant of the campaign's begin on the monotonic clock.
+    """
 
     settings: RunConfig
     directory: Path
@@ -43,6 +76,23 @@ class Plan:
     seed: int
     parent: int
     by_suite: float = 0.25
+    campaign: str = field(default_factory=lambda: secrets.token_hex(4))
+    words: tuple[str, ...] = ()
+    expect: str | None = None
+    memory: float = 1024.0
+    began: float = field(default_factory=time.monotonic)
+
+    def as_text(self) -> str:
+        """Write the plan as one line that another process can read."""
+        return json.dumps({**vars(self), "settings": self.settings.as_option(), "directory": str(self.directory)})
+
+    @classmethod
+    def from_text(cls, text: str) -> "Plan":
+        """Read what ``as_text`` wrote."""
+        raw = json.loads(text)
+        settings = RunConfig.from_option(raw["settings"])
+        words = tuple(raw["words"])
+        return cls(**{**raw, "settings": settings, "directory": Path(raw["directory"]), "words": words})
 
     @property
     def findings(self) -> Path:
@@ -59,6 +109,51 @@ class Plan:
         """Where workers note what they have done."""
         return self.directory / "progress"
 
+    @property
+    def lessons(self) -> Path:
+        """Where workers leave what they have learned for each other, and for whoever replays a finding."""
+        return self.directory / "lessons"
+
+    def lesson(self, stage: str) -> Path:
+        """Return the file that names this campaign's lesson: the ``first``, without edits, or ``all``."""
+        return self.lessons / f"{self.campaign}.{stage}"
+
+    @property
+    def beside(self) -> Path:
+        """Where findings are written when that is impossible in the campaign's folder."""
+        return Path(tempfile.gettempdir()) / f"bearerproof-findings-{self.campaign}"
+
+    def foreseen(self) -> list[Expectation]:
+        """Return the known deviations."""
+        return expectations.load(Path(self.expect)) if self.expect else []
+
+
+def started(settings: RunConfig) -> Implementation:
+    """Start the implementation, with the identity provider that the profile of a server may ask for."""
+    return settings.start(idp.start)
+
+
+def mib() -> float:
+    """Return the memory of this process and of those it started, resident now where the system says so."""
+    sizes = [_resident(process) for process in _family(os.getpid())]
+    return sum(sizes) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _family(process: int) -> Iterator[int]:
+    yield process
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # it has ended meanwhile
+            for child in path.read_text().split():
+                yield from _family(int(child))
+
+
+def _resident(process: int) -> float:
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return pages * resource.getpagesize() / 2**20
+
 
 @dataclass
 class Progress:
@@ -70,22 +165,28 @@ class Progress:
     tokens: int = 0
     checks: int = 0
     findings: int = 0
+    foreseen: int = 0
     flaky: int = 0
     deaths: int = 0
+    faults: int = 0
+    mib: float = 0.0
 
     def note(self, corpus: Corpus, *, now: float | None = None, done: str | None = None) -> None:
         """Write a line: seconds, tokens, checks of the suite, inputs, features, findings, MiB."""
         now = time.monotonic() if now is None else now
-        self.noted = now
+        self.noted, self.mib = now, round(mib(), 1)
         row = {
             "seconds": round(now - self.started, 1), "tokens": self.tokens, "checks": self.checks,
             "inputs": len(corpus.inputs), "features": len(corpus.features), "findings": self.findings,
-            "flaky": self.flaky, "deaths": self.deaths, "unreadable": corpus.unreadable,
-            "mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-            **({} if done is None else {"done": done}),
+            "foreseen": self.foreseen, "flaky": self.flaky, "deaths": self.deaths, "faults": self.faults,
+            "unreadable": corpus.unreadable, "mib": self.mib, **({} if done is None else {"done": done}),
         }  # fmt: skip
-        with self.path.open("a", encoding="utf-8") as file:
+        with suppress(OSError), self.path.open("a", encoding="utf-8") as file:  # a full disk costs this line alone
             file.write(json.dumps(row) + "\n")
+
+
+class _StartAnewError(Exception):
+    """The worker is to be started anew, with all that is on the disk."""
 
 
 @dataclass
@@ -97,8 +198,15 @@ class Worker:
     random: Random
     progress: Progress
     corpus: Corpus
+    foreseen: list[Expectation] = field(default_factory=list)
     known: set[tuple[str, str]] = field(default_factory=set)
-    implementation: Implementation | None = None
+    known_drawn: set[KnownFinding] = field(default_factory=set)
+    lesson: Lesson | None = None
+    settled: bool = False
+    stopping: bool = False
+    unwritten: int = 0
+    most: float = 0.0
+    alone: bool = False
 
     def work(self) -> None:
         """Work until the time is over or nobody waits any more.
@@ -106,107 +214,234 @@ class Worker:
         Raises:
             BearerproofError: the implementation cannot be started or asked any more.
         """
-        end = self.progress.started + self.plan.seconds
-        while not self._over(end):
-            self.implementation = self.plan.settings.start()
-            scope = self.plan.settings.resolve(self.implementation.declaration)
+        vain, asked = 0, -1
+        while not self._over():
             try:
-                self._with(self.implementation, scope, end)
-            except PropertyEnded as ended:
-                self._died(ended)
-            finally:
-                self.implementation.close()
+                self._with_an_implementation()
+            except AdapterFault:
+                vain, asked = (vain + 1, asked) if self._asked == asked else (0, self._asked)
+                if asked == 0 or vain >= VAIN:
+                    raise
+                self.progress.faults += 1
+                time.sleep(0.2)
 
-    def _over(self, end: float) -> bool:
-        return time.monotonic() >= end or os.getppid() != self.plan.parent
+    @property
+    def _asked(self) -> int:
+        return self.progress.tokens + self.progress.checks
 
-    def _with(self, implementation: Implementation, scope: Scope, end: float) -> None:
-        """Explore with one process of the implementation, anew where tokens for a real clock have become old."""
-        tokens = any(profile in VERIFIERS for profile in scope.profiles)
-        while not self._over(end):
-            fresh = time.monotonic() + FRESH if not implementation.declaration.injected_clock else end
-            if tokens:
-                explorer = self._explorer(implementation, scope, learn(implementation, scope))
-                self._explore(explorer, scope, min(end, fresh), end)
+    def _over(self) -> bool:
+        ended = time.monotonic() >= self.progress.started + self.plan.seconds
+        return ended or self.stopping or os.getppid() != self.plan.parent
+
+    def _with_an_implementation(self) -> None:
+        implementation = started(self.plan.settings)
+        try:
+            self.most = self.most or max(self.plan.memory, 2 * mib())
+            scope = self.plan.settings.resolve(implementation.declaration)
+            if any(profile in VERIFIERS for profile in scope.profiles):
+                self._explore_anew(implementation, scope)
+                return
+        finally:
+            self._count(implementation)
+            implementation.close()
+        while not self._over():
+            self._ask_the_suite(scope)
+            self._now_and_then(time.monotonic())
+
+    def _explore_anew(self, implementation: Implementation, scope: Scope) -> None:
+        """Explore, with tokens made anew where those for a real clock have become old."""
+        while not self._over():
+            drawn = self._world(implementation, scope)
+            if drawn is not None:
+                judge = Judge(implementation.declaration, scope.measure)
+                explorer = Explorer(implementation, drawn, judge, self.corpus, self.random, self.known)
+                self._explore(explorer, scope)
+
+    def _world(self, implementation: Implementation, scope: Scope) -> World | None:
+        """Return what to draw from, by what one worker of the campaign has learned; None when the time is over.
+
+        Until it has learned all, the others draw what needs no edit.
+        """
+        seen = shapes.read(self.plan.directory / shapes.FILE)
+        while not self._over():
+            if not self.settled:
+                lesson = self._lesson("all") or self._learned(implementation, scope)
+                self.settled = lesson is not None
+                self.lesson = lesson or self._lesson("first")
+            if self.lesson is not None:
+                return world(self.lesson, implementation.declaration, scope, seen)
+            self._ask_the_suite(scope)
+        return None
+
+    def _lesson(self, stage: str) -> Lesson | None:
+        with suppress(OSError):
+            return Lesson.read(self.plan.lessons / self.plan.lesson(stage).read_text(encoding="utf-8").strip())
+        return None
+
+    def _learned(self, implementation: Implementation, scope: Scope) -> Lesson | None:
+        """Learn for all, unless another one does."""
+        with keeping.lock(self.plan.lesson("lock")) as mine:
+            if not mine:
+                return None
+            if (already := self._lesson("all")) is not None:
+                return already
+
+            def keep(wrong: Wrong, again: bool) -> None:
+                self._keep(Found(wrong, (), recurs=again))
+
+            def over() -> bool:
                 self._count(implementation)
-            else:
-                self._ask_the_suite(scope, end)
+                self.progress.note(self.corpus)
+                return self._over()
 
-    def _explorer(self, implementation: Implementation, scope: Scope, learned: Learned) -> Explorer:
-        for wrong in learned.wrong:
-            if wrong.violation.key not in self.known:
-                self._keep(Found(wrong, (), recurs=True))
-        judge = Judge(implementation.declaration, scope.measure)
-        return Explorer(implementation, learned.world, judge, self.corpus, self.random, self.known)
+            lesson = learn(implementation, scope, keep, over, lambda lesson: self._teach("first", lesson)).lesson
+            self._teach("all", lesson)
+            return lesson
 
-    def _explore(self, explorer: Explorer, scope: Scope, until: float, end: float) -> None:
+    def _teach(self, stage: str, lesson: Lesson) -> None:
+        with suppress(OSError):  # on a full disk each learns for itself
+            keeping.replaced(self.plan.lessons / f"{lesson.digest}.json", lesson.as_text())
+            keeping.replaced(self.plan.lesson(stage), f"{lesson.digest}.json\n")
+
+    def _explore(self, explorer: Explorer, scope: Scope) -> None:
+        """Explore until the tokens are old, the clock is not where it was to be, or more may be known."""
         spent = {True: 0.0, False: 0.0}  # seconds, by whether the suite was asked
-        looked = 0.0
-        while not self._over(until):
+        real = not explorer.implementation.declaration.injected_clock
+        start, ahead = time.monotonic(), time.time() - time.monotonic()
+        while not self._over():
             began = time.monotonic()
+            if real and (began - start > FRESH or abs(time.time() - began - ahead) > JUMP):
+                return
+            if not self.settled and began - start > LOOK:
+                return  # more may be known by now, and if the one who learns has died, another one has to
             by_suite = spent[True] < self.plan.by_suite * (spent[True] + spent[False])
             if by_suite:
-                self._ask_the_suite(scope, end)
+                self._ask_the_suite(scope)
             else:
                 for found in explorer.step():
                     self._keep(found)
+            self._count(explorer.implementation)
             now = time.monotonic()
             spent[by_suite] += now - began
-            if now - looked > LOOK:
-                self._look_around()
-                looked = now
-            if now - self.progress.noted > 1:
-                self._count(explorer.implementation)
-                self.progress.note(self.corpus, now=now)
+            self._now_and_then(now)
+
+    def _now_and_then(self, now: float) -> None:
+        """Note what was done, look at what others did, and see that memory and corpus are as they are to be.
+
+        Raises:
+            _StartAnewError: they are not.
+        """
+        if now - self.progress.noted > 1:
+            self.progress.note(self.corpus, now=now)
+            if 0 < self.most < self.progress.mib:
+                raise _StartAnewError
+        alone = (int((now - self.plan.began) // HOUR) + self.number) % EVERY == EVERY - 1
+        if alone and not self.alone:
+            self.corpus.forget()
+        elif self.alone and not alone:
+            raise _StartAnewError
+        self.alone = alone
+        if now - self._looked > LOOK:
+            self._look_around()
+            self._looked = now
+
+    _looked: float = 0.0
 
     def _count(self, implementation: Implementation) -> None:
         """Count the tokens that were asked since it was last done."""
         self.progress.tokens += implementation.tokens
-        implementation.tokens = 0
+        self.progress.deaths += implementation.restarts
+        implementation.tokens = implementation.restarts = 0
 
     def _look_around(self) -> None:
         """Take what others have added to the corpus, and know what they have found."""
-        self.corpus.read_others()
-        self.known |= {found.key for found in keeping.kept(self.plan.findings)}
+        if not self.alone:
+            self.corpus.read_others()
+        self.known |= {found.key for found in keeping.kept(self.plan.findings) if found.recurs}
 
-    def _ask_the_suite(self, scope: Scope, end: float) -> None:
+    def _ask_the_suite(self, scope: Scope) -> None:
         """Run the checks of one requirement with a seed of its own."""
         asked = self.random.choice([row.id for row in requirements().values() if _is_asked(row, scope)])
-        seed = self.random.randrange(2**32)
-        settings = RunConfig(**{**vars(self.plan.settings), "seed": seed, "requirements": (asked,)})
-        finished = run(SUITE, settings, RunOptions(stop_at=lambda _: time.monotonic() > end))
+        known = (*self.plan.settings.known, *self.known_drawn)
+        settings = RunConfig(
+            **{**vars(self.plan.settings), "seed": self.random.randrange(2**32), "requirements": (asked,),
+               "known": known}
+        )  # fmt: skip
+        try:
+            finished = run(SUITE, settings, RunOptions(stop_at=lambda _: self._over()), started=started(settings))
+        except PropertyEnded:
+            self.progress.deaths += 1
+            return
         self.progress.checks += len(finished.records)
+        broken = finished.interrupted or (finished.fault is not None and finished.harness.selected)
+        self.progress.faults += bool(broken and not self._over())  # neither is anybody's verdict
         for record in finished.records:
             if record.state in RED:
-                self._keep_record(record, seed)
+                self._keep_record(record, settings)
         self.progress.note(self.corpus)
 
-    def _keep_record(self, record: Record, seed: int) -> None:
+    def _keep_record(self, record: Record, settings: RunConfig) -> None:
         for finding in record.findings:
-            kind = str(finding.get("drawn") or finding.get("kind") or finding.get("edit") or record.id)
+            if "drawn" in finding:
+                self.known_drawn.add(KnownFinding(record.requirement, str(finding["drawn"])))
+            kind = kind_of(finding, record.id)
             key = record.requirement, kind
             if key not in self.known:
                 self.known.add(key)
-                row = {**record.as_dict(), "findings": [finding], "kind": kind, "seed": seed, "recurs": True}
+                recurs = is_red_again(settings, record.id, kind)
+                row = {
+                    **record.as_dict(), "findings": [finding], "kind": kind, "seed": settings.seed, "recurs": recurs,
+                }  # fmt: skip
                 self._write(key, row)
 
     def _keep(self, found: Found) -> None:
         key = found.wrong.violation.key
-        self.known.add(key)
-        self.progress.flaky += not found.recurs
+        if found.recurs:
+            self.known.add(key)
         self._write(key, keeping.as_row(found.wrong, list(found.choices), recurs=found.recurs))
 
-    def _write(self, key: tuple[str, str], row: dict[str, object]) -> None:
-        if not (self.plan.findings / keeping.file_name(key)).exists():
-            keeping.write(self.plan.findings, key, row)
-            self.progress.findings += 1
+    def _write(self, key: tuple[str, str], row: Json) -> None:
+        """Write a finding; one that was not so when asked again gives way to one that was."""
+        self.progress.flaky += not row["recurs"]
+        path = self.plan.findings / keeping.file_name(key)
+        lesson = None if self.lesson is None else self.lesson.digest
+        row = {**row, "lesson": lesson, "measure": self.plan.settings.measure}
+        if keeping.is_foreseen(row, self.foreseen):
+            self.progress.foreseen += 1
+            return
+        there = keeping.read(path)
+        if there is not None and (there.recurs or not row["recurs"]):
+            return
+        try:
+            self._write_in(self.plan.findings, key, row)
+        except OSError:
+            self.unwritten += 1
+            with suppress(OSError):
+                self.plan.beside.mkdir(mode=0o700, exist_ok=True)
+                self._write_in(self.plan.beside, key, row)
+        self.progress.findings += bool(row["recurs"])
 
-    def _died(self, ended: PropertyEnded) -> None:
-        """Note a death or a hang; what recurred of them was an answer, and is a finding already."""
-        self.progress.deaths += 1
-        if ended.outcome is Outcome.HUNG and ended.presentation is not None:
-            row = keeping.of_hang(ended)
-            self._write((str(row["requirement"]), str(row["kind"])), row)
+    def _write_in(self, folder: Path, key: tuple[str, str], row: Json) -> None:
+        path = folder / keeping.file_name(key)
+        keeping.write(folder, key, keeping.completed(row, path, self.plan.words, self.plan.settings))
+
+
+def kind_of(finding: Json, check: str) -> str:
+    """Return the kind of a check's finding, worded as exploring does: one cause is one finding."""
+    kind = str(finding.get("drawn") or finding.get("kind") or finding.get("edit") or check)
+    came = str(finding["got"]).split(maxsplit=1)[:1]
+    return f"{kind}: {came[0]}" if "presented" in finding and came and came[0] in set(Outcome) else kind
+
+
+def is_red_again(settings: RunConfig, check: str, kind: str) -> bool:
+    """Ask one check of the suite again with the same seed, and say whether it finds the same."""
+    options = RunOptions(only=frozenset({check}))
+    try:
+        records = run(SUITE, settings, options, started=started(settings)).records
+    except PropertyEnded:
+        return True
+    red = [record for record in records if record.id == check and record.state in RED]
+    return any(kind_of(finding, check) == kind for record in red for finding in record.findings)
 
 
 def _is_asked(row: Requirement, scope: Scope) -> bool:
@@ -215,29 +450,34 @@ def _is_asked(row: Requirement, scope: Scope) -> bool:
 
 def work(plan: Plan, number: int) -> None:
     """Be one worker of a campaign; the exit code is 3 when the implementation could not be asked."""
-    name = f"{os.getpid()}-{number}-{plan.seed:x}"
+    name = f"{plan.campaign}-{number}-{os.getpid()}-{secrets.token_hex(2)}"
     progress = Progress(plan.progress / f"{name}.jsonl")
     corpus = Corpus(plan.corpus, name)
     random = Random(f"{plan.seed} {number}")  # noqa: S311 - it decides what is tried, and has to be repeatable
     worker = Worker(plan, number, random, progress, corpus)
-    worker.known |= {found.key for found in keeping.kept(plan.findings)}
-    corpus.read_others()
+
+    def stop(*_: object) -> None:
+        worker.stopping = True  # what is on its way is finished and kept
+
+    signal.signal(signal.SIGTERM, stop)
     done, code = "the time is over", 0
     try:
+        worker.foreseen = plan.foreseen()
+        worker._look_around()  # noqa: SLF001 - it is this module's
         worker.work()
-    except KeyboardInterrupt:
-        done = "interrupted"
+        done = "interrupted" if worker.stopping else done
+    except _StartAnewError:
+        done, code = "started anew", AGAIN
+    except OutOfTimeError:
+        done, code = ("interrupted", 0) if worker.stopping else (OUT_OF_TIME, 3)
     except BearerproofError as error:
-        done, code = str(error), 3
-    except OSError as error:
-        done, code = f"cannot write in {plan.directory}: {error.strerror}", 3
-    _end(progress, corpus, done)
+        done, code = error.describe() if isinstance(error, AdapterFault) else str(error), 3
+    except Exception as error:
+        done, code = f"a defect of bearerproof itself ({type(error).__name__}: {error})"[:500], AGAIN
+        if "BEARERPROOF_DEBUG" in os.environ:
+            raise
+    if worker.unwritten or corpus.unwritten:
+        done, code = f"cannot write in {plan.directory}: {corpus.unwritten or worker.unwritten} times", UNWRITTEN
+    progress.note(corpus, done=done)
+    corpus.close()
     raise SystemExit(code)
-
-
-def _end(progress: Progress, corpus: Corpus, done: str) -> None:
-    try:
-        progress.note(corpus, done=done)
-        corpus.close()
-    except OSError:  # the disk is full: what was found is on it already
-        raise SystemExit(3) from None

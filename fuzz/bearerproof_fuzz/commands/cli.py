@@ -246,9 +246,13 @@ def replay(
     seconds: Seconds = 5.0,
 ) -> int:
     """Present one vector or finding again and take its token apart, beside the accepted one it was made from."""
+    from bearerproof_fuzz.commands import differing  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands import replay as replaying  # noqa: PLC0415
 
-    implementation = _settings(context, target, seconds=seconds).start()
+    settings = _settings(context, target, seconds=seconds)
+    if target is not None:
+        settings = differing.settings_of(target, seconds, Console(stderr=True))
+    implementation = settings.start()
     try:
         found = replaying.find(what, implementation.declaration, measure, only)
         outcomes = [replaying.replay(case, implementation) for case in found]
@@ -305,7 +309,9 @@ def fuzz(
         ),
     ] = None,
     lasting: Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 90s, 30m, 2h.")] = "10m",
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Worker processes, each with its own.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Worker processes, each with its own: 2, with --url 1.")
+    ] = None,
     corpus: Annotated[
         Path, typer.Option("--corpus", help="The campaign's folder: inputs, and findings under findings/.")
     ] = Path("campaign"),
@@ -315,6 +321,31 @@ def fuzz(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Begin from this seed instead of a random one.")] = None,
     seconds: Seconds = 5.0,
+    expect: Annotated[
+        Path | None, typer.Option("--expect", help="TOML file of deviations that are known: they are no findings.")
+    ] = None,
+    seeds: Annotated[
+        Path | None,
+        typer.Option("--seeds", help="Captured tokens, one a line, or JSON lines: their shape is used, no value."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="FILE|TIME", help="New is what an earlier --json lacks, or found since then."),
+    ] = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Write the summary as one HTML page.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the summary as JSON (campaign.schema.json).")
+    ] = None,
+    distill: Annotated[
+        bool, typer.Option("--distill", help="Merge the corpus to the smallest set that shows as much, and stop.")
+    ] = False,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Fuzz the key server that runs at this URL; needs its profile.")
+    ] = None,
+    server_profile: Annotated[
+        Path | None,
+        typer.Option("--server-profile", help="TOML file that describes that server: see spec/server-profile.md."),
+    ] = None,
 ) -> int:
     """Look for hours, after [bold]check[/] is green, for what nobody thought of.
 
@@ -323,22 +354,43 @@ def fuzz(
     [bold]bearerproof fuzz pyjwt joserfc node-jose --for 10m[/]  where do they disagree, and who is right?
 
     A campaign goes on where it was: give the same --corpus again, from as many machines as share the folder.
+    Ctrl-C ends it in order, twice at once; what was found is kept in any case.
     """
     from bearerproof_fuzz.commands import differing  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands import fuzz as fuzzing  # noqa: PLC0415
 
     out, err, names = Console(), Console(stderr=True), targets or []
+    if distill:
+        return fuzzing.distill(corpus, out)
     if len(names) > 1:
         if context.obj is not None or len(set(names)) < len(names):
             raise BadInput("to compare implementations, give several different names and no command")
+        given = [name for name in _OF_ONE if _is_given(context, name)]
+        if given:
+            raise BadInput(f"{_OF_ONE[given[0]]} cannot be given to compare implementations")
         named = {name: differing.settings_of(name, seconds, err) for name in names}
         return differing.compare(named, corpus, fuzzing.seconds(lasting), fuzzing.seeded(seed), out, err)
+    if url is not None and (workers or 1) > 1:
+        raise BadInput("with --url one worker works: the events in the trail of one server would mix")
+    profile = None if server_profile is None else str(server_profile)
     settings = replace(
-        _settings(context, None, measure=measure) if context.obj is not None or not names
+        _settings(context, names[0] if names else None, url=url, server_profile=profile)
+        if context.obj is not None or not names or url is not None
         else differing.settings_of(names[0], seconds, err),
         measure=measure, seconds=seconds,
     )  # fmt: skip
-    return fuzzing.fuzz(settings, corpus, fuzzing.seconds(lasting), workers, fuzzing.seeded(seed), out, err)
+    words = ("--", *context.obj) if context.obj is not None else tuple(names or (() if url else ("reference",)))
+    options = fuzzing.Options(
+        fuzzing.seconds(lasting), workers or (1 if url else 2), seed, words, expect, seeds, since, page, json_file
+    )
+    return fuzzing.fuzz(settings, corpus, options, out, err)
+
+
+_OF_ONE = {
+    "workers": "--workers", "expect": "--expect", "seeds": "--seeds", "since": "--since", "page": "--page",
+    "json_file": "--json", "url": "--url", "server_profile": "--server-profile",
+}  # fmt: skip
+"""Options of ``fuzz`` that a comparison does not have, by the name of their parameter."""
 
 
 app.command(name="vectors")(list_vectors)

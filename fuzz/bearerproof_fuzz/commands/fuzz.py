@@ -1,8 +1,12 @@
 """The front of ``bearerproof fuzz``: progress, what was found, the exit code."""
 
+import json
+import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,11 +15,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bearerproof.contract.implementation import Implementation
 from bearerproof.exceptions import BadInput
+from bearerproof.judging import expectations
+from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.settings import RunConfig, Scope
-from bearerproof_fuzz.campaign import campaign, keeping
+from bearerproof.specification.catalogue import requirement
+from bearerproof_fuzz.campaign import campaign, corpus, keeping, shapes
 from bearerproof_fuzz.campaign.campaign import Ended, Sum
 from bearerproof_fuzz.campaign.keeping import Kept
+from bearerproof_fuzz.campaign.learning import REPEATS
+from bearerproof_fuzz.campaign.shapes import Captured
+from bearerproof_fuzz.campaign.summary import Head, as_json, page, rate, thinned
+from bearerproof_fuzz.campaign.working import Plan, is_red_again, started
 from bearerproof_fuzz.commands import replay
+
+MOST_DOUBTFUL = 10
+"""Findings that are told of those that were not so when asked again; all are kept."""
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -37,51 +51,174 @@ def seeded(seed: int | None) -> int:
     return secrets.randbelow(2**32) if seed is None else seed
 
 
-def fuzz(
-    settings: RunConfig, directory: Path, lasting: float, workers: int, seed: int, out: Console, err: Console
-) -> int:
+@dataclass(frozen=True)
+class Options:
+    """How a campaign is carried out and told. ``words`` name the implementation, ``since`` is a file or an instant."""
+
+    lasting: float
+    workers: int = 2
+    seed: int | None = None
+    words: tuple[str, ...] = ()
+    expect: Path | None = None
+    seeds: Path | None = None
+    since: str | None = None
+    page: Path | None = None
+    json: Path | None = None
+
+
+def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, err: Console) -> int:
     """Carry out a campaign, tell what was found, and return the exit code.
 
     Raises:
         BearerproofError: it cannot begin; the message says why.
     """
-    plan = campaign.opened(settings, directory, lasting, seed)
-    implementation = settings.start()
+    foreseen = expectations.load(options.expect) if options.expect else []
+    is_new = None if options.since is None else _since(options.since)
+    seen = None if options.seeds is None else shapes.captured(options.seeds)
+    settings = replace(settings, known=tuple(entry.known for entry in foreseen if entry.known is not None))
+    implementation = started(settings)
     try:
         scope = settings.resolve(implementation.declaration)
-        known, mended = campaign.recognised(plan, lambda found: _is_mended(found, implementation, scope))
+        settings = replace(settings, measure=scope.measure)
+        expect = None if options.expect is None else str(options.expect.absolute())
+        plan = Plan(
+            settings, directory, options.lasting, seeded(options.seed), os.getpid(), words=options.words, expect=expect
+        )
+        campaign.opened(plan)
+        _keep_shapes(plan, seen, err)
+        known, mended = campaign.recognised(plan, lambda found: _is_mended(found, settings, implementation, scope))
     finally:
         implementation.close()
-    ended = Ended(known=known, mended=mended)
-    who = f"{implementation.declaration.name} {implementation.declaration.version}"
-    say(out, f"{who} by {scope.measure}, for {lasting:g} s with {workers} workers, seed {plan.seed}; in {directory}")
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("starting", total=lasting)
-        told = [0]
-
-        def show(done: Sum) -> None:
-            bar.update(task, completed=done.seconds, description=_line(done))
-            if not err.is_terminal and done.seconds >= told[0] + 60:
-                told[0] = int(done.seconds)
-                say(err, f"{done.seconds:.0f} s: {_line(done)}")
-
-        campaign.carried_out(plan, workers, ended, show)
-    earlier = {found.path for found in known}
-    ended.new = [found for found in keeping.kept(plan.findings) if found.path not in earlier]
+    declared = implementation.declaration
+    head = Head(
+        declared.name, declared.version, str(scope.measure), options.lasting, options.workers, plan.seed, str(directory)
+    )
+    ended = Ended(mended=mended)
+    who = f"{declared.name} {declared.version} by {scope.measure}"
+    say(out, f"{who}, for {options.lasting:g} s with {options.workers} workers, seed {plan.seed}; in {directory}")
+    _carried_out(plan, options.workers, ended, err)
+    _sorted(ended, plan, {found.path for found in known}, foreseen, is_new)
     for line in summary(ended):
         say(out, line)
+    if options.page is not None:
+        _write(options.page, page(head, ended))
+    if options.json is not None:
+        _write(options.json, json.dumps(as_json(head, ended), indent=1) + "\n")
     return ended.exit_code
 
 
-def _is_mended(found: Kept, implementation: Implementation, scope: Scope) -> bool:
+def _keep_shapes(plan: Plan, seen: Captured | None, err: Console) -> None:
+    if seen is None:
+        return
+    say(
+        err,
+        "warning: captured tokens are credentials, and hold what is somebody's. Only names of members and kinds of "
+        f"values are kept, of {seen.tokens} tokens {len(seen.shapes)} shapes; delete the file when it has served.",
+    )
+    if seen.unreadable:
+        say(err, f"  {seen.unreadable} lines are no token")
+    try:
+        keeping.replaced(plan.directory / shapes.FILE, shapes.as_text(seen.shapes))
+    except OSError as error:
+        raise BadInput(f"cannot write in {plan.directory}: {error.strerror}") from None
+
+
+def _carried_out(plan: Plan, workers: int, ended: Ended, err: Console) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("starting", total=plan.seconds)
+        shown = 0.0
+
+        def show(done: Sum) -> None:
+            nonlocal shown
+            bar.update(task, completed=done.seconds, description=_line(done))
+            if not err.is_terminal and done.seconds >= shown + 60:
+                shown = done.seconds
+                say(err, f"{done.seconds:.0f} s: {_line(done)}")
+
+        campaign.carried_out(plan, workers, ended, show)
+
+
+IsNew = Callable[[Kept], bool]
+
+
+def _sorted(
+    ended: Ended, plan: Plan, before: Collection[Path], foreseen: Sequence[Expectation], is_new: IsNew | None
+) -> None:
+    """Sort what lies in the folder now into what is foreseen, what is new, and what was known."""
+    for found in [*keeping.kept(plan.findings), *campaign.found_beside(plan)]:
+        if keeping.is_foreseen(found.row, foreseen):
+            ended.foreseen.append(found)
+        elif is_new(found) if is_new is not None else found.path not in before:
+            ended.new.append(found)
+        else:
+            ended.known.append(found)
+
+
+def _since(text: str) -> IsNew:
+    """Return what tells new findings: those not in an earlier summary, or found from an instant on.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    if Path(text).is_file():
+        try:
+            rows = json.loads(Path(text).read_text(encoding="utf-8"))["findings"]
+            files = {row["file"] for row in rows if row["state"] != "mended"}
+        except (OSError, ValueError, KeyError, TypeError):
+            raise BadInput(f"--since {text}: is no summary of a campaign (--json)") from None
+        return lambda found: found.path.name not in files
+    instant = _instant(text)
+    if instant is None:
+        raise BadInput(f"--since is {text!r}: say an earlier summary's file, or a time such as 2026-11-28T18:00Z")
+    return lambda found: (_instant(found.found) or instant) >= instant
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _is_mended(found: Kept, settings: RunConfig, implementation: Implementation, scope: Scope) -> bool:
     """Say whether a finding is no more; one that cannot be presented again stays."""
+    if "candidate" not in found.row and isinstance(found.row.get("seed"), int):
+        row = requirement(found.key[0])
+        if scope.primary(row.profiles) is None or not row.binds(scope.measure):
+            return False
+        again = replace(settings, seed=found.row["seed"], requirements=(row.id,), known=())
+        return not is_red_again(again, str(found.row["id"]), found.key[1])
     try:
         cases = replay.find(str(found.path), implementation.declaration, scope.measure)
         implementation.begin_property()
-        return all(replay.replay(case, implementation)[0] for case in cases)
+        return all(replay.replay(case, implementation)[0] for case in cases for _ in range(REPEATS))
     except BadInput:
         return False
+
+
+def distill(directory: Path, out: Console) -> int:
+    """Merge the files of a campaign's corpus, and tell what that spared.
+
+    Raises:
+        BadInput: there is none, or it cannot be written.
+    """
+    done = corpus.distill(directory / "corpus")
+    in_use = f"; {done.in_use} files in use were left" if done.in_use else ""
+    say(
+        out,
+        f"{done.before:,} inputs of {done.merged} files are {done.after:,}; "
+        f"they show all {done.features:,} behaviours{in_use}",
+    )
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror}") from None
 
 
 def say(console: Console, text: str) -> None:
@@ -101,27 +238,38 @@ def summary(ended: Ended) -> list[str]:
     lines = []
     if ended.history:
         last = ended.history[-1]
-        lines += [_line(last) + f", {last.mib:,.0f} MiB", *_curve(ended.history)]
+        lines += [_line(last) + f", {last.mib:,.0f} MiB", *_curves(ended.history)]
         notes = {
-            "answered otherwise when asked again": last.flaky, "deaths and hangs": last.deaths,
-            "lines of the corpus that nobody could read": last.unreadable, "workers started anew": ended.restarts,
+            "answered otherwise when asked again": last.flaky, "restarts of the implementation": last.deaths,
+            "answers that broke the contract": last.faults, "kinds of finding that are expected": last.foreseen,
+            "lines of the corpus that nobody could read": last.unreadable,
+            "workers started anew after they died": ended.restarts, "workers started anew in order": ended.recycled,
         }  # fmt: skip
-        lines += [f"  {what}: {number}" for what, number in notes.items() if number]
-    for title, found in (("new", ended.new), ("known", ended.known), ("mended", ended.mended)):
-        if found:
-            lines += ["", f"{title}:", *(line for each in found for line in _shown(each, title))]
+        lines += [f"  {what}: {number:,}" for what, number in notes.items() if number]
+    groups = (("new", ended.new), ("known", ended.known), ("expected", ended.foreseen), ("mended", ended.mended))
+    for title, found in groups:
+        real = [each for each in found if each.recurs]
+        if real:
+            lines += ["", f"{title}:", *(line for each in real for line in _shown(each, title))]
+    doubtful = [found for found in (*ended.new, *ended.known) if not found.recurs]
+    if doubtful:
+        lines += [
+            "",
+            "not so each time that it was asked:",
+            *(_shown(each, "")[0] for each in doubtful[:MOST_DOUBTFUL]),
+        ]
+        lines += [f"  and {len(doubtful) - MOST_DOUBTFUL:,} more"] if len(doubtful) > MOST_DOUBTFUL else []
     lines += ["", *(f"trouble: {trouble}" for trouble in ended.troubles)]
     return [*lines, _verdict(ended)]
 
 
 def _shown(found: Kept, title: str) -> list[str]:
-    doubt = "" if found.row.get("recurs") else "  (not so when asked again)"
-    lines = [f"  {found.row['requirement']}  {found.row['kind']}{doubt}"]
-    return [*lines, f"      bearerproof replay {found.path}"] if title == "new" else lines
+    lines = [f"  {found.key[0]}  {found.key[1]}"]
+    return [*lines, f"      {found.replay}"] if title == "new" else lines
 
 
 def _verdict(ended: Ended) -> str:
-    real = sum(bool(found.row.get("recurs")) for found in ended.new)
+    real = sum(found.recurs for found in ended.new)
     cut = " (interrupted)" if ended.interrupted else ""
     if real:
         return f"{real} new finding{'s' if real > 1 else ''}{cut}."
@@ -131,13 +279,21 @@ def _verdict(ended: Ended) -> str:
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def _curve(history: Sequence[Sum], width: int = 60) -> list[str]:
-    """Draw how much that is new came over time: a line that is flat at its end has seen what it can see."""
-    if len(history) < 2:
+def _curves(history: Sequence[Sum], width: int = 60) -> list[str]:
+    """Draw novelty, speed and memory over time: where nothing new comes any more, it has seen what it can see."""
+    sampled = thinned(history)
+    step = max(1, -(-len(sampled) // width))
+    pairs = list(pairwise([*sampled[:-1:step], *sampled[-1:]]))
+    if not pairs:
         return []
-    step = max(1, len(history) // width)
-    sampled = [history[0], *history[step::step]]
-    gains = [max(0, after.features - before.features) for before, after in pairwise(sampled)]
-    most = max(gains, default=0) or 1
-    drawn = "".join(_BARS[(gain * (len(_BARS) - 1) + most - 1) // most] for gain in gains)
-    return [f"  new behaviours over time {drawn}"]
+    curves: dict[str, list[float]] = {
+        "new behaviours": [max(0, after.features - before.features) for before, after in pairs],
+        "tokens a second": [rate(before, after) for before, after in pairs],
+        "memory, MiB": [after.mib for _, after in pairs],
+    }
+    return [f"  {name:<16} {_bars(values)} at most {max(values):,.0f}" for name, values in curves.items()]
+
+
+def _bars(values: Sequence[float]) -> str:
+    most = max(values) or 1
+    return "".join(_BARS[round(value * (len(_BARS) - 1) / most)] for value in values)

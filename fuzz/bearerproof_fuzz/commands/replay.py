@@ -2,14 +2,14 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.keyforms import lost
-from bearerproof.contract.messages import Outcome, Presentation
+from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.exceptions import BadInput, LineTooLong
 from bearerproof.judging.reports import token_apart
 from bearerproof.judging.results import presentation_from_dict
@@ -17,19 +17,26 @@ from bearerproof.judging.vectors import Vector, vectors
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz import vectormaker
+from bearerproof_fuzz.campaign import renewal
+from bearerproof_fuzz.campaign.candidates import Candidate
+from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.commands.replay_steps import StepReplay
 from bearerproof_fuzz.edits.registry import edits
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """What is presented again: a title, the base accepted first if there is one, and what may happen."""
+    """What is presented again: a title, the base accepted first if there is one, and what may happen.
+
+    ``violations`` says what is wrong with an answer beside its outcome: the events that it left, the claims.
+    """
 
     title: str
     presented: Presentation
     base: Presentation | None
     allowed: frozenset[Outcome]
     edit: str | None = None
+    violations: Callable[[Answer], Iterator[str]] = lambda _: iter(())
 
     def again(self, implementation: Implementation) -> tuple[bool, str]:
         """Present it again; return whether what happened is acceptable, and a text that shows it."""
@@ -45,10 +52,18 @@ class Replayed:
         answer = implementation.verify(self.presented)
         conforms &= not self.allowed or answer.outcome in self.allowed
         expected = f" (due: {' or '.join(sorted(self.allowed))})" if self.allowed else ""
-        lines += [f"  presented  {answer.describe()}{expected}", ""]
+        lines.append(f"  presented  {answer.describe()}{expected}")
+        wrong = [f"  wrong      {text}" for text in self.violations(answer)]
+        conforms &= not wrong
+        lines += [*wrong, *self._too_late(implementation.declaration, conforms=conforms), ""]
         beside = None if self.base is None else self.base.token
         lines += [f"  {line}" for line in token_apart(self.presented.token, beside)]
         return conforms, "\n".join(lines) + "\n"
+
+    def _too_late(self, declaration: Declaration, *, conforms: bool) -> Iterator[str]:
+        """Say so where a real clock may be the reason: the token's time is over."""
+        if not conforms and not declaration.injected_clock and time.time() > self.presented.now + renewal.STALE:
+            yield "  note       it was made for another time, and the clock here is a real one"
 
     def _inapplicable(self, declaration: Declaration) -> str | None:
         """Return why an edit's vector does not apply: what is not declared, or a change of the keys that is lost."""
@@ -70,7 +85,7 @@ def find(
     """
     path = Path(what)
     if path.is_file():
-        found = list(_findings(path, check))
+        found = list(_findings(path, check, declaration))
         if not found:
             raise BadInput(f"{what} holds no finding with a token or steps" + (f" for check {check}" if check else ""))
         if any(isinstance(case, StepReplay) for case in found) and not declaration.key_server.configure:
@@ -109,21 +124,34 @@ def _of_vector(vector: Vector, measure: Measure) -> Replayed:
     return Replayed(title, vector.presented, vector.base, vector.allowed(measure), vector.row["edit"])
 
 
-def _findings(path: Path, check: str | None) -> Iterator[Replayed | StepReplay]:
+def _findings(path: Path, check: str | None, declaration: Declaration) -> Iterator[Replayed | StepReplay]:
     for number, line in enumerate(_lines(path), 1):
         try:
             row = json.loads(line)
         except ValueError:
             raise BadInput(f"{path}:{number} is not a line of a result stream") from None
         if isinstance(row, dict) and row.get("type") == "check" and check in (None, row.get("id")):
-            yield from _of_row(row, f"{path}:{number}")
+            yield from _of_row(row, path, number, declaration)
 
 
-def _of_row(row: Json, where: str) -> list[Replayed | StepReplay]:
+def _of_row(row: Json, path: Path, number: int, declaration: Declaration) -> list[Replayed | StepReplay]:
     try:
+        if "candidate" in row:
+            return [_of_candidate(row, renewal.again(row, path, declaration), declaration)]
         return [_of_finding(row, finding) for finding in row["findings"] if finding.keys() & {"presented", "steps"}]
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise BadInput(f"{where} is not a line of a result stream") from None
+        raise BadInput(f"{path}:{number} is not a line of a result stream") from None
+
+
+def _of_candidate(row: Json, made: Candidate, declaration: Declaration) -> Replayed:
+    """Return what a campaign found, to be judged as it was then."""
+    judge = Judge(declaration, renewal.measure_of(row))
+
+    def violations(answer: Answer) -> Iterator[str]:
+        for each in judge.violations(made, answer):
+            yield f"{each.requirement} {each.kind}: due {each.expected}, got {each.got}"
+
+    return Replayed(f"{row['id']}: {made.how}", made.presented, made.honest, frozenset(), violations=violations)
 
 
 def _lines(path: Path) -> list[str]:
