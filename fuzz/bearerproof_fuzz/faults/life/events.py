@@ -9,6 +9,7 @@ from bearerproof_reference.keyserver import lifecycle
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.exchange import Exchange, _Refusal
 from bearerproof_reference.keyserver.lifecycle import DenialReason, LifecycleEvent, RequestContext
+from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations
 from bearerproof_reference.keyserver.tokens import mint
 
@@ -202,3 +203,9 @@ def expired_bearer_told_once(patch: Patch) -> None:
         return make(self, record)
 
     patch.wrap(RequestContext, "expired", expired)
+
+
+@fault("LIFE-5")
+def store_clock_ahead(patch: Patch) -> None:
+    """The store has a clock of its own, half a second ahead, so bearers end before their time."""
+    patch.wrap(MemoryStore, "look_up", lambda look_up, self, digest, now: look_up(self, digest, now + 0.5))

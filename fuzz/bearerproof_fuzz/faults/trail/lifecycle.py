@@ -102,12 +102,6 @@ def expiry_of_the_tombstone_told(patch: Patch) -> None:
     _expiry(patch, lambda record: record.expires_at - record.issued_at + 300)
 
 
-@fault("TRAIL-5")
-def store_clock_ahead(patch: Patch) -> None:
-    """The store has a clock of its own, half a second ahead, so bearers end before their time."""
-    patch.wrap(MemoryStore, "look_up", lambda look_up, self, digest, now: look_up(self, digest, now + 0.5))
-
-
 @fault_by("TRAIL-6", Patch.wrap, MemoryStore, "look_up")
 def good_bearers_remembered_for_seconds(looked: Any, self: Any, digest: bytes, now: float) -> Any:
     """What the store answered is kept for five seconds, so a revoked bearer goes on for as long (CWE-613)."""

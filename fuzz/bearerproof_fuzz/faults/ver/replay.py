@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from bearerproof.members import Json
-from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
+from bearerproof_fuzz.faults.registry import Patch, Rows, fault, faults_for, helper_by
 from bearerproof_reference.adapter.adapter import _LookUps
 from bearerproof_reference.verifier import policy, ports, verifier
 from bearerproof_reference.verifier.jose import decode_segment, parse_object
@@ -69,13 +69,17 @@ def replay_by_joined_text(patch: Patch) -> None:
 
 
 def _shared_guard(patch: Patch) -> None:
-    """Keep one guard for all policies, as a service with several issuers does; by itself that is right."""
+    """Keep one guard for all policies, as a service with several issuers does; by itself that is right.
+
+    A clock that was set back for another check gets a guard that has forgotten nothing.
+    """
     shared: list[Any] = []
 
     def initialise(init: Any, self: Any, *arguments: Any) -> None:
         init(self, *arguments)
-        if not shared or vars(shared[0])["clock"] is not vars(vars(self)["_guard"])["clock"]:
-            shared[:] = [vars(self)["_guard"]]
+        own = vars(self)["_guard"]
+        if not shared or shared[0].clock is not own.clock or vars(shared[0])["_forgotten"] >= own.clock.now():
+            shared[:] = [own]
         vars(self)["_guard"] = shared[0]
 
     patch.wrap(_LookUps, "__init__", initialise)
@@ -133,13 +137,21 @@ def _forgetting(
     return first
 
 
-@fault_by("VER-41", Patch.wrap, ports.MemoryReplayGuard, "first_use")
-def replay_forgotten_when_the_clock_steps_back(first_use: Any, self: Any, *words: Any) -> Any:
+@fault("VER-41")
+def replay_forgotten_when_the_clock_steps_back(patch: Patch) -> None:
     """What expired is forgotten by the wall clock, and when that is corrected it is taken for new (CWE-294)."""
-    self._forgotten = -inf
-    self._forget_expired()
-    self._forgotten = -inf
-    return first_use(self, *words)
+    _unmarked(patch)
+
+
+def _unmarked(patch: Patch) -> None:
+    """Have the guard forget up to when it has forgotten."""
+
+    def first_use(first_use: Any, self: Any, *words: Any) -> Any:
+        self._forget_expired()
+        self._forgotten = -inf
+        return first_use(self, *words)
+
+    patch.wrap(ports.MemoryReplayGuard, "first_use", first_use)
 
 
 @fault("VER-41")
@@ -151,5 +163,5 @@ def replay_forgotten_after_five_minutes(patch: Patch) -> None:
 @fault("VER-41")
 def replay_forgotten_at_expiry(patch: Patch) -> None:
     """A token is forgotten at `exp`, and accepted for as long as the leeway lasts."""
-    _forgetting(patch, lambda _, until: until)
+    _unmarked(patch)
     patch.wrap(verifier, "_check_replay", lambda check, guard, claims, _: check(guard, claims, claims["exp"]))
