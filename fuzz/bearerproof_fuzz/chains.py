@@ -5,7 +5,6 @@
 """
 
 import gzip
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256, sha512
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from bearerproof.chain import ChainKey, genesis, link
 from bearerproof.chain.records import CONTEXT
 from bearerproof.members import Json
+from bearerproof_fuzz.keys import b64, unb64
 
 File = list[bytes]
 """The lines of a file, without the line feed that ends each."""
@@ -48,11 +48,6 @@ def signer(seed: bytes) -> Key:
     return Key({**public, "d": b64(seed)}, public, name, "Ed25519", private.sign)
 
 
-def unb64(text: str) -> bytes:
-    """Return what base64url without padding stands for."""
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
 def raw_public(key: Key) -> bytes:
     """Return the octets of an Ed25519 public key."""
     return unb64(str(key.public["x"]))
@@ -62,11 +57,6 @@ def pem_public(key: Key) -> bytes:
     """Return an Ed25519 public key in PEM."""
     public = Ed25519PublicKey.from_public_bytes(raw_public(key))
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-
-def b64(octets: bytes) -> str:
-    """Return base64url without padding."""
-    return urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
 SECRET, OTHER_SECRET = (secret(sha512(name).digest()[:40]) for name in (b"secret", b"other secret"))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bearerproof.chain import ChainFile, ChainKey, ChainReport, Verdict, judge, keys, read_checkpoint
 from bearerproof_fuzz import chains
 from bearerproof_fuzz.chains import KEYS, SECRET, SIGNER, File, Key, Writer, honest, is_checkpoint, octets
+from bearerproof_fuzz.keys import unb64
 from bearerproof_fuzz.suite.chain.test_writing import _verifying
 from bearerproof_reference.audit import chain as reference
 
@@ -37,7 +38,7 @@ def judged(files: Sequence[bytes], key: Key, marks: Sequence[bytes] = (), *, fro
 
 def of_reference(key: Key) -> reference.VerifyingKey:
     if key.alg == "HS256":
-        return reference.Secret(chains.unb64(str(key.private["k"])))
+        return reference.Secret(unb64(str(key.private["k"])))
     return reference.read_key(chains.pem_public(key))
 
 

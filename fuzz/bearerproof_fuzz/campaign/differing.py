@@ -5,7 +5,7 @@ that is nothing, the class is a finding about the specification.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -15,16 +15,11 @@ from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.exceptions import AdapterFault, BadInput
 from bearerproof.judging.settings import Scope
 from bearerproof.specification.catalogue import VERIFIERS, Measure
-from bearerproof_fuzz import edits as edits  # importing it fills the registry
-from bearerproof_fuzz import keys
-from bearerproof_fuzz.campaign.candidates import Candidate, Honest, Prepared, World, candidate, of_edit
-from bearerproof_fuzz.campaign.learning import BATCH, answers
+from bearerproof_fuzz.campaign.candidates import Candidate, Honest, World, candidate, of_edit
+from bearerproof_fuzz.campaign.learning import BATCH, answers, drawn_from, honest, prepared
 from bearerproof_fuzz.campaign.shrinking import shrunk
-from bearerproof_fuzz.checks import applicable
-from bearerproof_fuzz.combinations import combined, space
 from bearerproof_fuzz.draws import Choices
-from bearerproof_fuzz.edits.composition import beside
-from bearerproof_fuzz.edits.registry import EITHER, cases, unedited
+from bearerproof_fuzz.edits.registry import EITHER, edits
 from bearerproof_fuzz.forge import Forge
 
 Crowd = Mapping[str, Implementation]
@@ -153,41 +148,24 @@ def world(crowd: Crowd) -> World:
         BadInput: they have nothing in common. AdapterFault: there is no honest token that all accept.
     """
     declaration = shared([each.declaration for each in crowd.values()])
-    forge = Forge.at_present(declaration)
-    drafts = [
-        forge.base(profile, name)
-        for profile in declaration.profiles
-        for name in keys.MATERIAL
-        if name in declaration.algorithms
-    ]
-    honest = [Honest(draft) for draft in drafts]
-    bases = tuple(_accepted_by_all(crowd, honest))
+    forge, scope = Forge.at_present(declaration), Scope(Measure.BASE, declaration.profiles, 0)
+    bare = honest(declaration, forge, scope)
+    bases = tuple(each for each, accepted in zip(bare, _accepted_by_all(crowd, bare), strict=True) if accepted)
     if not bases:
         raise AdapterFault("there is no honest token that all of them accept, so nothing can be compared")
-    scope = Scope(Measure.BASE, declaration.profiles, 0)
-    usable = {(base.draft.profile, base.draft.key.algorithm) for base in bases}
-    first = {base.draft.profile: base.draft.key.algorithm for base in reversed(bases)}
-    prepared = []
-    for case in applicable((case for case in cases() if case.profile in first), declaration):
-        if (case.profile, case.algorithm or first[case.profile]) in usable:
-            draft = case.edit.given(forge.base(case.profile, case.algorithm or first[case.profile]))
-            prepared.append(Prepared(case, Honest(draft)))
-    accepted = {id(each) for each in _accepted_by_all(crowd, [each.honest for each in prepared])}
-    settled = tuple(each for each in prepared if id(each.honest) in accepted)
-    plain = tuple(each for each in settled if each.case.edit.given is unedited and each.case.edit.rejects(Measure.BASE))
-    spaces = (space(name, declaration, scope.measure) for name in combined())
-    return World(
-        forge, Measure.BASE, 0, bases, settled, plain, {base.draft.profile: beside(base.draft) for base in bases},
-        tuple(found for found in spaces if found.places),
-    )  # fmt: skip
+    whole = prepared(declaration, forge, scope, bases)
+    accepted = _accepted_by_all(crowd, [each.honest for each in whole])
+    based = tuple(each for each, is_accepted in zip(whole, accepted, strict=True) if is_accepted)
+    return drawn_from(declaration, forge, scope, bases, based, edits())
 
 
-def _accepted_by_all(crowd: Crowd, honest: Sequence[Honest]) -> Iterator[Honest]:
-    fitting = [each for each in honest if all(one.fits(each.presentation) for one in crowd.values())]
-    asked = [answers(one, [each.presentation for each in fitting]) for one in crowd.values()]
-    for at, each in enumerate(fitting):
-        if all(found[at].outcome is Outcome.ACCEPTED for found in asked):
-            yield each
+def _accepted_by_all(crowd: Crowd, tokens: Sequence[Honest]) -> list[bool]:
+    """Say of each token whether all of them read and accept it."""
+    found = [all(one.fits(each.presentation) for one in crowd.values()) for each in tokens]
+    fitting = [each.presentation for each, fits in zip(tokens, found, strict=True) if fits]
+    asked = zip(*(answers(one, fitting) for one in crowd.values()), strict=True)
+    verdicts = iter([all(answer.outcome is Outcome.ACCEPTED for answer in said) for said in asked])
+    return [fits and next(verdicts) for fits in found]
 
 
 def differences(crowd: Crowd, seconds: float, seed: int, show: Callable[[int, int], None]) -> Differential:

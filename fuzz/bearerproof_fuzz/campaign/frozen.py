@@ -1,6 +1,5 @@
 """A finding as a vector, in the form of ``spec/vectors``: it can be put there as it is."""
 
-import base64
 import hashlib
 import json
 import re
@@ -11,6 +10,7 @@ from bearerproof.contract.messages import Outcome
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import VERIFIERS, Measure, requirement
 from bearerproof_fuzz.edits.registry import EITHER, REJECTED, Edit, edits
+from bearerproof_fuzz.keys import unb64
 
 
 def vector(row: Json) -> Json | None:
@@ -25,7 +25,7 @@ def vector(row: Json) -> Json | None:
     spelled = {name: presented[name] for name in ("token", "token_b64") if name in presented}
     kind = str(row.get("candidate", {}).get("kind") or row["kind"])
     edit = edits().get(kind)
-    name = re.sub(r"[^a-z0-9]+", "-", kind.lower()).strip("-")[:60] or "found"
+    name = slug(kind) or "found"
     digest = hashlib.sha256(json.dumps([spelled, presented["policy"]], sort_keys=True).encode()).hexdigest()[:8]
     made: Json = {
         "format": 1,
@@ -45,6 +45,11 @@ def vector(row: Json) -> Json | None:
         **spelled,
     }
     return made if base["policy"] == presented["policy"] else {**made, "base_policy": base["policy"]}
+
+
+def slug(kind: str) -> str:
+    """Return a kind of finding as far as it can be part of a name."""
+    return re.sub(r"[^a-z0-9]+", "-", kind.lower()).strip("-")[:60]
 
 
 def _allowed(row: Json, shown: Json) -> frozenset[str]:
@@ -72,9 +77,8 @@ def _reasons(required: str, edit: Edit | None) -> frozenset[str]:
 
 def algorithm_of(token: str, policy: Mapping[str, Any]) -> str:
     """Return the algorithm that an honest token says it is signed with."""
-    segment = token.partition(".")[0]
     try:
-        header: Any = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+        header: Any = json.loads(unb64(token.partition(".")[0]))
         return str(header["alg"])
     except (ValueError, KeyError, TypeError):
         return str(next(iter(policy.get("algorithms", ())), "none"))

@@ -109,8 +109,7 @@ class Judge:
             name, admissible, hint = wrong
             due = " or ".join(sorted(map(repr, admissible)))[:300]
             yield Violation("HINT-5", f"hint {name}", candidate.how, due, repr(hint), (event,))
-        elif event.get("source_id") != compose(parts_of(said, presented.profile)):
-            due = compose(parts_of(said, presented.profile))
+        elif event.get("source_id") != (due := compose(parts_of(said, presented.profile))):
             yield Violation("SRC-4", "source id", candidate.how, due, str(event.get("source_id")), (event,))
 
 

@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -57,8 +56,7 @@ class Kept:
 def file_name(key: tuple[str, str]) -> str:
     """Return the name of the file of a finding: its requirement, its kind as far as that is a name, and a digest."""
     digest = hashlib.sha256("\0".join(key).encode()).hexdigest()[:8]
-    kind = re.sub(r"[^a-z0-9]+", "-", key[1].lower()).strip("-")[:60]
-    return f"{key[0].lower()}-{kind}-{digest}.json"
+    return f"{key[0].lower()}-{frozen.slug(key[1])}-{digest}.json"
 
 
 def as_row(wrong: Wrong, choices: Sequence[int], *, recurs: bool) -> Json:
@@ -103,13 +101,18 @@ def completed(row: Json, path: Path, words: Sequence[str], settings: RunConfig) 
         replay = rerun_command(Record.from_dict(row), named)
     return {
         **row,
-        "found": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "found": this_second(),
         "text": required.text,
         "clause": required.clause,
         "replay": replay,
         **({} if shown is None else {"apart": _apart(shown)}),
         **({} if vector is None else {"vector": vector}),
     }
+
+
+def this_second() -> str:
+    """Return the wall clock's second, as an instant of RFC 3339 in UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _apart(finding: Json) -> list[str]:

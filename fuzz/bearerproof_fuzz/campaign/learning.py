@@ -11,7 +11,7 @@ from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.settings import Scope
-from bearerproof.specification.catalogue import VERIFIERS, Profile
+from bearerproof.specification.catalogue import VERIFIERS
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.campaign.candidates import Candidate, Honest, Prepared, World, of_edit
@@ -153,8 +153,8 @@ def learn(
     """
     declaration = implementation.declaration
     forge, judge = Forge.at_present(declaration), Judge(declaration, scope.measure)
-    honest = [Honest(forge.base(profile, name)) for profile, name in _algorithms(declaration, scope)]
-    answered = list(zip(honest, answers(implementation, [each.presentation for each in honest]), strict=True))
+    bare = honest(declaration, forge, scope)
+    answered = list(zip(bare, answers(implementation, [each.presentation for each in bare]), strict=True))
     bases = tuple(each for each, answer in answered if answer.outcome is Outcome.ACCEPTED)
     if not bases:
         why = answered[0][1].describe() if answered else "it declares no profile and algorithm of a verifier"
@@ -162,11 +162,11 @@ def learn(
     accepting = tuple((str(each.draft.profile), each.draft.key.algorithm) for each in bases)
     first(Lesson(accepting, ()))
     found = _Judgements(implementation, judge, keep)
-    prepared = _prepared(declaration, forge, scope, bases)
-    for start in range(0, len(prepared), PART):
+    whole = prepared(declaration, forge, scope, bases)
+    for start in range(0, len(whole), PART):
         if over():
             raise OutOfTimeError
-        found.add(prepared[start : start + PART])
+        found.add(whole[start : start + PART])
     lesson = Lesson(
         accepting,
         tuple(_name(each.case) for each in found.right),
@@ -182,14 +182,22 @@ def world(lesson: Lesson, declaration: Declaration, scope: Scope, shapes: tuple[
     forge = Forge.at_present(declaration)
     algorithms = set(lesson.bases)
     bases = tuple(
-        Honest(forge.base(profile, name))
-        for profile, name in _algorithms(declaration, scope)
-        if (str(profile), name) in algorithms
+        base
+        for base in honest(declaration, forge, scope)
+        if (str(base.draft.profile), base.draft.key.algorithm) in algorithms
     )
     known = set(lesson.right)
-    right = tuple(each for each in _prepared(declaration, forge, scope, bases) if _name(each.case) in known)
-    plain = tuple(each for each in right if each.case.edit.given is unedited and each.case.edit.rejects(scope.measure))
+    right = tuple(each for each in prepared(declaration, forge, scope, bases) if _name(each.case) in known)
     settled = {each.case.edit.id for each in right} - set(lesson.wrong)
+    return drawn_from(declaration, forge, scope, bases, right, settled, shapes)
+
+
+def drawn_from(
+    declaration: Declaration, forge: Forge, scope: Scope, bases: tuple[Honest, ...], right: tuple[Prepared, ...],
+    settled: Collection[str], shapes: tuple[Shape, ...] = (),
+) -> World:  # fmt: skip
+    """Return what is drawn from honest tokens and edits; under other circumstances only the ``settled`` edits are."""
+    plain = tuple(each for each in right if each.case.edit.given is unedited and each.case.edit.rejects(scope.measure))
     names = combined() if any(profile in VERIFIERS for profile in scope.profiles) else []
     return World(
         forge, scope.measure, scope.level, bases, right, plain,
@@ -199,9 +207,11 @@ def world(lesson: Lesson, declaration: Declaration, scope: Scope, shapes: tuple[
     )  # fmt: skip
 
 
-def _algorithms(declaration: Declaration, scope: Scope) -> list[tuple[Profile, str]]:
+def honest(declaration: Declaration, forge: Forge, scope: Scope) -> list[Honest]:
+    """Return an honest token of each profile that is judged, under each algorithm that is declared."""
     known = [name for name in keys.MATERIAL if name in declaration.algorithms]
-    return [(profile, name) for profile in scope.profiles if profile in VERIFIERS for name in known]
+    profiles = [profile for profile in scope.profiles if profile in VERIFIERS]
+    return [Honest(forge.base(profile, name)) for profile in profiles for name in known]
 
 
 def _name(case: Case) -> tuple[str, str, str]:
@@ -221,7 +231,7 @@ def _has_places(found: Space) -> bool:
     return bool(found.places)
 
 
-def _prepared(declaration: Declaration, forge: Forge, scope: Scope, bases: Sequence[Honest]) -> list[Prepared]:
+def prepared(declaration: Declaration, forge: Forge, scope: Scope, bases: Sequence[Honest]) -> list[Prepared]:
     """Return the edits that apply to the implementation, each under an algorithm in which it accepts."""
     usable = {(base.draft.profile, base.draft.key.algorithm) for base in bases}
     first = {base.draft.profile: base.draft.key.algorithm for base in reversed(bases)}

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from bearerproof import __version__
 from bearerproof.members import Json
 from bearerproof_fuzz.campaign.campaign import Ended, Sum
-from bearerproof_fuzz.campaign.keeping import Kept
+from bearerproof_fuzz.campaign.keeping import Kept, this_second
 
 FORMAT = 1
 
@@ -36,7 +35,7 @@ def as_json(head: Head, ended: Ended) -> Json:
     return {
         "format": FORMAT,
         "bearerproof": __version__,
-        "ended": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ended": this_second(),
         "implementation": {"name": head.implementation, "version": head.version},
         "measure": head.measure,
         "directory": head.directory,

@@ -27,6 +27,7 @@ from bearerproof_fuzz.campaign.shapes import Captured
 from bearerproof_fuzz.campaign.summary import Head, as_json, page, rate, thinned
 from bearerproof_fuzz.campaign.working import Plan, is_red_again, started
 from bearerproof_fuzz.commands import replay
+from bearerproof_fuzz.commands.writing import write
 
 MOST_DOUBTFUL = 10
 """Findings that are told of those that were not so when asked again; all are kept."""
@@ -101,9 +102,9 @@ def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, e
     for line in summary(ended):
         say(out, line)
     if options.page is not None:
-        _write(options.page, page(head, ended))
+        write(options.page, page(head, ended))
     if options.json is not None:
-        _write(options.json, json.dumps(as_json(head, ended), indent=1) + "\n")
+        write(options.json, json.dumps(as_json(head, ended), indent=1) + "\n")
     return ended.exit_code
 
 
@@ -212,13 +213,6 @@ def distill(directory: Path, out: Console) -> int:
         f"they show all {done.features:,} behaviours{in_use}",
     )
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"cannot write {path}: {error.strerror}") from None
 
 
 def say(console: Console, text: str) -> None:

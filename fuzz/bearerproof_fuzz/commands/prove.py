@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.commands import faultrun, matrix
 from bearerproof_fuzz.commands.faultrun import Fate
+from bearerproof_fuzz.commands.writing import write
 
 
 def prove_and_tell(
@@ -52,12 +53,5 @@ def prove_and_tell(
         return 1 if missed else 3 if untried else 0
     out.print(matrix.render(proof), markup=False, highlight=False, soft_wrap=True, end="")
     if picture is not None:
-        _write(picture, matrix.as_svg(proof))
+        write(picture, matrix.as_svg(proof))
     return proof.exit_code
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"cannot write {path}: {error.strerror}") from None

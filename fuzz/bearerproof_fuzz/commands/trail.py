@@ -22,6 +22,7 @@ from bearerproof.trail.picture import as_svg
 from bearerproof.trail.presets import Preset
 from bearerproof.trail.reading import STDIN
 from bearerproof.trail.report import RuleStatus, TrailReport
+from bearerproof_fuzz.commands.writing import write
 
 EXIT_CODES = (
     "Exit codes: 0 the trail is truthful; 1 it is not; 3 nothing was judged, or a file could not be read to its end."
@@ -135,7 +136,7 @@ def trail(
         _flush_out()
     _tell(report, exporter, as_json=as_json)
     if picture is not None:
-        _write(picture, as_svg(report.timeline))
+        write(picture, as_svg(report.timeline))
     return report.exit_code
 
 
@@ -227,10 +228,3 @@ def _style(line: str) -> str | None:
     if line.startswith(("NOT judged", RuleStatus.NOT_JUDGED.mark)):
         return "yellow"
     return "bold green" if line.startswith("The trail is truthful") else None
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"cannot write {path}: {error.strerror}") from None

@@ -13,6 +13,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz import chains
 from bearerproof_fuzz.chains import KEYS, SECRET, SIGNER, Key, is_checkpoint
 from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.keys import b64, unb64
 from bearerproof_fuzz.needs import CHAIN_WRITE
 from bearerproof_fuzz.suite.chain.test_verifying import WEAK
 
@@ -49,7 +50,7 @@ def _judged(files: Sequence[bytes], *keys: Key) -> ChainReport:
 
 def _verifying(key: Key) -> ChainKey:
     if key.alg == "HS256":
-        return ChainKey.hmac(chains.unb64(str(key.private["k"])))
+        return ChainKey.hmac(unb64(str(key.private["k"])))
     return read_public_key(chains.pem_public(key))
 
 
@@ -184,9 +185,9 @@ def test_no_chain_is_written_with_a_key_that_anybody_could_have(mark: CheckId, t
 def test_no_key_stands_in_the_files(mark: CheckId, trial: Trial) -> None:
     """Nothing that a writer leaves holds its key, in whatever spelling."""
     for key, _ in KEYS.values():
-        octets = chains.unb64(str(key.private.get("k") or key.private["d"]))
+        octets = unb64(str(key.private.get("k") or key.private["d"]))
         spellings = {
-            "octets": octets, "hexadecimal": octets.hex().encode(), "base64url": chains.b64(octets).encode(),
+            "octets": octets, "hexadecimal": octets.hex().encode(), "base64url": b64(octets).encode(),
             "base64": b64encode(octets), "half of it": octets.hex()[:32].encode(),
         }  # fmt: skip
         files = _written(trial, key, [_lines(3), _lines(2)])
