@@ -16,7 +16,7 @@ from bearerproof.exceptions import AdapterFault, BadInput
 from bearerproof.judging.settings import Scope
 from bearerproof.specification.catalogue import VERIFIERS, Measure
 from bearerproof_fuzz.campaign.candidates import Candidate, Honest, World, candidate, of_edit
-from bearerproof_fuzz.campaign.learning import BATCH, answers, drawn_from, honest, prepared
+from bearerproof_fuzz.campaign.learning import BATCH, FRESH, answers, drawn_from, honest, prepared
 from bearerproof_fuzz.campaign.shrinking import shrunk
 from bearerproof_fuzz.draws import Choices
 from bearerproof_fuzz.edits.registry import EITHER, edits
@@ -169,13 +169,16 @@ def _accepted_by_all(crowd: Crowd, tokens: Sequence[Honest]) -> list[bool]:
 
 
 def differences(crowd: Crowd, seconds: float, seed: int, show: Callable[[int, int], None]) -> Differential:
-    """Compare for so long; ``show`` is told of tokens and classes now and then."""
-    end = time.monotonic() + seconds
+    """Compare for so long; ``show`` is told of tokens and classes now and then. An interrupt ends it, losing none."""
+    began = made = time.monotonic()
     random = Random(seed)  # noqa: S311 - it decides what is tried, and has to be repeatable
     comparing = Differential(crowd, world(crowd), random, {})
-    comparing.edits_alone()
+    real = not comparing.world.forge.declaration.injected_clock
     try:
-        while time.monotonic() < end:
+        comparing.edits_alone()
+        while time.monotonic() < began + seconds:
+            if real and time.monotonic() > made + FRESH:
+                comparing.world, made = world(crowd), time.monotonic()
             comparing.step()
             show(comparing.tokens, len(comparing.found))
     except KeyboardInterrupt:

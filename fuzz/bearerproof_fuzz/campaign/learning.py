@@ -26,6 +26,9 @@ from bearerproof_fuzz.forge import Draft, Forge
 BATCH = 64
 """Tokens asked at a time; how many of them are on their way at once is the connection's matter."""
 
+FRESH = 240
+"""Seconds after which tokens for a real clock are made anew: they live ten minutes."""
+
 PART = 256
 """Edits learned at a time: what is wrong with them is said before the next are asked."""
 

@@ -32,12 +32,9 @@ from bearerproof_fuzz.campaign.candidates import World
 from bearerproof_fuzz.campaign.corpus import Corpus
 from bearerproof_fuzz.campaign.exploring import Explorer, Found
 from bearerproof_fuzz.campaign.judging import Judge
-from bearerproof_fuzz.campaign.learning import Lesson, OutOfTimeError, Wrong, learn, world
+from bearerproof_fuzz.campaign.learning import FRESH, Lesson, OutOfTimeError, Wrong, learn, world
 from bearerproof_fuzz.keyserver import idp
 from bearerproof_fuzz.suite import SUITE
-
-FRESH = 240
-"""Seconds after which tokens for a real clock are made anew: they live ten minutes."""
 
 JUMP = 5
 """Seconds by which a real clock may differ from what it was to be, before tokens for it are made anew."""
