@@ -161,7 +161,7 @@ def test_a_finding_that_the_fixed_draw_finds_no_more_is_stale() -> None:
 
 
 SUBJECT = f"python:{degenerate.__name__}:accept_all"
-CHECK = ("check", SUBJECT, "--quick", "-k", "VER-12 and not (composed or combinations or VER-45 or VER-47)")
+CHECK = ("check", SUBJECT, "--quick", "-k", "VER-12,!composed,!combinations")
 
 
 def test_todays_deviations_are_written_and_with_reasons_foreseen(bearerproof: CommandLine, file: Path) -> None:

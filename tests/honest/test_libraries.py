@@ -27,9 +27,11 @@ def test_a_product_deviates_where_its_library_does(name: str) -> None:
             any(entry.covers(record, finding) for entry in foreseen) for finding in record.findings
         )
 
-    known = tuple(entry.known for entry in foreseen if entry.known is not None)
+    known = tuple(known for entry in foreseen for known in entry.known)
     config = RunConfig(target="product", depth=QUICK, known=known, requirements=() if ALONE else share(name))
-    finished = judged(product.worn(), config, adapter(name), keyword=None if ALONE else "not composed-with")
+    finished = judged(
+        product.worn(), config if ALONE else replace(config, selection=("!composed-with",)), adapter(name)
+    )
     unforeseen = [record for record in finished.records if record.state in RED and not is_foreseen(record)]
     assert unforeseen == []
     assert (finished.fault, finished.troubles) == (None, [])

@@ -16,9 +16,9 @@ from bearerproof.exceptions import BadInput
 from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.judgement import Finding
 from bearerproof.judging.reports import rerun_command
-from bearerproof.judging.tokens import token_apart
 from bearerproof.judging.results import Record, finding_as_dict, line, presentation_from_dict
 from bearerproof.judging.settings import RunConfig
+from bearerproof.judging.tokens import token_apart
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import requirement
 from bearerproof_fuzz.campaign import frozen

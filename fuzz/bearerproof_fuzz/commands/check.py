@@ -214,10 +214,13 @@ class Rate:
 
     def done(self, node: str) -> str | None:
         """Note one more that is done, and return what there is to tell."""
-        self._weight += self._weigh(node)
+        if not self._number:  # what is loaded for the first is loaded once
+            self._started, self._total = time.monotonic(), self._total - self._weigh(node)
+        else:
+            self._weight += self._weigh(node)
         self._number += 1
         seconds = time.monotonic() - self._started
-        if self._is_told or seconds < self.AFTER:
+        if self._is_told or seconds < self.AFTER or not self._weight:
             return None
         self._is_told = True
         whole = seconds * self._total / self._weight

@@ -64,7 +64,7 @@ def main() -> None:
         code = run_command_line(sys.argv[1:])
         sys.stdout.flush()
         if out.failure is not None:
-            print(f"bearerproof: cannot write to standard output: {out.failure.strerror}", file=sys.stderr)
+            sys.stderr.write(f"bearerproof: cannot write to standard output: {out.failure.strerror}\n")
             code = 3
     sys.exit(code)
 

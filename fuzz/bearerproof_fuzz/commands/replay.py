@@ -11,8 +11,8 @@ from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.keyforms import lost
 from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.exceptions import BadInput, LineTooLong
-from bearerproof.judging.tokens import token_apart
 from bearerproof.judging.results import presentation_from_dict
+from bearerproof.judging.tokens import token_apart
 from bearerproof.judging.vectors import Vector, vectors
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure

@@ -95,7 +95,7 @@ def unfailing() -> Iterator[list[Lost]]:
 
 def _text(raw: Lost, stream: "IO[str] | None") -> io.TextIOWrapper:
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    buffered = io.BufferedWriter(raw)
+    buffered = io.BufferedWriter(raw)  # type: ignore[type-var]  # typeshed knows streams by what it calls of them
     return io.TextIOWrapper(buffered, encoding=encoding, errors=_ERRORS, line_buffering=True)
 
 

@@ -66,7 +66,7 @@ def _changed(base: Json, presented: Json, width: int) -> Iterator[str]:
     found = [*_of_token(old, new, width), *_of_policy(base["policy"], presented["policy"], width)]
     for name in ("now", "tick"):
         if base.get(name, 0) != presented.get(name, 0):
-            found.append(f"{name:<{_LABEL}}≠ {base.get(name, 0)} → {presented.get(name, 0)}")
+            found += [f"{name:<{_LABEL}}≠ {base.get(name, 0)} → {presented.get(name, 0)}"]
     if "token_b64" in presented and "token_b64" not in base:
         found.append(f"{'token':<{_LABEL}}octets, of which some are no text")
     if not found:

@@ -1,7 +1,7 @@
-"""Expected deviations: what an implementation is known to fail, each with a reason; goes stale loudly.
+"""Expected deviations: what an implementation is known to fail, each with a reason; what is not so any more is told.
 
-Strict both ways: an entry whose checks pass, match nothing, or name something unknown is told and costs the run, so that
-the file always tells the truth about the implementation; the other entries stay good. Where a check draws what it
+Strict both ways: an entry whose checks pass, match nothing, or name something unknown is told and costs the run, so
+that the file always tells the truth about the implementation; the other entries stay good. Where a check draws what it
 presents, an entry has to name the finding (``pins``): it is then taken out of the draw, which goes on, so that a second
 fault of the same check stays red. So it has to where a check crashed, hung or refused the honest: that is another
 failure than the one that was excused. What a draw may have passed by is *unseen*, not stale: it costs nothing.
@@ -141,7 +141,7 @@ class Expectations:
 
     def _remarks(self, records: Iterable[Record], suite: str | None) -> Iterator[str]:
         if self.suite and suite and self.suite != suite and any(record.state in RED for record in records):
-            yield f"the expectations were written under {self.suite}, this is {suite}: what is red may be new in the suite"
+            yield f"the expectations were written under {self.suite}, this is {suite}: what is red may be new in it"
 
     def _stale(
         self, entry: Expectation, records: Sequence[Record], unrun: Sequence[Name], narrowed: bool
@@ -219,10 +219,11 @@ def _mended(entry: Expectation, matched: Sequence[Record], unrun: Sequence[Name]
             yield f"{which}: is not red any more ({named[0].state}); remove it"
         elif entry.format > 1 and not unrun:
             yield f"{which}: matches no check of this run; remove it or correct it"
+    if any(entry.names(name, pattern) for name in unrun for pattern in entry.patterns):
+        return
     for pin in entry.pins:
         if not _is_found(pin, matched) and not any(pin in record.unseen for record in matched):
-            if not any(entry.names(name, pattern) for name in unrun for pattern in entry.patterns):
-                yield f": {pin} is not found any more; remove it"
+            yield f": {pin} is not found any more; remove it"
 
 
 def _is_found(pin: str, matched: Sequence[Record]) -> bool:

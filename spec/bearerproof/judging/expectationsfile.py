@@ -1,4 +1,4 @@
-"""The file of expectations: read with every fault named by line, and written by merging, never over what stands there."""
+"""The file of expectations: read with every fault named by line, and written by merging with what stands there."""
 
 import difflib
 import re
@@ -123,7 +123,8 @@ def merged(
     held = Expectations() if before is None else parse(before, "the file", unfinished=True)
     new = [record for record in records if _deviates(record) and not held.covers(record)]
     new = [record for record in new if not _is_marked_by(record, held)]
-    text, remarks = _head() if before is None else before, []
+    remarks: list[str] = []
+    text = _head()
     if before is not None:
         text, remarks = _pruned(before, held, records, unrun, narrowed, prune)
     form = held.entries[0].format if held.entries else _format_of(before)

@@ -1,7 +1,7 @@
 """Lines for a person: wrapped to a width, escaped in this one place, what to colour kept apart from what it says.
 
 Whatever stands in a line, an adapter, a server, a stream or a log may have written: it is escaped on its way into the
-line, so that no control character, no mark of direction and no line end of somebody else's gets to a terminal or a file.
+line, so that no control character, no mark of direction and no line end of theirs gets to a terminal or a file.
 """
 
 import textwrap

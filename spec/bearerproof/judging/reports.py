@@ -42,7 +42,7 @@ _LABEL = 13
 
 
 def rerun_command(selected: str, settings: RunConfig) -> str:
-    """Return the command that runs just these checks, by a check's or a requirement's id, on the same implementation."""
+    """Return the command that runs just these checks, by an id of one or all, on the same implementation."""
     options = ["-k", selected]
     if settings.measure is not None:
         options += ["--measure", str(settings.measure)]

@@ -142,7 +142,8 @@ def _term(word: str) -> Term:
     text = word.removeprefix("!")
     if text in ("and", "or", "not", "") or set("()") & set(text):
         raise BadInput(
-            f"{word!r} is no part of a selection: write VER-1,KEY-2 for both, !KEY-5 to leave out, VER-2.header-* for some"
+            f"{word!r} is no part of a selection: write VER-1,KEY-2 for both, !KEY-5 to leave out, "
+            "VER-2.header-* for some"
         )
     return Term(text.rstrip("."), word.startswith("!"))
 

@@ -37,8 +37,8 @@ class KnownFinding:
 class RunConfig:
     """The options of a run as they were given; ``resolve`` holds them against what is declared.
 
-    ``selection`` are the terms of ``-k``; ``left_out`` parts of the declaration, as ``algorithm PS256``, that are passed
-    over, since an honest token of theirs was refused.
+    ``selection`` are the terms of ``-k``; ``left_out`` parts of the declaration, as ``algorithm PS256``, that are
+    passed over, since an honest token of theirs was refused.
     """
 
     target: str = "reference"

@@ -15,11 +15,12 @@ from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.judging.tokens import token_text
 from bearerproof.judging.verdicts import PLAIN, Circumstances, Standing, counted, unproven, verdict
+from bearerproof.members import Json
 from bearerproof.specification import coverage
 from bearerproof.specification.catalogue import FAMILIES, digest, requirement
 
-LINES = 150
-"""Lines that a summary has at most, of however many requirements fewer than a hundred or so fail."""
+SHORT = 70
+"""Lines up to which examples are shown in full: with the heading, three screens. What is beyond is in fewer words."""
 
 IN_FULL = 10
 """Failing requirements of which an example is shown."""
@@ -61,7 +62,8 @@ def heading(declaration: Declaration, scope: Scope, settings: RunConfig, width: 
     depth = ", quick" if scope.quick else ""
     page.say(
         f"{declaration.name} {declaration.version} ({declaration.language}): {scope.measure} in "
-        f"{', '.join(scope.profiles)}, level {scope.level}. bearerproof {__version__}, spec {digest()[:8]}, {seed}{depth}",
+        f"{', '.join(scope.profiles)}, level {scope.level}. bearerproof {__version__}, spec {digest()[:8]}, "
+        f"{seed}{depth}",
         Style.HEAD, hang=2,
     )  # fmt: skip
     for profile, rules in declaration.tokens.items():
@@ -79,44 +81,66 @@ def summary(facts: Facts, width: int = WIDTH, *, verbose: bool = False) -> Page:
                 page.take(failure_page(record, facts.settings, width))
         _add_families(facts.records, page)
     rest = _rest(facts, width, verbose=verbose)
-    _add_groups(facts, page, LINES - len(rest.lines) - len(end.lines) - 4, verbose=verbose)
+    _add_groups(facts, page, len(rest.lines) + len(end.lines) + 5, verbose=verbose)
     page.take(rest)
     page.blank()
     page.take(end)
     return page
 
 
-def _add_groups(facts: Facts, page: Page, room: int, *, verbose: bool) -> None:
-    """Add what is red: an example each while there is room for it, then a line each."""
+def _add_groups(facts: Facts, page: Page, others: int, *, verbose: bool) -> None:
+    """Add what is red: each with an example, the worst in full while the whole is short, those beyond ten in a line.
+
+    ``others`` are the lines that stand around it.
+    """
     found = groups(facts.records)
     passed = _passed(facts.records)
-    left_out = sum(record.state is State.NOT_RUN for record in facts.records)
+    briefly = [_brief(group, page.width) for group in found[:IN_FULL]]
+    room = SHORT - others - sum(len(block.lines) for block in briefly) - max(len(found) - IN_FULL, 0)
+    is_full, first_brief = True, 0
     for number, group in enumerate(found):
-        block = _in_full(group, facts.settings, passed, page.width)
-        following = len(found) - number - 1
-        if verbose or (number < IN_FULL and len(block.lines) + following + 2 <= room):
+        full = _in_full(group, facts.settings, passed, page.width) if is_full or verbose else Page()
+        more = len(full.lines) + 1 - (len(briefly[number].lines) if number < IN_FULL else 1)
+        first_brief = number if is_full and more > room else first_brief
+        is_full = is_full and number < IN_FULL and more <= room
+        room -= more if is_full else 0
+        if is_full or verbose:
             page.blank()
-            page.take(block)
-            room -= len(block.lines) + 1
+            page.take(full)
         else:
-            if number and not str(page.lines[-1]).startswith(_lead(found[number - 1])):
+            if number in (first_brief, IN_FULL):
                 page.blank()
-            _add_title(group, page)
-            room -= 1
+            page.take(briefly[number] if number < IN_FULL else _title(group, page.width))
+    left_out = sum(record.state is State.NOT_RUN for record in facts.records)
     if left_out:
         page.blank()
         page.say(f"{left_out} checks not run, left out after too many hangs or crashes", Style.BAD)
     page.blank()
 
 
-def _lead(group: Group) -> str:
-    return f"{group.requirement.id}  "
-
-
 def _add_title(group: Group, page: Page) -> None:
     number = group.failing if group.failing == group.judged else f"{group.failing} of {group.judged}"
     checks = "check FAILS" if group.judged == 1 else "checks FAIL"
     page.row(f"{group.requirement.id:<8}{group.requirement.title}", f"{number} {checks}", Style.BAD)
+
+
+def _title(group: Group, width: int) -> Page:
+    page = Page(width)
+    _add_title(group, page)
+    return page
+
+
+def _brief(group: Group, width: int) -> Page:
+    """Return a requirement with its smallest example in a few lines."""
+    page, cause = _title(group, width), group.causes[0]
+    example = cause.example
+    page.clip(f"{name_of(example)}.{example.profile}: {cause.what}", Style.BAD, indent=2)
+    if example.findings:
+        show_change(example.findings[0], page, most=3)
+    others = list(dict.fromkeys(name for each in group.causes for name in each.names if name != name_of(example)))
+    if others:
+        page.clip(f"{len(others)} more: {', '.join(others)}", Style.FAINT, indent=2)
+    return page
 
 
 def _in_full(group: Group, settings: RunConfig, passed: Mapping[str, set[str]], width: int) -> Page:
@@ -126,7 +150,7 @@ def _in_full(group: Group, settings: RunConfig, passed: Mapping[str, set[str]], 
     for number, cause in enumerate(group.causes):
         if number > 1:
             others = sum(len(each.records) for each in group.causes[number:])
-            page.clip(f"and {others} checks that fail in other ways (-v)", Style.FAINT, indent=2)
+            page.clip(f"and {_checks(others)} failing in other ways (-v)", Style.FAINT, indent=2)
             break
         _add_cause(cause, group, passed, page, brief=bool(number))
     page.both(rerun_command(row.id, settings), f"bearerproof explain {row.id}")
@@ -143,8 +167,11 @@ def _add_cause(cause: Cause, group: Group, passed: Mapping[str, set[str]], page:
         page.say(example.findings[0]["summary"], indent=2, hang=2, most=2)
         show_change(example.findings[0], page, most=6)
     first, *others = cause.names
-    more = f"   {len(others)} more: {', '.join(others)}" if others else ""
-    page.say(f"first: {first}.{example.profile}{more}", indent=2, hang=2, most=1 if brief else 2)
+    lead = f"first: {first}.{example.profile}"
+    if others and brief:
+        page.say(f"{lead}   {len(others)} more (-v)", indent=2, hang=2)
+    else:
+        page.say(lead + (f"   {len(others)} more: {', '.join(others)}" if others else ""), indent=2, hang=2, most=2)
 
 
 def _rule(text: str) -> str:
@@ -174,8 +201,8 @@ def _rest(facts: Facts, width: int, *, verbose: bool) -> Page:
         page.say(
             f"{part.part.partition(' ')[2]}: honest tokens refused{number} ({part.why})", Style.BAD, hang=2, most=3
         )
-    for trouble, number in Counter(facts.troubles).items():
-        page.say(f"fault: {trouble}" + (f" ({number} times)" if number > 1 else ""), Style.BAD, hang=2, most=6)
+    for trouble, times in Counter(facts.troubles).items():
+        page.say(f"fault: {trouble}" + (f" ({times} times)" if times > 1 else ""), Style.BAD, hang=2, most=6)
     for text in facts.stale:
         page.say(f"stale  {text}", Style.BAD, hang=7)
     return page
@@ -202,7 +229,7 @@ def _add_warned(records: Sequence[Record], page: Page, *, verbose: bool) -> None
     rows = [(name, held) for name, held in found.items() if not all(record.errors for record in held)]
     for name, held in rows if verbose else rows[:_FEW]:
         record = held[0]
-        finding = record.findings[0] if record.findings else {"summary": requirement(name).title, "got": ""}
+        finding: Json = record.findings[0] if record.findings else {"summary": requirement(name).title, "got": ""}
         text = f"warned  {name:<8}{name_of(record)}.{record.profile}: {finding['got']}; {finding['summary']}"
         page.say(text, Style.WARN, hang=8, most=2)
         if len(held) > 1 or "presented" in finding:
@@ -269,10 +296,19 @@ def _end(facts: Facts, width: int, *, verbose: bool) -> Page:
     for text in facts.remarks:
         page.say(text, hang=2)
     deviates = any(record.state in RED or record.state in (State.EXPECTED, State.WARNED) for record in facts.records)
+    _add_commands(facts, page)
     hint = "every report: -v" if deviates and not verbose else ""
     page.row(hint, f"exit {facts.exit_code}", Style.FAINT, Style.FAINT)
     page.say(facts.verdict, Style.GOOD if facts.exit_code == 0 else Style.BAD)
     return page
+
+
+def _add_commands(facts: Facts, page: Page) -> None:
+    """Say once how to see the worst requirement again, and to read of it."""
+    found = groups(facts.records)
+    if found:
+        worst = found[0].requirement.id
+        page.both(rerun_command(worst, facts.settings), f"bearerproof explain {worst}", indent=0)
 
 
 _COLUMN = 14
