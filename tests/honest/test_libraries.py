@@ -28,10 +28,9 @@ def test_a_product_deviates_where_its_library_does(name: str) -> None:
         )
 
     known = tuple(known for entry in foreseen for known in entry.known)
-    config = RunConfig(target="product", depth=QUICK, known=known, requirements=() if ALONE else share(name))
-    finished = judged(
-        product.worn(), config if ALONE else replace(config, selection=("!composed-with",)), adapter(name)
-    )
+    narrowed: dict[str, tuple[str, ...]] = {"requirements": share(name), "selection": ("!composed-with",)}
+    config = RunConfig(target="product", depth=QUICK, known=known, **({} if ALONE else narrowed))
+    finished = judged(product.worn(), config, adapter(name))
     unforeseen = [record for record in finished.records if record.state in RED and not is_foreseen(record)]
     assert unforeseen == []
     assert (finished.fault, finished.troubles) == (None, [])

@@ -18,7 +18,7 @@ from bearerproof.judging.baselines import Baselines
 from bearerproof.judging.expectations import Expectations
 from bearerproof.judging.page import Page
 from bearerproof.judging.results import RED, Record, State
-from bearerproof.judging.runner import Run, RunOptions, Suite, run
+from bearerproof.judging.runner import Run, RunOptions, Suite, not_begun, run
 from bearerproof.judging.settings import DEFAULT, EXAMPLES, RunConfig
 from bearerproof_fuzz.commands import firstlook
 from bearerproof_fuzz.commands.terminal import show, width_of
@@ -62,7 +62,8 @@ def check(
     look = _first_look(implementation, settings, out)
     if look.nothing_judged:
         show(look.page(settings, width_of(out)), out)
-        implementation.close()
+        finished = not_begun(settings, options, implementation, f"no honest token is accepted: {look.refused[0].said}")
+        _write_files(finished, replace(outputs, write_expect=None), finished.facts(), None, err)
         return 3
     settings, options = _narrowed(implementation, settings, options, look)
     if options.exit_first:

@@ -17,6 +17,7 @@ from bearerproof import __version__
 from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
 from bearerproof.judging.selection import Selection
 from bearerproof.judging.settings import DEFAULT, QUICK, RunConfig
+from bearerproof.members import printable
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.commands import idpcommand
 from bearerproof_fuzz.commands import trail as trail_command
@@ -208,22 +209,29 @@ def check(
         from bearerproof_fuzz.commands.thirdparty.command import check_vectors  # noqa: PLC0415
 
         return check_vectors(settings, folders, Console())
+    whole = not (quick or selected or exit_first)
+    return _run_check(
+        settings, workers, exit_first=exit_first, expect=expect, write_expect=write_expect, prune=prune, report=report,
+        junit=junit, summary=summary, baselines=whole and baselines, verbose=verbose,
+    )  # fmt: skip
+
+
+def _run_check(settings: RunConfig, workers: str | None = None, *, exit_first: bool = False, **outputs: Any) -> int:
+    """Run the suite; ``outputs`` are members of ``Outputs``."""
     from bearerproof.judging.runner import RunOptions  # noqa: PLC0415
     from bearerproof_fuzz.commands.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands.check import check as run_check  # noqa: PLC0415
     from bearerproof_fuzz.keyserver import idp  # noqa: PLC0415
     from bearerproof_fuzz.suite import SUITE  # noqa: PLC0415
 
-    whole = not (quick or selected or exit_first)
-    return run_check(
-        SUITE,
-        settings,
-        RunOptions(workers, exit_first),
-        Outputs(expect, write_expect, prune, report, junit, summary, whole and baselines, verbose),
-        Console(),
-        Console(stderr=True),
-        provider=idp.start,
-    )
+    options = RunOptions(workers, exit_first)
+    return run_check(SUITE, settings, options, Outputs(**outputs), Console(), Console(stderr=True), provider=idp.start)
+
+
+def _print_text(text: str) -> None:
+    """Print lines of which others wrote parts."""
+    for line in text.split("\n")[:-1]:
+        typer.echo(printable(line))
 
 
 @app.command(epilog=EXIT_CODES)
@@ -244,7 +252,9 @@ def smoke(
 
 @app.command()
 def explain(
-    requirement_id: Annotated[str | None, typer.Argument(metavar="ID", help="For example HINT-1.")] = None,
+    requirement_id: Annotated[
+        str | None, typer.Argument(metavar="WHAT", help="HINT-1, HINT, a check's id: what -k takes.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="List them as the tables of spec/README.md.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one requirement for a program.")] = False,
 ) -> None:
@@ -266,10 +276,12 @@ def explain(
 @app.command(epilog=EXIT_CODES)
 def replay(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="A vector's id, an edit's name, or a result stream.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="What -k takes, an edit's name, or a result stream.")],
     target: Target = None,
-    only: Annotated[str | None, typer.Option("--check", help="Of a result stream, only this check's findings.")] = None,
-    measure: Annotated[Measure, typer.Option("--measure", help="Whose outcomes are due.")] = Measure.STRICT,
+    only: Annotated[str | None, typer.Option("--check", help="Of a result stream, only these: what -k takes.")] = None,
+    measure: Annotated[
+        Measure | None, typer.Option("--measure", help="Whose outcomes are due; by default the declared one's.")
+    ] = None,
     seconds: Seconds = 5.0,
 ) -> int:
     """Present one vector or finding again and take its token apart, beside the accepted one it was made from."""
@@ -281,11 +293,15 @@ def replay(
         settings = differing.settings_of(target, seconds, Console(stderr=True))
     implementation = settings.start()
     try:
-        found = replaying.find(what, implementation.declaration, measure, only)
+        declared = implementation.declaration
+        found = replaying.find(what, declared, measure or declared.measure, only)
         outcomes = [replaying.replay(case, implementation) for case in found]
+    except replaying.NoVector as lacking:
+        _print_text(f"{lacking}; it is judged anew\n")
+        return _run_check(replace(settings, measure=measure, selection=(what,)))
     finally:
         implementation.close()
-    typer.echo("\n".join(text for _, text in outcomes), nl=False)
+    _print_text("\n".join(text for _, text in outcomes))
     return 0 if all(conforms for conforms, _ in outcomes) else 1
 
 

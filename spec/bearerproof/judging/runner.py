@@ -247,6 +247,13 @@ def run(
     return finished
 
 
+def not_begun(settings: RunConfig, options: RunOptions, started: Implementation, why: str) -> Run:
+    """Return a run in which nothing was asked, and end the implementation."""
+    harness = Harness(settings, started=started)
+    harness.pytest_sessionfinish()
+    return Run(harness, options, fault=why)
+
+
 def _is_red(record: Record) -> bool:
     return record.state in RED
 

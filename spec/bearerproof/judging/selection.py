@@ -49,6 +49,11 @@ class Term:
     def __str__(self) -> str:
         return f"{'!' * self.excludes}{self.text}"
 
+    @property
+    def is_requirement(self) -> bool:
+        """Whether it is a requirement's id, of one that there is or not."""
+        return _REQUIREMENT.fullmatch(self.text) is not None
+
     def takes(self, name: Name) -> bool:
         """Say whether it names this check."""
         text = self.text
@@ -57,7 +62,7 @@ class Term:
             return any(fnmatchcase(each, text) for each in (*whole, name.check, name.requirement))
         if text in FAMILIES:
             return name.requirement.startswith(f"{text}-")
-        if _REQUIREMENT.fullmatch(text):
+        if self.is_requirement:
             return name.requirement == text.upper()
         if _REQUIREMENT.match(text):
             wanted = _upper(text)
@@ -177,4 +182,6 @@ def _near(text: str, names: Iterable[Name]) -> Iterator[str]:
     if len(beginning) > 1 and wanted:
         yield f"{wanted}*"
         return
-    yield from difflib.get_close_matches(wanted, [*parts, *requirements(), *FAMILIES], n=3, cutoff=0.7)
+    words = wanted.count("-") + 1
+    beginnings = sorted({"-".join(part.split("-")[:words]) for part in parts})
+    yield from difflib.get_close_matches(wanted, [*requirements(), *FAMILIES, *beginnings, *parts], n=3, cutoff=0.7)
