@@ -150,6 +150,8 @@ def _term(word: str) -> Term:
             f"{word!r} is no part of a selection: write VER-1,KEY-2 for both, !KEY-5 to leave out, "
             "VER-2.header-* for some"
         )
+    if text.upper() in FAMILIES and text not in FAMILIES:
+        raise BadInput(f"{text!r} names nothing; did you mean the family {text.upper()}?")
     return Term(text.rstrip("."), word.startswith("!"))
 
 
@@ -160,12 +162,10 @@ def _is_pattern(text: str) -> bool:
 def _upper(text: str) -> str:
     """Write the requirement at the beginning of an id as it is written."""
     head, dot, rest = text.partition(".")
-    return f"{head.upper()}{dot}{rest}"
+    return f"{head.upper()}{dot}{rest}" if _REQUIREMENT.fullmatch(head) else text
 
 
 def _hint(text: str, names: Collection[Name]) -> str:
-    if text.upper() in FAMILIES:
-        return f"; did you mean the family {text.upper()}?"
     if text in tuple(Profile):
         return f"; profiles are chosen by --profile {text}"
     near = list(_near(text, names))
