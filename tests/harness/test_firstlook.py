@@ -88,7 +88,6 @@ def test_what_an_adapter_forgets_to_hand_over_is_found_by_its_probe(name: str) -
 
 def test_a_clock_that_is_not_handed_over_is_hinted_at_by_a_token_of_the_present() -> None:
 
-
     found = seen(_changed(lambda request: {**request, "now": int(time.time())} if "now" in request else request))
     assert found.nothing_judged
     assert "a token of the present time is accepted: is `now` handed to the library?" in str(found.hint)
@@ -139,7 +138,6 @@ HINTS = {
 
 @pytest.mark.parametrize("said", HINTS)
 def test_the_words_of_a_refusal_say_where_to_look(said: str) -> None:
-
 
     found = next(hint for pattern, hint in firstlook.WORDS if re.search(pattern, said, re.IGNORECASE))
     assert found.startswith(HINTS[said])

@@ -55,6 +55,7 @@ class Look:
     wrong: list[str] = field(default_factory=list)
     tried: set[tuple[str, str]] = field(default_factory=set)
     probed: dict[str, None] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
     hint: str | None = None
     stderr: str = ""
 
@@ -146,8 +147,10 @@ def look(implementation: Implementation, scope: Scope) -> Look:
 def _guarded(found: Look, profile: Profile, step: Callable[[Look, Trial], None], trial: Trial) -> None:
     try:
         step(found, trial)
-    except (PropertyEnded, Skipped, LineTooLong) as ended:
-        if not any(accepted is profile for accepted, _ in found.accepted) and not isinstance(ended, Skipped):
+    except Skipped as skipped:
+        found.skipped.append(str(skipped))
+    except (PropertyEnded, LineTooLong) as ended:
+        if not any(accepted is profile for accepted, _ in found.accepted):
             found.refused.append(Refused(profile, None, str(ended)))
 
 
@@ -170,7 +173,8 @@ def _is_accepted(found: Look, trial: Trial, algorithm: str, base: Draft) -> bool
     except Judged as judged:
         found.refused.append(Refused(trial.profile, algorithm, judged.finding.got, presented))
         return False
-    except Skipped:
+    except Skipped as skipped:
+        found.skipped.append(str(skipped))
         return False
     found.accepted.append((trial.profile, algorithm))
     return True

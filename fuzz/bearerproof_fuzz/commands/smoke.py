@@ -42,6 +42,8 @@ def _wrong(found: Look) -> str | None:
         first = found.refused[0]
         hint = found.hint or "look at how the adapter passes keys, issuer, audience and the instant"
         return f"{first.where}: an honest token is {first.said}; due is accepted ({hint})"
+    if found.skipped and not found.accepted:
+        return found.skipped[0]
     return found.wrong[0] if found.wrong else None
 
 
