@@ -1,4 +1,4 @@
-"""The summary of a run: short enough to be read, the worst first, the verdict last, and harmless whatever it repeats."""
+"""The summary of a run: short enough to be read, the worst first, the verdict last, harmless whatever it repeats."""
 
 import io
 import xml.etree.ElementTree as ET
@@ -51,8 +51,12 @@ def many(number: int, of_requirements: int) -> list[Record]:
         if not edit.algorithms and not edit.needs and Profile.JWT in (edit.profiles or edit.requirement.profiles):
             by_requirement.setdefault(edit.requirement_id, []).append(edit)
     names = sorted(by_requirement, key=lambda name: -len(by_requirement[name]))[:of_requirements]
-    turns = [edit for name in names for edit in by_requirement[name][: -(-number // of_requirements)]]
-    found = turns[:number]
+    found = [
+        edit
+        for place, name in enumerate(names)
+        for edit in by_requirement[name][: number // of_requirements + (place < number % of_requirements)]
+    ]
+    assert len(found) == number
     assert len({edit.requirement_id for edit in found}) == of_requirements
     return [red(edit) for edit in found]
 
@@ -105,16 +109,16 @@ def test_a_forgery_stands_before_what_is_merely_strict() -> None:
     assert titles == ["VER-33", "VER-1"]
 
 
-@pytest.mark.parametrize("name", sorted({edit.id for edit in edits().values() if not edit.algorithms}))
-def test_each_change_is_visible(name: str) -> None:
+def test_each_change_is_visible() -> None:
     """Whatever an edit changes, something of it is shown: a member, a character with a caret, a key, a policy."""
-    edit = edits()[name]
-    if Profile.JWT not in (edit.profiles or edit.requirement.profiles):
-        pytest.skip("it is an edit of another profile")
-    (finding,) = red(edit).findings
-    lines = list(change_lines(finding, 76))
-    assert lines
-    assert not lines[0].startswith("nothing: ") or finding["presented"] == finding["base"]
+    unseen = []
+    for edit in edits().values():
+        if not edit.algorithms and Profile.JWT in (edit.profiles or edit.requirement.profiles):
+            (finding,) = red(edit).findings
+            lines = list(change_lines(finding, 76))
+            if not lines or (lines[0].startswith("nothing: ") and finding["presented"] != finding["base"]):
+                unseen.append(edit.id)
+    assert unseen == []
 
 
 CHANGES = {
