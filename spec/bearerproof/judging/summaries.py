@@ -81,17 +81,19 @@ def summary(facts: Facts, width: int = WIDTH, *, verbose: bool = False) -> Page:
                 page.take(failure_page(record, facts.settings, width))
         _add_families(facts.records, page)
     rest = _rest(facts, width, verbose=verbose)
-    _add_groups(facts, page, len(rest.lines) + len(end.lines) + 5, verbose=verbose)
+    is_in_full = _add_groups(facts, page, len(rest.lines) + len(end.lines) + 5, verbose=verbose)
     page.take(rest)
     page.blank()
+    if not is_in_full:
+        _add_commands(facts, page)
     page.take(end)
     return page
 
 
-def _add_groups(facts: Facts, page: Page, others: int, *, verbose: bool) -> None:
+def _add_groups(facts: Facts, page: Page, others: int, *, verbose: bool) -> bool:
     """Add what is red: each with an example, the worst in full while the whole is short, those beyond ten in a line.
 
-    ``others`` are the lines that stand around it.
+    ``others`` are the lines that stand around it. Returns whether the worst one was in full, or there is none.
     """
     found = groups(facts.records)
     passed = _passed(facts.records)
@@ -116,6 +118,7 @@ def _add_groups(facts: Facts, page: Page, others: int, *, verbose: bool) -> None
         page.blank()
         page.say(f"{left_out} checks not run, left out after too many hangs or crashes", Style.BAD)
     page.blank()
+    return not found or verbose or first_brief > 0 or is_full
 
 
 def _add_title(group: Group, page: Page) -> None:
@@ -296,7 +299,6 @@ def _end(facts: Facts, width: int, *, verbose: bool) -> Page:
     for text in facts.remarks:
         page.say(text, hang=2)
     deviates = any(record.state in RED or record.state in (State.EXPECTED, State.WARNED) for record in facts.records)
-    _add_commands(facts, page)
     hint = "every report: -v" if deviates and not verbose else ""
     page.row(hint, f"exit {facts.exit_code}", Style.FAINT, Style.FAINT)
     page.say(facts.verdict, Style.GOOD if facts.exit_code == 0 else Style.BAD)
