@@ -118,7 +118,11 @@ def _presented(refused: Refused, declaration: Declaration) -> str:
     keys_held = f"{_number(len(held), 'key')} ({declaration.key_form})"
     audience = f", aud {policy['audience']}" if policy.get("audience") else ""
     issuer = f", iss {policy['issuer']}" if policy.get("issuer") else ""
-    return f"{refused.where}, {keys_held}{issuer}{audience}, now {refused.presented.now:g}"
+    return f"{refused.where}, {keys_held}{issuer}{audience}, now {_instant(refused.presented.now)}"
+
+
+def _instant(now: float) -> str:
+    return str(int(now)) if now == int(now) else str(now)
 
 
 def _last_line(text: str) -> str:
@@ -348,7 +352,7 @@ def shown(found: Look, width: int) -> Page:
     page = Page(width)
     for refused in found.refused[:1]:
         if refused.presented is not None:
-            page.labelled("now", f"{refused.presented.now:g}")
+            page.labelled("now", _instant(refused.presented.now))
             page.keep(f"  token      {refused.presented.token!s}")
             page.keep(f"  policy     {dict(refused.presented.policy.members)}")
     return page

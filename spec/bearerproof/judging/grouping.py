@@ -116,6 +116,8 @@ def _what(record: Record) -> str:
         return "the implementation died of it"
     if record.state is State.HUNG:
         return "no answer came within the time allowed"
+    if not record.findings:
+        return f"{record.state}: {record.reason}" if record.reason else str(record.state)
     finding = _finding(record)
     expected, got = str(finding["expected"]), str(finding["got"]).partition(":")[0]
     if record.state is State.UNTESTABLE:

@@ -116,7 +116,7 @@ def _add_groups(facts: Facts, page: Page, others: int, *, verbose: bool) -> bool
     left_out = sum(record.state is State.NOT_RUN for record in facts.records)
     if left_out:
         page.blank()
-        page.say(f"{left_out} checks not run, left out after too many hangs or crashes", Style.BAD)
+        page.say(f"{_checks(left_out)} not run, left out after too many hangs or crashes", Style.BAD)
     page.blank()
     return not found or verbose or first_brief > 0 or is_full
 
@@ -232,8 +232,10 @@ def _add_warned(records: Sequence[Record], page: Page, *, verbose: bool) -> None
     rows = [(name, held) for name, held in found.items() if not all(record.errors for record in held)]
     for name, held in rows if verbose else rows[:_FEW]:
         record = held[0]
-        finding: Json = record.findings[0] if record.findings else {"summary": requirement(name).title, "got": ""}
-        text = f"warned  {name:<8}{name_of(record)}.{record.profile}: {finding['got']}; {finding['summary']}"
+        finding: Json = record.findings[0] if record.findings else {"summary": "", "got": requirement(name).title}
+        text = f"warned  {name:<8}{name_of(record)}.{record.profile}: {finding['got']}; {finding['summary']}".rstrip(
+            "; "
+        )
         page.say(text, Style.WARN, hang=8, most=2)
         if len(held) > 1 or "presented" in finding:
             by = f", by {token_text(finding['presented'])}" if "presented" in finding else ""
