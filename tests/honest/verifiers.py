@@ -3,6 +3,7 @@
 import binascii
 import json
 import math
+import re
 import time
 from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Callable, Mapping
@@ -115,6 +116,13 @@ def _short(request: Json) -> bool:
 def _kid_named(request: Json) -> bool:
     header = part(request, 0)
     return isinstance(header, dict) and isinstance(header.get("kid"), str) and bool(header["kid"])
+
+
+def _kid_of_plain_letters(request: Json) -> bool:
+    """Look a kid over before anything is done with it (RFC 8725 §3.10)."""
+    header = part(request, 0)
+    kid = header.get("kid", "k") if isinstance(header, dict) else "k"
+    return isinstance(kid, str) and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", kid) is not None
 
 
 def _of_their_types(request: Json) -> bool:
@@ -294,6 +302,7 @@ SHAPES: Shapes = {
     "known-header-parameters-alone": Shape(refusing(_known_header_parameters)),
     "ends-after-it-begins": Shape(refusing(_ends_after_it_begins)),
     "kid-always-named": Shape(refusing(_kid_named)),
+    "kids-of-plain-letters": Shape(refusing(_kid_of_plain_letters)),
     "claims-of-their-types-alone": Shape(refusing(_of_their_types)),
     "nonce-that-nobody-sent-refused": Shape(refusing(_without_a_stray_nonce)),
     "tokens-of-a-kilobyte": Shape(refusing(_short), declaring(max_token=KILOBYTE)),
@@ -335,7 +344,7 @@ COMPANIES: Mapping[str, str] = {
                           tokens-of-a-kilobyte""",
     "a careful library": """eddsa-alone exp-can-be-required not-yet-at-nbf keys-have-to-say-their-algorithm
                             lifetimes-of-a-day-at-most known-header-parameters-alone kid-always-named
-                            claims-of-their-types-alone nonce-that-nobody-sent-refused""",
+                            kids-of-plain-letters claims-of-their-types-alone nonce-that-nobody-sent-refused""",
     "a product's own": """rs256-alone no-require skips-long-tokens skips-now-and-then lines-of-5000-bytes
                           exponent-65537-alone""",
     "a lenient library": "es256-alone lenient-reader-of-json unmindful-of-iat no-leeway skips-demands-of-typ",
