@@ -200,9 +200,10 @@ def edits_for(
     def register(change: Callable[[Draft, T], Draft]) -> Callable[[Draft, T], Draft]:
         for name, value in values.items():
             part = _variant(alone, name, value) if alone else None
-            base = {"given": _variant(given_each, name, value)} if given_each else {}
+            if given_each:
+                options["given"] = _variant(given_each, name, value)
             variant = _variant(change, name, value)
-            edit(requirement_id, clause, reasons, alone=part, group=change.__name__, **base, **options)(variant)
+            edit(requirement_id, clause, reasons, alone=part, group=change.__name__, **options)(variant)
         return change
 
     return register
