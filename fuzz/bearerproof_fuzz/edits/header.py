@@ -441,6 +441,13 @@ def kid_unknown(draft: Draft) -> Draft:
     return draft.with_header(kid="nobody")
 
 
+@edits_for({"from-nought": 0, "from-one": 1}, "VER-23", "RFC 7515 §4.1.4", "key-unknown signature", needs=(KEY_KID,))
+def kid_is_the_number_of_our_key(draft: Draft, first: int) -> Draft:
+    """`kid` names no key of the set, and says which one in the set signed: {name}."""
+    kids = [jwk.get("kid") for jwk in draft.policy.members["keys"]["keys"]]
+    return draft.with_header(kid=str(first + kids.index(draft.key.kid)))
+
+
 @edit("VER-23", "RFC 8725 §3.10", "key-unknown signature", needs=(KEY_SET,), also_breaks=(Gate.SIGNATURE,))
 def kid_of_the_sibling(draft: Draft) -> Draft:
     """`kid` names the other key of the set."""
