@@ -115,6 +115,10 @@ class Plan:
         """Return the file that names this campaign's lesson: the ``first``, without edits, or ``all``."""
         return self.lessons / f"{self.campaign}.{stage}"
 
+    def mark(self, name: str) -> Path:
+        """Return the file by which this campaign tells machines that it has ``begun``, or is ``over``."""
+        return self.progress / f"{self.campaign}.{name}"
+
     @property
     def beside(self) -> Path:
         """Where findings are written when that is impossible in the campaign's folder."""
@@ -157,6 +161,7 @@ class Progress:
     """What a worker has done so far; it notes a line about it now and then."""
 
     path: Path
+    since: float = 0.0
     started: float = field(default_factory=time.monotonic)
     noted: float = 0.0
     tokens: int = 0
@@ -176,7 +181,8 @@ class Progress:
             "seconds": round(now - self.started, 1), "tokens": self.tokens, "checks": self.checks,
             "inputs": len(corpus.inputs), "features": len(corpus.features), "findings": self.findings,
             "foreseen": self.foreseen, "flaky": self.flaky, "deaths": self.deaths, "faults": self.faults,
-            "unreadable": corpus.unreadable, "mib": self.mib, **({} if done is None else {"done": done}),
+            "unreadable": corpus.unreadable, "mib": self.mib, "since": round(self.since, 1),
+            **({} if done is None else {"done": done}),
         }  # fmt: skip
         with suppress(OSError), self.path.open("a", encoding="utf-8") as file:  # a full disk costs this line alone
             file.write(json.dumps(row) + "\n")
@@ -448,7 +454,7 @@ def _is_asked(row: Requirement, scope: Scope) -> bool:
 def work(plan: Plan, number: int) -> None:
     """Be one worker of a campaign; the exit code is 3 when the implementation could not be asked."""
     name = f"{plan.campaign}-{number}-{os.getpid()}-{secrets.token_hex(2)}"
-    progress = Progress(plan.progress / f"{name}.jsonl")
+    progress = Progress(plan.progress / f"{name}.jsonl", time.monotonic() - plan.began)
     corpus = Corpus(plan.corpus, name)
     random = Random(f"{plan.seed} {number}")  # noqa: S311 - it decides what is tried, and has to be repeatable
     worker = Worker(plan, number, random, progress, corpus)

@@ -19,7 +19,7 @@ from bearerproof.judging import expectations
 from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.specification.catalogue import requirement
-from bearerproof_fuzz.campaign import campaign, corpus, keeping, shapes
+from bearerproof_fuzz.campaign import campaign, cluster, corpus, keeping, shapes
 from bearerproof_fuzz.campaign.campaign import Ended, Sum
 from bearerproof_fuzz.campaign.keeping import Kept
 from bearerproof_fuzz.campaign.learning import REPEATS
@@ -65,6 +65,7 @@ class Options:
     since: str | None = None
     page: Path | None = None
     json: Path | None = None
+    cluster: str | None = None
 
 
 def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, err: Console) -> int:
@@ -83,7 +84,13 @@ def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, e
         settings = replace(settings, measure=scope.measure)
         expect = None if options.expect is None else str(options.expect.absolute())
         plan = Plan(
-            settings, directory, options.lasting, seeded(options.seed), os.getpid(), words=options.words, expect=expect
+            settings,
+            directory.absolute(),
+            options.lasting,
+            seeded(options.seed),
+            os.getpid(),
+            words=options.words,
+            expect=expect,
         )
         campaign.opened(plan)
         _keep_shapes(plan, seen, err)
@@ -97,7 +104,7 @@ def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, e
     ended = Ended(mended=mended)
     who = f"{declared.name} {declared.version} by {scope.measure}"
     say(out, f"{who}, for {options.lasting:g} s with {options.workers} workers, seed {plan.seed}; in {directory}")
-    _carried_out(plan, options.workers, ended, err)
+    _carried_out(plan, options, ended, err)
     _sorted(ended, plan, {found.path for found in known}, foreseen, is_new)
     for line in summary(ended):
         say(out, line)
@@ -124,7 +131,8 @@ def _keep_shapes(plan: Plan, seen: Captured | None, err: Console) -> None:
         raise BadInput(f"cannot write in {plan.directory}: {error.strerror}") from None
 
 
-def _carried_out(plan: Plan, workers: int, ended: Ended, err: Console) -> None:
+def _carried_out(plan: Plan, options: Options, ended: Ended, err: Console) -> None:
+    crew = cluster.opened(plan, ended, options.cluster) if options.cluster else campaign.Workers(plan, ended)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("starting", total=plan.seconds)
@@ -137,7 +145,7 @@ def _carried_out(plan: Plan, workers: int, ended: Ended, err: Console) -> None:
                 shown = done.seconds
                 say(err, f"{done.seconds:.0f} s: {_line(done)}")
 
-        campaign.carried_out(plan, workers, ended, show)
+        campaign.carried_out(plan, options.workers, crew, show)
 
 
 IsNew = Callable[[Kept], bool]
