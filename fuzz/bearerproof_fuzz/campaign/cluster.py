@@ -177,7 +177,7 @@ class Cluster:
                 client.close(timeout=2)
 
 
-def connected(address: str, seconds: float = CONNECT) -> Any:
+def connected(address: str, seconds: float | None = None) -> Any:
     """Connect to a scheduler, by its address or the file that it wrote.
 
     Raises:
@@ -191,7 +191,9 @@ def connected(address: str, seconds: float = CONNECT) -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what concerns anybody is told by this module
     where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
     try:
-        return Client(**where, timeout=seconds, set_as_default=False, name="bearerproof")
+        return Client(
+            **where, timeout=CONNECT if seconds is None else seconds, set_as_default=False, name="bearerproof"
+        )
     except (OSError, ValueError, TimeoutError, RuntimeError) as error:
         raise BadInput(f"no scheduler answers at {address} ({type(error).__name__})") from None
 
