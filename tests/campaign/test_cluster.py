@@ -18,7 +18,8 @@ from bearerproof.judging.settings import RunConfig
 from bearerproof_fuzz.campaign import campaign, cluster, keeping, slices
 from bearerproof_fuzz.campaign.campaign import Ended
 from bearerproof_fuzz.campaign.cluster import Cluster
-from bearerproof_fuzz.campaign.slices import Slice
+from bearerproof_fuzz.campaign.slices import Done, Slice
+from bearerproof_fuzz.campaign.store import stored
 from bearerproof_fuzz.campaign.working import AGAIN, UNWRITTEN, Plan
 
 from ..conftest import ROOT, CommandLine
@@ -27,13 +28,16 @@ from .machines import Machines
 TARGET = "python:tests.campaign.targets:{}"
 
 
+DONE = Done(0, "a")
+
+
 @dataclass
 class Task:
     """What a scheduler says of a task."""
 
     work: Slice
     status: str = "pending"
-    came: Any = 0
+    came: Any = DONE
 
     def result(self, **_: float) -> Any:
         return self.came
@@ -61,7 +65,7 @@ class Client:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    found = Plan(RunConfig(target=TARGET.format("is_mended")), tmp_path, 1000, 1, os.getpid(), words=("x",))
+    found = Plan(RunConfig(target=TARGET.format("is_mended")), str(tmp_path), 1000, 1, os.getpid(), words=("x",))
     campaign.opened(found)
     return found
 
@@ -73,7 +77,7 @@ def crew(plan: Plan) -> Cluster:
     return started
 
 
-def ended(crew: Cluster, status: str, came: Any = 0, left: float = 500) -> Task:
+def ended(crew: Cluster, status: str, came: Any = DONE, left: float = 500) -> Task:
     """Have the last slice end so, and return it."""
     task: Task = crew.client.asked[-1]
     task.status, task.came = status, came
@@ -82,11 +86,11 @@ def ended(crew: Cluster, status: str, came: Any = 0, left: float = 500) -> Task:
 
 
 def test_a_worker_does_slice_after_slice_as_long_as_there_is_time(crew: Cluster) -> None:
-    first = ended(crew, "finished", 0)
+    first = ended(crew, "finished", DONE)
     assert (first.work.seconds, first.work.number, first.work.turn) == (cluster.SLICE, 3, 0)
-    second = ended(crew, "finished", 0, left=40)
+    second = ended(crew, "finished", DONE, left=40)
     assert (second.work.number, second.work.turn) == (3, 1)
-    last = ended(crew, "finished", 0, left=0)
+    last = ended(crew, "finished", DONE, left=0)
     assert last.work.seconds == 40
     assert (crew.at_work, crew.ended.restarts, crew.ended.troubles) == (False, 0, [])
 
@@ -97,8 +101,8 @@ def test_a_worker_does_slice_after_slice_as_long_as_there_is_time(crew: Cluster)
         ("cancelled", None, 1, 0),
         ("lost", None, 1, 0),
         ("error", RuntimeError("KilledWorker"), 1, 0),
-        ("finished", -9, 1, 0),
-        ("finished", AGAIN, 0, 1),
+        ("finished", Done(-9, "a"), 1, 0),
+        ("finished", Done(AGAIN, "a"), 0, 1),
     ],
 )
 def test_what_is_lost_is_asked_for_again(crew: Cluster, status: str, came: Any, restarts: int, recycled: int) -> None:
@@ -112,8 +116,8 @@ def test_what_is_lost_is_asked_for_again(crew: Cluster, status: str, came: Any, 
     [
         ("error", BadInput("host has bearerproof 9"), "host has bearerproof 9"),
         ("error", ModuleNotFoundError("No module named 'bearerproof_fuzz'"), "the machines of the cluster lack"),
-        ("finished", UNWRITTEN, "a machine cannot write in"),
-        ("finished", 3, ""),
+        ("finished", Done(UNWRITTEN, "hal"), "hal cannot write in"),
+        ("finished", Done(3, "a"), ""),
     ],
 )
 def test_what_no_other_try_would_mend_is_told_and_not_tried(crew: Cluster, status: str, came: Any, says: str) -> None:
@@ -125,7 +129,7 @@ def test_what_no_other_try_would_mend_is_told_and_not_tried(crew: Cluster, statu
 
 def test_slices_that_do_nothing_but_die_are_left(crew: Cluster) -> None:
     for _ in range(campaign.MOST_RESTARTS + 1):
-        ended(crew, "finished", -11)
+        ended(crew, "finished", Done(-11, "a"))
     assert not crew.at_work
     assert "no more are asked for" in crew.ended.troubles[0]
 
@@ -155,16 +159,16 @@ def test_a_scheduler_that_stays_away_ends_the_campaign(crew: Cluster, monkeypatc
     crew.look(500)
     assert not crew.at_work
     assert "tcp://there is gone" in crew.ended.troubles[0]
-    assert str(crew.plan.directory) in crew.ended.troubles[0]
+    assert crew.plan.place in crew.ended.troubles[0]
 
 
 def test_an_interrupt_tells_all_machines_once(crew: Cluster) -> None:
-    assert not crew.plan.mark("over").exists()
+    assert crew.plan.store.read(crew.plan.mark("over")) is None
     crew.ended.interrupted = True
     crew.stop()
-    assert crew.plan.mark("over").exists()
+    assert crew.plan.store.read(crew.plan.mark("over")) is not None
     assert crew.at_work  # it ends in order
-    ended(crew, "finished", 0)
+    ended(crew, "finished", DONE)
     assert not crew.at_work
 
 
@@ -231,5 +235,5 @@ def test_worker_and_scheduler_are_killed_and_nothing_is_lost(machines: Machines,
     assert before <= {row["file"] for row in summary["findings"]}
     assert summary["interrupted"]
     assert summary["restarts"] == 1
-    found = list(keeping.kept(folder / "findings"))
+    found = list(keeping.kept(stored(folder)))
     assert len({each.key for each in found}) == len(found) == len(summary["findings"])

@@ -9,7 +9,7 @@ import pytest
 
 from bearerproof.judging.settings import RunConfig
 from bearerproof.specification.catalogue import Profile
-from bearerproof_fuzz.campaign import differing, keeping
+from bearerproof_fuzz.campaign import differing, keeping, store
 from bearerproof_fuzz.campaign.candidates import Candidate, Honest, World
 from bearerproof_fuzz.campaign.differing import Disagreement
 from bearerproof_fuzz.commands.differing import Kept
@@ -47,7 +47,7 @@ class Full:
 
     def __init__(self, files: int) -> None:
         self.left = files
-        self._write = keeping.replaced
+        self._write = store.replaced
 
     def replaced(self, path: Path, text: str) -> None:
         self.left -= 1

@@ -1,7 +1,6 @@
 """A campaign as a whole: its directory, its workers, and what all of them have done. Nothing here can be lost."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -9,13 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Protocol, Self
 
 from bearerproof_fuzz.campaign import keeping
 from bearerproof_fuzz.campaign.keeping import Kept
 from bearerproof_fuzz.campaign.slices import started
-from bearerproof_fuzz.campaign.working import AGAIN, UNWRITTEN, Plan
+from bearerproof_fuzz.campaign.working import AGAIN, CORPUS, LESSONS, PROGRESS, UNWRITTEN, Plan
 
 MOST_RESTARTS = 100
 """Workers started anew within one campaign after they died: what does nothing but die is left."""
@@ -25,9 +23,6 @@ PATIENCE = 30
 
 MOST_SAMPLES = 1200
 """Sums that are kept: beyond them every other one is left out, and they are taken half as often."""
-
-TAIL = 4096
-"""Bytes read of what a worker has noted: its last line is among them."""
 
 
 @dataclass(frozen=True)
@@ -90,39 +85,24 @@ Row = dict[str, Any]
 
 
 def opened(plan: Plan) -> None:
-    """Make the directory of a campaign, or go on in one.
+    """Make the folder of a campaign, or go on in one.
 
     Raises:
         BadInput: it cannot be made or written in.
     """
-    for folder in (plan.findings, plan.corpus, plan.progress, plan.lessons):
-        keeping.made(folder)
-    for path in plan.findings.glob("*.partial"):
-        if _is_over(path):
-            path.unlink(missing_ok=True)
-
-
-def _is_over(path: Path) -> bool:
-    """Say whether whoever wrote this is gone: his number stands in the name."""
-    try:
-        os.kill(int(path.suffixes[-2].lstrip(".")), 0)
-    except (ValueError, IndexError, ProcessLookupError):
-        return True
-    except PermissionError:
-        return False
-    return False
+    plan.store.prepare(keeping.FINDINGS, CORPUS, PROGRESS, LESSONS)
 
 
 def recognised(plan: Plan, is_mended: Callable[[Kept], bool]) -> tuple[list[Kept], list[Kept]]:
     """Look again at what was found before; return what is still wrong, and put away what is no more."""
     known: list[Kept] = []
     mended: list[Kept] = []
-    for found in keeping.kept(plan.findings):
+    for found in keeping.kept(plan.store):
         (mended if is_mended(found) else known).append(found)
+    if mended:
+        plan.store.prepare(keeping.MENDED)
     for found in mended:
-        keeping.made(plan.findings / "mended")
-        with suppress(FileNotFoundError):  # another campaign in this folder has put it away
-            found.path.replace(plan.findings / "mended" / found.path.name)
+        keeping.put_away(plan.store, found)
     return known, mended
 
 
@@ -226,8 +206,9 @@ class Workers:
             self.ended.troubles.append(f"workers died more than {MOST_RESTARTS} times ({how}): no more are started")
 
     def _unwritten(self) -> None:
-        where = f"; what could not be written there lies in {self.plan.beside}" if self.plan.beside.is_dir() else ""
-        self.ended.troubles.append(f"cannot write in {self.plan.directory}: is the disk full?{where}")
+        beside = self.plan.beside
+        where = f"; what could not be written there lies in {beside.place}" if beside.path.is_dir() else ""
+        self.ended.troubles.append(f"cannot write in {self.plan.place}: is the disk full?{where}")
 
     def are_running(self, rows: Sequence[Row]) -> list[Row]:
         """Return of what workers have noted last the notes of those that are still at work."""
@@ -265,8 +246,9 @@ def carried_out(plan: Plan, workers: int, crew: Crew, show: Show) -> None:
             crew.kill()
     _note(plan, crew, time.monotonic() - began, show, last=True)
     ended.troubles = sorted({*ended.troubles, *_reasons(plan)})
-    for path in plan.lessons.glob(f"{plan.campaign}.*"):
-        path.unlink(missing_ok=True)
+    for name in plan.store.names(LESSONS):
+        if name.startswith(plan.lesson("")):
+            plan.store.remove(name)
 
 
 def _note(plan: Plan, crew: Crew, seconds: float, show: Show, *, last: bool = False) -> None:
@@ -296,13 +278,13 @@ def _sum(rows: Sequence[Row], seconds: float, mib: float) -> Sum:
 
 def _rows(plan: Plan) -> Iterator[Row]:
     """Yield the last whole line that each worker of this campaign has noted, with its number and process."""
-    for path in sorted(plan.progress.glob(f"{plan.campaign}-*.jsonl")):
-        with suppress(OSError, ValueError), path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL))
-            lines = file.read().rpartition(b"\n")[0].splitlines()
-            if lines:
-                _, number, process, _ = path.stem.split("-")
-                yield {**json.loads(lines[-1]), "number": int(number), "process": int(process)}
+    for name in plan.store.names(PROGRESS):
+        _, _, file = name.partition("/")
+        if file.startswith(f"{plan.campaign}-") and file.endswith(".jsonl"):
+            lines = (plan.store.read(name) or b"").rpartition(b"\n")[0].splitlines()
+            with suppress(ValueError):
+                _, number, process, _ = file.split("-")
+                yield {**json.loads(lines[-1] if lines else b""), "number": int(number), "process": int(process)}
 
 
 def _reasons(plan: Plan) -> Iterator[str]:
@@ -314,4 +296,4 @@ def _reasons(plan: Plan) -> Iterator[str]:
 
 def found_beside(plan: Plan) -> list[Kept]:
     """Return the findings that could not be written in the campaign's folder."""
-    return list(keeping.kept(plan.beside)) if plan.beside.is_dir() else []
+    return list(keeping.kept(plan.beside))

@@ -6,6 +6,7 @@ its return is waited for. What was found is in the campaign's folder in any case
 
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.campaign import slices
 from bearerproof_fuzz.campaign.campaign import MOST_RESTARTS, Ended, Row
-from bearerproof_fuzz.campaign.slices import PATIENCE, Slice
+from bearerproof_fuzz.campaign.slices import PATIENCE, Done, Slice
 from bearerproof_fuzz.campaign.working import AGAIN, UNWRITTEN, Plan
 
 SLICE = 300
@@ -93,7 +94,7 @@ class Cluster:
         if now - self.lost_at > GONE or left < 0 or self.ended.interrupted:
             self.ended.troubles.append(
                 f"the scheduler at {self.address} is gone since {now - self.lost_at:.0f} s; "
-                f"what was found until then is in {self.plan.directory}"
+                f"what was found until then is in {self.plan.place}"
             )
             self.tasks.clear()
         return False
@@ -106,12 +107,16 @@ class Cluster:
 
     def _finished(self, number: int, task: Any, left: float) -> None:
         try:
-            code = task.result(timeout=CONNECT)
+            done = task.result(timeout=CONNECT)
         except Exception:  # noqa: BLE001 - the machine that held it has gone since: it was done, and is not done again
-            code = 0
+            done = Done(0, "")
         del self.tasks[number]
+        code = done.code
         if code == UNWRITTEN:
-            self.ended.troubles.append(f"a machine cannot write in {self.plan.directory}: is the disk full?")
+            self.ended.troubles.append(
+                f"{done.host} cannot write in {self.plan.place}: is the disk full? What could not be written there "
+                f"lies in {self.plan.beside.place} on that machine"
+            )
         elif code == 0 and self._goes_on(left):
             self.start(number, left)
         elif code not in (0, 3) and self._goes_on(left):
@@ -151,7 +156,7 @@ class Cluster:
             self.ended.restarts += 1
         self.start(number, left)
 
-    def are_running(self, rows: list[Row]) -> list[Row]:
+    def are_running(self, rows: Sequence[Row]) -> list[Row]:
         """Return what each worker's latest slice has noted last, unless it has ended."""
         latest = {row["number"]: row for row in sorted(rows, key=lambda row: float(row.get("since", 0)))}
         return [row for row in latest.values() if "done" not in row]
@@ -184,9 +189,10 @@ def connected(address: str, seconds: float | None = None) -> Any:
         BadInput: the extra is not installed, or nobody answers there.
     """
     try:
-        from distributed import Client  # noqa: PLC0415 - of an extra, and slow to load
+        import distributed  # noqa: PLC0415 - of an extra, and slow to load
     except ImportError:
         raise BadInput("--cluster needs packages: python -m pip install 'bearerproof[cluster]'") from None
+    make: Any = distributed.Client
     for name in ("distributed", "distributed.client", "distributed.core"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what concerns anybody is told by this module
     where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}

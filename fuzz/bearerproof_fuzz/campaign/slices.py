@@ -21,9 +21,6 @@ from bearerproof_fuzz.campaign.working import Plan
 PATIENCE = 30
 """Seconds that a worker has to end by itself once it was told to, or its time is over."""
 
-LOOK = 1.0
-"""Seconds between two looks whether the campaign is to end."""
-
 
 @dataclass(frozen=True)
 class Slice:
@@ -47,23 +44,31 @@ class Slice:
         return f"bearerproof-{Plan.from_text(self.plan).campaign}-{self.number}-{self.turn}"
 
 
+@dataclass(frozen=True)
+class Done:
+    """How a slice ended: the exit code of its process, and where that was."""
+
+    code: int
+    host: str
+
+
 def begin(plan: Plan) -> None:
     """Leave in the campaign's folder what a machine has to find there, to know that it is the same folder."""
-    plan.mark("begun").write_text(f"{__version__}\n", encoding="utf-8")
+    plan.store.put(plan.mark("begun"), f"{__version__}\n")
 
 
 def end(plan: Plan) -> None:
     """Have all machines end their slices of this campaign."""
-    plan.mark("over").touch()
+    plan.store.put(plan.mark("over"), "over\n")
 
 
 def forget(plan: Plan) -> None:
     """Remove what ``begin`` left."""
-    plan.mark("begun").unlink(missing_ok=True)
+    plan.store.remove(plan.mark("begun"))
 
 
-def carried_out(work: Slice) -> int:
-    """Do a slice, in a process of its own that ends with this one, and return its exit code.
+def carried_out(work: Slice) -> Done:
+    """Do a slice, in a process of its own that ends with this one, and return how that ended.
 
     Raises:
         BadInput: this machine has another version of bearerproof, or does not see the campaign's folder.
@@ -76,19 +81,21 @@ def carried_out(work: Slice) -> int:
     with _running(plan, work) as process:
         deadline = time.monotonic() + work.seconds + PATIENCE
         while process.poll() is None and time.monotonic() < deadline:
-            if plan.mark("over").exists():
+            if plan.store.read(plan.mark("over")) is not None:
                 process.terminate()
                 deadline = min(deadline, time.monotonic() + PATIENCE)
-            _wait(process, LOOK)
-    return process.returncode
+            _wait(process, plan.store.pace)
+        process.poll()
+    return Done(process.returncode, gethostname())
 
 
 def _see_that_it_fits(plan: Plan, version: str) -> None:
     if version != __version__:
         raise BadInput(f"{gethostname()} has bearerproof {__version__}, and the campaign is of {version}")
-    if not plan.mark("begun").exists():
+    if plan.store.read(plan.mark("begun")) is None:
         raise BadInput(
-            f"{gethostname()} does not see the folder {plan.directory}: give --corpus a folder that all machines share"
+            f"{gethostname()} does not see the folder {plan.place}: give --corpus a folder that all machines share, "
+            "or a URL"
         )
 
 

@@ -313,8 +313,11 @@ def fuzz(
         int | None, typer.Option("--workers", min=1, help="Worker processes, each with its own: 2, with --url 1.")
     ] = None,
     corpus: Annotated[
-        Path, typer.Option("--corpus", help="The campaign's folder: inputs, and findings under findings/.")
-    ] = Path("campaign"),
+        str,
+        typer.Option(
+            "--corpus", metavar="DIR|URL", help="The campaign's folder: inputs, and findings under findings/."
+        ),
+    ] = "campaign",
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", metavar="ADDRESS", help="Have the workers work on the machines of a Dask cluster."),

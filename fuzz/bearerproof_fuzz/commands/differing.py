@@ -17,6 +17,7 @@ from bearerproof.judging.settings import RunConfig
 from bearerproof.members import Json
 from bearerproof_fuzz.campaign import keeping
 from bearerproof_fuzz.campaign.differing import Differential, Disagreement, differences
+from bearerproof_fuzz.campaign.store import Directory, made, stored
 from bearerproof_fuzz.commands.fuzz import say
 from bearerproof_fuzz.commands.libraries import building, manifest
 from bearerproof_fuzz.commands.libraries.command import DEFAULT_FOLDER
@@ -41,13 +42,13 @@ def settings_of(name: str, seconds: float, err: Console) -> RunConfig:
     return RunConfig(target="", command=found.run, folder=str(folder), seconds=seconds)
 
 
-def compare(named: dict[str, RunConfig], directory: Path, lasting: float, seed: int, out: Console, err: Console) -> int:
+def compare(named: dict[str, RunConfig], directory: str, lasting: float, seed: int, out: Console, err: Console) -> int:
     """Compare implementations for so long, tell the classes of disagreement, and return the exit code.
 
     Raises:
         BearerproofError: one cannot be started, or they have nothing in common.
     """
-    kept = Kept(keeping.made(directory / "disagreements"))
+    kept = Kept(made(_path(directory) / "disagreements"))
     with ExitStack() as stack:
         crowd: dict[str, Implementation] = {}
         for name, settings in named.items():
@@ -70,6 +71,13 @@ def compare(named: dict[str, RunConfig], directory: Path, lasting: float, seed: 
     if unwritten:
         say(out, f"trouble: cannot write {unwritten} classes in {kept.folder}: they are told here alone")
     return 1 if new else 3 if unwritten else 0
+
+
+def _path(directory: str) -> Path:
+    store = stored(directory)
+    if not isinstance(store, Directory):
+        raise BadInput(f"a comparison is one process, and keeps its classes on a disk, not at {directory}")
+    return store.path
 
 
 @dataclass

@@ -24,8 +24,10 @@ from bearerproof_fuzz.campaign.campaign import Ended, Sum
 from bearerproof_fuzz.campaign.keeping import Kept
 from bearerproof_fuzz.campaign.learning import REPEATS
 from bearerproof_fuzz.campaign.shapes import Captured
+from bearerproof_fuzz.campaign.shards import shards
+from bearerproof_fuzz.campaign.store import stored
 from bearerproof_fuzz.campaign.summary import Head, as_json, page, rate, thinned
-from bearerproof_fuzz.campaign.working import Plan, is_red_again, started
+from bearerproof_fuzz.campaign.working import CORPUS, Plan, is_red_again, started
 from bearerproof_fuzz.commands import replay
 from bearerproof_fuzz.commands.writing import write
 
@@ -68,7 +70,7 @@ class Options:
     cluster: str | None = None
 
 
-def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, err: Console) -> int:
+def fuzz(settings: RunConfig, directory: str, options: Options, out: Console, err: Console) -> int:
     """Carry out a campaign, tell what was found, and return the exit code.
 
     Raises:
@@ -82,16 +84,8 @@ def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, e
     try:
         scope = settings.resolve(implementation.declaration)
         settings = replace(settings, measure=scope.measure)
-        expect = None if options.expect is None else str(options.expect.absolute())
-        plan = Plan(
-            settings,
-            directory.absolute(),
-            options.lasting,
-            seeded(options.seed),
-            os.getpid(),
-            words=options.words,
-            expect=expect,
-        )
+        place, seed = stored(directory).place, seeded(options.seed)
+        plan = Plan(settings, place, options.lasting, seed, os.getpid(), words=options.words, expect=tuple(foreseen))
         campaign.opened(plan)
         _keep_shapes(plan, seen, err)
         known, mended = campaign.recognised(plan, lambda found: _is_mended(found, settings, implementation, scope))
@@ -99,13 +93,13 @@ def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, e
         implementation.close()
     declared = implementation.declaration
     head = Head(
-        declared.name, declared.version, str(scope.measure), options.lasting, options.workers, plan.seed, str(directory)
+        declared.name, declared.version, str(scope.measure), options.lasting, options.workers, plan.seed, directory
     )
     ended = Ended(mended=mended)
     who = f"{declared.name} {declared.version} by {scope.measure}"
     say(out, f"{who}, for {options.lasting:g} s with {options.workers} workers, seed {plan.seed}; in {directory}")
     _carried_out(plan, options, ended, err)
-    _sorted(ended, plan, {found.path for found in known}, foreseen, is_new)
+    _sorted(ended, plan, {found.place for found in known}, foreseen, is_new)
     for line in summary(ended):
         say(out, line)
     if options.page is not None:
@@ -126,9 +120,9 @@ def _keep_shapes(plan: Plan, seen: Captured | None, err: Console) -> None:
     if seen.unreadable:
         say(err, f"  {seen.unreadable} lines are no token")
     try:
-        keeping.replaced(plan.directory / shapes.FILE, shapes.as_text(seen.shapes))
+        plan.store.put(shapes.FILE, shapes.as_text(seen.shapes))
     except OSError as error:
-        raise BadInput(f"cannot write in {plan.directory}: {error.strerror}") from None
+        raise BadInput(f"cannot write in {plan.place}: {error.strerror or error}") from None
 
 
 def _carried_out(plan: Plan, options: Options, ended: Ended, err: Console) -> None:
@@ -152,13 +146,13 @@ IsNew = Callable[[Kept], bool]
 
 
 def _sorted(
-    ended: Ended, plan: Plan, before: Collection[Path], foreseen: Sequence[Expectation], is_new: IsNew | None
+    ended: Ended, plan: Plan, before: Collection[str], foreseen: Sequence[Expectation], is_new: IsNew | None
 ) -> None:
     """Sort what lies in the folder now into what is foreseen, what is new, and what was known."""
-    for found in [*keeping.kept(plan.findings), *campaign.found_beside(plan)]:
+    for found in [*keeping.kept(plan.store), *campaign.found_beside(plan)]:
         if keeping.is_foreseen(found.row, foreseen):
             ended.foreseen.append(found)
-        elif is_new(found) if is_new is not None else found.path not in before:
+        elif is_new(found) if is_new is not None else found.place not in before:
             ended.new.append(found)
         else:
             ended.known.append(found)
@@ -176,7 +170,7 @@ def _since(text: str) -> IsNew:
             files = {row["file"] for row in rows if row["state"] != "mended"}
         except (OSError, ValueError, KeyError, TypeError):
             raise BadInput(f"--since {text}: is no summary of a campaign (--json)") from None
-        return lambda found: found.path.name not in files
+        return lambda found: found.name not in files
     instant = _instant(text)
     if instant is None:
         raise BadInput(f"--since is {text!r}: say an earlier summary's file, or a time such as 2026-11-28T18:00Z")
@@ -200,20 +194,20 @@ def _is_mended(found: Kept, settings: RunConfig, implementation: Implementation,
         again = replace(settings, seed=found.row["seed"], requirements=(row.id,), known=())
         return not is_red_again(again, str(found.row["id"]), found.key[1])
     try:
-        cases = replay.find(str(found.path), implementation.declaration, scope.measure)
+        cases = replay.find(found.place, implementation.declaration, scope.measure)
         implementation.begin_property()
         return all(replay.replay(case, implementation)[0] for case in cases for _ in range(REPEATS))
     except BadInput:
         return False
 
 
-def distill(directory: Path, out: Console) -> int:
+def distill(directory: str, out: Console) -> int:
     """Merge the files of a campaign's corpus, and tell what that spared.
 
     Raises:
         BadInput: there is none, or it cannot be written.
     """
-    done = corpus.distill(directory / "corpus")
+    done = corpus.distill(shards(stored(directory), CORPUS))
     in_use = f"; {done.in_use} files in use were left" if done.in_use else ""
     say(
         out,

@@ -20,6 +20,7 @@ from bearerproof_fuzz import vectormaker
 from bearerproof_fuzz.campaign import renewal
 from bearerproof_fuzz.campaign.candidates import Candidate
 from bearerproof_fuzz.campaign.judging import Judge
+from bearerproof_fuzz.campaign.store import is_url, read_text
 from bearerproof_fuzz.commands.replay_steps import StepReplay
 from bearerproof_fuzz.edits.registry import edits
 
@@ -83,9 +84,8 @@ def find(
     Raises:
         BadInput: there is no such vector, file or check.
     """
-    path = Path(what)
-    if path.is_file():
-        found = list(_findings(path, check, declaration))
+    if is_url(what) or Path(what).is_file():
+        found = list(_findings(what, check, declaration))
         if not found:
             raise BadInput(f"{what} holds no finding with a token or steps" + (f" for check {check}" if check else ""))
         if any(isinstance(case, StepReplay) for case in found) and not declaration.key_server.configure:
@@ -124,7 +124,7 @@ def _of_vector(vector: Vector, measure: Measure) -> Replayed:
     return Replayed(title, vector.presented, vector.base, vector.allowed(measure), vector.row["edit"])
 
 
-def _findings(path: Path, check: str | None, declaration: Declaration) -> Iterator[Replayed | StepReplay]:
+def _findings(path: str, check: str | None, declaration: Declaration) -> Iterator[Replayed | StepReplay]:
     for number, line in enumerate(_lines(path), 1):
         try:
             row = json.loads(line)
@@ -134,7 +134,7 @@ def _findings(path: Path, check: str | None, declaration: Declaration) -> Iterat
             yield from _of_row(row, path, number, declaration)
 
 
-def _of_row(row: Json, path: Path, number: int, declaration: Declaration) -> list[Replayed | StepReplay]:
+def _of_row(row: Json, path: str, number: int, declaration: Declaration) -> list[Replayed | StepReplay]:
     try:
         if "candidate" in row:
             return [_of_candidate(row, renewal.again(row, path, declaration), declaration)]
@@ -154,10 +154,13 @@ def _of_candidate(row: Json, made: Candidate, declaration: Declaration) -> Repla
     return Replayed(f"{row['id']}: {made.how}", made.presented, made.honest, frozenset(), violations=violations)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: str) -> list[str]:
+    text = read_text(path)
+    if text is None:
+        raise BadInput(f"cannot read {path}")
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return text.decode().splitlines()
+    except UnicodeDecodeError as error:
         raise BadInput(f"cannot read {path}: {error}") from None
 
 
