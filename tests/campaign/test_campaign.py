@@ -44,6 +44,7 @@ from bearerproof_fuzz.commands.cli import app
 from bearerproof_fuzz.draws import Choices
 
 from ..conftest import ROOT, CommandLine
+from .rows import KEY, ROW, until
 
 TARGET = "python:tests.campaign.targets:{}"
 ADAPTER = [sys.executable, "-m", "tests.campaign.targets"]
@@ -177,13 +178,6 @@ def started_process(folder: Path, mode: str) -> subprocess.Popen[str]:
     return process
 
 
-def until(happens: Any, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def children(process: int) -> list[int]:
     found = [path.read_text().split() for path in Path(f"/proc/{process}/task").glob("*/children")]
     return [int(child) for part in found for child in part]
@@ -255,18 +249,6 @@ def implementation() -> Iterator[Implementation]:
 @pytest.fixture(scope="module")
 def learned(implementation: Implementation) -> Learned:
     return learn(implementation, config("is_mended").resolve(implementation.declaration))
-
-
-SHOWN = {"token": "a.b.", "profile": "jwt", "now": 1, "tick": 0, "policy": {}}
-ROW: dict[str, Any] = {
-    "type": "check", "id": "VER-12.found-by-fuzzing.jwt", "requirement": "VER-12", "level": "MUST", "profile": "jwt",
-    "outcome": "failed", "kind": "alg-none-unsigned-exact: accepted", "choices": [], "recurs": True,
-    "findings": [{"summary": "s", "expected": "rejected", "got": "accepted", "presented": SHOWN, "base": SHOWN}],
-    "candidate": {
-        "requirement": "VER-12", "kind": "alg-none-unsigned-exact", "how": "h", "allowed": ["rejected"], "claims": None,
-    },
-}  # fmt: skip
-KEY = (ROW["requirement"], ROW["kind"])
 
 
 class Full:

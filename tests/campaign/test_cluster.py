@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from bearerproof_fuzz.campaign.working import AGAIN, UNWRITTEN, Plan
 
 from ..conftest import ROOT, CommandLine
 from .machines import Machines
+from .rows import until
 
 TARGET = "python:tests.campaign.targets:{}"
 
@@ -205,13 +205,6 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
     started = Machines(tmp_path, 1)
     yield started
     started.end()
-
-
-def until(happens: Any, seconds: float = 300) -> None:
-    end = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_worker_and_scheduler_are_killed_and_nothing_is_lost(machines: Machines, tmp_path: Path) -> None:

@@ -197,9 +197,7 @@ def connected(address: str, seconds: float | None = None) -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what concerns anybody is told by this module
     where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
     try:
-        return Client(
-            **where, timeout=CONNECT if seconds is None else seconds, set_as_default=False, name="bearerproof"
-        )
+        return make(**where, timeout=CONNECT if seconds is None else seconds, set_as_default=False, name="bearerproof")
     except (OSError, ValueError, TimeoutError, RuntimeError) as error:
         raise BadInput(f"no scheduler answers at {address} ({type(error).__name__})") from None
 
