@@ -26,9 +26,10 @@ from bearerproof.judging.runner import RunOptions, run
 from bearerproof.judging.settings import KnownFinding, RunConfig, Scope
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import VERIFIERS, Requirement, requirements
-from bearerproof_fuzz.campaign import keeping, shapes
+from bearerproof_fuzz.campaign import examples, keeping, shapes
 from bearerproof_fuzz.campaign.candidates import World
 from bearerproof_fuzz.campaign.corpus import Corpus
+from bearerproof_fuzz.campaign.examples import Examples
 from bearerproof_fuzz.campaign.exploring import Explorer, Found
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.learning import FRESH, Lesson, OutOfTimeError, Wrong, learn, world
@@ -69,7 +70,7 @@ class Plan:
     ``place`` is the campaign's folder, a path or a URL, ``campaign`` names this one among all that share it, ``words``
     the implementation as the command line does. ``expect`` are known deviations. ``memory`` is how many MiB a worker
     and its implementation may come to before they are started anew; ``began`` the instant of the campaign's begin on
-    the monotonic clock.
+    the monotonic clock. ``database`` is the URL of a Redis with examples.
     """
 
     settings: RunConfig
@@ -83,6 +84,7 @@ class Plan:
     expect: tuple[Expectation, ...] = ()
     memory: float = 1024.0
     began: float = field(default_factory=time.monotonic)
+    database: str | None = None
 
     def as_text(self) -> str:
         """Write the plan as one line that another process can read."""
@@ -101,6 +103,11 @@ class Plan:
     def store(self) -> Store:
         """The campaign's folder."""
         return stored(self.place)
+
+    @property
+    def examples(self) -> Examples | None:
+        """The examples that are shared, if any are."""
+        return None if self.database is None else examples.shared(self.database, self.words)
 
     def lesson(self, stage: str) -> str:
         """Return the name of what names this campaign's lesson: the ``first``, without edits, or ``all``."""
@@ -367,7 +374,8 @@ class Worker:
                "known": known}
         )  # fmt: skip
         try:
-            finished = run(SUITE, settings, RunOptions(stop_at=lambda _: self._over()), started=started(settings))
+            options = RunOptions(stop_at=lambda _: self._over(), examples=self._examples(settings))
+            finished = run(SUITE, settings, options, started=started(settings))
         except PropertyEnded:
             self.progress.deaths += 1
             return
@@ -379,6 +387,13 @@ class Worker:
                 self._keep_record(record, settings)
         self.progress.note(self.corpus)
 
+    def _examples(self, settings: RunConfig) -> Examples | None:
+        """Return the shared examples; those of known findings are left out of draws, and have to stay for others."""
+        found = self.plan.examples
+        if found is not None:
+            found.forgets = not any(each.requirement in settings.requirements for each in settings.known)
+        return found
+
     def _keep_record(self, record: Record, settings: RunConfig) -> None:
         for finding in record.findings:
             if "drawn" in finding:
@@ -387,9 +402,10 @@ class Worker:
             key = record.requirement, kind
             if key not in self.known:
                 self.known.add(key)
-                recurs = is_red_again(settings, record.id, kind)
+                recurs = is_red_again(settings, record.id, kind, self.plan.examples)
                 row = {
                     **record.as_dict(), "findings": [finding], "kind": kind, "seed": settings.seed, "recurs": recurs,
+                    **({} if self.plan.database is None else {"examples": True}),
                 }  # fmt: skip
                 self._write(key, row)
 
@@ -445,9 +461,9 @@ def kind_of(finding: Json, check: str) -> str:
     return f"{kind}: {came[0]}" if "presented" in finding and came and came[0] in set(Outcome) else kind
 
 
-def is_red_again(settings: RunConfig, check: str, kind: str) -> bool:
-    """Ask one check of the suite again with the same seed, and say whether it finds the same."""
-    options = RunOptions(only=frozenset({check}))
+def is_red_again(settings: RunConfig, check: str, kind: str, shared: Examples | None = None) -> bool:
+    """Ask one check of the suite again with the same seed and examples, and say whether it finds the same."""
+    options = RunOptions(only=frozenset({check}), examples=shared)
     try:
         records = run(SUITE, settings, options, started=started(settings)).records
     except PropertyEnded:

@@ -322,6 +322,16 @@ def fuzz(
         str | None,
         typer.Option("--cluster", metavar="ADDRESS", help="Have the workers work on the machines of a Dask cluster."),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="URL",
+            envvar="BEARERPROOF_DATABASE",
+            show_envvar=True,
+            help="A Redis in which Hypothesis's examples are shared: what fails anywhere is tried everywhere.",
+        ),
+    ] = None,
     measure: Annotated[
         Measure | None,
         typer.Option("--measure", help="base: the RFCs alone; strict: the whole specification."),
@@ -390,13 +400,14 @@ def fuzz(
     if url is not None and cluster is not None:
         raise BadInput("--url is one server, which one worker asks: it goes without --cluster")
     lasts, many = fuzzing.seconds(lasting), workers or (1 if url else 2)
-    options = fuzzing.Options(lasts, many, seed, words, expect, seeds, since, page, json_file, cluster)
+    options = fuzzing.Options(lasts, many, seed, words, expect, seeds, since, page, json_file, cluster, database)
     return fuzzing.fuzz(settings, corpus, options, out, err)
 
 
 _OF_ONE = {
     "workers": "--workers", "expect": "--expect", "seeds": "--seeds", "since": "--since", "page": "--page",
     "json_file": "--json", "url": "--url", "server_profile": "--server-profile", "cluster": "--cluster",
+    "database": "--database",
 }  # fmt: skip
 """Options of ``fuzz`` that a comparison does not have, by the name of their parameter."""
 

@@ -21,6 +21,7 @@ from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.specification.catalogue import requirement
 from bearerproof_fuzz.campaign import campaign, cluster, corpus, keeping, shapes
 from bearerproof_fuzz.campaign.campaign import Ended, Sum
+from bearerproof_fuzz.campaign.examples import told
 from bearerproof_fuzz.campaign.keeping import Kept
 from bearerproof_fuzz.campaign.learning import REPEATS
 from bearerproof_fuzz.campaign.shapes import Captured
@@ -68,6 +69,7 @@ class Options:
     page: Path | None = None
     json: Path | None = None
     cluster: str | None = None
+    database: str | None = None
 
 
 def fuzz(settings: RunConfig, directory: str, options: Options, out: Console, err: Console) -> int:
@@ -86,9 +88,11 @@ def fuzz(settings: RunConfig, directory: str, options: Options, out: Console, er
         settings = replace(settings, measure=scope.measure)
         place, seed = stored(directory).place, seeded(options.seed)
         plan = Plan(settings, place, options.lasting, seed, os.getpid(), words=options.words, expect=tuple(foreseen))
+        if plan.examples is not None and not plan.examples.answers():
+            raise BadInput(f"no Redis answers at --database {told(str(plan.database))}")
         campaign.opened(plan)
         _keep_shapes(plan, seen, err)
-        known, mended = campaign.recognised(plan, lambda found: _is_mended(found, settings, implementation, scope))
+        known, mended = campaign.recognised(plan, lambda found: _is_mended(found, plan, implementation, scope))
     finally:
         implementation.close()
     declared = implementation.declaration
@@ -185,9 +189,14 @@ def _instant(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _is_mended(found: Kept, settings: RunConfig, implementation: Implementation, scope: Scope) -> bool:
-    """Say whether a finding is no more; one that cannot be presented again stays."""
-    if "candidate" not in found.row and isinstance(found.row.get("seed"), int):
+def _is_mended(found: Kept, plan: Plan, implementation: Implementation, scope: Scope) -> bool:
+    """Say whether a finding is no more; one that cannot be presented again stays.
+
+    One that may have come from shared examples cannot be drawn again by its seed alone: what it shows is.
+    """
+    settings = plan.settings
+    by_seed = "candidate" not in found.row and isinstance(found.row.get("seed"), int)
+    if by_seed and not found.row.get("examples"):
         row = requirement(found.key[0])
         if scope.primary(row.profiles) is None or not row.binds(scope.measure):
             return False

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis.database import ExampleDatabase
 
 from bearerproof import __version__
 from bearerproof.contract.implementation import Implementation
@@ -36,7 +37,8 @@ class RunOptions:
     """How a run is carried out, as opposed to what is judged: selection, workers, files.
 
     ``only`` are the ids of the checks to run, where a few are enough; the run ends with the first record that
-    ``stop_at`` says yes to.
+    ``stop_at`` says yes to. ``examples`` is a database of Hypothesis that others share: what stands there is tried
+    first, and what fails is left there.
     """
 
     keyword: str | None = None
@@ -46,6 +48,7 @@ class RunOptions:
     stop_at: Callable[[Record], bool] | None = None
     only: frozenset[str] | None = None
     report_findings: bool = True
+    examples: ExampleDatabase | None = None
 
 
 @dataclass
@@ -171,7 +174,10 @@ def run(
     Raises:
         BadInput: the implementation cannot be named so. AdapterFault: it does not start or speak the contract.
     """
-    harness = Harness(settings, options.stop_at, options.only, started, report_findings=options.report_findings)
+    harness = Harness(
+        settings, options.stop_at, options.only, started, report_findings=options.report_findings,
+        examples=options.examples,
+    )  # fmt: skip
     if options.workers is not None:
         harness.implementation.close()  # the workers have their own; this one was asked for its declaration
     named = _Named(harness)
