@@ -53,6 +53,12 @@ class Scene:
     seen: dict[str, bool] = field(default_factory=dict)
     torn: set[str] = field(default_factory=set)
     done: Counter[str] = field(default_factory=Counter)
+    fronts: int = 1
+
+    def has_begun(self) -> bool:
+        """Say whether the campaign that was started last is on its way."""
+        begun = [name for name in self.store.names("progress") if name.endswith(".begun")]
+        return len(begun) == self.fronts
 
     @property
     def store(self) -> Directory:
@@ -95,6 +101,9 @@ class Scene:
         self.redis.start()
 
     def _front(self, _: Random) -> None:
+        while not self.has_begun():
+            watched(self, 1)
+        self.fronts += 1
         self.front.kill()
         self.front.communicate()
         self.front = front_of(self.disk, self.machines, self.redis)
@@ -165,6 +174,8 @@ def carried_out(scene: Scene, kills: int, random: Random, pause: float) -> int:
         scene.strike(what, random)
         sys.stdout.write(f"{number}: {what}; {len(scene.seen)} findings seen\n")
         sys.stdout.flush()
+    while not scene.has_begun():
+        watched(scene, 1)
     watched(scene, 30)
     scene.front.send_signal(signal.SIGINT)
     out, err = scene.front.communicate(timeout=300)

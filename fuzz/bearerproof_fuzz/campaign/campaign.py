@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
+from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.campaign import keeping
 from bearerproof_fuzz.campaign.keeping import Kept
 from bearerproof_fuzz.campaign.slices import started
@@ -99,10 +100,9 @@ def recognised(plan: Plan, is_mended: Callable[[Kept], bool]) -> tuple[list[Kept
     mended: list[Kept] = []
     for found in keeping.kept(plan.store):
         (mended if is_mended(found) else known).append(found)
-    if mended:
-        plan.store.prepare(keeping.MENDED)
     for found in mended:
-        keeping.put_away(plan.store, found)
+        with suppress(OSError, BadInput):  # there is no room: it is looked at again when the next campaign begins
+            keeping.put_away(plan.store, found)
     return known, mended
 
 

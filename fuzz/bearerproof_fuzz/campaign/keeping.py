@@ -214,7 +214,12 @@ def of_text(place: str, text: bytes | None) -> Kept | None:
 
 
 def put_away(store: Store, found: Kept) -> None:
-    """Put a finding that is mended where it is none; another campaign may have done so."""
+    """Put a finding that is mended where it is none; another campaign may have done so.
+
+    Raises:
+        BadInput, OSError: that cannot be written.
+    """
+    store.prepare(MENDED)
     store.put(f"{MENDED}/{found.name}", line(found.row))
     store.remove(f"{FINDINGS}/{found.name}")
 

@@ -62,11 +62,6 @@ def end(plan: Plan) -> None:
     plan.store.put(plan.mark("over"), "over\n")
 
 
-def forget(plan: Plan) -> None:
-    """Remove what ``begin`` left."""
-    plan.store.remove(plan.mark("begun"))
-
-
 def carried_out(work: Slice) -> Done:
     """Do a slice, in a process of its own that ends with this one, and return how that ended.
 

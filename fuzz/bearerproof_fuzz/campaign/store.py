@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -151,7 +152,8 @@ class Directory:
             for path in sorted((self.path / folder).iterdir()):
                 with suppress(OSError):
                     stat = path.stat()
-                    found[f"{folder}/{path.name}"] = f"{stat.st_mtime_ns} {stat.st_size}"
+                    if not S_ISDIR(stat.st_mode):
+                        found[f"{folder}/{path.name}"] = f"{stat.st_mtime_ns} {stat.st_size}"
         return found
 
     def read(self, name: str) -> bytes | None:

@@ -197,9 +197,6 @@ class Harness:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         """Accuse nobody of what a busy machine does: what hangs on real time has to be found twice, on a calm one."""
         mark, trial = mark_of(pyfuncitem), pyfuncitem.stash.get(_TRIAL, None)
-        if self.examples is not None and mark is not None:
-            # Under a forced seed Hypothesis uses no database, unless the test names its key, as those of find() do.
-            pyfuncitem.obj._hypothesis_internal_database_key = mark.id.encode()  # noqa: SLF001
         self.pulse.begin()
         try:
             return (yield)
