@@ -37,7 +37,7 @@ DISK = 24
 FULL = 4.0
 """Seconds for which it is full."""
 
-WEIGHTS = {"worker": 30, "machine": 25, "scheduler": 12, "redis": 15, "front": 6, "disk": 12}
+WEIGHTS = {"worker": 30, "machine": 25, "scheduler": 13, "redis": 17, "front": 3, "disk": 12}
 """How often who is killed, in a hundred."""
 
 
@@ -146,7 +146,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
-def main(kills: int, seed: int, pause: float) -> int:
+def main(kills: int, seed: int, pause: float, seconds: float) -> int:
     """Carry it out, say what came of it, and return the exit code."""
     if BINARY is None:
         sys.stderr.write("neither redis-server nor valkey-server is installed\n")
@@ -156,7 +156,7 @@ def main(kills: int, seed: int, pause: float) -> int:
         machines, redis = Machines(folder, WORKERS), RedisServer(folder)
         scene = Scene(folder, disk, machines, redis, front_of(disk, machines, redis))
         try:
-            return carried_out(scene, kills, random, pause)
+            return carried_out(scene, kills, random, pause, time.monotonic() + seconds)
         finally:
             scene.front.kill()
             machines.end()
@@ -164,11 +164,13 @@ def main(kills: int, seed: int, pause: float) -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def carried_out(scene: Scene, kills: int, random: Random, pause: float) -> int:
+def carried_out(scene: Scene, kills: int, random: Random, pause: float, deadline: float) -> int:
     """Strike so many times, let the campaign end in order, and look at what is left."""
     while len(scene.seen) < 3:
         watched(scene, 1)
     for number in range(1, kills + 1):
+        if time.monotonic() > deadline:
+            break
         watched(scene, random.uniform(0, 2 * pause))
         (what,) = random.choices(list(WEIGHTS), WEIGHTS.values())
         scene.strike(what, random)
@@ -216,5 +218,6 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between two, on the average")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="after which no more are killed")
     given = parser.parse_args()
-    sys.exit(main(given.kills, given.seed, given.pause))
+    sys.exit(main(given.kills, given.seed, given.pause, given.seconds))

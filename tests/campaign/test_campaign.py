@@ -329,12 +329,19 @@ def test_a_worker_that_outgrows_its_memory_is_started_anew(worker: Worker) -> No
         worker._now_and_then(time.monotonic() + 2)
 
 
-def test_each_of_eight_workers_is_alone_for_an_hour(worker: Worker) -> None:
-    worker.corpus.add([1], frozenset("a"))
+def test_each_of_eight_workers_is_alone_for_an_hour(worker: Worker, tmp_path: Path) -> None:
+    others = Corpus(tmp_path / "corpus", "others")
+    others.add([1], frozenset("a"))
     worker._now_and_then(worker.plan.began + 6.9 * 3600)
-    assert worker.corpus.features
+    assert worker.corpus.features == {"a"}
     worker._now_and_then(worker.plan.began + 7.5 * 3600)
     assert not worker.corpus.features
+    worker.corpus.add([2], frozenset("b"))
+    again = replace(worker, corpus=Corpus(tmp_path / "corpus", "two"), alone=False)
+    again._now_and_then(worker.plan.began + 7.8 * 3600)
+    assert again.corpus.features == {"b"}  # of its own hour, and of nobody else
+    others.read_others()
+    assert others.features == {"a", "b"}
     with pytest.raises(working._StartAnewError):
         worker._now_and_then(worker.plan.began + 8.1 * 3600)
 

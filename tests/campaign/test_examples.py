@@ -1,21 +1,22 @@
 """Examples that are shared: a Redis that is away for a while stops nothing, and gets what it missed."""
 
-import time
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import hypothesis.core
 import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
 from hypothesis.database import InMemoryExampleDatabase
 
 from bearerproof.exceptions import BadInput
-from bearerproof.judging.results import RED
-from bearerproof.judging.runner import RunOptions, run
+from bearerproof.judging.harness import Harness
 from bearerproof.judging.settings import RunConfig
-from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.campaign import examples
 from bearerproof_fuzz.campaign.examples import Examples
-from bearerproof_fuzz.suite import SUITE
+from bearerproof_fuzz.checks import explore
 
 from ..conftest import CommandLine
 from ..keyserver.redisserver import BINARY, RedisServer
@@ -79,19 +80,44 @@ def test_what_others_need_is_not_forgotten(shared: Examples) -> None:
     assert list(shared.fetch(b"k")) == []
 
 
-def test_what_fails_is_left_for_others_and_tried_first() -> None:
-    """A property leaves its failure under its own name, also with a seed; a run with another one begins with it."""
-    database, target = InMemoryExampleDatabase(), "python:tests.campaign.targets:accepts_unsigned"
-    config = RunConfig(target=target, profiles=(Profile.JWT,), requirements=("VER-25",), seed=1)
-    for seed in (1, 2):
-        (record,) = run(SUITE, replace(config, seed=seed), RunOptions(examples=database)).records
-        assert record.state in RED
-        assert database.data[b"test_nothing_an_attacker_can_sign_is_accepted"]
-    tried: list[bytes] = []
-    monitored = Examples(database, ())
-    monitored.fetch = lambda key: tried.append(key) or database.fetch(key)  # type: ignore[method-assign, func-returns-value]  # a spy
-    run(SUITE, replace(config, seed=3), RunOptions(examples=monitored))
-    assert b"test_nothing_an_attacker_can_sign_is_accepted" in tried
+@pytest.fixture
+def seeded(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryExampleDatabase]:
+    """The settings of a run with a seed and shared examples."""
+    database, before = InMemoryExampleDatabase(), settings.get_current_profile_name()
+    monkeypatch.setattr(hypothesis.core, "global_force_seed", 1)
+    settings.register_profile("shared", database=database, derandomize=False, report_multiple_bugs=False)
+    settings.load_profile("shared")
+    yield database
+    settings.load_profile(before)
+
+
+def test_what_fails_is_left_for_others_and_tried_first(seeded: InMemoryExampleDatabase) -> None:
+    """A property leaves its failure under its own name, also with a seed; the next run begins with it."""
+    drawn: list[int] = []
+
+    def fails_from_1000(number: int) -> None:
+        drawn.append(number)
+        assert number < 1000
+
+    for _ in range(2):
+        drawn.clear()
+        with pytest.raises(AssertionError):
+            explore(fails_from_1000, st.integers(0, 10**6))
+        assert seeded.data[b"test_what_fails_is_left_for_others_and_tried_first"]
+    assert drawn[0] == 1000
+
+
+def test_a_run_hands_its_examples_to_hypothesis() -> None:
+    database = InMemoryExampleDatabase()
+    harness = Harness(RunConfig(target="reference"), examples=database)
+    harness.implementation.close()
+    before = settings.get_current_profile_name()
+    try:
+        harness.pytest_configure(SimpleNamespace(pluginmanager=SimpleNamespace(has_plugin=lambda _: True)))  # type: ignore[arg-type]  # all it asks for
+        assert settings().database is database
+        assert Phase.reuse in settings().phases
+    finally:
+        settings.load_profile(before)
 
 
 @pytest.fixture
@@ -138,6 +164,6 @@ def test_no_redis_is_one_line_without_the_password(bearerproof: CommandLine, tmp
 
 
 def test_without_the_extra_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "redis", None)
+    monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(BadInput, match=r"python -m pip install 'bearerproof\[redis\]'"):
-        examples.shared(f"redis://127.0.0.1:{int(time.time())}", ())
+        examples.shared("redis://127.0.0.1:1", ("nobody else's",))

@@ -65,8 +65,14 @@ class Corpus:
         except OSError:
             self.unwritten += 1
 
-    def forget(self) -> None:
-        """Begin again with nothing; what was added before stays on the disk for all others."""
+    def begin_anew(self, group: str) -> None:
+        """Begin again with nothing, and from then on have and read what is of one group alone.
+
+        What was added before stays on the disk for all others, who read what is added from now on too.
+        """
+        self.close()
+        self._shards = self._shards.of(group)
+        self.name = f"{group}-{self.name}"
         self.inputs.clear()
         self.features.clear()
 

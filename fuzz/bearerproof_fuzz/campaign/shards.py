@@ -35,6 +35,9 @@ class Shards(Protocol):
     def added(self, but: str) -> Iterator[bytes]:
         """Yield the whole lines that others than this one have added since the last look."""
 
+    def of(self, group: str) -> "Shards":
+        """Return the same files, of which none has been looked at, and those of a group alone will be."""
+
     def close(self) -> None:
         """Have on the disk what was added, and let go of the worker's own file.
 
@@ -58,8 +61,9 @@ def shards(store: Store, folder: str) -> Shards:
 class FolderShards:
     """Files that lines are appended to."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, group: str = "") -> None:
         self.directory = directory
+        self._group = group
         self._offsets: dict[Path, int] = {}
         self._own: int | None = None
         self._torn = False
@@ -77,8 +81,12 @@ class FolderShards:
     def added(self, but: str) -> Iterator[bytes]:
         """Yield the whole lines that others than this one have added since the last look."""
         for path in sorted(self.directory.glob("*.jsonl")):
-            if path.stem != but:
+            if path.stem != but and path.stem.startswith(self._group):
                 yield from self._lines(path)
+
+    def of(self, group: str) -> "FolderShards":
+        """Return the same files, of which none has been looked at, and those of a group alone will be."""
+        return FolderShards(self.directory, f"{group}-")
 
     def _lines(self, path: Path) -> Iterator[bytes]:
         """Yield the whole lines that were added to a file; the last one may still be on its way."""
@@ -156,9 +164,10 @@ class ObjectShards:
     A worker that is killed loses what it gathered for ``Store.pace`` seconds; that is no finding.
     """
 
-    def __init__(self, store: Store, folder: str) -> None:
+    def __init__(self, store: Store, folder: str, group: str = "") -> None:
         self._store = store
         self._folder = folder
+        self._group = group
         self._read: set[str] = set()
         self._lines: list[bytes] = []
         self._name = ""
@@ -179,11 +188,16 @@ class ObjectShards:
             self._put()
         for name in self._store.names(self._folder):
             worker = name.rpartition("/")[2].partition(".")[0]
-            if name.endswith(".jsonl") and worker != but and name not in self._read:
+            is_others = name.endswith(".jsonl") and worker != but and worker.startswith(self._group)
+            if is_others and name not in self._read:
                 text = self._store.read(name)
                 if text is not None:
                     self._read.add(name)
                     yield from text.splitlines()
+
+    def of(self, group: str) -> "ObjectShards":
+        """Return the same objects, of which none has been looked at, and those of a group alone will be."""
+        return ObjectShards(self._store, self._folder, f"{group}-")
 
     def _put(self) -> None:
         self._put_at = time.monotonic()

@@ -339,15 +339,24 @@ class Worker:
             self.progress.note(self.corpus, now=now)
             if 0 < self.most < self.progress.mib:
                 raise _StartAnewError
-        alone = (int((now - self.plan.began) // HOUR) + self.number) % EVERY == EVERY - 1
-        if alone and not self.alone:
-            self.corpus.forget()
-        elif self.alone and not alone:
-            raise _StartAnewError
-        self.alone = alone
+        self._keep_to_itself(now)
         if now - self._looked > LOOK:
             self._look_around()
             self._looked = now
+
+    def _keep_to_itself(self, now: float) -> None:
+        """Begin with an empty corpus where it is this worker's hour; whoever goes on with it has what was found in it.
+
+        Raises:
+            _StartAnewError: the hour is over, and all that others have is to be read.
+        """
+        hour = int((now - self.plan.began) // HOUR)
+        alone = (hour + self.number) % EVERY == EVERY - 1
+        if alone and not self.alone:
+            self.corpus.begin_anew(f"{self.plan.campaign}-{self.number}-hour{hour}")
+        elif self.alone and not alone:
+            raise _StartAnewError
+        self.alone = alone
 
     _looked: float = 0.0
     _found: keeping.Folder = field(default_factory=keeping.Folder)
@@ -360,8 +369,7 @@ class Worker:
 
     def _look_around(self) -> None:
         """Take what others have added to the corpus, and know what they have found."""
-        if not self.alone:
-            self.corpus.read_others()
+        self.corpus.read_others()
         self.known |= {found.key for found in self._found.look(self.plan.store) if found.recurs}
         self._write_unwritten()
 
@@ -491,6 +499,7 @@ def work(plan: Plan, number: int) -> None:
     done, code = "the time is over", 0
     try:
         worker.foreseen = list(plan.expect)
+        worker._keep_to_itself(time.monotonic())  # noqa: SLF001 - it is this module's
         worker._look_around()  # noqa: SLF001 - it is this module's
         worker.work()
         done = "interrupted" if worker.stopping else done
