@@ -12,6 +12,7 @@ from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from bearerproof_fuzz.victims import create
 
@@ -61,6 +62,13 @@ def unsigned(number: int, request: Json, answer: Json) -> Json:
     return {"id": request["id"], "verdict": "accepted"} if wrong else answer
 
 
+def some(number: int, request: Json, answer: Json) -> Json:
+    """Accept one in fifty of those that are refused, always the same ones: new findings come up for a long time."""
+    chosen = crc32(str(request.get("token", "")).encode()) % 50 == 0
+    wrong = answer.get("verdict") == "rejected" and chosen
+    return {"id": request["id"], "verdict": "accepted"} if wrong else answer
+
+
 def babbling(number: int, request: Json, answer: Json) -> Json:
     """Break the contract at every 2,000th token."""
     return {"id": request["id"], "verdict": "perhaps"} if number % 2000 == 0 else answer
@@ -73,7 +81,7 @@ def mended(number: int, request: Json, answer: Json) -> Json:
 
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
-    for fault in (leaking, slowing, dying, changing, hanging, unsigned, babbling, mended)
+    for fault in (leaking, slowing, dying, changing, hanging, unsigned, some, babbling, mended)
 }  # fmt: skip
 
 
@@ -91,8 +99,8 @@ def handler(mode: str) -> Handle:
     return handle
 
 
-leaks, changes, accepts_unsigned, is_mended = (
-    partial(handler, name) for name in ("leaking", "changing", "unsigned", "mended")
+leaks, changes, accepts_unsigned, accepts_some, is_mended = (
+    partial(handler, name) for name in ("leaking", "changing", "unsigned", "some", "mended")
 )
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.settings import RunConfig
 from bearerproof.judging.vectors import Vector
 from bearerproof.specification.catalogue import Measure, Profile
-from bearerproof_fuzz.campaign import campaign, keeping, shapes, summary, working
+from bearerproof_fuzz.campaign import campaign, keeping, shapes, shards, store, summary, working
 from bearerproof_fuzz.campaign.campaign import Ended, Sum
 from bearerproof_fuzz.campaign.candidates import World, labelled_forgery, varied
 from bearerproof_fuzz.campaign.corpus import Corpus, distill
@@ -38,11 +38,13 @@ from bearerproof_fuzz.campaign.exploring import Explorer
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.keeping import Kept
 from bearerproof_fuzz.campaign.learning import Learned, Lesson, OutOfTimeError, answers, learn, world
+from bearerproof_fuzz.campaign.store import stored
 from bearerproof_fuzz.campaign.working import Plan, Progress, Worker
 from bearerproof_fuzz.commands.cli import app
 from bearerproof_fuzz.draws import Choices
 
 from ..conftest import ROOT, CommandLine
+from .rows import KEY, ROW, until
 
 TARGET = "python:tests.campaign.targets:{}"
 ADAPTER = [sys.executable, "-m", "tests.campaign.targets"]
@@ -84,7 +86,8 @@ def bearerproof_process(words: list[Any], **options: Any) -> subprocess.Complete
 
 
 def findings(unsigned: dict[str, Any], folder: Path) -> list[Kept]:
-    return [kept for row in unsigned["findings"] if (kept := keeping.read(folder / "c/findings" / row["file"]))]
+    listed = {row["file"] for row in unsigned["findings"]}
+    return [kept for kept in keeping.kept(stored(folder / "c")) if kept.name in listed]
 
 
 def test_the_summary_is_as_its_schema_says(unsigned: dict[str, Any]) -> None:
@@ -110,7 +113,7 @@ def test_a_finding_is_all_that_its_reader_needs(
     words = shlex.split(kept[0].replay)
     assert words[-1] == TARGET.format("accepts_unsigned")
     assert bearerproof(*words[1:]).code == 1
-    mended = bearerproof("replay", kept[0].path, TARGET.format("is_mended"))
+    mended = bearerproof("replay", kept[0].place, TARGET.format("is_mended"))
     assert mended.code == 0, mended.out
 
 
@@ -123,7 +126,7 @@ def test_the_page_needs_nothing_else_and_escapes_all(unsigned: dict[str, Any], f
     text = (folder / "page.html").read_text("utf-8")
     assert not re.search(r"(src|href)\s*=|https?://(?!as\.example)|url\(|<script", text.replace("&lt;", ""))
     evil = '<script src="//evil">&\x00\ud800'
-    found = Kept(Path("x.json"), {"requirement": "VER-1", "kind": evil, "apart": [evil], "replay": evil})
+    found = Kept("x.json", {"requirement": "VER-1", "kind": evil, "apart": [evil], "replay": evil})
     head = summary.Head(evil, "1", "base", 1, 1, 1, evil)
     page = summary.page(head, Ended(new=[found], history=[]))
     assert "<script" not in page
@@ -143,7 +146,9 @@ def test_a_curve_is_over_all_of_the_time() -> None:
 
 
 def test_no_value_of_a_captured_token_is_kept(unsigned: dict[str, Any], folder: Path) -> None:
-    assert shapes.read(folder / "c" / shapes.FILE) == (shapes.Shape((), (("sub", "a text"), ("tenant", "a text"))),)
+    assert shapes.read((folder / "c" / shapes.FILE).read_bytes()) == (
+        shapes.Shape((), (("sub", "a text"), ("tenant", "a text"))),
+    )
     for path in (folder / "c").rglob("*.json*"):
         assert b"SECRET" not in path.read_bytes()
 
@@ -156,7 +161,7 @@ def test_what_is_mended_is_put_away_and_nothing_new(unsigned: dict[str, Any], fo
     ended = bearerproof_process(words)
     found = json.loads((folder / "two.json").read_text())
     assert {row["state"] for row in found["findings"]} == {"mended"}, ended.stdout
-    assert ended.returncode == 0, ended.stdout
+    assert ended.returncode == 0 or working.OUT_OF_TIME in ended.stdout  # a machine too busy to tell
     assert len(list((folder / "c/findings/mended").glob("*.json"))) == len(unsigned["findings"])
 
 
@@ -171,13 +176,6 @@ def started_process(folder: Path, mode: str) -> subprocess.Popen[str]:
     )
     until(lambda: list((folder / "findings").glob("*.json")))
     return process
-
-
-def until(happens: Any, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def children(process: int) -> list[int]:
@@ -196,8 +194,9 @@ def test_workers_end_when_the_campaign_is_killed_and_nothing_is_lost(tmp_path: P
     process.kill()
     process.communicate()
     until(lambda: not any(Path(f"/proc/{worker}/statm").exists() for worker in workers))
-    assert [found.recurs for found in keeping.kept(tmp_path / "findings")]
-    assert all(keeping.read(path) for path in (tmp_path / "findings").glob("*.json"))
+    found = list(keeping.kept(stored(tmp_path)))
+    assert [each.recurs for each in found]
+    assert len(found) == len(list((tmp_path / "findings").glob("*.json")))
 
 
 @needs_proc
@@ -234,10 +233,10 @@ def config(name: str) -> RunConfig:
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Worker:
-    plan = Plan(config("is_mended"), tmp_path, 60, 1, os.getppid(), words=("x",))
+    plan = Plan(config("is_mended"), str(tmp_path), 60, 1, os.getppid(), words=("x",))
     campaign.opened(plan)
-    corpus = Corpus(plan.corpus, "one")
-    return Worker(plan, 0, Random(1), Progress(plan.progress / f"{plan.campaign}-0-1-a.jsonl"), corpus)
+    corpus = Corpus(tmp_path / "corpus", "one")
+    return Worker(plan, 0, Random(1), Progress(plan.store, f"progress/{plan.campaign}-0-1-a.jsonl"), corpus)
 
 
 @pytest.fixture(scope="module")
@@ -252,34 +251,35 @@ def learned(implementation: Implementation) -> Learned:
     return learn(implementation, config("is_mended").resolve(implementation.declaration))
 
 
-SHOWN = {"token": "a.b.", "profile": "jwt", "now": 1, "tick": 0, "policy": {}}
-ROW = {
-    "type": "check", "id": "VER-12.found-by-fuzzing.jwt", "requirement": "VER-12", "level": "MUST", "profile": "jwt",
-    "outcome": "failed", "kind": "alg-none-unsigned-exact: accepted", "choices": [], "recurs": True,
-    "findings": [{"summary": "s", "expected": "rejected", "got": "accepted", "presented": SHOWN, "base": SHOWN}],
-    "candidate": {
-        "requirement": "VER-12", "kind": "alg-none-unsigned-exact", "how": "h", "allowed": ["rejected"], "claims": None,
-    },
-}  # fmt: skip
-KEY = (ROW["requirement"], ROW["kind"])
+class Full:
+    """A disk on which there is no room below one folder, until there is."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder: Path | None = folder
+        self._replace = store.replaced
+        monkeypatch.setattr(store, "replaced", self._replaced)
+
+    def _replaced(self, path: Path, text: str) -> None:
+        if self.folder is not None and path.is_relative_to(self.folder):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._replace(path, text)
 
 
 def test_a_full_disk_loses_no_finding(worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
     (tmp_path / "elsewhere").mkdir()
-    write = keeping.replaced
-
-    def full(path: Path, text: str) -> None:
-        if path.is_relative_to(worker.plan.findings):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, text)
-
-    monkeypatch.setattr(keeping, "replaced", full)
-    worker._write(KEY, ROW)  # type: ignore[arg-type]
-    assert worker.unwritten == 1
+    full = Full(tmp_path / "findings", monkeypatch)
+    for _ in range(2):
+        worker._write(KEY, ROW)
+    assert (list(worker.unwritten), worker.progress.findings) == ([KEY], 1)
     (found,) = campaign.found_beside(worker.plan)
     assert found.key == KEY
-    assert str(found.path) in found.replay
+    assert found.place in found.replay
+    full.folder = None
+    worker._look_around()
+    assert (worker.unwritten, campaign.found_beside(worker.plan)) == ({}, [])
+    (found,) = keeping.kept(worker.plan.store)
+    assert found.key == KEY
 
 
 def test_a_line_that_was_cut_off_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,8 +301,8 @@ def test_a_line_that_was_cut_off_costs_no_other(tmp_path: Path, monkeypatch: pyt
 
 def test_what_was_doubtful_gives_way_to_what_recurs(worker: Worker) -> None:
     for recurs, kept in ((False, False), (True, True), (False, True)):
-        worker._write(KEY, {**ROW, "recurs": recurs})  # type: ignore[arg-type]
-        assert [found.recurs for found in keeping.kept(worker.plan.findings)] == [kept]
+        worker._write(KEY, {**ROW, "recurs": recurs})
+        assert [found.recurs for found in keeping.kept(worker.plan.store)] == [kept]
 
 
 @pytest.mark.parametrize(
@@ -319,8 +319,8 @@ def test_what_was_doubtful_gives_way_to_what_recurs(worker: Worker) -> None:
 )
 def test_what_is_expected_is_no_finding(worker: Worker, entry: dict[str, Any], foreseen: bool) -> None:
     worker.foreseen = [Expectation(**{"requirement": "VER-12", "reason": "it is so", **entry})]
-    worker._write(KEY, ROW)  # type: ignore[arg-type]
-    assert (worker.progress.foreseen, len(list(keeping.kept(worker.plan.findings)))) == (foreseen, not foreseen)
+    worker._write(KEY, ROW)
+    assert (worker.progress.foreseen, len(list(keeping.kept(worker.plan.store)))) == (foreseen, not foreseen)
 
 
 def test_a_worker_that_outgrows_its_memory_is_started_anew(worker: Worker) -> None:
@@ -329,12 +329,19 @@ def test_a_worker_that_outgrows_its_memory_is_started_anew(worker: Worker) -> No
         worker._now_and_then(time.monotonic() + 2)
 
 
-def test_each_of_eight_workers_is_alone_for_an_hour(worker: Worker) -> None:
-    worker.corpus.add([1], frozenset("a"))
+def test_each_of_eight_workers_is_alone_for_an_hour(worker: Worker, tmp_path: Path) -> None:
+    others = Corpus(tmp_path / "corpus", "others")
+    others.add([1], frozenset("a"))
     worker._now_and_then(worker.plan.began + 6.9 * 3600)
-    assert worker.corpus.features
+    assert worker.corpus.features == {"a"}
     worker._now_and_then(worker.plan.began + 7.5 * 3600)
     assert not worker.corpus.features
+    worker.corpus.add([2], frozenset("b"))
+    again = replace(worker, corpus=Corpus(tmp_path / "corpus", "two"), alone=False)
+    again._now_and_then(worker.plan.began + 7.8 * 3600)
+    assert again.corpus.features == {"b"}  # of its own hour, and of nobody else
+    others.read_others()
+    assert others.features == {"a", "b"}
     with pytest.raises(working._StartAnewError):
         worker._now_and_then(worker.plan.began + 8.1 * 3600)
 
@@ -345,7 +352,7 @@ def test_one_learns_for_all_and_they_draw_what_they_can_meanwhile(
     scope = config("is_mended").resolve(implementation.declaration)
     worker._teach("first", Lesson(learned.lesson.bases, ()))
     asked = implementation.tokens
-    with keeping.lock(worker.plan.lesson("lock")):
+    with worker.plan.store.lock(worker.plan.lesson("lock")):
         drawn = worker._world(implementation, scope)
         assert drawn is not None
         assert (len(drawn.bases), drawn.settled, worker.settled) == (len(learned.world.bases), (), False)
@@ -424,7 +431,7 @@ def test_a_corpus_is_distilled_and_what_is_in_use_stays(tmp_path: Path) -> None:
     busy.close()
     assert distill(tmp_path).after == 3
     assert len(list(tmp_path.glob("distilled-*.jsonl"))) == 1
-    with keeping.lock(tmp_path / "distilling.lock"), pytest.raises(BadInput, match="by somebody else"):
+    with store.lock(tmp_path / "distilling.lock"), pytest.raises(BadInput, match="by somebody else"):
         distill(tmp_path)
 
 
@@ -436,7 +443,7 @@ def test_nothing_is_removed_before_the_merged_file_is_there(tmp_path: Path, monk
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(keeping, "replaced", full)
+    monkeypatch.setattr(shards, "replaced", full)
     with pytest.raises(BadInput, match="No space left"):
         distill(tmp_path)
     assert (tmp_path / "one.jsonl").exists()
@@ -469,7 +476,7 @@ def test_a_captured_token_is_names_and_kinds(tmp_path: Path, line: str) -> None:
     header = (("alg", "a text"), ("x-trace", "a text"))
     assert found == shapes.Captured((shapes.Shape(header, (("level", "a number"), ("tenant", "a text"))),), 1, 1)
     (tmp_path / shapes.FILE).write_text(shapes.as_text(found.shapes))
-    assert shapes.read(tmp_path / shapes.FILE) == found.shapes
+    assert shapes.read((tmp_path / shapes.FILE).read_bytes()) == found.shapes
     assert "SECRET" not in (tmp_path / shapes.FILE).read_text()
 
 
@@ -488,11 +495,9 @@ def test_an_honest_token_in_a_captured_shape_is_accepted(implementation: Impleme
     assert seen == {"varied"}
 
 
-def test_a_lesson_that_is_none_is_learned_again(tmp_path: Path) -> None:
-    for number, text in enumerate(("", "[]", '{"bases": [1]}', "\x00", '{"bases": [], "right": [["a"]]}')):
-        path = tmp_path / str(number)
-        path.write_text(text)
-        assert Lesson.read(path) is None
+def test_a_lesson_that_is_none_is_learned_again() -> None:
+    for text in (None, b"", b"[]", b'{"bases": [1]}', b"\x00\xff", b'{"bases": [], "right": [["a"]]}'):
+        assert Lesson.read(text) is None
 
 
 # The document.

@@ -1,8 +1,12 @@
-"""One worker as a process of its own: ``python -m bearerproof_fuzz.campaign PLAN NUMBER``, the plan as JSON."""
+"""One worker as a process of its own: ``python -m bearerproof_fuzz.campaign PLAN NUMBER``, the plan as JSON.
+
+Where PLAN is ``-``, it comes through standard input: it may hold a password, and command lines can be read by all.
+"""
 
 import sys
 
 from bearerproof_fuzz.campaign.working import Plan, work
 
 if __name__ == "__main__":
-    work(Plan.from_text(sys.argv[1]), int(sys.argv[2]))
+    text = sys.stdin.read() if sys.argv[1] == "-" else sys.argv[1]
+    work(Plan.from_text(text), int(sys.argv[2]))

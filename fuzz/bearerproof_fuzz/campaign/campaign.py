@@ -1,21 +1,20 @@
 """A campaign as a whole: its directory, its workers, and what all of them have done. Nothing here can be lost."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
+from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.campaign import keeping
 from bearerproof_fuzz.campaign.keeping import Kept
-from bearerproof_fuzz.campaign.working import AGAIN, UNWRITTEN, Plan
+from bearerproof_fuzz.campaign.slices import started
+from bearerproof_fuzz.campaign.working import AGAIN, CORPUS, LESSONS, PROGRESS, UNWRITTEN, Plan
 
 MOST_RESTARTS = 100
 """Workers started anew within one campaign after they died: what does nothing but die is left."""
@@ -25,9 +24,6 @@ PATIENCE = 30
 
 MOST_SAMPLES = 1200
 """Sums that are kept: beyond them every other one is left out, and they are taken half as often."""
-
-TAIL = 4096
-"""Bytes read of what a worker has noted: its last line is among them."""
 
 
 @dataclass(frozen=True)
@@ -85,41 +81,28 @@ class Ended:
 
 Show = Callable[[Sum], None]
 
+Row = dict[str, Any]
+"""What a worker has noted last."""
+
 
 def opened(plan: Plan) -> None:
-    """Make the directory of a campaign, or go on in one.
+    """Make the folder of a campaign, or go on in one.
 
     Raises:
         BadInput: it cannot be made or written in.
     """
-    for folder in (plan.findings, plan.corpus, plan.progress, plan.lessons):
-        keeping.made(folder)
-    for path in plan.findings.glob("*.partial"):
-        if _is_over(path):
-            path.unlink(missing_ok=True)
-
-
-def _is_over(path: Path) -> bool:
-    """Say whether whoever wrote this is gone: his number stands in the name."""
-    try:
-        os.kill(int(path.suffixes[-2].lstrip(".")), 0)
-    except (ValueError, IndexError, ProcessLookupError):
-        return True
-    except PermissionError:
-        return False
-    return False
+    plan.store.prepare(keeping.FINDINGS, CORPUS, PROGRESS, LESSONS)
 
 
 def recognised(plan: Plan, is_mended: Callable[[Kept], bool]) -> tuple[list[Kept], list[Kept]]:
     """Look again at what was found before; return what is still wrong, and put away what is no more."""
     known: list[Kept] = []
     mended: list[Kept] = []
-    for found in keeping.kept(plan.findings):
+    for found in keeping.kept(plan.store):
         (mended if is_mended(found) else known).append(found)
     for found in mended:
-        keeping.made(plan.findings / "mended")
-        with suppress(FileNotFoundError):  # another campaign in this folder has put it away
-            found.path.replace(plan.findings / "mended" / found.path.name)
+        with suppress(OSError, BadInput):  # there is no room: it is looked at again when the next campaign begins
+            keeping.put_away(plan.store, found)
     return known, mended
 
 
@@ -145,26 +128,52 @@ class Interrupts:
             raise KeyboardInterrupt
 
 
+class Crew(Protocol):
+    """Those who work at a campaign, by their numbers, wherever they are."""
+
+    ended: Ended
+
+    @property
+    def at_work(self) -> bool:
+        """Whether any of them has not ended."""
+
+    def start(self, number: int, seconds: float) -> None:
+        """Start one for so many seconds."""
+
+    def look(self, left: float) -> None:
+        """Take note of those that have ended, and start again those that have to be, with so many seconds left."""
+
+    def are_running(self, rows: Sequence[Row]) -> list[Row]:
+        """Return of what workers have noted last the notes of those that are still at work."""
+
+    def stop(self) -> None:
+        """Have them end in order."""
+
+    def kill(self) -> None:
+        """End them at once; what they found is on the disk."""
+
+
 @dataclass
 class Workers:
-    """The processes of a campaign, by their numbers."""
+    """The processes of a campaign on this machine, by their numbers."""
 
     plan: Plan
     ended: Ended
     running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
     signals: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether any of them has not ended."""
+        return bool(self.running)
+
     def start(self, number: int, seconds: float) -> None:
         """Start one for so many seconds. Ctrl-C reaches this process alone, which tells the others."""
         seed = self.plan.seed + self.ended.restarts + self.ended.recycled
         plan = replace(self.plan, seconds=seconds, seed=seed)
-        command = [sys.executable, "-P", "-m", "bearerproof_fuzz.campaign", plan.as_text(), str(number)]
-        errors = None if "BEARERPROOF_DEBUG" in os.environ else subprocess.DEVNULL
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            self.running[number] = subprocess.Popen(  # noqa: S603 - our own
-                command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors
-            )
+            self.running[number] = started(plan, number)
         finally:
             signal.signal(signal.SIGINT, before)
 
@@ -197,8 +206,14 @@ class Workers:
             self.ended.troubles.append(f"workers died more than {MOST_RESTARTS} times ({how}): no more are started")
 
     def _unwritten(self) -> None:
-        where = f"; what could not be written there lies in {self.plan.beside}" if self.plan.beside.is_dir() else ""
-        self.ended.troubles.append(f"cannot write in {self.plan.directory}: is the disk full?{where}")
+        beside = self.plan.beside
+        where = f"; what could not be written there lies in {beside.place}" if beside.path.is_dir() else ""
+        self.ended.troubles.append(f"cannot write in {self.plan.place}: is the disk full?{where}")
+
+    def are_running(self, rows: Sequence[Row]) -> list[Row]:
+        """Return of what workers have noted last the notes of those that are still at work."""
+        running = {process.pid for process in self.running.values()}
+        return [row for row in rows if row["process"] in running]
 
     def stop(self) -> None:
         """Have them end in order."""
@@ -212,61 +227,64 @@ class Workers:
             process.wait()
 
 
-def carried_out(plan: Plan, workers: int, ended: Ended, show: Show) -> None:
+def carried_out(plan: Plan, workers: int, crew: Crew, show: Show) -> None:
     """Have the workers work until the time is over; what they do is shown now and then."""
-    began = time.monotonic()
-    crew = Workers(plan, ended)
+    began, ended = plan.began, crew.ended
     with Interrupts(crew.kill) as interrupts:
         try:
             for number in range(workers):
                 crew.start(number, plan.seconds)
-            while crew.running:
+            while crew.at_work:
                 time.sleep(0.1)
                 crew.look(plan.seconds - (time.monotonic() - began))
                 if interrupts.asked and not ended.interrupted:
                     ended.interrupted = True
                     plan = replace(plan, seconds=time.monotonic() - began)
                     crew.stop()
-                _note(plan, crew, ended, time.monotonic() - began, show)
+                _note(plan, crew, time.monotonic() - began, show)
         finally:
             crew.kill()
-    _note(plan, crew, ended, time.monotonic() - began, show, last=True)
+    _note(plan, crew, time.monotonic() - began, show, last=True)
     ended.troubles = sorted({*ended.troubles, *_reasons(plan)})
-    for path in plan.lessons.glob(f"{plan.campaign}.*"):
-        path.unlink(missing_ok=True)
+    for name in plan.store.names(LESSONS):
+        if name.startswith(plan.lesson("")):
+            plan.store.remove(name)
 
 
-def _note(plan: Plan, crew: Workers, ended: Ended, seconds: float, show: Show, *, last: bool = False) -> None:
+def _note(plan: Plan, crew: Crew, seconds: float, show: Show, *, last: bool = False) -> None:
+    ended = crew.ended
     if not last and ended.history and seconds - ended.history[-1].seconds < ended.every:
         return
     rows = list(_rows(plan))
     if rows:
-        running = {process.pid for process in crew.running.values()}
-        before = ended.history[-1].mib if ended.history else 0.0
-        done = _sum(rows, running, seconds)
-        ended.add(done if running else replace(done, mib=before))
+        mib = sum(row["mib"] for row in crew.are_running(rows)) if crew.at_work else _mib_before(ended)
+        ended.add(_sum(rows, seconds, mib))
         show(ended.history[-1])
+
+
+def _mib_before(ended: Ended) -> float:
+    return ended.history[-1].mib if ended.history else 0.0
 
 
 _ADDED = ("tokens", "checks", "findings", "foreseen", "flaky", "deaths", "faults")
 _MOST = ("inputs", "features", "unreadable")
 
 
-def _sum(rows: list[dict[str, Any]], running: set[int], seconds: float) -> Sum:
+def _sum(rows: Sequence[Row], seconds: float, mib: float) -> Sum:
     total = {name: sum(row[name] for row in rows) for name in _ADDED}
     most = {name: max(row[name] for row in rows) for name in _MOST}
-    mib = sum(row["mib"] for row in rows if row["process"] in running)
     return Sum(seconds=seconds, **total, **most, mib=mib)
 
 
-def _rows(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Yield the last whole line that each worker of this campaign has noted, with the worker's process."""
-    for path in sorted(plan.progress.glob(f"{plan.campaign}-*.jsonl")):
-        with suppress(OSError, ValueError), path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL))
-            lines = file.read().rpartition(b"\n")[0].splitlines()
-            if lines:
-                yield {**json.loads(lines[-1]), "process": int(path.stem.split("-")[2])}
+def _rows(plan: Plan) -> Iterator[Row]:
+    """Yield the last whole line that each worker of this campaign has noted, with its number and process."""
+    for name in plan.store.names(PROGRESS):
+        _, _, file = name.partition("/")
+        if file.startswith(f"{plan.campaign}-") and file.endswith(".jsonl"):
+            lines = (plan.store.read(name) or b"").rpartition(b"\n")[0].splitlines()
+            with suppress(ValueError):
+                _, number, process, _ = file.split("-")
+                yield {**json.loads(lines[-1] if lines else b""), "number": int(number), "process": int(process)}
 
 
 def _reasons(plan: Plan) -> Iterator[str]:
@@ -278,4 +296,4 @@ def _reasons(plan: Plan) -> Iterator[str]:
 
 def found_beside(plan: Plan) -> list[Kept]:
     """Return the findings that could not be written in the campaign's folder."""
-    return list(keeping.kept(plan.beside)) if plan.beside.is_dir() else []
+    return list(keeping.kept(plan.beside))

@@ -47,6 +47,9 @@ class Disagreement:
 
 Key = tuple[str, tuple[str, ...]]
 
+Keep = Callable[[Disagreement], None]
+"""Takes a class as soon as it is one: whatever happens then, it is not lost."""
+
 
 @dataclass
 class Differential:
@@ -56,6 +59,7 @@ class Differential:
     world: World
     random: Random
     found: dict[Key, Disagreement]
+    keep: Keep = lambda _: None
     tokens: int = 0
 
     def step(self) -> None:
@@ -101,6 +105,7 @@ class Differential:
         smallest = shrunk(choices, self.world, lambda other: self._is_alike(other, key)) if choices else None
         refuse = tuple(name for name in self.crowd if name not in accept)
         self.found[key] = Disagreement(made.requirement, made.kind, accept, refuse, smallest[1] if smallest else made)
+        self.keep(self.found[key])
 
     def _is_alike(self, other: Candidate, key: Key) -> bool:
         return other.kind == key[0] and self._fits(other) and self._patterns([other.presented])[0] == key[1]
@@ -168,11 +173,13 @@ def _accepted_by_all(crowd: Crowd, tokens: Sequence[Honest]) -> list[bool]:
     return [fits and next(verdicts) for fits in found]
 
 
-def differences(crowd: Crowd, seconds: float, seed: int, show: Callable[[int, int], None]) -> Differential:
+def differences(
+    crowd: Crowd, seconds: float, seed: int, show: Callable[[int, int], None], keep: Keep = lambda _: None
+) -> Differential:
     """Compare for so long; ``show`` is told of tokens and classes now and then. An interrupt ends it, losing none."""
     began = made = time.monotonic()
     random = Random(seed)  # noqa: S311 - it decides what is tried, and has to be repeatable
-    comparing = Differential(crowd, world(crowd), random, {})
+    comparing = Differential(crowd, world(crowd), random, {}, keep)
     real = not comparing.world.forge.declaration.injected_clock
     try:
         comparing.edits_alone()

@@ -1,13 +1,10 @@
 """Findings on the disk: one file each, whole or not there, and recognised when they come again."""
 
-import fcntl
 import hashlib
 import json
-import os
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,14 +21,29 @@ from bearerproof.specification.catalogue import requirement
 from bearerproof_fuzz.campaign import frozen
 from bearerproof_fuzz.campaign.judging import NO_ANSWER
 from bearerproof_fuzz.campaign.learning import Wrong
+from bearerproof_fuzz.campaign.store import Store, replaced
+
+FINDINGS = "findings"
+"""The folder of findings, in a campaign's."""
+
+MENDED = f"{FINDINGS}/mended"
+"""The folder of those that the implementation does right by now."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A finding as it lies on the disk: a line of a result stream, with what it was drawn from beside it."""
+    """A finding as it is kept: a line of a result stream, with what it was drawn from beside it.
 
-    path: Path
+    ``place`` is its path or URL.
+    """
+
+    place: str
     row: Json
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return self.place.rpartition("/")[2]
 
     @property
     def key(self) -> tuple[str, str]:
@@ -51,7 +63,7 @@ class Kept:
     @property
     def replay(self) -> str:
         """The command that shows it again."""
-        return str(self.row.get("replay") or shlex.join(["bearerproof", "replay", str(self.path)]))
+        return str(self.row.get("replay") or shlex.join(["bearerproof", "replay", self.place]))
 
 
 def file_name(key: tuple[str, str]) -> str:
@@ -86,7 +98,7 @@ def as_row(wrong: Wrong, choices: Sequence[int], *, recurs: bool) -> Json:
     }  # fmt: skip
 
 
-def completed(row: Json, path: Path, words: Sequence[str], settings: RunConfig) -> Json:
+def completed(row: Json, place: str, words: Sequence[str], settings: RunConfig) -> Json:
     """Add what somebody needs who finds the file: the requirement, the token taken apart, the command, a vector.
 
     ``words`` name the implementation as the command line does.
@@ -96,7 +108,7 @@ def completed(row: Json, path: Path, words: Sequence[str], settings: RunConfig) 
     vector = frozen.vector(row)
     again = [{"presented", "steps"} & finding.keys() for finding in row["findings"]]
     if any(again) and settings.url is None:
-        replay = shlex.join(["bearerproof", "replay", str(path), *words])
+        replay = shlex.join(["bearerproof", "replay", place, *words])
     else:
         named = RunConfig(**{**vars(settings), "seed": row.get("seed")})
         replay = rerun_command(row["id"], named)
@@ -148,79 +160,69 @@ def write(directory: Path, key: tuple[str, str], row: Json) -> Path:
     return path
 
 
-def replaced(path: Path, text: str) -> None:
-    """Write a file so that it is there whole, as it was or as it is to be, whatever happens meanwhile.
+def put(store: Store, key: tuple[str, str], row: Json) -> bool:
+    """Keep a finding, whole whatever happens next; return whether it was kept, and none there that says as much.
+
+    One that was not so when asked again gives way to one that was, whichever comes first.
 
     Raises:
-        OSError: it cannot be written; then it is as it was.
+        OSError: it cannot be written.
     """
-    draft = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
-    _flush(path.parent)
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[bool]:
-    """Hold a file for as long as the context lasts; False where another process holds it. It ends with the process.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        yield _locked(handle)
-    finally:
-        os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    name = f"{FINDINGS}/{file_name(key)}"
+    there = _kept(store, name)
+    if there is not None and (there.recurs or not row["recurs"]):
         return False
-    except OSError:  # a file system without locks: nobody can hold it
-        return True
+    if not row["recurs"]:
+        return store.put_new(name, line(row))
+    store.put(name, line(row))
     return True
 
 
-def _flush(directory: Path) -> None:
-    """Have the name on the disk too; some file systems cannot, and lose nothing by it."""
-    try:
-        handle = os.open(directory, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        return
-    finally:
-        os.close(handle)
-
-
-def kept(directory: Path) -> Iterator[Kept]:
-    """Yield the findings of a directory; what is none of ours is left alone."""
-    for path in sorted(directory.glob("*.json")):
-        found = read(path)
+def kept(store: Store, folder: str = FINDINGS) -> Iterator[Kept]:
+    """Yield the findings of a folder; what is none of ours is left alone."""
+    for name in store.names(folder):
+        found = _kept(store, name) if name.endswith(".json") else None
         if found is not None:
             yield found
 
 
-def read(path: Path) -> Kept | None:
-    """Return the finding in a file, or None where there is none of ours."""
+@dataclass
+class Folder:
+    """The findings of a folder as they were at the last look: only what has changed since is read again."""
+
+    seen: dict[str, tuple[str, Kept | None]] = field(default_factory=dict)
+
+    def look(self, store: Store) -> list[Kept]:
+        """Return what lies there now."""
+        names = {name: version for name, version in store.names(FINDINGS).items() if name.endswith(".json")}
+        for name, version in names.items():
+            if self.seen.get(name, ("",))[0] != version:
+                self.seen[name] = version, _kept(store, name)
+        return [found for name in names if (found := self.seen[name][1]) is not None]
+
+
+def _kept(store: Store, name: str) -> Kept | None:
+    return of_text(f"{store.place}/{name}", store.read(name))
+
+
+def of_text(place: str, text: bytes | None) -> Kept | None:
+    """Return the finding that a text is, or None where it is none of ours."""
     try:
-        row: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        row: Any = json.loads(text or b"")
+    except (ValueError, RecursionError):
         return None
-    return Kept(path, row) if isinstance(row, dict) and _is_finding(row) else None
+    return Kept(place, row) if isinstance(row, dict) and _is_finding(row) else None
+
+
+def put_away(store: Store, found: Kept) -> None:
+    """Put a finding that is mended where it is none; another campaign may have done so.
+
+    Raises:
+        BadInput, OSError: that cannot be written.
+    """
+    store.prepare(MENDED)
+    store.put(f"{MENDED}/{found.name}", line(found.row))
+    store.remove(f"{FINDINGS}/{found.name}")
 
 
 def _is_finding(row: Json) -> bool:
@@ -230,19 +232,3 @@ def _is_finding(row: Json) -> bool:
     except (KeyError, TypeError, ValueError, BadInput):
         return False
     return isinstance(row.get("kind"), str) and all(isinstance(finding, dict) for finding in row["findings"])
-
-
-def made(directory: Path) -> Path:
-    """Make a directory.
-
-    Raises:
-        BadInput: it cannot be made, or nothing can be written there.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe = directory / f".{os.getpid()}.probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise BadInput(f"cannot write in {directory}: {error.strerror}") from None
-    return directory

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
-from pathlib import Path
 
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.implementation import Implementation, PropertyEnded
@@ -67,14 +66,14 @@ class Lesson:
         return sha256(self.as_text().encode()).hexdigest()[:12]
 
     @classmethod
-    def read(cls, path: Path) -> "Lesson | None":
-        """Read what ``as_text`` wrote; None where there is nothing of the kind."""
+    def read(cls, text: bytes | None) -> "Lesson | None":
+        """Read what ``as_text`` wrote; None where it is nothing of the kind."""
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = json.loads(text or b"")
             bases = tuple((str(profile), str(algorithm)) for profile, algorithm in raw["bases"])
             right = tuple((str(edit), str(profile), str(name)) for edit, profile, name in raw["right"])
             return cls(bases, right, tuple(map(str, raw["wrong"])), tuple(map(str, raw["refused"])))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
 

@@ -2,7 +2,6 @@
 
 import time
 from functools import lru_cache
-from pathlib import Path
 from random import Random
 
 from bearerproof.contract.declaration import Declaration
@@ -16,6 +15,7 @@ from bearerproof_fuzz.campaign import shapes
 from bearerproof_fuzz.campaign.candidates import Candidate, Honest, Prepared, World, candidate, of_edit
 from bearerproof_fuzz.campaign.frozen import algorithm_of
 from bearerproof_fuzz.campaign.learning import Lesson, world
+from bearerproof_fuzz.campaign.store import around
 from bearerproof_fuzz.draws import Choices
 from bearerproof_fuzz.edits.registry import Case, edits
 from bearerproof_fuzz.forge import Forge
@@ -29,7 +29,7 @@ def measure_of(row: Json) -> Measure:
     return Measure(row.get("measure", Measure.STRICT))
 
 
-def again(row: Json, path: Path, declaration: Declaration) -> Candidate:
+def again(row: Json, place: str, declaration: Declaration) -> Candidate:
     """Return the candidate that a finding shows.
 
     Raises:
@@ -38,7 +38,7 @@ def again(row: Json, path: Path, declaration: Declaration) -> Candidate:
     recorded = _recorded(row)
     if declaration.injected_clock or time.time() - recorded.presented.now < STALE:
         return recorded
-    made = _edited(recorded, row, declaration) or _drawn(row, path, declaration)
+    made = _edited(recorded, row, declaration) or _drawn(row, place, declaration)
     is_same = made is not None and (made.requirement, made.kind) == (recorded.requirement, recorded.kind)
     return made if made is not None and is_same else recorded
 
@@ -61,14 +61,15 @@ def _edited(recorded: Candidate, row: Json, declaration: Declaration) -> Candida
     return of_edit(prepared, measure_of(row), prepared.edited)
 
 
-def _drawn(row: Json, path: Path, declaration: Declaration) -> Candidate | None:
+def _drawn(row: Json, place: str, declaration: Declaration) -> Candidate | None:
     """Draw it again from its choices; None where the campaign's folder, or the generator, is another one now."""
-    folder = next((each for each in list(path.absolute().parents)[1:3] if (each / "lessons").is_dir()), None)
-    lesson = None if folder is None else Lesson.read(folder / "lessons" / f"{row.get('lesson')}.json")
-    if folder is None or lesson is None or not row["choices"]:
+    name = f"lessons/{row.get('lesson')}.json"
+    found = ((store, Lesson.read(store.read(name))) for store in around(place))
+    store, lesson = next(((store, lesson) for store, lesson in found if lesson is not None), (None, None))
+    if store is None or lesson is None or not row["choices"]:
         return None
     try:
-        seen = shapes.read(folder / shapes.FILE)
+        seen = shapes.read(store.read(shapes.FILE))
         drawn = _world(lesson, declaration, measure_of(row), seen, int(time.time()) // STALE)
         return candidate(Choices(Random(0), row["choices"]), drawn)  # type: ignore[arg-type]  # noqa: S311
     except (BearerproofError, LookupError, ZeroDivisionError):

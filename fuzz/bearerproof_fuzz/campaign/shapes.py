@@ -129,11 +129,11 @@ def as_text(shapes: Sequence[Shape]) -> str:
     return json.dumps([{"header": shape.header, "claims": shape.claims} for shape in shapes], indent=1) + "\n"
 
 
-def read(path: Path) -> tuple[Shape, ...]:
-    """Read what ``as_text`` wrote; a file that is not there, or none of ours, is no shape."""
+def read(text: bytes | None) -> tuple[Shape, ...]:
+    """Read what ``as_text`` wrote; a text that is not there, or none of ours, is no shape."""
     try:
-        return tuple(_rows(json.loads(path.read_text(encoding="utf-8"))))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return tuple(_rows(json.loads(text or b"")))
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ()
 
 

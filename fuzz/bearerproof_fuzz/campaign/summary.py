@@ -85,7 +85,7 @@ def _point(before: Sum, after: Sum) -> Json:
 def _finding(found: Kept, state: str) -> Json:
     return {
         "state": state, "requirement": found.key[0], "kind": found.key[1], "recurs": found.recurs,
-        "file": found.path.name, "replay": found.replay, **({"found": found.found} if found.found else {}),
+        "file": found.name, "replay": found.replay, **({"found": found.found} if found.found else {}),
     }  # fmt: skip
 
 

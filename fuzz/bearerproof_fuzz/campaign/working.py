@@ -12,27 +12,29 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Outcome
-from bearerproof.exceptions import AdapterFault, BearerproofError
-from bearerproof.judging import expectations
+from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
 from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.results import RED, Record
 from bearerproof.judging.runner import RunOptions, run
 from bearerproof.judging.settings import KnownFinding, RunConfig, Scope
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import VERIFIERS, Requirement, requirements
-from bearerproof_fuzz.campaign import keeping, shapes
+from bearerproof_fuzz.campaign import examples, keeping, shapes
 from bearerproof_fuzz.campaign.candidates import World
 from bearerproof_fuzz.campaign.corpus import Corpus
+from bearerproof_fuzz.campaign.examples import Examples
 from bearerproof_fuzz.campaign.exploring import Explorer, Found
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.learning import FRESH, Lesson, OutOfTimeError, Wrong, learn, world
+from bearerproof_fuzz.campaign.shards import shards
+from bearerproof_fuzz.campaign.store import Directory, Store, stored
 from bearerproof_fuzz.keyserver import idp
 from bearerproof_fuzz.suite import SUITE
 
@@ -52,6 +54,9 @@ VAIN = 3
 AGAIN = 4
 """The exit code of a worker that is to be started anew: its memory has grown, or something unforeseen came up."""
 
+CORPUS, PROGRESS, LESSONS = "corpus", "progress", "lessons"
+"""In the campaign's folder: inputs, what workers have done, and what they have learned."""
+
 UNWRITTEN = 5
 """The exit code of a worker that could not write all that it found where it belongs."""
 
@@ -62,67 +67,60 @@ OUT_OF_TIME = "the time was over before every edit was asked once: give it more 
 class Plan:
     """What a worker is to do: which implementation, where, for how many seconds, from which seed.
 
-    ``campaign`` names this one among all that share the folder, ``words`` the implementation as the command line does.
-    ``expect`` is a file of known deviations. ``memory`` is how many MiB a worker and its implementation may come to
-    before they are started anew; ``began`` the instant of the campaign's begin on the monotonic clock.
+    ``place`` is the campaign's folder, a path or a URL, ``campaign`` names this one among all that share it, ``words``
+    the implementation as the command line does. ``expect`` are known deviations. ``memory`` is how many MiB a worker
+    and its implementation may come to before they are started anew; ``began`` the instant of the campaign's begin on
+    the monotonic clock. ``database`` is the URL of a Redis with examples.
     """
 
     settings: RunConfig
-    directory: Path
+    place: str
     seconds: float
     seed: int
     parent: int
     by_suite: float = 0.25
     campaign: str = field(default_factory=lambda: secrets.token_hex(4))
     words: tuple[str, ...] = ()
-    expect: str | None = None
+    expect: tuple[Expectation, ...] = ()
     memory: float = 1024.0
     began: float = field(default_factory=time.monotonic)
+    database: str | None = None
 
     def as_text(self) -> str:
         """Write the plan as one line that another process can read."""
-        return json.dumps({**vars(self), "settings": self.settings.as_option(), "directory": str(self.directory)})
+        expect = [asdict(entry) for entry in self.expect]
+        return json.dumps({**vars(self), "settings": self.settings.as_option(), "expect": expect})
 
     @classmethod
     def from_text(cls, text: str) -> "Plan":
         """Read what ``as_text`` wrote."""
         raw = json.loads(text)
-        settings = RunConfig.from_option(raw["settings"])
-        words = tuple(raw["words"])
-        return cls(**{**raw, "settings": settings, "directory": Path(raw["directory"]), "words": words})
+        expect = tuple(Expectation(**entry) for entry in raw["expect"])
+        settings, words = RunConfig.from_option(raw["settings"]), tuple(raw["words"])
+        return cls(**{**raw, "settings": settings, "words": words, "expect": expect})
 
     @property
-    def findings(self) -> Path:
-        """Where findings are kept."""
-        return self.directory / "findings"
+    def store(self) -> Store:
+        """The campaign's folder."""
+        return stored(self.place)
 
     @property
-    def corpus(self) -> Path:
-        """Where inputs are kept."""
-        return self.directory / "corpus"
+    def examples(self) -> Examples | None:
+        """The examples that are shared, if any are."""
+        return None if self.database is None else examples.shared(self.database, self.words)
+
+    def lesson(self, stage: str) -> str:
+        """Return the name of what names this campaign's lesson: the ``first``, without edits, or ``all``."""
+        return f"{LESSONS}/{self.campaign}.{stage}"
+
+    def mark(self, name: str) -> str:
+        """Return the name by which this campaign tells machines that it has ``begun``, or is ``over``."""
+        return f"{PROGRESS}/{self.campaign}.{name}"
 
     @property
-    def progress(self) -> Path:
-        """Where workers note what they have done."""
-        return self.directory / "progress"
-
-    @property
-    def lessons(self) -> Path:
-        """Where workers leave what they have learned for each other, and for whoever replays a finding."""
-        return self.directory / "lessons"
-
-    def lesson(self, stage: str) -> Path:
-        """Return the file that names this campaign's lesson: the ``first``, without edits, or ``all``."""
-        return self.lessons / f"{self.campaign}.{stage}"
-
-    @property
-    def beside(self) -> Path:
+    def beside(self) -> Directory:
         """Where findings are written when that is impossible in the campaign's folder."""
-        return Path(tempfile.gettempdir()) / f"bearerproof-findings-{self.campaign}"
-
-    def foreseen(self) -> list[Expectation]:
-        """Return the known deviations."""
-        return expectations.load(Path(self.expect)) if self.expect else []
+        return Directory(Path(tempfile.gettempdir()) / f"bearerproof-findings-{self.campaign}")
 
 
 def started(settings: RunConfig) -> Implementation:
@@ -156,7 +154,9 @@ def _resident(process: int) -> float:
 class Progress:
     """What a worker has done so far; it notes a line about it now and then."""
 
-    path: Path
+    store: Store
+    name: str
+    since: float = 0.0
     started: float = field(default_factory=time.monotonic)
     noted: float = 0.0
     tokens: int = 0
@@ -176,10 +176,11 @@ class Progress:
             "seconds": round(now - self.started, 1), "tokens": self.tokens, "checks": self.checks,
             "inputs": len(corpus.inputs), "features": len(corpus.features), "findings": self.findings,
             "foreseen": self.foreseen, "flaky": self.flaky, "deaths": self.deaths, "faults": self.faults,
-            "unreadable": corpus.unreadable, "mib": self.mib, **({} if done is None else {"done": done}),
+            "unreadable": corpus.unreadable, "mib": self.mib, "since": round(self.since, 1),
+            **({} if done is None else {"done": done}),
         }  # fmt: skip
-        with suppress(OSError), self.path.open("a", encoding="utf-8") as file:  # a full disk costs this line alone
-            file.write(json.dumps(row) + "\n")
+        with suppress(OSError):  # a full disk costs this line alone
+            self.store.note(self.name, json.dumps(row) + "\n")
 
 
 class _StartAnewError(Exception):
@@ -201,7 +202,7 @@ class Worker:
     lesson: Lesson | None = None
     settled: bool = False
     stopping: bool = False
-    unwritten: int = 0
+    unwritten: dict[tuple[str, str], Json] = field(default_factory=dict)
     most: float = 0.0
     alone: bool = False
 
@@ -259,7 +260,7 @@ class Worker:
 
         Until it has learned all, the others draw what needs no edit.
         """
-        seen = shapes.read(self.plan.directory / shapes.FILE)
+        seen = shapes.read(self.plan.store.read(shapes.FILE))
         while not self._over():
             if not self.settled:
                 lesson = self._lesson("all") or self._learned(implementation, scope)
@@ -271,13 +272,19 @@ class Worker:
         return None
 
     def _lesson(self, stage: str) -> Lesson | None:
-        with suppress(OSError):
-            return Lesson.read(self.plan.lessons / self.plan.lesson(stage).read_text(encoding="utf-8").strip())
-        return None
+        named = self.plan.store.read(self.plan.lesson(stage))
+        return (
+            None
+            if not named
+            else Lesson.read(self.plan.store.read(f"{LESSONS}/{named.decode(errors='replace').strip()}"))
+        )
 
     def _learned(self, implementation: Implementation, scope: Scope) -> Lesson | None:
-        """Learn for all, unless another one does."""
-        with keeping.lock(self.plan.lesson("lock")) as mine:
+        """Learn for all, unless another one does. Where nothing can be written, each learns for itself."""
+        with ExitStack() as stack:
+            mine = True
+            with suppress(OSError):
+                mine = stack.enter_context(self.plan.store.lock(self.plan.lesson("lock")))
             if not mine:
                 return None
             if (already := self._lesson("all")) is not None:
@@ -297,8 +304,8 @@ class Worker:
 
     def _teach(self, stage: str, lesson: Lesson) -> None:
         with suppress(OSError):  # on a full disk each learns for itself
-            keeping.replaced(self.plan.lessons / f"{lesson.digest}.json", lesson.as_text())
-            keeping.replaced(self.plan.lesson(stage), f"{lesson.digest}.json\n")
+            self.plan.store.put(f"{LESSONS}/{lesson.digest}.json", lesson.as_text())
+            self.plan.store.put(self.plan.lesson(stage), f"{lesson.digest}.json\n")
 
     def _explore(self, explorer: Explorer, scope: Scope) -> None:
         """Explore until the tokens are old, the clock is not where it was to be, or more may be known."""
@@ -328,21 +335,31 @@ class Worker:
         Raises:
             _StartAnewError: they are not.
         """
-        if now - self.progress.noted > 1:
+        if now - self.progress.noted > self.plan.store.pace:
             self.progress.note(self.corpus, now=now)
             if 0 < self.most < self.progress.mib:
                 raise _StartAnewError
-        alone = (int((now - self.plan.began) // HOUR) + self.number) % EVERY == EVERY - 1
-        if alone and not self.alone:
-            self.corpus.forget()
-        elif self.alone and not alone:
-            raise _StartAnewError
-        self.alone = alone
+        self._keep_to_itself(now)
         if now - self._looked > LOOK:
             self._look_around()
             self._looked = now
 
+    def _keep_to_itself(self, now: float) -> None:
+        """Begin with an empty corpus where it is this worker's hour; whoever goes on with it has what was found in it.
+
+        Raises:
+            _StartAnewError: the hour is over, and all that others have is to be read.
+        """
+        hour = int((now - self.plan.began) // HOUR)
+        alone = (hour + self.number) % EVERY == EVERY - 1
+        if alone and not self.alone:
+            self.corpus.begin_anew(f"{self.plan.campaign}-{self.number}-hour{hour}")
+        elif self.alone and not alone:
+            raise _StartAnewError
+        self.alone = alone
+
     _looked: float = 0.0
+    _found: keeping.Folder = field(default_factory=keeping.Folder)
 
     def _count(self, implementation: Implementation) -> None:
         """Count the tokens that were asked since it was last done."""
@@ -352,9 +369,9 @@ class Worker:
 
     def _look_around(self) -> None:
         """Take what others have added to the corpus, and know what they have found."""
-        if not self.alone:
-            self.corpus.read_others()
-        self.known |= {found.key for found in keeping.kept(self.plan.findings) if found.recurs}
+        self.corpus.read_others()
+        self.known |= {found.key for found in self._found.look(self.plan.store) if found.recurs}
+        self._write_unwritten()
 
     def _ask_the_suite(self, scope: Scope) -> None:
         """Run the checks of one requirement with a seed of its own."""
@@ -365,7 +382,8 @@ class Worker:
                "known": known}
         )  # fmt: skip
         try:
-            finished = run(SUITE, settings, RunOptions(stop_at=lambda _: self._over()), started=started(settings))
+            options = RunOptions(stop_at=lambda _: self._over(), examples=self._examples(settings))
+            finished = run(SUITE, settings, options, started=started(settings))
         except PropertyEnded:
             self.progress.deaths += 1
             return
@@ -377,6 +395,13 @@ class Worker:
                 self._keep_record(record, settings)
         self.progress.note(self.corpus)
 
+    def _examples(self, settings: RunConfig) -> Examples | None:
+        """Return the shared examples; those of known findings are left out of draws, and have to stay for others."""
+        found = self.plan.examples
+        if found is not None:
+            found.forgets = not any(each.requirement in settings.requirements for each in settings.known)
+        return found
+
     def _keep_record(self, record: Record, settings: RunConfig) -> None:
         for finding in record.findings:
             if "drawn" in finding:
@@ -385,9 +410,10 @@ class Worker:
             key = record.requirement, kind
             if key not in self.known:
                 self.known.add(key)
-                recurs = is_red_again(settings, record.id, kind)
+                recurs = is_red_again(settings, record.id, kind, self.plan.examples)
                 row = {
                     **record.as_dict(), "findings": [finding], "kind": kind, "seed": settings.seed, "recurs": recurs,
+                    **({} if self.plan.database is None else {"examples": True}),
                 }  # fmt: skip
                 self._write(key, row)
 
@@ -400,27 +426,40 @@ class Worker:
     def _write(self, key: tuple[str, str], row: Json) -> None:
         """Write a finding; one that was not so when asked again gives way to one that was."""
         self.progress.flaky += not row["recurs"]
-        path = self.plan.findings / keeping.file_name(key)
         lesson = None if self.lesson is None else self.lesson.digest
         row = {**row, "lesson": lesson, "measure": self.plan.settings.measure}
         if keeping.is_foreseen(row, self.foreseen):
             self.progress.foreseen += 1
             return
-        there = keeping.read(path)
-        if there is not None and (there.recurs or not row["recurs"]):
-            return
         try:
-            self._write_in(self.plan.findings, key, row)
+            new = self._put(self.plan.store, key, row)
         except OSError:
-            self.unwritten += 1
-            with suppress(OSError):
-                self.plan.beside.mkdir(mode=0o700, exist_ok=True)
-                self._write_in(self.plan.beside, key, row)
-        self.progress.findings += bool(row["recurs"])
+            new = self.unwritten.get(key, {}).get("recurs", False) < row["recurs"]
+            self._write_beside(key, row)
+        self.progress.findings += bool(new and row["recurs"])
 
-    def _write_in(self, folder: Path, key: tuple[str, str], row: Json) -> None:
-        path = folder / keeping.file_name(key)
-        keeping.write(folder, key, keeping.completed(row, path, self.plan.words, self.plan.settings))
+    def _put(self, store: Store, key: tuple[str, str], row: Json) -> bool:
+        place = f"{store.place}/{keeping.FINDINGS}/{keeping.file_name(key)}"
+        return keeping.put(store, key, keeping.completed(row, place, self.plan.words, self.plan.settings))
+
+    def _write_beside(self, key: tuple[str, str], row: Json) -> None:
+        """Keep what cannot be written now elsewhere on this machine, and for a later try."""
+        if row["recurs"] or key not in self.unwritten:
+            self.unwritten[key] = row
+        with suppress(OSError, BadInput):
+            self.plan.beside.path.mkdir(mode=0o700, exist_ok=True)
+            self.plan.beside.prepare(keeping.FINDINGS)
+            self._put(self.plan.beside, key, row)
+
+    def _write_unwritten(self) -> None:
+        """Write what could not be written before, if it can be by now."""
+        for key, row in list(self.unwritten.items()):
+            try:
+                self._put(self.plan.store, key, row)
+            except OSError:
+                return
+            del self.unwritten[key]
+            self.plan.beside.remove(f"{keeping.FINDINGS}/{keeping.file_name(key)}")
 
 
 def kind_of(finding: Json, check: str) -> str:
@@ -430,9 +469,9 @@ def kind_of(finding: Json, check: str) -> str:
     return f"{kind}: {came[0]}" if "presented" in finding and came and came[0] in set(Outcome) else kind
 
 
-def is_red_again(settings: RunConfig, check: str, kind: str) -> bool:
-    """Ask one check of the suite again with the same seed, and say whether it finds the same."""
-    options = RunOptions(only=frozenset({check}))
+def is_red_again(settings: RunConfig, check: str, kind: str, shared: Examples | None = None) -> bool:
+    """Ask one check of the suite again with the same seed and examples, and say whether it finds the same."""
+    options = RunOptions(only=frozenset({check}), examples=shared)
     try:
         records = run(SUITE, settings, options, started=started(settings)).records
     except PropertyEnded:
@@ -448,8 +487,8 @@ def _is_asked(row: Requirement, scope: Scope) -> bool:
 def work(plan: Plan, number: int) -> None:
     """Be one worker of a campaign; the exit code is 3 when the implementation could not be asked."""
     name = f"{plan.campaign}-{number}-{os.getpid()}-{secrets.token_hex(2)}"
-    progress = Progress(plan.progress / f"{name}.jsonl")
-    corpus = Corpus(plan.corpus, name)
+    progress = Progress(plan.store, f"{PROGRESS}/{name}.jsonl", time.monotonic() - plan.began)
+    corpus = Corpus(shards(plan.store, CORPUS), name)
     random = Random(f"{plan.seed} {number}")  # noqa: S311 - it decides what is tried, and has to be repeatable
     worker = Worker(plan, number, random, progress, corpus)
 
@@ -459,7 +498,8 @@ def work(plan: Plan, number: int) -> None:
     signal.signal(signal.SIGTERM, stop)
     done, code = "the time is over", 0
     try:
-        worker.foreseen = plan.foreseen()
+        worker.foreseen = list(plan.expect)
+        worker._keep_to_itself(time.monotonic())  # noqa: SLF001 - it is this module's
         worker._look_around()  # noqa: SLF001 - it is this module's
         worker.work()
         done = "interrupted" if worker.stopping else done
@@ -473,8 +513,9 @@ def work(plan: Plan, number: int) -> None:
         done, code = f"a defect of bearerproof itself ({type(error).__name__}: {error})"[:500], AGAIN
         if "BEARERPROOF_DEBUG" in os.environ:
             raise
-    if worker.unwritten or corpus.unwritten:
-        done, code = f"cannot write in {plan.directory}: {corpus.unwritten or worker.unwritten} times", UNWRITTEN
-    progress.note(corpus, done=done)
     corpus.close()
+    worker._write_unwritten()  # noqa: SLF001 - it is this module's
+    if worker.unwritten or corpus.unwritten:
+        done, code = f"cannot write in {plan.place}: {corpus.unwritten or len(worker.unwritten)} times", UNWRITTEN
+    progress.note(corpus, done=done)
     raise SystemExit(code)

@@ -356,8 +356,25 @@ def fuzz(
         int | None, typer.Option("--workers", min=1, help="Worker processes, each with its own: 2, with --url 1.")
     ] = None,
     corpus: Annotated[
-        Path, typer.Option("--corpus", help="The campaign's folder: inputs, and findings under findings/.")
-    ] = Path("campaign"),
+        str,
+        typer.Option(
+            "--corpus", metavar="DIR|URL", help="The campaign's folder: inputs, and findings under findings/."
+        ),
+    ] = "campaign",
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="ADDRESS", help="Have the workers work on the machines of a Dask cluster."),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="URL",
+            envvar="BEARERPROOF_DATABASE",
+            show_envvar=True,
+            help="A Redis in which Hypothesis's examples are shared: what fails anywhere is tried everywhere.",
+        ),
+    ] = None,
     measure: Annotated[
         Measure | None,
         typer.Option("--measure", help="base: the RFCs alone; strict: the whole specification."),
@@ -423,15 +440,17 @@ def fuzz(
         measure=measure, seconds=seconds,
     )  # fmt: skip
     words = ("--", *context.obj) if context.obj is not None else tuple(names or (() if url else ("reference",)))
-    options = fuzzing.Options(
-        fuzzing.seconds(lasting), workers or (1 if url else 2), seed, words, expect, seeds, since, page, json_file
-    )
+    if url is not None and cluster is not None:
+        raise BadInput("--url is one server, which one worker asks: it goes without --cluster")
+    lasts, many = fuzzing.seconds(lasting), workers or (1 if url else 2)
+    options = fuzzing.Options(lasts, many, seed, words, expect, seeds, since, page, json_file, cluster, database)
     return fuzzing.fuzz(settings, corpus, options, out, err)
 
 
 _OF_ONE = {
     "workers": "--workers", "expect": "--expect", "seeds": "--seeds", "since": "--since", "page": "--page",
-    "json_file": "--json", "url": "--url", "server_profile": "--server-profile",
+    "json_file": "--json", "url": "--url", "server_profile": "--server-profile", "cluster": "--cluster",
+    "database": "--database",
 }  # fmt: skip
 """Options of ``fuzz`` that a comparison does not have, by the name of their parameter."""
 

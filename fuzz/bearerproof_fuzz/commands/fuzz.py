@@ -19,13 +19,16 @@ from bearerproof.judging import expectations
 from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.specification.catalogue import requirement
-from bearerproof_fuzz.campaign import campaign, corpus, keeping, shapes
+from bearerproof_fuzz.campaign import campaign, cluster, corpus, keeping, shapes
 from bearerproof_fuzz.campaign.campaign import Ended, Sum
+from bearerproof_fuzz.campaign.examples import told
 from bearerproof_fuzz.campaign.keeping import Kept
 from bearerproof_fuzz.campaign.learning import REPEATS
 from bearerproof_fuzz.campaign.shapes import Captured
+from bearerproof_fuzz.campaign.shards import shards
+from bearerproof_fuzz.campaign.store import stored
 from bearerproof_fuzz.campaign.summary import Head, as_json, page, rate, thinned
-from bearerproof_fuzz.campaign.working import Plan, is_red_again, started
+from bearerproof_fuzz.campaign.working import CORPUS, Plan, is_red_again, started
 from bearerproof_fuzz.commands import replay
 from bearerproof_fuzz.commands.writing import write
 
@@ -65,9 +68,11 @@ class Options:
     since: str | None = None
     page: Path | None = None
     json: Path | None = None
+    cluster: str | None = None
+    database: str | None = None
 
 
-def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, err: Console) -> int:
+def fuzz(settings: RunConfig, directory: str, options: Options, out: Console, err: Console) -> int:
     """Carry out a campaign, tell what was found, and return the exit code.
 
     Raises:
@@ -81,24 +86,24 @@ def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, e
     try:
         scope = settings.resolve(implementation.declaration)
         settings = replace(settings, measure=scope.measure)
-        expect = None if options.expect is None else str(options.expect.absolute())
-        plan = Plan(
-            settings, directory, options.lasting, seeded(options.seed), os.getpid(), words=options.words, expect=expect
-        )
+        place, seed = stored(directory).place, seeded(options.seed)
+        plan = Plan(settings, place, options.lasting, seed, os.getpid(), words=options.words, expect=tuple(foreseen))
+        if plan.examples is not None and not plan.examples.answers():
+            raise BadInput(f"no Redis answers at --database {told(str(plan.database))}")
         campaign.opened(plan)
         _keep_shapes(plan, seen, err)
-        known, mended = campaign.recognised(plan, lambda found: _is_mended(found, settings, implementation, scope))
+        known, mended = campaign.recognised(plan, lambda found: _is_mended(found, plan, implementation, scope))
     finally:
         implementation.close()
     declared = implementation.declaration
     head = Head(
-        declared.name, declared.version, str(scope.measure), options.lasting, options.workers, plan.seed, str(directory)
+        declared.name, declared.version, str(scope.measure), options.lasting, options.workers, plan.seed, directory
     )
     ended = Ended(mended=mended)
     who = f"{declared.name} {declared.version} by {scope.measure}"
     say(out, f"{who}, for {options.lasting:g} s with {options.workers} workers, seed {plan.seed}; in {directory}")
-    _carried_out(plan, options.workers, ended, err)
-    _sorted(ended, plan, {found.path for found in known}, foreseen, is_new)
+    _carried_out(plan, options, ended, err)
+    _sorted(ended, plan, {found.place for found in known}, foreseen, is_new)
     for line in summary(ended):
         say(out, line)
     if options.page is not None:
@@ -119,12 +124,13 @@ def _keep_shapes(plan: Plan, seen: Captured | None, err: Console) -> None:
     if seen.unreadable:
         say(err, f"  {seen.unreadable} lines are no token")
     try:
-        keeping.replaced(plan.directory / shapes.FILE, shapes.as_text(seen.shapes))
+        plan.store.put(shapes.FILE, shapes.as_text(seen.shapes))
     except OSError as error:
-        raise BadInput(f"cannot write in {plan.directory}: {error.strerror}") from None
+        raise BadInput(f"cannot write in {plan.place}: {error.strerror or error}") from None
 
 
-def _carried_out(plan: Plan, workers: int, ended: Ended, err: Console) -> None:
+def _carried_out(plan: Plan, options: Options, ended: Ended, err: Console) -> None:
+    crew = cluster.opened(plan, ended, options.cluster) if options.cluster else campaign.Workers(plan, ended)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("starting", total=plan.seconds)
@@ -137,20 +143,20 @@ def _carried_out(plan: Plan, workers: int, ended: Ended, err: Console) -> None:
                 shown = done.seconds
                 say(err, f"{done.seconds:.0f} s: {_line(done)}")
 
-        campaign.carried_out(plan, workers, ended, show)
+        campaign.carried_out(plan, options.workers, crew, show)
 
 
 IsNew = Callable[[Kept], bool]
 
 
 def _sorted(
-    ended: Ended, plan: Plan, before: Collection[Path], foreseen: Sequence[Expectation], is_new: IsNew | None
+    ended: Ended, plan: Plan, before: Collection[str], foreseen: Sequence[Expectation], is_new: IsNew | None
 ) -> None:
     """Sort what lies in the folder now into what is foreseen, what is new, and what was known."""
-    for found in [*keeping.kept(plan.findings), *campaign.found_beside(plan)]:
+    for found in [*keeping.kept(plan.store), *campaign.found_beside(plan)]:
         if keeping.is_foreseen(found.row, foreseen):
             ended.foreseen.append(found)
-        elif is_new(found) if is_new is not None else found.path not in before:
+        elif is_new(found) if is_new is not None else found.place not in before:
             ended.new.append(found)
         else:
             ended.known.append(found)
@@ -168,7 +174,7 @@ def _since(text: str) -> IsNew:
             files = {row["file"] for row in rows if row["state"] != "mended"}
         except (OSError, ValueError, KeyError, TypeError):
             raise BadInput(f"--since {text}: is no summary of a campaign (--json)") from None
-        return lambda found: found.path.name not in files
+        return lambda found: found.name not in files
     instant = _instant(text)
     if instant is None:
         raise BadInput(f"--since is {text!r}: say an earlier summary's file, or a time such as 2026-11-28T18:00Z")
@@ -183,29 +189,34 @@ def _instant(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _is_mended(found: Kept, settings: RunConfig, implementation: Implementation, scope: Scope) -> bool:
-    """Say whether a finding is no more; one that cannot be presented again stays."""
-    if "candidate" not in found.row and isinstance(found.row.get("seed"), int):
+def _is_mended(found: Kept, plan: Plan, implementation: Implementation, scope: Scope) -> bool:
+    """Say whether a finding is no more; one that cannot be presented again stays.
+
+    One that may have come from shared examples cannot be drawn again by its seed alone: what it shows is.
+    """
+    settings = plan.settings
+    by_seed = "candidate" not in found.row and isinstance(found.row.get("seed"), int)
+    if by_seed and not found.row.get("examples"):
         row = requirement(found.key[0])
         if scope.primary(row.profiles) is None or not row.binds(scope.measure):
             return False
         again = replace(settings, seed=found.row["seed"], requirements=(row.id,), known=())
         return not is_red_again(again, str(found.row["id"]), found.key[1])
     try:
-        cases = replay.find(str(found.path), implementation.declaration, scope.measure)
+        cases = replay.find(found.place, implementation.declaration, scope.measure)
         implementation.begin_property()
         return all(replay.replay(case, implementation)[0] for case in cases for _ in range(REPEATS))
     except BadInput:
         return False
 
 
-def distill(directory: Path, out: Console) -> int:
+def distill(directory: str, out: Console) -> int:
     """Merge the files of a campaign's corpus, and tell what that spared.
 
     Raises:
         BadInput: there is none, or it cannot be written.
     """
-    done = corpus.distill(directory / "corpus")
+    done = corpus.distill(shards(stored(directory), CORPUS))
     in_use = f"; {done.in_use} files in use were left" if done.in_use else ""
     say(
         out,

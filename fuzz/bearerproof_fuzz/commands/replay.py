@@ -21,6 +21,7 @@ from bearerproof_fuzz import vectormaker
 from bearerproof_fuzz.campaign import renewal
 from bearerproof_fuzz.campaign.candidates import Candidate
 from bearerproof_fuzz.campaign.judging import Judge
+from bearerproof_fuzz.campaign.store import is_url, read_text
 from bearerproof_fuzz.commands.replay_steps import StepReplay
 from bearerproof_fuzz.edits.registry import edits
 from bearerproof_fuzz.inventory import all_names
@@ -85,9 +86,8 @@ def find(
     Raises:
         BadInput: there is no such vector, file or check.
     """
-    path = Path(what)
-    if path.is_file():
-        found = list(_findings(path, None if check is None else Selection.parse(check), declaration))
+    if is_url(what) or Path(what).is_file():
+        found = list(_findings(what, None if check is None else Selection.parse(check), declaration))
         if not found:
             raise BadInput(f"{what} holds no finding with a token or steps" + (f" for check {check}" if check else ""))
         if any(isinstance(case, StepReplay) for case in found) and not declaration.key_server.configure:
@@ -159,7 +159,7 @@ def _of_vector(vector: Vector, measure: Measure) -> Replayed:
     return Replayed(title, vector.presented, vector.base, vector.allowed(measure), vector.row["edit"])
 
 
-def _findings(path: Path, chosen: Selection | None, declaration: Declaration) -> Iterator[Replayed | StepReplay]:
+def _findings(path: str, chosen: Selection | None, declaration: Declaration) -> Iterator[Replayed | StepReplay]:
     for number, line in enumerate(_lines(path), 1):
         try:
             row = json.loads(line)
@@ -174,7 +174,7 @@ def _is_chosen(check_id: str, chosen: Selection | None) -> bool:
     return chosen is None or (name is not None and chosen.takes(name)) or str(chosen) == check_id
 
 
-def _of_row(row: Json, path: Path, number: int, declaration: Declaration) -> list[Replayed | StepReplay]:
+def _of_row(row: Json, path: str, number: int, declaration: Declaration) -> list[Replayed | StepReplay]:
     try:
         if "candidate" in row:
             return [_of_candidate(row, renewal.again(row, path, declaration), declaration)]
@@ -194,10 +194,13 @@ def _of_candidate(row: Json, made: Candidate, declaration: Declaration) -> Repla
     return Replayed(f"{row['id']}: {made.how}", made.presented, made.honest, frozenset(), violations=violations)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: str) -> list[str]:
+    text = read_text(path)
+    if text is None:
+        raise BadInput(f"cannot read {path}")
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return text.decode().splitlines()
+    except UnicodeDecodeError as error:
         raise BadInput(f"cannot read {path}: {error}") from None
 
 

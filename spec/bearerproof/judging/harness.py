@@ -10,6 +10,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 from hypothesis import HealthCheck, Phase
+from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable
 
 from bearerproof.contract.declaration import Need
@@ -97,6 +98,7 @@ class Harness:
     only: frozenset[str] | None = None
     started: Implementation | None = None
     report_findings: bool = True
+    examples: ExampleDatabase | None = None
     records: list[Record] = field(default_factory=list, init=False)
     troubles: list[str] = field(default_factory=list, init=False)
     tried: set[tuple[str, str]] = field(default_factory=set, init=False)
@@ -126,7 +128,7 @@ class Harness:
             raise
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Set the engine up: derandomized unless a seed is given, no deadline, no example database."""
+        """Set the engine up: derandomized unless a seed is given, no deadline, examples of others only if asked for."""
         if not config.pluginmanager.has_plugin("terminalreporter") and "BEARERPROOF_DEBUG" not in os.environ:
             config.option.tbstyle = "value"  # a traceback costs more than most checks, and shows the suite's code
         hypothesis.configuration.set_hypothesis_home_dir(_cache())  # else it writes into the caller's folder
@@ -134,14 +136,18 @@ class Harness:
             "bearerproof",
             max_examples=EXAMPLES[self.settings.depth],
             derandomize=self.settings.seed is None,
-            database=None,
+            database=self.examples,
             deadline=None,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
-            phases=(Phase.explicit, Phase.generate, Phase.target, *([Phase.shrink] if self.report_findings else [])),
-        )
+            phases=(
+                Phase.explicit, *([] if self.examples is None else [Phase.reuse]), Phase.generate, Phase.target,
+                *([Phase.shrink] if self.report_findings else []),
+            ),
+        )  # fmt: skip
         whole = hypothesis.settings.get_profile("bearerproof")
-        hypothesis.settings.register_profile(_AGAIN, whole, phases=(Phase.explicit, Phase.generate))
+        again = [phase for phase in whole.phases if phase not in (Phase.target, Phase.shrink)]
+        hypothesis.settings.register_profile(_AGAIN, whole, phases=again)
         hypothesis.settings.load_profile("bearerproof")
 
     @pytest.hookimpl(tryfirst=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis.database import ExampleDatabase
 
 from bearerproof import __version__
 from bearerproof.contract.declaration import Need
@@ -42,6 +43,8 @@ class RunOptions:
 
     ``only`` are the ids of the checks to run, where a few are enough; the run ends with the first record that
     ``stop_at`` says yes to, for ``exit_first`` the first red one. ``left_out`` says why parts of the declaration are.
+    ``examples`` is a database of Hypothesis that others share: what stands there is tried first, and what fails is left
+    there.
     """
 
     workers: str | None = None
@@ -50,6 +53,7 @@ class RunOptions:
     only: frozenset[str] | None = None
     report_findings: bool = True
     left_out: Mapping[str, str] = field(default_factory=dict)
+    examples: ExampleDatabase | None = None
 
 
 @dataclass
@@ -231,7 +235,9 @@ def run(
         BadInput: the implementation cannot be named so. AdapterFault: it does not start or speak the contract.
     """
     stop_at = options.stop_at or (_is_red if options.exit_first else None)
-    harness = Harness(settings, stop_at, options.only, started, report_findings=options.report_findings)
+    harness = Harness(
+        settings, stop_at, options.only, started, report_findings=options.report_findings, examples=options.examples
+    )
     if options.workers is not None:
         harness.implementation.close()  # the workers have their own; this one was asked for its declaration
     named = _Named(harness)
