@@ -22,6 +22,7 @@ Fault = Callable[[int, Json, Json], Json]
 
 HELD: list[bytes] = []
 CHANCE = Random(1)
+TURNED: list[bool] = []
 
 
 def leaking(number: int, request: Json, answer: Json) -> Json:
@@ -69,6 +70,12 @@ def some(number: int, request: Json, answer: Json) -> Json:
     return {"id": request["id"], "verdict": "accepted"} if wrong else answer
 
 
+def turning(number: int, request: Json, answer: Json) -> Json:
+    """Accept whatever is refused, from when it is told to."""
+    turned = TURNED and answer.get("verdict") == "rejected"
+    return {"id": request["id"], "verdict": "accepted"} if turned else answer
+
+
 def babbling(number: int, request: Json, answer: Json) -> Json:
     """Break the contract at every 2,000th token."""
     return {"id": request["id"], "verdict": "perhaps"} if number % 2000 == 0 else answer
@@ -81,7 +88,7 @@ def mended(number: int, request: Json, answer: Json) -> Json:
 
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
-    for fault in (leaking, slowing, dying, changing, hanging, unsigned, some, babbling, mended)
+    for fault in (leaking, slowing, dying, changing, hanging, unsigned, some, turning, babbling, mended)
 }  # fmt: skip
 
 
@@ -99,8 +106,8 @@ def handler(mode: str) -> Handle:
     return handle
 
 
-leaks, changes, accepts_unsigned, accepts_some, is_mended = (
-    partial(handler, name) for name in ("leaking", "changing", "unsigned", "some", "mended")
+leaks, changes, accepts_unsigned, accepts_some, turns, is_mended = (
+    partial(handler, name) for name in ("leaking", "changing", "unsigned", "some", "turning", "mended")
 )
 
 if __name__ == "__main__":

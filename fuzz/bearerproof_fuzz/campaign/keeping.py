@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,7 +134,11 @@ def _apart(finding: Json) -> list[str]:
 
 
 def is_foreseen(row: Json, expectations: Sequence[Expectation]) -> bool:
-    """Say whether all of a finding is what an expectations file foresees, by requirement, check or kind."""
+    """Say whether all of a finding is what an expectations file foresees, by requirement, check or kind.
+
+    A finding of a campaign is known by requirement and kind, in whichever profile it came up first: ``check`` asks some
+    edits in one profile alone. So an entry that names the edit foresees it in all.
+    """
     if "candidate" not in row:
         record = Record.from_dict(row)
         return all(any(entry.covers(record, each) for entry in expectations) for each in row["findings"])
@@ -142,11 +146,17 @@ def is_foreseen(row: Json, expectations: Sequence[Expectation]) -> bool:
     names = kinds | {kind.partition(separator)[0] for kind in kinds for separator in (" on top of ", " in combination")}
     return any(
         entry.requirement == row["requirement"]
-        and entry.profile in (None, row["profile"])
-        and (entry.check is None or entry.check in names or entry.check.rpartition(".")[0] in names)
-        and (entry.finding is None or entry.finding in names)
+        and (entry.profile in (None, row["profile"]) or entry.check is not None)
+        and _names(entry, names)
         for entry in expectations
     )
+
+
+def _names(entry: Expectation, names: Collection[str]) -> bool:
+    """Say whether an entry means one of these: by the finding where it has one, since its check is the suite's own."""
+    if entry.finding is not None:
+        return entry.finding in names
+    return entry.check is None or entry.check in names or entry.check.rpartition(".")[0] in names
 
 
 def write(directory: Path, key: tuple[str, str], row: Json) -> Path:

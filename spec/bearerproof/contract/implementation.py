@@ -6,11 +6,11 @@ from typing import NoReturn, TypeVar
 from bearerproof import PROTOCOL
 from bearerproof.contract import chains, decisions, messages
 from bearerproof.contract.chains import ChainAnswer
-from bearerproof.contract.connections import Connection, Stdio
+from bearerproof.contract.connections import Connection, InProcess, Stdio
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Declaration, read_declaration
 from bearerproof.contract.keyforms import TEXTS, key_texts
-from bearerproof.contract.messages import Answer, Outcome, Presentation, Request, request_line
+from bearerproof.contract.messages import Answer, LineSizes, Outcome, Presentation, Request, request_line
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, LineTooLong
 from bearerproof.members import Json
 
@@ -75,6 +75,7 @@ class Implementation:
         self._restarts = 0
         self._tick_offset = 0.0
         self._last_tick = 0.0
+        self._sizes = LineSizes()
         self.hangs = 0
         self.restarts = 0
         self.tokens = 0
@@ -105,6 +106,11 @@ class Implementation:
         return self._connection.said() if isinstance(self._connection, Stdio) else ""
 
     @property
+    def in_process(self) -> bool:
+        """Whether it is a callable of this very process."""
+        return isinstance(self._connection, InProcess)
+
+    @property
     def exhausted(self) -> str | None:
         """Why nothing more is asked of it, or None."""
         if self.hangs >= MAX_HANGS:
@@ -122,7 +128,7 @@ class Implementation:
             PropertyEnded: it hung, crashed too often, or too many hangs came before.
             AdapterFault: it broke the contract. LineTooLong: one of them is longer than it reads.
         """
-        requests = [self._on_time(self._request(presentation)) for presentation in presentations]
+        requests = [self._on_time(self.request(presentation)) for presentation in presentations]
         self.tokens += len(requests)
         self.drawn = self.drawn or self.drawing()
         answers: list[Answer] = []
@@ -234,9 +240,12 @@ class Implementation:
     def fits(self, presentation: Presentation) -> bool:
         """Say whether the line that asks for this verdict is one that the implementation reads."""
         most = self._connection.max_line
-        return most is None or len(request_line({"id": _LONG_ID, **self._request(presentation)})) <= most
+        if most is None:
+            return True
+        request = self.request(presentation)
+        return self._sizes.surely_fits(request, most) or len(request_line({"id": _LONG_ID, **request})) <= most
 
-    def _request(self, presentation: Presentation) -> Request:
+    def request(self, presentation: Presentation) -> Request:
         """Return the message that asks for a verdict, with the keys once more as text where text is taken."""
         request = presentation.request()
         holder = request.get("policy", request)
@@ -252,7 +261,7 @@ class Implementation:
         if request["tick"] + self._tick_offset < self._last_tick:
             self._tick_offset = self._last_tick - request["tick"]
         self._last_tick = request["tick"] + self._tick_offset
-        return {**request, "tick": self._last_tick}
+        return {**request, "tick": self._last_tick} if self._tick_offset else request
 
     def _hello(self) -> Json:
         try:
