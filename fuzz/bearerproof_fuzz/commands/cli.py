@@ -19,7 +19,7 @@ from bearerproof.judging.selection import Selection
 from bearerproof.judging.settings import DEFAULT, QUICK, RunConfig
 from bearerproof.members import printable
 from bearerproof.specification.catalogue import Measure, Profile
-from bearerproof_fuzz.commands import idpcommand
+from bearerproof_fuzz.commands import idpcommand, starters
 from bearerproof_fuzz.commands import trail as trail_command
 from bearerproof_fuzz.commands.museum import command as museum_command
 from bearerproof_fuzz.commands.serving import serve
@@ -440,6 +440,7 @@ app.command(name="vectors")(list_vectors)
 app.command(epilog=trail_command.EXIT_CODES)(trail_command.trail)
 app.command(epilog="Exit codes: 0 ended when told to; 3 could not be started.")(serve)
 app.command(epilog=idpcommand.EXIT_CODES)(idpcommand.idp)
+app.command(epilog=starters.EXIT_CODES)(starters.init)
 app.command(epilog=museum_command.EXIT_CODES)(museum_command.museum)
 
 

@@ -22,7 +22,7 @@ def serve_library(
         "level": 0,
         "profiles": ["jwt"],
         "measure": "base",
-        "implementation": {"name": name, "version": importlib.metadata.version(name), "language": "python"},
+        "implementation": {"name": name, "version": _version(name), "language": "python"},
         "capabilities": {"max_line": 4_000_000, **capabilities},
     }
 
@@ -35,3 +35,10 @@ def serve_library(
             return {"verdict": "rejected"}
 
     serve(handle)
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
