@@ -3,6 +3,8 @@
 BEARERPROOF_HONEST=alone python -m pytest tests/honest     # each by the whole suite
 """
 
+from dataclasses import replace
+
 import pytest
 
 from bearerproof.judging.results import RED, Record
@@ -28,8 +30,9 @@ def test_a_product_deviates_where_its_library_does(name: str) -> None:
         )
 
     known = tuple(known for entry in foreseen for known in entry.known)
-    narrowed: dict[str, tuple[str, ...]] = {"requirements": share(name), "selection": ("!composed-with",)}
-    config = RunConfig(target="product", depth=QUICK, known=known, **({} if ALONE else narrowed))
+    config = RunConfig(target="product", depth=QUICK, known=known)
+    if not ALONE:
+        config = replace(config, requirements=share(name), selection=("!composed-with",))
     finished = judged(product.worn(), config, adapter(name))
     unforeseen = [record for record in finished.records if record.state in RED and not is_foreseen(record)]
     assert unforeseen == []

@@ -233,10 +233,8 @@ def _add_warned(records: Sequence[Record], page: Page, *, verbose: bool) -> None
     for name, held in rows if verbose else rows[:_FEW]:
         record = held[0]
         finding: Json = record.findings[0] if record.findings else {"summary": "", "got": requirement(name).title}
-        text = f"warned  {name:<8}{name_of(record)}.{record.profile}: {finding['got']}; {finding['summary']}".rstrip(
-            "; "
-        )
-        page.say(text, Style.WARN, hang=8, most=2)
+        told = "; ".join(str(finding[member]) for member in ("got", "summary") if finding[member])
+        page.say(f"warned  {name:<8}{name_of(record)}.{record.profile}: {told}", Style.WARN, hang=8, most=2)
         if len(held) > 1 or "presented" in finding:
             by = f", by {token_text(finding['presented'])}" if "presented" in finding else ""
             page.clip(f"in {_checks(len(held))}{by}", indent=8)
