@@ -172,7 +172,7 @@ def carried_out(scene: Scene, kills: int, random: Random, pause: float, deadline
         if time.monotonic() > deadline:
             break
         watched(scene, random.uniform(0, 2 * pause))
-        (what,) = random.choices(list(WEIGHTS), WEIGHTS.values())
+        (what,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
         scene.strike(what, random)
         sys.stdout.write(f"{number}: {what}; {len(scene.seen)} findings seen\n")
         sys.stdout.flush()

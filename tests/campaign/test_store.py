@@ -211,7 +211,8 @@ def a_finding(target: str) -> tuple[tuple[str, str], Json]:
 def test_a_campaign_in_an_object_store(s3: str, bearerproof: CommandLine) -> None:
     """Two processes find, one replays from the store, and what is mended is put away there."""
     place, target = f"{s3}/whole", "python:tests.campaign.targets:{}"
-    plan = Plan(RunConfig(target=target.format("accepts_unsigned")), place, 60, 1, os.getppid())
+    config = RunConfig(target=target.format("accepts_unsigned"), measure=Measure.BASE)
+    plan = Plan(config, place, 60, 1, os.getppid())
     campaign.opened(plan)
     corpus = Corpus(shards(plan.store, "corpus"), "one")
     worker = Worker(plan, 0, Random(1), Progress(plan.store, f"progress/{plan.campaign}-0-1-a.jsonl"), corpus)

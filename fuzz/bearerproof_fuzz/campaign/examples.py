@@ -51,14 +51,14 @@ def _shared(url: str, words: tuple[str, ...]) -> "Examples":
     try:
         client = redis.Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
     except ValueError:
-        raise BadInput(f"--database is {told(url)}: say redis://HOST:PORT/NUMBER") from None
+        raise BadInput(f"--database: {told(url)} cannot be used; say redis://HOST:PORT/NUMBER") from None
     return Examples(RedisExampleDatabase(client, key_prefix=prefix), (redis.RedisError, OSError))
 
 
 def told(url: str) -> str:
-    """Return a URL as it may be shown: without name and password."""
+    """Return a URL as it may be shown: host and port alone, since anything else may be a password."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else "no URL of a Redis"
 
 
 @dataclass(eq=False)

@@ -87,7 +87,10 @@ def fuzz(settings: RunConfig, directory: str, options: Options, out: Console, er
         scope = settings.resolve(implementation.declaration)
         settings = replace(settings, measure=scope.measure)
         place, seed = stored(directory).place, seeded(options.seed)
-        plan = Plan(settings, place, options.lasting, seed, os.getpid(), words=options.words, expect=tuple(foreseen))
+        plan = Plan(
+            settings, place, options.lasting, seed, os.getpid(), words=options.words, expect=tuple(foreseen),
+            database=options.database,
+        )  # fmt: skip
         if plan.examples is not None and not plan.examples.answers():
             raise BadInput(f"no Redis answers at --database {told(str(plan.database))}")
         campaign.opened(plan)
