@@ -20,6 +20,7 @@ from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.commands import idpcommand, starters
 from bearerproof_fuzz.commands import trail as trail_command
 from bearerproof_fuzz.commands.museum import command as museum_command
+from bearerproof_fuzz.commands.report import command as report_command
 from bearerproof_fuzz.commands.serving import serve
 from bearerproof_fuzz.commands.vectors import list_vectors
 
@@ -399,6 +400,7 @@ app.command(epilog="Exit codes: 0 ended when told to; 3 could not be started.")(
 app.command(epilog=idpcommand.EXIT_CODES)(idpcommand.idp)
 app.command(epilog=starters.EXIT_CODES)(starters.init)
 app.command(epilog=museum_command.EXIT_CODES)(museum_command.museum)
+app.command(epilog=report_command.EXIT_CODES)(report_command.report)
 
 
 _WITH_ALL = {

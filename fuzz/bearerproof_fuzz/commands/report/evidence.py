@@ -1,0 +1,70 @@
+"""Exercise evidence: what shows that a check can tell, as ``prove --export`` writes it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from bearerproof.exceptions import BadInput
+from bearerproof_fuzz.commands.report.visible import visible
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Death:
+    """A seeded fault or a victim, and what became of it: ``checks`` are those that it died by, if it did."""
+
+    kind: str
+    name: str
+    requirement: str
+    fate: str
+    checks: tuple[str, ...] = ()
+    seen_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The deaths of one proof at one revision; ``void`` says that a control failed, so that none of them counts."""
+
+    format: int
+    revision: str
+    void: bool
+    deaths: tuple[Death, ...]
+
+    def killed_by(self, requirement: str, check: str) -> tuple[str, ...]:
+        """Return what died by this check, in whichever profile."""
+        wanted = f"{requirement}.{check}."
+        return tuple(
+            f"{death.kind} {death.name}"
+            for death in ([] if self.void else self.deaths)
+            if any(name.startswith(wanted) for name in death.checks)
+        )
+
+    def died_for(self, requirement: str) -> tuple[str, ...]:
+        """Return what died by any check of this requirement."""
+        return tuple(
+            f"{death.kind} {death.name}"
+            for death in ([] if self.void else self.deaths)
+            if death.requirement == requirement and death.checks
+        )
+
+
+def read(path: Path) -> Evidence:
+    """Read what ``prove --export`` wrote.
+
+    Raises:
+        BadInput: it cannot be read, or is something else.
+    """
+    where = visible(str(path))
+    try:
+        raw = json.loads(path.read_bytes())
+        evidence = msgspec.convert(raw, Evidence)
+    except OSError as error:
+        raise BadInput(f"cannot read {where}: {error.strerror}") from None
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise BadInput(f"{where} is not what bearerproof prove --export writes: {visible(str(error))}") from None
+    if evidence.format != FORMAT:
+        raise BadInput(f"{where}: format {evidence.format} is not known here, only {FORMAT} is")
+    return evidence
