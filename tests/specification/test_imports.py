@@ -40,7 +40,7 @@ FUZZ_FLOORS = [
         "loading needs keys pss jwe keymaker rocakeys chains",
         "forge draws",
         "edits oracles",
-        "checks claimdraws combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",
+        "checks claimdraws revision combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",
         "keyserver",
         "machines",
         "suite",

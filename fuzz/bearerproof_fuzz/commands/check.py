@@ -13,22 +13,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.http.provider import StartProvider
 from bearerproof.exceptions import StaleExpectations
-from bearerproof.judging import expectations, reports, results
-from bearerproof.judging.baselines import Baselines
+from bearerproof.judging import expectations, reports
+from bearerproof.judging.baselines import Baselines, Score
 from bearerproof.judging.results import RED, Record, State
 from bearerproof.judging.runner import Run, RunOptions, Suite, run
 from bearerproof.judging.settings import RunConfig
+from bearerproof_fuzz.commands import recording
 from bearerproof_fuzz.keys import MATERIAL
 from bearerproof_fuzz.needs import HTTP
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Files that a run reads and writes beside its text."""
+    """Files that a run reads and writes beside its text; ``revision`` is what the suite has to be, if anything."""
 
     expect: Path | None = None
     write_expect: Path | None = None
-    report: Path | None = None
+    reports: tuple[recording.Output, ...] = ()
+    revision: str | None = None
     baselines: bool = False
 
 
@@ -46,6 +48,7 @@ def check(
     Raises:
         BearerproofError: nothing could be run; the message says why.
     """
+    recording.prepare(outputs.reports, outputs.revision)
     foreseen = expectations.load(outputs.expect) if outputs.expect else []
     settings = replace(settings, known=tuple(entry.known for entry in foreseen if entry.known is not None))
     implementation = settings.start(provider)
@@ -55,13 +58,12 @@ def check(
         finished = run(suite, settings, options, [watch, *([] if baselines is None else [baselines])], implementation)
     stale = _apply(foreseen, finished)
     _print_summary(finished, out, expectations.unseen(foreseen, finished.records))
-    if baselines is not None:
-        _print_baselines(baselines, finished, out)
+    scores = [] if baselines is None else _print_baselines(baselines, finished, out)
     code = finished.exit_code()
     if code != 3 and stale is not None:
         err.print(f"[bold red]stale[/]  {stale}", markup=True, highlight=False)
         code = StaleExpectations.exit_code
-    return 3 if not _write_files(finished, outputs, code, err) else code
+    return 3 if not _write_files(finished, outputs, code, scores, err) else code
 
 
 def _print_untriable(declaration: Declaration, out: Console) -> None:
@@ -72,13 +74,15 @@ def _print_untriable(declaration: Declaration, out: Console) -> None:
         out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_baselines(baselines: Baselines, finished: Run, out: Console) -> None:
+def _print_baselines(baselines: Baselines, finished: Run, out: Console) -> list[Score]:
     """Set the score beside those of implementations that decide nothing; a run cut short has none to compare."""
     if finished.incomplete:
         baselines.close()
-        return
-    scores = ", ".join(score.describe() for score in baselines.scores())
-    out.print(f"for comparison: {scores} checks that apply", markup=False, highlight=False, soft_wrap=True)
+        return []
+    scores = baselines.scores()
+    told = ", ".join(score.describe() for score in scores)
+    out.print(f"for comparison: {told} checks that apply", markup=False, highlight=False, soft_wrap=True)
+    return scores
 
 
 class Watch:
@@ -182,14 +186,15 @@ def _lacks_http(record: Record) -> bool:
     return record.state is State.NOT_APPLICABLE and str(HTTP) in (record.reason or "")
 
 
-def _write_files(finished: Run, outputs: Outputs, code: int, err: Console) -> bool:
+def _write_files(finished: Run, outputs: Outputs, code: int, scores: list[Score], err: Console) -> bool:
     """Write what was asked for; a full disk costs the file and the exit code, never what was printed."""
     written = finished.unwritten is None
     if finished.unwritten is not None:
         err.print(f"bearerproof: {finished.unwritten}", markup=False, highlight=False)
-    if outputs.report is not None:
-        lines = results.stream(finished.header(), finished.records, finished.footer(code))
-        written &= _write(outputs.report, lines, err)
+    if outputs.reports:
+        lines = recording.lines(finished, code, scores)
+        for output in outputs.reports:
+            written &= _write(output.path, recording.rendered(output.kind, lines), err)
     if outputs.write_expect is not None:
         written &= _write(outputs.write_expect, [expectations.write(finished.records)], err)
     return written

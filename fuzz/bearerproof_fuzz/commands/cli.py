@@ -132,7 +132,17 @@ def check(
     write_expect: Annotated[
         Path | None, typer.Option("--write-expect", help="Write today's deviations as such a file.")
     ] = None,
-    report: Annotated[Path | None, typer.Option("--report", help="Write the result stream (JSON lines).")] = None,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--report",
+            metavar="[KIND=]FILE",
+            help="Write the result stream (JSON lines), or of it html=FILE, sarif=FILE, badge=FILE; repeatable.",
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="Refuse to run if the installed suite is of another revision.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML.")] = None,
     baselines: Annotated[
         bool, typer.Option(help="After a whole run, say what reject-all and accept-all would score.")
@@ -191,6 +201,7 @@ def check(
     from bearerproof.judging.runner import RunOptions  # noqa: PLC0415
     from bearerproof_fuzz.commands.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands.check import check as run_check  # noqa: PLC0415
+    from bearerproof_fuzz.commands.recording import outputs_of  # noqa: PLC0415
     from bearerproof_fuzz.keyserver import idp  # noqa: PLC0415
     from bearerproof_fuzz.suite import SUITE  # noqa: PLC0415
 
@@ -199,7 +210,7 @@ def check(
         SUITE,
         settings,
         RunOptions(keyword, workers, junit, exit_first),
-        Outputs(expect, write_expect, report, baselines=whole and baselines),
+        Outputs(expect, write_expect, outputs_of(report or []), revision, baselines=whole and baselines),
         Console(),
         Console(stderr=True),
         provider=idp.start,
@@ -279,6 +290,9 @@ def prove(
     ] = 0,
     workers: Annotated[int, typer.Option("-n", min=1, help="Worker processes.")] = 2,
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the matrix into this SVG file.")] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Write which check found what, for report --evidence.")
+    ] = None,
 ) -> int:
     """Prove that the suite works: every seeded fault of the reference dies by its own requirement's check.
 
@@ -295,6 +309,7 @@ def prove(
         workers=workers,
         picture=picture,
         victims=victims,
+        export=export,
     )
 
 
@@ -401,6 +416,7 @@ app.command(epilog=idpcommand.EXIT_CODES)(idpcommand.idp)
 app.command(epilog=starters.EXIT_CODES)(starters.init)
 app.command(epilog=museum_command.EXIT_CODES)(museum_command.museum)
 app.command(epilog=report_command.EXIT_CODES)(report_command.report)
+app.command(epilog=report_command.DIFF_EXIT_CODES)(report_command.diff)
 
 
 _WITH_ALL = {

@@ -50,7 +50,8 @@ class Record:
     ``skips`` are the adapter's own words about what it could not do in it, each behind its operation. ``errors``
     counts what was thrown in place of a verdict, by its text; ``unproven`` says that nothing else came where a token
     was to be refused, so that nothing is known. ``unseen`` are findings that are foreseen of it and that another run
-    may draw, though this one did not.
+    may draw, though this one did not. ``seen`` are the verdicts that came in it: a check in which nothing was accepted,
+    or nothing refused, has shown less than one in which both were.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Record:
     errors: Mapping[str, int] = field(default_factory=dict)
     unproven: bool = False
     unseen: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -90,6 +92,8 @@ class Record:
             row["unproven"] = True
         if self.unseen:
             row["unseen"] = list(self.unseen)
+        if self.seen:
+            row["seen"] = list(self.seen)
         return {**row, "findings": list(self.findings)}
 
     @classmethod
@@ -99,6 +103,7 @@ class Record:
             row["id"], row["requirement"], row["level"], row["profile"],
             State(row["outcome"]), row.get("reason"), tuple(row["findings"]), tuple(row.get("skipped", ())),
             row.get("errors", {}), row.get("unproven", False), tuple(row.get("unseen", ())),
+            tuple(row.get("seen", ())),
         )  # fmt: skip
 
     def expected(self, reason: str) -> "Record":

@@ -1,13 +1,18 @@
 """Exercise evidence: what shows that a check can tell, as ``prove --export`` writes it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.commands.report.visible import visible
+from bearerproof_fuzz.revision import revision
+
+if TYPE_CHECKING:
+    from bearerproof_fuzz.commands.faultrun import Proof
 
 FORMAT = 1
 
@@ -49,6 +54,16 @@ class Evidence:
             for death in ([] if self.void else self.deaths)
             if death.requirement == requirement and death.checks
         )
+
+
+def written(proof: "Proof") -> str:
+    """Return a proof as the file that ``read`` reads (``spec/schemas/evidence.schema.json``)."""
+    tried = [("fault", attempt) for attempt in proof.attempts] + [("victim", attempt) for attempt in proof.victims]
+    deaths = [
+        Death(kind, each.fault, each.requirement, str(each.fate), each.checks, each.seen_by) for kind, each in tried
+    ]
+    evidence = Evidence(FORMAT, revision(), proof.void, tuple(deaths))
+    return json.dumps(asdict(evidence), indent=1) + "\n"
 
 
 def read(path: Path) -> Evidence:

@@ -98,7 +98,7 @@ def _joined(earlier: Issue, issue: Issue) -> Issue:
 
 
 def _severity(check: Check, found: Mapping[str, Any]) -> int:
-    """Return 0 for what was accepted and must not be, 1 for other faults, 2 for what is only over-strict, 3 for a warning."""
+    """Return 0 for what was accepted and must not be, 1 for other faults, 2 for the over-strict, 3 for warnings."""
     if check.outcome == State.WARNED:
         return 3
     if is_over_strict(found) or check.outcome == State.UNTESTABLE:

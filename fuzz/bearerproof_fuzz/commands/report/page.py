@@ -1,4 +1,4 @@
-"""The page: one HTML file without a request to anywhere. Whatever a stream holds is text in it, escaped so as to be seen.
+"""The page: one HTML file without a request to anywhere. What a stream holds is text in it, escaped so as to be seen.
 
 The templates escape all output (Jinja2's autoescape), and what they put out goes through ``visible`` first. Style and
 script stand in the page, and its own policy lets it run nothing but these two: the policy names their hashes.
@@ -28,10 +28,10 @@ MOST_OCTETS = 2_000_000
 
 SYMBOLS = {
     Standing.FAILS: "✗", Standing.UNTESTABLE: "⊘", Standing.FAULT: "!", Standing.EXPECTED: "≈", Standing.WARNED: "△",
-    Standing.CONFORMS: "✓", Standing.NOT_JUDGED: "–", Standing.NOT_ASKED: "",
-    ThreatState.OPEN: "✗", ThreatState.IN_PART: "◐", ThreatState.STOPPED: "✓", ThreatState.NOT_JUDGED: "–",
+    Standing.CONFORMS: "✓", Standing.NOT_JUDGED: "·", Standing.NOT_ASKED: "",
+    ThreatState.OPEN: "✗", ThreatState.IN_PART: "◐", ThreatState.STOPPED: "✓", ThreatState.NOT_JUDGED: "·",
     ThreatState.NOT_OURS: "",
-    Kind.CONFORMS: "✓", Kind.EXPECTED: "≈", Kind.FAILS: "✗", Kind.NOT_WHOLE: "!", Kind.NOTHING: "–",
+    Kind.CONFORMS: "✓", Kind.EXPECTED: "≈", Kind.FAILS: "✗", Kind.NOT_WHOLE: "!", Kind.NOTHING: "·",
 }  # fmt: skip
 """Beside the word, never in its place: nothing is told by colour or sign alone."""
 

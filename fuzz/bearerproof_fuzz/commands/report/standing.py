@@ -1,4 +1,4 @@
-"""How things stand: a requirement, a threat, a whole run. Each follows from the outcomes of checks, and from nothing else."""
+"""How things stand: a requirement, a threat, a whole run. Each follows from the outcomes of checks alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ _SAYS_NOTHING_UNPROVEN = frozenset({State.PASSED, State.WARNED})
 
 
 class ThreatState(StrEnum):
-    """Whether a threat is met: ``in part`` is where nothing was found, and not all that stands against it was judged."""
+    """Whether a threat is met; ``in part``: nothing was found, and not all that stands against it was judged."""
 
     OPEN = "open"
     IN_PART = "in part"
@@ -172,7 +172,8 @@ def _sentence(kind: Kind, stream: Stream, failing: int, expected: int, requireme
         return f"was NOT judged whole by {what}; nothing is red so far."
     if kind is Kind.EXPECTED:
         deviations = _count(expected, "expected deviation", "expected deviations")
-        return f"conforms to {what} BUT FOR {deviations} in {_count(requirements_expected, 'requirement', 'requirements')}."
+        where = _count(requirements_expected, "requirement", "requirements")
+        return f"conforms to {what} BUT FOR {deviations} in {where}."
     return f"conforms to {what}."
 
 

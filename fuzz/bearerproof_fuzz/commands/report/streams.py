@@ -138,36 +138,35 @@ def parse(octets: bytes, source: str) -> Stream:
     where = visible(source)
     if len(octets) > MOST_OCTETS:
         raise BadInput(f"{where} has more than {MOST_OCTETS:,} octets, so it is no result stream of one run")
-    header, footer, checks = None, None, dict[str, Check]()
-    for number, row in _rows(octets, where):
-        place, kind = f"{where}:{number}", row.get("type")
+    rows = _rows(octets, where)
+    place, first = next(rows, (where, {}))
+    if not first:
+        raise BadInput(f"{where} is empty: a result stream is what bearerproof check --report FILE writes")
+    header, footer, checks = _header(first, place), None, dict[str, Check]()
+    for place, row in rows:
         if footer is not None:
             raise BadInput(f"{place} stands after the footer: one file is one run")
-        if (kind == "header") is (header is not None) and kind in ("header", "check", "footer"):
-            raise BadInput(f"{place}: a stream begins with its header, and has one")
+        kind = row.get("type")
         if kind == "header":
-            header = _header(row, place)
-        elif kind == "check":
+            raise BadInput(f"{place} is a second header: one file is one run")
+        if kind == "check":
             check = _as(Check, row, place)
-            if check.id in checks:
+            if checks.setdefault(check.id, check) is not check:
                 raise BadInput(f"{place} is a second line of the check {visible(check.id)}")
-            checks[check.id] = check
         elif kind == "footer":
             footer = _as(Footer, row, place)
-        elif header is None:
-            raise BadInput(f"{place} is not a line of a result stream")
-    if header is None:
-        raise BadInput(f"{where} is empty: a result stream is what bearerproof check --report FILE writes")
     return Stream(source, hashlib.sha256(octets).hexdigest(), header, tuple(checks.values()), footer)
 
 
 def _header(row: Json, place: str) -> Header:
+    if row.get("type") != "header":
+        raise BadInput(f"{place} is no header: a result stream is what bearerproof check --report FILE writes")
     if row.get("format") != FORMAT:
         raise BadInput(f"{place}: format {brief(row.get('format'))} is not known here, only {FORMAT} is")
     return _as(Header, row, place)
 
 
-def _rows(octets: bytes, where: str) -> Iterator[tuple[int, Json]]:
+def _rows(octets: bytes, where: str) -> Iterator[tuple[str, Json]]:
     """Yield the lines; a last one without its line feed was cut off with the rest, and is left out if it is broken."""
     lines = octets.split(b"\n")
     for number, line in enumerate(lines, 1):
@@ -181,7 +180,7 @@ def _rows(octets: bytes, where: str) -> Iterator[tuple[int, Json]]:
             raise BadInput(f"{where}:{number} is not a line of a result stream") from None
         if not isinstance(row, dict):
             raise BadInput(f"{where}:{number} is not a line of a result stream")
-        yield number, row
+        yield f"{where}:{number}", row
 
 
 def _as(kind: type[T], row: Json, place: str) -> T:

@@ -1,4 +1,4 @@
-"""Text of others, made safe to look at: whatever a reader would not see, or see elsewhere, stands there as an escape."""
+"""Text of others, made safe to look at: what a reader would not see, or see elsewhere, stands there as an escape."""
 
 import re
 import unicodedata
@@ -14,10 +14,10 @@ MARKS = 2
 
 
 def visible(text: str) -> str:
-    """Return the text with every character that cannot be seen, or moves others, written as an escape.
+    r"""Return the text with every character that cannot be seen, or moves others, written as an escape.
 
-    >>> visible("a\\x1b[2Jb\\u202ec")
-    'a\\\\x1b[2Jb\\\\u202ec'
+    >>> print(visible("a\x1b[2Jb\u202ec"))
+    a\x1b[2Jb\u202ec
     """
     if text.isascii() and text.isprintable():
         return text
