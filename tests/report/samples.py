@@ -12,7 +12,7 @@ from bearerproof_fuzz.commands.report.rendering import report_of
 from bearerproof_fuzz.commands.report.streams import Stream
 
 HOSTILE = "\x1b[2J\u202egnp.exe\ud800</script><script>alert(1)</script><!--{{7*7}}\"'&\u200b\x00"
-"""What a stranger would put into each text: a terminal escape, a bidi override, half a surrogate, markup, a template."""
+"""In each text of a stranger: a terminal escape, a bidi override, half a surrogate, markup, a template."""
 
 REVISION = "0.4.0+0123456789ab"
 

@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from bearerproof import data
 
@@ -37,7 +38,7 @@ def unthreatened() -> tuple[Unthreatened, ...]:
     return tuple(Unthreatened(**{**entry, "requirements": tuple(entry["requirements"])}) for entry in _tables("none"))
 
 
-def _tables(name: str) -> list[dict[str, list[str]]]:
+def _tables(name: str) -> list[dict[str, Any]]:
     with (data.root() / "threats.toml").open("rb") as file:
-        entries: list[dict[str, list[str]]] = tomllib.load(file)[name]
+        entries: list[dict[str, Any]] = tomllib.load(file)[name]
     return entries

@@ -144,9 +144,9 @@ def _changed(old: Check | None, new: Check | None, *, suite_is_same: bool) -> Ch
         change = _WITHOUT_A_NEW_SUITE.get(change, change)
     told = new or old
     assert told is not None  # noqa: S101 - of one that is in neither stream nothing changed
-    outcomes = (None if each is None else visible(each.outcome) for each in (old, new))
+    then, now = (None if each is None else visible(each.outcome) for each in (old, new))
     detail = "" if new is None else visible(_ending(new))[:300]
-    return Changed(change, visible(told.id), visible(told.requirement), *outcomes, detail=detail)
+    return Changed(change, visible(told.id), visible(told.requirement), then, now, detail)
 
 
 _CHANGES = {
@@ -243,9 +243,9 @@ def _remarks(old: Stream, new: Stream) -> Iterable[str]:
         ("seed", before.seed, after.seed),
         ("depth", before.depth, after.depth),
     )
-    for name, then, now in pairs:
-        if then != now:
-            yield f"another {name}: {visible(str(then))} then, {visible(str(now))} now"
+    for name, earlier, later in pairs:
+        if earlier != later:
+            yield f"another {name}: {visible(str(earlier))} then, {visible(str(later))} now"
     for when, stream in (("old", old), ("new", new)):
         if stream.footer is None:
             yield f"the {when} stream was cut off"

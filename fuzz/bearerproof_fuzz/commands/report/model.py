@@ -18,6 +18,7 @@ from bearerproof_fuzz.commands.report.standing import (
     UNJUDGED,
     Standing,
     Threatened,
+    ThreatState,
     Verdict,
     standing,
     threatened,
@@ -85,6 +86,10 @@ class Column:
             reason = max(held, key=lambda each: held[each], default="only errors came in place of verdicts")
             reasons.setdefault(clipped(reason), []).append(name)
         return reasons
+
+    def threats_in(self, state: ThreatState) -> list[str]:
+        """Return the titles of the threats that are in this state for it."""
+        return [threatened.title for threatened in self.threats.values() if threatened.state is state]
 
     def count(self, wanted: Standing) -> int:
         """Count its requirements that stand so."""
@@ -235,8 +240,8 @@ def _exercises(streams: Sequence[Stream], evidence: Evidence | None) -> Iterable
                 place = (check.requirement, check.name)
                 earlier = merged.get(place)
                 seen = (*((earlier.seen or ()) if earlier else ()), *(check.seen or ()))
-                told = check.seen is not None or (earlier is not None and earlier.seen is not None)
-                merged[place] = replace(check, seen=seen if told else None)
+                is_told = check.seen is not None or (earlier is not None and earlier.seen is not None)
+                merged[place] = replace(check, seen=seen if is_told else None)
         for place, check in merged.items():
             held.setdefault(place, []).append(check)
     for (requirement, name), checks in held.items():

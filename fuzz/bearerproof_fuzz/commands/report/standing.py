@@ -65,6 +65,7 @@ class ThreatState(StrEnum):
 class Threatened:
     """How a threat stands: its state, by how many of its requirements, and those that show a way."""
 
+    title: str
     state: ThreatState
     judged: int = 0
     concerned: int = 0
@@ -79,7 +80,7 @@ def threatened(threat: Threat, checks: Mapping[str, Sequence[Check]], profiles: 
     rows = requirements()
     concerned = [name for name in threat.requirements if set(rows[name].profiles) & set(profiles) or name in checks]
     if not concerned:
-        return Threatened(ThreatState.NOT_OURS)
+        return Threatened(threat.title, ThreatState.NOT_OURS)
     standings = {name: standing(checks.get(name, ())) for name in concerned}
     ways = tuple(name for name in concerned if any(map(_shows_a_way, checks.get(name, ()))))
     judged = sum(each not in UNJUDGED for each in standings.values())
@@ -90,7 +91,7 @@ def threatened(threat: Threat, checks: Mapping[str, Sequence[Check]], profiles: 
         else ThreatState.IN_PART if judged
         else ThreatState.NOT_JUDGED
     )  # fmt: skip
-    return Threatened(state, judged, len(concerned), ways)
+    return Threatened(threat.title, state, judged, len(concerned), ways)
 
 
 UNJUDGED = frozenset({Standing.NOT_JUDGED, Standing.NOT_ASKED, Standing.FAULT, Standing.UNTESTABLE})
@@ -99,7 +100,7 @@ UNJUDGED = frozenset({Standing.NOT_JUDGED, Standing.NOT_ASKED, Standing.FAULT, S
 
 def _shows_a_way(check: Check) -> bool:
     """Whether a check shows that something passes, dies or hangs that must not; foreseen or not."""
-    if check.outcome not in (State.FAILED, State.CRASHED, State.HUNG, State.EXPECTED):
+    if (check.deviation or check.outcome) not in (State.FAILED, State.CRASHED, State.HUNG, State.EXPECTED):
         return False
     return not check.findings or any(not is_over_strict(finding) for finding in check.findings)
 
@@ -153,7 +154,7 @@ def verdict(stream: Stream, checks: Sequence[Check], standings: Mapping[str, Sta
 
 def _is_whole(stream: Stream, checks: Sequence[Check], standings: Mapping[str, Standing]) -> bool:
     footer = stream.footer
-    if footer is None or footer.interrupted or footer.exit == 3 or footer.exit > 3:
+    if footer is None or footer.interrupted or footer.exit >= 3 or footer.left_out:
         return False
     known = set(State)
     return Standing.FAULT not in standings.values() and all(check.outcome in known for check in checks)
@@ -198,4 +199,8 @@ def _remarks(stream: Stream, checks: Sequence[Check]) -> list[str]:
         remarks.append(f"outcomes that this release does not know count as not judged: {', '.join(unknown)}")
     if footer.interrupted:
         remarks.append("somebody stopped the run before its end")
+    if footer.stopped is not None and footer.stopped.not_run:
+        remarks.append(f"the run stopped early ({footer.stopped.why}): {footer.stopped.not_run} checks were not made")
+    remarks += [f"not judged: {each.part}, {each.checks} checks ({each.why})" for each in footer.left_out]
+    remarks += [f"stale expectation: {each}" for each in footer.stale]
     return remarks

@@ -60,7 +60,11 @@ class Header:
 
 @dataclass(frozen=True)
 class Check:
-    """One check of one requirement in one profile. ``seen`` are the verdicts that came in it, if the stream says so."""
+    """One check of one requirement in one profile.
+
+    Where the stream says so, ``seen`` are the verdicts that came in it, and ``deviation`` is what an expected one would
+    be otherwise.
+    """
 
     id: str
     requirement: str
@@ -72,6 +76,7 @@ class Check:
     errors: Mapping[str, int] = field(default_factory=dict)
     unproven: bool = False
     seen: tuple[str, ...] | None = None
+    deviation: str | None = None
     findings: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -90,8 +95,25 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """Why a run ended before its checks did, and how many it did not make."""
+
+    why: str
+    not_run: int = 0
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A declared part of which nothing was judged, since an honest token of it was refused."""
+
+    part: str
+    why: str
+    checks: int = 0
+
+
+@dataclass(frozen=True)
 class Footer:
-    """The last line: how the run ended. The last three are absent in older streams."""
+    """The last line: how the run ended. Older streams have the first three alone; ``verdict`` is the run's own word."""
 
     complete: bool
     exit: int
@@ -99,6 +121,10 @@ class Footer:
     baselines: tuple[Baseline, ...] = ()
     untried: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
+    verdict: str | None = None
+    stopped: Stopped | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    stale: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
