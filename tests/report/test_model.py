@@ -1,10 +1,12 @@
 """What a report concludes from streams: verdicts, threats, standings; and what it refuses to conclude."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
 from bearerproof.exceptions import BadInput
+from bearerproof.members import Json
 from bearerproof.specification.catalogue import requirements
 from bearerproof.specification.errata import Erratum, ScoreAs, errata
 from bearerproof.specification.threats import threats, unthreatened
@@ -25,8 +27,8 @@ def test_every_requirement_has_a_threat_or_a_reason_why_not() -> None:
     assert all(each.reason for each in unthreatened())
 
 
-def kind(*checks: dict[str, object], exit_code: int = 0, **members: object) -> Kind:
-    return samples.report(stream(checks, exit_code, **members)).columns[0].verdict.kind
+def kind(*checks: Json, exit_code: int = 0) -> Kind:
+    return samples.report(stream(checks, exit_code)).columns[0].verdict.kind
 
 
 PASSED = check("VER-12.alg-none.jwt")
@@ -85,8 +87,8 @@ def test_a_requirement_stands_as_the_worst_of_its_checks() -> None:
     assert (cells["VER-17"].failing, cells["VER-17"].applicable) == (2, 3)
 
 
-def states(*checks: dict[str, object], **members: object) -> dict[str, ThreatState]:
-    column = samples.report(stream(checks, **members)).columns[0]
+def states(*checks: Json, profiles: Sequence[str] = ("jwt",)) -> dict[str, ThreatState]:
+    column = samples.report(stream(checks, profiles=profiles)).columns[0]
     return {name: each.state for name, each in column.threats.items()}
 
 

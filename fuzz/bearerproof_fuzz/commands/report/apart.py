@@ -19,7 +19,7 @@ CLIPPED = 360
 AROUND = 24
 """Characters shown on both sides of a change in a spelling."""
 
-TOKEN = 1_500
+TOKEN = 1_000
 """Characters shown of a whole token."""
 
 LINES = 60
@@ -104,7 +104,9 @@ def _segment(name: str, segment: str | None, beside: str | None) -> Part:
         return Part(name, _rows(there, here) if beside is not None else tuple(Row(None, line, False) for line in here))
     if segment == beside:
         return Part(name, (), same=True)
-    if here == there or (name != "signature" and len(here) == len(there) == 1):
+    if here == there:
+        return Part(name, (), _spelling(beside, segment))
+    if name != "signature" and len(here) == len(there) == 1:
         return Part(name, _rows(there, here), _spelling(beside, segment))
     return Part(name, _rows(there, here))
 

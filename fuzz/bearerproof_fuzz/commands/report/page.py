@@ -15,7 +15,7 @@ from bearerproof.exceptions import BadInput
 from bearerproof.specification.catalogue import FAMILIES
 from bearerproof.specification.threats import unthreatened
 from bearerproof_fuzz.commands.report.findings import Issue
-from bearerproof_fuzz.commands.report.model import Cell, Column, Report
+from bearerproof_fuzz.commands.report.model import Column, Report
 from bearerproof_fuzz.commands.report.standing import Kind, Standing, ThreatState
 from bearerproof_fuzz.commands.report.visible import pieces, visible
 
@@ -65,7 +65,7 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"seen": _seen, "word": _word, "sign": _sign, "command": _command}
+    environment.filters |= {"seen": _seen, "prose": _prose, "word": _word, "sign": _sign, "command": _command}
     style, script = (TEMPLATES / "page.css").read_text("utf-8"), (TEMPLATES / "page.js").read_text("utf-8")
     return environment.get_template("page.html.j2").render(
         report=report,
@@ -103,6 +103,17 @@ def _seen(text: object) -> object:
     return Markup("").join(marked)
 
 
+def _prose(text: str) -> object:
+    """Return a sentence of the specification with what stands between backticks as code."""
+    from markupsafe import Markup, escape  # noqa: PLC0415 - comes with Jinja2
+
+    parts = [
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
+
+
 def _word(value: object) -> str:
     """Return the class of a standing or a state."""
     return "s-" + str(value).replace(" ", "-")
@@ -120,7 +131,7 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _budget(report: Report) -> Callable[[Cell, Issue], bool]:
+def _budget(report: Report) -> Callable[[Issue], bool]:
     """Return who says whether an issue is shown in full: the first of each cell, then as many as there is room for."""
     room, chosen = MOST_OCTETS, set[int]()
     cells = [cell for line in report.lines for cell in line.cells if cell.issues]
@@ -129,7 +140,7 @@ def _budget(report: Report) -> Callable[[Cell, Issue], bool]:
             if place < len(cell.issues) and room > 0:
                 chosen.add(id(cell.issues[place]))
                 room -= _octets(cell.issues[place])
-    return lambda _, issue: id(issue) in chosen
+    return lambda issue: id(issue) in chosen
 
 
 def _octets(issue: Issue) -> int:

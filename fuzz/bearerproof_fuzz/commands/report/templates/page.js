@@ -71,4 +71,5 @@
   recall();
   apply();
   open();
+  addEventListener("load", () => setTimeout(open)); // the browser's own jump to the fragment takes the focus away
 })();
