@@ -1,4 +1,4 @@
-"""The page in a browser: filters, deep links, keyboard, both colour schemes, a phone; and axe-core has nothing against it.
+"""The page in a browser: filters, deep links, keyboard, colour schemes, a phone; axe-core has nothing against it.
 
 It is driven in Debian's Chromium, found as ``chromium`` or by BEARERPROOF_CHROMIUM. axe-core is an npm package, used
 where it is installed into the environment that runs the tests:

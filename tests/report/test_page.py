@@ -59,7 +59,8 @@ def hostile_stream() -> streams.Stream:
     )  # fmt: skip
     foot = samples.footer(
         1, baselines=[{"name": HOSTILE, "passed": 1, "applicable": 2}], untried=[HOSTILE], troubles=[HOSTILE],
-        verdict=HOSTILE, stopped={"why": HOSTILE, "not_run": 1}, left_out=[{"part": HOSTILE, "why": HOSTILE}], stale=[HOSTILE],
+        verdict=HOSTILE, stopped={"why": HOSTILE, "not_run": 1}, left_out=[{"part": HOSTILE, "why": HOSTILE}],
+        stale=[HOSTILE],
     )  # fmt: skip
     return streams.parse(samples.octets([head, *rows, foot]), f"{HOSTILE}.jsonl")
 
@@ -110,7 +111,8 @@ def test_the_page_says_what_it_rests_on() -> None:
     for said in (
         "reject-all would pass 12 of 80", samples.REVISION, "bearerproof check acme", "algorithm ES512",
         "no keys_url is declared",
-        "does NOT conform to base in jwt: 2 requirements fail", '"crit": ["exp-2"]', "numbers in quotes are read as numbers",
+        "does NOT conform to base in jwt: 2 requirements fail", '"crit": ["exp-2"]',
+        "numbers in quotes are read as numbers",
     ):  # fmt: skip
         assert said in texts, said
 
