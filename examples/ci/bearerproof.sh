@@ -23,7 +23,7 @@ if [ -f expectations.toml ]; then expect=(--expect expectations.toml); fi
 exit=0
 "$KEPT/environment/bin/bearerproof" check ${expect[@]+"${expect[@]}"} --report "$OUT/run.jsonl" \
   --report "html=$OUT/report.html" --report "badge=$OUT/badge.json" --junit "$OUT/junit.xml" \
-  -- bash -c "exec $ADAPTER" || exit=$?
+  -- bash -c "$ADAPTER" || exit=$?
 
 if [ -f "$KEPT/run.jsonl" ]; then
   "$KEPT/environment/bin/bearerproof" diff "$KEPT/run.jsonl" "$OUT/run.jsonl" || true
