@@ -87,7 +87,7 @@ class Runner:
 
 @dataclass(frozen=True)
 class Ended:
-    """How an action ended: the code of the step that failed, or 0; all that was printed; its outputs and its summary."""
+    """How an action ended: the code of the step that failed, or 0; what was printed; outputs and summary."""
 
     code: int
     printed: str

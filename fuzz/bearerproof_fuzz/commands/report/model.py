@@ -152,13 +152,14 @@ class Report:
 
     @property
     def found(self) -> list[tuple[Line, Column, Cell]]:
-        """Every cell in which something was found."""
-        return [
+        """Every cell in which something was found, the worst first."""
+        cells = [
             (line, column, cell)
             for line in self.lines
             for column, cell in zip(self.columns, line.cells, strict=True)
             if cell.issues
         ]
+        return sorted(cells, key=lambda found: (list(Standing).index(found[2].standing), found[2].issues[0].severity))
 
     @property
     def families(self) -> list[str]:
