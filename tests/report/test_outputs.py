@@ -25,7 +25,7 @@ from .samples import check, stream
 from .test_page import hostile_stream
 
 SARIF = Path(sys.prefix) / "node_modules" / "@microsoft" / "jest-sarif" / "lib" / "schemas" / "sarif-2.1.0-rtm.5.json"
-"""The published schema, from a package: npm install --no-save --prefix "$VIRTUAL_ENV" @microsoft/jest-sarif@1.0.0-beta.0"""
+"""The published schema, of an npm package: install @microsoft/jest-sarif@1.0.0-beta.0 into the environment."""
 
 
 def log_of(*found: streams.Stream) -> Json:
@@ -66,11 +66,14 @@ def test_a_fingerprint_holds_from_run_to_run() -> None:
     assert marks[0] == marks[1]
 
 
+THIRTEEN = [check(f"VER-32.{number}.jwt", "expected") for number in range(13)]
+
+
 @pytest.mark.parametrize(
     ("checks", "exit_code", "message", "color"),
     [
         (samples.HELD, 0, "base", "brightgreen"),
-        ([*samples.HELD[:2], *[check(f"VER-32.{n}.jwt", "expected") for n in range(13)]], 0, "base, 13 expected", "yellowgreen"),
+        ([*samples.HELD[:2], *THIRTEEN], 0, "base, 13 expected", "yellowgreen"),
         (samples.RED, 1, "base, 2 failing", "red"),
         (samples.HELD, 3, "base, not judged whole", "lightgrey"),
         ([check("VER-1.a.jwt", "not-applicable")], 0, "base, nothing judged", "lightgrey"),

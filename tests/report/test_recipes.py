@@ -65,7 +65,7 @@ def test_the_action_judges_compares_comments_uploads_and_attaches(tmp_path: Path
 def test_the_action_fails_as_the_check_does_and_changes_its_own_comment(tmp_path: Path) -> None:
     accepting = "tests.harness.degenerate:accept_all"
     ended, runner = acted(
-        tmp_path, {"implementation": f"python:{accepting}", "options": FEW, "previous": "no-such.jsonl"}, "pull_request",
+        tmp_path, {"implementation": f"python:{accepting}", "options": FEW, "previous": "none.jsonl"}, "pull_request",
         comment="4711",
     )  # fmt: skip
     assert (ended.code, ended.outputs["exit"], ended.outputs["diff-exit"]) == (1, "1", "")
