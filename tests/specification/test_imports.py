@@ -40,11 +40,11 @@ FUZZ_FLOORS = [
         "loading needs keys pss jwe keymaker rocakeys chains",
         "forge draws",
         "edits oracles",
-        "checks claimdraws revision combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",
+        "checks claimdraws combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",
         "keyserver",
         "machines",
         "suite",
-        "inventory",
+        "inventory revision",
         "campaign",
     )
 ]

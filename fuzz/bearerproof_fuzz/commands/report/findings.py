@@ -1,7 +1,8 @@
 """What was found, once for each cause: the same finding in two profiles is one issue, and the worst stand first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from bearerproof.judging.results import State
@@ -32,7 +33,7 @@ class Issue:
     reason: str | None
     finding: Mapping[str, Any]
 
-    @property
+    @cached_property
     def apart(self) -> Apart | None:
         """The token that shows it, taken apart."""
         presented, base = self.finding.get("presented"), self.finding.get("base")
@@ -94,7 +95,7 @@ def _issue(check: Check, found: Mapping[str, Any]) -> Issue:
 def _joined(earlier: Issue, issue: Issue) -> Issue:
     smaller = min(earlier, issue, key=lambda each: each.size)
     profiles = tuple(dict.fromkeys((*earlier.profiles, *issue.profiles)))
-    return Issue(**{**vars(smaller), "profiles": profiles, "ids": (*earlier.ids, *issue.ids)})
+    return replace(smaller, profiles=profiles, ids=(*earlier.ids, *issue.ids))
 
 
 def _severity(check: Check, found: Mapping[str, Any]) -> int:

@@ -19,13 +19,22 @@ def visible(text: str) -> str:
     >>> print(visible("a\x1b[2Jb\u202ec"))
     a\x1b[2Jb\u202ec
     """
-    if text.isascii() and text.isprintable():
+    if is_plain(text):
         return text
     return "".join(_pieces(text))
 
 
+def is_plain(text: str) -> bool:
+    """Say whether all of it can be seen as it is, as nearly every text can."""
+    if not text.isprintable():
+        return False
+    return text.isascii() or not (_UNSEEN.search(text) or any(map(unicodedata.combining, text)))
+
+
 def pieces(text: str) -> list[tuple[bool, str]]:
     """Return the text in runs, each with whether it is an escape: a page shows those in another colour."""
+    if is_plain(text):
+        return [(False, text)]
     runs: list[tuple[bool, str]] = []
     for char, shown in zip(text, _pieces(text), strict=True):
         escaped = shown != char
