@@ -233,20 +233,24 @@ def _keys(streams: Sequence[Stream]) -> list[str]:
 
 
 def _exercises(streams: Sequence[Stream], evidence: Evidence | None) -> Iterable[Exercise]:
-    held: dict[tuple[str, str], list[Check]] = {}
+    """Sum up by check what came in it; one that was made in several profiles of a run counts once for that run."""
+    held: dict[tuple[str, str], list[set[str] | None]] = {}
     for stream in streams:
-        merged: dict[tuple[str, str], Check] = {}
+        merged: dict[tuple[str, str], set[str] | None] = {}
         for check in stream.checks:
-            if check.outcome in ("passed", "failed", "warned", "expected", "crashed", "hung"):
+            if check.outcome in _EXERCISED:
                 place = (check.requirement, check.name)
                 earlier = merged.get(place)
-                seen = (*((earlier.seen or ()) if earlier else ()), *(check.seen or ()))
-                is_told = check.seen is not None or (earlier is not None and earlier.seen is not None)
-                merged[place] = replace(check, seen=seen if is_told else None)
-        for place, check in merged.items():
-            held.setdefault(place, []).append(check)
-    for (requirement, name), checks in held.items():
-        told = [check.seen for check in checks if check.seen is not None]
-        accepted, refused = (sum(word in seen for seen in told) for word in ("accepted", "rejected"))
+                told = earlier is not None or check.seen is not None
+                merged[place] = {*(earlier or ()), *(check.seen or ())} if told else None
+        for place, seen in merged.items():
+            held.setdefault(place, []).append(seen)
+    for (requirement, name), runs in held.items():
+        told_runs = [seen for seen in runs if seen is not None]
+        accepted, refused = (sum(word in seen for seen in told_runs) for word in ("accepted", "rejected"))
         dies = () if evidence is None else evidence.killed_by(requirement, name)
-        yield Exercise(requirement, name, len(checks), accepted, refused, len(checks) - len(told), dies)
+        yield Exercise(requirement, name, len(runs), accepted, refused, len(runs) - len(told_runs), dies)
+
+
+_EXERCISED = frozenset({"passed", "failed", "warned", "expected", "crashed", "hung"})
+"""Outcomes of a check that came to a verdict."""
