@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 
 PYTHON = """#!/bin/sh
 # A python3 whose environments hold what is installed already, and which notes what pip was asked for.
