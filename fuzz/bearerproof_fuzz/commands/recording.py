@@ -71,8 +71,7 @@ def prepare(outputs: Sequence[Output], wanted: str | None) -> None:
 
 def lines(finished: Run, code: int, scores: Sequence[Score]) -> list[str]:
     """Return the result stream of a run."""
-    settings, options = finished.harness.settings, finished.options
-    header = {**finished.header(), "revision": revision(), "command": command(settings, options.keyword)}
+    header = {**finished.header(), "revision": revision(), "command": command(finished.harness.settings)}
     footer = finished.footer(code)
     more: Json = {
         "baselines": [asdict(score) for score in scores],
@@ -97,7 +96,7 @@ def rendered(kind: Kind, stream: Sequence[str]) -> Iterable[str]:
     return [rendering.render(kind, [streams.parse("".join(stream).encode(), "run.jsonl")])]
 
 
-def command(settings: RunConfig, keyword: str | None = None) -> list[str]:
+def command(settings: RunConfig) -> list[str]:
     """Return the command that asks for the same run, apart from how many processes share it.
 
     It ends in a file that people publish: a password in a URL, and the value of an option that sounds like a secret,
@@ -106,7 +105,8 @@ def command(settings: RunConfig, keyword: str | None = None) -> list[str]:
     words = ["bearerproof", "check"]
     words += ["--quick"] if settings.depth == QUICK else []
     words += [word for profile in settings.profiles for word in ("--profile", str(profile))]
-    given = {"--level": settings.level, "--measure": settings.measure, "-k": keyword, "--seed": settings.seed}
+    words += [word for term in settings.selection for word in ("-k", term)]
+    given = {"--level": settings.level, "--measure": settings.measure, "--seed": settings.seed}
     words += [str(word) for name, value in given.items() if value is not None for word in (name, value)]
     if settings.url is not None:
         profile = [] if settings.server_profile is None else ["--server-profile", settings.server_profile]

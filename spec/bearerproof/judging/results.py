@@ -50,8 +50,8 @@ class Record:
     ``skips`` are the adapter's own words about what it could not do in it, each behind its operation. ``errors``
     counts what was thrown in place of a verdict, by its text; ``unproven`` says that nothing else came where a token
     was to be refused, so that nothing is known. ``unseen`` are findings that are foreseen of it and that another run
-    may draw, though this one did not. ``seen`` are the verdicts that came in it: a check in which nothing was accepted,
-    or nothing refused, has shown less than one in which both were.
+    may draw, though this one did not. ``deviation`` is how an expected one really ended. ``seen`` are the verdicts that came
+    in it: a check in which nothing was accepted, or nothing refused, has shown less than one in which both were.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Record:
     errors: Mapping[str, int] = field(default_factory=dict)
     unproven: bool = False
     unseen: tuple[str, ...] = ()
+    deviation: str | None = None
     seen: tuple[str, ...] = ()
 
     @property
@@ -92,6 +93,8 @@ class Record:
             row["unproven"] = True
         if self.unseen:
             row["unseen"] = list(self.unseen)
+        if self.deviation is not None:
+            row["deviation"] = self.deviation
         if self.seen:
             row["seen"] = list(self.seen)
         return {**row, "findings": list(self.findings)}
@@ -103,12 +106,13 @@ class Record:
             row["id"], row["requirement"], row["level"], row["profile"],
             State(row["outcome"]), row.get("reason"), tuple(row["findings"]), tuple(row.get("skipped", ())),
             row.get("errors", {}), row.get("unproven", False), tuple(row.get("unseen", ())),
+            row.get("deviation"),
             tuple(row.get("seen", ())),
         )  # fmt: skip
 
     def expected(self, reason: str) -> "Record":
         """Return the record as one that the expectations file foresees."""
-        return replace(self, state=State.EXPECTED, reason=reason)
+        return replace(self, state=State.EXPECTED, reason=reason, deviation=str(self.state))
 
 
 def tally(records: Iterable[Record]) -> dict[State, int]:
