@@ -223,7 +223,8 @@ def check(
     whole = not (quick or selected or exit_first)
     return _run_check(
         settings, workers, exit_first=exit_first, expect=expect, write_expect=write_expect, prune=prune,
-        report=tuple(report or ()), revision=revision, junit=junit, summary=summary, baselines=whole and baselines, verbose=verbose,
+        report=tuple(report or ()), revision=revision, junit=junit, summary=summary, baselines=whole and baselines,
+        verbose=verbose,
     )  # fmt: skip
 
 
