@@ -50,8 +50,8 @@ class Record:
     ``skips`` are the adapter's own words about what it could not do in it, each behind its operation. ``errors``
     counts what was thrown in place of a verdict, by its text; ``unproven`` says that nothing else came where a token
     was to be refused, so that nothing is known. ``unseen`` are findings that are foreseen of it and that another run
-    may draw, though this one did not. ``deviation`` is how an expected one really ended. ``seen`` are the verdicts
-    that came in it: a check in which nothing was accepted, or nothing refused, has shown less than one in which both were.
+    may draw, though this one did not. ``deviation`` is how an expected one really ended. ``seen`` are the verdicts that
+    came in it: where nothing was accepted, or nothing refused, less is shown than where both were.
     """
 
     id: str
