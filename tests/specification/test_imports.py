@@ -44,7 +44,7 @@ FUZZ_FLOORS = [
         "keyserver",
         "machines",
         "suite",
-        "inventory",
+        "inventory revision",
         "campaign",
     )
 ]

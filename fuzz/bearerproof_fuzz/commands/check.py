@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -13,14 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.http.provider import StartProvider
 from bearerproof.contract.implementation import Implementation
-from bearerproof.judging import expectations, expectationsfile, junit, markdown, results, summaries
-from bearerproof.judging.baselines import Baselines
+from bearerproof.judging import expectations, expectationsfile, junit, markdown, summaries
+from bearerproof.judging.baselines import Baselines, Score
 from bearerproof.judging.expectations import Expectations
 from bearerproof.judging.page import Page
 from bearerproof.judging.results import RED, Record, State
 from bearerproof.judging.runner import Run, RunOptions, Suite, not_begun, run
 from bearerproof.judging.settings import DEFAULT, EXAMPLES, RunConfig
-from bearerproof_fuzz.commands import firstlook
+from bearerproof_fuzz.commands import firstlook, recording
 from bearerproof_fuzz.commands.terminal import show, width_of
 from bearerproof_fuzz.commands.writing import Unwritten, replace_file
 from bearerproof_fuzz.keys import MATERIAL
@@ -29,12 +30,16 @@ from bearerproof_fuzz.needs import HTTP
 
 @dataclass(frozen=True)
 class Outputs:
-    """Files that a run reads and writes beside its text, and how much of that there is."""
+    """Files that a run reads and writes beside its text, and how much of that there is.
+
+    ``revision`` is what the suite has to be, if anything.
+    """
 
     expect: Path | None = None
     write_expect: Path | None = None
     prune: bool = False
-    report: Path | None = None
+    reports: tuple[recording.Output, ...] = ()
+    revision: str | None = None
     junit: Path | None = None
     summary: Path | None = None
     baselines: bool = False
@@ -55,6 +60,7 @@ def check(
     Raises:
         BearerproofError: nothing could be run; the message says why.
     """
+    recording.prepare(outputs.reports, outputs.revision)
     foreseen = expectations.read(outputs.expect) if outputs.expect else Expectations()
     former = expectationsfile.former(outputs.write_expect) if outputs.write_expect else None
     settings = replace(settings, known=foreseen.known)
@@ -63,7 +69,7 @@ def check(
     if look.nothing_judged:
         show(look.page(settings, width_of(out)), out)
         finished = not_begun(settings, options, implementation, f"no honest token is accepted: {look.refused[0].said}")
-        _write_files(finished, replace(outputs, write_expect=None), finished.facts(), None, err)
+        _write_files(finished, replace(outputs, write_expect=None), finished.facts(), None, [], err)
         return 3
     settings, options = _narrowed(implementation, settings, options, look)
     if options.exit_first:
@@ -81,11 +87,12 @@ def check(
         finished.records, finished.harness.unrun, narrowed=finished.narrowed, suite=expectationsfile.suite()
     )
     finished.records, finished.stale = list(judged.records), list(judged.stale)
-    remarks = [*judged.remarks, *_remarks(finished), *_compared(baselines, finished)]
+    scores = _scores(baselines, finished)
+    remarks = [*judged.remarks, *_remarks(finished), *_compared(scores)]
     written = _expectations_written(finished, outputs, former, remarks)
     facts = finished.facts(unseen=judged.unseen, remarks=remarks)
     show(summaries.summary(facts, width_of(out), verbose=outputs.verbose), out)
-    return 3 if not _write_files(finished, outputs, facts, written, err) else facts.exit_code
+    return 3 if not _write_files(finished, outputs, facts, written, scores, err) else facts.exit_code
 
 
 def _first_look(implementation: Implementation, settings: RunConfig, out: Console) -> firstlook.Look:
@@ -126,15 +133,19 @@ def _print_lines(texts: Iterable[str], console: Console) -> None:
     show(page, console)
 
 
-def _compared(baselines: Baselines | None, finished: Run) -> list[str]:
-    """Set the score beside those of implementations that decide nothing; a run cut short has none to compare."""
+def _scores(baselines: Baselines | None, finished: Run) -> list[Score]:
+    """Return what implementations that decide nothing score; a run cut short has none to compare."""
     if baselines is None:
         return []
     if finished.stopped is not None:
         baselines.close()
         return []
-    scores = ", ".join(score.describe() for score in baselines.scores())
-    return [f"for comparison: {scores} checks that apply"]
+    return baselines.scores()
+
+
+def _compared(scores: Sequence[Score]) -> list[str]:
+    told = ", ".join(score.describe() for score in scores)
+    return [f"for comparison: {told} checks that apply"] if scores else []
 
 
 class Watch:
@@ -268,11 +279,19 @@ def _expectations_written(finished: Run, outputs: Outputs, former: str | None, r
     return merged.text
 
 
-def _write_files(finished: Run, outputs: Outputs, facts: summaries.Facts, expected: str | None, err: Console) -> bool:
+def _write_files(
+    finished: Run,
+    outputs: Outputs,
+    facts: summaries.Facts,
+    expected: str | None,
+    scores: Sequence[Score],
+    err: Console,
+) -> bool:
     """Write what was asked for; a full disk costs the file and the exit code, never what was printed."""
     header = finished.header()
+    stream = recording.lines(finished, facts.exit_code, scores) if outputs.reports else []
     texts: Sequence[tuple[Path | None, Callable[[], Iterable[str]]]] = (
-        (outputs.report, lambda: results.stream(header, finished.records, finished.footer(facts.exit_code))),
+        *((output.path, partial(recording.rendered, output.kind, stream)) for output in outputs.reports),
         (outputs.junit, lambda: [junit.document(facts, header, finished.harness.seconds)]),
         (outputs.summary, lambda: [markdown.document(facts)]),
         (outputs.write_expect, lambda: [expected or ""]),

@@ -22,6 +22,7 @@ from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.commands import idpcommand, starters
 from bearerproof_fuzz.commands import trail as trail_command
 from bearerproof_fuzz.commands.museum import command as museum_command
+from bearerproof_fuzz.commands.report import command as report_command
 from bearerproof_fuzz.commands.serving import serve
 from bearerproof_fuzz.commands.terminal import open_what_is_closed, show, unfailing, width_of
 from bearerproof_fuzz.commands.vectors import list_vectors
@@ -146,7 +147,17 @@ def check(
         Path | None, typer.Option("--write-expect", help="Add today's deviations to such a file; what it holds stays.")
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="With --write-expect: take out what was mended.")] = False,
-    report: Annotated[Path | None, typer.Option("--report", help="Write the result stream (JSON lines).")] = None,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--report",
+            metavar="[KIND=]FILE",
+            help="Write the result stream (JSON lines), or of it html=FILE, sarif=FILE, badge=FILE; repeatable.",
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="Refuse to run if the installed suite is of another revision.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML.")] = None,
     summary: Annotated[
         Path | None, typer.Option("--summary", help="Write the summary as Markdown, e.g. for a step summary.")
@@ -211,8 +222,9 @@ def check(
         return check_vectors(settings, folders, Console())
     whole = not (quick or selected or exit_first)
     return _run_check(
-        settings, workers, exit_first=exit_first, expect=expect, write_expect=write_expect, prune=prune, report=report,
-        junit=junit, summary=summary, baselines=whole and baselines, verbose=verbose,
+        settings, workers, exit_first=exit_first, expect=expect, write_expect=write_expect, prune=prune,
+        report=tuple(report or ()), revision=revision, junit=junit, summary=summary, baselines=whole and baselines,
+        verbose=verbose,
     )  # fmt: skip
 
 
@@ -221,11 +233,21 @@ def _run_check(settings: RunConfig, workers: str | None = None, *, exit_first: b
     from bearerproof.judging.runner import RunOptions  # noqa: PLC0415
     from bearerproof_fuzz.commands.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands.check import check as run_check  # noqa: PLC0415
+    from bearerproof_fuzz.commands.recording import outputs_of  # noqa: PLC0415
     from bearerproof_fuzz.keyserver import idp  # noqa: PLC0415
     from bearerproof_fuzz.suite import SUITE  # noqa: PLC0415
 
     options = RunOptions(workers, exit_first)
-    return run_check(SUITE, settings, options, Outputs(**outputs), Console(), Console(stderr=True), provider=idp.start)
+    reports = outputs_of(outputs.pop("report", ()))
+    return run_check(
+        SUITE,
+        settings,
+        options,
+        Outputs(**outputs, reports=reports),
+        Console(),
+        Console(stderr=True),
+        provider=idp.start,
+    )
 
 
 def _print_text(text: str) -> None:
@@ -325,16 +347,19 @@ def prove(
         Path | None,
         typer.Option("--export-benchmark", metavar="DIR", help="Write the victims as a benchmark for other fuzzers."),
     ] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Write which check found what, for report --evidence.")
+    ] = None,
 ) -> int:
     """Prove that the suite works: every seeded fault of the reference dies by its own requirement's check.
 
     So does every victim: a small verifier, made apart from reference and suite, that truly has one weakness.
     """
-    from bearerproof_fuzz.commands.benchmark import export  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof_fuzz.commands.benchmark import export as export_benchmark  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands.prove import prove_and_tell  # noqa: PLC0415 - as before
 
     if benchmark is not None:
-        typer.echo(export(benchmark, names or ()))
+        typer.echo(export_benchmark(benchmark, names or ()))
         return 0
     return prove_and_tell(
         names or [],
@@ -345,6 +370,7 @@ def prove(
         workers=workers,
         picture=picture,
         victims=victims,
+        export=export,
     )
 
 
@@ -469,6 +495,8 @@ app.command(epilog="Exit codes: 0 ended when told to; 3 could not be started.")(
 app.command(epilog=idpcommand.EXIT_CODES)(idpcommand.idp)
 app.command(epilog=starters.EXIT_CODES)(starters.init)
 app.command(epilog=museum_command.EXIT_CODES)(museum_command.museum)
+app.command(epilog=report_command.EXIT_CODES)(report_command.report)
+app.command(epilog=report_command.DIFF_EXIT_CODES)(report_command.diff)
 
 
 _WITH_ALL = {

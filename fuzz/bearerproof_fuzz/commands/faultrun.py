@@ -60,7 +60,8 @@ class Fate(StrEnum):
 class Attempt:
     """One fault under one seed: its fate, the requirements whose checks saw it, the tokens asked up to the kill.
 
-    ``drawn`` says whether any of those tokens was generated; if none was, every seed leads to the same kill.
+    ``drawn`` says whether any of those tokens was generated; if none was, every seed leads to the same kill. ``checks``
+    are the ids of the checks that killed it.
     """
 
     fault: str
@@ -70,6 +71,7 @@ class Attempt:
     tokens: int = 0
     detail: str = ""
     drawn: bool = True
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,8 @@ def _attempt_victim(victim: Victim) -> Attempt:
     )
     own = _run(settings, stop_at_kill=True)
     killed = _killers(own)
-    tried = Attempt(victim.name, victim.requirement, Fate.KILLED, killed, own.harness.implementation.tokens)
+    tokens = own.harness.implementation.tokens
+    tried = Attempt(victim.name, victim.requirement, Fate.KILLED, killed, tokens, checks=_killing(own))
     if killed:
         return replace(tried, detail=SEEN_BY_NOW) if victim.unseen else tried
     if own.records and all(record.state is State.NOT_APPLICABLE for record in own.records):
@@ -295,7 +298,14 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
         if (killed and not full) or own_only:
             fate = Fate.KILLED if killed else _fate_without_kill(own)
             return Attempt(
-                name, fault.requirement_id, fate, killed, implementation.tokens, _detail(own), implementation.drawn
+                name,
+                fault.requirement_id,
+                fate,
+                killed,
+                implementation.tokens,
+                _detail(own),
+                implementation.drawn,
+                _killing(own),
             )
         if killed and reached is not None:
             whole = _run(quick, only=reached.of(patch.replaced))
@@ -306,7 +316,13 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
     )
     if killed:
         return Attempt(
-            name, fault.requirement_id, Fate.KILLED, seen_by, implementation.tokens, drawn=implementation.drawn
+            name,
+            fault.requirement_id,
+            Fate.KILLED,
+            seen_by,
+            implementation.tokens,
+            drawn=implementation.drawn,
+            checks=(*_killing(own), *_killing(whole)),
         )
     fate = Fate.COLLATERAL if seen_by else _fate_without_kill(whole)
     return Attempt(name, fault.requirement_id, fate, seen_by, implementation.tokens, _detail(whole))
@@ -389,6 +405,10 @@ def _control_dies() -> bool:
 
 def _run(settings: RunConfig, *, stop_at_kill: bool = False, only: frozenset[str] | None = None) -> Run:
     return run(SUITE, settings, RunOptions(stop_at=is_kill if stop_at_kill else None, only=only, report_findings=False))
+
+
+def _killing(finished: Run) -> tuple[str, ...]:
+    return tuple(record.id for record in finished.records if is_kill(record))
 
 
 def _killers(finished: Run) -> tuple[str, ...]:

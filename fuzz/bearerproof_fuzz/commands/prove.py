@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.commands import faultrun, matrix
 from bearerproof_fuzz.commands.faultrun import Fate
+from bearerproof_fuzz.commands.report import evidence
 from bearerproof_fuzz.commands.writing import write
 
 
@@ -22,6 +23,7 @@ def prove_and_tell(
     workers: int = 2,
     picture: Path | None = None,
     victims: bool = False,
+    export: Path | None = None,
 ) -> int:
     """Prove, tell, and return the exit code: 0 when all ended as it has to, 1 when not, 3 when not all was tried.
 
@@ -30,6 +32,8 @@ def prove_and_tell(
     Raises:
         BadInput: no fault has one of these names or it cannot be tried, or the picture cannot be written.
     """
+    if export is not None and seeds:
+        raise BadInput("--export holds what one proof shows: it cannot be given with --seeds")
     if victims and (full or seeds or picture):
         raise BadInput("--victims stands alone: a victim is tried once, by its own requirement's checks")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -54,4 +58,6 @@ def prove_and_tell(
     out.print(matrix.render(proof), markup=False, highlight=False, soft_wrap=True, end="")
     if picture is not None:
         write(picture, matrix.as_svg(proof))
+    if export is not None:
+        write(export, evidence.written(proof))
     return proof.exit_code

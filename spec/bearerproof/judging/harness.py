@@ -294,6 +294,7 @@ class Harness:
                 {} if trial is None else dict(trial.errors),
                 unproven=trial is not None and bool(trial.unproven) and not trial.refusals,
                 unseen=() if trial is None else self._unseen(trial, state, findings),
+                seen=() if trial is None else tuple(sorted({verdict for _, verdict in trial.tried})),
             )
             if state is State.NOT_APPLICABLE:
                 report.outcome, report.longrepr = "skipped", (str(item.path), 0, f"Skipped: {reason}")

@@ -50,7 +50,8 @@ class Record:
     ``skips`` are the adapter's own words about what it could not do in it, each behind its operation. ``errors``
     counts what was thrown in place of a verdict, by its text; ``unproven`` says that nothing else came where a token
     was to be refused, so that nothing is known. ``unseen`` are findings that are foreseen of it and that another run
-    may draw, though this one did not. ``deviation`` is how an expected one really ended.
+    may draw, though this one did not. ``deviation`` is how an expected one really ended. ``seen`` are the verdicts that
+    came in it: where nothing was accepted, or nothing refused, less is shown than where both were.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Record:
     unproven: bool = False
     unseen: tuple[str, ...] = ()
     deviation: str | None = None
+    seen: tuple[str, ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -93,6 +95,8 @@ class Record:
             row["unseen"] = list(self.unseen)
         if self.deviation is not None:
             row["deviation"] = self.deviation
+        if self.seen:
+            row["seen"] = list(self.seen)
         return {**row, "findings": list(self.findings)}
 
     @classmethod
@@ -103,6 +107,7 @@ class Record:
             State(row["outcome"]), row.get("reason"), tuple(row["findings"]), tuple(row.get("skipped", ())),
             row.get("errors", {}), row.get("unproven", False), tuple(row.get("unseen", ())),
             row.get("deviation"),
+            tuple(row.get("seen", ())),
         )  # fmt: skip
 
     def expected(self, reason: str) -> "Record":

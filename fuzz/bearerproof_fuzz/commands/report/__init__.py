@@ -1,0 +1,1 @@
+"""What is made of result streams for people and machines: the page, SARIF, the badge, the difference of two."""

@@ -1,0 +1,1 @@
+"""Tests of what is made of result streams: model, page, SARIF, badge, difference, and the gate's recipes."""
