@@ -56,7 +56,7 @@ class CarefulReader:
         if shapes.CONFORMS[schema](record):
             return True
         message = ""
-        if self._findings.keeps(Rule.SCHEMA):
+        if self._findings.keeps(Rule.SCHEMA, line):
             message = self._inspector.redacted(shapes.complaint(schema, record))
         self._findings.report(
             Rule.SCHEMA, line, f"drop summary: {message}" if schema == shapes.SUMMARY else message, when

@@ -12,7 +12,7 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
    that come in most lines are remembered, a bounded number of each, when they have been found clean.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
@@ -37,9 +37,8 @@ from bearerproof.trail.events import (
     digest_of,
     name_of,
 )
+from bearerproof.trail.facts import Facts, SummaryRecord
 from bearerproof.trail.inspection import Inspector
-from bearerproof.trail.rules.failures import Failures
-from bearerproof.trail.rules.lifecycle import Lifecycle
 
 KNOWN = 20_000
 """Identities, addresses or the like that are remembered at once, so that memory stays bounded."""
@@ -105,79 +104,90 @@ _DOUBTFUL = (_Doubt, MsgspecError, UnicodeEncodeError, RecursionError)
 
 
 class FastPath:
-    """Stands in front of the rules of one trail; remembers texts that come often, a bounded number of each."""
+    """Reads the lines of one trail that are in good form; remembers texts that come often, a bounded number of each."""
 
-    def __init__(self, lifecycle: Lifecycle, failures: Failures, inspector: Inspector) -> None:
-        self._lifecycle = lifecycle
-        self._failures = failures
+    def __init__(self, inspector: Inspector) -> None:
         self._inspector = inspector
         self._seconds: set[str] = set()
         self._jtis: set[str] = set()
         self._addresses: set[str] = set()
         self._names: dict[tuple[str, ...], int] = {}
-        self._identities: dict[bytes, tuple[int, int]] = {}
+        self._identities: dict[bytes, tuple[bytes, int]] = {}
         self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
         self._frames: dict[str, tuple[str, Hints]] = {}
 
-    def admits(self, text: str, number: int) -> bool:
-        """Whether a text is surely an event in good form; if so, the rules have judged it. False says nothing."""
-        failure = None if text.startswith('{"event"') else self._read_failure(text)
-        if failure is not None:
-            self._failures.judge(failure, number)
-            return True
-        event = self._read_event(text) if '"token.' in text else None
-        if event is not None:
-            self._lifecycle.judge(event, text, number)
-            return True
-        return False
+    def read(self, lines: Sequence[str], start: int, number: int, facts: Facts, *, in_docker: bool) -> int:
+        """Read lines from ``start`` on up to the first that is in doubt, and return the place of that one.
 
-    def admits_docker_line(self, line: str, number: int) -> bool:
-        """Do what ``admits`` does, for an event in a line of Docker's ``json-file`` log."""
+        ``number`` is the line of the trail at which the first of all stands. ``in_docker``: each is one of Docker's
+        ``json-file`` log. All is in one loop, since a call for each line would cost as much as its work.
+        """
+        add_event, add_line, last = facts.events.append, facts.lines.append, len(lines)
+        jtis, addresses, seconds, known_identities = self._jtis, self._addresses, self._seconds, self._identities.get
+        event: Any
+        for place in range(start, last):
+            text: str | None = lines[place]
+            if in_docker and (text := self._log_of(lines[place])) is None:
+                return place
+            if text[2:3] != "e":
+                failure = self._read_failure(text)
+                if failure is not None:
+                    add_event(failure)
+                    add_line(number + place)
+                    continue
+            try:
+                event = _decode_event(text)
+                marks, raw = 4, bytes(event.identity)
+                if raw:
+                    event.identity, within = known_identities(raw) or self._learn_identity(raw)
+                    marks += within
+                else:
+                    event.identity = None
+                if (jti := event.token_jti) is not None:
+                    if jti not in jtis:
+                        self._learn_jti(jti)
+                    marks += 4
+                if (address := event.client_ip) is not None:
+                    if address not in addresses:
+                        self._learn_address(address)
+                    marks += 4
+                if (when := event.occurred_at) is not None:
+                    if when[:_SECOND] not in seconds or not (
+                        len(when) == _INSTANT and when[-1] == "Z" and when[_SECOND:-1].isdecimal() and when.isascii()
+                    ):
+                        self._learn_instant(when)
+                    marks += 4
+                if event.reason is not None or event.origin is not None or event.kind is Issued:
+                    marks += self._further_marks(event)
+            except _DOUBTFUL:
+                return place
+            # A number has a name, and 0 begins a run of the server, unless its very line came before: its text counts.
+            seq = event.seq
+            if seq == 0 or text.count('"') != (marks if seq is None else marks + 2):
+                return place
+            add_event(event)
+            add_line(number + place)
+        return last
+
+    def _log_of(self, line: str) -> str | None:
+        """Return what a line of Docker's ``json-file`` log wraps, or None where something else may stand in it."""
         try:
             frame = _decode_docker_line(line)
         except _DOUBTFUL:
-            return False
-        text = frame.log
+            return None
         beside = frame.stream + frame.time
         if len(beside) > _LONGEST_FRAME or "token" in beside:
-            return False
-        return ("token." in line or presets.may_be_ours(line)) and self.admits(text, number)
+            return None
+        return frame.log if "token." in line or presets.may_be_ours(line) else None
+
+    def read_one(self, text: str) -> LifecycleEvent | Failure | None:
+        """Return the event that a text surely is; None says nothing."""
+        facts = Facts()
+        self.read([text], 0, 0, facts, in_docker=False)
+        event = facts.events[0] if facts.events else None
+        return None if isinstance(event, SummaryRecord) else event
 
     # -- events of a key server ----------------------------------------------------------------------------------
-
-    def _read_event(self, text: str) -> LifecycleEvent | None:
-        try:
-            event = _decode_event(text)
-            marks = self._marks(event)
-        except _DOUBTFUL:
-            return None
-        # Number 0 begins a run of the server, unless its very line came before: there the text counts.
-        return event if text.count('"') == marks and event.seq != 0 else None
-
-    def _marks(self, event: Any) -> int:
-        """Count the quotation marks of an event's names and strings, each looked into; its identity becomes known."""
-        marks, raw = 4, bytes(event.identity)
-        if raw:
-            event.identity, within = self._identities.get(raw) or self._learn_identity(raw)
-            marks += within
-        else:
-            event.identity = None
-        if (jti := event.token_jti) is not None:
-            if jti not in self._jtis:
-                self._learn_jti(jti)
-            marks += 4
-        if (address := event.client_ip) is not None:
-            if address not in self._addresses:
-                self._learn_address(address)
-            marks += 4
-        if (when := event.occurred_at) is not None:
-            if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
-                self._learn_instant(when)
-            marks += 4
-        if event.seq is not None:
-            marks += 2
-        has_more = event.reason is not None or event.origin is not None or event.kind is Issued
-        return marks + self._further_marks(event) if has_more else marks
 
     def _further_marks(self, event: Any) -> int:
         marks = 0
@@ -279,7 +289,7 @@ class FastPath:
             self._names[names] = len(names)
         return len(names)
 
-    def _learn_identity(self, raw: bytes) -> tuple[int, int]:
+    def _learn_identity(self, raw: bytes) -> tuple[bytes, int]:
         """Return the digest of an identity, and how many quotation marks it has with the name of its member."""
         identity = _decode_identity(raw)
         name, groups = identity.name, identity.groups

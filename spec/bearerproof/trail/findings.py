@@ -1,8 +1,10 @@
 """What a judgement found: counts without end, of findings the first few of each rule, and when they happened."""
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from bearerproof.trail.rules import Rule, Want
 from bearerproof.trail.shapes import as_written, seconds_of
@@ -65,18 +67,24 @@ class Findings:
         self.undated = 0
         self.violated: Counter[Rule] = Counter()
         self.open: Counter[tuple[Rule, Want]] = Counter()
-        self.findings: list[TrailFinding] = []
+        self._kept: dict[Rule, list[TrailFinding]] = {rule: [] for rule in Rule}
         self.losses: list[Loss] = []
         self.lost: Counter[str] = Counter()
 
-    def keeps(self, rule: Rule) -> bool:
-        """Whether the next finding of a rule is still kept: only then is it worth its words."""
-        return self.violated[rule] < self.most
+    @property
+    def findings(self) -> list[TrailFinding]:
+        """The first few of each rule, in the order of their lines."""
+        return sorted((kept for of_rule in self._kept.values() for kept in of_rule), key=_line_of)
+
+    def keeps(self, rule: Rule, line: int) -> bool:
+        """Whether a finding on a line is among the first of its rule: only then is it worth its words."""
+        kept = self._kept[rule]
+        return len(kept) < self.most or bool(kept and line < kept[-1].line)
 
     def report(self, rule: Rule, line: int, summary: str, occurred_at: str | None = None) -> None:
         """Take down one violation."""
-        if self.keeps(rule):
-            self.findings.append(TrailFinding(rule, line, summary, occurred_at and as_written(occurred_at)))
+        if self.keeps(rule, line):
+            self._keep(TrailFinding(rule, line, summary, occurred_at and as_written(occurred_at)))
         self.violated[rule] += 1
         self.by_line.add(rule, line)
         if occurred_at is None:
@@ -99,7 +107,8 @@ class Findings:
             if rule not in accepted:
                 self.skip(want, rule, times=number)
                 continue
-            self.findings += [finding for finding in suspicions.findings if finding.rule is rule]
+            for finding in suspicions._kept[rule]:
+                self._keep(finding)
             self.violated[rule] += number
         self.by_time.add_all(suspicions.by_time, accepted)
         self.by_line.add_all(suspicions.by_line, accepted)
@@ -119,6 +128,11 @@ class Findings:
             after, before = (when and as_written(when) for when in (loss.after, loss.before))
             self.losses.append(replace(loss, after=after, before=before))
 
+    def _keep(self, finding: TrailFinding) -> None:
+        kept = self._kept[finding.rule]
+        insort(kept, finding, key=_line_of)
+        del kept[self.most :]
+
     @property
     def losses_left_out(self) -> int:
         """How many losses were counted but are not told."""
@@ -129,6 +143,9 @@ class Findings:
         if not self.violated:
             return None
         return self.by_line.timeline("lines") if self.undated else self.by_time.timeline("seconds")
+
+
+_line_of = attrgetter("line")
 
 
 class _Histogram:

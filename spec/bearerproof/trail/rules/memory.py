@@ -24,7 +24,7 @@ class Token:
     empty then. ``used_at`` is the latest use. A stream is the origin of a writer, or the number of a file.
     """
 
-    identity: int
+    identity: bytes
     expires_at: str | None
     line: int
     at: str | None
