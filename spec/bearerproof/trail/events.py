@@ -29,7 +29,7 @@ class LifecycleEvent(Struct, gc=False, kw_only=True, forbid_unknown_fields=True,
     ``kind`` is which of the kinds an event is, though it be read into a class of its own.
     """
 
-    kind: ClassVar[type["LifecycleEvent"] | None]
+    kind: ClassVar[type["LifecycleEvent"]]
 
     identity: Identity | None = None
     token_jti: Jti | None = None
@@ -108,7 +108,7 @@ class Hints(NamedTuple):
     kid: str | None
 
 
-class Failure(Struct, gc=False):
+class Failure(Struct, gc=False, tag_field="event", tag="(failure)"):
     """What a verifier tells of one rejection; ``hints`` is None where one of them cannot be read."""
 
     kind: ClassVar[None] = None

@@ -3,22 +3,23 @@
 A line is read by itself; the rules alone know what came before. So lines can be read anywhere, in parts, at once.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import ClassVar
+
+from msgspec import Struct
 
 from bearerproof.trail.events import Failure, LifecycleEvent
 
 
-class SummaryRecord(NamedTuple):
+class SummaryText(Struct, gc=False, tag_field="event", tag="(summary)"):
     """A drop summary as it stands in the trail: it bears no time, so it is judged where that of the others is known."""
 
-    record: Mapping[str, Any]
+    kind: ClassVar[None] = None
+    occurred_at: ClassVar[None] = None
+
     text: str
 
-    kind = None
 
-
-Fact = LifecycleEvent | Failure | SummaryRecord
+Fact = LifecycleEvent | Failure | SummaryText
 
 
 class Facts:

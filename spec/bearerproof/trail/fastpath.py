@@ -37,7 +37,7 @@ from bearerproof.trail.events import (
     digest_of,
     name_of,
 )
-from bearerproof.trail.facts import Facts, SummaryRecord
+from bearerproof.trail.facts import Facts, SummaryText
 from bearerproof.trail.inspection import Inspector
 
 KNOWN = 20_000
@@ -48,6 +48,9 @@ LONGEST_KNOWN = 512
 
 _LONGEST_FRAME = 64
 """Characters of stream and time beside a line; what is longer may hold something else."""
+
+_AT_ONCE = 64
+"""Lines whose times are looked at together; where one of them is strange those behind it are read again."""
 
 _SECOND = len("2027-01-15T08:00:00.")
 _INSTANT = len("2027-01-15T08:00:00.000000Z")
@@ -120,21 +123,34 @@ class FastPath:
         """Read lines from ``start`` on up to the first that is in doubt, and return the place of that one.
 
         ``number`` is the line of the trail at which the first of all stands. ``in_docker``: each is one of Docker's
-        ``json-file`` log. All is in one loop, since a call for each line would cost as much as its work.
+        ``json-file`` log.
         """
-        add_event, add_line, last = facts.events.append, facts.lines.append, len(lines)
-        jtis, addresses, seconds, known_identities = self._jtis, self._addresses, self._seconds, self._identities.get
+        place, last = start, len(lines)
+        while place < last:
+            until = min(place + _AT_ONCE, last)
+            place = self._read_some(lines, place, until, number, facts, in_docker=in_docker)
+            if place < until:
+                break
+        return place
+
+    def _read_some(
+        self, lines: Sequence[str], place: int, last: int, number: int, facts: Facts, *, in_docker: bool
+    ) -> int:
+        """Do what ``read`` does, all in one loop: a call for each line would cost as much as its work."""
+        add_event, add_line, before = facts.events.append, facts.lines.append, len(facts.events)
+        jtis, addresses, known_identities = self._jtis, self._addresses, self._identities.get
+        instants: list[str] = []
         event: Any
-        for place in range(start, last):
-            text: str | None = lines[place]
-            if in_docker and (text := self._log_of(lines[place])) is None:
-                return place
-            if text[2:3] != "e":
-                failure = self._read_failure(text)
-                if failure is not None:
-                    add_event(failure)
-                    add_line(number + place)
-                    continue
+        text: str | None
+        while place < last:
+            text = lines[place]
+            if in_docker and (text := self._log_of(text)) is None:
+                break
+            if text[2:3] != "e" and (failure := self._read_failure(text)) is not None:
+                add_event(failure)
+                add_line(number + place)
+                place += 1
+                continue
             try:
                 event = _decode_event(text)
                 marks, raw = 4, bytes(event.identity)
@@ -152,22 +168,30 @@ class FastPath:
                         self._learn_address(address)
                     marks += 4
                 if (when := event.occurred_at) is not None:
-                    if when[:_SECOND] not in seconds or not (
-                        len(when) == _INSTANT and when[-1] == "Z" and when[_SECOND:-1].isdecimal() and when.isascii()
-                    ):
-                        self._learn_instant(when)
+                    if len(when) != _INSTANT:
+                        break
+                    instants.append(when)
                     marks += 4
-                if event.reason is not None or event.origin is not None or event.kind is Issued:
+                if event.reason is not None or event.origin is not None:
                     marks += self._further_marks(event)
+                if event.kind is Issued:
+                    marks += 2 * self._texts_of_grant(event)
+                    if (expiry := event.expires_at) is not None:
+                        if len(expiry) != _INSTANT:
+                            break
+                        instants.append(expiry)
             except _DOUBTFUL:
-                return place
+                break
             # A number has a name, and 0 begins a run of the server, unless its very line came before: its text counts.
             seq = event.seq
             if seq == 0 or text.count('"') != (marks if seq is None else marks + 2):
-                return place
+                break
             add_event(event)
             add_line(number + place)
-        return last
+            place += 1
+        strange = self._first_strange(instants)
+        line = None if strange is None else _take_back(facts, before, strange)
+        return place if line is None else line - number
 
     def _log_of(self, line: str) -> str | None:
         """Return what a line of Docker's ``json-file`` log wraps, or None where something else may stand in it."""
@@ -185,7 +209,7 @@ class FastPath:
         facts = Facts()
         self.read([text], 0, 0, facts, in_docker=False)
         event = facts.events[0] if facts.events else None
-        return None if isinstance(event, SummaryRecord) else event
+        return None if isinstance(event, SummaryText) else event
 
     # -- events of a key server ----------------------------------------------------------------------------------
 
@@ -195,7 +219,7 @@ class FastPath:
             if text is not None:
                 self._look_into(text)
                 marks += 4
-        return marks + 2 * self._texts_of_grant(event) if event.kind is Issued else marks
+        return marks
 
     def _texts_of_grant(self, event: Issued) -> int:
         if event.backends is None or event.tools is None or event.rate_limit is None:  # null, as they must be there
@@ -204,10 +228,7 @@ class FastPath:
         for names in (event.backends, event.tools):
             known = self._names.get(names)
             texts += self._learn_names(names) if known is None else known
-        if event.expires_at is not None:
-            self._learn_instant(event.expires_at)
-            texts += 2
-        return texts
+        return texts + 2 if event.expires_at is not None else texts
 
     # -- events of a verifier ------------------------------------------------------------------------------------
 
@@ -261,13 +282,39 @@ class FastPath:
         if not self._inspector.is_clean(text):
             raise _Doubt
 
+    def _is_clean(self, text: str, strings: Sequence[str]) -> bool:
+        """Whether strings are clean, all at once where the JSON text holds them as they are: none reaches over a quote."""
+        if not self._inspector.looks_for_patterns and "\\" not in text and self._inspector.is_clean_once(text):
+            return True
+        return all(map(self._inspector.is_clean, strings))
+
+    def _first_strange(self, instants: Sequence[str]) -> str | None:
+        """Return the first of some texts of the right length that is no instant, or not clean."""
+        joined = "".join(instants)
+        if (
+            joined.isascii()
+            and self._seconds.issuperset([when[:_SECOND] for when in instants])
+            and all(joined[place::_INSTANT].isdecimal() for place in range(_SECOND, _INSTANT - 1))
+            and joined[_INSTANT - 1 :: _INSTANT].count("Z") == len(instants)
+        ):
+            return None
+        for when in instants:
+            try:
+                if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
+                    self._learn_instant(when)
+            except _Doubt:
+                return when
+        return None
+
     def _learn_instant(self, when: str) -> None:
         """Many instants share a second, and the first alone is looked at, unless for a pattern of the caller's."""
-        if len(when) != _INSTANT or not (shapes.is_instant(when) and self._inspector.is_clean(when)):
+        if len(when) != _INSTANT or not shapes.is_instant(when):
             raise _Doubt  # of another number of decimals the texts are in no order
         if not self._inspector.looks_for_patterns:
             _make_room(self._seconds)
             self._seconds.add(when[:_SECOND])
+        elif not self._inspector.is_clean(when):
+            raise _Doubt
 
     def _learn_jti(self, jti: str) -> None:
         if not self._inspector.is_clean_jti(jti):
@@ -295,7 +342,7 @@ class FastPath:
         name, groups = identity.name, identity.groups
         strings = [identity.subject, identity.email, identity.issuer, *(() if name is None else (name,))]
         texts = 3 + (name is not None) + (groups is not None) + len(strings) + len(groups or ())
-        if raw.count(b'"') != 2 * texts or not all(map(self._inspector.is_clean, (*strings, *(groups or ())))):
+        if raw.count(b'"') != 2 * texts or not self._is_clean(raw.decode(), (*strings, *(groups or ()))):
             raise _Doubt
         known = digest_of(identity), 2 * texts + 2
         if len(raw) <= 2 * LONGEST_KNOWN:
@@ -316,6 +363,20 @@ class FastPath:
             _make_room(self._hints)
             self._hints[source, client, aud, kid] = hints, texts
         return hints, texts
+
+
+def _take_back(facts: Facts, before: int, strange: str) -> int | None:
+    """Take back the event that bears a strange time, and those behind it, and return its line.
+
+    None where that event was in doubt anyway, and is not among them.
+    """
+    for place in range(before, len(facts.events)):
+        event: Any = facts.events[place]
+        if event.occurred_at is strange or (event.kind is Issued and event.expires_at is strange):
+            line = facts.lines[place]
+            del facts.events[place:], facts.lines[place:]
+            return line
+    return None
 
 
 def is_sound(inspector: Inspector) -> bool:

@@ -101,6 +101,22 @@ class Findings:
         """Return how many events a rule could not judge, by the reason."""
         return {want: number for want in Want if (number := self.open[rule, want])}
 
+    def drain(self) -> "Findings":
+        """Return what was taken down since the last time."""
+        taken = Findings(self.most)
+        self.__dict__, taken.__dict__ = taken.__dict__, self.__dict__
+        return taken
+
+    def add_all(self, others: "Findings") -> None:
+        """Take down what others took down of single lines: of those nothing is lost and nothing left open."""
+        for rule, number in others.violated.items():
+            self.violated[rule] += number
+            for finding in others._kept[rule]:
+                self._keep(finding)
+        self.by_time.add_all(others.by_time, Rule)
+        self.by_line.add_all(others.by_line, Rule)
+        self.undated += others.undated
+
     def absorb(self, suspicions: "Findings", accepted: Collection[Rule], want: Want) -> None:
         """Take over what was suspected against the rules that are accepted; of the others say that nobody can tell."""
         for rule, number in suspicions.violated.items():

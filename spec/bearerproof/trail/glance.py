@@ -5,19 +5,27 @@ It follows numbers and times exactly as the rules do. Switched off, the report i
 
 from typing import Any
 
-from bearerproof.trail.events import Denied, Invalid, Used
-from bearerproof.trail.facts import Facts
+from bearerproof.trail.events import Denied, Failure, Hints, Invalid, Used
+from bearerproof.trail.facts import Fact, Facts
+from bearerproof.trail.rules.failures import Failures
 from bearerproof.trail.rules.lifecycle import Lifecycle
+from bearerproof.trail.sources import source_ids
 
 _AFTER_COLON = ";"
 """What sorts behind every text that goes on with a colon, as an instant does behind its minute."""
 
 
-class Glance:
-    """Stands in front of the rules over lifecycle events of one trail."""
+_KNOWN = 20_000
+"""Sources whose hints are known at once."""
 
-    def __init__(self, lifecycle: Lifecycle) -> None:
+
+class Glance:
+    """Stands in front of the rules of one trail."""
+
+    def __init__(self, lifecycle: Lifecycle, failures: Failures) -> None:
         self._lifecycle = lifecycle
+        self._failures = failures
+        self._composed: dict[Hints, str] = {}
 
     def judge(self, facts: Facts, start: int) -> int:
         """Judge events from ``start`` on up to the first that needs a closer look, and return the place of that one.
@@ -34,7 +42,10 @@ class Glance:
         while place < last:
             event = events[place]
             if event.kind is None:
-                break
+                if not self._passes(event):
+                    break
+                place += 1
+                continue
             kind, when, seq, origin, token = event.kind, event.occurred_at, event.seq, event.origin, None
             if kind is Used:
                 token = find(hash(event.token_jti))
@@ -78,3 +89,28 @@ class Glance:
                 token.used_at, token.used_in, token.used_line = when, origin or file, lines[place - 1]
         kinds[Used] += uses
         return place
+
+    def _passes(self, event: Fact) -> bool:
+        """Whether a failure of a known source, of which just these hints were found to be right, is next in its course."""
+        if not isinstance(event, Failure):
+            return False
+        failures, hints, source, when = self._failures, event.hints, event.source_id, event.occurred_at
+        if hints is None or source is None or when is None:
+            return False
+        if self._composed.get(hints) != source and not self._learn(hints, source):
+            return False
+        course = failures.course
+        if not (course.first and course.latest <= when):
+            return False
+        course.latest = when
+        failures.events += 1
+        return True
+
+    def _learn(self, hints: Hints, source: str) -> bool:
+        """Learn that hints compose a source id which has been counted; say whether they do and it has."""
+        if not self._failures.has_counted(source) or source not in source_ids(*hints):
+            return False
+        if len(self._composed) >= _KNOWN:
+            self._composed.clear()
+        self._composed[hints] = source
+        return True

@@ -1,5 +1,6 @@
 """Proving a trail: one pass over the lines of its files, and the events in them, in their order, to the rules."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,7 +13,7 @@ from bearerproof.trail.glance import Glance
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.options import Options
 from bearerproof.trail.reader import LineReader, Take, Tally, could_not_be_judged
-from bearerproof.trail.reading import Block
+from bearerproof.trail.reading import Block, OddLine, Part
 from bearerproof.trail.report import FileRead, Lines, TrailReport, conclude
 from bearerproof.trail.rules import Rule
 from bearerproof.trail.rules.failures import Failures
@@ -39,17 +40,29 @@ def prove(
     files hold or lack: a file that cannot be read is told in the report. Not ``fast``, the fast path is switched off:
     the report is the same, and comes later.
     """
-    proof = _Proof(options or Options(), take, fast=fast)
+    judgement = Judgement(options or Options(), take, fast=fast)
     for path in reading.oldest_first(paths):
-        proof.read(path, progress)
-    return proof.report()
+        judgement.begin(path)
+        trouble = None
+        try:
+            for part in reading.parts(path):
+                judgement.read(part)
+                if progress is not None:
+                    progress(path, part.consumed)
+        except reading.UnreadableError as error:
+            trouble = str(error)
+        judgement.end(trouble)
+    return judgement.report()
 
 
 def prove_lines(lines: Iterable[str], options: Options | None = None, *, fast: bool = True) -> TrailReport:
     """Judge a trail that is at hand, by the same rules; the report calls it ``(lines)``."""
-    proof = _Proof(options or Options(), fast=fast)
-    proof.take_lines(list(lines))
-    return proof.report()
+    at_hand = list(lines)
+    judgement = Judgement(options or Options(), fast=fast)
+    judgement.begin("(lines)")
+    judgement.read_lines(at_hand)
+    judgement.end(octets=sum(len(line.encode("utf-8", "surrogatepass")) + 1 for line in at_hand))
+    return judgement.report()
 
 
 _AT_ONCE = 4096
@@ -65,7 +78,7 @@ class Judge:
         self._careful = CarefulReader(self.findings, Inspector(scanner, self.findings))
         self._lifecycle = Lifecycle(options, self.findings, scanner)
         self._failures = Failures(options, self.findings, scanner)
-        self._glance = Glance(self._lifecycle) if fast else None
+        self._glance = Glance(self._lifecycle, self._failures) if fast else None
         self._unjudged = 0
 
     def begin_file(self, number: int) -> None:
@@ -115,7 +128,7 @@ class Judge:
         elif isinstance(event, Failure):
             self._failures.judge(event, line)
         else:
-            summary = self._careful.summary(event.record, event.text, line, self._failures.course.last)
+            summary = self._careful.summary(json.loads(event.text), event.text, line, self._failures.course.last)
             self._failures.judge_summary(summary, line)
 
     def _counts(self) -> dict[str, int]:
@@ -124,48 +137,59 @@ class Judge:
         return {name: number for name, number in counts.items() if number}
 
 
-class _Proof:
-    """One judgement under way, in this process alone."""
+class Judgement:
+    """One judgement under way: takes the parts of its files in their order, and reads those that nobody has read."""
 
-    def __init__(self, options: Options, take: Take | None = None, *, fast: bool) -> None:
+    def __init__(self, options: Options, take: Take | None = None, *, fast: bool = True) -> None:
         self._judge = Judge(options, fast=fast)
         self._reader = LineReader(options, self._judge.findings, take, fast=fast)
         self._files: list[FileRead] = []
-        self._line = 0
+        self._path, self._before, self._octets = "", 0, 0
+        self.line = 0
 
-    def read(self, path: str, progress: Progress | None) -> None:
-        """Read one file to its end, or to where it breaks off."""
-        before, octets, trouble = self._line, 0, None
-        self._judge.begin_file(len(self._files) + 1)
-        try:
-            for block in reading.read(path):
-                octets = block.consumed
-                if isinstance(block, Block):
-                    self._take(block.lines)
-                else:
-                    self._line += 1
-                    self._reader.read_odd(block, self._line)
-                if progress is not None:
-                    progress(path, octets)
-        except reading.UnreadableError as error:
-            trouble = str(error)
-        self._files.append(FileRead(path, before, self._line - before, octets, trouble))
+    @property
+    def is_cut(self) -> bool:
+        """Whether a line is under way that a collector cut, so that the next part says nothing by itself."""
+        return bool(self._reader.pieces)
 
-    def take_lines(self, lines: Sequence[str]) -> None:
-        """Judge lines that are at hand, as if they were a file."""
-        before = self._line
+    def begin(self, path: str) -> None:
+        """Begin a file."""
+        self._path, self._before, self._octets = path, self.line, 0
         self._judge.begin_file(len(self._files) + 1)
+
+    def read(self, part: Part | OddLine) -> None:
+        """Read and judge the next part of the file."""
+        for block in reading.decoded(part):
+            if isinstance(block, Block):
+                self.read_lines(block.lines)
+            else:
+                self.line += 1
+                self._reader.read_odd(block, self.line)
+        self._octets = part.consumed
+
+    def read_lines(self, lines: Sequence[str]) -> None:
+        """Read and judge the next lines."""
         for start in range(0, len(lines), _AT_ONCE):
-            self._take(lines[start : start + _AT_ONCE])
-        octets = sum(len(line.encode("utf-8", "surrogatepass")) + 1 for line in lines)
-        self._files.append(FileRead("(lines)", before, len(lines), octets, None))
+            some = lines[start : start + _AT_ONCE]
+            self._reader.read(some, self.line + 1)
+            self.line += len(some)
+            self._judge.take(self._reader.drain())
+
+    def take(self, facts: Facts, tally: Tally, findings: Findings | None, lines: int, consumed: int) -> None:
+        """Judge what somebody else read in the next part of the file, which has so many lines."""
+        self._reader.tally.add(tally)
+        if findings is not None:
+            self._judge.findings.add_all(findings)
+        self._judge.take(facts)
+        self.line += lines
+        self._octets = consumed
+
+    def end(self, trouble: str | None = None, octets: int | None = None) -> None:
+        """End the file, or say why it cannot be read further."""
+        read = self._octets if octets is None else octets
+        self._files.append(FileRead(self._path, self._before, self.line - self._before, read, trouble))
 
     def report(self) -> TrailReport:
         """End the trail and say what was found."""
         self._reader.close()
         return self._judge.report(self._files, self._reader.tally)
-
-    def _take(self, lines: Sequence[str]) -> None:
-        self._reader.read(lines, self._line + 1)
-        self._line += len(lines)
-        self._judge.take(self._reader.drain())

@@ -13,7 +13,7 @@ from bearerproof.exceptions import BearerproofError
 from bearerproof.trail import presets, shapes
 from bearerproof.trail.careful import CarefulReader
 from bearerproof.trail.events import Identity
-from bearerproof.trail.facts import Facts, SummaryRecord
+from bearerproof.trail.facts import Facts, SummaryText
 from bearerproof.trail.fastpath import FastPath, is_sound
 from bearerproof.trail.findings import Findings
 from bearerproof.trail.inspection import Inspector
@@ -45,6 +45,15 @@ class Tally:
     broken: int = 0
     cut: int = 0
     wrapped: Counter[Preset] = field(default_factory=Counter)
+
+    def add(self, other: "Tally") -> None:
+        """Count what another counted."""
+        self.blank += other.blank
+        self.foreign += other.foreign
+        self.unrecognised += other.unrecognised
+        self.broken += other.broken
+        self.cut += other.cut
+        self.wrapped.update(other.wrapped)
 
 
 class LineReader:
@@ -237,7 +246,7 @@ class LineReader:
         elif len(_OF_A_FAILURE.intersection(record)) >= _ENOUGH:
             self._read_failure(record, text, number)
         elif record.keys() >= _OF_A_SUMMARY:
-            self.facts.add(SummaryRecord(record, text), text, number)
+            self.facts.add(SummaryText(text), text, number)
         else:
             return False
         return True

@@ -42,6 +42,19 @@ class OddLine:
     looks_ours: bool = False
 
 
+@dataclass(frozen=True)
+class Part:
+    """Whole lines as octets, without the last line feed. ``consumed`` is as in ``Block``."""
+
+    octets: bytes
+    consumed: int
+
+    @property
+    def lines(self) -> int:
+        """How many lines it has."""
+        return self.octets.count(b"\n") + 1
+
+
 class UnreadableError(Exception):
     """A file cannot be read, or not further; says why."""
 
@@ -51,6 +64,21 @@ def read(name: str) -> Iterator[Block | OddLine]:
 
     Raises:
         UnreadableError: the file cannot be opened, or breaks off; the lines before have been handed out.
+    """
+    for part in parts(name):
+        yield from decoded(part)
+
+
+def decoded(part: "Part | OddLine") -> Iterator[Block | OddLine]:
+    """Return the lines of a part of a file."""
+    return iter((part,)) if isinstance(part, OddLine) else _decoded(part.octets, part.consumed)
+
+
+def parts(name: str) -> Iterator["Part | OddLine"]:
+    """Return the parts of a file, of gzip or of standard input, of many lines each, as octets.
+
+    Raises:
+        UnreadableError: as ``read`` does.
     """
     try:
         if name == STDIN:
@@ -92,7 +120,7 @@ _FIRST_INSTANT = re.compile(
 )
 
 
-def _lines(file: BinaryIO) -> Iterator[Block | OddLine]:
+def _lines(file: BinaryIO) -> Iterator["Part | OddLine"]:
     source = _Source(file)
     rest = b""
     trouble: UnreadableError | None = None
@@ -106,14 +134,14 @@ def _lines(file: BinaryIO) -> Iterator[Block | OddLine]:
             break
         whole, feed, rest = (rest + chunk).rpartition(b"\n")
         if feed:
-            yield from _decoded(whole, source.consumed)
+            yield Part(whole, source.consumed)
         if len(rest) > MAX_LINE:
             size, looks_ours, after = _skip_line(rest, chunks)
             head = rest[:_HEAD].decode("utf-8", "replace")
             yield OddLine(f"a line of {size:,} bytes", head, source.consumed, looks_ours)
             rest = after
     if rest:
-        yield from _decoded(rest, source.consumed)
+        yield Part(rest, source.consumed)
     if trouble is not None:
         raise trouble
 

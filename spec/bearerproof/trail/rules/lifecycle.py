@@ -61,7 +61,7 @@ class Lifecycle:
         self._findings = findings
         self._scanner = scanner
         self.memory = Memory(options.max_tokens)
-        self._orphans = Orphans(max(1, options.max_tokens // 4), options.findings)
+        self._orphans = Orphans(max(1, options.max_tokens // 4))
         self.streams = Streams(options, findings)
         self._first_lines: set[int] = set()
         self.file = 0
@@ -118,7 +118,7 @@ class Lifecycle:
         """End the trail."""
         self.streams.close()
         for rule, orphan in self._orphans.all():
-            self._findings.report(rule, orphan.line, orphan.summary, orphan.when)
+            self._tell_orphan(rule, orphan, "was not issued before")
         self._findings.skip(Want.TIME, Rule.TIME_MONOTONE, times=self.timeless)
         self._findings.skip(Want.TIME, Rule.NO_USE_AFTER_EXPIRY, times=self.timeless_uses)
         self._findings.skip(Want.SEQUENCE, Rule.EXACTLY_ONCE, Rule.NOTHING_LOST, times=self.numberless)
@@ -203,10 +203,10 @@ class Lifecycle:
         token = self.memory.find(digest)
         stream = event.origin or self.file
         if token is None:
-            self.memory.add(digest, Token(identity, event.expires_at, line, event.occurred_at, stream))
+            self.memory.add(digest, event.token_jti, Token(identity, event.expires_at, line, event.occurred_at, stream))
             if self._orphans:
                 self._orphans.pop(digest)
-            if self.memory.has_left(digest):
+            if self.memory.has_left(event.token_jti):
                 self._findings.skip(Want.FORGOTTEN, Rule.ONE_ISSUE)
         elif token.issued:
             self._find(Rule.ONE_ISSUE, event, line, f"was issued already (line {token.line:,} of the trail)")
@@ -219,8 +219,7 @@ class Lifecycle:
         for rule, orphan in self._orphans.pop(digest):
             order = self._order_of_late_issue(orphan, event, line)
             if order is None:
-                what = f"{orphan.summary.partition(' was not issued')[0]} is issued after it (line {line:,})"
-                self._findings.report(rule, orphan.line, what, orphan.when)
+                self._tell_orphan(rule, orphan, f"is issued after it (line {line:,})")
             elif order is not Want.TIME:
                 self._findings.skip(order, rule)
         if self._options.from_middle and self._order_of_late_issue(Orphan.of(token), event, line) is None:
@@ -372,12 +371,12 @@ class Lifecycle:
                 self._before_issue(token, event, line, rules[0])
             return token
         if token is None:
-            if self.memory.has_left(digest):
+            if self.memory.has_left(jti):
                 self._is_forgotten(event, line, rules)
                 return None
             stream = event.origin or self.file
             token = Token(_digest(event.identity) or b"", None, line, event.occurred_at, stream, issued=False)
-            self.memory.add(digest, token)
+            self.memory.add(digest, jti, token)
         if self._options.from_middle:
             self._findings.skip(Want.BEFORE, rules[0])
         else:
@@ -386,8 +385,7 @@ class Lifecycle:
 
     def _suspect(self, digest: int, event: LifecycleEvent, line: int, rule: Rule) -> None:
         """Keep in mind that an event is about a token that was not issued yet; its issue may stand in another file."""
-        text = self._about(event, "was not issued before") if self._orphans.are_told else ""
-        orphan = Orphan(line, event.occurred_at, event.origin or self.file, text)
+        orphan = Orphan(line, event.occurred_at, event.origin or self.file, event.kind, event.token_jti or "")
         if not self._orphans.add(digest, rule, orphan):
             self._findings.skip(Want.UNKNOWN, rule)
 
@@ -426,10 +424,15 @@ class Lifecycle:
             self._find(Rule.IDENTITY_CONSTANT, event, line, "belongs to another identity than when it was issued")
 
     def _find(self, rule: Rule, event: LifecycleEvent, line: int, what: str) -> None:
-        self._findings.report(rule, line, self._about(event, what), event.occurred_at)
+        told = self._about(event.kind, event.token_jti or "", what) if self._findings.keeps(rule, line) else ""
+        self._findings.report(rule, line, told, event.occurred_at)
 
-    def _about(self, event: LifecycleEvent, what: str) -> str:
-        return f"{name_of(event.kind)}: the token {shown(event.token_jti or '', self._scanner)} {what}"
+    def _tell_orphan(self, rule: Rule, orphan: Orphan, what: str) -> None:
+        told = self._about(orphan.kind, orphan.jti, what) if self._findings.keeps(rule, orphan.line) else ""
+        self._findings.report(rule, orphan.line, told, orphan.when)
+
+    def _about(self, kind: type[LifecycleEvent], jti: str, what: str) -> str:
+        return f"{name_of(kind)}: the token {shown(jti, self._scanner)} {what}"
 
 
 def _gap(when: str, other: str) -> float:
