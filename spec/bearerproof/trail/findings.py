@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -57,10 +57,11 @@ class Timeline:
 
 
 class Findings:
-    """Takes the findings down as they come; of each rule the first ``most`` are kept whole."""
+    """Takes the findings down as they come, and ``tell``s each; of each rule the first ``most`` are kept whole."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, tell: Callable[[TrailFinding], None] | None = None) -> None:
         self.most = most
+        self._tell = tell
         self.by_time = _Histogram(1.0)
         self.by_line = _Histogram(1.0)
         self.losses_by_cause: Counter[str] = Counter()
@@ -79,7 +80,7 @@ class Findings:
     def keeps(self, rule: Rule, line: int) -> bool:
         """Whether a finding on a line is among the first of its rule: only then is it worth its words."""
         kept = self._kept[rule]
-        return len(kept) < self.most or bool(kept and line < kept[-1].line)
+        return len(kept) < self.most or bool(kept and line < kept[-1].line) or self._tell is not None
 
     def report(self, rule: Rule, line: int, summary: str, occurred_at: str | None = None) -> None:
         """Take down one violation."""
@@ -145,6 +146,8 @@ class Findings:
             self.losses.append(replace(loss, after=after, before=before))
 
     def _keep(self, finding: TrailFinding) -> None:
+        if self._tell is not None:
+            self._tell(finding)
         kept = self._kept[finding.rule]
         insort(kept, finding, key=_line_of)
         del kept[self.most :]

@@ -4,16 +4,16 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from bearerproof.trail import reading
+from bearerproof.trail import presets, reading
 from bearerproof.trail.careful import CarefulReader
 from bearerproof.trail.events import Failure, LifecycleEvent
 from bearerproof.trail.facts import Fact, Facts
-from bearerproof.trail.findings import Findings
+from bearerproof.trail.findings import Findings, TrailFinding
 from bearerproof.trail.glance import Glance
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.options import Options
 from bearerproof.trail.reader import LineReader, Take, Tally, could_not_be_judged
-from bearerproof.trail.reading import Block, OddLine, Part
+from bearerproof.trail.reading import Begin, Block, Content, End
 from bearerproof.trail.report import FileRead, Lines, TrailReport, conclude
 from bearerproof.trail.rules import Rule
 from bearerproof.trail.rules.failures import Failures
@@ -40,18 +40,9 @@ def prove(
     files hold or lack: a file that cannot be read is told in the report. Not ``fast``, the fast path is switched off:
     the report is the same, and comes later.
     """
-    judgement = Judgement(options or Options(), take, fast=fast)
-    for path in reading.oldest_first(paths):
-        judgement.begin(path)
-        trouble = None
-        try:
-            for part in reading.parts(path):
-                judgement.read(part)
-                if progress is not None:
-                    progress(path, part.consumed)
-        except reading.UnreadableError as error:
-            trouble = str(error)
-        judgement.end(trouble)
+    judgement = Judgement(options or Options(), take, progress, fast=fast)
+    for content in reading.contents(paths):
+        judgement.feed(content)
     return judgement.report()
 
 
@@ -59,9 +50,9 @@ def prove_lines(lines: Iterable[str], options: Options | None = None, *, fast: b
     """Judge a trail that is at hand, by the same rules; the report calls it ``(lines)``."""
     at_hand = list(lines)
     judgement = Judgement(options or Options(), fast=fast)
-    judgement.begin("(lines)")
-    judgement.read_lines(at_hand)
-    judgement.end(octets=sum(len(line.encode("utf-8", "surrogatepass")) + 1 for line in at_hand))
+    judgement.feed(Begin("(lines)"))
+    judgement.read_lines(at_hand, sum(len(line.encode("utf-8", "surrogatepass")) + 1 for line in at_hand))
+    judgement.feed(End())
     return judgement.report()
 
 
@@ -72,8 +63,10 @@ _AT_ONCE = 4096
 class Judge:
     """Gives the events of one trail to the rules, in the order of its lines, and says in the end what was found."""
 
-    def __init__(self, options: Options, *, fast: bool = True) -> None:
-        self.findings = Findings(options.findings)
+    def __init__(
+        self, options: Options, tell: Callable[[TrailFinding], None] | None = None, *, fast: bool = True
+    ) -> None:
+        self.findings = Findings(options.findings, tell)
         scanner = SecretScanner(options.secret_patterns)
         self._careful = CarefulReader(self.findings, Inspector(scanner, self.findings))
         self._lifecycle = Lifecycle(options, self.findings, scanner)
@@ -138,42 +131,67 @@ class Judge:
 
 
 class Judgement:
-    """One judgement under way: takes the parts of its files in their order, and reads those that nobody has read."""
+    """One judgement under way: is fed what the trail consists of, and reads those parts that nobody has read.
 
-    def __init__(self, options: Options, take: Take | None = None, *, fast: bool = True) -> None:
-        self._judge = Judge(options, fast=fast)
+    ``tell`` is told each finding as soon as it is sure. The others are as for ``prove``.
+
+    >>> judgement = Judgement(Options())
+    >>> for content in (Begin("a.jsonl"), reading.Part(b"hello", 6), End()):
+    ...     judgement.feed(content)
+    >>> str(judgement.report().verdict)
+    'not judged'
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        take: Take | None = None,
+        progress: Progress | None = None,
+        tell: Callable[[TrailFinding], None] | None = None,
+        *,
+        fast: bool = True,
+    ) -> None:
+        self._judge = Judge(options, tell, fast=fast)
         self._reader = LineReader(options, self._judge.findings, take, fast=fast)
+        self._progress = progress
         self._files: list[FileRead] = []
         self._path, self._before, self._octets = "", 0, 0
-        self.line = 0
+        self._line = 0
 
     @property
     def is_cut(self) -> bool:
         """Whether a line is under way that a collector cut, so that the next part says nothing by itself."""
         return bool(self._reader.pieces)
 
-    def begin(self, path: str) -> None:
-        """Begin a file."""
-        self._path, self._before, self._octets = path, self.line, 0
-        self._judge.begin_file(len(self._files) + 1)
+    def place(self, line: int) -> tuple[str, int]:
+        """Return the file that is being read, and the line in it of a line counted over all files."""
+        return self._path, line - self._before
 
-    def read(self, part: Part | OddLine) -> None:
-        """Read and judge the next part of the file."""
-        for block in reading.decoded(part):
-            if isinstance(block, Block):
-                self.read_lines(block.lines)
-            else:
-                self.line += 1
-                self._reader.read_odd(block, self.line)
-        self._octets = part.consumed
+    def feed(self, content: Content) -> None:
+        """Read and judge what comes next."""
+        if isinstance(content, Begin):
+            self._path, self._before, self._octets = content.path, self._line, 0
+            self._judge.begin_file(len(self._files) + 1)
+        elif isinstance(content, End):
+            read = self._line - self._before
+            self._files.append(FileRead(self._path, self._before, read, self._octets, content.trouble))
+        else:
+            for block in reading.decoded(content):
+                if isinstance(block, Block):
+                    self.read_lines(block.lines, content.consumed)
+                else:
+                    self._line += 1
+                    self._reader.read_odd(block, self._line)
+            self._advance(content.consumed)
 
-    def read_lines(self, lines: Sequence[str]) -> None:
-        """Read and judge the next lines."""
+    def read_lines(self, lines: Sequence[str], consumed: int) -> None:
+        """Read and judge the next lines; of their file so many octets have been read then."""
         for start in range(0, len(lines), _AT_ONCE):
             some = lines[start : start + _AT_ONCE]
-            self._reader.read(some, self.line + 1)
-            self.line += len(some)
+            self._reader.read(some, self._line + 1)
+            self._line += len(some)
             self._judge.take(self._reader.drain())
+        self._octets = consumed
 
     def take(self, facts: Facts, tally: Tally, findings: Findings | None, lines: int, consumed: int) -> None:
         """Judge what somebody else read in the next part of the file, which has so many lines."""
@@ -181,15 +199,20 @@ class Judgement:
         if findings is not None:
             self._judge.findings.add_all(findings)
         self._judge.take(facts)
-        self.line += lines
-        self._octets = consumed
+        self._line += lines
+        self._advance(consumed)
 
-    def end(self, trouble: str | None = None, octets: int | None = None) -> None:
-        """End the file, or say why it cannot be read further."""
-        read = self._octets if octets is None else octets
-        self._files.append(FileRead(self._path, self._before, self.line - self._before, read, trouble))
+    def lose(self, text: str) -> None:
+        """Count a line whose rest will not come, though nobody lied: it was being written, or moved."""
+        if presets.seems_ours(text):
+            self._reader.tally.unrecognised += 1
 
     def report(self) -> TrailReport:
         """End the trail and say what was found."""
         self._reader.close()
         return self._judge.report(self._files, self._reader.tally)
+
+    def _advance(self, consumed: int) -> None:
+        self._octets = consumed
+        if self._progress is not None:
+            self._progress(self._path, consumed)

@@ -55,6 +55,24 @@ class Part:
         return self.octets.count(b"\n") + 1
 
 
+@dataclass(frozen=True)
+class Begin:
+    """The beginning of a file."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of a file, or where it breaks off and why."""
+
+    trouble: str | None = None
+
+
+Content = Begin | Part | OddLine | End
+"""What a trail consists of: for each file its beginning, its parts, its end."""
+
+
 class UnreadableError(Exception):
     """A file cannot be read, or not further; says why."""
 
@@ -88,6 +106,18 @@ def parts(name: str) -> Iterator["Part | OddLine"]:
                 yield from _lines(file)
     except OSError as error:
         raise UnreadableError(error.strerror or str(error)) from None
+
+
+def contents(names: Sequence[str]) -> Iterator[Content]:
+    """Return what the files of a trail consist of, in the order of their first events; trouble ends one file."""
+    for name in oldest_first(names):
+        yield Begin(name)
+        trouble = None
+        try:
+            yield from parts(name)
+        except UnreadableError as error:
+            trouble = str(error)
+        yield End(trouble)
 
 
 def oldest_first(names: Sequence[str]) -> list[str]:
@@ -234,6 +264,9 @@ def _unmarked(start: bytes) -> str | None:
         return None
     return "utf-16-le" if high else "utf-16-be"
 
+
+WIDE_OR_PACKED = (_GZIP, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How files begin that are no plain UTF-8."""
 
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 

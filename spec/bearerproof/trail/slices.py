@@ -30,26 +30,11 @@ from bearerproof.trail.judge import Judgement, Progress
 from bearerproof.trail.options import Options
 from bearerproof.trail.pieces import Pieces
 from bearerproof.trail.reader import LineReader, Tally
-from bearerproof.trail.reading import OddLine, Part, UnreadableError
+from bearerproof.trail.reading import Content, OddLine, Part, contents
 from bearerproof.trail.report import TrailReport
 
 Yield = bytes
 """What one part yields, for ``join`` alone to read."""
-
-
-class _Begin(NamedTuple):
-    """The beginning of a file."""
-
-    path: str
-
-
-class _End(NamedTuple):
-    """The end of a file, or where it breaks off."""
-
-    trouble: str | None
-
-
-_Content = _Begin | Part | OddLine | _End
 
 
 class _Reading(NamedTuple):
@@ -77,7 +62,7 @@ def read_slice(paths: Sequence[str], k: int, n: int, options: Options) -> Iterat
     findings = Findings(options.findings)
     reader = LineReader(options, findings)
     line = 0
-    for number, content in enumerate(_contents(paths)):
+    for number, content in enumerate(contents(paths)):
         if number % n == k:
             yield pickle.dumps(_read(content, line + 1, reader, findings) if isinstance(content, Part) else content)
         line += _lines_of(content)
@@ -97,10 +82,8 @@ class _Join:
     """The parts of a trail in their order, each as somebody read it, or read here."""
 
     def __init__(self, paths: Sequence[str], options: Options, progress: Progress | None) -> None:
-        self._judgement = Judgement(options)
-        self._progress = progress
-        self._own = enumerate(_contents(paths))
-        self._path = ""
+        self._judgement = Judgement(options, progress=progress)
+        self._own = enumerate(contents(paths))
 
     def judge(self, slices: Sequence[Iterator[Yield]]) -> TrailReport:
         for number in count():
@@ -112,7 +95,8 @@ class _Join:
                 content = next((content for place, content in self._own if place == number), None)
                 if content is None:
                     break
-            self._take_content(content)
+            if not isinstance(content, _Reading):
+                self._judgement.feed(content)
         return self._judgement.report()
 
     def _take(self, part: _Reading) -> bool:
@@ -126,30 +110,8 @@ class _Join:
         self._judgement.take(facts, part.tally, part.findings, part.lines, part.consumed)
         return True
 
-    def _take_content(self, content: "_Content | _Reading") -> None:
-        if isinstance(content, _Begin):
-            self._path = content.path
-            self._judgement.begin(content.path)
-        elif isinstance(content, _End):
-            self._judgement.end(content.trouble)
-        elif not isinstance(content, _Reading):
-            self._judgement.read(content)
-        if self._progress is not None and isinstance(content, Part | OddLine | _Reading):
-            self._progress(self._path, content.consumed)
 
-
-def _contents(paths: Sequence[str]) -> Iterator[_Content]:
-    for path in reading.oldest_first(paths):
-        yield _Begin(path)
-        trouble = None
-        try:
-            yield from reading.parts(path)
-        except UnreadableError as error:
-            trouble = str(error)
-        yield _End(trouble)
-
-
-def _lines_of(content: _Content) -> int:
+def _lines_of(content: Content) -> int:
     if isinstance(content, Part):
         return content.lines
     return int(isinstance(content, OddLine))
