@@ -1,4 +1,4 @@
-"""A log that is being written is judged as it grows, through rotations, and nothing honest is accused for being live."""
+"""A log that is being written is judged as it grows, through rotations, and nobody honest is accused meanwhile."""
 
 import gzip
 import json
@@ -37,6 +37,14 @@ def rename(log: Path) -> None:
 
 def truncate(log: Path) -> None:
     os.truncate(log, 0)
+
+
+def truncate_and_append(line: str) -> Step:
+    def write(log: Path) -> None:
+        truncate(log)
+        append(line)(log)
+
+    return write
 
 
 def nothing(_: Path) -> None:
@@ -78,8 +86,8 @@ LIVES: dict[str, tuple[Step, ...]] = {
     "renamed-and-written-on": (rename, into_the_old_one(LINES[5]), append(*LINES[6:])),
     "renamed-twice": (rename, append(*LINES[5:8]), rename, append(*LINES[8:])),
     "truncated": (truncate, append(*LINES[5:])),
-    "truncated-and-written-between-two-looks": (lambda log: (truncate(log), append(LINES[5])(log))[0], append(*LINES[6:])),
-}  # fmt: skip
+    "truncated-and-written-between-two-looks": (truncate_and_append(LINES[5]), append(*LINES[6:])),
+}
 
 
 @pytest.mark.parametrize("name", LIVES)

@@ -15,7 +15,7 @@ from bearerproof.trail.judge import Judgement
 from bearerproof.trail.processes import prove_with
 from bearerproof.trail.slices import join, read_slice
 
-from . import hostile, honest, lies
+from . import honest, hostile, lies
 from .trails import Server, failure, lived, text, violated
 
 MANY = 3
@@ -102,7 +102,7 @@ def test_most_parts_are_read_by_the_slices(tmp_path: Path, monkeypatch: pytest.M
     file = tmp_path / "audit.jsonl"
     file.write_text(text([*lived().events, *[failure(700 + n) for n in range(20)]]))
     read: list[object] = []
-    monkeypatch.setattr(Judgement, "read", lambda _, part: read.append(part))
+    monkeypatch.setattr(Judgement, "read_lines", lambda _, lines, __: read.append(lines))
     report = join([str(file)], [read_slice([str(file)], k, 2, Options()) for k in range(2)], Options())
     assert (violated(report), read) == ({}, [])
     assert report.lines.events["verify-failure"] == 20

@@ -133,7 +133,7 @@ class FastPath:
                 break
         return place
 
-    def _read_some(
+    def _read_some(  # noqa: C901, PLR0912, PLR0915 - one loop, as its docstring says
         self, lines: Sequence[str], place: int, last: int, number: int, facts: Facts, *, in_docker: bool
     ) -> int:
         """Do what ``read`` does, all in one loop: a call for each line would cost as much as its work."""
@@ -283,7 +283,7 @@ class FastPath:
             raise _Doubt
 
     def _is_clean(self, text: str, strings: Sequence[str]) -> bool:
-        """Whether strings are clean, all at once where the JSON text holds them as they are: none reaches over a quote."""
+        """Whether strings are clean, all at once where the text holds them as they are: none reaches over a quote."""
         if not self._inspector.looks_for_patterns and "\\" not in text and self._inspector.is_clean_once(text):
             return True
         return all(map(self._inspector.is_clean, strings))

@@ -68,18 +68,18 @@ class Findings:
         self.undated = 0
         self.violated: Counter[Rule] = Counter()
         self.open: Counter[tuple[Rule, Want]] = Counter()
-        self._kept: dict[Rule, list[TrailFinding]] = {rule: [] for rule in Rule}
+        self.kept: dict[Rule, list[TrailFinding]] = {rule: [] for rule in Rule}
         self.losses: list[Loss] = []
         self.lost: Counter[str] = Counter()
 
     @property
     def findings(self) -> list[TrailFinding]:
         """The first few of each rule, in the order of their lines."""
-        return sorted((kept for of_rule in self._kept.values() for kept in of_rule), key=_line_of)
+        return sorted((kept for of_rule in self.kept.values() for kept in of_rule), key=_line_of)
 
     def keeps(self, rule: Rule, line: int) -> bool:
         """Whether a finding on a line is among the first of its rule: only then is it worth its words."""
-        kept = self._kept[rule]
+        kept = self.kept[rule]
         return len(kept) < self.most or bool(kept and line < kept[-1].line) or self._tell is not None
 
     def report(self, rule: Rule, line: int, summary: str, occurred_at: str | None = None) -> None:
@@ -112,10 +112,10 @@ class Findings:
         """Take down what others took down of single lines: of those nothing is lost and nothing left open."""
         for rule, number in others.violated.items():
             self.violated[rule] += number
-            for finding in others._kept[rule]:
+            for finding in others.kept[rule]:
                 self._keep(finding)
-        self.by_time.add_all(others.by_time, Rule)
-        self.by_line.add_all(others.by_line, Rule)
+        self.by_time.add_all(others.by_time, list(Rule))
+        self.by_line.add_all(others.by_line, list(Rule))
         self.undated += others.undated
 
     def absorb(self, suspicions: "Findings", accepted: Collection[Rule], want: Want) -> None:
@@ -124,7 +124,7 @@ class Findings:
             if rule not in accepted:
                 self.skip(want, rule, times=number)
                 continue
-            for finding in suspicions._kept[rule]:
+            for finding in suspicions.kept[rule]:
                 self._keep(finding)
             self.violated[rule] += number
         self.by_time.add_all(suspicions.by_time, accepted)
@@ -148,7 +148,7 @@ class Findings:
     def _keep(self, finding: TrailFinding) -> None:
         if self._tell is not None:
             self._tell(finding)
-        kept = self._kept[finding.rule]
+        kept = self.kept[finding.rule]
         insort(kept, finding, key=_line_of)
         del kept[self.most :]
 

@@ -78,7 +78,7 @@ class _Following:
     def rotated(self) -> Iterator[Content | Unfinished]:
         """Go over to the file that bears the name now, if that is another, or to the beginning if it was truncated."""
         try:
-            now = os.stat(self._path)
+            now = Path(self._path).stat()
         except OSError:
             return  # it was renamed, and the new one is not there yet
         was = os.fstat(self._file.fileno())
@@ -118,7 +118,7 @@ def _open(path: str) -> BinaryIO:
     if not Path(path).is_file():
         raise BadInput(f"{path} is no file that can be followed")
     try:
-        file = Path(path).open("rb", buffering=0)
+        file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - it is open as long as it is followed
     except OSError as error:
         raise BadInput(f"cannot follow {path}: {error.strerror}") from None
     start = file.read(2)

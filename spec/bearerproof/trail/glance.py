@@ -27,7 +27,7 @@ class Glance:
         self._failures = failures
         self._composed: dict[Hints, str] = {}
 
-    def judge(self, facts: Facts, start: int) -> int:
+    def judge(self, facts: Facts, start: int) -> int:  # noqa: C901, PLR0912, PLR0915 - one loop, as is said below
         """Judge events from ``start`` on up to the first that needs a closer look, and return the place of that one.
 
         An event passes that stands next in the course and the numbers of its writer, in the minute of those before,
@@ -91,7 +91,7 @@ class Glance:
         return place
 
     def _passes(self, event: Fact) -> bool:
-        """Whether a failure of a known source, of which just these hints were found to be right, is next in its course."""
+        """Whether a failure of a known source, whose very hints were found to be right, is next in its course."""
         if not isinstance(event, Failure):
             return False
         failures, hints, source, when = self._failures, event.hints, event.source_id, event.occurred_at
