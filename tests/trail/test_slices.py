@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from bearerproof.trail import Options, TrailReport, prove, reading, slices
+from bearerproof.trail import Options, TrailReport, prove, reading
+from bearerproof.trail.facts import Facts
 from bearerproof.trail.judge import Judgement
 from bearerproof.trail.processes import prove_with
+from bearerproof.trail.reader import Tally
 from bearerproof.trail.slices import join, read_slice
 
 from . import honest, hostile, lies
@@ -90,8 +92,9 @@ def test_what_other_slices_read_counts(tmp_path: Path, monkeypatch: pytest.Monke
     for lost in range(4):
 
         def take(self: Judgement, *parts: Any, lost: int = lost) -> None:
-            empty = (slices.Facts(), slices.Tally(), None, 0)
-            takes(self, *(empty[n] if n == lost else part for n, part in enumerate(parts)))
+            empty: tuple[Any, ...] = (Facts(), Tally(), None, 0)
+            left: list[Any] = [empty[n] if n == lost else part for n, part in enumerate(parts)]
+            takes(self, *left)
 
         monkeypatch.setattr(Judgement, "take", take)
         assert 2 in differing([str(file)], Options()), lost

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Sequence
 from threading import Event
 from types import FrameType
+from typing import Any
 
 from bearerproof.exceptions import BadInput
 from bearerproof.members import printable
@@ -38,27 +39,28 @@ def prove_following(files: Sequence[str], options: Options, tell: Callable[[str]
         tell(printable(f"{where}: {finding.rule} {TITLES[finding.rule]}: {finding.summary}"))
 
     judgement = Judgement(options, tell=tell_finding)
-    stopped, before = Event(), {}
+    stopped, is_unfinished = Event(), False
+    before: dict[signal.Signals, Any] = {}
 
     def stop(number: int, _: FrameType | None) -> None:
         stopped.set()
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
         for content in contents(files[:-1]):
             judgement.feed(content)
-        was_unfinished = ""
-        for content in follow(files[-1], lambda: not stopped.wait(PAUSE)):
-            if isinstance(content, Unfinished):
-                was_unfinished = content.text
-                if not stopped.is_set():
-                    judgement.lose(content.text)
+        for written in follow(files[-1], lambda: not stopped.wait(PAUSE)):
+            if isinstance(written, Unfinished):
+                if stopped.is_set():
+                    is_unfinished = True
+                else:
+                    judgement.lose(written.text)
             else:
-                judgement.feed(content)
+                judgement.feed(written)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if was_unfinished and stopped.is_set():
+    if is_unfinished:
         tell("the last line is not finished, and is not judged")
     return judgement.report()
