@@ -59,11 +59,12 @@ class _Following:
         self._file.close()
 
     def more(self) -> Iterator[Content]:
-        """Read what there is, as whole lines."""
+        """Read what there is by now, as whole lines: a writer that never rests is left alone now and then."""
         if not self._has_begun:
             self._has_begun = True
             yield Begin(self._path)
-        while chunk := self._file.read(BLOCK):
+        until = os.fstat(self._file.fileno()).st_size
+        while self._position < until and (chunk := self._file.read(BLOCK)):
             self._position += len(chunk)
             if self._skips:
                 _, feed, chunk = chunk.partition(b"\n")
