@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, example, find, given, settings
 from hypothesis import strategies as st
-from msgspec import MsgspecError
 
 from bearerproof.members import Json
-from bearerproof.trail import Options, Preset, fastpath, prove_lines
-from bearerproof.trail.events import LifecycleEvent
+from bearerproof.trail import Options, Preset, prove_lines
+from bearerproof.trail.events import Used
+from bearerproof.trail.facts import Facts
 from bearerproof.trail.fastpath import FastPath
+from bearerproof.trail.glance import Glance
 from bearerproof.trail.inspection import Inspector
+from bearerproof.trail.judge import Judge
+from bearerproof.trail.reader import LineReader
 
 from .test_generated import trails
 from .trails import ALICE, Server, at, failure, jti, lived
@@ -221,41 +224,44 @@ def test_a_report_is_the_same_without_the_fast_path(trail: Trail) -> None:
     assert reported(*trail, fast=True) == reported(*trail, fast=False)
 
 
-def test_the_fast_path_is_taken() -> None:
-    """Were it not, there would be nothing to compare."""
-    calls: list[bool] = []
-    admits = FastPath.admits
+def test_the_fast_path_and_the_glance_are_taken() -> None:
+    """Were they not, there would be nothing to compare."""
+    alone: list[int] = []
+    judged: list[object] = []
 
-    def counted(self: FastPath, text: str, number: int) -> bool:
-        calls.append(admits(self, text, number))
-        return calls[-1]
+    def counted(self: LineReader, line: str, number: int) -> None:
+        alone.append(number)
+        reads(self, line, number)
 
+    def judge(self: Judge, event: Any, text: str, line: int) -> None:
+        judged.append(event.kind)
+        judges(self, event, text, line)
+
+    reads, judges = LineReader._read_alone, Judge._judge
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FastPath, "admits", counted)
+        patch.setattr(LineReader, "_read_alone", counted)
+        patch.setattr(Judge, "_judge", judge)
         events = [*lived().events, *lived(minimal=True).events, *[failure(700 + n) for n in range(6)]]
         prove_lines(map(_dumped, events))
-    assert calls.count(True) > len(events) - 6
+    assert len(alone) < 6
+    assert judged.count(Used) < 6
 
 
-def _counts_no_marks(self: FastPath, text: str) -> LifecycleEvent | None:
-    try:
-        event: LifecycleEvent = fastpath._decode_event(text)
-    except MsgspecError:
-        return None
-    return event
+def _counts_too_many_marks(self: FastPath, event: Any) -> int:
+    return 8 if event.reason is not None else 0
 
 
-def _judges_nothing(self: FastPath, text: str, number: int) -> bool:
-    return '"token.used"' in text
+def _judges_no_use(self: Glance, facts: Facts, start: int) -> int:
+    return next((place for place in range(start, len(facts.events)) if facts.events[place].kind is not Used), start)
 
 
 BROKEN: dict[str, tuple[type[object], str, Callable[..., Any]]] = {
-    "marks-not-counted": (FastPath, "_read_event", _counts_no_marks),
+    "marks-not-counted": (FastPath, "_further_marks", _counts_too_many_marks),
     "texts-not-looked-into": (Inspector, "is_clean", lambda *_: True),
     "jti-not-looked-into": (Inspector, "is_clean_jti", lambda *_: True),
     "time-not-looked-at": (FastPath, "_learn_instant", lambda *_: None),
     "address-not-looked-at": (FastPath, "_learn_address", lambda *_: None),
-    "use-not-judged": (FastPath, "admits", _judges_nothing),
+    "use-not-judged": (Glance, "judge", _judges_no_use),
 }
 
 

@@ -83,7 +83,7 @@ def test_what_nobody_foresaw_is_a_finding_on_its_line_alone(monkeypatch: pytest.
     taken: Callable[..., Any] = Lifecycle.judge
 
     def fails(self: Lifecycle, event: Any, source: Any, line: int) -> None:
-        if line == 3:
+        if line == 4:
             raise KeyError("nobody foresaw this")
         taken(self, event, source, line)
 

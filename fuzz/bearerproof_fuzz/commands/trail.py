@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +21,10 @@ from bearerproof.trail.judge import prove
 from bearerproof.trail.options import Options
 from bearerproof.trail.picture import as_svg
 from bearerproof.trail.presets import Preset
+from bearerproof.trail.processes import prove_with
 from bearerproof.trail.reading import STDIN
 from bearerproof.trail.report import RuleStatus, TrailReport
+from bearerproof_fuzz.commands.following import prove_following
 from bearerproof_fuzz.commands.writing import write
 
 EXIT_CODES = (
@@ -73,6 +76,12 @@ def trail(
     findings: Annotated[
         int, typer.Option("--findings", min=0, max=100_000, help="Findings told of each rule; all are counted.")
     ] = _DEFAULT.findings,
+    processes: Annotated[
+        int, typer.Option("-n", min=1, max=64, help="Processes that read the files; the report is the same.")
+    ] = 1,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with the last file as it grows and is rotated, until Ctrl-C.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON (trail-report.schema.json).")
     ] = False,
@@ -109,11 +118,17 @@ def trail(
 
     [bold]bearerproof trail --to ocsf audit.jsonl > events.ocsf.jsonl[/]  a line an event; otel: OTLP/JSON
 
+    [bold]bearerproof trail --follow audit.jsonl[/]  a live log: findings as they come, the report at Ctrl-C
+
     It judges lifecycle and verify-failure events by the rules TRAIL-1 to TRAIL-16. Where an event
     lacks what a rule needs, the report says how often that rule could not judge: never that it holds.
 
     [bold]bearerproof trail --chain --chain-key FILE audit.jsonl*[/]  are these the lines that were written?
     """
+    if (follow and processes > 1) or (to is not None and (follow or processes > 1)):
+        raise BadInput("--to, --follow and -n cannot be had together")
+    if chain and (follow or processes > 1):
+        raise BadInput("--follow and -n do not go with --chain")
     if chain:
         return _judge_chain(files, chain_key or (), chain_public_key or (), high_water, from_middle, as_json)
     if chain_key or chain_public_key or high_water:
@@ -131,7 +146,10 @@ def trail(
         single_writer=single_writer,
     )
     exporter = None if to is None else Exporter(to, _write_out)
-    report = _prove(files, options, Console(stderr=True), exporter)
+    if follow:
+        report = prove_following(files, options, partial(_tell_finding, err=as_json))
+    else:
+        report = _prove(files, options, Console(stderr=True), exporter, processes)
     if exporter is not None:
         _flush_out()
     _tell(report, exporter, as_json=as_json)
@@ -146,9 +164,7 @@ def _tell(report: TrailReport, exporter: Exporter | None, *, as_json: bool) -> N
         exported = {} if exporter is None else {"export": exporter.as_json(report)}
         typer.echo(json.dumps({**report.as_json(), **exported}).replace("\x7f", "\\u007f"), err=exporter is not None)
         return
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    _make_printable()
     text = report.as_text() if exporter is None else f"{report.as_text()}\n{exporter.as_text(report)}"
     _show(text, Console(stderr=exporter is not None))
 
@@ -167,7 +183,21 @@ def _judge_chain(
     return report.exit_code
 
 
-def _prove(files: Sequence[str], options: Options, err: Console, exporter: Exporter | None) -> TrailReport:
+def _tell_finding(text: str, *, err: bool) -> None:
+    """Print a finding at once, in characters that whoever reads it can take."""
+    _make_printable()
+    typer.echo(text, err=err)
+
+
+def _make_printable() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _prove(
+    files: Sequence[str], options: Options, err: Console, exporter: Exporter | None, processes: int
+) -> TrailReport:
     """Judge the files, on a terminal with a bar that shows how much of them has been read."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
@@ -178,7 +208,10 @@ def _prove(files: Sequence[str], options: Options, err: Console, exporter: Expor
             bar.update(tasks[name], completed=octets)
 
         take = None if exporter is None else exporter.take
-        return prove(files, options, advance if err.is_terminal else None, take)
+        shown = advance if err.is_terminal else None
+        if processes > 1:
+            return prove_with(processes, files, options, shown)
+        return prove(files, options, shown, take)
 
 
 def _show(text: str, console: Console) -> None:

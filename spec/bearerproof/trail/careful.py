@@ -6,7 +6,7 @@ It judges form (TRAIL-1), secrets (TRAIL-12) and control characters (TRAIL-13); 
 from typing import Any
 
 from bearerproof.trail import shapes
-from bearerproof.trail.events import KINDS, Failure, Hints, Identity, LifecycleEvent, name_of
+from bearerproof.trail.events import KINDS, Failure, Hints, Identity, LifecycleEvent, digest_of, name_of
 from bearerproof.trail.findings import Findings
 from bearerproof.trail.inspection import Inspector, repeated_member
 from bearerproof.trail.rules import Rule
@@ -56,7 +56,7 @@ class CarefulReader:
         if shapes.CONFORMS[schema](record):
             return True
         message = ""
-        if self._findings.keeps(Rule.SCHEMA):
+        if self._findings.keeps(Rule.SCHEMA, line):
             message = self._inspector.redacted(shapes.complaint(schema, record))
         self._findings.report(
             Rule.SCHEMA, line, f"drop summary: {message}" if schema == shapes.SUMMARY else message, when
@@ -77,7 +77,7 @@ def _lifecycle_event(fit: Record) -> LifecycleEvent:
     members = {name: fit.get(name) for name in kind.__struct_fields__}
     if "identity" in fit:
         identity: Record = fit["identity"]
-        members["identity"] = Identity(**{name: identity[name] for name in ("subject", "email", "issuer")})
+        members["identity"] = digest_of(Identity(**{name: identity[name] for name in ("subject", "email", "issuer")}))
     if "seq" in fit:
         members["seq"] = int(fit["seq"])  # 1.0 is one
     return kind(**members)

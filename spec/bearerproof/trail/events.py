@@ -3,6 +3,7 @@
 A member is None where it is absent; so it is where a careful look found that it is not what the schema demands.
 """
 
+from hashlib import blake2b
 from typing import Annotated, ClassVar, NamedTuple
 
 from msgspec import Meta, Struct
@@ -92,9 +93,11 @@ def name_of(kind: type[LifecycleEvent]) -> str:
     return str(kind.__struct_config__.tag)
 
 
-def digest_of(identity: Identity) -> int:
-    """Return what tells identities apart in little memory: a keyed hash, whose key no writer of a trail knows."""
-    return hash((identity.issuer, identity.subject))
+def digest_of(identity: Identity) -> bytes:
+    """Return what tells identities apart in little memory, the same in every process that reads a part of a trail."""
+    issuer = identity.issuer.encode("utf-8", "surrogatepass")
+    subject = identity.subject.encode("utf-8", "surrogatepass")
+    return blake2b(b"%d %b%b" % (len(issuer), issuer, subject), digest_size=16).digest()
 
 
 class Hints(NamedTuple):
@@ -105,8 +108,10 @@ class Hints(NamedTuple):
     kid: str | None
 
 
-class Failure(Struct, gc=False):
+class Failure(Struct, gc=False, tag_field="event", tag="(failure)"):
     """What a verifier tells of one rejection; ``hints`` is None where one of them cannot be read."""
+
+    kind: ClassVar[None] = None
 
     occurred_at: str | None
     source_id: str | None

@@ -12,7 +12,7 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
    that come in most lines are remembered, a bounded number of each, when they have been found clean.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
@@ -37,9 +37,8 @@ from bearerproof.trail.events import (
     digest_of,
     name_of,
 )
+from bearerproof.trail.facts import Facts, SummaryText
 from bearerproof.trail.inspection import Inspector
-from bearerproof.trail.rules.failures import Failures
-from bearerproof.trail.rules.lifecycle import Lifecycle
 
 KNOWN = 20_000
 """Identities, addresses or the like that are remembered at once, so that memory stays bounded."""
@@ -49,6 +48,9 @@ LONGEST_KNOWN = 512
 
 _LONGEST_FRAME = 64
 """Characters of stream and time beside a line; what is longer may hold something else."""
+
+_AT_ONCE = 64
+"""Lines whose times are looked at together; where one of them is strange those behind it are read again."""
 
 _SECOND = len("2027-01-15T08:00:00.")
 _INSTANT = len("2027-01-15T08:00:00.000000Z")
@@ -105,79 +107,111 @@ _DOUBTFUL = (_Doubt, MsgspecError, UnicodeEncodeError, RecursionError)
 
 
 class FastPath:
-    """Stands in front of the rules of one trail; remembers texts that come often, a bounded number of each."""
+    """Reads the lines of one trail that are in good form; remembers texts that come often, a bounded number of each."""
 
-    def __init__(self, lifecycle: Lifecycle, failures: Failures, inspector: Inspector) -> None:
-        self._lifecycle = lifecycle
-        self._failures = failures
+    def __init__(self, inspector: Inspector) -> None:
         self._inspector = inspector
         self._seconds: set[str] = set()
         self._jtis: set[str] = set()
         self._addresses: set[str] = set()
         self._names: dict[tuple[str, ...], int] = {}
-        self._identities: dict[bytes, tuple[int, int]] = {}
+        self._identities: dict[bytes, tuple[bytes, int]] = {}
         self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
         self._frames: dict[str, tuple[str, Hints]] = {}
 
-    def admits(self, text: str, number: int) -> bool:
-        """Whether a text is surely an event in good form; if so, the rules have judged it. False says nothing."""
-        failure = None if text.startswith('{"event"') else self._read_failure(text)
-        if failure is not None:
-            self._failures.judge(failure, number)
-            return True
-        event = self._read_event(text) if '"token.' in text else None
-        if event is not None:
-            self._lifecycle.judge(event, text, number)
-            return True
-        return False
+    def read(self, lines: Sequence[str], start: int, number: int, facts: Facts, *, in_docker: bool) -> int:
+        """Read lines from ``start`` on up to the first that is in doubt, and return the place of that one.
 
-    def admits_docker_line(self, line: str, number: int) -> bool:
-        """Do what ``admits`` does, for an event in a line of Docker's ``json-file`` log."""
+        ``number`` is the line of the trail at which the first of all stands. ``in_docker``: each is one of Docker's
+        ``json-file`` log.
+        """
+        place, last = start, len(lines)
+        while place < last:
+            until = min(place + _AT_ONCE, last)
+            place = self._read_some(lines, place, until, number, facts, in_docker=in_docker)
+            if place < until:
+                break
+        return place
+
+    def _read_some(  # noqa: C901, PLR0912, PLR0915 - one loop, as its docstring says
+        self, lines: Sequence[str], place: int, last: int, number: int, facts: Facts, *, in_docker: bool
+    ) -> int:
+        """Do what ``read`` does, all in one loop: a call for each line would cost as much as its work."""
+        add_event, add_line, before = facts.events.append, facts.lines.append, len(facts.events)
+        jtis, addresses, known_identities = self._jtis, self._addresses, self._identities.get
+        instants: list[str] = []
+        event: Any
+        text: str | None
+        while place < last:
+            text = lines[place]
+            if in_docker and (text := self._log_of(text)) is None:
+                break
+            if text[2:3] != "e" and (failure := self._read_failure(text)) is not None:
+                add_event(failure)
+                add_line(number + place)
+                place += 1
+                continue
+            try:
+                event = _decode_event(text)
+                marks, raw = 4, bytes(event.identity)
+                if raw:
+                    event.identity, within = known_identities(raw) or self._learn_identity(raw)
+                    marks += within
+                else:
+                    event.identity = None
+                if (jti := event.token_jti) is not None:
+                    if jti not in jtis:
+                        self._learn_jti(jti)
+                    marks += 4
+                if (address := event.client_ip) is not None:
+                    if address not in addresses:
+                        self._learn_address(address)
+                    marks += 4
+                if (when := event.occurred_at) is not None:
+                    if len(when) != _INSTANT:
+                        break
+                    instants.append(when)
+                    marks += 4
+                if event.reason is not None or event.origin is not None:
+                    marks += self._further_marks(event)
+                if event.kind is Issued:
+                    marks += 2 * self._texts_of_grant(event)
+                    if (expiry := event.expires_at) is not None:
+                        if len(expiry) != _INSTANT:
+                            break
+                        instants.append(expiry)
+            except _DOUBTFUL:
+                break
+            # A number has a name, and 0 begins a run of the server, unless its very line came before: its text counts.
+            seq = event.seq
+            if seq == 0 or text.count('"') != (marks if seq is None else marks + 2):
+                break
+            add_event(event)
+            add_line(number + place)
+            place += 1
+        strange = self._first_strange(instants)
+        line = None if strange is None else _take_back(facts, before, strange)
+        return place if line is None else line - number
+
+    def _log_of(self, line: str) -> str | None:
+        """Return what a line of Docker's ``json-file`` log wraps, or None where something else may stand in it."""
         try:
             frame = _decode_docker_line(line)
         except _DOUBTFUL:
-            return False
-        text = frame.log
+            return None
         beside = frame.stream + frame.time
         if len(beside) > _LONGEST_FRAME or "token" in beside:
-            return False
-        return ("token." in line or presets.may_be_ours(line)) and self.admits(text, number)
+            return None
+        return frame.log if "token." in line or presets.may_be_ours(line) else None
+
+    def read_one(self, text: str) -> LifecycleEvent | Failure | None:
+        """Return the event that a text surely is; None says nothing."""
+        facts = Facts()
+        self.read([text], 0, 0, facts, in_docker=False)
+        event = facts.events[0] if facts.events else None
+        return None if isinstance(event, SummaryText) else event
 
     # -- events of a key server ----------------------------------------------------------------------------------
-
-    def _read_event(self, text: str) -> LifecycleEvent | None:
-        try:
-            event = _decode_event(text)
-            marks = self._marks(event)
-        except _DOUBTFUL:
-            return None
-        # Number 0 begins a run of the server, unless its very line came before: there the text counts.
-        return event if text.count('"') == marks and event.seq != 0 else None
-
-    def _marks(self, event: Any) -> int:
-        """Count the quotation marks of an event's names and strings, each looked into; its identity becomes known."""
-        marks, raw = 4, bytes(event.identity)
-        if raw:
-            event.identity, within = self._identities.get(raw) or self._learn_identity(raw)
-            marks += within
-        else:
-            event.identity = None
-        if (jti := event.token_jti) is not None:
-            if jti not in self._jtis:
-                self._learn_jti(jti)
-            marks += 4
-        if (address := event.client_ip) is not None:
-            if address not in self._addresses:
-                self._learn_address(address)
-            marks += 4
-        if (when := event.occurred_at) is not None:
-            if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
-                self._learn_instant(when)
-            marks += 4
-        if event.seq is not None:
-            marks += 2
-        has_more = event.reason is not None or event.origin is not None or event.kind is Issued
-        return marks + self._further_marks(event) if has_more else marks
 
     def _further_marks(self, event: Any) -> int:
         marks = 0
@@ -185,7 +219,7 @@ class FastPath:
             if text is not None:
                 self._look_into(text)
                 marks += 4
-        return marks + 2 * self._texts_of_grant(event) if event.kind is Issued else marks
+        return marks
 
     def _texts_of_grant(self, event: Issued) -> int:
         if event.backends is None or event.tools is None or event.rate_limit is None:  # null, as they must be there
@@ -194,10 +228,7 @@ class FastPath:
         for names in (event.backends, event.tools):
             known = self._names.get(names)
             texts += self._learn_names(names) if known is None else known
-        if event.expires_at is not None:
-            self._learn_instant(event.expires_at)
-            texts += 2
-        return texts
+        return texts + 2 if event.expires_at is not None else texts
 
     # -- events of a verifier ------------------------------------------------------------------------------------
 
@@ -251,13 +282,39 @@ class FastPath:
         if not self._inspector.is_clean(text):
             raise _Doubt
 
+    def _is_clean(self, text: str, strings: Sequence[str]) -> bool:
+        """Whether strings are clean, all at once where the text holds them as they are: none reaches over a quote."""
+        if not self._inspector.looks_for_patterns and "\\" not in text and self._inspector.is_clean_once(text):
+            return True
+        return all(map(self._inspector.is_clean, strings))
+
+    def _first_strange(self, instants: Sequence[str]) -> str | None:
+        """Return the first of some texts of the right length that is no instant, or not clean."""
+        joined = "".join(instants)
+        if (
+            joined.isascii()
+            and self._seconds.issuperset([when[:_SECOND] for when in instants])
+            and all(joined[place::_INSTANT].isdecimal() for place in range(_SECOND, _INSTANT - 1))
+            and joined[_INSTANT - 1 :: _INSTANT].count("Z") == len(instants)
+        ):
+            return None
+        for when in instants:
+            try:
+                if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
+                    self._learn_instant(when)
+            except _Doubt:
+                return when
+        return None
+
     def _learn_instant(self, when: str) -> None:
         """Many instants share a second, and the first alone is looked at, unless for a pattern of the caller's."""
-        if len(when) != _INSTANT or not (shapes.is_instant(when) and self._inspector.is_clean(when)):
+        if len(when) != _INSTANT or not shapes.is_instant(when):
             raise _Doubt  # of another number of decimals the texts are in no order
         if not self._inspector.looks_for_patterns:
             _make_room(self._seconds)
             self._seconds.add(when[:_SECOND])
+        elif not self._inspector.is_clean(when):
+            raise _Doubt
 
     def _learn_jti(self, jti: str) -> None:
         if not self._inspector.is_clean_jti(jti):
@@ -279,13 +336,13 @@ class FastPath:
             self._names[names] = len(names)
         return len(names)
 
-    def _learn_identity(self, raw: bytes) -> tuple[int, int]:
+    def _learn_identity(self, raw: bytes) -> tuple[bytes, int]:
         """Return the digest of an identity, and how many quotation marks it has with the name of its member."""
         identity = _decode_identity(raw)
         name, groups = identity.name, identity.groups
         strings = [identity.subject, identity.email, identity.issuer, *(() if name is None else (name,))]
         texts = 3 + (name is not None) + (groups is not None) + len(strings) + len(groups or ())
-        if raw.count(b'"') != 2 * texts or not all(map(self._inspector.is_clean, (*strings, *(groups or ())))):
+        if raw.count(b'"') != 2 * texts or not self._is_clean(raw.decode(), (*strings, *(groups or ()))):
             raise _Doubt
         known = digest_of(identity), 2 * texts + 2
         if len(raw) <= 2 * LONGEST_KNOWN:
@@ -306,6 +363,20 @@ class FastPath:
             _make_room(self._hints)
             self._hints[source, client, aud, kid] = hints, texts
         return hints, texts
+
+
+def _take_back(facts: Facts, before: int, strange: str) -> int | None:
+    """Take back the event that bears a strange time, and those behind it, and return its line.
+
+    None where that event was in doubt anyway, and is not among them.
+    """
+    for place in range(before, len(facts.events)):
+        event: Any = facts.events[place]
+        if event.occurred_at is strange or (event.kind is Issued and event.expires_at is strange):
+            line = facts.lines[place]
+            del facts.events[place:], facts.lines[place:]
+            return line
+    return None
 
 
 def is_sound(inspector: Inspector) -> bool:

@@ -1,8 +1,10 @@
 """What a judgement found: counts without end, of findings the first few of each rule, and when they happened."""
 
+from bisect import insort
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from bearerproof.trail.rules import Rule, Want
 from bearerproof.trail.shapes import as_written, seconds_of
@@ -55,28 +57,35 @@ class Timeline:
 
 
 class Findings:
-    """Takes the findings down as they come; of each rule the first ``most`` are kept whole."""
+    """Takes the findings down as they come, and ``tell``s each; of each rule the first ``most`` are kept whole."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, tell: Callable[[TrailFinding], None] | None = None) -> None:
         self.most = most
+        self._tell = tell
         self.by_time = _Histogram(1.0)
         self.by_line = _Histogram(1.0)
         self.losses_by_cause: Counter[str] = Counter()
         self.undated = 0
         self.violated: Counter[Rule] = Counter()
         self.open: Counter[tuple[Rule, Want]] = Counter()
-        self.findings: list[TrailFinding] = []
+        self.kept: dict[Rule, list[TrailFinding]] = {rule: [] for rule in Rule}
         self.losses: list[Loss] = []
         self.lost: Counter[str] = Counter()
 
-    def keeps(self, rule: Rule) -> bool:
-        """Whether the next finding of a rule is still kept: only then is it worth its words."""
-        return self.violated[rule] < self.most
+    @property
+    def findings(self) -> list[TrailFinding]:
+        """The first few of each rule, in the order of their lines."""
+        return sorted((kept for of_rule in self.kept.values() for kept in of_rule), key=_line_of)
+
+    def keeps(self, rule: Rule, line: int) -> bool:
+        """Whether a finding on a line is among the first of its rule: only then is it worth its words."""
+        kept = self.kept[rule]
+        return len(kept) < self.most or bool(kept and line < kept[-1].line) or self._tell is not None
 
     def report(self, rule: Rule, line: int, summary: str, occurred_at: str | None = None) -> None:
         """Take down one violation."""
-        if self.keeps(rule):
-            self.findings.append(TrailFinding(rule, line, summary, occurred_at and as_written(occurred_at)))
+        if self.keeps(rule, line):
+            self._keep(TrailFinding(rule, line, summary, occurred_at and as_written(occurred_at)))
         self.violated[rule] += 1
         self.by_line.add(rule, line)
         if occurred_at is None:
@@ -93,13 +102,30 @@ class Findings:
         """Return how many events a rule could not judge, by the reason."""
         return {want: number for want in Want if (number := self.open[rule, want])}
 
+    def drain(self) -> "Findings":
+        """Return what was taken down since the last time."""
+        taken = Findings(self.most)
+        self.__dict__, taken.__dict__ = taken.__dict__, self.__dict__
+        return taken
+
+    def add_all(self, others: "Findings") -> None:
+        """Take down what others took down of single lines: of those nothing is lost and nothing left open."""
+        for rule, number in others.violated.items():
+            self.violated[rule] += number
+            for finding in others.kept[rule]:
+                self._keep(finding)
+        self.by_time.add_all(others.by_time, list(Rule))
+        self.by_line.add_all(others.by_line, list(Rule))
+        self.undated += others.undated
+
     def absorb(self, suspicions: "Findings", accepted: Collection[Rule], want: Want) -> None:
         """Take over what was suspected against the rules that are accepted; of the others say that nobody can tell."""
         for rule, number in suspicions.violated.items():
             if rule not in accepted:
                 self.skip(want, rule, times=number)
                 continue
-            self.findings += [finding for finding in suspicions.findings if finding.rule is rule]
+            for finding in suspicions.kept[rule]:
+                self._keep(finding)
             self.violated[rule] += number
         self.by_time.add_all(suspicions.by_time, accepted)
         self.by_line.add_all(suspicions.by_line, accepted)
@@ -119,6 +145,13 @@ class Findings:
             after, before = (when and as_written(when) for when in (loss.after, loss.before))
             self.losses.append(replace(loss, after=after, before=before))
 
+    def _keep(self, finding: TrailFinding) -> None:
+        if self._tell is not None:
+            self._tell(finding)
+        kept = self.kept[finding.rule]
+        insort(kept, finding, key=_line_of)
+        del kept[self.most :]
+
     @property
     def losses_left_out(self) -> int:
         """How many losses were counted but are not told."""
@@ -129,6 +162,9 @@ class Findings:
         if not self.violated:
             return None
         return self.by_line.timeline("lines") if self.undated else self.by_time.timeline("seconds")
+
+
+_line_of = attrgetter("line")
 
 
 class _Histogram:

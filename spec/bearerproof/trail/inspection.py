@@ -40,7 +40,11 @@ class Inspector:
         """Whether a jti is clean: the usual UUID at a glance, and without being kept, as it hardly comes again."""
         if not self.looks_for_patterns and _UUID.fullmatch(jti):
             return True
-        return self._scanner.find(jti) is None and control_in(jti) is None
+        return self.is_clean_once(jti)
+
+    def is_clean_once(self, text: str) -> bool:
+        """Whether a text is clean that hardly comes again, so that it is not worth being kept."""
+        return self._scanner.find(text) is None and control_in(text) is None
 
     def holds_a_secret(self, text: str) -> bool:
         """Whether a text holds a secret; it may hold control characters."""

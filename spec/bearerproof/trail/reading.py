@@ -42,6 +42,37 @@ class OddLine:
     looks_ours: bool = False
 
 
+@dataclass(frozen=True)
+class Part:
+    """Whole lines as octets, without the last line feed. ``consumed`` is as in ``Block``."""
+
+    octets: bytes
+    consumed: int
+
+    @property
+    def lines(self) -> int:
+        """How many lines it has."""
+        return self.octets.count(b"\n") + 1
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The beginning of a file."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of a file, or where it breaks off and why."""
+
+    trouble: str | None = None
+
+
+Content = Begin | Part | OddLine | End
+"""What a trail consists of: for each file its beginning, its parts, its end."""
+
+
 class UnreadableError(Exception):
     """A file cannot be read, or not further; says why."""
 
@@ -52,6 +83,21 @@ def read(name: str) -> Iterator[Block | OddLine]:
     Raises:
         UnreadableError: the file cannot be opened, or breaks off; the lines before have been handed out.
     """
+    for part in parts(name):
+        yield from decoded(part)
+
+
+def decoded(part: "Part | OddLine") -> Iterator[Block | OddLine]:
+    """Return the lines of a part of a file."""
+    return iter((part,)) if isinstance(part, OddLine) else _decoded(part.octets, part.consumed)
+
+
+def parts(name: str) -> Iterator["Part | OddLine"]:
+    """Return the parts of a file, of gzip or of standard input, of many lines each, as octets.
+
+    Raises:
+        UnreadableError: as ``read`` does.
+    """
     try:
         if name == STDIN:
             yield from _lines(sys.stdin.buffer)
@@ -60,6 +106,18 @@ def read(name: str) -> Iterator[Block | OddLine]:
                 yield from _lines(file)
     except OSError as error:
         raise UnreadableError(error.strerror or str(error)) from None
+
+
+def contents(names: Sequence[str]) -> Iterator[Content]:
+    """Return what the files of a trail consist of, in the order of their first events; trouble ends one file."""
+    for name in oldest_first(names):
+        yield Begin(name)
+        trouble = None
+        try:
+            yield from parts(name)
+        except UnreadableError as error:
+            trouble = str(error)
+        yield End(trouble)
 
 
 def oldest_first(names: Sequence[str]) -> list[str]:
@@ -92,7 +150,7 @@ _FIRST_INSTANT = re.compile(
 )
 
 
-def _lines(file: BinaryIO) -> Iterator[Block | OddLine]:
+def _lines(file: BinaryIO) -> Iterator["Part | OddLine"]:
     source = _Source(file)
     rest = b""
     trouble: UnreadableError | None = None
@@ -106,14 +164,14 @@ def _lines(file: BinaryIO) -> Iterator[Block | OddLine]:
             break
         whole, feed, rest = (rest + chunk).rpartition(b"\n")
         if feed:
-            yield from _decoded(whole, source.consumed)
+            yield Part(whole, source.consumed)
         if len(rest) > MAX_LINE:
             size, looks_ours, after = _skip_line(rest, chunks)
             head = rest[:_HEAD].decode("utf-8", "replace")
             yield OddLine(f"a line of {size:,} bytes", head, source.consumed, looks_ours)
             rest = after
     if rest:
-        yield from _decoded(rest, source.consumed)
+        yield Part(rest, source.consumed)
     if trouble is not None:
         raise trouble
 
@@ -206,6 +264,9 @@ def _unmarked(start: bytes) -> str | None:
         return None
     return "utf-16-le" if high else "utf-16-be"
 
+
+WIDE_OR_PACKED = (_GZIP, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How files begin that are no plain UTF-8."""
 
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 

@@ -279,7 +279,7 @@ def conclude(
         files=tuple(files),
         lines=lines,
         rules=tuple(_judged(rule, applied.get(rule, 0), findings) for rule in Rule),
-        findings=tuple(sorted(findings.findings, key=lambda finding: finding.line)),
+        findings=tuple(findings.findings),
         losses=tuple(sorted(findings.losses, key=lambda loss: loss.line)),
         lost=dict(findings.lost),
         losses_left_out=findings.losses_left_out,

@@ -41,6 +41,10 @@ class Failures:
         """How many source ids were seen, as far as they are counted."""
         return len(self._sources)
 
+    def has_counted(self, source: str) -> bool:
+        """Whether a source id is among those that were counted."""
+        return hash(source) in self._sources
+
     def judge(self, event: Failure, line: int) -> None:
         """Judge one event."""
         self.events += 1

@@ -60,48 +60,48 @@ class Lifecycle:
         self._slack = options.tolerance + options.skew
         self._findings = findings
         self._scanner = scanner
-        self._memory = Memory(options.max_tokens)
-        self._orphans = Orphans(max(1, options.max_tokens // 4), options.findings)
-        self._streams = Streams(options, findings)
+        self.memory = Memory(options.max_tokens)
+        self._orphans = Orphans(max(1, options.max_tokens // 4))
+        self.streams = Streams(options, findings)
         self._first_lines: set[int] = set()
         self.file = 0
-        self._minute = ""
-        self._previous: str | None = None
-        self._counts = dict.fromkeys(KINDS, 0)
-        self._timeless = self._timeless_uses = self._numberless = 0
+        self.minute = ""
+        self.previous: str | None = None
+        self.kinds = dict.fromkeys(KINDS, 0)
+        self.timeless = self.timeless_uses = self.numberless = 0
         self._about_tokens = 0
 
     @property
     def runs(self) -> int:
         """How many times the numbers began: once for each start of the server."""
-        return sum(stream.sequence.runs for stream in self._streams.all())
+        return sum(stream.sequence.runs for stream in self.streams.all())
 
     @property
     def late(self) -> int:
         """How many numbers stand behind later ones."""
-        return sum(stream.sequence.late for stream in self._streams.all())
+        return sum(stream.sequence.late for stream in self.streams.all())
 
     @property
     def span(self) -> tuple[str | None, str | None]:
         """The first and the latest instant of all streams."""
-        courses = [stream.course for stream in self._streams.all()]
+        courses = [stream.course for stream in self.streams.all()]
         firsts = [course.first for course in courses if course.first is not None]
         return min(firsts, default=None), max((course.latest for course in courses), default="") or None
 
     @property
     def forgotten(self) -> int:
         """How many tokens were forgotten before their time."""
-        return self._memory.forgotten
+        return self.memory.forgotten
 
     @property
     def counts(self) -> dict[str, int]:
         """How many events of each kind there were, by its name."""
-        return {name_of(kind): self._counts[kind] for kind in KINDS}
+        return {name_of(kind): self.kinds[kind] for kind in KINDS}
 
     def judge(self, event: LifecycleEvent, source: Hashable, line: int) -> None:
         """Judge one event. ``source`` is what it was read from: that of a run's first event begins no other run."""
         kind = event.kind
-        self._counts[kind] += 1
+        self.kinds[kind] += 1
         self._follow(event, source, line)
         if kind is Used:
             self._used(event, line)
@@ -116,16 +116,16 @@ class Lifecycle:
 
     def close(self) -> None:
         """End the trail."""
-        self._streams.close()
+        self.streams.close()
         for rule, orphan in self._orphans.all():
-            self._findings.report(rule, orphan.line, orphan.summary, orphan.when)
-        self._findings.skip(Want.TIME, Rule.TIME_MONOTONE, times=self._timeless)
-        self._findings.skip(Want.TIME, Rule.NO_USE_AFTER_EXPIRY, times=self._timeless_uses)
-        self._findings.skip(Want.SEQUENCE, Rule.EXACTLY_ONCE, Rule.NOTHING_LOST, times=self._numberless)
+            self._tell_orphan(rule, orphan, "was not issued before")
+        self._findings.skip(Want.TIME, Rule.TIME_MONOTONE, times=self.timeless)
+        self._findings.skip(Want.TIME, Rule.NO_USE_AFTER_EXPIRY, times=self.timeless_uses)
+        self._findings.skip(Want.SEQUENCE, Rule.EXACTLY_ONCE, Rule.NOTHING_LOST, times=self.numberless)
 
     def applied(self) -> dict[Rule, int]:
         """Return how many events each rule had before it, whether it could judge them or not."""
-        counts, total = self._counts, sum(self._counts.values())
+        counts, total = self.kinds, sum(self.kinds.values())
         return {
             Rule.ONE_ISSUE: counts[Issued],
             Rule.ISSUED_FIRST: counts[Used] + counts[Expired] + self._about_tokens,
@@ -144,16 +144,16 @@ class Lifecycle:
     def _follow(self, event: LifecycleEvent, source: Hashable, line: int) -> None:
         """Follow time and numbers, whatever the event says."""
         when, seq, origin = event.occurred_at, event.seq, event.origin
-        streams = self._streams
+        streams = self.streams
         stream = streams.unnamed if origin is None else streams.of(origin)
         if when is None:
-            self._timeless += 1
+            self.timeless += 1
         else:
-            if stream.course.take(when, line, self.file) and when[:_MINUTE] != self._minute:
+            if stream.course.take(when, line, self.file) and when[:_MINUTE] != self.minute:
                 self._forget(when)
-            self._previous = when
+            self.previous = when
         if seq is None:
-            self._numberless += 1
+            self.numberless += 1
         elif seq or not self._is_repeated(event, source, line):
             stream.sequence.take(seq, when, line)
             if origin is None:
@@ -175,10 +175,10 @@ class Lifecycle:
 
     def _forget(self, when: str) -> None:
         """Let go, once a minute, of what expired long ago, by the time of the event before: one alone may be wrong."""
-        self._minute = when[:_MINUTE]
-        since = seconds_of(min(when, self._previous or when)) - self._options.horizon
+        self.minute = when[:_MINUTE]
+        since = seconds_of(min(when, self.previous or when)) - self._options.horizon
         if since > _FIRST_SECOND:
-            self._memory.forget(datetime.fromtimestamp(since, UTC).isoformat())
+            self.memory.forget(datetime.fromtimestamp(since, UTC).isoformat())
 
     def _is_same_writer(self, stream: Hashable, other: Hashable) -> bool:
         """Whether one writer left two events, so that the order of its lines counts."""
@@ -199,14 +199,14 @@ class Lifecycle:
         if event.token_jti is None:
             self._findings.skip(Want.UNREADABLE, Rule.ONE_ISSUE)
             return
-        digest, identity = hash(event.token_jti), _digest(event.identity) or 0
-        token = self._memory.find(digest)
+        digest, identity = hash(event.token_jti), _digest(event.identity) or b""
+        token = self.memory.find(digest)
         stream = event.origin or self.file
         if token is None:
-            self._memory.add(digest, Token(identity, event.expires_at, line, event.occurred_at, stream))
+            self.memory.add(digest, event.token_jti, Token(identity, event.expires_at, line, event.occurred_at, stream))
             if self._orphans:
                 self._orphans.pop(digest)
-            if self._memory.has_left(digest):
+            if self.memory.has_left(event.token_jti):
                 self._findings.skip(Want.FORGOTTEN, Rule.ONE_ISSUE)
         elif token.issued:
             self._find(Rule.ONE_ISSUE, event, line, f"was issued already (line {token.line:,} of the trail)")
@@ -219,8 +219,7 @@ class Lifecycle:
         for rule, orphan in self._orphans.pop(digest):
             order = self._order_of_late_issue(orphan, event, line)
             if order is None:
-                what = f"{orphan.summary.partition(' was not issued')[0]} is issued after it (line {line:,})"
-                self._findings.report(rule, orphan.line, what, orphan.when)
+                self._tell_orphan(rule, orphan, f"is issued after it (line {line:,})")
             elif order is not Want.TIME:
                 self._findings.skip(order, rule)
         if self._options.from_middle and self._order_of_late_issue(Orphan.of(token), event, line) is None:
@@ -259,7 +258,7 @@ class Lifecycle:
         elif token.expired is not None:
             self._after_expired(token, event, line, Rule.NO_USE_AFTER_EXPIRY, "is used after it was called expired")
         elif when is None:
-            self._timeless_uses += 1
+            self.timeless_uses += 1
         else:
             self._findings.skip(Want.EXPIRY if token.issued else Want.UNKNOWN, Rule.NO_USE_AFTER_EXPIRY)
         if token.revoked_at is not None:
@@ -366,18 +365,18 @@ class Lifecycle:
             self._findings.skip(Want.UNREADABLE, *rules)
             return None
         digest = hash(jti)
-        token = self._memory.find(digest)
+        token = self.memory.find(digest)
         if token is not None and token.issued:
             if token.at is not None and event.occurred_at is not None and event.occurred_at < token.at:
                 self._before_issue(token, event, line, rules[0])
             return token
         if token is None:
-            if self._memory.has_left(digest):
+            if self.memory.has_left(jti):
                 self._is_forgotten(event, line, rules)
                 return None
             stream = event.origin or self.file
-            token = Token(_digest(event.identity) or 0, None, line, event.occurred_at, stream, issued=False)
-            self._memory.add(digest, token)
+            token = Token(_digest(event.identity) or b"", None, line, event.occurred_at, stream, issued=False)
+            self.memory.add(digest, jti, token)
         if self._options.from_middle:
             self._findings.skip(Want.BEFORE, rules[0])
         else:
@@ -386,8 +385,7 @@ class Lifecycle:
 
     def _suspect(self, digest: int, event: LifecycleEvent, line: int, rule: Rule) -> None:
         """Keep in mind that an event is about a token that was not issued yet; its issue may stand in another file."""
-        text = self._about(event, "was not issued before") if self._orphans.are_told else ""
-        orphan = Orphan(line, event.occurred_at, event.origin or self.file, text)
+        orphan = Orphan(line, event.occurred_at, event.origin or self.file, event.kind, event.token_jti or "")
         if not self._orphans.add(digest, rule, orphan):
             self._findings.skip(Want.UNKNOWN, rule)
 
@@ -405,8 +403,8 @@ class Lifecycle:
 
     def _is_forgotten(self, event: LifecycleEvent, line: int, rules: tuple[Rule, ...]) -> None:
         """Judge an event about a token that was let go: after its expiry nothing but an expiry can be told of it."""
-        when, is_surely_over = event.occurred_at, not self._memory.forgotten
-        if is_surely_over and when is not None and when >= self._memory.left_until and event.kind in (Used, Revoked):
+        when, is_surely_over = event.occurred_at, not self.memory.forgotten
+        if is_surely_over and when is not None and when >= self.memory.left_until and event.kind in (Used, Revoked):
             rule = Rule.NO_USE_AFTER_EXPIRY if event.kind is Used else Rule.REVOKED_WAS_LIVE
             self._find(rule, event, line, "expired before, longer ago than is remembered")
             rules = tuple(other for other in rules if other is not rule)
@@ -426,10 +424,15 @@ class Lifecycle:
             self._find(Rule.IDENTITY_CONSTANT, event, line, "belongs to another identity than when it was issued")
 
     def _find(self, rule: Rule, event: LifecycleEvent, line: int, what: str) -> None:
-        self._findings.report(rule, line, self._about(event, what), event.occurred_at)
+        told = self._about(event.kind, event.token_jti or "", what) if self._findings.keeps(rule, line) else ""
+        self._findings.report(rule, line, told, event.occurred_at)
 
-    def _about(self, event: LifecycleEvent, what: str) -> str:
-        return f"{name_of(event.kind)}: the token {shown(event.token_jti or '', self._scanner)} {what}"
+    def _tell_orphan(self, rule: Rule, orphan: Orphan, what: str) -> None:
+        told = self._about(orphan.kind, orphan.jti, what) if self._findings.keeps(rule, orphan.line) else ""
+        self._findings.report(rule, orphan.line, told, orphan.when)
+
+    def _about(self, kind: type[LifecycleEvent], jti: str, what: str) -> str:
+        return f"{name_of(kind)}: the token {shown(jti, self._scanner)} {what}"
 
 
 def _gap(when: str, other: str) -> float:
@@ -437,6 +440,6 @@ def _gap(when: str, other: str) -> float:
     return seconds_of(when) - seconds_of(other)
 
 
-def _digest(identity: Identity | int | None) -> int | None:
+def _digest(identity: Identity | bytes | None) -> bytes | None:
     """Return the digest of an identity; where it was read before it is at hand."""
-    return digest_of(identity) if type(identity) is Identity else cast("int | None", identity)
+    return digest_of(identity) if type(identity) is Identity else cast("bytes | None", identity)

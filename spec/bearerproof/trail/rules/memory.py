@@ -1,10 +1,13 @@
 """What is remembered of tokens: little of each, of a bounded number, and only as long as they matter."""
 
+from array import array
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
+from zlib import crc32
+
+from msgspec import Struct
 
 CHUNK = 1024
 """Tokens that are forgotten together."""
@@ -15,8 +18,7 @@ _BITS = 1 << 26
 _MINUTE = len("2027-01-15T08:00")
 
 
-@dataclass(slots=True)
-class Token:
+class Token(Struct, gc=False):
     """One token: a digest of its identity, when it expires, and what became of it, where and when.
 
     ``line``, ``at`` and ``stream`` are those of its issue, and until that is seen (``issued``) of the first event about
@@ -24,7 +26,7 @@ class Token:
     empty then. ``used_at`` is the latest use. A stream is the origin of a writer, or the number of a file.
     """
 
-    identity: int
+    identity: bytes
     expires_at: str | None
     line: int
     at: str | None
@@ -45,7 +47,8 @@ class Memory:
     A token leaves once ``forget`` is told a time after its expiry. At most ``most`` are kept: beyond that those
     without an expiry leave first, the oldest before all, then those that expire soonest; ``forgotten`` counts them.
     That a token has left is remembered in a bit, which some others share: ``has_left`` may be true of a stranger, once
-    in seventy times after a million, and is never false of one that was here. ``left_until``: when the last of those
+    in seventy times after a million, and is never false of one that was here. It follows from the jti alone, so that
+    two judgements of one trail say the same. ``left_until``: when the last of those
     that left in time had expired.
     """
 
@@ -53,9 +56,9 @@ class Memory:
         self._most = most
         self._tokens: dict[int, Token] = {}
         self.find = self._tokens.get
-        self._undated: deque[list[int]] = deque()
-        self._filling: dict[str, list[int]] = {}
-        self._dated: list[tuple[str, int, list[int]]] = []
+        self._undated: deque[_Chunk] = deque()
+        self._filling: dict[str, _Chunk] = {}
+        self._dated: list[tuple[str, int, _Chunk]] = []
         self._serial = count()
         self._left = bytearray()
         self.left_until = ""
@@ -64,12 +67,14 @@ class Memory:
     def __len__(self) -> int:
         return len(self._tokens)
 
-    def add(self, digest: int, token: Token) -> None:
+    def add(self, digest: int, jti: str, token: Token) -> None:
         """Remember a token that is not remembered yet."""
         while len(self._tokens) >= self._most:
             self.forgotten += self._drop(self._undated.popleft() if self._undated else self._soonest())
         self._tokens[digest] = token
-        self._chunk(token.expires_at).append(digest)
+        digests, bits = self._chunk(token.expires_at)
+        digests.append(digest)
+        bits.append(_bit(jti))
 
     def forget(self, until: str) -> None:
         """Let go of the tokens that expired in a minute before ``until``, an instant or its beginning."""
@@ -78,33 +83,46 @@ class Memory:
             self.left_until = max(self.left_until, f"{self._dated[0][0]}:60")
             self._drop(self._soonest())
 
-    def has_left(self, digest: int) -> bool:
+    def has_left(self, jti: str) -> bool:
         """Whether a token was remembered once."""
-        return bool(self._left) and bool(self._left[digest % _BITS >> 3] >> (digest & 7) & 1)
+        return bool(self._left) and bool(self._left[(bit := _bit(jti)) >> 3] >> (bit & 7) & 1)
 
-    def _chunk(self, expires_at: str | None) -> list[int]:
+    def _chunk(self, expires_at: str | None) -> "_Chunk":
         """Return the chunk in which a token leaves: one of its minute, or the last of those without expiry."""
         if expires_at is None:
-            if not self._undated or len(self._undated[-1]) >= CHUNK:
-                self._undated.append([])
+            if not self._undated or len(self._undated[-1][0]) >= CHUNK:
+                self._undated.append(_new_chunk())
             return self._undated[-1]
         minute = expires_at[:_MINUTE]
         chunk = self._filling.get(minute)
-        if chunk is None or len(chunk) >= CHUNK:
-            chunk = self._filling[minute] = []
+        if chunk is None or len(chunk[0]) >= CHUNK:
+            chunk = self._filling[minute] = _new_chunk()
             heappush(self._dated, (minute, next(self._serial), chunk))
         return chunk
 
-    def _soonest(self) -> list[int]:
+    def _soonest(self) -> "_Chunk":
         minute, _, chunk = heappop(self._dated)
         if self._filling.get(minute) is chunk:
             del self._filling[minute]
         return chunk
 
-    def _drop(self, chunk: list[int]) -> int:
+    def _drop(self, chunk: "_Chunk") -> int:
         if not self._left:
             self._left = bytearray(_BITS >> 3)
-        for digest in chunk:
+        digests, bits = chunk
+        for digest, bit in zip(digests, bits, strict=True):
             self._tokens.pop(digest, None)
-            self._left[digest % _BITS >> 3] |= 1 << (digest & 7)
-        return len(chunk)
+            self._left[bit >> 3] |= 1 << (bit & 7)
+        return len(digests)
+
+
+_Chunk = tuple["array[int]", "array[int]"]
+"""The digests of some tokens, and the bit of each."""
+
+
+def _new_chunk() -> _Chunk:
+    return array("q"), array("I")
+
+
+def _bit(jti: str) -> int:
+    return crc32(jti.encode("utf-8", "surrogatepass")) % _BITS

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
+from bearerproof.trail.events import LifecycleEvent
 from bearerproof.trail.rules import Rule
 from bearerproof.trail.rules.memory import Token
 
@@ -14,30 +15,25 @@ class Orphan:
     line: int
     when: str | None
     stream: Hashable
-    summary: str
+    kind: type[LifecycleEvent] = LifecycleEvent
+    jti: str = ""
 
     @classmethod
     def of(cls, token: Token) -> "Orphan":
         """Return what is known of the first event about a token."""
-        return cls(token.line, token.at, token.stream, "")
+        return cls(token.line, token.at, token.stream)
 
 
 class Orphans:
-    """Keeps the first event of each token under each rule, of at most so many tokens; the first few are told whole."""
+    """Keeps the first event of each token under each rule, of at most so many tokens."""
 
-    def __init__(self, most: int, told: int) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
-        self._told = told
         self._of: dict[int, dict[Rule, Orphan]] = {}
 
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self._of)
-
-    @property
-    def are_told(self) -> bool:
-        """Whether the next one is worth its words."""
-        return len(self._of) < max(self._told, 1)
 
     def add(self, digest: int, rule: Rule, orphan: Orphan) -> bool:
         """Keep an event of a token; say whether it is the first under its rule, and there was room."""

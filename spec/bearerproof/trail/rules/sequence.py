@@ -39,17 +39,17 @@ class Sequence:
         self._gaps: list[_Gap] = []
         self._early: deque[tuple[int, str | None, int]] = deque()
         self._floor = 0
-        self._began = False
-        self._next = 0
-        self._last: str | None = None
+        self.began = False
+        self.next = 0
+        self.last: str | None = None
         self.runs = 0
         self.late = 0
 
     def take(self, number: int, when: str | None, line: int) -> None:
         """Take the next number."""
-        if number == self._next and self._began:
-            self._next, self._last = number + 1, when or self._last
-        elif not self._began or (number == 0 and not (self._gaps and self._gaps[0].start == 0)):
+        if number == self.next and self.began:
+            self.next, self.last = number + 1, when or self.last
+        elif not self.began or (number == 0 and not (self._gaps and self._gaps[0].start == 0)):
             self._begin(number, line)
             self._place(number, when, line)
         else:
@@ -68,19 +68,19 @@ class Sequence:
         for taken in early:
             self._early.remove(taken)
         self.close()
-        first_of_all = not self._began
-        self._began, self._floor = True, 0
+        first_of_all = not self.began
+        self.began, self._floor = True, 0
         self.runs += 1
-        self._next = number if first_of_all and self._from_middle else 0
-        self._floor = self._next
+        self.next = number if first_of_all and self._from_middle else 0
+        self._floor = self.next
         for taken in early:
             self._place(*taken)
 
     def _place(self, number: int, when: str | None, line: int) -> None:
-        if number >= self._next:
-            if number > self._next:
-                self._open(_Gap(self._next, number, line, self._last, when))
-            self._next, self._last = number + 1, when or self._last
+        if number >= self.next:
+            if number > self.next:
+                self._open(_Gap(self.next, number, line, self.last, when))
+            self.next, self.last = number + 1, when or self.last
         elif number < self._floor:
             self._findings.skip(Want.LATE, Rule.EXACTLY_ONCE)
         elif not self._fill(number, when, line):

@@ -34,40 +34,41 @@ class Streams:
     def __init__(self, options: Options, findings: Findings) -> None:
         self._options = options
         self._findings = findings
-        self._named: dict[str, Stream] = {}
+        self.named: dict[str, Stream] = {}
         self._closed: list[Stream] = []
         self._are_known = options.single_writer
         self._suspicions = findings if self._are_known else Findings(findings.most)
         self.unnamed = Stream(self._suspicions, options, from_middle=options.from_middle)
-        self._numbers = NumberCounts()
-        self.count = _counts_none if self._are_known else self._numbers.add
+        self.numbers = NumberCounts()
+        self.are_counted = not self._are_known
+        self.count = _counts_none if self._are_known else self.numbers.add
 
     def of(self, origin: str) -> Stream:
         """Return the stream of a writer that names itself."""
-        stream = self._named.get(origin)
+        stream = self.named.get(origin)
         if stream is None:
-            if len(self._named) >= _MOST:
-                oldest = self._named.pop(next(iter(self._named)))
+            if len(self.named) >= _MOST:
+                oldest = self.named.pop(next(iter(self.named)))
                 oldest.sequence.close()
                 self._closed = [_sum_of([*self._closed, oldest])]
             begins = not self._closed and not self._options.from_middle
-            stream = self._named[origin] = Stream(self._findings, self._options, from_middle=not begins)
+            stream = self.named[origin] = Stream(self._findings, self._options, from_middle=not begins)
         return stream
 
     def all(self) -> list[Stream]:
         """Return every stream."""
-        return [self.unnamed, *self._closed, *self._named.values()]
+        return [self.unnamed, *self._closed, *self.named.values()]
 
     def close(self) -> None:
         """End the trail: tell what is missing, and of writers without a name what is sure."""
-        for stream in self._named.values():
+        for stream in self.named.values():
             stream.sequence.close()
         self.unnamed.sequence.close()
         if not self._are_known:
             self._decide(self._suspicions)
 
     def _decide(self, suspicions: Findings) -> None:
-        numbers = self._numbers.close()
+        numbers = self.numbers.close()
         sure = not self._options.from_middle and not numbers.is_too_much
         one_writer = sure and numbers.writers == 1
         missing, repeated = numbers.faults() if sure else ([], [])
@@ -113,7 +114,7 @@ class NumberCounts:
     """
 
     def __init__(self) -> None:
-        self._start = self._stop = 0
+        self._start = self.stop = 0
         self._line = 0
         self._changes: dict[int, int] = {}
         self._lines: dict[int, int] = {}
@@ -122,15 +123,15 @@ class NumberCounts:
 
     def add(self, number: int, line: int) -> None:
         """Count one number, which stands in this line."""
-        if number != self._stop:
+        if number != self.stop:
             self._take(line)
             self._start = number
-        self._stop = number + 1
+        self.stop = number + 1
 
     def close(self) -> "NumberCounts":
         """End the counting."""
         self._take(self._line)
-        self._start = self._stop = 0
+        self._start = self.stop = 0
         self.writers = max((count for _, count in self._spans()), default=0)
         return self
 
@@ -159,8 +160,8 @@ class NumberCounts:
         return self._lines.get(number, self._line) or 1
 
     def _take(self, line: int) -> None:
-        if self._start < self._stop:
-            for place, change in ((self._start, 1), (self._stop, -1)):
+        if self._start < self.stop:
+            for place, change in ((self._start, 1), (self.stop, -1)):
                 self._change(place, change, line)
         self._line = line
 

@@ -14,7 +14,7 @@ class TimeOrder:
     def __init__(self, findings: Findings, tolerance: float) -> None:
         self._findings = findings
         self._tolerance = tolerance
-        self._file = 0
+        self.file = 0
         self.first: str | None = None
         self.latest = ""
 
@@ -30,14 +30,14 @@ class TimeOrder:
         """
         if when >= self.latest:
             self.first = self.first or when
-            self.latest, self._file = when, file
+            self.latest, self.file = when, file
             return True
         back = seconds_of(self.latest) - seconds_of(when)
         if back <= self._tolerance + resolution(when):
             return False
-        if file != self._file:
+        if file != self.file:
             self._findings.skip(Want.ORDER, Rule.TIME_MONOTONE)
-            self.latest, self._file = when, file
+            self.latest, self.file = when, file
             return True
         earlier = f"{as_written(when)} is {back:,.6f} s earlier than what stands before"
         summary = f"{earlier}; are rotated files given oldest first?"

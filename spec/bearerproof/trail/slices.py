@@ -1,0 +1,151 @@
+"""Reading a trail in slices, by whoever it may be, and judging what they yield in its order.
+
+Slice k of n is every n-th part of the files, from the k-th on: a part is some hundred lines. Reading lines is most of
+the work and needs nothing that stands before them, so slices are read apart: ``read_slice`` yields for each part what
+``join`` takes, as octets that can be sent anywhere. ``join`` gives all events, in the order of their lines, to the very
+rules that judge a trail which is read in one piece, whatever they ask for: the life of a token, numbers and times of
+a writer, the count of source ids, the bound of memory. So the report is the same to the byte, however many slices.
+
+Two things make a line depend on the one before: a collector may have cut it into pieces, and it may hold what cannot
+be sent. ``join`` reads such a part itself, and those behind it until no line is under way.
+"""
+
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from itertools import count
+from operator import or_
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msgspec import MsgspecError, defstruct
+from msgspec.msgpack import Decoder, Encoder
+from msgspec.structs import fields
+
+from bearerproof.trail import reading
+from bearerproof.trail.events import KINDS, Failure, name_of
+from bearerproof.trail.facts import Facts, SummaryText
+from bearerproof.trail.findings import Findings
+from bearerproof.trail.judge import Judgement, Progress
+from bearerproof.trail.options import Options
+from bearerproof.trail.pieces import Pieces
+from bearerproof.trail.reader import LineReader, Tally
+from bearerproof.trail.reading import Content, OddLine, Part, contents
+from bearerproof.trail.report import TrailReport
+
+Yield = bytes
+"""What one part yields, for ``join`` alone to read."""
+
+
+class _Reading(NamedTuple):
+    """What reading one part yielded."""
+
+    lines: int
+    consumed: int
+    events: bytes
+    places: tuple[int, ...]
+    texts: dict[int, str]
+    tally: Tally
+    findings: Findings | None
+
+
+def can_be_sliced(paths: Sequence[str]) -> bool:
+    """Whether the files can be read by several at once: a pipe cannot."""
+    return all(path != reading.STDIN and Path(path).is_file() for path in paths)
+
+
+def read_slice(paths: Sequence[str], k: int, n: int, options: Options) -> Iterator[Yield]:
+    """Read slice ``k`` (from 0) of ``n`` of a trail; pure, but for the files, which must not change meanwhile.
+
+    The files are read in the order of their first events, as ``prove`` reads them.
+    """
+    findings = Findings(options.findings)
+    reader = LineReader(options, findings)
+    line = 0
+    for number, content in enumerate(contents(paths)):
+        if number % n == k:
+            yield pickle.dumps(_read(content, line + 1, reader, findings) if isinstance(content, Part) else content)
+        line += _lines_of(content)
+
+
+def join(
+    paths: Sequence[str], slices: Sequence[Iterable[Yield]], options: Options, progress: Progress | None = None
+) -> TrailReport:
+    """Judge a trail by what all its slices yielded, in the order of ``k``; each is asked for its next part in turn.
+
+    A slice that breaks off costs time alone: what it does not yield is read here.
+    """
+    return _Join(paths, options, progress).judge([iter(yields) for yields in slices])
+
+
+class _Join:
+    """The parts of a trail in their order, each as somebody read it, or read here."""
+
+    def __init__(self, paths: Sequence[str], options: Options, progress: Progress | None) -> None:
+        self._judgement = Judgement(options, progress=progress)
+        self._own = enumerate(contents(paths))
+
+    def judge(self, slices: Sequence[Iterator[Yield]]) -> TrailReport:
+        for number in count():
+            yielded = next(slices[number % len(slices)], None)
+            content = None if yielded is None else pickle.loads(yielded)  # noqa: S301 - our own process wrote it
+            if isinstance(content, _Reading) and (self._judgement.is_cut or not self._take(content)):
+                content = None
+            if content is None:
+                content = next((content for place, content in self._own if place == number), None)
+                if content is None:
+                    break
+            if not isinstance(content, _Reading):
+                self._judgement.feed(content)
+        return self._judgement.report()
+
+    def _take(self, part: _Reading) -> bool:
+        """Judge what was read of a part, if its events came over whole."""
+        facts = Facts()
+        try:
+            facts.events = _decode(part.events)
+        except MsgspecError:
+            return False
+        facts.lines, facts.texts = list(part.places), part.texts
+        self._judgement.take(facts, part.tally, part.findings, part.lines, part.consumed)
+        return True
+
+
+def _lines_of(content: Content) -> int:
+    if isinstance(content, Part):
+        return content.lines
+    return int(isinstance(content, OddLine))
+
+
+def _read(part: Part, line: int, reader: LineReader, findings: Findings) -> _Reading | None:
+    """Read a part whose first line is this one; None where only who knows what stands before can read it."""
+    reader.tally, reader.pieces, start = Tally(), Pieces(), line
+    for block in reading.decoded(part):
+        if isinstance(block, OddLine):
+            reader.read_odd(block, line)
+            line += 1
+        else:
+            reader.read(block.lines, line)
+            line += len(block.lines)
+    facts, found = reader.drain(), findings.drain()
+    if reader.pieces:
+        return None
+    try:
+        events = _encode(facts.events)
+    except (UnicodeEncodeError, OverflowError):
+        return None
+    told = found if found.violated else None
+    return _Reading(line - start, part.consumed, events, tuple(facts.lines), facts.texts, reader.tally, told)
+
+
+def _sent(kind: Any) -> Any:
+    """Return a kind of event as it is sent, with the digest of its identity."""
+    required = any(field.name == "identity" and field.required for field in fields(kind))
+    identity = ("identity", bytes | None) if required else ("identity", bytes | None, None)
+    made: Any = defstruct(kind.__name__, [identity], bases=(kind,), tag=name_of(kind), gc=False, kw_only=True)
+    made.kind = kind
+    return made
+
+
+_encode = Encoder().encode
+_decode = Decoder(list[reduce(or_, (*map(_sent, KINDS), Failure, SummaryText))]).decode  # type: ignore[misc]  # made here

@@ -1,0 +1,134 @@
+"""A trail read in slices is judged as one read in one piece, to the byte, whatever stands in it."""
+
+import gzip
+import json
+import pickle
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bearerproof.trail import Options, TrailReport, prove, reading
+from bearerproof.trail.facts import Facts
+from bearerproof.trail.judge import Judgement
+from bearerproof.trail.processes import prove_with
+from bearerproof.trail.reader import Tally
+from bearerproof.trail.slices import join, read_slice
+
+from . import honest, hostile, lies
+from .trails import Server, failure, lived, text, violated
+
+MANY = 3
+
+Make = Callable[[random.Random, Path], tuple[list[str], Options]]
+"""Writes a trail into files of a folder, and says how it is to be judged."""
+
+
+def told(report: TrailReport) -> str:
+    return report.as_text() + json.dumps(report.as_json())
+
+
+def differing(names: list[str], options: Options) -> list[int]:
+    """The numbers of slices with which a report differs from that of a trail read in one piece."""
+    whole = told(prove(names, options))
+    parted = (
+        (n, told(join(names, [read_slice(names, k, n, options) for k in range(n)], options))) for n in (1, 2, MANY)
+    )
+    return [n for n, report in parted if report != whole]
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of a few lines, so that a short trail has many."""
+    monkeypatch.setattr(reading, "BLOCK", 700)
+
+
+def honest_trail(draw: random.Random, folder: Path) -> tuple[list[str], Options]:
+    system = honest.System(draw)
+    for _ in range(40):
+        system.step()
+    names = []
+    for number, lines in enumerate([*honest.files(draw, system), honest.verifiers(draw)]):
+        names.append(str(folder / f"{number}.log"))
+        octets = honest.as_text(draw, lines).encode()
+        Path(names[-1]).write_bytes(gzip.compress(octets) if draw.random() < 0.3 else octets)
+    return names, Options(skew=draw.choice((0.0, 1.0)), max_tokens=draw.choice((3, 250_000)))
+
+
+def lying_trail(draw: random.Random, folder: Path) -> tuple[list[str], Options]:
+    lines: list[str] = []
+    for rule in draw.sample(list(lies.LIES), 3):
+        events, place = lies.LIES[rule](draw)
+        lines += [json.dumps(event) for event in events]
+        lines[place:] = lies.HIDINGS[draw.choice(list(lies.HIDINGS))](draw, lines[place]) + lines[place:]
+    options = Options(max_sources=4, from_middle=draw.random() < 0.3, findings=draw.choice((0, 1, 5)))
+    return lies.written(draw, lines, draw.randrange(len(lines)), folder), options
+
+
+def hostile_trail(draw: random.Random, folder: Path) -> tuple[list[str], Options]:
+    file = folder / "hostile.log"
+    lines = [line for _ in range(4) for line in hostile.lines(draw)]
+    file.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+    return [str(file)], Options(max_tokens=draw.choice((2, 250_000)))
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("make", [honest_trail, lying_trail, hostile_trail])
+def test_a_report_is_the_same_in_slices(make: Make, tmp_path: Path) -> None:
+    for count in range(25):
+        names, options = make(random.Random(f"slices {count}"), tmp_path)
+        assert differing(names, options) == [], count
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_what_other_slices_read_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: were a part's findings, events or lines lost on their way, the reports would differ."""
+    file = tmp_path / "audit.jsonl"
+    lines = text(Server().issue().use().invalid("bprf_" + "x" * 43).use().events).splitlines()
+    file.write_text("GET / 200\n".join(line + "\n" for line in lines))
+    takes = Judgement.take
+    for lost in range(4):
+
+        def take(self: Judgement, *parts: Any, lost: int = lost) -> None:
+            empty: tuple[Any, ...] = (Facts(), Tally(), None, 0)
+            left: list[Any] = [empty[n] if n == lost else part for n, part in enumerate(parts)]
+            takes(self, *left)
+
+        monkeypatch.setattr(Judgement, "take", take)
+        assert 2 in differing([str(file)], Options()), lost
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_most_parts_are_read_by_the_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "audit.jsonl"
+    file.write_text(text([*lived().events, *[failure(700 + n) for n in range(20)]]))
+    read: list[object] = []
+    monkeypatch.setattr(Judgement, "read_lines", lambda _, lines, __: read.append(lines))
+    report = join([str(file)], [read_slice([str(file)], k, 2, Options()) for k in range(2)], Options())
+    assert (violated(report), read) == ({}, [])
+    assert report.lines.events["verify-failure"] == 20
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_slice_that_breaks_off_changes_nothing(tmp_path: Path) -> None:
+    names, options = lying_trail(random.Random("slices 1"), tmp_path)
+    for left in (0, 1, 3):
+        parts = [read_slice(names, k, 2, options) for k in range(2)]
+        broken: Iterator[bytes] = iter(list(parts[1])[:left])
+        assert told(join(names, [parts[0], broken], options)) == told(prove(names, options))
+
+
+def test_processes_report_what_one_does(tmp_path: Path) -> None:
+    """Real ones, each with another seed for hashes."""
+    file = tmp_path / "audit.jsonl"
+    server = Server()
+    for number in range(600):
+        server.issue(number).use(number)
+    file.write_text(text([*server.use(3, seconds=700).events, *lived().events]))
+    assert file.stat().st_size > reading.BLOCK
+    whole = told(prove([str(file)]))
+    assert "NOT truthful" in whole
+    assert told(prove_with(2, [str(file)])) == whole
+    assert all(pickle.loads(part) is not None for part in read_slice([str(file)], 0, 1, Options()))  # noqa: S301 - ours
