@@ -247,6 +247,11 @@ class Space:
     places: Mapping[Edit, _Places]
     factors: Mapping[str, Sequence[str]]
 
+    @cached_property
+    def edits(self) -> Sequence[Edit]:
+        """The edits, in their order."""
+        return tuple(self.places)
+
     def fits(self, edit: Edit, row: Row) -> bool:
         """Say whether the row makes sense and the edit has to be refused in it."""
         return _makes_sense(row, self.declaration) and self.places[edit].hold(row)

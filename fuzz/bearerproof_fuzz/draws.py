@@ -6,7 +6,7 @@ such ranges out of prepared material. Drawing this way also costs a tenth of bui
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -29,13 +29,12 @@ class Choices:
 
     def __init__(self, random: Random, recorded: Sequence[int] = ()) -> None:
         self._random = random.random
-        self._recorded = recorded
+        self._left = list(reversed(recorded))
         self.taken: list[int] = []
 
     def below(self, limit: int) -> int:
         """Draw an integer from 0 to ``limit`` - 1."""
-        at = len(self.taken)
-        value = self._recorded[at] % limit if at < len(self._recorded) else int(self._random() * limit)
+        value = self._left.pop() % limit if self._left else int(self._random() * limit)
         self.taken.append(value)
         return value
 
@@ -50,7 +49,10 @@ class Choices:
 
 def pick(draw: DrawFn, material: Sequence[T]) -> T:
     """Draw one of the prepared values; it shrinks towards the first."""
-    return material[number_below(draw, len(material))]
+    size = len(material)
+    if isinstance(draw, Choices) and size <= NARROW:
+        return material[draw.below(size)]
+    return material[number_below(draw, size)]
 
 
 def pick_some(draw: DrawFn, material: Sequence[T], most: int) -> list[T]:
@@ -60,14 +62,15 @@ def pick_some(draw: DrawFn, material: Sequence[T], most: int) -> list[T]:
 
 def number_below(draw: DrawFn, limit: int) -> int:
     """Draw an integer from 0 to ``limit`` - 1, of at most ``NARROW`` squared; it shrinks towards 0."""
+    below = draw.below if isinstance(draw, Choices) else partial(_drawn, draw)
     if limit <= NARROW:
-        return _below(draw, limit)
-    high = _below(draw, -(-limit // NARROW))
-    return (high * NARROW + _below(draw, NARROW)) % limit
+        return below(limit)
+    high = below(-(-limit // NARROW))
+    return (high * NARROW + below(NARROW)) % limit
 
 
-def _below(draw: DrawFn, limit: int) -> int:
-    return draw.below(limit) if isinstance(draw, Choices) else draw(_range(limit))
+def _drawn(draw: DrawFn, limit: int) -> int:
+    return draw(_range(limit))
 
 
 def batch(make: Callable[[DrawFn], T], size: int) -> SearchStrategy[list[T]]:

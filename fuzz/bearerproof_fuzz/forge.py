@@ -7,7 +7,8 @@ segments are spelled. Edits are functions from draft to draft; ``Draft.presentat
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -62,17 +63,32 @@ class Draft:
     spell_token: Spelling = unchanged
     rules: TokenRules = OPEN
 
+    def but(self, **members: Any) -> "Draft":
+        """Return the same draft with some of its own members set anew.
+
+        It is ``dataclasses.replace`` at a tenth of its cost, and keeps the segments that were written and still hold:
+        most edits change one of them.
+        """
+        changed = object.__new__(Draft)
+        held = changed.__dict__
+        held.update(self.__dict__)
+        held.update(members)
+        for segment, parts in _WRITTEN_FROM:
+            if not parts.isdisjoint(members):
+                held.pop(segment, None)
+        return changed
+
     def with_header(self, **members: Any) -> "Draft":
         """Set JOSE header parameters."""
-        return replace(self, header={**self.header, **members})
+        return self.but(header={**self.header, **members})
 
     def without_header(self, name: str) -> "Draft":
         """Leave a JOSE header parameter out."""
-        return replace(self, header={k: v for k, v in self.header.items() if k != name})
+        return self.but(header={k: v for k, v in self.header.items() if k != name})
 
     def with_claims(self, **members: Any) -> "Draft":
         """Set claims."""
-        return replace(self, claims={**self.claims, **members})
+        return self.but(claims={**self.claims, **members})
 
     def filled(self, text: str) -> "Draft":
         """Make it longer by a claim that means nothing."""
@@ -80,11 +96,11 @@ class Draft:
 
     def without_claim(self, name: str) -> "Draft":
         """Leave a claim out."""
-        return replace(self, claims={k: v for k, v in self.claims.items() if k != name})
+        return self.but(claims={k: v for k, v in self.claims.items() if k != name})
 
     def with_policy(self, **members: Any) -> "Draft":
         """Present it under a policy with some members set anew."""
-        return replace(self, policy=self.policy.but(**members))
+        return self.but(policy=self.policy.but(**members))
 
     def with_keys(self, *held: Key) -> "Draft":
         """Present it under a policy that holds these keys."""
@@ -97,12 +113,12 @@ class Draft:
 
     def signed_by(self, signer: Signer) -> "Draft":
         """Have somebody else sign."""
-        return replace(self, signer=signer)
+        return self.but(signer=signer)
 
     def with_signature(self, change: Callable[[bytes], bytes]) -> "Draft":
         """Change the signature's octets after signing."""
         signer = self.signer
-        return replace(self, signer=lambda signing_input: change(signer(signing_input)))
+        return self.but(signer=lambda signing_input: change(signer(signing_input)))
 
     def unsigned(self) -> "Draft":
         """Leave the signature empty."""
@@ -111,7 +127,7 @@ class Draft:
     def respelled(self, spell: Spelling) -> "Draft":
         """Change the text of the finished token, after any change made before."""
         before = self.spell_token
-        return replace(self, spell_token=lambda token: spell(before(token)))
+        return self.but(spell_token=lambda token: spell(before(token)))
 
     def header_bytes(self) -> bytes:
         """Return the octets of the JOSE header."""
@@ -128,17 +144,37 @@ class Draft:
 
     def token(self) -> str:
         """Write the token in compact serialisation (RFC 7515 §7.1)."""
-        signing_input = f"{self.spell_header(b64(self.header_bytes()))}.{self.spell_payload(b64(self.payload_bytes()))}"
+        signing_input = f"{self.header_segment}.{self.payload_segment}"
         signature = self.spell_signature(b64(self.signer(signing_input.encode())))
         return self.spell_token(f"{signing_input}.{signature}")
+
+    @cached_property
+    def header_segment(self) -> str:
+        """The header as it stands in the token."""
+        return self.spell_header(b64(self.header_bytes()))
+
+    @cached_property
+    def payload_segment(self) -> str:
+        """The payload as it stands in the token."""
+        return self.spell_payload(b64(self.payload_bytes()))
 
     def presentation(self) -> Presentation:
         """Return the token as it is presented to the implementation."""
         return Presentation(self.token(), self.policy, self.profile, self.now, self.tick)
 
 
+_WRITTEN_FROM = (
+    ("header_segment", frozenset({"header", "header_json", "spell_header"})),
+    ("payload_segment", frozenset({"claims", "payload_json", "spell_payload", "rules"})),
+)
+"""Segments that a draft keeps once they are written, and the members that they are written from."""
+
+
 def _json(members: Members) -> bytes:
-    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return _ENCODER.encode(members).encode("utf-8", "surrogatepass")
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True)

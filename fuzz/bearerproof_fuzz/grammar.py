@@ -3,16 +3,19 @@
 Which keys the grammar signs with decides what it can find: coverage never finds an HMAC over a public key.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from hypothesis.strategies import DrawFn
 
+from bearerproof.contract.messages import Policy
+from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.draws import number_below, pick, pick_some
 from bearerproof_fuzz.edits.algorithm import hmac_over
-from bearerproof_fuzz.edits.registry import Change
+from bearerproof_fuzz.edits.registry import Change, unedited
 from bearerproof_fuzz.forge import AUDIENCE, CLIENT, ISSUER, Draft, Signer
 from bearerproof_fuzz.keys import Key
 
@@ -32,7 +35,7 @@ class Forged:
 
 def forge_one(draw: DrawFn, base: Draft) -> Forged:
     """Draw one token that no holder of a policy key signed."""
-    name, forge = pick(draw, list(forgeries(base.key).items()))
+    name, forge = pick(draw, _listed(base.key))
     steps = [name]
     draft = forge(base)
     elsewhere = [draft] if name.startswith(_KNOWN_FORGERIES) else []
@@ -42,6 +45,28 @@ def forge_one(draw: DrawFn, base: Draft) -> Forged:
         draft = change(draft)
         steps.append(described)
     return Forged(draft, tuple(steps), tuple(elsewhere))
+
+
+@cache
+def header_changes() -> Sequence[tuple[str, Change]]:
+    """Return those changes that a forger makes of the header, the first of which is none."""
+    key = keys.key("HS256")
+    base = Draft(Profile.JWT, key, {"alg": "HS256", "typ": "JWT", "kid": key.kid}, {}, Policy({}), 0, key.sign)
+    kept = [each for each in _CHANGES if each[1](base).claims == base.claims]
+    return (("", unedited), *kept)
+
+
+@cache
+def cheap_forgeries(key: Key) -> Sequence[tuple[str, Change]]:
+    """Return the forgeries that cost no signature with a key pair: hundreds of thousands can be made."""
+    dear = ["an attacker's ES256 key", "an attacker's RS256 key"]
+    dear += [] if key.material == "oct" else ["an attacker's key"]
+    return [each for each in _listed(key) if each[0] not in dear]
+
+
+def is_judged_elsewhere(step: str) -> bool:
+    """Say whether a forgery or a change is by itself the matter of another requirement than VER-25."""
+    return bool(step) and step.startswith(_KNOWN_FORGERIES + _KNOWN_CHANGES)
 
 
 _KNOWN_FORGERIES = ("alg none", "HMAC over the ")
@@ -69,6 +94,11 @@ def forgeries(key: Key) -> Mapping[str, Change]:
         "HMAC over its own kid": _hmac_over_kid,
         **{f"HMAC over {name}": _signed(hmac_over(secret), "HS256") for name, secret in secrets.items()},
     }
+
+
+@cache
+def _listed(key: Key) -> list[tuple[str, Change]]:
+    return list(forgeries(key).items())
 
 
 def _signed(signer: Signer, algorithm: str | None = None) -> Change:
@@ -129,18 +159,25 @@ def matter_of(token: str, honest: str) -> str | None:
     The number of segments is VER-1's, and a character outside the alphabet or an impossible length is VER-2's. The
     same octets spelled anew are VER-3's; all else is another text under the same signature, or another signature.
     """
-    segments = token.split(".")
     if token == honest:
         return None
+    segments = token.split(".")
     if len(segments) != 3 or not all(segments):
         return "VER-1"
-    if set(token) - _ALPHABET or any(len(segment) % 4 == 1 for segment in segments):
+    if _FOREIGN.search(token) or any(len(segment) % 4 == 1 for segment in segments):
         return "VER-2"
-    respelled = [keys.unb64(segment) for segment in segments] == [keys.unb64(part) for part in honest.split(".")]
-    return "VER-3" if respelled else "VER-24"
+    return "VER-3" if all(map(_same_octets, segments, honest.split("."))) else "VER-24"
 
 
-_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
+def _same_octets(segment: str, other: str) -> bool:
+    """Say whether two segments are the same octets: they are as long, and differ in unused bits of the end alone."""
+    if segment == other:
+        return True
+    alike = len(segment) == len(other) and segment[:-1] == other[:-1]
+    return alike and keys.unb64(segment) == keys.unb64(other)
+
+
+_FOREIGN = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 def mangle_one(draw: DrawFn, token: str) -> tuple[str, str]:

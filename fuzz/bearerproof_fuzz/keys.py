@@ -66,6 +66,10 @@ class Key:
         """Sign as the algorithm says (RFC 7518 §3, RFC 8037 §3.1)."""
         return _sign(self.algorithm, self.pool_name, signing_input)
 
+    def sign_once(self, signing_input: bytes) -> bytes:
+        """Sign what is not to be remembered: for those who sign more than is worth keeping."""
+        return _sign.__wrapped__(self.algorithm, self.pool_name, signing_input)
+
     @property
     def pool_name(self) -> str:
         """Name of the material in ``keys.json``."""

@@ -6,7 +6,7 @@ that are loaded, because the engine mixes their constants in; so would the run.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -93,13 +93,13 @@ def labelled(draft: Draft, hints: Hints) -> Draft:
     claims = _member(draft.claims, "azp" if identity else "client_id", hints.client)
     if identity:
         claims = _member(claims, "aud", hints.aud)
-    return escaped(replace(draft, header=_member(draft.header, "kid", hints.kid), claims=claims))
+    return escaped(draft.but(header=_member(draft.header, "kid", hints.kid), claims=claims))
 
 
 def escaped(draft: Draft) -> Draft:
     """Spell header and payload in ASCII, so that unpaired surrogates are escapes in well-formed UTF-8."""
     payload = json.dumps(draft.all_claims).encode()
-    return replace(draft, header_json=json.dumps(draft.header).encode(), payload_json=payload)
+    return draft.but(header_json=json.dumps(draft.header).encode(), payload_json=payload)
 
 
 def unproven(draft: Draft) -> Draft:

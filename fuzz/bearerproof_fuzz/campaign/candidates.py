@@ -7,65 +7,19 @@ from typing import Any
 
 from hypothesis.strategies import DrawFn
 
-from bearerproof.contract.messages import Presentation
-from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile, requirement
 from bearerproof_fuzz import combinations
+from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, Unwritten, factors_of, with_token
+from bearerproof_fuzz.campaign.parts import ForgedHeader, Parts, parts_of
 from bearerproof_fuzz.campaign.shapes import SPOKEN_OF, Member, Shape
 from bearerproof_fuzz.claimdraws import BESIDE_OURS, DRAWN, LEEWAYS, DrawnClaim, kind_of, leeway
 from bearerproof_fuzz.combinations import Row, Space
 from bearerproof_fuzz.draws import number_below, pick
-from bearerproof_fuzz.edits.harmless import another_jti
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, REJECTED, Case, Edit
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, REJECTED, Edit, unedited
 from bearerproof_fuzz.forge import Draft, Forge, Members
-from bearerproof_fuzz.grammar import forge_one, mangle_one, matter_of
+from bearerproof_fuzz.grammar import forge_one, header_changes, mangle_one, matter_of
+from bearerproof_fuzz.keys import b64
 from bearerproof_fuzz.material import ADVERSARIAL, EDGES, NO_NAMES, PLAIN, SHORT, Hints, labelled, unproven
-from bearerproof_fuzz.oracles.claims import Outcomes
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A token, what may come of it, and the requirement that says so.
-
-    ``kind`` names the deviation that another outcome would be: findings of one kind are one finding. ``honest`` has to
-    be accepted for a refusal to mean anything, and each of ``elsewhere`` refused for an acceptance to be this
-    requirement's matter. ``claims`` are what an acceptance has to yield; ``factors`` are what novelty goes by.
-    """
-
-    requirement: str
-    kind: str
-    how: str
-    presented: Presentation
-    honest: Presentation
-    allowed: Outcomes
-    claims: Json | None = None
-    elsewhere: tuple[Presentation, ...] = ()
-    factors: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Honest:
-    """A token that the implementation has accepted; it is signed when it is first presented."""
-
-    draft: Draft
-
-    @cached_property
-    def presentation(self) -> Presentation:
-        """The token, written down."""
-        return self.draft.presentation()
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """An edit in a profile and under an algorithm, with the honest token that it changes."""
-
-    case: Case
-    honest: Honest
-
-    @property
-    def edited(self) -> Draft:
-        """The token that is changed."""
-        return self.case.edit.apply(self.honest.draft)
 
 
 @dataclass(frozen=True)
@@ -88,6 +42,34 @@ class World:
     spaces: tuple[Space, ...]
     shapes: tuple[Shape, ...] = ()
 
+    @cached_property
+    def parts(self) -> Sequence[Parts]:
+        """What tokens are put together from, for each honest token."""
+        return [parts_of(base, self.refused, self.beneath.get(base.draft.profile, ())) for base in self.bases]
+
+    @cached_property
+    def hashed(self) -> Sequence[Parts]:
+        """Those of them whose signature is a hash."""
+        return [parts for parts in self.parts if parts.honest.draft.key.material == "oct"]
+
+    @cached_property
+    def _based(self) -> dict[Row, Unwritten]:
+        return {}
+
+    def based(self, row: Row) -> Unwritten:
+        """Return the honest token of a row, whichever edit it is for; those drawn lately are kept."""
+        plain = replace(row, group="")
+        made = self._based.get(plain)
+        if made is None:
+            if len(self._based) >= MOST_BASES:
+                self._based.clear()
+            made = self._based[plain] = Unwritten(combinations.base(self.forge, plain))
+        return made
+
+
+MOST_BASES = 1000
+"""Honest tokens that are kept of those drawn for combinations."""
+
 
 Kind = Callable[[DrawFn, World], Candidate | None]
 """Draws a candidate; None where what was drawn cannot come together."""
@@ -103,19 +85,7 @@ def edited(draw: DrawFn, world: World) -> Candidate | None:
     if not world.settled:
         return None
     prepared = pick(draw, world.settled)
-    base = another_jti(prepared.honest.draft) if number_below(draw, 2) else prepared.honest.draft
-    return of_edit(prepared, world.measure, prepared.case.edit.apply(base))
-
-
-def of_edit(prepared: Prepared, measure: Measure, changed: Draft) -> Candidate:
-    """Return an edit as a candidate."""
-    edit = prepared.case.edit
-    how = f"{edit.id}: {edit.description}"
-    allowed = edit.allowed(measure)
-    return Candidate(
-        edit.requirement_id, edit.id, how, changed.presentation(), prepared.honest.presentation, allowed,
-        factors=_factors(changed, edit.group),
-    )  # fmt: skip
+    return prepared.candidate(world.measure, beside=number_below(draw, 2) == 1)
 
 
 def composed(draw: DrawFn, world: World) -> Candidate | None:
@@ -134,7 +104,7 @@ def composed(draw: DrawFn, world: World) -> Candidate | None:
     how = f"one change hides another: {' then '.join([*(other.id for other in below), edit.id])}"
     return Candidate(
         edit.requirement_id, f"{edit.id} on top of others", how, changed.presentation(), prepared.honest.presentation,
-        REJECTED, factors=_factors(changed, edit.group, *(other.group for other in below)),
+        REJECTED, factors=factors_of(changed, edit.group, *(other.group for other in below)),
     )  # fmt: skip
 
 
@@ -143,33 +113,32 @@ def forged(draw: DrawFn, world: World) -> Candidate | None:
     honest = pick(draw, world.bases)
     made = forge_one(draw, honest.draft)
     how = f"a forged token is not refused: {made.describe()}"
-    elsewhere = tuple(part.presentation() for part in made.judged_elsewhere)
     return Candidate(
         "VER-25", made.steps[0], how, made.draft.presentation(), honest.presentation, REJECTED,
-        elsewhere=elsewhere, factors=_factors(honest.draft, *made.steps),
+        elsewhere=tuple(map(Unwritten, made.judged_elsewhere)), factors=factors_of(honest.draft, *made.steps),
     )  # fmt: skip
 
 
 def mangled(draw: DrawFn, world: World) -> Candidate | None:
     """Draw a change of an honest token's text, as somebody without any key can make."""
     honest = pick(draw, world.bases)
-    tokens, how = [str(honest.presentation.token)], []
+    base = honest.presentation
+    tokens, how = [str(base.token)], []
     for _ in range(1 + number_below(draw, 2)):
         if tokens[-1]:
             token, done = mangle_one(draw, tokens[-1])
             tokens.append(token)
             how.append(done)
     token = tokens[-1]
-    matter = matter_of(token, str(honest.presentation.token))
+    matter = matter_of(token, tokens[0])
     if matter is None:
         return None
     allowed = REJECTED if matter != "VER-3" or world.measure is Measure.STRICT else EITHER
     kind = how[-1].partition(" at ")[0]
     return Candidate(
         matter, kind, f"a mangled token is not refused: {', '.join(how)}",
-        replace(honest.presentation, token=token), honest.presentation, allowed,
-        elsewhere=tuple(replace(honest.presentation, token=each) for each in tokens[1:-1]),
-        factors=_factors(honest.draft, kind),
+        with_token(base, token), base, allowed, elsewhere=tuple(with_token(base, each) for each in tokens[1:-1]),
+        factors=factors_of(honest.draft, kind),
     )  # fmt: skip
 
 
@@ -181,7 +150,7 @@ def labelled_forgery(draw: DrawFn, world: World) -> Candidate | None:
     row = "HINT-1" if requirement("HINT-1").binds(world.measure) else "VER-25"
     return Candidate(
         row, "unsigned, whatever it says of itself", f"an unsigned token is not refused that says {said}",
-        changed.presentation(), honest.presentation, REJECTED, factors=_factors(honest.draft, "labelled"),
+        changed.presentation(), honest.presentation, REJECTED, factors=factors_of(honest.draft, "labelled"),
     )  # fmt: skip
 
 
@@ -191,7 +160,7 @@ def _in_a_shape(draw: DrawFn, draft: Draft, world: World) -> Draft:
         return draft
     shape = pick(draw, world.shapes)
     header = {**_filled(draw, shape.header), **draft.header}
-    return replace(draft, header=header, claims={**_filled(draw, shape.claims), **draft.claims})
+    return draft.but(header=header, claims={**_filled(draw, shape.claims), **draft.claims})
 
 
 def _filled(draw: DrawFn, members: Sequence[Member]) -> Members:
@@ -217,7 +186,7 @@ def claimed(draw: DrawFn, world: World) -> Candidate | None:
     how = f"{drawn.name} = {value!r} under leeway {leeway(draft)} is judged wrongly"
     return Candidate(
         drawn.requirement, f"{drawn.name} is {kind_of(value)}", how, changed.presentation(),
-        honest.presentation, allowed, changed.claims, factors=_factors(changed, drawn.name),
+        honest.presentation, allowed, changed.claims, factors=factors_of(changed, drawn.name),
     )  # fmt: skip
 
 
@@ -240,7 +209,7 @@ def varied(draw: DrawFn, world: World) -> Candidate | None:
     changed = honest.draft.with_claims(**extra)
     return Candidate(
         "VER-24", "an honest token with further claims", f"an honest token with the claims {extra} is judged wrongly",
-        changed.presentation(), honest.presentation, ACCEPTED, changed.claims, factors=_factors(changed, "varied"),
+        changed.presentation(), honest.presentation, ACCEPTED, changed.claims, factors=factors_of(changed, "varied"),
     )  # fmt: skip
 
 
@@ -257,7 +226,7 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
     if not world.spaces:
         return None
     space = pick(draw, world.spaces)
-    edit = pick(draw, list(space.places))
+    edit = pick(draw, space.edits)
     place = space.places[edit]
     policies = place.policies
     if not policies:
@@ -268,20 +237,78 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
     )  # fmt: skip
     if not space.fits(edit, row):
         return None
-    base = edit.given(combinations.base(world.forge, row))
-    changed = edit.apply(base)
+    plain = world.based(row)
+    base = plain if edit.given is unedited else Unwritten(edit.given(plain.draft))
+    changed = edit.apply(base.draft)
     circumstances = (row.key_form, row.kid, row.key_set, row.policy)
     shape = f"keys as {row.key_form}, kid {row.kid}, key set {row.key_set}, policy {row.policy}"
     return Candidate(
         edit.requirement_id, f"{edit.id} in combination", f"{edit.id}, with {shape}", changed.presentation(),
-        base.presentation(), REJECTED, factors=_factors(changed, edit.group, *circumstances),
+        base.presentation, REJECTED, factors=factors_of(changed, edit.group, *circumstances),
     )  # fmt: skip
 
 
-def _factors(draft: Draft, *parts: str) -> tuple[str, ...]:
-    return (*parts, draft.key.algorithm, str(draft.profile))
+def spliced(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw a header and a payload of two edited tokens: one of them has to be refused, the other only sets members.
+
+    Only where signing costs next to nothing.
+    """
+    if not world.hashed:
+        return None
+    parts = pick(draw, world.hashed)
+    in_header = number_below(draw, 2) == 1
+    wrong, beside = (parts.wrong_headers, parts.payloads) if in_header else (parts.wrong_payloads, parts.headers)
+    if not wrong or not beside:
+        return None
+    part, other = pick(draw, wrong), pick(draw, beside)
+    header, payload = (part, other) if in_header else (other, part)
+    honest = parts.honest
+    signing_input = f"{header.segment}.{payload.segment}"
+    token = f"{signing_input}.{b64(honest.draft.key.sign_once(signing_input.encode()))}"
+    return Candidate(
+        part.requirement, f"{part.name} on top of others", f"one change hides another: {other.name} then {part.name}",
+        with_token(honest.presentation, token), honest.presentation, REJECTED,
+        factors=(part.group, other.group, *parts.circumstances),
+    )  # fmt: skip
+
+
+def forged_of_parts(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw a token that no holder of a policy key signed: a forger's header, and a payload that was written before."""
+    parts = pick(draw, world.parts)
+    made, token = _forged_text(draw, parts)
+    honest = parts.honest
+    return Candidate(
+        "VER-25", made.steps[0], f"a forged token is not refused: {', '.join(made.steps)}",
+        with_token(honest.presentation, token), honest.presentation, REJECTED,
+        elsewhere=made.elsewhere, factors=(*made.steps, *parts.circumstances),
+    )  # fmt: skip
+
+
+def _forged_text(draw: DrawFn, parts: Parts) -> tuple[ForgedHeader, str]:
+    made = parts.forged(pick(draw, parts.forgeries), pick(draw, header_changes()))
+    payload = pick(draw, parts.payloads).segment if number_below(draw, 2) else parts.payload
+    signing_input = f"{made.segment}.{payload}"
+    return made, f"{signing_input}.{b64(made.signer(signing_input.encode()))}"
+
+
+def mangled_forgery(draw: DrawFn, world: World) -> Candidate | None:
+    """Draw a change of the text of a token that no holder of a policy key signed."""
+    parts = pick(draw, world.parts)
+    made, forged = _forged_text(draw, parts)
+    token, how = mangle_one(draw, forged)
+    base = parts.honest.presentation
+    if matter_of(token, str(base.token)) in (None, "VER-3"):
+        return None  # the honest one again
+    kind = how.partition(" at ")[0]
+    return Candidate(
+        "VER-25", made.steps[0], f"a forged token is not refused: {', '.join(made.steps)}, {how}",
+        with_token(base, token), base, REJECTED, elsewhere=(*made.elsewhere, with_token(base, forged)),
+        factors=(kind, made.steps[0], *parts.circumstances),
+    )  # fmt: skip
 
 
 _KINDS: tuple[Kind, ...] = (
     edited, composed, composed, forged, forged, mangled, mangled, labelled_forgery, claimed, varied, combined, combined,
+    *(spliced, forged_of_parts, mangled, mangled_forgery) * 10,
 )  # fmt: skip
+"""The kinds, each as often as it is drawn: those that are put together from what is written cost least."""

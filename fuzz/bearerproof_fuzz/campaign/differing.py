@@ -15,7 +15,8 @@ from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.exceptions import AdapterFault, BadInput
 from bearerproof.judging.settings import Scope
 from bearerproof.specification.catalogue import VERIFIERS, Measure
-from bearerproof_fuzz.campaign.candidates import Candidate, Honest, World, candidate, of_edit
+from bearerproof_fuzz.campaign.candidate import Candidate, Honest, of_edit
+from bearerproof_fuzz.campaign.candidates import World, candidate
 from bearerproof_fuzz.campaign.learning import BATCH, FRESH, answers, drawn_from, honest, prepared
 from bearerproof_fuzz.campaign.shrinking import shrunk
 from bearerproof_fuzz.draws import Choices

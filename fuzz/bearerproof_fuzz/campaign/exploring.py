@@ -8,7 +8,8 @@ from random import Random
 
 from bearerproof.contract.implementation import Implementation
 from bearerproof.contract.messages import Answer, Outcome, Presentation
-from bearerproof_fuzz.campaign.candidates import Candidate, World, candidate
+from bearerproof_fuzz.campaign.candidate import Candidate
+from bearerproof_fuzz.campaign.candidates import World, candidate
 from bearerproof_fuzz.campaign.corpus import Corpus
 from bearerproof_fuzz.campaign.judging import NO_ANSWER, Judge, Violation, is_forgery_accepted
 from bearerproof_fuzz.campaign.learning import BATCH, Wrong, answers, asked_again, recurs
@@ -16,8 +17,11 @@ from bearerproof_fuzz.campaign.shrinking import shrunk
 from bearerproof_fuzz.draws import Choices
 from bearerproof_fuzz.oracles.events import kind_class
 
-MUTATED = 0.5
+MUTATED = 0.2
 """The share of inputs that are old ones with some choices changed, once there are any."""
+
+MOST_SEEN = 50_000
+"""Answers that are known to show nothing new without a look at the corpus."""
 
 MOST_DOUBTS = 3
 """How often what was not so when asked again is looked into, for each cause."""
@@ -47,6 +51,7 @@ class Explorer:
     random: Random
     known: set[tuple[str, str]] = field(default_factory=set)
     doubts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _seen: set[object] = field(default_factory=set)
 
     def step(self) -> Iterator[Found]:
         """Present one batch, and yield what is found."""
@@ -57,6 +62,8 @@ class Explorer:
         asked = answers(self.implementation, [made.presented for _, made in fitting])
         for (choices, made), answer in zip(fitting, asked, strict=True):
             self._keep_if_new(choices, made, answer)
+            if self.judge.has_nothing_against(made, answer):
+                continue
             for violation in self.judge.violations(made, answer):
                 if violation.key not in self.known:
                     yield from self._looked_into(choices, Wrong(made, violation))
@@ -69,21 +76,31 @@ class Explorer:
 
     def _mutated(self) -> list[int]:
         """Return an old input with some choices changed, cut, or followed by those of another."""
-        pool, pick = self.corpus.inputs, self.random.randrange
-        choices = list(pool[pick(len(pool))].choices)
-        for _ in range(1 + pick(3)):
-            at = pick(len(choices)) if choices else 0
-            how = pick(4)
+        pool, below = self.corpus.inputs, self._below
+        choices = list(pool[below(len(pool))].choices)
+        for _ in range(1 + below(3)):
+            at = below(len(choices)) if choices else 0
+            how = below(4)
             if how == 0:
                 del choices[at:]
             elif how == 1:
-                other = pool[pick(len(pool))].choices
+                other = pool[below(len(pool))].choices
                 choices[at:] = other[at:]
             elif choices:
-                choices[at] = pick(100) if how == 2 else choices[at] + (1 if pick(2) else 99)
+                choices[at] = below(100) if how == 2 else choices[at] + (1 if below(2) else 99)
         return choices
 
+    def _below(self, limit: int) -> int:
+        return int(self.random.random() * limit)
+
     def _keep_if_new(self, choices: Sequence[int], made: Candidate, answer: Answer) -> None:
+        if not answer.events and answer.detail is None:
+            came = (made.factors, answer.outcome, answer.reason)
+            if came in self._seen:
+                return
+            if len(self._seen) >= MOST_SEEN:
+                self._seen.clear()
+            self._seen.add(came)
         new = self.corpus.new(features(made, answer))
         if new and answer.outcome is not Outcome.HUNG:  # what is near it would cost as much time
             self.corpus.add(choices, new)
@@ -121,9 +138,9 @@ class Explorer:
 
     def _explained(self, wrong: Wrong) -> bool:
         """Say whether a part that another requirement judges is accepted by itself."""
-        parts: tuple[Presentation, ...] = wrong.candidate.elsewhere
-        if not parts or not is_forgery_accepted(wrong.candidate, wrong.violation):
+        if not wrong.candidate.elsewhere or not is_forgery_accepted(wrong.candidate, wrong.violation):
             return False
+        parts = [each if isinstance(each, Presentation) else each.presentation for each in wrong.candidate.elsewhere]
         return any(answer.outcome is Outcome.ACCEPTED for answer in answers(self.implementation, parts))
 
 

@@ -9,7 +9,7 @@ from bearerproof.contract.messages import Answer, Outcome
 from bearerproof.judging.judgement import either, wrong_verdict
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, requirement
-from bearerproof_fuzz.campaign.candidates import Candidate
+from bearerproof_fuzz.campaign.candidate import Candidate
 from bearerproof_fuzz.edits.registry import REJECTED
 from bearerproof_fuzz.oracles import events
 from bearerproof_fuzz.oracles.hints import contradiction, expected, stated
@@ -44,6 +44,14 @@ class Judge:
 
     declaration: Declaration
     measure: Measure
+
+    def has_nothing_against(self, candidate: Candidate, answer: Answer) -> bool:
+        """Say whether ``violations`` would yield nothing, where that can be seen at once; False says nothing.
+
+        A refusal that may be one, and comes without events, can offend no requirement that is judged here.
+        """
+        refused = answer.outcome is Outcome.REJECTED and answer.events is None
+        return refused and Outcome.REJECTED in candidate.allowed
 
     def violations(self, candidate: Candidate, answer: Answer) -> Iterator[Violation]:
         """Yield all that is wrong with an answer."""

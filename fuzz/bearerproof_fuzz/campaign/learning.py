@@ -14,7 +14,8 @@ from bearerproof.judging.settings import Scope
 from bearerproof.specification.catalogue import VERIFIERS
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.campaign.candidates import Candidate, Honest, Prepared, World, of_edit
+from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, of_edit
+from bearerproof_fuzz.campaign.candidates import World
 from bearerproof_fuzz.campaign.judging import NO_ANSWER, Judge, Violation
 from bearerproof_fuzz.campaign.shapes import Shape
 from bearerproof_fuzz.checks import applicable, why_not_judged

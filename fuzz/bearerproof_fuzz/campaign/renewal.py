@@ -13,7 +13,8 @@ from bearerproof.judging.settings import RunConfig
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.campaign import shapes
-from bearerproof_fuzz.campaign.candidates import Candidate, Honest, Prepared, World, candidate, of_edit
+from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, of_edit
+from bearerproof_fuzz.campaign.candidates import World, candidate
 from bearerproof_fuzz.campaign.frozen import algorithm_of
 from bearerproof_fuzz.campaign.learning import Lesson, world
 from bearerproof_fuzz.draws import Choices

@@ -9,7 +9,8 @@ from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
 from hypothesis.errors import NoSuchExample
 from hypothesis.strategies import DrawFn
 
-from bearerproof_fuzz.campaign.candidates import Candidate, World, candidate
+from bearerproof_fuzz.campaign.candidate import Candidate
+from bearerproof_fuzz.campaign.candidates import World, candidate
 
 TRIES = 400
 """Candidates tried to make one smaller."""

@@ -19,7 +19,7 @@ from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import vectormaker
 from bearerproof_fuzz.campaign import renewal
-from bearerproof_fuzz.campaign.candidates import Candidate
+from bearerproof_fuzz.campaign.candidate import Candidate
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.commands.replay_steps import StepReplay
 from bearerproof_fuzz.edits.registry import edits

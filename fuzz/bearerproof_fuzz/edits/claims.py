@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
@@ -406,6 +407,7 @@ def iss_is(draft: Draft, value: object) -> Draft:
 AUDIENCE_REASONS = "audience claim-malformed malformed claim-missing authorized-party"
 
 
+@cache
 def _audiences(ours: str) -> dict[str, object]:
     return {
         "another": "api://other",

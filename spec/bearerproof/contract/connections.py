@@ -64,12 +64,14 @@ class InProcess:
         self._factory = factory
         self._handle = factory()
         self._ids = count(1)
+        self._sizes = messages.LineSizes()
 
     def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:  # noqa: ARG002 - not enforceable
         """Call the implementation; what escapes it is an ``errored`` answer, as it is over stdio."""
         numbered = [{"id": next(self._ids), **request} for request in requests]
-        if self.max_line is not None:
-            _lines(numbered, self.max_line)
+        most = self.max_line
+        if most is not None:
+            _lines([request for request in numbered if not self._sizes.surely_fits(request, most)], most)
         for request in numbered:
             raw = self._call(request)
             messages.check_id(raw, request)

@@ -10,7 +10,7 @@ from bearerproof.contract.connections import Connection, Stdio
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Declaration, read_declaration
 from bearerproof.contract.keyforms import TEXTS, key_texts
-from bearerproof.contract.messages import Answer, Outcome, Presentation, Request, request_line
+from bearerproof.contract.messages import Answer, LineSizes, Outcome, Presentation, Request, request_line
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, LineTooLong
 from bearerproof.members import Json
 
@@ -75,6 +75,7 @@ class Implementation:
         self._restarts = 0
         self._tick_offset = 0.0
         self._last_tick = 0.0
+        self._sizes = LineSizes()
         self.hangs = 0
         self.restarts = 0
         self.tokens = 0
@@ -234,7 +235,10 @@ class Implementation:
     def fits(self, presentation: Presentation) -> bool:
         """Say whether the line that asks for this verdict is one that the implementation reads."""
         most = self._connection.max_line
-        return most is None or len(request_line({"id": _LONG_ID, **self._request(presentation)})) <= most
+        if most is None:
+            return True
+        request = self._request(presentation)
+        return self._sizes.surely_fits(request, most) or len(request_line({"id": _LONG_ID, **request})) <= most
 
     def _request(self, presentation: Presentation) -> Request:
         """Return the message that asks for a verdict, with the keys once more as text where text is taken."""
@@ -252,7 +256,7 @@ class Implementation:
         if request["tick"] + self._tick_offset < self._last_tick:
             self._tick_offset = self._last_tick - request["tick"]
         self._last_tick = request["tick"] + self._tick_offset
-        return {**request, "tick": self._last_tick}
+        return {**request, "tick": self._last_tick} if self._tick_offset else request
 
     def _hello(self) -> Json:
         try:

@@ -149,7 +149,42 @@ _JWS_POLICY = ("keys", "algorithms")
 
 def request_line(request: Request) -> bytes:
     """Write a request as the line that it is over stdio, line feed included."""
-    return json.dumps(request, separators=(",", ":")).encode() + b"\n"
+    return _encoded(request).encode() + b"\n"
+
+
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+
+_WIDEST = 12
+"""Bytes that one character of a token takes in a line at most: two escapes of a character beyond 16 bits."""
+
+_NUMBERS = 200
+"""Bytes that ``id``, ``now`` and ``tick`` take in a line at most, their names included."""
+
+MOST_SIZES = 10_000
+
+
+class LineSizes:
+    """Says of most requests without writing them that their line is short enough: tokens differ, policies come again.
+
+    >>> LineSizes().surely_fits({"op": "verify", "policy_id": "p", "policy": {}, "token": "a.b.c"}, 1000)
+    True
+    """
+
+    def __init__(self) -> None:
+        self._beside: dict[tuple[str, str], int] = {}
+
+    def surely_fits(self, request: Request, most: int) -> bool:
+        """Return True only if the line has at most so many bytes; False says nothing."""
+        policy = request.get("policy_id")
+        if policy is None:
+            return False
+        beside = self._beside.get((request["op"], policy))
+        if beside is None:
+            if len(self._beside) >= MOST_SIZES:
+                self._beside.clear()
+            rest = {name: value for name, value in request.items() if name not in ("token", "token_b64", "now", "tick")}
+            beside = self._beside[request["op"], policy] = len(request_line(rest)) + _NUMBERS
+        return beside + _WIDEST * len(request.get("token", "")) + len(request.get("token_b64", "")) <= most
 
 
 def parse_json(line: bytes) -> Json:
@@ -211,9 +246,10 @@ def read_answer(raw: Json, op: str) -> Answer:
     Raises:
         AdapterFault: the answer is none that the contract knows.
     """
-    undone = read_undone(raw, op)
-    if undone is not None:
-        return Answer(undone[0], detail=undone[1])
+    if "verdict" not in raw or "skipped" in raw or "errored" in raw:
+        undone = read_undone(raw, op)
+        if undone is not None:
+            return Answer(undone[0], detail=undone[1])
     verdict = raw.get("verdict")
     if verdict == "accepted":
         return _accepted(raw, op)
@@ -280,6 +316,8 @@ def excerpt(raw: bytes, limit: int = 120) -> str:
 
 
 def _accepted(raw: Json, op: str) -> Answer:
+    if raw.keys() <= _PLAIN_ACCEPTANCE:
+        return Answer(Outcome.ACCEPTED, claims=raw.get("claims"))
     members.refuse_unknown(raw, {"id", "verdict", "claims", "payload_b64", "kid"} | _AUDIT_MEMBERS, op)
     return Answer(
         Outcome.ACCEPTED,
@@ -291,6 +329,9 @@ def _accepted(raw: Json, op: str) -> Answer:
 
 
 def _rejected(raw: Json, op: str) -> Answer:
+    said = raw.get("reason")
+    if raw.keys() <= _PLAIN_REFUSAL and (said is None or isinstance(said, str)) and said in _REFUSED:
+        return _REFUSED[said]
     members.refuse_unknown(raw, {"id", "verdict", "reason", "kid"} | _AUDIT_MEMBERS, op)
     reason = members.get(raw, "reason", str, op, optional=True)
     if reason is not None and reason not in REASONS:
@@ -299,6 +340,11 @@ def _rejected(raw: Json, op: str) -> Answer:
         )
     return Answer(Outcome.REJECTED, reason=reason, **_audit_members(raw, op))
 
+
+_PLAIN_ACCEPTANCE = {"id", "verdict", "claims"}
+_PLAIN_REFUSAL = {"id", "verdict", "reason"}
+_REFUSED: Mapping[object, Answer] = {reason: Answer(Outcome.REJECTED, reason=reason) for reason in (None, *REASONS)}
+"""Refusals that say a reason or nothing, and no more: most answers are one of these."""
 
 _AUDIT_MEMBERS = {"events", "delivered", "summaries", "lines"}
 
