@@ -77,7 +77,7 @@ Kind = Callable[[DrawFn, World], Candidate | None]
 
 def candidate(draw: DrawFn, world: World) -> Candidate | None:
     """Draw one token of any kind."""
-    return pick(draw, _KINDS)(draw, world)
+    return pick(draw, KINDS)(draw, world)
 
 
 def edited(draw: DrawFn, world: World) -> Candidate | None:
@@ -286,7 +286,7 @@ def forged_of_parts(draw: DrawFn, world: World) -> Candidate | None:
 
 def _forged_text(draw: DrawFn, parts: Parts) -> tuple[ForgedHeader, str]:
     made = parts.forged(pick(draw, parts.forgeries), pick(draw, header_changes()))
-    payload = pick(draw, parts.payloads).segment if number_below(draw, 2) else parts.payload
+    payload = pick(draw, parts.payloads).segment if parts.payloads and number_below(draw, 2) else parts.payload
     signing_input = f"{made.segment}.{payload}"
     return made, f"{signing_input}.{b64(made.signer(signing_input.encode()))}"
 
@@ -307,7 +307,7 @@ def mangled_forgery(draw: DrawFn, world: World) -> Candidate | None:
     )  # fmt: skip
 
 
-_KINDS: tuple[Kind, ...] = (
+KINDS: tuple[Kind, ...] = (
     edited, composed, composed, forged, forged, mangled, mangled, labelled_forgery, claimed, varied, combined, combined,
     *(spliced, forged_of_parts, mangled, mangled_forgery) * 10,
 )  # fmt: skip

@@ -122,7 +122,11 @@ def _apart(finding: Json) -> list[str]:
 
 
 def is_foreseen(row: Json, expectations: Sequence[Expectation]) -> bool:
-    """Say whether all of a finding is what an expectations file foresees, by requirement, check or kind."""
+    """Say whether all of a finding is what an expectations file foresees, by requirement, check or kind.
+
+    A finding of a campaign is known by requirement and kind, in whichever profile it came up first: ``check`` asks some
+    edits in one profile alone. So an entry that names the edit foresees it in all.
+    """
     if "candidate" not in row:
         record = Record.from_dict(row)
         return all(any(entry.covers(record, each) for entry in expectations) for each in row["findings"])
@@ -130,7 +134,7 @@ def is_foreseen(row: Json, expectations: Sequence[Expectation]) -> bool:
     names = kinds | {kind.partition(separator)[0] for kind in kinds for separator in (" on top of ", " in combination")}
     return any(
         entry.requirement == row["requirement"]
-        and entry.profile in (None, row["profile"])
+        and (entry.profile in (None, row["profile"]) or entry.check is not None)
         and (entry.check is None or entry.check in names or entry.check.rpartition(".")[0] in names)
         and (entry.finding is None or entry.finding in names)
         for entry in expectations

@@ -1,8 +1,9 @@
 """What a campaign comes to, as JSON (campaign.schema.json) and as one page that needs nothing else."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import floor, log10
 from xml.etree import ElementTree as ET
 
 from bearerproof import __version__
@@ -89,7 +90,8 @@ def _finding(found: Kept, state: str) -> Json:
     }  # fmt: skip
 
 
-_WIDTH, _HEIGHT, _LEFT, _PLOT = 900, 150, 90, 110
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _PLOT = 900, 170, 70, 20, 120
+_TICKS = 6
 
 _CURVES: tuple[tuple[str, Callable[[Sum, Sum], float], str], ...] = (
     ("behaviours seen", lambda _, after: after.features, "#1b7837"),
@@ -97,11 +99,18 @@ _CURVES: tuple[tuple[str, Callable[[Sum, Sum], float], str], ...] = (
     ("memory, MiB", lambda _, after: after.mib, "#762a83"),
 )
 
-_STYLE = (
-    "body{font:14px sans-serif;margin:2em;max-width:60em}table{border-collapse:collapse}"
-    "td,th{border:1px solid #ccc;padding:.3em .6em;text-align:left;vertical-align:top}"
-    "code{word-break:break-all}pre{overflow:auto}"
-)
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;margin:2.5em auto;max-width:60em;padding:0 1.5em;color:#222;background:#fff}
+h1{font-size:1.5em;margin:0}h2{font-size:1.1em;margin:2em 0 .5em}.told{color:#555;margin:.2em 0 1.5em}
+.facts{display:flex;flex-wrap:wrap;gap:.6em;margin:0;padding:0;list-style:none}
+.facts li{border:1px solid #ddd;border-radius:6px;padding:.35em .8em;min-width:6.5em}
+.facts b{display:block;font-size:1.25em;font-variant-numeric:tabular-nums}
+.trouble{border-left:4px solid #b2182b;padding:.3em .8em;background:#fdf1f0}
+svg{width:100%;height:auto;margin-top:1em}table{border-collapse:collapse;width:100%}
+td,th{border-bottom:1px solid #ddd;padding:.45em .6em .45em 0;text-align:left;vertical-align:top}
+code,pre{font:13px/1.4 ui-monospace,monospace}code{word-break:break-all}pre{overflow:auto;max-width:56em}
+.new{color:#b2182b;font-weight:600}
+"""
 
 
 def page(head: Head, ended: Ended) -> str:
@@ -109,6 +118,7 @@ def page(head: Head, ended: Ended) -> str:
     html = ET.Element("html", {"lang": "en"})
     top = ET.SubElement(html, "head")
     ET.SubElement(top, "meta", {"charset": "utf-8"})
+    ET.SubElement(top, "meta", {"name": "viewport", "content": "width=device-width"})
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     ET.SubElement(top, "meta", {"http-equiv": "Content-Security-Policy", "content": policy})
     title = f"bearerproof fuzz: {head.implementation} {head.version}"
@@ -116,48 +126,90 @@ def page(head: Head, ended: Ended) -> str:
     _in(top, "style", _STYLE)
     body = ET.SubElement(html, "body")
     _in(body, "h1", title)
-    for line in _facts(head, ended):
-        _in(body, "p", line)
-    body.append(plot(ended.history))
+    _in(body, "p", _told(head, ended), "told")
+    _facts(body, ended)
+    for trouble in ended.troubles:
+        _in(body, "p", f"Trouble: {trouble}", "trouble")
     groups = (("new", ended.new), ("known", ended.known), ("expected", ended.foreseen), ("mended", ended.mended))
+    _in(body, "h2", "Findings")
     _table(body, [(state, found) for state, group in groups for found in group])
+    _in(body, "h2", "Over time")
+    body.append(plot(ended.history))
     return "<!DOCTYPE html>\n" + ET.tostring(html, encoding="unicode", method="html") + "\n"
 
 
-def _facts(head: Head, ended: Ended) -> Iterator[str]:
-    last = ended.history[-1] if ended.history else None
-    cut = " (interrupted)" if ended.interrupted else ""
-    passed = last.seconds if last else 0.0
-    yield f"By {head.measure}, {passed:,.0f} of {head.asked:,.0f} s{cut}, {head.workers} workers, seed {head.seed}."
-    if last is not None:
-        yield ", ".join(f"{getattr(last, name):,} {name}" for name in COUNTS) + "."
-    yield from (f"Trouble: {trouble}" for trouble in ended.troubles)
+def _told(head: Head, ended: Ended) -> str:
+    passed = ended.history[-1].seconds if ended.history else 0.0
+    cut = ", interrupted" if ended.interrupted else ""
+    workers = "1 worker" if head.workers == 1 else f"{head.workers} workers"
+    return f"By {head.measure}, {passed:,.0f} of {head.asked:,.0f} s{cut}, {workers}, seed {head.seed}."
+
+
+def _facts(body: ET.Element, ended: Ended) -> None:
+    """Put the counts beside each other: those that are always of interest, and of the others what is not nothing."""
+    if not ended.history:
+        return
+    facts = ET.SubElement(body, "ul", {"class": "facts"})
+    last = ended.history[-1]
+    for name in COUNTS:
+        number = getattr(last, name)
+        if number or name in ("tokens", "checks", "features", "findings"):
+            fact = ET.SubElement(facts, "li")
+            _in(fact, "b", f"{number:,}")
+            _in(fact, "span", _WORDS.get(name, name))
+
+
+_WORDS = {"features": "behaviours", "findings": "new findings", "foreseen": "expected", "deaths": "restarts"}
 
 
 def plot(history: Sequence[Sum]) -> ET.Element:
     """Draw the curves below each other, over the same seconds."""
     points = list(pairwise(thinned(history)))
-    size = {"viewBox": f"0 0 {_WIDTH} {_HEIGHT * len(_CURVES) + 20}", "font-family": "sans-serif", "font-size": "11"}
-    svg = ET.Element("svg", {"width": str(_WIDTH), "role": "img", **size})
+    size = {"viewBox": f"0 0 {_WIDTH} {_HEIGHT * len(_CURVES) + 10}", "font-family": "sans-serif", "font-size": "11"}
+    svg = ET.Element("svg", {"role": "img", "aria-label": "behaviours, speed and memory over time", **size})
     longest = max((after.seconds for _, after in points), default=0.0) or 1.0
     for place, (name, value, colour) in enumerate(_CURVES):
-        base = _HEIGHT * place + _PLOT + 20
         values = [value(before, after) for before, after in points]
-        most = max(values, default=0.0) or 1.0
-        _text(svg, _LEFT, base - _PLOT - 5, name)
-        _text(svg, _LEFT - 8, base - _PLOT + 10, f"{most:,.0f}", anchor="end")
-        _text(svg, _LEFT - 8, base, "0", anchor="end")
-        frame = {"x": str(_LEFT), "y": str(base - _PLOT), "width": str(_WIDTH - _LEFT - 10), "height": str(_PLOT)}
-        ET.SubElement(svg, "rect", {**frame, "fill": "none", "stroke": "#ccc"})
-        across = (_WIDTH - _LEFT - 10) / longest
-        line = " ".join(
-            f"{_LEFT + after.seconds * across:.1f},{base - _PLOT * number / most:.1f}"
-            for (_, after), number in zip(points, values, strict=True)
+        _curve(
+            svg, _HEIGHT * place + _PLOT + 25, name, values, [after.seconds / longest for _, after in points], colour
         )
-        ET.SubElement(svg, "polyline", {"points": line, "fill": "none", "stroke": colour, "stroke-width": "1.5"})
-    _text(svg, _LEFT, _HEIGHT * len(_CURVES) + 12, "0 s")
-    _text(svg, _WIDTH - 10, _HEIGHT * len(_CURVES) + 12, f"{longest:,.0f} s", anchor="end")
+        for tick in range(_TICKS + 1):
+            x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * tick / _TICKS
+            _text(svg, x, _HEIGHT * place + _PLOT + 40, _time(longest * tick / _TICKS), anchor="middle")
     return svg
+
+
+def _curve(
+    svg: ET.Element, base: int, name: str, values: Sequence[float], places: Sequence[float], colour: str
+) -> None:
+    """Draw one curve above its base line, each value at its place between 0 and 1."""
+    most, right = _round_up(max(values, default=0.0)), _WIDTH - _RIGHT
+    last = f", {values[-1]:,.0f} at the end" if values else ""
+    _text(svg, _LEFT, base - _PLOT - 8, name + last, weight="bold")
+    for share in (0, 0.5, 1):
+        height = base - _PLOT * share
+        line = {"x1": str(_LEFT), "x2": str(right), "y1": f"{height:g}", "y2": f"{height:g}", "stroke": "#ddd"}
+        ET.SubElement(svg, "line", line)
+        _text(svg, _LEFT - 8, height + 4, f"{most * share:,.4g}", anchor="end")
+    across = right - _LEFT
+    line = " ".join(
+        f"{_LEFT + place * across:.1f},{base - _PLOT * value / most:.1f}"
+        for place, value in zip(places, values, strict=True)
+    )
+    ET.SubElement(svg, "polyline", {"points": line, "fill": "none", "stroke": colour, "stroke-width": "1.5"})
+
+
+def _round_up(most: float) -> float:
+    """Return a round number that is not less: 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** floor(log10(most)) if most > 0 else 1.0
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= most)
+
+
+def _time(seconds: float) -> str:
+    """Say seconds in the unit in which they are few."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _table(body: ET.Element, rows: Sequence[tuple[str, Kept]]) -> None:
@@ -166,22 +218,26 @@ def _table(body: ET.Element, rows: Sequence[tuple[str, Kept]]) -> None:
         return
     table = ET.SubElement(body, "table")
     head = ET.SubElement(table, "tr")
-    for name in ("", "requirement", "what", "again", "token"):
+    for name in ("", "requirement", "what", "again"):
         _in(head, "th", name)
     for state, found in rows:
         line = ET.SubElement(table, "tr")
         doubt = "" if found.recurs else " (not so when asked again)"
-        for text in (state + doubt, found.key[0], found.key[1]):
+        _in(line, "td", state + doubt, state)
+        for text in found.key:
             _in(line, "td", text)
-        _in(ET.SubElement(line, "td"), "code", found.replay)
-        details = ET.SubElement(ET.SubElement(line, "td"), "details")
-        _in(details, "summary", "taken apart")
+        again = ET.SubElement(line, "td")
+        _in(again, "code", found.replay)
+        details = ET.SubElement(again, "details")
+        _in(details, "summary", "the token, taken apart")
         _in(details, "pre", "\n".join(map(str, found.row.get("apart", ()))))
 
 
-def _in(parent: ET.Element, tag: str, text: str) -> None:
-    ET.SubElement(parent, tag).text = "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
+def _in(parent: ET.Element, tag: str, text: str, name: str = "") -> None:
+    element = ET.SubElement(parent, tag, {"class": name} if name else {})
+    element.text = "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
 
 
-def _text(svg: ET.Element, x: float, y: float, text: str, *, anchor: str = "start") -> None:
-    ET.SubElement(svg, "text", {"x": str(x), "y": str(y), "text-anchor": anchor}).text = text
+def _text(svg: ET.Element, x: float, y: float, text: str, **style: str) -> None:
+    named = {{"anchor": "text-anchor", "weight": "font-weight"}[name]: value for name, value in style.items()}
+    ET.SubElement(svg, "text", {"x": f"{x:g}", "y": f"{y:g}", **named}).text = text

@@ -321,13 +321,21 @@ def prove(
     ] = 0,
     workers: Annotated[int, typer.Option("-n", min=1, help="Worker processes.")] = 2,
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the matrix into this SVG file.")] = None,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option("--export-benchmark", metavar="DIR", help="Write the victims as a benchmark for other fuzzers."),
+    ] = None,
 ) -> int:
     """Prove that the suite works: every seeded fault of the reference dies by its own requirement's check.
 
     So does every victim: a small verifier, made apart from reference and suite, that truly has one weakness.
     """
-    from bearerproof_fuzz.commands.prove import prove_and_tell  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof_fuzz.commands.benchmark import export  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof_fuzz.commands.prove import prove_and_tell  # noqa: PLC0415 - as before
 
+    if benchmark is not None:
+        typer.echo(export(benchmark, names or ()))
+        return 0
     return prove_and_tell(
         names or [],
         Console(),

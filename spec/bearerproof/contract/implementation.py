@@ -123,7 +123,7 @@ class Implementation:
             PropertyEnded: it hung, crashed too often, or too many hangs came before.
             AdapterFault: it broke the contract. LineTooLong: one of them is longer than it reads.
         """
-        requests = [self._on_time(self._request(presentation)) for presentation in presentations]
+        requests = [self._on_time(self.request(presentation)) for presentation in presentations]
         self.tokens += len(requests)
         self.drawn = self.drawn or self.drawing()
         answers: list[Answer] = []
@@ -237,10 +237,10 @@ class Implementation:
         most = self._connection.max_line
         if most is None:
             return True
-        request = self._request(presentation)
+        request = self.request(presentation)
         return self._sizes.surely_fits(request, most) or len(request_line({"id": _LONG_ID, **request})) <= most
 
-    def _request(self, presentation: Presentation) -> Request:
+    def request(self, presentation: Presentation) -> Request:
         """Return the message that asks for a verdict, with the keys once more as text where text is taken."""
         request = presentation.request()
         holder = request.get("policy", request)

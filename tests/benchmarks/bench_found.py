@@ -1,0 +1,241 @@
+"""Tokens and seconds until found: a campaign beside plain Hypothesis and Atheris, on the same property.
+
+    python bench_found.py victim:anybody-signs fault:hint-percent-decoded --seeds 10 --most 20000
+    python bench_found.py --all                       # every victim and fault that a campaign can find: hours
+
+Each is looked for once a seed; told are the medians. What a seed did not find within ``--most`` tokens counts as that
+many. Exhibits of the museum are named ``exhibit:NAME``, once ``bearerproof museum NAME`` has installed them. The same
+property is the judge's: an answer that offends the requirement which the victim, fault or exhibit is about. Hypothesis
+draws the same candidates one by one; Atheris is given them by bytes (structured), or has text taken for a token (raw),
+where the property is that what is accepted is honest. Seconds are processor time of the process that looks.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from argparse import ArgumentParser
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from statistics import median
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+
+from bearerproof.contract.implementation import Implementation
+from bearerproof.exceptions import BearerproofError
+from bearerproof.judging.settings import RunConfig
+from bearerproof.specification.catalogue import Measure
+from bearerproof_fuzz.campaign.candidate import Candidate
+from bearerproof_fuzz.campaign.candidates import KINDS, World
+from bearerproof_fuzz.campaign.corpus import Corpus
+from bearerproof_fuzz.campaign.exploring import Explorer
+from bearerproof_fuzz.campaign.harness import candidates
+from bearerproof_fuzz.campaign.judging import Judge
+from bearerproof_fuzz.campaign.learning import Lesson, Wrong, answers, honest, learn, prepared, world
+from bearerproof_fuzz.commands.libraries import building
+from bearerproof_fuzz.commands.museum.exhibits import Museum
+from bearerproof_fuzz.commands.museum.judging import _install
+from bearerproof_fuzz.faults import faults, find
+from bearerproof_fuzz.faults.registry import seeded
+from bearerproof_fuzz.forge import Forge
+from bearerproof_fuzz.keyserver import idp
+from bearerproof_fuzz.victims import victims
+
+HERE = Path(__file__).resolve().parent
+MUSEUM = Museum.load(HERE.parent / "museum" / "exhibits.toml")
+ENGINES = ("campaign", "hypothesis", "atheris-structured", "atheris-raw")
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What is looked for: the implementation, the requirement that it offends, and what it is made of."""
+
+    name: str
+    requirement: str | None
+    config: RunConfig
+    borne: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a search ended: tokens and seconds, and whether that was a find."""
+
+    found: bool
+    tokens: int
+    seconds: float
+
+
+class _FoundError(Exception):
+    pass
+
+
+def sought(name: str) -> Sought:
+    """Return what is called ``victim:NAME``, ``fault:NAME`` or ``exhibit:NAME``.
+
+    Raises:
+        LookupError: there is none of this name, or it is not installed.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "victim":
+        victim = victims()[rest]
+        config = RunConfig(target=name, measure=Measure(victim.measure))
+        return Sought(name, victim.requirement, config)
+    if kind == "fault":
+        fault = find(rest)
+        return Sought(name, fault.requirement_id, RunConfig(), lambda: seeded(fault))
+    if kind == "exhibit":
+        (exhibit,) = MUSEUM.find([rest])
+        manifest = MUSEUM.manifest(exhibit, exhibit.vulnerable)
+        release = _install(manifest, building.default_cache("museum").resolve(), lambda _: None)
+        config = RunConfig(target="", command=release.command, measure=exhibit.measure, seconds=30.0)
+        return Sought(name, exhibit.requirement, config)
+    raise LookupError(f"{name!r} is neither victim:NAME nor fault:NAME nor exhibit:NAME")
+
+
+def by_campaign(what: Sought, number: int, most: int) -> Search:
+    """Learn, then explore, until a finding of the requirement is so again."""
+    implementation = what.config.start(idp.start)
+    began, used = time.process_time(), implementation.tokens
+    scope = what.config.resolve(implementation.declaration)
+    judge = Judge(implementation.declaration, scope.measure)
+
+    def asked() -> tuple[int, float]:
+        return implementation.tokens - used, time.process_time() - began
+
+    def stop_at(wrong: Wrong, recurs: bool) -> None:
+        if recurs and wrong.violation.requirement == what.requirement:
+            raise _FoundError
+
+    try:
+        learned = learn(implementation, scope, stop_at)
+        known = {wrong.violation.key for wrong in learned.wrong}
+        with tempfile.TemporaryDirectory() as folder:
+            corpus = Corpus(Path(folder), "one")
+            searching = Explorer(implementation, learned.world, judge, corpus, Random(number), known)
+            while asked()[0] < most:
+                for found in searching.step():
+                    stop_at(found.wrong, found.recurs)
+    except _FoundError:
+        return Search(True, *asked())
+    finally:
+        implementation.close()
+    return Search(False, *asked())
+
+
+def by_hypothesis(what: Sought, number: int, most: int) -> Search:
+    """Draw the same candidates as a plain property does, each edit among them."""
+    implementation = what.config.start(idp.start)
+    drawn = plain_world(what, implementation)
+    judge = Judge(implementation.declaration, drawn.measure)
+    began, used = time.process_time(), implementation.tokens
+
+    @seed(number)
+    @settings(
+        max_examples=most, database=None, deadline=None, phases=[Phase.generate], verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+    )  # fmt: skip
+    @given(candidates(drawn, KINDS))
+    def judged(made: Candidate | None) -> None:
+        if made is not None and offends(implementation, judge, made, what.requirement):
+            raise _FoundError
+
+    try:
+        judged()
+    except _FoundError:
+        return Search(True, implementation.tokens - used, time.process_time() - began)
+    finally:
+        implementation.close()
+    return Search(False, implementation.tokens - used, time.process_time() - began)
+
+
+def plain_world(what: Sought, implementation: Implementation) -> World:
+    """Return all that can be drawn where nothing was learned: every honest token, every edit."""
+    declaration = implementation.declaration
+    scope = what.config.resolve(declaration)
+    forge = Forge.at_present(declaration)
+    bases = honest(declaration, forge, scope)
+    right = [each.case for each in prepared(declaration, forge, scope, bases)]
+    lesson = Lesson(
+        tuple((str(base.draft.profile), base.draft.key.algorithm) for base in bases),
+        tuple((case.edit.id, str(case.profile), case.algorithm or "") for case in right),
+    )
+    return world(lesson, declaration, scope)
+
+
+def offends(implementation: Implementation, judge: Judge, made: Candidate, requirement: str | None) -> bool:
+    """Say whether the answer to a candidate offends a requirement."""
+    if not implementation.fits(made.presented):
+        return False
+    (answer,) = answers(implementation, [made.presented])
+    return any(each.requirement == requirement for each in judge.violations(made, answer))
+
+
+def by_atheris(style: str) -> Callable[[Sought, int, int], Search]:
+    """Return the search of Atheris in a process of its own; its start and what it learns are taken off."""
+
+    def search(what: Sought, number: int, most: int) -> Search:
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            str(HERE / "atherissearch.py"),
+            what.name,
+            style,
+            str(number),
+            str(most),
+        ]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE)
+        rows = [line for line in ended.stdout.splitlines() if line.startswith("{")]
+        return Search(**json.loads(rows[-1])) if rows else Search(False, most, float("nan"))
+
+    return search
+
+
+SEARCHES: dict[str, Callable[[Sought, int, int], Search]] = {
+    "campaign": by_campaign,
+    "hypothesis": by_hypothesis,
+    "atheris-structured": by_atheris("structured"),
+    "atheris-raw": by_atheris("raw"),
+}
+
+
+def main() -> None:
+    """Print the table, a row as soon as it is known."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="victim:NAME, fault:NAME, exhibit:NAME")
+    parser.add_argument("--all", action="store_true", help="every victim and every fault")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--most", type=int, default=20_000, help="tokens of one search at most (default 20,000)")
+    parser.add_argument("--engines", default=",".join(ENGINES), help="which of them, parted by commas")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    names = options.names or ([f"victim:{name}" for name in victims()] + [f"fault:{name}" for name in faults()])
+    engines = options.engines.split(",")
+    print("| looked for | requirement | " + " | ".join(f"{engine}: found, tokens, s" for engine in engines) + " |")
+    print("|---|---|" + "---|" * len(engines))
+    for name in names:
+        what = sought(name)
+        with what.borne():
+            cells = [cell(what, engine, options.seeds, options.most) for engine in engines]
+        print(f"| {name} | {what.requirement} | " + " | ".join(cells) + " |", flush=True)
+
+
+def cell(what: Sought, engine: str, seeds: int, most: int) -> str:
+    """Return how often it was found, and the medians of tokens and seconds."""
+    try:
+        searches = [SEARCHES[engine](what, number, most) for number in range(seeds)]
+    except BearerproofError as error:
+        return f"not tried: {error}"
+    found = sum(search.found for search in searches)
+    tokens = median(search.tokens if search.found else most for search in searches)
+    less = "" if 2 * found > seeds else "> "
+    return f"{found}/{seeds}, {less}{tokens:,.0f}, {median(search.seconds for search in searches):.2f}"
+
+
+if __name__ == "__main__":
+    main()
