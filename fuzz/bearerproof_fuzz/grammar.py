@@ -164,7 +164,7 @@ def matter_of(token: str, honest: str) -> str | None:
     segments = token.split(".")
     if len(segments) != 3 or not all(segments):
         return "VER-1"
-    if _FOREIGN.search(token) or any(len(segment) % 4 == 1 for segment in segments):
+    if FOREIGN.search(token) or any(len(segment) % 4 == 1 for segment in segments):
         return "VER-2"
     return "VER-3" if all(map(_same_octets, segments, honest.split("."))) else "VER-24"
 
@@ -177,7 +177,8 @@ def _same_octets(segment: str, other: str) -> bool:
     return alike and keys.unb64(segment) == keys.unb64(other)
 
 
-_FOREIGN = re.compile(r"[^A-Za-z0-9_.-]")
+FOREIGN = re.compile(r"[^A-Za-z0-9_.-]")
+"""A character that stands in no token in compact serialisation (RFC 7515 §7.1)."""
 
 
 def mangle_one(draw: DrawFn, token: str) -> tuple[str, str]:

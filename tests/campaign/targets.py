@@ -21,6 +21,7 @@ Fault = Callable[[int, Json, Json], Json]
 
 HELD: list[bytes] = []
 CHANCE = Random(1)
+TURNED: list[bool] = []
 
 
 def leaking(number: int, request: Json, answer: Json) -> Json:
@@ -61,6 +62,12 @@ def unsigned(number: int, request: Json, answer: Json) -> Json:
     return {"id": request["id"], "verdict": "accepted"} if wrong else answer
 
 
+def turning(number: int, request: Json, answer: Json) -> Json:
+    """Accept whatever is refused, from when it is told to."""
+    turned = TURNED and answer.get("verdict") == "rejected"
+    return {"id": request["id"], "verdict": "accepted"} if turned else answer
+
+
 def babbling(number: int, request: Json, answer: Json) -> Json:
     """Break the contract at every 2,000th token."""
     return {"id": request["id"], "verdict": "perhaps"} if number % 2000 == 0 else answer
@@ -73,7 +80,7 @@ def mended(number: int, request: Json, answer: Json) -> Json:
 
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
-    for fault in (leaking, slowing, dying, changing, hanging, unsigned, babbling, mended)
+    for fault in (leaking, slowing, dying, changing, hanging, unsigned, turning, babbling, mended)
 }  # fmt: skip
 
 
@@ -91,8 +98,8 @@ def handler(mode: str) -> Handle:
     return handle
 
 
-leaks, changes, accepts_unsigned, is_mended = (
-    partial(handler, name) for name in ("leaking", "changing", "unsigned", "mended")
+leaks, changes, accepts_unsigned, turns, is_mended = (
+    partial(handler, name) for name in ("leaking", "changing", "unsigned", "turning", "mended")
 )
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from bearerproof_fuzz.combinations import Row, Space
 from bearerproof_fuzz.draws import number_below, pick
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, REJECTED, Edit, unedited
 from bearerproof_fuzz.forge import Draft, Forge, Members
-from bearerproof_fuzz.grammar import forge_one, header_changes, mangle_one, matter_of
+from bearerproof_fuzz.grammar import FOREIGN, forge_one, header_changes, mangle_one, matter_of
 from bearerproof_fuzz.keys import b64
 from bearerproof_fuzz.material import ADVERSARIAL, EDGES, NO_NAMES, PLAIN, SHORT, Hints, labelled, unproven
 
@@ -29,7 +29,7 @@ class World:
     ``bases`` are honest tokens that it accepted, under each algorithm. ``settled`` are the edits that it judged rightly
     where they stood alone, ``refused`` those of them that start from a plain base and have to be refused; on top of
     ``beneath`` any other can be made. ``spaces`` say where else an edit has to be refused. ``shapes`` are what
-    somebody's own tokens look like.
+    somebody's own tokens look like, ``tolerated`` the characters that it passes over and must not (VER-2).
     """
 
     forge: Forge
@@ -41,6 +41,7 @@ class World:
     beneath: Mapping[Profile, Sequence[Edit]]
     spaces: tuple[Space, ...]
     shapes: tuple[Shape, ...] = ()
+    tolerated: frozenset[str] = frozenset()
 
     @cached_property
     def parts(self) -> Sequence[Parts]:
@@ -76,8 +77,22 @@ Kind = Callable[[DrawFn, World], Candidate | None]
 
 
 def candidate(draw: DrawFn, world: World) -> Candidate | None:
-    """Draw one token of any kind."""
-    return pick(draw, KINDS)(draw, world)
+    """Draw one token of any kind; None, too, where nothing is wrong with it but what is known to be tolerated."""
+    made = pick(draw, KINDS)(draw, world)
+    known = made is not None and made.requirement == "VER-2" and foreign(made.presented.token) <= world.tolerated
+    return None if known else made
+
+
+def foreign(token: str | bytes) -> frozenset[str]:
+    """Return what stands in a token and in no JWS; of one that has an impossible length alone, an empty text.
+
+    >>> sorted(foreign("e30.e30 .AA="))
+    [' ', '=']
+    """
+    return frozenset(FOREIGN.findall(token)) or _LENGTH if isinstance(token, str) else _LENGTH
+
+
+_LENGTH = frozenset({""})
 
 
 def edited(draw: DrawFn, world: World) -> Candidate | None:

@@ -15,11 +15,12 @@ from bearerproof.specification.catalogue import VERIFIERS
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, of_edit
-from bearerproof_fuzz.campaign.candidates import World
+from bearerproof_fuzz.campaign.candidates import World, foreign
 from bearerproof_fuzz.campaign.judging import NO_ANSWER, Judge, Violation
 from bearerproof_fuzz.campaign.shapes import Shape
 from bearerproof_fuzz.checks import applicable, why_not_judged
 from bearerproof_fuzz.combinations import Space, combined, space
+from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.composition import beside
 from bearerproof_fuzz.edits.registry import ACCEPTED, Case, cases, unedited
 from bearerproof_fuzz.forge import Draft, Forge
@@ -193,7 +194,19 @@ def world(lesson: Lesson, declaration: Declaration, scope: Scope, shapes: tuple[
     known = set(lesson.right)
     right = tuple(each for each in prepared(declaration, forge, scope, bases) if _name(each.case) in known)
     settled = {each.case.edit.id for each in right} - set(lesson.wrong)
-    return drawn_from(declaration, forge, scope, bases, right, settled, shapes)
+    drawn = drawn_from(declaration, forge, scope, bases, right, settled, shapes)
+    return replace(drawn, tolerated=_tolerated(lesson, bases))
+
+
+def _tolerated(lesson: Lesson, bases: Sequence[Honest]) -> frozenset[str]:
+    """Return the characters that stand in tokens which were accepted and must not be: drawn again, they say no more."""
+    found: set[str] = set()
+    for edit in (each for name, each in registry.edits().items() if name in lesson.wrong):
+        if edit.requirement_id == "VER-2":
+            profiles = edit.profiles or edit.requirement.profiles
+            drafts = [edit.given(base.draft) for base in bases if base.draft.profile in profiles]
+            found |= foreign(edit.apply(drafts[0]).token()) if drafts else set()
+    return frozenset(found)
 
 
 def drawn_from(

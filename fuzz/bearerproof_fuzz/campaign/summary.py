@@ -175,7 +175,7 @@ def plot(history: Sequence[Sum]) -> ET.Element:
         )
         for tick in range(_TICKS + 1):
             x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * tick / _TICKS
-            _text(svg, x, _HEIGHT * place + _PLOT + 40, _time(longest * tick / _TICKS), anchor="middle")
+            _text(svg, x, _HEIGHT * place + _PLOT + 40, _time(longest * tick / _TICKS, longest), anchor="middle")
     return svg
 
 
@@ -184,13 +184,13 @@ def _curve(
 ) -> None:
     """Draw one curve above its base line, each value at its place between 0 and 1."""
     most, right = _round_up(max(values, default=0.0)), _WIDTH - _RIGHT
-    last = f", {values[-1]:,.0f} at the end" if values else ""
+    last = f", {values[-1]:,.0f} at the end, {max(values):,.0f} at most" if values else ""
     _text(svg, _LEFT, base - _PLOT - 8, name + last, weight="bold")
     for share in (0, 0.5, 1):
         height = base - _PLOT * share
         line = {"x1": str(_LEFT), "x2": str(right), "y1": f"{height:g}", "y2": f"{height:g}", "stroke": "#ddd"}
         ET.SubElement(svg, "line", line)
-        _text(svg, _LEFT - 8, height + 4, f"{most * share:,.4g}", anchor="end")
+        _text(svg, _LEFT - 8, height + 4, f"{most * share:,.0f}" if most > 2 else f"{most * share:g}", anchor="end")
     across = right - _LEFT
     line = " ".join(
         f"{_LEFT + place * across:.1f},{base - _PLOT * value / most:.1f}"
@@ -205,11 +205,11 @@ def _round_up(most: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= most)
 
 
-def _time(seconds: float) -> str:
-    """Say seconds in the unit in which they are few."""
-    if seconds < 120:
+def _time(seconds: float, longest: float) -> str:
+    """Say seconds in the unit in which the longest are few."""
+    if longest < 120:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.1f} min" if longest < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _table(body: ET.Element, rows: Sequence[tuple[str, Kept]]) -> None:

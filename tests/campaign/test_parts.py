@@ -1,0 +1,117 @@
+"""What makes a campaign fast changes nothing of what it presents and judges."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bearerproof.contract.messages import Answer, LineSizes, Outcome, request_line
+from bearerproof.judging.expectations import Expectation
+from bearerproof.judging.settings import RunConfig
+from bearerproof.specification.catalogue import Measure, Profile
+from bearerproof_fuzz.campaign import keeping
+from bearerproof_fuzz.campaign.candidate import Candidate
+from bearerproof_fuzz.campaign.candidates import KINDS, World, candidate, foreign, mangled, spliced
+from bearerproof_fuzz.campaign.judging import Judge
+from bearerproof_fuzz.campaign.learning import Lesson, learn, world
+from bearerproof_fuzz.draws import Choices
+from bearerproof_fuzz.edits.registry import edits
+from bearerproof_fuzz.grammar import mangle_one, matter_of
+from bearerproof_fuzz.keys import unb64
+
+CONFIG = RunConfig(target="python:tests.campaign.targets:is_mended", profiles=(Profile.JWT,), measure=Measure.BASE)
+
+
+@pytest.fixture(scope="module")
+def learned() -> tuple[Lesson, World, Judge]:
+    implementation = CONFIG.start()
+    scope = CONFIG.resolve(implementation.declaration)
+    found = learn(implementation, scope)
+    implementation.close()
+    return found.lesson, found.world, Judge(implementation.declaration, scope.measure)
+
+
+def drawn(world: World, kind: object, count: int) -> list[Candidate]:
+    random = Random(3)
+    made = [kind(Choices(random), world) for _ in range(count)]  # type: ignore[operator]  # a kind of candidate
+    return [each for each in made if each is not None]
+
+
+def test_a_spliced_token_is_the_one_in_which_both_edits_are_made(learned: tuple[Lesson, World, Judge]) -> None:
+    world, found = learned[1], drawn(learned[1], spliced, 300)
+    base = world.hashed[0].honest.draft
+    pairs = set()
+    for made in found:
+        below, _, top = made.how.removeprefix("one change hides another: ").partition(" then ")
+        assert made.presented == edits()[top].apply(edits()[below].apply(base)).presentation()
+        pairs.add((below, top))
+    assert len(pairs) > 250
+
+
+def test_every_kind_is_drawn(learned: tuple[Lesson, World, Judge]) -> None:
+    assert [kind for kind in set(KINDS) if not drawn(learned[1], kind, 60)] == []
+
+
+def test_what_is_passed_at_a_glance_offends_nothing(learned: tuple[Lesson, World, Judge]) -> None:
+    _, world, judge = learned
+    passed = [
+        (made, answer)
+        for made in drawn(world, candidate, 300)
+        for answer in (Answer(Outcome.REJECTED, reason="other"), Answer(Outcome.ACCEPTED), Answer(Outcome.ERRORED))
+        if judge.has_nothing_against(made, answer)
+    ]
+    assert len(passed) > 200
+    assert [each for each in passed if list(judge.violations(*each))] == []
+
+
+@given(st.randoms(use_true_random=False))
+def test_a_respelled_token_is_told_from_another(random: Random) -> None:
+    honest = "e30.e30.AAB"
+    token, _ = mangle_one(Choices(random), honest)  # type: ignore[arg-type]  # it draws as Hypothesis does
+    segments = token.split(".")
+    octets = len(segments) == 3 and all(segments) and not set(token) - set(honest + "CDEFGHIJKLMNOPQRSTUVWXYZ")
+    same = (
+        octets
+        and all(len(part) % 4 != 1 for part in segments)
+        and list(map(unb64, segments)) == [b"{}", b"{}", b"\0\0"]
+    )
+    assert (matter_of(token, honest) in (None, "VER-3")) >= same
+
+
+@given(st.text(max_size=40), st.integers(0, 600))
+@settings(max_examples=100)
+def test_a_line_that_surely_fits_does(token: str, most: int) -> None:
+    request = {"op": "verify", "now": 1.5, "tick": 3.25, "policy_id": "p", "policy": {"é": 1}, "token": token}
+    if LineSizes().surely_fits(request, most):
+        assert len(request_line({"id": 10**9, **request})) <= most
+    assert LineSizes().surely_fits(request, 1000)
+
+
+def test_what_is_tolerated_by_itself_is_no_news(learned: tuple[Lesson, World, Judge]) -> None:
+    """Who passes over line feeds does so in every text; a library is told of it once."""
+    lesson, declaration = learned[0], learned[2].declaration
+    lax = Lesson(lesson.bases, lesson.right, ("header-spelled-with-newline",))
+    tolerant = world(lax, declaration, CONFIG.resolve(declaration))
+    assert tolerant.tolerated == {"\n"}
+    assert [made.requirement for made in drawn(learned[1], mangled, 4000) if foreign(made.presented.token) == {"\n"}]
+    left = [made for made in drawn(tolerant, candidate, 1500) if made.requirement == "VER-2"]
+    assert left
+    assert [made for made in left if foreign(made.presented.token) <= {"\n"}] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry", "foreseen"),
+    [
+        ("nbf is a fraction: accepted", {"check": "as-drawn", "finding": "nbf is a fraction: accepted"}, True),
+        ("nbf is a fraction: accepted", {"check": "as-drawn", "finding": "nbf is null: accepted"}, False),
+        ("short-key: accepted", {"check": "short-key.HS384", "profile": "jws"}, True),
+        ("short-key: accepted", {"check": "long-key.HS384", "profile": "jwt"}, False),
+        ("short-key: accepted", {"profile": "jws"}, False),
+    ],
+)  # fmt: skip
+def test_what_is_expected_of_one_edit_is_so_wherever_a_campaign_draws_it(
+    kind: str, entry: dict[str, str], foreseen: bool
+) -> None:
+    row = {"requirement": "VER-30", "profile": "jwt", "kind": kind, "candidate": {"kind": kind.partition(":")[0]}}
+    assert keeping.is_foreseen(row, [Expectation("VER-30", reason="known", **entry)]) is foreseen  # type: ignore[arg-type]
