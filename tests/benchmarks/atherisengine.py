@@ -19,6 +19,7 @@ from fuzzsamples import AUDIENCE, ISSUER, KEY, LETTERS, honest  # noqa: E402 - a
 from fuzztargets import verified  # noqa: E402 - as before
 
 HONEST = honest()
+SEEDS = [word for word in sys.argv[3:] if not word.startswith("-")]
 
 
 def raw(octets: bytes) -> None:
@@ -46,5 +47,7 @@ def _judge(token: str) -> None:
 
 if __name__ == "__main__":
     engine = raw if STYLE == "raw" else structured
-    atheris.Setup([sys.argv[0], f"-runs={RUNS}", "-seed=1", "-verbosity=0", "-print_final_stats=0"], engine)
+    atheris.Setup(
+        [sys.argv[0], f"-runs={RUNS}", "-seed=1", "-verbosity=0", "-len_control=0", "-max_len=400", *SEEDS], engine
+    )
     atheris.Fuzz()
