@@ -32,11 +32,17 @@ class Candidate:
     factors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unwritten:
-    """A token that is signed when it is first presented."""
+    """A token that is signed when it is first presented; two are equal when their tokens are, whoever signs."""
 
     draft: Draft
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unwritten) and self.presentation == other.presentation
+
+    def __hash__(self) -> int:
+        return hash(self.presentation.token)
 
     @cached_property
     def presentation(self) -> Presentation:
@@ -44,7 +50,7 @@ class Unwritten:
         return self.draft.presentation()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Honest(Unwritten):
     """A token that the implementation has accepted."""
 
