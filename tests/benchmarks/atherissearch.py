@@ -68,7 +68,7 @@ if __name__ == "__main__":
     what = sought(name)
     with ExitStack() as stack:
         stack.enter_context(what.borne())
-        with atheris.instrument_imports(include=LIBRARIES):
+        with atheris.instrument_imports(include=[*LIBRARIES, "bearerproof_fuzz.victims"]):
             implementation = what.config.start(idp.start)
         drawn = plain_world(what, implementation)
         search = Search(what, implementation, drawn, int(most))

@@ -69,6 +69,8 @@ def tokens(draw: DrawFn) -> str:
 def by_hypothesis(count: int) -> int:
     """Have as many examples of a plain test verified."""
 
+    asked = 0
+
     @settings(
         max_examples=count, database=None, deadline=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
@@ -79,6 +81,5 @@ def by_hypothesis(count: int) -> int:
         asked += 1
         accepted(token)
 
-    asked = 0
     run()
     return asked

@@ -135,4 +135,4 @@ def test_what_is_expected_of_one_edit_is_so_wherever_a_campaign_draws_it(
     kind: str, entry: dict[str, str], foreseen: bool
 ) -> None:
     row = {"requirement": "VER-30", "profile": "jwt", "kind": kind, "candidate": {"kind": kind.partition(":")[0]}}
-    assert keeping.is_foreseen(row, [Expectation("VER-30", reason="known", **entry)]) is foreseen  # type: ignore[arg-type]
+    assert keeping.is_foreseen(row, [Expectation("VER-30", reason="known", **entry)]) is foreseen

@@ -17,8 +17,8 @@ from bearerproof_fuzz.campaign.learning import answers, asked_again, learn
 from bearerproof_fuzz.draws import pick
 from bearerproof_fuzz.keyserver import idp
 
-LIBRARIES = ["jwt", "joserfc", "authlib", "bearerproof_fuzz.victims"]
-"""What may be instrumented: where the implementations are that can be asked in this process."""
+LIBRARIES = ["jwt", "joserfc", "authlib"]
+"""What may be instrumented: the libraries that can be asked by name in this process."""
 
 BEHIND = 512
 """Bytes that are put behind those of an engine, a digest of them: so a short input, too, draws a whole token."""

@@ -192,11 +192,11 @@ def _curve(
         ET.SubElement(svg, "line", line)
         _text(svg, _LEFT - 8, height + 4, f"{most * share:,.0f}" if most > 2 else f"{most * share:g}", anchor="end")
     across = right - _LEFT
-    line = " ".join(
+    drawn = " ".join(
         f"{_LEFT + place * across:.1f},{base - _PLOT * value / most:.1f}"
         for place, value in zip(places, values, strict=True)
     )
-    ET.SubElement(svg, "polyline", {"points": line, "fill": "none", "stroke": colour, "stroke-width": "1.5"})
+    ET.SubElement(svg, "polyline", {"points": drawn, "fill": "none", "stroke": colour, "stroke-width": "1.5"})
 
 
 def _round_up(most: float) -> float:
