@@ -61,7 +61,7 @@ def _verifies(jwk: Json, alg: object, signing_input: str, signature: str) -> boo
 
 
 def _admitted(claims: Json | None, policy: Mapping[str, Any], now: float) -> bool:
-    """Say whether issuer, audience and times are those of an honest token, to the policy's leeway."""
+    """Say whether issuer, audience and times are those of an honest token, to the policy's leeway; none is missing."""
     if claims is None:
         return False
     leeway, audience = policy.get("leeway", 0), claims.get("aud")
@@ -70,5 +70,6 @@ def _admitted(claims: Json | None, policy: Mapping[str, Any], now: float) -> boo
         claims.get("iss") == policy["issuer"]
         and (audience == policy["audience"] or (isinstance(audience, list) and policy["audience"] in audience))
         and all(isinstance(time, int | float) for time in times)
+        and claims.keys() >= set(policy.get("require", ()))
         and times[1] - leeway <= now < times[0] + leeway
     )

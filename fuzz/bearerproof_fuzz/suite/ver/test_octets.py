@@ -5,6 +5,7 @@ from dataclasses import replace
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.edits.encoding import SPELLING
 from bearerproof_fuzz.forge import Forge
 from bearerproof_fuzz.needs import TOKEN_B64
 
@@ -25,6 +26,6 @@ def test_octets_that_are_no_base64url(mark: CheckId, trial: Trial, forge: Forge)
             spoilt = [*segments[:place], segment[:middle] + octets + segment[middle:], *segments[place + 1 :]]
             presented = replace(honest, token=b".".join(spoilt))
             answer = trial.ask(presented)
-            summary = f"a token passes with {name} in segment {place + 1}"
-            trial.expect(answer, REJECTED, summary, presented, honest)
-            trial.expect_reason(answer, {"malformed"}, summary, presented, honest)
+            trial.expect(answer, REJECTED, f"a token passes with {name} in segment {place + 1}", presented, honest)
+            summary = f"{name} in segment {place + 1} is blamed on something else"
+            trial.expect_reason(answer, set(SPELLING.split()), summary, presented, honest)
