@@ -92,6 +92,12 @@ class KeyServerConfig(KeyServerLimits):
         """Return the same setting with some of it set anew."""
         return replace(self, **changes)
 
+    @property
+    def is_roomy(self) -> bool:
+        """Whether no check can feel what another one did before under the same setting, as other subjects and peers."""
+        throttle: Mapping[str, int] = self.extra.get("throttle", {})
+        return self.capacity >= KeyServerLimits.capacity and not throttle.get("exchanges_per_minute")
+
     def as_json(self) -> Json:
         """Return the configuration as the contract writes it; ``extra`` stands over everything else."""
         whole: Json = {
@@ -116,10 +122,13 @@ def config_of(given: FixedConfig) -> KeyServerConfig:
 
 
 def mapping_of(server: KeyServer) -> NameMapping:
-    """Return the stage of a server that is taken as it is, or our own."""
+    """Return the stage of a server that is taken as it is, of one that runs on, or our own."""
     given = server.setting
-    if server.configure or given is None:
+    if given is None:
         return NameMapping(subject_form=server.subject_form) if server.subject_form else IDENTITY
+    if server.configure:  # and is told everything but the names of its issuers
+        names = {HOME.issuer: given.issuers[0], OTHER.issuer: given.issuers[1]}
+        return NameMapping(names, {}, server.forwarded, frozenset({PROXY}), server.subject_form)
     names = {HOME.issuer: given.issuers[0], OTHER.issuer: given.issuers[1], ADMIN: given.admin_secret}
     if given.email_domain != FixedConfig.email_domain:
         names[f"@{FixedConfig.email_domain}"] = f"@{given.email_domain}"

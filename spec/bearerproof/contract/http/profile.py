@@ -6,6 +6,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from bearerproof.contract.declaration import FixedConfig, KeyServer
@@ -53,6 +54,14 @@ class Codes:
     revoke: Mapping[str, str]
 
 
+class Trusted(StrEnum):
+    """Whose X-Forwarded-For the server believes: nobody's, that of us and of 10.0.0.1, or that of whoever sends one."""
+
+    NOBODY = "nobody"
+    LISTED = "listed"
+    ANYBODY = "anybody"
+
+
 @dataclass(frozen=True)
 class Abilities:
     """What can be relied upon besides, as the contract names it."""
@@ -60,7 +69,7 @@ class Abilities:
     race: bool = True
     http: bool = True
     lines: bool = True
-    forwarded: bool = False
+    forwarded: Trusted = Trusted.NOBODY
     throttle: bool = False
     retention: bool = False
     single_use: bool = False
@@ -95,6 +104,49 @@ class IdentityProvider:
 
 
 @dataclass(frozen=True)
+class Configure:
+    """The programs that put a configuration into the server, have it crash and begin again, and end it.
+
+    ``timeout`` is in seconds, for a program and until the server answers; ``ready`` a request that is asked until
+    anything answers, without which a TCP connection will do; ``honours`` the members of a configuration that the server
+    keeps to, None for all.
+    """
+
+    command: tuple[str, ...]
+    restart: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    timeout: float = 30.0
+    ready: str | None = None
+    honours: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class ToldClock:
+    """The file in which the server sees what time it is; ``resolution`` and ``settle`` are in seconds.
+
+    ``settle`` passes between writing it and asking.
+    """
+
+    file: Path
+    form: str = "epoch"
+    resolution: float = 1.0
+    settle: float = 0.02
+
+
+@dataclass(frozen=True)
+class KeyFetching:
+    """How the server keeps the keys of a provider (seconds): fresh for, served stale for, no refetch within.
+
+    Of real time no check waits longer than ``wait`` for them.
+    """
+
+    ttl: float
+    stale: float
+    cooldown: float
+    wait: float = 0.0
+
+
+@dataclass(frozen=True)
 class ServerProfile:
     """All that has to be known of a server to ask it over HTTP."""
 
@@ -112,5 +164,9 @@ class ServerProfile:
     abilities: Abilities
     audit: AuditSource
     identity_provider: IdentityProvider | None
+    configure: Configure | None = None
+    clock: ToldClock | None = None
+    keys: KeyFetching | None = None
+    folder: Path = Path()
     name_pattern: str = KeyServer.name_pattern
     subject_form: str = ""
