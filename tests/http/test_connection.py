@@ -178,7 +178,12 @@ def test_what_http_cannot_carry_is_skipped(connected: Connect, headers: list[lis
 
 @pytest.mark.parametrize("op", ["configure", "count", "reap", "rotate", "restart", "stats"])
 def test_what_cannot_be_asked_is_skipped(connected: Connect, op: str) -> None:
-    assert ask(connected(), {"op": op}) == {"skipped": f"{op} cannot be asked over HTTP"}
+    expected = {
+        "configure": "the server profile has no [configure], without which there is no configure",
+        "restart": "the server profile has no [configure], without which there is no restart",
+        "rotate": "rotate needs [identity_provider] and [keys] in the server profile",
+    }
+    assert ask(connected(), {"op": op}) == {"skipped": expected.get(op, f"{op} cannot be asked over HTTP")}
 
 
 @pytest.mark.parametrize(
@@ -450,6 +455,15 @@ def test_a_server_that_drips_hangs_too(connected: Connect, beginning: bytes) -> 
 
 
 @pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nx"])
+def test_a_server_that_hangs_up_on_one_request_lives(connected: Connect, stub: Stub, raw: bytes) -> None:
+    connection = connected()
+    stub.reply = lambda asked: Reply() if asked.line.startswith("GET / ") else Reply(raw=raw)
+    message = ask(connection, EXCHANGE)["errored"]["message"]
+    assert "ended the connection with an answer to POST /auth/token due" in message
+    assert len(stub.asked) == 2, "it was asked once more, on another connection"
+
+
+@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nx"])
 def test_a_server_that_hangs_up_has_crashed(connected: Connect, stub: Stub, raw: bytes) -> None:
     connection = connected()
     stub.reply = lambda _: Reply(raw=raw)
@@ -459,7 +473,8 @@ def test_a_server_that_hangs_up_has_crashed(connected: Connect, stub: Stub, raw:
 
 def test_after_a_crash_it_is_asked_anew(connected: Connect, stub: Stub) -> None:
     implementation = Implementation(connected(), 5)
-    stub.reply = lambda asked: Reply() if asked.line.startswith("GET / ") else Reply(raw=b"")
+    broken = [Reply(raw=b"")] * 3
+    stub.reply = lambda _: broken.pop() if broken else Reply()
     with pytest.raises(PropertyEnded, match="ended the connection"):
         implementation.decide(AUTHENTICATE)
     stub.reply = lambda _: Reply(events=[USED])

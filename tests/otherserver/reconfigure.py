@@ -25,7 +25,10 @@ def written(told, issuers):
     """Return the INI file; what has no place in it is written all the same, for the server to refuse."""
     throttle = told.pop("throttle", {})
     providers, rules = told.pop("providers", []), told.pop("policies", [])
-    main = {NAMES.get(name, f"?{name}"): v for name, v in {**told, **(throttle if type(throttle) is dict else {"": 0})}.items()}
+    main = {
+        NAMES.get(name, f"?{name}"): v
+        for name, v in {**told, **(throttle if type(throttle) is dict else {"": 0})}.items()
+    }
     if "admin" in main and main["admin"] is None:
         main["admin"] = ""
     parts = [section("server", main)]
@@ -45,7 +48,12 @@ def ask(word, server):
     if not Path("control").exists():
         words = [sys.executable, "-m", os.environ["OTHER_SERVER"], os.getcwd(), server["url"].rpartition(":")[2]]
         with Path("server.log").open("a") as log:
-            subprocess.Popen([*words, server["clock_file"], server["audit_file"]], stdout=log, stderr=log, cwd=os.environ["OTHER_SERVER_HOME"])
+            subprocess.Popen(
+                [*words, server["clock_file"], server["audit_file"]],
+                stdout=log,
+                stderr=log,
+                cwd=os.environ["OTHER_SERVER_HOME"],
+            )
     for _ in range(1000):
         try:
             with socket.socket(socket.AF_UNIX) as control:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from . import settings, subjects
+from . import subjects
 from .settings import PATTERN, Json
 from .subjects import KeySet, Refused, Unavailable
 
@@ -145,7 +145,9 @@ class KeyServer:
         self.tokens[jti] = self.bearers[record["digest"]] = record
         heapq.heappush(self.ends, (record["exp"], jti))
         heapq.heappush(self.graves, (record["exp"] + self.conf["remember"], jti))
-        self.tell("token.issued", now, ip, record, **sides, rate_limit=record["rate"], expires_at=instant(record["exp"]))
+        self.tell(
+            "token.issued", now, ip, record, **sides, rate_limit=record["rate"], expires_at=instant(record["exp"])
+        )
         words = " ".join(f"{side}:{','.join(sides[side])}" for side in ("backends", "tools"))
         return {
             "access_token": bearer, "issued_token_type": f"{URN}token-type:access_token", "token_type": "Bearer",
@@ -201,7 +203,9 @@ class KeyServer:
         self.spent[record["whose"]] = (spent if over > 0 else spent + MINUTE, tick)
         return -(-over // rate) if over > 0 else 0
 
-    def revoke(self, ip: str | None, admin: str | None, jti: str | None, issuer: str | None, subject: str | None) -> int:
+    def revoke(
+        self, ip: str | None, admin: str | None, jti: str | None, issuer: str | None, subject: str | None
+    ) -> int:
         """Revoke one token, or all of an identity."""
         return int(self.decide(ip, lambda now, tick: self.end(ip, admin, jti, issuer, subject, now, tick)))
 
@@ -223,7 +227,9 @@ class KeyServer:
         elif not issuer or not subject:
             raise No(400, "invalid_request", "token.invalid", "malformed-request")
         else:
-            ended = [each for each in self.tokens.values() if self.is_meant(each, issuer, subject) and self.is_live(each)]
+            ended = [
+                each for each in self.tokens.values() if self.is_meant(each, issuer, subject) and self.is_live(each)
+            ]
             self.cut[issuer, subject] = max(now, self.cut.get((issuer, subject), now))
         for record in ended:
             record["revoked"] = True

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from .server import NAME, KeyServer, No
+from .server import KeyServer, No
 from .settings import Json, Unsound, loaded
 
 MOST = 64 * 1024
@@ -32,6 +32,13 @@ def pairs_of(encoded: str) -> list[tuple[str, str]]:
     """Return the parameters of a form or query, in their order."""
     parts = [part.partition("=") for part in encoded.split("&") if part]
     return [(text_of(name, plus=True), text_of(value, plus=True)) for name, _, value in parts]
+
+
+def holds_token(encoded: str) -> bool:
+    """Say whether a bearer stands in a form or query (RFC 6750 §2.2, §2.3)."""
+    with suppress(ValueError):
+        return any(name == "access_token" for name, _ in pairs_of(encoded))
+    return False
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -65,7 +72,9 @@ class Handler(BaseHTTPRequestHandler):
         if "Transfer-Encoding" in self.headers:
             self.close_connection = True
             self.body = self.chunks() if self.headers["Transfer-Encoding"].lower() == "chunked" else None
-        elif not lengths or (len(set(lengths)) == 1 and re.fullmatch(r"[0-9]{1,9}", lengths[0]) and int(lengths[0]) <= MOST):
+        elif not lengths or (
+            len(set(lengths)) == 1 and re.fullmatch(r"[0-9]{1,9}", lengths[0]) and int(lengths[0]) <= MOST
+        ):
             self.body = self.rfile.read(int(lengths[0])) if lengths else b""
         else:
             self.close_connection = True
@@ -159,8 +168,7 @@ class Handler(BaseHTTPRequestHandler):
     def credential(self, query: str = "") -> str | None:
         """Return the one Bearer credential, or None where there is none; those that stand elsewhere are counted alone."""
         given = self.headers.get_all("Authorization") or []
-        elsewhere = [query, (self.body or b"").decode("latin-1")]
-        if len(given) > 1 or (given and any(re.search(r"(?:^|[&?])access_token=", each) for each in elsewhere)):
+        if len(given) > 1 or (given and any(map(holds_token, (query, (self.body or b"").decode("latin-1"))))):
             no = No(400, "invalid_request", "token.invalid", "several-credentials")
             self.keys.decide(self.client(), lambda *_: self.raised(no))
         found = re.fullmatch(r"(?i:bearer)(?: +(.*))?", given[0].strip(" \t")) if given else None

@@ -60,10 +60,18 @@ def loaded(text: str) -> Json:
     secret = main.setdefault("admin", None)
     need("admin" not in main or secret is None or (isinstance(secret, str) and secret.strip() and len(secret) <= 4096))
     main["proxies"] = networks(main.get("proxies", []))
-    providers = [provider(only(s, {"issuer", "audiences", "algorithms", "keys-from"}, set())) for n, s in sections.items() if n.startswith("idp ")]
+    providers = [
+        provider(only(s, {"issuer", "audiences", "algorithms", "keys-from"}, set()))
+        for n, s in sections.items()
+        if n.startswith("idp ")
+    ]
     main["providers"] = {each["issuer"]: each for each in providers}
     need(providers and len(main["providers"]) == len(providers))
-    main["rules"] = [rule(only(s, {"name", "match", "grant"}, set()), main["providers"]) for n, s in sections.items() if n.startswith("rule ")]
+    main["rules"] = [
+        rule(only(s, {"name", "match", "grant"}, set()), main["providers"])
+        for n, s in sections.items()
+        if n.startswith("rule ")
+    ]
     need(all(name.startswith(("idp ", "rule ")) for name in sections))
     return main
 

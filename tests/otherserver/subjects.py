@@ -64,7 +64,9 @@ class KeySet:
     def get(self, kid: object, tick: int) -> list[Json]:
         with self.lock:
             age = tick - self.at
-            known = self.keys is not None and age < FRESH and (kid is None or any(k.get("kid") == kid for k in self.keys))
+            known = (
+                self.keys is not None and age < FRESH and (kid is None or any(k.get("kid") == kid for k in self.keys))
+            )
             if not known and (self.keys is None or self.tried is None or tick - self.tried >= PAUSE):
                 self.tried = tick
                 self._fetch(tick)
@@ -115,7 +117,9 @@ def verify_signature(jwk: Json, alg: str, signed: bytes, signature: bytes) -> No
     if jwk.get("use", "sig") != "sig" or jwk.get("alg", alg) != alg or "verify" not in jwk.get("key_ops", ["verify"]):
         raise Refused
     if alg in ("ES256", "ES384"):
-        curve = (ec.SECP256R1(), "P-256", hashes.SHA256()) if alg == "ES256" else (ec.SECP384R1(), "P-384", hashes.SHA384())
+        curve = (
+            (ec.SECP256R1(), "P-256", hashes.SHA256()) if alg == "ES256" else (ec.SECP384R1(), "P-384", hashes.SHA384())
+        )
         curve_key(jwk, *curve[:2])(signature, signed, curve[2])
     elif alg == "EdDSA":
         if jwk.get("kty") != "OKP" or jwk.get("crv") != "Ed25519":
@@ -136,7 +140,9 @@ def is_seconds(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
 
 
-def verified(token: str, providers: dict[str, Json], sets: dict[str, KeySet], now: float, tick: int, leeway: int) -> Json:
+def verified(
+    token: str, providers: dict[str, Json], sets: dict[str, KeySet], now: float, tick: int, leeway: int
+) -> Json:
     """Return the claims of an ID token, and under ``signed`` what was signed."""
     try:
         signed, _, last = token.rpartition(".")

@@ -210,6 +210,7 @@ class Run:
             **({"left_out": left_out} if left_out else {}),
             **({"stale": self.stale} if self.stale else {}),
             **({"interrupted": True} if self.interrupted else {}),
+            **({"never_judged": reports.never_judged(self.records)} if self.harness.settings.url else {}),
         }
 
 

@@ -1,6 +1,7 @@
 """A key server that runs somewhere, as an implementation that can be asked: contract level 3 over HTTP."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from bearerproof.contract.http.toldclock import PAIR
 from bearerproof.contract.http.trail import Event, Trail, shared_out
 from bearerproof.contract.http.wire import Answered, BrokenOff, Sent, Server, Unsendable
 from bearerproof.contract.messages import Request
-from bearerproof.exceptions import AdapterFault, BadInput
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 from bearerproof.members import Json
 
 OPERATIONS = frozenset({"exchange", "authenticate", "revoke", "http"})
@@ -55,6 +56,7 @@ class HttpConnection:
         self._ids = count(1)
         self._own_address = ""
         self._issued: dict[str, _Issued] = {}
+        self._requests, self._seconds = 0, 0.0
         self._provider = _identity_provider(profile, provider)
         self._control = Control(profile, url, self._provider)
         self._runner = asyncio.Runner()
@@ -79,6 +81,13 @@ class HttpConnection:
         self._control.end()
         self._trail.close()
         self._end()
+
+    def effort(self) -> str:
+        """Tell how many requests there were, and at which rate, and how often the server was configured."""
+        rate = self._requests / self._seconds if self._seconds else 0.0
+        told = f"{self._requests:,} requests, {rate:,.0f} a second"
+        runs, seconds = self._control.effort
+        return f"{told}; configured {runs} times, {seconds / runs:.1f} s each" if runs else told
 
     def _end(self) -> None:
         with suppress(RuntimeError):  # closed before
@@ -137,6 +146,7 @@ class HttpConnection:
     def _decisions(self, requests: Sequence[Request], seconds: float) -> list[Json]:
         """Ask all of these at the same time."""
         self._trail.forget()
+        begun = time.monotonic()
         answered = self._runner.run(self._all(requests, seconds))
         answers = [self._read(request, answer) for request, answer in zip(requests, answered, strict=True)]
         claims = [
@@ -144,20 +154,25 @@ class HttpConnection:
             for request, answer in zip(requests, answers, strict=True)
         ]
         came = self._trail.gather(sum(claim.expected for claim in claims))
+        self._requests, self._seconds = self._requests + len(requests), self._seconds + time.monotonic() - begun
         shares = [came] if len(claims) == 1 else shared_out(came, claims)
         return [self._whole(*each) for each in zip(requests, answers, shares, strict=True)]
 
-    async def _all(self, requests: Sequence[Request], seconds: float) -> list[Answered | Unsendable]:
+    async def _all(self, requests: Sequence[Request], seconds: float) -> list[Answered | Unsendable | BrokenOff]:
         alone = len(requests) == 1
         return await asyncio.gather(*(self._one(request, seconds, alone=alone) for request in requests))
 
-    async def _one(self, request: Request, seconds: float, *, alone: bool) -> Answered | Unsendable:
+    async def _one(self, request: Request, seconds: float, *, alone: bool) -> Answered | Unsendable | BrokenOff:
         issued = self._issued.get(request.get("bearer", ""))
         wants = translation.wanted("" if issued is None else issued.scope)
         try:
             return await self._asked(translation.written(request, self._profile, wants), seconds, alone=alone)
         except Unsendable as unsendable:
             return unsendable
+        except BrokenOff as broken:
+            if not await self._lives(seconds):
+                raise
+            return broken
 
     async def _asked(self, sent: Sent, seconds: float, *, alone: bool = True) -> Answered:
         """Ask, and once more where the answer was lost on its way; what the first left behind counts for nothing.
@@ -167,14 +182,26 @@ class HttpConnection:
         """
         try:
             return await self._server.ask(sent, seconds)
-        except BrokenOff:
+        except AdapterHung:
+            raise
+        except AdapterCrashed:  # the connection ended, or there was none
             if alone:
                 self._trail.forget()
-            return await self._server.ask(sent, seconds, anew=True)
+        return await self._server.ask(sent, seconds, anew=True)
 
-    def _read(self, request: Request, answered: Answered | Unsendable) -> Json:
+    async def _lives(self, seconds: float) -> bool:
+        """Say whether the server answers something harmless, over a connection of its own."""
+        try:
+            await self._server.ask(Sent("GET", "/"), seconds, anew=True)
+        except (AdapterCrashed, AdapterHung):
+            return False
+        return True
+
+    def _read(self, request: Request, answered: Answered | Unsendable | BrokenOff) -> Json:
         if isinstance(answered, Unsendable):
             return {"skipped": f"HTTP cannot carry this: {answered}"}
+        if isinstance(answered, BrokenOff):
+            return {"errored": {"message": f"{answered}, twice, and it answers other requests"}}
         return translation.read(request, answered, self._profile)
 
     def _jti(self, request: Request) -> str | None:

@@ -79,13 +79,15 @@ class Abilities:
 class AuditSource:
     """Where the events come from: a file that grows, or a command that prints.
 
-    ``pattern`` finds the JSON of an event in a line. An event that is due is waited for ``wait`` seconds, and after
-    the last one that came ``quiet`` seconds more, to see whether there are more.
+    ``pattern`` finds the JSON of an event in a line; without one an event is read where it is a whole line, or where a
+    wrapping that ``bearerproof trail`` knows says that it is one, and no text in another place is taken for it. An
+    event that is due is waited for ``wait`` seconds, and after the last one that came ``quiet`` seconds more, to see
+    whether there are more.
     """
 
     file: Path | None = None
     command: tuple[str, ...] = ()
-    pattern: re.Pattern[str] = re.compile(r"(?P<event>\{.*\})")
+    pattern: re.Pattern[str] | None = None
     wait: float = 1.0
     quiet: float = 0.02
 

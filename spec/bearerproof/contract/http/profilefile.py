@@ -153,7 +153,7 @@ class _Reader(ValueReader):
         return AuditSource(
             self.file(raw, "audit", "file"),
             self.texts(raw, "audit", "command", ()),
-            self._pattern(self.text(raw, "audit", "pattern", usual.pattern.pattern)),
+            self._pattern(self.text(raw, "audit", "pattern", None)) if "pattern" in raw else None,
             self.number(raw, "audit", "wait", usual.wait, 0),
             self.number(raw, "audit", "quiet", usual.quiet, 0),
         )

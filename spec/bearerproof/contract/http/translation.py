@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bearerproof import members
-from bearerproof.contract.http.profile import Requests, ServerProfile
+from bearerproof.contract.http.profile import Requests, ServerProfile, Trusted
 from bearerproof.contract.http.trail import Claim
 from bearerproof.contract.http.wire import Answered, Sent, field_text, form, segment
 from bearerproof.contract.messages import Request
@@ -120,7 +120,11 @@ def _presented(template: str, place: str, text: str | None) -> tuple[tuple[str, 
 
 def _peer(request: Request, profile: ServerProfile) -> tuple[tuple[str, str], ...]:
     """Return the field that tells a server that trusts us as a proxy who came to us, and what they told of others."""
-    addresses = [request.get("forwarded"), request.get("peer") if profile.abilities.forwarded else None]
+    trusted = profile.abilities.forwarded
+    spoofed = any("forwarded" in name.lower() for name, _ in request.get("headers", ()))
+    # Who believes everybody is told a peer too, but for a request that is about what a stranger tells.
+    told = trusted is Trusted.LISTED or (trusted is Trusted.ANYBODY and not spoofed)
+    addresses = [request.get("forwarded"), request.get("peer") if told else None]
     chain = ", ".join(field_text(address) for address in addresses if address is not None)
     return (("X-Forwarded-For", chain),) if chain else ()
 
