@@ -8,9 +8,10 @@ import pytest
 from bearerproof.contract.declaration import FixedConfig, KeyServer
 from bearerproof_fuzz.keys import unb64
 from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, NameMapping, activate
-from bearerproof_fuzz.keyserver.setting import (, DEFAULT
+from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
     AUDIENCE,
+    DEFAULT,
     HOME,
     OTHER,
     PEER,
