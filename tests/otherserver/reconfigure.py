@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 NAMES = {
     "ttl": "token-lifetime", "retention": "remember", "cap": "tokens-each", "capacity": "room", "max_age": "oldest",
@@ -16,45 +17,37 @@ NAMES = {
 }  # fmt: skip
 
 
-def section(title, members):
-    lines = [f"{name}={json.dumps(value)}" for name, value in members.items()]
-    return "\n".join([f"[{title}]", *lines, ""])
+def section(title: str, members: Any) -> str:
+    """Return a section; what is no object is one that the server refuses."""
+    pairs = members if isinstance(members, dict) else {"?": members}
+    return "\n".join([f"[{title}]", *(f"{name}={json.dumps(value)}" for name, value in pairs.items()), ""])
 
 
-def written(told, issuers):
+def written(told: dict[str, Any], issuers: dict[str, Any]) -> str:
     """Return the INI file; what has no place in it is written all the same, for the server to refuse."""
-    throttle = told.pop("throttle", {})
-    providers, rules = told.pop("providers", []), told.pop("policies", [])
-    main = {
-        NAMES.get(name, f"?{name}"): v
-        for name, v in {**told, **(throttle if type(throttle) is dict else {"": 0})}.items()
-    }
-    if "admin" in main and main["admin"] is None:
-        main["admin"] = ""
+    throttle, providers, rules = (told.pop(name, []) for name in ("throttle", "providers", "policies"))
+    flat = {**told, **(throttle if isinstance(throttle, dict) else {"?": throttle} if throttle else {})}
+    main = {NAMES.get(name, f"?{name}"): "" if name == "admin_secret" and not v else v for name, v in flat.items()}
     parts = [section("server", main)]
-    for number, each in enumerate(providers if type(providers) is list else [None]):
-        idp = dict(each) if type(each) is dict else {"?": each}
-        served = issuers.get(idp.get("issuer")) if type(idp.get("issuer")) is str else None
+    for number, each in enumerate(providers if isinstance(providers, list) else [providers]):
+        idp = dict(each) if isinstance(each, dict) else {"?": each}
+        served = issuers.get(str(idp.get("issuer")))
         given = [idp.pop(name) for name in ("keys", "keys_url") if name in idp]
-        if len(given) == 1 and served:
-            idp["keys-from"] = served["jwks_uri"]
-        parts.append(section(f"idp {number}", idp))
-    for number, each in enumerate(rules if type(rules) is list else [None]):
-        parts.append(section(f"rule {number}", each if type(each) is dict else {"?": each}))
-    return "\n".join(parts)
+        parts.append(
+            section(f"idp {number}", {**idp, **({"keys-from": served["jwks_uri"]} if given and served else {})})
+        )
+    listed = rules if isinstance(rules, list) else [rules]
+    return "\n".join([*parts, *(section(f"rule {number}", each) for number, each in enumerate(listed))])
 
 
-def ask(word, server):
+def ask(word: str, server: dict[str, str]) -> bool:
+    """Have the server do what the word says; start it, if it does not run."""
     if not Path("control").exists():
-        words = [sys.executable, "-m", os.environ["OTHER_SERVER"], os.getcwd(), server["url"].rpartition(":")[2]]
+        words = [sys.executable, "-m", os.environ["OTHER_SERVER"], str(Path.cwd()), server["url"].rpartition(":")[2]]
+        words += [server["clock_file"], server["audit_file"]]
         with Path("server.log").open("a") as log:
-            subprocess.Popen(
-                [*words, server["clock_file"], server["audit_file"]],
-                stdout=log,
-                stderr=log,
-                cwd=os.environ["OTHER_SERVER_HOME"],
-            )
-    for _ in range(1000):
+            subprocess.Popen(words, stdout=log, stderr=log, cwd=os.environ["OTHER_SERVER_HOME"])
+    for _ in range(3000):
         try:
             with socket.socket(socket.AF_UNIX) as control:
                 control.connect("control")
@@ -70,4 +63,4 @@ word = sys.argv[1] if len(sys.argv) > 1 else "load"
 if word == "load":
     Path("server.ini").write_text(written(told["key_server"], told["server"]["issuers"]), "utf-8")
 done = ask(word, told["server"])
-print(json.dumps({"restarted" if word == "crash" else "configured": done}))
+sys.stdout.write(json.dumps({"restarted" if word == "crash" else "configured": done}) + "\n")

@@ -69,7 +69,7 @@ class KeyServer:
 
     def tell(self, event: str, now: float, ip: str | None, record: Json | None = None, **more: Any) -> None:
         """Write an event."""
-        line = {"event": event, "occurred_at": instant(now), "seq": self.seq, "origin": self.origin}
+        line: Json = {"event": event, "occurred_at": instant(now), "seq": self.seq, "origin": self.origin}
         if record is not None:
             line |= {"identity": record["who"], "token_jti": record["jti"]}
         line |= {name: value for name, value in {"client_ip": ip, **more}.items() if value is not None}
@@ -104,14 +104,12 @@ class KeyServer:
             )
         except (Refused, Unavailable) as error:
             claims = error
-        return self.decide(ip, lambda now, _: self.mint(claims, given.get("scope"), now, ip))
+        granted: Json = self.decide(ip, lambda now, _: self.mint(claims, given.get("scope"), now, ip))
+        return granted
 
     def mint(self, claims: Any, scope: str | None, now: float, ip: str | None) -> Json:
         """Grant a token, if everything allows it."""
-        if isinstance(claims, Unavailable):
-            raise No(503, "temporarily_unavailable", "token.denied", "keys-unavailable", wait=30)
-        if isinstance(claims, Refused):
-            raise No(400, "invalid_request", "token.denied", "subject-token")
+        require_verified(claims)
         who = identity(claims)
         owner = self.owner_of(claims["iss"], claims["sub"])
         use = (claims["iss"], claims["jti"]) if claims.get("jti") else (claims["iss"], "", claims["signed"])
@@ -176,7 +174,7 @@ class KeyServer:
 
     def admit(self, record: Json | None, backend: str, tool: str, now: float, tick: int, ip: str | None) -> None:
         """Admit a token that is on record, in the order of the contract's table."""
-        bad = {"status": 401, "error": "invalid_token", "challenge": 'error="invalid_token"'}
+        bad: Json = {"status": 401, "error": "invalid_token", "challenge": 'error="invalid_token"'}
         if record is None:
             raise No(**bad, kind="token.invalid", reason="unknown-bearer")
         if record["revoked"]:
@@ -184,7 +182,7 @@ class KeyServer:
         if record["over"]:
             self.tell("token.expired", now, ip, record)
             raise Told(**bad, kind="", reason="")
-        about = {"kind": "token.denied", "identity": record["who"], "token_jti": record["jti"]}
+        about: Json = {"kind": "token.denied", "identity": record["who"], "token_jti": record["jti"]}
         if not (covered(record["backends"], backend) and covered(record["tools"], tool)):
             lack = 'error="insufficient_scope"'
             raise No(403, "insufficient_scope", reason="insufficient-scope", challenge=lack, **about)
@@ -203,16 +201,12 @@ class KeyServer:
         self.spent[record["whose"]] = (spent if over > 0 else spent + MINUTE, tick)
         return -(-over // rate) if over > 0 else 0
 
-    def revoke(
-        self, ip: str | None, admin: str | None, jti: str | None, issuer: str | None, subject: str | None
-    ) -> int:
-        """Revoke one token, or all of an identity."""
-        return int(self.decide(ip, lambda now, tick: self.end(ip, admin, jti, issuer, subject, now, tick)))
+    def revoke(self, ip: str | None, admin: str | None, jti: str | None, *whose: str | None) -> int:
+        """Revoke one token, or all of an identity: its issuer and subject."""
+        return int(self.decide(ip, lambda now, tick: self.end(ip, admin, jti, whose, now, tick)))
 
-    def end(
-        self, ip: str | None, admin: str | None, jti: str | None, issuer: str | None, subject: str | None, now: float,
-        tick: int,
-    ) -> int:  # fmt: skip
+    def end(self, ip: str | None, admin: str | None, jti: str | None, whose: Any, now: float, tick: int) -> int:
+        """End tokens, if whoever asks may."""
         self.throttle("admin", ip, self.conf["guesses"], tick, count=False)
         known = self.conf["admin"]
         if admin is None or known is None or not hmac.compare_digest(admin.encode(), known.encode()):
@@ -224,13 +218,11 @@ class KeyServer:
             if record is None or not self.is_live(record):
                 raise No(404, "not_active", "token.denied", "not-active")
             ended = [record]
-        elif not issuer or not subject:
+        elif not all(whose):
             raise No(400, "invalid_request", "token.invalid", "malformed-request")
         else:
-            ended = [
-                each for each in self.tokens.values() if self.is_meant(each, issuer, subject) and self.is_live(each)
-            ]
-            self.cut[issuer, subject] = max(now, self.cut.get((issuer, subject), now))
+            ended = [each for each in self.tokens.values() if self.is_meant(each, *whose) and self.is_live(each)]
+            self.cut[whose] = max(now, self.cut.get(whose, now))
         for record in ended:
             record["revoked"] = True
             self.tell("token.revoked", now, ip, record)
@@ -253,6 +245,14 @@ class KeyServer:
 
 class Told(No):
     """A refusal whose event is written."""
+
+
+def require_verified(claims: Any) -> None:
+    """Refuse what came in place of claims."""
+    if isinstance(claims, Unavailable):
+        raise No(503, "temporarily_unavailable", "token.denied", "keys-unavailable", wait=30)
+    if isinstance(claims, Refused):
+        raise No(400, "invalid_request", "token.denied", "subject-token")
 
 
 def instant(seconds: float) -> str:
@@ -286,9 +286,9 @@ def tame(text: object, most: int) -> str:
 def matches(match: Json, claims: Json) -> bool:
     """Say whether an identity meets all of a rule."""
     email, groups = claims.get("email"), claims.get("groups")
-    sound = isinstance(email, str) and claims.get("email_verified") is True and email.count("@") == 1
-    local, _, domain = email.partition("@") if sound else ("", "", "")
-    sound = bool(local and domain)
+    address = email if isinstance(email, str) and claims.get("email_verified") is True else ""
+    local, _, domain = address.partition("@")
+    sound = bool(local and domain) and address.count("@") == 1
     listed = groups if isinstance(groups, list) and all(isinstance(each, str) for each in groups) else []
     return (
         match["issuer"] == claims["iss"]

@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
             self.read_body()
             self.route(path, query)
         except No as no:
-            self.refuse(no, path)
+            self.refuse(no)
         self.wfile.flush()
 
     def read_body(self) -> None:
@@ -93,12 +93,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def route(self, path: str, query: str) -> None:
         """Find out what is asked."""
-        methods = {
-            "POST": path == "/auth/token" and self.exchange,
-            "DELETE": (path == "/auth/tokens" and self.revoke_all) or (SINGLE.fullmatch(path) and self.revoke),
-            "GET": RESOURCE.fullmatch(path) and self.resource,
-        }
-        allowed = [method for method, does in methods.items() if does]
+        known: list[tuple[str, bool, Any]] = [
+            ("POST", path == "/auth/token", self.exchange),
+            ("DELETE", path == "/auth/tokens", self.revoke_all),
+            ("DELETE", SINGLE.fullmatch(path) is not None, self.revoke),
+            ("GET", RESOURCE.fullmatch(path) is not None, self.resource),
+        ]
+        methods = {method: does for method, fits, does in known if fits}
+        allowed = list(methods)
         if not allowed:
             self.answer(404, {"error": "not_found"})
         elif self.body is None and path != "/auth/token":
@@ -133,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
             jti = text_of(named[1]) if named else ""
         except ValueError:
             jti = "\x00"
-        self.keys.revoke(self.client(), self.secret(), jti, None, None)
+        self.keys.revoke(self.client(), self.secret(), jti)
         self.answer(204, None)
 
     def revoke_all(self, _path: str, query: str) -> None:
@@ -166,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
         raise no
 
     def credential(self, query: str = "") -> str | None:
-        """Return the one Bearer credential, or None where there is none; those that stand elsewhere are counted alone."""
+        """Return the one Bearer credential, or None where there is none; those elsewhere are counted alone."""
         given = self.headers.get_all("Authorization") or []
         if len(given) > 1 or (given and any(map(holds_token, (query, (self.body or b"").decode("latin-1"))))):
             no = No(400, "invalid_request", "token.invalid", "several-credentials")
@@ -197,7 +199,7 @@ class Handler(BaseHTTPRequestHandler):
 
     # --- answers
 
-    def refuse(self, no: No, path: str) -> None:
+    def refuse(self, no: No) -> None:
         """Write a refusal."""
         fields = {}
         if no.wait is not None:

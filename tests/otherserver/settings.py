@@ -1,4 +1,4 @@
-"""The configuration of the other server: an INI file whose values are JSON; whatever is unknown or unsound is refused."""
+"""The configuration of the other server: an INI file whose values are JSON; what is unknown or unsound is refused."""
 
 import configparser
 import ipaddress

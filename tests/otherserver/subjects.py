@@ -58,7 +58,9 @@ class KeySet:
     """The keys of one provider, fetched when they are needed and not too often."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.keys, self.at, self.tried = url, None, 0, None
+        self.url, self.at = url, 0
+        self.keys: list[Json] | None = None
+        self.tried: int | None = None
         self.lock = Lock()
 
     def get(self, kid: object, tick: int) -> list[Json]:
@@ -151,7 +153,7 @@ def verified(
         if not isinstance(header, dict) or not isinstance(claims, dict) or len(token) > 60_000:
             raise Refused
         provider = providers.get(claims["iss"]) if isinstance(claims.get("iss"), str) else None
-        alg, kid = header.get("alg"), header.get("kid")
+        alg, kid = str(header.get("alg")), header.get("kid")
         if provider is None or alg not in provider["algorithms"] or {"crit", "b64", "zip", "enc"} & set(header):
             raise Refused
         typ = header.get("typ", "JWT")

@@ -77,6 +77,10 @@ class _Running:
         self.now, self.configuration, self.issued = 0.0, None, 0
         self.rotated.clear()
 
+    def rest(self) -> None:
+        """Let so much time go by that everybody has all of his numbers again, whichever address he had."""
+        self.now, self.tick = self.now + _A_REST, self.tick + _A_REST
+
     def go_on(self, now: float, tick: float) -> None:
         """Note what time it is, which may have stepped back."""
         self.now, self.tick = max(self.now, now), max(self.tick, tick)
@@ -89,11 +93,13 @@ class KeyServerDriver:
     """One key server, from its configuration on."""
 
     def __init__(
-        self, trial: Trial, setting: KeyServerConfig = DEFAULT, stand_ins: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
+        self, trial: Trial, setting: KeyServerConfig = DEFAULT, stand_ins: Mapping[str, str] = MappingProxyType({}),
+        *, own_peers: bool = True,
+    ) -> None:  # fmt: skip
         """Configure the server; where that is not declared, it is taken as it is.
 
-        ``stand_ins`` are put in findings in place of what is different in every run, such as a URL of ours.
+        ``stand_ins`` are put in findings in place of what is different in every run, such as a URL of ours. Without
+        ``own_peers`` a check is about the addresses of peers, which then are as they are said.
 
         Raises:
             Untestable: it refuses a sound configuration.
@@ -102,12 +108,14 @@ class KeyServerDriver:
         server = trial.declaration.key_server
         told = server.configure or server.setting is None
         self.setting = _tellable(setting, server) if told or server.setting is None else config_of(server.setting)
-        self._mapping = activate(mapping_of(server))
+        self._mapping = activate(mapping_of(server, own_peers=own_peers))
         runs_on = server.runs_on or not told
         self._running = _RUNNING.setdefault(trial.implementation, _Running()) if runs_on else _Running()
-        told = told and not (server.runs_on and self._is_under(self.setting))
+        told = told and not (server.runs_on and own_peers and self._is_under(self.setting))
         if told:
             self._running.forget()
+        elif server.runs_on and trial.declaration.injected_tick:
+            self._running.rest()
         self.now: float = setting.now + max(0, ceil(self._running.now - setting.now))
         self.tick: float = self._running.tick  # which never decreases
         self.steps: list[Request] = []
@@ -481,6 +489,9 @@ def _tellable(setting: KeyServerConfig, server: KeyServer) -> KeyServerConfig:
     """Return a setting that leaves wrong secrets unlimited where all checks come from one peer, and it runs on."""
     return setting.but(admin_failures=0) if server.runs_on and not server.forwarded else setting
 
+
+_A_REST = 121.0
+"""Seconds without requests after which no throttle remembers anybody."""
 
 _AN_HOUR = 3600
 

@@ -191,7 +191,7 @@ _HOPS: Mapping[str, tuple[str, str | None, tuple[str | None, ...]]] = {
 @check("LIFE-14", needs=(FORWARDED,))
 def test_client_ip_is_what_is_known(mark: CheckId, trial: Trial) -> None:
     """The address of an event is the peer's or, from a trusted proxy, the right-most that is no proxy's."""
-    server = KeyServerDriver(trial)
+    server = KeyServerDriver(trial, own_peers=False)
     server.positive_control()
     for what, (peer, forwarded, expected) in _HOPS.items():
         _judge_address(server, what, server.authenticate("bprf_nothing", peer=peer, forwarded=forwarded), expected)

@@ -125,7 +125,7 @@ def _peer(request: Request, profile: ServerProfile) -> tuple[tuple[str, str], ..
     # Who believes everybody is told a peer too, but for a request that is about what a stranger tells.
     told = trusted is Trusted.LISTED or (trusted is Trusted.ANYBODY and not spoofed)
     addresses = [request.get("forwarded"), request.get("peer") if told else None]
-    chain = ", ".join(field_text(address) for address in addresses if address is not None)
+    chain = ", ".join(field_text(address, blanks="\t") for address in addresses if address is not None)
     return (("X-Forwarded-For", chain),) if chain else ()
 
 

@@ -247,15 +247,17 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose requests say that they have no body (RFC 9110 §8.6)."""
 
 
-def field_text(text: str) -> str:
+def field_text(text: str, blanks: str = "") -> str:
     """Return a text as a header field carries it: what none can carry is percent-encoded.
 
-    So a text that is no good secret or bearer goes as another that is none; every good one goes as it is.
+    So a text that is no good secret or bearer goes as another that is none; every good one goes as it is. With
+    ``blanks``, characters that may stand in a list, the text is part of one and goes without the blanks around it.
     """
-    octets = text.encode("utf-8", "surrogatepass")
+    octets = (text.strip(" \t") if blanks else text).encode("utf-8", "surrogatepass")
+    kept = frozenset(blanks.encode())
     first, end = len(octets) - len(octets.lstrip(_BLANK)), len(octets.rstrip(_BLANK))
     return "".join(
-        chr(octet) if first <= at < end and octet >= 0x20 and octet != 0x7F else f"%{octet:02X}"
+        chr(octet) if first <= at < end and (octet >= 0x20 or octet in kept) and octet != 0x7F else f"%{octet:02X}"
         for at, octet in enumerate(octets if octets.strip(_BLANK) else b"")
     )
 
