@@ -23,6 +23,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz import jwks_endpoint
+from bearerproof_fuzz.keyserver import told_clock
 from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, activate, is_anybodys
 from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
@@ -71,6 +72,7 @@ class _Running:
     configuration: Json | None = None
     restarts: int = 0
     issued: int = 0
+    clock_is_seen: bool = False
 
     def forget(self) -> None:
         """Begin anew: the server is about to, and so do its clocks."""
@@ -129,6 +131,10 @@ class KeyServerDriver:
         for provider in sorted(self._running.rotated, key=lambda provider: provider.issuer):
             self.rotate(provider, provider)
         self._running.rotated.clear()
+        if server.setting is not None and trial.declaration.injected_clock and not self._running.clock_is_seen:
+            self._running.clock_is_seen = True
+            told_clock.require_seen(self)
+            self.steps, self.answered = [], []
 
     # --- what is asked -----------------------------------------------------------------------------------------
 
