@@ -6,7 +6,7 @@ import urllib.request
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -37,10 +37,13 @@ def unambiguous(pairs: list[tuple[str, Any]]) -> Json:
 
 
 def parsed(octets: bytes) -> Any:
-    def refuse(_: str) -> None:
+    def refuse(_: str) -> NoReturn:
         raise ValueError("no number")
 
-    value = json.loads(octets.decode("utf-8"), object_pairs_hook=unambiguous, parse_constant=refuse)
+    def finite(text: str) -> float:
+        return float(text) if len(text) < 40 and abs(float(text)) < 1e300 else refuse(text)
+
+    value = json.loads(octets.decode("utf-8"), object_pairs_hook=unambiguous, parse_constant=refuse, parse_float=finite)
     json.dumps(value, ensure_ascii=False).encode("utf-8")  # no half of a surrogate pair
     return value
 
@@ -150,16 +153,16 @@ def verified(
         signed, _, last = token.rpartition(".")
         first, middle = signed.split(".")
         header, claims, signature = parsed(decoded(first)), parsed(decoded(middle)), decoded(last)
-        if not isinstance(header, dict) or not isinstance(claims, dict) or len(token) > 60_000:
+        if not isinstance(header, dict) or not isinstance(claims, dict) or len(token) > 20_000:
             raise Refused
         provider = providers.get(claims["iss"]) if isinstance(claims.get("iss"), str) else None
         alg, kid = str(header.get("alg")), header.get("kid")
-        if provider is None or alg not in provider["algorithms"] or {"crit", "b64", "zip", "enc"} & set(header):
+        if provider is None or alg not in provider["algorithms"] or not set(header) <= {"alg", "kid", "typ"}:
             raise Refused
         typ = header.get("typ", "JWT")
         if not isinstance(typ, str) or typ.lower().removeprefix("application/") in OTHER_KINDS:
             raise Refused
-        if not isinstance(kid, str | None):
+        if "kid" in header and not isinstance(kid, str):
             raise Refused
         keys = sets[claims["iss"]].get(kid, tick)
         fitting = [key for key in keys if kid is None or key.get("kid") == kid]

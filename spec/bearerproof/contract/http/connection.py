@@ -52,7 +52,7 @@ class HttpConnection:
 
     def __init__(self, url: str, profile: ServerProfile, provider: StartProvider | None = None) -> None:
         self._profile = profile
-        self._server = Server(url)
+        self._server = Server(url, profile.each)
         self._ids = count(1)
         self._own_address = ""
         self._issued: dict[str, _Issued] = {}
@@ -123,14 +123,14 @@ class HttpConnection:
         answer = self._control.ask(request, self._is_ready)
         if answer.get("configured") is True or answer.get("restarted") is True:
             self._runner.run(self._server.close())
-            self._server = Server(self._control.url)
+            self._server = Server(self._control.url, self._profile.each)
             self._own_address = self._server.own_address(_LOOK)
             self._trail.forget()
         return answer
 
     def _is_ready(self, seconds: float) -> bool:
         """Say whether the server answers by now: what the profile says is asked for that, or else a connection."""
-        server, configure = Server(self._control.url), self._profile.configure
+        server, configure = Server(self._control.url, self._profile.each), self._profile.configure
         wait = min(seconds, _LOOK)
         try:
             server.own_address(wait)

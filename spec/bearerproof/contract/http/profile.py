@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -24,11 +24,45 @@ class Requests:
 
 
 @dataclass(frozen=True)
+class RequestBody:
+    """What a request carries besides its line: header fields, and a body with names in braces for what it is about."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class AnswerRule:
+    """What an answer means that has one of these statuses (none: any) and this value at a place in its JSON.
+
+    ``pointer`` is a JSON pointer (RFC 6901), None if the status alone decides; ``meaning`` is a reason of the contract,
+    or ``ADMITTED``.
+    """
+
+    meaning: str
+    statuses: frozenset[int] = frozenset()
+    pointer: str | None = None
+    value: object = None
+
+
+ADMITTED = "admitted"
+"""The meaning of an answer to a bearer that was good, whatever stands behind the server."""
+
+
+@dataclass(frozen=True)
 class Headers:
     """The header field in which a bearer, or the secret of the administrator, is presented."""
 
     bearer: str = "Authorization: Bearer {token}"
     admin: str = "Authorization: Bearer {secret}"
+
+
+@dataclass(frozen=True)
+class EachRequest:
+    """What goes with every request: header fields, which may be secret, and a client's certificate with its key."""
+
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    certificate: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +203,9 @@ class ServerProfile:
     configure: Configure | None = None
     clock: ToldClock | None = None
     keys: KeyFetching | None = None
+    bodies: Mapping[str, RequestBody] = field(default_factory=dict)
+    answers: tuple[AnswerRule, ...] = ()
+    each: EachRequest = EachRequest()
     folder: Path = Path()
     name_pattern: str = KeyServer.name_pattern
     subject_form: str = ""

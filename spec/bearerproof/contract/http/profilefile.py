@@ -17,7 +17,7 @@ from bearerproof.contract.declaration import (
     wrong_name_pattern,
     wrong_subject_form,
 )
-from bearerproof.contract.http import controltables
+from bearerproof.contract.http import controltables, messagetables
 from bearerproof.contract.http.profile import (
     Abilities,
     AuditSource,
@@ -25,6 +25,7 @@ from bearerproof.contract.http.profile import (
     Headers,
     IdentityProvider,
     Names,
+    RequestBody,
     Requests,
     ServerProfile,
     Trusted,
@@ -58,11 +59,11 @@ class _Reader(ValueReader):
     def profile(self, raw: Table) -> ServerProfile:
         texts = {
             "name": None, "version": "unknown", "language": "unknown", "token_prefix": None,
-            "name_pattern": KeyServer.name_pattern,
+            "name_pattern": messagetables.name_pattern(self, raw.get("alphabet")),
         }  # fmt: skip
         tables = {
             "setting", "requests", "headers", "names", "codes", "abilities", "audit", "identity_provider",
-            "configure", "clock", "keys",
+            "configure", "clock", "keys", "answers", "alphabet",
         }  # fmt: skip
         self.known(raw, "", {*texts, "measure", "algorithms", "subject_form", *tables})
         for name in tables & set(raw):
@@ -70,6 +71,10 @@ class _Reader(ValueReader):
         if "audit" not in raw:
             raise self.wrong("", "audit", "is missing: without the events of the server nothing can be judged")
         subject_form = self.text(raw, "", "subject_form", None) if "subject_form" in raw else ""
+        if "alphabet" in raw and "name_pattern" in raw:
+            raise self.wrong("", "name_pattern", "and alphabet say the same: one of them is enough")
+        lines, bodies = messagetables.requests(self, raw.get("requests", {}))
+        headers = raw.get("headers", {})
         if (wrong := wrong_name_pattern(raw.get("name_pattern", KeyServer.name_pattern))) is not None:
             raise self.wrong("", "name_pattern", wrong)
         if (wrong := wrong_subject_form(subject_form)) is not None:
@@ -80,8 +85,13 @@ class _Reader(ValueReader):
             measure=self._measure(raw),
             algorithms=self.texts(raw, "", "algorithms", ("ES256",)),
             setting=self._setting(raw.get("setting", {}), told="configure" in raw),
-            requests=self._all_texts(Requests, raw.get("requests", {}), "requests", self._request),
-            headers=self._all_texts(Headers, raw.get("headers", {}), "headers", self._header),
+            requests=self._all_texts(Requests, lines, "requests", self._request_beside(bodies)),
+            headers=self._all_texts(
+                Headers, self._without(headers, "also", "client_certificate"), "headers", self._header
+            ),
+            bodies=bodies,
+            answers=messagetables.answers(self, raw.get("answers")),
+            each=messagetables.each_request(self, headers),
             names=self._all_texts(Names, raw.get("names", {}), "names"),
             codes=self._codes(raw.get("codes", {})),
             abilities=self._abilities(raw.get("abilities", {})),
@@ -92,6 +102,9 @@ class _Reader(ValueReader):
             keys=controltables.keys(self, raw.get("keys")),
             folder=self.path.parent.absolute(),
         )
+
+    def _without(self, raw: Table, *names: str) -> Table:
+        return {name: value for name, value in raw.items() if name not in names}
 
     # --- tables
 
@@ -194,10 +207,18 @@ class _Reader(ValueReader):
                 judge(where, name, text)
         return kind(**found)
 
-    def _request(self, where: str, name: str, text: str) -> None:
-        if re.fullmatch(r"[A-Z]+ /\S*", text) is None:
-            raise self.wrong(where, name, f"must have the form {getattr(Requests, name)!r}, not {text!r}")
-        self._braces(where, name, text, getattr(Requests, name))
+    def _request_beside(self, bodies: Mapping[str, RequestBody]) -> Callable[[str, str, str], None]:
+        """Return what judges request lines: what is missing from one may stand in the body beside it."""
+
+        def judge(where: str, name: str, text: str) -> None:
+            if re.fullmatch(r"[A-Z]+ /\S*", text) is None:
+                raise self.wrong(where, name, f"must have the form {getattr(Requests, name)!r}, not {text!r}")
+            if name not in bodies:
+                self._braces(where, name, text, getattr(Requests, name))
+            elif lacking := messagetables.lacking(name, text, bodies[name].text):
+                raise self.wrong(where, name, f"must have {', '.join(lacking)} in its line or its body")
+
+        return judge
 
     def _header(self, where: str, name: str, text: str) -> None:
         if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~]+", text) is None:

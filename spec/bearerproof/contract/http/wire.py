@@ -5,18 +5,23 @@ import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 import h11
 
 from bearerproof import members
+from bearerproof.contract.http.profile import EachRequest
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 
 MAX_BODY = 1024 * 1024
 """Bytes of an answer that are taken."""
 
 Headers = tuple[tuple[str, str], ...]
+
+NOTHING = EachRequest()
+"""Nothing that goes with every request."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,8 @@ class BrokenOff(AdapterCrashed):
 class Server:
     """A server at a URL, asked from one event loop."""
 
-    def __init__(self, url: str) -> None:
-        """Raise ``BadInput`` if it is no URL of a server."""
+    def __init__(self, url: str, each: EachRequest = NOTHING) -> None:
+        """Raise ``BadInput`` if it is no URL of a server, or the certificate of its client cannot be used."""
         self.url = url.rstrip("/")
         try:
             base = urlsplit(self.url)
@@ -64,7 +69,8 @@ class Server:
         if base.scheme not in _PORTS or not self._host or {"?", "#"} & set(url) or not url.isascii():
             raise BadInput(_NO_URL.format(url))
         self._path, self._authority = base.path, base.netloc.rpartition("@")[2]
-        self._tls = ssl.create_default_context() if base.scheme == "https" else None
+        self._tls = _tls(each.certificate) if base.scheme == "https" else None
+        self._also = each.headers
         self._idle: list[_Connection] = []
 
     async def ask(self, sent: Sent, seconds: float, *, anew: bool = False) -> Answered:
@@ -128,7 +134,7 @@ class Server:
         head = h11.Request(
             method=sent.method.encode("ascii"),
             target=(self._path + sent.path).encode("ascii"),
-            headers=[(n.encode("ascii"), v.encode("latin-1")) for n, v in (*host, *sent.headers, *length)],
+            headers=[(n.encode("ascii"), v.encode("latin-1")) for n, v in (*host, *sent.headers, *self._also, *length)],
         )
         return [head, *([h11.Data(sent.body)] if sent.body else []), h11.EndOfMessage()]
 
@@ -239,6 +245,17 @@ class _Connection(asyncio.Protocol):
 
     def _all_is_written(self) -> bool:
         return self._transport.get_write_buffer_size() == 0
+
+
+def _tls(certificate: Path | None) -> ssl.SSLContext:
+    """Return what we speak TLS with: who we trust is told by SSL_CERT_FILE, and who we are by a certificate."""
+    context = ssl.create_default_context()
+    if certificate is not None:
+        try:
+            context.load_cert_chain(certificate)
+        except (OSError, ssl.SSLError) as error:
+            raise BadInput(f"{certificate} holds no certificate with its key: {error.strerror or error}") from None
+    return context
 
 
 _NO_URL = "--url must be http://host:port or https://host:port, not {!r}"
