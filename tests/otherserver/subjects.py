@@ -41,7 +41,14 @@ def parsed(octets: bytes) -> Any:
 
     value = json.loads(octets.decode("utf-8"), object_pairs_hook=unambiguous, parse_constant=refuse, parse_float=finite)
     json.dumps(value, ensure_ascii=False).encode("utf-8")  # no half of a surrogate pair
+    if depth(value) > 16:
+        raise ValueError("too deep")
     return value
+
+
+def depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(depth, inner), default=0)
 
 
 def decoded(text: str) -> bytes:

@@ -53,6 +53,8 @@ def clock(reader: ValueReader, raw: Table | None) -> ToldClock | None:
     if form not in FORMS:
         raise reader.wrong(where, "form", f"must be one of {', '.join(FORMS)}, not {form!r}")
     resolution = reader.number(raw, where, "resolution", 1.0, 1e-6, 1)
+    if form == "faketime" and resolution < 1:
+        raise reader.wrong(where, "resolution", "must be 1.0: a date for libfaketime has whole seconds")
     return ToldClock(file, form, resolution, reader.number(raw, where, "settle", 0.02, 0, 10))
 
 

@@ -57,8 +57,7 @@ class ClockFile:
             case "pair":
                 return f"{seconds} {tick:.6f}\n"
             case "faketime":
-                at = datetime.fromtimestamp(now, UTC)
-                return f"@{at:%Y-%m-%d %H:%M:%S}{'' if whole else f'.{at.microsecond:06d}'}\n"
+                return f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S}\n"  # with @ it would run on by itself
             case "offset":
                 return f"{now - time.time():+.{0 if whole else 6}f}\n"
             case _:
