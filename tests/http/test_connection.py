@@ -549,3 +549,64 @@ def test_a_server_that_talks_nonsense_ends_the_run(
     ended = bearerproof("check", *options.split())
     assert ended.code == 3, ended
     assert "redirected with status 307" in ended.out
+
+
+MCP = """\
+[requests.resource]
+line = "POST /mcp"
+headers = ["Content-Type: application/json"]
+body = '{"name":"run","arguments":{"on":"{backend}","do":"{tool}"}}'
+[headers]
+also = ["X-Tenant: acme"]
+[[answers.resource]]
+status = 200
+pointer = "/error/code"
+value = -32003
+is = "insufficient-scope"
+[[answers.resource]]
+status = [200, 404]
+is = "admitted"
+"""
+
+
+def test_a_resource_is_asked_for_by_a_body(connected: Connect, stub: Stub) -> None:
+    stub.reply = lambda _: Reply(404, events=[USED])
+    assert ask(connected(MCP), {**AUTHENTICATE, "wants": {"backend": 'a"b', "tool": "x"}})["verdict"] == "accepted"
+    (asked,) = stub.asked
+    assert asked.line == "POST /mcp HTTP/1.1"
+    assert json.loads(asked.body) == {"name": "run", "arguments": {"on": 'a"b', "do": "x"}}
+    assert (asked.values("content-type"), asked.values("x-tenant")) == (["application/json"], ["acme"])
+
+
+@pytest.mark.parametrize("body", [b'{"error":{"code":-32003}}', b'event: message\ndata: {"error":{"code":-32003}}\n\n'])
+def test_an_answer_is_told_by_what_stands_in_it(connected: Connect, stub: Stub, body: bytes) -> None:
+    stub.reply = lambda _: Reply(body=body, events=[{"event": "token.denied", "reason": "insufficient-scope"}])
+    answer = ask(connected(MCP), AUTHENTICATE)
+    assert (answer["verdict"], answer["reason"]) == ("rejected", "insufficient-scope")
+
+
+def test_a_request_of_the_binding_for_a_resource_has_its_body_too(connected: Connect, stub: Stub) -> None:
+    stub.reply = lambda _: Reply(404, events=[USED])
+    request = {"op": "http", "method": "GET", "path": "/resource/a/x", "headers": [], "body_b64": ""}
+    assert ask(connected(MCP), request)["status"] == 200, "what stands behind is not there, and the bearer was good"
+    assert (stub.asked[0].line, json.loads(stub.asked[0].body)["name"]) == ("POST /mcp HTTP/1.1", "run")
+    assert "skipped" in ask(connected(MCP), {**request, "body_b64": "eA=="})
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "headers", "chains"),
+    [
+        ("nobody", [], []),
+        ("listed", [], ["192.0.2.7"]),
+        ("anybody", [], ["192.0.2.7"]),
+        ("nobody", [["X-Forwarded-For", "203.0.113.7"]], ["203.0.113.7"]),
+        ("listed", [["X-Forwarded-For", "203.0.113.7"]], ["203.0.113.7", "192.0.2.7"]),
+        ("anybody", [["X-Forwarded-For", "203.0.113.7"]], ["203.0.113.7"]),
+    ],
+)
+def test_who_is_told_where_a_request_comes_from(
+    connected: Connect, stub: Stub, forwarded: str, headers: list[list[str]], chains: list[str]
+) -> None:
+    request = {"op": "http", "method": "GET", "path": "/x", "headers": headers, "body_b64": "", "peer": "192.0.2.7"}
+    ask(connected(f'[abilities]\nforwarded = "{forwarded}"\n'), request)
+    assert stub.asked[0].values("X-Forwarded-For") == chains

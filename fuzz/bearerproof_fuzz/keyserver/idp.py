@@ -110,8 +110,8 @@ class IdentityProvider:
         """
         with self._lock:
             url, found = self._home_of(issuer)
-        found.key_set, found.keys_url = keys, keys_url
-        return Documents(f"{url}{DISCOVERY}", keys_url or f"{url}{KEY_SET}")
+        found.key_set, found.keys_url = keys, keys_url or f"{url}{KEY_SET}"
+        return Documents(f"{url}{DISCOVERY}", found.keys_url)
 
     def _home_of(self, issuer: str) -> tuple[str, Issuer]:
         """Return the URL under which an issuer has its documents, and the issuer, which is new if need be."""
