@@ -81,7 +81,8 @@ def check(
         finished.records, finished.harness.unrun, narrowed=finished.narrowed, suite=expectationsfile.suite()
     )
     finished.records, finished.stale = list(judged.records), list(judged.stale)
-    remarks = [*judged.remarks, *_remarks(finished), *_compared(baselines, finished)]
+    effort = implementation.effort
+    remarks = [*judged.remarks, *_remarks(finished), *([effort] if effort else []), *_compared(baselines, finished)]
     written = _expectations_written(finished, outputs, former, remarks)
     facts = finished.facts(unseen=judged.unseen, remarks=remarks)
     show(summaries.summary(facts, width_of(out), verbose=outputs.verbose), out)
