@@ -116,7 +116,7 @@ NAMED = {
 
 
 def test_an_honest_one_passes_what_the_weak_ones_fail(judge: Judge) -> None:
-    judged = judge("--quick", "-k", " or ".join(check for _, check in NAMED.values()))
+    judged = judge("--quick", "-k", ",".join(check for _, check in NAMED.values()))
     assert judged.code == 0, judged.printed
     assert {requirement for requirement, _ in NAMED.values()} == judged.judged
     assert "configured" in judged.printed
