@@ -3,6 +3,7 @@
 from bearerproof.contract.declaration import Need
 
 CLOCK = Need("clock")
+TICK = Need("tick")
 KEY_SET = Need("key_set")
 KEYS_URL = Need("keys_url")
 MAX_TOKEN = Need("max_token")
@@ -61,8 +62,8 @@ LIMITED = (CLOCK, LIMITER, DELIVERED)
 LIMITED_AND_COUNTED = (*LIMITED, STATS)
 """To hold what it lets through against what it counts."""
 
-THROTTLED = (CLOCK, CONFIGURE, THROTTLE)
+THROTTLED = (TICK, CONFIGURE, THROTTLE)
 """To see a server refuse too many requests, and relent."""
 
-FETCHED = (CLOCK, KEYS_URL, CONFIGURE)
+FETCHED = (TICK, KEYS_URL, CONFIGURE)
 """To see a server read the keys of a provider from a URL."""

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -25,6 +26,28 @@ class SystemClock:
     def tick(self) -> float:
         """Return monotonic seconds."""
         return time.monotonic()
+
+
+class FileClock:
+    """Clocks that a file tells, for tests of a server as a process: wall-clock seconds and, behind a blank, monotonic.
+
+    Whoever writes it puts a new file in its place, so that what is read is whole. It is read each time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def now(self) -> float:
+        """Return the wall clock that the file tells."""
+        return float(self._read()[0])
+
+    def tick(self) -> float:
+        """Return the monotonic seconds that the file tells, or those of this machine."""
+        told = self._read()
+        return float(told[1]) if len(told) > 1 else time.monotonic()
+
+    def _read(self) -> list[str]:
+        return self._path.read_text("ascii").split()
 
 
 @dataclass(slots=True)

@@ -120,7 +120,7 @@ def test_what_is_not_declared_has_the_defaults_of_the_contract() -> None:
         (capable(algorithms=[1]), "algorithms must be a list of strings"),
         (capable(key_sets=True), "unknown member 'key_sets'"),
         (capable(key_set="yes"), "'key_set' must be true or false"),
-        (capable(clock="sundial"), "clock must be 'injected' or 'real'"),
+        (capable(clock="sundial"), "clock must be 'injected', 'wall' or 'real'"),
         (capable(max_line="60k"), "'max_line' must be an integer"),
         (capable(keys_url={"ttl": 1, "stale": 1}), "cooldown must be a number of seconds, not None"),
         (capable(keys_url={"ttl": -1, "stale": 1, "cooldown": 1}), "ttl must be a number of seconds"),

@@ -178,7 +178,12 @@ def test_what_http_cannot_carry_is_skipped(connected: Connect, headers: list[lis
 
 @pytest.mark.parametrize("op", ["configure", "count", "reap", "rotate", "restart", "stats"])
 def test_what_cannot_be_asked_is_skipped(connected: Connect, op: str) -> None:
-    assert ask(connected(), {"op": op}) == {"skipped": f"{op} cannot be asked over HTTP"}
+    expected = {
+        "configure": "the server profile has no [configure], without which there is no configure",
+        "restart": "the server profile has no [configure], without which there is no restart",
+        "rotate": "rotate needs [identity_provider] and [keys] in the server profile",
+    }
+    assert ask(connected(), {"op": op}) == {"skipped": expected.get(op, f"{op} cannot be asked over HTTP")}
 
 
 @pytest.mark.parametrize(
@@ -450,6 +455,15 @@ def test_a_server_that_drips_hangs_too(connected: Connect, beginning: bytes) -> 
 
 
 @pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nx"])
+def test_a_server_that_hangs_up_on_one_request_lives(connected: Connect, stub: Stub, raw: bytes) -> None:
+    connection = connected()
+    stub.reply = lambda asked: Reply() if asked.line.startswith("GET / ") else Reply(raw=raw)
+    message = ask(connection, EXCHANGE)["errored"]["message"]
+    assert "ended the connection with an answer to POST /auth/token due" in message
+    assert len(stub.asked) == 2, "it was asked once more, on another connection"
+
+
+@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nx"])
 def test_a_server_that_hangs_up_has_crashed(connected: Connect, stub: Stub, raw: bytes) -> None:
     connection = connected()
     stub.reply = lambda _: Reply(raw=raw)
@@ -459,7 +473,8 @@ def test_a_server_that_hangs_up_has_crashed(connected: Connect, stub: Stub, raw:
 
 def test_after_a_crash_it_is_asked_anew(connected: Connect, stub: Stub) -> None:
     implementation = Implementation(connected(), 5)
-    stub.reply = lambda asked: Reply() if asked.line.startswith("GET / ") else Reply(raw=b"")
+    broken = [Reply(raw=b"")] * 3
+    stub.reply = lambda _: broken.pop() if broken else Reply()
     with pytest.raises(PropertyEnded, match="ended the connection"):
         implementation.decide(AUTHENTICATE)
     stub.reply = lambda _: Reply(events=[USED])
@@ -534,3 +549,64 @@ def test_a_server_that_talks_nonsense_ends_the_run(
     ended = bearerproof("check", *options.split())
     assert ended.code == 3, ended
     assert "redirected with status 307" in ended.out
+
+
+MCP = """\
+[requests.resource]
+line = "POST /mcp"
+headers = ["Content-Type: application/json"]
+body = '{"name":"run","arguments":{"on":"{backend}","do":"{tool}"}}'
+[headers]
+also = ["X-Tenant: acme"]
+[[answers.resource]]
+status = 200
+pointer = "/error/code"
+value = -32003
+is = "insufficient-scope"
+[[answers.resource]]
+status = [200, 404]
+is = "admitted"
+"""
+
+
+def test_a_resource_is_asked_for_by_a_body(connected: Connect, stub: Stub) -> None:
+    stub.reply = lambda _: Reply(404, events=[USED])
+    assert ask(connected(MCP), {**AUTHENTICATE, "wants": {"backend": 'a"b', "tool": "x"}})["verdict"] == "accepted"
+    (asked,) = stub.asked
+    assert asked.line == "POST /mcp HTTP/1.1"
+    assert json.loads(asked.body) == {"name": "run", "arguments": {"on": 'a"b', "do": "x"}}
+    assert (asked.values("content-type"), asked.values("x-tenant")) == (["application/json"], ["acme"])
+
+
+@pytest.mark.parametrize("body", [b'{"error":{"code":-32003}}', b'event: message\ndata: {"error":{"code":-32003}}\n\n'])
+def test_an_answer_is_told_by_what_stands_in_it(connected: Connect, stub: Stub, body: bytes) -> None:
+    stub.reply = lambda _: Reply(body=body, events=[{"event": "token.denied", "reason": "insufficient-scope"}])
+    answer = ask(connected(MCP), AUTHENTICATE)
+    assert (answer["verdict"], answer["reason"]) == ("rejected", "insufficient-scope")
+
+
+def test_a_request_of_the_binding_for_a_resource_has_its_body_too(connected: Connect, stub: Stub) -> None:
+    stub.reply = lambda _: Reply(404, events=[USED])
+    request = {"op": "http", "method": "GET", "path": "/resource/a/x", "headers": [], "body_b64": ""}
+    assert ask(connected(MCP), request)["status"] == 200, "what stands behind is not there, and the bearer was good"
+    assert (stub.asked[0].line, json.loads(stub.asked[0].body)["name"]) == ("POST /mcp HTTP/1.1", "run")
+    assert "skipped" in ask(connected(MCP), {**request, "body_b64": "eA=="})
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "headers", "chains"),
+    [
+        ("nobody", [], []),
+        ("listed", [], ["192.0.2.7"]),
+        ("anybody", [], ["192.0.2.7"]),
+        ("nobody", [["X-Forwarded-For", "203.0.113.7"]], ["203.0.113.7"]),
+        ("listed", [["X-Forwarded-For", "203.0.113.7"]], ["203.0.113.7", "192.0.2.7"]),
+        ("anybody", [["X-Forwarded-For", "203.0.113.7"]], ["203.0.113.7"]),
+    ],
+)
+def test_who_is_told_where_a_request_comes_from(
+    connected: Connect, stub: Stub, forwarded: str, headers: list[list[str]], chains: list[str]
+) -> None:
+    request = {"op": "http", "method": "GET", "path": "/x", "headers": headers, "body_b64": "", "peer": "192.0.2.7"}
+    ask(connected(f'[abilities]\nforwarded = "{forwarded}"\n'), request)
+    assert stub.asked[0].values("X-Forwarded-For") == chains

@@ -126,13 +126,47 @@ USED = {"event": "token.used", "token_jti": "j"}
     [json.dumps(USED), f"2026-01-01T00:00:00Z INFO audit {json.dumps(USED)}", f"INFO {json.dumps(USED)} \x1b[0m"],
 )
 def test_an_event_is_found_in_a_line(line: str) -> None:
-    assert list(find(ANY, line)) == [Event(USED, json.dumps(USED))]
+    (event,) = find(None, line)
+    assert (event.members, event.line) == (USED, json.dumps(USED))
+
+
+COLOURED = f"\x1b[2m2026-01-01T00:00:00Z\x1b[0m \x1b[32m INFO\x1b[0m \x1b[3maudit\x1b[0m=\x1b[0m{json.dumps(USED)}"
+
+
+@pytest.mark.parametrize("line", [COLOURED, f"  audit: {json.dumps(USED)}", COLOURED + " \x1b[0m"])
+def test_an_event_in_a_coloured_or_a_pretty_log_is_found(line: str) -> None:
+    assert [event.members for event in find(None, line)] == [USED]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"WARN no such tool: {json.dumps(USED)}",
+        f"WARN no such tool tool={json.dumps(USED)}",
+        f'WARN no such tool "{json.dumps(USED)}"',
+        json.dumps({"level": "WARN", "fields": {"message": json.dumps(USED)}}),
+        json.dumps({"level": "WARN", "tool": USED}),
+    ],
+)
+def test_what_a_request_said_is_no_event(line: str) -> None:
+    assert list(find(None, line)) == []
+
+
+def test_lines_of_another_kind_are_no_events(path: Path) -> None:
+    trail = Trail(AuditSource(path, wait=0.05, quiet=0.02))
+    try:
+        add(path, COLOURED + "\n")
+        assert len(trail.gather(1)) == 1
+        add(path, f"WARN no such tool a\n{json.dumps(USED)}\n")
+        assert trail.gather(0) == [], "a line feed in a request wrote a line that looks like an event"
+    finally:
+        trail.close()
 
 
 def test_an_event_is_unwrapped() -> None:
     line = json.dumps({"level": "INFO", "fields": {"message": json.dumps(USED)}})
     pattern = re.compile(r'"message": (?P<event>"(?:[^"\\]|\\.)*")')
-    assert list(find(pattern, line)) == [Event(USED, json.dumps(USED))]
+    assert [(event.members, event.line) for event in find(pattern, line)] == [(USED, json.dumps(USED))]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +195,7 @@ def test_a_pattern_that_never_found_anything_is_a_fault_and_shows_the_lines(path
         assert trail.gather(1) == [], "a log that does not grow says nothing about the pattern"
         add(path, json.dumps(USED) + "\n")
         assert trail.gather(0) == [], "nothing was due"
-        with pytest.raises(AdapterFault, match=r"no event was ever read: .* in lines such as \{.event.: .token.used."):
+        with pytest.raises(AdapterFault, match=r"no event was ever read: .* lines such as \{.event.: .token.used."):
             trail.gather(1)
         add(path, f"AUDIT {json.dumps(USED)}\n")
         assert len(trail.gather(1)) == 1

@@ -11,6 +11,7 @@ from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, NameMapping, activ
 from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
     AUDIENCE,
+    DEFAULT,
     HOME,
     OTHER,
     PEER,
@@ -41,12 +42,22 @@ def claims(token: str) -> dict[str, object]:
 
 
 def test_a_server_that_is_configured_knows_our_words() -> None:
-    assert mapping_of(KeyServer(configure=True, setting=GIVEN)) is IDENTITY
+    assert mapping_of(KeyServer(configure=True)) is IDENTITY
     assert activate(IDENTITY) is IDENTITY
     draft = HOME.draft("alice", 0)
     assert payload(draft.token()) == draft.payload_bytes()
     request = {"op": "exchange", "subject": "alice", "peer": PEER, "admin": ADMIN}
     assert IDENTITY.outbound(request) == request
+
+
+def test_a_server_that_is_configured_and_runs_on_has_its_own_issuers_and_is_told_the_rest() -> None:
+    server = KeyServer(configure=True, setting=GIVEN)
+    mapping = activate(mapping_of(server))
+    told = mapping.outbound(DEFAULT.as_json())
+    assert server.runs_on
+    assert [each["issuer"] for each in told["providers"]] == list(GIVEN.issuers)
+    assert (told["admin_secret"], told["providers"][0]["audiences"]) == (ADMIN, [HOME.audience])
+    assert mapping.outbound({"subject": "alice"})["subject"].endswith(".alice")
 
 
 def test_a_setting_is_taken_as_it_is_told() -> None:

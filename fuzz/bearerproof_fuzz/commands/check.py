@@ -88,7 +88,8 @@ def check(
     )
     finished.records, finished.stale = list(judged.records), list(judged.stale)
     scores = _scores(baselines, finished)
-    remarks = [*judged.remarks, *_remarks(finished), *_compared(scores)]
+    effort = implementation.effort
+    remarks = [*judged.remarks, *_remarks(finished), *([effort] if effort else []), *_compared(scores)]
     written = _expectations_written(finished, outputs, former, remarks)
     facts = finished.facts(unseen=judged.unseen, remarks=remarks)
     show(summaries.summary(facts, width_of(out), verbose=outputs.verbose), out)

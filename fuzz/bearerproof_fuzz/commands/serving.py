@@ -54,6 +54,14 @@ def serve(
             "--redis-replicas", min=0, help="Replicas of the store that must have acknowledged what is answered."
         ),
     ] = 0,
+    clock: Annotated[
+        Path | None,
+        typer.Option(
+            "--clock",
+            metavar="FILE",
+            help="Read the time from this file, seconds since 1970 and, behind a blank, monotonic ones. For tests.",
+        ),
+    ] = None,
 ) -> int:
     """Run the reference key server: token exchange, a sample resource and revocation, with an audit trail.
 
@@ -80,6 +88,7 @@ def serve(
         redis,
         redis_replicas,
         origin=origin,
+        clock=clock,
     )
     try:
         serving.serve(options, lambda text: typer.echo(f"bearerproof: {text}", err=True))

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from bearerproof.contract.decisions import Decision, read_decision
+from bearerproof.contract.declaration import KeyServer
 from bearerproof.contract.implementation import Implementation
 from bearerproof.contract.messages import Outcome, Request
 from bearerproof.exceptions import AdapterFault
@@ -22,6 +23,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz import jwks_endpoint
+from bearerproof_fuzz.keyserver import told_clock
 from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, activate, is_anybodys
 from bearerproof_fuzz.keyserver.setting import (
     ADMIN,
@@ -59,11 +61,27 @@ class Grant:
 
 @dataclass
 class _Running:
-    """What a server that runs on remembers of the checks before: the time, and whose keys were changed."""
+    """What a server that runs on remembers of the checks before: the time, and whose keys were changed.
+
+    ``configuration`` is the one that it was told, in its words, and ``restarts`` how often it had died by then.
+    """
 
     now: float = 0.0
     tick: float = 0.0
     rotated: set[Provider] = field(default_factory=set)
+    configuration: Json | None = None
+    restarts: int = 0
+    issued: int = 0
+    clock_is_seen: bool = False
+
+    def forget(self) -> None:
+        """Begin anew: the server is about to, and so do its clocks."""
+        self.now, self.configuration, self.issued = 0.0, None, 0
+        self.rotated.clear()
+
+    def rest(self) -> None:
+        """Let so much time go by that everybody has all of his numbers again, whichever address he had."""
+        self.now, self.tick = self.now + _A_REST, self.tick + _A_REST
 
     def go_on(self, now: float, tick: float) -> None:
         """Note what time it is, which may have stepped back."""
@@ -77,11 +95,13 @@ class KeyServerDriver:
     """One key server, from its configuration on."""
 
     def __init__(
-        self, trial: Trial, setting: KeyServerConfig = DEFAULT, stand_ins: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
+        self, trial: Trial, setting: KeyServerConfig = DEFAULT, stand_ins: Mapping[str, str] = MappingProxyType({}),
+        *, own_peers: bool = True,
+    ) -> None:  # fmt: skip
         """Configure the server; where that is not declared, it is taken as it is.
 
-        ``stand_ins`` are put in findings in place of what is different in every run, such as a URL of ours.
+        ``stand_ins`` are put in findings in place of what is different in every run, such as a URL of ours. Without
+        ``own_peers`` a check is about the addresses of peers, which then are as they are said.
 
         Raises:
             Untestable: it refuses a sound configuration.
@@ -89,9 +109,15 @@ class KeyServerDriver:
         self.trial = trial
         server = trial.declaration.key_server
         told = server.configure or server.setting is None
-        self.setting = setting if told or server.setting is None else config_of(server.setting)
-        self._mapping = activate(mapping_of(server))
-        self._running = _Running() if told else _RUNNING.setdefault(trial.implementation, _Running())
+        self.setting = _tellable(setting, server) if told or server.setting is None else config_of(server.setting)
+        self._mapping = activate(mapping_of(server, own_peers=own_peers))
+        runs_on = server.runs_on or not told
+        self._running = _RUNNING.setdefault(trial.implementation, _Running()) if runs_on else _Running()
+        told = told and not (server.runs_on and own_peers and self._is_under(self.setting))
+        if told:
+            self._running.forget()
+        elif server.runs_on and trial.declaration.injected_tick:
+            self._running.rest()
         self.now: float = setting.now + max(0, ceil(self._running.now - setting.now))
         self.tick: float = self._running.tick  # which never decreases
         self.steps: list[Request] = []
@@ -99,12 +125,16 @@ class KeyServerDriver:
         self._stand_ins: dict[str, str] = dict(stand_ins)
         self._serial = 0
         self._look_at_the_clock()
-        answer = self.configure(setting.as_json()) if told else None
+        answer = self.configure(self.setting.as_json()) if told else None
         if answer is not None and not answer.good:
             self._untestable("a sound configuration is refused", "configured", answer)
         for provider in sorted(self._running.rotated, key=lambda provider: provider.issuer):
             self.rotate(provider, provider)
         self._running.rotated.clear()
+        if server.setting is not None and trial.declaration.injected_clock and not self._running.clock_is_seen:
+            self._running.clock_is_seen = True
+            told_clock.require_seen(self)
+            self.steps, self.answered = [], []
 
     # --- what is asked -----------------------------------------------------------------------------------------
 
@@ -114,7 +144,22 @@ class KeyServerDriver:
         self._stand_ins = {
             made_up: stand_in.replace(" step ", " earlier step ") for made_up, stand_in in self._stand_ins.items()
         }
-        return self._ask("configure", key_server=configuration)
+        self._running.configuration = None
+        answer = self._ask("configure", key_server=configuration)
+        if answer.good:
+            self._running.configuration = self._mapping.outbound(configuration)
+            self._running.restarts, self._running.issued = self.trial.implementation.restarts, 0
+        return answer
+
+    def _is_under(self, setting: KeyServerConfig) -> bool:
+        """Say whether the server runs under this configuration already, and nothing that came before can be felt."""
+        running = self._running
+        return (
+            running.configuration == self._mapping.outbound(setting.as_json())
+            and running.restarts == self.trial.implementation.restarts
+            and running.issued < setting.capacity // 2
+            and setting.is_roomy
+        )
 
     def exchange(
         self, subject_token: str, scope: str | None = None, *, peer: str = PEER, forwarded: str | None = None,
@@ -406,6 +451,7 @@ class KeyServerDriver:
         with jwks_endpoint.timed(self.trial):
             decision = self._inbound(self.trial.decide(self._mapping.outbound(request)))
         self.answered.append((request, decision))
+        self._running.issued += op in ("exchange", "http", "race")
         self._remember(decision, f"step {len(self.steps)}")
         if decision.outcome is Outcome.ERRORED:
             self.fail(f"{op} errored", "a decision", decision)
@@ -444,6 +490,14 @@ class KeyServerDriver:
     def _untestable(self, summary: str, expected: str, got: Decision | str) -> NoReturn:
         raise Untestable(self._finding(summary, expected, got))
 
+
+def _tellable(setting: KeyServerConfig, server: KeyServer) -> KeyServerConfig:
+    """Return a setting that leaves wrong secrets unlimited where all checks come from one peer, and it runs on."""
+    return setting.but(admin_failures=0) if server.runs_on and not server.forwarded else setting
+
+
+_A_REST = 121.0
+"""Seconds without requests after which no throttle remembers anybody."""
 
 _AN_HOUR = 3600
 

@@ -17,6 +17,7 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from bearerproof.contract.http.provider import Documents
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.keyserver.authority import server_context
@@ -34,11 +35,16 @@ SIGNERS = (HOME.key, OTHER.key)
 
 @dataclass
 class Issuer:
-    """One issuer: the keys it serves, first the one that signs, and how often each document was asked for."""
+    """One issuer: the keys it serves, first the one that signs, and how often each document was asked for.
+
+    ``key_set`` is any JSON to be served in their place; ``keys_url`` where the discovery document leads instead.
+    """
 
     url: str
     keys: list[Key]
     counts: Counter[str] = field(default_factory=Counter)
+    key_set: Any = None
+    keys_url: str | None = None
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -46,19 +52,19 @@ class Issuer:
         """Where it stands under its host."""
         return urlsplit(self.url).path.rstrip("/")
 
-    def documents(self) -> Mapping[str, Mapping[str, Any]]:
+    def documents(self) -> Mapping[str, Any]:
         """Return by path what it serves now: its discovery document (OpenID Connect Discovery §3) and key set."""
         return {
             DISCOVERY: {
                 "issuer": self.url,
                 "authorization_endpoint": f"{self.url}/authorize",
                 "token_endpoint": f"{self.url}/token",
-                "jwks_uri": f"{self.url.rstrip('/')}{KEY_SET}",
+                "jwks_uri": self.keys_url or f"{self.url.rstrip('/')}{KEY_SET}",
                 "response_types_supported": ["id_token"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": sorted({key.algorithm for key in self.keys}),
             },
-            KEY_SET: {"keys": [key.public_jwk for key in self.keys]},
+            KEY_SET: {"keys": [key.public_jwk for key in self.keys]} if self.key_set is None else self.key_set,
             "/requests": dict(self.counts),
         }
 
@@ -71,6 +77,7 @@ class Issuer:
         """Serve these keys from now on; unless any are named, the one that follows the present one."""
         with self._lock:
             self.keys = list(served) or [_next(self.keys[0])]
+            self.key_set = None
 
 
 def _next(key: Key) -> Key:
@@ -85,6 +92,8 @@ class IdentityProvider:
         """Listen at each host and port; raises ``OSError`` if one of them cannot be had."""
         self.issuers = tuple(issuers)
         self._listeners: list[_Listener] = []
+        self._elsewhere: dict[str, Issuer] = {}
+        self._lock = Lock()
         try:
             for host, port, context in listeners:
                 self._listeners.append(_Listener((host, port), self.issuers, context))
@@ -93,6 +102,32 @@ class IdentityProvider:
             raise
         for listener in self._listeners:
             Thread(target=listener.serve_forever, args=(0.05,), name="identity provider", daemon=True).start()
+
+    def serve(self, issuer: str, keys: Any, keys_url: str | None) -> Documents:
+        """Serve the key set of an issuer from now on, any JSON that stands in its place, or lead to where it is.
+
+        One that is not at home here, as its URL says, has its documents here all the same, under a path of ours.
+        """
+        with self._lock:
+            url, found = self._home_of(issuer)
+        found.key_set, found.keys_url = keys, keys_url or f"{url}{KEY_SET}"
+        return Documents(f"{url}{DISCOVERY}", found.keys_url)
+
+    def _home_of(self, issuer: str) -> tuple[str, Issuer]:
+        """Return the URL under which an issuer has its documents, and the issuer, which is new if need be."""
+        for listener in self._listeners:
+            known = listener.issuers.get(Issuer(issuer, []).path)
+            if known is not None and known.url == issuer and listener.is_home_of(issuer):
+                return issuer.rstrip("/"), known
+        first = self._listeners[0]
+        found = self._elsewhere.setdefault(issuer, Issuer(issuer, [SIGNERS[0]]))
+        path = Issuer(issuer, []).path
+        at_home = first.is_home_of(issuer) and first.issuers.get(path, found) is found and path.isascii()
+        if not at_home:
+            path = f"/served/{list(self._elsewhere).index(issuer)}"
+        for listener in self._listeners:
+            listener.issuers[path] = found
+        return f"{first.url}{path}", found
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -134,8 +169,13 @@ class _Listener(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], issuers: Sequence[Issuer], context: ssl.SSLContext | None) -> None:
         self.issuers = {issuer.path: issuer for issuer in issuers}
+        self.url = f"{'http' if context is None else 'https'}://{_bracketed(address[0])}:{address[1]}"
         self._context = context
         super().__init__(address, _Handler)
+
+    def is_home_of(self, issuer: str) -> bool:
+        """Say whether the URL of an issuer leads here."""
+        return issuer.startswith(f"{self.url}/") and not {"?", "#", " "} & set(issuer)
 
     def finish_request(self, request: socket, client_address: Any) -> None:  # type: ignore[override]  # narrower here
         """Shake hands, if that is to be done, on the thread of the connection: who is slow holds nobody else up."""
@@ -148,6 +188,10 @@ class _Listener(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: a client may hang up, and may distrust our certificate."""
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -183,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return issuers.get(self.path.removesuffix(path)), path
         return None, self.path
 
-    def _send(self, status: int, document: Mapping[str, Any]) -> None:
+    def _send(self, status: int, document: Any) -> None:
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

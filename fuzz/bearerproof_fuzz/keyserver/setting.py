@@ -92,6 +92,12 @@ class KeyServerConfig(KeyServerLimits):
         """Return the same setting with some of it set anew."""
         return replace(self, **changes)
 
+    @property
+    def is_roomy(self) -> bool:
+        """Whether no check can feel what another one did before under the same setting, as other subjects and peers."""
+        throttle: Mapping[str, int] = self.extra.get("throttle", {})
+        return self.capacity >= KeyServerLimits.capacity and not throttle.get("exchanges_per_minute")
+
     def as_json(self) -> Json:
         """Return the configuration as the contract writes it; ``extra`` stands over everything else."""
         whole: Json = {
@@ -115,12 +121,16 @@ def config_of(given: FixedConfig) -> KeyServerConfig:
     return DEFAULT.but(**{limit.name: getattr(given, limit.name) for limit in fields(KeyServerLimits)})
 
 
-def mapping_of(server: KeyServer) -> NameMapping:
-    """Return the stage of a server that is taken as it is, or our own."""
+def mapping_of(server: KeyServer, *, own_peers: bool = True) -> NameMapping:
+    """Return the stage of a server that is taken as it is, of one that runs on, or our own."""
     given = server.setting
-    if server.configure or given is None:
+    if given is None:
         return NameMapping(subject_form=server.subject_form) if server.subject_form else IDENTITY
+    tells_peers = server.forwarded and own_peers
+    if server.configure:  # and is told everything but the names of its issuers
+        names = {HOME.issuer: given.issuers[0], OTHER.issuer: given.issuers[1]}
+        return NameMapping(names, {}, tells_peers, frozenset({PROXY}), server.subject_form)
     names = {HOME.issuer: given.issuers[0], OTHER.issuer: given.issuers[1], ADMIN: given.admin_secret}
     if given.email_domain != FixedConfig.email_domain:
         names[f"@{FixedConfig.email_domain}"] = f"@{given.email_domain}"
-    return NameMapping(names, {AUDIENCE: given.audience}, server.forwarded, frozenset({PROXY}), server.subject_form)
+    return NameMapping(names, {AUDIENCE: given.audience}, tells_peers, frozenset({PROXY}), server.subject_form)

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from bearerproof_reference.audit.chain import ChainError, Secret, Signer, VerifyingKey, read_key
-from bearerproof_reference.clock import SystemClock
+from bearerproof_reference.clock import Clock, FileClock, SystemClock
 from bearerproof_reference.deployment import http
 from bearerproof_reference.deployment.chainedfile import ChainedTrailFile
 from bearerproof_reference.deployment.listening import ConnectionLimits, listener
@@ -58,6 +58,7 @@ class Serving:
     ``redis`` is the URL of a shared store, and ``replicas`` how many of its replicas must have what is answered;
     without it the tokens are in memory and end with the process. ``origin`` names this
     server in its events; without it each start has a name of its own, of host and process. Port 0 is any that is free.
+    ``clock`` is a file that tells the time in place of this machine, for tests alone.
     """
 
     configuration: Path
@@ -72,6 +73,7 @@ class Serving:
     replicas: int = 0
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     origin: str | None = None
+    clock: Path | None = None
 
 
 def serve(serving: Serving, tell: Callable[[str], None]) -> None:
@@ -85,10 +87,12 @@ def serve(serving: Serving, tell: Callable[[str], None]) -> None:
         end.enter_context(_stopped_by_signals())
         configuration = load(serving.configuration)
         opened = end.enter_context(open_socket(serving.host, serving.port, allow_remote=serving.allow_remote))
-        store = _store(serving, configuration, end)
-        _begin(store)
+        clock = _clock(serving)
+        store = _store(serving, configuration, end, clock)
+        if serving.clock is None:
+            _begin(store)
         sink = _sink(serving, end)
-        server = KeyServer(configuration, store, SystemClock(), sink, record_required=serving.audit_required)
+        server = KeyServer(configuration, store, clock, sink, record_required=serving.audit_required)
         server.trail.origin = _origin(serving.origin)
         exchanges = end.enter_context(closing(http.Threads(_THREADS, "exchange", serving.limits.stop_seconds)))
         access = end.enter_context(closing(http.Threads(_THREADS, "access", serving.limits.stop_seconds)))
@@ -201,10 +205,22 @@ def _secret(path: Path, variable: object) -> str:
     return secret
 
 
-def _store(serving: Serving, configuration: KeyServerConfiguration, end: ExitStack) -> TokenStore:
+def _clock(serving: Serving) -> Clock:
+    """Return the clocks of this machine, or those of a file that can be read."""
+    if serving.clock is None:
+        return SystemClock()
+    clock = FileClock(serving.clock)
+    try:
+        clock.now(), clock.tick()
+    except (OSError, ValueError, IndexError):
+        raise ServingError(f"{serving.clock}: holds no seconds since 1970, or cannot be read") from None
+    return clock
+
+
+def _store(serving: Serving, configuration: KeyServerConfiguration, end: ExitStack, clock: Clock) -> TokenStore:
     limits = store_limits(configuration)
     if serving.redis is None:
-        return MemoryStore(limits, born=time.time())
+        return MemoryStore(limits, born=clock.now())
     from bearerproof_reference.deployment import redisstore  # noqa: PLC0415 - needs a package of its own
 
     asked = redisstore.StoreGuarantees(serving.replicas, CLOCK_LEEWAY, births=True)

@@ -77,7 +77,8 @@ class KeyServer:
 
     ``prefix`` begins each of its bearers. ``retention`` and ``single_use`` say that it keeps to what the
     configuration says of them; the other flags name operations, or members of requests, that it knows. ``setting``
-    is what one is configured with that does not declare ``configure``. ``name_pattern`` is a regular expression of
+    is what one is configured with that does not declare ``configure``; one that does goes by its names, and is left
+    under a configuration for as long as the next check wants the same. ``name_pattern`` is a regular expression of
     the names of backends and tools, within what the contract allows. ``subject_form`` is the form of a subject, with
     ``#`` for each digit; empty: any.
     """
@@ -98,6 +99,11 @@ class KeyServer:
     retention: bool = False
     single_use: bool = False
     setting: FixedConfig | None = None
+
+    @property
+    def runs_on(self) -> bool:
+        """Whether it can be configured, and is not for each check: that takes a while."""
+        return self.configure and self.setting is not None
 
     def is_name(self, text: str) -> bool:
         """Say whether a backend or a tool can be called so."""
@@ -154,7 +160,7 @@ def _flags(kind: type[Audit | Chain | KeyServer]) -> tuple[str, ...]:
 
 
 _DECLARABLE: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("clock", "key_set", "mixed_algorithms", "token_b64", "max_token", "keys_url"), ("",)),
+    **dict.fromkeys(("clock", "tick", "key_set", "mixed_algorithms", "token_b64", "max_token", "keys_url"), ("",)),
     "option": OPTIONS,
     "algorithm": ALGORITHMS,
     "audit": _flags(Audit),
@@ -172,7 +178,8 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
 class Declaration:
     """What ``hello`` was answered with: who is judged, by what, and what does not apply to it.
 
-    ``required_names`` are the claims that ``require`` may name; None is any.
+    ``required_names`` are the claims that ``require`` may name; None is any. Of the two clocks the monotonic one may
+    be the machine's though the other is told.
     """
 
     name: str
@@ -184,6 +191,7 @@ class Declaration:
     algorithms: tuple[str, ...]
     eddsa_curves: tuple[str, ...] = EDDSA_CURVES[:1]
     injected_clock: bool = True
+    injected_tick: bool = True
     key_form: str = "jwks"
     key_set: bool = True
     mixed_algorithms: bool = False
@@ -233,6 +241,7 @@ class Declaration:
         holder = {"audit": self.audit, "chain": self.chain, "key_server": self.key_server}.get(need.kind, self)
         met = {
             "clock": lambda: self.injected_clock,
+            "tick": lambda: self.injected_tick,
             "option": lambda: need.name in self.options,
             "algorithm": lambda: need.name in self.algorithms,
             "curve": lambda: need.name in self.eddsa_curves,
@@ -286,8 +295,8 @@ def _capabilities(raw: Json) -> Json:
     if not found.get("algorithms"):
         raise AdapterFault(f"{where}: algorithms must name at least one algorithm")
     clock = found.pop("clock", "injected")
-    if clock not in ("injected", "real"):
-        raise AdapterFault(f"{where}: clock must be 'injected' or 'real', not {members.brief(clock)}")
+    if clock not in ("injected", "wall", "real"):
+        raise AdapterFault(f"{where}: clock must be 'injected', 'wall' or 'real', not {members.brief(clock)}")
     found["algorithms"] = members.strings(found["algorithms"], f"{where}: algorithms")
     if "options" in found:
         found |= _declared_options(found["options"], f"{where}: options")
@@ -296,7 +305,7 @@ def _capabilities(raw: Json) -> Json:
             f"{where}: key_form must be one of {', '.join(KEY_FORMS)}, not {members.brief(found['key_form'])}"
         )
     found |= {name: read(found[name], f"{where}: {name}") for name, read in _readers().items() if name in found}
-    return {**found, "injected_clock": clock == "injected"}
+    return {**found, "injected_clock": clock != "real", "injected_tick": clock == "injected"}
 
 
 def _readers() -> Mapping[str, Callable[[Any, str], Any]]:

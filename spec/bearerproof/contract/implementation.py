@@ -117,6 +117,12 @@ class Implementation:
             return f"it hung {self.hangs} times before"
         return f"it was restarted {self.restarts} times before" if self.restarts > MAX_RUN_RESTARTS else None
 
+    @property
+    def effort(self) -> str | None:
+        """What it took to ask, in words, where the connection to it tells."""
+        effort = getattr(self._connection, "effort", None)
+        return None if effort is None else str(effort())
+
     def verify(self, presentation: Presentation) -> Answer:
         """Ask for one verdict."""
         return self.verify_all([presentation])[0]

@@ -39,6 +39,9 @@ BUSY = 0.5
 TRIES = 3
 """How often a finding that hangs on real time is looked for again, until one time was calm."""
 
+SPARED = 10
+"""One in how many of the generated examples is tried where each has a server begin anew as a process."""
+
 STARVED = 1.0
 """Seconds of lateness from which on an answer that did not come is not held against the implementation."""
 
@@ -148,6 +151,7 @@ class Harness:
         whole = hypothesis.settings.get_profile("bearerproof")
         again = [phase for phase in whole.phases if phase not in (Phase.target, Phase.shrink)]
         hypothesis.settings.register_profile(_AGAIN, whole, phases=again)
+        hypothesis.settings.register_profile(_SPARING, whole, max_examples=max(1, whole.max_examples // SPARED))
         hypothesis.settings.load_profile("bearerproof")
 
     @pytest.hookimpl(tryfirst=True)
@@ -166,8 +170,13 @@ class Harness:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put the checks in the order of the requirements; none is run when a name of the selection is unknown."""
+        """Put the checks in the order of the requirements; none is run when a name of the selection is unknown.
+
+        Of a server that runs on, those come first that need no other configuration.
+        """
         items.sort(key=_place)
+        if self.implementation.declaration.key_server.runs_on:
+            items.sort(key=_configures)
         self.unrun = {mark.id for mark in self.known.values() if mark.in_scope(self.scope)}
         if self.selection:
             self.unfound = self.selection.unfound(self.known)
@@ -219,6 +228,8 @@ class Harness:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         """Accuse nobody of what a busy machine does: what hangs on real time has to be found twice, on a calm one."""
         mark, trial = mark_of(pyfuncitem), pyfuncitem.stash.get(_TRIAL, None)
+        if self.implementation.declaration.key_server.runs_on and not self._is_again:
+            hypothesis.settings.load_profile(_SPARING if _configures(pyfuncitem) == 1 else "bearerproof")
         self.pulse.begin()
         try:
             return (yield)
@@ -402,6 +413,13 @@ def _place(item: pytest.Item) -> tuple[int, bool]:
     return (-1 if mark is None else _PLACES[mark.requirement]), not item.name.startswith("test_edit[")
 
 
+def _configures(item: pytest.Item) -> int:
+    """Say how much of a server a check moves: nothing, its configuration, or its process."""
+    mark = mark_of(item)
+    needs = () if mark is None else mark.needs
+    return 2 if Need("key_server", "restart") in needs else int(Need("key_server", "configure") in needs)
+
+
 _PLACES = {requirement_id: place for place, requirement_id in enumerate(requirements())}
 
 
@@ -456,6 +474,9 @@ def _of_group(error: BaseException) -> BaseException:
 def _kept_waiting(seconds: float) -> str:
     return f"this busy machine kept bearerproof itself waiting for {seconds:.1f} s"
 
+
+_SPARING = "bearerproof-sparing"
+"""The settings of a check whose every example has the server begin anew, where that takes a while."""
 
 _AGAIN = "bearerproof-again"
 """The settings of a check that is run to see whether it finds again what it found: nothing is made smaller."""

@@ -20,7 +20,7 @@ from bearerproof.judging.harness import Harness
 from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.selection import Selection, why_out_of_scope
 from bearerproof.judging.settings import RunConfig
-from bearerproof.judging.summaries import Facts
+from bearerproof.judging.summaries import Facts, never_judged
 from bearerproof.judging.verdicts import Circumstances, LeftOut
 from bearerproof.members import Json
 from bearerproof.specification import coverage
@@ -214,6 +214,7 @@ class Run:
             **({"left_out": left_out} if left_out else {}),
             **({"stale": self.stale} if self.stale else {}),
             **({"interrupted": True} if self.interrupted else {}),
+            **({"never_judged": dict(never_judged(self.records))} if self.harness.settings.url else {}),
         }
 
 

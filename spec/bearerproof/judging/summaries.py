@@ -329,20 +329,25 @@ def _add_coverage(facts: Facts, page: Page) -> None:
         page.say(str(facts.two_way), hang=_COLUMN)
 
 
-def _never_judged(records: Sequence[Record], out_of_scope: Sequence[str]) -> Iterator[str]:
-    """Name the requirements of which no check came to a verdict, and why, and those that were named for nothing."""
+def never_judged(records: Sequence[Record]) -> Mapping[str, list[str]]:
+    """Return by reason the requirements of which no check came to a verdict."""
     reasons: dict[str, list[str]] = {}
     judged = {record.requirement for record in records if record.judged or record.state in RED}
     first: dict[str, Record] = {}
     for record in records:
         first.setdefault(record.requirement, record)
-    yield from out_of_scope
     for name in unproven(records):
         reasons.setdefault("only errors came where it asks for a refusal", []).append(name)
     for name, record in first.items():
         if name not in judged and not record.unproven and record.state is State.NOT_APPLICABLE:
             reasons.setdefault(record.reason or "not applicable", []).append(name)
-    for reason, names in reasons.items():
+    return reasons
+
+
+def _never_judged(records: Sequence[Record], out_of_scope: Sequence[str]) -> Iterator[str]:
+    """Name the requirements that were never judged, and why, and those that were named for nothing."""
+    yield from out_of_scope
+    for reason, names in never_judged(records).items():
         yield f"{', '.join(names)} ({reason.removeprefix('the implementation ')})"
 
 

@@ -12,7 +12,7 @@ from bearerproof_fuzz.jwks_endpoint import Endpoint, Reply
 from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, Provider, rule
-from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FETCHED, KEYS_URL, RACE, ROTATE, THROTTLE
+from bearerproof_fuzz.needs import CONFIGURE, FETCHED, KEYS_URL, RACE, ROTATE, THROTTLE, TICK
 
 # --- keys that cannot be had
 
@@ -77,7 +77,7 @@ def test_keys_that_are_had_no_more(mark: CheckId, trial: Trial) -> None:
         server.good(server.exchange(server.subject_token("bob")), "the keys can be had again")
 
 
-@check("EXC-17", needs=(THROTTLE, CLOCK, KEYS_URL, CONFIGURE))
+@check("EXC-17", needs=(THROTTLE, TICK, KEYS_URL, CONFIGURE))
 def test_throttled_before_any_fetch(mark: CheckId, trial: Trial) -> None:
     """Beyond its number a peer causes no fetch."""
     with jwks_endpoint.endpoint(Reply(status=500)) as endpoint:

@@ -11,7 +11,7 @@ from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.http_asserts import failed, succeeded
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER_PEER, rule
 from bearerproof_fuzz.keyserver.wire import FORM, Reply
-from bearerproof_fuzz.needs import CLOCK, CONFIGURE, HTTP, THROTTLE
+from bearerproof_fuzz.needs import CONFIGURE, HTTP, THROTTLE, TICK
 
 
 def _retry_after(server: KeyServerDriver, reply: Reply, status: int, summary: str) -> int | None:
@@ -40,7 +40,7 @@ def test_too_many_requests(mark: CheckId, trial: Trial) -> None:
     _retry_after(server, wire.resource(server, wire.bearer(grant)), 429, "the second request of a rate of 1")
 
 
-@check("HTTP-10", needs=(CLOCK, HTTP, CONFIGURE))
+@check("HTTP-10", needs=(TICK, HTTP, CONFIGURE))
 def test_retry_after_is_true(mark: CheckId, trial: Trial) -> None:
     """After the seconds of Retry-After a bearer that was over its rate is admitted, and not a second earlier."""
     for rate in (1, 7, 100):

@@ -71,6 +71,18 @@ def test_expired_bearer_leaves_token_expired(mark: CheckId, trial: Trial) -> Non
     _judge(trial, "LIFE-5")
 
 
+@check("LIFE-5", needs=(CLOCK,))
+def test_bearer_that_has_just_expired(mark: CheckId, trial: Trial) -> None:
+    """At the instant of its end a bearer leaves token.expired, or token.invalid where it is forgotten at once."""
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    server.wait(server.lifetime(grant))
+    decision = server.authenticate(grant.bearer)
+    found = [(event.get("event"), event.get("token_jti")) for event in decision.events]
+    if found not in ([(lifecycle.EXPIRED, grant.jti)], [(lifecycle.INVALID, None)]):
+        server.fail("a bearer at its end", f"{lifecycle.EXPIRED} of it, or {lifecycle.INVALID}", str(found))
+
+
 @check("LIFE-5", needs=(CLOCK, CONFIGURE, RETENTION))
 def test_expired_bearer_is_told_from_the_first_instant(mark: CheckId, trial: Trial) -> None:
     """From the very instant of its end until its retention is over a bearer leaves token.expired."""

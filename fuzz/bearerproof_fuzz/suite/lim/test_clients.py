@@ -7,7 +7,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.revocation_asserts import NOBODYS_JTI
-from bearerproof_fuzz.keyserver.setting import DEFAULT, PROXY
+from bearerproof_fuzz.keyserver.setting import PROXY
 from bearerproof_fuzz.needs import CONFIGURE, FORWARDED, THROTTLE
 
 _GUESSES = 30
@@ -50,7 +50,7 @@ def _judged(server: KeyServerDriver, peers: Iterable[str]) -> int:
 def test_addresses_of_one_client(mark: CheckId, trial: Trial) -> None:
     """Under all the addresses that one host can have, and all their spellings, it guesses as often as under one."""
     for name, addresses in _ONE_CLIENT.items():
-        server = KeyServerDriver(trial)
+        server = KeyServerDriver(trial, own_peers=False)
         judged, most = _judged(server, addresses), server.setting.admin_failures
         if not 1 <= judged <= most:
             server.fail(f"the admin secret is guessed under {name}", f"from 1 to {most} judged", f"{judged}")
@@ -60,7 +60,7 @@ def test_addresses_of_one_client(mark: CheckId, trial: Trial) -> None:
 def test_addresses_of_two_clients(mark: CheckId, trial: Trial) -> None:
     """However near two clients are, one that guesses too often does not keep out the other."""
     for name, (guesser, other) in _TWO_CLIENTS.items():
-        server = KeyServerDriver(trial)
+        server = KeyServerDriver(trial, own_peers=False)
         _judged(server, [guesser])
         decision = server.revoke(NOBODYS_JTI, peer=guesser)
         server.refused(decision, "rate_limited", f"{guesser} has guessed too often")
@@ -76,7 +76,7 @@ def test_forwarded_addresses_of_one_client(mark: CheckId, trial: Trial) -> None:
         "zones": "fe80::1%eth{}", "mapped forms": "::ffff:203.0.113.5%{}",
     }  # fmt: skip
     for name, form in written.items():
-        server = KeyServerDriver(trial, DEFAULT)
+        server = KeyServerDriver(trial, own_peers=False)
         codes = [
             server.revoke(NOBODYS_JTI, admin=f"guess-{at}", peer=PROXY, forwarded=form.format(40_000 + at)).code
             for at in range(_GUESSES)

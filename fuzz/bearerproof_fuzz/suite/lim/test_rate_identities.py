@@ -11,7 +11,7 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.rate_asserts import PAUSES, SMALL, Steps, limited, over, play, spend, use
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, OTHER_PEER, KeyServerConfig, Provider, rule
-from bearerproof_fuzz.needs import CLOCK, CONFIGURE
+from bearerproof_fuzz.needs import CONFIGURE, TICK
 
 # --- whose requests are counted
 
@@ -55,7 +55,7 @@ def test_revocation_resets_nothing(mark: CheckId, trial: Trial) -> None:
         over(server, server.issue(), "the rate was used up a second before the tokens were revoked in bulk")
 
 
-@check("LIM-11", needs=(CLOCK, CONFIGURE))
+@check("LIM-11", needs=(TICK, CONFIGURE))
 def test_expiry_resets_nothing(mark: CheckId, trial: Trial) -> None:
     """The end of a token, and its being forgotten, give its identity no new rate."""
     for retention, times in ((0, 20), (300, 1)):
@@ -104,7 +104,7 @@ def _two_speeds() -> KeyServerConfig:
     return DEFAULT.but(policies=rules, ttl=86_400)
 
 
-@check("LIM-11", needs=(CLOCK, CONFIGURE))
+@check("LIM-11", needs=(TICK, CONFIGURE))
 def test_new_limit_brings_no_full_bucket(mark: CheckId, trial: Trial) -> None:
     """A token with another limit brings that limit, less what was used before."""
     for first, second in (("slow", "fast"), ("fast", "slow")):
@@ -114,7 +114,7 @@ def test_new_limit_brings_no_full_bucket(mark: CheckId, trial: Trial) -> None:
             server.fail("an identity with rates of 2 and of 10 in its tokens", "at most 10 at once", f"{used}")
 
 
-@check("LIM-11", needs=(CLOCK, CONFIGURE))
+@check("LIM-11", needs=(TICK, CONFIGURE))
 def test_new_limit_takes_effect(mark: CheckId, trial: Trial) -> None:
     """An identity whose rate is another at its next sign-in has just that rate with the new token."""
     for first, second, rate in (("slow", "fast", 10), ("fast", "slow", 2)):
@@ -134,7 +134,7 @@ def test_new_limit_takes_effect(mark: CheckId, trial: Trial) -> None:
 _DISTURBED: Steps = [(0.0, 2), (1.0, 3), (11.0, 2), (20.0, 4), (28.0, 1), (60.0, 5), (3.0, 3)]
 
 
-@check("LIM-14", needs=(CLOCK, CONFIGURE))
+@check("LIM-14", needs=(TICK, CONFIGURE))
 def test_wall_clock_changes_no_decision(mark: CheckId, trial: Trial) -> None:
     """The same stream is admitted alike, and told alike when to come back, whatever the wall clock does."""
 
@@ -201,7 +201,7 @@ def test_joined_names_do_not_collide(mark: CheckId, trial: Trial) -> None:
             server.good(server.authenticate(grant.bearer), "another identity, whose names joined are the same, is over")
 
 
-@check("LIM-14", needs=(CLOCK, CONFIGURE))
+@check("LIM-14", needs=(TICK, CONFIGURE))
 def test_others_change_no_decision(mark: CheckId, trial: Trial) -> None:
     """The requests of an identity are admitted as when it is alone, however many come from others."""
     for rate in (1, 3, 10):
@@ -236,7 +236,7 @@ def test_crowd_gives_no_new_bucket(mark: CheckId, trial: Trial) -> None:
     over(server, grant, "many others have asked since the identity used its rate up")
 
 
-@check("LIM-14", needs=(CLOCK, CONFIGURE))
+@check("LIM-14", needs=(TICK, CONFIGURE))
 def test_crowd_of_a_small_server_gives_no_new_bucket(mark: CheckId, trial: Trial) -> None:
     """Where only a few tokens have room, the buckets of identities that lost theirs are kept as long as they matter."""
     server = KeyServerDriver(trial, limited(2).but(ttl=1, retention=0, cap=1, capacity=2))

@@ -14,7 +14,7 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
 from bearerproof_fuzz.keyserver.rate_asserts import PAUSES, SMALL, Steps, limited, over, play, spend, use
-from bearerproof_fuzz.needs import CLOCK, CONFIGURE, RACE
+from bearerproof_fuzz.needs import CONFIGURE, RACE, TICK
 from bearerproof_fuzz.oracles import rates
 from bearerproof_fuzz.oracles.rates import RateRequest
 
@@ -57,7 +57,7 @@ def test_rate_in_a_race(mark: CheckId, trial: Trial) -> None:
                 server.fail(f"30 requests at once, under a rate of {rate}", f"{rate} admitted", f"{admitted}")
 
 
-@check("LIM-12", needs=(CLOCK, CONFIGURE))
+@check("LIM-12", needs=(TICK, CONFIGURE))
 def test_large_rate_at_once(mark: CheckId, trial: Trial) -> None:
     """A rate of many requests admits as many at once, and not one more."""
     for rate in (60, 100, 1000):
@@ -77,7 +77,7 @@ _STREAMS: dict[str, Steps] = {
 }
 
 
-@check("LIM-12", needs=(CLOCK, CONFIGURE))
+@check("LIM-12", needs=(TICK, CONFIGURE))
 def test_streams_stay_within_the_rate(mark: CheckId, trial: Trial) -> None:
     """In no span of any stream are more admitted than N + N·T/60, nor fewer than the minute before leaves."""
     for rate in (1, 5, 7):
@@ -88,7 +88,7 @@ def test_streams_stay_within_the_rate(mark: CheckId, trial: Trial) -> None:
                 _judge(server, play(server, server.issue(), steps), rate)
 
 
-@check("LIM-12", needs=(CLOCK, CONFIGURE))
+@check("LIM-12", needs=(TICK, CONFIGURE))
 def test_any_stream_stays_within_the_rate(mark: CheckId, trial: Trial) -> None:
     """The bounds hold for streams of any bursts and pauses."""
 
@@ -119,7 +119,7 @@ def _retry_after(server: KeyServerDriver, decision: Decision) -> float:
     return decision.retry_after
 
 
-@check("LIM-13", needs=(CLOCK, CONFIGURE))
+@check("LIM-13", needs=(TICK, CONFIGURE))
 def test_admitted_when_told(mark: CheckId, trial: Trial) -> None:
     """After the time that was told, a request is admitted, whatever the rate and wherever in the minute."""
     for rate in (*RATES, 1000):
@@ -134,7 +134,7 @@ def test_admitted_when_told(mark: CheckId, trial: Trial) -> None:
             server.good(server.authenticate(grant.bearer), f"a rate of {rate}, and the {seconds:g} s told have passed")
 
 
-@check("LIM-13", needs=(CLOCK, CONFIGURE))
+@check("LIM-13", needs=(TICK, CONFIGURE))
 def test_refused_until_told(mark: CheckId, trial: Trial) -> None:
     """A moment before the time that was told, a request is refused; a second before, where seconds are rounded."""
     for rate in (*SMALL, 60):
@@ -146,7 +146,7 @@ def test_refused_until_told(mark: CheckId, trial: Trial) -> None:
         over(server, grant, f"a rate of {rate}, and less than the {seconds:g} s told have passed")
 
 
-@check("LIM-13", needs=(CLOCK, CONFIGURE))
+@check("LIM-13", needs=(TICK, CONFIGURE))
 def test_time_told_counts_down(mark: CheckId, trial: Trial) -> None:
     """Whoever asks again before the time is told what is left of it, and prolongs nothing by asking."""
     for rate in (1, 2, 5):
@@ -164,7 +164,7 @@ def test_time_told_counts_down(mark: CheckId, trial: Trial) -> None:
         server.good(server.authenticate(grant.bearer), "the time first told has passed, with many requests in between")
 
 
-@check("LIM-13", needs=(CLOCK, CONFIGURE))
+@check("LIM-13", needs=(TICK, CONFIGURE))
 def test_refused_for_other_causes_costs_nothing(mark: CheckId, trial: Trial) -> None:
     """A request that is refused, for its scope or because it comes too soon, takes nothing from the rate."""
     server = KeyServerDriver(trial, limited(3))
@@ -178,7 +178,7 @@ def test_refused_for_other_causes_costs_nothing(mark: CheckId, trial: Trial) -> 
 _BURST: Steps = [(0.0, 9)]
 
 
-@check("LIM-13", needs=(CLOCK, CONFIGURE))
+@check("LIM-13", needs=(TICK, CONFIGURE))
 def test_time_told_in_any_stream(mark: CheckId, trial: Trial) -> None:
     """At any point of any stream whoever waits as long as was told is admitted, and a second earlier is not."""
 

@@ -13,7 +13,7 @@ from bearerproof_fuzz.keyserver import race_requests
 from bearerproof_fuzz.keyserver.driver import Grant, KeyServerDriver
 from bearerproof_fuzz.keyserver.revocation_asserts import A_CROWD, NOBODYS_JTI, WRONG, crowd, dead, live, peers, revoked
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT, HOME, OTHER, OTHER_PEER, PEER, PROXY, KeyServerConfig
-from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, RACE, THROTTLE
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, FORWARDED, RACE, THROTTLE, TICK
 from bearerproof_fuzz.oracles import rates
 
 # --- who may ask
@@ -147,7 +147,7 @@ def test_guesses_at_once_are_limited(mark: CheckId, trial: Trial) -> None:
             server.fail("one peer guesses the admin secret at once", f"from 1 to {most} of 40 judged", f"{judged}")
 
 
-@check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
+@check("REV-8", needs=(THROTTLE, CONFIGURE, TICK))
 def test_crowd_frees_no_guesser(mark: CheckId, trial: Trial) -> None:
     """However many others guess, a peer that has guessed too often stays limited; a while later everybody is heard."""
     server = KeyServerDriver(trial)
@@ -164,7 +164,7 @@ def test_crowd_frees_no_guesser(mark: CheckId, trial: Trial) -> None:
     server.refused(server.revoke(grant.jti), "not-active", "two minutes after a crowd the peer asks with the secret")
 
 
-@check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
+@check("REV-8", needs=(THROTTLE, CONFIGURE, TICK))
 def test_slow_guessing_is_limited(mark: CheckId, trial: Trial) -> None:
     """Over minutes, too, no more wrong secrets of one peer are judged than its rate allows."""
     for most, gap in ((5, 2.0), (1, 7.0), (6, 0.5)):
@@ -212,7 +212,7 @@ def test_other_peers_are_not_limited(mark: CheckId, trial: Trial) -> None:
     dead(server, grant, second, summary="the token was revoked")
 
 
-@check("REV-8", needs=(THROTTLE, CONFIGURE, CLOCK))
+@check("REV-8", needs=(THROTTLE, CONFIGURE, TICK))
 def test_limit_ends(mark: CheckId, trial: Trial) -> None:
     """After a minute without guesses the right secret of that peer is heard again."""
     server = KeyServerDriver(trial)

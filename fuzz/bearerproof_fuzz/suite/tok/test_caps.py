@@ -112,6 +112,18 @@ _NAMESAKES = (
 """Identities that a fold, a trim, a number or a comparison of parts takes for one another, or for alice."""
 
 
+@check("TOK-8")
+def test_issuers_do_not_share_a_cap(mark: CheckId, trial: Trial) -> None:
+    """An identity at its cap leaves room for the same subject of another issuer, and for others of its own."""
+    server = KeyServerDriver(trial)
+    for _ in range(server.setting.cap):
+        server.issue("alice")
+    _judge_capped(server, server.setting.cap)
+    for subject, provider in (("alice", OTHER), ("bob", HOME)):
+        decision = server.exchange(server.subject_token(subject, provider, email="alice@example.com"))
+        server.good(decision, f"{subject} of {provider.issuer} has the cap of alice of {HOME.issuer}")
+
+
 @check("TOK-8", needs=(CONFIGURE,))
 def test_attributes_do_not_multiply_a_cap(mark: CheckId, trial: Trial) -> None:
     """An identity whose e-mail, name or groups change is the same one, and has no second cap."""

@@ -51,7 +51,8 @@ def _event(line: str) -> Json:
 
 def _judge(server: KeyServerDriver, what: str, rule: Rule) -> int:
     """Judge the trail of a world by one rule; one request stood after the other, so its order is exact."""
-    fresh = server.trial.declaration.missing_capability(CONFIGURE) is None
+    declared = server.trial.declaration.key_server
+    fresh = declared.configure and not declared.runs_on
     tolerance = 0.0 if server.trial.declaration.injected_clock else 1.0
     options = Options(tolerance=tolerance, from_middle=not fresh, findings=1, single_writer=True)
     found, judged = _violation(lines_of(server), options, rule)

@@ -1,6 +1,7 @@
 """A key server that runs somewhere, as an implementation that can be asked: contract level 3 over HTTP."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -9,13 +10,15 @@ from pathlib import Path
 
 from bearerproof import PROTOCOL
 from bearerproof.contract.http import translation
-from bearerproof.contract.http.profile import ServerProfile
+from bearerproof.contract.http.control import CONTROLLED, Control, can_rotate
+from bearerproof.contract.http.profile import ServerProfile, Trusted
 from bearerproof.contract.http.profilefile import load
 from bearerproof.contract.http.provider import RunningProvider, StartProvider
+from bearerproof.contract.http.toldclock import PAIR
 from bearerproof.contract.http.trail import Event, Trail, shared_out
 from bearerproof.contract.http.wire import Answered, BrokenOff, Sent, Server, Unsendable
 from bearerproof.contract.messages import Request
-from bearerproof.exceptions import AdapterFault, BadInput
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 from bearerproof.members import Json
 
 OPERATIONS = frozenset({"exchange", "authenticate", "revoke", "http"})
@@ -49,11 +52,13 @@ class HttpConnection:
 
     def __init__(self, url: str, profile: ServerProfile, provider: StartProvider | None = None) -> None:
         self._profile = profile
-        self._server = Server(url)
+        self._server = Server(url, profile.each)
         self._ids = count(1)
         self._own_address = ""
         self._issued: dict[str, _Issued] = {}
+        self._requests, self._seconds = 0, 0.0
         self._provider = _identity_provider(profile, provider)
+        self._control = Control(profile, url, self._provider)
         self._runner = asyncio.Runner()
         try:
             self._trail = Trail(profile.audit)
@@ -67,13 +72,22 @@ class HttpConnection:
             yield {"id": next(self._ids), **self._answer(request, seconds)}
 
     def restart(self) -> None:
-        """Connect anew: the server is not ours to restart."""
+        """Connect anew; the server is not ours to restart, unless there is a program that configures it."""
         self._runner.run(self._server.close())
+        self._control.begin_again(self._is_ready)
 
     def close(self) -> None:
-        """End the connections, what follows the trail, and the identity provider; the server runs on."""
+        """End the connections, what follows the trail, and the identity provider; the server runs on, or is ended."""
+        self._control.end()
         self._trail.close()
         self._end()
+
+    def effort(self) -> str:
+        """Tell how many requests there were, and at which rate, and how often the server was configured."""
+        rate = self._requests / self._seconds if self._seconds else 0.0
+        told = f"{self._requests:,} requests, {rate:,.0f} a second"
+        runs, seconds = self._control.effort
+        return f"{told}; configured {runs} times, {seconds / runs:.1f} s each" if runs else told
 
     def _end(self) -> None:
         with suppress(RuntimeError):  # closed before
@@ -86,6 +100,10 @@ class HttpConnection:
         op = request["op"]
         if op == "hello":
             return self._hello(seconds)
+        if op in CONTROLLED:
+            return self._controlled(request)
+        if (untold := self._control.tell(request)) is not None:
+            return {"skipped": untold}
         if op == "race":
             return {"answers": self._decisions(request["requests"], seconds)}
         if op not in OPERATIONS:
@@ -95,13 +113,40 @@ class HttpConnection:
 
     def _hello(self, seconds: float) -> Json:
         """Declare what the profile says, once the server answers anything at all."""
-        self._own_address = self._server.own_address(seconds)
-        self._runner.run(self._asked(Sent("GET", "/"), seconds))
+        if self._profile.configure is None or self._control.is_configured:
+            self._own_address = self._server.own_address(seconds)
+            self._runner.run(self._asked(Sent("GET", "/"), seconds))
         return {"protocol": PROTOCOL, **declared(self._profile)}
+
+    def _controlled(self, request: Request) -> Json:
+        """Have the server put under a configuration, restarted, or given other keys, and see whom to ask now."""
+        answer = self._control.ask(request, self._is_ready)
+        if answer.get("configured") is True or answer.get("restarted") is True:
+            self._runner.run(self._server.close())
+            self._server = Server(self._control.url, self._profile.each)
+            self._own_address = self._server.own_address(_LOOK)
+            self._trail.forget()
+        return answer
+
+    def _is_ready(self, seconds: float) -> bool:
+        """Say whether the server answers by now: what the profile says is asked for that, or else a connection."""
+        server, configure = Server(self._control.url, self._profile.each), self._profile.configure
+        wait = min(seconds, _LOOK)
+        try:
+            server.own_address(wait)
+            if configure is not None and configure.ready is not None:
+                path = configure.ready.partition(" ")[2]
+                self._runner.run(server.ask(Sent("GET", path), wait))
+        except AdapterFault:
+            return False
+        finally:
+            self._runner.run(server.close())
+        return True
 
     def _decisions(self, requests: Sequence[Request], seconds: float) -> list[Json]:
         """Ask all of these at the same time."""
         self._trail.forget()
+        begun = time.monotonic()
         answered = self._runner.run(self._all(requests, seconds))
         answers = [self._read(request, answer) for request, answer in zip(requests, answered, strict=True)]
         claims = [
@@ -109,20 +154,25 @@ class HttpConnection:
             for request, answer in zip(requests, answers, strict=True)
         ]
         came = self._trail.gather(sum(claim.expected for claim in claims))
+        self._requests, self._seconds = self._requests + len(requests), self._seconds + time.monotonic() - begun
         shares = [came] if len(claims) == 1 else shared_out(came, claims)
         return [self._whole(*each) for each in zip(requests, answers, shares, strict=True)]
 
-    async def _all(self, requests: Sequence[Request], seconds: float) -> list[Answered | Unsendable]:
+    async def _all(self, requests: Sequence[Request], seconds: float) -> list[Answered | Unsendable | BrokenOff]:
         alone = len(requests) == 1
         return await asyncio.gather(*(self._one(request, seconds, alone=alone) for request in requests))
 
-    async def _one(self, request: Request, seconds: float, *, alone: bool) -> Answered | Unsendable:
+    async def _one(self, request: Request, seconds: float, *, alone: bool) -> Answered | Unsendable | BrokenOff:
         issued = self._issued.get(request.get("bearer", ""))
         wants = translation.wanted("" if issued is None else issued.scope)
         try:
             return await self._asked(translation.written(request, self._profile, wants), seconds, alone=alone)
         except Unsendable as unsendable:
             return unsendable
+        except BrokenOff as broken:
+            if not await self._lives(seconds):
+                raise
+            return broken
 
     async def _asked(self, sent: Sent, seconds: float, *, alone: bool = True) -> Answered:
         """Ask, and once more where the answer was lost on its way; what the first left behind counts for nothing.
@@ -132,14 +182,26 @@ class HttpConnection:
         """
         try:
             return await self._server.ask(sent, seconds)
-        except BrokenOff:
+        except AdapterHung:
+            raise
+        except AdapterCrashed:  # the connection ended, or there was none
             if alone:
                 self._trail.forget()
-            return await self._server.ask(sent, seconds, anew=True)
+        return await self._server.ask(sent, seconds, anew=True)
 
-    def _read(self, request: Request, answered: Answered | Unsendable) -> Json:
+    async def _lives(self, seconds: float) -> bool:
+        """Say whether the server answers something harmless, over a connection of its own."""
+        try:
+            await self._server.ask(Sent("GET", "/"), seconds, anew=True)
+        except (AdapterCrashed, AdapterHung):
+            return False
+        return True
+
+    def _read(self, request: Request, answered: Answered | Unsendable | BrokenOff) -> Json:
         if isinstance(answered, Unsendable):
             return {"skipped": f"HTTP cannot carry this: {answered}"}
+        if isinstance(answered, BrokenOff):
+            return {"errored": {"message": f"{answered}, twice, and it answers other requests"}}
         return translation.read(request, answered, self._profile)
 
     def _jti(self, request: Request) -> str | None:
@@ -161,7 +223,11 @@ class HttpConnection:
     def _from_peer(self, event: Event, request: Request) -> Event:
         """Put the request's peer in place of our own address, which is what the server sees of it."""
         peer, own = request.get("peer"), self._own_address
-        if self._profile.abilities.forwarded or peer is None or event.members.get("client_ip") != own:
+        if (
+            self._profile.abilities.forwarded is not Trusted.NOBODY
+            or peer is None
+            or event.members.get("client_ip") != own
+        ):
             return event
         return Event({**event.members, "client_ip": peer}, event.line.replace(f'"{own}"', f'"{peer}"'))
 
@@ -189,6 +255,10 @@ class HttpConnection:
         }
 
 
+_LOOK = 5.0
+"""Seconds that a server has to answer when it is looked at whether it is there."""
+
+
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
@@ -200,7 +270,8 @@ def _texts(values: object) -> list[str]:
 def declared(profile: ServerProfile) -> Json:
     """Return what the answer to ``hello`` says of a server with this profile."""
     setting = {**asdict(profile.setting), "issuers": list(profile.setting.issuers)}
-    abilities = asdict(profile.abilities)
+    abilities = {**asdict(profile.abilities), "forwarded": profile.abilities.forwarded is not Trusted.NOBODY}
+    keys = profile.keys
     return {
         "implementation": {"name": profile.name, "version": profile.version, "language": profile.language},
         "level": 3,
@@ -208,17 +279,27 @@ def declared(profile: ServerProfile) -> Json:
         "measure": str(profile.measure),
         "capabilities": {
             "algorithms": list(profile.algorithms),
-            "clock": "real",
+            "clock": _clock(profile),
+            **({} if keys is None else {"keys_url": {"ttl": keys.ttl, "stale": keys.stale, "cooldown": keys.cooldown}}),
             "key_server": {
                 "prefix": profile.token_prefix,
                 "name_pattern": profile.name_pattern,
                 "subject_form": profile.subject_form,
-                "configure": False,
+                "configure": profile.configure is not None,
+                "restart": profile.configure is not None and bool(profile.configure.restart),
+                "rotate": can_rotate(profile),
                 "setting": setting,
                 **abilities,
             },
         },
     }
+
+
+def _clock(profile: ServerProfile) -> str:
+    """Return which clocks of the server are told: both, the wall clock alone, or none."""
+    if profile.clock is None:
+        return "real"
+    return "injected" if profile.clock.form == PAIR else "wall"
 
 
 def _identity_provider(profile: ServerProfile, start: StartProvider | None) -> RunningProvider | None:

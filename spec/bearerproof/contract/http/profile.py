@@ -5,7 +5,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from bearerproof.contract.declaration import FixedConfig, KeyServer
@@ -23,11 +24,45 @@ class Requests:
 
 
 @dataclass(frozen=True)
+class RequestBody:
+    """What a request carries besides its line: header fields, and a body with names in braces for what it is about."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class AnswerRule:
+    """What an answer means that has one of these statuses (none: any) and this value at a place in its JSON.
+
+    ``pointer`` is a JSON pointer (RFC 6901), None if the status alone decides; ``meaning`` is a reason of the contract,
+    or ``ADMITTED``.
+    """
+
+    meaning: str
+    statuses: frozenset[int] = frozenset()
+    pointer: str | None = None
+    value: object = None
+
+
+ADMITTED = "admitted"
+"""The meaning of an answer to a bearer that was good, whatever stands behind the server."""
+
+
+@dataclass(frozen=True)
 class Headers:
     """The header field in which a bearer, or the secret of the administrator, is presented."""
 
     bearer: str = "Authorization: Bearer {token}"
     admin: str = "Authorization: Bearer {secret}"
+
+
+@dataclass(frozen=True)
+class EachRequest:
+    """What goes with every request: header fields, which may be secret, and a client's certificate with its key."""
+
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    certificate: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +88,14 @@ class Codes:
     revoke: Mapping[str, str]
 
 
+class Trusted(StrEnum):
+    """Whose X-Forwarded-For the server believes: nobody's, that of us and of 10.0.0.1, or that of whoever sends one."""
+
+    NOBODY = "nobody"
+    LISTED = "listed"
+    ANYBODY = "anybody"
+
+
 @dataclass(frozen=True)
 class Abilities:
     """What can be relied upon besides, as the contract names it."""
@@ -60,7 +103,7 @@ class Abilities:
     race: bool = True
     http: bool = True
     lines: bool = True
-    forwarded: bool = False
+    forwarded: Trusted = Trusted.NOBODY
     throttle: bool = False
     retention: bool = False
     single_use: bool = False
@@ -70,13 +113,15 @@ class Abilities:
 class AuditSource:
     """Where the events come from: a file that grows, or a command that prints.
 
-    ``pattern`` finds the JSON of an event in a line. An event that is due is waited for ``wait`` seconds, and after
-    the last one that came ``quiet`` seconds more, to see whether there are more.
+    ``pattern`` finds the JSON of an event in a line; without one an event is read where it is a whole line, or where a
+    wrapping that ``bearerproof trail`` knows says that it is one, and no text in another place is taken for it. An
+    event that is due is waited for ``wait`` seconds, and after the last one that came ``quiet`` seconds more, to see
+    whether there are more.
     """
 
     file: Path | None = None
     command: tuple[str, ...] = ()
-    pattern: re.Pattern[str] = re.compile(r"(?P<event>\{.*\})")
+    pattern: re.Pattern[str] | None = None
     wait: float = 1.0
     quiet: float = 0.02
 
@@ -92,6 +137,49 @@ class IdentityProvider:
     port: int = 0
     tls_port: int | None = None
     certificate: Path | None = None
+
+
+@dataclass(frozen=True)
+class Configure:
+    """The programs that put a configuration into the server, have it crash and begin again, and end it.
+
+    ``timeout`` is in seconds, for a program and until the server answers; ``ready`` a request that is asked until
+    anything answers, without which a TCP connection will do; ``honours`` the members of a configuration that the server
+    keeps to, None for all.
+    """
+
+    command: tuple[str, ...]
+    restart: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    timeout: float = 30.0
+    ready: str | None = None
+    honours: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class ToldClock:
+    """The file in which the server sees what time it is; ``resolution`` and ``settle`` are in seconds.
+
+    ``settle`` passes between writing it and asking.
+    """
+
+    file: Path
+    form: str = "epoch"
+    resolution: float = 1.0
+    settle: float = 0.02
+
+
+@dataclass(frozen=True)
+class KeyFetching:
+    """How the server keeps the keys of a provider (seconds): fresh for, served stale for, no refetch within.
+
+    Of real time no check waits longer than ``wait`` for them.
+    """
+
+    ttl: float
+    stale: float
+    cooldown: float
+    wait: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,5 +200,12 @@ class ServerProfile:
     abilities: Abilities
     audit: AuditSource
     identity_provider: IdentityProvider | None
+    configure: Configure | None = None
+    clock: ToldClock | None = None
+    keys: KeyFetching | None = None
+    bodies: Mapping[str, RequestBody] = field(default_factory=dict)
+    answers: tuple[AnswerRule, ...] = ()
+    each: EachRequest = EachRequest()
+    folder: Path = Path()
     name_pattern: str = KeyServer.name_pattern
     subject_form: str = ""

@@ -1,12 +1,25 @@
 """The identity provider that a server profile asks for: whoever connects hands in how one is started."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The URLs of an issuer's discovery document and of its key set."""
+
+    discovery: str
+    jwks_uri: str
 
 
 class RunningProvider(Protocol):
     """One that serves its issuers until it is closed."""
+
+    def serve(self, issuer: str, keys: Any, keys_url: str | None) -> Documents:
+        """Serve the key set of an issuer from now on, any JSON that stands in its place, or lead to where it is."""
+        ...
 
     def close(self) -> None:
         """Serve no longer."""

@@ -25,10 +25,11 @@ _DEEPEST = 5
 
 @dataclass(frozen=True)
 class Event:
-    """One event, as JSON and as the text it was found as."""
+    """One event, as JSON and as the text it was found as, and in what kind of line."""
 
     members: Json
     line: str
+    kind: str = ""
 
 
 class Trail:
@@ -41,7 +42,9 @@ class Trail:
             AdapterFault: it cannot be followed.
         """
         self._source = source
-        self._events_came = False
+        self._kind = ""
+        self._events = 0
+        self._strange = 0
         self._unread: list[str] = []
         self._log = follow(source.file, source.command)
 
@@ -76,36 +79,83 @@ class Trail:
 
     def _read(self, line: str) -> list[Event]:
         found = list(find(self._source.pattern, line))
-        self._events_came = self._events_came or bool(found)
-        self._unread = [] if self._events_came else [*self._unread, line][-_SHOWN:]
+        self._kind = self._kind or next((event.kind for event in found), "")
+        found = [event for event in found if event.kind == self._kind]  # in other lines others tell of events
+        self._events += len(found)
+        if not found and (not self._events or seems_event(line)):
+            self._strange += 1
+            self._unread = [*self._unread, line][-_SHOWN:]
         return found
 
     def _look_at_the_pattern(self, expected: int) -> None:
-        if expected and self._unread:
-            lines = ", ".join(members.printable(line[:200]) for line in self._unread)
-            raise AdapterFault(
-                f"the audit log grew and no event was ever read: the pattern {self._source.pattern.pattern!r} finds "
-                f"nothing in lines such as {lines}"
-            )
+        """See whether what was due is missing since it is not read: then nothing is to be concluded."""
+        if not expected or not self._unread or self._strange <= self._events:
+            return
+        lines = ", ".join(members.printable(line[:200]) for line in self._unread)
+        pattern = self._source.pattern
+        by = "known wrapping" if pattern is None else f"pattern {pattern.pattern!r}"
+        raise AdapterFault(
+            f"the audit log grew and {'no event was ever read' if not self._events else 'most events were not read'}: "
+            f"no {by} fits lines such as {lines}; say in [audit] pattern where the JSON of an event stands"
+        )
 
 
-def find(pattern: re.Pattern[str], line: str) -> Iterable[Event]:
+def seems_event(line: str) -> bool:
+    """Say whether a reader would take a line for an event, so that one that is not read is strange."""
+    return "{" in line and presets.may_be_ours(line) and presets.seems_ours(presets.uncoloured(line))
+
+
+def find(pattern: re.Pattern[str] | None, line: str) -> Iterable[Event]:
     """Yield the event in a line of a log, if there is one: lines of others, JSON or not, are passed over.
 
     An event that stands in a JSON string, as loggers write it that wrap it up, is unwrapped, and so it is from what
-    ``bearerproof trail`` knows as wrappings.
+    ``bearerproof trail`` knows as wrappings. Without a pattern it is one where a wrapping says so, or where plain words
+    stand before it and nothing behind it: what a request said may stand in any text (CWE-117).
     """
-    found = pattern.search(line)
-    text: str | None = None if found is None else found["event"]
+    kinds: list[str] = []
+    text: str | None = _candidate(pattern, line, kinds)
     for _ in range(_DEEPEST):
         if text is None:
             return
         value = _parsed(text)
         if isinstance(value, dict) and isinstance(value.get("event"), str):
-            yield Event(value, text)
+            yield Event(value, text, " in ".join(reversed(kinds)) or "plain")
             return
         wrapped = None if isinstance(value, str) else presets.unwrap(value, text, presets.Preset.AUTO)
-        text = value if isinstance(value, str) else wrapped and wrapped[1]
+        kinds.append("string" if wrapped is None else str(wrapped.preset))
+        text = value if isinstance(value, str) else wrapped and _up_to_its_end(wrapped.text)
+
+
+def _candidate(pattern: re.Pattern[str] | None, line: str, kinds: list[str]) -> str | None:
+    """Return the part of a line to be looked into, and note what kind of line that is."""
+    if pattern is not None:
+        kinds.append("pattern")
+        found = pattern.search(line)
+        return None if found is None else found["event"]
+    worded = _WORDED.fullmatch(presets.uncoloured(line))
+    if worded is None or presets.unwrap(None, line, presets.Preset.AUTO) is not None:
+        return line.strip()
+    kinds.append("words" if worded["words"].strip() else "plain")
+    return worded["event"]
+
+
+_WORDED = re.compile(r"""(?P<words>[^"'{}=]*)(?<!:\s)(?<!:)(?P<event>\{.*\})(?:\s|\x1b\[[0-9;:]{0,32}m)*""")
+"""A line in which words stand before an object; one behind a colon or an equals sign is the value of a field."""
+
+
+def _up_to_its_end(text: str) -> str:
+    """Return the JSON value with which a text begins, without what a logger writes behind it; or the text."""
+    begun = text.lstrip()
+    if not begun.startswith(("{", '"')):
+        return text
+    try:
+        _, end = _DECODER.raw_decode(begun)
+    except (ValueError, RecursionError):
+        return text
+    return begun[:end]
+
+
+_DECODER = json.JSONDecoder()
 
 
 def shared_out(events: Sequence[Event], claims: Sequence["Claim"]) -> list[list[Event]]:

@@ -4,12 +4,14 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 from bearerproof import members
-from bearerproof.contract.http.profile import Requests, ServerProfile
+from bearerproof.contract.http.profile import ADMITTED, AnswerRule, RequestBody, Requests, ServerProfile, Trusted
 from bearerproof.contract.http.trail import Claim
-from bearerproof.contract.http.wire import Answered, Sent, field_text, form, segment
+from bearerproof.contract.http.wire import Answered, Sent, Unsendable, field_text, form, segment
 from bearerproof.contract.messages import Request
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
@@ -24,19 +26,17 @@ def written(request: Request, profile: ServerProfile, wants: RequestedAccess) ->
     """Return the HTTP request that asks what a message asks; ``wants`` is used where it names nothing itself."""
     lines, op = profile.requests, request["op"]
     if op == "http":
-        method, path = _localised(request["method"], request["path"], lines)
-        headers = tuple((name, value.strip(" \t")) for name, value in request["headers"])  # RFC 9110 §5.5
-        return Sent(method, path, headers + _peer(request, profile), b64decode(request["body_b64"]))
+        return _raw(request, profile)
     if op == "exchange":
         sent = _filled(lines.exchange, {})
         return Sent(sent.method, sent.path, (FORM, *_peer(request, profile)), form(request["form"]))
     if op == "authenticate":
-        sent = _filled(lines.resource, {**wants, **request.get("wants", {})})
+        sent = _for_resource({**wants, **request.get("wants", {})}, profile)
         presented = _presented(profile.headers.bearer, "{token}", request["bearer"])
     else:
         sent = _revocation(request, lines)
         presented = _presented(profile.headers.admin, "{secret}", request["admin"])
-    return Sent(sent.method, sent.path, presented + _peer(request, profile))
+    return Sent(sent.method, sent.path, sent.headers + presented + _peer(request, profile), sent.body)
 
 
 def read(request: Request, answered: Answered, profile: ServerProfile) -> Json:
@@ -50,7 +50,12 @@ def read(request: Request, answered: Answered, profile: ServerProfile) -> Json:
     op = request["op"]
     if op == "http":
         headers = [list(pair) for pair in answered.headers]
-        return {"status": answered.status, "headers": headers, "body_b64": b64encode(answered.body).decode()}
+        admitted = _asks_for_resource(request, profile) and meaning(answered, profile) == ADMITTED
+        status = 200 if admitted else answered.status
+        return {"status": status, "headers": headers, "body_b64": b64encode(answered.body).decode()}
+    if op == "authenticate" and (said := meaning(answered, profile)) is not None:
+        refused = {"verdict": "rejected", "reason": said, **_retry(answered)}
+        return {"verdict": "accepted"} if said == ADMITTED else refused
     if 200 <= answered.status < 300:
         return _done(request, answered, profile)
     if 300 <= answered.status < 400:
@@ -106,6 +111,44 @@ def _revocation(request: Request, lines: Requests) -> Sent:
     return Sent(sent.method, _with_query(path, "&".join(kept)))
 
 
+def _raw(request: Request, profile: ServerProfile) -> Sent:
+    """Return a request that is written octet by octet; one for a resource has the body without which it is none.
+
+    Raises:
+        Unsendable: it has a body of its own, and there is no place for two.
+    """
+    method, path = _localised(request["method"], request["path"], profile.requests)
+    headers = tuple((name, value.strip(" \t")) for name, value in request["headers"])  # RFC 9110 §5.5
+    own, body = b64decode(request["body_b64"]), profile.bodies.get("resource")
+    if body is None or not _asks_for_resource(request, profile):
+        return Sent(method, path, headers + _peer(request, profile), own)
+    if own:
+        raise Unsendable("the resource is asked for by a body of its own")
+    named = re.fullmatch(_pattern(Requests.resource), request["path"].partition("?")[0])
+    values = {name: unquote(value) for name, value in (named.groupdict() if named else {}).items()}
+    return Sent(method, path, (*body.headers, *headers, *_peer(request, profile)), _body(body, values))
+
+
+def _asks_for_resource(request: Request, profile: ServerProfile) -> bool:
+    path = request.get("path", "").partition("?")[0]
+    return re.fullmatch(_pattern(Requests.resource), path) is not None and bool(profile.bodies or profile.answers)
+
+
+def _for_resource(values: Mapping[str, Any], profile: ServerProfile) -> Sent:
+    """Return the request for a resource: its line, and the header fields and body beside it."""
+    sent, body = _filled(profile.requests.resource, values), profile.bodies.get("resource")
+    return sent if body is None else Sent(sent.method, sent.path, body.headers, _body(body, values))
+
+
+def _body(body: RequestBody, values: Mapping[str, Any]) -> bytes:
+    """Return a body with what it is about: escaped as JSON has it or, in a form, percent-encoded."""
+    is_form = any(name.lower() == "content-type" and "x-www-form-urlencoded" in value for name, value in body.headers)
+    text = body.text
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", segment(str(value)) if is_form else json.dumps(str(value))[1:-1])
+    return text.encode()
+
+
 def _filled(line: str, values: Mapping[str, Any]) -> Sent:
     method, _, path = line.partition(" ")
     return Sent(method, path.format(**{name: segment(str(value)) for name, value in values.items()}))
@@ -120,8 +163,12 @@ def _presented(template: str, place: str, text: str | None) -> tuple[tuple[str, 
 
 def _peer(request: Request, profile: ServerProfile) -> tuple[tuple[str, str], ...]:
     """Return the field that tells a server that trusts us as a proxy who came to us, and what they told of others."""
-    addresses = [request.get("forwarded"), request.get("peer") if profile.abilities.forwarded else None]
-    chain = ", ".join(field_text(address) for address in addresses if address is not None)
+    trusted = profile.abilities.forwarded
+    spoofed = any("forwarded" in name.lower() for name, _ in request.get("headers", ()))
+    # Who believes everybody is told a peer too, but for a request that is about what a stranger tells.
+    told = trusted is Trusted.LISTED or (trusted is Trusted.ANYBODY and not spoofed)
+    addresses = [request.get("forwarded"), request.get("peer") if told else None]
+    chain = ", ".join(field_text(address, blanks="\t") for address in addresses if address is not None)
     return (("X-Forwarded-For", chain),) if chain else ()
 
 
@@ -185,11 +232,57 @@ def _refused(op: str, answered: Answered, profile: ServerProfile) -> Json:
             f"{op}: status {answered.status} with {profile.names.error} {members.brief(error)} means nothing that the "
             f"profile knows; name it in [codes.{table}], or mend the path in [requests]"
         )
-    wait = answered.header("retry-after") or ""
-    retry = {"retry_after": int(wait)} if re.fullmatch(r"\d{1,9}", wait) else {}
     if op == "authenticate":
-        return {"verdict": "rejected", "reason": code, **retry}
-    return {"refused": code, **retry}
+        return {"verdict": "rejected", "reason": code, **_retry(answered)}
+    return {"refused": code, **_retry(answered)}
+
+
+def _retry(answered: Answered) -> Json:
+    wait = answered.header("retry-after") or ""
+    return {"retry_after": int(wait)} if re.fullmatch(r"\d{1,9}", wait) else {}
+
+
+def meaning(answered: Answered, profile: ServerProfile) -> str | None:
+    """Return what the profile says that an answer to a presented bearer means; the first rule that fits decides."""
+    if not profile.answers:
+        return None
+    value = _json_of(answered)
+    fitting = (rule for rule in profile.answers if _fits(rule, answered.status, value))
+    return next((rule.meaning for rule in fitting), None)
+
+
+def _fits(rule: AnswerRule, status: int, value: object) -> bool:
+    if rule.statuses and status not in rule.statuses:
+        return False
+    if rule.pointer is None:
+        return True
+    found = _pointed(value, rule.pointer)
+    return type(found) is type(rule.value) and found == rule.value
+
+
+def _pointed(value: Any, pointer: str) -> object:
+    """Return what stands at a JSON pointer (RFC 6901), None if nothing does."""
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, list) and re.fullmatch(r"0|[1-9]\d{0,8}", name) and int(name) < len(value):
+            value = value[int(name)]
+        elif isinstance(value, dict) and name in value:
+            value = value[name]
+        else:
+            return None
+    found: object = value
+    return found
+
+
+def _json_of(answered: Answered) -> object:
+    """Return the JSON of an answer, or of the first data line of a stream of events."""
+    lines = answered.body.splitlines()
+    data = next((line.partition(b":")[2] for line in lines if line.startswith(b"data:")), answered.body)
+    for text in (answered.body, data):
+        with suppress(ValueError, RecursionError):
+            value: object = json.loads(text)
+            return value
+    return None
 
 
 def _expected_of_http(request: Request, answer: Json, profile: ServerProfile) -> int:

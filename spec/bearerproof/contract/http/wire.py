@@ -5,18 +5,23 @@ import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 import h11
 
 from bearerproof import members
+from bearerproof.contract.http.profile import EachRequest
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 
 MAX_BODY = 1024 * 1024
 """Bytes of an answer that are taken."""
 
 Headers = tuple[tuple[str, str], ...]
+
+NOTHING = EachRequest()
+"""Nothing that goes with every request."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,8 @@ class BrokenOff(AdapterCrashed):
 class Server:
     """A server at a URL, asked from one event loop."""
 
-    def __init__(self, url: str) -> None:
-        """Raise ``BadInput`` if it is no URL of a server."""
+    def __init__(self, url: str, each: EachRequest = NOTHING) -> None:
+        """Raise ``BadInput`` if it is no URL of a server, or the certificate of its client cannot be used."""
         self.url = url.rstrip("/")
         try:
             base = urlsplit(self.url)
@@ -64,7 +69,8 @@ class Server:
         if base.scheme not in _PORTS or not self._host or {"?", "#"} & set(url) or not url.isascii():
             raise BadInput(_NO_URL.format(url))
         self._path, self._authority = base.path, base.netloc.rpartition("@")[2]
-        self._tls = ssl.create_default_context() if base.scheme == "https" else None
+        self._tls = _tls(each.certificate) if base.scheme == "https" else None
+        self._also = each.headers
         self._idle: list[_Connection] = []
 
     async def ask(self, sent: Sent, seconds: float, *, anew: bool = False) -> Answered:
@@ -128,7 +134,7 @@ class Server:
         head = h11.Request(
             method=sent.method.encode("ascii"),
             target=(self._path + sent.path).encode("ascii"),
-            headers=[(n.encode("ascii"), v.encode("latin-1")) for n, v in (*host, *sent.headers, *length)],
+            headers=[(n.encode("ascii"), v.encode("latin-1")) for n, v in (*host, *sent.headers, *self._also, *length)],
         )
         return [head, *([h11.Data(sent.body)] if sent.body else []), h11.EndOfMessage()]
 
@@ -241,21 +247,34 @@ class _Connection(asyncio.Protocol):
         return self._transport.get_write_buffer_size() == 0
 
 
+def _tls(certificate: Path | None) -> ssl.SSLContext:
+    """Return what we speak TLS with: who we trust is told by SSL_CERT_FILE, and who we are by a certificate."""
+    context = ssl.create_default_context()
+    if certificate is not None:
+        try:
+            context.load_cert_chain(certificate)
+        except (OSError, ssl.SSLError) as error:
+            raise BadInput(f"{certificate} holds no certificate with its key: {error.strerror or error}") from None
+    return context
+
+
 _NO_URL = "--url must be http://host:port or https://host:port, not {!r}"
 _PORTS = {"http": 80, "https": 443}
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose requests say that they have no body (RFC 9110 §8.6)."""
 
 
-def field_text(text: str) -> str:
+def field_text(text: str, blanks: str = "") -> str:
     """Return a text as a header field carries it: what none can carry is percent-encoded.
 
-    So a text that is no good secret or bearer goes as another that is none; every good one goes as it is.
+    So a text that is no good secret or bearer goes as another that is none; every good one goes as it is. With
+    ``blanks``, characters that may stand in a list, the text is part of one and goes without the blanks around it.
     """
-    octets = text.encode("utf-8", "surrogatepass")
+    octets = (text.strip(" \t") if blanks else text).encode("utf-8", "surrogatepass")
+    kept = frozenset(blanks.encode())
     first, end = len(octets) - len(octets.lstrip(_BLANK)), len(octets.rstrip(_BLANK))
     return "".join(
-        chr(octet) if first <= at < end and octet >= 0x20 and octet != 0x7F else f"%{octet:02X}"
+        chr(octet) if first <= at < end and (octet >= 0x20 or octet in kept) and octet != 0x7F else f"%{octet:02X}"
         for at, octet in enumerate(octets if octets.strip(_BLANK) else b"")
     )
 

@@ -1,0 +1,1 @@
+"""A key server of another make, written from the contract alone, and the proof that one is judged by its URL."""
