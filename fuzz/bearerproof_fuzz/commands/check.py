@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.http.provider import StartProvider
+from bearerproof.contract.resource.authority import StartAuthority
 from bearerproof.exceptions import StaleExpectations
 from bearerproof.judging import expectations, reports, results
 from bearerproof.judging.baselines import Baselines
@@ -40,6 +41,7 @@ def check(
     out: Console,
     err: Console,
     provider: StartProvider | None = None,
+    authority: StartAuthority | None = None,
 ) -> int:
     """Run a suite and return the exit code: 0 conforms, 1 does not, 2 stale expectations, 3 not judged.
 
@@ -48,7 +50,7 @@ def check(
     """
     foreseen = expectations.load(outputs.expect) if outputs.expect else []
     settings = replace(settings, known=tuple(entry.known for entry in foreseen if entry.known is not None))
-    implementation = settings.start(provider)
+    implementation = settings.start(provider, authority)
     _print_untriable(implementation.declaration, out)
     baselines = Baselines(suite, settings, implementation.hello) if outputs.baselines else None
     with Watch(err, out, settings) as watch:

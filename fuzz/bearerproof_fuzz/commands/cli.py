@@ -191,6 +191,7 @@ def check(
     from bearerproof_fuzz.commands.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands.check import check as run_check  # noqa: PLC0415
     from bearerproof_fuzz.keyserver import idp  # noqa: PLC0415
+    from bearerproof_fuzz.resource import authorizationserver  # noqa: PLC0415
     from bearerproof_fuzz.suite import SUITE  # noqa: PLC0415
 
     whole = not (quick or keyword or exit_first)
@@ -202,6 +203,7 @@ def check(
         Console(),
         Console(stderr=True),
         provider=idp.start,
+        authority=authorizationserver.start,
     )
 
 

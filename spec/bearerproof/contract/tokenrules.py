@@ -116,7 +116,7 @@ def _read(raw: Json, where: str) -> TokenRules:
 def _look_at(rules: TokenRules, where: str) -> None:
     if rules.subjects and len(set(rules.subjects)) < 4:
         raise AdapterFault(f"{where}: subjects must be at least four that differ")
-    fixed = [name for name in _STANDARD if name in rules.claims]
+    fixed = [name for name in STANDARD if name in rules.claims]
     if fixed:
         raise AdapterFault(f"{where}: claims must leave {', '.join(fixed)} to the checks")
     unknown = [name for name in (*rules.claims, *filter(None, [rules.padding_claim])) if not rules.knows(name)]
@@ -124,25 +124,10 @@ def _look_at(rules: TokenRules, where: str) -> None:
         raise AdapterFault(f"{where}: closed_claims must hold {', '.join(unknown)} as well")
 
 
-_STANDARD = (
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "client_id",
-    "events",
-    "nonce",
-    "azp",
-    "at_hash",
-    "c_hash",
-    "auth_time",
-    "acr",
-    "sid",
-    "sv",
+STANDARD = tuple(
+    "iss sub aud exp nbf iat jti client_id events nonce azp at_hash c_hash auth_time acr sid sv".split()
 )
+"""The claims that checks are about."""
 
 
 def _claims(token: str | bytes) -> Json:

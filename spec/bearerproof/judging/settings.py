@@ -3,6 +3,8 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bearerproof.contract.connections import connect
 from bearerproof.contract.declaration import Declaration
@@ -10,6 +12,9 @@ from bearerproof.contract.http.provider import StartProvider
 from bearerproof.contract.implementation import Implementation
 from bearerproof.exceptions import BadInput
 from bearerproof.specification.catalogue import Measure, Profile
+
+if TYPE_CHECKING:
+    from bearerproof.contract.resource.authority import StartAuthority
 
 QUICK, DEFAULT = "quick", "default"
 
@@ -49,8 +54,10 @@ class RunConfig:
     requirements: tuple[str, ...] = ()
     known: tuple[KnownFinding, ...] = ()
 
-    def start(self, provider: StartProvider | None = None) -> Implementation:
-        """Start the implementation, with the identity provider that a server profile may ask for, and say hello.
+    def start(
+        self, provider: StartProvider | None = None, authority: "StartAuthority | None" = None
+    ) -> Implementation:
+        """Start the implementation, with the provider or authority that a server profile may ask for, and say hello.
 
         Raises:
             BadInput: it cannot be named so. AdapterFault: it does not start, or does not speak the contract.
@@ -58,7 +65,11 @@ class RunConfig:
         if self.url is None:
             return Implementation(connect(self.target, self.command, self.folder), self.seconds)
         from bearerproof.contract.http.connection import connect as connect_http  # noqa: PLC0415 - few runs need a client
+        from bearerproof.contract.resource import connection as resource  # noqa: PLC0415
+        from bearerproof.contract.resource.profilefile import is_resource_profile  # noqa: PLC0415
 
+        if self.server_profile is not None and is_resource_profile(Path(self.server_profile)):
+            return Implementation(resource.connect(self.url, self.server_profile, authority), self.seconds)
         return Implementation(connect_http(self.url, self.server_profile, provider), self.seconds)
 
     def resolve(self, declaration: Declaration) -> "Scope":

@@ -46,12 +46,12 @@ def load(path: Path) -> ServerProfile:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read the server profile {path}: {getattr(error, 'strerror', None) or error}") from None
     try:
-        return _Reader(path, text).profile(tomllib.loads(text))
+        return Reader(path, text).profile(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path}: not TOML: {error}") from None
 
 
-class _Reader:
+class Reader:
     """Reads the tables of one file; each complaint tells the key and the line it stands in."""
 
     def __init__(self, path: Path, text: str) -> None:

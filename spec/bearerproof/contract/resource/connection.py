@@ -1,0 +1,209 @@
+"""A resource server that runs somewhere, as an implementation that can be asked: ``verify`` over HTTP."""
+
+import asyncio
+import base64
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from bearerproof import PROTOCOL
+from bearerproof.contract.http.wire import Answered, BrokenOff, Sent, Server, Unsendable
+from bearerproof.contract.messages import Request
+from bearerproof.contract.resource import policies
+from bearerproof.contract.resource.answers import Kind, error_code
+from bearerproof.contract.resource.authority import RunningAuthority, StartAuthority
+from bearerproof.contract.resource.controls import Controls, described
+from bearerproof.contract.resource.hello import declared
+from bearerproof.contract.resource.presenting import written
+from bearerproof.contract.resource.profile import ResourceProfile
+from bearerproof.contract.resource.profilefile import load
+from bearerproof.exceptions import AdapterFault, BadInput
+from bearerproof.members import Json
+
+PROBED_EVERY = 25
+"""After so many tokens an honest one is presented: a server that locks us out refuses everything."""
+
+
+def connect(url: str, profile: str, start: StartAuthority | None) -> "ResourceConnection":
+    """Open a connection to the server at ``url`` that the file describes, with the authorization server it trusts.
+
+    Raises:
+        BadInput: URL or profile cannot be used, or a port of the authorization server not be had.
+    """
+    return ResourceConnection(url, load(Path(profile)), start)
+
+
+class ResourceConnection:
+    """Presents tokens to a resource server over HTTP, and reads its verdicts from what it answers."""
+
+    max_line: int | None = None
+
+    def __init__(self, url: str, profile: ResourceProfile, start: StartAuthority | None) -> None:
+        self._profile = profile
+        self._server = Server(url)
+        self._ids = count(1)
+        self._policies = policies.Policies(profile)
+        self._presented = 0
+        self._last = 0.0
+        self.requests = 0
+        self.largest: int | None = None
+        self._authority = _authority(profile, start)
+        self._runner = asyncio.Runner()
+
+    def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
+        """Ask one thing after the other."""
+        for request in requests:
+            yield {"id": next(self._ids), **self._answer(request, seconds)}
+
+    def restart(self) -> None:
+        """Connect anew: the server is not ours to restart."""
+        self._runner.run(self._server.close())
+
+    def close(self) -> None:
+        """End the connections and the authorization server; the server runs on."""
+        with suppress(RuntimeError):  # closed before
+            self._runner.run(self._server.close())
+        self._runner.close()
+        self._authority.close()
+
+    def send(self, sent: Sent, seconds: float) -> Answered:
+        """Send one request within the pace allowed, on a new connection if the first ends without an answer.
+
+        Raises:
+            Unsendable: it cannot be written. BrokenOff: both connections ended. AdapterFault: there is none, or no HTTP.
+        """
+        self._keep_pace()
+        self.requests += 1
+        try:
+            return self._runner.run(self._server.ask(sent, seconds))
+        except BrokenOff:
+            return self._runner.run(self._server.ask(sent, seconds, anew=True))
+
+    def kind(self, answered: Answered) -> Kind:
+        """Return what an answer means."""
+        return self._profile.server.answers.kind(answered.status, error_code(answered.headers, answered.body))
+
+    def _answer(self, request: Request, seconds: float) -> Json:
+        op = request["op"]
+        if op == "hello":
+            return self._hello(seconds)
+        if op not in ("verify", "http"):
+            return {"skipped": f"{op} cannot be asked of a resource server over HTTP"}
+        unfit = self._policies.unfit(request, self._authority.published)
+        if unfit is not None:
+            return {"skipped": unfit}
+        return self._verify(request, seconds) if op == "verify" else self._http(request, seconds)
+
+    def _hello(self, seconds: float) -> Json:
+        if self.largest is None:
+            self.largest = Controls(self, self._profile, self._authority, seconds).begin()
+        return {"protocol": PROTOCOL, **declared(self._profile)}
+
+    def _verify(self, request: Request, seconds: float) -> Json:
+        token = request["token"] if "token" in request else base64.b64decode(request["token_b64"])
+        if (reason := self._unpresentable(request, token)) is not None:
+            return {"skipped": reason}
+        try:
+            answered = self.send(written(self._profile.server, token), seconds)
+        except Unsendable as unsendable:
+            return {"skipped": f"HTTP cannot carry this: {unsendable}"}
+        except BrokenOff as broken:
+            self._probe(seconds, "after a connection that ended without an answer", anew=True)
+            return {"errored": {"message": str(broken)}}
+        return self._verdict(answered, seconds)
+
+    def _unpresentable(self, request: Request, token: str | bytes) -> str | None:
+        size = len(token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass"))
+        if self.largest is not None and size > self.largest:
+            return f"not reached: honest tokens of more than {self.largest:,} octets do not pass its transport"
+        others = self._policies.keys_beyond(request, self._authority.published)
+        if isinstance(token, str) and others and self._authority.is_signed(token, others):
+            return "the server cannot be told a policy without the key that signed this"
+        return None
+
+    def _verdict(self, answered: Answered, seconds: float) -> Json:
+        kind = self.kind(answered)
+        self._presented += 1
+        if kind is Kind.BUSY:
+            raise AdapterFault(_busy(answered))
+        if kind is Kind.OTHER:
+            raise AdapterFault(f"{described(answered)} is not about the token; say in [answers] what it means")
+        if kind is Kind.ERRORED or self._presented % PROBED_EVERY == 0:
+            self._probe(seconds, f"since request {self.requests}", anew=kind is Kind.ERRORED)
+        if kind is Kind.TRANSPORT:
+            return {"skipped": f"not reached: status {answered.status} came from the transport, before any verifier"}
+        if kind is Kind.ERRORED:
+            return {"errored": {"message": f"status {answered.status}"}}
+        if kind is Kind.REJECTED:
+            return {"verdict": "rejected", **self._reason(answered)}
+        return {"verdict": "accepted"}
+
+    def _probe(self, seconds: float, when: str, *, anew: bool) -> None:
+        """Present an honest token: whoever refuses that now tells nothing any more.
+
+        Raises:
+            AdapterFault: it is not accepted.
+        """
+        if anew:
+            self._runner.run(self._server.close())
+        token, _ = self._authority.honest()
+        try:
+            answered = self.send(written(self._profile.server, token), seconds)
+        except BrokenOff as broken:
+            raise AdapterFault(f"no honest token is accepted {when}: {broken}") from None
+        if self.kind(answered) is not Kind.ACCEPTED:
+            raise AdapterFault(f"honest tokens are refused {when}, with {described(answered)}: a lock-out?")
+
+    def _reason(self, answered: Answered) -> Json:
+        if not self._profile.reasons:
+            return {}
+        text = reason_text(answered)
+        found = next((name for name, pattern in self._profile.reasons.items() if pattern.search(text)), "other")
+        return {"reason": found}
+
+    def _http(self, request: Request, seconds: float) -> Json:
+        """Send a request as it is given."""
+        sent = Sent(
+            request["method"], request["path"], tuple((n, v) for n, v in request["headers"]),
+            base64.b64decode(request["body_b64"]),
+        )  # fmt: skip
+        try:
+            answered = self.send(sent, seconds)
+        except Unsendable as unsendable:
+            return {"skipped": f"HTTP cannot carry this: {unsendable}"}
+        if self.kind(answered) is Kind.BUSY:
+            raise AdapterFault(_busy(answered))
+        return {
+            "status": answered.status,
+            "headers": [list(pair) for pair in answered.headers],
+            "body_b64": base64.b64encode(answered.body).decode(),
+        }
+
+    def _keep_pace(self) -> None:
+        rate = self._profile.pace.rate
+        if rate:
+            time.sleep(max(0.0, self._last + 1 / rate - time.monotonic()))
+        self._last = time.monotonic()
+
+
+def reason_text(answered: Answered) -> str:
+    """Return what an answer says of the reason: the challenge, and the beginning of its body."""
+    return f"{answered.header('www-authenticate') or ''}\n{answered.body[:4096].decode('utf-8', 'replace')}"
+
+
+def _busy(answered: Answered) -> str:
+    return f"{described(answered)}: too many requests for it; set [pace] rate"
+
+
+def _authority(profile: ResourceProfile, start: StartAuthority | None) -> RunningAuthority:
+    if start is None:
+        raise BadInput("the profile asks for an authorization server, and none can be started here")
+    given = profile.identity_provider
+    try:
+        return start(profile)
+    except OSError as error:
+        raise BadInput(
+            f"the authorization server cannot be started at {given.host}, port {given.port}: {error.strerror or error}"
+        ) from None
