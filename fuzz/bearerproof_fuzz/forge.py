@@ -184,12 +184,16 @@ class Forge:
     def _policy(self, profile: Profile, key: Key) -> Policy:
         members = {"algorithms": [key.algorithm], **_honoured(_POLICIES[profile], profile, self.declaration)}
         server = self.declaration.resource_server
-        if server is not None and "issuer" in members:
+        if server is not None and profile in _OF_RESOURCES:
             members |= {"issuer": server.issuer, "audience": server.audience}
         if "require" in members:
             members["require"] = self.declaration.requirable(members["require"])
         siblings = [key, keys.key(key.algorithm, "b")] if self.declaration.key_set else [key]
         return Policy({**members, "keys": {"keys": [sibling.public_jwk for sibling in siblings]}})
+
+
+_OF_RESOURCES = (Profile.JWT, Profile.ACCESS_TOKEN)
+"""The profiles of tokens that a resource server takes."""
 
 
 def _header(profile: Profile, key: Key, server: ResourceServer | None) -> Members:
@@ -200,7 +204,7 @@ def _header(profile: Profile, key: Key, server: ResourceServer | None) -> Member
 def _claims(profile: Profile, now: int, server: ResourceServer | None) -> Members:
     """Return the claims of an honest token; those for a server that runs have a `jti` that no token had before."""
     claims = _CLAIMS[profile](now)
-    if server is None or profile not in (Profile.JWT, Profile.ACCESS_TOKEN):
+    if server is None or profile not in _OF_RESOURCES:
         return claims
     own = {"iss": server.issuer, "aud": server.audience, **server.claims}
     return {**claims, **own, **({"jti": f"jti-{next(_NUMBERS)}"} if server.running else {})}

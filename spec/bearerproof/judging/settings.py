@@ -54,9 +54,7 @@ class RunConfig:
     requirements: tuple[str, ...] = ()
     known: tuple[KnownFinding, ...] = ()
 
-    def start(
-        self, provider: StartProvider | None = None, authority: "StartAuthority | None" = None
-    ) -> Implementation:
+    def start(self, provider: StartProvider | None = None, authority: "StartAuthority | None" = None) -> Implementation:
         """Start the implementation, with the provider or authority that a server profile may ask for, and say hello.
 
         Raises:

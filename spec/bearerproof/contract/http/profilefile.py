@@ -59,6 +59,7 @@ class Reader:
         self._lines = text.splitlines()
 
     def profile(self, raw: Table) -> ServerProfile:
+        """Return the profile of a key server."""
         texts = {
             "name": None, "version": "unknown", "language": "unknown", "token_prefix": None,
             "name_pattern": KeyServer.name_pattern,

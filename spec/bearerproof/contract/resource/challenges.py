@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}(?![^,\s])))')
-_SCHEME = re.compile(rf"({_TOKEN})(?=$|[ \t,])")
-_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=$|[ \t]*,)")
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_WORD}(?![^,\s])))')
+_SCHEME = re.compile(rf"({_WORD})(?=$|[ \t,])")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=$|[ \t]*,)")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _of_value(value: str) -> list[Challenge]:
 def _past_token68(value: str, at: int) -> int:
     """Return where a scheme's ``token68`` ends, if one follows; a parameter, or another scheme, is none."""
     start = at + len(value[at:]) - len(value[at:].lstrip(" \t"))
-    found = _TOKEN68.match(value, start) if start > at else None
+    found = _CREDENTIAL.match(value, start) if start > at else None
     return at if found is None or _PARAMETER.match(value, start) is not None else found.end()
 
 

@@ -72,7 +72,8 @@ class ResourceConnection:
         """Send one request within the pace allowed, on a new connection if the first ends without an answer.
 
         Raises:
-            Unsendable: it cannot be written. BrokenOff: both connections ended. AdapterFault: there is none, or no HTTP.
+            Unsendable: it cannot be written. BrokenOff: both connections ended.
+            AdapterFault: there is no connection, or what came is no HTTP.
         """
         self._keep_pace()
         self.requests += 1

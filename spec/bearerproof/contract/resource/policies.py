@@ -16,32 +16,26 @@ class Policies:
 
     def unfit(self, request: Request, published: Sequence[Json]) -> str | None:
         """Return why a verdict under this policy cannot be had, or None if the server judges so."""
-        if request.get("profile") != self._profile.profile:
-            return "the server takes another kind of token"
         policy: Mapping[str, Any] = request["policy"]
-        fixed = {"issuer": self._profile.server.issuer, "audience": self._profile.server.audience, "leeway": 0}
-        for name, value in fixed.items():
-            if policy.get(name, value) != value:
-                return _unfit(f"another {name}")
-        for name in ("replay", "ports", "keys_url"):
-            if policy.get(name):
-                return _unfit(name)
-        if set(policy["algorithms"]) - set(self._profile.token.algorithms):
-            return _unfit("other algorithms")
-        if set(policy.get("require") or ()) - set(self._profile.token.require):
-            return _unfit("other claims to require")
-        if not _equal_sets(policy["keys"], published, policy["algorithms"]):
-            return _unfit("other keys, or other forms of them,")
-        return None
+        token, server = self._profile.token, self._profile.server
+        fixed = {"issuer": server.issuer, "audience": server.audience, "leeway": 0}
+        told = {
+            **{f"another {name}": policy.get(name, value) != value for name, value in fixed.items()},
+            **{name: bool(policy.get(name)) for name in ("replay", "ports", "keys_url")},
+            "another kind of token": request.get("profile") != self._profile.profile,
+            "other algorithms": bool(set(policy["algorithms"]) - set(token.algorithms)),
+            "other claims to require": bool(set(policy.get("require") or ()) - set(token.require)),
+            "other keys, or other forms of them,": not _equal_sets(
+                policy.get("keys") or {}, published, policy["algorithms"]
+            ),
+        }
+        what = next((name for name, differs in told.items() if differs), None)
+        return None if what is None else f"a server that runs cannot be told {what} for one request"
 
     def keys_beyond(self, request: Request, published: Sequence[Json]) -> frozenset[str]:
         """Return the kids of published keys that are not in the policy: who signs with them is honest to the server."""
         held = {jwk.get("kid") for jwk in request["policy"]["keys"]["keys"]}
         return frozenset(jwk["kid"] for jwk in published) - held
-
-
-def _unfit(what: str) -> str:
-    return f"a server that runs cannot be told {what} for one request"
 
 
 def _equal_sets(keys: Json, published: Sequence[Json], algorithms: Iterable[str]) -> bool:

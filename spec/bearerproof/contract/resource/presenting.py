@@ -46,4 +46,4 @@ def _refuse(octets: bytes, *, cookie: bool, alone: bool) -> None:
 
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_NO_COOKIE = re.compile(rb'[^\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]')
+_NO_COOKIE = re.compile(rb"[^\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]")

@@ -19,7 +19,7 @@ from bearerproof.contract.resource.profile import KeyFetching, Pace, ResourcePro
 from bearerproof.contract.resource.resourceserver import USUAL, ResourceServer, place
 from bearerproof.contract.tokenrules import STANDARD
 from bearerproof.exceptions import BadInput
-from bearerproof.specification.catalogue import Measure, Profile
+from bearerproof.specification.catalogue import Profile
 
 PROFILES = (Profile.ACCESS_TOKEN, Profile.JWT)
 """The kinds of token that a resource server takes."""
@@ -61,11 +61,20 @@ class _Reader(Reader):
 
     def resource(self, raw: Table) -> ResourceProfile:
         texts: Mapping[str, Any] = {"name": None, "version": "unknown", "language": "unknown"}
-        tables = (
-            "token", "request", "answers", "reasons", "keys", "metadata", "session", "pace", "identity_provider", "audit"
-        )  # fmt: skip
+        tables = {
+            "token",
+            "request",
+            "answers",
+            "reasons",
+            "keys",
+            "metadata",
+            "session",
+            "pace",
+            "identity_provider",
+            "audit",
+        }
         self._known(raw, "", {*texts, "measure", "profile", *tables})
-        for name in set(tables) & set(raw):
+        for name in tables & set(raw):
             self._kind(raw, "", name, dict, "a table")
         if self._text(raw, "", "profile", None) not in PROFILES:
             raise self._wrong("", "profile", f"must be {' or '.join(PROFILES)}")
@@ -227,4 +236,3 @@ def _but(given: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Return the usual tables without what a given one puts elsewhere."""
     taken = set(sum(given.values(), ()))
     return {name: tuple(each for each in getattr(Answers(), name) if each not in taken) for name in TABLES}
-

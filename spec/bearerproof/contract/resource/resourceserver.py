@@ -93,7 +93,7 @@ def read_resource_server(raw: Json, where: str) -> ResourceServer:
 _KINDS: dict[str, type] = {
     "headers": list, "claims": dict, "probes": bool, "running": bool, "answers": dict,
     **dict.fromkeys(
-        "issuer audience typ line body token scope metadata session session_body".split(), str
+        ["issuer", "audience", "typ", "line", "body", "token", "scope", "metadata", "session", "session_body"], str
     ),
 }  # fmt: skip
 
