@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from bearerproof.contract import keyforms
-from bearerproof_fuzz.keymaker import POOL, Private
+from bearerproof_fuzz.keymaker import POOL, Private, made
 from bearerproof_fuzz.pss import Hash, raw_private, sign_pss
 
 Jwk = dict[str, Any]
@@ -97,6 +97,18 @@ def key(algorithm: str, role: str = "a") -> Key:
 def weak_rsa_key() -> Key:
     """Return an RSA key of 1024 bits (RFC 7518 §3.3 demands 2048 or more)."""
     return Key("rs256-1024", "RS256", "rsa", "1024")
+
+
+def fresh(algorithm: str, kid: str) -> Key:
+    """Return a key under this kid that was made just now, and that no run before has signed with.
+
+    Raises:
+        ValueError: it is one of an algorithm whose key pairs are not made here.
+    """
+    material = MATERIAL[algorithm]
+    role = f"fresh-{kid}"
+    _pool()[f"{material}-{role}"] = made(material)
+    return Key(kid, algorithm, material, role)
 
 
 def public_forms(target: Key) -> Mapping[str, bytes]:

@@ -51,6 +51,7 @@ THROTTLE = Need("key_server", "throttle")
 
 RESOURCE = (Need("resource_server"),)
 RESOURCE_AUTHORIZATION = (*RESOURCE, Need("resource_server", "authorization"))
+RESOURCE_FETCHES = (*RESOURCE, Need("resource_server", "fetches"))
 RESOURCE_METADATA = (*RESOURCE, Need("resource_server", "metadata"))
 RESOURCE_PROBES = (*RESOURCE, Need("resource_server", "probes"))
 RESOURCE_SCOPE = (*RESOURCE, Need("resource_server", "scope"))

@@ -599,7 +599,8 @@ def many_values_side_by_side(draft: Draft) -> Draft:
 @_accept("RFC 7519 §4", profiles=(Profile.JWT,))
 def nothing_but_what_is_required(draft: Draft) -> Draft:
     """A token may have the claims that the policy demands and no other."""
-    return replace(draft, claims={name: draft.claims[name] for name in ("iss", "aud", "exp")})
+    required = draft.policy.members.get("require") or ()
+    return replace(draft, claims={n: v for n, v in draft.claims.items() if n in ("iss", "aud", "exp", *required)})
 
 
 @_accept("RFC 8259 §2")

@@ -8,6 +8,7 @@ import json
 import ssl
 import time
 from collections.abc import Sequence
+from itertools import count
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -23,12 +24,15 @@ from bearerproof_fuzz.keyserver.authority import server_context
 
 KEY_SET = "/jwks.json"
 
+_NUMBERS = count(1)
+
 
 class AuthorizationServer:
     """Serves the issuer of a profile until it is closed, and makes the tokens of it."""
 
     def __init__(self, profile: ResourceProfile) -> None:
         """Listen where the profile says; raises ``OSError`` if a port or a certificate cannot be had."""
+        self.disturbed = False
         self._profile = profile
         self._declaration = read_declaration({"id": 1, **_hello(profile)})
         self.keys = tuple(keys.key(name, role) for name in profile.token.algorithms for role in ("a", "b"))
@@ -93,9 +97,16 @@ class AuthorizationServer:
         made = [key.sign(signing_input.encode("utf-8", "replace")) for key in self.keys if key.kid in kids]
         return keys.lenient_b64(signature) in made
 
-    def serve(self, *served: Key) -> None:
-        """Have the key set hold these keys from now on."""
-        self.key_set.reply = key_set(served)
+    def serve(self, *further: Key) -> None:
+        """Have the key set hold these keys from now on, beside those of honest tokens."""
+        self.key_set.reply = key_set((*self.keys, *further))
+
+    def elsewhere(self, *held: Key) -> str:
+        """Return another URL, where these keys are served: a key set may lead there."""
+        url = self._profile.server.issuer.rstrip("/") + f"/moved-{next(_NUMBERS)}.json"
+        for listener in self._listeners:
+            listener.endpoints[urlsplit(url).path] = Endpoint(url, key_set(held))
+        return url
 
     def close(self) -> None:
         """Serve no longer."""
@@ -110,13 +121,29 @@ class AuthorizationServer:
             listener.server_close()
 
 
+_RUNNING: list[AuthorizationServer] = []
+
+
 def start(profile: ResourceProfile) -> AuthorizationServer:
     """Start the authorization server of a profile.
 
     Raises:
         OSError: a port or a certificate cannot be had.
     """
-    return AuthorizationServer(profile)
+    started = AuthorizationServer(profile)
+    _RUNNING[:] = [started]
+    return started
+
+
+def running() -> AuthorizationServer:
+    """Return the one that was started last: a check rotates its keys, and has them fail.
+
+    Raises:
+        LookupError: none was started in this process.
+    """
+    if not _RUNNING:
+        raise LookupError("no authorization server was started here")
+    return _RUNNING[0]
 
 
 def metadata_paths(issuer: str) -> tuple[str, ...]:

@@ -165,7 +165,7 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
     "key_server": _flags(KeyServer),
     "key_member": ("alg", "kid"),
     "cap_below": ("50000",),
-    "resource_server": ("", "authorization", "scope", "metadata", "session", "probes"),
+    "resource_server": ("", "authorization", "scope", "metadata", "session", "probes", "fetches"),
 }
 """The names that each kind of need has; the ones without have the empty one. A cap is one in octets."""
 

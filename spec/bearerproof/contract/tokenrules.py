@@ -23,7 +23,8 @@ class TokenRules:
     """What a product demands of the tokens of one profile beyond the standards; times are in seconds.
 
     ``closed_claims`` are the only claims that it knows, None: any. ``padding_claim`` is where filler may go.
-    ``leeway`` is built in for the claims that it names, and cannot be set.
+    ``leeway`` is built in for the claims that it names, and cannot be set. ``needed_claims`` are claims of honest
+    tokens that the product may need for itself: whether it does is not known.
     """
 
     claims: Json = field(default_factory=dict)
@@ -33,6 +34,7 @@ class TokenRules:
     max_lifetime: float | None = None
     leeway: Mapping[str, float] = field(default_factory=dict)
     nonce_required: bool = False
+    needed_claims: tuple[str, ...] = ()
 
     def knows(self, claim: str) -> bool:
         """Say whether a token may have this claim."""
@@ -46,9 +48,13 @@ class TokenRules:
         """
         if answer.outcome is Outcome.ACCEPTED:
             return None if base is None or _differs_beyond_times(presented, base) else self._within_leeway(presented)
+        claims = _claims(presented.token)
+        if answer.outcome in (Outcome.REJECTED, Outcome.ERRORED):
+            lacking = [name for name in self.needed_claims if name not in claims]
+            if lacking:
+                return f"the product may need {', '.join(lacking)}, which this token does not have"
         if answer.outcome is not Outcome.REJECTED:
             return None
-        claims = _claims(presented.token)
         if self.nonce_required and presented.policy.members.get("nonce", "") is None:
             return "the implementation declares that it verifies no ID token without a nonce"
         return self._outside(claims, presented.now)
@@ -100,7 +106,7 @@ _WITH_CLAIMS = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN)
 
 def _read(raw: Json, where: str) -> TokenRules:
     kinds: dict[str, type] = {"claims": dict, "padding_claim": str, "leeway": dict, "nonce_required": bool}
-    lists, times = {"subjects", "closed_claims"}, {"max_lifetime"}
+    lists, times = {"subjects", "closed_claims", "needed_claims"}, {"max_lifetime"}
     members.refuse_unknown(raw, {*kinds, *lists, *times}, where)
     found: Json = {name: members.get(raw, name, kinds[name], where) for name in kinds if name in raw}
     found |= {name: members.strings(raw[name], f"{where}: {name}") for name in lists if name in raw}

@@ -10,6 +10,9 @@ from bearerproof.members import Json
 class RunningAuthority(Protocol):
     """One that serves its issuer's metadata and keys, and makes tokens, until it is closed."""
 
+    disturbed: bool
+    """Whether its keys are being changed, or made to fail: an honest token may be refused meanwhile."""
+
     @property
     def published(self) -> Sequence[Json]:
         """The public keys that it serves, as JWKs."""

@@ -149,6 +149,8 @@ class ResourceConnection:
         """
         if anew:
             self._runner.run(self._server.close())
+        if self._authority.disturbed:
+            return
         token, _ = self._authority.honest()
         try:
             answered = self.send(written(self._profile.server, token), seconds)

@@ -11,6 +11,7 @@ def declared(profile: ResourceProfile) -> Json:
     """Return what the answer to ``hello`` says of a server with this profile."""
     token, server = profile.token, asdict(profile.server)
     rules: Json = {"claims": {name: value for name, value in token.claims.items() if name not in STANDARD}}
+    rules["needed_claims"] = ["sub", "client_id", "iat", "jti"]
     if token.leeway:
         rules["leeway"] = dict.fromkeys(("exp", "nbf", "iat"), token.leeway)
     server |= {"headers": [list(pair) for pair in profile.server.headers]}
@@ -23,7 +24,7 @@ def declared(profile: ResourceProfile) -> Json:
         "capabilities": {
             "algorithms": list(token.algorithms),
             "clock": "real",
-            "options": [{"require": list(token.require)}],
+            "options": [{"require": list(token.require)}] if token.require else [],
             "resource_server": {name: value for name, value in server.items() if value is not None},
             "tokens": {str(profile.profile): rules},
         },

@@ -19,21 +19,8 @@ class Token:
 
     algorithms: tuple[str, ...] = ("ES256",)
     leeway: int = 0
-    require: tuple[str, ...] = ("exp",)
+    require: tuple[str, ...] = ()
     claims: Json = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class KeyFetching:
-    """How the server fetches its issuer's keys, in seconds: a set is good for ``ttl``.
-
-    An unknown kid makes it fetch once in ``cooldown`` at most; None: no limit is claimed. ``wait`` is how long one
-    check may really wait.
-    """
-
-    ttl: float = 300.0
-    cooldown: float | None = None
-    wait: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,6 @@ class ResourceProfile:
     token: Token
     echo: str
     reasons: Mapping[str, re.Pattern[str]]
-    keys: KeyFetching | None
     pace: Pace
     identity_provider: IdentityProvider
     audit: AuditSource | None = None

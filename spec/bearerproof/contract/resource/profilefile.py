@@ -15,8 +15,8 @@ from bearerproof.contract.http.profile import IdentityProvider
 from bearerproof.contract.http.profilefile import Reader, Table
 from bearerproof.contract.messages import REASONS
 from bearerproof.contract.resource.answers import ENTRY, TABLES, Answers
-from bearerproof.contract.resource.profile import KeyFetching, Pace, ResourceProfile, Token
-from bearerproof.contract.resource.resourceserver import USUAL, ResourceServer, place
+from bearerproof.contract.resource.profile import Pace, ResourceProfile, Token
+from bearerproof.contract.resource.resourceserver import USUAL, FetchTimes, ResourceServer, place
 from bearerproof.contract.tokenrules import STANDARD
 from bearerproof.exceptions import BadInput
 from bearerproof.specification.catalogue import Profile
@@ -89,7 +89,6 @@ class _Reader(Reader):
             token=self._token(token),
             echo=self._pointer(raw["request"]),
             reasons=self._reasons(raw.get("reasons", {})),
-            keys=self._keys(raw["keys"]) if "keys" in raw else None,
             pace=self._pace(raw.get("pace", {})),
             identity_provider=self._identity_provider(raw.get("identity_provider")) or self._port_of(token),
             audit=self._audit(raw["audit"]) if "audit" in raw else None,
@@ -124,6 +123,7 @@ class _Reader(Reader):
             session_body=self._text(session, "session", "body", None) if session else "",
             probes=self._flag(request, "request", "probes", default=True),
             running=True,
+            fetches=self._keys(raw["keys"]) if "keys" in raw else None,
             answers=self._answers(raw.get("answers", {})),
         )
 
@@ -134,7 +134,7 @@ class _Reader(Reader):
         if unknown := [name for name in algorithms if name not in ALGORITHMS or name.startswith("HS")]:
             raise self._wrong("token", "algorithms", f"{unknown[0]!r} is none of a public key that JWS knows")
         leeway = self._number(raw, "token", "leeway", 0, 0, LIFETIME // 3)
-        require = self._texts(raw, "token", "require", ("exp",))
+        require = self._texts(raw, "token", "require", ())
         return Token(algorithms, leeway, require, self._claims(raw))
 
     def _issuer(self, raw: Table) -> str:
@@ -199,10 +199,10 @@ class _Reader(Reader):
                 raise self._wrong("reasons", reason, f"is no regular expression: {error}") from None
         return found
 
-    def _keys(self, raw: Table) -> KeyFetching:
-        self._known(raw, "keys", {member.name for member in fields(KeyFetching)})
+    def _keys(self, raw: Table) -> FetchTimes:
+        self._known(raw, "keys", {member.name for member in fields(FetchTimes)})
         numbers = {name: self._number(raw, "keys", name, 300.0, 0.0) for name in raw}
-        return KeyFetching(**numbers)
+        return FetchTimes(**numbers)
 
     def _pace(self, raw: Table) -> Pace:
         self._known(raw, "pace", {"rate", "on_429", "wait"})

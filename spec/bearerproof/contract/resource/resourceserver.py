@@ -21,6 +21,19 @@ USUAL = "Authorization: Bearer {token}"
 
 
 @dataclass(frozen=True)
+class FetchTimes:
+    """How a server that runs fetches its issuer's keys, in seconds: a set is good for ``ttl``.
+
+    An unknown kid makes it fetch once in ``cooldown`` at most; None: nothing is claimed. ``wait`` is how long one check
+    may really wait.
+    """
+
+    ttl: float = 300.0
+    cooldown: float | None = None
+    wait: float = 0.0
+
+
+@dataclass(frozen=True)
 class ResourceServer:
     """A resource server: the request that needs a token, and what an honest token for it is.
 
@@ -45,6 +58,7 @@ class ResourceServer:
     session_body: str = ""
     probes: bool = False
     running: bool = False
+    fetches: FetchTimes | None = None
     answers: Answers = field(default_factory=Answers)
 
     @property
@@ -80,6 +94,12 @@ def read_resource_server(raw: Json, where: str) -> ResourceServer:
     found: Json = {name: members.get(raw, name, kind, where) for name, kind in _KINDS.items() if name in raw}
     if "headers" in found:
         found["headers"] = tuple(_pair(each, f"{where}: each of headers") for each in found["headers"])
+    if "fetches" in found:
+        times = found["fetches"]
+        members.refuse_unknown(times, {member.name for member in fields(FetchTimes)}, f"{where}: fetches")
+        found["fetches"] = FetchTimes(
+            **{name: members.seconds(times, name, f"{where}: fetches") for name in times if times[name] is not None}
+        )
     if "answers" in found:
         found["answers"] = _answers(found["answers"], f"{where}: answers")
     server = ResourceServer(**found)
@@ -91,7 +111,7 @@ def read_resource_server(raw: Json, where: str) -> ResourceServer:
 
 
 _KINDS: dict[str, type] = {
-    "headers": list, "claims": dict, "probes": bool, "running": bool, "answers": dict,
+    "headers": list, "claims": dict, "probes": bool, "running": bool, "fetches": dict, "answers": dict,
     **dict.fromkeys(
         ["issuer", "audience", "typ", "line", "body", "token", "scope", "metadata", "session", "session_body"], str
     ),
