@@ -64,10 +64,14 @@ class Reply:
 
 @dataclass
 class Endpoint:
-    """One URL, with the reply it gives at present and the log of those it gave."""
+    """One URL, with the reply it gives at present and the log of those it gave.
+
+    ``last_good`` is when a good set was last given, in seconds of a monotonic clock.
+    """
 
     url: str
     reply: Reply
+    last_good: float = 0.0
     log: list[Reply] = field(default_factory=list)
     closed: Event = field(default_factory=Event)
 
@@ -79,6 +83,8 @@ class Endpoint:
     def answer(self) -> Reply:
         """Log the present reply and return it."""
         self.log.append(self.reply)
+        if self.reply.kids is not None:
+            self.last_good = time.monotonic()
         return self.reply
 
 

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
@@ -109,6 +109,19 @@ def fresh(algorithm: str, kid: str) -> Key:
     role = f"fresh-{kid}"
     _pool()[f"{material}-{role}"] = made(material)
     return Key(kid, algorithm, material, role)
+
+
+def renew(algorithms: Collection[str]) -> None:
+    """Make the keys of these algorithms anew for this process, all of their material: none of the pool is left.
+
+    Raises:
+        ValueError: one of them is of an algorithm whose key pairs are not made here.
+    """
+    for material in {MATERIAL[algorithm] for algorithm in algorithms}:
+        for name in [name for name in _pool() if name.partition("-")[0] == material]:
+            _pool()[name] = made(material)
+    for cached in (key, _private, _sign, _public_forms):
+        cached.cache_clear()
 
 
 def public_forms(target: Key) -> Mapping[str, bytes]:

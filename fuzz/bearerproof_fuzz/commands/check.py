@@ -57,6 +57,8 @@ def check(
         finished = run(suite, settings, options, [watch, *([] if baselines is None else [baselines])], implementation)
     stale = _apply(foreseen, finished)
     _print_summary(finished, out, expectations.unseen(foreseen, finished.records))
+    for remark in implementation.remarks:
+        out.print(remark, markup=False, highlight=False, soft_wrap=True)
     if baselines is not None:
         _print_baselines(baselines, finished, out)
     code = finished.exit_code()

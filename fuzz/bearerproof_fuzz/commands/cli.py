@@ -146,11 +146,19 @@ def check(
         Path | None, typer.Option("--rfc7520", help="Run the RFC 7520 cookbook files in this folder instead.")
     ] = None,
     url: Annotated[
-        str | None, typer.Option("--url", help="Judge the key server that runs at this URL; needs its profile.")
+        str | None,
+        typer.Option("--url", help="Judge the key server or resource server that runs at this URL; needs its profile."),
     ] = None,
     server_profile: Annotated[
         Path | None,
-        typer.Option("--server-profile", help="TOML file that describes that server: see spec/server-profile.md."),
+        typer.Option(
+            "--server-profile",
+            help="TOML file that describes that server: see spec/server-profile.md and spec/resource-profile.md.",
+        ),
+    ] = None,
+    owned: Annotated[
+        str | None,
+        typer.Option("--i-own-this", metavar="HOST", help="With --url: ask a resource server on this other machine."),
     ] = None,
     all_adapters: Annotated[
         bool, typer.Option("--all", help="Build and judge the adapters of tests/adapters, or those named; one table.")
@@ -177,7 +185,7 @@ def check(
     settings = _settings(
         context, _only(targets), measure=measure, profiles=tuple(profile or ()), level=level,
         depth=QUICK if quick else DEFAULT, seed=seed, seconds=seconds,
-        url=url, server_profile=None if server_profile is None else str(server_profile),
+        url=url, server_profile=None if server_profile is None else str(server_profile), owned=owned,
     )  # fmt: skip
     if url is not None and workers is not None:
         raise BadInput("-n cannot be given with --url: the events in the trail of one server would mix")

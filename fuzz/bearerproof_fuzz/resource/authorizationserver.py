@@ -124,12 +124,16 @@ class AuthorizationServer:
 _RUNNING: list[AuthorizationServer] = []
 
 
-def start(profile: ResourceProfile) -> AuthorizationServer:
-    """Start the authorization server of a profile.
+def start(profile: ResourceProfile, *, made_anew: bool = False) -> AuthorizationServer:
+    """Start the authorization server of a profile; ``made_anew`` with keys of this run alone.
+
+    The keys of the package are published with it: a server on another machine that trusted them would be open.
 
     Raises:
         OSError: a port or a certificate cannot be had.
     """
+    if made_anew:
+        keys.renew(profile.token.algorithms)
     started = AuthorizationServer(profile)
     _RUNNING[:] = [started]
     return started

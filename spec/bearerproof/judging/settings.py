@@ -45,6 +45,7 @@ class RunConfig:
     folder: str | None = None
     url: str | None = None
     server_profile: str | None = None
+    owned: str | None = None
     measure: Measure | None = None
     profiles: tuple[Profile, ...] = ()
     level: int | None = None
@@ -60,6 +61,8 @@ class RunConfig:
         Raises:
             BadInput: it cannot be named so. AdapterFault: it does not start, or does not speak the contract.
         """
+        if self.owned is not None and self.url is None:
+            raise BadInput("--i-own-this goes with --url")
         if self.url is None:
             return Implementation(connect(self.target, self.command, self.folder), self.seconds)
         from bearerproof.contract.http.connection import connect as connect_http  # noqa: PLC0415 - few runs need a client
@@ -67,7 +70,7 @@ class RunConfig:
         from bearerproof.contract.resource.profilefile import is_resource_profile  # noqa: PLC0415
 
         if self.server_profile is not None and is_resource_profile(Path(self.server_profile)):
-            return Implementation(resource.connect(self.url, self.server_profile, authority), self.seconds)
+            return Implementation(resource.connect(self.url, self.server_profile, authority, self.owned), self.seconds)
         return Implementation(connect_http(self.url, self.server_profile, provider), self.seconds)
 
     def resolve(self, declaration: Declaration) -> "Scope":

@@ -96,11 +96,19 @@ class Fetching:
         """
         presented = self.stranger()
         summary = "a token of an attacker under an unknown kid is accepted"
-        self.trial.expect(self.trial.ask(presented), REJECTED, summary, presented)
+        self.trial.expect(self.trial.ask(presented), _UNPROVEN, summary, presented)
+
+    @property
+    def fresh_enough(self) -> bool:
+        """Whether what was fetched last is not too old yet: what becomes of a set that is, is not declared."""
+        return time.monotonic() - self.authority.key_set.last_good < self.times.ttl - _MARGIN
 
     def _base(self) -> Draft:
         return Forge.at_present(self.trial.declaration).base(self.mark.profile)
 
+
+_UNPROVEN = REJECTED | {Outcome.ERRORED}
+"""What may become of a token whose key cannot be had."""
 
 _MARGIN = 0.25
 """Seconds on top of what is declared: clocks differ, and a fetch takes its time."""
@@ -225,6 +233,8 @@ def test_running_server_keeps_the_last_good_set(mark: CheckId, trial: Trial) -> 
             fetching.authority.key_set.reply = replace(reply, kids=None)
             fetching.made_to_fetch()
             answer = trial.ask(fetching.honest())
+            if answer.outcome is not Outcome.ACCEPTED and not fetching.fresh_enough:
+                continue
             summary = f"after a fetch that failed with {name} no honest token is accepted"
             trial.expect(answer, ACCEPTED, summary, fetching.honest(), kind=name)
 
@@ -239,7 +249,7 @@ def test_running_server_believes_no_odd_answer(mark: CheckId, trial: Trial) -> N
             fetching.made_to_fetch()
             presented = fetching.under(key)
             summary = f"a key is believed that came with {name}"
-            trial.expect(trial.ask(presented), REJECTED, summary, presented, kind=name)
+            trial.expect(trial.ask(presented), _UNPROVEN, summary, presented, kind=name)
 
 
 def _untrustworthy(fetching: Fetching) -> dict[str, tuple[Reply, Key]]:

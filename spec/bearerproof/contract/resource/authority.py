@@ -41,8 +41,8 @@ class RunningAuthority(Protocol):
 
 
 class StartAuthority(Protocol):
-    """Starts the authorization server of a profile."""
+    """Starts the authorization server of a profile; ``made_anew`` asks for keys that are published nowhere."""
 
-    def __call__(self, profile: ResourceProfile) -> RunningAuthority:
+    def __call__(self, profile: ResourceProfile, *, made_anew: bool) -> RunningAuthority:
         """Start it; raises ``OSError`` if a port cannot be had or the certificate not be used."""
         ...

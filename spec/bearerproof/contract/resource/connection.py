@@ -5,8 +5,10 @@ import base64
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bearerproof import PROTOCOL
 from bearerproof.contract.http.wire import Answered, BrokenOff, Sent, Server, Unsendable
@@ -26,13 +28,44 @@ PROBED_EVERY = 25
 """After so many tokens an honest one is presented: a server that locks us out refuses everything."""
 
 
-def connect(url: str, profile: str, start: StartAuthority | None) -> "ResourceConnection":
+def connect(url: str, profile: str, start: StartAuthority | None, owned: str | None = None) -> "ResourceConnection":
     """Open a connection to the server at ``url`` that the file describes, with the authorization server it trusts.
+
+    A server on another machine is only asked if its very host is ``owned``.
 
     Raises:
         BadInput: URL or profile cannot be used, or a port of the authorization server not be had.
     """
-    return ResourceConnection(url, load(Path(profile)), start)
+    host = _host(url)
+    local = _is_loopback(host)
+    if owned is not None and owned != host:
+        raise BadInput(f"--i-own-this names {owned!r}, and --url leads to {host!r}")
+    if not local and owned is None:
+        raise BadInput(
+            f"{host!r} is not this machine, and tokens that are no good are what a server is protected from: if it is "
+            f"yours, say --i-own-this {host}"
+        )
+    return ResourceConnection(url, load(Path(profile), probes=local), start, local=local)
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    if parts.path.strip("/"):
+        raise BadInput(
+            f"--url of a resource server is its origin, without a path: the path stands in [request], not {url!r}"
+        )
+    return host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class ResourceConnection:
@@ -40,16 +73,18 @@ class ResourceConnection:
 
     max_line: int | None = None
 
-    def __init__(self, url: str, profile: ResourceProfile, start: StartAuthority | None) -> None:
+    def __init__(self, url: str, profile: ResourceProfile, start: StartAuthority | None, *, local: bool = True) -> None:
         self._profile = profile
         self._server = Server(url)
         self._ids = count(1)
         self._policies = policies.Policies(profile)
         self._presented = 0
-        self._last = 0.0
+        self._last = self._waited = 0.0
         self.requests = 0
         self.largest: int | None = None
-        self._authority = _authority(profile, start)
+        self._local = local
+        self._began = time.monotonic()
+        self._authority = _authority(profile, start, made_anew=not local)
         self._runner = asyncio.Runner()
 
     def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
@@ -78,9 +113,21 @@ class ResourceConnection:
         self._keep_pace()
         self.requests += 1
         try:
-            return self._runner.run(self._server.ask(sent, seconds))
+            answered = self._runner.run(self._server.ask(sent, seconds))
         except BrokenOff:
-            return self._runner.run(self._server.ask(sent, seconds, anew=True))
+            answered = self._runner.run(self._server.ask(sent, seconds, anew=True))
+        if answered.status == 429 and self._wait_for(answered):
+            return self.send(sent, seconds)
+        return self._without_secrets(answered)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What there is to say at the end: how much was asked, and what to undo."""
+        seconds = time.monotonic() - self._began
+        asked = f"{self.requests:,} requests in {seconds:.0f} s, {self.requests / max(seconds, 0.001):.0f} a second"
+        issuer = self._profile.server.issuer
+        undo = [] if self._local else [f"remove the trust in {issuer}: its keys were made for this run, and are gone"]
+        return (f"{asked}; the key set was fetched {self._authority.requests} times", *undo)
 
     def kind(self, answered: Answered) -> Kind:
         """Return what an answer means."""
@@ -184,6 +231,24 @@ class ResourceConnection:
             "body_b64": base64.b64encode(answered.body).decode(),
         }
 
+    def _wait_for(self, answered: Answered) -> bool:
+        """Wait as long as the server asks for, if the profile allows that."""
+        pace, asked = self._profile.pace, answered.header("retry-after") or ""
+        seconds = float(asked) if asked.isdecimal() and len(asked) < 7 else 1.0
+        if not pace.waits or seconds > pace.wait or self._waited > pace.wait:
+            return False
+        self._waited += seconds
+        time.sleep(seconds)
+        return True
+
+    def _without_secrets(self, answered: Answered) -> Answered:
+        """Return an answer in which no secret of the profile stands: a server may repeat what it was sent."""
+        self._waited = 0.0
+        for secret in self._profile.secrets:
+            fields = tuple((name, value.replace(secret, "***")) for name, value in answered.headers)
+            answered = Answered(answered.status, fields, answered.body.replace(secret.encode(), b"***"))
+        return answered
+
     def _keep_pace(self) -> None:
         rate = self._profile.pace.rate
         if rate:
@@ -200,12 +265,12 @@ def _busy(answered: Answered) -> str:
     return f"{described(answered)}: too many requests for it; set [pace] rate"
 
 
-def _authority(profile: ResourceProfile, start: StartAuthority | None) -> RunningAuthority:
+def _authority(profile: ResourceProfile, start: StartAuthority | None, *, made_anew: bool) -> RunningAuthority:
     if start is None:
         raise BadInput("the profile asks for an authorization server, and none can be started here")
     given = profile.identity_provider
     try:
-        return start(profile)
+        return start(profile, made_anew=made_anew)
     except OSError as error:
         raise BadInput(
             f"the authorization server cannot be started at {given.host}, port {given.port}: {error.strerror or error}"

@@ -36,8 +36,10 @@ def is_resource_profile(path: Path) -> bool:
         return False  # who reads it as the other kind says what is wrong
 
 
-def load(path: Path) -> ResourceProfile:
+def load(path: Path, *, probes: bool = True) -> ResourceProfile:
     """Read a profile; the paths in it are relative to its folder, and ``${NAME}`` in it is taken from the environment.
+
+    ``probes`` says whether other spellings of the path may be asked for where the profile does not say.
 
     Raises:
         BadInput: it cannot be read, or something in it is unknown, missing or out of its range; says what.
@@ -49,14 +51,15 @@ def load(path: Path) -> ResourceProfile:
         raise BadInput(f"cannot read the server profile {path}: {getattr(error, 'strerror', None) or error}") from None
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path}: not TOML: {error}") from None
-    return _Reader(path, text).resource(raw)
+    return _Reader(path, text, probes=probes).resource(raw)
 
 
 class _Reader(Reader):
     """Reads the tables of one file; ``secrets`` are what it took from the environment."""
 
-    def __init__(self, path: Path, text: str) -> None:
+    def __init__(self, path: Path, text: str, *, probes: bool) -> None:
         super().__init__(path, text)
+        self._probes = probes
         self._secrets: list[str] = []
 
     def resource(self, raw: Table) -> ResourceProfile:
@@ -120,8 +123,8 @@ class _Reader(Reader):
             scope=self._any_text(request, "request", "scope"),
             metadata=self._text(metadata, "metadata", "resource", None) if metadata else "",
             session=self._text(session, "session", "header", None) if session else "",
-            session_body=self._text(session, "session", "body", None) if session else "",
-            probes=self._flag(request, "request", "probes", default=True),
+            session_body=self._any_text(session, "session", "body"),
+            probes=self._flag(request, "request", "probes", default=self._probes),
             running=True,
             fetches=self._keys(raw["keys"]) if "keys" in raw else None,
             answers=self._answers(raw.get("answers", {})),

@@ -49,8 +49,8 @@ class ResourceServer:
     typ: str | None = None
     claims: Json = field(default_factory=dict, hash=False)
     line: str = "GET /"
-    headers: tuple[tuple[str, str], ...] = ()
-    body: str = ""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: str = field(default="", repr=False)
     token: str = USUAL
     scope: str = ""
     metadata: str = ""
