@@ -21,7 +21,7 @@ from bearerproof.contract.resource.hello import declared
 from bearerproof.contract.resource.presenting import written
 from bearerproof.contract.resource.profile import ResourceProfile
 from bearerproof.contract.resource.profilefile import load
-from bearerproof.exceptions import AdapterFault, BadInput
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, BadInput
 from bearerproof.members import Json
 
 PROBED_EVERY = 25
@@ -66,6 +66,10 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+RETURNS_WITHIN = 20.0
+"""Seconds within which a server that died is expected back, where something starts it again."""
 
 
 class ResourceConnection:
@@ -115,10 +119,37 @@ class ResourceConnection:
         try:
             answered = self._runner.run(self._server.ask(sent, seconds))
         except BrokenOff:
-            answered = self._runner.run(self._server.ask(sent, seconds, anew=True))
+            answered = self._ask_anew(sent, seconds)
         if answered.status == 429 and self._wait_for(answered):
             return self.send(sent, seconds)
         return self._without_secrets(answered)
+
+    def _ask_anew(self, sent: Sent, seconds: float) -> Answered:
+        """Ask on another connection after one that ended without an answer.
+
+        Raises:
+            BrokenOff: so did this one. AdapterCrashed: nothing listened: the server died, and came back.
+            AdapterFault: nothing listens any more.
+        """
+        try:
+            return self._runner.run(self._server.ask(sent, seconds, anew=True))
+        except BrokenOff:
+            raise
+        except AdapterCrashed:
+            self._await_return()
+            raise AdapterCrashed(
+                "the server ended: a connection broke off with an answer due, and nothing listened"
+            ) from None
+
+    def _await_return(self) -> None:
+        """Wait until something listens again."""
+        end = time.monotonic() + RETURNS_WITHIN
+        while time.monotonic() < end:
+            with suppress(AdapterFault):
+                self._server.own_address(1.0)
+                return
+            time.sleep(0.1)
+        raise AdapterFault(f"nothing listens at {self._server.url} any more since request {self.requests}: it ended")
 
     @property
     def remarks(self) -> tuple[str, ...]:
