@@ -17,7 +17,9 @@ import (
 	"github.com/auth0/go-jwt-middleware/v2/validator"
 )
 
-type scope struct{ Scope string }
+type scope struct {
+	Scope string `json:"scope"`
+}
 
 func (s *scope) Validate(context.Context) error {
 	if !slices.Contains(strings.Fields(s.Scope), "orders:read") {
