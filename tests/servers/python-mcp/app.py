@@ -23,7 +23,8 @@ class Verifier(TokenVerifier):
             claims = jwt.decode(token, key, algorithms=["ES256"], audience=RESOURCE, issuer=ISSUER)
         except jwt.PyJWTError:
             return None
-        return AccessToken(token=token, client_id=str(claims.get("client_id")), scopes=claims.get("scope", "").split())
+        scopes, client = str(claims.get("scope") or "").split(), str(claims.get("client_id"))
+        return AccessToken(token=token, client_id=client, scopes=scopes, subject=str(claims.get("sub")), claims=claims)
 
 
 auth = AuthSettings(
