@@ -10,6 +10,7 @@ import tomllib
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -22,7 +23,7 @@ NAMES = sorted(path.parent.name for path in FOLDER.glob("*/server.toml"))
 
 def missing(name: str) -> list[str]:
     """Return the programs that this machine lacks to build and start a server."""
-    return [program for program in _settings(name)["needs"] if shutil.which(program) is None]
+    return [program for program in _settings(name).needs if shutil.which(program) is None]
 
 
 def built(name: str, cache: Path) -> Path:
@@ -33,7 +34,7 @@ def built(name: str, cache: Path) -> Path:
     """
     folder = cache / name
     shutil.copytree(FOLDER / name, folder, dirs_exist_ok=True)
-    command = _settings(name)["build"]
+    command = _settings(name).build
     if command[0] == "pip":
         venv.create(folder / "venv", with_pip=True)
         command = [str(folder / "venv/bin/python"), "-m", "pip", "install", "-q", "-r", command[1]]
@@ -46,9 +47,9 @@ def running(name: str, folder: Path) -> Iterator[str]:
     """Start a server, and again whenever it ends, and yield its URL."""
     settings = _settings(name)
     places = {"python": folder / "venv/bin/python", "bin": folder / "venv/bin", "issuer": ISSUER}
-    words = [word.format(**places) if "{" in word else word for word in settings["start"]]
+    words = [word.format(**places) if "{" in word else word for word in settings.start]
     command = [sys.executable, "-c", _AGAIN, *words]
-    environment = {**os.environ, "ISSUER": ISSUER, **settings.get("env", {})}
+    environment = {**os.environ, "ISSUER": ISSUER, **settings.env}
     with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as process:
         try:
             _await(PORT, process)
@@ -78,6 +79,15 @@ def _await(port: int, process: "subprocess.Popen[bytes]", seconds: float = 120.0
     raise TimeoutError(f"nothing listens at port {port}")
 
 
-def _settings(name: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = tomllib.loads((FOLDER / name / "server.toml").read_text("utf-8"))
-    return found
+@dataclass(frozen=True)
+class Settings:
+    """What a server needs, and how it is built and started; ``build`` that begins with pip names a lock file."""
+
+    needs: list[str]
+    build: list[str]
+    start: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+
+
+def _settings(name: str) -> Settings:
+    return Settings(**tomllib.loads((FOLDER / name / "server.toml").read_text("utf-8")))

@@ -210,6 +210,9 @@ _ODD_HEADERS = {
     "a kid that is a number": {"kid": 1}, "a kid that is null": {"kid": None}, "a kid that is a list": {"kid": []},
     "an alg that is a number": {"alg": 1}, "an alg that is null": {"alg": None}, "an unknown alg": {"alg": "XX999"},
     "an unknown kid": {"kid": "bearerproof-unknown"}, "a typ that is a list": {"typ": []},
-    "a crit that is a number": {"crit": 1},
+    "a crit that is a number": {"crit": 1}, "an alg with a line break": {"alg": "a\r\nX-Injected: 1"},
+    "an alg with a NUL": {"alg": "ES256\0"}, "an alg beyond Latin-1": {"alg": "\U0001f511"},
+    "a kid with a line break": {"kid": "a\r\nX-Injected: 1"}, "a kid beyond Latin-1": {"kid": "\U0001f511"},
+    "a typ with a line break": {"typ": "a\r\nX-Injected: 1"},
 }  # fmt: skip
 _ODD_VALUES = {"null": None, "a number": 7, "a list": [1], "an object": {"a": 1}, "a huge number": 10**30}
