@@ -48,7 +48,7 @@ class Server:
         self.resource = ResourceServer(verifier, "http://127.0.0.1/orders", issuer)
         self._lock = Lock()
 
-    def verify(self, token: str) -> Accepted | Rejected:
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
         with self._lock:
             return self._verify(token)
 
@@ -56,15 +56,15 @@ class Server:
         return self.resource.answer(request)
 
 
-def claims_of(token: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+def claims_of(token: str | bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(str(token).split(".")[1] + "=="))
     return found
 
 
 class VerifiesNothing(Server):
     """Believes whatever has claims."""
 
-    def verify(self, token: str) -> Accepted | Rejected:
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
         try:
             return Accepted(claims_of(token), None)
         except (ValueError, IndexError):
@@ -92,7 +92,7 @@ class RemembersByJti(Server):
         super().__init__(issuer)
         self._accepted: dict[object, Accepted] = {}
 
-    def verify(self, token: str) -> Accepted | Rejected:
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
         try:
             jti = claims_of(token).get("jti")
         except (ValueError, IndexError, AttributeError):
@@ -117,8 +117,8 @@ class AnyAudience(Server):
 class NoneIsAnAlgorithm(Server):
     """Believes a token that says it is not signed."""
 
-    def verify(self, token: str) -> Accepted | Rejected:
-        header, _, rest = token.partition(".")
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        header, _, rest = str(token).partition(".")
         try:
             algorithm = json.loads(base64.urlsafe_b64decode(header + "==")).get("alg")
         except (ValueError, AttributeError):
@@ -131,7 +131,7 @@ class NoneIsAnAlgorithm(Server):
 class FetchesForEachKid(Server):
     """Fetches the key set whenever it does not know a kid."""
 
-    def verify(self, token: str) -> Accepted | Rejected:
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
         with self._lock:
             self.keys._miss_at = float("-inf")
             return self._verify(token)
@@ -156,7 +156,7 @@ class LocksOut(Server):
         super().__init__(issuer)
         self._bad = 0
 
-    def verify(self, token: str) -> Accepted | Rejected:
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
         verdict = super().verify(token)
         self._bad += isinstance(verdict, Rejected)
         return verdict if self._bad < 10 or isinstance(verdict, Rejected) else super().verify("locked out")

@@ -14,7 +14,7 @@ from bearerproof.contract.resource.presenting import written
 from bearerproof.contract.resource.resourceserver import ResourceServer
 from bearerproof.judging.judgement import Finding, Untestable
 from bearerproof.judging.trial import Trial
-from bearerproof.members import brief
+from bearerproof.members import Json, brief
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.forge import Draft, Forge
 
@@ -117,7 +117,7 @@ class ResourceDriver:
                 "headers": [list(pair) for pair in sent.headers], "body_b64": body,
             }
         )  # fmt: skip
-        members = decision.members
+        members: Json = dict(decision.members)
         headers = tuple((name, value) for name, value in members["headers"])
         content = base64.b64decode(members["body_b64"])
         kind = self.server.answers.kind(members["status"], answers.error_code(headers, content))
