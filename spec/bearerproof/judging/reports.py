@@ -49,6 +49,7 @@ def rerun_command(record: Record, settings: RunConfig) -> str:
     words = ["bearerproof", "check", *options]
     if settings.url is not None:
         words += ["--url", settings.url, "--server-profile", str(settings.server_profile)]
+        words += [] if settings.owned is None else ["--i-own-this", settings.owned]
     else:
         words += ["--", *settings.command] if settings.command else [settings.target]
     return shlex.join(words)

@@ -1,10 +1,11 @@
 """How a resource server refuses: the challenge, its error code, and what it lets slip (RFC 6750 §3)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bearerproof.contract.resource.answers import Kind
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
+from bearerproof.members import Json
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.edits.signature import with_a_bit_flipped
@@ -206,7 +207,7 @@ def _odd_tokens(server: ResourceDriver) -> Iterator[tuple[str, str]]:
         yield f"a token without {claim}", server.draft().without_claim(claim).token()
 
 
-_ODD_HEADERS = {
+_ODD_HEADERS: Mapping[str, Json] = {
     "a kid that is a number": {"kid": 1}, "a kid that is null": {"kid": None}, "a kid that is a list": {"kid": []},
     "an alg that is a number": {"alg": 1}, "an alg that is null": {"alg": None}, "an unknown alg": {"alg": "XX999"},
     "an unknown kid": {"kid": "bearerproof-unknown"}, "a typ that is a list": {"typ": []},

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bearerproof.contract.http.profile import AuditSource, IdentityProvider
+from bearerproof.contract.http.profile import IdentityProvider
 from bearerproof.contract.resource.resourceserver import ResourceServer
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
@@ -47,5 +47,4 @@ class ResourceProfile:
     reasons: Mapping[str, re.Pattern[str]]
     pace: Pace
     identity_provider: IdentityProvider
-    audit: AuditSource | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)

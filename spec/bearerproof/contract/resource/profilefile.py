@@ -74,7 +74,6 @@ class _Reader(Reader):
             "session",
             "pace",
             "identity_provider",
-            "audit",
         }
         self._known(raw, "", {*texts, "measure", "profile", *tables})
         for name in tables & set(raw):
@@ -83,18 +82,17 @@ class _Reader(Reader):
             raise self._wrong("", "profile", f"must be {' or '.join(PROFILES)}")
         for name in ("token", "request"):
             self._kind(raw, "", name, dict, "a table")
-        token = raw["token"]
+        known, token = self._token(raw["token"]), raw["token"]
         return ResourceProfile(
             **{name: self._text(raw, "", name, default) for name, default in texts.items()},
             measure=self._measure(raw),
             profile=Profile(raw["profile"]),
             server=self._server(raw),
-            token=self._token(token),
+            token=known,
             echo=self._pointer(raw["request"]),
             reasons=self._reasons(raw.get("reasons", {})),
             pace=self._pace(raw.get("pace", {})),
             identity_provider=self._identity_provider(raw.get("identity_provider")) or self._port_of(token),
-            audit=self._audit(raw["audit"]) if "audit" in raw else None,
             secrets=tuple(self._secrets),
         )
 
