@@ -21,7 +21,7 @@ from bearerproof.contract.resource.hello import declared
 from bearerproof.contract.resource.presenting import written
 from bearerproof.contract.resource.profile import ResourceProfile
 from bearerproof.contract.resource.profilefile import load
-from bearerproof.exceptions import AdapterCrashed, AdapterFault, BadInput
+from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 from bearerproof.members import Json
 
 PROBED_EVERY = 25
@@ -68,6 +68,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+_BROKEN_OFF: Json = {"errored": {"message": "the connection ended without an answer"}}
+
 RETURNS_WITHIN = 20.0
 """Seconds within which a server that died is expected back, where something starts it again."""
 
@@ -108,48 +110,52 @@ class ResourceConnection:
         self._authority.close()
 
     def send(self, sent: Sent, seconds: float) -> Answered:
-        """Send one request within the pace allowed, on a new connection if the first ends without an answer.
+        """Send one request within the pace allowed, and again where the server asks to come later.
 
         Raises:
-            Unsendable: it cannot be written. BrokenOff: both connections ended.
-            AdapterFault: there is no connection, or what came is no HTTP.
+            Unsendable: it cannot be written. BrokenOff: the connection ended. AdapterCrashed: there is none.
+            AdapterFault: what came is no HTTP.
         """
         self._keep_pace()
         self.requests += 1
-        try:
-            answered = self._runner.run(self._server.ask(sent, seconds))
-        except BrokenOff:
-            answered = self._ask_anew(sent, seconds)
+        answered = self._runner.run(self._server.ask(sent, seconds))
         if answered.status == 429 and self._wait_for(answered):
             return self.send(sent, seconds)
         return self._without_secrets(answered)
 
-    def _ask_anew(self, sent: Sent, seconds: float) -> Answered:
-        """Ask on another connection after one that ended without an answer.
+    def _answered(self, sent: Sent, seconds: float) -> Answered | None:
+        """Send one request, and once more after a connection that ended; None: it ended both times, the server did not.
 
         Raises:
-            BrokenOff: so did this one. AdapterCrashed: nothing listened: the server died, and came back.
-            AdapterFault: nothing listens any more.
+            Unsendable: it cannot be written. AdapterCrashed: the server ended, and is back.
+            AdapterFault: it is not, or what came is no HTTP.
         """
-        try:
-            return self._runner.run(self._server.ask(sent, seconds, anew=True))
-        except BrokenOff:
-            raise
-        except AdapterCrashed:
-            self._await_return()
-            raise AdapterCrashed(
-                "the server ended: a connection broke off with an answer due, and nothing listened"
-            ) from None
+        for _ in range(2):
+            try:
+                return self.send(sent, seconds)
+            except AdapterCrashed as lost:
+                if self._was_gone(seconds) or not isinstance(lost, BrokenOff):
+                    raise AdapterCrashed(f"the server ended, and was started again: {lost}") from None
+        return None
 
-    def _await_return(self) -> None:
-        """Wait until something listens again."""
-        end = time.monotonic() + RETURNS_WITHIN
-        while time.monotonic() < end:
-            with suppress(AdapterFault):
-                self._server.own_address(1.0)
-                return
-            time.sleep(0.1)
-        raise AdapterFault(f"nothing listens at {self._server.url} any more since request {self.requests}: it ended")
+    def _was_gone(self, seconds: float) -> bool:
+        """Wait until an honest token is accepted again, and say whether nothing listened meanwhile.
+
+        Raises:
+            AdapterFault: it stays so, or honest tokens are refused.
+        """
+        gone, end = False, time.monotonic() + RETURNS_WITHIN
+        while True:
+            self._runner.run(self._server.close())
+            try:
+                self._probe(seconds, "after a connection that ended without an answer")
+            except (AdapterHung, AdapterCrashed) as lost:
+                gone = True
+                if time.monotonic() > end:
+                    raise AdapterFault(f"it ended with request {self.requests}, and is not back: {lost}") from None
+                time.sleep(0.1)
+            else:
+                return gone
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -185,13 +191,10 @@ class ResourceConnection:
         if (reason := self._unpresentable(request, token)) is not None:
             return {"skipped": reason}
         try:
-            answered = self.send(written(self._profile.server, token), seconds)
+            answered = self._answered(written(self._profile.server, token), seconds)
         except Unsendable as unsendable:
             return {"skipped": f"HTTP cannot carry this: {unsendable}"}
-        except BrokenOff as broken:
-            self._probe(seconds, "after a connection that ended without an answer", anew=True)
-            return {"errored": {"message": str(broken)}}
-        return self._verdict(answered, seconds)
+        return _BROKEN_OFF if answered is None else self._verdict(answered, seconds)
 
     def _unpresentable(self, request: Request, token: str | bytes) -> str | None:
         size = len(token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass"))
@@ -209,8 +212,10 @@ class ResourceConnection:
             raise AdapterFault(_busy(answered))
         if kind is Kind.OTHER:
             raise AdapterFault(f"{described(answered)} is not about the token; say in [answers] what it means")
+        if kind is Kind.ERRORED:
+            self._runner.run(self._server.close())
         if kind is Kind.ERRORED or self._presented % PROBED_EVERY == 0:
-            self._probe(seconds, f"since request {self.requests}", anew=kind is Kind.ERRORED)
+            self._probe(seconds, f"since request {self.requests}")
         if kind is Kind.TRANSPORT:
             return {"skipped": f"not reached: status {answered.status} came from the transport, before any verifier"}
         if kind is Kind.ERRORED:
@@ -219,22 +224,19 @@ class ResourceConnection:
             return {"verdict": "rejected", **self._reason(answered)}
         return {"verdict": "accepted"}
 
-    def _probe(self, seconds: float, when: str, *, anew: bool) -> None:
+    def _probe(self, seconds: float, when: str) -> None:
         """Present an honest token: whoever refuses that now tells nothing any more.
 
         Raises:
-            AdapterFault: it is not accepted.
+            AdapterCrashed: there is no answer. AdapterFault: it is refused.
         """
-        if anew:
-            self._runner.run(self._server.close())
-        if self._authority.disturbed:
-            return
         token, _ = self._authority.honest()
+        sent = written(self._profile.server, token)
         try:
-            answered = self.send(written(self._profile.server, token), seconds)
-        except BrokenOff as broken:
-            raise AdapterFault(f"no honest token is accepted {when}: {broken}") from None
-        if self.kind(answered) is not Kind.ACCEPTED:
+            answered = self.send(sent, seconds)
+        except BrokenOff:  # a connection that had been idle for too long
+            answered = self.send(sent, seconds)
+        if self.kind(answered) is not Kind.ACCEPTED and not self._authority.disturbed:
             raise AdapterFault(f"honest tokens are refused {when}, with {described(answered)}: a lock-out?")
 
     def _reason(self, answered: Answered) -> Json:
@@ -251,9 +253,11 @@ class ResourceConnection:
             base64.b64decode(request["body_b64"]),
         )  # fmt: skip
         try:
-            answered = self.send(sent, seconds)
+            answered = self._answered(sent, seconds)
         except Unsendable as unsendable:
             return {"skipped": f"HTTP cannot carry this: {unsendable}"}
+        if answered is None:
+            return _BROKEN_OFF
         if self.kind(answered) is Kind.BUSY:
             raise AdapterFault(_busy(answered))
         return {
