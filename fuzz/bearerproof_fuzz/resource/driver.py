@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from bearerproof.contract.http.wire import Sent, Unsendable
+from bearerproof.contract.messages import Outcome
 from bearerproof.contract.resource import answers
 from bearerproof.contract.resource.answers import Kind
 from bearerproof.contract.resource.challenges import Challenge, bearer_challenge, challenges
@@ -117,6 +118,9 @@ class ResourceDriver:
                 "headers": [list(pair) for pair in sent.headers], "body_b64": body,
             }
         )  # fmt: skip
+        if decision.outcome is Outcome.ERRORED:
+            self.trial.errors[str(decision.detail)] += 1
+            return Reply(500, (), b"", Kind.ERRORED)
         members: Json = dict(decision.members)
         headers = tuple((name, value) for name, value in members["headers"])
         content = base64.b64decode(members["body_b64"])
