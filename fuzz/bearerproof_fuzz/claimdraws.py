@@ -111,10 +111,17 @@ def _timed(outcomes: Callable[[float, float, float, Measure], Outcomes]) -> Call
     return lambda value, draft, measure: outcomes(value, draft.now, leeway(draft), measure)
 
 
+def _expiry(value: Any, draft: Draft, measure: Measure) -> Outcomes:
+    """Base lets a token that ends before it begins be refused for that, though the leeway would admit it."""
+    allowed = _timed(oracle.expiry)(value, draft, measure)
+    begins = max(draft.claims.get(name, value) for name in ("nbf", "iat"))
+    return oracle.EITHER if allowed == oracle.ACCEPTED and value < begins and measure is Measure.BASE else allowed
+
+
 DRAWN: Mapping[str, DrawnClaim] = {
     drawn.name: drawn
     for drawn in (
-        DrawnClaim("VER-29", "exp", _times, _timed(oracle.expiry), (CLOCK,)),
+        DrawnClaim("VER-29", "exp", _times, _expiry, (CLOCK,)),
         DrawnClaim("VER-30", "nbf", _times, _timed(oracle.not_before), (CLOCK,)),
         DrawnClaim("VER-31", "iat", _times, _timed(oracle.issued_at), (CLOCK,)),
         DrawnClaim(

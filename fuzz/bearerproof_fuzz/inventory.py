@@ -7,19 +7,27 @@ from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 
+from bearerproof.judging.selection import Name
+from bearerproof.specification import catalogue
+from bearerproof_fuzz import edits as edits  # importing it fills the registry
+from bearerproof_fuzz.edits.registry import cases
 from bearerproof_fuzz.loading import modules_of
 from bearerproof_fuzz.suite import SUITE
 
 
 @dataclass(frozen=True)
 class Property:
-    """A test of the suite that is a requirement's own check: its name and first line, and the place of its source."""
+    """A test of the suite that is a requirement's own check: its name and first line, and the place of its source.
+
+    ``names`` are those of all the checks that it is.
+    """
 
     requirement: str
     name: str
     docstring: str
     file: Path
     line: int
+    names: frozenset[str] = frozenset()
 
     @property
     def folder(self) -> str:
@@ -38,6 +46,19 @@ def all_properties() -> tuple[Property, ...]:
     return tuple(found for module in modules_of(SUITE.package) for found in _in_module(module))
 
 
+@cache
+def all_names() -> frozenset[Name]:
+    """Return what each check of the suite is called, in each of its profiles."""
+    of_edits = {Name(case.edit.requirement_id, case.name, str(case.profile)) for case in cases()}
+    of_properties = {
+        Name(found.requirement, name, str(profile))
+        for found in all_properties()
+        for name in found.names
+        for profile in catalogue.requirement(found.requirement).profiles
+    }
+    return frozenset(of_edits | of_properties)
+
+
 def _in_module(module: ModuleType) -> Iterator[Property]:
     for _, test in inspect.getmembers(module, inspect.isfunction):
         docstring = (test.__doc__ or "").strip().partition("\n")[0]
@@ -46,8 +67,8 @@ def _in_module(module: ModuleType) -> Iterator[Property]:
             named.setdefault(mark.requirement, set()).add(mark.name)
         file, line = Path(inspect.getfile(test)), _line_of(test)
         for requirement, names in named.items():
-            name = names.pop() if len(names) == 1 else test.__name__.removeprefix("test_").replace("_", "-")
-            yield Property(requirement, name, docstring, file, line)
+            name = min(names) if len(names) == 1 else test.__name__.removeprefix("test_").replace("_", "-")
+            yield Property(requirement, name, docstring, file, line, frozenset(names))
 
 
 def _line_of(test: FunctionType) -> int:

@@ -317,7 +317,7 @@ def test_what_was_doubtful_gives_way_to_what_recurs(worker: Worker) -> None:
         ({"check": "forged", "finding": "alg-none-unsigned-exact"}, False),
     ],
 )
-def test_what_is_expected_is_no_finding(worker: Worker, entry: dict[str, str], foreseen: bool) -> None:
+def test_what_is_expected_is_no_finding(worker: Worker, entry: dict[str, Any], foreseen: bool) -> None:
     worker.foreseen = [Expectation(**{"requirement": "VER-12", "reason": "it is so", **entry})]
     worker._write(KEY, ROW)  # type: ignore[arg-type]
     assert (worker.progress.foreseen, len(list(keeping.kept(worker.plan.findings)))) == (foreseen, not foreseen)

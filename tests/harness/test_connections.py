@@ -320,7 +320,7 @@ def test_a_reader_of_short_lines_is_never_killed(
     assert "answered when the same was asked again" not in ended.out
 
 
-_LONG = "VER-6 or VER-7 or VER-22 or VER-45 or VER-17 or HINT or EXC-6 or HTTP-2 or TOK-5"
+_LONG = "VER-6,VER-7,VER-22,VER-45,VER-17,HINT,EXC-6,HTTP-2,TOK-5"
 """Where lines are long: sizes, names, reasons, compositions, hints, forms."""
 
 

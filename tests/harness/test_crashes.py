@@ -10,10 +10,15 @@ from bearerproof.contract.connections import connect
 from bearerproof.contract.implementation import MAX_RESTARTS, Implementation, PropertyEnded, Skipped
 from bearerproof.contract.messages import Outcome, Request
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung
+from bearerproof.judging.results import State, tally
+from bearerproof.judging.runner import RunOptions, run
+from bearerproof.judging.settings import RunConfig
+from bearerproof.judging.summaries import summary
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.forge import Draft, Forge
+from bearerproof_fuzz.suite import SUITE
 
 from ..conftest import CommandLine
 from .conftest import Misbehaving, Processes
@@ -41,11 +46,11 @@ def mark() -> str:
 def test_a_crash_that_recurs_on_a_token_is_a_finding(
     bearerproof: CommandLine, misbehaving: Misbehaving, processes: Processes, mark: str
 ) -> None:
-    ended = bearerproof("check", "-k", EDIT, "--", *misbehaving("dies", mark))
+    ended = bearerproof("check", "-v", "-k", EDIT, "--", *misbehaving("dies", mark))
     assert ended.code == 1
     assert f"VER-12.{EDIT}.jwt: crashed" in ended.out
     assert "crashed: ended with an answer due (exit code 7)" in ended.out
-    assert "the accepted base (left) and what was presented (right)" in ended.out
+    assert "the implementation died of it" in ended.out
     assert "fault:" not in ended.out
     assert processes.left_over() == []
 
@@ -53,7 +58,7 @@ def test_a_crash_that_recurs_on_a_token_is_a_finding(
 def test_a_hang_that_recurs_on_a_token_is_a_finding_with_its_token(
     bearerproof: CommandLine, misbehaving: Misbehaving, processes: Processes, mark: str
 ) -> None:
-    ended = bearerproof("check", "-k", EDIT, "--timeout", 0.5, "--", *misbehaving("hangs", mark))
+    ended = bearerproof("check", "-v", "-k", EDIT, "--timeout", 0.5, "--", *misbehaving("hangs", mark))
     assert ended.code == 1
     assert f"VER-12.{EDIT}.jwt: hung" in ended.out
     assert mark[1:] in ended.out
@@ -66,16 +71,16 @@ def test_a_crash_that_does_not_recur_is_a_fault_and_the_run_goes_on(
 ) -> None:
     ended = bearerproof("check", "-k", "alg-none-unsigned", "--", *misbehaving("flaky", mark, tmp_path / "marker"))
     assert ended.code == 3
-    assert "4 checks: 4 passed" in ended.out
-    assert "fault: ended with an answer due (exit code 9), but answered when the same was asked again" in ended.out
+    assert "checks        4 passed" in ended.out
+    assert "fault: ended with an answer due (exit code 9), but answered when the same was" in ended.out
     assert "misbehaving was NOT judged whole" in ended.out
 
 
-def test_after_three_hangs_the_rest_is_not_run(bearerproof: CommandLine, misbehaving: Misbehaving) -> None:
-    ended = bearerproof("check", "-k", "alg-none", "--timeout", 0.2, "--", *misbehaving("hangs", 1))
-    assert ended.code == 1
-    assert "10 checks: 3 hung, 7 not-run" in ended.out
-    assert "not-run     7 checks, left out after too many hangs or crashes" in ended.out
+def test_after_three_hangs_the_rest_is_not_run(misbehaving: Misbehaving) -> None:
+    config = RunConfig("", tuple(misbehaving("hangs", 1)), seconds=0.2, selection=("alg-none",))
+    finished = run(SUITE, config, RunOptions())
+    assert (finished.exit_code(), tally(finished.records)) == (1, {State.HUNG: 3, State.NOT_RUN: 7})
+    assert "7 checks not run, left out after too many hangs or crashes" in str(summary(finished.facts()))
 
 
 def test_a_crash_among_many_loses_no_answer(started: Start, mark: str) -> None:
@@ -189,9 +194,9 @@ def test_a_property_is_ended_after_twenty_restarts_and_the_next_begins_anew() ->
 
 
 def test_an_adapter_that_does_nothing_but_crash_is_given_up(
-    bearerproof: CommandLine, misbehaving: Misbehaving, monkeypatch: pytest.MonkeyPatch
+    misbehaving: Misbehaving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(implementations, "MAX_RUN_RESTARTS", 3)
-    ended = bearerproof("check", "-k", "alg-none", "--", *misbehaving("dies", 1))
-    assert "checks, left out after too many hangs or crashes" in ended.out
-    assert ended.code == 1
+    finished = run(SUITE, RunConfig("", tuple(misbehaving("dies", 1)), selection=("alg-none",)), RunOptions())
+    assert "checks not run, left out after too many hangs or crashes" in str(summary(finished.facts()))
+    assert finished.exit_code() == 1

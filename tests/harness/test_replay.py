@@ -162,7 +162,7 @@ def test_what_is_not_due_is_exit_1(bearerproof: CommandLine) -> None:
 
 def test_a_finding_is_presented_again_from_the_stream_that_holds_it(bearerproof: CommandLine, tmp_path: Path) -> None:
     report = tmp_path / "results.jsonl"
-    bearerproof("check", ACCEPTING, "-k", "alg-none-without-kid or alg-none-unsigned-exact", "--report", report)
+    bearerproof("check", ACCEPTING, "-k", "alg-none-without-kid,alg-none-unsigned-exact", "--report", report)
     both = bearerproof("replay", report, ACCEPTING)
     assert both.code == 1
     assert both.out.count("presented  accepted (due: rejected)") == 2

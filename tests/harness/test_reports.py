@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bearerproof.contract.messages import Policy, Presentation
-from bearerproof.judging import reports, results
+from bearerproof.judging import reports, results, tokens
 from bearerproof.judging.judgement import Finding
 from bearerproof.judging.results import Record, State
 from bearerproof.judging.settings import RunConfig
@@ -48,7 +48,7 @@ def shown(token: str | bytes, summary: str = "it is accepted") -> str:
 
 @given(TOKENS)
 def test_any_token_is_taken_apart(token: str | bytes) -> None:
-    lines = [*reports.token_apart(token), *reports.token_apart(token, HONEST), *reports.token_apart(HONEST, token)]
+    lines = [*tokens.token_apart(token), *tokens.token_apart(token, HONEST), *tokens.token_apart(HONEST, token)]
     assert lines[0] == "header"
     assert all(line.isprintable() for line in lines)
     assert max(map(len, lines)) < 600
@@ -64,17 +64,17 @@ def test_any_token_is_told_in_text_that_a_terminal_can_show(token: str | bytes) 
 def test_a_change_is_marked_and_what_is_equal_is_not_repeated() -> None:
     edited = b64(b'{"alg":"none"}') + ".e30."
     honest = b64(b'{"alg":"ES256"}') + ".e30.AA"
-    lines = reports.token_apart(edited, honest)
+    lines = tokens.token_apart(edited, honest)
     assert [line.split() for line in lines if "≠" in line] == [
-        ["≠", '"alg":', '"ES256"', '"alg":', '"none"'],
-        ["≠", "1", "octets", "00", "0", "octets"],
+        ["≠", '"alg":', '"ES256"', "→", '"none"'],
+        ["≠", "1", "octets", "00", "→", "0", "octets"],
     ]
     assert lines[lines.index("payload") + 1].strip() == "the same"
 
 
 def test_what_a_reader_has_to_see_is_spelled_as_it_stands() -> None:
     payload = b'{"exp":1e400,"sub":"a","sub":"b","n":NaN,"deep":{"x":[1.50]}}'
-    lines = [line.strip() for line in reports.token_apart(f"e30.{b64(payload)}.AA")]
+    lines = [line.strip() for line in tokens.token_apart(f"e30.{b64(payload)}.AA")]
     assert lines[2:-2] == ['"exp": 1e400', '"sub": "a"', '"sub": "b"', '"n": NaN', '"deep": {"x": [1.50]}']
 
 
@@ -104,8 +104,7 @@ def test_a_failure_says_what_by_which_sentence_and_how_to_run_it_again() -> None
     ],
 )
 def test_the_command_that_runs_it_again_is_one_that_can_be_pasted(settings: RunConfig, command: str) -> None:
-    record = Record("VER-12.x.jwt", "VER-12", "MUST", "jwt", State.FAILED)
-    assert reports.rerun_command(record, settings) == command
+    assert reports.rerun_command("VER-12.x.jwt", settings) == command
     assert shlex.split(command)[:2] == ["bearerproof", "check"]
 
 
@@ -121,9 +120,9 @@ def test_what_an_adapter_says_cannot_disturb_a_terminal(bearerproof: CommandLine
 
 
 def test_the_command_under_a_failure_runs_just_that_check(bearerproof: CommandLine) -> None:
-    first = bearerproof("check", f"python:{degenerate.__name__}:accept_all", "-k", "alg-none-without-kid or VER-1.")
+    first = bearerproof("check", f"python:{degenerate.__name__}:accept_all", "-v", "-k", "alg-none-without-kid,VER-1")
     commands = re.findall(r"run again +bearerproof (.+)", first.out)
     assert len(commands) > 3
     again = bearerproof(*shlex.split(commands[0]))
     assert again.code == 1
-    assert " 1 checks: 1 failed" in again.out
+    assert "checks        1 failed" in again.out

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -33,15 +34,12 @@ def process(*arguments: object, cwd: Path, module: str = "bearerproof") -> subpr
 def test_nothing_selected_is_nothing_judged(bearerproof: CommandLine) -> None:
     ended = bearerproof("check", *NOTHING)
     assert ended.code == 3
-    assert "fault: no check was selected by -k no-check-is-called-so" in ended.out
+    assert "bearerproof: no check is called 'no-check-is-called-so'" in ended.err
     assert "conforms to" not in ended.out
 
 
-@pytest.mark.parametrize("options", [("-k", "a("), ("-n", "several")])
-def test_an_option_that_the_engine_refuses_is_nothing_judged(
-    bearerproof: CommandLine, options: tuple[str, str]
-) -> None:
-    ended = bearerproof("check", *options)
+def test_an_option_that_the_engine_refuses_is_nothing_judged(bearerproof: CommandLine) -> None:
+    ended = bearerproof("check", "-n", "several")
     assert ended.code == 3
     assert "fault: the test engine failed; its message stands above" in ended.out
     assert "ERROR" in ended.err or "error" in ended.err
@@ -111,7 +109,7 @@ def test_an_interrupt_keeps_what_was_judged(tmp_path: Path, misbehaving: Misbeha
     assert running.returncode == 3
     assert (rows[-1]["interrupted"], rows[-1]["complete"], rows[-1]["exit"]) == (True, False, 3)
     assert [row["outcome"] for row in rows[1:-1]].count("passed") >= 3
-    assert "misbehaving was NOT judged whole by base in jwt (interrupted after" in out
+    assert re.search(r"misbehaving was NOT judged whole by base in jwt \(interrupted:\s+stopped early, \d+ checks", out)
     assert "Traceback" not in out + err
     assert processes.left_over() == []
 
@@ -146,10 +144,9 @@ def test_a_write_that_fails_leaves_the_old_report_whole(bearerproof: CommandLine
 
 def test_junit_tells_each_check(bearerproof: CommandLine, tmp_path: Path) -> None:
     report = tmp_path / "junit.xml"
-    assert bearerproof("check", "-k", "VER-12.alg-none", "--junit", report).code == 0
+    assert bearerproof("check", "-k", "VER-12.alg-none-without-kid", "--junit", report).code == 0
     cases = ET.parse(report).getroot().iter("testcase")  # noqa: S314 - written by this very test
-    names = [case.get("name") for case in cases]
-    assert "test_edit[VER-12.alg-none-without-kid.jwt]" in names
+    assert ("VER-12", "alg-none-without-kid.jwt") in [(case.get("classname"), case.get("name")) for case in cases]
 
 
 def test_an_adapter_that_declares_too_little_is_ended_too(
@@ -164,6 +161,6 @@ def test_an_adapter_that_declares_too_little_is_ended_too(
 
 @pytest.mark.parametrize("profile", ["jws", "id-token"])
 def test_the_reference_conforms_in_each_profile_alone(bearerproof: CommandLine, profile: str) -> None:
-    ended = bearerproof("check", "--quick", "--profile", profile, "-k", "composed or VER-1.")
+    ended = bearerproof("check", "--quick", "--profile", profile, "-k", "composed,VER-1.")
     assert (ended.code, ended.err) == (0, "")
     assert f"bearerproof-reference conforms to strict in {profile} (" in ended.out

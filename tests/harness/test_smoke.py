@@ -12,27 +12,27 @@ LOADED = """
 import sys
 from bearerproof_fuzz.commands.cli import run_command_line
 code = run_command_line(["smoke"])
-print(sorted({"pytest", "hypothesis", "_pytest", "jsonschema"} & set(sys.modules)), code)
+print("loaded", sorted({"pytest", "hypothesis", "_pytest", "jsonschema"} & set(sys.modules)), code)
 """
 
 
 @pytest.mark.parametrize("subject", ["reference", "pyjwt", "joserfc", "authlib"])
-def test_a_working_subject_is_told_to_work_in_one_line(bearerproof: CommandLine, subject: str) -> None:
+def test_a_working_subject_is_told_to_work(bearerproof: CommandLine, subject: str) -> None:
     ended = bearerproof("smoke", subject)
     untried = "; declared, not judged: " in ended.out
-    assert (ended.code, ended.err, ended.out.count("\n")) == (3 if untried else 0, "", 1)
-    assert "accepts honest tokens and rejects altered ones in " in ended.out
+    assert (ended.code, ended.err) == (3 if untried else 0, "")
+    assert "accepts honest tokens and rejects altered ones in " in " ".join(ended.out.split())
 
 
 def test_what_is_declared_and_was_not_presented_is_not_told_to_work(bearerproof: CommandLine) -> None:
     ended = bearerproof("smoke", f"python:{degenerate.__name__}:with_an_algorithm_more")
     assert ended.code == 3
-    assert "in jwt with ES256; declared, not judged: XS256\n" in ended.out
+    assert "in jwt with ES256 (signature, alg, iss, aud, exp, nbf); declared, not judged: XS256\n" in ended.out
 
 
 def test_neither_pytest_nor_hypothesis_is_loaded() -> None:
     ended = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
-    assert ended.stdout.splitlines()[1:] == ["[] 0"]
+    assert ended.stdout.splitlines()[-1] == "loaded [] 0"
 
 
 def test_a_declared_reason_and_declared_events_have_to_come(bearerproof: CommandLine) -> None:

@@ -16,7 +16,7 @@ from bearerproof_fuzz.faults.tok.lifetimes import end_with_the_subject_token
 from bearerproof_fuzz.keyserver.setting import DEFAULT, HOME, OTHER, rule
 from bearerproof_reference.adapter import create as reference
 from bearerproof_reference.keyserver import exchange, patterns, server
-from bearerproof_reference.keyserver.exchange import Exchange, ExchangeError, ExchangeRefused, Granted
+from bearerproof_reference.keyserver.exchange import ID_TOKEN, Exchange, ExchangeError, ExchangeRefused, Granted
 from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason
 from bearerproof_reference.keyserver.subjects import (
     SubjectKeysUnavailable,
@@ -159,6 +159,40 @@ def _without_events(answer: Json) -> Json:
     return {**kept, "answers": [_without_events(each) for each in kept["answers"]]} if "answers" in kept else kept
 
 
+_PATTERN_OF_A_GRANT = re.compile(r"[-._0-9A-Za-z]+|[A-Za-z][-+.0-9A-Za-z]*:[!-~]+")
+
+
+def of_several_grants(request: Json, ask: Handle) -> Json:
+    """Know other grants, whose parameters are missing here, and look at the syntax of the form first."""
+    grant = dict(request.get("form", ())).get("grant_type", "")
+    known = grant in ("authorization_code", "refresh_token", "client_credentials") or grant.endswith("jwt-bearer")
+    if request["op"] == "exchange" and grant and (known or not _PATTERN_OF_A_GRANT.fullmatch(grant)):
+        return {**ask({**request, "form": []}), "refused": "invalid_request"}
+    return ask(request)
+
+
+def bearers_for_every_target(request: Json, ask: Handle) -> Json:
+    """Have bearers that are good wherever they are taken, so that any target is served."""
+    form = [pair for pair in request.get("form", ()) if pair[0] not in ("resource", "audience")]
+    return ask({**request, "form": form} if request["op"] == "exchange" else request)
+
+
+def delegates(patch: Patch) -> None:
+    """Let a user act for another, whose token is verified as the subject's is (RFC 8693 §2.1)."""
+
+    def decide(decided: Any, self: Any, form: Any, occasion: Any) -> Any:
+        actor = dict(form or ())
+        if actor.get("actor_token_type") != ID_TOKEN or not actor.get("actor_token"):
+            return decided(self, form, occasion)
+        try:
+            self._subjects.verify(actor["actor_token"])
+        except (SubjectTokenRejected, SubjectKeysUnavailable):
+            return decided(self, form, occasion)
+        return decided(self, [pair for pair in form if not pair[0].startswith("actor_token")], occasion)
+
+    patch.wrap(Exchange, "decide", decide)
+
+
 def serving(**members: Any) -> Json:
     """Return what is declared besides of a key server."""
     return declaring(key_server=members)
@@ -211,6 +245,9 @@ SERVERS: Shapes = {
     "subjects-behind-a-word": knowing_subjects("auth0|##############"),
     "subjects-like-uuids": knowing_subjects("########-####-4###-8###-############"),
     "ids-of-a-database": Shape(ids_of_a_database),
+    "of-several-grants": Shape(of_several_grants),
+    "bearers-for-every-target": Shape(bearers_for_every_target),
+    "delegates": Shape(patches=delegates),
     "no-audit-trail": Shape(no_audit_trail, serving(lines=False)),
     "no-configure": Shape(as_asked, serving(configure=False, setting=SETTING)),
     "one-profile": Shape(declares={"profiles": ["key-server"], **declaring(algorithms=["ES256"], audit={})}),
@@ -222,6 +259,7 @@ SERVED: Mapping[str, str] = {
                                   names-in-lower-case subjects-behind-a-word""",
     "a product's server": "half-as-long-lives names-of-letters subjects-like-uuids one-profile",
     "a server that runs": "no-configure ids-of-a-database subjects-behind-a-word one-profile",
+    "an authorization server": "of-several-grants bearers-for-every-target delegates one-profile",
     "a small server": "no-audit-trail nothing-but-what-is-always-asked one-profile half-as-long-lives",
 }
 """Shapes that go well together; which of them it is, if one is red, is found by leaving out the others."""

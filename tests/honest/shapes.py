@@ -113,12 +113,11 @@ def judged(
     shapes: Sequence[Shape],
     config: RunConfig,
     factory: Callable[[], Handle] = general,
-    keyword: str | None = None,
 ) -> Run:
-    """Run the suite, or what the keyword selects of it, on an implementation of these shapes."""
+    """Run the suite on an implementation of these shapes."""
     with patched(shapes):
         started = Implementation(InProcess(shaped(shapes, factory)))
-        return run(SUITE, config, RunOptions(keyword, report_findings=False), started=started)
+        return run(SUITE, config, RunOptions(report_findings=False), started=started)
 
 
 def red(finished: Run) -> dict[str, str]:

@@ -27,9 +27,10 @@ def test_a_product_deviates_where_its_library_does(name: str) -> None:
             any(entry.covers(record, finding) for entry in foreseen) for finding in record.findings
         )
 
-    known = tuple(entry.known for entry in foreseen if entry.known is not None)
-    config = RunConfig(target="product", depth=QUICK, known=known, requirements=() if ALONE else share(name))
-    finished = judged(product.worn(), config, adapter(name), keyword=None if ALONE else "not composed-with")
+    known = tuple(known for entry in foreseen for known in entry.known)
+    narrowed: dict[str, tuple[str, ...]] = {"requirements": share(name), "selection": ("!composed-with",)}
+    config = RunConfig(target="product", depth=QUICK, known=known, **({} if ALONE else narrowed))
+    finished = judged(product.worn(), config, adapter(name))
     unforeseen = [record for record in finished.records if record.state in RED and not is_foreseen(record)]
     assert unforeseen == []
     assert (finished.fault, finished.troubles) == (None, [])

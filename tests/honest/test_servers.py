@@ -16,6 +16,9 @@ BOTH = ("a server of many habits", "a server that runs")
 
 BASE_ALONE = {
     "no-audit-trail": "strict asks for the events that it leaves out",
+    "of-several-grants": "strict has one code for every other grant",
+    "bearers-for-every-target": "strict has a target refused",
+    "delegates": "strict has an actor token refused",
     "half-as-long-lives": "strict holds a token to the lifetime that is configured",
 }
 """Shapes that are honest by base alone, each with the reason."""

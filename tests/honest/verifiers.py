@@ -2,6 +2,8 @@
 
 import binascii
 import json
+import math
+import re
 import time
 from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Callable, Mapping
@@ -99,6 +101,83 @@ def _every_key_says_its_algorithm(request: Json) -> bool:
 
 def _known_header_parameters(request: Json) -> bool:
     return set(part(request, 0)) <= {"alg", "typ", "kid"} if isinstance(part(request, 0), dict) else True
+
+
+def _ends_after_it_begins(request: Json) -> bool:
+    claims = claims_of(request)
+    times = {name: at for name, at in claims.items() if name in ("exp", "nbf", "iat") and type(at) in (int, float)}
+    return all(times[name] < times.get("exp", math.inf) for name in times if name != "exp")
+
+
+def _short(request: Json) -> bool:
+    return len(str(request.get("token") or request["token_b64"]).encode(errors="replace")) <= KILOBYTE
+
+
+def _kid_named(request: Json) -> bool:
+    header = part(request, 0)
+    return isinstance(header, dict) and isinstance(header.get("kid"), str) and bool(header["kid"])
+
+
+def _kid_of_plain_letters(request: Json) -> bool:
+    """Look a kid over before anything is done with it (RFC 8725 §3.10)."""
+    header = part(request, 0)
+    kid = header.get("kid", "k") if isinstance(header, dict) else "k"
+    return isinstance(kid, str) and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", kid) is not None
+
+
+def _of_their_types(request: Json) -> bool:
+    claims = claims_of(request)
+    names = ("iss", "sub", "jti", "client_id", "azp", "nonce", "acr", "sid")
+    return all(isinstance(claims.get(name, ""), str) for name in names) and isinstance(
+        claims.get("aud", ""), str | list
+    )
+
+
+def _of_few_values(value: Any, depth: int = 0) -> bool:
+    """Say whether a value is within what a small parser reads (RFC 8259 §9)."""
+    if isinstance(value, dict | list):
+        members = list(value.values()) if isinstance(value, dict) else value
+        return depth < 16 and len(members) <= 64 and all(_of_few_values(member, depth + 1) for member in members)
+    if isinstance(value, str):
+        return len(value) <= KILOBYTE
+    return not isinstance(value, int | float) or abs(value) < 2**53
+
+
+def _with_the_usual_exponent(request: Json) -> bool:
+    keys = request["policy"].get("keys", {"keys": []})["keys"]
+    return not any(isinstance(key, dict) and key.get("kty") == "RSA" and key.get("e") != "AQAB" for key in keys)
+
+
+def _without_a_stray_nonce(request: Json) -> bool:
+    signed_in = request["profile"] == "id-token" and request["policy"].get("nonce") is None
+    return not (signed_in and "nonce" in claims_of(request))
+
+
+def of_the_code_flow(request: Json, ask: Handle) -> Json:
+    """Be a relying party that trusts nobody beside itself, and asks the provider for a sign-in and nothing else."""
+    policy = request.get("policy", {}) if request.get("profile") == "id-token" else {}
+    others = [name for name in _ASKED_FOR if policy.get(name) not in (None, [])]
+    return {"skipped": f"this relying party knows no {others[0]}"} if others else ask(request)
+
+
+_ASKED_FOR = ("trusted_audiences", "access_token", "code", "max_age", "acr_values")
+
+
+def with_a_skew(seconds: int) -> Answering:
+    """Have clocks differ by so much, and by the leeway of the policy besides."""
+
+    def answers(request: Json, ask: Handle) -> Json:
+        answer = ask(request)
+        if request["op"] != "verify" or answer.get("verdict") == "accepted":
+            return answer
+        policy = {**request["policy"], "leeway": request["policy"].get("leeway", 0) + seconds}
+        return ask({**request, "policy": policy, "policy_id": f"{request['policy_id']} and {seconds} s"})
+
+    return answers
+
+
+KILOBYTE = 1_024
+SKEW = 300
 
 
 def unmindful_of_iat(request: Json, ask: Handle) -> Json:
@@ -204,6 +283,14 @@ def declaring(**capabilities: Any) -> Json:
     return {"capabilities": capabilities}
 
 
+_SKEWED = {
+    profile: {"leeway": dict.fromkeys(names, SKEW)}
+    for profile, names in {
+        "jwt": ("exp", "nbf", "iat"), "access-token": ("exp", "nbf", "iat"),
+        "id-token": ("exp", "nbf", "iat", "auth_time"),
+    }.items()
+}  # fmt: skip
+
 SHAPES: Shapes = {
     "audience-as-a-list": Shape(returning(_audience_as_a_list)),
     "numbers-as-doubles": Shape(returning(_doubles)),
@@ -213,6 +300,16 @@ SHAPES: Shapes = {
     "not-yet-at-nbf": Shape(refusing(_after_nbf)),
     "keys-have-to-say-their-algorithm": Shape(refusing(_every_key_says_its_algorithm)),
     "known-header-parameters-alone": Shape(refusing(_known_header_parameters)),
+    "ends-after-it-begins": Shape(refusing(_ends_after_it_begins)),
+    "kid-always-named": Shape(refusing(_kid_named)),
+    "kids-of-plain-letters": Shape(refusing(_kid_of_plain_letters)),
+    "claims-of-their-types-alone": Shape(refusing(_of_their_types)),
+    "nonce-that-nobody-sent-refused": Shape(refusing(_without_a_stray_nonce)),
+    "tokens-of-a-kilobyte": Shape(refusing(_short), declaring(max_token=KILOBYTE)),
+    "few-values-read": Shape(refusing(lambda request: all(_of_few_values(part(request, at)) for at in (0, 1)))),
+    "exponent-65537-alone": Shape(refusing(_with_the_usual_exponent)),
+    "skew-of-five-minutes": Shape(with_a_skew(SKEW), declaring(tokens=_SKEWED)),
+    "of-the-code-flow": Shape(of_the_code_flow),
     "unmindful-of-iat": Shape(unmindful_of_iat),
     "no-options": Shape(without("leeway", "require", "replay", "ports"), declaring(options=[])),
     "no-require": Shape(without("require", "replay", "ports"), declaring(options=["leeway"])),
@@ -241,11 +338,15 @@ def _other(answer: Json) -> Json:
 
 COMPANIES: Mapping[str, str] = {
     "a library of web tokens": """audience-as-a-list numbers-as-doubles claims-in-another-order es512-alone
-                                  reasons-are-other""",
-    "a small library": "one-key hs256-alone no-options in-whole-seconds lines-of-60000-bytes",
+                                  reasons-are-other skew-of-five-minutes of-the-code-flow
+                                  ends-after-it-begins""",
+    "a small library": """one-key hs256-alone no-options in-whole-seconds lines-of-60000-bytes few-values-read
+                          tokens-of-a-kilobyte""",
     "a careful library": """eddsa-alone exp-can-be-required not-yet-at-nbf keys-have-to-say-their-algorithm
-                            lifetimes-of-a-day-at-most known-header-parameters-alone""",
-    "a product's own": "rs256-alone no-require skips-long-tokens skips-now-and-then lines-of-5000-bytes",
+                            lifetimes-of-a-day-at-most known-header-parameters-alone kid-always-named
+                            kids-of-plain-letters claims-of-their-types-alone nonce-that-nobody-sent-refused""",
+    "a product's own": """rs256-alone no-require skips-long-tokens skips-now-and-then lines-of-5000-bytes
+                          exponent-65537-alone""",
     "a lenient library": "es256-alone lenient-reader-of-json unmindful-of-iat no-leeway skips-demands-of-typ",
     "a service": "real-clock errors-on-malformed-tokens",
 }

@@ -74,7 +74,7 @@ def red(found: dict[str, str]) -> set[str]:
     return {name for name, state in found.items() if state in ("failed", "untestable", "errored", "crashed", "hung")}
 
 
-SOME = "(test_challenges or test_credentials or test_metadata) and RS or running or aud-is-another"
+SOME = "RS,KEY-*.running-*,VER-34.aud-is-another"
 
 
 def test_an_honest_server_conforms(judge: Judge) -> None:
@@ -88,10 +88,10 @@ def test_an_honest_server_conforms(judge: Judge) -> None:
 @pytest.mark.parametrize(
     ("make", "selection", "expected"),
     [
-        (servers.RemembersByJti, "VER-24.signature", "VER-24"),
-        (servers.AnyAudience, "aud-is-another", "VER-34"),
-        (servers.NoneIsAnAlgorithm, "alg-none-unsigned-exact", "VER-12"),
-        (servers.FetchesForEachKid, "KEY-10.running", "KEY-10"),
+        (servers.RemembersByJti, "VER-24.signature-*", "VER-24"),
+        (servers.AnyAudience, "VER-34.aud-is-another", "VER-34"),
+        (servers.NoneIsAnAlgorithm, "VER-12.alg-none-unsigned-exact", "VER-12"),
+        (servers.FetchesForEachKid, "KEY-10.running-*", "KEY-10"),
         (servers.TrustsItsCookie, "RS-7", "RS-7"),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_spoilt_server_is_red_for_its_fault(
 def test_a_server_of_which_nothing_can_be_said_ends_the_run(
     judge: Judge, make: Callable[[str], Server], words: str
 ) -> None:
-    code, text, _ = judge(make, "-k", "VER-12 or VER-34")
+    code, text, _ = judge(make, "-k", "VER-12,VER-34")
     assert code == 3
     assert words in text
 

@@ -9,7 +9,7 @@ import pytest
 from ..conftest import CommandLine
 from .runner import FOLDER, NAMES, built, missing, running
 
-SELECTION = "test_challenges or test_credentials or test_metadata or running"
+SELECTION = "RS,KEY-*.running-*"
 """What is seen of a resource server alone: the family RS, and how it fetches keys."""
 
 

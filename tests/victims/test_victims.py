@@ -45,8 +45,8 @@ def _accepts_what_is_honest(name: str) -> bool:
 
 
 def test_the_plain_one_works_over_stdio_too() -> None:
-    code, line = smoke(RunConfig(target="", command=(sys.executable, "-m", "bearerproof_fuzz.victims")))
-    assert code == 0, line
+    code, page = smoke(RunConfig(target="", command=(sys.executable, "-m", "bearerproof_fuzz.victims")), 80)
+    assert code == 0, str(page)
 
 
 def test_the_plain_one_passes_what_victims_are_killed_by() -> None:

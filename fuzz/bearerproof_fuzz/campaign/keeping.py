@@ -15,9 +15,10 @@ from typing import Any
 from bearerproof.exceptions import BadInput
 from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.judgement import Finding
-from bearerproof.judging.reports import rerun_command, token_apart
+from bearerproof.judging.reports import rerun_command
 from bearerproof.judging.results import Record, finding_as_dict, line, presentation_from_dict
 from bearerproof.judging.settings import RunConfig
+from bearerproof.judging.tokens import token_apart
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import requirement
 from bearerproof_fuzz.campaign import frozen
@@ -98,7 +99,7 @@ def completed(row: Json, path: Path, words: Sequence[str], settings: RunConfig) 
         replay = shlex.join(["bearerproof", "replay", str(path), *words])
     else:
         named = RunConfig(**{**vars(settings), "seed": row.get("seed")})
-        replay = rerun_command(Record.from_dict(row), named)
+        replay = rerun_command(row["id"], named)
     return {
         **row,
         "found": this_second(),

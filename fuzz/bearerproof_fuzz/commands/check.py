@@ -1,7 +1,7 @@
-"""``bearerproof check``: runs the suite, shows progress, writes what was asked for, and returns the exit code."""
+"""``bearerproof check``: a first look, then the suite, then what it comes to, in every form that was asked for."""
 
-from collections.abc import Iterable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -12,25 +12,34 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.http.provider import StartProvider
+from bearerproof.contract.implementation import Implementation
 from bearerproof.contract.resource.authority import StartAuthority
-from bearerproof.exceptions import StaleExpectations
-from bearerproof.judging import expectations, reports, results
+from bearerproof.judging import expectations, expectationsfile, junit, markdown, results, summaries
 from bearerproof.judging.baselines import Baselines
+from bearerproof.judging.expectations import Expectations
+from bearerproof.judging.page import Page
 from bearerproof.judging.results import RED, Record, State
-from bearerproof.judging.runner import Run, RunOptions, Suite, run
-from bearerproof.judging.settings import RunConfig
+from bearerproof.judging.runner import Run, RunOptions, Suite, not_begun, run
+from bearerproof.judging.settings import DEFAULT, EXAMPLES, RunConfig
+from bearerproof_fuzz.commands import firstlook
+from bearerproof_fuzz.commands.terminal import show, width_of
+from bearerproof_fuzz.commands.writing import Unwritten, replace_file
 from bearerproof_fuzz.keys import MATERIAL
 from bearerproof_fuzz.needs import HTTP
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Files that a run reads and writes beside its text."""
+    """Files that a run reads and writes beside its text, and how much of that there is."""
 
     expect: Path | None = None
     write_expect: Path | None = None
+    prune: bool = False
     report: Path | None = None
+    junit: Path | None = None
+    summary: Path | None = None
     baselines: bool = False
+    verbose: bool = False
 
 
 def check(
@@ -48,55 +57,101 @@ def check(
     Raises:
         BearerproofError: nothing could be run; the message says why.
     """
-    foreseen = expectations.load(outputs.expect) if outputs.expect else []
-    settings = replace(settings, known=tuple(entry.known for entry in foreseen if entry.known is not None))
+    foreseen = expectations.read(outputs.expect) if outputs.expect else Expectations()
+    former = expectationsfile.former(outputs.write_expect) if outputs.write_expect else None
+    settings = replace(settings, known=foreseen.known)
     implementation = settings.start(provider, authority)
+    look = _first_look(implementation, settings, out)
+    if look.nothing_judged:
+        show(look.page(settings, width_of(out)), out)
+        finished = not_begun(settings, options, implementation, f"no honest token is accepted: {look.refused[0].said}")
+        _write_files(finished, replace(outputs, write_expect=None), finished.facts(), None, err)
+        return 3
+    settings, options = _narrowed(implementation, settings, options, look)
+    if options.exit_first:
+        options = replace(options, stop_at=lambda record: record.state in RED and not foreseen.covers(record))
     _print_untriable(implementation.declaration, out)
     baselines = Baselines(suite, settings, implementation.hello) if outputs.baselines else None
-    with Watch(err, out, settings) as watch:
+    with Watch(err, settings) as watch:
         finished = run(suite, settings, options, [watch, *([] if baselines is None else [baselines])], implementation)
-    stale = _apply(foreseen, finished)
-    _print_summary(finished, out, expectations.unseen(foreseen, finished.records))
-    for remark in implementation.remarks:
-        out.print(remark, markup=False, highlight=False, soft_wrap=True)
-    if baselines is not None:
-        _print_baselines(baselines, finished, out)
-    code = finished.exit_code()
-    if code != 3 and stale is not None:
-        err.print(f"[bold red]stale[/]  {stale}", markup=True, highlight=False)
-        code = StaleExpectations.exit_code
-    return 3 if not _write_files(finished, outputs, code, err) else code
+    if finished.unfound and not finished.records:
+        if baselines is not None:
+            baselines.close()
+        _print_lines((f"bearerproof: {text}" for text in finished.unfound), err)
+        return 3
+    judged = foreseen.judge(
+        finished.records, finished.harness.unrun, narrowed=finished.narrowed, suite=expectationsfile.suite()
+    )
+    finished.records, finished.stale = list(judged.records), list(judged.stale)
+    remarks = [*judged.remarks, *implementation.remarks, *_remarks(finished), *_compared(baselines, finished)]
+    written = _expectations_written(finished, outputs, former, remarks)
+    facts = finished.facts(unseen=judged.unseen, remarks=remarks)
+    show(summaries.summary(facts, width_of(out), verbose=outputs.verbose), out)
+    return 3 if not _write_files(finished, outputs, facts, written, err) else facts.exit_code
+
+
+def _first_look(implementation: Implementation, settings: RunConfig, out: Console) -> firstlook.Look:
+    try:
+        scope = settings.resolve(implementation.declaration)
+        look = firstlook.look(implementation, scope)
+    except BaseException:
+        implementation.close()
+        raise
+    head = summaries.heading(implementation.declaration, scope, settings, width_of(out))
+    if not look.nothing_judged:
+        head.say(look.describe(), hang=2)
+    show(head, out)
+    return look
+
+
+def _narrowed(
+    implementation: Implementation, settings: RunConfig, options: RunOptions, look: firstlook.Look
+) -> tuple[RunConfig, RunOptions]:
+    """Pass over the parts of the declaration of which an honest token is refused: nothing could be judged of them."""
+    parts = tuple(look.left_out)
+    profiles = tuple(name for name in settings.profiles if f"profile {name}" not in parts)
+    implementation.declaration = implementation.declaration.without(parts)
+    return replace(settings, left_out=parts, profiles=profiles), replace(options, left_out=look.left_out)
 
 
 def _print_untriable(declaration: Declaration, out: Console) -> None:
     """Say before anything else of what is declared nothing can be said: there are no keys to try it with."""
     names = [name for name in declaration.algorithms if name not in MATERIAL]
     if names:
-        text = f"declared, not judged: {', '.join(names)} (bearerproof has no keys to try it with)"
-        out.print(text, markup=False, highlight=False, soft_wrap=True)
+        _print_lines([f"declared, not judged: {', '.join(names)} (bearerproof has no keys to try it with)"], out)
 
 
-def _print_baselines(baselines: Baselines, finished: Run, out: Console) -> None:
+def _print_lines(texts: Iterable[str], console: Console) -> None:
+    page = Page(width_of(console))
+    for text in texts:
+        page.say(text, hang=2)
+    show(page, console)
+
+
+def _compared(baselines: Baselines | None, finished: Run) -> list[str]:
     """Set the score beside those of implementations that decide nothing; a run cut short has none to compare."""
-    if finished.incomplete:
+    if baselines is None:
+        return []
+    if finished.stopped is not None:
         baselines.close()
-        return
+        return []
     scores = ", ".join(score.describe() for score in baselines.scores())
-    out.print(f"for comparison: {scores} checks that apply", markup=False, highlight=False, soft_wrap=True)
+    return [f"for comparison: {scores} checks that apply"]
 
 
 class Watch:
-    """Shows progress on stderr and each failure on stdout as it comes."""
+    """Shows progress on stderr: what is red so far, and how long the rest will take at the rate seen so far."""
 
-    def __init__(self, err: Console, out: Console, settings: RunConfig) -> None:
-        self._out = out
+    def __init__(self, err: Console, settings: RunConfig) -> None:
+        self._err = err
         self._settings = settings
         self._progress = Progress(
             TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn(),
             TimeElapsedColumn(), console=err, transient=True, disable=not err.is_terminal,
         )  # fmt: skip
         self._task: TaskID | None = None
-        self._red = 0
+        self._red: set[str] = set()
+        self._rate = Rate(EXAMPLES[settings.depth])
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -109,70 +164,88 @@ class Watch:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Learn how many checks there are."""
-        self._expect(len(session.items))
+        self._expect([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Learn it from a worker."""
-        self._expect(len(ids))
+        self._expect(ids)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Advance, and show what failed."""
+        """Advance, and count the requirements that fail."""
         if self._task is None or (report.when != "call" and not (report.when == "setup" and not report.passed)):
             return
         if report.failed:
-            self._red += 1
-            self._show(report)
-        self._progress.update(self._task, advance=1, description=f"checking, {self._red} red")
+            self._red.add(_requirement(report.nodeid))
+        failing = f", {len(self._red)} requirements red" if self._red else ""
+        self._progress.update(self._task, advance=1, description=f"checking{failing}")
+        estimate = self._rate.done(report.nodeid)
+        if estimate is not None:
+            quick = "" if self._settings.depth != DEFAULT else "; a first answer in seconds: --quick"
+            _print_lines([f"{estimate}{quick}"], self._err)
 
-    def _expect(self, number: int) -> None:
-        if self._task is not None and number:
-            self._progress.update(self._task, total=number, description="checking")
-
-    def _show(self, report: pytest.TestReport) -> None:
-        self._progress.stop()
-        rule = "─" * 20
-        self._out.print(f"{rule} {_title(report)} {rule}", markup=False, highlight=False, soft_wrap=True)
-        self._out.print(str(report.longreprtext), markup=False, highlight=False, soft_wrap=True)
-        self._progress.start()
+    def _expect(self, ids: Sequence[str]) -> None:
+        if self._task is not None and ids:
+            self._progress.update(self._task, total=len(ids), description="checking")
+            self._rate.begin(ids)
 
 
-def _title(report: pytest.TestReport) -> str:
-    name = report.nodeid.partition("[")[2].rstrip("]")
-    return name or report.nodeid
+def _requirement(node: str) -> str:
+    return node.partition("[")[2].partition(".")[0]
 
 
-def _apply(foreseen: list[expectations.Expectation], finished: Run) -> StaleExpectations | None:
-    """Mark what was foreseen; a partial run cannot tell whether an entry is stale, so it is not asked."""
-    try:
-        relevant = foreseen if finished.partial is None else _touched(foreseen, finished)
-        finished.records = expectations.apply(relevant, finished.records)
-    except StaleExpectations as stale:
-        return stale
-    return None
+class Rate:
+    """Says once, when a few seconds have been measured, how long a run will take at the rate that was seen.
+
+    A check that draws presents many tokens where another presents five, which is what each is weighed by.
+    """
+
+    AFTER, WORTH_TELLING = 2.0, 10.0
+    """Seconds after which it is told, and seconds left from which on."""
+
+    def __init__(self, examples: int) -> None:
+        self._drawn = max(1.0, examples * _DRAWN)
+        self._weight = self._total = 0.0
+        self._number = self._checks = 0
+        self._started = time.monotonic()
+        self._is_told = False
+
+    def begin(self, nodes: Sequence[str]) -> None:
+        """Weigh what is to be run, from now on."""
+        self._total, self._checks = sum(map(self._weigh, nodes)), len(nodes)
+        self._started = time.monotonic()
+
+    def done(self, node: str) -> str | None:
+        """Note one more that is done, and return what there is to tell."""
+        if not self._number:  # what is loaded for the first is loaded once
+            self._started, self._total = time.monotonic(), self._total - self._weigh(node)
+        else:
+            self._weight += self._weigh(node)
+        self._number += 1
+        seconds = time.monotonic() - self._started
+        if self._is_told or seconds < self.AFTER or not self._weight:
+            return None
+        self._is_told = True
+        whole = seconds * self._total / self._weight
+        if whole - seconds < self.WORTH_TELLING:
+            return None
+        return f"{self._number} of {self._checks} checks in {seconds:.0f} s: at this rate about {_worded(whole)} in all"
+
+    def _weigh(self, node: str) -> float:
+        return 1.0 if "test_edit[" in node else self._drawn
 
 
-def _touched(foreseen: list[expectations.Expectation], finished: Run) -> list[expectations.Expectation]:
-    red = [record for record in finished.records if record.state in RED]
-    return [entry for entry in foreseen if any(entry.matches(record) for record in red)]
+_DRAWN = 0.25
+"""What one drawn example costs, in edits: an edit has four tokens presented and a control."""
 
 
-def _print_summary(finished: Run, out: Console, unseen: list[str]) -> None:
-    text = reports.summary(
-        finished.records,
-        finished.harness.implementation.declaration,
-        finished.harness.scope,
-        troubles=finished.troubles,
-        partial=finished.partial,
-        incomplete=finished.incomplete,
-        untried=finished.untried,
-        unseen=unseen,
-        out_of_scope=finished.out_of_scope,
-        two_way=finished.two_way,
-    )
-    out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
-    if finished.harness.settings.target == _REFERENCE and any(_lacks_http(record) for record in finished.records):
-        out.print(_HTTP_IS_NOT_INSTALLED, markup=False, highlight=False, soft_wrap=True)
+def _worded(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _remarks(finished: Run) -> list[str]:
+    lacking = any(_lacks_http(record) for record in finished.records)
+    return [_HTTP_IS_NOT_INSTALLED] if lacking and finished.harness.settings.target == _REFERENCE else []
 
 
 _REFERENCE = "reference"
@@ -186,32 +259,32 @@ def _lacks_http(record: Record) -> bool:
     return record.state is State.NOT_APPLICABLE and str(HTTP) in (record.reason or "")
 
 
-def _write_files(finished: Run, outputs: Outputs, code: int, err: Console) -> bool:
+def _expectations_written(finished: Run, outputs: Outputs, former: str | None, remarks: list[str]) -> str | None:
+    """Return what the expectations file is to hold, and remark what was mended."""
+    if outputs.write_expect is None:
+        return None
+    merged = expectationsfile.merged(
+        former, finished.records, finished.harness.unrun, narrowed=finished.narrowed, prune=outputs.prune
+    )
+    remarks += merged.remarks
+    return merged.text
+
+
+def _write_files(finished: Run, outputs: Outputs, facts: summaries.Facts, expected: str | None, err: Console) -> bool:
     """Write what was asked for; a full disk costs the file and the exit code, never what was printed."""
-    written = finished.unwritten is None
-    if finished.unwritten is not None:
-        err.print(f"bearerproof: {finished.unwritten}", markup=False, highlight=False)
-    if outputs.report is not None:
-        lines = results.stream(finished.header(), finished.records, finished.footer(code))
-        written &= _write(outputs.report, lines, err)
-    if outputs.write_expect is not None:
-        written &= _write(outputs.write_expect, [expectations.write(finished.records)], err)
+    header = finished.header()
+    texts: Sequence[tuple[Path | None, Callable[[], Iterable[str]]]] = (
+        (outputs.report, lambda: results.stream(header, finished.records, finished.footer(facts.exit_code))),
+        (outputs.junit, lambda: [junit.document(facts, header, finished.harness.seconds)]),
+        (outputs.summary, lambda: [markdown.document(facts)]),
+        (outputs.write_expect, lambda: [expected or ""]),
+    )
+    written = True
+    for path, lines in texts:
+        try:
+            if path is not None:
+                replace_file(path, "".join(lines()))
+        except Unwritten as unwritten:
+            _print_lines([f"bearerproof: {unwritten}"], err)
+            written = False
     return written
-
-
-def _write(path: Path, lines: Iterable[str], err: Console) -> bool:
-    """Write beside the target and rename, so that a failed write leaves the old file whole."""
-    special = path.exists() and not path.is_file()  # a pipe or a device cannot be renamed over
-    draft = path if special else path.with_name(path.name + ".partial")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.writelines(lines)
-        if not special:
-            draft.replace(path)
-    except OSError as error:
-        err.print(f"bearerproof: cannot write {path}: {error.strerror}", markup=False, highlight=False, soft_wrap=True)
-        if not special:
-            with suppress(OSError):
-                draft.unlink()
-        return False
-    return True

@@ -15,12 +15,15 @@ from rich.console import Console
 
 from bearerproof import __version__
 from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
+from bearerproof.judging.selection import Selection
 from bearerproof.judging.settings import DEFAULT, QUICK, RunConfig
+from bearerproof.members import printable
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.commands import idpcommand, starters
 from bearerproof_fuzz.commands import trail as trail_command
 from bearerproof_fuzz.commands.museum import command as museum_command
 from bearerproof_fuzz.commands.serving import serve
+from bearerproof_fuzz.commands.terminal import open_what_is_closed, show, unfailing, width_of
 from bearerproof_fuzz.commands.vectors import list_vectors
 
 app = typer.Typer(
@@ -57,7 +60,14 @@ Seconds = Annotated[float, typer.Option("--timeout", min=0.05, help="Seconds all
 
 def main() -> None:
     """Run the command line; every error ends as one message and an exit code, never as a traceback."""
-    sys.exit(run_command_line(sys.argv[1:]))
+    open_what_is_closed()
+    with unfailing() as (out, _):
+        code = run_command_line(sys.argv[1:])
+        sys.stdout.flush()
+        if out.failure is not None:
+            sys.stderr.write(f"bearerproof: cannot write to standard output: {out.failure.strerror}\n")
+            code = 3
+    sys.exit(code)
 
 
 def run_command_line(arguments: list[str]) -> int:
@@ -118,21 +128,29 @@ def check(
         Measure | None,
         typer.Option("--measure", help="base: the RFCs alone; strict: the whole specification."),
     ] = None,
-    keyword: Annotated[
-        str | None, typer.Option("-k", help="Only checks whose id matches, e.g. VER-12 or 'HINT and not jwt'.")
+    selected: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-k", metavar="WHAT", help="Only these checks: VER-12, VER, 'VER-2.header-*', words, !KEY-5; a,b."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Draw other examples than the fixed ones.")] = None,
     workers: Annotated[str | None, typer.Option("-n", help="Worker processes: a number or auto.")] = None,
     exit_first: Annotated[bool, typer.Option("-x", help="Stop at the first red check.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", help="Print the whole report of each check that deviates.")] = False,
     seconds: Seconds = 5.0,
     expect: Annotated[
         Path | None, typer.Option("--expect", help="TOML file of deviations that are known and accepted.")
     ] = None,
     write_expect: Annotated[
-        Path | None, typer.Option("--write-expect", help="Write today's deviations as such a file.")
+        Path | None, typer.Option("--write-expect", help="Add today's deviations to such a file; what it holds stays.")
     ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="With --write-expect: take out what was mended.")] = False,
     report: Annotated[Path | None, typer.Option("--report", help="Write the result stream (JSON lines).")] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML.")] = None,
+    summary: Annotated[
+        Path | None, typer.Option("--summary", help="Write the summary as Markdown, e.g. for a step summary.")
+    ] = None,
     baselines: Annotated[
         bool, typer.Option(help="After a whole run, say what reject-all and accept-all would score.")
     ] = True,
@@ -185,8 +203,12 @@ def check(
     settings = _settings(
         context, _only(targets), measure=measure, profiles=tuple(profile or ()), level=level,
         depth=QUICK if quick else DEFAULT, seed=seed, seconds=seconds,
-        url=url, server_profile=None if server_profile is None else str(server_profile), owned=owned,
+        url=url, server_profile=None if server_profile is None else str(server_profile),
+        selection=tuple(selected or ()), owned=owned,
     )  # fmt: skip
+    if prune and write_expect is None:
+        raise BadInput("--prune goes with --write-expect")
+    Selection.parse(*settings.selection)
     if url is not None and workers is not None:
         raise BadInput("-n cannot be given with --url: the events in the trail of one server would mix")
     suites = {"wycheproof": wycheproof, "rooterberg": rooterberg, "rfc7520": rfc7520}
@@ -195,6 +217,15 @@ def check(
         from bearerproof_fuzz.commands.thirdparty.command import check_vectors  # noqa: PLC0415
 
         return check_vectors(settings, folders, Console())
+    whole = not (quick or selected or exit_first)
+    return _run_check(
+        settings, workers, exit_first=exit_first, expect=expect, write_expect=write_expect, prune=prune, report=report,
+        junit=junit, summary=summary, baselines=whole and baselines, verbose=verbose,
+    )  # fmt: skip
+
+
+def _run_check(settings: RunConfig, workers: str | None = None, *, exit_first: bool = False, **outputs: Any) -> int:
+    """Run the suite; ``outputs`` are members of ``Outputs``."""
     from bearerproof.judging.runner import RunOptions  # noqa: PLC0415
     from bearerproof_fuzz.commands.check import Outputs  # noqa: PLC0415 - the engine takes half a second to load
     from bearerproof_fuzz.commands.check import check as run_check  # noqa: PLC0415
@@ -202,12 +233,12 @@ def check(
     from bearerproof_fuzz.resource import authorizationserver  # noqa: PLC0415
     from bearerproof_fuzz.suite import SUITE  # noqa: PLC0415
 
-    whole = not (quick or keyword or exit_first)
+    options = RunOptions(workers, exit_first)
     return run_check(
         SUITE,
         settings,
-        RunOptions(keyword, workers, junit, exit_first),
-        Outputs(expect, write_expect, report, baselines=whole and baselines),
+        options,
+        Outputs(**outputs),
         Console(),
         Console(stderr=True),
         provider=idp.start,
@@ -215,19 +246,33 @@ def check(
     )
 
 
+def _print_text(text: str) -> None:
+    """Print lines of which others wrote parts."""
+    for line in text.split("\n")[:-1]:
+        typer.echo(printable(line))
+
+
 @app.command(epilog=EXIT_CODES)
-def smoke(context: typer.Context, target: Target = None, seconds: Seconds = 5.0) -> int:
-    """Say in one line what is wrong with an adapter, in under a second beside its own start."""
+def smoke(
+    context: typer.Context,
+    target: Target = None,
+    seconds: Seconds = 5.0,
+    show_token: Annotated[bool, typer.Option("--show", help="Show the honest token that was refused.")] = False,
+) -> int:
+    """Say in a few words what is wrong with an adapter, in under a second beside its own start."""
     from bearerproof_fuzz.commands.smoke import smoke as run_smoke  # noqa: PLC0415
 
-    code, line = run_smoke(_settings(context, target, seconds=seconds))
-    typer.echo(line)
+    out = Console()
+    code, page = run_smoke(_settings(context, target, seconds=seconds), width_of(out), show=show_token)
+    show(page, out)
     return code
 
 
 @app.command()
 def explain(
-    requirement_id: Annotated[str | None, typer.Argument(metavar="ID", help="For example HINT-1.")] = None,
+    requirement_id: Annotated[
+        str | None, typer.Argument(metavar="WHAT", help="HINT-1, HINT, a check's id: what -k takes.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="List them as the tables of spec/README.md.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one requirement for a program.")] = False,
 ) -> None:
@@ -249,10 +294,12 @@ def explain(
 @app.command(epilog=EXIT_CODES)
 def replay(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="A vector's id, an edit's name, or a result stream.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="What -k takes, an edit's name, or a result stream.")],
     target: Target = None,
-    only: Annotated[str | None, typer.Option("--check", help="Of a result stream, only this check's findings.")] = None,
-    measure: Annotated[Measure, typer.Option("--measure", help="Whose outcomes are due.")] = Measure.STRICT,
+    only: Annotated[str | None, typer.Option("--check", help="Of a result stream, only these: what -k takes.")] = None,
+    measure: Annotated[
+        Measure | None, typer.Option("--measure", help="Whose outcomes are due; by default the declared one's.")
+    ] = None,
     seconds: Seconds = 5.0,
 ) -> int:
     """Present one vector or finding again and take its token apart, beside the accepted one it was made from."""
@@ -264,11 +311,15 @@ def replay(
         settings = differing.settings_of(target, seconds, Console(stderr=True))
     implementation = settings.start()
     try:
-        found = replaying.find(what, implementation.declaration, measure, only)
+        declared = implementation.declaration
+        found = replaying.find(what, declared, measure or declared.measure, only)
         outcomes = [replaying.replay(case, implementation) for case in found]
+    except replaying.NoVector as lacking:
+        _print_text(f"{lacking}; it is judged anew\n")
+        return _run_check(replace(settings, measure=measure, selection=(what,)))
     finally:
         implementation.close()
-    typer.echo("\n".join(text for _, text in outcomes), nl=False)
+    _print_text("\n".join(text for _, text in outcomes))
     return 0 if all(conforms for conforms, _ in outcomes) else 1
 
 
@@ -412,7 +463,7 @@ app.command(epilog=museum_command.EXIT_CODES)(museum_command.museum)
 
 
 _WITH_ALL = {
-    "quick": "--quick", "keyword": "-k", "seed": "--seed", "workers": "-n", "exit_first": "-x", "seconds": "--timeout",
+    "quick": "--quick", "selected": "-k", "seed": "--seed", "workers": "-n", "exit_first": "-x", "seconds": "--timeout",
 }  # fmt: skip
 """Options of ``check`` that each run of ``check --all`` gets as well, by the name of their parameter."""
 
@@ -438,6 +489,8 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 
 def _words(flag: str, value: object) -> list[str]:
+    if isinstance(value, list):
+        return [word for each in value for word in (flag, str(each))]
     return [flag] if value is True else [flag, str(value)]
 
 

@@ -11,9 +11,9 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from bearerproof.contract.implementation import Implementation
 from bearerproof.exceptions import BadInput
 from bearerproof.judging.judgement import Finding
-from bearerproof.judging.reports import token_apart
 from bearerproof.judging.results import finding_as_dict
 from bearerproof.judging.settings import RunConfig
+from bearerproof.judging.tokens import token_apart
 from bearerproof_fuzz.campaign import keeping
 from bearerproof_fuzz.campaign.differing import Differential, Disagreement, differences
 from bearerproof_fuzz.commands.fuzz import say

@@ -2,20 +2,24 @@
 
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
+from bearerproof.exceptions import BadInput
+from bearerproof.judging.selection import Name, Selection
 from bearerproof.specification.catalogue import FAMILIES, Requirement, requirements
 from bearerproof_fuzz.commands.explanation import Explanation, Part, explanation
+from bearerproof_fuzz.inventory import all_names, properties
 
 WIDTH = 100
 
 
-def index() -> str:
-    """List every requirement in one line each, by family."""
+def index(chosen: Collection[str] | None = None) -> str:
+    """List every requirement, or those chosen, in one line each, by family."""
     lines: list[str] = []
     for family, title in FAMILIES.items():
-        lines += ["", f"{family}: {title}"]
-        rows = [row for row in requirements().values() if row.family == family]
+        rows = [row for row in requirements().values() if row.family == family and (chosen is None or row.id in chosen)]
+        lines += ["", f"{family}: {title}"] if rows else []
         lines += [f"  {row.id:<9}{row.level:<7}{row.origin:<10}{row.title}" for row in rows]
     return "\n".join(lines).lstrip("\n") + "\n"
 
@@ -36,13 +40,55 @@ def _markdown_row(row: Requirement) -> str:
     return f"| {row.id} | {row.title} | {row.level} | {row.origin} | {profiles} | {row.contract} |"
 
 
-def explain(requirement_id: str) -> str:
-    """Tell one requirement whole, with the file and line of each thing that belongs to it.
+def explain(what: str) -> str:
+    """Tell one requirement whole, with the file and line of each thing that belongs to it; of several, list them.
+
+    ``what`` is anything that ``check -k`` takes. The id of a check tells its requirement, and of its attacks that one.
 
     Raises:
-        BadInput: there is none with this id.
+        BadInput: there is nothing that is called so.
     """
-    explained = explanation(requirement_id)
+    selection = Selection.parse(what)
+    if _is_whole(selection):
+        return _tell(explanation(selection.requirements[0]))
+    chosen = _chosen(selection)
+    named = {name.requirement for name in chosen}
+    if len(named) != 1:
+        return index(named)
+    return _tell(_narrowed(explanation(named.pop()), {name.check for name in chosen}))
+
+
+def _is_whole(selection: Selection) -> bool:
+    """Whether it is the id of one requirement, or what would be one if there were such a one."""
+    return len(selection.terms) == 1 and not selection.terms[0].excludes and selection.terms[0].is_requirement
+
+
+def _chosen(selection: Selection) -> Collection[Name]:
+    if all(term.text in FAMILIES or term.is_requirement for term in selection.terms):
+        names = frozenset(Name(row.id, "", "") for row in requirements().values())
+    else:
+        names = all_names()
+    unfound = selection.unfound(names)
+    if unfound:
+        raise BadInput("; ".join(unfound))
+    return [name for name in names if selection.takes(name)]
+
+
+def _narrowed(explained: Explanation, checks: Collection[str]) -> Explanation:
+    """Leave of properties and edits those that are these checks."""
+    held = {found.name: found.names for found in properties(explained.requirement.id)}
+    return replace(
+        explained,
+        properties=tuple(part for part in explained.properties if not held[part.name].isdisjoint(checks)),
+        edits=tuple(
+            part
+            for part in explained.edits
+            if any(name == part.name or name.startswith(f"{part.name}.") for name in checks)
+        ),
+    )
+
+
+def _tell(explained: Explanation) -> str:
     row = explained.requirement
     lines = [f"{row.id}  {row.title}", "", *_wrapped(row.text), ""]
     lines += _wrapped(row.rationale)

@@ -76,7 +76,7 @@ def fuzz(settings: RunConfig, directory: Path, options: Options, out: Console, e
     foreseen = expectations.load(options.expect) if options.expect else []
     is_new = None if options.since is None else _since(options.since)
     seen = None if options.seeds is None else shapes.captured(options.seeds)
-    settings = replace(settings, known=tuple(entry.known for entry in foreseen if entry.known is not None))
+    settings = replace(settings, known=tuple(known for entry in foreseen for known in entry.known))
     implementation = started(settings)
     try:
         scope = settings.resolve(implementation.declaration)

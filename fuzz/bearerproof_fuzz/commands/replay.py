@@ -11,17 +11,19 @@ from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.keyforms import lost
 from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.exceptions import BadInput, LineTooLong
-from bearerproof.judging.reports import token_apart
 from bearerproof.judging.results import presentation_from_dict
+from bearerproof.judging.selection import Name, Selection
+from bearerproof.judging.tokens import token_apart
 from bearerproof.judging.vectors import Vector, vectors
 from bearerproof.members import Json
-from bearerproof.specification.catalogue import Measure
+from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import vectormaker
 from bearerproof_fuzz.campaign import renewal
 from bearerproof_fuzz.campaign.candidates import Candidate
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.commands.replay_steps import StepReplay
 from bearerproof_fuzz.edits.registry import edits
+from bearerproof_fuzz.inventory import all_names
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def find(
     """
     path = Path(what)
     if path.is_file():
-        found = list(_findings(path, check, declaration))
+        found = list(_findings(path, None if check is None else Selection.parse(check), declaration))
         if not found:
             raise BadInput(f"{what} holds no finding with a token or steps" + (f" for check {check}" if check else ""))
         if any(isinstance(case, StepReplay) for case in found) and not declaration.key_server.configure:
@@ -96,9 +98,42 @@ def find(
         return found
     known = vectors() if declaration.injected_clock else _made_now()
     matching = [vector for name, vector in known.items() if what in (name, vector.row["edit"])]
+    matching = matching or _selected(what, known)
     if not matching:
         raise BadInput(f"{what!r} is neither a result stream nor one of the {len(known)} vectors (bearerproof vectors)")
     return [_of_vector(vector, measure) for vector in matching]
+
+
+class NoVector(BadInput):
+    """What is named are checks that draw what they present, so that there is no vector of theirs."""
+
+
+def _selected(what: str, known: Mapping[str, Vector]) -> list[Vector]:
+    """Return the vectors that a selection names, each whatever its profile: a vector stands for all of them.
+
+    Raises:
+        BadInput: it names nothing. NoVector: it names checks, of which there are no vectors.
+    """
+    selection = Selection.parse(what)
+    found = [
+        vector
+        for name, vector in known.items()
+        if any(selection.takes(each) for each in _names(name, vector.row["requirement"]))
+    ]
+    if found:
+        return found
+    names = all_names()
+    if any(map(selection.takes, names)):
+        raise NoVector(f"{what!r} has no vector, since it draws what it presents")
+    unfound = [problem for problem in selection.unfound(names) if "did you mean" in problem]
+    if unfound:
+        raise BadInput("; ".join(unfound))
+    return []
+
+
+def _names(vector_id: str, requirement_id: str) -> Iterator[Name]:
+    check = vector_id.removeprefix(f"{requirement_id}.")
+    return (Name(requirement_id, check, str(profile)) for profile in Profile)
 
 
 def replay(case: Replayed | StepReplay, implementation: Implementation) -> tuple[bool, str]:
@@ -124,14 +159,19 @@ def _of_vector(vector: Vector, measure: Measure) -> Replayed:
     return Replayed(title, vector.presented, vector.base, vector.allowed(measure), vector.row["edit"])
 
 
-def _findings(path: Path, check: str | None, declaration: Declaration) -> Iterator[Replayed | StepReplay]:
+def _findings(path: Path, chosen: Selection | None, declaration: Declaration) -> Iterator[Replayed | StepReplay]:
     for number, line in enumerate(_lines(path), 1):
         try:
             row = json.loads(line)
         except ValueError:
             raise BadInput(f"{path}:{number} is not a line of a result stream") from None
-        if isinstance(row, dict) and row.get("type") == "check" and check in (None, row.get("id")):
+        if isinstance(row, dict) and row.get("type") == "check" and _is_chosen(str(row.get("id")), chosen):
             yield from _of_row(row, path, number, declaration)
+
+
+def _is_chosen(check_id: str, chosen: Selection | None) -> bool:
+    name = Name.of(check_id)
+    return chosen is None or (name is not None and chosen.takes(name)) or str(chosen) == check_id
 
 
 def _of_row(row: Json, path: Path, number: int, declaration: Declaration) -> list[Replayed | StepReplay]:

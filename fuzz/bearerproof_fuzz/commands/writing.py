@@ -1,8 +1,13 @@
 """Files that a command was asked to write."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from bearerproof.exceptions import BadInput
+
+
+class Unwritten(BadInput):
+    """A file could not be written; what it was to replace is as it was."""
 
 
 def write(path: Path, text: str) -> None:
@@ -15,3 +20,23 @@ def write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror}") from None
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write beside the target and rename, so that a failed write leaves the old file whole.
+
+    Raises:
+        Unwritten: it cannot be written.
+    """
+    special = path.exists() and not path.is_file()  # a pipe or a device cannot be renamed over
+    draft = path if special else path.with_name(path.name + ".partial")
+    try:
+        with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(text)
+        if not special:
+            draft.replace(path)
+    except OSError as error:
+        if not special:
+            with suppress(OSError):
+                draft.unlink()
+        raise Unwritten(f"cannot write {path}: {error.strerror}") from None

@@ -62,6 +62,13 @@ def alg_missing(draft: Draft) -> Draft:
     return draft.without_header("alg")
 
 
+@edits_for({"capitals": "ALG", "a-capital": "Alg"}, "VER-13", "RFC 7515 §4.1.1", ALGORITHM,
+           alone=lambda draft, _: alg_missing(draft))  # fmt: skip
+def alg_only_in(draft: Draft, name: str) -> Draft:
+    """`alg` is left out, and what it should say stands under its name in {name}."""
+    return draft.without_header("alg").with_header(**{name: draft.key.algorithm})
+
+
 _RECASE: dict[str, Callable[[str], str]] = {
     "lower-case": str.lower,
     "swapped-case": str.swapcase,

@@ -390,6 +390,9 @@ def _issuers(ours: str) -> dict[str, object]:
         "fullwidth": at(chr(ord(authority[:1] or "a") + 0xFEE0) + authority[1:]),
         "punycode": at("xn--" + authority.replace(".", "-")),
         "soft-hyphen": at(authority[:1] + "\u00ad" + authority[1:]),
+        "another-letter-for-a-period": ours.replace(".", "x"),
+        "wildcard": f"{scheme}://*",
+        "pattern": f"{scheme}://.*",
         "empty": "",
         "list-with-ours": [ours],
         "list-with-ours-first": [ours, "https://evil.example"],
@@ -450,6 +453,18 @@ def aud_is(draft: Draft, name: str) -> Draft:
     return draft.with_claims(aud=_audiences(draft.policy.members["audience"])[name])
 
 
+def _called_by_a_host(draft: Draft) -> Draft:
+    """Have us called by a name with periods in it."""
+    return draft.with_policy(audience="https://api.example").with_claims(aud="https://api.example")
+
+
+@edit("VER-34", "RFC 7519 §4.1.3", AUDIENCE_REASONS, given=_called_by_a_host,
+      profiles=(Profile.JWT, Profile.ACCESS_TOKEN))  # fmt: skip
+def aud_has_another_letter_for_our_period(draft: Draft) -> Draft:
+    """`aud` is our name but for one letter that stands in place of a period."""
+    return draft.with_claims(aud="https://apixexample")
+
+
 @edit("VER-34", "RFC 7519 §4.1.3", AUDIENCE_REASONS, base=EITHER)
 def aud_holds_a_number_beside_ours(draft: Draft) -> Draft:
     """`aud` is a list that names us, but holds something beside strings."""
@@ -480,6 +495,29 @@ MISSING = "claim-missing claim-malformed issuer audience expired"
 def claim_missing(draft: Draft, name: str) -> Draft:
     """A claim that the policy demands is missing: {name}."""
     return draft.without_claim(name)
+
+
+_OTHER_CASES: dict[str, Callable[[str], str]] = {"capitals": str.upper, "a-capital": str.capitalize}
+
+
+def _without_it(draft: Draft, spelling: tuple[str, Callable[[str], str]]) -> Draft:
+    return draft.without_claim(spelling[0])
+
+
+@edits_for(
+    {f"{name}-in-{case}": (name, spell) for name in ("iss", "aud") for case, spell in _OTHER_CASES.items()},
+    "VER-35", "RFC 7519 §10.1.1", MISSING, alone=_without_it,
+)  # fmt: skip
+def claim_under_another_name(draft: Draft, spelling: tuple[str, Callable[[str], str]]) -> Draft:
+    """A claim that has to be there is missing, and stands there under a name of another case: {name}."""
+    name, spell = spelling
+    return draft.without_claim(name).with_claims(**{spell(name): draft.claims[name]})
+
+
+edits_for(
+    {f"exp-in-{case}": ("exp", spell) for case, spell in _OTHER_CASES.items()},
+    "VER-35", "RFC 7519 §10.1.1", MISSING, given=requiring_exp, needs=(REQUIRE,), alone=_without_it,
+)(claim_under_another_name)  # fmt: skip
 
 
 @edit("VER-35", "RFC 7519 §4", MISSING, given=requiring_exp, needs=(REQUIRE,))
@@ -590,7 +628,8 @@ def aud_lists_ours_alone(draft: Draft) -> Draft:
     return draft.with_claims(aud=[draft.policy.members["audience"]])
 
 
-@_accept("RFC 8259 §9")
+# A parser may set limits on what it reads (RFC 8259 §9), and some set one on how many values there are.
+@edit("VER-40", "RFC 8259 §9", base=EITHER, strict=ACCEPTED)
 def many_values_side_by_side(draft: Draft) -> Draft:
     """Lists and objects may stand beside each other in any number, and brackets in any number within a string."""
     return draft.with_claims(lists=[[]] * 200, objects=[{}] * 200, text="[{" * 200)

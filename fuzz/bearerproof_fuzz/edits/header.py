@@ -322,18 +322,34 @@ _NAMESAKES: dict[str, Callable[[str], str]] = {
 }
 
 
-@edits_for(_NAMESAKES, "VER-22", "RFC 7515 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(KEY_SET,))
+def _its_key_alone(draft: Draft, respell: Callable[[str], str]) -> Draft:
+    """Have the key of that name alone, which may be refused for its name: RFC 8725 §3.10 has a `kid` looked over."""
+    return _signed_by_one_of_two(draft, (draft.key.kid, respell(draft.key.kid)), 1, alone=True)
+
+
+def _signed_by_one_of_two(draft: Draft, kids: tuple[str, str], signing: int, *, alone: bool = False) -> Draft:
+    held = [keys.key(draft.key.algorithm, role) for role in "ab"]
+    named = [{**key.public_jwk, "kid": kid} for key, kid in zip(held, kids, strict=True)]
+    signed = draft.with_header(kid=kids[signing]).signed_by(held[signing].sign)
+    return signed.with_policy(keys={"keys": named[signing : signing + 1] if alone else named})
+
+
+_of_names = edits_for(
+    _NAMESAKES, "VER-22", "RFC 7515 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(KEY_SET,),
+    given_each=_its_key_alone, base_may_be_refused=True,
+)  # fmt: skip
+
+
+@_of_names
 def namesake_signs(draft: Draft, respell: Callable[[str], str]) -> Draft:
     """Two keys of the set have almost the same `kid`, and the other one signs: {name}."""
-    other, name = keys.key(draft.key.algorithm, "b"), respell(draft.key.kid)
-    return namesake_stands_behind(draft, respell).with_header(kid=name).signed_by(other.sign)
+    return _signed_by_one_of_two(draft, (draft.key.kid, respell(draft.key.kid)), 1)
 
 
-@edits_for(_NAMESAKES, "VER-22", "RFC 7515 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(KEY_SET,))
+@_of_names
 def namesake_stands_behind(draft: Draft, respell: Callable[[str], str]) -> Draft:
     """Two keys of the set have almost the same `kid`, and the first one signs: {name}."""
-    other, name = keys.key(draft.key.algorithm, "b"), respell(draft.key.kid)
-    return draft.with_policy(keys={"keys": [draft.key.public_jwk, {**other.public_jwk, "kid": name}]})
+    return _signed_by_one_of_two(draft, (draft.key.kid, respell(draft.key.kid)), 0)
 
 
 _ALMOST_ONE = {
@@ -350,13 +366,17 @@ def _either_signs(pairs: dict[str, tuple[str, str]]) -> dict[str, tuple[tuple[st
 _WHICH = ("first", "second")
 
 
-@edits_for(_either_signs(_ALMOST_ONE), "VER-22", "RFC 7517 §4.5", base=ACCEPTED, strict=ACCEPTED, needs=(KEY_SET,))
+def _one_of_them_alone(draft: Draft, entry: tuple[tuple[str, str], int]) -> Draft:
+    return _signed_by_one_of_two(draft, *entry, alone=True)
+
+
+@edits_for(
+    _either_signs(_ALMOST_ONE), "VER-22", "RFC 7517 §4.5", base=ACCEPTED, strict=ACCEPTED, needs=(KEY_SET,),
+    given_each=_one_of_them_alone, base_may_be_refused=True,
+)  # fmt: skip
 def two_of_one_name(draft: Draft, entry: tuple[tuple[str, str], int]) -> Draft:
     """The names of two keys are one to somebody who makes numbers of texts or cuts them, and one signs: the {name}."""
-    kids, signing = entry
-    held = [keys.key(draft.key.algorithm, role) for role in "ab"]
-    named = [{**key.public_jwk, "kid": kid} for key, kid in zip(held, kids, strict=True)]
-    return draft.with_policy(keys={"keys": named}).with_header(kid=kids[signing]).signed_by(held[signing].sign)
+    return _signed_by_one_of_two(draft, *entry)
 
 
 # No clause bounds the length of a `kid`, and none makes anybody take one without bound.
@@ -419,6 +439,13 @@ def kid_unknown_and_hmac_over_nothing(draft: Draft) -> Draft:
 def kid_unknown(draft: Draft) -> Draft:
     """`kid` names no key of the set, though a key of the set signed."""
     return draft.with_header(kid="nobody")
+
+
+@edits_for({"from-nought": 0, "from-one": 1}, "VER-23", "RFC 7515 §4.1.4", "key-unknown signature", needs=(KEY_KID,))
+def kid_is_the_number_of_our_key(draft: Draft, first: int) -> Draft:
+    """`kid` names no key of the set, and says which one in the set signed: {name}."""
+    kids = [jwk.get("kid") for jwk in draft.policy.members["keys"]["keys"]]
+    return draft.with_header(kid=str(first + kids.index(draft.key.kid)))
 
 
 @edit("VER-23", "RFC 8725 §3.10", "key-unknown signature", needs=(KEY_SET,), also_breaks=(Gate.SIGNATURE,))

@@ -188,16 +188,20 @@ def edits_for(
     reasons: str = "",
     *,
     alone: Callable[[Draft, T], Draft] | None = None,
+    given_each: Callable[[Draft, T], Draft] | None = None,
     **options: Any,
 ) -> Callable[[Callable[[Draft, T], Draft]], Callable[[Draft, T], Draft]]:
     """Register one edit for each named value: the function's name, a hyphen, and the value's name give the id.
 
-    The docstring may say ``{name}``, where the value's name is put; ``alone`` is given the value too.
+    The docstring may say ``{name}``, where the value's name is put; ``alone`` is given the value too, and so is
+    ``given_each``, which prepares a base for each value in place of ``given``.
     """
 
     def register(change: Callable[[Draft, T], Draft]) -> Callable[[Draft, T], Draft]:
         for name, value in values.items():
             part = _variant(alone, name, value) if alone else None
+            if given_each:
+                options["given"] = _variant(given_each, name, value)
             variant = _variant(change, name, value)
             edit(requirement_id, clause, reasons, alone=part, group=change.__name__, **options)(variant)
         return change

@@ -319,15 +319,20 @@ class KeyServerDriver:
 
     # --- what is expected --------------------------------------------------------------------------------------
 
-    def refused(self, decision: Decision, codes: str | Sequence[str], summary: str) -> None:
-        """Require a refusal with one of these codes.
+    def refused(
+        self, decision: Decision, codes: str | Sequence[str], summary: str, *, warns_at_base: bool = False
+    ) -> None:
+        """Require a refusal with one of these codes; base only warns of a grant where no RFC forbids one in words.
 
         Raises:
             Nonconforming: it is none, or says something else.
         """
         allowed = [codes] if isinstance(codes, str) else list(codes)
-        if decision.outcome is not Outcome.REJECTED or decision.code not in allowed:
-            self.fail(summary, "refused: " + " or ".join(allowed), decision)
+        expected = "refused: " + " or ".join(allowed)
+        if decision.good and warns_at_base and self.trial.measure is Measure.BASE:
+            self.trial.warnings.append(self._finding(summary, expected, decision, ()))
+        elif decision.outcome is not Outcome.REJECTED or decision.code not in allowed:
+            self.fail(summary, expected, decision)
 
     def good(self, decision: Decision, summary: str) -> None:
         """Require that something was granted, admitted or done.

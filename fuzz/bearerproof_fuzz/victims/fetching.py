@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from email.message import Message
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
@@ -71,11 +72,11 @@ def entries_of(body: bytes) -> list[Json] | None:
     return [entry for entry in keys if isinstance(entry, dict)] if isinstance(keys, list) else None
 
 
-def get(url: str) -> tuple[int, str, bytes]:
-    """Return status, ``Location`` and body of one GET; status 0 if there was no whole answer in time."""
+def get(url: str) -> tuple[int, Message, bytes]:
+    """Return status, header fields and body of one GET; status 0 if there was no whole answer in time."""
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.hostname is None:
-        return 0, "", b""
+        return 0, Message(), b""
     ends = time.monotonic() + SECONDS
     connection = HTTPConnection(parts.hostname, parts.port, timeout=SECONDS)
     try:
@@ -85,10 +86,10 @@ def get(url: str) -> tuple[int, str, bytes]:
         while chunk := answer.read1(65_536):
             body += chunk
             if len(body) > LARGEST or time.monotonic() > ends:
-                return 0, "", b""
-        whole = answer.length in (None, 0)
-        return answer.status if whole else 0, answer.getheader("Location", ""), body
+                return 0, Message(), b""
     except (OSError, HTTPException):
-        return 0, "", b""
+        return 0, Message(), b""
+    else:
+        return answer.status if answer.length in (None, 0) else 0, answer.headers, body
     finally:
         connection.close()

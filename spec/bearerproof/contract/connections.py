@@ -141,6 +141,11 @@ class Stdio:
         """The end of what the process wrote to stderr: kept and shown, never interpreted."""
         return members.printable(self._stderr.decode("utf-8", "replace"), spared="\n")
 
+    def said(self) -> str:
+        """Read what it has written to stderr by now, and return the end of all that."""
+        self._drain_stderr()
+        return self.stderr
+
     def _start(self) -> subprocess.Popen[bytes]:
         self._incoming, self._outgoing, self._stderr = bytearray(), bytearray(), bytearray()
         try:

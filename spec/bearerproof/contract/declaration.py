@@ -1,8 +1,8 @@
 """What an implementation declares when it is greeted: who it is, by what it is judged, what does not apply to it."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from bearerproof import PROTOCOL, members
@@ -200,6 +200,14 @@ class Declaration:
     key_server: KeyServer = field(default_factory=KeyServer)
     resource_server: ResourceServer | None = None
     tokens: Mapping[Profile, TokenRules] = field(default_factory=dict, hash=False)
+
+    def without(self, parts: Collection[str]) -> "Declaration":
+        """Return it without some algorithms and profiles, each named as ``algorithm PS256``: nothing asks for them."""
+        kept = {
+            kind: tuple(name for name in names if f"{kind} {name}" not in parts)
+            for kind, names in (("algorithm", self.algorithms), ("profile", self.profiles))
+        }
+        return replace(self, algorithms=kept["algorithm"], profiles=tuple(map(Profile, kept["profile"])))
 
     def rules(self, profile: Profile) -> TokenRules:
         """Return what the product demands of the tokens of a profile beyond the standards."""

@@ -105,6 +105,11 @@ class Implementation:
         self.unsent = None
 
     @property
+    def stderr(self) -> str:
+        """What it wrote to stderr last, as far as there is one: shown, never interpreted."""
+        return self._connection.said() if isinstance(self._connection, Stdio) else ""
+
+    @property
     def exhausted(self) -> str | None:
         """Why nothing more is asked of it, or None."""
         if self.hangs >= MAX_HANGS:
@@ -255,7 +260,11 @@ class Implementation:
         return {**request, "tick": self._last_tick}
 
     def _hello(self) -> Json:
-        return self._once({"op": "hello", "protocol": PROTOCOL}, START_SECONDS)
+        try:
+            return self._once({"op": "hello", "protocol": PROTOCOL}, START_SECONDS)
+        except AdapterHung as hung:
+            hint = "does it flush its output after each line?"
+            raise AdapterHung(f"hello: gave no answer within {START_SECONDS:g} s; {hint}", stderr=hung.stderr) from None
 
     def _do(self, request: Request, member: str) -> str | None:
         undone = messages.read_done(self._once(request), request["op"], member)

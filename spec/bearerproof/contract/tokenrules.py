@@ -7,6 +7,7 @@ a built-in leeway explains.
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +24,8 @@ class TokenRules:
     """What a product demands of the tokens of one profile beyond the standards; times are in seconds.
 
     ``closed_claims`` are the only claims that it knows, None: any. ``padding_claim`` is where filler may go.
-    ``leeway`` is built in for the claims that it names, and cannot be set. ``needed_claims`` are claims of honest
-    tokens that the product may need for itself: whether it does is not known.
+    ``leeway`` is built in for the claims that it names, and cannot be set; that of the policy may come on top of it.
+    ``needed_claims`` are claims of honest tokens that the product may need for itself: whether it does is not known.
     """
 
     claims: Json = field(default_factory=dict)
@@ -73,8 +74,8 @@ class TokenRules:
         return None
 
     def _within_leeway(self, presented: Presentation) -> str | None:
-        off = _off(presented)
-        if not off or any(seconds > self.leeway.get(name, -1) for name, seconds in off.items()):
+        off, settable = _off(presented), presented.policy.members.get("leeway", 0)
+        if not off or any(seconds > self.leeway.get(name, -math.inf) + settable for name, seconds in off.items()):
             return None
         return "the implementation declares a built-in leeway of " + " and ".join(
             f"{self.leeway[name]:g} s for {name}" for name in off

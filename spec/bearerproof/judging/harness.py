@@ -21,6 +21,7 @@ from bearerproof.judging.exercised import Combined
 from bearerproof.judging.judgement import Finding, Judged, Nonconforming, Undecided, Untestable, Warned
 from bearerproof.judging.pulse import Pulse
 from bearerproof.judging.results import Record, State
+from bearerproof.judging.selection import Name, Selection
 from bearerproof.judging.settings import EXAMPLES, RunConfig, Scope
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure, Profile, requirement, requirements
@@ -66,6 +67,11 @@ class CheckId:
         """The check's id in results, expectations and on the command line."""
         return f"{self.requirement}.{self.name}.{self.profile}"
 
+    @property
+    def called(self) -> Name:
+        """The same in parts, as a selection names it."""
+        return Name(self.requirement, self.name, str(self.profile))
+
     def in_scope(self, scope: Scope) -> bool:
         """Say whether the run judges this check at all."""
         row = requirement(self.requirement)
@@ -80,7 +86,11 @@ class CheckId:
 
 @dataclass(eq=False)
 class Harness:
-    """One process's part of a run: controller, worker, or both in one."""
+    """One process's part of a run: controller, worker, or both in one.
+
+    ``known`` are all checks of the suite, ``unrun`` those of the scope that have no record, ``unfound`` the terms of
+    the selection that name no check; with several workers they know them, and not the controller.
+    """
 
     settings: RunConfig
     stop_at: Callable[[Record], bool] | None = None
@@ -95,9 +105,15 @@ class Harness:
     judged: set[str] = field(default_factory=set, init=False)
     fault: str | None = field(default=None, init=False)
     selected: int = field(default=0, init=False)
+    halted: bool = field(default=False, init=False)
+    unrun: set[str] = field(default_factory=set, init=False)
+    known: dict[Name, CheckId] = field(default_factory=dict, init=False)
+    unfound: list[str] = field(default_factory=list, init=False)
+    seconds: dict[str, float] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Start the implementation, unless it is started, and hold the settings against what it declares."""
+        self.selection = Selection.parse(*self.settings.selection)
         self.implementation: Implementation = self.started or self.settings.start()
         self.implementation.drawing = hypothesis.currently_in_test_context
         self.implementation.leave_out = hypothesis.reject
@@ -132,6 +148,8 @@ class Harness:
     def pytest_pycollect_makeitem(self, obj: object) -> list[pytest.Item] | None:
         """Pass over the tests of which this run judges no check: to make items of all costs more than most checks."""
         checks = [check for marker in getattr(obj, "pytestmark", ()) for check in _checks(marker)]
+        for mark in _marks_of(checks):
+            self.known[mark.called] = mark
         return [] if checks and not any(map(self._judges, checks)) else None
 
     @pytest.hookimpl(tryfirst=True)
@@ -142,8 +160,12 @@ class Harness:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put the checks in the order of the requirements."""
+        """Put the checks in the order of the requirements; none is run when a name of the selection is unknown."""
         items.sort(key=_place)
+        self.unrun = {mark.id for mark in self.known.values() if mark.in_scope(self.scope)}
+        if self.selection:
+            self.unfound = self.selection.unfound(self.known)
+            items[:] = [] if self.unfound else items
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a module of the suite that cannot be loaded: its checks would be missing without a word."""
@@ -289,6 +311,8 @@ class Harness:
         properties: dict[str, Any] = dict(report.user_properties)
         if PROPERTY in properties:
             self.records.append(Record.from_dict(properties[PROPERTY]))
+            self.unrun.discard(self.records[-1].id)
+            self.seconds[self.records[-1].id] = report.duration
             self.troubles += properties[PROPERTY + "-troubles"]
             self.tried |= {(name, verdict) for name, verdict in properties[PROPERTY + "-tried"]}
             self.combined += [(tuple(values), exercised) for values, exercised in properties[PROPERTY + "-combined"]]
@@ -299,12 +323,20 @@ class Harness:
 
     def pytest_runtest_logfinish(self) -> None:
         """Stop after a broken contract, since no later answer can be trusted, or at a state that ends the run."""
+        if self.fault is not None:
+            self._halt(self.fault)
+        elif self.records and self.stop_at is not None and self.stop_at(self.records[-1]):
+            self._halt(self.records[-1].id)
+
+    def _halt(self, why: str) -> None:
+        """Stop the run, on the controller of several workers too, which asks another object than a single process."""
         if self._session is None:
             return
-        if self.fault is not None:
-            self._session.shouldstop = self.fault
-        elif self.records and self.stop_at is not None and self.stop_at(self.records[-1]):
-            self._session.shouldstop = self.records[-1].id
+        self.halted = True
+        workers = self._session.config.pluginmanager.get_plugin("dsession")
+        for asked in (self._session, workers):
+            if asked is not None:
+                asked.shouldstop = why
 
     _session: pytest.Session | None = None
     _is_again: bool = False
@@ -319,8 +351,12 @@ class Harness:
         self.implementation.close()
 
     def _judges(self, check: Any) -> bool:
-        marks = [marker.args[0] for marker in check.marks if marker.name == _MARKER]
-        return any(mark.in_scope(self.scope) and (self.only is None or mark.id in self.only) for mark in marks)
+        return any(
+            mark.in_scope(self.scope)
+            and (self.only is None or mark.id in self.only)
+            and (not self.selection or self.selection.takes(mark.called))
+            for mark in _marks_of([check])
+        )
 
     def _narrowed(self, marker: pytest.Mark) -> pytest.Mark:
         name, checks = marker.args
@@ -392,6 +428,11 @@ def _checks(marker: pytest.Mark) -> Sequence[Any]:
         for parameter in marker.args[1]
         if any(mark.name == _MARKER for mark in getattr(parameter, "marks", ()))
     ]
+
+
+def _marks_of(checks: Sequence[Any]) -> list[CheckId]:
+    """Return what checks that are parameters say of themselves."""
+    return [marker.args[0] for check in checks for marker in check.marks if marker.name == _MARKER]
 
 
 def _cause(call: pytest.CallInfo[None]) -> BaseException | None:

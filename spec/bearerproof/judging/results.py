@@ -50,7 +50,7 @@ class Record:
     ``skips`` are the adapter's own words about what it could not do in it, each behind its operation. ``errors``
     counts what was thrown in place of a verdict, by its text; ``unproven`` says that nothing else came where a token
     was to be refused, so that nothing is known. ``unseen`` are findings that are foreseen of it and that another run
-    may draw, though this one did not.
+    may draw, though this one did not. ``deviation`` is how an expected one really ended.
     """
 
     id: str
@@ -64,6 +64,7 @@ class Record:
     errors: Mapping[str, int] = field(default_factory=dict)
     unproven: bool = False
     unseen: tuple[str, ...] = ()
+    deviation: str | None = None
 
     @property
     def judged(self) -> bool:
@@ -90,6 +91,8 @@ class Record:
             row["unproven"] = True
         if self.unseen:
             row["unseen"] = list(self.unseen)
+        if self.deviation is not None:
+            row["deviation"] = self.deviation
         return {**row, "findings": list(self.findings)}
 
     @classmethod
@@ -99,11 +102,12 @@ class Record:
             row["id"], row["requirement"], row["level"], row["profile"],
             State(row["outcome"]), row.get("reason"), tuple(row["findings"]), tuple(row.get("skipped", ())),
             row.get("errors", {}), row.get("unproven", False), tuple(row.get("unseen", ())),
+            row.get("deviation"),
         )  # fmt: skip
 
     def expected(self, reason: str) -> "Record":
         """Return the record as one that the expectations file foresees."""
-        return replace(self, state=State.EXPECTED, reason=reason)
+        return replace(self, state=State.EXPECTED, reason=reason, deviation=str(self.state))
 
 
 def tally(records: Iterable[Record]) -> dict[State, int]:

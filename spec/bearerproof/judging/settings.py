@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bearerproof.contract.connections import connect
+from bearerproof.contract.connections import Connection, connect
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.http.provider import StartProvider
 from bearerproof.contract.implementation import Implementation
@@ -24,7 +25,7 @@ EXAMPLES = {QUICK: 8, DEFAULT: 100}
 
 @dataclass(frozen=True)
 class KnownFinding:
-    """A deviation that the expectations foresee of a check: ``check`` and ``profile`` None are all of them."""
+    """A deviation that the expectations foresee of a check, a name or a pattern: None are all checks, or profiles."""
 
     requirement: str
     finding: str
@@ -33,12 +34,17 @@ class KnownFinding:
 
     def names(self, requirement: str, check: str, profile: str) -> bool:
         """Say whether it is one of this check."""
-        return self.requirement == requirement and self.check in (None, check) and self.profile in (None, profile)
+        called = self.check is None or fnmatchcase(check, self.check)
+        return self.requirement == requirement and called and self.profile in (None, profile)
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """The options of a run as they were given; ``resolve`` holds them against what is declared."""
+    """The options of a run as they were given; ``resolve`` holds them against what is declared.
+
+    ``selection`` are the terms of ``-k``; ``left_out`` parts of the declaration, as ``algorithm PS256``, that are
+    passed over, since an honest token of theirs was refused.
+    """
 
     target: str = "reference"
     command: tuple[str, ...] = ()
@@ -54,6 +60,8 @@ class RunConfig:
     seconds: float = 5.0
     requirements: tuple[str, ...] = ()
     known: tuple[KnownFinding, ...] = ()
+    selection: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def start(self, provider: StartProvider | None = None, authority: "StartAuthority | None" = None) -> Implementation:
         """Start the implementation, with the provider or authority that a server profile may ask for, and say hello.
@@ -61,17 +69,22 @@ class RunConfig:
         Raises:
             BadInput: it cannot be named so. AdapterFault: it does not start, or does not speak the contract.
         """
+        implementation = Implementation(self._connect(provider, authority), self.seconds)
+        implementation.declaration = implementation.declaration.without(self.left_out)
+        return implementation
+
+    def _connect(self, provider: StartProvider | None, authority: "StartAuthority | None") -> Connection:
         if self.owned is not None and self.url is None:
             raise BadInput("--i-own-this goes with --url")
         if self.url is None:
-            return Implementation(connect(self.target, self.command, self.folder), self.seconds)
+            return connect(self.target, self.command, self.folder)
         from bearerproof.contract.http.connection import connect as connect_http  # noqa: PLC0415 - few runs need a client
         from bearerproof.contract.resource import connection as resource  # noqa: PLC0415
         from bearerproof.contract.resource.profilefile import is_resource_profile  # noqa: PLC0415
 
         if self.server_profile is not None and is_resource_profile(Path(self.server_profile)):
-            return Implementation(resource.connect(self.url, self.server_profile, authority, self.owned), self.seconds)
-        return Implementation(connect_http(self.url, self.server_profile, provider), self.seconds)
+            return resource.connect(self.url, self.server_profile, authority, self.owned)
+        return connect_http(self.url, self.server_profile, provider)
 
     def resolve(self, declaration: Declaration) -> "Scope":
         """Return what is judged: what was asked for, within what is declared.
@@ -105,7 +118,7 @@ class RunConfig:
         raw = json.loads(text)
         measure = None if raw["measure"] is None else Measure(raw["measure"])
         profiles = tuple(Profile(name) for name in raw["profiles"])
-        lists = {name: tuple(raw[name]) for name in ("command", "requirements")}
+        lists = {name: tuple(raw[name]) for name in ("command", "requirements", "selection", "left_out")}
         known = tuple(KnownFinding(**each) for each in raw["known"])
         return cls(**{**raw, **lists, "measure": measure, "profiles": profiles, "known": known})
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
-from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.checks import check, strict_alone
 from bearerproof_fuzz.keyserver import wire
 from bearerproof_fuzz.keyserver.contenttypes import OTHER_TYPES
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
@@ -135,11 +135,13 @@ def test_tokens_are_not_stored(mark: CheckId, trial: Trial) -> None:
         _not_stored(server, reply, "an answer holds a token")
 
 
+_TOKENS_ALONE = "RFC 6749 §5.1 forbids to store the answers that hold a token"
+
+
 @check("HTTP-4", needs=(HTTP,))
 def test_errors_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """An answer of the token endpoint without a token forbids to store it as well."""
-    if trial.measure is Measure.BASE:  # the RFC asks for it where a token is answered
-        return
+    strict_alone(trial, _TOKENS_ALONE)
     server = KeyServerDriver(trial)
     succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
     for name, (make, _) in _REFUSED.items():
@@ -154,8 +156,7 @@ def test_errors_are_not_stored(mark: CheckId, trial: Trial) -> None:
 @check("HTTP-4", needs=(HTTP, CONFIGURE))
 def test_refusals_for_load_are_not_stored(mark: CheckId, trial: Trial) -> None:
     """That there are too many tokens is not to be stored either."""
-    if trial.measure is Measure.BASE:
-        return
+    strict_alone(trial, _TOKENS_ALONE)
     server = KeyServerDriver(trial, DEFAULT.but(cap=1, capacity=1))
     succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
     for subject in ("alice", "bob"):

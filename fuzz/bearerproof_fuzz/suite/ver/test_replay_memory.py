@@ -42,6 +42,22 @@ def test_clock_that_steps_back_frees_nothing(mark: CheckId, trial: Trial, forge:
     trial.expect(trial.ask(again), REJECTED, "a token is accepted again after the clock was set back", again, token)
 
 
+OTHERS = 150
+"""Tokens that come in between: more than a list of the last hundred holds."""
+
+
+@check("VER-41", needs=(REPLAY,))
+def test_others_in_between(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """However many other tokens came in between, one that has not expired is still a replay."""
+    token = _token(mark, forge, "before the others", LIFETIME)
+    trial.control(token, "the first presentation of a token")
+    others = [_token(mark, forge, f"in between {number}", LIFETIME) for number in range(OTHERS)]
+    for other, answer in zip(others, trial.ask_all(others), strict=True):
+        trial.expect(answer, ACCEPTED, "a new token is refused among many others", other, token)
+    summary = f"a token is accepted again after {OTHERS} others"
+    trial.expect(trial.ask(token), REJECTED, summary, token, others[-1])
+
+
 def _token(mark: CheckId, forge: Forge, name: str, life: int) -> Presentation:
     draft = forge.base(mark.profile).with_policy(replay=True)
     return draft.with_claims(jti=f"{mark.id} {name}", exp=int(forge.now) + life).presentation()

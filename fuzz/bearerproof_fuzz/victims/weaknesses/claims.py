@@ -2,10 +2,13 @@
 
 import ctypes
 import math
+import re
 import struct
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from bearerproof_fuzz.victims import claims, encoding, signatures
@@ -13,7 +16,7 @@ from bearerproof_fuzz.victims.claims import Check, for_id_tokens
 from bearerproof_fuzz.victims.question import Facts
 from bearerproof_fuzz.victims.refusal import Json, Refused
 from bearerproof_fuzz.victims.variants import weak_claims, weak_header
-from bearerproof_fuzz.victims.verifier import Steps
+from bearerproof_fuzz.victims.verifier import HONEST, Steps
 from bearerproof_fuzz.victims.weaknesses.encoding import parsed_leniently
 
 # --- times
@@ -230,6 +233,25 @@ def _required_by_profile_alone(facts: Facts) -> None:
     claims.presence(replace(facts, question=replace(facts.question, policy={**facts.policy, "require": []})))
 
 
+def _names_in_any_case(*checks: str) -> Steps:
+    """Look claims up without regard to case, the last one first, as decoders into structures do."""
+
+    def made(check: Check) -> Check:
+        return lambda facts: check(replace(facts, claims={name.lower(): value for name, value in facts.claims.items()}))
+
+    return replace(
+        HONEST, claims={name: made(check) if name in checks else check for name, check in claims.CHECKS.items()}
+    )
+
+
+def _date_text(value: Any) -> Any:
+    """Read a text as the date that it writes down (RFC 3339)."""
+    try:
+        return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 # --- kinds of token
 
 
@@ -345,6 +367,18 @@ def _among_the_audiences(facts: Facts) -> bool:
     return facts.claims["azp"] in audiences if "azp" in facts.claims else len(audiences) == 1
 
 
+def _one_of_several(facts: Facts) -> bool:
+    """Ask who the authorised party is where there are several audiences, and nowhere else."""
+    return len(claims.audiences_of(facts)) == 1 or facts.claims.get("azp") == facts.policy["client_id"]
+
+
+def _since_issue(facts: Facts) -> None:
+    """Take the time of the token for that of the sign-in."""
+    allowed = facts.policy.get("max_age")
+    if allowed is not None and _old(facts.claims.get("iat"), facts.question.now, allowed, facts.leeway):
+        raise Refused("auth-time")
+
+
 def _context(holds: Callable[[Any, list[str]], bool]) -> Steps:
     def check(facts: Facts) -> None:
         asked = facts.policy.get("acr_values")
@@ -422,6 +456,8 @@ STEPS: Mapping[str, Steps] = {
     "nbf-as-text": _read(_text_as_number, "nbf"),
     "nbf-true-is-one": _read(_true_as_one, "nbf"),
     "exp-of-other-types-passed-over": _read(_other_types_passed_over, "exp"),
+    "exp-as-the-text-of-a-date": _read(_date_text, "exp"),
+    "claim-names-in-any-case": _names_in_any_case("presence", "issuer", "audience", "expiry"),
     "exp-null-is-none": _read(lambda value: value, "exp"),
     "exp-list-first-taken": _read(_first_of_list, "exp"),
     "exp-nan-never-comes": _not_finite_too("exp"),
@@ -436,6 +472,7 @@ STEPS: Mapping[str, Steps] = {
     "iss-normalised": _issuer(_texts(lambda iss, ours: unicodedata.normalize("NFKC", iss) == ours)),
     "iss-by-its-host": _issuer(_texts(lambda iss, ours: iss.split("/")[2:3] == ours.split("/")[2:3])),
     "iss-list-with-ours": _issuer(lambda iss, ours: iss == ours or (isinstance(iss, list) and ours in iss)),
+    "iss-as-a-pattern": _issuer(_texts(lambda iss, ours: re.fullmatch(ours, iss) is not None)),
     "iss-missing-passes": _optional("iss"),
     "aud-not-looked-at": _audience(lambda *_: True),
     "aud-contains-ours": _audience(_any_text(lambda aud, ours: ours in aud)),
@@ -453,6 +490,8 @@ STEPS: Mapping[str, Steps] = {
     ),
     "aud-nested-list": _audience(lambda aud, ours: ours in _flattened(aud)),
     "aud-list-of-other-types-too": _audience(lambda aud, ours: aud == ours or (isinstance(aud, list) and ours in aud)),
+    "aud-star-is-everybody": _audience(_any_text(lambda aud, ours: fnmatchcase(ours, aud.replace("[", "")))),
+    "aud-as-a-pattern": _audience(_any_text(lambda aud, ours: re.fullmatch(ours, aud) is not None)),
     "aud-missing-passes": _optional("aud"),
     "aud-empty-passes": _audience(lambda aud, ours: not aud or ours == aud or (isinstance(aud, list) and ours in aud)),
     "require-not-looked-at": weak_claims(changed={"presence": _required_by_profile_alone}),
@@ -481,6 +520,7 @@ STEPS: Mapping[str, Steps] = {
         lambda facts: facts.claims.get("azp", facts.policy["client_id"]) == facts.policy["client_id"]
     ),
     "azp-not-looked-at": _party(lambda facts: "azp" in facts.claims or len(claims.audiences_of(facts)) == 1),
+    "azp-looked-at-among-several-alone": _party(_one_of_several),
     "azp-among-the-audiences": _party(_among_the_audiences),
     "nonce-not-looked-at": weak_claims("nonce"),
     "nonce-missing-passes": _nonce(lambda nonce, sent: nonce in (None, sent)),
@@ -493,6 +533,7 @@ STEPS: Mapping[str, Steps] = {
     "auth-time-not-looked-at": weak_claims("authentication time"),
     "auth-time-missing-passes": _age(lambda value, *others: value is not None and _old(value, *others)),
     "auth-time-in-the-future": _age(_old),
+    "auth-time-is-that-of-the-token": _id_token("authentication time", _since_issue),
     "max-age-zero-is-none": _age(
         lambda value, now, allowed, leeway: (
             bool(allowed) and (_old(value, now, allowed, leeway) or value > now + leeway)

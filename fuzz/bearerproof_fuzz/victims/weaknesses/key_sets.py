@@ -1,7 +1,9 @@
 """Weak ways with key sets: how they are fetched, what is believed of an answer, and how long it is kept."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from email.message import Message
 
 from bearerproof_fuzz.victims import encoding, fetching, verifier
 from bearerproof_fuzz.victims.question import KeySetCache, Memory, Question
@@ -102,22 +104,23 @@ def _replaced_by_whatever(question: Question, memory: Memory) -> list[Json] | No
     return cache.entries or []
 
 
-def _believing(answer: Callable[[int, str, bytes], list[Json] | None]) -> Steps:
-    """Read the endpoint's answer in a weak way: its status, where it points to, and its body."""
+def _believing(answer: Callable[[int, Message, bytes], list[Json] | None]) -> Steps:
+    """Read the endpoint's answer in a weak way: its status, its header fields, and its body."""
     return _fetched(lambda question, memory: fetching.current(question, memory, lambda url: answer(*fetching.get(url))))
 
 
-def _redirected(status: int, location: str, body: bytes) -> list[Json] | None:
+def _redirected(status: int, fields: Message, body: bytes) -> list[Json] | None:
+    location = fields.get("Location", "")
     if status in (301, 302, 303, 307, 308) and location:
         status, _, body = fetching.get(location)
     return fetching.entries_of(body) if status == 200 else None
 
 
-def _any_status(status: int, _: str, body: bytes) -> list[Json] | None:
+def _any_status(status: int, _: Message, body: bytes) -> list[Json] | None:
     return fetching.entries_of(body) if status else None
 
 
-def _text_is_a_secret(status: int, _: str, body: bytes) -> list[Json] | None:
+def _text_is_a_secret(status: int, _: Message, body: bytes) -> list[Json] | None:
     """Take an answer that is a JSON string for the one secret there is."""
     entries = fetching.entries_of(body) if status == 200 else None
     if entries is None and status == 200 and body[:1] == body[-1:] == b'"':
@@ -125,15 +128,40 @@ def _text_is_a_secret(status: int, _: str, body: bytes) -> list[Json] | None:
     return entries
 
 
-def _array_is_a_set(status: int, _: str, body: bytes) -> list[Json] | None:
+def _array_is_a_set(status: int, _: Message, body: bytes) -> list[Json] | None:
     return (
         fetching.entries_of(b'{"keys":' + body + b"}" if body.lstrip()[:1] == b"[" else body) if status == 200 else None
     )
 
 
-def _one_key_is_a_set(status: int, _: str, body: bytes) -> list[Json] | None:
+def _one_key_is_a_set(status: int, _: Message, body: bytes) -> list[Json] | None:
     entries = fetching.entries_of(body)
     return entries or fetching.entries_of(b'{"keys":[' + body + b"]}") if status == 200 else None
+
+
+def _of_one_media_type(status: int, fields: Message, body: bytes) -> list[Json] | None:
+    """Believe nothing but the registered media type (RFC 7517 §8.5), which most of the world does not send."""
+    registered = fields.get_content_type() == "application/jwk-set+json"
+    return fetching.entries_of(body) if status == 200 and registered else None
+
+
+def _as_long_as_caches_may(question: Question, memory: Memory) -> list[Json]:
+    """Keep a set no longer than the endpoint says that caches may, which may be not at all."""
+    cache = _cache(question, memory)
+    url = question.policy["keys_url"]
+    said: list[str] = []
+
+    def fetch(url: str) -> list[Json] | None:
+        status, fields, body = fetching.get(url)
+        said.extend(fields.get_all("Cache-Control", []))
+        return fetching.entries_of(body) if status == 200 else None
+
+    if memory.kept.get(("not to be kept", url)):
+        cache.fetched = -fetching.TTL
+    entries = fetching.current(question, memory, fetch)
+    if said:
+        memory.kept["not to be kept", url] = re.search("no-store|no-cache|max-age=0", ",".join(said)) is not None
+    return entries
 
 
 def _given_sets_kept(question: Question, memory: Memory) -> list[Json]:
@@ -156,6 +184,8 @@ STEPS: Mapping[str, Steps] = {
     "unknown-kid-always-fetched": replace(HONEST, refetch=_refetch_without_limit),
     "no-set-is-an-empty-set": _fetched(_empty_when_unavailable),
     "fetched-keys-are-added": _fetched(_added),
+    "set-kept-as-long-as-caches-may": _fetched(_as_long_as_caches_may),
+    "set-of-another-media-type-refused": _believing(_of_one_media_type),
     "redirect-followed": _believing(_redirected),
     "body-of-an-error-believed": _believing(_any_status),
     "text-taken-for-a-set": replace(_believing(_text_is_a_secret), named=or_without_kid, verify=whatever_secret),

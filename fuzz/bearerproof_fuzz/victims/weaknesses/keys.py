@@ -152,6 +152,15 @@ def _taken(pick: Callable[[list[Json]], list[Json]]) -> Steps:
     return replace(HONEST, choose=chosen)
 
 
+def _by_number(steps: Steps, question: Question, header: Json, entries: list[Json]) -> Key:
+    """Take a kid of digits for the number of an entry, as a list that is used like a table does."""
+    kid = header.get("kid")
+    if isinstance(kid, str) and kid.isascii() and kid.isdigit() and int(kid) < len(entries):
+        anonymous = {name: value for name, value in header.items() if name != "kid"}
+        return verifier.choose(steps, question, anonymous, [entries[int(kid)]])
+    return verifier.choose(steps, question, header, entries)
+
+
 def _any_of(narrow: Callable[[Json, list[Json]], list[Json]]) -> Steps:
     """Try one key after the other until a signature holds."""
 
@@ -357,6 +366,7 @@ STEPS: Mapping[str, Steps] = {
     "kid-in-a-sentence-of-sql": _looked_up(_in_a_table),
     "kid-unknown-is-the-empty-secret": _looked_up(lambda _, __: b""),
     "kid-itself-is-the-secret": _looked_up(lambda kid, _: kid.encode()),
+    "kid-as-the-number-of-an-entry": replace(HONEST, choose=_by_number),
     "first-of-a-kid-taken": _taken(lambda named: named[:1]),
     "last-of-a-kid-taken": _taken(lambda named: named[-1:]),
     "each-of-a-kid-tried": _any_of(

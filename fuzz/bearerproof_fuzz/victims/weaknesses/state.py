@@ -1,5 +1,6 @@
 """Weak ways with what outlives a question, with hints, and with the order in which things are done."""
 
+import math
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -107,6 +108,22 @@ def _replay(name: Callable[[Facts], object], *, without_jti: bool = False) -> St
 
 def _jti_is_optional(facts: Facts) -> None:
     claims.presence(replace(facts, claims={"jti": "", **facts.claims}))
+
+
+def _forgetting(when: Callable[[Facts], bool]) -> Steps:
+    """Forget all that was presented, at times."""
+
+    def check(facts: Facts) -> None:
+        if when(facts):
+            facts.memory.seen.clear()
+        claims.replay(facts)
+
+    return weak_claims(changed={"replay": check})
+
+
+def _past_its_end(facts: Facts) -> bool:
+    """Say whether the token has ended, though the leeway still admits it."""
+    return bool(facts.claims.get("exp", math.inf) <= facts.question.now)
 
 
 def _ports(look: Callable[[Json, Facts], None]) -> Steps:
@@ -279,6 +296,8 @@ STEPS: Mapping[str, Steps] = {
     "replay-by-subject-and-jti": _replay(lambda facts: (facts.claims.get("sub"), facts.claims["jti"])),
     "replay-by-joined-text": _replay(lambda facts: f"{facts.claims['iss']}{facts.claims['jti']}"),
     "replay-without-jti-passes": _replay(lambda facts: (facts.claims["iss"], facts.claims["jti"]), without_jti=True),
+    "replay-forgotten-beyond-100": _forgetting(lambda facts: len(facts.memory.seen) >= 100),
+    "replay-forgotten-within-the-leeway": _forgetting(_past_its_end),
     "sessions-not-looked-at": _ports(_versions_alone),
     "session-versions-not-looked-at": _ports(_revoked),
     "session-version-missing-passes": _versions(lambda sv, current: sv is not None and sv < current),
