@@ -9,7 +9,7 @@ from hypothesis.strategies import DrawFn
 from bearerproof.contract.declaration import Need
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.draws import number_below, pick
-from bearerproof_fuzz.forge import ISSUER, Draft
+from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.needs import CLOCK
 from bearerproof_fuzz.oracles import claims as oracle
 from bearerproof_fuzz.oracles.claims import Outcomes
@@ -125,7 +125,7 @@ DRAWN: Mapping[str, DrawnClaim] = {
         DrawnClaim("VER-30", "nbf", _times, _timed(oracle.not_before), (CLOCK,)),
         DrawnClaim("VER-31", "iat", _times, _timed(oracle.issued_at), (CLOCK,)),
         DrawnClaim(
-            "VER-33", "iss", lambda draw, _: _text_near(draw, ISSUER),
+            "VER-33", "iss", lambda draw, draft: _text_near(draw, draft.policy.members["issuer"]),
             lambda value, draft, _: oracle.issuer(value, draft.policy.members["issuer"]),
         ),
         DrawnClaim("VER-34", "aud", _audiences, _audience),

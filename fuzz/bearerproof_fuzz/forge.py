@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 
 from bearerproof.contract.declaration import OPTIONS, Declaration
 from bearerproof.contract.messages import Policy, Presentation
+from bearerproof.contract.resource.resourceserver import ResourceServer
 from bearerproof.contract.tokenrules import OPEN, TokenRules
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
@@ -207,8 +209,8 @@ class Forge:
         return Draft(
             profile=profile,
             key=key,
-            header={"alg": name, "typ": _TYP[profile], "kid": key.kid},
-            claims=_under(rules, _CLAIMS[profile](int(self.now))),
+            header=_header(profile, key, self.declaration.resource_server),
+            claims=_under(rules, _claims(profile, int(self.now), self.declaration.resource_server)),
             policy=self._policy(profile, key),
             now=self.now,
             signer=key.sign,
@@ -217,10 +219,35 @@ class Forge:
 
     def _policy(self, profile: Profile, key: Key) -> Policy:
         members = {"algorithms": [key.algorithm], **_honoured(_POLICIES[profile], profile, self.declaration)}
+        server = self.declaration.resource_server
+        if server is not None and profile in _OF_RESOURCES:
+            members |= {"issuer": server.issuer, "audience": server.audience}
         if "require" in members:
             members["require"] = self.declaration.requirable(members["require"])
         siblings = [key, keys.key(key.algorithm, "b")] if self.declaration.key_set else [key]
         return Policy({**members, "keys": {"keys": [sibling.public_jwk for sibling in siblings]}})
+
+
+_OF_RESOURCES = (Profile.JWT, Profile.ACCESS_TOKEN)
+"""The profiles of tokens that a resource server takes."""
+
+
+def _header(profile: Profile, key: Key, server: ResourceServer | None) -> Members:
+    typ = _TYP[profile] if server is None or server.typ is None else server.typ
+    return {"alg": key.algorithm, **({"typ": typ} if typ else {}), "kid": key.kid}
+
+
+def _claims(profile: Profile, now: int, server: ResourceServer | None) -> Members:
+    """Return the claims of an honest token; those for a server that runs have a `jti` that no token had before."""
+    claims = _CLAIMS[profile](now)
+    if server is None or profile not in _OF_RESOURCES:
+        return claims
+    own = {"iss": server.issuer, "aud": server.audience, **server.claims}
+    return {**claims, **own, **({"jti": f"jti-{next(_NUMBERS)}"} if server.running else {})}
+
+
+_NUMBERS = count(int(time.time() * 1000))
+"""Numbers of tokens: a server that runs may have seen those of a run before."""
 
 
 def _under(rules: TokenRules, claims: Members) -> Members:

@@ -6,6 +6,7 @@ another. An endpoint keeps a log of the replies it gave, which says what the imp
 
 import json
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Collection, Iterator
@@ -16,6 +17,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Event, Thread
+from typing import Any
 
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.keys import Jwk, Key
@@ -62,10 +64,14 @@ class Reply:
 
 @dataclass
 class Endpoint:
-    """One URL, with the reply it gives at present and the log of those it gave."""
+    """One URL, with the reply it gives at present and the log of those it gave.
+
+    ``last_good`` is when a good set was last given, in seconds of a monotonic clock.
+    """
 
     url: str
     reply: Reply
+    last_good: float = 0.0
     log: list[Reply] = field(default_factory=list)
     closed: Event = field(default_factory=Event)
 
@@ -77,6 +83,8 @@ class Endpoint:
     def answer(self) -> Reply:
         """Log the present reply and return it."""
         self.log.append(self.reply)
+        if self.reply.kids is not None:
+            self.last_good = time.monotonic()
         return self.reply
 
 
@@ -200,15 +208,28 @@ def _jwks(keys: Collection[Key]) -> bytes:
     return json.dumps({"keys": jwks}).encode()
 
 
-class _Server(ThreadingHTTPServer):
-    """Answers each connection in a thread of its own: one that is kept waiting holds nobody else up."""
+class EndpointServer(ThreadingHTTPServer):
+    """Answers each connection in a thread of its own: one that is kept waiting holds nobody else up.
+
+    With a context it speaks TLS. ``endpoints`` are found by their path.
+    """
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0), context: ssl.SSLContext | None = None) -> None:
+        super().__init__(address, _Handler)
         self.endpoints: dict[str, Endpoint] = {}
+        self._context = context
+
+    def finish_request(self, request: socket.socket, client_address: Any) -> None:  # type: ignore[override]  # narrower
+        """Shake hands, if that is to be done, on the thread of the connection."""
+        if self._context is None:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(LONGEST_SILENCE)
+        with self._context.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: that a client hangs up on an answer it won't read is what it is meant to do."""
@@ -231,9 +252,9 @@ _numbers = count(1)
 
 
 @cache
-def _server() -> _Server:
+def _server() -> EndpointServer:
     """Start the server on first use; it ends with the process."""
-    server = _Server()
+    server = EndpointServer()
     Thread(target=server.serve_forever, name="bearerproof key server", daemon=True).start()
     return server
 
@@ -244,7 +265,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer as the endpoint says; a path that no scenario uses any more is unknown."""
         server = self.server
-        found = server.endpoints.get(self.path) if isinstance(server, _Server) else None
+        found = server.endpoints.get(self.path) if isinstance(server, EndpointServer) else None
         if found is None:
             self._send(Reply(status=404), Event())
             return

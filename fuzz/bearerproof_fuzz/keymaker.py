@@ -8,6 +8,7 @@ import base64
 import datetime as dt
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,26 @@ Private = ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey | ec.EllipticCurvePr
 POOL = Path(__file__).with_name("keys.json")
 
 _ROLES = ("a", "b", "attacker")
+
+
+def made(material: str) -> dict[str, str]:
+    """Return an entry of the pool, made just now: a key pair as PEM, with a certificate of it.
+
+    Raises:
+        ValueError: it is of a material that is no key pair of these.
+    """
+    makers: dict[str, Callable[[], Private]] = {
+        "ed25519": ed25519.Ed25519PrivateKey.generate,
+        "ed448": ed448.Ed448PrivateKey.generate,
+        "rsa": lambda: rsa.generate_private_key(65537, 2048),
+        "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
+        "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
+        "p521": lambda: ec.generate_private_key(ec.SECP521R1()),
+        "secp256k1": lambda: ec.generate_private_key(ec.SECP256K1()),
+    }
+    if material not in makers:
+        raise ValueError(f"no key pair of {material} is made")
+    return _asymmetric(makers[material]())
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from bearerproof.contract import keyforms
-from bearerproof_fuzz.keymaker import POOL, Private
+from bearerproof_fuzz.keymaker import POOL, Private, made
 from bearerproof_fuzz.pss import Hash, raw_private, sign_pss
 
 Jwk = dict[str, Any]
@@ -101,6 +101,31 @@ def key(algorithm: str, role: str = "a") -> Key:
 def weak_rsa_key() -> Key:
     """Return an RSA key of 1024 bits (RFC 7518 §3.3 demands 2048 or more)."""
     return Key("rs256-1024", "RS256", "rsa", "1024")
+
+
+def fresh(algorithm: str, kid: str) -> Key:
+    """Return a key under this kid that was made just now, and that no run before has signed with.
+
+    Raises:
+        ValueError: it is one of an algorithm whose key pairs are not made here.
+    """
+    material = MATERIAL[algorithm]
+    role = f"fresh-{kid}"
+    _pool()[f"{material}-{role}"] = made(material)
+    return Key(kid, algorithm, material, role)
+
+
+def renew(algorithms: Collection[str]) -> None:
+    """Make the keys of these algorithms anew for this process, all of their material: none of the pool is left.
+
+    Raises:
+        ValueError: one of them is of an algorithm whose key pairs are not made here.
+    """
+    for material in {MATERIAL[algorithm] for algorithm in algorithms}:
+        for name in [name for name in _pool() if name.partition("-")[0] == material]:
+            _pool()[name] = made(material)
+    for cached in (key, _private, _sign, _public_forms):
+        cached.cache_clear()
 
 
 def public_forms(target: Key) -> Mapping[str, bytes]:

@@ -50,6 +50,15 @@ ROTATE = Need("key_server", "rotate")
 SINGLE_USE = Need("key_server", "single_use")
 THROTTLE = Need("key_server", "throttle")
 
+RESOURCE = (Need("resource_server"),)
+RESOURCE_AUTHORIZATION = (*RESOURCE, Need("resource_server", "authorization"))
+RESOURCE_FETCHES = (*RESOURCE, Need("resource_server", "fetches"))
+RESOURCE_METADATA = (*RESOURCE, Need("resource_server", "metadata"))
+RESOURCE_PROBES = (*RESOURCE, Need("resource_server", "probes"))
+RESOURCE_SCOPE = (*RESOURCE, Need("resource_server", "scope"))
+RESOURCE_SESSION = (*RESOURCE, Need("resource_server", "session"))
+"""To ask a resource server over HTTP, and what of it the check is about."""
+
 LENIENT = (CLOCK, LEEWAY)
 """To stand within the leeway, and just outside it."""
 

@@ -17,7 +17,7 @@ CLAUSE = re.compile(r"(?:RFC \d{4}|OpenID Connect Core) §[\dA-Z]+(?:\.\d+)*\b")
 SOURCE = re.compile(
     r"RFC \d{4}$|(?:RFC \d{4}|draft-[a-z0-9-]+|OpenID Connect Core|FIPS 186-\d) (?:§|Appendix )[\dA-Z]"
     r"|CVE-\d{4}-\d{4,}$|CWE-\d+$|GHSA(?:-\w{4}){3}$|seed 00\d, |failure audit §8 row \d+$|W\d+$"
-    r"|key server §(?:8|10) row \d+$|systemd issue \d+$"
+    r"|key server §(?:8|10) row \d+$|systemd issue \d+$|Model Context Protocol \d{4}-\d\d-\d\d [A-Z]"
 )
 
 ROWS = requirements().values()

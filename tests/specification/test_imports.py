@@ -41,7 +41,7 @@ FUZZ_FLOORS = [
         "forge draws",
         "edits oracles",
         "checks claimdraws combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",
-        "keyserver",
+        "keyserver resource",
         "machines",
         "suite",
         "inventory revision",

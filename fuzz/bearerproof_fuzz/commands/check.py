@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.http.provider import StartProvider
 from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.resource.authority import StartAuthority
 from bearerproof.judging import expectations, expectationsfile, junit, markdown, summaries
 from bearerproof.judging.baselines import Baselines, Score
 from bearerproof.judging.expectations import Expectations
@@ -54,6 +55,7 @@ def check(
     out: Console,
     err: Console,
     provider: StartProvider | None = None,
+    authority: StartAuthority | None = None,
 ) -> int:
     """Run a suite and return the exit code: 0 conforms, 1 does not, 2 stale expectations, 3 not judged.
 
@@ -64,7 +66,7 @@ def check(
     foreseen = expectations.read(outputs.expect) if outputs.expect else Expectations()
     former = expectationsfile.former(outputs.write_expect) if outputs.write_expect else None
     settings = replace(settings, known=foreseen.known)
-    implementation = settings.start(provider)
+    implementation = settings.start(provider, authority)
     look = _first_look(implementation, settings, out)
     if look.nothing_judged:
         show(look.page(settings, width_of(out)), out)
@@ -87,9 +89,9 @@ def check(
         finished.records, finished.harness.unrun, narrowed=finished.narrowed, suite=expectationsfile.suite()
     )
     finished.records, finished.stale = list(judged.records), list(judged.stale)
-    scores = _scores(baselines, finished)
-    effort = implementation.effort
-    remarks = [*judged.remarks, *_remarks(finished), *([effort] if effort else []), *_compared(scores)]
+    scores, effort = _scores(baselines, finished), implementation.effort
+    told = [*implementation.remarks, *([effort] if effort else [])]
+    remarks = [*judged.remarks, *told, *_remarks(finished), *_compared(scores)]
     written = _expectations_written(finished, outputs, former, remarks)
     facts = finished.facts(unseen=judged.unseen, remarks=remarks)
     show(summaries.summary(facts, width_of(out), verbose=outputs.verbose), out)

@@ -175,11 +175,19 @@ def check(
         Path | None, typer.Option("--rfc7520", help="Run the RFC 7520 cookbook files in this folder instead.")
     ] = None,
     url: Annotated[
-        str | None, typer.Option("--url", help="Judge the key server that runs at this URL; needs its profile.")
+        str | None,
+        typer.Option("--url", help="Judge the key server or resource server that runs at this URL; needs its profile."),
     ] = None,
     server_profile: Annotated[
         Path | None,
-        typer.Option("--server-profile", help="TOML file that describes that server: see spec/server-profile.md."),
+        typer.Option(
+            "--server-profile",
+            help="TOML file that describes that server: see spec/server-profile.md and spec/resource-profile.md.",
+        ),
+    ] = None,
+    owned: Annotated[
+        str | None,
+        typer.Option("--i-own-this", metavar="HOST", help="With --url: ask a resource server on this other machine."),
     ] = None,
     all_adapters: Annotated[
         bool, typer.Option("--all", help="Build and judge the adapters of tests/adapters, or those named; one table.")
@@ -207,7 +215,7 @@ def check(
         context, _only(targets), measure=measure, profiles=tuple(profile or ()), level=level,
         depth=QUICK if quick else DEFAULT, seed=seed, seconds=seconds,
         url=url, server_profile=None if server_profile is None else str(server_profile),
-        selection=tuple(selected or ()),
+        selection=tuple(selected or ()), owned=owned,
     )  # fmt: skip
     if prune and write_expect is None:
         raise BadInput("--prune goes with --write-expect")
@@ -235,6 +243,7 @@ def _run_check(settings: RunConfig, workers: str | None = None, *, exit_first: b
     from bearerproof_fuzz.commands.check import check as run_check  # noqa: PLC0415
     from bearerproof_fuzz.commands.recording import outputs_of  # noqa: PLC0415
     from bearerproof_fuzz.keyserver import idp  # noqa: PLC0415
+    from bearerproof_fuzz.resource import authorizationserver  # noqa: PLC0415
     from bearerproof_fuzz.suite import SUITE  # noqa: PLC0415
 
     options = RunOptions(workers, exit_first)
@@ -247,6 +256,7 @@ def _run_check(settings: RunConfig, workers: str | None = None, *, exit_first: b
         Console(),
         Console(stderr=True),
         provider=idp.start,
+        authority=authorizationserver.start,
     )
 
 

@@ -79,11 +79,20 @@ STARTERS: Mapping[str, Starter] = {starter.language: starter for starter in _STA
 
 
 def init(
-    language: Annotated[str, typer.Argument(metavar="|".join(STARTERS), help="The language of your library.")],
-    folder: Annotated[Path, typer.Argument(help="Where the adapter is to stand.")] = Path("adapter"),
+    language: Annotated[
+        str, typer.Argument(metavar="|".join((*STARTERS, "api")), help="The language of your library, or api.")
+    ],
+    folder: Annotated[
+        str, typer.Argument(help="Where the adapter is to stand; of an API the URL of what a token opens.")
+    ] = "adapter",
 ) -> None:
-    """Begin an adapter: all of it but the one function that asks your library."""
-    typer.echo(begin_adapter(language, folder))
+    """Begin an adapter, all of it but the one function that asks your library; or the profile of a resource server."""
+    if language == "api":
+        from bearerproof_fuzz.commands.apiprofile import begin_profile  # noqa: PLC0415 - few need a client
+
+        typer.echo(begin_profile(folder))
+        return
+    typer.echo(begin_adapter(language, Path(folder)))
 
 
 def begin_adapter(language: str, folder: Path) -> str:

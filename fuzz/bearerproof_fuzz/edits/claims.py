@@ -7,7 +7,7 @@ from functools import cache
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.registry import ACCEPTED, ECDSA, EITHER, JWTS, Change, edit, edits_for
-from bearerproof_fuzz.forge import AUDIENCE, ISSUER, Draft
+from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.needs import CLOCK, LENIENT, REQUIRE
 
 EXPIRED = "expired"
@@ -362,44 +362,53 @@ edits_for({"beyond-double": b"1e400"}, "VER-32", "RFC 8259 §6", MALFORMED + " e
 
 ISSUER_REASONS = "issuer claim-malformed malformed claim-missing"
 
-_ISSUERS: dict[str, object] = {
-    "another": "https://evil.example",
-    "trailing-slash": ISSUER + "/",
-    "prefix": ISSUER[:-1],
-    "extended": ISSUER + ".evil.example",
-    "upper-case-host": "https://AS.example",
-    "upper-case-scheme": "HTTPS://as.example",
-    "plain-http": "http://as.example",
-    "userinfo": "https://as.example@evil.example",
-    "explicit-port": "https://as.example:443",
-    "fragment": ISSUER + "#",
-    "query": ISSUER + "?",
-    "trailing-dot": "https://as.example.",
-    "percent-encoded": "https://as%2eexample",
-    "leading-blank": " " + ISSUER,
-    "trailing-newline": ISSUER + "\n",
-    "trailing-nul": ISSUER + "\0",
-    "fullwidth": "https://\uff41s.example",
-    "punycode": "https://xn--as-example",
-    "soft-hyphen": "https://a\u00ads.example",
-    "another-letter-for-a-period": ISSUER.replace(".", "x"),
-    "wildcard": "https://*",
-    "pattern": "https://.*",
-    "empty": "",
-    "list-with-ours": [ISSUER],
-    "list-with-ours-first": [ISSUER, "https://evil.example"],
-    "list-with-ours-last": ["https://evil.example", ISSUER],
-    "object": {ISSUER: True},
-    "number": 1,
-    "true": True,
-    "null": None,
-}
+
+def _issuers(ours: str) -> dict[str, object]:
+    scheme, _, rest = ours.partition("://")
+    authority, slash, path = rest.partition("/")
+    label, dot, domain = authority.partition(".")
+
+    def at(host: str) -> str:
+        return f"{scheme}://{host}{slash}{path}"
+
+    return {
+        "another": "https://evil.example",
+        "trailing-slash": ours + "/",
+        "prefix": ours[:-1],
+        "extended": ours + ".evil.example",
+        "upper-case-host": at(label.upper() + dot + domain),
+        "upper-case-scheme": f"{scheme.upper()}://{rest}",
+        "plain-http": f"http://{rest}",
+        "userinfo": ours + "@evil.example",
+        "explicit-port": at(authority + ":443"),
+        "fragment": ours + "#",
+        "query": ours + "?",
+        "trailing-dot": at(authority + "."),
+        "percent-encoded": at(authority.replace(".", "%2e", 1)),
+        "leading-blank": " " + ours,
+        "trailing-newline": ours + "\n",
+        "trailing-nul": ours + "\0",
+        "fullwidth": at(chr(ord(authority[:1] or "a") + 0xFEE0) + authority[1:]),
+        "punycode": at("xn--" + authority.replace(".", "-")),
+        "soft-hyphen": at(authority[:1] + "\u00ad" + authority[1:]),
+        "another-letter-for-a-period": ours.replace(".", "x"),
+        "wildcard": f"{scheme}://*",
+        "pattern": f"{scheme}://.*",
+        "empty": "",
+        "list-with-ours": [ours],
+        "list-with-ours-first": [ours, "https://evil.example"],
+        "list-with-ours-last": ["https://evil.example", ours],
+        "object": {ours: True},
+        "number": 1,
+        "true": True,
+        "null": None,
+    }
 
 
-@edits_for(_ISSUERS, "VER-33", "RFC 7519 §4.1.1", ISSUER_REASONS)
-def iss_is(draft: Draft, value: object) -> Draft:
+@edits_for({name: name for name in _issuers("x")}, "VER-33", "RFC 7519 §4.1.1", ISSUER_REASONS)
+def iss_is(draft: Draft, name: str) -> Draft:
     """`iss` is not the issuer that the policy names: {name}."""
-    return draft.with_claims(iss=value)
+    return draft.with_claims(iss=_issuers(draft.policy.members["issuer"])[name])
 
 
 # --- aud: RFC 7519 §4.1.3
@@ -612,7 +621,7 @@ def exponent_times(draft: Draft) -> Draft:
 @_accept("RFC 7519 §4.1.3", profiles=(Profile.JWT, Profile.ACCESS_TOKEN))
 def aud_lists_ours_last(draft: Draft) -> Draft:
     """`aud` may be an array that holds ours among others."""
-    return draft.with_claims(aud=["api://other", AUDIENCE])
+    return draft.with_claims(aud=["api://other", draft.policy.members["audience"]])
 
 
 @_accept("RFC 7519 §4.1.3")
@@ -631,7 +640,8 @@ def many_values_side_by_side(draft: Draft) -> Draft:
 @_accept("RFC 7519 §4", profiles=(Profile.JWT,))
 def nothing_but_what_is_required(draft: Draft) -> Draft:
     """A token may have the claims that the policy demands and no other."""
-    return replace(draft, claims={name: draft.claims[name] for name in ("iss", "aud", "exp")})
+    required = draft.policy.members.get("require") or ()
+    return replace(draft, claims={n: v for n, v in draft.claims.items() if n in ("iss", "aud", "exp", *required)})
 
 
 @_accept("RFC 8259 §2")

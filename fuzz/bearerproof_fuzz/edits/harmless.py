@@ -9,7 +9,8 @@ def another_jti(draft: Draft) -> Draft:
     A product that knows no `jti` has another subject instead, or is content with another order.
     """
     if draft.rules.knows("jti"):
-        return reordered(draft.with_claims(jti="jti-2"))
+        own = draft.claims.get("jti")
+        return reordered(draft.with_claims(jti="jti-2" if own in (None, "jti-1") else f"{own}-2"))
     return reordered(draft.with_claims(sub=draft.rules.subjects[1]) if draft.rules.subjects else draft)
 
 

@@ -163,8 +163,9 @@ def _wrong_reason(request: Json, true: Json) -> Json:
     if _is_good(true):
         return true
     member, wrong = _WRONG[request["op"]]
-    events = [{**event, "reason": "throttled"} for event in true["events"]]
-    return {**true, member: wrong, "events": events, "lines": [json.dumps(event) for event in events]}
+    events = [{**event, "reason": "throttled"} for event in true.get("events", [])]
+    told = {"events": events, "lines": [json.dumps(event) for event in events]} if "events" in true else {}
+    return {**true, member: wrong, **told}
 
 
 _WRONG: Mapping[str, tuple[str, Any]] = {

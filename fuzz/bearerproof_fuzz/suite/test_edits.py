@@ -20,6 +20,8 @@ def test_edit(case: Case, trial: Trial, forge: Forge) -> None:
         pytest.skip(lack)
     base = case.edit.given(forge.base(case.profile, case.algorithm))
     drafts = [base, another_jti(base), case.edit.apply(base), case.edit.apply(another_jti(base))]
+    if drafts[2].presentation() == base.presentation():
+        pytest.skip("the edit changes nothing of what this implementation is given")
     parts = [case.edit.alone(base)] if case.edit.alone else []
     _, unharmed, edited, both, *_ = (draft.presentation() for draft in drafts)
     answers = trial.ask_all([draft.presentation() for draft in [*drafts, *parts]])

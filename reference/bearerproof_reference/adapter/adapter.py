@@ -10,6 +10,8 @@ from bearerproof_reference import __version__
 from bearerproof_reference.adapter import chains
 from bearerproof_reference.adapter.keyserver import CAPABILITIES, KeyServerAdapter
 from bearerproof_reference.adapter.pipeline import Pipeline
+from bearerproof_reference.adapter.resource import CAPABILITIES as RESOURCE_SERVER
+from bearerproof_reference.adapter.resource import ResourceServers
 from bearerproof_reference.audit.audited import AuditedVerifier
 from bearerproof_reference.clock import ManualClock
 from bearerproof_reference.verifier import fetching
@@ -50,6 +52,7 @@ HELLO: Message = {
         },
         "chain": {"verify": True, "write": True},
         "key_server": CAPABILITIES,
+        "resource_server": RESOURCE_SERVER,
     },
 }
 
@@ -73,6 +76,7 @@ class Adapter:
         self._verifiers: dict[tuple[str, str], Verifier] = {}
         self._lock = Lock()
         self._key_server = KeyServerAdapter()
+        self._resource_servers = ResourceServers()
         self._operations: dict[object, Callable[[Message], Message]] = {
             **self._key_server.operations,
             "hello": lambda _: HELLO,
@@ -81,6 +85,7 @@ class Adapter:
             "reset": self._reset,
             "configure": self._configure,
             "stats": lambda _: self._trail.stats(),
+            "http": self._http,
             "verify-chain": chains.verify,
             "write-chain": chains.write,
         }
@@ -100,6 +105,13 @@ class Adapter:
             answer = {"verdict": "accepted", "claims": verdict.claims}
         return {**answer, **self._trail.drain()}
 
+    def _http(self, request: Message) -> Message:
+        """Answer a request to the resource server, whose policy it has with it, or to the key server."""
+        if "policy" not in request:
+            return self._key_server.operations["http"](request)
+        self._clock.wall, self._clock.monotonic = request["now"], request["tick"]
+        return self._resource_servers.respond(request, self._verifier(request))
+
     def _verifier(self, request: Message) -> Verifier:
         key = (request["profile"], request["policy_id"])
         if key not in self._verifiers:
@@ -109,6 +121,7 @@ class Adapter:
     def _reset(self, _request: Message) -> Message:
         self._rebuild(self._configuration)
         self._verifiers.clear()
+        self._resource_servers = ResourceServers()
         return {"reset": True}
 
     def _configure(self, request: Message) -> Message:

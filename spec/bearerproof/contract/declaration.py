@@ -8,6 +8,7 @@ from typing import Any
 from bearerproof import PROTOCOL, members
 from bearerproof.contract.keyforms import KEY_FORMS, WHOLE
 from bearerproof.contract.messages import MAX_LINE
+from bearerproof.contract.resource.resourceserver import ResourceServer, read_resource_server
 from bearerproof.contract.tokenrules import OPEN, TokenRules, read_token_rules
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
@@ -170,6 +171,7 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
     "key_server": _flags(KeyServer),
     "key_member": ("alg", "kid"),
     "cap_below": ("50000",),
+    "resource_server": ("", "authorization", "scope", "metadata", "session", "probes", "fetches"),
 }
 """The names that each kind of need has; the ones without have the empty one. A cap is one in octets."""
 
@@ -204,6 +206,7 @@ class Declaration:
     audit: Audit = field(default_factory=Audit)
     chain: Chain = field(default_factory=Chain)
     key_server: KeyServer = field(default_factory=KeyServer)
+    resource_server: ResourceServer | None = None
     tokens: Mapping[Profile, TokenRules] = field(default_factory=dict, hash=False)
 
     def without(self, parts: Collection[str]) -> "Declaration":
@@ -238,7 +241,10 @@ class Declaration:
         if need.kind == "cap_below":
             beyond = self.max_token is None or self.max_token < int(need.name)
             return None if beyond else f"a token of {need.name} octets is within the stated cap of {self.max_token}"
-        holder = {"audit": self.audit, "chain": self.chain, "key_server": self.key_server}.get(need.kind, self)
+        holders = {"audit": self.audit, "chain": self.chain, "key_server": self.key_server}
+        if need.name and self.resource_server is not None:
+            holders["resource_server"] = self.resource_server
+        holder = holders.get(need.kind, self)
         met = {
             "clock": lambda: self.injected_clock,
             "tick": lambda: self.injected_tick,
@@ -246,7 +252,7 @@ class Declaration:
             "algorithm": lambda: need.name in self.algorithms,
             "curve": lambda: need.name in self.eddsa_curves,
             "sink": lambda: need.name in self.audit.sinks,
-        }.get(need.kind, lambda: getattr(holder, need.name or need.kind) not in (None, False))()
+        }.get(need.kind, lambda: getattr(holder, need.name or need.kind, None) not in (None, False, ""))()
         return None if met else f"the implementation does not declare {need}"
 
 
@@ -288,7 +294,7 @@ def _capabilities(raw: Json) -> Json:
         "algorithms": list, "eddsa_curves": list, "clock": str, "key_form": str, "key_set": bool,
         "mixed_algorithms": bool,
         "options": list, "max_line": int, "max_token": int, "token_b64": bool, "keys_url": dict, "audit": dict,
-        "chain": dict, "key_server": dict, "tokens": dict,
+        "chain": dict, "key_server": dict, "resource_server": dict, "tokens": dict,
     }  # fmt: skip
     members.refuse_unknown(raw, set(known), where)
     found = {name: members.get(raw, name, kind, where) for name, kind in known.items() if name in raw}
@@ -312,7 +318,7 @@ def _readers() -> Mapping[str, Callable[[Any, str], Any]]:
     """Return what reads the members that are more than a word or a number."""
     return {
         "eddsa_curves": _eddsa_curves, "keys_url": _fetched_keys, "audit": _audit, "chain": _chain,
-        "tokens": read_token_rules, "key_server": _key_server,
+        "tokens": read_token_rules, "key_server": _key_server, "resource_server": read_resource_server,
     }  # fmt: skip
 
 

@@ -94,6 +94,11 @@ class Implementation:
             connection.close()
             raise
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the connection has to say at the end of a run, a line each."""
+        return tuple(getattr(self._connection, "remarks", ()))
+
     def begin_property(self) -> None:
         """Forget the restarts of the property before, since each has its own budget, and what was skipped in it."""
         self._restarts = 0

@@ -25,6 +25,7 @@ class TokenRules:
 
     ``closed_claims`` are the only claims that it knows, None: any. ``padding_claim`` is where filler may go.
     ``leeway`` is built in for the claims that it names, and cannot be set; that of the policy may come on top of it.
+    ``needed_claims`` are claims of honest tokens that the product may need for itself: whether it does is not known.
     """
 
     claims: Json = field(default_factory=dict)
@@ -34,6 +35,7 @@ class TokenRules:
     max_lifetime: float | None = None
     leeway: Mapping[str, float] = field(default_factory=dict)
     nonce_required: bool = False
+    needed_claims: tuple[str, ...] = ()
 
     def knows(self, claim: str) -> bool:
         """Say whether a token may have this claim."""
@@ -47,9 +49,13 @@ class TokenRules:
         """
         if answer.outcome is Outcome.ACCEPTED:
             return None if base is None or _differs_beyond_times(presented, base) else self._within_leeway(presented)
+        claims = _claims(presented.token)
+        if answer.outcome in (Outcome.REJECTED, Outcome.ERRORED):
+            lacking = [name for name in self.needed_claims if name not in claims]
+            if lacking:
+                return f"the product may need {', '.join(lacking)}, which this token does not have"
         if answer.outcome is not Outcome.REJECTED:
             return None
-        claims = _claims(presented.token)
         if self.nonce_required and presented.policy.members.get("nonce", "") is None:
             return "the implementation declares that it verifies no ID token without a nonce"
         return self._outside(claims, presented.now)
@@ -101,7 +107,7 @@ _WITH_CLAIMS = (Profile.JWT, Profile.ACCESS_TOKEN, Profile.ID_TOKEN)
 
 def _read(raw: Json, where: str) -> TokenRules:
     kinds: dict[str, type] = {"claims": dict, "padding_claim": str, "leeway": dict, "nonce_required": bool}
-    lists, times = {"subjects", "closed_claims"}, {"max_lifetime"}
+    lists, times = {"subjects", "closed_claims", "needed_claims"}, {"max_lifetime"}
     members.refuse_unknown(raw, {*kinds, *lists, *times}, where)
     found: Json = {name: members.get(raw, name, kinds[name], where) for name in kinds if name in raw}
     found |= {name: members.strings(raw[name], f"{where}: {name}") for name in lists if name in raw}
@@ -117,7 +123,7 @@ def _read(raw: Json, where: str) -> TokenRules:
 def _look_at(rules: TokenRules, where: str) -> None:
     if rules.subjects and len(set(rules.subjects)) < 4:
         raise AdapterFault(f"{where}: subjects must be at least four that differ")
-    fixed = [name for name in _STANDARD if name in rules.claims]
+    fixed = [name for name in rules.claims if name in STANDARD]
     if fixed:
         raise AdapterFault(f"{where}: claims must leave {', '.join(fixed)} to the checks")
     unknown = [name for name in (*rules.claims, *filter(None, [rules.padding_claim])) if not rules.knows(name)]
@@ -125,25 +131,11 @@ def _look_at(rules: TokenRules, where: str) -> None:
         raise AdapterFault(f"{where}: closed_claims must hold {', '.join(unknown)} as well")
 
 
-_STANDARD = (
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "client_id",
-    "events",
-    "nonce",
-    "azp",
-    "at_hash",
-    "c_hash",
-    "auth_time",
-    "acr",
-    "sid",
-    "sv",
+STANDARD = frozenset(
+    {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "events", "nonce", "azp"}
+    | {"at_hash", "c_hash", "auth_time", "acr", "sid", "sv"}
 )
+"""The claims that checks are about."""
 
 
 def _claims(token: str | bytes) -> Json:

@@ -45,8 +45,11 @@ def marks_of(presented: Presentation, outcome: Outcome, key_form: str) -> Marks:
 
 
 def marks_of_decision(request: Request, outcome: Outcome) -> Marks:
-    """Return what a decision of a key server shows to be tried: the algorithm is that of the subject token."""
-    if outcome not in VERDICTS:
+    """Return what a decision of a key server shows to be tried: the algorithm is that of the subject token.
+
+    A request to a resource server has its policy with it, and shows nothing of a key server.
+    """
+    if outcome not in VERDICTS or "policy" in request:
         return frozenset()
     names = [f"profile {Profile.KEY_SERVER}"]
     tokens = (value for name, value in request.get("form", ()) if name == "subject_token")

@@ -56,6 +56,7 @@ def command(name: str, settings: RunConfig, options: Sequence[str] = ()) -> str:
     words = ["bearerproof", name, *options]
     if settings.url is not None:
         words += ["--url", settings.url, "--server-profile", str(settings.server_profile)]
+        words += [] if settings.owned is None else ["--i-own-this", settings.owned]
     else:
         words += ["--", *settings.command] if settings.command else [settings.target]
     return shlex.join(words)

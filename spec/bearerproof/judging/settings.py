@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bearerproof.contract.connections import Connection, connect
 from bearerproof.contract.declaration import Declaration
@@ -11,6 +13,9 @@ from bearerproof.contract.http.provider import StartProvider
 from bearerproof.contract.implementation import Implementation
 from bearerproof.exceptions import BadInput
 from bearerproof.specification.catalogue import Measure, Profile
+
+if TYPE_CHECKING:
+    from bearerproof.contract.resource.authority import StartAuthority
 
 QUICK, DEFAULT = "quick", "default"
 
@@ -46,6 +51,7 @@ class RunConfig:
     folder: str | None = None
     url: str | None = None
     server_profile: str | None = None
+    owned: str | None = None
     measure: Measure | None = None
     profiles: tuple[Profile, ...] = ()
     level: int | None = None
@@ -57,21 +63,27 @@ class RunConfig:
     selection: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
-    def start(self, provider: StartProvider | None = None) -> Implementation:
-        """Start the implementation, with the identity provider that a server profile may ask for, and say hello.
+    def start(self, provider: StartProvider | None = None, authority: "StartAuthority | None" = None) -> Implementation:
+        """Start the implementation, with the provider or authority that a server profile may ask for, and say hello.
 
         Raises:
             BadInput: it cannot be named so. AdapterFault: it does not start, or does not speak the contract.
         """
-        implementation = Implementation(self._connect(provider), self.seconds)
+        implementation = Implementation(self._connect(provider, authority), self.seconds)
         implementation.declaration = implementation.declaration.without(self.left_out)
         return implementation
 
-    def _connect(self, provider: StartProvider | None) -> Connection:
+    def _connect(self, provider: StartProvider | None, authority: "StartAuthority | None") -> Connection:
+        if self.owned is not None and self.url is None:
+            raise BadInput("--i-own-this goes with --url")
         if self.url is None:
             return connect(self.target, self.command, self.folder)
         from bearerproof.contract.http.connection import connect as connect_http  # noqa: PLC0415 - few runs need a client
+        from bearerproof.contract.resource import connection as resource  # noqa: PLC0415
+        from bearerproof.contract.resource.profilefile import is_resource_profile  # noqa: PLC0415
 
+        if self.server_profile is not None and is_resource_profile(Path(self.server_profile)):
+            return resource.connect(self.url, self.server_profile, authority, self.owned)
         return connect_http(self.url, self.server_profile, provider)
 
     def resolve(self, declaration: Declaration) -> "Scope":

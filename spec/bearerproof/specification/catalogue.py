@@ -99,6 +99,7 @@ FAMILIES: Mapping[str, str] = {
     "POL": "policy and scopes",
     "REV": "revocation and administration",
     "HTTP": "HTTP binding",
+    "RS": "resource server over HTTP",
     "TRAIL": "audit trails",
     "CHAIN": "hash chains of audit trails",
 }

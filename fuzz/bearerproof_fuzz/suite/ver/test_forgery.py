@@ -3,6 +3,7 @@
 import base64
 from dataclasses import dataclass, replace
 
+import pytest
 from hypothesis.strategies import DrawFn
 
 from bearerproof.contract.messages import Outcome, Presentation
@@ -117,6 +118,8 @@ def _refuse_mangled(mark: CheckId, trial: Trial, forge: Forge) -> None:
 @check("VER-24")
 def test_what_was_signed_is_returned(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """The claims or payload that an accepted token yields are those that the signature covers."""
+    if trial.declaration.resource_server is not None and trial.declaration.resource_server.running:
+        pytest.skip("a resource server that runs returns no claims")
     for base in accepted_bases(mark, trial, forge):
         for draft in (base.draft, base.draft.with_claims(**_variety(base.draft, trial.measure))):
             presentation = draft.presentation()

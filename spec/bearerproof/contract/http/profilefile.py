@@ -48,15 +48,16 @@ def load(path: Path) -> ServerProfile:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read the server profile {path}: {getattr(error, 'strerror', None) or error}") from None
     try:
-        return _Reader(path, text).profile(tomllib.loads(text))
+        return Reader(path, text).profile(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path}: not TOML: {error}") from None
 
 
-class _Reader(ValueReader):
+class Reader(ValueReader):
     """Reads the tables of one file; each complaint tells the key and the line it stands in."""
 
     def profile(self, raw: Table) -> ServerProfile:
+        """Return the profile of a key server."""
         texts = {
             "name": None, "version": "unknown", "language": "unknown", "token_prefix": None,
             "name_pattern": messagetables.name_pattern(self, raw.get("alphabet")),

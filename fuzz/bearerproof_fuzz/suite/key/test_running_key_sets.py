@@ -1,0 +1,300 @@
+"""How a resource server that runs fetches our key set: rotation, outages, unknown kids, in real seconds."""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+
+import pytest
+
+from bearerproof.contract.messages import Outcome, Presentation
+from bearerproof.contract.resource.resourceserver import FetchTimes
+from bearerproof.exceptions import AdapterFault
+from bearerproof.judging.harness import CheckId
+from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
+from bearerproof.members import Json
+from bearerproof.specification.catalogue import Measure
+from bearerproof_fuzz import jwks_endpoint, keys
+from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.forge import Draft, Forge
+from bearerproof_fuzz.jwks_endpoint import Reply
+from bearerproof_fuzz.keys import Key
+from bearerproof_fuzz.needs import RESOURCE_FETCHES
+from bearerproof_fuzz.resource import authorizationserver
+from bearerproof_fuzz.resource.authorizationserver import AuthorizationServer
+
+_NUMBERS = count(int(time.time()))
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """One check's view of a server that fetches our key set."""
+
+    trial: Trial
+    mark: CheckId
+    authority: AuthorizationServer
+    times: FetchTimes
+
+    def fresh(self) -> Key:
+        """Return a key that nobody has seen."""
+        return keys.fresh(self._base().key.algorithm, f"bearerproof-{next(_NUMBERS)}")
+
+    def honest(self) -> Presentation:
+        """Return an honest token under a key that was always there."""
+        return self._base().presentation()
+
+    def under(self, key: Key) -> Presentation:
+        """Return an honest token under this key; the policy holds what the server's does."""
+        draft = self._base()
+        return replace(draft, key=key, signer=key.sign).with_header(kid=key.kid).presentation()
+
+    def stranger(self) -> Presentation:
+        """Return a token under a kid that nobody has heard of, signed by an attacker."""
+        draft = self._base()
+        attacker = keys.key(draft.key.algorithm, "attacker")
+        return draft.signed_by(attacker.sign).with_header(kid=f"unknown-{next(_NUMBERS)}").presentation()
+
+    def wait(self, seconds: float | None, what: str) -> None:
+        """Wait, or leave the check out if that takes longer than one check may."""
+        if seconds is None or seconds > self.times.wait:
+            pytest.skip(f"needs {what}, which is longer than [keys] wait allows")
+        time.sleep(seconds + _MARGIN)
+
+    def comes_to(self, key: Key, outcome: Outcome) -> Presentation | None:
+        """Present tokens under this key until one meets that outcome, for a few seconds; return the last that did not.
+
+        A server may fetch behind the back of a request, which is then judged by the set that it held before.
+        """
+        for _ in range(_TRIES):
+            presented = self.under(key)
+            if self.trial.ask(presented).outcome is outcome:
+                return None
+            time.sleep(_MARGIN)
+        return presented
+
+    def finds(self, key: Key) -> bool:
+        """Say whether tokens under a new key are accepted: at once, after the cool-down, or when the set is old."""
+        if self.trial.ask(self.under(key)).outcome is Outcome.ACCEPTED:
+            return True
+        self.wait(self.times.ttl if self.times.cooldown is None else self.times.cooldown, "a new key to be found")
+        return self.comes_to(key, Outcome.ACCEPTED) is None
+
+    def made_to_fetch(self) -> None:
+        """Have the server fetch the set as it is now, by a kid that it does not know, or leave the check out."""
+        before = self.authority.requests
+        self.refuse_a_stranger()
+        if self.authority.requests == before and self.times.cooldown:
+            self.wait(self.times.cooldown, "a refetch after the cool-down")
+            self.refuse_a_stranger()
+        if self.authority.requests == before:
+            pytest.skip("an unknown kid makes the server fetch nothing, so it cannot be seen what a fetch would do")
+
+    def recover(self) -> None:
+        """Serve the usual set again, and see that honest tokens are accepted.
+
+        Raises:
+            AdapterFault: they are not, so that no later check would mean anything.
+        """
+        self.authority.serve()
+        end = time.monotonic() + max(self.times.cooldown or 0.0, self.times.wait) + 2 * _MARGIN
+        while (answer := self.trial.ask(self.honest())).outcome is not Outcome.ACCEPTED:
+            if time.monotonic() > end:
+                raise AdapterFault(
+                    f"after {self.mark.id} honest tokens are {answer.describe()}, with the usual keys served"
+                )
+            time.sleep(_MARGIN)
+
+    def refuse_a_stranger(self) -> None:
+        """Present a token under an unknown kid, which has to be refused.
+
+        Raises:
+            Nonconforming: it is accepted.
+        """
+        presented = self.stranger()
+        summary = "a token of an attacker under an unknown kid is accepted"
+        self.trial.expect(self.trial.ask(presented), _UNPROVEN, summary, presented)
+
+    @property
+    def fresh_enough(self) -> bool:
+        """Whether what was fetched last is not too old yet: what becomes of a set that is, is not declared."""
+        return time.monotonic() - self.authority.key_set.last_good < self.times.ttl - _MARGIN
+
+    def _base(self) -> Draft:
+        return Forge.at_present(self.trial.declaration).base(self.mark.profile)
+
+
+_TRIES = 12
+"""How often a token is presented, a fresh one each time, before its verdict counts."""
+
+_UNPROVEN = REJECTED | {Outcome.ERRORED}
+"""What may become of a token whose key cannot be had."""
+
+_MARGIN = 0.25
+"""Seconds on top of what is declared: clocks differ, and a fetch takes its time."""
+
+
+@contextmanager
+def _fetching(trial: Trial, mark: CheckId) -> Iterator[Fetching]:
+    server = trial.declaration.resource_server
+    times = None if server is None else server.fetches
+    if times is None:
+        raise LookupError("the check does not state that it needs a server that fetches keys")
+    fetching = Fetching(trial, mark, authorizationserver.running(), times)
+    trial.control(fetching.honest())
+    fetching.authority.disturbed = True
+    try:
+        yield fetching
+    finally:
+        fetching.recover()
+        fetching.authority.disturbed = False
+
+
+@check("KEY-7", needs=RESOURCE_FETCHES)
+def test_running_server_finds_a_new_key(mark: CheckId, trial: Trial) -> None:
+    """A token under a key that the set has gained is accepted: at once, after the cool-down, or when the set is old."""
+    with _fetching(trial, mark) as fetching:
+        added = fetching.fresh()
+        fetching.authority.serve(added)
+        if not fetching.finds(added):
+            trial.fail("a key that the set has gained is not found", "accepted", "rejected", fetching.under(added))
+        presented = fetching.under(replace(fetching.fresh(), kid=added.kid))
+        trial.expect(
+            trial.ask(presented),
+            REJECTED,
+            "a token under the kid of the new key and another key is accepted",
+            presented,
+        )
+
+
+@check("KEY-7", needs=RESOURCE_FETCHES)
+def test_running_server_lets_a_lost_key_go(mark: CheckId, trial: Trial) -> None:
+    """A token under a key that the set has lost is refused once what was fetched is too old."""
+    with _fetching(trial, mark) as fetching:
+        lost = fetching.fresh()
+        fetching.authority.serve(lost)
+        if not fetching.finds(lost):
+            pytest.skip("no new key is found by its kid, so none can be withdrawn")
+        fetching.authority.serve()
+        fetching.wait(fetching.times.ttl, "a key set to grow old")
+        still = fetching.comes_to(lost, Outcome.REJECTED)
+        if still is not None:
+            trial.fail("a key still verifies that the set has lost", "rejected", "accepted", still)
+
+
+@check("KEY-12", needs=RESOURCE_FETCHES)
+def test_running_server_replaces_the_whole_set(mark: CheckId, trial: Trial) -> None:
+    """A fetch that an unknown kid has caused takes away the keys that the set has lost."""
+    with _fetching(trial, mark) as fetching:
+        lost = fetching.fresh()
+        fetching.authority.serve(lost)
+        if not fetching.finds(lost):
+            pytest.skip("no new key is found by its kid, so none can be withdrawn")
+        fetching.authority.serve()
+        fetching.made_to_fetch()
+        still = fetching.comes_to(lost, Outcome.REJECTED)
+        if still is not None:
+            trial.fail("a key still verifies that the fetched set has lost", "rejected", "accepted", still)
+
+
+@check("KEY-4", needs=RESOURCE_FETCHES)
+def test_running_server_passes_over_odd_neighbours(mark: CheckId, trial: Trial) -> None:
+    """Unknown members of the set spoil no key in it, and keys of unknown kinds spoil no others."""
+    with _fetching(trial, mark) as fetching:
+        strange = {} if trial.measure is Measure.BASE else _NEIGHBOURS  # of keys, RFC 7517 §5 only recommends it
+        if _accepted_beside(fetching, strange):
+            return
+        for name, neighbour in ({"members that nobody knows": None, **strange}).items():
+            if not _accepted_beside(fetching, {} if neighbour is None else {name: neighbour}):
+                trial.fail(
+                    f"beside {name} no key of the set verifies", "accepted", "rejected", fetching.honest(), kind=name
+                )
+
+
+def _accepted_beside(fetching: Fetching, neighbours: Mapping[str, Json]) -> bool:
+    """Say whether a new key is found in a set that has these neighbours in it; without any it has to be found."""
+    added = fetching.fresh()
+    jwks = [*neighbours.values(), *fetching.authority.published, {**added.public_jwk, "x-unheard-of": {"a": 1}}]
+    fetching.authority.key_set.reply = Reply(json.dumps({"keys": jwks, "issuer": "odd"}).encode())
+    if fetching.finds(added):
+        return True
+    fetching.recover()
+    plain = fetching.fresh()
+    fetching.authority.serve(plain)
+    if not fetching.finds(plain):
+        pytest.skip("no new key is found by its kid, also without neighbours")
+    return False
+
+
+_NEIGHBOURS: Mapping[str, Json] = {
+    "a key of an unknown type": {"kty": "XYZ", "kid": "odd-type", "use": "sig", "x": "AA"},
+    "a key on an unknown curve": {"kty": "EC", "crv": "P-1024", "kid": "odd-curve", "use": "sig", "x": "AA", "y": "AA"},
+    "a key of an unknown algorithm": {"kty": "AKP", "alg": "XX-99", "kid": "odd-alg", "pub": "AA"},
+    "a key without a number that it needs": {"kty": "RSA", "kid": "odd-rsa", "use": "sig", "e": "AQAB"},
+    "a key for encryption": {**keys.key("RS256", "b").public_jwk, "kid": "odd-enc", "use": "enc", "alg": "RSA-OAEP"},
+}
+
+
+@check("KEY-8", needs=RESOURCE_FETCHES)
+def test_running_server_keeps_the_last_good_set(mark: CheckId, trial: Trial) -> None:
+    """After a fetch that fails, honest tokens are accepted as before."""
+    with _fetching(trial, mark) as fetching:
+        for name, reply in jwks_endpoint.failures(fetching.authority.keys).items():
+            fetching.recover()
+            fetching.authority.key_set.reply = replace(reply, kids=None)
+            fetching.made_to_fetch()
+            answer = trial.ask(fetching.honest())
+            if answer.outcome is not Outcome.ACCEPTED and not fetching.fresh_enough:
+                continue
+            summary = f"after a fetch that failed with {name} no honest token is accepted"
+            trial.expect(answer, ACCEPTED, summary, fetching.honest(), kind=name)
+
+
+@check("KEY-13", needs=RESOURCE_FETCHES)
+def test_running_server_believes_no_odd_answer(mark: CheckId, trial: Trial) -> None:
+    """A key is not believed that comes by a redirect, in too large an answer, or in what is no JWK set."""
+    with _fetching(trial, mark) as fetching:
+        for name, (reply, key) in _untrustworthy(fetching).items():
+            fetching.recover()
+            fetching.authority.key_set.reply = reply
+            fetching.made_to_fetch()
+            presented = fetching.under(key)
+            summary = f"a key is believed that came with {name}"
+            trial.expect(trial.ask(presented), _UNPROVEN, summary, presented, kind=name)
+
+
+def _untrustworthy(fetching: Fetching) -> dict[str, tuple[Reply, Key]]:
+    found: dict[str, tuple[Reply, Key]] = {}
+    for status in (301, 307):
+        key = fetching.fresh()
+        found[f"a redirect of status {status}"] = (Reply(b"", status, fetching.authority.elsewhere(key)), key)
+    for name in ("an array of keys", "a set in an array", "a set under another name", "a set with text after it"):
+        key = fetching.fresh()
+        found[name] = (jwks_endpoint.not_key_sets([key])[name], key)
+    key = fetching.fresh()
+    found["an answer of 32 MiB"] = (jwks_endpoint.too_large([key]), key)
+    return found
+
+
+@check("KEY-10", needs=RESOURCE_FETCHES)
+def test_running_server_bounds_its_fetches(mark: CheckId, trial: Trial) -> None:
+    """Many tokens of many unknown kids cause no more fetches than the cool-down allows."""
+    with _fetching(trial, mark) as fetching:
+        cooldown, before, start = fetching.times.cooldown, fetching.authority.requests, time.monotonic()
+        if cooldown is None and trial.measure is Measure.BASE:
+            return
+        for answer in trial.ask_all([fetching.stranger() for _ in range(STRANGERS)]):
+            trial.expect(
+                answer, REJECTED, "a token of an attacker under an unknown kid is accepted", fetching.stranger()
+            )
+        seconds, fetches = time.monotonic() - start, fetching.authority.requests - before
+        most = STRANGERS // 5 if not cooldown else 1 + math.ceil(seconds / cooldown)
+        if fetches > most:
+            summary = f"{STRANGERS} tokens of as many unknown kids made it fetch {fetches} times"
+            trial.fail(summary, f"{most} times at most", f"{fetches} times", fetching.stranger(), kind="refetches")
+
+
+STRANGERS = 50
+"""How many unknown kids are presented."""

@@ -1,0 +1,1 @@
+"""Checks of a resource server over HTTP (RS)."""

@@ -1,0 +1,239 @@
+"""Reading the profile of a resource server, as strictly as that of a key server."""
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bearerproof.contract.declaration import ALGORITHMS
+from bearerproof.contract.http.profile import IdentityProvider
+from bearerproof.contract.http.profilefile import Reader, Table
+from bearerproof.contract.messages import REASONS
+from bearerproof.contract.resource.answers import ENTRY, TABLES, Answers
+from bearerproof.contract.resource.profile import Pace, ResourceProfile, Token
+from bearerproof.contract.resource.resourceserver import USUAL, FetchTimes, ResourceServer, place
+from bearerproof.contract.tokenrules import STANDARD
+from bearerproof.exceptions import BadInput
+from bearerproof.specification.catalogue import Profile
+
+PROFILES = (Profile.ACCESS_TOKEN, Profile.JWT)
+"""The kinds of token that a resource server takes."""
+
+LIFETIME = 600
+"""Seconds for which honest tokens are good."""
+
+
+def is_resource_profile(path: Path) -> bool:
+    """Say whether a file describes a resource server: it names the kind of token; that of a key server does not."""
+    try:
+        return "profile" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False  # who reads it as the other kind says what is wrong
+
+
+def load(path: Path, *, probes: bool = True) -> ResourceProfile:
+    """Read a profile; the paths in it are relative to its folder, and ``${NAME}`` in it is taken from the environment.
+
+    ``probes`` says whether other spellings of the path may be asked for where the profile does not say.
+
+    Raises:
+        BadInput: it cannot be read, or something in it is unknown, missing or out of its range; says what.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read the server profile {path}: {getattr(error, 'strerror', None) or error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path}: not TOML: {error}") from None
+    return _Reader(path, text, probes=probes).resource(raw)
+
+
+class _Reader(Reader):
+    """Reads the tables of one file; ``secrets`` are what it took from the environment."""
+
+    def __init__(self, path: Path, text: str, *, probes: bool) -> None:
+        super().__init__(path, text)
+        self._probes = probes
+        self._secrets: list[str] = []
+
+    def resource(self, raw: Table) -> ResourceProfile:
+        texts: Mapping[str, Any] = {"name": None, "version": "unknown", "language": "unknown"}
+        tables = {
+            "token",
+            "request",
+            "answers",
+            "reasons",
+            "keys",
+            "metadata",
+            "session",
+            "pace",
+            "identity_provider",
+        }
+        self._known(raw, "", {*texts, "measure", "profile", *tables})
+        for name in tables & set(raw):
+            self._kind(raw, "", name, dict, "a table")
+        if self._text(raw, "", "profile", None) not in PROFILES:
+            raise self._wrong("", "profile", f"must be {' or '.join(PROFILES)}")
+        for name in ("token", "request"):
+            self._kind(raw, "", name, dict, "a table")
+        known, token = self._token(raw["token"]), raw["token"]
+        return ResourceProfile(
+            **{name: self._text(raw, "", name, default) for name, default in texts.items()},
+            measure=self._measure(raw),
+            profile=Profile(raw["profile"]),
+            server=self._server(raw),
+            token=known,
+            echo=self._pointer(raw["request"]),
+            reasons=self._reasons(raw.get("reasons", {})),
+            pace=self._pace(raw.get("pace", {})),
+            identity_provider=self._identity_provider(raw.get("identity_provider")) or self._port_of(token),
+            secrets=tuple(self._secrets),
+        )
+
+    def _server(self, raw: Table) -> ResourceServer:
+        token, request = raw["token"], raw["request"]
+        self._known(request, "request", {"line", "headers", "body", "token", "scope", "echo", "probes"})
+        session = raw.get("session", {})
+        self._known(session, "session", {"header", "body"})
+        metadata = raw.get("metadata", {})
+        self._known(metadata, "metadata", {"resource"})
+        line = self._text(request, "request", "line", None)
+        if re.fullmatch(r"[A-Z]+ /[!-~]*", line) is None:
+            raise self._wrong("request", "line", f"must be a method and a path, such as 'GET /orders', not {line!r}")
+        where = self._text(request, "request", "token", USUAL)
+        if place(where) is None:
+            raise self._wrong("request", "token", f"must be as {USUAL!r}, 'Cookie: at={{token}}' or '?at={{token}}'")
+        return ResourceServer(
+            issuer=self._issuer(token),
+            audience=self._text(token, "token", "audience", None),
+            typ=self._any_text(token, "token", "typ") if "typ" in token else None,
+            claims={name: value for name, value in self._claims(token).items() if name in STANDARD},
+            line=line,
+            headers=self._fields(request),
+            body=self._expanded("request", "body", self._any_text(request, "request", "body")),
+            token=where,
+            scope=self._any_text(request, "request", "scope"),
+            metadata=self._text(metadata, "metadata", "resource", None) if metadata else "",
+            session=self._text(session, "session", "header", None) if session else "",
+            session_body=self._any_text(session, "session", "body"),
+            probes=self._flag(request, "request", "probes", default=self._probes),
+            running=True,
+            fetches=self._keys(raw["keys"]) if "keys" in raw else None,
+            answers=self._answers(raw.get("answers", {})),
+        )
+
+    def _token(self, raw: Table) -> Token:
+        known = {"issuer", "audience", "algorithms", "typ", "leeway", "require", "claims"}
+        self._known(raw, "token", known)
+        algorithms = self._texts(raw, "token", "algorithms", ("ES256",))
+        if unknown := [name for name in algorithms if name not in ALGORITHMS or name.startswith("HS")]:
+            raise self._wrong("token", "algorithms", f"{unknown[0]!r} is none of a public key that JWS knows")
+        leeway = self._number(raw, "token", "leeway", 0, 0, LIFETIME // 3)
+        require = self._texts(raw, "token", "require", ())
+        return Token(algorithms, leeway, require, self._claims(raw))
+
+    def _issuer(self, raw: Table) -> str:
+        issuer = self._text(raw, "token", "issuer", None)
+        parts = urlsplit(issuer)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise self._wrong("token", "issuer", f"{issuer!r} is no http or https URL without query and fragment")
+        return issuer
+
+    def _claims(self, raw: Table) -> dict[str, Any]:
+        claims: dict[str, Any] = self._kind(raw, "token", "claims", dict, "a table") if "claims" in raw else {}
+        try:
+            json.dumps(claims)
+        except TypeError:
+            raise self._wrong("token", "claims", "must hold what JSON can carry: no date is among it") from None
+        if fixed := [name for name in ("iss", "aud", "exp", "nbf", "iat", "jti") if name in claims]:
+            raise self._wrong("token", "claims", f"must leave {', '.join(fixed)} to the checks")
+        return claims
+
+    def _fields(self, raw: Table) -> tuple[tuple[str, str], ...]:
+        pairs = []
+        for line in self._texts(raw, "request", "headers", ()):
+            if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~]+", line) is None:
+                raise self._wrong("request", "headers", f"must be lines such as 'X-Tenant: acme', not {line!r}")
+            name, _, value = line.partition(": ")
+            if name.lower() in ("host", "content-length", "transfer-encoding", "connection"):
+                raise self._wrong("request", "headers", f"must leave {name} to bearerproof")
+            pairs.append((name, self._expanded("request", "headers", value)))
+        return tuple(pairs)
+
+    def _expanded(self, where: str, name: str, text: str) -> str:
+        """Put in what the environment holds: a gateway's key stands in no file, and in no report."""
+
+        def value(found: re.Match[str]) -> str:
+            secret = os.environ.get(found[1], "")
+            if not secret.strip() or not secret.isprintable() or not secret.isascii():
+                raise self._wrong(where, name, f"names ${{{found[1]}}}, which is not set, blank, or not printable")
+            self._secrets.append(secret)
+            return secret
+
+        return re.sub(r"\$\{(\w+)\}", value, text)
+
+    def _answers(self, raw: Table) -> Answers:
+        self._known(raw, "answers", set(TABLES))
+        found = {name: tuple(map(str, self._kind(raw, "answers", name, list, "a list"))) for name in raw}
+        for name, entries in found.items():
+            if wrong := [entry for entry in entries if ENTRY.fullmatch(entry) is None]:
+                raise self._wrong("answers", name, f"must hold a status, or a text as '403 code'; not {wrong[0]!r}")
+        twice = [entry for entry in sum(found.values(), ()) if sum(found.values(), ()).count(entry) > 1]
+        if twice:
+            raise self._wrong("answers", next(n for n in found if twice[0] in found[n]), f"has {twice[0]!r} twice")
+        return Answers(**{**_but(found), **found})
+
+    def _reasons(self, raw: Table) -> Mapping[str, re.Pattern[str]]:
+        found = {}
+        for reason in raw:
+            if reason not in REASONS:
+                raise self._wrong("reasons", reason, f"is no reason; those are {', '.join(sorted(REASONS))}")
+            try:
+                found[reason] = re.compile(self._text(raw, "reasons", reason, None), re.IGNORECASE)
+            except re.error as error:
+                raise self._wrong("reasons", reason, f"is no regular expression: {error}") from None
+        return found
+
+    def _keys(self, raw: Table) -> FetchTimes:
+        self._known(raw, "keys", {member.name for member in fields(FetchTimes)})
+        numbers = {name: self._number(raw, "keys", name, 300.0, 0.0) for name in raw}
+        return FetchTimes(**numbers)
+
+    def _pace(self, raw: Table) -> Pace:
+        self._known(raw, "pace", {"rate", "on_429", "wait"})
+        on_429 = self._text(raw, "pace", "on_429", "stop")
+        if on_429 not in ("stop", "wait"):
+            raise self._wrong("pace", "on_429", f"must be 'stop' or 'wait', not {on_429!r}")
+        rate = self._number(raw, "pace", "rate", 0.0, 0.0)
+        return Pace(rate, on_429 == "wait", self._number(raw, "pace", "wait", Pace.wait, 0.0))
+
+    def _port_of(self, token: Table) -> IdentityProvider:
+        """Serve the issuer where it says that it is: at a loopback address, over http."""
+        parts = urlsplit(self._text(token, "token", "issuer", None))
+        if parts.scheme != "http" or parts.port is None:
+            raise self._wrong("", "identity_provider", "is missing: the ports at which the issuer is served")
+        return IdentityProvider(parts.hostname or "", parts.port)
+
+    def _pointer(self, raw: Table) -> str:
+        echo = self._any_text(raw, "request", "echo")
+        if echo and not echo.startswith("/"):
+            raise self._wrong("request", "echo", "must be a JSON pointer to a claim, such as '/user/sub'")
+        return echo
+
+    def _any_text(self, raw: Table, where: str, name: str) -> str:
+        return str(self._kind(raw, where, name, str, "a text")) if name in raw else ""
+
+    def _flag(self, raw: Table, where: str, name: str, *, default: bool) -> bool:
+        return bool(self._kind(raw, where, name, bool, "true or false")) if name in raw else default
+
+
+def _but(given: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return the usual tables without what a given one puts elsewhere."""
+    taken = set(sum(given.values(), ()))
+    return {name: tuple(each for each in getattr(Answers(), name) if each not in taken) for name in TABLES}

@@ -1,0 +1,1 @@
+"""Tests of judging resource servers by URL."""

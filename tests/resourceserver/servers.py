@@ -1,0 +1,207 @@
+"""Small resource servers on a socket: the reference's, honest, and what it is with one thing wrong at a time."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any
+
+from bearerproof_reference.deployment.resource import Answer, Request, ResourceServer, encoded
+from bearerproof_reference.verifier import fetching
+from bearerproof_reference.verifier.fetching import FetchedKeySet
+from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
+from bearerproof_reference.verifier.verdicts import Accepted, Rejected
+from bearerproof_reference.verifier.verifier import Verifier
+
+HASTE = 60
+"""How many seconds of monotonic time go by in one: a cool-down of 30 s is over in half of one."""
+
+AUDIENCE = "api://orders"
+
+
+class HurriedClock:
+    """The clock of the wall, and a monotonic one that hurries."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def tick(self) -> float:
+        return time.monotonic() * HASTE
+
+
+class Server:
+    """The reference's resource server with keys that it fetches from an issuer."""
+
+    def __init__(self, issuer: str) -> None:
+        self.policy = VerificationPolicy(frozenset({"ES256"}), Profile.ACCESS_TOKEN, issuer, AUDIENCE, typ="at+jwt")
+        clock = HurriedClock()
+        keys = FetchedKeySet(f"{issuer}/jwks.json", ["ES256"], clock, partial(fetching.fetch, seconds=2.0))
+        self.keys = keys
+        verifier = Verifier(self.policy, keys, clock)
+        verifier.verify = self.verify  # type: ignore[method-assign]  # the seam at which one thing goes wrong
+        self._verify = partial(Verifier.verify, verifier)
+        self.resource = ResourceServer(verifier, "http://127.0.0.1/orders", issuer)
+        self._lock = Lock()
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        with self._lock:
+            return self._verify(token)
+
+    def answer(self, request: Request) -> Answer:
+        return self.resource.answer(request)
+
+
+def claims_of(token: str | bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(str(token).split(".")[1] + "=="))
+    return found
+
+
+class VerifiesNothing(Server):
+    """Believes whatever has claims."""
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        try:
+            return Accepted(claims_of(token), None)
+        except (ValueError, IndexError):
+            return super().verify(token)
+
+
+class BadRequestToAll(Server):
+    """Answers 400, whatever was asked."""
+
+    def answer(self, _: Request) -> Answer:
+        return Answer(400, {})
+
+
+class NeedsNoToken(Server):
+    """Serves whoever asks."""
+
+    def answer(self, _: Request) -> Answer:
+        return Answer(200, {"user": {"sub": "user-1"}})
+
+
+class RemembersByJti(Server):
+    """Keeps a verdict by the token's `jti`, and believes what has it from then on."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(issuer)
+        self._accepted: dict[object, Accepted] = {}
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        try:
+            jti = claims_of(token).get("jti")
+        except (ValueError, IndexError, AttributeError):
+            return super().verify(token)
+        if isinstance(jti, str) and jti in self._accepted:
+            return self._accepted[jti]
+        verdict = super().verify(token)
+        if isinstance(verdict, Accepted):
+            self._accepted[jti] = verdict
+        return verdict
+
+
+class AnyAudience(Server):
+    """Does not compare the audience."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(issuer)
+        verifier = Verifier(replace(self.policy, audience=None), self.keys, HurriedClock())
+        self._verify = partial(Verifier.verify, verifier)
+
+
+class NoneIsAnAlgorithm(Server):
+    """Believes a token that says it is not signed."""
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        header, _, rest = str(token).partition(".")
+        try:
+            algorithm = json.loads(base64.urlsafe_b64decode(header + "==")).get("alg")
+        except (ValueError, AttributeError):
+            algorithm = ""
+        if str(algorithm).lower() == "none" and rest.endswith("."):
+            return Accepted(claims_of(token), None)
+        return super().verify(token)
+
+
+class FetchesForEachKid(Server):
+    """Fetches the key set whenever it does not know a kid."""
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        with self._lock:
+            self.keys._miss_at = float("-inf")
+            return self._verify(token)
+
+
+class TrustsItsCookie(Server):
+    """Takes the token from a cookie as well."""
+
+    def answer(self, request: Request) -> Answer:
+        for cookie in request.values("Cookie"):
+            name, _, value = cookie.partition("=")
+            if name == "access_token":
+                fields = (*request.headers, ("Authorization", f"Bearer {value}"))
+                return super().answer(replace(request, headers=fields))
+        return super().answer(request)
+
+
+class LocksOut(Server):
+    """Refuses everybody after the tenth bad token."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(issuer)
+        self._bad = 0
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        verdict = super().verify(token)
+        self._bad += isinstance(verdict, Rejected)
+        return verdict if self._bad < 10 or isinstance(verdict, Rejected) else super().verify("locked out")
+
+
+@contextmanager
+def served(make: Callable[[str], Server], issuer: str) -> Iterator[str]:
+    """Serve one on a port of its own and yield its URL."""
+    server = _Listener(make(issuer))
+    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, judged: Server) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.judged = judged
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def handle_one_request(self) -> None:
+        """Answer any method: which there are is for the server to say."""
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        length = int(self.headers.get("Content-Length") or 0)
+        request = Request(self.command, self.path, tuple(self.headers.items()), self.rfile.read(length))
+        judged = self.server.judged if isinstance(self.server, _Listener) else None
+        status, fields, body = encoded(judged.answer(request) if judged else Answer(500, {}), self.command)
+        self.send_response(status)
+        for name, value in (*fields, ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""

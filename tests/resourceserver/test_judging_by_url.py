@@ -1,0 +1,144 @@
+"""Resource servers by URL: the honest one conforms; each that is spoilt is found for its fault, or ends the run."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..conftest import CommandLine
+from ..http.test_idp import free_ports
+from . import servers
+from .servers import Server
+
+Judge = Callable[..., tuple[int, str, dict[str, str]]]
+
+
+def profile(issuer: str) -> str:
+    return f"""\
+name = "a resource server"
+profile = "access-token"
+measure = "strict"
+
+[token]
+issuer = "{issuer}"
+audience = "{servers.AUDIENCE}"
+claims = {{ scope = "orders:read" }}
+
+[request]
+line = "GET /orders"
+scope = "orders:read"
+echo = "/user/sub"
+headers = ["X-Gateway: ${{GATEWAY_KEY}}"]
+
+[metadata]
+resource = "http://127.0.0.1/orders"
+
+[session]
+header = "Session-Id"
+
+[keys]
+ttl = 5.0
+cooldown = 0.5
+wait = 1.0
+"""
+
+
+@pytest.fixture
+def judge(bearerproof: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
+    """Judge one of the servers by the checks that a selection names."""
+    monkeypatch.setenv("GATEWAY_KEY", "gateway-key-of-the-test")
+    issuer = f"http://127.0.0.1:{free_ports(1)[0]}/home"
+    (tmp_path / "api.toml").write_text(profile(issuer))
+
+    def judged(make: Callable[[str], Server], *selection: str) -> tuple[int, str, dict[str, str]]:
+        report = tmp_path / "run.jsonl"
+        with servers.served(make, issuer) as url:
+            options = ("--server-profile", tmp_path / "api.toml", "--no-baselines", "--report", report)
+            ended = bearerproof("check", "--url", url, *options, *selection)
+        text = ended.out + ended.err
+        assert "gateway-key-of-the-test" not in text + (report.read_text() if report.exists() else "")
+        return ended.code, text, states(report)
+
+    return judged
+
+
+def states(report: Path) -> dict[str, str]:
+    lines = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
+    records: list[dict[str, Any]] = [line for line in lines if line["type"] == "check"]
+    return {record["id"]: record["outcome"] for record in records}
+
+
+def red(found: dict[str, str]) -> set[str]:
+    return {name for name, state in found.items() if state in ("failed", "untestable", "errored", "crashed", "hung")}
+
+
+SOME = "RS,KEY-*.running-*,VER-34.aud-is-another"
+
+
+def test_an_honest_server_conforms(judge: Judge) -> None:
+    code, text, found = judge(Server, "-k", SOME)
+    assert (code, red(found)) == (0, set()), text[-3000:]
+    judged = {name.partition(".")[0] for name, state in found.items() if state == "passed"}
+    assert judged >= {f"RS-{number}" for number in range(1, 17)} | {"KEY-4", "KEY-7", "KEY-8", "KEY-10", "KEY-13"}
+    assert "requests in" in text
+
+
+@pytest.mark.parametrize(
+    ("make", "selection", "expected"),
+    [
+        (servers.RemembersByJti, "VER-24.signature-*", "VER-24"),
+        (servers.AnyAudience, "VER-34.aud-is-another", "VER-34"),
+        (servers.NoneIsAnAlgorithm, "VER-12.alg-none-unsigned-exact", "VER-12"),
+        (servers.FetchesForEachKid, "KEY-10.running-*", "KEY-10"),
+        (servers.TrustsItsCookie, "RS-7", "RS-7"),
+    ],
+)
+def test_a_spoilt_server_is_red_for_its_fault(
+    judge: Judge, make: Callable[[str], Server], selection: str, expected: str
+) -> None:
+    code, text, found = judge(make, "-k", selection)
+    assert code == 1, text[-3000:]
+    assert {name.partition(".")[0] for name in red(found)} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (servers.VerifiesNothing, "one octet of its signature changed is not refused"),
+        (servers.NeedsNoToken, "this request needs no token"),
+        (servers.BadRequestToAll, "an honest token is not accepted: status 400"),
+        (servers.LocksOut, "a lock-out?"),
+    ],
+)
+def test_a_server_of_which_nothing_can_be_said_ends_the_run(
+    judge: Judge, make: Callable[[str], Server], words: str
+) -> None:
+    code, text, _ = judge(make, "-k", "VER-12,VER-34")
+    assert code == 3
+    assert words in text
+
+
+def test_a_server_that_trusts_another_issuer_ends_the_run_with_what_it_answered(judge: Judge) -> None:
+    code, text, found = judge(lambda _: Server("http://127.0.0.1:9/other"), "-k", "VER-12")
+    assert (code, found) == (3, {})
+    assert "an honest token is not accepted: status 401, challenge 'Bearer" in text
+    assert "nobody fetched the key set" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--url", "http://192.0.2.1:80"], "say --i-own-this 192.0.2.1"),
+        (["--url", "http://192.0.2.1:80", "--i-own-this", "192.0.2.2"], "names '192.0.2.2', and --url leads to"),
+        (["--url", "http://127.0.0.1:80/api"], "without a path"),
+    ],
+)
+def test_only_this_machine_or_the_one_that_is_named_is_asked(
+    bearerproof: CommandLine, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    (tmp_path / "api.toml").write_text(profile("http://127.0.0.1:1/home").replace("${GATEWAY_KEY}", "x"))
+    ended = bearerproof("check", *arguments, "--server-profile", tmp_path / "api.toml")
+    assert ended.code == 3
+    assert words in ended.err
