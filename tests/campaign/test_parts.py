@@ -1,7 +1,6 @@
 """What makes a campaign fast changes nothing of what it presents and judges."""
 
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,6 @@ from bearerproof_fuzz.campaign.candidate import Candidate
 from bearerproof_fuzz.campaign.candidates import KINDS, World, candidate, foreign, mangled, spliced
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.learning import Lesson, learn, world
-from bearerproof_fuzz.campaign.lines import Lines, one_by_one
 from bearerproof_fuzz.draws import Choices
 from bearerproof_fuzz.edits.registry import edits
 from bearerproof_fuzz.grammar import mangle_one, matter_of
@@ -88,25 +86,6 @@ def test_a_line_that_surely_fits_does(token: str, most: int) -> None:
     if LineSizes().surely_fits(request, most):
         assert len(request_line({"id": 10**9, **request})) <= most
     assert LineSizes().surely_fits(request, 1000)
-
-
-READ = """
-def read(text):
-    if text[0] == "[":
-        return [int(text[1:-1])]
-    return int(text)
-"""
-"""Compiled in the test, so that no line of it has run before."""
-
-
-@pytest.mark.skipif(not Lines.can_be_seen(), reason="Python tells of lines from 3.12 on")
-def test_a_line_is_told_of_once() -> None:
-    names: dict[str, Any] = {}
-    exec(READ, names)  # noqa: S102 - it is ours
-    with Lines() as lines:
-        answers, reached = one_by_one(lines, lambda each: [names["read"](each[0])], ["1", "[1]", "[1]"])
-    assert answers == [1, [1], [1]]
-    assert [any("<string>" in line for line in found) for found in reached] == [True, True, False]
 
 
 def test_what_is_tolerated_by_itself_is_no_news(learned: tuple[Lesson, World, Judge]) -> None:

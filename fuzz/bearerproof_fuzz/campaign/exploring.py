@@ -2,9 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random
 
 from bearerproof.contract.implementation import Implementation
@@ -14,7 +13,6 @@ from bearerproof_fuzz.campaign.candidates import World, candidate
 from bearerproof_fuzz.campaign.corpus import Corpus
 from bearerproof_fuzz.campaign.judging import NO_ANSWER, Judge, Violation, is_forgery_accepted
 from bearerproof_fuzz.campaign.learning import BATCH, Wrong, answers, asked_again, recurs
-from bearerproof_fuzz.campaign.lines import Lines, one_by_one
 from bearerproof_fuzz.campaign.shrinking import shrunk
 from bearerproof_fuzz.draws import Choices
 from bearerproof_fuzz.oracles.events import kind_class
@@ -43,8 +41,7 @@ class Explorer:
     """Draws candidates from a world, and judges what an implementation says to them.
 
     ``known`` are the keys of what was found already: they are not looked at again. ``doubts`` count what was not so
-    when it was asked again: one glitch must not hide what comes later. ``lines`` tell of code that is run for the first
-    time, where that can be seen.
+    when it was asked again: one glitch must not hide what comes later.
     """
 
     implementation: Implementation
@@ -54,7 +51,6 @@ class Explorer:
     random: Random
     known: set[tuple[str, str]] = field(default_factory=set)
     doubts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    lines: Lines | None = None
     _seen: set[object] = field(default_factory=set)
 
     def step(self) -> Iterator[Found]:
@@ -64,19 +60,13 @@ class Explorer:
             (choices, made) for choices, made in drawn if made is not None and self.implementation.fits(made.presented)
         ]
         presented = [made.presented for _, made in fitting]
-        for (choices, made), (answer, reached) in zip(fitting, self._asked(presented), strict=True):
-            self._keep_if_new(choices, made, answer, reached)
+        for (choices, made), answer in zip(fitting, answers(self.implementation, presented), strict=True):
+            self._keep_if_new(choices, made, answer)
             if self.judge.has_nothing_against(made, answer):
                 continue
             for violation in self.judge.violations(made, answer):
                 if violation.key not in self.known:
                     yield from self._looked_into(choices, Wrong(made, violation))
-
-    def _asked(self, presented: Sequence[Presentation]) -> Iterable[tuple[Answer, Sequence[str]]]:
-        """Return each answer with the lines that it was the first to reach."""
-        if self.lines is None:
-            return ((answer, ()) for answer in answers(self.implementation, presented))
-        return zip(*one_by_one(self.lines, partial(answers, self.implementation), presented), strict=True)
 
     def _draw(self) -> tuple[list[int], Candidate | None]:
         recorded = self._mutated() if self.corpus.inputs and self.random.random() < MUTATED else ()
@@ -103,17 +93,15 @@ class Explorer:
     def _below(self, limit: int) -> int:
         return int(self.random.random() * limit)
 
-    def _keep_if_new(
-        self, choices: Sequence[int], made: Candidate, answer: Answer, reached: Sequence[str] = ()
-    ) -> None:
-        if not reached and not answer.events and answer.detail is None:
+    def _keep_if_new(self, choices: Sequence[int], made: Candidate, answer: Answer) -> None:
+        if not answer.events and answer.detail is None:
             came = (made.factors, answer.outcome, answer.reason)
             if came in self._seen:
                 return
             if len(self._seen) >= MOST_SEEN:
                 self._seen.clear()
             self._seen.add(came)
-        new = self.corpus.new(features(made, answer) | set(reached))
+        new = self.corpus.new(features(made, answer))
         if new and answer.outcome is not Outcome.HUNG:  # what is near it would cost as much time
             self.corpus.add(choices, new)
 

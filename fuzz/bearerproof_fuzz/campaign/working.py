@@ -12,7 +12,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -33,7 +33,6 @@ from bearerproof_fuzz.campaign.examples import Examples
 from bearerproof_fuzz.campaign.exploring import Explorer, Found
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.learning import FRESH, Lesson, OutOfTimeError, Wrong, learn, world
-from bearerproof_fuzz.campaign.lines import Lines
 from bearerproof_fuzz.campaign.shards import shards
 from bearerproof_fuzz.campaign.store import Directory, Store, stored
 from bearerproof_fuzz.keyserver import idp
@@ -253,10 +252,8 @@ class Worker:
             drawn = self._world(implementation, scope)
             if drawn is not None:
                 judge = Judge(implementation.declaration, scope.measure)
-                seen = implementation.in_process and Lines.can_be_seen()
-                with Lines() if seen else nullcontext() as lines:
-                    explorer = Explorer(implementation, drawn, judge, self.corpus, self.random, self.known, lines=lines)
-                    self._explore(explorer, scope)
+                explorer = Explorer(implementation, drawn, judge, self.corpus, self.random, self.known)
+                self._explore(explorer, scope)
 
     def _world(self, implementation: Implementation, scope: Scope) -> World | None:
         """Return what to draw from, by what one worker of the campaign has learned; None when the time is over.
