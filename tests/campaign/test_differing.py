@@ -10,7 +10,8 @@ import pytest
 from bearerproof.judging.settings import RunConfig
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.campaign import differing, keeping, store
-from bearerproof_fuzz.campaign.candidates import Candidate, Honest, World
+from bearerproof_fuzz.campaign.candidate import Candidate, Honest
+from bearerproof_fuzz.campaign.candidates import World
 from bearerproof_fuzz.campaign.differing import Disagreement
 from bearerproof_fuzz.commands.differing import Kept
 from bearerproof_fuzz.edits.registry import EITHER

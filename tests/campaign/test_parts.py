@@ -1,6 +1,7 @@
 """What makes a campaign fast changes nothing of what it presents and judges."""
 
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -108,10 +109,14 @@ def test_what_is_tolerated_by_itself_is_no_news(learned: tuple[Lesson, World, Ju
         ("short-key: accepted", {"check": "short-key.HS384", "profile": "jws"}, True),
         ("short-key: accepted", {"check": "long-key.HS384", "profile": "jwt"}, False),
         ("short-key: accepted", {"profile": "jws"}, False),
+        ("short-key: accepted", {"format": 2, "checks": ("short-*",), "profile": "jws"}, True),
+        ("short-key: accepted", {"format": 2, "checks": ("long-*",)}, False),
+        ("nbf is a fraction: accepted", {"format": 2, "pins": ("nbf is a fraction: accepted",)}, True),
+        ("nbf is a fraction: accepted", {"format": 2, "pins": ("nbf is null: accepted",)}, False),
     ],
 )  # fmt: skip
 def test_what_is_expected_of_one_edit_is_so_wherever_a_campaign_draws_it(
-    kind: str, entry: dict[str, str], foreseen: bool
+    kind: str, entry: dict[str, Any], foreseen: bool
 ) -> None:
     row = {"requirement": "VER-30", "profile": "jwt", "kind": kind, "candidate": {"kind": kind.partition(":")[0]}}
     assert keeping.is_foreseen(row, [Expectation("VER-30", reason="known", **entry)]) is foreseen

@@ -15,7 +15,7 @@ from bearerproof.judging.settings import RunConfig
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.campaign import campaign, keeping, objects
-from bearerproof_fuzz.campaign.candidates import Honest, Prepared, of_edit
+from bearerproof_fuzz.campaign.candidate import Honest, Prepared, of_edit
 from bearerproof_fuzz.campaign.corpus import Corpus, distill
 from bearerproof_fuzz.campaign.judging import Violation
 from bearerproof_fuzz.campaign.learning import Wrong

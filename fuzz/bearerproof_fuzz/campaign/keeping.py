@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -146,17 +147,25 @@ def is_foreseen(row: Json, expectations: Sequence[Expectation]) -> bool:
     names = kinds | {kind.partition(separator)[0] for kind in kinds for separator in (" on top of ", " in combination")}
     return any(
         entry.requirement == row["requirement"]
-        and (entry.profile in (None, row["profile"]) or entry.check is not None)
+        and (entry.profile in (None, row["profile"]) or entry.patterns != (None,))
         and _names(entry, names)
         for entry in expectations
     )
 
 
 def _names(entry: Expectation, names: Collection[str]) -> bool:
-    """Say whether an entry means one of these: by the finding where it has one, since its check is the suite's own."""
-    if entry.finding is not None:
-        return entry.finding in names
-    return entry.check is None or entry.check in names or entry.check.rpartition(".")[0] in names
+    """Say whether an entry means one of these: by a finding that it pins, else by the checks that it names."""
+    if any(pin in names for pin in entry.all_pins):
+        return True
+    return entry.is_whole and any(_is_of(entry, pattern, names) for pattern in entry.patterns)
+
+
+def _is_of(entry: Expectation, pattern: str | None, names: Collection[str]) -> bool:
+    """Say whether a pattern is of one of these names, with or without an algorithm behind it."""
+    if pattern is None:
+        return True
+    bare = pattern.rpartition(".")[0]
+    return any(fnmatchcase(name, pattern) if entry.format > 1 else name in (pattern, bare) for name in names)
 
 
 def write(directory: Path, key: tuple[str, str], row: Json) -> Path:

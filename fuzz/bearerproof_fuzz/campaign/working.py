@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -88,14 +88,14 @@ class Plan:
 
     def as_text(self) -> str:
         """Write the plan as one line that another process can read."""
-        expect = [asdict(entry) for entry in self.expect]
+        expect = [entry.as_dict() for entry in self.expect]
         return json.dumps({**vars(self), "settings": self.settings.as_option(), "expect": expect})
 
     @classmethod
     def from_text(cls, text: str) -> "Plan":
         """Read what ``as_text`` wrote."""
         raw = json.loads(text)
-        expect = tuple(Expectation(**entry) for entry in raw["expect"])
+        expect = tuple(map(Expectation.from_dict, raw["expect"]))
         settings, words = RunConfig.from_option(raw["settings"]), tuple(raw["words"])
         return cls(**{**raw, "settings": settings, "words": words, "expect": expect})
 

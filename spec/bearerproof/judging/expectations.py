@@ -8,7 +8,7 @@ failure than the one that was excused. What a draw may have passed by is *unseen
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -41,6 +41,16 @@ class Expectation:
     until: date | None = None
     format: int = 1
     line: int | None = None
+
+    def as_dict(self) -> Json:
+        """Return it as JSON can carry it."""
+        return {**asdict(self), "until": None if self.until is None else self.until.isoformat()}
+
+    @classmethod
+    def from_dict(cls, row: Json) -> "Expectation":
+        """Read what ``as_dict`` wrote."""
+        until = None if row["until"] is None else date.fromisoformat(row["until"])
+        return cls(**{**row, "until": until, "checks": tuple(row["checks"]), "pins": tuple(row["pins"])})
 
     @property
     def patterns(self) -> tuple[str | None, ...]:

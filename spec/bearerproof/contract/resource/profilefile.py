@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from bearerproof.contract.declaration import ALGORITHMS
 from bearerproof.contract.http.profile import IdentityProvider
-from bearerproof.contract.http.profilefile import Reader, Table
+from bearerproof.contract.http.profilefile import Reader
+from bearerproof.contract.http.values import Table
 from bearerproof.contract.messages import REASONS
 from bearerproof.contract.resource.answers import ENTRY, TABLES, Answers
 from bearerproof.contract.resource.profile import Pace, ResourceProfile, Token
@@ -75,16 +76,16 @@ class _Reader(Reader):
             "pace",
             "identity_provider",
         }
-        self._known(raw, "", {*texts, "measure", "profile", *tables})
+        self.known(raw, "", {*texts, "measure", "profile", *tables})
         for name in tables & set(raw):
-            self._kind(raw, "", name, dict, "a table")
-        if self._text(raw, "", "profile", None) not in PROFILES:
-            raise self._wrong("", "profile", f"must be {' or '.join(PROFILES)}")
+            self.kind(raw, "", name, dict, "a table")
+        if self.text(raw, "", "profile", None) not in PROFILES:
+            raise self.wrong("", "profile", f"must be {' or '.join(PROFILES)}")
         for name in ("token", "request"):
-            self._kind(raw, "", name, dict, "a table")
+            self.kind(raw, "", name, dict, "a table")
         known, token = self._token(raw["token"]), raw["token"]
         return ResourceProfile(
-            **{name: self._text(raw, "", name, default) for name, default in texts.items()},
+            **{name: self.text(raw, "", name, default) for name, default in texts.items()},
             measure=self._measure(raw),
             profile=Profile(raw["profile"]),
             server=self._server(raw),
@@ -98,20 +99,20 @@ class _Reader(Reader):
 
     def _server(self, raw: Table) -> ResourceServer:
         token, request = raw["token"], raw["request"]
-        self._known(request, "request", {"line", "headers", "body", "token", "scope", "echo", "probes"})
+        self.known(request, "request", {"line", "headers", "body", "token", "scope", "echo", "probes"})
         session = raw.get("session", {})
-        self._known(session, "session", {"header", "body"})
+        self.known(session, "session", {"header", "body"})
         metadata = raw.get("metadata", {})
-        self._known(metadata, "metadata", {"resource"})
-        line = self._text(request, "request", "line", None)
+        self.known(metadata, "metadata", {"resource"})
+        line = self.text(request, "request", "line", None)
         if re.fullmatch(r"[A-Z]+ /[!-~]*", line) is None:
-            raise self._wrong("request", "line", f"must be a method and a path, such as 'GET /orders', not {line!r}")
-        where = self._text(request, "request", "token", USUAL)
+            raise self.wrong("request", "line", f"must be a method and a path, such as 'GET /orders', not {line!r}")
+        where = self.text(request, "request", "token", USUAL)
         if place(where) is None:
-            raise self._wrong("request", "token", f"must be as {USUAL!r}, 'Cookie: at={{token}}' or '?at={{token}}'")
+            raise self.wrong("request", "token", f"must be as {USUAL!r}, 'Cookie: at={{token}}' or '?at={{token}}'")
         return ResourceServer(
             issuer=self._issuer(token),
-            audience=self._text(token, "token", "audience", None),
+            audience=self.text(token, "token", "audience", None),
             typ=self._any_text(token, "token", "typ") if "typ" in token else None,
             claims={name: value for name, value in self._claims(token).items() if name in STANDARD},
             line=line,
@@ -119,8 +120,8 @@ class _Reader(Reader):
             body=self._expanded("request", "body", self._any_text(request, "request", "body")),
             token=where,
             scope=self._any_text(request, "request", "scope"),
-            metadata=self._text(metadata, "metadata", "resource", None) if metadata else "",
-            session=self._text(session, "session", "header", None) if session else "",
+            metadata=self.text(metadata, "metadata", "resource", None) if metadata else "",
+            session=self.text(session, "session", "header", None) if session else "",
             session_body=self._any_text(session, "session", "body"),
             probes=self._flag(request, "request", "probes", default=self._probes),
             running=True,
@@ -130,39 +131,39 @@ class _Reader(Reader):
 
     def _token(self, raw: Table) -> Token:
         known = {"issuer", "audience", "algorithms", "typ", "leeway", "require", "claims"}
-        self._known(raw, "token", known)
-        algorithms = self._texts(raw, "token", "algorithms", ("ES256",))
+        self.known(raw, "token", known)
+        algorithms = self.texts(raw, "token", "algorithms", ("ES256",))
         if unknown := [name for name in algorithms if name not in ALGORITHMS or name.startswith("HS")]:
-            raise self._wrong("token", "algorithms", f"{unknown[0]!r} is none of a public key that JWS knows")
-        leeway = self._number(raw, "token", "leeway", 0, 0, LIFETIME // 3)
-        require = self._texts(raw, "token", "require", ())
+            raise self.wrong("token", "algorithms", f"{unknown[0]!r} is none of a public key that JWS knows")
+        leeway = self.number(raw, "token", "leeway", 0, 0, LIFETIME // 3)
+        require = self.texts(raw, "token", "require", ())
         return Token(algorithms, leeway, require, self._claims(raw))
 
     def _issuer(self, raw: Table) -> str:
-        issuer = self._text(raw, "token", "issuer", None)
+        issuer = self.text(raw, "token", "issuer", None)
         parts = urlsplit(issuer)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise self._wrong("token", "issuer", f"{issuer!r} is no http or https URL without query and fragment")
+            raise self.wrong("token", "issuer", f"{issuer!r} is no http or https URL without query and fragment")
         return issuer
 
     def _claims(self, raw: Table) -> dict[str, Any]:
-        claims: dict[str, Any] = self._kind(raw, "token", "claims", dict, "a table") if "claims" in raw else {}
+        claims: dict[str, Any] = self.kind(raw, "token", "claims", dict, "a table") if "claims" in raw else {}
         try:
             json.dumps(claims)
         except TypeError:
-            raise self._wrong("token", "claims", "must hold what JSON can carry: no date is among it") from None
+            raise self.wrong("token", "claims", "must hold what JSON can carry: no date is among it") from None
         if fixed := [name for name in ("iss", "aud", "exp", "nbf", "iat", "jti") if name in claims]:
-            raise self._wrong("token", "claims", f"must leave {', '.join(fixed)} to the checks")
+            raise self.wrong("token", "claims", f"must leave {', '.join(fixed)} to the checks")
         return claims
 
     def _fields(self, raw: Table) -> tuple[tuple[str, str], ...]:
         pairs = []
-        for line in self._texts(raw, "request", "headers", ()):
+        for line in self.texts(raw, "request", "headers", ()):
             if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~]+", line) is None:
-                raise self._wrong("request", "headers", f"must be lines such as 'X-Tenant: acme', not {line!r}")
+                raise self.wrong("request", "headers", f"must be lines such as 'X-Tenant: acme', not {line!r}")
             name, _, value = line.partition(": ")
             if name.lower() in ("host", "content-length", "transfer-encoding", "connection"):
-                raise self._wrong("request", "headers", f"must leave {name} to bearerproof")
+                raise self.wrong("request", "headers", f"must leave {name} to bearerproof")
             pairs.append((name, self._expanded("request", "headers", value)))
         return tuple(pairs)
 
@@ -172,65 +173,65 @@ class _Reader(Reader):
         def value(found: re.Match[str]) -> str:
             secret = os.environ.get(found[1], "")
             if not secret.strip() or not secret.isprintable() or not secret.isascii():
-                raise self._wrong(where, name, f"names ${{{found[1]}}}, which is not set, blank, or not printable")
+                raise self.wrong(where, name, f"names ${{{found[1]}}}, which is not set, blank, or not printable")
             self._secrets.append(secret)
             return secret
 
         return re.sub(r"\$\{(\w+)\}", value, text)
 
     def _answers(self, raw: Table) -> Answers:
-        self._known(raw, "answers", set(TABLES))
-        found = {name: tuple(map(str, self._kind(raw, "answers", name, list, "a list"))) for name in raw}
+        self.known(raw, "answers", set(TABLES))
+        found = {name: tuple(map(str, self.kind(raw, "answers", name, list, "a list"))) for name in raw}
         for name, entries in found.items():
             if wrong := [entry for entry in entries if ENTRY.fullmatch(entry) is None]:
-                raise self._wrong("answers", name, f"must hold a status, or a text as '403 code'; not {wrong[0]!r}")
+                raise self.wrong("answers", name, f"must hold a status, or a text as '403 code'; not {wrong[0]!r}")
         twice = [entry for entry in sum(found.values(), ()) if sum(found.values(), ()).count(entry) > 1]
         if twice:
-            raise self._wrong("answers", next(n for n in found if twice[0] in found[n]), f"has {twice[0]!r} twice")
+            raise self.wrong("answers", next(n for n in found if twice[0] in found[n]), f"has {twice[0]!r} twice")
         return Answers(**{**_but(found), **found})
 
     def _reasons(self, raw: Table) -> Mapping[str, re.Pattern[str]]:
         found = {}
         for reason in raw:
             if reason not in REASONS:
-                raise self._wrong("reasons", reason, f"is no reason; those are {', '.join(sorted(REASONS))}")
+                raise self.wrong("reasons", reason, f"is no reason; those are {', '.join(sorted(REASONS))}")
             try:
-                found[reason] = re.compile(self._text(raw, "reasons", reason, None), re.IGNORECASE)
+                found[reason] = re.compile(self.text(raw, "reasons", reason, None), re.IGNORECASE)
             except re.error as error:
-                raise self._wrong("reasons", reason, f"is no regular expression: {error}") from None
+                raise self.wrong("reasons", reason, f"is no regular expression: {error}") from None
         return found
 
     def _keys(self, raw: Table) -> FetchTimes:
-        self._known(raw, "keys", {member.name for member in fields(FetchTimes)})
-        numbers = {name: self._number(raw, "keys", name, 300.0, 0.0) for name in raw}
+        self.known(raw, "keys", {member.name for member in fields(FetchTimes)})
+        numbers = {name: self.number(raw, "keys", name, 300.0, 0.0) for name in raw}
         return FetchTimes(**numbers)
 
     def _pace(self, raw: Table) -> Pace:
-        self._known(raw, "pace", {"rate", "on_429", "wait"})
-        on_429 = self._text(raw, "pace", "on_429", "stop")
+        self.known(raw, "pace", {"rate", "on_429", "wait"})
+        on_429 = self.text(raw, "pace", "on_429", "stop")
         if on_429 not in ("stop", "wait"):
-            raise self._wrong("pace", "on_429", f"must be 'stop' or 'wait', not {on_429!r}")
-        rate = self._number(raw, "pace", "rate", 0.0, 0.0)
-        return Pace(rate, on_429 == "wait", self._number(raw, "pace", "wait", Pace.wait, 0.0))
+            raise self.wrong("pace", "on_429", f"must be 'stop' or 'wait', not {on_429!r}")
+        rate = self.number(raw, "pace", "rate", 0.0, 0.0)
+        return Pace(rate, on_429 == "wait", self.number(raw, "pace", "wait", Pace.wait, 0.0))
 
     def _port_of(self, token: Table) -> IdentityProvider:
         """Serve the issuer where it says that it is: at a loopback address, over http."""
-        parts = urlsplit(self._text(token, "token", "issuer", None))
+        parts = urlsplit(self.text(token, "token", "issuer", None))
         if parts.scheme != "http" or parts.port is None:
-            raise self._wrong("", "identity_provider", "is missing: the ports at which the issuer is served")
+            raise self.wrong("", "identity_provider", "is missing: the ports at which the issuer is served")
         return IdentityProvider(parts.hostname or "", parts.port)
 
     def _pointer(self, raw: Table) -> str:
         echo = self._any_text(raw, "request", "echo")
         if echo and not echo.startswith("/"):
-            raise self._wrong("request", "echo", "must be a JSON pointer to a claim, such as '/user/sub'")
+            raise self.wrong("request", "echo", "must be a JSON pointer to a claim, such as '/user/sub'")
         return echo
 
     def _any_text(self, raw: Table, where: str, name: str) -> str:
-        return str(self._kind(raw, where, name, str, "a text")) if name in raw else ""
+        return str(self.kind(raw, where, name, str, "a text")) if name in raw else ""
 
     def _flag(self, raw: Table, where: str, name: str, *, default: bool) -> bool:
-        return bool(self._kind(raw, where, name, bool, "true or false")) if name in raw else default
+        return bool(self.kind(raw, where, name, bool, "true or false")) if name in raw else default
 
 
 def _but(given: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
