@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_BLOCK = re.compile(r"^```\{code-block\} (?P<language>\w+)\n(?P<options>(?::.*\n)*)\n?(?P<text>.*?)^```$", re.M | re.S)
-_OPTION = re.compile(r"^:(?P<name>[\w-]+): ?(?P<value>.*)$", re.M)
+_BLOCK = re.compile(
+    r"^```\{code-block\} (?P<language>\w+)\n(?P<options>(?::.*\n)*)\n?(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+_OPTION = re.compile(r"^:(?P<name>[\w-]+): ?(?P<value>.*)$", re.MULTILINE)
 ANYTHING = "..."
 
 
@@ -22,7 +24,7 @@ class Block:
 
     def calls(self) -> Iterator[tuple[str, list[str]]]:
         """Yield each call of a console block and the lines that it is said to print, ``...`` being any lines."""
-        for part in re.split(r"^\$ ", self.text, flags=re.M)[1:]:
+        for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
             command, *printed = part.rstrip("\n").split("\n")
             yield command, printed
 

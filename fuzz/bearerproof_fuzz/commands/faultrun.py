@@ -332,7 +332,7 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
 
 
 def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> DegenerateResult:
-    """Run a few checks of each requirement on a degenerate implementation, in this process or, if it is dangerous, its own.
+    """Run a few checks of each requirement on a degenerate implementation; one that is dangerous has its own process.
 
     All its profiles are judged unless some are named. What decides nothing is seen by any check, so a few are enough.
     """
