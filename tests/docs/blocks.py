@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BLOCK = re.compile(
-    r"^```\{code-block\} (?P<language>\w+)\n(?P<options>(?::.*\n)*)\n?(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^```\{code-block\} (?P<language>\w+)\n(?P<options>(?::[^\n]*\n)*)\n?(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-_OPTION = re.compile(r"^:(?P<name>[\w-]+): ?(?P<value>.*)$", re.MULTILINE)
+_OPTION = re.compile(r"^:(?P<name>[\w-]+): ?(?P<value>[^\n]*)$", re.MULTILINE)
 ANYTHING = "..."
 
 

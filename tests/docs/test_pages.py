@@ -50,7 +50,7 @@ def take_file(block: Block, folder: Path) -> None:
     if path.suffix == ".toml":
         tomllib.loads(block.text)
     if path.suffix == ".jsonl":
-        assert [json.loads(line) for line in block.text.splitlines()]
+        assert [json.loads(line) for line in block.text.splitlines() if line]
 
 
 def run_console(block: Block, folder: Path) -> None:
