@@ -124,7 +124,7 @@ def _add_groups(facts: Facts, page: Page, others: int, *, verbose: bool) -> bool
 def _add_title(group: Group, page: Page) -> None:
     number = group.failing if group.failing == group.judged else f"{group.failing} of {group.judged}"
     checks = "check FAILS" if group.judged == 1 else "checks FAIL"
-    page.row(f"{group.requirement.id:<8}{group.requirement.title}", f"{number} {checks}", Style.BAD)
+    page.row(f"{group.requirement.id:<7} {group.requirement.title}", f"{number} {checks}", Style.BAD)
 
 
 def _title(group: Group, width: int) -> Page:
@@ -216,7 +216,7 @@ def _add_expected(records: Sequence[Record], page: Page, *, verbose: bool) -> No
     rows = sorted(found.items(), key=lambda item: -len(item[1]))
     for name, held in rows if verbose or len(rows) <= _FEW + 1 else rows[:_FEW]:
         reasons = "; ".join(dict.fromkeys(record.reason or "" for record in held))
-        page.clip(f"expected  {name:<8}{_checks(len(held)):<11} {reasons}", Style.FAINT)
+        page.clip(f"expected  {name:<7} {_checks(len(held)):<11} {reasons}", Style.FAINT)
     if not verbose and len(rows) > _FEW + 1:
         number = sum(len(held) for _, held in rows[_FEW:])
         page.clip(f"          {len(rows) - _FEW} more requirements, {_checks(number)} (-v)", Style.FAINT)
@@ -234,7 +234,7 @@ def _add_warned(records: Sequence[Record], page: Page, *, verbose: bool) -> None
         record = held[0]
         finding: Json = record.findings[0] if record.findings else {"summary": "", "got": requirement(name).title}
         told = "; ".join(str(finding[member]) for member in ("got", "summary") if finding[member])
-        page.say(f"warned  {name:<8}{name_of(record)}.{record.profile}: {told}", Style.WARN, hang=8, most=2)
+        page.say(f"warned  {name:<7} {name_of(record)}.{record.profile}: {told}", Style.WARN, hang=8, most=2)
         if len(held) > 1 or "presented" in finding:
             by = f", by {token_text(finding['presented'])}" if "presented" in finding else ""
             page.clip(f"in {_checks(len(held))}{by}", indent=8)
