@@ -13,7 +13,7 @@ from ..conftest import CommandLine
 
 # Some more stand among the snapshots, with all that is said.
 WRONG = {
-    "check --nope": "No such option: --nope (see: bearerproof check --help)",
+    "check --qqqq": "No such option: --qqqq (see: bearerproof check --help)",
     "check --measure lax": "Invalid value for '--measure'",
     "check --profile jwtt": "Invalid value for '--profile'",
     "check --profile jwt --profile": "requires an argument",
@@ -30,8 +30,8 @@ WRONG = {
     "fuzz --since README.md": "--since README.md: is no summary of a campaign",
     "fuzz --seeds no-such-file": "cannot read no-such-file: No such file or directory",
     "fuzz --seeds README.md": "README.md holds no token",
-    "fuzz --corpus README.md/x": "cannot write in README.md/x/findings: Not a directory",
-    "fuzz --distill --corpus no-such-folder": "there is no corpus in no-such-folder/corpus",
+    "fuzz --corpus README.md/x": f"cannot write in {Path('README.md/x/findings').absolute()}: Not a directory",
+    "fuzz --distill --corpus no-such-folder": f"there is no corpus in {Path('no-such-folder/corpus').absolute()}",
     "fuzz --url http://127.0.0.1:1 --workers 2": "with --url one worker works",
     "fuzz pyjwt joserfc --page x.html": "--page cannot be given to compare implementations",
     "smoke --": "no command stands after --",

@@ -97,7 +97,7 @@ def test_an_interrupt_keeps_what_was_judged(tmp_path: Path, misbehaving: Misbeha
     report, marker = tmp_path / "results.jsonl", tmp_path / "hanging"
     options = ["-k", "VER-12", "--report", str(report), "--timeout", "60"]
     running = subprocess.Popen(
-        [sys.executable, "-m", "bearerproof", "check", *options, "--", *misbehaving("hangs", 30, marker)],
+        [sys.executable, "-m", "bearerproof", "check", *options, "--", *misbehaving("hangs", 60, marker)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -132,7 +132,10 @@ def _print_untriable(declaration: Declaration, out: Console) -> None:
 def _print_lines(texts: Iterable[str], console: Console) -> None:
     page = Page(width_of(console))
     for text in texts:
-        page.say(text, hang=2)
+        if console.stderr:  # a message is one line, and no path in it is broken
+            page.keep(text)
+        else:
+            page.say(text, hang=2)
     show(page, console)
 
 

@@ -28,7 +28,7 @@ def smoke(settings: RunConfig, width: int, *, show: bool = False) -> tuple[int, 
         page.say(text, hang=2)
     else:
         code = 1
-        page.say(f"wrong: {wrong}", Style.BAD, hang=2)
+        page.keep(f"wrong: {wrong}", Style.BAD)
     if show:
         page.take(firstlook.shown(found, width))
     return code, page
@@ -40,6 +40,9 @@ def _wrong(found: Look) -> str | None:
         return f"declares only algorithms that cannot be tried; known are {', '.join(MATERIAL)}"
     if found.refused:
         first = found.refused[0]
+        if first.presented is None:  # it was not judged: what ended the look is a whole clause
+            ended = f"{first.where}: no honest token is accepted: {first.said}"
+            return f"{ended} ({found.hint})" if found.hint else ended
         hint = found.hint or "look at how the adapter passes keys, issuer, audience and the instant"
         return f"{first.where}: an honest token is {first.said}; due is accepted ({hint})"
     if found.skipped and not found.accepted:
