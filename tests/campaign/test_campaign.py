@@ -314,7 +314,13 @@ def test_what_was_doubtful_gives_way_to_what_recurs(worker: Worker) -> None:
         ({"check": "alg-none-padded"}, False),
         ({"profile": "id-token"}, False),
         ({"requirement": "VER-13"}, False),
-        ({"check": "forged", "finding": "alg-none-unsigned-exact"}, False),
+        ({"check": "forged", "finding": "alg-none-unsigned-exact"}, True),  # a drawn check found just this
+        ({"check": "forged", "finding": "alg-none-padded"}, False),
+        ({"check": "alg-none-unsigned-exact", "finding": "alg-none-padded"}, False),
+        ({"check": "forged"}, False),
+        ({"requirement": "VER-13", "check": "forged", "finding": "alg-none-unsigned-exact"}, False),
+        ({"format": 2, "checks": ("forged",), "pins": ("alg-none-unsigned-exact",)}, True),
+        ({"format": 2, "checks": ("forged",), "pins": ("alg-none-padded",)}, False),
     ],
 )
 def test_what_is_expected_is_no_finding(worker: Worker, entry: dict[str, Any], foreseen: bool) -> None:

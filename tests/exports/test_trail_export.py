@@ -171,3 +171,18 @@ def test_reader_that_goes_away_is_one_message(tmp_path: Path) -> None:
         message = process.stderr.read()
         assert process.wait(60) == 3
     assert message == "bearerproof: cannot write the exported events: Broken pipe\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_events_that_cannot_be_written_are_one_message(tmp_path: Path) -> None:
+    """Of a truthful trail as well: who sees exit code 0 may rely on having all events."""
+    (tmp_path / "audit.jsonl").write_text(text(lived().events))
+    program = [sys.executable, "-m", "bearerproof", "trail", "audit.jsonl", "--to", "ecs"]
+    for place, code, message in (
+        ("/dev/null", 0, None),
+        ("/dev/full", 3, "bearerproof: cannot write the exported events: No space left on device\n"),
+    ):
+        with Path(place).open("w") as out:
+            ended = subprocess.run(program, cwd=tmp_path, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+        assert ended.returncode == code
+        assert message is None or ended.stderr == message

@@ -16,7 +16,7 @@ from bearerproof.judging.settings import RunConfig
 from bearerproof_fuzz.commands.libraries import building
 from bearerproof_fuzz.commands.libraries.building import BuildFailed, build
 from bearerproof_fuzz.commands.libraries.manifest import Manifest, find
-from bearerproof_fuzz.commands.libraries.verdicts import LibraryResult, Verdict, exit_code
+from bearerproof_fuzz.commands.libraries.verdicts import EXIT_CODES, LibraryResult, Verdict, exit_code
 from bearerproof_fuzz.commands.smoke import smoke
 
 from ..conftest import ROOT, CommandLine
@@ -99,6 +99,12 @@ requirement = "VER-7"
 check = "header-json-utf-16"
 reason = "Python's reader of JSON guesses the encoding (RFC 7515 §5.2 step 3)."
 """
+MENDED = """
+[[expectation]]
+requirement = "VER-12"
+reason = "Of an older version."
+"""
+"""The head of an entry whose checks pass; its checks are to be added."""
 
 
 def test_a_library_is_built_once_and_judged_by_its_expectations(
@@ -123,12 +129,15 @@ def test_whatever_hinders_a_verdict_is_named_and_no_pass(make: Make, check_all: 
     make("unbuilt", build=[[sys.executable, "-c", "print('no such package'); raise SystemExit(7)"]])
     make("other", version="2.0")
     make("mute", run=[sys.executable, "-c", "pass"])
-    make("stale", expectations="format = 2")
+    make("invalid", expectations="format = 3")
+    make("mended-1", expectations=f'format = 1\n{MENDED}check = "alg-none-without-kid"\n')
+    make("mended-2", expectations=f'format = 2\n{MENDED}checks = ["alg-none-without-*"]\n')
     code, rows = check_all(make("good").parent, "-k", "VER-12.alg-none-without-kid")
     assert code == 3
     assert {name: row.verdict for name, row in rows.items()} == {
-        "absent": Verdict.NOT_RUN, "good": Verdict.CONFORMS, "lacking": Verdict.NOT_RUN, "mute": Verdict.NOT_JUDGED,
-        "other": Verdict.NOT_JUDGED, "stale": Verdict.STALE, "tiny": Verdict.CONFORMS, "unbuilt": Verdict.BUILD_FAILED,
+        "absent": Verdict.NOT_RUN, "good": Verdict.CONFORMS, "invalid": Verdict.STALE, "lacking": Verdict.NOT_RUN,
+        "mended-1": Verdict.STALE, "mended-2": Verdict.STALE, "mute": Verdict.NOT_JUDGED,
+        "other": Verdict.NOT_JUDGED, "tiny": Verdict.CONFORMS, "unbuilt": Verdict.BUILD_FAILED,
     }  # fmt: skip
     reasons = {name: row.reason or "" for name, row in rows.items()}
     assert reasons["absent"] == "no-such-compiler is not installed"
@@ -136,7 +145,10 @@ def test_whatever_hinders_a_verdict_is_named_and_no_pass(make: Make, check_all: 
     assert "exit code 7" in reasons["unbuilt"]
     assert reasons["unbuilt"].endswith("\n  no such package")
     assert reasons["other"] == "it says that it is 1.0, its manifest says 2.0"
-    assert "format must be 1" in reasons["stale"]
+    assert "format must be 1 or 2" in reasons["invalid"]
+    for name in ("mended-1", "mended-2"):
+        assert "is not red any more (passed); remove it" in " ".join(reasons[name].split())
+        assert EXIT_CODES[rows[name].verdict] == 2
 
 
 def test_the_table_has_a_line_for_each_and_the_reasons_below(

@@ -58,7 +58,7 @@ def general() -> Handle:
 
 
 _PROFILES = ["jws", "jwt", "access-token", "id-token"]
-_UNUSUAL = ("audit", "key_server", "keys_url", "max_line")
+_UNUSUAL = ("audit", "key_server", "keys_url", "max_line", "resource_server")
 
 
 def shaped(shapes: Sequence[Shape], factory: Callable[[], Handle]) -> Callable[[], Handle]:

@@ -20,7 +20,13 @@ LONG_AND_SHORT = ("VER-1", "VER-11", "VER-12", "VER-30")
 @pytest.mark.parametrize("manner", MANNERS)
 def test_an_honest_process_is_not_red_for_its_manners(manner: str) -> None:
     command = (sys.executable, "-m", "tests.honest.process", manner)
-    config = RunConfig(target="", command=command, depth=QUICK, requirements=FEW.get(manner, LONG_AND_SHORT), selection=("!composed-with*",))
+    config = RunConfig(
+        target="",
+        command=command,
+        depth=QUICK,
+        requirements=FEW.get(manner, LONG_AND_SHORT),
+        selection=("!composed-with*",),
+    )
     finished = run(SUITE, config, RunOptions(report_findings=False))
     assert red(finished) == {}
     assert (finished.fault, finished.troubles) == (None, [])

@@ -548,7 +548,7 @@ def test_a_server_that_talks_nonsense_ends_the_run(
     options = f"--url {stub.url} --server-profile profile.toml --measure strict -k REV-1 --no-baselines"
     ended = bearerproof("check", *options.split())
     assert ended.code == 3, ended
-    assert "redirected with status 307" in ended.out
+    assert "redirected with status 307" in ended.err
 
 
 MCP = """\
