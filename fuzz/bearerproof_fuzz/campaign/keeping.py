@@ -161,11 +161,14 @@ def _names(entry: Expectation, names: Collection[str]) -> bool:
 
 
 def _is_of(entry: Expectation, pattern: str | None, names: Collection[str]) -> bool:
-    """Say whether a pattern is of one of these names, with or without an algorithm behind it."""
+    """Say whether a pattern is of one of these names, with or without an algorithm behind it.
+
+    A pattern of which nothing is left without its algorithm names no edit.
+    """
     if pattern is None:
         return True
-    bare = pattern.rpartition(".")[0]
-    return any(fnmatchcase(name, pattern) if entry.format > 1 else name in (pattern, bare) for name in names)
+    meant = [pattern, bare] if (bare := pattern.rpartition(".")[0]).strip("*?") else [pattern]
+    return any(fnmatchcase(name, each) if entry.format > 1 else name == each for name in names for each in meant)
 
 
 def write(directory: Path, key: tuple[str, str], row: Json) -> Path:
