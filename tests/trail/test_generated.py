@@ -97,7 +97,7 @@ def test_a_truthful_trail_passes_however_it_is_spelled(data: st.DataObject, mini
 
 
 def races_of(events: list[Json]) -> dict[Rule, dict[str, int]]:
-    """What is undecided of writers without a name: a use dated as its revocation is may be another writer's, after it."""
+    """What is undecided of writers without a name: a use dated as its revocation is may have come after it."""
     uses, races = set[tuple[str, str]](), 0
     for event in events:
         about = (event.get("token_jti", ""), event["occurred_at"])
