@@ -1,7 +1,8 @@
 """Standard output and error as every command has them: whatever becomes of them, no traceback and no verdict lost.
 
 A reader that goes away (``| head -1``) takes the rest of the text with it and nothing else. What cannot be written for
-want of space is told at the end. What the encoding lacks is spelled in ASCII.
+want of space is told at the end. What the encoding lacks is spelled in ASCII. Whoever writes data, not text about it,
+asks ``loss_of`` whether all of it arrived.
 """
 
 import codecs
@@ -44,8 +45,13 @@ class Lost(io.RawIOBase):
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
-        self.failure: OSError | None = None
-        self.unread = False
+        self.loss: OSError | None = None
+        self.is_told = False
+
+    @property
+    def failure(self) -> OSError | None:
+        """Why something could not be written, unless nobody wants it any more or it is told already."""
+        return None if self.is_told or isinstance(self.loss, BrokenPipeError) else self.loss
 
     def writable(self) -> bool:
         """Say yes."""
@@ -65,14 +71,21 @@ class Lost(io.RawIOBase):
         """Write all of it, or note why that cannot be."""
         left = memoryview(octets)
         number = len(left)
-        while left and not self.unread and self.failure is None:
+        while left and self.loss is None:
             try:
                 left = left[os.write(self._descriptor, left) :]
-            except BrokenPipeError:
-                self.unread = True
             except OSError as error:
-                self.failure = error
+                self.loss = error
         return number
+
+
+def loss_of(stream: "IO[str]") -> OSError | None:
+    """Return why something written to such a stream was lost, to whoever tells it: data may not be lost in silence."""
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    if not isinstance(raw, Lost) or raw.loss is None:
+        return None
+    raw.is_told = True
+    return raw.loss
 
 
 @contextmanager

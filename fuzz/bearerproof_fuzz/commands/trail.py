@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from bearerproof.trail.processes import prove_with
 from bearerproof.trail.reading import STDIN
 from bearerproof.trail.report import RuleStatus, TrailReport
 from bearerproof_fuzz.commands.following import prove_following
+from bearerproof_fuzz.commands.terminal import loss_of
 from bearerproof_fuzz.commands.writing import write
 
 EXIT_CODES = (
@@ -220,23 +220,20 @@ def _show(text: str, console: Console) -> None:
 
 
 def _write_out(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-    except OSError as error:
-        raise _cannot_export(error) from None
+    sys.stdout.write(text)
+    _refuse_loss()
 
 
 def _flush_out() -> None:
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        raise _cannot_export(error) from None
+    sys.stdout.flush()
+    _refuse_loss()
 
 
-def _cannot_export(error: OSError) -> BadInput:
-    """Return what is told when nobody takes the events; what is still buffered then goes nowhere, without complaint."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BadInput(f"cannot write the exported events: {error.strerror}")
+def _refuse_loss() -> None:
+    """End the command when nobody takes the events: an export that is cut short is no export."""
+    error = loss_of(sys.stdout)
+    if error is not None:
+        raise BadInput(f"cannot write the exported events: {error.strerror}")
 
 
 def _size(name: str) -> int | None:
