@@ -85,7 +85,9 @@ def seeded(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemoryExampleDatabase]
     """The settings of a run with a seed and shared examples."""
     database, before = InMemoryExampleDatabase(), settings.get_current_profile_name()
     monkeypatch.setattr(hypothesis.core, "global_force_seed", 1)
-    settings.register_profile("shared", database=database, derandomize=False, report_multiple_bugs=False)
+    settings.register_profile(
+        "shared", database=database, derandomize=False, report_multiple_bugs=False, phases=tuple(Phase)
+    )  # whatever a run in this process has left behind
     settings.load_profile("shared")
     yield database
     settings.load_profile(before)
