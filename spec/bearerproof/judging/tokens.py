@@ -86,7 +86,13 @@ def decoded(segment: str) -> bytes | None:
 
 
 def json_lines(raw: bytes) -> list[str] | None:
-    """Return JSON a member a line, or None for anything else, and for what nests too deep to be shown."""
+    """Return JSON a member a line, cut to what is shown, or None as ``member_lines`` does."""
+    lines = member_lines(raw)
+    return None if lines is None else list(map(cut, lines))
+
+
+def member_lines(raw: bytes) -> list[str] | None:
+    """Return JSON a member a line and whole, or None for anything else, and for what nests too deep to be shown."""
     try:
         return _members(
             json.loads(raw, object_pairs_hook=_Pairs, parse_int=_Raw, parse_float=_Raw, parse_constant=_Raw)
@@ -121,8 +127,8 @@ def _segment(name: str, segment: str) -> list[str]:
 
 def _members(value: object) -> list[str]:
     if not isinstance(value, _Pairs):
-        return [cut(_member(value))]
-    return [cut(f"{json.dumps(name)}: {_member(inner)}") for name, inner in value]
+        return [_member(value)]
+    return [f"{json.dumps(name)}: {_member(inner)}" for name, inner in value]
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bearerproof.judging.tokens import decoded, member_lines
 from bearerproof.members import Json
 
 CLIPPED = 360
@@ -120,51 +121,20 @@ def _lines_part(name: str, here: list[str], there: list[str] | None) -> Part:
 def _lines_of(name: str, segment: str | None) -> list[str]:
     if segment is None:
         return []
-    decoded = _decoded(segment)
-    if decoded is None:
+    octets = decoded(segment)
+    if octets is None:
         return [f"not base64url: {clipped(segment)}" if segment else "(empty)"]
     if name == "signature":
         return [
-            f"{len(decoded)} octets",
-            *([decoded.hex()[:64] + ("…" if len(decoded) > 32 else "")] if decoded else []),
+            f"{len(octets)} octets",
+            *([octets.hex()[:64] + ("…" if len(octets) > 32 else "")] if octets else []),
         ]
-    return _json_lines(decoded) if decoded else ["(empty)"]
-
-
-def _decoded(segment: str) -> bytes | None:
-    try:
-        return base64.b64decode(segment.encode("ascii") + b"==", altchars=b"-_")
-    except ValueError:
-        return None
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """An object's members in order, duplicates kept."""
-
-
-class _Raw(str):
-    """A number as it is spelled."""
-
-    __slots__ = ()
+    return _json_lines(octets) if octets else ["(empty)"]
 
 
 def _json_lines(octets: bytes) -> list[str]:
-    try:
-        value = json.loads(octets, object_pairs_hook=_Pairs, parse_int=_Raw, parse_float=_Raw, parse_constant=_Raw)
-        lines = (
-            [f"{json.dumps(name)}: {_member(inner)}" for name, inner in value] if isinstance(value, _Pairs) else None
-        )
-        return [clipped(line) for line in ([_member(value)] if lines is None else lines or ["{}"])]
-    except (ValueError, RecursionError):
-        return [clipped(repr(octets)[1:])]
-
-
-def _member(value: object) -> str:
-    if isinstance(value, _Pairs):
-        return "{" + ", ".join(f"{json.dumps(name)}: {_member(inner)}" for name, inner in value) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_member, value)) + "]"
-    return str(value) if isinstance(value, _Raw) else json.dumps(value)
+    lines = member_lines(octets)
+    return [clipped(repr(octets)[1:])] if lines is None else [clipped(line) for line in lines or ["{}"]]
 
 
 def _rows(before: Sequence[str], after: Sequence[str]) -> tuple[Row, ...]:
