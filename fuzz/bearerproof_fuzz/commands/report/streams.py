@@ -15,6 +15,7 @@ import msgspec
 
 from bearerproof.exceptions import BadInput
 from bearerproof.judging.results import FORMAT
+from bearerproof.judging.verdicts import LeftOut
 from bearerproof.members import Json, brief
 from bearerproof_fuzz.commands.report.visible import visible
 
@@ -100,15 +101,6 @@ class Stopped:
 
     why: str
     not_run: int = 0
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A declared part of which nothing was judged, since an honest token of it was refused."""
-
-    part: str
-    why: str
-    checks: int = 0
 
 
 @dataclass(frozen=True)
