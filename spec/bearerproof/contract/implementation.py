@@ -6,7 +6,7 @@ from typing import NoReturn, TypeVar
 from bearerproof import PROTOCOL
 from bearerproof.contract import chains, decisions, messages
 from bearerproof.contract.chains import ChainAnswer
-from bearerproof.contract.connections import Connection, InProcess, Stdio
+from bearerproof.contract.connections import Connection, Stdio
 from bearerproof.contract.decisions import Decision
 from bearerproof.contract.declaration import Declaration, read_declaration
 from bearerproof.contract.keyforms import TEXTS, key_texts
@@ -109,11 +109,6 @@ class Implementation:
     def stderr(self) -> str:
         """What it wrote to stderr last, as far as there is one: shown, never interpreted."""
         return self._connection.said() if isinstance(self._connection, Stdio) else ""
-
-    @property
-    def in_process(self) -> bool:
-        """Whether it is a callable of this very process."""
-        return isinstance(self._connection, InProcess)
 
     @property
     def exhausted(self) -> str | None:
