@@ -3,15 +3,15 @@
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from bearerproof.trail.judge import Progress, prove
 from bearerproof.trail.options import Options
 from bearerproof.trail.report import TrailReport
 from bearerproof.trail.slices import Yield, can_be_sliced, join, read_slice
 
-_CONTEXT = get_context("spawn")
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 def prove_with(
@@ -24,9 +24,12 @@ def prove_with(
     options = options or Options()
     if processes < 2 or not can_be_sliced(paths):
         return prove(paths, options, progress)
-    pipes = [_CONTEXT.Pipe(duplex=False) for _ in range(processes)]
+    from multiprocessing import get_context  # noqa: PLC0415 - keeps `bearerproof --help` quick
+
+    context = get_context("spawn")
+    pipes = [context.Pipe(duplex=False) for _ in range(processes)]
     readers = [
-        _CONTEXT.Process(target=_send, args=(sender, list(paths), k, processes, options), daemon=True)
+        context.Process(target=_send, args=(sender, list(paths), k, processes, options), daemon=True)
         for k, (_, sender) in enumerate(pipes)
     ]
     try:
@@ -42,14 +45,14 @@ def prove_with(
             reader.join()
 
 
-def _send(sender: Connection, paths: Sequence[str], k: int, n: int, options: Options) -> None:
+def _send(sender: "Connection", paths: Sequence[str], k: int, n: int, options: Options) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this ends it
     with suppress(BrokenPipeError):
         for part in read_slice(paths, k, n, options):
             sender.send_bytes(part)
 
 
-def _received(receiver: Connection) -> Iterator[Yield]:
+def _received(receiver: "Connection") -> Iterator[Yield]:
     with suppress(EOFError):
         while True:
             yield receiver.recv_bytes()

@@ -13,7 +13,7 @@ from bearerproof.exceptions import BearerproofError
 from bearerproof.trail import presets, shapes
 from bearerproof.trail.careful import CarefulReader
 from bearerproof.trail.events import Identity
-from bearerproof.trail.facts import Facts, SummaryText
+from bearerproof.trail.facts import Fact, Facts, SummaryText
 from bearerproof.trail.fastpath import FastPath, is_sound
 from bearerproof.trail.findings import Findings
 from bearerproof.trail.inspection import Inspector
@@ -137,27 +137,21 @@ class LineReader:
         """Read a record if it is plainly an event, and say whether it is."""
         name = record.get("event")
         if type(name) is str and name in _EVENTS:
-            self._read_lifecycle(record, text, number)
+            self._read_shaped(self._careful.lifecycle_event, record, text, number)
         elif "source_id" in record and "kind" in record and "metadata" in record:
-            self._read_failure(record, text, number)
+            self._read_shaped(self._careful.failure, record, text, number)
         else:
             return False
         return True
 
-    def _read_lifecycle(self, record: Record, text: str, number: int) -> None:
+    def _read_shaped(
+        self, carefully: Callable[[Record, str, int], Fact], record: Record, text: str, number: int
+    ) -> None:
+        """Read an event by the fast path, or carefully where that cannot."""
         before = self._findings.violated[Rule.SCHEMA]
-        event = None if self._fast is None else self._fast.read_one(text)
+        event: Fact | None = None if self._fast is None else self._fast.read_one(text)
         if event is None:
-            event = self._careful.lifecycle_event(record, text, number)
-            self._look_aside(_beside(record))
-        self.facts.add(event, text, number)
-        self._offer(record, before)
-
-    def _read_failure(self, record: Record, text: str, number: int) -> None:
-        before = self._findings.violated[Rule.SCHEMA]
-        event = None if self._fast is None else self._fast.read_one(text)
-        if event is None:
-            event = self._careful.failure(record, text, number)
+            event = carefully(record, text, number)
             self._look_aside(_beside(record))
         self.facts.add(event, text, number)
         self._offer(record, before)
@@ -242,9 +236,9 @@ class LineReader:
         """Read a record if it is ours, though perhaps not well formed, and say whether it is."""
         name = record.get("event")
         if isinstance(name, str) and (name.startswith("token.") or _is_respelled(name)):
-            self._read_lifecycle(record, text, number)
+            self._read_shaped(self._careful.lifecycle_event, record, text, number)
         elif len(_OF_A_FAILURE.intersection(record)) >= _ENOUGH:
-            self._read_failure(record, text, number)
+            self._read_shaped(self._careful.failure, record, text, number)
         elif record.keys() >= _OF_A_SUMMARY:
             self.facts.add(SummaryText(text), text, number)
         else:
