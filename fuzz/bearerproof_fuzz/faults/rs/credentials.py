@@ -29,30 +29,28 @@ def _moving(patch: Patch, find: Callable[[Request], str | None]) -> None:
     patch.wrap(ResourceServer, "answer", answer)
 
 
-@fault("RS-4")
-def scope_not_compared(patch: Patch) -> None:
+def _granting(patch: Patch, suffices: Callable[[object], bool]) -> None:
+    """Take the scope of a token that verifies for the one that is needed, where it suffices."""
+
+    def verified(verify: Any, verifier: Any, token: str) -> Any:
+        verdict = verify(verifier, token)
+        if hasattr(verdict, "claims") and suffices(verdict.claims.get("scope")):
+            verdict.claims["scope"] = resource.SCOPE
+        return verdict
+
+    patch.wrap(resource, "verified", verified)
+
+
+@fault_by("RS-4", _granting)
+def scope_not_compared(_scope: object) -> bool:
     """Whoever has a token that verifies may do everything."""
-
-    def verified(verify: Any, verifier: Any, token: str) -> Any:
-        verdict = verify(verifier, token)
-        if hasattr(verdict, "claims"):
-            verdict.claims["scope"] = resource.SCOPE
-        return verdict
-
-    patch.wrap(resource, "verified", verified)
+    return True
 
 
-@fault("RS-4")
-def scope_found_within_a_text(patch: Patch) -> None:
+@fault_by("RS-4", _granting)
+def scope_found_within_a_text(scope: object) -> bool:
     """The scope is looked for as a part of the text, so that `xorders:read` will do."""
-
-    def verified(verify: Any, verifier: Any, token: str) -> Any:
-        verdict = verify(verifier, token)
-        if hasattr(verdict, "claims") and resource.SCOPE in str(verdict.claims.get("scope")):
-            verdict.claims["scope"] = resource.SCOPE
-        return verdict
-
-    patch.wrap(resource, "verified", verified)
+    return resource.SCOPE in str(scope)
 
 
 @fault_by("RS-5", _reading)

@@ -82,6 +82,15 @@ class Fetching:
         self.wait(self.times.ttl if self.times.cooldown is None else self.times.cooldown, "a new key to be found")
         return self.comes_to(key, Outcome.ACCEPTED) is None
 
+    def withdrawn(self) -> Key:
+        """Return a key that the server has found in the set and that the set has lost since; without one, skip."""
+        key = self.fresh()
+        self.authority.serve(key)
+        if not self.finds(key):
+            pytest.skip("no new key is found by its kid, so none can be withdrawn")
+        self.authority.serve()
+        return key
+
     def made_to_fetch(self) -> None:
         """Have the server fetch the set as it is now, by a kid that it does not know, or leave the check out."""
         before = self.authority.requests
@@ -173,11 +182,7 @@ def test_running_server_finds_a_new_key(mark: CheckId, trial: Trial) -> None:
 def test_running_server_lets_a_lost_key_go(mark: CheckId, trial: Trial) -> None:
     """A token under a key that the set has lost is refused once what was fetched is too old."""
     with _fetching(trial, mark) as fetching:
-        lost = fetching.fresh()
-        fetching.authority.serve(lost)
-        if not fetching.finds(lost):
-            pytest.skip("no new key is found by its kid, so none can be withdrawn")
-        fetching.authority.serve()
+        lost = fetching.withdrawn()
         fetching.wait(fetching.times.ttl, "a key set to grow old")
         still = fetching.comes_to(lost, Outcome.REJECTED)
         if still is not None:
@@ -188,11 +193,7 @@ def test_running_server_lets_a_lost_key_go(mark: CheckId, trial: Trial) -> None:
 def test_running_server_replaces_the_whole_set(mark: CheckId, trial: Trial) -> None:
     """A fetch that an unknown kid has caused takes away the keys that the set has lost."""
     with _fetching(trial, mark) as fetching:
-        lost = fetching.fresh()
-        fetching.authority.serve(lost)
-        if not fetching.finds(lost):
-            pytest.skip("no new key is found by its kid, so none can be withdrawn")
-        fetching.authority.serve()
+        lost = fetching.withdrawn()
         fetching.made_to_fetch()
         still = fetching.comes_to(lost, Outcome.REJECTED)
         if still is not None:

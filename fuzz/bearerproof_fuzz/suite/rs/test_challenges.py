@@ -27,8 +27,7 @@ def test_challenge_of_a_bad_token(mark: CheckId, trial: Trial, forge: Forge) -> 
     """A token that does not verify is answered with a Bearer challenge, where the status is 401."""
     server = ResourceDriver(trial, forge, mark.profile)
     server.control()
-    for name, token in _bad_tokens(server):
-        reply = server.present(token)
+    for name, reply in _answers_to_bad_tokens(server):
         if reply.status == 401:
             _require_challenge(server, reply, name)
 
@@ -67,8 +66,7 @@ def test_bad_token_is_invalid_token(mark: CheckId, trial: Trial, forge: Forge) -
     """Tokens that are bad in several ways are refused with 401 and ``invalid_token``."""
     server = ResourceDriver(trial, forge, mark.profile)
     server.control()
-    for name, token in _bad_tokens(server):
-        reply = server.present(token)
+    for name, reply in _answers_to_bad_tokens(server):
         server.refuses(reply, f"{name} is accepted")
         if reply.kind is Kind.REJECTED and (reply.status != 401 or reply.error not in (None, "invalid_token")):
             server.find(f"{name} is refused in another way", "401 invalid_token", reply, kind=name)
@@ -81,11 +79,14 @@ def test_failed_validation_is_invalid_token(mark: CheckId, trial: Trial, forge: 
     """Each step of RFC 9068 §4 that fails is answered with the error code ``invalid_token``."""
     server = ResourceDriver(trial, forge, mark.profile)
     server.control()
-    for name, token in _bad_tokens(server):
-        reply = server.present(token)
+    for name, reply in _answers_to_bad_tokens(server):
         server.refuses(reply, f"{name} is accepted")
         if reply.kind in (Kind.REJECTED, Kind.FORBIDDEN) and reply.error != "invalid_token":
             server.find(f"{name} is refused without the code for it", "error=invalid_token", reply, kind=name)
+
+
+def _answers_to_bad_tokens(server: ResourceDriver) -> Iterator[tuple[str, Reply]]:
+    return ((name, server.present(token)) for name, token in _bad_tokens(server))
 
 
 def _bad_tokens(server: ResourceDriver) -> Iterator[tuple[str, str]]:
@@ -131,8 +132,7 @@ def test_bad_token_is_not_short_of_scope(mark: CheckId, trial: Trial, forge: For
     """No token that does not verify is said to be short of scope."""
     server = ResourceDriver(trial, forge, mark.profile)
     server.control()
-    for name, token in _bad_tokens(server):
-        reply = server.present(token)
+    for name, reply in _answers_to_bad_tokens(server):
         trial.refusals += 1
         if reply.error == "insufficient_scope":
             server.find(f"{name} is said to be short of scope", "invalid_token", reply, kind=name)
