@@ -1,7 +1,6 @@
 """The page: whole by itself, small, and nothing in a stream is more than text in it."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -11,30 +10,9 @@ from bearerproof_fuzz.commands.report.rendering import report_of
 from bearerproof_fuzz.commands.report.visible import pieces, visible
 
 from ..conftest import CommandLine
+from ..elements import Elements
 from . import samples
 from .samples import HOSTILE, check, stream
-
-
-class Elements(HTMLParser):
-    """Every element of a page with its attributes, and the text outside of style and script."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self._within: str = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        self._within = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self._within = "" if tag == self._within else self._within
-
-    def handle_data(self, data: str) -> None:
-        if self._within not in ("style", "script"):
-            self.texts.append(data)
 
 
 def hostile_stream() -> streams.Stream:

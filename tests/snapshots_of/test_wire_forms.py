@@ -105,7 +105,11 @@ def test_result_stream(bearerproof: CommandLine, snapshot: SnapshotAssertion, tm
     report = tmp_path / "results.jsonl"
     bearerproof("check", f"python:{degenerate.__name__}:accept_all", "-k", "alg-none-without-kid", "--report", report)
     rows = [json.loads(line) for line in report.read_text().splitlines()]
-    rows[0] |= {"bearerproof": "VERSION", "specification": {"requirements": 0, "digest": "DIGEST"}}
+    rows[0] |= {
+        "bearerproof": "VERSION",
+        "revision": "REVISION",
+        "specification": {"requirements": 0, "digest": "DIGEST"},
+    }
     rows[-1]["counts"] |= {"checked": 0, "excluded": 0}
     assert [json.dumps(row, indent=2) for row in rows] == snapshot
 
