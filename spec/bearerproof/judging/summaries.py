@@ -14,7 +14,7 @@ from bearerproof.judging.reports import failure_page, rerun_command
 from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.judging.tokens import token_text
-from bearerproof.judging.verdicts import PLAIN, Circumstances, Standing, counted, unproven, verdict
+from bearerproof.judging.verdicts import PLAIN, Circumstances, RequirementVerdict, counted, unproven, verdict
 from bearerproof.members import Json
 from bearerproof.specification import coverage
 from bearerproof.specification.catalogue import FAMILIES, digest, requirement
@@ -316,9 +316,11 @@ def _add_commands(facts: Facts, page: Page) -> None:
 _COLUMN = 14
 
 _STANDING = {
-    Standing.FAIL: "fail", Standing.EXPECTED: "deviate as expected", Standing.CONFORM: "conform",
-    Standing.UNJUDGED: "not judged",
-}  # fmt: skip
+    RequirementVerdict.FAIL: "fail",
+    RequirementVerdict.EXPECTED: "deviate as expected",
+    RequirementVerdict.CONFORM: "conform",
+    RequirementVerdict.UNJUDGED: "not judged",
+}
 
 
 def _add_coverage(facts: Facts, page: Page) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bearerproof.exceptions import BadInput
-from bearerproof_fuzz.commands.report.visible import visible
+from bearerproof.visible import visible
 from bearerproof_fuzz.revision import revision
 
 if TYPE_CHECKING:
