@@ -137,7 +137,10 @@ def _brief(group: Group, width: int) -> Page:
     """Return a requirement with its smallest example in a few lines."""
     page, cause = _title(group, width), group.causes[0]
     example = cause.example
+    only = example.findings[0].get("only") if example.findings else None
     page.clip(f"{name_of(example)}.{example.profile}: {cause.what}", Style.BAD, indent=2)
+    if only:
+        page.clip(f"only with {' and '.join(only)}, not otherwise", indent=4)
     if example.findings:
         show_change(example.findings[0], page, most=3)
     others = list(dict.fromkeys(name for each in group.causes for name in each.names if name != name_of(example)))
