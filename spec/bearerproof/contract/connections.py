@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import count
@@ -302,9 +303,10 @@ def _entry(name: str) -> EntryPoint:
             f"folder makes {name!r} known; python:module:factory and a command after -- need no name"
         )
     if name not in known:
+        near = get_close_matches(name, known, n=1)
         raise BadInput(
             f"unknown implementation {name!r}: name an installed one ({', '.join(known)}), python:module:factory, "
-            "or a command after --"
+            f"or a command after --{f'; did you mean {near[0]}?' if near else ''}"
         )
     entry, *others = known[name]
     if others:
