@@ -40,6 +40,7 @@ WRONG = {
     "fuzz --url http://127.0.0.1:1 --workers 2": "with --url one worker works",
     "fuzz pyjwt joserfc --page x.html": "--page cannot be given to compare implementations",
     "smoke --": "no command stands after --",
+    "smoke -- ./docs": "cannot start './docs': it is a folder; name the program in it",
     "explain VER-912": "no requirement has the id 'VER-912'; did you mean",
     "vectors VER-912": "no vector, edit or requirement with vectors is called 'VER-912'",
     "vectors --write /dev/null": "cannot write to /dev/null",

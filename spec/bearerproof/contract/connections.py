@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import count
+from pathlib import Path
 from typing import IO, Protocol
 
 from bearerproof.contract import messages
@@ -158,7 +159,8 @@ class Stdio:
                 bufsize=0, start_new_session=True, cwd=self._folder,
             )  # fmt: skip
         except OSError as error:
-            raise AdapterFault(f"cannot start {self._command[0]!r}: {error.strerror or error}") from None
+            why = "it is a folder; name the program in it" if Path(self._command[0]).is_dir() else error.strerror
+            raise AdapterFault(f"cannot start {self._command[0]!r}: {why or error}") from None
         self._selector = selectors.DefaultSelector()
         for stream in (process.stdin, process.stdout, process.stderr):
             os.set_blocking(_stream(stream).fileno(), False)
