@@ -265,7 +265,16 @@ class Space:
     def more_usual(self, found: Combination, factor: str) -> Iterator[Combination]:
         """Yield the same combination with each value of one factor that stands before its own."""
         values = self.factors[factor]
-        for value in values[: values.index(getattr(found.row, factor))]:
+        yield from self._with(found, factor, values[: values.index(getattr(found.row, factor))])
+
+    def others(self, found: Combination, factor: str) -> Iterator[Combination]:
+        """Yield the same combination with each other value of one factor, the more usual ones first."""
+        yield from self._with(
+            found, factor, [each for each in self.factors[factor] if each != getattr(found.row, factor)]
+        )
+
+    def _with(self, found: Combination, factor: str, values: Sequence[str]) -> Iterator[Combination]:
+        for value in values:
             row = replace(found.row, **{factor: value})  # type: ignore[arg-type]  # of its own factor
             if self.fits(found.edit, row):
                 yield replace(found, row=row)
@@ -348,6 +357,17 @@ def _among(places: tuple[int, ...], possible: Collection[tuple[str, ...]]) -> Ma
         "operator": "fn", "requires": list(places),
         "evaluate": lambda row: tuple(row[place] for place in places) in possible,
     }  # fmt: skip
+
+
+def usual(case: Case, declaration: Declaration, measure: Measure) -> tuple[Space, Combination] | None:
+    """Return a case as a combination of the usual values of all factors, or None if its edit is not combined."""
+    whole = space(case.edit.requirement_id, declaration, measure)
+    if case.edit not in whole.places:
+        return None
+    algorithm = case.algorithm or Forge(declaration).base(case.profile).key.algorithm
+    form, key_set = whole.factors["key_form"][0], whole.factors["key_set"][0]
+    row = Row(algorithm, form, "present", key_set, case.profile, "plain", case.edit.group)
+    return (whole, Combination(row, case.edit)) if whole.fits(case.edit, row) else None
 
 
 @cache
