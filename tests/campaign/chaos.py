@@ -53,6 +53,7 @@ class Scene:
     seen: dict[str, bool] = field(default_factory=dict)
     torn: set[str] = field(default_factory=set)
     done: Counter[str] = field(default_factory=Counter)
+    gave_up: list[str] = field(default_factory=list)
     fronts: int = 1
 
     def has_begun(self) -> bool:
@@ -63,6 +64,17 @@ class Scene:
     @property
     def store(self) -> Directory:
         return Directory(self.disk / "campaign")
+
+    def look(self) -> None:
+        """Start those again that have died. A front that gives up on its way is a fault."""
+        self.machines.look()
+        if self.front.poll() is not None:
+            out, err = self.front.communicate()
+            if self.has_begun():
+                self.gave_up.append(out[-1500:] + err[-1500:])
+                self.fronts += 1
+            self.done["front started anew"] += 1
+            self.front = front_of(self.disk, self.machines, self.redis)
 
     def note(self) -> None:
         """Note each finding that can be read now, and each file that cannot."""
@@ -79,7 +91,7 @@ class Scene:
         """Kill one of them, and start again what nobody else would."""
         self.done[what] += 1
         getattr(self, f"_{what}")(random)
-        self.machines.look()
+        self.look()
 
     def _machine(self, random: Random) -> None:
         self.machines.kill_worker(random.randrange(WORKERS))
@@ -190,6 +202,7 @@ def watched(scene: Scene, seconds: float) -> None:
     """Note what can be read, for so long."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        scene.look()
         scene.note()
         time.sleep(0.2)
 
@@ -206,11 +219,12 @@ def told(scene: Scene, has_traceback: bool) -> int:
     sys.stdout.write(
         f"\nstruck: {struck}\n{len(scene.seen)} findings seen, {len(left)} at the end "
         f"({sum(found.recurs for found in left)} recur); "
-        f"lost {len(lost)}, twice {twice}, torn {len(scene.torn)}, not in the summary {len(unlisted)}\n"
+        f"lost {len(lost)}, twice {twice}, torn {len(scene.torn)}, not in the summary {len(unlisted)}; "
+        f"given up {len(scene.gave_up)}\n"
     )
-    for name in (*lost, *scene.torn, *unlisted):
+    for name in (*lost, *scene.torn, *unlisted, *scene.gave_up):
         sys.stdout.write(f"  {name}\n")
-    return int(bool(lost or twice or scene.torn or unlisted or has_traceback))
+    return int(bool(lost or twice or scene.torn or unlisted or scene.gave_up or has_traceback))
 
 
 if __name__ == "__main__":
