@@ -20,6 +20,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -36,7 +37,7 @@ from bearerproof_fuzz.campaign.corpus import Corpus
 from bearerproof_fuzz.campaign.exploring import Explorer
 from bearerproof_fuzz.campaign.harness import candidates
 from bearerproof_fuzz.campaign.judging import Judge
-from bearerproof_fuzz.campaign.learning import Lesson, Wrong, answers, honest, learn, prepared, world
+from bearerproof_fuzz.campaign.learning import Keep, Learning, Lesson, Wrong, answers, honest, prepared, world
 from bearerproof_fuzz.commands.libraries import building
 from bearerproof_fuzz.commands.museum.exhibits import Museum
 from bearerproof_fuzz.commands.museum.judging import _install
@@ -68,6 +69,9 @@ class Search:
     found: bool
     tokens: int
     seconds: float
+
+
+Key = tuple[str, str]
 
 
 class _FoundError(Exception):
@@ -103,28 +107,39 @@ def by_campaign(what: Sought, number: int, most: int) -> Search:
     began, used = time.process_time(), implementation.tokens
     scope = what.config.resolve(implementation.declaration)
     judge = Judge(implementation.declaration, scope.measure)
+    random, known = Random(number), set[Key]()
 
     def asked() -> tuple[int, float]:
         return implementation.tokens - used, time.process_time() - began
 
     def stop_at(wrong: Wrong, recurs: bool) -> None:
+        known.update([wrong.violation.key] if recurs else [])
         if recurs and wrong.violation.requirement == what.requirement:
             raise _FoundError
 
     try:
-        learned = learn(implementation, scope, stop_at)
-        known = {wrong.violation.key for wrong in learned.wrong}
         with tempfile.TemporaryDirectory() as folder:
-            corpus = Corpus(Path(folder), "one")
-            searching = Explorer(implementation, learned.world, judge, corpus, Random(number), known)
+            explore = partial(Explorer, implementation, judge=judge, corpus=Corpus(Path(folder), "one"))
+            learning = Learning(implementation, scope, stop_at)
+            beside: Explorer | None = None
+            for _ in learning.parts():
+                if learning.each_came:
+                    beside = beside or explore(world=learning.learned.world, random=random, known=known)
+                    searched(beside, stop_at)
+            searching = explore(world=learning.learned.world, random=random, known=known)
             while asked()[0] < most:
-                for found in searching.step():
-                    stop_at(found.wrong, found.recurs)
+                searched(searching, stop_at)
     except _FoundError:
         return Search(True, *asked())
     finally:
         implementation.close()
     return Search(False, *asked())
+
+
+def searched(explorer: Explorer, keep: Keep) -> None:
+    """Take one step of a search."""
+    for found in explorer.step():
+        keep(found.wrong, found.recurs)
 
 
 def by_hypothesis(what: Sought, number: int, most: int) -> Search:

@@ -414,7 +414,7 @@ def test_while_one_learns_what_needs_no_edit_is_drawn(worker: Worker, implementa
     explorers = list(worker._learning(found, implementation, scope))
     assert explorers
     assert {id(each) for each in explorers} == {id(explorers[0])}
-    assert (explorers[0].world.settled, worker.lesson) == ((), Lesson.read(worker._lesson("first").as_text().encode()))
+    assert (explorers[0].world.settled, worker.lesson) == ((), worker._lesson("first"))
     assert found.lesson.right
 
 
