@@ -37,6 +37,9 @@ DISK = 24
 FULL = 4.0
 """Seconds for which it is full."""
 
+SLOW = 60.0
+"""Seconds that a strike waits for something to be asked since the last one."""
+
 WEIGHTS = {"worker": 30, "machine": 25, "scheduler": 13, "redis": 17, "front": 3, "disk": 12}
 """How often who is killed, in a hundred."""
 
@@ -64,6 +67,16 @@ class Scene:
     @property
     def store(self) -> Directory:
         return Directory(self.disk / "campaign")
+
+    def asked(self) -> int:
+        """Return how many tokens and checks all workers have noted."""
+        total = 0
+        for name in self.store.names("progress"):
+            lines = (self.store.read(name) or b"").rpartition(b"\n")[0].splitlines() if name.endswith(".jsonl") else []
+            with suppress(ValueError, IndexError):
+                row = json.loads(lines[-1])
+                total += row["tokens"] + row["checks"]
+        return total
 
     def look(self) -> None:
         """Start those again that have died. A front that gives up on its way is a fault."""
@@ -183,6 +196,7 @@ def carried_out(scene: Scene, kills: int, random: Random, pause: float, deadline
     for number in range(1, kills + 1):
         if time.monotonic() > deadline:
             break
+        get_on(scene)
         watched(scene, random.uniform(0, 2 * pause))
         (what,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
         scene.strike(what, random)
@@ -190,12 +204,23 @@ def carried_out(scene: Scene, kills: int, random: Random, pause: float, deadline
         sys.stdout.flush()
     while not scene.has_begun():
         watched(scene, 1)
+    get_on(scene)
     watched(scene, 30)
     scene.front.send_signal(signal.SIGINT)
     out, err = scene.front.communicate(timeout=300)
     scene.note()
     sys.stdout.write(out[-1500:] + err[-1500:])
     return told(scene, "Traceback" in out + err)
+
+
+def get_on(scene: Scene) -> None:
+    """Wait until something was asked since the last strike: what only starts again and again has nothing to lose."""
+    before, end = scene.asked(), time.monotonic() + SLOW
+    while scene.asked() == before:
+        watched(scene, 0.5)
+        if time.monotonic() > end:
+            scene.done["nothing asked before"] += 1
+            return
 
 
 def watched(scene: Scene, seconds: float) -> None:
