@@ -395,8 +395,8 @@ def test_each_edit_comes_once_before_any_comes_again(implementation: Implementat
     once = len({each.case.edit.id for each in whole})
     assert len({each.case.edit.id for each in turns[:once]}) == once
     assert sorted(map(id, turns)) == sorted(map(id, whole))
-    requirements = {each.case.edit.requirement_id for each in whole}
-    assert {each.case.edit.requirement_id for each in turns[: len(requirements)]} == requirements
+    functions = {each.case.edit.group for each in whole}
+    assert {each.case.edit.group for each in turns[: len(functions)]} == functions
 
 
 def test_what_is_learned_does_not_hang_on_the_order_in_which_it_is_asked(

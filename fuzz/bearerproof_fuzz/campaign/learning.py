@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from operator import itemgetter
@@ -15,11 +15,11 @@ from bearerproof.judging.settings import Scope
 from bearerproof.specification.catalogue import VERIFIERS
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, of_edit
+from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, Unwritten, of_edit
 from bearerproof_fuzz.campaign.candidates import World, foreign
 from bearerproof_fuzz.campaign.judging import NO_ANSWER, Judge, Violation
 from bearerproof_fuzz.campaign.shapes import Shape
-from bearerproof_fuzz.checks import applicable, why_not_judged
+from bearerproof_fuzz.checks import applicable
 from bearerproof_fuzz.combinations import Space, combined, space
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.composition import beside
@@ -169,7 +169,7 @@ class Learning:
             raise AdapterFault(f"no honest token is accepted, so a campaign can find nothing: {why}")
         self._declaration, self._scope = declaration, scope
         self._edits = in_turn(prepared(declaration, forge, scope, bases))
-        self._judgements = _Judgements(implementation, judge, keep)
+        self._judgements = _Judgements(implementation, judge, keep, accepted=set(bases))
         self._right: tuple[tuple[str, str, str], ...] = ()
         self._accepting = tuple((str(each.draft.profile), each.draft.key.algorithm) for each in bases)
         self._refused = tuple(_named(each.draft) for each, answer in answered if answer.outcome is not Outcome.ACCEPTED)
@@ -182,6 +182,7 @@ class Learning:
             self._judgements.add(self._edits[start : start + BATCH])
             self.each_came = start + BATCH >= once
             yield
+        self._judgements.finish()
         self._right = tuple(_name(each.case) for each in self._judgements.right)
 
     @property
@@ -279,33 +280,19 @@ def prepared(declaration: Declaration, forge: Forge, scope: Scope, bases: Sequen
 def in_turn(whole: Sequence[Prepared]) -> list[Prepared]:
     """Order edits so that those come first which differ most from all before.
 
-    Each edit comes once before any comes again. The requirements take turns, and so do, within each, the functions that
-    make its edits. Where an edit has several profiles and algorithms, its turn says in which of them it begins.
+    Each edit comes once before any comes again, and the functions that make edits take turns: what they make of their
+    first values, of their second, and so on. Edits that have several profiles and algorithms begin in different ones.
     """
-    chances: dict[str, list[Prepared]] = {}
+    places: dict[str, list[Prepared]] = {}
     for each in whole:
-        chances.setdefault(each.case.edit.id, []).append(each)
-    ordered: list[tuple[int, int, Prepared]] = []
-    for turn, places in _in_requirements_turn(chances):
-        begin = turn % len(places)
-        ordered += [(again, turn, each) for again, each in enumerate((*places[begin:], *places[:begin]))]
-    ordered.sort(key=itemgetter(0, 1))
-    return [each for _, _, each in ordered]
-
-
-def _in_requirements_turn(chances: Mapping[str, list[Prepared]]) -> Iterator[tuple[int, list[Prepared]]]:
-    """Yield the places of each edit, and how many of the same requirement come before."""
+        places.setdefault(each.case.edit.id, []).append(each)
     values: Counter[str] = Counter()
-    by_value: list[tuple[int, list[Prepared]]] = []
-    for places in chances.values():
-        group = places[0].case.edit.group
-        by_value.append((values[group], places))
+    ordered: list[tuple[int, int, Prepared]] = []
+    for number, alike in enumerate(places.values()):
+        group, begin = alike[0].case.edit.group, number % len(alike)
+        ordered += [(again, values[group], each) for again, each in enumerate((*alike[begin:], *alike[:begin]))]
         values[group] += 1
-    turns: Counter[str] = Counter()
-    for _, places in sorted(by_value, key=itemgetter(0)):
-        row = places[0].case.edit.requirement_id
-        yield turns[row], places
-        turns[row] += 1
+    return [each for _, _, each in sorted(ordered, key=itemgetter(0, 1))]
 
 
 @dataclass
@@ -317,32 +304,37 @@ class _Judgements:
     keep: Keep
     wrong: list[Wrong] = field(default_factory=list)
     right: list[Prepared] = field(default_factory=list)
-    accepted: set[Honest] = field(default_factory=set)
+    accepted: set[Unwritten] = field(default_factory=set)
 
     def add(self, prepared: Sequence[Prepared]) -> None:
         """Present some more edits, those of them whose base is accepted."""
         fitting = [each for each in prepared if self.implementation.fits(each.edited.presentation())]
-        self._ask_bases(dict.fromkeys(each.honest for each in fitting))
+        if not self.implementation.declaration.injected_clock:
+            self.accepted.clear()  # time has gone by since
+        self.accepted |= self._are_accepted(each.honest for each in fitting)
         based = [each for each in fitting if each.honest in self.accepted]
         candidates = [of_edit(each, self.judge.measure, each.edited) for each in based]
         asked = answers(self.implementation, [candidate.presented for candidate in candidates])
-        parts = [each.case.edit.alone(each.honest.draft).presentation() for each in based if each.case.edit.alone]
-        alone = iter(answers(self.implementation, parts))
         for each, candidate, answer in zip(based, candidates, asked, strict=True):
-            part = [next(alone)] if each.case.edit.alone else []
-            if not (why_not_judged(each.case.edit, answer, part) and part):
-                self._judge(each, candidate, answer)
+            self._judge(each, candidate, answer)
 
-    def _ask_bases(self, bases: Iterable[Honest]) -> None:
-        """Ask for honest tokens; one that was accepted is not asked again, unless time goes by meanwhile."""
-        if not self.implementation.declaration.injected_clock:
-            self.accepted.clear()
-        new = [base for base in bases if base not in self.accepted]
-        asked = answers(self.implementation, [base.presentation for base in new])
-        self.accepted |= {base for base, answer in zip(new, asked, strict=True) if answer.outcome is Outcome.ACCEPTED}
+    def finish(self) -> None:
+        """Take out of what is judged rightly that of which a part is accepted: it was refused for the rest of it."""
+        alone = self._are_accepted(part for each in self.right if (part := _part(each)))
+        self.right = [each for each in self.right if _part(each) not in alone]
+
+    def _are_accepted(self, tokens: Iterable[Unwritten]) -> set[Unwritten]:
+        """Return those tokens that are accepted; each is asked once, and what was accepted before is not."""
+        wanted = dict.fromkeys(tokens)
+        new = [token for token in wanted if token not in self.accepted]
+        asked = answers(self.implementation, [token.presentation for token in new])
+        right = {token for token, answer in zip(new, asked, strict=True) if answer.outcome is Outcome.ACCEPTED}
+        return right | (wanted.keys() & self.accepted)
 
     def _judge(self, prepared: Prepared, candidate: Candidate, answer: Answer) -> None:
         found = [Wrong(candidate, violation) for violation in self.judge.violations(candidate, answer)]
+        if found and (part := _part(prepared)) and self._are_accepted([part]):
+            return  # another edit finds that
         steady = [wrong for wrong in found if self._is_so_again(wrong)]
         self.wrong += steady
         if not steady and (answer.outcome is Outcome.REJECTED or candidate.allowed == ACCEPTED):
@@ -354,3 +346,9 @@ class _Judgements:
         again = recurs(self.implementation, self.judge, wrong)
         self.keep(wrong, again)
         return again
+
+
+def _part(prepared: Prepared) -> Unwritten | None:
+    """Return the part of an edit that has to be refused by itself for its acceptance to be this edit's matter."""
+    alone = prepared.case.edit.alone
+    return None if alone is None else Unwritten(alone(prepared.honest.draft))
