@@ -325,11 +325,11 @@ PAGE = """\
 # Tokens and seconds until found
 
 Made by `python tests/benchmarks/bench_found.py --results FILE --page fuzz/found.md`; see there for what is compared.
-{names} implementations with one weakness each, {seeds} seeds; told are how often it was found, and the medians of tokens
-and of seconds of processor time. What was not found within {most:,} tokens counts as that many.
+{names} implementations with one weakness each, {seeds} seeds. Told are how often it was found, and the medians of
+tokens and of seconds of processor time. What was not found within {most:,} tokens counts as that many.
 
-- The campaign found {found} of {names}; half of all within {median:,.0f} tokens. It needs at least as few as the best of
-  the other engines for {few}, and at most a tenth for {fewer}.
+- The campaign found {found} of {names}; half of all within {median:,.0f} tokens. It needs as few as the best of the
+  other engines, or fewer, for {few}, and at most a tenth for {fewer}.
 - Found after more than 1,000 tokens: {late}: {late_names}.
 - Not found by tokens alone: {never}. Where that takes a state that many requests make, a campaign's share of the
   suite's own properties and state machines looks for it, which is not part of this comparison.
