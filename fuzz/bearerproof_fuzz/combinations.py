@@ -211,10 +211,12 @@ def _places(edit: Edit, declaration: Declaration) -> _Places | None:
         return None
     set_anew = [name for name, value in own.policy.members.items() if plain.policy.members.get(name) != value]
     edited = edit.apply(own)
+    # A key that does not say its algorithm is good for the one that is allowed, and for none of two.
+    says_more = KEY_ALG in edit.needs or len(own.policy.members["algorithms"]) > 1
     return _Places(
         tuple(profiles),
         tuple(algorithms),
-        tuple(form for form in _key_forms(declaration) if not (form.endswith(_BARE) and KEY_ALG in edit.needs)),
+        tuple(form for form in _key_forms(declaration) if not (form.endswith(_BARE) and says_more)),
         tuple(name for name in _POLICIES if _refused_under(name, edit, edited, set_anew)),
     )
 
