@@ -40,6 +40,8 @@ _SPELLINGS: dict[str, Spelling] = {
     "nul": _inserted("\0"),
     "non-ascii-digit": _inserted("\u0663"),
     "fullwidth-letter": _inserted("\uff21"),
+    "letter-in-full-width": lambda segment: chr(ord(segment[0]) + 0xFEE0) + segment[1:],
+    "folded-line": _inserted("\r\n "),
     "zero-width-joiner": _inserted("\u200d"),
     "text-after-padding": lambda segment: segment + "=" * (-len(segment) % 4 or 4) + "QUJD",
     "text-after-a-nul": lambda segment: segment + "\0QUJD",
@@ -74,6 +76,10 @@ _DRESSES: dict[str, Spelling] = {
     "angle-brackets": lambda token: f"<{token}>",
     "scheme": lambda token: "Bearer " + token,
     "comma": lambda token: token + ",",
+    "second-token": lambda token: f"{token},{token}",
+    "tilde": lambda token: token + "~",
+    "ampersand": lambda token: token + "&state=x",
+    "fragment": lambda token: token + "#x",
     "semicolon": lambda token: token + ";",
 }
 
@@ -140,6 +146,24 @@ def signature_spelled_in(draft: Draft, spell: Spelling) -> Draft:
         if "-" in signature or "_" in signature:
             return replace(candidate, spell_signature=spell)
     return replace(draft, spell_signature=spell)
+
+
+_BOTH = "?>~" * 3
+"""A text that base64 spells with either of the two letters in which the alphabets differ, wherever it stands."""
+
+
+def _standard_header(draft: Draft) -> Draft:
+    return replace(draft.with_header(alphabet=_BOTH), spell_header=standard_alphabet)
+
+
+def _standard_payload(draft: Draft) -> Draft:
+    return replace(draft.with_claims(alphabet=_BOTH), spell_payload=standard_alphabet)
+
+
+@edits_for({"header": _standard_header, "payload": _standard_payload}, "VER-2", "RFC 7515 §2", SPELLING)
+def standard_alphabet_in_the(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
+    """The {name} segment is spelled in the standard alphabet, with `+` and `/`, and signed so."""
+    return change(draft)
 
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
