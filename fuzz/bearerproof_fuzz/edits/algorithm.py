@@ -103,7 +103,8 @@ def _elsewhere(algorithm: str) -> tuple[str, str, str]:
     return xml.format(bits), java.format(bits), cose.get(bits, "-8")
 
 
-@edits_for({"xml-signatures": 0, "java": 1, "cose": 2}, "VER-13", "RFC 7515 §4.1.1", ALGORITHM)
+@edits_for({"xml-signatures": 0, "java": 1, "cose": 2}, "VER-13", "RFC 7515 §4.1.1", ALGORITHM,
+           alone=lambda draft, _: alg_unregistered(draft))  # fmt: skip
 def alg_is_the_name_in(draft: Draft, which: int) -> Draft:
     """`alg` is what the right algorithm is called somewhere else: in {name}."""
     return draft.with_header(alg=_elsewhere(draft.key.algorithm)[which])

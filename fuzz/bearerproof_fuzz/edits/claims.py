@@ -294,12 +294,6 @@ _ARABIC_DIGITS = str.maketrans("0123456789", "".join(chr(0x660 + digit) for digi
 _NOT_A_NUMBER: dict[str, Callable[[float], object]] = {
     "text": lambda seconds: str(int(seconds)),
     "text-with-fraction": lambda seconds: f"{seconds:.1f}",
-    "text-with-exponent": lambda seconds: f"{seconds:.9e}",
-    "text-with-sign": lambda seconds: f"+{int(seconds)}",
-    "text-with-blanks": lambda seconds: f" {int(seconds)}\n",
-    "text-with-underscores": lambda seconds: f"{int(seconds):_}",
-    "text-in-hexadecimal": lambda seconds: hex(int(seconds)),
-    "text-in-other-digits": lambda seconds: str(int(seconds)).translate(_ARABIC_DIGITS),
     "rfc-3339-text": lambda seconds: _instant(seconds).strftime("%Y-%m-%dT%H:%M:%SZ"),
     "http-date-text": lambda seconds: format_datetime(_instant(seconds), usegmt=True),
     "empty-text": lambda _: "",
@@ -309,6 +303,17 @@ _NOT_A_NUMBER: dict[str, Callable[[float], object]] = {
     "empty-list": lambda _: [],
     "object": lambda seconds: {"seconds": int(seconds)},
 }
+
+
+_NOTATIONS: dict[str, Callable[[float], object]] = {
+    "text-with-exponent": lambda seconds: f"{seconds:.9e}",
+    "text-with-sign": lambda seconds: f"+{int(seconds)}",
+    "text-with-blanks": lambda seconds: f" {int(seconds)}\n",
+    "text-with-underscores": lambda seconds: f"{int(seconds):_}",
+    "text-in-hexadecimal": lambda seconds: hex(int(seconds)),
+    "text-in-other-digits": lambda seconds: str(int(seconds)).translate(_ARABIC_DIGITS),
+}
+"""Texts that some languages convert to a number, besides plain digits: who takes those is found by them."""
 
 
 def requiring_exp(draft: Draft) -> Draft:
@@ -325,6 +330,12 @@ def exp_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
     return draft.with_claims(exp=write(draft.now + 600))
 
 
+edits_for(
+    _NOTATIONS, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing",
+    alone=lambda draft, _: exp_is_no_number(draft, _NOT_A_NUMBER["text"]),
+)(exp_is_no_number)  # fmt: skip
+
+
 # Some parsers cannot tell null from absent, and `exp` may be absent unless the policy requires it.
 edits_for(
     _NULL, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing", given=requiring_exp, needs=(REQUIRE,)
@@ -335,6 +346,12 @@ edits_for(
 def nbf_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
     """`nbf` is not a JSON number: {name}."""
     return draft.with_claims(nbf=write(draft.now - 60))
+
+
+edits_for(
+    _NOTATIONS, "VER-32", "RFC 7519 §4.1.5", MALFORMED + " not-yet-valid claim-missing",
+    alone=lambda draft, _: nbf_is_no_number(draft, _NOT_A_NUMBER["text"]),
+)(nbf_is_no_number)  # fmt: skip
 
 
 # To the same parsers this one is absent, as it may always be.

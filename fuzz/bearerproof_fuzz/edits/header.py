@@ -46,7 +46,7 @@ def crit_is(draft: Draft, members: dict[str, object]) -> Draft:
     return draft.with_header(**members)
 
 
-@edit("VER-17", "RFC 8259 §7", CRITICAL)
+@edit("VER-17", "RFC 8259 §7", CRITICAL, alone=lambda draft: crit_is(draft, _CRITICAL["unknown-name"]))
 def crit_spelled_with_an_escape(draft: Draft) -> Draft:
     """`crit` demands what is not understood, and one letter of its own name is spelled with an escape."""
     raw = draft.with_header(**_CRITICAL["unknown-name"]).header_bytes()

@@ -326,7 +326,8 @@ def _zeros_first(draft: Draft) -> Draft:
 
 
 # Of P-521 every other number begins so: 66 octets have room for 528 bits.
-@edit("VER-26", "RFC 7518 §3.4", SIGNATURE, given=_zeros_first, algorithms=("ES512",))
+@edit("VER-26", "RFC 7518 §3.4", SIGNATURE, given=_zeros_first, algorithms=("ES512",),
+      alone=lambda draft: ecdsa_form(draft, _widened))  # fmt: skip
 def ecdsa_numbers_an_octet_short(draft: Draft) -> Draft:
     """Both numbers of the ECDSA signature happen to begin with a zero octet, and it is left out of both."""
     return draft.with_signature(
