@@ -217,6 +217,9 @@ _FLAGS = (
     "lines",
     "retention",
     "single_use",
+    "introspection",
+    "token_revocation",
+    "revocation_secret",
 )
 
 

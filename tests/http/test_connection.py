@@ -15,6 +15,7 @@ import pytest
 from bearerproof.contract.decisions import read_decision
 from bearerproof.contract.declaration import Need, read_declaration
 from bearerproof.contract.http.connection import HttpConnection
+from bearerproof.contract.http.trail import Event
 from bearerproof.contract.http.wire import field_text
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Outcome
@@ -101,6 +102,8 @@ def test_a_bearer_is_presented_where_its_scope_covers(connected: Connect, stub: 
     }
     ask(connection, {**AUTHENTICATE, "wants": {"backend": "a/b", "tool": ".."}})
     assert stub.asked[-1].line == "GET /resource/a%2Fb/%2E%2E HTTP/1.1"
+    ask(connection, {**AUTHENTICATE, "wants": {"backend": "", "tool": "y"}})
+    assert stub.asked[-1].line == "GET /resource/%20/y HTTP/1.1", "no path holds an empty name"
 
 
 def test_an_accepted_bearer_without_event_is_told_as_it_is(connected: Connect, stub: Stub) -> None:
@@ -263,6 +266,8 @@ exchange = "POST /v1/sts"
 revoke = "POST /v1/keys/{jti}/revoke"
 revoke_all = "DELETE /v1/keys?owner={subject}&idp={issuer}"
 resource = "GET /mcp/{backend}?tool={tool}"
+revoke_token = "POST /oauth2/revoke"
+introspect = "POST /oauth2/introspect"
 [headers]
 bearer = "X-Api-Key: {token}"
 admin = "X-Admin: secret={secret}"
@@ -308,6 +313,8 @@ def test_a_server_with_other_names(connected: Connect, stub: Stub) -> None:
         ("GET /auth/token?a=b", "GET /v1/sts?a=b"),
         ("DELETE /auth/token/x%2Fy", "POST /v1/keys/x%2Fy/revoke"),
         ("GET /auth/token/x/y", "GET /auth/token/x/y"),
+        ("POST /auth/revoke", "POST /oauth2/revoke"),
+        ("POST /auth/introspect", "POST /oauth2/introspect"),
         ("GET /health", "GET /health"),
     ],
 )
@@ -317,6 +324,24 @@ def test_request_lines_of_the_binding_go_where_this_server_has_them(
     method, _, path = line.partition(" ")
     ask(connected(RENAMED), {"op": "http", "method": method, "path": path, "headers": [], "body_b64": ""})
     assert stub.asked[-1].line == f"{sent} HTTP/1.1"
+
+
+@pytest.mark.parametrize("added", ["", RENAMED])
+def test_an_introspection_that_is_answered_owes_no_event(
+    connected: Connect, stub: Stub, monkeypatch: pytest.MonkeyPatch, added: str
+) -> None:
+    connection = connected(added + "\n" if added else "")
+    owed: list[int] = []
+
+    def gather(expected: int) -> list[Event]:
+        owed.append(expected)
+        return []
+
+    monkeypatch.setattr(connection._trail, "gather", gather)
+    for line, status in (("/auth/introspect", 200), ("/auth/introspect", 401), ("/auth/revoke", 200)):
+        stub.reply = lambda _, status=status: as_json({}, status)  # type: ignore[misc]  # bound as it is now
+        ask(connection, {"op": "http", "method": "POST", "path": line, "headers": [], "body_b64": ""})
+    assert owed == [0, 1, 1]
 
 
 def test_a_race_is_asked_at_once_and_its_events_are_told_apart(connected: Connect, stub: Stub) -> None:

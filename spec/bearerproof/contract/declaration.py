@@ -77,7 +77,8 @@ class KeyServer:
     """What an implementation of contract level 3 can be asked for beyond exchange, authenticate and revoke.
 
     ``prefix`` begins each of its bearers. ``retention`` and ``single_use`` say that it keeps to what the
-    configuration says of them; the other flags name operations, or members of requests, that it knows. ``setting``
+    configuration says of them; ``token_revocation`` is that of RFC 7009, which asks for the admin secret with
+    ``revocation_secret``; the other flags name operations, or members of requests, that it knows. ``setting``
     is what one is configured with that does not declare ``configure``; one that does goes by its names, and is left
     under a configuration for as long as the next check wants the same. ``name_pattern`` is a regular expression of
     the names of backends and tools, within what the contract allows. ``subject_form`` is the form of a subject, with
@@ -99,6 +100,9 @@ class KeyServer:
     lines: bool = False
     retention: bool = False
     single_use: bool = False
+    introspection: bool = False
+    token_revocation: bool = False
+    revocation_secret: bool = False
     setting: FixedConfig | None = None
 
     @property

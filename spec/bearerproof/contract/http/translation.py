@@ -135,8 +135,12 @@ def _asks_for_resource(request: Request, profile: ServerProfile) -> bool:
 
 
 def _for_resource(values: Mapping[str, Any], profile: ServerProfile) -> Sent:
-    """Return the request for a resource: its line, and the header fields and body beside it."""
-    sent, body = _filled(profile.requests.resource, values), profile.bodies.get("resource")
+    """Return the request for a resource: its line, and the header fields and body beside it.
+
+    An empty name, which no path can hold, goes as a blank there, which is no name either.
+    """
+    in_path = {name: value or " " for name, value in values.items()}
+    sent, body = _filled(profile.requests.resource, in_path), profile.bodies.get("resource")
     return sent if body is None else Sent(sent.method, sent.path, body.headers, _body(body, values))
 
 
@@ -286,8 +290,10 @@ def _json_of(answered: Answered) -> object:
 
 
 def _expected_of_http(request: Request, answer: Json, profile: ServerProfile) -> int:
-    """Say whether a decision was made: not about a method or a path that there is none of."""
+    """Say whether a decision was made: not about a method or a path that there is none of, nor by telling of one."""
     _, path = _localised(request["method"], request["path"], profile.requests)
+    if answer["status"] == 200 and path.partition("?")[0] == _path(profile.requests.introspect):
+        return 0
     decides = any(re.fullmatch(_pattern(line), path.partition("?")[0]) for line in vars(profile.requests).values())
     return int(decides and answer["status"] != 405)
 
