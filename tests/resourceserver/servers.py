@@ -40,7 +40,7 @@ class Server:
     def __init__(self, issuer: str) -> None:
         self.policy = VerificationPolicy(frozenset({"ES256"}), Profile.ACCESS_TOKEN, issuer, AUDIENCE, typ="at+jwt")
         clock = HurriedClock()
-        keys = FetchedKeySet(f"{issuer}/jwks.json", ["ES256"], clock, partial(fetching.fetch, seconds=2.0))
+        keys = FetchedKeySet(f"{issuer}/jwks.json", ["ES256"], clock, self.fetch)
         self.keys = keys
         verifier = Verifier(self.policy, keys, clock)
         verifier.verify = self.verify  # type: ignore[method-assign]  # the seam at which one thing goes wrong
@@ -54,6 +54,9 @@ class Server:
 
     def answer(self, request: Request) -> Answer:
         return self.resource.answer(request)
+
+    def fetch(self, url: str) -> bytes:
+        return fetching.fetch(url, 2.0)
 
 
 def claims_of(token: str | bytes) -> dict[str, Any]:
@@ -135,6 +138,38 @@ class FetchesForEachKid(Server):
         with self._lock:
             self.keys._miss_at = float("-inf")
             return self._verify(token)
+
+
+class HeedsNoUse(Server):
+    """Verifies with any key of the set, whatever it says that it is for."""
+
+    def fetch(self, url: str) -> bytes:
+        jwks = json.loads(super().fetch(url))["keys"]
+        for jwk in jwks:
+            jwk.pop("use", None)
+            jwk.pop("key_ops", None)
+        return json.dumps({"keys": jwks}).encode()
+
+
+class TakesTheLastTwin(Server):
+    """Puts the keys of the set into a table by their kid."""
+
+    def fetch(self, url: str) -> bytes:
+        table = {jwk["kid"]: jwk for jwk in json.loads(super().fetch(url))["keys"]}
+        return json.dumps({"keys": list(table.values())}).encode()
+
+
+class FollowsTheToken(Server):
+    """Fetches the key set that a token names, and does not believe it in the end."""
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        try:
+            url = json.loads(base64.urlsafe_b64decode(str(token).partition(".")[0] + "==")).get("jku")
+            if isinstance(url, str):
+                fetching.fetch(url, 1.0)
+        except (ValueError, AttributeError, OSError):
+            return super().verify(token)
+        return super().verify(token)
 
 
 class TrustsItsCookie(Server):
