@@ -9,10 +9,9 @@ from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.keyserver import injection_points, wire
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
-from bearerproof_fuzz.keyserver.event_asserts import brought_about, named
+from bearerproof_fuzz.keyserver.event_asserts import brought_about, require_each
 from bearerproof_fuzz.keyserver.http_asserts import UNKNOWN
 from bearerproof_fuzz.keyserver.scenarios import presented
-from bearerproof_fuzz.keyserver.scenarios.registry import describe_expected
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT
 from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, REVOCATION
 from bearerproof_fuzz.machines.stream import Stream, moves
@@ -23,10 +22,12 @@ from bearerproof_fuzz.oracles.lifecycle import ExpectedEvent
 
 def _judge(trial: Trial, *requirements: str) -> None:
     """Hold what the decisions left against what is due for them."""
-    for scenario, server, decision, expected in brought_about(trial, *requirements):
+
+    def contradiction(decision: Decision, expected: tuple[ExpectedEvent, ...]) -> str | None:
         wrong = lifecycle.contradiction(decision.events, expected)
-        if wrong:
-            server.fail(f"{scenario.name}: {wrong}", describe_expected(expected), named(decision.events))
+        return f": {wrong}" if wrong else None
+
+    require_each(trial, contradiction, *requirements)
 
 
 # --- used, expired, revoked
