@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
@@ -17,6 +17,8 @@ from bearerproof_reference.verifier.fetching import FetchedKeySet
 from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
 from bearerproof_reference.verifier.verdicts import Accepted, Rejected
 from bearerproof_reference.verifier.verifier import Verifier
+
+from ..listening import AnyMethod
 
 HASTE = 60
 """How many seconds of monotonic time go by in one: a cool-down of 30 s is over in half of one."""
@@ -219,24 +221,8 @@ class _Listener(ThreadingHTTPServer):
         self.judged = judged
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def handle_one_request(self) -> None:
-        """Answer any method: which there are is for the server to say."""
-        self.raw_requestline = self.rfile.readline(65537)
-        if not self.raw_requestline or not self.parse_request():
-            self.close_connection = True
-            return
-        length = int(self.headers.get("Content-Length") or 0)
-        request = Request(self.command, self.path, tuple(self.headers.items()), self.rfile.read(length))
-        judged = self.server.judged if isinstance(self.server, _Listener) else None
-        status, fields, body = encoded(judged.answer(request) if judged else Answer(500, {}), self.command)
-        self.send_response(status)
-        for name, value in (*fields, ("Content-Length", str(len(body)))):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+class _Handler(AnyMethod):
+    def respond(self, body: bytes) -> None:
+        assert isinstance(self.server, _Listener)
+        request = Request(self.command, self.path, tuple(self.headers.items()), body)
+        self.write(*encoded(self.server.judged.answer(request), self.command))
