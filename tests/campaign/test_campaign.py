@@ -30,18 +30,29 @@ from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.settings import RunConfig
 from bearerproof.judging.vectors import Vector
 from bearerproof.specification.catalogue import Measure, Profile
-from bearerproof_fuzz.campaign import campaign, keeping, shapes, shards, store, summary, working
+from bearerproof_fuzz.campaign import campaign, keeping, learning, shapes, shards, store, summary, working
 from bearerproof_fuzz.campaign.campaign import Ended, Sum
 from bearerproof_fuzz.campaign.candidates import World, labelled_forgery, varied
 from bearerproof_fuzz.campaign.corpus import Corpus, distill
 from bearerproof_fuzz.campaign.exploring import Explorer
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.keeping import Kept
-from bearerproof_fuzz.campaign.learning import Learned, Lesson, OutOfTimeError, answers, learn, world
+from bearerproof_fuzz.campaign.learning import (
+    Learned,
+    Learning,
+    Lesson,
+    answers,
+    honest,
+    in_turn,
+    learn,
+    prepared,
+    world,
+)
 from bearerproof_fuzz.campaign.store import stored
-from bearerproof_fuzz.campaign.working import Plan, Progress, Worker
+from bearerproof_fuzz.campaign.working import OutOfTimeError, Plan, Progress, Worker
 from bearerproof_fuzz.commands.cli import app
 from bearerproof_fuzz.draws import Choices
+from bearerproof_fuzz.forge import Forge
 
 from ..conftest import ROOT, CommandLine
 from ..elements import Elements
@@ -364,20 +375,53 @@ def test_one_learns_for_all_and_they_draw_what_they_can_meanwhile(
     worker._teach("first", Lesson(learned.lesson.bases, ()))
     asked = implementation.tokens
     with worker.plan.store.lock(worker.plan.lesson("lock")):
-        drawn = worker._world(implementation, scope)
-        assert drawn is not None
+        known = worker._lesson_by_now(implementation, scope)
+        assert known is not None
+        drawn = worker._explorer(known, implementation, scope).world
         assert (len(drawn.bases), drawn.settled, worker.settled) == (len(learned.world.bases), (), False)
     worker._teach("all", learned.lesson)
-    drawn = worker._world(implementation, scope)
-    assert drawn is not None
+    known = worker._lesson_by_now(implementation, scope)
+    assert known is not None
+    drawn = worker._explorer(known, implementation, scope).world
     assert (implementation.tokens, worker.settled) == (asked, True)
     assert [each.case for each in drawn.settled] == [each.case for each in learned.world.settled]
 
 
-def test_time_that_is_over_while_learning_says_so(implementation: Implementation) -> None:
+def test_each_edit_comes_once_before_any_comes_again(implementation: Implementation) -> None:
     scope = config("is_mended").resolve(implementation.declaration)
+    forge = Forge(implementation.declaration)
+    whole = prepared(implementation.declaration, forge, scope, honest(implementation.declaration, forge, scope))
+    turns = in_turn(whole)
+    once = len({each.case.edit.id for each in whole})
+    assert len({each.case.edit.id for each in turns[:once]}) == once
+    assert sorted(map(id, turns)) == sorted(map(id, whole))
+    functions = {each.case.edit.group for each in whole}
+    assert {each.case.edit.group for each in turns[: len(functions)]} == functions
+
+
+def test_what_is_learned_does_not_hang_on_the_order_in_which_it_is_asked(
+    implementation: Implementation, learned: Learned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "in_turn", lambda whole: list(reversed(whole)))
+    backwards = learn(implementation, config("is_mended").resolve(implementation.declaration)).lesson
+    assert set(backwards.right) == set(learned.lesson.right)
+    assert (backwards.bases, backwards.wrong) == (learned.lesson.bases, learned.lesson.wrong)
+
+
+def test_while_one_learns_what_needs_no_edit_is_drawn(worker: Worker, implementation: Implementation) -> None:
+    scope = config("is_mended").resolve(implementation.declaration)
+    found = Learning(implementation, scope)
+    explorers = list(worker._learning(found, implementation, scope))
+    assert explorers
+    assert {id(each) for each in explorers} == {id(explorers[0])}
+    assert (explorers[0].world.settled, worker.lesson) == ((), worker._lesson("first"))
+    assert found.lesson.right
+
+
+def test_time_that_is_over_while_learning_says_so(worker: Worker, implementation: Implementation) -> None:
+    worker.plan = replace(worker.plan, seconds=0.0)
     with pytest.raises(OutOfTimeError):
-        learn(implementation, scope, over=lambda: True)
+        worker._learned(implementation, config("is_mended").resolve(implementation.declaration))
 
 
 def test_a_clock_that_jumps_has_tokens_made_anew(

@@ -186,6 +186,14 @@ class TrustsItsCookie(Server):
         return super().answer(request)
 
 
+class ErrsForAnotherScope(Server):
+    """Ends in an error where a token is good for something else."""
+
+    def answer(self, request: Request) -> Answer:
+        answer = super().answer(request)
+        return Answer(500, {}) if answer.status == 403 else answer
+
+
 class LocksOut(Server):
     """Refuses everybody after the tenth bad token."""
 

@@ -125,6 +125,12 @@ def test_a_server_of_which_nothing_can_be_said_ends_the_run(
     assert words in text
 
 
+def test_an_error_in_place_of_each_refusal_proves_none(judge: Judge) -> None:
+    code, text, _ = judge(servers.ErrsForAnotherScope, "-k", "RS-4")
+    assert code == 3
+    assert "RS-4 (only errors came where it asks for a refusal)" in text
+
+
 def test_a_server_that_trusts_another_issuer_ends_the_run_with_what_it_answered(judge: Judge) -> None:
     code, text, found = judge(lambda _: Server("http://127.0.0.1:9/other"), "-k", "VER-12")
     assert (code, found) == (3, {})

@@ -17,8 +17,8 @@ from bearerproof import __version__
 from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
 from bearerproof.judging.selection import Selection
 from bearerproof.judging.settings import DEFAULT, QUICK, RunConfig
-from bearerproof.members import printable
 from bearerproof.specification.catalogue import Measure, Profile
+from bearerproof.visible import visible
 from bearerproof_fuzz.commands import idpcommand, starters
 from bearerproof_fuzz.commands import trail as trail_command
 from bearerproof_fuzz.commands.museum import command as museum_command
@@ -263,7 +263,7 @@ def _run_check(settings: RunConfig, workers: str | None = None, *, exit_first: b
 def _print_text(text: str) -> None:
     """Print lines of which others wrote parts."""
     for line in text.split("\n")[:-1]:
-        typer.echo(printable(line))
+        typer.echo(visible(line))
 
 
 @app.command(epilog=EXIT_CODES)

@@ -78,7 +78,7 @@ def fuzz(settings: RunConfig, directory: str, options: Options, out: Console, er
     Raises:
         BearerproofError: it cannot begin; the message says why.
     """
-    foreseen = expectations.load(options.expect) if options.expect else []
+    foreseen = expectations.read(options.expect).entries if options.expect else ()
     is_new = None if options.since is None else _since(options.since)
     seen = None if options.seeds is None else shapes.captured(options.seeds)
     settings = replace(settings, known=tuple(known for entry in foreseen for known in entry.known))

@@ -15,7 +15,8 @@ from bearerproof.judging import results
 from bearerproof.judging.baselines import Score
 from bearerproof.judging.runner import Run
 from bearerproof.judging.settings import QUICK, RunConfig
-from bearerproof.members import Json, printable
+from bearerproof.members import Json
+from bearerproof.visible import visible
 from bearerproof_fuzz.revision import revision
 
 
@@ -62,7 +63,7 @@ def prepare(outputs: Sequence[Output], wanted: str | None) -> None:
         BadInput: a package that an output needs is missing, or the suite is of another revision than the one wanted.
     """
     if wanted is not None and wanted != revision():
-        raise BadInput(f"the installed suite is of revision {revision()}, not {printable(wanted)}: nothing was judged")
+        raise BadInput(f"the installed suite is of revision {revision()}, not {visible(wanted)}: nothing was judged")
     if any(output.kind is Kind.HTML for output in outputs):
         from bearerproof_fuzz.commands.report import page  # noqa: PLC0415 - few runs make a page
 
@@ -76,7 +77,7 @@ def lines(finished: Run, code: int, scores: Sequence[Score]) -> list[str]:
     more: Json = {
         "baselines": [asdict(score) for score in scores],
         "untried": list(finished.untried.unjudged),
-        "troubles": [printable(trouble)[:_CUT] for trouble in dict.fromkeys(finished.troubles)][:_CUT],
+        "troubles": [visible(trouble)[:_CUT] for trouble in dict.fromkeys(finished.troubles)][:_CUT],
     }
     return list(
         results.stream(header, finished.records, {**footer, **{name: held for name, held in more.items() if held}})

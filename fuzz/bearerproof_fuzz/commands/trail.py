@@ -23,6 +23,7 @@ from bearerproof.trail.presets import Preset
 from bearerproof.trail.processes import prove_with
 from bearerproof.trail.reading import STDIN
 from bearerproof.trail.report import RuleStatus, TrailReport
+from bearerproof_fuzz.commands import trailcluster
 from bearerproof_fuzz.commands.following import prove_following
 from bearerproof_fuzz.commands.terminal import loss_of
 from bearerproof_fuzz.commands.writing import write
@@ -79,6 +80,14 @@ def trail(
     processes: Annotated[
         int, typer.Option("-n", min=1, max=64, help="Processes that read the files; the report is the same.")
     ] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="A Dask scheduler; its machines read the files, the report is the same.",
+        ),
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with the last file as it grows and is rotated, until Ctrl-C.")
     ] = False,
@@ -125,10 +134,10 @@ def trail(
 
     [bold]bearerproof trail --chain --chain-key FILE audit.jsonl*[/]  are these the lines that were written?
     """
-    if (follow and processes > 1) or (to is not None and (follow or processes > 1)):
-        raise BadInput("--to, --follow and -n cannot be had together")
-    if chain and (follow or processes > 1):
-        raise BadInput("--follow and -n do not go with --chain")
+    if sum((to is not None, follow, processes > 1, cluster is not None)) > 1:
+        raise BadInput("--to, --follow, --cluster and -n cannot be had together")
+    if chain and (follow or processes > 1 or cluster is not None):
+        raise BadInput("--follow, --cluster and -n do not go with --chain")
     if chain:
         return _judge_chain(files, chain_key or (), chain_public_key or (), high_water, from_middle, as_json)
     if chain_key or chain_public_key or high_water:
@@ -149,7 +158,7 @@ def trail(
     if follow:
         report = prove_following(files, options, partial(_tell_finding, err=as_json))
     else:
-        report = _prove(files, options, Console(stderr=True), exporter, processes)
+        report = _prove(files, options, Console(stderr=True), exporter, processes, cluster)
     if exporter is not None:
         _flush_out()
     _tell(report, exporter, as_json=as_json)
@@ -196,7 +205,7 @@ def _make_printable() -> None:
 
 
 def _prove(
-    files: Sequence[str], options: Options, err: Console, exporter: Exporter | None, processes: int
+    files: Sequence[str], options: Options, err: Console, exporter: Exporter | None, processes: int, cluster: str | None
 ) -> TrailReport:
     """Judge the files, on a terminal with a bar that shows how much of them has been read."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -209,6 +218,8 @@ def _prove(
 
         take = None if exporter is None else exporter.take
         shown = advance if err.is_terminal else None
+        if cluster is not None:
+            return trailcluster.prove_on(cluster, files, options, shown)
         if processes > 1:
             return prove_with(processes, files, options, shown)
         return prove(files, options, shown, take)

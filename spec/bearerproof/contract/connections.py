@@ -14,11 +14,11 @@ from importlib.metadata import EntryPoint, entry_points
 from itertools import count
 from typing import IO, Protocol
 
-from bearerproof import members
 from bearerproof.contract import messages
 from bearerproof.contract.messages import Request
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput, LineTooLong
 from bearerproof.members import Json
+from bearerproof.visible import visible
 
 MAX_OUTSTANDING = 8
 """Requests sent ahead of their answers; 64 were seen to deadlock a naive adapter."""
@@ -141,7 +141,7 @@ class Stdio:
     @property
     def stderr(self) -> str:
         """The end of what the process wrote to stderr: kept and shown, never interpreted."""
-        return members.printable(self._stderr.decode("utf-8", "replace"), spared="\n")
+        return visible(self._stderr.decode("utf-8", "replace"), spared="\n")
 
     def said(self) -> str:
         """Read what it has written to stderr by now, and return the end of all that."""

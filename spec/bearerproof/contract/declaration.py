@@ -13,6 +13,7 @@ from bearerproof.contract.tokenrules import OPEN, TokenRules, read_token_rules
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
+from bearerproof.visible import visible
 
 
 @dataclass(frozen=True)
@@ -269,7 +270,7 @@ def read_declaration(raw: Json) -> Declaration:
     where = "hello"
     for member in ("errored", "skipped"):
         if member in raw:
-            raise AdapterFault(f"hello: answered {member}: {members.printable(members.brief(raw[member]))}")
+            raise AdapterFault(f"hello: answered {member}: {visible(members.brief(raw[member]))}")
     members.refuse_unknown(
         raw, {"id", "protocol", "implementation", "level", "profiles", "measure", "capabilities"}, where
     )
