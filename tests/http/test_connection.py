@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bearerproof.contract.decisions import read_decision
-from bearerproof.contract.declaration import Need, read_declaration
+from bearerproof.contract.declaration import NarrowGrant, Need, read_declaration
 from bearerproof.contract.http.connection import HttpConnection
 from bearerproof.contract.http.trail import Event
 from bearerproof.contract.http.wire import field_text
@@ -62,6 +62,13 @@ def test_hello_declares_what_the_profile_says(connected: Connect) -> None:
     assert declaration.key_server.setting.audience == "audience"
     assert declaration.missing_capability(Need("key_server", "configure"))
     assert declaration.missing_capability(Need("clock"))
+
+
+def test_hello_declares_who_is_granted_less(connected: Connect) -> None:
+    added = '[setting.narrow]\ngroup = "readers"\nbackends = ["a"]\ntools = ["x", "y*"]'
+    declaration = read_declaration({"id": 1, **ask(connected(added), {"op": "hello"})})
+    assert declaration.key_server.narrow == NarrowGrant("readers", ("a",), ("x", "y*"))
+    assert read_declaration({"id": 1, **ask(connected(), {"op": "hello"})}).key_server.narrow is None
 
 
 def test_an_exchange_is_a_form(connected: Connect, stub: Stub) -> None:
