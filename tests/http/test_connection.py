@@ -333,6 +333,19 @@ def test_request_lines_of_the_binding_go_where_this_server_has_them(
     assert stub.asked[-1].line == f"{sent} HTTP/1.1"
 
 
+@pytest.mark.parametrize("path", ["/auth/introspect", "/auth/revoke", f"/auth/token/{JTI}", "/auth/tokens?issuer=i"])
+def test_a_secret_that_is_written_out_goes_where_this_server_looks_for_it(
+    connected: Connect, stub: Stub, path: str
+) -> None:
+    headers = [["Authorization", "Bearer s"], ["X-A", "Bearer s"], ["Authorization", "Basic YTpi"]]
+    ask(connected(RENAMED), {"op": "http", "method": "POST", "path": path, "headers": headers, "body_b64": ""})
+    assert stub.asked[-1].values("x-admin") == ["secret=s"]
+    assert stub.asked[-1].values("authorization") == ["Basic YTpi"]
+    assert stub.asked[-1].values("x-a") == ["Bearer s"]
+    ask(connected(RENAMED), {"op": "http", "method": "GET", "path": "/health", "headers": headers, "body_b64": ""})
+    assert stub.asked[-1].values("x-admin") == []
+
+
 @pytest.mark.parametrize("added", ["", RENAMED])
 def test_an_introspection_that_is_answered_owes_no_event(
     connected: Connect, stub: Stub, monkeypatch: pytest.MonkeyPatch, added: str
