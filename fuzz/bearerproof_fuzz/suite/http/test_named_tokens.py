@@ -153,7 +153,7 @@ def _strangers(trial: Trial, grant: Grant) -> Mapping[str, str | None]:
 
 
 def _refused_to_strangers(server: KeyServerDriver, endpoint: str, grant: Grant) -> None:
-    statuses = (401,) if server.trial.measure is Measure.STRICT else (400, 401, 403)
+    statuses = (401, 429) if server.trial.measure is Measure.STRICT else (400, 401, 403, 429)  # a few are guesses
     for name, credentials in _strangers(server.trial, grant).items():
         reply = wire.name_token(server, endpoint, grant.bearer, credentials)
         refused(server, reply, f"a live token is named with {name}", statuses)
