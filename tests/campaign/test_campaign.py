@@ -420,8 +420,20 @@ def test_while_one_learns_what_needs_no_edit_is_drawn(worker: Worker, implementa
 
 def test_time_that_is_over_while_learning_says_so(worker: Worker, implementation: Implementation) -> None:
     worker.plan = replace(worker.plan, seconds=0.0)
+    scope = config("is_mended").resolve(implementation.declaration)
     with pytest.raises(OutOfTimeError):
-        worker._learned(implementation, config("is_mended").resolve(implementation.declaration))
+        worker._learned(implementation, scope)
+
+
+def test_time_that_is_over_once_each_edit_came_ends_in_order(
+    worker: Worker, implementation: Implementation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope = config("is_mended").resolve(implementation.declaration)
+    monkeypatch.setattr(learning, "in_turn", lambda whole: [*whole, *whole])
+    monkeypatch.setattr(worker, "_over", lambda: worker.lesson is not None)
+    assert worker._learned(implementation, scope) is None
+    assert worker._lesson("all") is None
+    assert worker._lesson("first") == worker.lesson is not None
 
 
 def test_a_clock_that_jumps_has_tokens_made_anew(

@@ -338,3 +338,8 @@ KINDS: tuple[Kind, ...] = (
     *(spliced, forged_of_parts, mangled, mangled_forgery) * 10,
 )  # fmt: skip
 """The kinds, each as often as it is drawn: those that are put together from what is written cost least."""
+
+
+def kind_drawn(choices: Sequence[int]) -> Kind:
+    """Return the kind that choices draw, which is the first of them."""
+    return KINDS[choices[0] % len(KINDS) if choices else 0]

@@ -173,7 +173,7 @@ class Learning:
         self._right: tuple[tuple[str, str, str], ...] = ()
         self._accepting = tuple((str(each.draft.profile), each.draft.key.algorithm) for each in bases)
         self._refused = tuple(_named(each.draft) for each, answer in answered if answer.outcome is not Outcome.ACCEPTED)
-        self.each_came = False
+        self.each_came = self.has_ended = False
 
     def parts(self) -> Iterator[None]:
         """Present some edits at a time; what is wrong with them is said before the next are asked."""
@@ -184,6 +184,7 @@ class Learning:
             yield
         self._judgements.finish()
         self._right = tuple(_name(each.case) for each in self._judgements.right)
+        self.has_ended = True
 
     @property
     def lesson(self) -> Lesson:

@@ -183,7 +183,7 @@ class Progress:
 
 
 class OutOfTimeError(Exception):
-    """The time was over before everything was learned; what was wrong until then has been said."""
+    """The time was over before each edit was asked once; what was wrong until then has been said."""
 
 
 class _StartAnewError(Exception):
@@ -298,20 +298,25 @@ class Worker:
             for explorer in self._learning(learning, implementation, scope):
                 for found in explorer.step():
                     self._keep(found)
+            if not learning.has_ended:
+                return None  # the time is over
             self._teach("all", learning.lesson)
             return learning.lesson
 
     def _learning(self, learning: Learning, implementation: Implementation, scope: Scope) -> Iterator[Explorer]:
-        """Learn; once each edit came, yield in between what explores by what is known then.
+        """Learn until the time is over; once each edit came, yield in between what explores by what is known then.
 
         Raises:
-            OutOfTimeError: the time is over.
+            OutOfTimeError: the time was over before each came.
         """
         explorer: Explorer | None = None
         for _ in learning.parts():
             self._count(implementation)
-            self.progress.note(self.corpus)
+            if time.monotonic() - self.progress.noted > self.plan.store.pace:
+                self.progress.note(self.corpus)
             if self._over():
+                if learning.each_came:
+                    return
                 raise OutOfTimeError
             if learning.each_came and explorer is None:
                 self.lesson = learning.lesson
