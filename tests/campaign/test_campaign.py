@@ -425,6 +425,21 @@ def test_time_that_is_over_while_learning_says_so(worker: Worker, implementation
         worker._learned(implementation, scope)
 
 
+@pytest.mark.parametrize(("parent", "done", "code"), [(0, working.OUT_OF_TIME, 3), (-1, "interrupted", 0)])
+def test_a_worker_whose_parent_is_gone_does_not_blame_the_time(
+    worker: Worker, implementation: Implementation, monkeypatch: pytest.MonkeyPatch, parent: int, done: str, code: int
+) -> None:
+    """What ends a worker while it learns is the time, or that nobody waits any more: that is nobody's trouble."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    scope = config("is_mended").resolve(implementation.declaration)
+    monkeypatch.setattr(Worker, "work", lambda worker: worker._learned(implementation, scope))
+    plan = replace(worker.plan, seconds=0.0, parent=worker.plan.parent + parent)
+    with pytest.raises(SystemExit) as ended:
+        working.work(plan, 0)
+    (row,) = campaign._rows(plan)
+    assert (ended.value.code, row["done"]) == (code, done)
+
+
 def test_time_that_is_over_once_each_edit_came_ends_in_order(
     worker: Worker, implementation: Implementation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

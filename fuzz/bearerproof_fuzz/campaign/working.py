@@ -230,9 +230,13 @@ class Worker:
     def _asked(self) -> int:
         return self.progress.tokens + self.progress.checks
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether it was told to end, or whoever started it is gone."""
+        return self.stopping or os.getppid() != self.plan.parent
+
     def _over(self) -> bool:
-        ended = time.monotonic() >= self.progress.started + self.plan.seconds
-        return ended or self.stopping or os.getppid() != self.plan.parent
+        return time.monotonic() >= self.progress.started + self.plan.seconds or self.is_interrupted
 
     def _with_an_implementation(self) -> None:
         implementation = started(self.plan.settings)
@@ -530,11 +534,11 @@ def work(plan: Plan, number: int) -> None:
         worker._keep_to_itself(time.monotonic())  # noqa: SLF001 - it is this module's
         worker._look_around()  # noqa: SLF001 - it is this module's
         worker.work()
-        done = "interrupted" if worker.stopping else done
+        done = "interrupted" if worker.is_interrupted else done
     except _StartAnewError:
         done, code = "started anew", AGAIN
     except OutOfTimeError:
-        done, code = ("interrupted", 0) if worker.stopping else (OUT_OF_TIME, 3)
+        done, code = ("interrupted", 0) if worker.is_interrupted else (OUT_OF_TIME, 3)
     except BearerproofError as error:
         done, code = error.describe() if isinstance(error, AdapterFault) else str(error), 3
     except Exception as error:
