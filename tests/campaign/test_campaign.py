@@ -399,6 +399,19 @@ def test_each_edit_comes_once_before_any_comes_again(implementation: Implementat
     assert {each.case.edit.group for each in turns[: len(functions)]} == functions
 
 
+def test_one_honest_token_of_each_profile_is_asked_before_edits() -> None:
+    asked = RunConfig(target="reference").start()
+    scope = RunConfig(target="reference").resolve(asked.declaration)
+    begun = Learning(asked, scope)
+    bases = honest(asked.declaration, Forge(asked.declaration), scope)
+    assert asked.tokens == len(begun.lesson.bases) == len({base.draft.profile for base in bases})
+    for _ in begun.parts():
+        if begun.each_came:
+            break
+    assert len(begun.lesson.bases) == len(bases)
+    asked.close()
+
+
 def test_what_is_learned_does_not_hang_on_the_order_in_which_it_is_asked(
     implementation: Implementation, learned: Learned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
