@@ -289,9 +289,10 @@ def page(rows: Sequence[Row]) -> str:
     by_name: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
         by_name.setdefault(row.name, {}).setdefault(row.engine, []).append(row)
-    engines = [engine for engine in SEARCHES if all(engine in each for each in by_name.values())]
-    if engines[:1] != ["campaign"] or len(engines) < 2:
-        sys.exit("a page needs the campaign and another engine, each for all that was looked for")
+    engines = [engine for engine in SEARCHES if any(row.engine == engine for row in rows)]
+    by_name = {name: each for name, each in by_name.items() if len(each) == len(engines)}  # the others are under way
+    if engines[:1] != ["campaign"] or len(engines) < 2 or not by_name:
+        sys.exit("a page needs the campaign and another engine, each for what was looked for")
     tokens = {name: {engine: in_tokens(each[engine]) for engine in engines} for name, each in by_name.items()}
     seeds, most = len({row.seed for row in rows}), max(row.most for row in rows)
     found = [each for each in tokens.values() if each["campaign"] < most]
