@@ -314,20 +314,24 @@ class Worker:
             OutOfTimeError: the time was over before each came.
         """
         explorer: Explorer | None = None
+        made = 0.0
         for _ in learning.parts():
+            now = time.monotonic()
             self._count(implementation)
-            if time.monotonic() - self.progress.noted > self.plan.store.pace:
-                self.progress.note(self.corpus)
+            if now - self.progress.noted > self.plan.store.pace:
+                self.progress.note(self.corpus, now=now)
             if self._over():
                 if learning.each_came:
                     return
                 raise OutOfTimeError
-            if learning.each_came and explorer is None:
+            if not learning.each_came:
+                continue
+            if explorer is None:
                 self.lesson = learning.lesson
                 self._teach("first", self.lesson)
-                explorer = self._explorer(self.lesson, implementation, scope)
-            if explorer is not None:
-                yield explorer
+            if explorer is None or now - made > FRESH:
+                explorer, made = self._explorer(learning.lesson, implementation, scope), now
+            yield explorer
 
     def _explorer(self, lesson: Lesson, implementation: Implementation, scope: Scope) -> Explorer:
         drawn = world(lesson, implementation.declaration, scope, shapes.read(self.plan.store.read(shapes.FILE)))
