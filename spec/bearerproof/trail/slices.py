@@ -120,7 +120,8 @@ def _lines_of(content: Content) -> int:
 def _read(part: Part, line: int, reader: LineReader, findings: Findings) -> _Reading | None:
     """Read a part whose first line is this one; None where only who knows what stands before can read it."""
     reader.tally, reader.pieces, start = Tally(), Pieces(), line
-    for block in reading.decoded(part):
+    line += reader.read_whole(part.octets, line)
+    for block in () if line > start else reading.decoded(part):
         if isinstance(block, OddLine):
             reader.read_odd(block, line)
             line += 1
