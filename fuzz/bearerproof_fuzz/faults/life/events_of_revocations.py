@@ -6,10 +6,11 @@ from typing import Any
 
 from bearerproof_fuzz.faults.life.events import refused_as
 from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
+from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver.authentication import Authentication
-from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, RequestContext
+from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, EventName, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.memorystore import MemoryStore
-from bearerproof_reference.keyserver.revocation import Revocations
+from bearerproof_reference.keyserver.revocation import Revocations, Revoked
 from bearerproof_reference.keyserver.store import State
 
 
@@ -82,3 +83,10 @@ def revoked_bearer_expires(looked: Any, self: Any, digest: bytes, now: float) ->
     found = looked(self, digest, now)
     ended = found is not None and found.record.expires_at <= now
     return replace(found, state=State.EXPIRED) if ended else found
+
+
+@fault_by("LIFE-6", Patch.wrap, Revocations, "by_bearer", needs=(HTTP,))
+def bearer_ends_in_silence(by_bearer: Any, self: Any, *arguments: Any) -> Any:
+    """The second way to revoke was added in the binding, past the trail."""
+    decision = by_bearer(self, *arguments)
+    return Decision(decision.answer, ()) if isinstance(decision.answer, Revoked) else decision
