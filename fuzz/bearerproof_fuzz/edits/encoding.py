@@ -98,11 +98,14 @@ edits_for(
 
 _FOLDED: dict[str, Spelling] = {"folded-line": _inserted("\r\n ")}
 
+
+def _broken_line(spelled: Callable[[Draft, Spelling], Draft]) -> Callable[[Draft, Spelling], Draft]:
+    """Return what breaks the line at the same place, without the blank that folds it."""
+    return lambda draft, _: spelled(draft, _SPELLINGS["carriage-return"])
+
+
 for _spelled in (header_spelled_with, payload_spelled_with, signature_spelled_with):
-    edits_for(
-        _FOLDED, "VER-2", "RFC 7515 §5.2", SPELLING,
-        alone=lambda draft, _, spelled=_spelled: spelled(draft, _SPELLINGS["carriage-return"]),
-    )(_spelled)  # fmt: skip
+    edits_for(_FOLDED, "VER-2", "RFC 7515 §5.2", SPELLING, alone=_broken_line(_spelled))(_spelled)
 
 
 def with_whole_groups(draft: Draft, part: str) -> Draft:
