@@ -126,6 +126,15 @@ def renew(algorithms: Collection[str]) -> None:
             _pool()[name] = made(material)
     for cached in (key, _private, _sign, _public_forms):
         cached.cache_clear()
+    _ANEW.update(algorithms)
+
+
+def is_anew(algorithm: str) -> bool:
+    """Say whether the keys of an algorithm were made anew, and those that are weak by design are none any more."""
+    return algorithm in _ANEW
+
+
+_ANEW: set[str] = set()
 
 
 def public_forms(target: Key) -> Mapping[str, bytes]:

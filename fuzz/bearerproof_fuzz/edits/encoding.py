@@ -96,16 +96,16 @@ edits_for(
     _BEHIND, "VER-2", "RFC 7515 §5.2", SPELLING, alone=lambda draft, _: draft.respelled(_DRESSES["semicolon"])
 )(token_dressed_with)  # fmt: skip
 
-_FOLDED: dict[str, Spelling] = {"folded-line": _inserted("\r\n ")}
 
-
-def _broken_line(spelled: Callable[[Draft, Spelling], Draft]) -> Callable[[Draft, Spelling], Draft]:
-    """Return what breaks the line at the same place, without the blank that folds it."""
+def _with_a_carriage_return(spelled: Callable[[Draft, Spelling], Draft]) -> Callable[[Draft, object], Draft]:
+    """Present the first octet of a folded line by itself."""
     return lambda draft, _: spelled(draft, _SPELLINGS["carriage-return"])
 
 
+_FOLDED: dict[str, Spelling] = {"folded-line": _inserted("\r\n ")}
+
 for _spelled in (header_spelled_with, payload_spelled_with, signature_spelled_with):
-    edits_for(_FOLDED, "VER-2", "RFC 7515 §5.2", SPELLING, alone=_broken_line(_spelled))(_spelled)
+    edits_for(_FOLDED, "VER-2", "RFC 7515 §5.2", SPELLING, alone=_with_a_carriage_return(_spelled))(_spelled)
 
 
 def with_whole_groups(draft: Draft, part: str) -> Draft:
