@@ -1,4 +1,4 @@
-"""Faults in revocation by bearer and introspection (LIFE-6, HTTP-18 to HTTP-26)."""
+"""Faults in revocation by bearer and introspection (HTTP-18 to HTTP-26)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,6 @@ from urllib.parse import parse_qs
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
-from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver.introspection import Introspected, Introspection
 from bearerproof_reference.keyserver.lifecycle import Decision
 from bearerproof_reference.keyserver.revocation import Revocations, Revoked
@@ -41,13 +40,6 @@ def bearer_ends_its_identity(_replaced: Any, self: Any, admin: Any, bearer: Any,
     """One token is named and all of its user end, as a refresh token takes its whole grant along."""
     found = _found(self, bearer, occasion)
     return self.all_of(admin, *(found.record.identity.key if found else ("", "")), occasion)
-
-
-@fault_by("LIFE-6", Patch.wrap, Revocations, "by_bearer", needs=(HTTP,))
-def bearer_ends_in_silence(by_bearer: Any, self: Any, *arguments: Any) -> Any:
-    """The second way to revoke was added in the binding, past the trail."""
-    decision = by_bearer(self, *arguments)
-    return Decision(decision.answer, ()) if isinstance(decision.answer, Revoked) else decision
 
 
 def _refused_as(status: int, error: str) -> Callable[[Answer], None]:

@@ -6,10 +6,11 @@ from typing import Any
 
 from bearerproof_fuzz.faults.life.events import refused_as
 from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
+from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver.authentication import Authentication
 from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.memorystore import MemoryStore
-from bearerproof_reference.keyserver.revocation import Revocations
+from bearerproof_reference.keyserver.revocation import Revocations, Revoked
 from bearerproof_reference.keyserver.store import State
 
 
@@ -20,6 +21,13 @@ def revoked_told_of_an_unknown_id(make: Any, self: Any, why: DenialReason, *know
     if why is DenialReason.NOT_ACTIVE and event.token_jti is not None:
         return replace(event, event=EventName.REVOKED, reason=None)
     return event
+
+
+@fault_by("LIFE-6", Patch.wrap, Revocations, "by_bearer", needs=(HTTP,))
+def bearer_ends_in_silence(by_bearer: Any, self: Any, *arguments: Any) -> Any:
+    """The second way to revoke was added in the binding, past the trail."""
+    decision = by_bearer(self, *arguments)
+    return replace(decision, events=()) if isinstance(decision.answer, Revoked) else decision
 
 
 @helper_by(Patch.wrap, Revocations, "all_of")
