@@ -6,9 +6,10 @@
 
 Each is looked for once a seed; told are the medians. What a seed did not find within ``--most`` tokens counts as that
 many. Exhibits of the museum are named ``exhibit:NAME``, once ``bearerproof museum NAME`` has installed them. The same
-property is the judge's: an answer that offends the requirement which the victim, fault or exhibit is about. Hypothesis
-draws the same candidates one by one; Atheris is given them by bytes (structured), or has text taken for a token (raw),
-where the property is that what is accepted is honest. Seconds are processor time of the process that looks.
+property is the judge's: an answer that offends the requirement which the victim, fault or exhibit is about, or is an
+error where that one is asked for. Hypothesis draws the same candidates one by one; Atheris is given them by bytes
+(structured), or has text taken for a token (raw), where the property is that what is accepted is honest. Seconds are
+processor time of the process that looks.
 """
 
 import json
@@ -114,7 +115,7 @@ def by_campaign(what: Sought, number: int, most: int) -> Search:
 
     def stop_at(wrong: Wrong, recurs: bool) -> None:
         known.update([wrong.violation.key] if recurs else [])
-        if recurs and wrong.violation.requirement == what.requirement:
+        if recurs and what.requirement in (wrong.violation.requirement, wrong.candidate.requirement):
             raise _FoundError
 
     try:
@@ -189,7 +190,7 @@ def offends(implementation: Implementation, judge: Judge, made: Candidate, requi
     if not implementation.fits(made.presented):
         return False
     (answer,) = answers(implementation, [made.presented])
-    return any(each.requirement == requirement for each in judge.violations(made, answer))
+    return any(requirement in (each.requirement, made.requirement) for each in judge.violations(made, answer))
 
 
 def by_atheris(style: str) -> Callable[[Sought, int, int], Search]:
@@ -288,7 +289,10 @@ def page(rows: Sequence[Row]) -> str:
     by_name: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
         by_name.setdefault(row.name, {}).setdefault(row.engine, []).append(row)
-    engines = [engine for engine in SEARCHES if all(engine in each for each in by_name.values())]
+    engines = [engine for engine in SEARCHES if any(row.engine == engine for row in rows)]
+    by_name = {name: each for name, each in by_name.items() if len(each) == len(engines)}  # the others are under way
+    if engines[:1] != ["campaign"] or len(engines) < 2 or not by_name:
+        sys.exit("a page needs the campaign and another engine, each for what was looked for")
     tokens = {name: {engine: in_tokens(each[engine]) for engine in engines} for name, each in by_name.items()}
     seeds, most = len({row.seed for row in rows}), max(row.most for row in rows)
     found = [each for each in tokens.values() if each["campaign"] < most]

@@ -399,6 +399,19 @@ def test_each_edit_comes_once_before_any_comes_again(implementation: Implementat
     assert {each.case.edit.group for each in turns[: len(functions)]} == functions
 
 
+def test_one_honest_token_of_each_profile_is_asked_before_edits() -> None:
+    asked = RunConfig(target="reference").start()
+    scope = RunConfig(target="reference").resolve(asked.declaration)
+    begun = Learning(asked, scope)
+    bases = honest(asked.declaration, Forge(asked.declaration), scope)
+    assert asked.tokens == len(begun.lesson.bases) == len({base.draft.profile for base in bases})
+    for _ in begun.parts():
+        if begun.each_came:
+            break
+    assert len(begun.lesson.bases) == len(bases)
+    asked.close()
+
+
 def test_what_is_learned_does_not_hang_on_the_order_in_which_it_is_asked(
     implementation: Implementation, learned: Learned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -420,8 +433,35 @@ def test_while_one_learns_what_needs_no_edit_is_drawn(worker: Worker, implementa
 
 def test_time_that_is_over_while_learning_says_so(worker: Worker, implementation: Implementation) -> None:
     worker.plan = replace(worker.plan, seconds=0.0)
+    scope = config("is_mended").resolve(implementation.declaration)
     with pytest.raises(OutOfTimeError):
-        worker._learned(implementation, config("is_mended").resolve(implementation.declaration))
+        worker._learned(implementation, scope)
+
+
+@pytest.mark.parametrize(("parent", "done", "code"), [(0, working.OUT_OF_TIME, 3), (-1, "interrupted", 0)])
+def test_a_worker_whose_parent_is_gone_does_not_blame_the_time(
+    worker: Worker, implementation: Implementation, monkeypatch: pytest.MonkeyPatch, parent: int, done: str, code: int
+) -> None:
+    """What ends a worker while it learns is the time, or that nobody waits any more: that is nobody's trouble."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    scope = config("is_mended").resolve(implementation.declaration)
+    monkeypatch.setattr(Worker, "work", lambda worker: worker._learned(implementation, scope))
+    plan = replace(worker.plan, seconds=0.0, parent=worker.plan.parent + parent)
+    with pytest.raises(SystemExit) as ended:
+        working.work(plan, 0)
+    (row,) = campaign._rows(plan)
+    assert (ended.value.code, row["done"]) == (code, done)
+
+
+def test_time_that_is_over_once_each_edit_came_ends_in_order(
+    worker: Worker, implementation: Implementation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope = config("is_mended").resolve(implementation.declaration)
+    monkeypatch.setattr(learning, "in_turn", lambda whole: [*whole, *whole])
+    monkeypatch.setattr(worker, "_over", lambda: worker.lesson is not None)
+    assert worker._learned(implementation, scope) is None
+    assert worker._lesson("all") is None
+    assert worker._lesson("first") == worker.lesson is not None
 
 
 def test_a_clock_that_jumps_has_tokens_made_anew(

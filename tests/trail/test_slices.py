@@ -105,7 +105,7 @@ def test_most_parts_are_read_by_the_slices(tmp_path: Path, monkeypatch: pytest.M
     file = tmp_path / "audit.jsonl"
     file.write_text(text([*lived().events, *[failure(700 + n) for n in range(20)]]))
     read: list[object] = []
-    monkeypatch.setattr(Judgement, "read_lines", lambda _, lines, __: read.append(lines))
+    monkeypatch.setattr(Judgement, "_read", lambda _, content: read.append(content))
     report = join([str(file)], [read_slice([str(file)], k, 2, Options()) for k in range(2)], Options())
     assert (violated(report), read) == ({}, [])
     assert report.lines.events["verify-failure"] == 20

@@ -12,7 +12,7 @@ from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.settings import Scope
-from bearerproof.specification.catalogue import VERIFIERS
+from bearerproof.specification.catalogue import VERIFIERS, Profile
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, Unwritten, of_edit
@@ -28,6 +28,9 @@ from bearerproof_fuzz.forge import Draft, Forge
 
 BATCH = 64
 """Tokens asked at a time; how many of them are on their way at once is the connection's matter."""
+
+FEW = 16
+"""Edits asked at a time as long as each is another: what is wrong is said the sooner."""
 
 FRESH = 240
 """Seconds after which tokens for a real clock are made anew: they live ten minutes."""
@@ -146,50 +149,67 @@ def learn(implementation: Implementation, scope: Scope, keep: Keep = lambda *_: 
 
 
 class Learning:
-    """What is being learned: every honest token is asked at once, the edits some at a time.
+    """What is being learned: of each profile one honest token is asked at once, the edits some at a time.
 
     Each edit comes once before any comes again, in another profile or under another algorithm. From when
     ``each_came`` they do, and whoever looks for the rarer may draw between them, by the ``lesson`` so far: it names no
-    edit as right before ``parts`` has come to its end.
+    edit as right before ``parts`` has come to its end, and not every honest token before each edit came.
     """
 
     def __init__(self, implementation: Implementation, scope: Scope, keep: Keep = lambda *_: None) -> None:
-        """Ask for every honest token.
+        """Ask for honest tokens until one of each profile is accepted.
 
         Raises:
             AdapterFault: none is accepted, so that nothing can be said.
         """
         declaration = implementation.declaration
-        forge, judge = Forge.at_present(declaration), Judge(declaration, scope.measure)
-        bare = honest(declaration, forge, scope)
-        answered = list(zip(bare, answers(implementation, [each.presentation for each in bare]), strict=True))
-        bases = [each for each, answer in answered if answer.outcome is Outcome.ACCEPTED]
-        if not bases:
-            why = answered[0][1].describe() if answered else "it declares no profile and algorithm of a verifier"
-            raise AdapterFault(f"no honest token is accepted, so a campaign can find nothing: {why}")
+        forge = Forge.at_present(declaration)
         self._declaration, self._scope = declaration, scope
-        self._edits = in_turn(prepared(declaration, forge, scope, bases))
-        self._judgements = _Judgements(implementation, judge, keep, accepted=set(bases))
+        self._judgements = _Judgements(implementation, Judge(declaration, scope.measure), keep)
+        self._bare = honest(declaration, forge, scope)
+        first = self._first_of_each()
+        if not first:
+            why = "it declares no profile and algorithm of a verifier"
+            if self._bare:
+                why = answers(implementation, [self._bare[0].presentation])[0].describe()
+            raise AdapterFault(f"no honest token is accepted, so a campaign can find nothing: {why}")
+        usable = [base for base in self._bare if base not in self._judgements.refused and base not in first]
+        self._edits = in_turn(prepared(declaration, forge, scope, [*first, *usable]))
         self._right: tuple[tuple[str, str, str], ...] = ()
-        self._accepting = tuple((str(each.draft.profile), each.draft.key.algorithm) for each in bases)
-        self._refused = tuple(_named(each.draft) for each, answer in answered if answer.outcome is not Outcome.ACCEPTED)
-        self.each_came = False
+        self.each_came = self.has_ended = False
+
+    def _first_of_each(self) -> list[Honest]:
+        """Return of each profile the first honest token that is accepted."""
+        found: dict[Profile, Honest] = {}
+        for base in self._bare:
+            if base.draft.profile not in found and self._judgements.ask([base]):
+                found[base.draft.profile] = base
+        return list(found.values())
 
     def parts(self) -> Iterator[None]:
         """Present some edits at a time; what is wrong with them is said before the next are asked."""
-        once = len({each.case.edit.id for each in self._edits})
-        for start in range(0, len(self._edits), BATCH):
-            self._judgements.add(self._edits[start : start + BATCH])
-            self.each_came = start + BATCH >= once
+        once, start = len({each.case.edit.id for each in self._edits}), 0
+        while start < len(self._edits):
+            size = BATCH if self.each_came else FEW
+            self._judgements.add(self._edits[start : start + size])
+            start += size
+            if start >= once and not self.each_came:
+                self._judgements.ask(self._bare)
+                self.each_came = True
             yield
         self._judgements.finish()
         self._right = tuple(_name(each.case) for each in self._judgements.right)
+        self.has_ended = True
 
     @property
     def lesson(self) -> Lesson:
         """What is known by now."""
-        wrong = tuple(sorted({each.candidate.kind for each in self._judgements.wrong}))
-        return Lesson(self._accepting, self._right, wrong, self._refused)
+        known = self._judgements
+        accepting = tuple(
+            (str(base.draft.profile), base.draft.key.algorithm) for base in self._bare if base in known.accepted
+        )
+        refused = tuple(_named(base.draft) for base in self._bare if base in known.refused - known.accepted)
+        return Lesson(accepting, self._right, tuple(sorted({each.candidate.kind for each in known.wrong})), refused)
 
     @property
     def learned(self) -> Learned:
@@ -305,14 +325,21 @@ class _Judgements:
     wrong: list[Wrong] = field(default_factory=list)
     right: list[Prepared] = field(default_factory=list)
     accepted: set[Unwritten] = field(default_factory=set)
+    refused: set[Unwritten] = field(default_factory=set)
+
+    def ask(self, bases: Iterable[Honest]) -> set[Unwritten]:
+        """Ask for honest tokens, and return those that are accepted; what was refused is not asked again."""
+        wanted = dict.fromkeys(bases)
+        found = self._are_accepted(base for base in wanted if base not in self.refused)
+        self.accepted |= found
+        self.refused |= wanted.keys() - found
+        return found
 
     def add(self, prepared: Sequence[Prepared]) -> None:
         """Present some more edits, those of them whose base is accepted."""
         fitting = [each for each in prepared if self.implementation.fits(each.edited.presentation())]
-        if not self.implementation.declaration.injected_clock:
-            self.accepted.clear()  # time has gone by since
-        self.accepted |= self._are_accepted(each.honest for each in fitting)
-        based = [each for each in fitting if each.honest in self.accepted]
+        accepted = self.ask(each.honest for each in fitting)
+        based = [each for each in fitting if each.honest in accepted]
         candidates = [of_edit(each, self.judge.measure, each.edited) for each in based]
         asked = answers(self.implementation, [candidate.presented for candidate in candidates])
         for each, candidate, answer in zip(based, candidates, asked, strict=True):
@@ -324,12 +351,12 @@ class _Judgements:
         self.right = [each for each in self.right if _part(each) not in alone]
 
     def _are_accepted(self, tokens: Iterable[Unwritten]) -> set[Unwritten]:
-        """Return those tokens that are accepted; each is asked once, and what was accepted before is not."""
+        """Return those tokens that are accepted; each is asked once, and none that was, unless time goes by."""
         wanted = dict.fromkeys(tokens)
-        new = [token for token in wanted if token not in self.accepted]
+        before = wanted.keys() & self.accepted if self.implementation.declaration.injected_clock else set()
+        new = [token for token in wanted if token not in before]
         asked = answers(self.implementation, [token.presentation for token in new])
-        right = {token for token, answer in zip(new, asked, strict=True) if answer.outcome is Outcome.ACCEPTED}
-        return right | (wanted.keys() & self.accepted)
+        return before | {token for token, answer in zip(new, asked, strict=True) if answer.outcome is Outcome.ACCEPTED}
 
     def _judge(self, prepared: Prepared, candidate: Candidate, answer: Answer) -> None:
         found = [Wrong(candidate, violation) for violation in self.judge.violations(candidate, answer)]

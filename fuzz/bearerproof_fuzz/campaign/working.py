@@ -183,7 +183,7 @@ class Progress:
 
 
 class OutOfTimeError(Exception):
-    """The time was over before everything was learned; what was wrong until then has been said."""
+    """The time was over before each edit was asked once; what was wrong until then has been said."""
 
 
 class _StartAnewError(Exception):
@@ -230,9 +230,13 @@ class Worker:
     def _asked(self) -> int:
         return self.progress.tokens + self.progress.checks
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether it was told to end, or whoever started it is gone."""
+        return self.stopping or os.getppid() != self.plan.parent
+
     def _over(self) -> bool:
-        ended = time.monotonic() >= self.progress.started + self.plan.seconds
-        return ended or self.stopping or os.getppid() != self.plan.parent
+        return time.monotonic() >= self.progress.started + self.plan.seconds or self.is_interrupted
 
     def _with_an_implementation(self) -> None:
         implementation = started(self.plan.settings)
@@ -298,27 +302,36 @@ class Worker:
             for explorer in self._learning(learning, implementation, scope):
                 for found in explorer.step():
                     self._keep(found)
+            if not learning.has_ended:
+                return None  # the time is over
             self._teach("all", learning.lesson)
             return learning.lesson
 
     def _learning(self, learning: Learning, implementation: Implementation, scope: Scope) -> Iterator[Explorer]:
-        """Learn; once each edit came, yield in between what explores by what is known then.
+        """Learn until the time is over; once each edit came, yield in between what explores by what is known then.
 
         Raises:
-            OutOfTimeError: the time is over.
+            OutOfTimeError: the time was over before each came.
         """
         explorer: Explorer | None = None
+        made = 0.0
         for _ in learning.parts():
+            now = time.monotonic()
             self._count(implementation)
-            self.progress.note(self.corpus)
+            if now - self.progress.noted > self.plan.store.pace:
+                self.progress.note(self.corpus, now=now)
             if self._over():
+                if learning.each_came:
+                    return
                 raise OutOfTimeError
-            if learning.each_came and explorer is None:
+            if not learning.each_came:
+                continue
+            if explorer is None:
                 self.lesson = learning.lesson
                 self._teach("first", self.lesson)
-                explorer = self._explorer(self.lesson, implementation, scope)
-            if explorer is not None:
-                yield explorer
+            if explorer is None or now - made > FRESH:
+                explorer, made = self._explorer(learning.lesson, implementation, scope), now
+            yield explorer
 
     def _explorer(self, lesson: Lesson, implementation: Implementation, scope: Scope) -> Explorer:
         drawn = world(lesson, implementation.declaration, scope, shapes.read(self.plan.store.read(shapes.FILE)))
@@ -525,11 +538,11 @@ def work(plan: Plan, number: int) -> None:
         worker._keep_to_itself(time.monotonic())  # noqa: SLF001 - it is this module's
         worker._look_around()  # noqa: SLF001 - it is this module's
         worker.work()
-        done = "interrupted" if worker.stopping else done
+        done = "interrupted" if worker.is_interrupted else done
     except _StartAnewError:
         done, code = "started anew", AGAIN
     except OutOfTimeError:
-        done, code = ("interrupted", 0) if worker.stopping else (OUT_OF_TIME, 3)
+        done, code = ("interrupted", 0) if worker.is_interrupted else (OUT_OF_TIME, 3)
     except BearerproofError as error:
         done, code = error.describe() if isinstance(error, AdapterFault) else str(error), 3
     except Exception as error:

@@ -340,26 +340,43 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
 def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> DegenerateResult:
     """Run a few checks of each requirement on a degenerate implementation; one that is dangerous has its own process.
 
-    All its profiles are judged unless some are named. What decides nothing is seen by any check, so a few are enough.
+    All its profiles are judged unless some are named. What decides nothing is seen by nearly any check, so a few are
+    enough, and all are asked only in a family in which the few ought to have seen it and did not.
     """
     degenerate = DEGENERATES[name]
-    command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
-    connection = Stdio(command) if degenerate.own_process else InProcess(degenerate.handle)
     settings = RunConfig(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
-    options, started = RunOptions(report_findings=False), Implementation(connection, _IMPATIENCE)
-    finished = run(SUITE, settings, options, [_AFewOfEach()], started)
-    failed_in = _families(record for record in finished.records if record.state in RED)
-    looked_at = _families(record for record in finished.records if record.state is not State.NOT_APPLICABLE)
-    counts = tally(finished.records)
+    few = _judged(name, settings, _AFewOfEach())
+    records = {record.id: record for record in few.records}
+    if blind := (degenerate.seen_by & _families(few.records, _applies)) - _families(few.records, _is_red):
+        whole = tuple(each for each in requirements() if each.partition("-")[0] in blind)
+        records |= {record.id: record for record in _judged(name, replace(settings, requirements=whole)).records}
+    failed_in = _families(records.values(), _is_red)
+    counts = tally(records.values())
     return DegenerateResult(
         name,
         degenerate.story,
-        finished.exit_code(),
+        few.exit_code(),
         counts.get(State.PASSED, 0),
         sum(counts.values()) - counts.get(State.NOT_APPLICABLE, 0),
         tuple(family for family in FAMILIES if family in failed_in),
-        tuple(family for family in FAMILIES if family in (degenerate.seen_by & looked_at) - failed_in),
+        tuple(family for family in FAMILIES if family in blind - failed_in),
     )
+
+
+def _judged(name: str, settings: RunConfig, *plugins: object) -> Run:
+    """Judge a degenerate implementation that is started anew."""
+    degenerate = DEGENERATES[name]
+    command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
+    connection = Stdio(command) if degenerate.own_process else InProcess(degenerate.handle)
+    return run(SUITE, settings, RunOptions(report_findings=False), plugins, Implementation(connection, _IMPATIENCE))
+
+
+def _is_red(record: Record) -> bool:
+    return record.state in RED
+
+
+def _applies(record: Record) -> bool:
+    return record.state is not State.NOT_APPLICABLE
 
 
 class _AFewOfEach:
@@ -377,8 +394,9 @@ class _AFewOfEach:
         items[:] = [item for item in items if item in kept]
 
 
-def _families(records: Iterable[Record]) -> set[str]:
-    return {record.requirement.partition("-")[0] for record in records}
+def _families(records: Iterable[Record], wanted: Callable[[Record], bool]) -> set[str]:
+    """Return the families that have such a record."""
+    return {record.requirement.partition("-")[0] for record in records if wanted(record)}
 
 
 _IMPATIENCE = 0.5

@@ -6,6 +6,7 @@ A stream says which revision of the suite made it and by which command, so that 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -47,6 +48,8 @@ def outputs_of(words: Iterable[str]) -> tuple[Output, ...]:
     for word in words:
         kind, found, file = word.partition("=")
         known = bool(found) and kind in tuple(Kind)
+        if found and not known and (near := get_close_matches(kind, Kind, n=1, cutoff=0.7)):
+            raise BadInput(f"--report {word}: no report is of the kind {kind!r}; did you mean {near[0]}={file}?")
         if known and not file:
             raise BadInput(f"--report {kind}= names no file")
         outputs.append(Output(Kind(kind), Path(file)) if known else Output(Kind.STREAM, Path(word)))

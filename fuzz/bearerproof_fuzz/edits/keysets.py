@@ -305,11 +305,19 @@ def signed_under_exponent_one(modulus: int) -> Callable[[bytes], bytes]:
     return padded
 
 
+def _weak_behind_zeros(draft: Draft) -> Draft:
+    return _weak(draft).with_signers_jwk(lambda jwk: {**jwk, "n": b64(bytes(128) + unb64(jwk["n"]))})
+
+
 @edits_for({"of-1024-bits": _weak, "with-exponent-1": _exponent_one}, "KEY-5", "RFC 7518 §3.3", UNUSABLE,
            algorithms=("RS256",), reached=_another_key)  # fmt: skip
 def rsa_key(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
     """The policy's RSA key is too weak to sign anything: {name}."""
     return change(draft)
+
+
+edits_for({"of-1024-bits-behind-zeros": _weak_behind_zeros}, "KEY-5", "RFC 7518 §3.3", UNUSABLE, algorithms=("RS256",),
+          reached=_another_key, alone=lambda draft, _: _weak(draft))(rsa_key)  # fmt: skip
 
 
 _ROCA = {"first": "roca-1", "second": "roca-2", "third": "roca-3"}

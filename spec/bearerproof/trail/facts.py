@@ -3,6 +3,7 @@
 A line is read by itself; the rules alone know what came before. So lines can be read anywhere, in parts, at once.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec import Struct
@@ -42,3 +43,8 @@ class Facts:
         self.lines.append(line)
         if isinstance(event, LifecycleEvent) and event.seq == 0:
             self.texts[line] = text
+
+    def add_all(self, events: Sequence[Fact], line: int) -> None:
+        """Add the next events, of which each stands in a line of its own, from this one on; none begins a run."""
+        self.events += events
+        self.lines += range(line, line + len(events))

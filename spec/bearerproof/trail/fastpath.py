@@ -14,6 +14,7 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
 
 from collections.abc import Iterable, Sequence
 from functools import reduce
+from itertools import filterfalse
 from operator import or_
 from typing import Annotated, Any
 
@@ -37,7 +38,7 @@ from bearerproof.trail.events import (
     digest_of,
     name_of,
 )
-from bearerproof.trail.facts import Facts, SummaryText
+from bearerproof.trail.facts import Facts
 from bearerproof.trail.inspection import Inspector
 
 KNOWN = 20_000
@@ -50,11 +51,14 @@ _LONGEST_FRAME = 64
 """Characters of stream and time beside a line; what is longer may hold something else."""
 
 _AT_ONCE = 64
-"""Lines whose times are looked at together; where one of them is strange those behind it are read again."""
+"""Lines that are read together, where not all of a part are."""
 
 _SECOND = len("2027-01-15T08:00:00.")
 _INSTANT = len("2027-01-15T08:00:00.000000Z")
 _TIME = '"occurred_at":"'
+_OF_A_FAILURE = b'"source_id"'
+_SEAM = b"}\n{"
+"""What stands between two objects in lines of their own, and nowhere within one."""
 
 Hint = Annotated[str, Meta(min_length=1, max_length=108)] | None
 Text = Annotated[str, Meta(max_length=128)]
@@ -81,6 +85,8 @@ class _DockerLine(Struct, gc=False, forbid_unknown_fields=True):
 
 
 _NONE = Raw()
+_NOBODY = None, 0
+"""What is known of an identity that is not there."""
 
 
 def _unread(kind: Any) -> Any:
@@ -93,17 +99,17 @@ def _unread(kind: Any) -> Any:
     return made
 
 
-_decode_event = Decoder(reduce(or_, map(_unread, (Issued, Used, Expired, Revoked, Denied, Invalid)))).decode
+_decode_events = Decoder(reduce(or_, map(_unread, (Issued, Used, Expired, Revoked, Denied, Invalid)))).decode_lines
 _decode_identity = Decoder(Identity).decode
 _decode_failure = Decoder(_Failure).decode
-_decode_docker_line = Decoder(_DockerLine).decode
+_decode_docker_lines = Decoder(_DockerLine).decode_lines
 
 
 class _Doubt(Exception):
     """A text is not what it should be, or not clean; so at least it seems here."""
 
 
-_DOUBTFUL = (_Doubt, MsgspecError, UnicodeEncodeError, RecursionError)
+_DOUBTFUL = (_Doubt, MsgspecError, UnicodeError, RecursionError)
 
 
 class FastPath:
@@ -112,113 +118,123 @@ class FastPath:
     def __init__(self, inspector: Inspector) -> None:
         self._inspector = inspector
         self._seconds: set[str] = set()
-        self._jtis: set[str] = set()
-        self._addresses: set[str] = set()
+        self._jtis: set[str | None] = set()
+        self._addresses: set[str | None] = set()
         self._names: dict[tuple[str, ...], int] = {}
-        self._identities: dict[bytes, tuple[bytes, int]] = {}
+        self._identities: dict[bytes, tuple[bytes | None, int]] = {}
         self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
         self._frames: dict[str, tuple[str, Hints]] = {}
+        self._at_once = _AT_ONCE
+
+    def read_whole(self, octets: bytes, count: int, *, in_docker: bool) -> list[Any] | None:
+        """Return the events of a key server that so many lines hold, one each; None where one is in doubt.
+
+        ``in_docker``: each is one of Docker's ``json-file`` log.
+        """
+        if _OF_A_FAILURE in octets:
+            return None
+        try:
+            return self._events(self._logs(octets, count) if in_docker else octets, count)
+        except _DOUBTFUL:
+            return None
 
     def read(self, lines: Sequence[str], start: int, number: int, facts: Facts, *, in_docker: bool) -> int:
         """Read lines from ``start`` on up to the first that is in doubt, and return the place of that one.
 
-        ``number`` is the line of the trail at which the first of all stands. ``in_docker``: each is one of Docker's
-        ``json-file`` log.
+        ``number`` is the line of the trail at which the first of all stands; the rest is as for ``read_whole``.
+        Where one is in doubt its neighbours are read again, fewer and fewer at once, and those behind it in growing
+        numbers.
         """
         place, last = start, len(lines)
         while place < last:
-            until = min(place + _AT_ONCE, last)
-            place = self._read_some(lines, place, until, number, facts, in_docker=in_docker)
-            if place < until:
+            some = lines[place : place + self._at_once]
+            found = self._read_some(some, in_docker=in_docker)
+            if found is not None:
+                facts.add_all(found, number + place)
+                place += len(some)
+                self._at_once = min(2 * self._at_once, _AT_ONCE)
+            elif len(some) == 1:
                 break
+            else:
+                self._at_once = len(some) // 2
         return place
-
-    def _read_some(  # noqa: C901, PLR0912, PLR0915 - one loop, as its docstring says
-        self, lines: Sequence[str], place: int, last: int, number: int, facts: Facts, *, in_docker: bool
-    ) -> int:
-        """Do what ``read`` does, all in one loop: a call for each line would cost as much as its work."""
-        add_event, add_line, before = facts.events.append, facts.lines.append, len(facts.events)
-        jtis, addresses, known_identities = self._jtis, self._addresses, self._identities.get
-        instants: list[str] = []
-        event: Any
-        text: str | None
-        while place < last:
-            text = lines[place]
-            if in_docker and (text := self._log_of(text)) is None:
-                break
-            if text[2:3] != "e" and (failure := self._read_failure(text)) is not None:
-                add_event(failure)
-                add_line(number + place)
-                place += 1
-                continue
-            try:
-                event = _decode_event(text)
-                marks, raw = 4, bytes(event.identity)
-                if raw:
-                    event.identity, within = known_identities(raw) or self._learn_identity(raw)
-                    marks += within
-                else:
-                    event.identity = None
-                if (jti := event.token_jti) is not None:
-                    if jti not in jtis:
-                        self._learn_jti(jti)
-                    marks += 4
-                if (address := event.client_ip) is not None:
-                    if address not in addresses:
-                        self._learn_address(address)
-                    marks += 4
-                if (when := event.occurred_at) is not None:
-                    if len(when) != _INSTANT:
-                        break
-                    instants.append(when)
-                    marks += 4
-                if event.reason is not None or event.origin is not None:
-                    marks += self._further_marks(event)
-                if event.kind is Issued:
-                    marks += 2 * self._texts_of_grant(event)
-                    if (expiry := event.expires_at) is not None:
-                        if len(expiry) != _INSTANT:
-                            break
-                        instants.append(expiry)
-            except _DOUBTFUL:
-                break
-            # A number has a name, and 0 begins a run of the server, unless its very line came before: its text counts.
-            seq = event.seq
-            if seq == 0 or text.count('"') != (marks if seq is None else marks + 2):
-                break
-            add_event(event)
-            add_line(number + place)
-            place += 1
-        strange = self._first_strange(instants)
-        line = None if strange is None else _take_back(facts, before, strange)
-        return place if line is None else line - number
-
-    def _log_of(self, line: str) -> str | None:
-        """Return what a line of Docker's ``json-file`` log wraps, or None where something else may stand in it."""
-        try:
-            frame = _decode_docker_line(line)
-        except _DOUBTFUL:
-            return None
-        beside = frame.stream + frame.time
-        if len(beside) > _LONGEST_FRAME or "token" in beside:
-            return None
-        return frame.log if "token." in line or presets.may_be_ours(line) else None
 
     def read_one(self, text: str) -> LifecycleEvent | Failure | None:
         """Return the event that a text surely is; None says nothing."""
-        facts = Facts()
-        self.read([text], 0, 0, facts, in_docker=False)
-        event = facts.events[0] if facts.events else None
-        return None if isinstance(event, SummaryText) else event
+        found = self._read_some([text], in_docker=False)
+        return found[0] if found else None
+
+    def _read_some(self, lines: Sequence[str], *, in_docker: bool) -> list[Any] | None:
+        """Return the events of some lines, one each; None where one is in doubt."""
+        try:
+            octets = "\n".join(lines).encode()
+            if in_docker:
+                octets = self._logs(octets, len(lines))
+            if _OF_A_FAILURE not in octets:
+                return self._events(octets, len(lines))
+            texts = octets.decode().split("\n")[: len(lines)] if in_docker else lines
+            return [self._read_failure(text) or self._events(text.encode(), 1)[0] for text in texts]
+        except _DOUBTFUL:
+            return None
+
+    def _logs(self, octets: bytes, count: int) -> bytes:
+        """Return what so many lines of Docker's ``json-file`` log wrap, each ended by a line feed.
+
+        Where nothing else may stand in them, and what they wrap looks like ours before it is taken out.
+        """
+        frames = _decode_docker_lines(octets)
+        logs, beside = [frame.log for frame in frames], [frame.stream + frame.time for frame in frames]
+        whole = "".join(logs)
+        if not len(logs) == count == whole.count("\n") == octets.count(_SEAM) + 1 or {log[-1:] for log in logs} != {
+            "\n"
+        }:
+            raise _Doubt
+        if max(map(len, beside)) > _LONGEST_FRAME or "token" in "".join(beside):
+            raise _Doubt
+        if b"\\u" in octets and not all(map(presets.may_be_ours, octets.decode().split("\n"))):
+            raise _Doubt
+        return whole.encode()
 
     # -- events of a key server ----------------------------------------------------------------------------------
 
-    def _further_marks(self, event: Any) -> int:
+    def _events(self, octets: bytes, count: int) -> list[Any]:
+        """Return the events that so many lines hold, one each; they are looked at together, member by member.
+
+        Each has at least the quotation marks that are counted of it. So if all together have no more, none has.
+        """
+        events = _decode_events(octets)
+        if not len(events) == count == octets.count(_SEAM) + 1:
+            raise _Doubt
+        jtis, addresses = [event.token_jti for event in events], [event.client_ip for event in events]
+        instants, numbers = [event.occurred_at for event in events], [event.seq for event in events]
+        reasons, origins = [event.reason for event in events], [event.origin for event in events]
+        # A number has a name, and 0 begins a run of the server, unless its very line came before: its text counts.
+        if 0 in numbers:
+            raise _Doubt
+        absent = sum([texts.count(None) for texts in (jtis, addresses, instants, reasons, origins)])
+        marks = 4 * (6 * count - absent) + 2 * (count - numbers.count(None)) + self._take_identities(events)
+        issued = [event for event in events if event.kind is Issued]
+        marks += 2 * sum(map(self._texts_of_grant, issued))
+        if octets.count(b'"') != marks:
+            raise _Doubt
+        for jti in filterfalse(self._jtis.__contains__, jtis):
+            self._learn_jti(jti)
+        for address in filterfalse(self._addresses.__contains__, addresses):
+            self._learn_address(address)
+        for text in {*reasons, *origins}:
+            self._look_into(text or "")
+        self._look_at_instants([when for when in instants if when is not None])
+        self._look_at_instants([event.expires_at for event in issued if event.expires_at is not None])
+        return events
+
+    def _take_identities(self, events: Sequence[Any]) -> int:
+        """Set digests for the identities of events, and return how many quotation marks there are with their names."""
+        known = self._identities.get
+        raws = [bytes(event.identity) for event in events]
         marks = 0
-        for text in (event.reason, event.origin):
-            if text is not None:
-                self._look_into(text)
-                marks += 4
+        for event, raw in zip(events, raws, strict=True):
+            event.identity, within = known(raw) or self._learn_identity(raw)
+            marks += within
         return marks
 
     def _texts_of_grant(self, event: Issued) -> int:
@@ -243,24 +259,19 @@ class FastPath:
                 return Failure(when, known[0], known[1])
         return self._read_new_failure(text) if '"source_id"' in text else None
 
-    def _read_new_failure(self, text: str) -> Failure | None:
-        try:
-            event = _decode_failure(text)
-            metadata, kind = event.metadata, event.kind
-            said = (event.source_id, event.client_id_hint, metadata.aud_hint, event.kid_hint)
-            hints, texts = self._hints.get(said) or self._learn_hints(*said)
-            when = event.occurred_at
-            if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
-                self._learn_instant(when)
-            if type(kind) is not str or kind not in shapes.PLAIN_KINDS:
-                texts += self._texts_of_kind(kind)
-            if metadata.engine_msg is not UNSET:
-                self._look_into(metadata.engine_msg)
-                texts += 2
-        except _DOUBTFUL:
-            return None
+    def _read_new_failure(self, text: str) -> Failure:
+        event = _decode_failure(text)
+        metadata, kind, when = event.metadata, event.kind, event.occurred_at
+        said = (event.source_id, event.client_id_hint, metadata.aud_hint, event.kid_hint)
+        hints, texts = self._hints.get(said) or self._learn_hints(*said)
+        self._look_at_instant(when)
+        if type(kind) is not str or kind not in shapes.PLAIN_KINDS:
+            texts += self._texts_of_kind(kind)
+        if metadata.engine_msg is not UNSET:
+            self._look_into(metadata.engine_msg)
+            texts += 2
         if text.count('"') != 2 * texts:
-            return None
+            raise _Doubt
         self._learn_frame(text, when, event.source_id, hints)
         return Failure(when, event.source_id, hints)
 
@@ -288,23 +299,29 @@ class FastPath:
             return True
         return all(map(self._inspector.is_clean, strings))
 
-    def _first_strange(self, instants: Sequence[str]) -> str | None:
-        """Return the first of some texts of the right length that is no instant, or not clean."""
+    def _look_at_instants(self, instants: Sequence[str]) -> None:
+        """Look at many instants: at one of each second by itself, and at the form of all."""
+        if self._inspector.looks_for_patterns:
+            for when in instants:
+                self._learn_instant(when)
+            return
+        if not instants:
+            return
+        seconds = {when[:_SECOND]: when for when in instants}
+        for second in seconds.keys() - self._seconds:
+            self._learn_instant(seconds[second])
         joined = "".join(instants)
-        if (
+        if not (
             joined.isascii()
-            and self._seconds.issuperset([when[:_SECOND] for when in instants])
-            and all(joined[place::_INSTANT].isdecimal() for place in range(_SECOND, _INSTANT - 1))
+            and {_INSTANT}.issuperset(map(len, instants))
+            and all([joined[place::_INSTANT].isdecimal() for place in range(_SECOND, _INSTANT - 1)])  # noqa: C419
             and joined[_INSTANT - 1 :: _INSTANT].count("Z") == len(instants)
         ):
-            return None
-        for when in instants:
-            try:
-                if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
-                    self._learn_instant(when)
-            except _Doubt:
-                return when
-        return None
+            raise _Doubt
+
+    def _look_at_instant(self, when: str) -> None:
+        if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
+            self._learn_instant(when)
 
     def _learn_instant(self, when: str) -> None:
         """Many instants share a second, and the first alone is looked at, unless for a pattern of the caller's."""
@@ -316,14 +333,14 @@ class FastPath:
         elif not self._inspector.is_clean(when):
             raise _Doubt
 
-    def _learn_jti(self, jti: str) -> None:
-        if not self._inspector.is_clean_jti(jti):
+    def _learn_jti(self, jti: str | None) -> None:
+        if jti is not None and not self._inspector.is_clean_jti(jti):
             raise _Doubt
         _make_room(self._jtis)
         self._jtis.add(jti)
 
-    def _learn_address(self, address: str) -> None:
-        if not (shapes.is_address(address) and self._inspector.is_clean(address)):
+    def _learn_address(self, address: str | None) -> None:
+        if address is not None and not (shapes.is_address(address) and self._inspector.is_clean(address)):
             raise _Doubt
         _make_room(self._addresses)
         self._addresses.add(address)
@@ -336,8 +353,10 @@ class FastPath:
             self._names[names] = len(names)
         return len(names)
 
-    def _learn_identity(self, raw: bytes) -> tuple[bytes, int]:
+    def _learn_identity(self, raw: bytes) -> tuple[bytes | None, int]:
         """Return the digest of an identity, and how many quotation marks it has with the name of its member."""
+        if not raw:
+            return self._identities.setdefault(raw, _NOBODY)
         identity = _decode_identity(raw)
         name, groups = identity.name, identity.groups
         strings = [identity.subject, identity.email, identity.issuer, *(() if name is None else (name,))]
@@ -365,20 +384,6 @@ class FastPath:
         return hints, texts
 
 
-def _take_back(facts: Facts, before: int, strange: str) -> int | None:
-    """Take back the event that bears a strange time, and those behind it, and return its line.
-
-    None where that event was in doubt anyway, and is not among them.
-    """
-    for place in range(before, len(facts.events)):
-        event: Any = facts.events[place]
-        if event.occurred_at is strange or (event.kind is Issued and event.expires_at is strange):
-            line = facts.lines[place]
-            del facts.events[place:], facts.lines[place:]
-            return line
-    return None
-
-
 def is_sound(inspector: Inspector) -> bool:
     """Whether the words that every event has are clean; a pattern of the caller's may look for just those."""
     return all(map(inspector.is_clean, _own_words()))
@@ -397,6 +402,6 @@ def _in_microseconds(when: str) -> bool:
     return len(when) == _INSTANT and when[-1] == "Z" and when[_SECOND:-1].isdecimal() and when.isascii()
 
 
-def _make_room(known: set[str] | dict[Any, Any]) -> None:
+def _make_room(known: set[Any] | dict[Any, Any]) -> None:
     if len(known) >= KNOWN:
         known.clear()

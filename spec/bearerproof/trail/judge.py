@@ -13,7 +13,7 @@ from bearerproof.trail.glance import Glance
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.options import Options
 from bearerproof.trail.reader import LineReader, Take, Tally, could_not_be_judged
-from bearerproof.trail.reading import Begin, Block, Content, End
+from bearerproof.trail.reading import Begin, Block, Content, End, OddLine, Part
 from bearerproof.trail.report import FileRead, Lines, TrailReport, conclude
 from bearerproof.trail.rules import Rule
 from bearerproof.trail.rules.failures import Failures
@@ -71,7 +71,7 @@ class Judge:
         self._careful = CarefulReader(self.findings, Inspector(scanner, self.findings))
         self._lifecycle = Lifecycle(options, self.findings, scanner)
         self._failures = Failures(options, self.findings, scanner)
-        self._glance = Glance(self._lifecycle, self._failures) if fast else None
+        self._glance = Glance(self._lifecycle, self._failures, self._decide) if fast else None
         self._unjudged = 0
 
     def begin_file(self, number: int) -> None:
@@ -89,8 +89,7 @@ class Judge:
                 try:
                     self._judge(facts.events[place], facts.texts.get(line, ""), line)
                 except Exception as error:  # noqa: BLE001 - the last resort: one line may cost its own judgement alone
-                    self._unjudged += 1
-                    self.findings.report(Rule.SCHEMA, line, could_not_be_judged(error))
+                    self._give_up(line, error)
                 place += 1
 
     def report(self, files: Sequence[FileRead], tally: Tally) -> TrailReport:
@@ -114,6 +113,17 @@ class Judge:
             wrapped={str(name): number for name, number in sorted(tally.wrapped.items()) if number},
         )
         return conclude(files, lines, applied, self.findings, self._lifecycle, self._failures)
+
+    def _decide(self, event: LifecycleEvent, line: int) -> None:
+        """Judge an event whose time and number have been followed."""
+        try:
+            self._lifecycle.decide(event, line)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._give_up(line, error)
+
+    def _give_up(self, line: int, error: Exception) -> None:
+        self._unjudged += 1
+        self.findings.report(Rule.SCHEMA, line, could_not_be_judged(error))
 
     def _judge(self, event: Fact, text: str, line: int) -> None:
         if isinstance(event, LifecycleEvent):
@@ -176,12 +186,7 @@ class Judgement:
             read = self._line - self._before
             self._files.append(FileRead(self._path, self._before, read, self._octets, content.trouble))
         else:
-            for block in reading.decoded(content):
-                if isinstance(block, Block):
-                    self.read_lines(block.lines, content.consumed)
-                else:
-                    self._line += 1
-                    self._reader.read_odd(block, self._line)
+            self._read(content)
             self._advance(content.consumed)
 
     def read_lines(self, lines: Sequence[str], consumed: int) -> None:
@@ -211,6 +216,19 @@ class Judgement:
         """End the trail and say what was found."""
         self._reader.close()
         return self._judge.report(self._files, self._reader.tally)
+
+    def _read(self, content: Part | OddLine) -> None:
+        count = self._reader.read_whole(content.octets, self._line + 1) if isinstance(content, Part) else 0
+        if count:
+            self._line += count
+            self._judge.take(self._reader.drain())
+            return
+        for block in reading.decoded(content):
+            if isinstance(block, Block):
+                self.read_lines(block.lines, content.consumed)
+            else:
+                self._line += 1
+                self._reader.read_odd(block, self._line)
 
     def _advance(self, consumed: int) -> None:
         self._octets = consumed

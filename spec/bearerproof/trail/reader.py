@@ -29,6 +29,8 @@ Record = dict[str, Any]
 Take = Callable[[Record], None]
 """Is given an event."""
 
+_IN_DOCKER = '{"log"'
+
 _DEPTH = 4
 """Wrappings within each other, as a container's log inside a collector's."""
 
@@ -78,10 +80,25 @@ class LineReader:
         self._bare = options.preset in (Preset.AUTO, Preset.PLAIN)
         self._docker = options.preset in (Preset.AUTO, Preset.DOCKER)
 
+    def read_whole(self, octets: bytes, number: int) -> int:
+        """Read whole lines at once and return how many; 0 where that cannot be, and they are to be read one by one."""
+        in_docker = octets.startswith(_IN_DOCKER.encode())
+        fast = self._fast_for(in_docker)
+        if fast is None or self.pieces:
+            return 0
+        count = octets.count(b"\n") + 1
+        events = fast.read_whole(octets, count, in_docker=in_docker)
+        if events is None:
+            return 0
+        self.facts.add_all(events, number)
+        if in_docker:
+            self.tally.wrapped[Preset.DOCKER] += count
+        return count
+
     def read(self, lines: Sequence[str], number: int) -> None:
         """Read lines of which the first is line ``number`` of the trail, most of them at once."""
-        in_docker = bool(lines) and lines[0].startswith('{"log"')  # a log is of one form; others take the longer way
-        fast = self._fast if self._take is None and (self._docker if in_docker else self._bare) else None
+        in_docker = bool(lines) and lines[0].startswith(_IN_DOCKER)  # a log is of one form; others take the longer way
+        fast = self._fast_for(in_docker)
         place, last = 0, len(lines)
         while place < last:
             if fast is not None and not self.pieces:
@@ -109,6 +126,9 @@ class LineReader:
         """Return the facts since the last time."""
         facts, self.facts = self.facts, Facts()
         return facts
+
+    def _fast_for(self, in_docker: bool) -> FastPath | None:
+        return self._fast if self._take is None and (self._docker if in_docker else self._bare) else None
 
     def _read_alone(self, line: str, number: int) -> None:
         """Read a line; whatever stands in it costs its own judgement alone."""

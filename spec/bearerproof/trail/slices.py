@@ -43,7 +43,7 @@ class _Reading(NamedTuple):
     lines: int
     consumed: int
     events: bytes
-    places: tuple[int, ...]
+    places: Sequence[int]
     texts: dict[int, str]
     tally: Tally
     findings: Findings | None
@@ -120,7 +120,8 @@ def _lines_of(content: Content) -> int:
 def _read(part: Part, line: int, reader: LineReader, findings: Findings) -> _Reading | None:
     """Read a part whose first line is this one; None where only who knows what stands before can read it."""
     reader.tally, reader.pieces, start = Tally(), Pieces(), line
-    for block in reading.decoded(part):
+    line += reader.read_whole(part.octets, line)
+    for block in () if line > start else reading.decoded(part):
         if isinstance(block, OddLine):
             reader.read_odd(block, line)
             line += 1
@@ -135,7 +136,13 @@ def _read(part: Part, line: int, reader: LineReader, findings: Findings) -> _Rea
     except (UnicodeEncodeError, OverflowError):
         return None
     told = found if found.violated else None
-    return _Reading(line - start, part.consumed, events, tuple(facts.lines), facts.texts, reader.tally, told)
+    return _Reading(line - start, part.consumed, events, _short(facts.lines), facts.texts, reader.tally, told)
+
+
+def _short(places: list[int]) -> Sequence[int]:
+    """Return places so that they are sent in little, if each stands next to the one before it."""
+    following = range(places[0], places[0] + len(places)) if places else range(0)
+    return following if places == list(following) else places
 
 
 def _sent(kind: Any) -> Any:

@@ -128,6 +128,8 @@ def _manifests(name: str, default: Path) -> list[Path]:
     inside = sorted(path.resolve() for path in folder.glob(f"*/{FILE}"))
     if inside:
         return inside
+    if not default.is_dir() and not folder.exists():
+        raise BadInput(f"{default} is not here: run it in the source tree, or name folders that hold {FILE}")
     named = [path for path in sorted(default.glob(f"*/{FILE}")) if fnmatchcase(path.parent.name, name)]
     if not named:
         raise BadInput(

@@ -100,9 +100,13 @@ class Lifecycle:
 
     def judge(self, event: LifecycleEvent, source: Hashable, line: int) -> None:
         """Judge one event. ``source`` is what it was read from: that of a run's first event begins no other run."""
+        self._follow(event, source, line)
+        self.decide(event, line)
+
+    def decide(self, event: LifecycleEvent, line: int) -> None:
+        """Judge what happened to a token by an event whose time and number have been followed."""
         kind = event.kind
         self.kinds[kind] += 1
-        self._follow(event, source, line)
         if kind is Used:
             self._used(event, line)
         elif kind is Issued:
