@@ -23,6 +23,13 @@ def revoked_told_of_an_unknown_id(make: Any, self: Any, why: DenialReason, *know
     return event
 
 
+@fault_by("LIFE-6", Patch.wrap, Revocations, "by_bearer", needs=(HTTP,))
+def bearer_ends_in_silence(by_bearer: Any, self: Any, *arguments: Any) -> Any:
+    """The second way to revoke was added in the binding, past the trail."""
+    decision = by_bearer(self, *arguments)
+    return replace(decision, events=()) if isinstance(decision.answer, Revoked) else decision
+
+
 @helper_by(Patch.wrap, Revocations, "all_of")
 def _in_bulk(
     change: Callable[[Any, Any], Any], decided: Any, self: Any, admin: Any, issuer: Any, subject: Any, occasion: Any
