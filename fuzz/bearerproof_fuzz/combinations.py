@@ -211,10 +211,12 @@ def _places(edit: Edit, declaration: Declaration) -> _Places | None:
         return None
     set_anew = [name for name, value in own.policy.members.items() if plain.policy.members.get(name) != value]
     edited = edit.apply(own)
+    # A key that does not say its algorithm is good for the one that is allowed, and for none of two.
+    says_more = KEY_ALG in edit.needs or len(own.policy.members["algorithms"]) > 1
     return _Places(
         tuple(profiles),
         tuple(algorithms),
-        tuple(form for form in _key_forms(declaration) if not (form.endswith(_BARE) and KEY_ALG in edit.needs)),
+        tuple(form for form in _key_forms(declaration) if not (form.endswith(_BARE) and says_more)),
         tuple(name for name in _POLICIES if _refused_under(name, edit, edited, set_anew)),
     )
 
@@ -263,7 +265,16 @@ class Space:
     def more_usual(self, found: Combination, factor: str) -> Iterator[Combination]:
         """Yield the same combination with each value of one factor that stands before its own."""
         values = self.factors[factor]
-        for value in values[: values.index(getattr(found.row, factor))]:
+        yield from self._with(found, factor, values[: values.index(getattr(found.row, factor))])
+
+    def others(self, found: Combination, factor: str) -> Iterator[Combination]:
+        """Yield the same combination with each other value of one factor, the more usual ones first."""
+        yield from self._with(
+            found, factor, [each for each in self.factors[factor] if each != getattr(found.row, factor)]
+        )
+
+    def _with(self, found: Combination, factor: str, values: Sequence[str]) -> Iterator[Combination]:
+        for value in values:
             row = replace(found.row, **{factor: value})  # type: ignore[arg-type]  # of its own factor
             if self.fits(found.edit, row):
                 yield replace(found, row=row)
@@ -346,6 +357,17 @@ def _among(places: tuple[int, ...], possible: Collection[tuple[str, ...]]) -> Ma
         "operator": "fn", "requires": list(places),
         "evaluate": lambda row: tuple(row[place] for place in places) in possible,
     }  # fmt: skip
+
+
+def usual(case: Case, declaration: Declaration, measure: Measure) -> tuple[Space, Combination] | None:
+    """Return a case as a combination of the usual values of all factors, or None if its edit is not combined."""
+    whole = space(case.edit.requirement_id, declaration, measure)
+    if case.edit not in whole.places:
+        return None
+    algorithm = case.algorithm or Forge(declaration).base(case.profile).key.algorithm
+    form, key_set = whole.factors["key_form"][0], whole.factors["key_set"][0]
+    row = Row(algorithm, form, "present", key_set, case.profile, "plain", case.edit.group)
+    return (whole, Combination(row, case.edit)) if whole.fits(case.edit, row) else None
 
 
 @cache

@@ -9,7 +9,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -104,6 +104,11 @@ def endpoint(reply: Reply) -> Iterator[Endpoint]:
 def key_set(keys: Collection[Key]) -> Reply:
     """Return a good JWK set (RFC 7517 §5)."""
     return Reply(_jwks(keys), kids=frozenset(key.kid for key in keys))
+
+
+def jwk_set(jwks: Iterable[Jwk]) -> Reply:
+    """Return a JWK set of these keys, as they are written."""
+    return Reply(json.dumps({"keys": list(jwks)}).encode())
 
 
 def failures(keys: Collection[Key]) -> dict[str, Reply]:

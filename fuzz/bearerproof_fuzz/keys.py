@@ -126,6 +126,15 @@ def renew(algorithms: Collection[str]) -> None:
             _pool()[name] = made(material)
     for cached in (key, _private, _sign, _public_forms):
         cached.cache_clear()
+    _ANEW.update(algorithms)
+
+
+def is_anew(algorithm: str) -> bool:
+    """Say whether the keys of an algorithm were made anew, and those that are weak by design are none any more."""
+    return algorithm in _ANEW
+
+
+_ANEW: set[str] = set()
 
 
 def public_forms(target: Key) -> Mapping[str, bytes]:
@@ -171,6 +180,11 @@ def raw_rsa(target: Key, block: bytes) -> bytes:
     numbers = rsa_private(target).private_numbers()
     size = (numbers.public_numbers.n.bit_length() + 7) // 8
     return raw_private(numbers, int.from_bytes(block, "big")).to_bytes(size, "big")
+
+
+def raw_ecdsa(target: Key, signing_input: bytes, digest: hashes.HashAlgorithm) -> bytes:
+    """Sign with ECDSA over another hash than that of the algorithm (RFC 7518 §3.4 allows one)."""
+    return _sign_ecdsa(digest, len(target.sign(signing_input)) // 2)(target.pool_name, signing_input)
 
 
 def b64(raw: bytes) -> str:
@@ -219,6 +233,7 @@ def _public_forms(target: Key) -> Mapping[str, bytes]:
         "pem-body": texts["der"].encode(),
         **{f"{name}-der": _body(texts[name]) for name in ("certificate", "pkcs1") if name in texts},
         **_points(jwk),
+        **_thumbprints(jwk),
     }
 
 
@@ -232,6 +247,15 @@ def _points(jwk: Jwk) -> dict[str, bytes]:
         return {}
     x, y = unb64(jwk["x"]), unb64(jwk["y"])
     return {"point": b"\4" + x + y, "compressed-point": bytes([2 + y[-1] % 2]) + x}
+
+
+def _thumbprints(jwk: Jwk) -> dict[str, bytes]:
+    """Spell a thumbprint as RFC 7638 §3 makes it: what is hashed, the digest, and the digest as text."""
+    required = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
+    members = {name: jwk[name] for name in required.get(jwk["kty"], ("alg", "kty", "pub"))}
+    hashed = json.dumps(members, separators=(",", ":")).encode()
+    digest = hashlib.sha256(hashed).digest()
+    return {"thumbprint-input": hashed, "thumbprint": digest, "thumbprint-text": b64(digest).encode()}
 
 
 def _raw_text(jwk: Jwk) -> str:

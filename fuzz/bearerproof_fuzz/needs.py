@@ -41,7 +41,13 @@ CONFIGURE = Need("key_server", "configure")
 COUNT = Need("key_server", "count")
 FORWARDED = Need("key_server", "forwarded")
 HTTP = Need("key_server", "http")
+INTROSPECTION = (HTTP, Need("key_server", "introspection"))
+"""To ask how it stands with a bearer (RFC 7662)."""
+TOKEN_REVOCATION = (HTTP, Need("key_server", "token_revocation"))
+"""To revoke a bearer by naming it (RFC 7009)."""
+REVOCATION_SECRET = Need("key_server", "revocation_secret")
 LINES = Need("key_server", "lines")
+NARROW = Need("key_server", "narrow")
 RACE = Need("key_server", "race")
 REAP = Need("key_server", "reap")
 RESTART = Need("key_server", "restart")

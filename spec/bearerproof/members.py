@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from bearerproof.exceptions import AdapterFault
+from bearerproof.visible import visible
 
 Json = dict[str, Any]
 E = TypeVar("E", bound=StrEnum)
@@ -17,7 +18,7 @@ _TYPE_NAMES = {str: "a string", int: "an integer", bool: "true or false", list: 
 def text(raw: Json, name: str, where: str, most: int = 1000) -> str:
     """Return a string member, cut and made safe to print."""
     value: str = get(raw, name, str, where)
-    return printable(value[:most])
+    return visible(value[:most])
 
 
 def get(raw: Json, name: str, kind: type, where: str, *, optional: bool = False) -> Any:
@@ -69,11 +70,6 @@ def strings(values: object, where: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise AdapterFault(f"{where} must be a list of strings")
     return tuple(values)
-
-
-def printable(text: str, spared: str = "") -> str:
-    """Escape what could disturb a terminal or cannot be encoded: controls, bidirectional marks, lone surrogates."""
-    return "".join(char if char.isprintable() or char in spared else ascii(char)[1:-1] for char in text)
 
 
 def brief(value: object) -> str:

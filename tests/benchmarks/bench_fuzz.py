@@ -2,10 +2,12 @@
 
 All call PyJWT with the same HS256 key. The engines in this process have their turns in rounds and are compared round by
 round, in processor time, so that a busy machine changes little; so is Atheris, from the processor time of its process.
-Stdio and several workers are timed by the clock, and need as many free processors. ``--table`` writes Markdown.
+Stdio and several workers are timed by the clock, and need as many free processors. ``--table`` prints Markdown, and
+``--write FILE`` puts it where that file has the table of the last time.
 """
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import tempfile
 import time
 import warnings
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -32,6 +34,8 @@ HERE = Path(__file__).resolve().parent
 TARGET = RunConfig(target="python:fuzztargets:create")
 OVER_STDIO = RunConfig(target="", command=(sys.executable, str(HERE / "fuzztargets.py")))
 MANGLER, CAMPAIGN, STDIO, HYPOTHESIS = "plain mangler", "campaign", "campaign over stdio", "Hypothesis, plain @given"
+
+HEAD = (("measured in one run", ""), ("---", "---"))
 
 Measured = dict[str, list[float]]
 """Tokens a second, one figure a round."""
@@ -116,6 +120,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40, help="rounds (default 40)")
     parser.add_argument("--quick", action="store_true", help="a rough answer in a minute")
     parser.add_argument("--table", action="store_true", help="print it as Markdown")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put it in place of the table in this file")
     parser.add_argument("--be-worker", type=float, help="be one worker for so many seconds")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # PyJWT warns of short keys
@@ -123,8 +128,20 @@ def main() -> None:
     if options.be_worker:
         be_worker(options.be_worker)
         return
-    for name, value in measure(8 if options.quick else options.rounds, pairs=1 if options.quick else 5):
+    rows = measure(8 if options.quick else options.rounds, pairs=1 if options.quick else 5)
+    for name, value in rows:
         print(f"| {name} | {value} |" if options.table else f"{name:<64}{value}")
+    if options.write:
+        options.write.write_text(with_table(options.write.read_text("utf-8"), rows), "utf-8")
+
+
+def with_table(text: str, rows: Sequence[tuple[str, str]]) -> str:
+    """Return a text with these rows in its table, which is known by its first words."""
+    table = "\n".join(f"| {name} | {value} |" for name, value in (*HEAD, *rows))
+    replaced, number = re.subn(r"^\| measured .*\n(?:\|.*\n)+", lambda _: f"{table}\n", text, flags=re.MULTILINE)
+    if number != 1:
+        sys.exit("the file has no table that begins with 'measured'")
+    return replaced
 
 
 def measure(rounds: int, pairs: int) -> list[tuple[str, str]]:

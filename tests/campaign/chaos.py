@@ -37,6 +37,9 @@ DISK = 24
 FULL = 4.0
 """Seconds for which it is full."""
 
+SLOW = 60.0
+"""Seconds that a strike waits for something to be asked since the last one."""
+
 WEIGHTS = {"worker": 30, "machine": 25, "scheduler": 13, "redis": 17, "front": 3, "disk": 12}
 """How often who is killed, in a hundred."""
 
@@ -53,6 +56,7 @@ class Scene:
     seen: dict[str, bool] = field(default_factory=dict)
     torn: set[str] = field(default_factory=set)
     done: Counter[str] = field(default_factory=Counter)
+    gave_up: list[str] = field(default_factory=list)
     fronts: int = 1
 
     def has_begun(self) -> bool:
@@ -63,6 +67,27 @@ class Scene:
     @property
     def store(self) -> Directory:
         return Directory(self.disk / "campaign")
+
+    def asked(self) -> int:
+        """Return how many tokens and checks all workers have noted."""
+        total = 0
+        for name in self.store.names("progress"):
+            lines = (self.store.read(name) or b"").rpartition(b"\n")[0].splitlines() if name.endswith(".jsonl") else []
+            with suppress(ValueError, IndexError):
+                row = json.loads(lines[-1])
+                total += row["tokens"] + row["checks"]
+        return total
+
+    def look(self) -> None:
+        """Start those again that have died. A front that gives up on its way is a fault."""
+        self.machines.look()
+        if self.front.poll() is not None:
+            out, err = self.front.communicate()
+            if self.has_begun():
+                self.gave_up.append(out[-1500:] + err[-1500:])
+                self.fronts += 1
+            self.done["front started anew"] += 1
+            self.front = front_of(self.disk, self.machines, self.redis)
 
     def note(self) -> None:
         """Note each finding that can be read now, and each file that cannot."""
@@ -79,7 +104,7 @@ class Scene:
         """Kill one of them, and start again what nobody else would."""
         self.done[what] += 1
         getattr(self, f"_{what}")(random)
-        self.machines.look()
+        self.look()
 
     def _machine(self, random: Random) -> None:
         self.machines.kill_worker(random.randrange(WORKERS))
@@ -171,6 +196,7 @@ def carried_out(scene: Scene, kills: int, random: Random, pause: float, deadline
     for number in range(1, kills + 1):
         if time.monotonic() > deadline:
             break
+        get_on(scene)
         watched(scene, random.uniform(0, 2 * pause))
         (what,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
         scene.strike(what, random)
@@ -178,6 +204,7 @@ def carried_out(scene: Scene, kills: int, random: Random, pause: float, deadline
         sys.stdout.flush()
     while not scene.has_begun():
         watched(scene, 1)
+    get_on(scene)
     watched(scene, 30)
     scene.front.send_signal(signal.SIGINT)
     out, err = scene.front.communicate(timeout=300)
@@ -186,10 +213,21 @@ def carried_out(scene: Scene, kills: int, random: Random, pause: float, deadline
     return told(scene, "Traceback" in out + err)
 
 
+def get_on(scene: Scene) -> None:
+    """Wait until something was asked since the last strike: what only starts again and again has nothing to lose."""
+    before, end = scene.asked(), time.monotonic() + SLOW
+    while scene.asked() == before:
+        watched(scene, 0.5)
+        if time.monotonic() > end:
+            scene.done["nothing asked before"] += 1
+            return
+
+
 def watched(scene: Scene, seconds: float) -> None:
     """Note what can be read, for so long."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        scene.look()
         scene.note()
         time.sleep(0.2)
 
@@ -206,11 +244,12 @@ def told(scene: Scene, has_traceback: bool) -> int:
     sys.stdout.write(
         f"\nstruck: {struck}\n{len(scene.seen)} findings seen, {len(left)} at the end "
         f"({sum(found.recurs for found in left)} recur); "
-        f"lost {len(lost)}, twice {twice}, torn {len(scene.torn)}, not in the summary {len(unlisted)}\n"
+        f"lost {len(lost)}, twice {twice}, torn {len(scene.torn)}, not in the summary {len(unlisted)}; "
+        f"given up {len(scene.gave_up)}\n"
     )
-    for name in (*lost, *scene.torn, *unlisted):
+    for name in (*lost, *scene.torn, *unlisted, *scene.gave_up):
         sys.stdout.write(f"  {name}\n")
-    return int(bool(lost or twice or scene.torn or unlisted or has_traceback))
+    return int(bool(lost or twice or scene.torn or unlisted or scene.gave_up or has_traceback))
 
 
 if __name__ == "__main__":

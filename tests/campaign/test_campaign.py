@@ -30,18 +30,29 @@ from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.settings import RunConfig
 from bearerproof.judging.vectors import Vector
 from bearerproof.specification.catalogue import Measure, Profile
-from bearerproof_fuzz.campaign import campaign, keeping, shapes, shards, store, summary, working
+from bearerproof_fuzz.campaign import campaign, keeping, learning, shapes, shards, store, summary, working
 from bearerproof_fuzz.campaign.campaign import Ended, Sum
 from bearerproof_fuzz.campaign.candidates import World, labelled_forgery, varied
 from bearerproof_fuzz.campaign.corpus import Corpus, distill
 from bearerproof_fuzz.campaign.exploring import Explorer
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.keeping import Kept
-from bearerproof_fuzz.campaign.learning import Learned, Lesson, OutOfTimeError, answers, learn, world
+from bearerproof_fuzz.campaign.learning import (
+    Learned,
+    Learning,
+    Lesson,
+    answers,
+    honest,
+    in_turn,
+    learn,
+    prepared,
+    world,
+)
 from bearerproof_fuzz.campaign.store import stored
-from bearerproof_fuzz.campaign.working import Plan, Progress, Worker
+from bearerproof_fuzz.campaign.working import OutOfTimeError, Plan, Progress, Worker
 from bearerproof_fuzz.commands.cli import app
 from bearerproof_fuzz.draws import Choices
+from bearerproof_fuzz.forge import Forge
 
 from ..conftest import ROOT, CommandLine
 from ..elements import Elements
@@ -364,20 +375,93 @@ def test_one_learns_for_all_and_they_draw_what_they_can_meanwhile(
     worker._teach("first", Lesson(learned.lesson.bases, ()))
     asked = implementation.tokens
     with worker.plan.store.lock(worker.plan.lesson("lock")):
-        drawn = worker._world(implementation, scope)
-        assert drawn is not None
+        known = worker._lesson_by_now(implementation, scope)
+        assert known is not None
+        drawn = worker._explorer(known, implementation, scope).world
         assert (len(drawn.bases), drawn.settled, worker.settled) == (len(learned.world.bases), (), False)
     worker._teach("all", learned.lesson)
-    drawn = worker._world(implementation, scope)
-    assert drawn is not None
+    known = worker._lesson_by_now(implementation, scope)
+    assert known is not None
+    drawn = worker._explorer(known, implementation, scope).world
     assert (implementation.tokens, worker.settled) == (asked, True)
     assert [each.case for each in drawn.settled] == [each.case for each in learned.world.settled]
 
 
-def test_time_that_is_over_while_learning_says_so(implementation: Implementation) -> None:
+def test_each_edit_comes_once_before_any_comes_again(implementation: Implementation) -> None:
+    scope = config("is_mended").resolve(implementation.declaration)
+    forge = Forge(implementation.declaration)
+    whole = prepared(implementation.declaration, forge, scope, honest(implementation.declaration, forge, scope))
+    turns = in_turn(whole)
+    once = len({each.case.edit.id for each in whole})
+    assert len({each.case.edit.id for each in turns[:once]}) == once
+    assert sorted(map(id, turns)) == sorted(map(id, whole))
+    functions = {each.case.edit.group for each in whole}
+    assert {each.case.edit.group for each in turns[: len(functions)]} == functions
+
+
+def test_one_honest_token_of_each_profile_is_asked_before_edits() -> None:
+    asked = RunConfig(target="reference").start()
+    scope = RunConfig(target="reference").resolve(asked.declaration)
+    begun = Learning(asked, scope)
+    bases = honest(asked.declaration, Forge(asked.declaration), scope)
+    assert asked.tokens == len(begun.lesson.bases) == len({base.draft.profile for base in bases})
+    for _ in begun.parts():
+        if begun.each_came:
+            break
+    assert len(begun.lesson.bases) == len(bases)
+    asked.close()
+
+
+def test_what_is_learned_does_not_hang_on_the_order_in_which_it_is_asked(
+    implementation: Implementation, learned: Learned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "in_turn", lambda whole: list(reversed(whole)))
+    backwards = learn(implementation, config("is_mended").resolve(implementation.declaration)).lesson
+    assert set(backwards.right) == set(learned.lesson.right)
+    assert (backwards.bases, backwards.wrong) == (learned.lesson.bases, learned.lesson.wrong)
+
+
+def test_while_one_learns_what_needs_no_edit_is_drawn(worker: Worker, implementation: Implementation) -> None:
+    scope = config("is_mended").resolve(implementation.declaration)
+    found = Learning(implementation, scope)
+    explorers = list(worker._learning(found, implementation, scope))
+    assert explorers
+    assert {id(each) for each in explorers} == {id(explorers[0])}
+    assert (explorers[0].world.settled, worker.lesson) == ((), worker._lesson("first"))
+    assert found.lesson.right
+
+
+def test_time_that_is_over_while_learning_says_so(worker: Worker, implementation: Implementation) -> None:
+    worker.plan = replace(worker.plan, seconds=0.0)
     scope = config("is_mended").resolve(implementation.declaration)
     with pytest.raises(OutOfTimeError):
-        learn(implementation, scope, over=lambda: True)
+        worker._learned(implementation, scope)
+
+
+@pytest.mark.parametrize(("parent", "done", "code"), [(0, working.OUT_OF_TIME, 3), (-1, "interrupted", 0)])
+def test_a_worker_whose_parent_is_gone_does_not_blame_the_time(
+    worker: Worker, implementation: Implementation, monkeypatch: pytest.MonkeyPatch, parent: int, done: str, code: int
+) -> None:
+    """What ends a worker while it learns is the time, or that nobody waits any more: that is nobody's trouble."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    scope = config("is_mended").resolve(implementation.declaration)
+    monkeypatch.setattr(Worker, "work", lambda worker: worker._learned(implementation, scope))
+    plan = replace(worker.plan, seconds=0.0, parent=worker.plan.parent + parent)
+    with pytest.raises(SystemExit) as ended:
+        working.work(plan, 0)
+    (row,) = campaign._rows(plan)
+    assert (ended.value.code, row["done"]) == (code, done)
+
+
+def test_time_that_is_over_once_each_edit_came_ends_in_order(
+    worker: Worker, implementation: Implementation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope = config("is_mended").resolve(implementation.declaration)
+    monkeypatch.setattr(learning, "in_turn", lambda whole: [*whole, *whole])
+    monkeypatch.setattr(worker, "_over", lambda: worker.lesson is not None)
+    assert worker._learned(implementation, scope) is None
+    assert worker._lesson("all") is None
+    assert worker._lesson("first") == worker.lesson is not None
 
 
 def test_a_clock_that_jumps_has_tokens_made_anew(

@@ -15,7 +15,7 @@ import pytest
 from bearerproof.exceptions import BadInput
 from bearerproof.judging.settings import RunConfig
 from bearerproof_fuzz.campaign import campaign, cluster, keeping, slices
-from bearerproof_fuzz.campaign.campaign import Ended
+from bearerproof_fuzz.campaign.campaign import Ended, Sum
 from bearerproof_fuzz.campaign.cluster import Cluster
 from bearerproof_fuzz.campaign.slices import Done, Slice
 from bearerproof_fuzz.campaign.store import stored
@@ -132,6 +132,14 @@ def test_slices_that_do_nothing_but_die_are_left(crew: Cluster) -> None:
         ended(crew, "finished", Done(-11, "a"))
     assert not crew.at_work
     assert "no more are asked for" in crew.ended.troubles[0]
+
+
+def test_machines_that_come_and_go_are_asked_as_long_as_they_get_on(crew: Cluster) -> None:
+    done = Sum(**dict.fromkeys(Sum.__dataclass_fields__, 0))
+    for number in range(3 * campaign.MOST_RESTARTS):
+        crew.ended.add(replace(done, tokens=number // campaign.MOST_RESTARTS))
+        ended(crew, "lost", None)
+    assert (crew.at_work, crew.ended.restarts, crew.ended.troubles) == (True, 3 * campaign.MOST_RESTARTS, [])
 
 
 def test_a_scheduler_that_comes_back_is_asked_again(crew: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

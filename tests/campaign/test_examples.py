@@ -1,6 +1,7 @@
 """Examples that are shared: a Redis that is away for a while stops nothing, and gets what it missed."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,6 +145,14 @@ def test_a_real_server_is_killed_and_comes_back(redis_server: RedisServer, monke
     assert list(one.fetch(b"k")) == [b"2"]  # what it held before was gone with it
 
 
+def test_a_server_that_is_starting_is_waited_for(redis_server: RedisServer) -> None:
+    redis_server.kill()
+    starting = threading.Timer(0.5, redis_server.start)
+    starting.start()
+    assert examples.shared(redis_server.url, ("early",)).answers()
+    starting.join()
+
+
 def test_a_server_that_hangs_is_waited_for_once(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examples, "PATIENCE", 0.1)
     monkeypatch.setattr(examples, "PAUSE", 3600.0)
@@ -160,7 +169,10 @@ def test_a_server_that_hangs_is_waited_for_once(redis_server: RedisServer, monke
 
 
 @pytest.mark.parametrize("url", ["redis://me:hunter2@127.0.0.1:9/0", "me:hunter2@nonsense"])
-def test_no_redis_is_one_line_without_the_password(bearerproof: CommandLine, tmp_path: Path, url: str) -> None:
+def test_no_redis_is_one_line_without_the_password(
+    bearerproof: CommandLine, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examples, "CONNECT", 0.0)
     ended = bearerproof(
         "fuzz", "--for", "1s", "--corpus", tmp_path, "--database", url, "python:tests.campaign.targets:is_mended"
     )

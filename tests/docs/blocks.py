@@ -14,13 +14,17 @@ ANYTHING = "..."
 
 @dataclass(frozen=True)
 class Block:
-    """One block: ``caption`` names the file that it is, ``fails`` says that its calls end with another code than 0."""
+    """One block: ``caption`` names the file that it is, ``fails`` says that its calls end with another code than 0.
+
+    ``needs`` are programs, and ``fetches`` says that a package registry is asked.
+    """
 
     language: str
     text: str
     caption: str
     fails: bool
     needs: tuple[str, ...]
+    fetches: bool
 
     def calls(self) -> Iterator[tuple[str, list[str]]]:
         """Yield each call of a console block and the lines that it is said to print, ``...`` being any lines."""
@@ -38,7 +42,9 @@ def _block(match: re.Match[str]) -> Block:
     options = {option["name"]: option["value"] for option in _OPTION.finditer(match["options"])}
     classes = options.get("class", "").split()
     needs = tuple(name.removeprefix("needs-") for name in classes if name.startswith("needs-"))
-    return Block(match["language"], match["text"], options.get("caption", ""), "fails" in classes, needs)
+    return Block(
+        match["language"], match["text"], options.get("caption", ""), "fails" in classes, needs, "fetches" in classes
+    )
 
 
 def is_printed(said: list[str], output: str) -> bool:

@@ -14,8 +14,13 @@ from ..conftest import CommandLine
 # Some more stand among the snapshots, with all that is said.
 WRONG = {
     "check --qqqq": "No such option: --qqqq (see: bearerproof check --help)",
-    "check --measure lax": "Invalid value for '--measure'",
-    "check --profile jwtt": "Invalid value for '--profile'",
+    "check --measure lax": "Invalid value for '--measure': 'lax' is not one of 'base', 'strict'. (see: ",
+    "check --profile jwtt": "'id-token', 'key-server'. Did you mean 'jwt'? (see: bearerproof check --help)",
+    "trail --to ocfs x": "'ocfs' is not one of 'ocsf', 'ecs', 'otel'. Did you mean 'ocsf'?",
+    "check pyjw": "or a command after --; did you mean pyjwt?",
+    "check -n two": "-n is 'two': say how many worker processes, or auto",
+    "check --report htm=x.html": "no report is of the kind 'htm'; did you mean html=x.html?",
+    "museum --table no-such-table": "cannot read no-such-table",
     "check --profile jwt --profile": "requires an argument",
     "check --seed soon": "Invalid value for '--seed'",
     "check --timeout 0": "Invalid value for '--timeout'",
@@ -35,6 +40,7 @@ WRONG = {
     "fuzz --url http://127.0.0.1:1 --workers 2": "with --url one worker works",
     "fuzz pyjwt joserfc --page x.html": "--page cannot be given to compare implementations",
     "smoke --": "no command stands after --",
+    "smoke -- ./docs": "cannot start './docs': it is a folder; name the program in it",
     "explain VER-912": "no requirement has the id 'VER-912'; did you mean",
     "vectors VER-912": "no vector, edit or requirement with vectors is called 'VER-912'",
     "vectors --write /dev/null": "cannot write to /dev/null",
@@ -48,6 +54,31 @@ def test_a_mistake_is_one_message_and_exit_code_3(bearerproof: CommandLine, line
     assert ended.err.startswith("bearerproof: ")
     assert WRONG[line] in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("line", ["museum", "check --all"])
+def test_what_stands_in_the_source_tree_is_not_looked_for_elsewhere(
+    bearerproof: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = bearerproof(*line.split())
+    assert (ended.code, ended.out) == (3, "")
+    assert "is not here: run it in the source tree, or name" in ended.err
+
+
+def test_a_name_is_suggested_once(bearerproof: CommandLine) -> None:
+    ended = bearerproof("explain", "crit-unkown")
+    assert ended.err.count("kid-unknown") == 1
+
+
+def test_an_explanation_keeps_to_the_columns_that_there_are(
+    bearerproof: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for columns in (60, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        ended = bearerproof("explain", "VER-32")
+        sentences = [line for line in ended.out.splitlines() if " " in line.strip()]
+        assert columns - 20 < max(map(len, sentences)) <= columns
 
 
 def test_without_arguments_the_help_is_shown(bearerproof: CommandLine) -> None:

@@ -24,14 +24,14 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_valid_file_is_read(file: Path) -> None:
     file.write_text(HEAD + ENTRY + 'check = "alg-none"\nprofile = "jwt"\nissue = "https://tracker.example/1"\n')
-    assert expectations.load(file) == [
-        Expectation("VER-12", "the gateway refuses it", "alg-none", "jwt", "https://tracker.example/1")
-    ]
+    assert expectations.read(file).entries == (
+        Expectation("VER-12", "the gateway refuses it", "alg-none", "jwt", "https://tracker.example/1"),
+    )
 
 
 def test_a_file_without_entries_is_valid(file: Path) -> None:
     file.write_text(HEAD)
-    assert expectations.load(file) == []
+    assert expectations.read(file).entries == ()
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_file_without_entries_is_valid(file: Path) -> None:
 def test_an_invalid_file_is_exit_2_and_says_what_to_correct(file: Path, text: str, message: str) -> None:
     file.write_text(text, encoding="latin-1")
     with pytest.raises(StaleExpectations) as raised:
-        expectations.load(file)
+        expectations.read(file)
     assert raised.value.exit_code == 2
     assert message in str(raised.value)
     assert str(file) in str(raised.value)
@@ -74,13 +74,13 @@ def test_an_invalid_file_is_exit_2_and_says_what_to_correct(file: Path, text: st
 def test_every_fault_of_a_file_is_named_at_once(file: Path) -> None:
     file.write_text(ENTRY + 'profil = "jwt"\nprofile = "nowhere"\n')
     with pytest.raises(StaleExpectations) as raised:
-        expectations.load(file)
+        expectations.read(file)
     assert str(raised.value).count("\n") == 3
 
 
 def test_a_file_that_is_not_there_is_a_mistake_of_the_call(file: Path) -> None:
     with pytest.raises(BadInput, match="No such file") as raised:
-        expectations.load(file)
+        expectations.read(file)
     assert raised.value.exit_code == 3
 
 

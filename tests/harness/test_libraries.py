@@ -121,6 +121,12 @@ def test_a_library_is_built_once_and_judged_by_its_expectations(
     assert (tmp_path / "cache" / "tiny" / "built").read_text() == "x"
 
 
+def test_libraries_of_one_name_are_not_built_over_each_other(bearerproof: CommandLine, make: Make) -> None:
+    ended = bearerproof("check", "--all", make(), make("other/tiny"))
+    assert (ended.code, ended.out) == (3, "")
+    assert "have one name: judge them one after the other" in ended.err
+
+
 def test_whatever_hinders_a_verdict_is_named_and_no_pass(make: Make, check_all: CheckAll) -> None:
     make("absent", toolchain=["no-such-compiler"])
     make("lacking", probes=[[sys.executable, "-c", "raise SystemExit(1)"]])

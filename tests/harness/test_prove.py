@@ -9,6 +9,7 @@ from bearerproof.specification.catalogue import requirements
 from bearerproof_fuzz.commands import faultrun, matrix
 from bearerproof_fuzz.commands.faultrun import Attempt, Fate, Proof
 from bearerproof_fuzz.faults import faults, find
+from bearerproof_fuzz.faults.registry import seeded
 from bearerproof_reference.adapter import keyserver
 
 from ..conftest import CommandLine
@@ -23,6 +24,13 @@ def test_a_fault_dies_by_its_own_requirement_and_leaves_the_reference_as_it_was(
     assert tried.tokens > 0
     assert faultrun.attempt("size-compared-after-decoding", None).fate is Fate.EQUIVALENT
     assert faultrun.attempt("crit-ignored", 7).fate is Fate.KILLED
+
+
+def test_the_control_of_a_named_fault_asks_what_is_to_kill_it() -> None:
+    assert faultrun._reference_passes(("VER-17", "VER-2"))
+    with seeded(find("crit-ignored")):
+        assert not faultrun._reference_passes(("VER-17",)), "a reference that fails them makes no death a fault's own"
+        assert faultrun._reference_passes(("VER-2",)), "what else it fails has no part in that"
 
 
 def test_a_kill_before_anything_is_drawn_stands_for_every_seed() -> None:

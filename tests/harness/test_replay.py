@@ -206,3 +206,9 @@ def test_an_unknown_name_says_where_to_look(bearerproof: CommandLine) -> None:
     ended = bearerproof("replay", "alg-nonne")
     assert ended.code == 3
     assert "no check is called 'alg-nonne'; did you mean alg-none" in ended.err
+
+
+def test_what_resembles_nothing_is_no_vector(bearerproof: CommandLine) -> None:
+    ended = bearerproof("replay", "qqqqqqqq")
+    assert (ended.code, ended.out) == (3, "")
+    assert "'qqqqqqqq' is neither a result stream nor one of the " in ended.err

@@ -62,7 +62,7 @@ class Product:
 
     def foreseen(self) -> list[Expectation]:
         """Return the true deviations, each with the clause."""
-        return [*expectations.load(ADAPTERS / f"python-{self.known}" / "expectations.toml"), *self.deviates]
+        return [*expectations.read(ADAPTERS / f"python-{self.known}" / "expectations.toml").entries, *self.deviates]
 
     def handle(self, request: Json) -> Json:
         """Answer one message: the declaration says no more than it must."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
@@ -143,10 +144,16 @@ def knowing_subjects(form: str) -> Shape:
 def ids_of_a_database(request: Json, ask: Handle) -> Json:
     """Name tokens otherwise than by a UUID as RFC 9562 writes it."""
     ours = re.sub("tok_([0-9A-F]{32})", lambda found: str(UUID(found[1])), json.dumps(request))
-    answer = json.dumps(ask(json.loads(ours)))
-    written = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-    named: Json = json.loads(re.sub(written, lambda found: "tok_" + UUID(found[0]).hex.upper(), answer))
+    answer = ask(json.loads(ours))
+    named: Json = json.loads(_as_in_a_database(json.dumps(answer)))
+    if "body_b64" in answer:
+        named["body_b64"] = b64encode(_as_in_a_database(b64decode(answer["body_b64"]).decode()).encode()).decode()
     return named
+
+
+def _as_in_a_database(text: str) -> str:
+    written = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    return re.sub(written, lambda found: "tok_" + UUID(found[0]).hex.upper(), text)
 
 
 def no_audit_trail(request: Json, ask: Handle) -> Json:
@@ -202,6 +209,7 @@ SETTING: Json = {
     "issuers": ["https://login.product.example", "https://partner.example/tenant"], "audience": "product-keys",
     "admin_secret": "s3cret/of+a.product==", "email_domain": "product.example",
     "ttl": 900, "retention": 120, "cap": 7, "capacity": 10_000, "max_age": 240, "subject_token_uses": 2,
+    "narrow": {"group": "readers", "backends": ["a", "b*"], "tools": ["ab*"]},
 }  # fmt: skip
 """What a server runs with that cannot be configured."""
 
@@ -217,19 +225,29 @@ _FLAGS = (
     "lines",
     "retention",
     "single_use",
+    "introspection",
+    "token_revocation",
+    "revocation_secret",
 )
 
 
-def running() -> Handle:
-    """Return the reference as a server that runs already, and that nobody can configure."""
+def running(*, narrow: bool = True) -> Handle:
+    """Return the reference as a server that runs already, and that nobody can configure.
+
+    Unless it is ``narrow``, it does not keep to what is said of a group.
+    """
     handle = reference().handle
     home, other = (
         replace(provider, issuer=issuer, audience=SETTING["audience"])
         for provider, issuer in zip((HOME, OTHER), SETTING["issuers"], strict=True)
     )
+    readers = rule(home, group="readers", backends=("a", "b*"), tools=("ab*",), name="readers")
     limits = {name: value for name, value in SETTING.items() if type(value) is int}
     configuration = DEFAULT.but(
-        providers=(home, other), policies=(rule(home), rule(other)), admin_secret=SETTING["admin_secret"], **limits
+        providers=(home, other),
+        policies=(*((readers,) if narrow else ()), rule(home), rule(other)),
+        admin_secret=SETTING["admin_secret"],
+        **limits,
     )
     handle({"id": 0, "op": "configure", "now": 0, "tick": 0, "key_server": configuration.as_json()})
     return lambda request: {"skipped": "it runs"} if request["op"] == "configure" else handle(request)

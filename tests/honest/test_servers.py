@@ -1,13 +1,16 @@
 """Honest key servers of unusual shape are not red, by any measure that judges what they leave out."""
 
+from functools import partial
+
 import pytest
 
 from bearerproof.judging.settings import DEFAULT, QUICK, RunConfig
 from bearerproof.specification.catalogue import Measure, Profile
+from bearerproof_fuzz.faults import find
 from bearerproof_reference.adapter import create as reference
 
 from .servers import SERVED, SERVERS, running
-from .shapes import judged, red
+from .shapes import Shape, judged, red
 from .test_verifiers import ALONE
 
 BOTH = ("a server of many habits", "a server that runs")
@@ -39,6 +42,28 @@ def test_an_honest_server_is_not_red(name: str, measure: Measure) -> None:
     if measure is Measure.STRICT and name in BASE_ALONE:
         pytest.skip(BASE_ALONE[name])
     is_not_red([name], DEFAULT, measure)
+
+
+NARROW = ("POL-3", "POL-5", "POL-13")
+
+
+@pytest.mark.parametrize(
+    ("fault", "narrow", "expected"),
+    [
+        (None, True, set()),
+        (None, False, {"POL-3", "POL-5", "POL-13"}),
+        ("request-copied", True, {"POL-3", "POL-5", "POL-13"}),
+        ("nothing-left-is-the-rule", True, {"POL-5"}),
+    ],
+)
+def test_asking_for_more_is_seen_where_nothing_can_be_configured(
+    fault: str | None, narrow: bool, expected: set[str]
+) -> None:
+    config = RunConfig(target="narrow", profiles=(Profile.KEY_SERVER,), requirements=NARROW, measure=Measure.STRICT)
+    shapes = [SERVERS["no-configure"], *([Shape(patches=find(fault).apply)] if fault else [])]
+    finished = judged(shapes, config, partial(running, narrow=narrow))
+    assert {check.split(".")[0] for check in red(finished)} == expected
+    assert sum(record.judged for record in finished.records) == 3
 
 
 def test_every_shape_is_in_company() -> None:

@@ -148,6 +148,12 @@ def _with_the_usual_exponent(request: Json) -> bool:
     return not any(isinstance(key, dict) and key.get("kty") == "RSA" and key.get("e") != "AQAB" for key in keys)
 
 
+def _users_of_ascii(request: Json) -> bool:
+    """Hold a provider to what OpenID Connect Core §2 says of a subject: 255 ASCII characters at most."""
+    sub = claims_of(request).get("sub", "x")
+    return request["profile"] != "id-token" or (isinstance(sub, str) and sub.isascii() and 0 < len(sub) <= 255)
+
+
 def _without_a_stray_nonce(request: Json) -> bool:
     signed_in = request["profile"] == "id-token" and request["policy"].get("nonce") is None
     return not (signed_in and "nonce" in claims_of(request))
@@ -294,6 +300,7 @@ _SKEWED = {
 SHAPES: Shapes = {
     "audience-as-a-list": Shape(returning(_audience_as_a_list)),
     "numbers-as-doubles": Shape(returning(_doubles)),
+    "yes-or-no": Shape(returning(lambda _: None)),
     "claims-in-another-order": Shape(returning(lambda claims: dict(sorted(claims.items(), reverse=True)))),
     "in-whole-seconds": Shape(in_whole_seconds),
     "lifetimes-of-a-day-at-most": Shape(refusing(_lives_at_most_a_day)),
@@ -304,6 +311,7 @@ SHAPES: Shapes = {
     "kid-always-named": Shape(refusing(_kid_named)),
     "kids-of-plain-letters": Shape(refusing(_kid_of_plain_letters)),
     "claims-of-their-types-alone": Shape(refusing(_of_their_types)),
+    "users-of-255-ascii-characters": Shape(refusing(_users_of_ascii)),
     "nonce-that-nobody-sent-refused": Shape(refusing(_without_a_stray_nonce)),
     "tokens-of-a-kilobyte": Shape(refusing(_short), declaring(max_token=KILOBYTE)),
     "few-values-read": Shape(refusing(lambda request: all(_of_few_values(part(request, at)) for at in (0, 1)))),
@@ -344,10 +352,11 @@ COMPANIES: Mapping[str, str] = {
                           tokens-of-a-kilobyte""",
     "a careful library": """eddsa-alone exp-can-be-required not-yet-at-nbf keys-have-to-say-their-algorithm
                             lifetimes-of-a-day-at-most known-header-parameters-alone kid-always-named
-                            kids-of-plain-letters claims-of-their-types-alone nonce-that-nobody-sent-refused""",
+                            kids-of-plain-letters claims-of-their-types-alone nonce-that-nobody-sent-refused
+                            users-of-255-ascii-characters""",
     "a product's own": """rs256-alone no-require skips-long-tokens skips-now-and-then lines-of-5000-bytes
                           exponent-65537-alone""",
     "a lenient library": "es256-alone lenient-reader-of-json unmindful-of-iat no-leeway skips-demands-of-typ",
-    "a service": "real-clock errors-on-malformed-tokens",
+    "a service": "real-clock errors-on-malformed-tokens yes-or-no",
 }
 """Shapes that go well together: a run of each judges them all, and costs a quarter of what a run of each would."""

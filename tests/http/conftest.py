@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from socketserver import StreamRequestHandler
 from threading import Event, Thread
@@ -15,6 +15,7 @@ import pytest
 from bearerproof.contract.http.connection import HttpConnection
 from bearerproof.contract.http.profilefile import load
 
+from ..listening import AnyMethod
 from .test_profile import LEAST
 
 Headers = list[tuple[str, str]]
@@ -69,17 +70,10 @@ class Stub(ThreadingHTTPServer):
         """Say nothing."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def handle_one_request(self) -> None:
-        self.raw_requestline = self.rfile.readline(65537)
-        if not self.raw_requestline or not self.parse_request():
-            self.close_connection = True
-            return
+class _Handler(AnyMethod):
+    def respond(self, body: bytes) -> None:
         server = self.server
         assert isinstance(server, Stub)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         asked = Asked(self.requestline, [(name, value) for name, value in self.headers.items()], body)
         if self.requestline != "GET / HTTP/1.1":
             server.asked.append(asked)
@@ -91,15 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.raw or b"")
             self.close_connection = True
             return
-        self.send_response(reply.status)
-        for name, value in reply.headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-        self.wfile.write(reply.body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep standard error clean."""
+        self.write(reply.status, reply.headers, reply.body)
 
 
 class Early(ThreadingHTTPServer):

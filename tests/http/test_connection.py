@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from bearerproof.contract.decisions import read_decision
-from bearerproof.contract.declaration import Need, read_declaration
+from bearerproof.contract.declaration import NarrowGrant, Need, read_declaration
 from bearerproof.contract.http.connection import HttpConnection
+from bearerproof.contract.http.trail import Event
 from bearerproof.contract.http.wire import field_text
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Outcome
@@ -63,6 +64,13 @@ def test_hello_declares_what_the_profile_says(connected: Connect) -> None:
     assert declaration.missing_capability(Need("clock"))
 
 
+def test_hello_declares_who_is_granted_less(connected: Connect) -> None:
+    added = '[setting.narrow]\ngroup = "readers"\nbackends = ["a"]\ntools = ["x", "y*"]'
+    declaration = read_declaration({"id": 1, **ask(connected(added), {"op": "hello"})})
+    assert declaration.key_server.narrow == NarrowGrant("readers", ("a",), ("x", "y*"))
+    assert read_declaration({"id": 1, **ask(connected(), {"op": "hello"})}).key_server.narrow is None
+
+
 def test_an_exchange_is_a_form(connected: Connect, stub: Stub) -> None:
     stub.reply = lambda _: as_json({**GRANT, "refresh_token": "unknown to the contract"}, events=[ISSUED])
     answer = ask(connected(), EXCHANGE)
@@ -101,6 +109,8 @@ def test_a_bearer_is_presented_where_its_scope_covers(connected: Connect, stub: 
     }
     ask(connection, {**AUTHENTICATE, "wants": {"backend": "a/b", "tool": ".."}})
     assert stub.asked[-1].line == "GET /resource/a%2Fb/%2E%2E HTTP/1.1"
+    ask(connection, {**AUTHENTICATE, "wants": {"backend": "", "tool": "y"}})
+    assert stub.asked[-1].line == "GET /resource/%20/y HTTP/1.1", "no path holds an empty name"
 
 
 def test_an_accepted_bearer_without_event_is_told_as_it_is(connected: Connect, stub: Stub) -> None:
@@ -263,6 +273,8 @@ exchange = "POST /v1/sts"
 revoke = "POST /v1/keys/{jti}/revoke"
 revoke_all = "DELETE /v1/keys?owner={subject}&idp={issuer}"
 resource = "GET /mcp/{backend}?tool={tool}"
+revoke_token = "POST /oauth2/revoke"
+introspect = "POST /oauth2/introspect"
 [headers]
 bearer = "X-Api-Key: {token}"
 admin = "X-Admin: secret={secret}"
@@ -308,6 +320,8 @@ def test_a_server_with_other_names(connected: Connect, stub: Stub) -> None:
         ("GET /auth/token?a=b", "GET /v1/sts?a=b"),
         ("DELETE /auth/token/x%2Fy", "POST /v1/keys/x%2Fy/revoke"),
         ("GET /auth/token/x/y", "GET /auth/token/x/y"),
+        ("POST /auth/revoke", "POST /oauth2/revoke"),
+        ("POST /auth/introspect", "POST /oauth2/introspect"),
         ("GET /health", "GET /health"),
     ],
 )
@@ -317,6 +331,37 @@ def test_request_lines_of_the_binding_go_where_this_server_has_them(
     method, _, path = line.partition(" ")
     ask(connected(RENAMED), {"op": "http", "method": method, "path": path, "headers": [], "body_b64": ""})
     assert stub.asked[-1].line == f"{sent} HTTP/1.1"
+
+
+@pytest.mark.parametrize("path", ["/auth/introspect", "/auth/revoke", f"/auth/token/{JTI}", "/auth/tokens?issuer=i"])
+def test_a_secret_that_is_written_out_goes_where_this_server_looks_for_it(
+    connected: Connect, stub: Stub, path: str
+) -> None:
+    headers = [["Authorization", "Bearer s"], ["X-A", "Bearer s"], ["Authorization", "Basic YTpi"]]
+    ask(connected(RENAMED), {"op": "http", "method": "POST", "path": path, "headers": headers, "body_b64": ""})
+    assert stub.asked[-1].values("x-admin") == ["secret=s"]
+    assert stub.asked[-1].values("authorization") == ["Basic YTpi"]
+    assert stub.asked[-1].values("x-a") == ["Bearer s"]
+    ask(connected(RENAMED), {"op": "http", "method": "GET", "path": "/health", "headers": headers, "body_b64": ""})
+    assert stub.asked[-1].values("x-admin") == []
+
+
+@pytest.mark.parametrize("added", ["", RENAMED])
+def test_an_introspection_that_is_answered_owes_no_event(
+    connected: Connect, stub: Stub, monkeypatch: pytest.MonkeyPatch, added: str
+) -> None:
+    connection = connected(added + "\n" if added else "")
+    owed: list[int] = []
+
+    def gather(expected: int) -> list[Event]:
+        owed.append(expected)
+        return []
+
+    monkeypatch.setattr(connection._trail, "gather", gather)
+    for line, status in (("/auth/introspect", 200), ("/auth/introspect", 401), ("/auth/revoke", 200)):
+        stub.reply = lambda _, status=status: as_json({}, status)  # type: ignore[misc]  # bound as it is now
+        ask(connection, {"op": "http", "method": "POST", "path": line, "headers": [], "body_b64": ""})
+    assert owed == [0, 1, 1]
 
 
 def test_a_race_is_asked_at_once_and_its_events_are_told_apart(connected: Connect, stub: Stub) -> None:

@@ -68,6 +68,9 @@ forwarded = true
 throttle = true
 retention = true
 single_use = true
+introspection = true
+token_revocation = true
+revocation_secret = true
 
 [audit]
 file = "trail.jsonl"
@@ -170,6 +173,7 @@ def test_the_reference_conforms(tmp_path: Path, members: dict[str, Any], check: 
     assert set(outcomes.values()) == {"passed", "not-applicable"}
     assert outcomes["REV-1.refused-from-the-answer-on.key-server"] == "passed"
     assert outcomes["HTTP-14.other-methods.key-server"] == "passed"
+    assert outcomes["HTTP-25.introspection-agrees-with-the-grant.key-server"] == "passed"
     assert outcomes["LIFE-5.expired-bearer-leaves-token-expired.key-server"] == "not-applicable"
     assert list(outcomes.values()).count("passed") > 100
     assert SECRET not in printed + (tmp_path / "report.jsonl").read_text()

@@ -83,6 +83,8 @@ ADDED = {
     '[clock]\nfile = "c"\nform = "unix"': "clock.form must be one of epoch, pair, faketime, offset",
     '[clock]\nfile = "c"\nform = "faketime"\nresolution = 0.5': "clock.resolution must be 1.0",
     "[keys]\nttl = 300": "keys.cooldown is missing",
+    '[setting.narrow]\ngroup = "r"\nbackends = ["a"]': "setting.narrow.backends and tools must name at least one each",
+    '[setting.narrow]\nbackends = ["a"]\ntools = ["x"]': "setting.narrow.group is missing",
     '[requests.exchange]\nline = "POST /a"': "the one for a resource alone can be a table",
     '[requests.resource]\nline = "POST /mcp"\nbody = "{tool}"': "must have {backend} in its line or its body",
     '[headers]\nalso = ["X-Key: ${NO_SUCH_VARIABLE}"]': "headers.also names NO_SUCH_VARIABLE, which is not set",

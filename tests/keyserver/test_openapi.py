@@ -16,7 +16,7 @@ from bearerproof_reference.deployment import http
 from bearerproof_reference.deployment.httprequest import MAX_BODY
 from bearerproof_reference.deployment.openapi import DOCUMENT
 from tests.keyserver.environment import ADMIN, Down, Environment, rule
-from tests.keyserver.web import Answer, Web, identity_query
+from tests.keyserver.web import FORM_FIELD, Answer, Web, identity_query
 
 Statuses = dict[str, Callable[[], Answer]]
 
@@ -83,6 +83,26 @@ def revoke_all() -> Statuses:
     }
 
 
+def named_token(path: str, decision: str) -> Statuses:
+    """Return what makes a request that names a token have each of its answers."""
+
+    def name(web: Web, *credentials: str, body: bytes | None = None) -> Answer:
+        fields = [FORM_FIELD, *(("Authorization", credential) for credential in credentials)]
+        octets = f"token={web.bearer()}".encode() if body is None else body
+        return web.ask("POST", path, *fields, body=octets)
+
+    wrong = "Bearer wrong"
+    return {
+        "200": lambda: name(Web(), TWICE[0]),
+        "400": lambda: name(Web(), TWICE[0], body=b""),
+        "401": lambda: name(Web(), wrong),
+        "413": lambda: name(Web(), TWICE[0], body=LARGE),
+        "429": lambda: again(Web(throttle={"admin_failures": 1}), lambda web: name(web, wrong)),
+        "503": lambda: name(out_of_order("look_up"), TWICE[0]),
+        "500": lambda: name(defective(decision), TWICE[0]),
+    }
+
+
 def use_resource() -> Statuses:
     def twice(web: Web) -> Answer:
         bearer = web.bearer()
@@ -121,6 +141,8 @@ CAUSES: dict[str, Statuses] = {
     "exchange": exchange(),
     "revoke": revoke(),
     "revokeAll": revoke_all(),
+    "revokeBearer": named_token("/auth/revoke", "revoke_bearer"),
+    "introspect": named_token("/auth/introspect", "introspect"),
     "useResource": use_resource(),
     "health": health(),
     "describe": describe(),

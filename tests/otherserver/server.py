@@ -40,6 +40,7 @@ class KeyServer:
     def __init__(self, configured: Json, clock: Path, audit: Path) -> None:
         self.conf, self.clock, self.audit = configured, clock, os.open(audit, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self.sets = {name: KeySet(each["keys-from"]) for name, each in configured["providers"].items()}
+        self.born = self.times()[0] // 1  # what was used or revoked before, nobody knows any more
         self.lock, self.seq, self.origin = threading.RLock(), 0, secrets.token_hex(8)
         self.tokens: dict[str, Json] = {}  # by id
         self.bearers: dict[bytes, Json] = {}
@@ -119,7 +120,7 @@ class KeyServer:
 
         if now - claims["iat"] > self.conf["oldest"]:
             raise no(400, "invalid_request", "subject-token-age")
-        if claims["iat"] <= self.cut.get((claims["iss"], claims["sub"]), -1):
+        if claims["iat"] < self.born or claims["iat"] <= self.cut.get((claims["iss"], claims["sub"]), -1):
             raise no(400, "invalid_request", "subject-token-revoked")
         if self.used.get(use, 0) >= self.conf["uses"]:
             raise no(400, "invalid_request", "subject-token-used")
@@ -205,14 +206,18 @@ class KeyServer:
         """Revoke one token, or all of an identity: its issuer and subject."""
         return int(self.decide(ip, lambda now, tick: self.end(ip, admin, jti, whose, now, tick)))
 
-    def end(self, ip: str | None, admin: str | None, jti: str | None, whose: Any, now: float, tick: int) -> int:
-        """End tokens, if whoever asks may."""
+    def require_admin(self, ip: str | None, admin: str | None, tick: int) -> None:
+        """Refuse whoever does not know the secret, and whoever guesses it."""
         self.throttle("admin", ip, self.conf["guesses"], tick, count=False)
         known = self.conf["admin"]
         if admin is None or known is None or not hmac.compare_digest(admin.encode(), known.encode()):
             self.throttle("admin", ip, self.conf["guesses"], tick, count=True)
             lack = 'error="invalid_token"' if admin is not None else ""
             raise No(401, "unauthorized", "token.denied", "admin-credentials", challenge=lack)
+
+    def end(self, ip: str | None, admin: str | None, jti: str | None, whose: Any, now: float, tick: int) -> int:
+        """End tokens, if whoever asks may."""
+        self.require_admin(ip, admin, tick)
         if jti is not None:
             record = self.tokens.get(jti)
             if record is None or not self.is_live(record):
@@ -228,6 +233,35 @@ class KeyServer:
             self.tell("token.revoked", now, ip, record)
         return len(ended)
 
+    def named(self, ip: str | None, admin: str | None, bearer: str | None, answer: Any) -> Any:
+        """Answer about the token that is named by its bearer; None where there is no live one."""
+
+        def decide(now: float, tick: int) -> Any:
+            self.require_admin(ip, admin, tick)
+            if not bearer:
+                raise No(400, "invalid_request", "token.invalid", "malformed-request")
+            record = self.bearers.get(digest(bearer))
+            return answer(record if record is not None and self.is_live(record) else None, now)
+
+        return self.decide(ip, decide)
+
+    def revoke_named(self, ip: str | None, admin: str | None, bearer: str | None) -> Json:
+        """Revoke the token of a bearer (RFC 7009): that there is none to revoke is told in the event alone."""
+
+        def end(record: Json | None, now: float) -> Json:
+            if record is None:
+                self.tell("token.denied", now, ip, reason="not-active")
+            else:
+                record["revoked"] = True
+                self.tell("token.revoked", now, ip, record)
+            return {}
+
+        return dict(self.named(ip, admin, bearer, end))
+
+    def introspect(self, ip: str | None, admin: str | None, bearer: str | None) -> Json:
+        """Say how it stands with a bearer (RFC 7662)."""
+        return dict(self.named(ip, admin, bearer, lambda record, _: introspected(record)))
+
     def is_meant(self, record: Json, issuer: str, subject: str) -> bool:
         """Say whether a token is one of an identity."""
         return bool(record["whose"] == (issuer, subject))
@@ -241,6 +275,18 @@ class KeyServer:
             raise No(429, "rate_limited", "token.denied", "throttled", wait=wait)
         if number and count:
             times.append(tick)
+
+
+def introspected(record: Json | None) -> Json:
+    """Return what is told of a live token, and of another one."""
+    if record is None:
+        return {"active": False}
+    return {
+        "active": True,
+        "scope": " ".join(f"{side}:{','.join(record[side])}" for side in ("backends", "tools")),
+        "exp": int(record["exp"]),
+        "sub": record["whose"][1],
+    }
 
 
 class Told(No):

@@ -98,6 +98,8 @@ class Handler(BaseHTTPRequestHandler):
             ("DELETE", path == "/auth/tokens", self.revoke_all),
             ("DELETE", SINGLE.fullmatch(path) is not None, self.revoke),
             ("GET", RESOURCE.fullmatch(path) is not None, self.resource),
+            ("POST", path == "/auth/revoke", self.revoke_named),
+            ("POST", path == "/auth/introspect", self.introspect),
         ]
         methods = {method: does for method, fits, does in known if fits}
         allowed = list(methods)
@@ -110,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             methods[self.command](path, query)
 
-    # --- the four requests
+    # --- the requests
 
     def exchange(self, _path: str, _query: str) -> None:
         """Answer POST /auth/token."""
@@ -147,6 +149,23 @@ class Handler(BaseHTTPRequestHandler):
         given = dict(pairs) if len(dict(pairs)) == len(pairs) else {}
         number = self.keys.revoke(self.client(), self.secret(), None, given.get("issuer"), given.get("subject"))
         self.answer(200, {"revoked": number})
+
+    def revoke_named(self, _path: str, _query: str) -> None:
+        """Answer POST /auth/revoke."""
+        self.answer(200, self.keys.revoke_named(self.client(), self.secret(), self.token()))
+
+    def introspect(self, _path: str, _query: str) -> None:
+        """Answer POST /auth/introspect."""
+        self.answer(200, self.keys.introspect(self.client(), self.secret(), self.token()))
+
+    def token(self) -> str | None:
+        """Return the token that a form names, if it does."""
+        try:
+            pairs = pairs_of((self.body or b"").decode("ascii"))
+        except ValueError:
+            return None
+        found = [value for name, value in pairs if name == "token"]
+        return found[0] if len(found) == 1 else None
 
     def resource(self, path: str, query: str) -> None:
         """Answer GET /resource/{backend}/{tool}."""

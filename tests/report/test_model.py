@@ -11,6 +11,7 @@ from bearerproof.specification.catalogue import requirements
 from bearerproof.specification.errata import Erratum, ScoreAs, errata
 from bearerproof.specification.threats import threats
 from bearerproof_fuzz.commands.report import streams
+from bearerproof_fuzz.commands.report.evidence import Death, Evidence
 from bearerproof_fuzz.commands.report.model import model
 from bearerproof_fuzz.commands.report.standing import Kind, Standing, ThreatState
 
@@ -210,3 +211,14 @@ def test_two_runs_of_one_implementation_have_links_of_their_own() -> None:
     keys = [column.key for column in samples.report(stream([PASSED]), stream([PASSED])).columns]
     assert keys == ["acme-jwt", "acme-jwt-2"]
     assert json.dumps(keys).isascii()
+
+
+def test_a_fault_died_by_the_check_that_is_named_and_by_none_that_begins_so() -> None:
+    deaths = (
+        Death("fault", "curve-ignored", "KEY-3", "killed", ("KEY-3.curve.ES256.jwt", "KEY-3.curve.ES256.jws")),
+        Death("victim", "any-curve", "KEY-3", "killed", ("KEY-3.curve.jwt",)),
+    )
+    proof = Evidence(1, "r", void=False, deaths=deaths)
+    assert proof.killed_by("KEY-3", "curve") == ("victim any-curve",)
+    assert proof.killed_by("KEY-3", "curve.ES256") == ("fault curve-ignored",)
+    assert Evidence(1, "r", void=True, deaths=deaths).killed_by("KEY-3", "curve") == ()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bearerproof.visible import pieces, visible
 from bearerproof_fuzz.commands.report import page, streams
 from bearerproof_fuzz.commands.report.rendering import report_of
-from bearerproof_fuzz.commands.report.visible import pieces, visible
 
 from ..conftest import CommandLine
 from ..elements import Elements

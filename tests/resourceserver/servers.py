@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
@@ -17,6 +17,8 @@ from bearerproof_reference.verifier.fetching import FetchedKeySet
 from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
 from bearerproof_reference.verifier.verdicts import Accepted, Rejected
 from bearerproof_reference.verifier.verifier import Verifier
+
+from ..listening import AnyMethod
 
 HASTE = 60
 """How many seconds of monotonic time go by in one: a cool-down of 30 s is over in half of one."""
@@ -40,7 +42,7 @@ class Server:
     def __init__(self, issuer: str) -> None:
         self.policy = VerificationPolicy(frozenset({"ES256"}), Profile.ACCESS_TOKEN, issuer, AUDIENCE, typ="at+jwt")
         clock = HurriedClock()
-        keys = FetchedKeySet(f"{issuer}/jwks.json", ["ES256"], clock, partial(fetching.fetch, seconds=2.0))
+        keys = FetchedKeySet(f"{issuer}/jwks.json", ["ES256"], clock, self.fetch)
         self.keys = keys
         verifier = Verifier(self.policy, keys, clock)
         verifier.verify = self.verify  # type: ignore[method-assign]  # the seam at which one thing goes wrong
@@ -54,6 +56,9 @@ class Server:
 
     def answer(self, request: Request) -> Answer:
         return self.resource.answer(request)
+
+    def fetch(self, url: str) -> bytes:
+        return fetching.fetch(url, 2.0)
 
 
 def claims_of(token: str | bytes) -> dict[str, Any]:
@@ -137,6 +142,38 @@ class FetchesForEachKid(Server):
             return self._verify(token)
 
 
+class HeedsNoUse(Server):
+    """Verifies with any key of the set, whatever it says that it is for."""
+
+    def fetch(self, url: str) -> bytes:
+        jwks = json.loads(super().fetch(url))["keys"]
+        for jwk in jwks:
+            jwk.pop("use", None)
+            jwk.pop("key_ops", None)
+        return json.dumps({"keys": jwks}).encode()
+
+
+class TakesTheLastTwin(Server):
+    """Puts the keys of the set into a table by their kid."""
+
+    def fetch(self, url: str) -> bytes:
+        table = {jwk["kid"]: jwk for jwk in json.loads(super().fetch(url))["keys"]}
+        return json.dumps({"keys": list(table.values())}).encode()
+
+
+class FollowsTheToken(Server):
+    """Fetches the key set that a token names, and does not believe it in the end."""
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        try:
+            url = json.loads(base64.urlsafe_b64decode(str(token).partition(".")[0] + "==")).get("jku")
+            if isinstance(url, str):
+                fetching.fetch(url, 1.0)
+        except (ValueError, AttributeError, OSError):
+            return super().verify(token)
+        return super().verify(token)
+
+
 class TrustsItsCookie(Server):
     """Takes the token from a cookie as well."""
 
@@ -147,6 +184,14 @@ class TrustsItsCookie(Server):
                 fields = (*request.headers, ("Authorization", f"Bearer {value}"))
                 return super().answer(replace(request, headers=fields))
         return super().answer(request)
+
+
+class ErrsForAnotherScope(Server):
+    """Ends in an error where a token is good for something else."""
+
+    def answer(self, request: Request) -> Answer:
+        answer = super().answer(request)
+        return Answer(500, {}) if answer.status == 403 else answer
 
 
 class LocksOut(Server):
@@ -184,24 +229,8 @@ class _Listener(ThreadingHTTPServer):
         self.judged = judged
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def handle_one_request(self) -> None:
-        """Answer any method: which there are is for the server to say."""
-        self.raw_requestline = self.rfile.readline(65537)
-        if not self.raw_requestline or not self.parse_request():
-            self.close_connection = True
-            return
-        length = int(self.headers.get("Content-Length") or 0)
-        request = Request(self.command, self.path, tuple(self.headers.items()), self.rfile.read(length))
-        judged = self.server.judged if isinstance(self.server, _Listener) else None
-        status, fields, body = encoded(judged.answer(request) if judged else Answer(500, {}), self.command)
-        self.send_response(status)
-        for name, value in (*fields, ("Content-Length", str(len(body)))):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+class _Handler(AnyMethod):
+    def respond(self, body: bytes) -> None:
+        assert isinstance(self.server, _Listener)
+        request = Request(self.command, self.path, tuple(self.headers.items()), body)
+        self.write(*encoded(self.server.judged.answer(request), self.command))

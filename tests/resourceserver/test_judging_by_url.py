@@ -74,14 +74,16 @@ def red(found: dict[str, str]) -> set[str]:
     return {name for name, state in found.items() if state in ("failed", "untestable", "errored", "crashed", "hung")}
 
 
-SOME = "RS,KEY-*.running-*,VER-34.aud-is-another"
+SOME = "RS,KEY-*.running-*,VER-34.aud-is-another,VER-19.no-location-*"
 
 
 def test_an_honest_server_conforms(judge: Judge) -> None:
     code, text, found = judge(Server, "-k", SOME)
     assert (code, red(found)) == (0, set()), text[-3000:]
     judged = {name.partition(".")[0] for name, state in found.items() if state == "passed"}
-    assert judged >= {f"RS-{number}" for number in range(1, 17)} | {"KEY-4", "KEY-7", "KEY-8", "KEY-10", "KEY-13"}
+    assert judged >= {f"RS-{number}" for number in range(1, 17)} | {
+        "KEY-1", "KEY-3", "KEY-4", "KEY-7", "KEY-8", "KEY-10", "KEY-13"
+    }  # fmt: skip
     assert "requests in" in text
 
 
@@ -92,6 +94,9 @@ def test_an_honest_server_conforms(judge: Judge) -> None:
         (servers.AnyAudience, "VER-34.aud-is-another", "VER-34"),
         (servers.NoneIsAnAlgorithm, "VER-12.alg-none-unsigned-exact", "VER-12"),
         (servers.FetchesForEachKid, "KEY-10.running-*", "KEY-10"),
+        (servers.HeedsNoUse, "KEY-1.running-*", "KEY-1"),
+        (servers.TakesTheLastTwin, "KEY-3.running-*", "KEY-3"),
+        (servers.FollowsTheToken, "VER-19.no-location-*", "VER-19"),
         (servers.TrustsItsCookie, "RS-7", "RS-7"),
     ],
 )
@@ -118,6 +123,12 @@ def test_a_server_of_which_nothing_can_be_said_ends_the_run(
     code, text, _ = judge(make, "-k", "VER-12,VER-34")
     assert code == 3
     assert words in text
+
+
+def test_an_error_in_place_of_each_refusal_proves_none(judge: Judge) -> None:
+    code, text, _ = judge(servers.ErrsForAnotherScope, "-k", "RS-4")
+    assert code == 3
+    assert "RS-4 (only errors came where it asks for a refusal)" in text
 
 
 def test_a_server_that_trusts_another_issuer_ends_the_run_with_what_it_answered(judge: Judge) -> None:

@@ -41,6 +41,7 @@ FUZZ_FLOORS = [
         "forge draws",
         "edits oracles",
         "checks claimdraws combinations material grammar jwks_endpoint fetched fixtures vectormaker hintvectors",
+        "circumstances",
         "keyserver resource",
         "machines",
         "suite",

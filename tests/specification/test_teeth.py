@@ -8,8 +8,9 @@ import pytest
 
 from bearerproof.contract import keyforms
 from bearerproof.contract.declaration import OPTIONS
-from bearerproof.specification.catalogue import Profile
+from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import keys
+from bearerproof_fuzz.combinations import space
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.registry import ACCEPTED, Case
 from bearerproof_fuzz.forge import Draft, Forge
@@ -54,6 +55,15 @@ def test_no_policy_holds_an_option_that_neither_the_edit_nor_the_declaration_has
         needed = {need.name for need in case.edit.needs if need.kind == "option"}
         own = {"typ"} if case.profile is Profile.ACCESS_TOKEN else set()
         assert not set(edited.policy.members) & set(OPTIONS) - needed - own, case.name
+
+
+@pytest.mark.parametrize("requirement", ["VER-14", "VER-15"])
+def test_a_key_of_a_combination_that_does_not_say_its_algorithm_is_good_for_the_only_one(requirement: str) -> None:
+    found = space(requirement, EVERYTHING, Measure.STRICT).combinations
+    policies = [each.base(FORGE).policy.members for each in found]
+    told = [all("alg" in jwk for jwk in policy["keys"]["keys"]) for policy in policies]
+    assert set(told) == {True, False}
+    assert all(told or len(policy["algorithms"]) == 1 for told, policy in zip(told, policies, strict=True))
 
 
 @pytest.mark.parametrize("form", ["pem", "certificate", "openssh", "pkcs1"])

@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bearerproof.members import Json, printable
+from bearerproof.members import Json
 from bearerproof.trail import Options, TrailReport, prove, prove_lines
 from bearerproof.trail.exporting import Exporter, Form
 from bearerproof.trail.picture import as_svg
+from bearerproof.visible import visible
 
 from .trails import ALICE, failure, jti, lived
 
@@ -131,7 +132,7 @@ def judged(trail: Sequence[str], options: Options | None = None) -> TrailReport:
     started = time.process_time()
     report = prove_lines(trail, options)
     text = report.as_text()
-    assert printable(text, "\n") == text
+    assert visible(text, "\n") == text
     assert "bprf_AAAA" not in text
     json.dumps(report.as_json()).encode()
     as_svg(report.timeline).encode()

@@ -192,8 +192,10 @@ def reported(lines: list[str], options: Options, *, fast: bool) -> list[tuple[st
         octets = ["\n".join(some).encode() for some in (lines, lines[: len(lines) // 2], lines[len(lines) // 2 :])]
         for parts in (octets[:1], octets[1:]):
             judgement = Judgement(options, fast=fast)
-            for content in (Begin("a.jsonl"), *(Part(part, len(part)) for part in parts), End()):
-                judgement.feed(content)
+            judgement.feed(Begin("a.jsonl"))
+            for part in parts:
+                judgement.feed(Part(part, len(part)))
+            judgement.feed(End())
             reports.append(judgement.report())
     return [(report.as_text(), json.dumps(report.as_json())) for report in reports]
 

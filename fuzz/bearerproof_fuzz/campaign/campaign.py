@@ -17,7 +17,7 @@ from bearerproof_fuzz.campaign.slices import started
 from bearerproof_fuzz.campaign.working import AGAIN, CORPUS, LESSONS, PROGRESS, UNWRITTEN, Plan
 
 MOST_RESTARTS = 100
-"""Workers started anew within one campaign after they died: what does nothing but die is left."""
+"""Workers started anew after they died: what does nothing but die is left."""
 
 PATIENCE = 30
 """Seconds that workers have to end by themselves once their time is over."""
@@ -69,7 +69,12 @@ class Ended:
         """Return 1 when something new was found, 3 when the campaign could not be carried out, else 0."""
         if any(found.recurs for found in self.new):
             return 1
-        return 3 if self.troubles or not (self.history and self.history[-1].tokens + self.history[-1].checks) else 0
+        return 3 if self.troubles or not self.asked else 0
+
+    @property
+    def asked(self) -> int:
+        """Tokens and checks of the suite that were asked by now."""
+        return self.history[-1].tokens + self.history[-1].checks if self.history else 0
 
     def add(self, done: Sum) -> None:
         """Keep a sum, and of many only some: a campaign of a week has no more of them than one of an hour."""

@@ -231,7 +231,7 @@ def varied(draw: DrawFn, world: World) -> Candidate | None:
     if world.shapes and number_below(draw, 2):
         extra = _filled(draw, [member for member in pick(draw, world.shapes).claims if member[0] not in SPOKEN_OF])
     else:
-        extra = {pick(draw, _CLAIM_NAMES): pick(draw, _VALUES) for _ in range(1 + number_below(draw, 4))}
+        extra = {pick(draw, _CLAIM_NAMES): pick(draw, _VALUES) for _ in range(1 + number_below(draw, 8))}
     changed = honest.draft.with_claims(**extra)
     return Candidate(
         "VER-24", "an honest token with further claims", f"an honest token with the claims {extra} is judged wrongly",
@@ -241,7 +241,8 @@ def varied(draw: DrawFn, world: World) -> Candidate | None:
 
 _CLAIM_NAMES = ("x", "X", "", "é", "a.b", "scope2", "\U0001f511", "__proto__", "constructor", "\u202e", "a" * 100)
 _VALUES: tuple[Any, ...] = (
-    None, True, 0, -1, 1.5, 10**15, "", "x", "é", "\U0001f511", "\x00", "\u2028", "</script>", "a" * 200, [], {},
+    None, True, 0, -1, 1.5, 10**15, "", "x", "7", "1e3", "true", "null", "é", "\U0001f511", "\x00", "\u2028",
+    "</script>", "a" * 200, [], {},
     [None], [1, [2, [3]]], {"a": {"b": [1]}}, {"exp": 1}, {"aud": "nobody"}, {"": 0},
 )  # fmt: skip
 _OF_KIND = {kind: [value for value in _VALUES if kind_of(value) == kind] for kind in map(kind_of, _VALUES)}
@@ -338,3 +339,8 @@ KINDS: tuple[Kind, ...] = (
     *(spliced, forged_of_parts, mangled, mangled_forgery) * 10,
 )  # fmt: skip
 """The kinds, each as often as it is drawn: those that are put together from what is written cost least."""
+
+
+def kind_drawn(choices: Sequence[int]) -> Kind:
+    """Return the kind that choices draw, which is the first of them."""
+    return KINDS[choices[0] % len(KINDS) if choices else 0]

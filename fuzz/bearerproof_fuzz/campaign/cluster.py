@@ -44,7 +44,8 @@ class Cluster:
     client: Any
     tasks: dict[int, Any] = field(default_factory=dict)
     turns: dict[int, int] = field(default_factory=dict)
-    given_up: set[int] = field(default_factory=set)
+    in_vain: int = 0
+    asked: int = 0
     lost_at: float | None = None
     tried_at: float = 0.0
     ending: bool = False
@@ -147,14 +148,24 @@ class Cluster:
             return
         if in_order:
             self.ended.recycled += 1
-        elif self.ended.restarts >= MOST_RESTARTS:
+        elif self._are_all_in_vain():
             self.ended.troubles.append(
-                f"slices were lost more than {MOST_RESTARTS} times (last {how}): no more are asked for"
+                f"more than {MOST_RESTARTS} slices were lost and nothing was asked (last {how}): no more are asked for"
             )
             return
         else:
             self.ended.restarts += 1
         self.start(number, left)
+
+    def _are_all_in_vain(self) -> bool:
+        """Count a slice that was lost; say whether very many were since anything was asked of the implementation.
+
+        On machines that come and go many are lost in the course of a week, and the campaign gets on none the less.
+        """
+        asked = self.ended.asked
+        self.in_vain = self.in_vain + 1 if asked == self.asked else 1
+        self.asked = asked
+        return self.in_vain > MOST_RESTARTS
 
     def are_running(self, rows: Sequence[Row]) -> list[Row]:
         """Return what each worker's latest slice has noted last, unless it has ended."""

@@ -25,6 +25,9 @@ PATIENCE = 1.0
 PAUSE = 5.0
 """Seconds for which one that gave none is left alone."""
 
+CONNECT = 10.0
+"""Seconds for one to answer when a campaign begins: it may be starting just now."""
+
 MOST_WAITING = 1000
 """Changes that are kept for a database that is away; of more the oldest are given up."""
 
@@ -79,8 +82,14 @@ class Examples(ExampleDatabase):
         super().__init__()
 
     def answers(self) -> bool:
-        """Say whether it answers now."""
-        return self._tried(lambda: list(self.database.fetch(b"")), None) is not None
+        """Say whether it answers, now or within the next seconds."""
+        deadline = self.clock() + CONNECT
+        while self._tried(lambda: list(self.database.fetch(b"")), None) is None:
+            if self.clock() >= deadline:
+                return False
+            time.sleep(0.2)
+            self.away_until = 0.0
+        return True
 
     def fetch(self, key: bytes) -> Iterable[bytes]:
         """Return the examples of a key; none while it is away."""

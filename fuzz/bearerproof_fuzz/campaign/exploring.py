@@ -9,8 +9,8 @@ from random import Random
 from bearerproof.contract.implementation import Implementation
 from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof_fuzz.campaign.candidate import Candidate
-from bearerproof_fuzz.campaign.candidates import World, candidate
-from bearerproof_fuzz.campaign.corpus import Corpus
+from bearerproof_fuzz.campaign.candidates import KINDS, Kind, World, candidate, kind_drawn
+from bearerproof_fuzz.campaign.corpus import Corpus, Input
 from bearerproof_fuzz.campaign.judging import NO_ANSWER, Judge, Violation, is_forgery_accepted
 from bearerproof_fuzz.campaign.learning import BATCH, Wrong, answers, asked_again, recurs
 from bearerproof_fuzz.campaign.shrinking import shrunk
@@ -52,6 +52,8 @@ class Explorer:
     known: set[tuple[str, str]] = field(default_factory=set)
     doubts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _seen: set[object] = field(default_factory=set)
+    _by_kind: dict[Kind, list[Input]] = field(default_factory=dict)
+    _sorted: int = 0
 
     def step(self) -> Iterator[Found]:
         """Present one batch, and yield what is found."""
@@ -75,8 +77,8 @@ class Explorer:
         return choices.taken, made
 
     def _mutated(self) -> list[int]:
-        """Return an old input with some choices changed, cut, or followed by those of another."""
-        pool, below = self.corpus.inputs, self._below
+        """Return an old input with some choices changed, cut, or followed by those of another of its kind."""
+        pool, below = self._pool(), self._below
         choices = list(pool[below(len(pool))].choices)
         for _ in range(1 + below(3)):
             at = below(len(choices)) if choices else 0
@@ -89,6 +91,17 @@ class Explorer:
             elif choices:
                 choices[at] = below(100) if how == 2 else choices[at] + (1 if below(2) else 99)
         return choices
+
+    def _pool(self) -> Sequence[Input]:
+        """Return old inputs of a kind, drawn as often as new ones are: none crowds out the others by its number."""
+        inputs = self.corpus.inputs
+        if len(inputs) < self._sorted:  # it began anew
+            self._by_kind.clear()
+            self._sorted = 0
+        for each in inputs[self._sorted :]:
+            self._by_kind.setdefault(kind_drawn(each.choices), []).append(each)
+        self._sorted = len(inputs)
+        return self._by_kind.get(KINDS[self._below(len(KINDS))]) or inputs
 
     def _below(self, limit: int) -> int:
         return int(self.random.random() * limit)

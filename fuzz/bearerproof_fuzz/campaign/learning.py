@@ -1,23 +1,25 @@
 """What a campaign learns before it draws: which honest tokens are accepted, which edits are judged rightly alone."""
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
+from operator import itemgetter
 
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.settings import Scope
-from bearerproof.specification.catalogue import VERIFIERS
+from bearerproof.specification.catalogue import VERIFIERS, Profile
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
-from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, of_edit
+from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, Unwritten, of_edit
 from bearerproof_fuzz.campaign.candidates import World, foreign
 from bearerproof_fuzz.campaign.judging import NO_ANSWER, Judge, Violation
 from bearerproof_fuzz.campaign.shapes import Shape
-from bearerproof_fuzz.checks import applicable, why_not_judged
+from bearerproof_fuzz.checks import applicable
 from bearerproof_fuzz.combinations import Space, combined, space
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.composition import beside
@@ -27,11 +29,11 @@ from bearerproof_fuzz.forge import Draft, Forge
 BATCH = 64
 """Tokens asked at a time; how many of them are on their way at once is the connection's matter."""
 
+FEW = 16
+"""Edits asked at a time as long as each is another: what is wrong is said the sooner."""
+
 FRESH = 240
 """Seconds after which tokens for a real clock are made anew: they live ten minutes."""
-
-PART = 256
-"""Edits learned at a time: what is wrong with them is said before the next are asked."""
 
 REPEATS = 3
 """How often what is wrong is asked again: it is a finding when it is so each time."""
@@ -89,14 +91,6 @@ class Learned:
     lesson: Lesson
 
 
-class OutOfTimeError(Exception):
-    """The time was over before everything was learned; what was wrong until then has been said."""
-
-
-def _never() -> bool:
-    return False
-
-
 Keep = Callable[[Wrong, bool], None]
 """Takes what is wrong as soon as it is seen, and whether it was so each time it was asked."""
 
@@ -142,43 +136,87 @@ def recurs(implementation: Implementation, judge: Judge, wrong: Wrong) -> bool:
     return all(asked_again(implementation, judge, wrong.candidate, key) is not None for _ in range(REPEATS))
 
 
-def learn(
-    implementation: Implementation,
-    scope: Scope,
-    keep: Keep = lambda *_: None,
-    over: Callable[[], bool] = _never,
-    first: Callable[[Lesson], None] = lambda _: None,
-) -> Learned:
-    """Present every honest token and every edit once. ``first`` is told what can be drawn from before edits are known.
+def learn(implementation: Implementation, scope: Scope, keep: Keep = lambda *_: None) -> Learned:
+    """Present every honest token and every edit, and return what came of it.
 
     Raises:
         AdapterFault: no honest token is accepted, so that nothing can be said.
-        OutOfTimeError: ``over`` said so before everything was asked.
     """
-    declaration = implementation.declaration
-    forge, judge = Forge.at_present(declaration), Judge(declaration, scope.measure)
-    bare = honest(declaration, forge, scope)
-    answered = list(zip(bare, answers(implementation, [each.presentation for each in bare]), strict=True))
-    bases = tuple(each for each, answer in answered if answer.outcome is Outcome.ACCEPTED)
-    if not bases:
-        why = answered[0][1].describe() if answered else "it declares no profile and algorithm of a verifier"
-        raise AdapterFault(f"no honest token is accepted, so a campaign can find nothing: {why}")
-    accepting = tuple((str(each.draft.profile), each.draft.key.algorithm) for each in bases)
-    first(Lesson(accepting, ()))
-    found = _Judgements(implementation, judge, keep)
-    whole = prepared(declaration, forge, scope, bases)
-    for start in range(0, len(whole), PART):
-        if over():
-            raise OutOfTimeError
-        found.add(whole[start : start + PART])
-    lesson = Lesson(
-        accepting,
-        tuple(_name(each.case) for each in found.right),
-        tuple(sorted({each.candidate.kind for each in found.wrong})),
-        tuple(_named(each.draft) for each, answer in answered if answer.outcome is not Outcome.ACCEPTED),
-    )
-    unique = {each.violation.key: each for each in found.wrong}
-    return Learned(world(lesson, declaration, scope), tuple(unique.values()), lesson.refused, lesson)
+    learning = Learning(implementation, scope, keep)
+    for _ in learning.parts():
+        pass
+    return learning.learned
+
+
+class Learning:
+    """What is being learned: of each profile one honest token is asked at once, the edits some at a time.
+
+    Each edit comes once before any comes again, in another profile or under another algorithm. From when
+    ``each_came`` they do, and whoever looks for the rarer may draw between them, by the ``lesson`` so far: it names no
+    edit as right before ``parts`` has come to its end, and not every honest token before each edit came.
+    """
+
+    def __init__(self, implementation: Implementation, scope: Scope, keep: Keep = lambda *_: None) -> None:
+        """Ask for honest tokens until one of each profile is accepted.
+
+        Raises:
+            AdapterFault: none is accepted, so that nothing can be said.
+        """
+        declaration = implementation.declaration
+        forge = Forge.at_present(declaration)
+        self._declaration, self._scope = declaration, scope
+        self._judgements = _Judgements(implementation, Judge(declaration, scope.measure), keep)
+        self._bare = honest(declaration, forge, scope)
+        first = self._first_of_each()
+        if not first:
+            why = "it declares no profile and algorithm of a verifier"
+            if self._bare:
+                why = answers(implementation, [self._bare[0].presentation])[0].describe()
+            raise AdapterFault(f"no honest token is accepted, so a campaign can find nothing: {why}")
+        usable = [base for base in self._bare if base not in self._judgements.refused and base not in first]
+        self._edits = in_turn(prepared(declaration, forge, scope, [*first, *usable]))
+        self._right: tuple[tuple[str, str, str], ...] = ()
+        self.each_came = self.has_ended = False
+
+    def _first_of_each(self) -> list[Honest]:
+        """Return of each profile the first honest token that is accepted."""
+        found: dict[Profile, Honest] = {}
+        for base in self._bare:
+            if base.draft.profile not in found and self._judgements.ask([base]):
+                found[base.draft.profile] = base
+        return list(found.values())
+
+    def parts(self) -> Iterator[None]:
+        """Present some edits at a time; what is wrong with them is said before the next are asked."""
+        once, start = len({each.case.edit.id for each in self._edits}), 0
+        while start < len(self._edits):
+            size = BATCH if self.each_came else FEW
+            self._judgements.add(self._edits[start : start + size])
+            start += size
+            if start >= once and not self.each_came:
+                self._judgements.ask(self._bare)
+                self.each_came = True
+            yield
+        self._judgements.finish()
+        self._right = tuple(_name(each.case) for each in self._judgements.right)
+        self.has_ended = True
+
+    @property
+    def lesson(self) -> Lesson:
+        """What is known by now."""
+        known = self._judgements
+        accepting = tuple(
+            (str(base.draft.profile), base.draft.key.algorithm) for base in self._bare if base in known.accepted
+        )
+        refused = tuple(_named(base.draft) for base in self._bare if base in known.refused - known.accepted)
+        return Lesson(accepting, self._right, tuple(sorted({each.candidate.kind for each in known.wrong})), refused)
+
+    @property
+    def learned(self) -> Learned:
+        """What is known by now, and the world to draw from by it."""
+        unique = {each.violation.key: each for each in self._judgements.wrong}
+        lesson = self.lesson
+        return Learned(world(lesson, self._declaration, self._scope), tuple(unique.values()), lesson.refused, lesson)
 
 
 def world(lesson: Lesson, declaration: Declaration, scope: Scope, shapes: tuple[Shape, ...] = ()) -> World:
@@ -259,6 +297,24 @@ def prepared(declaration: Declaration, forge: Forge, scope: Scope, bases: Sequen
     ]
 
 
+def in_turn(whole: Sequence[Prepared]) -> list[Prepared]:
+    """Order edits so that those come first which differ most from all before.
+
+    Each edit comes once before any comes again, and the functions that make edits take turns: what they make of their
+    first values, of their second, and so on. Edits that have several profiles and algorithms begin in different ones.
+    """
+    places: dict[str, list[Prepared]] = {}
+    for each in whole:
+        places.setdefault(each.case.edit.id, []).append(each)
+    values: Counter[str] = Counter()
+    ordered: list[tuple[int, int, Prepared]] = []
+    for number, alike in enumerate(places.values()):
+        group, begin = alike[0].case.edit.group, number % len(alike)
+        ordered += [(again, values[group], each) for again, each in enumerate((*alike[begin:], *alike[:begin]))]
+        values[group] += 1
+    return [each for _, _, each in sorted(ordered, key=itemgetter(0, 1))]
+
+
 @dataclass
 class _Judgements:
     """Presents edits by themselves, and holds what is wrong, and those that are judged rightly."""
@@ -268,23 +324,44 @@ class _Judgements:
     keep: Keep
     wrong: list[Wrong] = field(default_factory=list)
     right: list[Prepared] = field(default_factory=list)
+    accepted: set[Unwritten] = field(default_factory=set)
+    refused: set[Unwritten] = field(default_factory=set)
+
+    def ask(self, bases: Iterable[Honest]) -> set[Unwritten]:
+        """Ask for honest tokens, and return those that are accepted; what was refused is not asked again."""
+        wanted = dict.fromkeys(bases)
+        found = self._are_accepted(base for base in wanted if base not in self.refused)
+        self.accepted |= found
+        self.refused |= wanted.keys() - found
+        return found
 
     def add(self, prepared: Sequence[Prepared]) -> None:
         """Present some more edits, those of them whose base is accepted."""
         fitting = [each for each in prepared if self.implementation.fits(each.edited.presentation())]
-        asked = answers(self.implementation, [each.honest.presentation for each in fitting])
-        based = [each for each, answer in zip(fitting, asked, strict=True) if answer.outcome is Outcome.ACCEPTED]
+        accepted = self.ask(each.honest for each in fitting)
+        based = [each for each in fitting if each.honest in accepted]
         candidates = [of_edit(each, self.judge.measure, each.edited) for each in based]
         asked = answers(self.implementation, [candidate.presented for candidate in candidates])
-        parts = [each.case.edit.alone(each.honest.draft).presentation() for each in based if each.case.edit.alone]
-        alone = iter(answers(self.implementation, parts))
         for each, candidate, answer in zip(based, candidates, asked, strict=True):
-            part = [next(alone)] if each.case.edit.alone else []
-            if not (why_not_judged(each.case.edit, answer, part) and part):
-                self._judge(each, candidate, answer)
+            self._judge(each, candidate, answer)
+
+    def finish(self) -> None:
+        """Take out of what is judged rightly that of which a part is accepted: it was refused for the rest of it."""
+        alone = self._are_accepted(part for each in self.right if (part := _part(each)))
+        self.right = [each for each in self.right if _part(each) not in alone]
+
+    def _are_accepted(self, tokens: Iterable[Unwritten]) -> set[Unwritten]:
+        """Return those tokens that are accepted; each is asked once, and none that was, unless time goes by."""
+        wanted = dict.fromkeys(tokens)
+        before = wanted.keys() & self.accepted if self.implementation.declaration.injected_clock else set()
+        new = [token for token in wanted if token not in before]
+        asked = answers(self.implementation, [token.presentation for token in new])
+        return before | {token for token, answer in zip(new, asked, strict=True) if answer.outcome is Outcome.ACCEPTED}
 
     def _judge(self, prepared: Prepared, candidate: Candidate, answer: Answer) -> None:
         found = [Wrong(candidate, violation) for violation in self.judge.violations(candidate, answer)]
+        if found and (part := _part(prepared)) and self._are_accepted([part]):
+            return  # another edit finds that
         steady = [wrong for wrong in found if self._is_so_again(wrong)]
         self.wrong += steady
         if not steady and (answer.outcome is Outcome.REJECTED or candidate.allowed == ACCEPTED):
@@ -296,3 +373,9 @@ class _Judgements:
         again = recurs(self.implementation, self.judge, wrong)
         self.keep(wrong, again)
         return again
+
+
+def _part(prepared: Prepared) -> Unwritten | None:
+    """Return the part of an edit that has to be refused by itself for its acceptance to be this edit's matter."""
+    alone = prepared.case.edit.alone
+    return None if alone is None else Unwritten(alone(prepared.honest.draft))

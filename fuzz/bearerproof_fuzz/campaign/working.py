@@ -27,12 +27,11 @@ from bearerproof.judging.settings import KnownFinding, RunConfig, Scope
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import VERIFIERS, Requirement, requirements
 from bearerproof_fuzz.campaign import examples, keeping, shapes
-from bearerproof_fuzz.campaign.candidates import World
 from bearerproof_fuzz.campaign.corpus import Corpus
 from bearerproof_fuzz.campaign.examples import Examples
 from bearerproof_fuzz.campaign.exploring import Explorer, Found
 from bearerproof_fuzz.campaign.judging import Judge
-from bearerproof_fuzz.campaign.learning import FRESH, Lesson, OutOfTimeError, Wrong, learn, world
+from bearerproof_fuzz.campaign.learning import FRESH, Learning, Lesson, Wrong, world
 from bearerproof_fuzz.campaign.shards import shards
 from bearerproof_fuzz.campaign.store import Directory, Store, stored
 from bearerproof_fuzz.keyserver import idp
@@ -183,6 +182,10 @@ class Progress:
             self.store.note(self.name, json.dumps(row) + "\n")
 
 
+class OutOfTimeError(Exception):
+    """The time was over before each edit was asked once; what was wrong until then has been said."""
+
+
 class _StartAnewError(Exception):
     """The worker is to be started anew, with all that is on the disk."""
 
@@ -227,9 +230,13 @@ class Worker:
     def _asked(self) -> int:
         return self.progress.tokens + self.progress.checks
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether it was told to end, or whoever started it is gone."""
+        return self.stopping or os.getppid() != self.plan.parent
+
     def _over(self) -> bool:
-        ended = time.monotonic() >= self.progress.started + self.plan.seconds
-        return ended or self.stopping or os.getppid() != self.plan.parent
+        return time.monotonic() >= self.progress.started + self.plan.seconds or self.is_interrupted
 
     def _with_an_implementation(self) -> None:
         implementation = started(self.plan.settings)
@@ -249,25 +256,22 @@ class Worker:
     def _explore_anew(self, implementation: Implementation, scope: Scope) -> None:
         """Explore, with tokens made anew where those for a real clock have become old."""
         while not self._over():
-            drawn = self._world(implementation, scope)
-            if drawn is not None:
-                judge = Judge(implementation.declaration, scope.measure)
-                explorer = Explorer(implementation, drawn, judge, self.corpus, self.random, self.known)
-                self._explore(explorer, scope)
+            lesson = self._lesson_by_now(implementation, scope)
+            if lesson is not None:
+                self._explore(self._explorer(lesson, implementation, scope), scope)
 
-    def _world(self, implementation: Implementation, scope: Scope) -> World | None:
-        """Return what to draw from, by what one worker of the campaign has learned; None when the time is over.
+    def _lesson_by_now(self, implementation: Implementation, scope: Scope) -> Lesson | None:
+        """Return what one worker of the campaign has learned; None when the time is over.
 
         Until it has learned all, the others draw what needs no edit.
         """
-        seen = shapes.read(self.plan.store.read(shapes.FILE))
         while not self._over():
             if not self.settled:
                 lesson = self._lesson("all") or self._learned(implementation, scope)
                 self.settled = lesson is not None
                 self.lesson = lesson or self._lesson("first")
             if self.lesson is not None:
-                return world(self.lesson, implementation.declaration, scope, seen)
+                return self.lesson
             self._ask_the_suite(scope)
         return None
 
@@ -293,14 +297,46 @@ class Worker:
             def keep(wrong: Wrong, again: bool) -> None:
                 self._keep(Found(wrong, (), recurs=again))
 
-            def over() -> bool:
-                self._count(implementation)
-                self.progress.note(self.corpus)
-                return self._over()
+            learning = Learning(implementation, scope, keep)
+            self._teach("first", learning.lesson)
+            for explorer in self._learning(learning, implementation, scope):
+                for found in explorer.step():
+                    self._keep(found)
+            if not learning.has_ended:
+                return None  # the time is over
+            self._teach("all", learning.lesson)
+            return learning.lesson
 
-            lesson = learn(implementation, scope, keep, over, lambda lesson: self._teach("first", lesson)).lesson
-            self._teach("all", lesson)
-            return lesson
+    def _learning(self, learning: Learning, implementation: Implementation, scope: Scope) -> Iterator[Explorer]:
+        """Learn until the time is over; once each edit came, yield in between what explores by what is known then.
+
+        Raises:
+            OutOfTimeError: the time was over before each came.
+        """
+        explorer: Explorer | None = None
+        made = 0.0
+        for _ in learning.parts():
+            now = time.monotonic()
+            self._count(implementation)
+            if now - self.progress.noted > self.plan.store.pace:
+                self.progress.note(self.corpus, now=now)
+            if self._over():
+                if learning.each_came:
+                    return
+                raise OutOfTimeError
+            if not learning.each_came:
+                continue
+            if explorer is None:
+                self.lesson = learning.lesson
+                self._teach("first", self.lesson)
+            if explorer is None or now - made > FRESH:
+                explorer, made = self._explorer(learning.lesson, implementation, scope), now
+            yield explorer
+
+    def _explorer(self, lesson: Lesson, implementation: Implementation, scope: Scope) -> Explorer:
+        drawn = world(lesson, implementation.declaration, scope, shapes.read(self.plan.store.read(shapes.FILE)))
+        judge = Judge(implementation.declaration, scope.measure)
+        return Explorer(implementation, drawn, judge, self.corpus, self.random, self.known)
 
     def _teach(self, stage: str, lesson: Lesson) -> None:
         with suppress(OSError):  # on a full disk each learns for itself
@@ -502,11 +538,11 @@ def work(plan: Plan, number: int) -> None:
         worker._keep_to_itself(time.monotonic())  # noqa: SLF001 - it is this module's
         worker._look_around()  # noqa: SLF001 - it is this module's
         worker.work()
-        done = "interrupted" if worker.stopping else done
+        done = "interrupted" if worker.is_interrupted else done
     except _StartAnewError:
         done, code = "started anew", AGAIN
     except OutOfTimeError:
-        done, code = ("interrupted", 0) if worker.stopping else (OUT_OF_TIME, 3)
+        done, code = ("interrupted", 0) if worker.is_interrupted else (OUT_OF_TIME, 3)
     except BearerproofError as error:
         done, code = error.describe() if isinstance(error, AdapterFault) else str(error), 3
     except Exception as error:

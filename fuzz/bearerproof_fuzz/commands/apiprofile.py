@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from bearerproof import members
 from bearerproof.contract.http.wire import Answered, Sent, Server, Unsendable
 from bearerproof.contract.resource.answers import json_object
 from bearerproof.contract.resource.challenges import bearer_challenge
 from bearerproof.contract.resource.presenting import AGENT
 from bearerproof.exceptions import AdapterFault, BadInput
 from bearerproof.members import Json
+from bearerproof.visible import visible
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 SECONDS = 5.0
@@ -144,7 +144,7 @@ def _scope(found: Found) -> str:
 
 def _quoted(text: str) -> str:
     """Return a text as TOML has it, which is as JSON has it, in ASCII."""
-    return json.dumps(members.printable(text)[:500])
+    return json.dumps(visible(text)[:500])
 
 
 def _next(origin: str, target: Path) -> str:

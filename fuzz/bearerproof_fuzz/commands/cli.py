@@ -4,9 +4,11 @@ Everything after ``--`` is the command that starts an adapter; it is split off b
 """
 
 import os
+import re
 import sys
 import traceback
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +19,8 @@ from bearerproof import __version__
 from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
 from bearerproof.judging.selection import Selection
 from bearerproof.judging.settings import DEFAULT, QUICK, RunConfig
-from bearerproof.members import printable
 from bearerproof.specification.catalogue import Measure, Profile
+from bearerproof.visible import visible
 from bearerproof_fuzz.commands import idpcommand, starters
 from bearerproof_fuzz.commands import trail as trail_command
 from bearerproof_fuzz.commands.museum import command as museum_command
@@ -220,6 +222,8 @@ def check(
     if prune and write_expect is None:
         raise BadInput("--prune goes with --write-expect")
     Selection.parse(*settings.selection)
+    if workers is not None and workers not in ("auto", "logical") and not workers.isdecimal():
+        raise BadInput(f"-n is {workers!r}: say how many worker processes, or auto")
     if url is not None and workers is not None:
         raise BadInput("-n cannot be given with --url: the events in the trail of one server would mix")
     suites = {"wycheproof": wycheproof, "rooterberg": rooterberg, "rfc7520": rfc7520}
@@ -263,7 +267,7 @@ def _run_check(settings: RunConfig, workers: str | None = None, *, exit_first: b
 def _print_text(text: str) -> None:
     """Print lines of which others wrote parts."""
     for line in text.split("\n")[:-1]:
-        typer.echo(printable(line))
+        typer.echo(visible(line))
 
 
 @app.command(epilog=EXIT_CODES)
@@ -299,8 +303,9 @@ def explain(
     if as_json and requirement_id is None:
         raise BadInput("--json tells one requirement: give its ID")
     if requirement_id is not None:
-        tell = explaining.explain_as_json if as_json else explaining.explain
-        typer.echo(tell(requirement_id), nl=False)
+        width = width_of(Console())
+        text = explaining.explain_as_json(requirement_id) if as_json else explaining.explain(requirement_id, width)
+        typer.echo(text, nl=False)
     else:
         typer.echo(explaining.markdown_index() if markdown else explaining.index(), nl=False)
 
@@ -575,8 +580,16 @@ def _usage_error(error: Any, err: Console) -> int:
     """Report a wrong flag; exit code 2 is taken by stale expectations, so this is a fault of the call: 3."""
     context = getattr(error, "ctx", None)
     hint = f" (see: {context.command_path} --help)" if context is not None else ""
-    err.print(f"bearerproof: {error.format_message()}{hint}", markup=False, highlight=False, soft_wrap=True)
+    message = error.format_message().replace(": Value error, ", ": ")
+    err.print(f"bearerproof: {message}{_meant(message)}{hint}", markup=False, highlight=False, soft_wrap=True)
     return 3
+
+
+def _meant(message: str) -> str:
+    """Name what may have been meant where a message says of one word that it is none of some others."""
+    found = re.search(r"'([^']*)' is not one of (.*)", message)
+    near = get_close_matches(found[1], re.findall(r"'([^']*)'", found[2]), n=1) if found else []
+    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def _internal_error(error: Exception, err: Console) -> int:

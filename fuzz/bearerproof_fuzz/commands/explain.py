@@ -11,8 +11,6 @@ from bearerproof.specification.catalogue import FAMILIES, Requirement, requireme
 from bearerproof_fuzz.commands.explanation import Explanation, Part, explanation
 from bearerproof_fuzz.inventory import all_names, properties
 
-WIDTH = 100
-
 
 def index(chosen: Collection[str] | None = None) -> str:
     """List every requirement, or those chosen, in one line each, by family."""
@@ -40,22 +38,23 @@ def _markdown_row(row: Requirement) -> str:
     return f"| {row.id} | {row.title} | {row.level} | {row.origin} | {profiles} | {row.contract} |"
 
 
-def explain(what: str) -> str:
+def explain(what: str, width: int) -> str:
     """Tell one requirement whole, with the file and line of each thing that belongs to it; of several, list them.
 
     ``what`` is anything that ``check -k`` takes. The id of a check tells its requirement, and of its attacks that one.
+    No sentence is wider than ``width`` columns.
 
     Raises:
         BadInput: there is nothing that is called so.
     """
     selection = Selection.parse(what)
     if _is_whole(selection):
-        return _tell(explanation(selection.requirements[0]))
+        return _tell(explanation(selection.requirements[0]), width)
     chosen = _chosen(selection)
     named = {name.requirement for name in chosen}
     if len(named) != 1:
         return index(named)
-    return _tell(_narrowed(explanation(named.pop()), {name.check for name in chosen}))
+    return _tell(_narrowed(explanation(named.pop()), {name.check for name in chosen}), width)
 
 
 def _is_whole(selection: Selection) -> bool:
@@ -88,14 +87,14 @@ def _narrowed(explained: Explanation, checks: Collection[str]) -> Explanation:
     )
 
 
-def _tell(explained: Explanation) -> str:
-    row = explained.requirement
-    lines = [f"{row.id}  {row.title}", "", *_wrapped(row.text), ""]
-    lines += _wrapped(row.rationale)
-    lines += ["", *_facts(explained), ""]
-    lines += _parts("properties", explained.properties)
-    lines += _parts(f"edits ({len(explained.edits)}; run one with: bearerproof check -k NAME)", explained.edits)
-    lines += _parts(f"seeded faults ({len(explained.faults)}; try one with: bearerproof prove NAME)", explained.faults)
+def _tell(explained: Explanation, width: int) -> str:
+    row, edits, faults = explained.requirement, explained.edits, explained.faults
+    lines = [f"{row.id}  {row.title}", "", *_wrapped(row.text, width), ""]
+    lines += _wrapped(row.rationale, width)
+    lines += ["", *_facts(explained, width), ""]
+    lines += _parts("properties", explained.properties, width)
+    lines += _parts(f"edits ({len(edits)}; run one with: bearerproof check -k NAME)", edits, width)
+    lines += _parts(f"seeded faults ({len(faults)}; try one with: bearerproof prove NAME)", faults, width)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -108,27 +107,29 @@ def explain_as_json(requirement_id: str) -> str:
     return json.dumps(explanation(requirement_id).as_dict(), indent=2) + "\n"
 
 
-def _facts(explained: Explanation) -> Iterator[str]:
+def _facts(explained: Explanation, width: int) -> Iterator[str]:
     row = explained.requirement
     measures = "base and strict" if row.origin == "rfc" else "strict only"
     yield f"level      {row.level}, origin {row.origin}: {measures}"
-    yield f"profiles   {', '.join(row.profiles)}, from contract level {row.contract} on"
-    yield from _wrapped("sources    " + "; ".join(row.sources), indent=11)
-    yield from _wrapped("answers    " + ", ".join(explained.answers), indent=11)
+    yield from _wrapped(
+        f"profiles   {', '.join(row.profiles)}, from contract level {row.contract} on", width, indent=11
+    )
+    yield from _wrapped("sources    " + "; ".join(row.sources), width, indent=11)
+    yield from _wrapped("answers    " + ", ".join(explained.answers), width, indent=11)
     yield f"row        {explained.row}"
     for file in explained.vectors:
         yield f"vectors    {file.file} ({file.count})"
 
 
-def _parts(title: str, parts: Sequence[Part]) -> Iterator[str]:
+def _parts(title: str, parts: Sequence[Part], width: int) -> Iterator[str]:
     if parts:
         yield title
         for part, following in zip(parts, [*parts[1:], None], strict=True):
-            yield from _wrapped(f"  {part.name}: {part.says}", indent=4)
+            yield from _wrapped(f"  {part.name}: {part.says}", width, indent=4)
             if following is None or following.place != part.place:  # a table of edits stands in one place
                 yield f"    {part.place}"
         yield ""
 
 
-def _wrapped(text: str, indent: int = 0) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+def _wrapped(text: str, width: int, indent: int = 0) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent=" " * indent, break_on_hyphens=False)

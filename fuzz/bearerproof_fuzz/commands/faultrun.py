@@ -153,15 +153,21 @@ def prove(
     """Try every fault, or those named, on its own requirement up to the kill.
 
     With ``full`` then quickly by every check that runs what the fault replaced: no other can see it.
+
+    The control of faults that are named is the reference under the checks that are to kill them: that these pass is
+    what makes a death the fault's own. Where others take part in what is said, it is the whole of them.
     """
     possible, untried = chosen(names)
+    asked = tuple(sorted({find(name).requirement_id for name in possible})) if names and not full else ()
     with _pool(workers) as pool:
-        controls = [pool.submit(_reference_passes), pool.submit(_control_dies)]
+        controls = [pool.submit(_reference_passes, asked), pool.submit(_control_dies)]
         degenerates = [] if names else [pool.submit(judge_degenerate, name) for name in DEGENERATES]
         tried = [pool.submit(attempt, name, None, full=full) for name in possible]
         plain, tried_victims = ([], []) if names else _submit_victims(pool, list(victims()))
         _wait([*controls, *degenerates, *tried, *plain, *tried_victims], progress)
-    passes, dies = (future.result() for future in controls)
+        passes, dies = (future.result() for future in controls)
+        if asked and any(attempt.fate is Fate.COLLATERAL for attempt in _results(tried)):
+            passes = passes and pool.submit(_reference_passes, ()).result()
     return Proof(
         _results(tried),
         passes,
@@ -334,26 +340,43 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
 def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> DegenerateResult:
     """Run a few checks of each requirement on a degenerate implementation; one that is dangerous has its own process.
 
-    All its profiles are judged unless some are named. What decides nothing is seen by any check, so a few are enough.
+    All its profiles are judged unless some are named. What decides nothing is seen by nearly any check, so a few are
+    enough, and all are asked only in a family in which the few ought to have seen it and did not.
     """
     degenerate = DEGENERATES[name]
-    command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
-    connection = Stdio(command) if degenerate.own_process else InProcess(degenerate.handle)
     settings = RunConfig(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
-    options, started = RunOptions(report_findings=False), Implementation(connection, _IMPATIENCE)
-    finished = run(SUITE, settings, options, [_AFewOfEach()], started)
-    failed_in = _families(record for record in finished.records if record.state in RED)
-    looked_at = _families(record for record in finished.records if record.state is not State.NOT_APPLICABLE)
-    counts = tally(finished.records)
+    few = _judged(name, settings, _AFewOfEach())
+    records = {record.id: record for record in few.records}
+    if blind := (degenerate.seen_by & _families(few.records, _applies)) - _families(few.records, _is_red):
+        whole = tuple(each for each in requirements() if each.partition("-")[0] in blind)
+        records |= {record.id: record for record in _judged(name, replace(settings, requirements=whole)).records}
+    failed_in = _families(records.values(), _is_red)
+    counts = tally(records.values())
     return DegenerateResult(
         name,
         degenerate.story,
-        finished.exit_code(),
+        few.exit_code(),
         counts.get(State.PASSED, 0),
         sum(counts.values()) - counts.get(State.NOT_APPLICABLE, 0),
         tuple(family for family in FAMILIES if family in failed_in),
-        tuple(family for family in FAMILIES if family in (degenerate.seen_by & looked_at) - failed_in),
+        tuple(family for family in FAMILIES if family in blind - failed_in),
     )
+
+
+def _judged(name: str, settings: RunConfig, *plugins: object) -> Run:
+    """Judge a degenerate implementation that is started anew."""
+    degenerate = DEGENERATES[name]
+    command = [sys.executable, "-m", "bearerproof_fuzz.faults.degenerate", name]
+    connection = Stdio(command) if degenerate.own_process else InProcess(degenerate.handle)
+    return run(SUITE, settings, RunOptions(report_findings=False), plugins, Implementation(connection, _IMPATIENCE))
+
+
+def _is_red(record: Record) -> bool:
+    return record.state in RED
+
+
+def _applies(record: Record) -> bool:
+    return record.state is not State.NOT_APPLICABLE
 
 
 class _AFewOfEach:
@@ -371,8 +394,9 @@ class _AFewOfEach:
         items[:] = [item for item in items if item in kept]
 
 
-def _families(records: Iterable[Record]) -> set[str]:
-    return {record.requirement.partition("-")[0] for record in records}
+def _families(records: Iterable[Record], wanted: Callable[[Record], bool]) -> set[str]:
+    """Return the families that have such a record."""
+    return {record.requirement.partition("-")[0] for record in records if wanted(record)}
 
 
 _IMPATIENCE = 0.5
@@ -412,9 +436,9 @@ def _wait(futures: Sequence["Future[Any]"], progress: Progress | None) -> None:
             progress(done, len(futures))
 
 
-def _reference_passes() -> bool:
-    """Run the whole suite on the unmodified reference: if it fails, a fault's death shows nothing."""
-    return _run(RunConfig()).exit_code() == 0
+def _reference_passes(asked: tuple[str, ...]) -> bool:
+    """Run the checks of these requirements, or all, on the unmodified reference: if it fails, a death shows nothing."""
+    return _run(RunConfig(requirements=asked)).exit_code() == 0
 
 
 def _control_dies() -> bool:

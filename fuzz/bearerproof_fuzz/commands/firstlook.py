@@ -330,6 +330,7 @@ def _experiments(base: Draft, declaration: Declaration, first: Refused) -> Itera
 
 
 WORDS: Sequence[tuple[str, str]] = (
+    (r"still to be filled in", "the adapter: `verify` is as `bearerproof init` wrote it"),
     (r"no answer|within .* s\b|timed? ?out|hung", "flush: does the adapter flush its output after each line?"),
     (r"expired|not yet|\bnbf\b|\bexp\b|\biat\b|clock|\btime\b", 'clock is "injected": is `now` handed to the library?'),
     (r"audience|\baud\b", "audience: is the policy's `audience` handed to the library?"),

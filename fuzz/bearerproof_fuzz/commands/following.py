@@ -7,7 +7,6 @@ from types import FrameType
 from typing import Any
 
 from bearerproof.exceptions import BadInput
-from bearerproof.members import printable
 from bearerproof.trail.findings import TrailFinding
 from bearerproof.trail.following import Unfinished, follow
 from bearerproof.trail.judge import Judgement
@@ -15,6 +14,7 @@ from bearerproof.trail.options import Options
 from bearerproof.trail.reading import STDIN, contents
 from bearerproof.trail.report import TrailReport
 from bearerproof.trail.rules import TITLES
+from bearerproof.visible import visible
 
 PAUSE = 0.5
 """Seconds between two looks at a log."""
@@ -36,7 +36,7 @@ def prove_following(files: Sequence[str], options: Options, tell: Callable[[str]
     def tell_finding(finding: TrailFinding) -> None:
         path, line = judgement.place(finding.line)
         where = f"{path}:{line}" if line > 0 else f"line {finding.line:,} of the trail"
-        tell(printable(f"{where}: {finding.rule} {TITLES[finding.rule]}: {finding.summary}"))
+        tell(visible(f"{where}: {finding.rule} {TITLES[finding.rule]}: {finding.summary}"))
 
     judgement = Judgement(options, tell=tell_finding)
     stopped, is_unfinished = Event(), False

@@ -78,7 +78,7 @@ def fuzz(settings: RunConfig, directory: str, options: Options, out: Console, er
     Raises:
         BearerproofError: it cannot begin; the message says why.
     """
-    foreseen = expectations.load(options.expect) if options.expect else []
+    foreseen = expectations.read(options.expect).entries if options.expect else ()
     is_new = None if options.since is None else _since(options.since)
     seen = None if options.seeds is None else shapes.captured(options.seeds)
     settings = replace(settings, known=tuple(known for entry in foreseen for known in entry.known))
@@ -243,7 +243,8 @@ def _line(done: Sum) -> str:
 
 def summary(ended: Ended) -> list[str]:
     """Return what is told at the end."""
-    lines = []
+    lines: list[str] = []
+    notes: dict[str, int] = {}
     if ended.history:
         last = ended.history[-1]
         lines += [_line(last) + f", {last.mib:,.0f} MiB", *_curves(ended.history)]
@@ -251,9 +252,10 @@ def summary(ended: Ended) -> list[str]:
             "answered otherwise when asked again": last.flaky, "restarts of the implementation": last.deaths,
             "answers that broke the contract": last.faults, "kinds of finding that are expected": last.foreseen,
             "lines of the corpus that nobody could read": last.unreadable,
-            "workers started anew after they died": ended.restarts, "workers started anew in order": ended.recycled,
         }  # fmt: skip
-        lines += [f"  {what}: {number:,}" for what, number in notes.items() if number]
+    notes["workers started anew after they died"] = ended.restarts
+    notes["workers started anew in order"] = ended.recycled
+    lines += [f"  {what}: {number:,}" for what, number in notes.items() if number]
     groups = (("new", ended.new), ("known", ended.known), ("expected", ended.foreseen), ("mended", ended.mended))
     for title, found in groups:
         real = [each for each in found if each.recurs]

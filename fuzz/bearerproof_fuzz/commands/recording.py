@@ -6,6 +6,7 @@ A stream says which revision of the suite made it and by which command, so that 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -15,7 +16,8 @@ from bearerproof.judging import results
 from bearerproof.judging.baselines import Score
 from bearerproof.judging.runner import Run
 from bearerproof.judging.settings import QUICK, RunConfig
-from bearerproof.members import Json, printable
+from bearerproof.members import Json
+from bearerproof.visible import visible
 from bearerproof_fuzz.revision import revision
 
 
@@ -46,6 +48,8 @@ def outputs_of(words: Iterable[str]) -> tuple[Output, ...]:
     for word in words:
         kind, found, file = word.partition("=")
         known = bool(found) and kind in tuple(Kind)
+        if found and not known and (near := get_close_matches(kind, Kind, n=1, cutoff=0.7)):
+            raise BadInput(f"--report {word}: no report is of the kind {kind!r}; did you mean {near[0]}={file}?")
         if known and not file:
             raise BadInput(f"--report {kind}= names no file")
         outputs.append(Output(Kind(kind), Path(file)) if known else Output(Kind.STREAM, Path(word)))
@@ -62,7 +66,7 @@ def prepare(outputs: Sequence[Output], wanted: str | None) -> None:
         BadInput: a package that an output needs is missing, or the suite is of another revision than the one wanted.
     """
     if wanted is not None and wanted != revision():
-        raise BadInput(f"the installed suite is of revision {revision()}, not {printable(wanted)}: nothing was judged")
+        raise BadInput(f"the installed suite is of revision {revision()}, not {visible(wanted)}: nothing was judged")
     if any(output.kind is Kind.HTML for output in outputs):
         from bearerproof_fuzz.commands.report import page  # noqa: PLC0415 - few runs make a page
 
@@ -76,7 +80,7 @@ def lines(finished: Run, code: int, scores: Sequence[Score]) -> list[str]:
     more: Json = {
         "baselines": [asdict(score) for score in scores],
         "untried": list(finished.untried.unjudged),
-        "troubles": [printable(trouble)[:_CUT] for trouble in dict.fromkeys(finished.troubles)][:_CUT],
+        "troubles": [visible(trouble)[:_CUT] for trouble in dict.fromkeys(finished.troubles)][:_CUT],
     }
     return list(
         results.stream(header, finished.records, {**footer, **{name: held for name, held in more.items() if held}})

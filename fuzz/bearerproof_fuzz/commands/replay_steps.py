@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bearerproof import members
 from bearerproof.contract.decisions import Decision, read_decision
 from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Outcome, Request
+from bearerproof.visible import visible
 
 WIDTH = 110
 _INDENT = 11
@@ -163,6 +163,6 @@ def _cut(text: str) -> str:
 def _labelled(label: str, text: str) -> list[str]:
     lead = f"  {label:<{_INDENT}}"
     return textwrap.wrap(
-        members.printable(text), WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead),
+        visible(text), WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead),
         break_on_hyphens=False, break_long_words=False,
     )  # fmt: skip

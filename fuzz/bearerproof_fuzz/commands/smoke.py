@@ -44,7 +44,7 @@ def _wrong(found: Look) -> str | None:
             ended = f"{first.where}: no honest token is accepted: {first.said}"
             return f"{ended} ({found.hint})" if found.hint else ended
         hint = found.hint or "look at how the adapter passes keys, issuer, audience and the instant"
-        return f"{first.where}: an honest token is {first.said}; due is accepted ({hint})"
+        return f"{first.where}: an honest token has to be accepted, and is {first.said} ({hint})"
     if found.skipped and not found.accepted:
         return found.skipped[0]
     return found.wrong[0] if found.wrong else None

@@ -23,6 +23,7 @@ from bearerproof.trail.presets import Preset
 from bearerproof.trail.processes import prove_with
 from bearerproof.trail.reading import STDIN
 from bearerproof.trail.report import RuleStatus, TrailReport
+from bearerproof_fuzz.commands import trailcluster
 from bearerproof_fuzz.commands.following import prove_following
 from bearerproof_fuzz.commands.terminal import loss_of
 from bearerproof_fuzz.commands.writing import write
@@ -79,6 +80,14 @@ def trail(
     processes: Annotated[
         int, typer.Option("-n", min=1, max=64, help="Processes that read the files; the report is the same.")
     ] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="A Dask scheduler; its machines read the files, the report is the same.",
+        ),
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with the last file as it grows and is rotated, until Ctrl-C.")
     ] = False,
@@ -125,10 +134,10 @@ def trail(
 
     [bold]bearerproof trail --chain --chain-key FILE audit.jsonl*[/]  are these the lines that were written?
     """
-    if (follow and processes > 1) or (to is not None and (follow or processes > 1)):
-        raise BadInput("--to, --follow and -n cannot be had together")
-    if chain and (follow or processes > 1):
-        raise BadInput("--follow and -n do not go with --chain")
+    if sum((to is not None, follow, processes > 1, cluster is not None)) > 1:
+        raise BadInput("--to, --follow, --cluster and -n cannot be had together")
+    if chain and (follow or processes > 1 or cluster is not None):
+        raise BadInput("--follow, --cluster and -n do not go with --chain")
     if chain:
         return _judge_chain(files, chain_key or (), chain_public_key or (), high_water, from_middle, as_json)
     if chain_key or chain_public_key or high_water:
@@ -150,7 +159,8 @@ def trail(
     if follow:
         report = prove_following(files, options, partial(_tell_finding, err=as_json))
     else:
-        report = _prove(files, options, Console(stderr=True), exporter, partial(_write_out, exported), processes)
+        write_out = partial(_write_out, exported)
+        report = _prove(files, options, Console(stderr=True), exporter, write_out, processes, cluster)
     _write_out(exported)
     _tell(report, exporter, as_json=as_json)
     if picture is not None:
@@ -202,6 +212,7 @@ def _prove(
     exporter: Exporter | None,
     write_out: Callable[[], None],
     processes: int,
+    cluster: str | None,
 ) -> TrailReport:
     """Judge the files, on a terminal with a bar that shows how much of them has been read.
 
@@ -219,6 +230,8 @@ def _prove(
 
         take = None if exporter is None else exporter.take
         shown = advance if err.is_terminal or exporter is not None else None
+        if cluster is not None:
+            return trailcluster.prove_on(cluster, files, options, shown)
         if processes > 1:
             return prove_with(processes, files, options, shown)
         return prove(files, options, shown, take)

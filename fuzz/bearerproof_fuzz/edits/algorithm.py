@@ -74,6 +74,9 @@ _RECASE: dict[str, Callable[[str], str]] = {
     "swapped-case": str.swapcase,
     "trailing-blank": lambda name: name + " ",
     "trailing-nul": lambda name: name + "\0",
+    "fullwidth": lambda name: chr(ord(name[0]) + 0xFEE0) + name[1:],
+    "hyphen": lambda name: name[:2] + "-" + name[2:],
+    "parameter": lambda name: name + "; v=1",
 }
 
 
@@ -81,6 +84,30 @@ _RECASE: dict[str, Callable[[str], str]] = {
 def alg_spelled(draft: Draft, respell: Callable[[str], str]) -> Draft:
     """`alg` names the right algorithm in another spelling ({name})."""
     return draft.with_header(alg=respell(draft.key.algorithm))
+
+
+_XML = "http://www.w3.org/{}/xmldsig-more#{}"
+_ELSEWHERE = {
+    "HS": (_XML.format("2001/04", "hmac-sha{}"), "HmacSHA{}", {"256": "5", "384": "6", "512": "7"}),
+    "RS": (_XML.format("2001/04", "rsa-sha{}"), "SHA{}withRSA", {"256": "-257", "384": "-258", "512": "-259"}),
+    "PS": (_XML.format("2007/05", "sha{}-rsa-MGF1"), "SHA{}withRSAandMGF1", {"256": "-37", "384": "-38", "512": "-39"}),
+    "ES": (_XML.format("2001/04", "ecdsa-sha{}"), "SHA{}withECDSA", {"256": "-7", "384": "-35", "512": "-36"}),
+}
+_EDDSA_ELSEWHERE: tuple[str, str, dict[str, str]] = (_XML.format("2021/04", "eddsa-ed25519"), "Ed", {})
+"""What the algorithms are called in XML signatures (RFC 9231), in Java's standard names, and in COSE (RFC 9053)."""
+
+
+def _elsewhere(algorithm: str) -> tuple[str, str, str]:
+    bits = algorithm[2:5]
+    xml, java, cose = _ELSEWHERE.get(algorithm[:2], _EDDSA_ELSEWHERE)
+    return xml.format(bits), java.format(bits), cose.get(bits, "-8")
+
+
+@edits_for({"xml-signatures": 0, "java": 1, "cose": 2}, "VER-13", "RFC 7515 §4.1.1", ALGORITHM,
+           alone=lambda draft, _: alg_unregistered(draft))  # fmt: skip
+def alg_is_the_name_in(draft: Draft, which: int) -> Draft:
+    """`alg` is what the right algorithm is called somewhere else: in {name}."""
+    return draft.with_header(alg=_elsewhere(draft.key.algorithm)[which])
 
 
 @edit("VER-13", "RFC 7515 §4.1.1", ALGORITHM)
@@ -247,7 +274,10 @@ _FORMS = (
     "pem", "pem-stripped", "pem-newline-first", "pem-byte-order-mark", "pem-crlf", "certificate", "openssh", "der",
     "jwk", "jwk-compact", "jwk-array", "jwks", "raw", "raw-text", "pem-body", "certificate-der",
 )  # fmt: skip
-_FORMS_OF_A_TYPE = {"pkcs1-der": ("RS256", "PS256"), "point": ECDSA, "compressed-point": ECDSA}
+_FORMS_OF_A_TYPE = {
+    "pkcs1-der": ("RS256", "PS256"), "point": ECDSA, "compressed-point": ECDSA,
+    "thumbprint": ("RS256", "ES256"), "thumbprint-text": ("RS256", "ES256"), "thumbprint-input": ("RS256", "ES256"),
+}  # fmt: skip
 _HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 

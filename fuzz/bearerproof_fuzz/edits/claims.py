@@ -1,7 +1,10 @@
 """Edits of the claims, all of them well signed: time, issuer, audience, presence, types (RFC 7519 §4.1)."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from functools import cache
 
 from bearerproof.specification.catalogue import Profile
@@ -281,10 +284,18 @@ def was_issued_within_a_second(draft: Draft, times: tuple[float, float]) -> Draf
 
 # --- NumericDate: RFC 7519 §2, a JSON numeric value
 
+
+def _instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
+_ARABIC_DIGITS = str.maketrans("0123456789", "".join(chr(0x660 + digit) for digit in range(10)))
+
 _NOT_A_NUMBER: dict[str, Callable[[float], object]] = {
     "text": lambda seconds: str(int(seconds)),
     "text-with-fraction": lambda seconds: f"{seconds:.1f}",
-    "rfc-3339-text": lambda _: "2099-01-01T00:00:00Z",
+    "rfc-3339-text": lambda seconds: _instant(seconds).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "http-date-text": lambda seconds: format_datetime(_instant(seconds), usegmt=True),
     "empty-text": lambda _: "",
     "true": lambda _: True,
     "false": lambda _: False,
@@ -292,6 +303,17 @@ _NOT_A_NUMBER: dict[str, Callable[[float], object]] = {
     "empty-list": lambda _: [],
     "object": lambda seconds: {"seconds": int(seconds)},
 }
+
+
+_NOTATIONS: dict[str, Callable[[float], object]] = {
+    "text-with-exponent": lambda seconds: f"{seconds:.9e}",
+    "text-with-sign": lambda seconds: f"+{int(seconds)}",
+    "text-with-blanks": lambda seconds: f" {int(seconds)}\n",
+    "text-with-underscores": lambda seconds: f"{int(seconds):_}",
+    "text-in-hexadecimal": lambda seconds: hex(int(seconds)),
+    "text-in-other-digits": lambda seconds: str(int(seconds)).translate(_ARABIC_DIGITS),
+}
+"""Texts that some languages convert to a number, besides plain digits: who takes those is found by them."""
 
 
 def requiring_exp(draft: Draft) -> Draft:
@@ -308,6 +330,12 @@ def exp_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
     return draft.with_claims(exp=write(draft.now + 600))
 
 
+edits_for(
+    _NOTATIONS, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing",
+    alone=lambda draft, _: exp_is_no_number(draft, _NOT_A_NUMBER["text"]),
+)(exp_is_no_number)  # fmt: skip
+
+
 # Some parsers cannot tell null from absent, and `exp` may be absent unless the policy requires it.
 edits_for(
     _NULL, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing", given=requiring_exp, needs=(REQUIRE,)
@@ -318,6 +346,12 @@ edits_for(
 def nbf_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
     """`nbf` is not a JSON number: {name}."""
     return draft.with_claims(nbf=write(draft.now - 60))
+
+
+edits_for(
+    _NOTATIONS, "VER-32", "RFC 7519 §4.1.5", MALFORMED + " not-yet-valid claim-missing",
+    alone=lambda draft, _: nbf_is_no_number(draft, _NOT_A_NUMBER["text"]),
+)(nbf_is_no_number)  # fmt: skip
 
 
 # To the same parsers this one is absent, as it may always be.
@@ -379,6 +413,9 @@ def _issuers(ours: str) -> dict[str, object]:
         "upper-case-host": at(label.upper() + dot + domain),
         "upper-case-scheme": f"{scheme.upper()}://{rest}",
         "plain-http": f"http://{rest}",
+        "without-scheme": rest,
+        "subdomain": at("www." + authority),
+        "below-ours": ours + "/tenant",
         "userinfo": ours + "@evil.example",
         "explicit-port": at(authority + ":443"),
         "fragment": ours + "#",
@@ -388,6 +425,7 @@ def _issuers(ours: str) -> dict[str, object]:
         "leading-blank": " " + ours,
         "trailing-newline": ours + "\n",
         "trailing-nul": ours + "\0",
+        "text-after-a-nul": ours + "\0.evil.example",
         "fullwidth": at(chr(ord(authority[:1] or "a") + 0xFEE0) + authority[1:]),
         "punycode": at("xn--" + authority.replace(".", "-")),
         "soft-hyphen": at(authority[:1] + "\u00ad" + authority[1:]),
@@ -395,10 +433,14 @@ def _issuers(ours: str) -> dict[str, object]:
         "wildcard": f"{scheme}://*",
         "pattern": f"{scheme}://.*",
         "empty": "",
+        "comma-joined": f"https://evil.example,{ours}",
+        "blank-joined": f"https://evil.example {ours}",
+        "json-text": json.dumps([ours]),
         "list-with-ours": [ours],
         "list-with-ours-first": [ours, "https://evil.example"],
         "list-with-ours-last": ["https://evil.example", ours],
         "object": {ours: True},
+        "object-with-ours-as-value": {"iss": ours},
         "number": 1,
         "true": True,
         "null": None,
@@ -426,9 +468,16 @@ def _audiences(ours: str) -> dict[str, object]:
         "inside-longer": f"x{ours}x",
         "upper-case": ours.upper(),
         "trailing-slash": ours + "/",
+        "below-ours": ours + "/admin",
+        "leading-blank": " " + ours,
         "trailing-blank": ours + " ",
         "trailing-newline": ours + "\n",
+        "text-after-a-nul": ours + "\0evil",
+        "percent-encoded": f"%{ord(ours[0]):02X}{ours[1:]}",
+        "soft-hyphen": ours[0] + "\u00ad" + ours[1:],
         "fullwidth": chr(ord(ours[0]) + 0xFEE0) + ours[1:],
+        "json-text": json.dumps(["api://other", ours]),
+        "semicolon-joined": f"api://other;{ours}",
         "comma-joined": f"api://other,{ours}",
         "blank-joined": f"api://other {ours}",
         "wildcard": "*",
@@ -522,6 +571,34 @@ edits_for(
 )(claim_under_another_name)  # fmt: skip
 
 
+_SYNONYMS = {
+    "iss": ("issuer", "idp", "realm"),
+    "aud": ("audience", "resource", "azp", "client_id"),
+    "exp": ("expires", "expires_at", "expiry", "valid_until"),
+    "sub": ("subject", "user_id", "uid", "oid", "username", "email"),
+    "iat": ("issued_at", "auth_time", "nbf"),
+    "client_id": ("azp", "appid", "cid"),
+    "jti": ("uti", "id", "token_id"),
+}
+"""What some issuers call a claim, or write its value into besides."""
+
+
+def claim_under_its_synonyms(draft: Draft, name: str) -> Draft:
+    """A claim that has to be there is missing, and its value stands where other issuers have it: {name}."""
+    return draft.without_claim(name).with_claims(**dict.fromkeys(_SYNONYMS[name], draft.claims[name]))
+
+
+edits_for({name: name for name in ("iss", "aud")}, "VER-35", "RFC 7519 §4.1", MISSING,
+          alone=Draft.without_claim)(claim_under_its_synonyms)  # fmt: skip
+edits_for({"exp": "exp"}, "VER-35", "RFC 7519 §4.1", MISSING, given=requiring_exp, needs=(REQUIRE,),
+          alone=Draft.without_claim)(claim_under_its_synonyms)  # fmt: skip
+
+edits_for({"client-id": "client_id", "jti": "jti", "sub": "sub", "iat": "iat"}, "VER-38", "RFC 9068 §2.2", MISSING,
+          base=EITHER, alone=Draft.without_claim)(claim_under_its_synonyms)  # fmt: skip
+edits_for({"sub-of-a-user": "sub", "iat-of-a-sign-in": "iat"}, "IDT-5", "OpenID Connect Core §2", MISSING,
+          base=EITHER, alone=Draft.without_claim)(claim_under_its_synonyms)  # fmt: skip
+
+
 @edit("VER-35", "RFC 7519 §4", MISSING, given=requiring_exp, needs=(REQUIRE,))
 def claim_missing_exp(draft: Draft) -> Draft:
     """A claim that the policy demands is missing: exp, which a token may lack where no policy requires it."""
@@ -567,6 +644,22 @@ for _requirement, _faults in _AT_FAULT.items():
         _faults, _requirement, "RFC 7519 §5.3", f"{EXPIRED} {EARLY} {ISSUER_REASONS} {AUDIENCE_REASONS} header",
         alone=_at_fault,
     )(header_is_right_about)  # fmt: skip
+
+
+# --- claims that an object within the claims has as well: they are said of somebody else (RFC 8693 §4.1)
+
+
+def members_are_right_about(draft: Draft, claims: dict[str, object]) -> Draft:
+    """A claim is at fault, and objects before it and behind it have a member of its name as it ought to be: {name}."""
+    right = {name: draft.claims.get(name, draft.now - 60) for name in claims}
+    return replace(draft, claims={"act": right, **_at_fault(draft, claims).claims, "may_act": right})
+
+
+for _requirement, _faults in _AT_FAULT.items():
+    edits_for(
+        _faults, _requirement, "RFC 8693 §4.1", f"{EXPIRED} {EARLY} {ISSUER_REASONS} {AUDIENCE_REASONS}",
+        alone=_at_fault,
+    )(members_are_right_about)  # fmt: skip
 
 
 # --- types
@@ -656,10 +749,17 @@ def escaped_names(draft: Draft) -> Draft:
     return replace(draft, payload_json=draft.payload_bytes().replace(b'"iss"', b'"\\u0069ss"'))
 
 
-@_accept("RFC 7519 §4.1.2")
+@_accept("RFC 7519 §4.1.2", profiles=(Profile.JWT, Profile.ACCESS_TOKEN))
 def subject_in_other_scripts(draft: Draft) -> Draft:
     """A subject may hold any Unicode text."""
     return draft.with_claims(sub="用户-é-\U0001f511")
+
+
+# OpenID Connect Core §2 gives a subject 255 ASCII characters, and a relying party may hold its provider to that.
+@edit("VER-40", "RFC 7519 §4.1.2", base=EITHER, strict=ACCEPTED, profiles=(Profile.ID_TOKEN,))
+def subject_of_a_user_in_other_scripts(draft: Draft) -> Draft:
+    """A subject of an ID token holds other than ASCII characters."""
+    return subject_in_other_scripts(draft)
 
 
 # A cap on lifetimes offends no RFC.

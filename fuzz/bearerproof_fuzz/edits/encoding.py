@@ -40,6 +40,7 @@ _SPELLINGS: dict[str, Spelling] = {
     "nul": _inserted("\0"),
     "non-ascii-digit": _inserted("\u0663"),
     "fullwidth-letter": _inserted("\uff21"),
+    "letter-in-full-width": lambda segment: chr(ord(segment[0]) + 0xFEE0) + segment[1:],
     "zero-width-joiner": _inserted("\u200d"),
     "text-after-padding": lambda segment: segment + "=" * (-len(segment) % 4 or 4) + "QUJD",
     "text-after-a-nul": lambda segment: segment + "\0QUJD",
@@ -82,6 +83,29 @@ _DRESSES: dict[str, Spelling] = {
 def token_dressed_with(draft: Draft, dress: Spelling) -> Draft:
     """The token is respelled by somebody without any key, as an envelope that was not taken off leaves it: {name}."""
     return draft.respelled(dress)
+
+
+_BEHIND: dict[str, Spelling] = {
+    "second-token": lambda token: f"{token},{token}",
+    "tilde": lambda token: token + "~",
+    "ampersand": lambda token: token + "&state=x",
+    "fragment": lambda token: token + "#x",
+}
+
+edits_for(
+    _BEHIND, "VER-2", "RFC 7515 §5.2", SPELLING, alone=lambda draft, _: draft.respelled(_DRESSES["semicolon"])
+)(token_dressed_with)  # fmt: skip
+
+
+def _with_a_carriage_return(spelled: Callable[[Draft, Spelling], Draft]) -> Callable[[Draft, object], Draft]:
+    """Present the first octet of a folded line by itself."""
+    return lambda draft, _: spelled(draft, _SPELLINGS["carriage-return"])
+
+
+_FOLDED: dict[str, Spelling] = {"folded-line": _inserted("\r\n ")}
+
+for _spelled in (header_spelled_with, payload_spelled_with, signature_spelled_with):
+    edits_for(_FOLDED, "VER-2", "RFC 7515 §5.2", SPELLING, alone=_with_a_carriage_return(_spelled))(_spelled)
 
 
 def with_whole_groups(draft: Draft, part: str) -> Draft:
@@ -140,6 +164,25 @@ def signature_spelled_in(draft: Draft, spell: Spelling) -> Draft:
         if "-" in signature or "_" in signature:
             return replace(candidate, spell_signature=spell)
     return replace(draft, spell_signature=spell)
+
+
+_BOTH = "?>~" * 3
+"""A text that base64 spells with either of the two letters in which the alphabets differ, wherever it stands."""
+
+
+def _standard_header(draft: Draft) -> Draft:
+    return replace(draft.with_header(alphabet=_BOTH), spell_header=standard_alphabet)
+
+
+def _standard_payload(draft: Draft) -> Draft:
+    return replace(draft.with_claims(alphabet=_BOTH), spell_payload=standard_alphabet)
+
+
+@edits_for({"header": _standard_header, "payload": _standard_payload}, "VER-2", "RFC 7515 §2", SPELLING,
+           alone=lambda draft, _: signature_spelled_in(draft, standard_alphabet))  # fmt: skip
+def standard_alphabet_in_the(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
+    """The {name} segment is spelled in the standard alphabet, with `+` and `/`, and signed so."""
+    return change(draft)
 
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

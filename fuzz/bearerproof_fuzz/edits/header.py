@@ -46,6 +46,13 @@ def crit_is(draft: Draft, members: dict[str, object]) -> Draft:
     return draft.with_header(**members)
 
 
+@edit("VER-17", "RFC 8259 §7", CRITICAL, alone=lambda draft: crit_is(draft, _CRITICAL["unknown-name"]))
+def crit_spelled_with_an_escape(draft: Draft) -> Draft:
+    """`crit` demands what is not understood, and one letter of its own name is spelled with an escape."""
+    raw = draft.with_header(**_CRITICAL["unknown-name"]).header_bytes()
+    return replace(draft, header_json=raw.replace(b'"crit"', b'"\\u0063rit"'))
+
+
 @edits_for(_CRITICAL_AT_CHOICE, "VER-17", "RFC 7515 §4.1.11", CRITICAL, base=EITHER)
 def crit_holds(draft: Draft, members: dict[str, object]) -> Draft:
     """`crit` is what producers must not write, and recipients may refuse: {name}."""

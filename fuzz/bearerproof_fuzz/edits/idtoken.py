@@ -279,6 +279,15 @@ _HASHES: dict[str, Callable[[Draft, str], object]] = {
 _TOKEN_HASH = "token-hash claim-malformed claim-missing"  # noqa: S105 - names of reasons
 
 
+@edits_for(
+    {"a-code": _bound_code, "an-access-token": _bound_access_token}, "IDT-4", "OpenID Connect Core §3.1.3.7 step 11",
+    "nonce", algorithms=("ES256", "RS256"), given_each=lambda draft, bind: bind(draft),
+)  # fmt: skip
+def nonce_is_another_and_there_came(draft: Draft, _: Callable[[Draft], Draft]) -> Draft:
+    """`nonce` is not the one that was sent, and what binds the token to its flow besides is right: {name}."""
+    return draft.with_claims(nonce=_NONCES["another"])
+
+
 @edits_for(_HASHES, "IDT-8", "OpenID Connect Core §3.1.3.8", _TOKEN_HASH, given=_bound_access_token, algorithms=HASHED)
 def at_hash_is(draft: Draft, write: Callable[[Draft, str], object]) -> Draft:
     """`at_hash` does not match the access token: {name}."""

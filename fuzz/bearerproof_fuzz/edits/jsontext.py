@@ -1,6 +1,8 @@
 """Edits of the JSON text of header and claims: encoding, grammar, duplicates, bounds (RFC 8259)."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -58,6 +60,8 @@ _NOT_AN_OBJECT: dict[str, Rewrite] = {
     "string-in-a-string": lambda raw: json.dumps(json.dumps(raw.decode())).encode(),
     "string-in-base64url": lambda raw: json.dumps(b64(raw)).encode(),
     "base64url": lambda raw: b64(raw).encode(),
+    "deflated": lambda raw: zlib.compress(raw)[2:-4],
+    "gzip": lambda raw: gzip.compress(raw, mtime=0),
     "number": lambda _: b"1",
     "null": lambda _: b"null",
     "true": lambda _: b"true",

@@ -32,7 +32,7 @@ def _another_key(draft: Draft) -> Draft:
     return draft.with_signers_jwk(lambda jwk: {**other.public_jwk, "kid": jwk["kid"]}).signed_by(other.sign)
 
 
-_NOT_FOR_VERIFYING: dict[str, Rewrite] = {
+NOT_FOR_VERIFYING: dict[str, Rewrite] = {
     "use-enc": lambda jwk: {**jwk, "use": "enc"},
     "use-unknown": lambda jwk: {**jwk, "use": "x-unheard-of"},
     "key-ops-encrypt": lambda jwk: {**_without(jwk, "use"), "key_ops": ["encrypt"]},
@@ -45,7 +45,7 @@ def _without(jwk: Jwk, name: str) -> Jwk:
     return {member: value for member, value in jwk.items() if member != name}
 
 
-@edits_for(_NOT_FOR_VERIFYING, "KEY-1", "RFC 7517 §4.2", UNUSABLE)
+@edits_for(NOT_FOR_VERIFYING, "KEY-1", "RFC 7517 §4.2", UNUSABLE)
 def key_with(draft: Draft, rewrite: Rewrite) -> Draft:
     """The key that signed says of itself that it is not for verifying: {name}."""
     return draft.with_signers_jwk(rewrite)
@@ -289,15 +289,24 @@ def _weak(draft: Draft) -> Draft:
 
 
 def _exponent_one(draft: Draft) -> Draft:
-    """Under the exponent 1 the padded message is its own signature, so anybody can make one."""
-    size = (keys.rsa_modulus(draft.key).bit_length() + 7) // 8
+    signed = signed_under_exponent_one(keys.rsa_modulus(draft.key))
+    return draft.with_signers_jwk(lambda jwk: {**jwk, "e": "AQ"}).signed_by(signed)
+
+
+def signed_under_exponent_one(modulus: int) -> Callable[[bytes], bytes]:
+    """Return how anybody signs under the exponent 1: the padded message is its own signature (RFC 8017 §9.2)."""
+    size = (modulus.bit_length() + 7) // 8
     prefix = bytes.fromhex("3031300d060960864801650304020105000420")
 
     def padded(signing_input: bytes) -> bytes:
         digest = prefix + hashlib.sha256(signing_input).digest()
         return b"\x00\x01" + b"\xff" * (size - len(digest) - 3) + b"\x00" + digest
 
-    return draft.with_signers_jwk(lambda jwk: {**jwk, "e": "AQ"}).signed_by(padded)
+    return padded
+
+
+def _weak_behind_zeros(draft: Draft) -> Draft:
+    return _weak(draft).with_signers_jwk(lambda jwk: {**jwk, "n": b64(bytes(128) + unb64(jwk["n"]))})
 
 
 @edits_for({"of-1024-bits": _weak, "with-exponent-1": _exponent_one}, "KEY-5", "RFC 7518 §3.3", UNUSABLE,
@@ -305,6 +314,10 @@ def _exponent_one(draft: Draft) -> Draft:
 def rsa_key(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
     """The policy's RSA key is too weak to sign anything: {name}."""
     return change(draft)
+
+
+edits_for({"of-1024-bits-behind-zeros": _weak_behind_zeros}, "KEY-5", "RFC 7518 §3.3", UNUSABLE, algorithms=("RS256",),
+          reached=_another_key, alone=lambda draft, _: _weak(draft))(rsa_key)  # fmt: skip
 
 
 _ROCA = {"first": "roca-1", "second": "roca-2", "third": "roca-3"}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 
 from cryptography.hazmat.primitives import hashes
@@ -12,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.edits.algorithm import beside_an_hmac_key, hmac_over
 from bearerproof_fuzz.edits.encoding import trailing_bits, with_unused_bits
-from bearerproof_fuzz.edits.registry import ECDSA, EDDSA, EITHER, EVERY_ALGORITHM, Gate, edit, edits_for
-from bearerproof_fuzz.forge import LIFETIME, Draft
+from bearerproof_fuzz.edits.registry import ECDSA, EDDSA, EITHER, EVERY_ALGORITHM, JWTS, Gate, edit, edits_for
+from bearerproof_fuzz.forge import LIFETIME, Draft, Signer
 from bearerproof_fuzz.keys import b64, flipped
 from bearerproof_fuzz.needs import MIXED
 from bearerproof_fuzz.pss import sign_pss
@@ -115,6 +116,13 @@ def signature_over_the_header_alone(draft: Draft) -> Draft:
     return draft.signed_by(lambda signing_input: sign(signing_input.split(b".")[0]))
 
 
+@edit("VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
+def signature_over_a_digest(draft: Draft) -> Draft:
+    """The signature covers the SHA-512 of the first two segments, as one does that is made in two steps."""
+    sign = draft.signer
+    return draft.signed_by(lambda signing_input: sign(hashlib.sha512(signing_input).digest()))
+
+
 @edit("VER-25", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
 def signed_by_the_attacker(draft: Draft) -> Draft:
     """A key of the right kind signs that the policy does not hold, under the name of one that it holds."""
@@ -133,6 +141,9 @@ _GUESSES = {
     "secret": b"secret",
     "null": b"null",
     "undefined": b"undefined",
+    "password": b"changeme",
+    "of-an-example": b"your-256-bit-secret",
+    "32-zeros": bytes(32),
     "kid": b"hs256-a",
 }
 
@@ -150,6 +161,37 @@ def hmac_secret_guessed(draft: Draft, secret: bytes) -> Draft:
 def hmac_under_a_public_key(draft: Draft, secret: bytes) -> Draft:
     """The token turns to HS256 with a secret that anybody can guess ({name})."""
     return draft.with_header(alg="HS256").signed_by(hmac_over(secret))
+
+
+_OF_NO_KEY: dict[str, Signer] = {
+    "sha-256": lambda signing_input: hashlib.sha256(signing_input).digest(),
+    "sha-512": lambda signing_input: hashlib.sha512(signing_input).digest(),
+    "sha-256-in-hexadecimal": lambda signing_input: hashlib.sha256(signing_input).hexdigest().encode(),
+}
+
+
+@edits_for(_OF_NO_KEY, "VER-25", "RFC 7515 §5.2", SIGNATURE)
+def signature_is_a_digest(draft: Draft, sign: Signer) -> Draft:
+    """In place of a signature stands what anybody can compute without a key: {name}."""
+    return draft.signed_by(sign)
+
+
+_WORDS: dict[str, Callable[[Draft], str]] = {
+    "kid": lambda draft: draft.key.kid,
+    "issuer": lambda draft: draft.policy.members["issuer"],
+    "audience": lambda draft: draft.policy.members["audience"],
+    "subject": lambda draft: draft.claims["sub"],
+    "secret": lambda _: "secret",
+    "password": lambda _: "changeme",
+    "of-an-example": lambda _: "your-256-bit-secret",
+}
+
+
+@edits_for(_WORDS, "VER-25", "RFC 8725 §2.2", SIGNATURE + " algorithm header key-unusable key-unknown",
+           given=beside_an_hmac_key, needs=MIXED, profiles=JWTS)  # fmt: skip
+def allowed_hmac_over_a_word(draft: Draft, word: Callable[[Draft], str]) -> Draft:
+    """HS256 is allowed beside the key's algorithm, and its secret is a word that everybody knows: the {name}."""
+    return draft.with_header(alg="HS256").signed_by(hmac_over(word(draft).encode()))
 
 
 _LOST: dict[str, Callable[[Draft], Draft]] = {
@@ -256,6 +298,7 @@ def _widened(draft: Draft) -> Change:
 
 _ECDSA_FORMS: dict[str, Callable[[Draft], Change]] = {
     "der": _der,
+    "hexadecimal": lambda _: lambda signature: signature.hex().encode(),
     "widened": _widened,
     "zero-padded-behind": lambda _: lambda signature: signature + bytes(2),
     "zero-padded-before": lambda _: lambda signature: bytes(2) + signature,
@@ -266,6 +309,30 @@ _ECDSA_FORMS: dict[str, Callable[[Draft], Change]] = {
 def ecdsa_form(draft: Draft, form: Callable[[Draft], Change]) -> Draft:
     """A valid ECDSA signature in another form than r and s of fixed length: {name}."""
     return draft.with_signature(form(draft))
+
+
+_OTHER_HASHES = {"sha-1": hashes.SHA1(), "sha-384": hashes.SHA384(), "sha-512": hashes.SHA512()}  # noqa: S303 - the fault
+
+
+@edits_for(_OTHER_HASHES, "VER-26", "RFC 7518 §3.4", SIGNATURE, algorithms=("ES256",))
+def ecdsa_signature_of(draft: Draft, digest: hashes.HashAlgorithm) -> Draft:
+    """The ECDSA signature is the key's own, over another hash of the input than that of its algorithm: {name}."""
+    return draft.signed_by(lambda signing_input: keys.raw_ecdsa(draft.key, signing_input, digest))
+
+
+def _zeros_first(draft: Draft) -> Draft:
+    """Choose times so that r and s both begin with a zero octet."""
+    return _at_times_where(draft, lambda signature: not signature[0] and not signature[len(signature) // 2])
+
+
+# Of P-521 every other number begins so: 66 octets have room for 528 bits.
+@edit("VER-26", "RFC 7518 §3.4", SIGNATURE, given=_zeros_first, algorithms=("ES512",),
+      alone=lambda draft: ecdsa_form(draft, _widened))  # fmt: skip
+def ecdsa_numbers_an_octet_short(draft: Draft) -> Draft:
+    """Both numbers of the ECDSA signature happen to begin with a zero octet, and it is left out of both."""
+    return draft.with_signature(
+        lambda signature: signature[1 : len(signature) // 2] + signature[len(signature) // 2 + 1 :]
+    )
 
 
 def _plus_order(signature: bytes) -> bytes:
@@ -313,17 +380,22 @@ def rsa_form(draft: Draft, form: str) -> Draft:
 
 
 def _zero_first(draft: Draft) -> Draft:
-    """Choose times so that the signature happens to begin with a zero octet: every product knows these claims."""
+    """Choose times so that the signature happens to begin with a zero octet."""
+    return _at_times_where(draft, lambda signature: not signature[0])
+
+
+def _at_times_where(draft: Draft, fits: Callable[[bytes], bool]) -> Draft:
+    """Choose times so that the signature happens to fit: every product knows these claims."""
     token = draft.token()
     if token not in _TIMES:
         lives = product(range(120, LIFETIME), range(30, 60))
         tried = ({"exp": int(draft.now) + left, "iat": int(draft.now) - since} for left, since in lives)
-        _TIMES[token] = next(times for times in tried if _begins_with_zero(draft.with_claims(**times).token()))
+        _TIMES[token] = next(times for times in tried if fits(_signature(draft.with_claims(**times).token())))
     return draft.with_claims(**_TIMES[token])
 
 
-def _begins_with_zero(token: str) -> bool:
-    return keys.unb64(token.rpartition(".")[2])[0] == 0
+def _signature(token: str) -> bytes:
+    return keys.unb64(token.rpartition(".")[2])
 
 
 _TIMES: dict[str, dict[str, int]] = {}
@@ -390,6 +462,16 @@ def pkcs1_signature_names_its_own_hash(draft: Draft, digest: hashes.HashAlgorith
     """The RSA block is padded rightly and names another hash than that of its algorithm: {name}."""
     private = keys.rsa_private(draft.key)
     return draft.signed_by(lambda signing_input: private.sign(signing_input, padding.PKCS1v15(), digest))
+
+
+def _other_padding(draft: Draft) -> str:
+    return ("RS" if draft.key.algorithm.startswith("PS") else "PS") + draft.key.algorithm[2:]
+
+
+@edit("VER-28", "RFC 7518 §3.5", SIGNATURE, algorithms=("RS256", "PS256"))
+def rsa_signature_in_the_other_padding(draft: Draft) -> Draft:
+    """The RSA signature is the key's own, and padded as that of the other scheme: the header names the key's."""
+    return draft.signed_by(replace(draft.key, algorithm=_other_padding(draft)).sign)
 
 
 _PSS_BLOCKS: dict[str, Callable[[bytearray], None]] = {

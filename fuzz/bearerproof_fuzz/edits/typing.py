@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bearerproof.specification.catalogue import Profile
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, Gate, edit, edits_for
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, Change, Gate, edit, edits_for
 from bearerproof_fuzz.forge import AUDIENCE, CLIENT, NONCE, Draft, Members
 from bearerproof_fuzz.needs import TYP
 
@@ -60,6 +60,20 @@ def typ_missing(draft: Draft) -> Draft:
 def typ_is_plain_jwt(draft: Draft) -> Draft:
     """`typ` is `JWT`, as on any other token of the same issuer."""
     return draft.with_header(typ="JWT")
+
+
+_SAYS_ACCESS: Members = {
+    "typ": "at+jwt", "token_use": "access", "token_type": "Bearer", "scope": "read", "scp": ["read"], "roles": ["user"],
+}  # fmt: skip
+
+
+@edits_for(
+    {"missing": typ_missing, "that-of-any-jwt": typ_is_plain_jwt}, "VER-37", "RFC 9068 §4", TYPE,
+    profiles=(Profile.ACCESS_TOKEN,), alone=lambda draft, untyped: untyped(draft),
+)  # fmt: skip
+def claims_call_it_an_access_token_and_typ_is(draft: Draft, untyped: Change) -> Draft:
+    """`typ` is not the one that the profile demands ({name}), and the claims say by all means what it is."""
+    return untyped(draft).with_claims(**_SAYS_ACCESS)
 
 
 def _typed(draft: Draft) -> Draft:

@@ -430,6 +430,10 @@ class KeyServerDriver:
             text = text.replace(secret, json.dumps(stand_in)[1:-1])
         return json.loads(text)
 
+    def in_our_words(self, text: str) -> str:
+        """Return what the server says in the body of an HTTP answer by the names that checks go by."""
+        return str(self._mapping.inbound(text))
+
     def _need_the_clock(self) -> None:
         lack = self.trial.declaration.missing_capability(CLOCK)
         if lack is not None:

@@ -10,15 +10,16 @@ import ssl
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import socket
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
 from bearerproof.contract.http.provider import Documents
-from bearerproof_fuzz import keys
+from bearerproof_fuzz import keys, listeners
 from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.keyserver.authority import server_context
 from bearerproof_fuzz.keyserver.setting import HOME, OTHER
@@ -88,20 +89,15 @@ def _next(key: Key) -> Key:
 class IdentityProvider:
     """Serves issuers until it is closed, each connection on a thread of its own."""
 
-    def __init__(self, issuers: Sequence[Issuer], listeners: Sequence[tuple[str, int, ssl.SSLContext | None]]) -> None:
+    def __init__(self, issuers: Sequence[Issuer], addresses: Sequence[tuple[str, int, ssl.SSLContext | None]]) -> None:
         """Listen at each host and port; raises ``OSError`` if one of them cannot be had."""
         self.issuers = tuple(issuers)
-        self._listeners: list[_Listener] = []
         self._elsewhere: dict[str, Issuer] = {}
         self._lock = Lock()
-        try:
-            for host, port, context in listeners:
-                self._listeners.append(_Listener((host, port), self.issuers, context))
-        except OSError:
-            self._unbind()
-            raise
-        for listener in self._listeners:
-            Thread(target=listener.serve_forever, args=(0.05,), name="identity provider", daemon=True).start()
+        self._listeners = listeners.opened(
+            partial(_Listener, (host, port), self.issuers, context) for host, port, context in addresses
+        )
+        listeners.serve(self._listeners, "identity provider")
 
     def serve(self, issuer: str, keys: Any, keys_url: str | None) -> Documents:
         """Serve the key set of an issuer from now on, any JSON that stands in its place, or lead to where it is.
@@ -136,13 +132,7 @@ class IdentityProvider:
 
     def close(self) -> None:
         """Serve no longer."""
-        for listener in self._listeners:
-            listener.shutdown()
-        self._unbind()
-
-    def _unbind(self) -> None:
-        for listener in self._listeners:
-            listener.server_close()
+        listeners.close(self._listeners)
 
 
 def start(

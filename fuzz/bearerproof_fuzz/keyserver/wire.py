@@ -169,6 +169,22 @@ def delete_all(server: KeyServerDriver, query: str, *credentials: str, peer: str
     return send(server, "DELETE", f"/auth/tokens{query}", sent, peer=peer)
 
 
+def name_token(
+    server: KeyServerDriver, endpoint: str, token: str | None, credentials: str | None = None, *,
+    hint: str | None = None, peer: str = PEER,
+) -> Reply:  # fmt: skip
+    """Post a form that names a token to an endpoint: ``REVOCATION`` or ``INTROSPECTION``."""
+    named = [(name, value) for name, value in (("token", token), ("token_type_hint", hint)) if value is not None]
+    fields = [("Authorization", credentials)] if credentials is not None else []
+    return send(server, "POST", endpoint, [*fields, ("Content-Type", FORM)], urlencode(named).encode(), peer=peer)
+
+
+REVOCATION = "/auth/revoke"
+"""Where a token is revoked by naming it (RFC 7009)."""
+INTROSPECTION = "/auth/introspect"
+"""Where one asks how it stands with a token (RFC 7662)."""
+
+
 def identity_query(subject: str = "alice", issuer: str = HOME.issuer) -> str:
     """Return the query that names an identity."""
     return f"?issuer={quote(issuer, safe='')}&subject={quote(subject, safe='')}"

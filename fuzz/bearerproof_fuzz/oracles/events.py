@@ -101,16 +101,24 @@ SECRET_LENGTH = 16
 
 
 def leak(texts: tuple[str, ...], presented: Presentation) -> str | None:
-    """Return which secret of a request stands in what it left behind, or None."""
+    """Return which secret of a request stands in what it left behind, or None.
+
+    Blanks, line breaks and what else is not of base64 hide nothing: each text is looked through without them as well.
+    """
+    looked_through = {*texts, *(_NOT_BASE64.sub("", text) for text in texts)}
     for what, secret in _secrets(presented):
-        if len(secret) >= SECRET_LENGTH and any(secret in text for text in texts):
+        if len(secret) >= SECRET_LENGTH and any(secret in text for text in looked_through):
             return what
     return None
+
+
+_NOT_BASE64 = re.compile("[^A-Za-z0-9+/_-]")
 
 
 def _secrets(presented: Presentation) -> Iterator[tuple[str, str]]:
     token = presented.token if isinstance(presented.token, str) else presented.token.decode("latin-1")
     yield "the token", token
+    yield "the token, in base64 once more", _inner_base64(token.encode("utf-8", "surrogatepass")[:48])
     segments = token.split(".")
     for number, segment in enumerate(segments, 1):
         yield f"segment {number} of the token", segment
@@ -216,7 +224,7 @@ def _key_material(policy_id: str, jwks: Any) -> list[tuple[str, str]]:
     if policy_id not in _MATERIAL:
         held = [key for key in (jwks or {}).get("keys", ()) if isinstance(key, dict)]
         _MATERIAL[policy_id] = [
-            (f"the member {member} of key {key.get('kid')!r}", key[member])
+            (f"the member {member} of key {key.get('kid')!r}", key[member][: _TELLING if member == "k" else None])
             for key in held for member in _KEY_MEMBERS if isinstance(key.get(member), str)
         ]  # fmt: skip
     return _MATERIAL[policy_id]

@@ -8,15 +8,15 @@ import json
 import ssl
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import count
-from threading import Thread
 from urllib.parse import urlsplit
 
 from bearerproof.contract.declaration import read_declaration
 from bearerproof.contract.resource.hello import declared
 from bearerproof.contract.resource.profile import ResourceProfile
 from bearerproof.members import Json
-from bearerproof_fuzz import keys
+from bearerproof_fuzz import keys, listeners
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.jwks_endpoint import Endpoint, EndpointServer, Reply, key_set
 from bearerproof_fuzz.keys import Key
@@ -39,16 +39,12 @@ class AuthorizationServer:
         issuer = profile.server.issuer
         self.key_set = Endpoint(issuer.rstrip("/") + KEY_SET, key_set(self.keys))
         self.documents = {path: Endpoint(path, _document(self.metadata)) for path in metadata_paths(issuer)}
-        self._listeners: list[EndpointServer] = []
-        try:
-            for host, port, context in _addresses(profile):
-                self._listeners.append(EndpointServer((host, port), context))
-        except OSError:
-            self._unbind()
-            raise
+        self._listeners = listeners.opened(
+            partial(EndpointServer, (host, port), context) for host, port, context in _addresses(profile)
+        )
         for listener in self._listeners:
             listener.endpoints |= {urlsplit(self.key_set.url).path: self.key_set, **self.documents}
-            Thread(target=listener.serve_forever, args=(0.05,), name="authorization server", daemon=True).start()
+        listeners.serve(self._listeners, "authorization server")
 
     @property
     def metadata(self) -> Json:
@@ -112,13 +108,7 @@ class AuthorizationServer:
         """Serve no longer."""
         for endpoint in (self.key_set, *self.documents.values()):
             endpoint.closed.set()
-        for listener in self._listeners:
-            listener.shutdown()
-        self._unbind()
-
-    def _unbind(self) -> None:
-        for listener in self._listeners:
-            listener.server_close()
+        listeners.close(self._listeners)
 
 
 _RUNNING: list[AuthorizationServer] = []

@@ -153,7 +153,12 @@ class ResourceDriver:
         """
         if reply.kind in believed:
             self.find(summary, "a refusal", reply)
-        self.trial.refusals += 1
+        self.count(reply)
+
+    def count(self, reply: Reply) -> None:
+        """Count what was refused, and apart from it what only ended in an error: that proves no refusal."""
+        self.trial.unproven += reply.kind is Kind.ERRORED
+        self.trial.refusals += reply.kind not in (Kind.ERRORED, Kind.ACCEPTED)
 
     def find(self, summary: str, expected: str, reply: Reply, kind: str | None = None) -> NoReturn:
         """End the check with a finding.

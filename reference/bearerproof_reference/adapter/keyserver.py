@@ -40,6 +40,9 @@ CAPABILITIES: Message = {
     "lines": True,
     "retention": True,
     "single_use": True,
+    "introspection": find_spec("starlette") is not None,
+    "token_revocation": find_spec("starlette") is not None,
+    "revocation_secret": True,
 }
 """What the hello message says of the key server."""
 

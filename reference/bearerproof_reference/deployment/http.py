@@ -120,6 +120,8 @@ def _endpoints(server: KeyServer, exchanges: Work, access: Work) -> "dict[str, _
         "/auth/token": _Endpoint(POST=binding.exchange),
         "/auth/token/{jti}": _Endpoint(DELETE=binding.revoke),
         "/auth/tokens": _Endpoint(DELETE=binding.revoke_all),
+        "/auth/revoke": _Endpoint(POST=binding.revoke_bearer),
+        "/auth/introspect": _Endpoint(POST=binding.introspect),
         "/health": _Endpoint(GET=binding.health),
         "/openapi.json": _Endpoint(GET=binding.describe),
     }
@@ -149,18 +151,28 @@ class _Binding:
         return answers.answer(200, {"backend": wants.backend, "tool": wants.tool, "subject": subject})
 
     async def revoke(self, scope: Scope, receive: Receive) -> Response:
-        admin, several = await self._admin(scope, receive)
+        admin, several, _ = await self._admin(scope, receive)
         call = partial(self._server.revoke, admin, _named(scope, "jti"), reading.caller(scope))
         outcome = await self._access(call)
         return answers.done() if isinstance(outcome, Revoked) else answers.revocation_refused(outcome, several=several)
 
     async def revoke_all(self, scope: Scope, receive: Receive) -> Response:
-        admin, several = await self._admin(scope, receive)
+        admin, several, _ = await self._admin(scope, receive)
         call = partial(self._server.revoke_all, admin, *_identity(scope), reading.caller(scope))
         outcome = await self._access(call)
         if isinstance(outcome, Revoked):
             return answers.answer(200, {"revoked": outcome.count})
         return answers.revocation_refused(outcome, several=several)
+
+    async def revoke_bearer(self, scope: Scope, receive: Receive) -> Response:
+        admin, several, body = await self._admin(scope, receive)
+        call = partial(self._server.revoke_bearer, admin, _token(scope, body), reading.caller(scope))
+        return answers.bearer_revoked(await self._access(call), several=several)
+
+    async def introspect(self, scope: Scope, receive: Receive) -> Response:
+        admin, several, body = await self._admin(scope, receive)
+        call = partial(self._server.introspect, admin, _token(scope, body), reading.caller(scope))
+        return answers.introspected(await self._access(call), several=several)
 
     async def health(self, _scope: Scope, _receive: Receive) -> Response:
         trail = "failing" if self._server.trail.failing else "ok"
@@ -173,10 +185,11 @@ class _Binding:
         members = {"status": store, "store": store, "trail": trail, **({"warnings": warnings} if warnings else {})}
         return answers.answer(200, members) if store == "ok" else answers.unhealthy(members)
 
-    async def _admin(self, scope: Scope, receive: Receive) -> tuple[str | None, bool]:
-        """Return the one credential that is presented, and whether there are several."""
-        presented = reading.credentials(scope, await self._body(scope, receive))
-        return (presented[0], False) if len(presented) == 1 else (None, bool(presented))
+    async def _admin(self, scope: Scope, receive: Receive) -> tuple[str | None, bool, bytes]:
+        """Return the one credential that is presented, whether there are several, and the body."""
+        body = await self._body(scope, receive)
+        presented = reading.credentials(scope, body)
+        return (presented[0], False, body) if len(presented) == 1 else (None, bool(presented), body)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Return the body; one that is too large is refused, and leaves its event."""
@@ -254,6 +267,16 @@ def _identity(scope: Scope) -> tuple[str | None, str | None]:
     if sorted(name for name, _ in parameters) != ["issuer", "subject"]:
         return None, None
     return dict(parameters)["issuer"], dict(parameters)["subject"]
+
+
+def _token(scope: Scope, body: bytes) -> str | None:
+    """Return the one token that a form names (RFC 7009 §2.1, RFC 7662 §2.1); the hint says nothing that we need."""
+    try:
+        named = reading.parameters(body) if reading.is_form(scope) else []
+    except ValueError:
+        return None
+    names = [name for name, _ in named]
+    return dict(named).get("token") if len(set(names)) == len(names) else None
 
 
 def _named(scope: Scope, name: str) -> str:

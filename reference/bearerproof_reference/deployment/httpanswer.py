@@ -6,13 +6,16 @@ was presented comes back, and two refusals for causes that nobody is to tell apa
 
 import json
 from collections.abc import Mapping
+from math import floor
 from typing import Any
 
 from bearerproof_reference.deployment.httprequest import FORM, MAX_BODY
 from bearerproof_reference.keyserver.authentication import AccessError, AccessRefused, RequestedAccess
 from bearerproof_reference.keyserver.exchange import ExchangeError, ExchangeRefused, Granted
+from bearerproof_reference.keyserver.introspection import Introspected
 from bearerproof_reference.keyserver.patterns import covers
-from bearerproof_reference.keyserver.revocation import RevocationError, RevocationRefused
+from bearerproof_reference.keyserver.revocation import RevocationError, RevocationRefused, Revoked
+from bearerproof_reference.keyserver.scopes import spell
 from bearerproof_reference.keyserver.throttling import OUTAGE
 
 try:
@@ -22,6 +25,9 @@ except ImportError as missing:
 
 REALM = 'Bearer realm="key-server"'
 ADMIN_REALM = 'Bearer realm="key-server-admin"'
+
+BOTH_NAMES = "issuer and subject are needed, each once, and nothing else."
+_ONE_TOKEN = "A form is needed in which token stands, once."  # noqa: S105 - no secret
 
 _DESCRIPTIONS = {
     "invalid_request": "A parameter is missing, repeated or malformed, or the subject token is not accepted.",
@@ -83,10 +89,10 @@ def access_refused(refused: AccessRefused, wants: RequestedAccess) -> Response:
             return _later(503, "temporarily_unavailable", refused.retry_after)
 
 
-def revocation_refused(refused: RevocationRefused, *, several: bool) -> Response:
+def revocation_refused(refused: RevocationRefused, *, several: bool, wanted: str = BOTH_NAMES) -> Response:
     """Answer who revoked nothing. Whoever does not know the secret gets one answer, whatever was asked.
 
-    ``several``: that was for want of one credential, since there were more.
+    ``several``: that was for want of one credential, since there were more. ``wanted`` says what a request needs.
     """
     match refused.error:
         case RevocationError.UNAUTHORIZED:
@@ -94,11 +100,41 @@ def revocation_refused(refused: RevocationRefused, *, several: bool) -> Response
         case RevocationError.NOT_ACTIVE:
             return refusal(404, "not_found", "No token with this id is active.")
         case RevocationError.INVALID_REQUEST:
-            return refusal(400, "invalid_request", "issuer and subject are needed, each once, and nothing else.")
+            return refusal(400, "invalid_request", wanted)
         case RevocationError.RATE_LIMITED:
             return _later(429, "rate_limited", refused.retry_after)
         case RevocationError.TEMPORARILY_UNAVAILABLE:
             return _later(503, "temporarily_unavailable", refused.retry_after)
+
+
+def bearer_revoked(outcome: Revoked | RevocationRefused, *, several: bool) -> Response:
+    """Answer a revocation by bearer: that nothing was active is the success that was wanted (RFC 7009 §2.2)."""
+    if isinstance(outcome, RevocationRefused) and outcome.error is not RevocationError.NOT_ACTIVE:
+        return revocation_refused(outcome, several=several, wanted=_ONE_TOKEN)
+    return answer(200, {})
+
+
+def introspected(outcome: Introspected | RevocationRefused, *, several: bool) -> Response:
+    """Answer an introspection (RFC 7662 §2.2); the end is told in whole seconds, none of which is after it."""
+    if isinstance(outcome, RevocationRefused):
+        return revocation_refused(outcome, several=several, wanted=_ONE_TOKEN)
+    record = outcome.record
+    if record is None:
+        return answer(200, {"active": False})
+    identity = record.identity
+    return answer(
+        200,
+        {
+            "active": True,
+            "token_type": "Bearer",
+            "scope": spell(record.scopes),
+            "jti": record.jti,
+            "iat": floor(record.issued_at),
+            "exp": floor(record.expires_at),
+            "sub": identity.subject,
+            "identity": {"issuer": identity.issuer, "subject": identity.subject},
+        },
+    )
 
 
 def done() -> Response:

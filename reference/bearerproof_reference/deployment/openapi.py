@@ -103,6 +103,35 @@ _REVOKE_ALL: Json = {
     },
 }
 
+_ONE_TOKEN: Json = {
+    "required": True,
+    "content": {FORM: {"schema": _ref("schemas", "Token")}},
+}
+
+_REVOKE_BEARER: Json = {
+    "operationId": "revokeBearer",
+    "summary": "Revoke the token of a bearer (RFC 7009)",
+    "security": [{"admin": []}],
+    "requestBody": _ONE_TOKEN,
+    "responses": {
+        "200": _response("There is no such token, or none any more.", {"type": "object", "maxProperties": 0}),
+        "400": _refusal("More than one credential, or not one token.", "invalid_request"),
+        **_ADMIN_REFUSALS,
+    },
+}
+
+_INTROSPECT: Json = {
+    "operationId": "introspect",
+    "summary": "Say how it stands with a bearer (RFC 7662)",
+    "security": [{"admin": []}],
+    "requestBody": _ONE_TOKEN,
+    "responses": {
+        "200": _response("Whether it is good, and what for.", _ref("schemas", "Introspected")),
+        "400": _refusal("More than one credential, or not one token.", "invalid_request"),
+        **_ADMIN_REFUSALS,
+    },
+}
+
 _RESOURCE: Json = {
     "operationId": "useResource",
     "summary": "A sample resource, for a bearer that is good for this backend and tool",
@@ -186,6 +215,39 @@ _SCHEMAS: Json = {
         "properties": {"revoked": {"type": "integer", "minimum": 0}},
         "additionalProperties": False,
     },
+    "Token": {
+        "type": "object",
+        "description": "No parameter stands twice; unknown ones are ignored, and so is the hint.",
+        "required": ["token"],
+        "properties": {"token": {**_TEXT, "minLength": 1}, "token_type_hint": _TEXT},
+    },
+    "Introspected": {
+        "description": "RFC 7662 §2.2; of what is not active nothing else is told.",
+        "oneOf": [
+            {"type": "object", "properties": {"active": {"const": False}}, "required": ["active"], "maxProperties": 1},
+            {
+                "type": "object",
+                "required": ["active", "token_type", "scope", "jti", "iat", "exp", "sub", "identity"],
+                "properties": {
+                    "active": {"const": True},
+                    "token_type": {"const": "Bearer"},
+                    "scope": _TEXT,
+                    "jti": {"type": "string", "format": "uuid"},
+                    "iat": {"type": "integer"},
+                    "exp": {"type": "integer"},
+                    "sub": _TEXT,
+                    "identity": {
+                        "type": "object",
+                        "description": "Whose it is: a subject is one of its issuer's.",
+                        "required": ["issuer", "subject"],
+                        "properties": {"issuer": _TEXT, "subject": _TEXT},
+                        "additionalProperties": False,
+                    },
+                },
+                "additionalProperties": False,
+            },
+        ],
+    },
     "Name": {"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": MAX_LENGTH},
     "Resource": {
         "type": "object",
@@ -220,6 +282,8 @@ DOCUMENT: Json = {
         "/auth/token": {"post": _EXCHANGE},
         "/auth/token/{jti}": {"delete": _REVOKE},
         "/auth/tokens": {"delete": _REVOKE_ALL},
+        "/auth/revoke": {"post": _REVOKE_BEARER},
+        "/auth/introspect": {"post": _INTROSPECT},
         "/resource/{backend}/{tool}": {"get": _RESOURCE},
         "/health": {"get": _HEALTH},
         "/openapi.json": {"get": _DESCRIBE},

@@ -10,7 +10,7 @@ from bearerproof_reference.keyserver.configuration import KeyServerConfiguration
 from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.store import NotReplicated, StoreUnavailable, TokenStore
 from bearerproof_reference.keyserver.throttling import OUTAGE, Throttle
-from bearerproof_reference.keyserver.tokens import is_jti
+from bearerproof_reference.keyserver.tokens import digest, is_bearer, is_jti
 
 
 class RevocationError(StrEnum):
@@ -53,29 +53,44 @@ class Revocations:
 
     def one(self, admin: str | None, jti: str | None, occasion: RequestContext) -> Revocation:
         """Revoke the token with this jti."""
-        refusal = self._check_admin(admin, occasion)
+        refusal = self.check_admin(admin, occasion)
         if refusal is not None:
             return refusal
         if not jti:
             return _refused(RevocationError.INVALID_REQUEST, occasion.invalid(DenialReason.MALFORMED_REQUEST))
-        known = is_jti(jti)
+        return self._end(jti if is_jti(jti) else None, occasion)
+
+    def by_bearer(self, admin: str | None, bearer: str | None, occasion: RequestContext) -> Revocation:
+        """Revoke the token whose bearer is named, as whoever found it somewhere can (RFC 7009 §2.1)."""
+        refusal = self.check_admin(admin, occasion)
+        if refusal is not None:
+            return refusal
+        if not bearer:
+            return _refused(RevocationError.INVALID_REQUEST, occasion.invalid(DenialReason.MALFORMED_REQUEST))
         try:
-            record = self._store.revoke(jti, occasion.now) if known else None
+            found = self._store.look_up(digest(bearer), occasion.now) if is_bearer(bearer) else None
+        except StoreUnavailable:
+            return _unavailable(occasion)
+        return self._end(None if found is None else found.record.jti, occasion)
+
+    def _end(self, jti: str | None, occasion: RequestContext) -> Revocation:
+        """Revoke a token that may be live; None is one that nobody can know."""
+        try:
+            record = None if jti is None else self._store.revoke(jti, occasion.now)
             occasion.decided(self._store.moment())
         except NotReplicated as error:
             return self._not_replicated(occasion, () if error.outcome is None else (error.outcome,))
         except StoreUnavailable:
             return _unavailable(occasion)
         if record is None:
-            event = occasion.denied(DenialReason.NOT_ACTIVE, jti=jti if known else None)
-            return _refused(RevocationError.NOT_ACTIVE, event)
+            return _refused(RevocationError.NOT_ACTIVE, occasion.denied(DenialReason.NOT_ACTIVE, jti=jti))
         return Decision(Revoked(1), (occasion.revoked(record),))
 
     def all_of(
         self, admin: str | None, issuer: str | None, subject: str | None, occasion: RequestContext
     ) -> Revocation:
         """Revoke all tokens of an identity; none is a possible number, and leaves no event."""
-        refusal = self._check_admin(admin, occasion)
+        refusal = self.check_admin(admin, occasion)
         if refusal is not None:
             return refusal
         if not issuer or not subject:
@@ -96,8 +111,10 @@ class Revocations:
         refused = _unavailable(occasion)
         return Decision(refused.answer, events or refused.events)
 
-    def _check_admin(self, admin: str | None, occasion: RequestContext) -> Decision[RevocationRefused] | None:
+    def check_admin(self, admin: str | None, occasion: RequestContext) -> Decision[RevocationRefused] | None:
         """Refuse who does not know the secret, and, after too many failures from a place, everybody there.
+
+        Whatever else the secret opens asks here, so that no two doors have a limit of guesses each.
 
         Of two who ask from one address nothing but the secret tells the administrator from who is guessing it. So
         either the right secret is refused as well while too many guess, or guesses are judged as fast as they come; a

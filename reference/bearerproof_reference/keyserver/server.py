@@ -17,6 +17,7 @@ from bearerproof_reference.keyserver.authentication import (
 )
 from bearerproof_reference.keyserver.configuration import KeyServerConfiguration
 from bearerproof_reference.keyserver.exchange import Exchange, ExchangeError, ExchangeRefused, Form, Granted
+from bearerproof_reference.keyserver.introspection import Introspected, Introspection
 from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LineSink, RequestContext, Trail
 from bearerproof_reference.keyserver.ordering import DecisionOrder, Place
 from bearerproof_reference.keyserver.revocation import RevocationRefused, Revocations, Revoked
@@ -67,6 +68,7 @@ class KeyServer:
         self._exchange = Exchange(configuration, store, self._subjects, Throttle(clock, _CLIENTS))
         self._authentication = Authentication(store, Throttle(clock, configuration.capacity))
         self._revocations = Revocations(configuration, store, Throttle(clock, _CLIENTS))
+        self._introspection = Introspection(self._revocations, store)
         self._order = DecisionOrder(clock)
         self.trail = Trail(sink)
 
@@ -97,6 +99,14 @@ class KeyServer:
     ) -> Revoked | RevocationRefused:
         """Revoke all tokens of an identity; its subject tokens up to now mint nothing any more."""
         return self._decided(caller, partial(self._revocations.all_of, admin, issuer, subject))[0]
+
+    def revoke_bearer(self, admin: str | None, bearer: str | None, caller: Caller) -> Revoked | RevocationRefused:
+        """Revoke the token of a bearer (RFC 7009); None is one that was not named, or not legibly."""
+        return self._decided(caller, partial(self._revocations.by_bearer, admin, bearer))[0]
+
+    def introspect(self, admin: str | None, bearer: str | None, caller: Caller) -> Introspected | RevocationRefused:
+        """Say how it stands with a bearer (RFC 7662)."""
+        return self._decided(caller, partial(self._introspection.decide, admin, bearer))[0]
 
     def refuse_malformed(self, caller: Caller) -> None:
         """Record that something was presented which cannot be read."""

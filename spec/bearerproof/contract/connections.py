@@ -9,16 +9,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import count
+from pathlib import Path
 from typing import IO, Protocol
 
-from bearerproof import members
 from bearerproof.contract import messages
 from bearerproof.contract.messages import Request
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput, LineTooLong
 from bearerproof.members import Json
+from bearerproof.visible import visible
 
 MAX_OUTSTANDING = 8
 """Requests sent ahead of their answers; 64 were seen to deadlock a naive adapter."""
@@ -141,7 +143,7 @@ class Stdio:
     @property
     def stderr(self) -> str:
         """The end of what the process wrote to stderr: kept and shown, never interpreted."""
-        return members.printable(self._stderr.decode("utf-8", "replace"), spared="\n")
+        return visible(self._stderr.decode("utf-8", "replace"), spared="\n")
 
     def said(self) -> str:
         """Read what it has written to stderr by now, and return the end of all that."""
@@ -157,7 +159,8 @@ class Stdio:
                 bufsize=0, start_new_session=True, cwd=self._folder,
             )  # fmt: skip
         except OSError as error:
-            raise AdapterFault(f"cannot start {self._command[0]!r}: {error.strerror or error}") from None
+            why = "it is a folder; name the program in it" if Path(self._command[0]).is_dir() else error.strerror
+            raise AdapterFault(f"cannot start {self._command[0]!r}: {why or error}") from None
         self._selector = selectors.DefaultSelector()
         for stream in (process.stdin, process.stdout, process.stderr):
             os.set_blocking(_stream(stream).fileno(), False)
@@ -302,9 +305,10 @@ def _entry(name: str) -> EntryPoint:
             f"folder makes {name!r} known; python:module:factory and a command after -- need no name"
         )
     if name not in known:
+        near = get_close_matches(name, known, n=1)
         raise BadInput(
             f"unknown implementation {name!r}: name an installed one ({', '.join(known)}), python:module:factory, "
-            "or a command after --"
+            f"or a command after --{f'; did you mean {near[0]}?' if near else ''}"
         )
     entry, *others = known[name]
     if others:

@@ -13,6 +13,7 @@ from bearerproof.contract.tokenrules import OPEN, TokenRules, read_token_rules
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
+from bearerproof.visible import visible
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,27 @@ class KeyServerLimits:
 
 
 @dataclass(frozen=True)
+class NarrowGrant:
+    """What the members of a group are granted at the first issuer, in place of everything."""
+
+    group: str
+    backends: tuple[str, ...]
+    tools: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class FixedConfig(KeyServerLimits):
     """Under which configuration a key server runs that cannot be given another.
 
-    It grants everything to everybody of two issuers, whose tokens the suite signs, with addresses at ``email_domain``.
+    It grants everything to everybody of two issuers, whose tokens the suite signs, with addresses at ``email_domain``;
+    to the members of one group less, where ``narrow`` says so.
     """
 
     issuers: tuple[str, ...]
     audience: str
     admin_secret: str = field(repr=False)
     email_domain: str = "example.com"
+    narrow: NarrowGrant | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,8 @@ class KeyServer:
     """What an implementation of contract level 3 can be asked for beyond exchange, authenticate and revoke.
 
     ``prefix`` begins each of its bearers. ``retention`` and ``single_use`` say that it keeps to what the
-    configuration says of them; the other flags name operations, or members of requests, that it knows. ``setting``
+    configuration says of them; ``token_revocation`` is that of RFC 7009, which asks for the admin secret with
+    ``revocation_secret``; the other flags name operations, or members of requests, that it knows. ``setting``
     is what one is configured with that does not declare ``configure``; one that does goes by its names, and is left
     under a configuration for as long as the next check wants the same. ``name_pattern`` is a regular expression of
     the names of backends and tools, within what the contract allows. ``subject_form`` is the form of a subject, with
@@ -99,12 +112,20 @@ class KeyServer:
     lines: bool = False
     retention: bool = False
     single_use: bool = False
+    introspection: bool = False
+    token_revocation: bool = False
+    revocation_secret: bool = False
     setting: FixedConfig | None = None
 
     @property
     def runs_on(self) -> bool:
         """Whether it can be configured, and is not for each check: that takes a while."""
         return self.configure and self.setting is not None
+
+    @property
+    def narrow(self) -> NarrowGrant | None:
+        """What somebody is granted who is not granted everything, where the configuration is not ours to make."""
+        return None if self.setting is None or self.configure else self.setting.narrow
 
     def is_name(self, text: str) -> bool:
         """Say whether a backend or a tool can be called so."""
@@ -168,7 +189,7 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
     "curve": EDDSA_CURVES,
     "chain": _flags(Chain),
     "sink": SINKS,
-    "key_server": _flags(KeyServer),
+    "key_server": (*_flags(KeyServer), "narrow"),
     "key_member": ("alg", "kid"),
     "cap_below": ("50000",),
     "resource_server": ("", "authorization", "scope", "metadata", "session", "probes", "fetches"),
@@ -265,7 +286,7 @@ def read_declaration(raw: Json) -> Declaration:
     where = "hello"
     for member in ("errored", "skipped"):
         if member in raw:
-            raise AdapterFault(f"hello: answered {member}: {members.printable(members.brief(raw[member]))}")
+            raise AdapterFault(f"hello: answered {member}: {visible(members.brief(raw[member]))}")
     members.refuse_unknown(
         raw, {"id", "protocol", "implementation", "level", "profiles", "measure", "capabilities"}, where
     )
@@ -409,4 +430,15 @@ def _given(raw: Json, where: str) -> FixedConfig:
     audience, secret = (members.get(raw, name, str, where) for name in ("audience", "admin_secret"))
     domain = members.get(raw, "email_domain", str, where) if "email_domain" in raw else FixedConfig.email_domain
     found = {name: members.get(raw, name, int, where) for name in numbers if name in raw}
-    return FixedConfig(issuers, audience, secret, domain, **found)
+    narrow = _narrow(raw["narrow"], f"{where}: narrow") if "narrow" in raw else None
+    return FixedConfig(issuers, audience, secret, domain, narrow, **found)
+
+
+def _narrow(raw: Any, where: str) -> NarrowGrant:
+    if not isinstance(raw, dict):
+        raise AdapterFault(f"{where} must be an object")
+    members.refuse_unknown(raw, {"group", "backends", "tools"}, where)
+    sides = [members.strings(raw.get(side), f"{where}: {side}") for side in ("backends", "tools")]
+    if not all(sides):
+        raise AdapterFault(f"{where}: backends and tools must name at least one each")
+    return NarrowGrant(members.get(raw, "group", str, where), *sides)

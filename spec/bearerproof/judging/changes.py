@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from bearerproof.judging.page import Page, Style
 from bearerproof.judging.tokens import NAMES, as_text, cut, decoded, differing, json_lines, token_of
-from bearerproof.members import Json, printable
+from bearerproof.members import Json
+from bearerproof.visible import visible
 
 _LABEL = 11
 
@@ -232,7 +233,7 @@ def _pointed(text: str, at: int, width: int) -> Iterator[str]:
     first = max(0, at - room // 3)
     shown, start, end = "…" if first else "", 0, 0
     for place in range(first, len(text)):
-        piece = printable(text[place])
+        piece = visible(text[place])
         if len(shown) + len(piece) > room:
             shown += "…"
             break

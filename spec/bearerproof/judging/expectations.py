@@ -16,7 +16,8 @@ from pathlib import Path
 from bearerproof.judging.results import RED, Record, State, key_of
 from bearerproof.judging.selection import Name
 from bearerproof.judging.settings import KnownFinding
-from bearerproof.members import Json, printable
+from bearerproof.members import Json
+from bearerproof.visible import visible
 
 PINNED_STATES = frozenset({State.CRASHED, State.HUNG, State.UNTESTABLE})
 """How a check can fail worse than by a wrong answer: only a pin of this name foresees it, from format 2 on."""
@@ -101,7 +102,9 @@ class Expectation:
 
     def describe(self) -> str:
         """Name the entry as a reader finds it in the file."""
-        words = [self.requirement, self.check, ", ".join(self.checks), self.profile, *self.all_pins]
+        more = f" and {len(self.checks) - 2} more" if len(self.checks) > 3 else ""
+        checks = ", ".join(self.checks[:2] if more else self.checks) + more
+        words = [self.requirement, self.check, checks, self.profile, *self.all_pins]
         return " ".join(word for word in words if word) + ("" if self.line is None else f" (line {self.line})")
 
 
@@ -187,16 +190,7 @@ def really(record: Record) -> State:
 
 def pin_of(finding: Json) -> str:
     """Return what a pin names a finding by."""
-    return printable(key_of(finding))
-
-
-def load(path: Path) -> list[Expectation]:
-    """Read the entries of an expectations file.
-
-    Raises:
-        BadInput: there is no such file. StaleExpectations: it is not valid; every fault is named.
-    """
-    return list(read(path).entries)
+    return visible(key_of(finding))
 
 
 def read(path: Path) -> Expectations:

@@ -131,7 +131,11 @@ def merged(
     blocks = list(_new_entries(new, records, unrun, form))
     if blocks:
         text = text.rstrip("\n") + "\n\n" + "\n\n".join(blocks) + "\n"
-        remarks.append(f"{len(blocks)} new entries in the expectations: give each a reason")
+        several = len(blocks) > 1
+        remarks.append(
+            f"{len(blocks)} new {'entries' if several else 'entry'} in the expectations: "
+            f"give {'each' if several else 'it'} a reason"
+        )
     return Merged(text, tuple(remarks))
 
 

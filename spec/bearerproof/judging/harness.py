@@ -220,6 +220,7 @@ class Harness:
             frozenset(
                 each.finding for each in self.settings.known if each.names(mark.requirement, mark.name, mark.profile)
             ),
+            reported=self.report_findings,
         )
         request.node.stash[_TRIAL] = trial
         return trial

@@ -15,7 +15,8 @@ class Finding:
 
     ``edit`` names the change that leads from ``base`` (a token accepted in the same check) to ``presented``.
     ``steps`` are the requests that lead a key server there, with stand-ins for what it made up itself. ``kind`` says
-    which deviation it is, where a check can find several; ``drawn`` that the check drew what shows it.
+    which deviation it is, where a check can find several; ``drawn`` that the check drew what shows it. ``only`` names
+    the circumstances without which it is not so.
     """
 
     summary: str
@@ -29,6 +30,7 @@ class Finding:
     steps: tuple[Json, ...] = ()
     kind: str | None = None
     drawn: bool = False
+    only: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -11,7 +11,8 @@ from bearerproof.judging.grouping import name_of
 from bearerproof.judging.reports import failure_text
 from bearerproof.judging.results import Record, State
 from bearerproof.judging.summaries import Facts
-from bearerproof.members import Json, printable
+from bearerproof.members import Json
+from bearerproof.visible import visible
 
 _ERRORS = frozenset({State.ERRORED, State.UNTESTABLE, State.CRASHED, State.HUNG, State.NOT_RUN})
 _SKIPPED = {State.EXPECTED: "expected", State.NOT_APPLICABLE: "n/a"}
@@ -34,7 +35,7 @@ def document(facts: Facts, header: Json, seconds: Mapping[str, float]) -> str:
     )
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(facts, header).items():
-        ET.SubElement(properties, "property", {"name": name, "value": printable(value)})
+        ET.SubElement(properties, "property", {"name": name, "value": visible(value)})
     suite.extend(cases)
     root = ET.Element("testsuites")
     root.append(suite)
@@ -102,13 +103,11 @@ def _is_of_a_record(trouble: str, facts: Facts) -> bool:
 
 
 def _case(class_name: str, name: str, seconds: float) -> ET.Element:
-    return ET.Element(
-        "testcase", {"classname": printable(class_name), "name": printable(name), "time": f"{seconds:.3f}"}
-    )
+    return ET.Element("testcase", {"classname": visible(class_name), "name": visible(name), "time": f"{seconds:.3f}"})
 
 
 def _add(case: ET.Element, kind: str, message: str) -> ET.Element:
-    return ET.SubElement(case, kind, {"message": printable(message)})
+    return ET.SubElement(case, kind, {"message": visible(message)})
 
 
 def _text(case: ET.Element, kind: str, text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bearerproof.judging.grouping import Group, groups
 from bearerproof.judging.page import WIDTH
 from bearerproof.judging.summaries import Facts, heading, summary
-from bearerproof.members import printable
+from bearerproof.visible import visible
 
 
 def document(facts: Facts) -> str:
@@ -37,7 +37,7 @@ def _table(found: list[Group]) -> Iterator[str]:
 
 def escaped(text: str) -> str:
     """Write a text so that nothing in it means anything in Markdown or HTML, neither markup, link nor mention."""
-    spelled = "".join(f"&#{ord(char)};" if char in _MEANS_SOMETHING else char for char in printable(text))
+    spelled = "".join(f"&#{ord(char)};" if char in _MEANS_SOMETHING else char for char in visible(text))
     return spelled.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 

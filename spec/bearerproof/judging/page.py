@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bearerproof.members import printable
+from bearerproof.visible import visible
 
 WIDTH = 80
 """Columns of what is not printed on a terminal."""
@@ -62,12 +62,12 @@ class Page:
         self, text: str, style: Style = Style.PLAIN, *, indent: int = 0, hang: int = 0, most: int | None = None
     ) -> None:
         """Add a paragraph, its further lines ``hang`` columns deeper, cut to ``most`` lines."""
-        for line in self._wrapped(printable(text), indent, hang, most):
+        for line in self._wrapped(visible(text), indent, hang, most):
             self.lines.append(Line(((line, style),)))
 
     def keep(self, text: str, style: Style = Style.PLAIN, *, indent: int = 0) -> None:
         """Add one line as it is, however long: what is to be copied."""
-        self.lines.append(Line(((" " * indent + printable(text), style),)))
+        self.lines.append(Line(((" " * indent + visible(text), style),)))
 
     def clip(self, text: str, style: Style = Style.PLAIN, *, indent: int = 0) -> None:
         """Add one line, cut where the page ends."""
@@ -75,7 +75,7 @@ class Page:
 
     def row(self, left: str, right: str, style: Style = Style.PLAIN, left_style: Style = Style.HEAD) -> None:
         """Add a line with something at its left and at its right end; if both do not fit, the left one is cut."""
-        right = printable(right)
+        right = visible(right)
         room = self.width - len(right) - 2
         left = clipped(left, max(room, 10))
         self.lines.append(Line(((f"{left:<{max(room, 10)}}  ", left_style), (right, style))))
@@ -83,11 +83,11 @@ class Page:
     def labelled(self, label: str, text: str, style: Style = Style.PLAIN, *, indent: int = 2, column: int = 11) -> None:
         """Add a paragraph behind a label."""
         lead = f"{' ' * indent}{label:<{column}}"
-        self.say(lead + printable(text), style, hang=len(lead))
+        self.say(lead + visible(text), style, hang=len(lead))
 
     def both(self, left: str, right: str, *, indent: int = 2) -> None:
         """Add two commands beside each other where they fit, else one below the other."""
-        left, right = printable(left), printable(right)
+        left, right = visible(left), visible(right)
         gap = self.width - indent - len(left) - len(right)
         if gap >= 2:
             self.keep(left + " " * min(gap, 10) + right, Style.FAINT, indent=indent)
@@ -119,14 +119,14 @@ class Page:
 
 def clipped(text: str, room: int) -> str:
     """Escape a text and cut it to so many columns."""
-    safe = printable(text)
+    safe = visible(text)
     return safe if len(safe) <= room else safe[: max(room - 1, 0)] + "…"
 
 
 def fitting(names: Sequence[str], room: int) -> tuple[str, int]:
     """Join as many names as fit into so many columns; return the text and how many there are."""
     text, number = "", 0
-    for name in map(printable, names):
+    for name in map(visible, names):
         longer = f"{text}, {name}" if text else name
         if len(longer) > room and number:
             break

@@ -143,6 +143,8 @@ def finding_as_dict(finding: Finding) -> Json:
         row["drawn"] = finding.key
     elif finding.kind is not None:
         row["kind"] = finding.kind
+    if finding.only:
+        row["only"] = list(finding.only)
     if finding.presented is not None:
         row["presented"] = _presentation_as_dict(finding.presented)
     if finding.base is not None:

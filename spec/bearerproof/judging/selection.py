@@ -184,4 +184,5 @@ def _near(text: str, names: Iterable[Name]) -> Iterator[str]:
         return
     words = wanted.count("-") + 1
     beginnings = sorted({"-".join(part.split("-")[:words]) for part in parts})
-    yield from difflib.get_close_matches(wanted, [*requirements(), *FAMILIES, *beginnings, *parts], n=3, cutoff=0.7)
+    possible = dict.fromkeys([*requirements(), *FAMILIES, *beginnings, *parts])
+    yield from difflib.get_close_matches(wanted, possible, n=3, cutoff=0.7)

@@ -14,7 +14,7 @@ from bearerproof.judging.reports import failure_page, rerun_command
 from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.judging.tokens import token_text
-from bearerproof.judging.verdicts import PLAIN, Circumstances, Standing, counted, unproven, verdict
+from bearerproof.judging.verdicts import PLAIN, Circumstances, RequirementVerdict, counted, unproven, verdict
 from bearerproof.members import Json
 from bearerproof.specification import coverage
 from bearerproof.specification.catalogue import FAMILIES, digest, requirement
@@ -137,7 +137,10 @@ def _brief(group: Group, width: int) -> Page:
     """Return a requirement with its smallest example in a few lines."""
     page, cause = _title(group, width), group.causes[0]
     example = cause.example
+    only = example.findings[0].get("only") if example.findings else None
     page.clip(f"{name_of(example)}.{example.profile}: {cause.what}", Style.BAD, indent=2)
+    if only:
+        page.clip(f"only with {' and '.join(only)}, not otherwise", indent=4)
     if example.findings:
         show_change(example.findings[0], page, most=3)
     others = list(dict.fromkeys(name for each in group.causes for name in each.names if name != name_of(example)))
@@ -316,9 +319,11 @@ def _add_commands(facts: Facts, page: Page) -> None:
 _COLUMN = 14
 
 _STANDING = {
-    Standing.FAIL: "fail", Standing.EXPECTED: "deviate as expected", Standing.CONFORM: "conform",
-    Standing.UNJUDGED: "not judged",
-}  # fmt: skip
+    RequirementVerdict.FAIL: "fail",
+    RequirementVerdict.EXPECTED: "deviate as expected",
+    RequirementVerdict.CONFORM: "conform",
+    RequirementVerdict.UNJUDGED: "not judged",
+}
 
 
 def _add_coverage(facts: Facts, page: Page) -> None:

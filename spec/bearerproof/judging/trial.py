@@ -30,7 +30,8 @@ class Trial:
     ``refusals`` counts the tokens rightly refused, ``unproven`` those that only ended in an error where a refusal was
     due; ``errors`` counts all errors by their text, ``tried`` says what of the declaration was presented, ``combined``
     in which combinations, and ``drew`` that something of it was drawn. ``delayed`` are the seconds that an answer took
-    at most for which nothing kept the implementation waiting but the machine, where the check says so.
+    at most for which nothing kept the implementation waiting but the machine, where the check says so. ``reported``
+    says that somebody will read what is found, so that its cause is worth further requests.
     """
 
     implementation: Implementation
@@ -48,6 +49,7 @@ class Trial:
     unproven: int = 0
     drew: bool = False
     delayed: float = 0.0
+    reported: bool = True
 
     @property
     def declaration(self) -> Declaration:

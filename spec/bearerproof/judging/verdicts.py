@@ -9,7 +9,7 @@ from bearerproof.judging.results import RED, Record, State
 from bearerproof.judging.settings import Scope
 
 
-class Standing(StrEnum):
+class RequirementVerdict(StrEnum):
     """Where a requirement stands after a run; the worst of its checks decides."""
 
     FAIL = "fail"
@@ -43,7 +43,7 @@ class Circumstances:
 PLAIN = Circumstances()
 
 
-def standings(records: Iterable[Record]) -> Mapping[str, Standing]:
+def standings(records: Iterable[Record]) -> Mapping[str, RequirementVerdict]:
     """Return where each requirement stands, in the order of the records."""
     states: dict[str, list[Record]] = {}
     for record in records:
@@ -51,10 +51,10 @@ def standings(records: Iterable[Record]) -> Mapping[str, Standing]:
     return {name: _standing(rows) for name, rows in states.items()}
 
 
-def counted(records: Iterable[Record]) -> Mapping[Standing, int]:
-    """Count the requirements by where they stand, in the order of ``Standing``."""
+def counted(records: Iterable[Record]) -> Mapping[RequirementVerdict, int]:
+    """Count the requirements by where they stand, in the order of ``RequirementVerdict``."""
     found = list(standings(records).values())
-    return {standing: found.count(standing) for standing in Standing}
+    return {standing: found.count(standing) for standing in RequirementVerdict}
 
 
 def verdict(
@@ -64,8 +64,8 @@ def verdict(
     partial = circumstances.partial
     what = f"{scope.measure} in {', '.join(scope.profiles)}" + (f" ({partial})" if partial else "")
     counts = counted(records)
-    if counts[Standing.FAIL]:
-        return f"{declaration.name} does NOT conform to {what}: {_requirements(counts[Standing.FAIL])}."
+    if counts[RequirementVerdict.FAIL]:
+        return f"{declaration.name} does NOT conform to {what}: {_requirements(counts[RequirementVerdict.FAIL])}."
     if circumstances.judged and not any(record.judged for record in records):
         return f"{declaration.name} was NOT judged by {what}: no check came to a verdict."
     lacking = [*unproven(records), *circumstances.untried, *(part.part for part in circumstances.left_out)]
@@ -86,29 +86,29 @@ def unproven(records: Iterable[Record]) -> list[str]:
     return [name for name in errored if name not in judged]
 
 
-def _standing(rows: Sequence[Record]) -> Standing:
+def _standing(rows: Sequence[Record]) -> RequirementVerdict:
     if any(row.state in RED for row in rows):
-        return Standing.FAIL
+        return RequirementVerdict.FAIL
     if any(row.state is State.EXPECTED for row in rows):
-        return Standing.EXPECTED
-    return Standing.CONFORM if any(row.judged for row in rows) else Standing.UNJUDGED
+        return RequirementVerdict.EXPECTED
+    return RequirementVerdict.CONFORM if any(row.judged for row in rows) else RequirementVerdict.UNJUDGED
 
 
 def _requirements(failing: int) -> str:
     return "1 requirement fails" if failing == 1 else f"{failing} requirements fail"
 
 
-def _but_for(records: Iterable[Record], counts: Mapping[Standing, int]) -> str:
+def _but_for(records: Iterable[Record], counts: Mapping[RequirementVerdict, int]) -> str:
     number = sum(record.state is State.EXPECTED for record in records)
     if not number:
         return ""
     deviations = "1 expected deviation" if number == 1 else f"{number} expected deviations"
-    rows = counts[Standing.EXPECTED]
+    rows = counts[RequirementVerdict.EXPECTED]
     return f" BUT FOR {deviations} in {rows} requirement{'' if rows == 1 else 's'}, all as foreseen"
 
 
-def _as_far(counts: Mapping[Standing, int]) -> str:
+def _as_far(counts: Mapping[RequirementVerdict, int]) -> str:
     """Say how much was judged, where it was not all: what nobody looked at is not conformity."""
     total = sum(counts.values())
-    judged = total - counts[Standing.UNJUDGED]
+    judged = total - counts[RequirementVerdict.UNJUDGED]
     return "" if judged == total else f", as far as judged: {judged} of {total} requirements"

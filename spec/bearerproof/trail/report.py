@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Any
 
 from bearerproof import __version__
-from bearerproof.members import printable
 from bearerproof.trail.findings import Findings, Loss, Timeline, TrailFinding
 from bearerproof.trail.picture import instant, strips
 from bearerproof.trail.rules import TITLES, Rule
 from bearerproof.trail.rules.failures import Failures
 from bearerproof.trail.rules.lifecycle import Lifecycle
 from bearerproof.trail.shapes import as_written
+from bearerproof.visible import visible
 
 WIDTH = 110
 
@@ -163,7 +163,7 @@ class TrailReport:
     def as_text(self) -> str:
         """Return the report for a person."""
         parts = [self._head(), self._rules(), self._findings(), self._losses(), self._times(), [self._sentence()]]
-        return "\n\n".join("\n".join(map(printable, lines)) for part in parts if (lines := list(part))) + "\n"
+        return "\n\n".join("\n".join(map(visible, lines)) for part in parts if (lines := list(part))) + "\n"
 
     def _finding(self, finding: TrailFinding) -> dict[str, Any]:
         file, line = self.place(finding.line)

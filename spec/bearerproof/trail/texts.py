@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from urllib.parse import unquote_plus
 
-from bearerproof.members import printable
+from bearerproof.visible import visible
 
 _BEARER = re.compile(r"bprf_[A-Za-z0-9_-]{8,}")
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----")
@@ -140,7 +140,7 @@ def shown(text: str, scanner: SecretScanner, most: int = 60) -> str:
     """Return a text of the trail as a report may repeat it: escaped, short, and no secret."""
     if scanner.find(text) is not None:
         return "(a secret, not repeated)"
-    return printable(json.dumps(text if len(text) <= most else f"{text[: most - 1]}…"))
+    return visible(json.dumps(text if len(text) <= most else f"{text[: most - 1]}…"))
 
 
 def _opens_an_object(segment: str) -> bool:

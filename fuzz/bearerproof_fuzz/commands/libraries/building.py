@@ -63,16 +63,16 @@ def build(manifest: Manifest, cache: Path, tell: Tell) -> Path:
     return place
 
 
-def run(command: Command, folder: Path, seconds: float, log: IO[bytes] | int, *, isolated: bool = True) -> int:
+def run(command: Command, folder: Path, seconds: float, log: IO[bytes] | int) -> int:
     """Run a command in a folder and return its exit code; what it started in its process group ends with it.
 
-    ``isolated`` keeps the variables away with which the caller's own project would reach into a build.
+    The variables with which the caller's own project would reach into a build are kept away.
 
     Raises:
         OSError: it cannot be started. TimeoutExpired: it took longer.
     """
     process = subprocess.Popen(  # noqa: S603 - the command is the manifest's own, and no shell reads it
-        command, cwd=folder, env=_environment() if isolated else None, start_new_session=True,
+        command, cwd=folder, env=_environment(), start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=log, stderr=log,
     )  # fmt: skip
     try:

@@ -1,11 +1,17 @@
-"""``check --all``: builds and judges one library after the other, and prints what became of each."""
+"""``check --all``: builds one library after the other, judges as many at once as there are cores, prints a table."""
 
+import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 
@@ -40,7 +46,10 @@ def check_all(
     def tell(message: str) -> None:
         err.print(message, markup=False, highlight=False, soft_wrap=True)
 
-    results = [_judge(manifest, place, (*options, "--measure", str(measure)), tell) for manifest in manifests]
+    # Builds use every core they find, and come first; a run and its adapter wait for each other, so use one.
+    built = [_built(manifest, place, tell) for manifest in manifests]
+    runs = 1 if "-n" in options else max(1, os.cpu_count() or 1)
+    results = asyncio.run(_judge_all(built, (*options, "--measure", str(measure)), tell, runs))
     if as_json:
         out.print(json.dumps(verdicts.as_json(results, str(measure))), markup=False, highlight=False, soft_wrap=True)
     else:
@@ -48,10 +57,50 @@ def check_all(
     return verdicts.exit_code(results)
 
 
-def _judge(manifest: Manifest, cache: Path, options: Command, tell: Tell) -> LibraryResult:
-    started = time.monotonic()
-    verdict, reason, stream = _decide(manifest, cache, options, tell)
-    seconds = round(time.monotonic() - started, 1)
+Decision = tuple[Verdict, str | None, Stream | None]
+
+
+@dataclass(frozen=True)
+class _Built:
+    """An adapter that stands built in a folder, or what became of it before; and the seconds that this took."""
+
+    manifest: Manifest
+    folder: Path | None
+    decision: Decision | None
+    seconds: float
+
+
+def _built(manifest: Manifest, cache: Path, tell: Tell) -> _Built:
+    started, folder, decision = time.monotonic(), None, None
+    if (absent := building.missing(manifest)) is not None:
+        decision = Verdict.NOT_RUN, absent, None
+    else:
+        try:
+            folder = building.build(manifest, cache, tell)
+        except BuildFailed as failed:
+            decision = Verdict.BUILD_FAILED, str(failed), None
+    return _Built(manifest, folder, decision, time.monotonic() - started)
+
+
+async def _judge_all(built: Sequence[_Built], options: Command, tell: Tell, runs: int) -> list[LibraryResult]:
+    """Judge so many at once, and return what became of each in their order."""
+    free = asyncio.Semaphore(runs)
+
+    async def judged(adapter: _Built) -> LibraryResult:
+        async with free:
+            return await _judge(adapter, options, tell)
+
+    return await asyncio.gather(*map(judged, built))
+
+
+async def _judge(adapter: _Built, options: Command, tell: Tell) -> LibraryResult:
+    started, manifest = time.monotonic(), adapter.manifest
+    if adapter.folder is None:
+        verdict, reason, stream = adapter.decision or (Verdict.NOT_RUN, None, None)
+    else:
+        tell(f"{manifest.name}: judging")
+        verdict, reason, stream = await _check(manifest, adapter.folder, options)
+    seconds = round(adapter.seconds + time.monotonic() - started, 1)
     tell(f"{manifest.name}: {verdict}, {seconds:g} s" + (f": {reason}" if reason else ""))
     counts = (stream.expected, stream.unexpected) if stream else (0, 0)
     return LibraryResult(
@@ -59,22 +108,7 @@ def _judge(manifest: Manifest, cache: Path, options: Command, tell: Tell) -> Lib
     )
 
 
-Decision = tuple[Verdict, str | None, Stream | None]
-
-
-def _decide(manifest: Manifest, cache: Path, options: Command, tell: Tell) -> Decision:
-    absent = building.missing(manifest)
-    if absent is not None:
-        return Verdict.NOT_RUN, absent, None
-    try:
-        folder = building.build(manifest, cache, tell)
-    except BuildFailed as failed:
-        return Verdict.BUILD_FAILED, str(failed), None
-    tell(f"{manifest.name}: judging")
-    return _check(manifest, folder, options)
-
-
-def _check(manifest: Manifest, folder: Path, options: Command) -> Decision:
+async def _check(manifest: Manifest, folder: Path, options: Command) -> Decision:
     """Run ``bearerproof check`` on the adapter, in a process of its own, and read what it left."""
     log, report = (folder.parent / f"{manifest.name}.{kind}" for kind in ("check.log", "jsonl"))
     report.unlink(missing_ok=True)
@@ -84,12 +118,24 @@ def _check(manifest: Manifest, folder: Path, options: Command) -> Decision:
         *options, "--", *manifest.run,
     )  # fmt: skip
     with log.open("wb") as file:
-        try:
-            code = building.run(command, folder, _SECONDS_TO_JUDGE, file, isolated=False)
-        except subprocess.TimeoutExpired:
-            return Verdict.NOT_JUDGED, f"no end within {_SECONDS_TO_JUDGE:g} s", None
-    stream = Stream.read(report) if report.exists() else None
-    return _verdict(manifest, code, stream, log)
+        code = await _run(command, folder, file)
+    if code is None:
+        return Verdict.NOT_JUDGED, f"no end within {_SECONDS_TO_JUDGE:g} s", None
+    return _verdict(manifest, code, Stream.read(report) if report.exists() else None, log)
+
+
+async def _run(command: Command, folder: Path, log: IO[bytes]) -> int | None:
+    """Return the exit code of a run, or None if it did not end in time; what it started ends with it."""
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    )
+    try:
+        return await asyncio.wait_for(process.wait(), _SECONDS_TO_JUDGE)
+    except TimeoutError:
+        return None
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _verdict(manifest: Manifest, code: int, stream: Stream | None, log: Path) -> Decision:

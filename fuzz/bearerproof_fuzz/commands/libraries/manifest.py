@@ -110,10 +110,15 @@ def find(names: Sequence[str], default: Path) -> list[Manifest]:
     """Return the adapters that are named: folders, folders of them, or names in the default folder, with wildcards.
 
     Raises:
-        BadInput: there is no such adapter, or a manifest is not valid.
+        BadInput: there is no such adapter, a manifest is not valid, or two have one name, by which each is built.
     """
     paths = [path for name in names or [str(default)] for path in _manifests(name, default)]
-    return [Manifest.load(path) for path in dict.fromkeys(paths)]
+    found: dict[str, Manifest] = {}
+    for path in dict.fromkeys(paths):
+        manifest = Manifest.load(path)
+        if (other := found.setdefault(manifest.name, manifest)) is not manifest:
+            raise BadInput(f"{other.folder} and {manifest.folder} have one name: judge them one after the other")
+    return list(found.values())
 
 
 def _manifests(name: str, default: Path) -> list[Path]:
@@ -123,6 +128,8 @@ def _manifests(name: str, default: Path) -> list[Path]:
     inside = sorted(path.resolve() for path in folder.glob(f"*/{FILE}"))
     if inside:
         return inside
+    if not default.is_dir() and not folder.exists():
+        raise BadInput(f"{default} is not here: run it in the source tree, or name folders that hold {FILE}")
     named = [path for path in sorted(default.glob(f"*/{FILE}")) if fnmatchcase(path.parent.name, name)]
     if not named:
         raise BadInput(

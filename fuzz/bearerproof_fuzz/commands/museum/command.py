@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.commands.libraries import building
 from bearerproof_fuzz.commands.museum import results
 from bearerproof_fuzz.commands.museum.exhibits import Museum
@@ -31,6 +32,8 @@ def museum(
     """
     from bearerproof_fuzz.commands.museum.judging import judge  # noqa: PLC0415 - the engine takes half a second to load
 
+    if table == DEFAULT_TABLE and not table.exists():
+        raise BadInput(f"{table} is not here: run it in the source tree, or name a table with --table")
     collection = Museum.load(table)
     place = (cache or building.default_cache("museum")).resolve()
     out, err = Console(), Console(stderr=True)

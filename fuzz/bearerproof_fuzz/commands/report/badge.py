@@ -6,9 +6,9 @@ selection, is never green.
 
 import json
 
+from bearerproof.visible import visible
 from bearerproof_fuzz.commands.report.model import Column, Report
 from bearerproof_fuzz.commands.report.standing import Kind
-from bearerproof_fuzz.commands.report.visible import visible
 
 LABEL = "bearerproof"
 

@@ -13,9 +13,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bearerproof import __version__
 from bearerproof.exceptions import BadInput
+from bearerproof.visible import visible
 from bearerproof_fuzz.commands.report import streams
 from bearerproof_fuzz.commands.report.streams import Stream
-from bearerproof_fuzz.commands.report.visible import visible
 
 MOST_OCTETS = 32 * 2**20
 """Of one stream from elsewhere."""

@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from bearerproof.judging.results import State
 from bearerproof.members import Json
+from bearerproof.visible import visible
 from bearerproof_fuzz.commands.report.streams import Check, Header, Stream
-from bearerproof_fuzz.commands.report.visible import visible
 
 
 class Sight(StrEnum):

@@ -1,14 +1,16 @@
 """Exercise evidence: what shows that a check can tell, as ``prove --export`` writes it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bearerproof.exceptions import BadInput
-from bearerproof_fuzz.commands.report.visible import visible
+from bearerproof.visible import visible
 from bearerproof_fuzz.revision import revision
 
 if TYPE_CHECKING:
@@ -40,12 +42,15 @@ class Evidence:
 
     def killed_by(self, requirement: str, check: str) -> tuple[str, ...]:
         """Return what died by this check, in whichever profile."""
-        wanted = f"{requirement}.{check}."
-        return tuple(
-            f"{death.kind} {death.name}"
-            for death in ([] if self.void else self.deaths)
-            if any(name.startswith(wanted) for name in death.checks)
-        )
+        return tuple(self._by_check.get(f"{requirement}.{check}", ()))
+
+    @cached_property
+    def _by_check(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for death in [] if self.void else self.deaths:
+            for name in dict.fromkeys(each.rpartition(".")[0] for each in death.checks):
+                found.setdefault(name, []).append(f"{death.kind} {death.name}")
+        return found
 
     def died_for(self, requirement: str) -> tuple[str, ...]:
         """Return what died by any check of this requirement."""

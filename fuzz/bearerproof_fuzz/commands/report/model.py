@@ -20,6 +20,7 @@ from bearerproof_fuzz.commands.report.standing import (
     Threatened,
     ThreatState,
     Verdict,
+    shows_a_way,
     standing,
     threatened,
     verdict,
@@ -194,7 +195,8 @@ def _column(stream: Stream, key: str, threats: Sequence[Threat], errata: Sequenc
         by_requirement.setdefault(check.requirement, []).append(check)
     cells = {name: _cell(held) for name, held in by_requirement.items()}
     standings = {name: cell.standing for name, cell in cells.items()}
-    states = {threat.id: threatened(threat, by_requirement, stream.header.profiles) for threat in threats}
+    ways = {name for name, held in by_requirement.items() if any(map(shows_a_way, held))}
+    states = {threat.id: threatened(threat, standings, ways, stream.header.profiles) for threat in threats}
     return Column(key, stream, cells, verdict(stream, checks, standings), states, tuple(rescored))
 
 

@@ -14,10 +14,10 @@ from typing import Any
 from bearerproof.exceptions import BadInput
 from bearerproof.specification.catalogue import FAMILIES
 from bearerproof.specification.threats import unthreatened
+from bearerproof.visible import pieces, visible
 from bearerproof_fuzz.commands.report.findings import Issue
 from bearerproof_fuzz.commands.report.model import Column, Report
 from bearerproof_fuzz.commands.report.standing import Kind, Standing, ThreatState
-from bearerproof_fuzz.commands.report.visible import pieces, visible
 
 INSTALL = "the page needs the extra 'report': python -m pip install 'bearerproof[report]'"
 

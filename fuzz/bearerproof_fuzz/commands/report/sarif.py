@@ -11,9 +11,9 @@ from pathlib import PurePath
 
 from bearerproof.judging.results import State
 from bearerproof.members import Json
+from bearerproof.visible import visible
 from bearerproof_fuzz.commands.report.findings import Issue
 from bearerproof_fuzz.commands.report.model import Column, Line, Report
-from bearerproof_fuzz.commands.report.visible import visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

@@ -1,6 +1,6 @@
 """How things stand: a requirement, a threat, a whole run. Each follows from the outcomes of checks alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -72,19 +72,23 @@ class Threatened:
     ways: tuple[str, ...] = ()
 
 
-def threatened(threat: Threat, checks: Mapping[str, Sequence[Check]], profiles: Sequence[str]) -> Threatened:
+def threatened(
+    threat: Threat, standings: Mapping[str, Standing], open_ways: Collection[str], profiles: Collection[str]
+) -> Threatened:
     """Return how a threat stands, by the requirements that the judged profiles have.
+
+    ``standings`` are those of the requirements that were asked for, ``open_ways`` those that show a way.
 
     It is open as soon as one check shows a way; that an honest token is refused shows none.
     """
     rows = requirements()
-    concerned = [name for name in threat.requirements if set(rows[name].profiles) & set(profiles) or name in checks]
+    concerned = [name for name in threat.requirements if set(rows[name].profiles) & set(profiles) or name in standings]
     if not concerned:
         return Threatened(threat.title, ThreatState.NOT_OURS)
-    standings = {name: standing(checks.get(name, ())) for name in concerned}
-    ways = tuple(name for name in concerned if any(map(_shows_a_way, checks.get(name, ()))))
-    judged = sum(each not in UNJUDGED for each in standings.values())
-    conforms = sum(each is Standing.CONFORMS for each in standings.values())
+    found = [standings.get(name, Standing.NOT_JUDGED) for name in concerned]
+    ways = tuple(name for name in concerned if name in open_ways)
+    judged = sum(each not in UNJUDGED for each in found)
+    conforms = found.count(Standing.CONFORMS)
     state = (
         ThreatState.OPEN if ways
         else ThreatState.STOPPED if conforms == len(concerned)
@@ -98,7 +102,7 @@ UNJUDGED = frozenset({Standing.NOT_JUDGED, Standing.NOT_ASKED, Standing.FAULT, S
 """Standings from which nothing follows."""
 
 
-def _shows_a_way(check: Check) -> bool:
+def shows_a_way(check: Check) -> bool:
     """Whether a check shows that something passes, dies or hangs that must not; foreseen or not."""
     if (check.deviation or check.outcome) not in (State.FAILED, State.CRASHED, State.HUNG, State.EXPECTED):
         return False

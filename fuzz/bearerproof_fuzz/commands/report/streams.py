@@ -17,7 +17,7 @@ from bearerproof.exceptions import BadInput
 from bearerproof.judging.results import FORMAT
 from bearerproof.judging.verdicts import LeftOut
 from bearerproof.members import Json, brief
-from bearerproof_fuzz.commands.report.visible import visible
+from bearerproof.visible import visible
 
 T = TypeVar("T")
 

@@ -110,6 +110,20 @@ def token_quoted_in_the_message(patch: Patch) -> None:
 
 
 @fault_by("FAIL-5", _noted)
+def wrong_issuer_quoted(token: str, rejected: Rejected) -> dict[str, str]:
+    """The message says whose token it was, in whatever words the token has for that."""
+    named = str(_segment(token, 1).get("iss"))
+    return {"detail": f"not our issuer: {named}"[:256]} if rejected.reason is Reason.ISSUER else {}
+
+
+@fault_by("FAIL-5", _noted)
+def token_in_base64_once_more(token: str, rejected: Rejected) -> dict[str, str]:
+    """The token is encoded so that nobody takes it for one, and can be decoded by everybody."""
+    quoted = b64encode(token.encode("utf-8", "replace")).decode()
+    return {"detail": quoted[:480]} if rejected.reason is Reason.SIGNATURE else {}
+
+
+@fault_by("FAIL-5", _noted)
 def signature_in_hex(token: str, rejected: Rejected) -> dict[str, str]:
     """The signature that failed is noted for the analyst, in another spelling than the token's."""
     try:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
+from bearerproof_reference.adapter.pipeline import Pipeline
 from bearerproof_reference.audit.hints import Hints, read_hints
 from bearerproof_reference.verifier import verifier
 from bearerproof_reference.verifier.claims import ClaimsCheck
@@ -49,6 +50,20 @@ _BELIEVED: Rows[Callable[[Hints], bool]] = {
     ),
 }
 faults_for("HINT-1", _believed, _BELIEVED)
+
+
+@fault("HINT-1")
+def client_of_the_limiters_list_needs_no_signature(patch: Patch) -> None:
+    """The clients that have a bucket of their own are the known ones, and what is known is believed (taxonomy H2)."""
+    listed: set[str] = set()
+
+    def built(init: Any, self: Any, clock: Any, configuration: Any) -> None:
+        listed.clear()
+        listed.update((configuration.get("registered") or {}).get("clients", ()))
+        init(self, clock, configuration)
+
+    patch.wrap(Pipeline, "__init__", built)
+    _believed(patch, lambda said: said.client_id in listed)
 
 
 @fault_by("HINT-1", Patch.wrap, Verifier, "_verify")

@@ -123,7 +123,7 @@ def reaping_revokes(reaped: Any, self: Any) -> Any:
     return number
 
 
-@helper_by(Patch.wrap, Revocations, "_check_admin")
+@helper_by(Patch.wrap, Revocations, "check_admin")
 def _admin_failure(change: Any, checked: Any, self: Any, admin: Any, occasion: Any) -> Any:
     """Have a failed admin authentication leave other events, given its only one and the occasion."""
     decision = checked(self, admin, occasion)

@@ -66,7 +66,7 @@ _LEAKED: Rows[tuple[object, str, Text, DenialReason | None]] = {
     ),
     "wrong-admin-secret-told": (
         "A wrong admin secret is written down: with one typing error, it is nearly the right one.",
-        (Revocations, "_check_admin", lambda admin, _: admin, DenialReason.ADMIN_CREDENTIALS),
+        (Revocations, "check_admin", lambda admin, _: admin, DenialReason.ADMIN_CREDENTIALS),
     ),
     "refused-scope-told": (
         "A scope that cannot be read is repeated, whatever stands in its place.",

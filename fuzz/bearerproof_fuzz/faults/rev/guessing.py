@@ -13,7 +13,7 @@ from bearerproof_reference.keyserver.throttling import Throttle
 def _throttled(patch: Patch, name: Callable[[Any], object]) -> None:
     """Have the failures counted under another name than the client's address."""
     patch.wrap(
-        Revocations, "_check_admin", lambda check, self, admin, occasion: _under(self, name, check, admin, occasion)
+        Revocations, "check_admin", lambda check, self, admin, occasion: _under(self, name, check, admin, occasion)
     )
 
 
@@ -45,7 +45,7 @@ def all_peers_throttled_together(patch: Patch) -> None:
     _throttled(patch, lambda _occasion: "everybody")
 
 
-@fault_by("REV-8", Patch.wrap, Revocations, "_check_admin")
+@fault_by("REV-8", Patch.wrap, Revocations, "check_admin")
 def right_secret_passes_the_throttle(check: Any, self: Any, admin: Any, occasion: Any) -> Any:
     """The secret is compared before the throttle is asked, so guessing goes on as fast as before."""
     return None if self._is_admin(admin) else check(self, admin, occasion)

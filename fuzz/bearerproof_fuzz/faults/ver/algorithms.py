@@ -85,6 +85,14 @@ _RESPELLING: Rows[Callable[[str], str]] = {
 }
 faults_for("VER-13", _respelling, _RESPELLING)
 
+_JAVA = {"SHA256withECDSA": "ES256", "SHA256withRSA": "RS256", "HmacSHA256": "HS256"}
+
+
+@fault("VER-13")
+def alg_by_the_name_that_java_has(patch: Patch) -> None:
+    """One table serves configuration and tokens, and knows what the library below calls the algorithms too."""
+    _respelling(patch, lambda name: _JAVA.get(name, name))
+
 
 @fault_by("VER-13", changing_header)
 def alg_in_a_list_taken(header: Json) -> Json:

@@ -36,6 +36,30 @@ _ASSUMING: Rows[tuple[str, Callable[[Json, float], Any]]] = {
 faults_for("VER-35", spread(_assuming), _ASSUMING)
 
 
+def _filled_in(claims: Json, names: dict[str, str]) -> Json:
+    return {**{name: claims[other] for name, other in names.items() if other in claims}, **claims}
+
+
+@fault("VER-35")
+def claims_of_other_issuers_understood(patch: Patch) -> None:
+    """What an issuer calls otherwise is read under its name as well, from whichever issuer it comes."""
+    others = {"iss": "issuer", "aud": "resource", "exp": "expires_at"}
+    reading_claims(patch, lambda claims, *_: _filled_in(claims, others))
+
+
+@fault("VER-38")
+def client_is_whom_azp_names(patch: Patch) -> None:
+    """Some issuers name the client in `azp`, and where `client_id` is missing that is taken (RFC 9068 §2.2)."""
+    reading_claims(patch, lambda claims, *_: _filled_in(claims, {"client_id": "azp"}))
+
+
+@fault_by("VER-33", reading_claims)
+def issuer_of_the_actor(claims: Json, _now: float, _held: Json) -> Json:
+    """Claims are looked up at any depth, and what is said of an actor comes first (RFC 8693 §4.1)."""
+    act = claims.get("act")
+    return {**claims, "iss": act["iss"]} if isinstance(act, dict) and "iss" in act else claims
+
+
 @fault("VER-35")
 def required_names_ignored(patch: Patch) -> None:
     """The option `require` is read under another name and never reaches the check."""

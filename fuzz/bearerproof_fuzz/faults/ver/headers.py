@@ -1,5 +1,6 @@
 """Faults in heeding header parameters: crit, b64, keys that the token brings along (VER-17 to VER-20)."""
 
+import json
 from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,7 @@ from cryptography.x509 import load_der_x509_certificate
 
 from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by
-from bearerproof_fuzz.faults.seams import changing_header, encoded
+from bearerproof_fuzz.faults.seams import changing_header, encoded, rewriting_header
 from bearerproof_reference.verifier import fetching, keys, verifier
 from bearerproof_reference.verifier.jose import MalformedError, decode_segment, parse_object
 
@@ -55,6 +56,19 @@ _PASSING: Rows[Callable[[Any, Json], bool]] = {
     ),
 }
 faults_for("VER-17", _passing, _PASSING)
+
+
+@fault("VER-17")
+def crit_looked_for_in_the_text(patch: Patch) -> None:
+    """The raw header is searched for the name, which an escape hides from whoever does not parse (RFC 8259 §7)."""
+    passed = ("alg", "kid", "typ")
+
+    def rewrite(raw: bytes) -> bytes:
+        held = parse_object(raw)
+        hidden = "crit" in held and b'"crit"' not in raw
+        return json.dumps({name: held[name] for name in passed if name in held}).encode() if hidden else raw
+
+    rewriting_header(patch, rewrite)
 
 
 @fault("VER-18")

@@ -66,6 +66,18 @@ _ISSUER_IS: Rows[Callable[[Any, str], bool]] = {
         "Issuers are parsed and compared by host name, without port, user, query and fragment.",
         _folded(lambda text: f"{urlsplit(text).scheme} {urlsplit(text).hostname}"),
     ),
+    "issuer-below-ours": (
+        "Tenants have addresses below that of the issuer, and each of them signs for all.",
+        _texts(lambda value, ours: value.startswith(ours + "/")),
+    ),
+    "issuer-without-its-scheme": (
+        "One large provider wrote its issuer without `https://`, and since then everybody may.",
+        _folded(lambda text: text.removeprefix("https://")),
+    ),
+    "issuer-of-a-subdomain": (
+        "The host of an issuer is compared by its end, as cookies have it.",
+        _texts(lambda value, ours: value.endswith("." + ours.removeprefix("https://"))),
+    ),
     "issuer-trimmed": (
         "The configured issuer came from a file with a line break, and both sides are trimmed ever since.",
         _folded(str.strip),
@@ -99,6 +111,18 @@ _AUDIENCE_IS: Rows[Callable[[Any, str], bool]] = {
     "audiences-split-at-blanks": (
         "`aud` is split at blanks like `scope`, and ours is one of several words.",
         _texts(lambda value, ours: ours in value.split()),
+    ),
+    "audiences-in-json-text": (
+        "A text that begins like a JSON list is parsed as one, since some issuer wrote its list so.",
+        _texts(lambda value, ours: value.startswith("[") and f'"{ours}"' in value),
+    ),
+    "audience-below-ours": (
+        "Resources have addresses below ours, and whoever may see one of them is let in.",
+        _texts(lambda value, ours: value.startswith(ours + "/")),
+    ),
+    "audience-cut-at-nul": (
+        "The audience is handed to a C library, for which it ends at the first NUL.",
+        _folded(lambda text: text.split("\0")[0]),
     ),
     "no-audience-means-everybody": (
         "`set(aud) <= {ours}` holds of a list with nothing in it.",

@@ -90,6 +90,12 @@ def token_trimmed(patch: Patch) -> None:
     rewriting_token(patch, bytes.strip)
 
 
+@fault("VER-2")
+def token_ends_at_a_tilde(patch: Patch) -> None:
+    """What stands behind a tilde is taken for disclosures, which nobody asked for (RFC 9901 §4)."""
+    rewriting_token(patch, lambda token: token.partition(b"~")[0])
+
+
 @fault("VER-3")
 def trailing_bits_ignored(patch: Patch) -> None:
     """Bits of the last character that belong to no octet are dropped (W20, GHSA-hxm8-2xgr-2p9m)."""

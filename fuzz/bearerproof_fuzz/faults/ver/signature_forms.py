@@ -161,8 +161,25 @@ _RSA_VERIFY: Rows[tuple[str, padding.AsymmetricPadding, hashes.HashAlgorithm]] =
         "PS384 passes for PS256, since the signature tells its own hash.",
         ("PS256", padding.PSS(padding.MGF1(hashes.SHA384()), 48), hashes.SHA384()),
     ),
+    "older-padding-under-ps256": (
+        "Keys for PS256 signed with PKCS#1 before, and what they signed then is still taken.",
+        ("PS256", padding.PKCS1v15(), hashes.SHA256()),
+    ),
 }
 faults_for("VER-28", spread(_rsa_verify), _RSA_VERIFY)
+
+
+@fault("VER-26")
+def numbers_in_hexadecimal_taken(patch: Patch) -> None:
+    """Whatever is as long as two numbers in hexadecimal is read as such."""
+    respelling_signatures(patch, _ECDSA, lambda signature, jwk: _from_hex(signature, 4 * _SIZES[jwk["crv"]]))
+
+
+def _from_hex(signature: bytes, length: int) -> bytes:
+    try:
+        return bytes.fromhex(signature.decode("ascii")) if len(signature) == length else signature
+    except ValueError:
+        return signature
 
 
 @fault_by("VER-28", varying_keys, ("RS256",))

@@ -1,5 +1,6 @@
 """Faults in what a signature has to cover, who signs, and when it is checked (VER-24, VER-25, VER-46)."""
 
+import hashlib
 import hmac
 import json
 from collections.abc import Callable
@@ -102,6 +103,12 @@ def hmac_compared_by_prefix(_: Verify, jwk: Jwk) -> Verify:
     return lambda signature, data: hmac.digest(secret, data, "sha256").startswith(signature)
 
 
+@fault_by("VER-24", varying_keys, tuple(ALGORITHMS))
+def digest_signed_in_two_steps(verify: Verify, _: Jwk) -> Verify:
+    """A signer that takes digests hashed what was a digest already, and the verifier takes such signatures since."""
+    return lambda signature, data: verify(signature, data) or verify(signature, hashlib.sha512(data).digest())
+
+
 @fault("VER-24")
 def octets_after_the_hmac_ignored(patch: Patch) -> None:
     """The tag is read from a buffer of fixed size, and what follows it is not looked at."""
@@ -126,6 +133,18 @@ def previous_secret_is_empty(patch: Patch) -> None:
 def previous_secret_is_the_word_undefined(patch: Patch) -> None:
     """An unset variable becomes text on its way into the configuration: `undefined`."""
     _second_secret(patch, b"undefined")
+
+
+@fault("VER-25")
+def example_secret_left_in(patch: Patch) -> None:
+    """The secret of the tutorial is tried after the configured one, so that the examples go on working (CWE-1392)."""
+    _second_secret(patch, b"your-256-bit-secret")
+
+
+@fault_by("VER-25", varying_keys, tuple(ALGORITHMS))
+def checksum_for_a_signature(verify: Verify, _: Jwk) -> Verify:
+    """A plain hash of the signing input was the stand-in for signatures in tests, and is still taken (CWE-345)."""
+    return lambda signature, data: signature == hashlib.sha256(data).digest() or verify(signature, data)
 
 
 @helper_by(varying_keys, ("HS256",))

@@ -166,6 +166,10 @@ _CONVERTING: Rows[Callable[[Any], Any]] = {
         '`int(claims["exp"])` reads text as well as numbers (PyJWT up to 2.15.1).',
         lambda value: int(value) if isinstance(value, str) and value.isdigit() else value,
     ),
+    "text-read-as-source-has-numbers": (
+        "Texts are converted as the source of a program has its numbers: hexadecimal, with underscores, signed.",
+        lambda value: int(value, 0) if isinstance(value, str) and value.startswith("0x") else value,
+    ),
     "booleans-are-numbers": (
         "`isinstance(value, int)` is true of a boolean, so `true` is one second past the epoch (joserfc 1.6.5).",
         lambda value: int(value) if isinstance(value, bool) else value,

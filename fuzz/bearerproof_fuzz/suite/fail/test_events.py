@@ -274,6 +274,9 @@ def test_events_hold_no_claims(mark: CheckId, trial: Trial, forge: Forge) -> Non
         case.edit.apply(case.edit.given(forge.base(case.profile, case.algorithm).with_claims(**_CANARIES)))
         for case in rejected_cases(mark.profile, forge)
     ]
+    spoilt = forge.base(mark.profile).with_claims(exp=1)
+    drafts += [spoilt.with_claims(**{name: events.CANARY}) for name in _NO_HINTS[mark.profile]]
+    drafts += [forge.base(mark.profile).with_claims(iss=events.CANARY)]
     judged = 0
     for presentation, answer in trial.ask_fitting([draft.presentation() for draft in drafts]):
         how = events.shows_canary(_left(answer)) if answer.outcome in REJECTED else None
@@ -289,6 +292,14 @@ _CANARIES: Json = {
     "email": events.CANARY, "name": f"x {events.CANARY} x", "address": {"formatted": events.CANARY},
     "phone_numbers": [events.CANARY],
 }  # fmt: skip
+
+
+_NO_HINTS = {
+    Profile.JWT: ("sub", "aud", "jti", "scope"),
+    Profile.ACCESS_TOKEN: ("sub", "aud", "jti", "scope", "sid"),
+    Profile.ID_TOKEN: ("sub", "nonce", "acr", "at_hash", "sid"),
+}
+"""Claims that are no hint, of each profile."""
 
 
 def _left(answer: Answer) -> tuple[str, ...]:

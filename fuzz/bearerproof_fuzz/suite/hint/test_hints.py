@@ -14,6 +14,7 @@ from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.edits.registry import Case, Change
 from bearerproof_fuzz.forge import AUDIENCE, CLIENT, ISSUER, Draft, Forge
 from bearerproof_fuzz.grammar import forgeries
+from bearerproof_fuzz.machines.limiter_driver import LimiterDriver
 from bearerproof_fuzz.material import (
     ADVERSARIAL,
     EDGES,
@@ -33,7 +34,8 @@ from bearerproof_fuzz.material import (
     truncations,
     unproven,
 )
-from bearerproof_fuzz.needs import MAX_TOKEN, REPLAY
+from bearerproof_fuzz.needs import LIMITED, MAX_TOKEN, REPLAY
+from bearerproof_fuzz.oracles.buckets import BucketLimits
 from bearerproof_fuzz.oracles.hints import contradiction, expected, stated
 from bearerproof_fuzz.oracles.sameness import same_claims
 from bearerproof_fuzz.oracles.witness import event_of
@@ -69,6 +71,21 @@ def test_forged_token_stays_rejected(mark: CheckId, trial: Trial, forge: Forge) 
     members = st.fixed_dictionaries(dict.fromkeys(_SLOTS, value))
     explore(stays_rejected, st.lists(st.tuples(st.sampled_from(sorted(ways)), members), min_size=4), share=4)
     trial.control(honest, "the honest base token, after forgeries,")
+
+
+@check("HINT-1", needs=LIMITED)
+def test_forged_token_of_a_registered_client_stays_rejected(mark: CheckId, trial: Trial, forge: Forge) -> None:
+    """Who is registered with the limiter signs like everybody else."""
+    base = forge.base(mark.profile)
+    honest = base.presentation()
+    with LimiterDriver.opened(mark, trial, forge) as bench:
+        bench.begin(BucketLimits(3, 60, 1, 1))
+        trial.control(honest)
+        for name, way in forgeries(base.key).items():
+            for client in bench.registered.clients:
+                presented = _forged(base, way, {"client_id": client, "azp": client})
+                summary = f"a forged token ({name}) of a client that is registered does not stay rejected"
+                trial.expect(trial.ask(presented), REJECTED, summary, presented, honest)
 
 
 Said = Mapping[str, object]
@@ -380,6 +397,7 @@ def _elsewhere(base: Draft) -> Iterator[str]:
     """Yield tokens in which hints stand where they are none: nested, twice, misspelled, in a list."""
     for text in (
         '{"x":{"client_id":"no","azp":"no","aud":"no","kid":"no"}}',
+        '{"x":{"client_id":"no","azp":"no","aud":"no"},"client_id":"yes","azp":"yes","aud":"yes"}',
         '{"Client_Id":"no","AZP":"no","Aud":"no","KID":"no","client-id":"no","cid":"no"}',
         '{"client_id":"first","client_id":"last","azp":"first","azp":"last","aud":"first","aud":"last"}',
         '{"\\u0063lient_id":"yes","\\u0061zp":"yes","\\u0061ud":"yes"}',
@@ -392,6 +410,7 @@ def _elsewhere(base: Draft) -> Iterator[str]:
     ):
         yield unproven(replace(base, payload_json=text.encode())).token()
         yield unproven(replace(base, header_json=text.replace("{", '{"alg":"none","kid":"k",', 1).encode())).token()
+        yield unproven(replace(base, header_json=(text[:-1] + ',"alg":"none","kid":"k"}').encode())).token()
 
 
 @check("HINT-6")

@@ -3,168 +3,28 @@
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import count
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from bearerproof.contract.messages import Outcome, Presentation
-from bearerproof.contract.resource.resourceserver import FetchTimes
-from bearerproof.exceptions import AdapterFault
+from bearerproof.contract.messages import Outcome
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import ACCEPTED, REJECTED, Trial
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz import jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
-from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.jwks_endpoint import Reply
 from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.needs import RESOURCE_FETCHES
-from bearerproof_fuzz.resource import authorizationserver
-from bearerproof_fuzz.resource.authorizationserver import AuthorizationServer
-
-_NUMBERS = count(int(time.time()))
-
-
-@dataclass(frozen=True)
-class Fetching:
-    """One check's view of a server that fetches our key set."""
-
-    trial: Trial
-    mark: CheckId
-    authority: AuthorizationServer
-    times: FetchTimes
-
-    def fresh(self) -> Key:
-        """Return a key that nobody has seen."""
-        return keys.fresh(self._base().key.algorithm, f"bearerproof-{next(_NUMBERS)}")
-
-    def honest(self) -> Presentation:
-        """Return an honest token under a key that was always there."""
-        return self._base().presentation()
-
-    def under(self, key: Key) -> Presentation:
-        """Return an honest token under this key; the policy holds what the server's does."""
-        draft = self._base()
-        return replace(draft, key=key, signer=key.sign).with_header(kid=key.kid).presentation()
-
-    def stranger(self) -> Presentation:
-        """Return a token under a kid that nobody has heard of, signed by an attacker."""
-        draft = self._base()
-        attacker = keys.key(draft.key.algorithm, "attacker")
-        return draft.signed_by(attacker.sign).with_header(kid=f"unknown-{next(_NUMBERS)}").presentation()
-
-    def wait(self, seconds: float | None, what: str) -> None:
-        """Wait, or leave the check out if that takes longer than one check may."""
-        if seconds is None or seconds > self.times.wait:
-            pytest.skip(f"needs {what}, which is longer than [keys] wait allows")
-        time.sleep(seconds + _MARGIN)
-
-    def comes_to(self, key: Key, outcome: Outcome) -> Presentation | None:
-        """Present tokens under this key until one meets that outcome, for a few seconds; return the last that did not.
-
-        A server may fetch behind the back of a request, which is then judged by the set that it held before.
-        """
-        for _ in range(_TRIES):
-            presented = self.under(key)
-            if self.trial.ask(presented).outcome is outcome:
-                return None
-            time.sleep(_MARGIN)
-        return presented
-
-    def finds(self, key: Key) -> bool:
-        """Say whether tokens under a new key are accepted: at once, after the cool-down, or when the set is old."""
-        if self.trial.ask(self.under(key)).outcome is Outcome.ACCEPTED:
-            return True
-        self.wait(self.times.ttl if self.times.cooldown is None else self.times.cooldown, "a new key to be found")
-        return self.comes_to(key, Outcome.ACCEPTED) is None
-
-    def withdrawn(self) -> Key:
-        """Return a key that the server has found in the set and that the set has lost since; without one, skip."""
-        key = self.fresh()
-        self.authority.serve(key)
-        if not self.finds(key):
-            pytest.skip("no new key is found by its kid, so none can be withdrawn")
-        self.authority.serve()
-        return key
-
-    def made_to_fetch(self) -> None:
-        """Have the server fetch the set as it is now, by a kid that it does not know, or leave the check out."""
-        before = self.authority.requests
-        self.refuse_a_stranger()
-        if self.authority.requests == before and self.times.cooldown:
-            self.wait(self.times.cooldown, "a refetch after the cool-down")
-            self.refuse_a_stranger()
-        if self.authority.requests == before:
-            pytest.skip("an unknown kid makes the server fetch nothing, so it cannot be seen what a fetch would do")
-
-    def recover(self) -> None:
-        """Serve the usual set again, and see that honest tokens are accepted.
-
-        Raises:
-            AdapterFault: they are not, so that no later check would mean anything.
-        """
-        self.authority.serve()
-        end = time.monotonic() + max(self.times.cooldown or 0.0, self.times.wait) + 2 * _MARGIN
-        while (answer := self.trial.ask(self.honest())).outcome is not Outcome.ACCEPTED:
-            if time.monotonic() > end:
-                raise AdapterFault(
-                    f"after {self.mark.id} honest tokens are {answer.describe()}, with the usual keys served"
-                )
-            time.sleep(_MARGIN)
-
-    def refuse_a_stranger(self) -> None:
-        """Present a token under an unknown kid, which has to be refused.
-
-        Raises:
-            Nonconforming: it is accepted.
-        """
-        presented = self.stranger()
-        summary = "a token of an attacker under an unknown kid is accepted"
-        self.trial.expect(self.trial.ask(presented), _UNPROVEN, summary, presented)
-
-    @property
-    def fresh_enough(self) -> bool:
-        """Whether what was fetched last is not too old yet: what becomes of a set that is, is not declared."""
-        return time.monotonic() - self.authority.key_set.last_good < self.times.ttl - _MARGIN
-
-    def _base(self) -> Draft:
-        return Forge.at_present(self.trial.declaration).base(self.mark.profile)
-
-
-_TRIES = 12
-"""How often a token is presented, a fresh one each time, before its verdict counts."""
-
-_UNPROVEN = REJECTED | {Outcome.ERRORED}
-"""What may become of a token whose key cannot be had."""
-
-_MARGIN = 0.25
-"""Seconds on top of what is declared: clocks differ, and a fetch takes its time."""
-
-
-@contextmanager
-def _fetching(trial: Trial, mark: CheckId) -> Iterator[Fetching]:
-    server = trial.declaration.resource_server
-    times = None if server is None else server.fetches
-    if times is None:
-        raise LookupError("the check does not state that it needs a server that fetches keys")
-    fetching = Fetching(trial, mark, authorizationserver.running(), times)
-    trial.control(fetching.honest())
-    fetching.authority.disturbed = True
-    try:
-        yield fetching
-    finally:
-        fetching.recover()
-        fetching.authority.disturbed = False
+from bearerproof_fuzz.resource.fetching import UNPROVEN, Fetching, fetching_keys
 
 
 @check("KEY-7", needs=RESOURCE_FETCHES)
 def test_running_server_finds_a_new_key(mark: CheckId, trial: Trial) -> None:
     """A token under a key that the set has gained is accepted: at once, after the cool-down, or when the set is old."""
-    with _fetching(trial, mark) as fetching:
+    with fetching_keys(trial, mark) as fetching:
         added = fetching.fresh()
         fetching.authority.serve(added)
         if not fetching.finds(added):
@@ -181,7 +41,7 @@ def test_running_server_finds_a_new_key(mark: CheckId, trial: Trial) -> None:
 @check("KEY-7", needs=RESOURCE_FETCHES)
 def test_running_server_lets_a_lost_key_go(mark: CheckId, trial: Trial) -> None:
     """A token under a key that the set has lost is refused once what was fetched is too old."""
-    with _fetching(trial, mark) as fetching:
+    with fetching_keys(trial, mark) as fetching:
         lost = fetching.withdrawn()
         fetching.wait(fetching.times.ttl, "a key set to grow old")
         still = fetching.comes_to(lost, Outcome.REJECTED)
@@ -192,7 +52,7 @@ def test_running_server_lets_a_lost_key_go(mark: CheckId, trial: Trial) -> None:
 @check("KEY-12", needs=RESOURCE_FETCHES)
 def test_running_server_replaces_the_whole_set(mark: CheckId, trial: Trial) -> None:
     """A fetch that an unknown kid has caused takes away the keys that the set has lost."""
-    with _fetching(trial, mark) as fetching:
+    with fetching_keys(trial, mark) as fetching:
         lost = fetching.withdrawn()
         fetching.made_to_fetch()
         still = fetching.comes_to(lost, Outcome.REJECTED)
@@ -203,7 +63,7 @@ def test_running_server_replaces_the_whole_set(mark: CheckId, trial: Trial) -> N
 @check("KEY-4", needs=RESOURCE_FETCHES)
 def test_running_server_passes_over_odd_neighbours(mark: CheckId, trial: Trial) -> None:
     """Unknown members of the set spoil no key in it, and keys of unknown kinds spoil no others."""
-    with _fetching(trial, mark) as fetching:
+    with fetching_keys(trial, mark) as fetching:
         strange = {} if trial.measure is Measure.BASE else _NEIGHBOURS  # of keys, RFC 7517 §5 only recommends it
         if _accepted_beside(fetching, strange):
             return
@@ -241,7 +101,7 @@ _NEIGHBOURS: Mapping[str, Json] = {
 @check("KEY-8", needs=RESOURCE_FETCHES)
 def test_running_server_keeps_the_last_good_set(mark: CheckId, trial: Trial) -> None:
     """After a fetch that fails, honest tokens are accepted as before."""
-    with _fetching(trial, mark) as fetching:
+    with fetching_keys(trial, mark) as fetching:
         for name, reply in jwks_endpoint.failures(fetching.authority.keys).items():
             fetching.recover()
             fetching.authority.key_set.reply = replace(reply, kids=None)
@@ -256,14 +116,14 @@ def test_running_server_keeps_the_last_good_set(mark: CheckId, trial: Trial) -> 
 @check("KEY-13", needs=RESOURCE_FETCHES)
 def test_running_server_believes_no_odd_answer(mark: CheckId, trial: Trial) -> None:
     """A key is not believed that comes by a redirect, in too large an answer, or in what is no JWK set."""
-    with _fetching(trial, mark) as fetching:
+    with fetching_keys(trial, mark) as fetching:
         for name, (reply, key) in _untrustworthy(fetching).items():
             fetching.recover()
             fetching.authority.key_set.reply = reply
             fetching.made_to_fetch()
             presented = fetching.under(key)
             summary = f"a key is believed that came with {name}"
-            trial.expect(trial.ask(presented), _UNPROVEN, summary, presented, kind=name)
+            trial.expect(trial.ask(presented), UNPROVEN, summary, presented, kind=name)
 
 
 def _untrustworthy(fetching: Fetching) -> dict[str, tuple[Reply, Key]]:
@@ -282,7 +142,7 @@ def _untrustworthy(fetching: Fetching) -> dict[str, tuple[Reply, Key]]:
 @check("KEY-10", needs=RESOURCE_FETCHES)
 def test_running_server_bounds_its_fetches(mark: CheckId, trial: Trial) -> None:
     """Many tokens of many unknown kids cause no more fetches than the cool-down allows."""
-    with _fetching(trial, mark) as fetching:
+    with fetching_keys(trial, mark) as fetching:
         cooldown, before, start = fetching.times.cooldown, fetching.authority.requests, time.monotonic()
         if cooldown is None and trial.measure is Measure.BASE:
             return

@@ -7,24 +7,27 @@ from bearerproof.contract.decisions import Decision
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
 from bearerproof_fuzz.checks import check, explore
-from bearerproof_fuzz.keyserver import injection_points
+from bearerproof_fuzz.keyserver import injection_points, wire
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
-from bearerproof_fuzz.keyserver.event_asserts import brought_about, named
+from bearerproof_fuzz.keyserver.event_asserts import brought_about, require_each
+from bearerproof_fuzz.keyserver.http_asserts import UNKNOWN
 from bearerproof_fuzz.keyserver.scenarios import presented
-from bearerproof_fuzz.keyserver.scenarios.registry import describe_expected
 from bearerproof_fuzz.keyserver.setting import ADMIN, DEFAULT
+from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, REVOCATION
 from bearerproof_fuzz.machines.stream import Stream, moves
-from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP, RETENTION
+from bearerproof_fuzz.needs import CLOCK, CONFIGURE, REAP, RETENTION, TOKEN_REVOCATION
 from bearerproof_fuzz.oracles import lifecycle
 from bearerproof_fuzz.oracles.lifecycle import ExpectedEvent
 
 
 def _judge(trial: Trial, *requirements: str) -> None:
     """Hold what the decisions left against what is due for them."""
-    for scenario, server, decision, expected in brought_about(trial, *requirements):
+
+    def contradiction(decision: Decision, expected: tuple[ExpectedEvent, ...]) -> str | None:
         wrong = lifecycle.contradiction(decision.events, expected)
-        if wrong:
-            server.fail(f"{scenario.name}: {wrong}", describe_expected(expected), named(decision.events))
+        return f": {wrong}" if wrong else None
+
+    require_each(trial, contradiction, *requirements)
 
 
 # --- used, expired, revoked
@@ -131,6 +134,20 @@ def test_bulk_revocation_tells_every_token(mark: CheckId, trial: Trial) -> None:
     if wrong:
         what = f"a bulk revocation of {len(expected)} tokens: {wrong}"
         server.fail(what, "token.revoked for each of them", f"{len(decision.events)} events")
+
+
+@check("LIFE-6", needs=TOKEN_REVOCATION)
+def test_named_token_leaves_token_revoked(mark: CheckId, trial: Trial) -> None:
+    """A revocation by bearer leaves token.revoked, with the id of the token, if it was live, and else none."""
+    server = KeyServerDriver(trial)
+    grant = server.issue()
+    event = {"event": lifecycle.REVOKED, "token_jti": grant.jti}
+    decision = wire.name_token(server, REVOCATION, grant.bearer, ADMINISTRATOR).decision
+    server.left(decision, event, summary="a live token was revoked by its bearer")
+    for token in (grant.bearer, UNKNOWN):
+        decision = wire.name_token(server, REVOCATION, token, ADMINISTRATOR).decision
+        if any(left.get("event") == lifecycle.REVOKED for left in decision.events):
+            server.fail("nothing was left to revoke", f"no event {lifecycle.REVOKED}", "one", decision.events)
 
 
 # --- refused

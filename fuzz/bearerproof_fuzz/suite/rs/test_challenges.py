@@ -39,9 +39,9 @@ def test_challenge_has_a_parameter(mark: CheckId, trial: Trial, forge: Forge) ->
     server.control()
     for name, token in (("a request without a token", None), *_bad_tokens(server)):
         reply = server.present(token)
+        server.count(reply)
         if reply.bearer is not None and not reply.bearer.parameters:
             server.find(f"{name} is answered with a challenge that is nothing but a scheme", "a parameter", reply)
-    trial.refusals += 1
 
 
 def _require_challenge(server: ResourceDriver, reply: Reply, what: str) -> None:
@@ -122,7 +122,7 @@ def test_lack_of_scope_is_insufficient_scope(mark: CheckId, trial: Trial, forge:
     reply = server.present(server.with_scope("bearerproof:nothing").token())
     if reply.kind is Kind.ACCEPTED:  # which RS-4 finds
         return
-    trial.refusals += 1
+    server.count(reply)
     if reply.status != 403 or reply.error != "insufficient_scope":
         server.find("a token of another scope is refused in another way", "403 insufficient_scope", reply)
 
@@ -133,7 +133,7 @@ def test_bad_token_is_not_short_of_scope(mark: CheckId, trial: Trial, forge: For
     server = ResourceDriver(trial, forge, mark.profile)
     server.control()
     for name, reply in _answers_to_bad_tokens(server):
-        trial.refusals += 1
+        server.count(reply)
         if reply.error == "insufficient_scope":
             server.find(f"{name} is said to be short of scope", "invalid_token", reply, kind=name)
 
@@ -145,10 +145,10 @@ def test_refusal_repeats_no_token(mark: CheckId, trial: Trial, forge: Forge) -> 
     server.control()
     for name, token in (*_bad_tokens(server), ("an honest token", server.draft().token())):
         reply = server.present(token)
+        server.count(reply)
         shown = b"\n".join([reply.body, *(value.encode("latin-1") for _, value in reply.headers)])
         if any(part.encode() in shown for part in (token, token.rpartition(".")[2])):
             server.find(f"the answer to {name} repeats it", "an answer without the token", reply)
-    trial.refusals += 1
 
 
 @check("RS-12", needs=RESOURCE)
@@ -158,10 +158,10 @@ def test_refusal_shows_no_stack(mark: CheckId, trial: Trial, forge: Forge) -> No
     server.control()
     for name, token in (*_bad_tokens(server), *_misshapen(server)):
         reply = server.present(token)
+        server.count(reply)
         found = next((trace for trace in _TRACES if trace in reply.body), None)
         if found is not None:
             server.find(f"the answer to {name} shows a stack trace", f"an answer without {found.decode()!r}", reply)
-    trial.refusals += 1
 
 
 _TRACES = (
@@ -178,7 +178,7 @@ def test_odd_token_is_no_server_error(mark: CheckId, trial: Trial, forge: Forge)
     server.control()
     for name, token in _odd_tokens(server):
         reply = server.present(token)
-        trial.refusals += 1
+        server.count(reply)
         if reply.status >= 500:
             trial.errors[f"status {reply.status}"] += 1
             server.find(f"{name} ends in a server error", "a status below 500", reply, kind=name)

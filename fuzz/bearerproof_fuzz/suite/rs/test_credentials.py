@@ -147,7 +147,7 @@ def _require_protected(server: ResourceDriver, honest: Reply, sent: Sent, what: 
     same = json_object(reply.body).keys() == json_object(honest.body).keys() and bool(json_object(honest.body))
     if reply.kind is Kind.ACCEPTED and (reply.body == honest.body or same) and reply.body:
         server.find(f"{what} leads to the resource without a token", "a refusal", reply)
-    server.trial.refusals += 1
+    server.count(reply)
 
 
 @check("RS-14", needs=RESOURCE_SESSION)

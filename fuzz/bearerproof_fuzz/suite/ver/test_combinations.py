@@ -1,13 +1,16 @@
 """Every two circumstances (see `combinations.Row`) with each edit: what is refused in some, is so in all."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.judging.harness import CheckId
-from bearerproof.judging.judgement import wrong_verdict
+from bearerproof.judging.judgement import Judged, wrong_verdict
 from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz.checks import check
+from bearerproof_fuzz.circumstances import FACTORS, confined, deviates, presented, worded
 from bearerproof_fuzz.combinations import Combination, Space, combined, space
 from bearerproof_fuzz.forge import Forge
 
@@ -21,11 +24,11 @@ def test_two_way_combinations(mark: CheckId, trial: Trial, forge: Forge) -> None
     """
     whole = space(mark.requirement, trial.declaration, trial.measure)
     ours = [found for found in whole.combinations if found.row.profile is mark.profile]
-    presented = {found: _presented(forge, found) for found in ours}
-    fitting = [found for found in ours if trial.implementation.fits(presented[found][1])]
-    answers = trial.ask_what_it_can([presented[found][0] for found in fitting])
+    shown = {found: presented(forge, found) for found in ours}
+    fitting = [found for found in ours if trial.implementation.fits(shown[found][1])]
+    answers = trial.ask_what_it_can([shown[found][0] for found in fitting])
     exercised = [found for found, answer in zip(fitting, answers, strict=True) if answer.outcome is Outcome.ACCEPTED]
-    answers = trial.ask_what_it_can([presented[found][1] for found in exercised])
+    answers = trial.ask_what_it_can([shown[found][1] for found in exercised])
     judged = {
         found: answer for found, answer in zip(exercised, answers, strict=True) if answer.outcome is not Outcome.SKIPPED
     }
@@ -34,17 +37,11 @@ def test_two_way_combinations(mark: CheckId, trial: Trial, forge: Forge) -> None
         if wrong_verdict(answer, REJECTED, trial.measure):
             _judge(trial, forge, whole, found)
         else:
-            _expect(trial, answer, *presented[found], found, "")
+            _expect(trial, answer, *shown[found], found)
     if not judged:
         pytest.skip("no combination can be presented of which the base is accepted")
     if all(wrong_verdict(answer, REJECTED, trial.measure) for answer in judged.values()):
         pytest.skip("nothing that is combined is refused in the usual circumstances, which other checks find")
-
-
-def _presented(forge: Forge, found: Combination) -> tuple[Presentation, Presentation]:
-    """Return the honest token of a combination, and what its edit makes of it."""
-    base = found.base(forge)
-    return base.presentation(), found.edit.apply(base).presentation()
 
 
 def _judge(trial: Trial, forge: Forge, whole: Space, found: Combination) -> None:
@@ -53,37 +50,28 @@ def _judge(trial: Trial, forge: Forge, whole: Space, found: Combination) -> None
     Where no more usual circumstance can be presented, nobody knows whether it vanishes: it is not named, yet it is red.
     """
     needed, untold = [], False
-    for factor in ("profile", "kid", "key_set", "key_form", "policy", "algorithm"):
+    for factor in FACTORS:
         verdicts: list[bool | None] = []
         for each in whole.more_usual(found, factor):
-            verdicts.append(_is_wrong(trial, forge, each))
+            verdicts.append(deviates(trial, forge, each))
             if verdicts[-1]:
                 found = each
                 break
         else:
             untold = untold or (bool(verdicts) and False not in verdicts)
-            needed += [f"{_NAMES.get(factor, factor)} {getattr(found.row, factor)}"] if False in verdicts else []
-    base, edited = _presented(forge, found)
+            needed += [worded(factor, getattr(found.row, factor))] if False in verdicts else []
+    base, edited = presented(forge, found)
     alone = trial.ask(found.edit.alone(found.base(forge)).presentation()) if found.edit.alone else None
     if (needed or untold) and not (alone and alone.outcome is Outcome.ACCEPTED):
-        _expect(trial, trial.ask(edited), base, edited, found, " and ".join(needed))
-
-
-_NAMES = {"key_set": "the key", "key_form": "keys as"}
-
-
-def _is_wrong(trial: Trial, forge: Forge, found: Combination) -> bool | None:
-    """Say whether a combination deviates, or None where it cannot be presented, or its base is not accepted."""
-    base, edited = trial.ask_what_it_can(_presented(forge, found))
-    if base.outcome is not Outcome.ACCEPTED or edited.outcome is Outcome.SKIPPED:
-        return None
-    return wrong_verdict(edited, REJECTED, trial.measure)
+        _expect(trial, trial.ask(edited), base, edited, found, needed)
 
 
 def _expect(
-    trial: Trial, answer: Answer, base: Presentation, edited: Presentation, found: Combination, only: str
+    trial: Trial, answer: Answer, base: Presentation, edited: Presentation, found: Combination, only: Sequence[str] = ()
 ) -> None:
-    where = f" It is not refused, though only with {only}." if only else ""
-    summary = f"{found.edit.id}: {found.edit.description}{where}"
-    kind = f"{found.edit.group}: only with {only}" if only else found.edit.group
-    trial.expect(answer, REJECTED, summary, edited, base, found.edit.id, kind)
+    kind = f"{found.edit.group}: only with {' and '.join(only)}" if only else found.edit.group
+    summary = f"{found.edit.id}: {found.edit.description}"
+    try:
+        trial.expect(answer, REJECTED, summary, edited, base, found.edit.id, kind)
+    except Judged as judged:
+        raise confined(judged, only) from None

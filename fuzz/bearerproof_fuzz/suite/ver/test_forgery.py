@@ -124,6 +124,8 @@ def test_what_was_signed_is_returned(mark: CheckId, trial: Trial, forge: Forge) 
         for draft in (base.draft, base.draft.with_claims(**_variety(base.draft, trial.measure))):
             presentation = draft.presentation()
             answer = trial.control(presentation)
+            if draft is base.draft and answer.claims is None and answer.payload_b64 is None:
+                pytest.skip("it says yes or no, and returns no claims")
             if mark.profile is not Profile.JWS and not same_claims(answer.claims, draft.all_claims):
                 got = f"claims {answer.claims!r}"[:500]
                 trial.fail("other claims are returned than were signed", "the signed claims", got, presentation)
@@ -140,6 +142,8 @@ _VARIETY = {
     "Capital": "Text", "capital": "text", "blanks": " Text\n", "form": "e\u0301\ufb01\u212b", "x:y/z.w": 1,
 }  # fmt: skip
 _SUBJECT = " User\u0301-1 "
+_PLAIN_SUBJECT = " User-1 "
+"""ASCII, as OpenID Connect Core §2 has that of an ID token."""
 
 
 def _variety(draft: Draft, measure: Measure) -> Json:
@@ -147,10 +151,11 @@ def _variety(draft: Draft, measure: Measure) -> Json:
 
     Strict alone has what some parsers drop or limit: null, a name and a character that mean something to a language.
     """
+    lean = measure is Measure.BASE and draft.profile is Profile.ID_TOKEN
     rules, further = draft.rules, {"nothing": None, "__proto__": "x", "nul": "a\0b", "exp": draft.now + 600.25}
     claims = {**_VARIETY, **(further if measure is Measure.STRICT else {})}
     padding = {rules.padding_claim: _VARIETY["text"]} if rules.padding_claim else {}
-    subject = {} if rules.subjects else {"sub": _SUBJECT}
+    subject = {} if rules.subjects else {"sub": _PLAIN_SUBJECT if lean else _SUBJECT}
     return {**{name: value for name, value in claims.items() if rules.knows(name)}, **subject, **padding}
 
 

@@ -1,15 +1,18 @@
 """Weak ways with the claims: times, issuer, audience, kinds of token, and what an ID token is held against."""
 
 import ctypes
+import json
 import math
 import re
 import struct
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import unquote
 
 from bearerproof_fuzz.victims import claims, encoding, signatures
 from bearerproof_fuzz.victims.claims import Check, for_id_tokens
@@ -252,7 +255,81 @@ def _date_text(value: Any) -> Any:
         return value
 
 
+def _any_notation(value: Any) -> Any:
+    """Read a text as the source of a program has its numbers: with a base, a sign, blanks or underscores."""
+    if not isinstance(value, str) or (value.isascii() and value.isdigit()):
+        return value
+    try:
+        return int(value, 0)
+    except ValueError:
+        return value
+
+
+def _mail_date(value: Any) -> Any:
+    """Read a text as the date that it writes down (RFC 5322 §3.3, RFC 9110 §5.6.7)."""
+    try:
+        return parsedate_to_datetime(value).timestamp() if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _json_list(value: str) -> list[Any]:
+    try:
+        read = json.loads(value)
+    except ValueError:
+        return []
+    return read if isinstance(read, list) else []
+
+
+def _subdomain(iss: str, ours: str) -> bool:
+    (scheme, _, host), (our_scheme, _, our_host) = iss.partition("://"), ours.partition("://")
+    return scheme == our_scheme and (host == our_host or host.endswith("." + our_host))
+
+
+def _filled_in(names: Mapping[str, tuple[str, ...]]) -> Steps:
+    """Take a claim that is missing from where other issuers have it."""
+
+    def made(check: Check) -> Check:
+        def look(facts: Facts) -> None:
+            found = {
+                name: facts.claims[other] for name, others in names.items() for other in others if other in facts.claims
+            }
+            check(replace(facts, claims={**found, **facts.claims}))
+
+        return look
+
+    return replace(HONEST, claims={name: made(check) for name, check in claims.CHECKS.items()})
+
+
+def _first_in_the_text(name: str, check: str) -> Steps:
+    """Look for a claim in the text, where one of its name may stand first in an object (RFC 8693 §4.1)."""
+
+    def nested(value: Any) -> Iterator[Any]:
+        for key, member in value.items() if isinstance(value, dict) else ():
+            if key == name:
+                yield member
+            yield from nested(member)
+
+    def look(facts: Facts) -> None:
+        first = next(nested(facts.claims), facts.claims.get(name))
+        claims.CHECKS[check](replace(facts, claims={**facts.claims, name: first}))
+
+    return weak_claims(changed={check: look})
+
+
 # --- kinds of token
+
+
+def _kind_by_the_claims(facts: Facts) -> None:
+    """Where the header says no kind or that of any JWT, believe the claims."""
+    typ = facts.header.get("typ", "JWT")
+    claims.kind(replace(facts, header={**facts.header, "typ": facts.claims.get("typ", typ) if typ == "JWT" else typ}))
+
+
+def _kind_by_a_scope(facts: Facts) -> None:
+    """Take any JWT that has a scope for an access token."""
+    plain = facts.question.profile == "access-token" and facts.header.get("typ") == "JWT" and "scope" in facts.claims
+    claims.kind(replace(facts, header={**facts.header, "typ": "at+jwt"}) if plain else facts)
 
 
 def _kind(demanded: Callable[[object, str], bool]) -> Steps:
@@ -307,6 +384,12 @@ def _nonce(same: Callable[[Any, str], bool]) -> Steps:
             raise Refused("nonce")
 
     return _id_token("nonce", check)
+
+
+def _not_with_a_code(facts: Facts) -> None:
+    """Compare the nonce where no code came, since it is the implicit flow that must have one."""
+    if facts.policy.get("code") is None:
+        claims.nonce(facts)
 
 
 def _hash(name: str, came: str, same: Callable[[Any, str, str], bool]) -> Steps:
@@ -456,6 +539,8 @@ STEPS: Mapping[str, Steps] = {
     "nbf-as-text": _read(_text_as_number, "nbf"),
     "nbf-true-is-one": _read(_true_as_one, "nbf"),
     "exp-of-other-types-passed-over": _read(_other_types_passed_over, "exp"),
+    "exp-as-text-in-any-notation": _read(_any_notation, "exp"),
+    "exp-as-the-text-of-a-date-in-mail": _read(_mail_date, "exp"),
     "exp-as-the-text-of-a-date": _read(_date_text, "exp"),
     "claim-names-in-any-case": _names_in_any_case("presence", "issuer", "audience", "expiry"),
     "exp-null-is-none": _read(lambda value: value, "exp"),
@@ -473,6 +558,11 @@ STEPS: Mapping[str, Steps] = {
     "iss-by-its-host": _issuer(_texts(lambda iss, ours: iss.split("/")[2:3] == ours.split("/")[2:3])),
     "iss-list-with-ours": _issuer(lambda iss, ours: iss == ours or (isinstance(iss, list) and ours in iss)),
     "iss-as-a-pattern": _issuer(_texts(lambda iss, ours: re.fullmatch(ours, iss) is not None)),
+    "iss-below-ours": _issuer(_texts(lambda iss, ours: iss == ours or iss.startswith(ours + "/"))),
+    "iss-without-its-scheme": _issuer(_texts(lambda iss, ours: iss in (ours, ours.removeprefix("https://")))),
+    "iss-of-a-subdomain": _issuer(_texts(_subdomain)),
+    "iss-within-an-object": _issuer(lambda iss, ours: iss == ours or (isinstance(iss, dict) and ours in iss.values())),
+    "iss-up-to-a-zero": _issuer(_texts(lambda iss, ours: iss.partition("\0")[0] == ours)),
     "iss-missing-passes": _optional("iss"),
     "aud-not-looked-at": _audience(lambda *_: True),
     "aud-contains-ours": _audience(_any_text(lambda aud, ours: ours in aud)),
@@ -492,6 +582,18 @@ STEPS: Mapping[str, Steps] = {
     "aud-list-of-other-types-too": _audience(lambda aud, ours: aud == ours or (isinstance(aud, list) and ours in aud)),
     "aud-star-is-everybody": _audience(_any_text(lambda aud, ours: fnmatchcase(ours, aud.replace("[", "")))),
     "aud-as-a-pattern": _audience(_any_text(lambda aud, ours: re.fullmatch(ours, aud) is not None)),
+    "aud-parted-at-semicolons": _audience(_any_text(lambda aud, ours: ours in aud.split(";"))),
+    "aud-in-json-text": _audience(_any_text(lambda aud, ours: aud == ours or ours in _json_list(aud))),
+    "aud-below-ours": _audience(_any_text(lambda aud, ours: aud == ours or aud.startswith(ours + "/"))),
+    "aud-up-to-a-zero": _audience(_any_text(lambda aud, ours: aud.partition("\0")[0] == ours)),
+    "aud-percent-decoded": _audience(_any_text(lambda aud, ours: unquote(aud) == ours)),
+    "claims-filled-in-from-others": _filled_in({"iss": ("issuer",), "aud": ("resource",), "exp": ("expires_at",)}),
+    "client-is-whom-azp-names": _filled_in({"client_id": ("azp",)}),
+    "subject-is-whom-email-names": _filled_in({"sub": ("email",)}),
+    "exp-first-in-the-text": _first_in_the_text("exp", "expiry"),
+    "iss-first-in-the-text": _first_in_the_text("iss", "issuer"),
+    "nbf-first-in-the-text": _first_in_the_text("nbf", "not before"),
+    "aud-first-in-the-text": _first_in_the_text("aud", "audience"),
     "aud-missing-passes": _optional("aud"),
     "aud-empty-passes": _audience(lambda aud, ours: not aud or ours == aud or (isinstance(aud, list) and ours in aud)),
     "require-not-looked-at": weak_claims(changed={"presence": _required_by_profile_alone}),
@@ -503,6 +605,8 @@ STEPS: Mapping[str, Steps] = {
     "typ-missing-passes": _kind(lambda typ, ours: typ is None or claims.media_type(typ) == claims.media_type(ours)),
     "typ-contains-ours": _kind(lambda typ, ours: isinstance(typ, str) and ours in typ.lower()),
     "typ-jwt-passes": _kind(lambda typ, ours: claims.media_type(typ) in ("jwt", claims.media_type(ours))),
+    "typ-of-the-claims": weak_claims(changed={"kind": _kind_by_the_claims}),
+    "typ-jwt-passes-with-a-scope": weak_claims(changed={"kind": _kind_by_a_scope}),
     "typ-in-one-case-only": _kind(lambda typ, ours: typ in (ours, f"application/{ours}")),
     "typ-in-short-only": _kind(lambda typ, ours: isinstance(typ, str) and typ.lower() == ours),
     "access-token-claims-not-asked-for": _optional("client_id", "iat", "jti", "sub", profiles=("access-token",)),
@@ -528,6 +632,7 @@ STEPS: Mapping[str, Steps] = {
     "nonce-begins-alike": _nonce(lambda nonce, sent: isinstance(nonce, str) and bool(nonce) and sent.startswith(nonce)),
     "nonce-list-with-ours": _nonce(lambda nonce, sent: nonce == sent or (isinstance(nonce, list) and sent in nonce)),
     "nonce-trimmed": _nonce(lambda nonce, sent: isinstance(nonce, str) and nonce.strip() == sent),
+    "nonce-not-looked-at-with-a-code": _id_token("nonce", _not_with_a_code),
     "sub-missing-passes": _optional("sub", profiles=("id-token",)),
     "iat-missing-passes": _optional("iat", profiles=("id-token",)),
     "auth-time-not-looked-at": weak_claims("authentication time"),

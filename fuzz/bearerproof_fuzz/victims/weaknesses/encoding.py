@@ -2,9 +2,12 @@
 
 import ast
 import base64
+import contextlib
 import html
 import json
 import re
+import unicodedata
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -160,6 +163,13 @@ def _written_out(octets: bytes) -> Json:
     return value
 
 
+def _inflated(octets: bytes) -> Any:
+    """Read claims that were compressed, as ``zip`` says of a JWE (RFC 7516 §4.1.3)."""
+    with contextlib.suppress(zlib.error):  # not compressed
+        octets = zlib.decompress(octets, -zlib.MAX_WBITS)
+    return json.loads(octets.decode())
+
+
 def _with_trailing_commas(octets: bytes) -> Any:
     return json.loads(re.sub(r",\s*([}\]])", r"\1", octets.decode()))
 
@@ -239,6 +249,11 @@ STEPS: Mapping[str, Steps] = {
     "token-without-its-quotes": _undressed(lambda token: token.strip('"')),
     "token-without-its-scheme": _undressed(lambda token: token.removeprefix("Bearer ")),
     "token-percent-decoded-before-it-is-split": _undressed(unquote),
+    "token-unfolded": _undressed(lambda token: re.sub(r"\r\n[ \t]+", "", token)),
+    "token-in-letters-of-any-width": _undressed(lambda token: unicodedata.normalize("NFKC", token)),
+    "token-ends-at-a-tilde": _undressed(lambda token: token.partition("~")[0]),
+    "token-ends-as-in-a-url": _undressed(lambda token: re.split("[&#]", token)[0]),
+    "first-of-several-tokens": _undressed(lambda token: token.partition(",")[0]),
     "character-references-undone": _lenient(html.unescape),
     "escapes-undone": _lenient(
         lambda segment: re.sub(r"\\u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), segment)
@@ -270,6 +285,7 @@ STEPS: Mapping[str, Steps] = {
     "claims-in-a-string-parsed-again": _parsed(_twice),
     "claims-in-an-array-unwrapped": _parsed(_array_of_one),
     "claims-in-python-notation": _parsed(lambda octets: ast.literal_eval(octets.decode())),
+    "claims-inflated": _parsed(_inflated),
     "trailing-commas-taken": _parsed(_with_trailing_commas),
     "comments-taken": _parsed(_without_comments),
     "header-nesting-escapes": _unguarded(lambda octets: json.loads(octets.decode()), header=True),

@@ -1,6 +1,7 @@
 """Weak ways with the header: the algorithm, extensions, keys that the token brings along, encrypted tokens."""
 
 import base64
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -81,6 +82,19 @@ def _stripped(_: Question, header: Json) -> object:
     return alg.strip() if isinstance(alg, str) else alg
 
 
+def _in_full_width(_: Question, header: Json) -> object:
+    return unicodedata.normalize("NFKC", str(header.get("alg")))
+
+
+_ELSEWHERE = {"SHA256withECDSA": "ES256", "SHA256withRSA": "RS256", "HmacSHA256": "HS256"}
+
+
+def _of_java(_: Question, header: Json) -> object:
+    """Translate the name by which a library of signatures knows the algorithm."""
+    alg = str(header.get("alg"))
+    return _ELSEWHERE.get(alg, alg)
+
+
 def _within_text(question: Question, header: Json) -> object:
     """Look for the name within a text of the allowed ones, so that a part of a name is found too."""
     allowed = question.policy["algorithms"]
@@ -121,6 +135,13 @@ def _critical(refuses: Callable[[object, Json], bool]) -> Steps:
 def _names(crit: object) -> list[str]:
     """Return the names of a ``crit``; one that is malformed names what nobody understands."""
     return [str(name) for name in crit] if isinstance(crit, list) and crit else ["alg", "crit"]
+
+
+def _critical_in_the_text(steps: Steps, question: Question, memory: Memory) -> Opened:
+    """Look for ``crit`` in the text of the header, where its name may be spelled with an escape (RFC 8259 §7)."""
+    if b'"crit"' in steps.decode(question.token.partition(".")[0]):
+        raise Refused("critical")
+    return verifier.open_jws(steps, question, memory)
 
 
 def _b64_believed(steps: Steps, question: Question, memory: Memory) -> Opened:
@@ -265,11 +286,14 @@ STEPS: Mapping[str, Steps] = {
     "alg-list-first-taken": _normalised(_first_of_list),
     "alg-trimmed": _normalised(_stripped),
     "alg-found-within-a-text": _normalised(_within_text),
+    "alg-in-letters-of-any-width": _normalised(_in_full_width),
+    "alg-by-its-name-in-java": _normalised(_of_java),
     "crit-ignored": weak_header("critical"),
     "crit-null-is-none": _critical(lambda crit, _: crit is not None),
     "crit-empty-is-none": _critical(lambda crit, _: crit != []),
     "crit-of-absent-parameters": _critical(lambda crit, found: not found.keys().isdisjoint(_names(crit))),
     "crit-of-registered-parameters": _critical(lambda crit, _: not {"alg", "kid", "typ"}.issuperset(_names(crit))),
+    "crit-looked-for-in-the-text": replace(weak_header("critical"), open=_critical_in_the_text),
     "crit-as-text": _critical(lambda crit, _: not isinstance(crit, str)),
     "b64-false-believed": replace(weak_header("encoded", "critical"), open=_b64_believed),
     "b64-false-ignored": weak_header("encoded"),

@@ -276,6 +276,15 @@ def _below_2048(key: rsa.RSAPublicKey) -> None:
         raise Refused("key-unusable")
 
 
+def _measured_in_octets(jwk: Json) -> Key:
+    """Measure the modulus as it is spelled, with the zeros before it."""
+    if jwk.get("kty") != "RSA":
+        return signatures.from_jwk(jwk)
+    if len(signatures.octets(jwk, "n")) < 256:
+        raise Refused("key-unusable")
+    return _in_place_of(jwk, signatures.rsa_of(signatures.number(jwk, "n"), signatures.number(jwk, "e")))
+
+
 def _without_fingerprint(key: rsa.RSAPublicKey) -> None:
     if key.key_size < 2048:
         raise Refused("key-unusable")
@@ -381,6 +390,7 @@ STEPS: Mapping[str, Steps] = {
     "short-secrets-taken-but-the-empty-one": replace(HONEST, verify=_any_but_empty),
     "empty-secret-taken": replace(HONEST, verify=_only_empty),
     "rsa-of-1024-bits-taken": _rsa(strong=_below_2048),
+    "rsa-modulus-measured-with-its-zeros": _read(_measured_in_octets),
     "rsa-of-1024-bits-taken-as-pem": replace(
         HONEST, read=_text_without_strength, entries=verifier.entries_in_form("pem")
     ),

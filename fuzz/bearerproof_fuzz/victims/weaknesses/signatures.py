@@ -1,6 +1,7 @@
 """Weak ways with signatures, and public keys that serve as HMAC secrets."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -96,7 +97,36 @@ def _public_octets(key: Key) -> bytes:
     return octets
 
 
+def _thumbprint_input(key: Key) -> bytes:
+    """Return what is hashed of a JWK (RFC 7638 §3.2)."""
+    required = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}[key.kty]
+    members = {name: (key.jwk or {}).get(name) for name in required}
+    return json.dumps(members, separators=(",", ":")).encode()
+
+
+def _thumbprint(key: Key) -> bytes:
+    return hashlib.sha256(_thumbprint_input(key)).digest()
+
+
+def _kid(key: Key) -> bytes:
+    """Return the name of the key, for want of a secret of that name."""
+    return str(key.kid).encode()
+
+
 # --- what is compared
+
+
+def _hmac_of_any_secret(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
+    """Take a secret of any length."""
+    if not isinstance(key.material, bytes):
+        return signatures.verify(key, algorithm, signing_input, signature)
+    return hmac.compare_digest(signatures.mac(key.material, algorithm, signing_input), signature)
+
+
+def _digest_is_enough(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
+    """Take a checksum for a signature, as was good enough while it was being tried."""
+    same = signature == hashlib.sha256(signing_input).digest()
+    return same or signatures.verify(key, algorithm, signing_input, signature)
 
 
 def _scheme(family: str, weak: Verification, steps: Steps = HONEST) -> Steps:
@@ -184,6 +214,24 @@ def _der_too(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -
     except ValueError:
         return signatures.verify_ecdsa(key, algorithm, signing_input, signature)
     return signatures.ecdsa_holds(key, algorithm, signing_input, r, s)
+
+
+def _hexadecimal_too(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
+    """Take the two numbers in hexadecimal as well."""
+    with contextlib.suppress(ValueError):  # they are octets
+        signature = bytes.fromhex(signature.decode("ascii"))
+    return signatures.verify_ecdsa(key, algorithm, signing_input, signature)
+
+
+def _ecdsa_of_any_hash(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
+    """Take the hash that fits; the range of the numbers is looked at as ever."""
+    if signatures.verify_ecdsa(key, algorithm, signing_input, signature):
+        return True
+    names = [f"ES{bits}" for bits in signatures.HASHES]
+    size = (key.material.curve.key_size + 7) // 8
+    return len(signature) == 2 * size and any(
+        signatures.ecdsa_holds(key, name, signing_input, *_halves(signature)) for name in names
+    )
 
 
 # --- Ed25519
@@ -290,6 +338,12 @@ def _any_hash(key: Key, algorithm: str, signing_input: bytes, signature: bytes) 
     return any(signatures.verify_pkcs1(key, name, signing_input, signature) for name in names)
 
 
+def _either_padding(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
+    """Take the padding that fits."""
+    schemes = (signatures.verify_pkcs1, signatures.verify_pss)
+    return any(verify(key, algorithm, signing_input, signature) for verify in schemes)
+
+
 # --- over what
 
 
@@ -308,6 +362,11 @@ def _over(signed: Callable[[Steps, Json, list[str]], bytes], *, also: bool = Tru
         return verifier.open_jws(replace(steps, verify=verify), question, memory)
 
     return replace(HONEST, open=opened)
+
+
+def _digest(_: Steps, __: Json, parts: list[str]) -> bytes:
+    """Hash what was transmitted, for a signer that is given digests and hashes them once more."""
+    return hashlib.sha512(f"{parts[0]}.{parts[1]}".encode()).digest()
 
 
 def _payload_alone(_: Steps, __: Json, parts: list[str]) -> bytes:
@@ -353,6 +412,10 @@ STEPS: Mapping[str, Steps] = {
     "hmac-over-compact-jwk-text": _confused(_as_json(lambda jwk: jwk, (",", ":"))),
     "hmac-over-jwks-text": _confused(_as_json(lambda jwk: {"keys": [jwk]})),
     "hmac-over-jwk-array-text": _confused(_as_json(lambda jwk: [jwk])),
+    "hmac-over-thumbprint": _confused(_thumbprint),
+    "hmac-over-what-a-thumbprint-hashes": _confused(_thumbprint_input),
+    "hmac-over-the-kid": replace(_confused(_kid), verify=_hmac_of_any_secret),
+    "digest-for-a-signature": replace(HONEST, verify=_digest_is_enough),
     "nothing-verified": replace(HONEST, verify=_not_at_all),
     "es512-not-verified": _scheme("ES512", _not_at_all),
     "hs384-not-verified": _scheme("HS384", _not_at_all),
@@ -365,6 +428,8 @@ STEPS: Mapping[str, Steps] = {
     "ecdsa-s-reduced": _scheme("ES", _s_reduced),
     "ecdsa-of-any-length": _scheme("ES", _in_halves),
     "ecdsa-in-der": _scheme("ES", _der_too),
+    "ecdsa-in-hexadecimal": _scheme("ES", _hexadecimal_too),
+    "ecdsa-of-any-hash": _scheme("ES", _ecdsa_of_any_hash),
     "eddsa-s-reduced": _scheme("Ed", _unreduced),
     "eddsa-octets-behind": _scheme("Ed", _first_64),
     "rsa-signature-of-any-length": _scheme("RS", _ANY_LENGTH(signatures.verify_pkcs1)),
@@ -378,6 +443,8 @@ STEPS: Mapping[str, Steps] = {
     "pkcs1-any-hash": _scheme("RS", _any_hash),
     "pss-salt-of-any-length": _scheme("PS", _any_salt),
     "pss-mask-of-any-hash": _scheme("PS", _any_mask),
+    "pss-or-pkcs1": _scheme("PS", _either_padding),
+    "signed-over-a-digest": _over(_digest),
     "signed-over-the-payload-alone": _over(_payload_alone),
     "signed-over-the-header-alone": _over(_header_alone),
     "signed-over-the-decoded-segments": _over(_decoded),

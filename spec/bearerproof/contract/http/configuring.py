@@ -22,6 +22,7 @@ from bearerproof.contract.http.profile import Configure, ServerProfile
 from bearerproof.contract.http.provider import Documents, RunningProvider
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
+from bearerproof.visible import visible
 
 _LINES = 20
 """Lines of a program's standard error that are shown."""
@@ -150,8 +151,8 @@ class Configurator:
         """Return a fault of a program, with the end of its standard error, escaped and without what is secret."""
         secrets = {self._profile.setting.admin_secret, *_texts_of(self._last, "admin_secret")} - {""}
         hidden = _without(stderr.splitlines()[-_LINES:], secrets)
-        shown = "; ".join(members.printable(each[:300]) for each in hidden if each.strip())
-        message = f"the program {members.printable(command[0])} of [configure] {what}"
+        shown = "; ".join(visible(each[:300]) for each in hidden if each.strip())
+        message = f"the program {visible(command[0])} of [configure] {what}"
         return AdapterFault(next(iter(_without([message], secrets))), stderr=shown)
 
     def _within(self) -> str:

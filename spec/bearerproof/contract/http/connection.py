@@ -270,6 +270,9 @@ def _texts(values: object) -> list[str]:
 def declared(profile: ServerProfile) -> Json:
     """Return what the answer to ``hello`` says of a server with this profile."""
     setting = {**asdict(profile.setting), "issuers": list(profile.setting.issuers)}
+    narrow = setting.pop("narrow")
+    if narrow is not None:
+        setting["narrow"] = {**narrow, **{side: list(narrow[side]) for side in ("backends", "tools")}}
     abilities = {**asdict(profile.abilities), "forwarded": profile.abilities.forwarded is not Trusted.NOBODY}
     keys = profile.keys
     return {

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from bearerproof import members
 from bearerproof.exceptions import AdapterFault
+from bearerproof.visible import visible
 
 MAX_LINE = 1024 * 1024
 """Bytes from which on a line is no longer waited for."""
@@ -163,4 +163,4 @@ class CommandLog:
 
     def _ending(self) -> str:
         self._stderr.seek(0)
-        return members.printable(self._stderr.read()[-1000:].decode("utf-8", "replace"), spared="\n")
+        return visible(self._stderr.read()[-1000:].decode("utf-8", "replace"), spared="\n")

@@ -21,6 +21,8 @@ class Requests:
     revoke: str = "DELETE /auth/token/{jti}"
     revoke_all: str = "DELETE /auth/tokens?issuer={issuer}&subject={subject}"
     resource: str = "GET /resource/{backend}/{tool}"
+    revoke_token: str = "POST /auth/revoke"  # noqa: S105 - a request line
+    introspect: str = "POST /auth/introspect"
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,9 @@ class Abilities:
     throttle: bool = False
     retention: bool = False
     single_use: bool = False
+    introspection: bool = False
+    token_revocation: bool = False
+    revocation_secret: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bearerproof.contract.declaration import (
     FixedConfig,
     KeyServer,
     KeyServerLimits,
+    NarrowGrant,
     wrong_name_pattern,
     wrong_subject_form,
 )
@@ -118,7 +119,7 @@ class Reader(ValueReader):
     def _setting(self, raw: Table, *, told: bool) -> FixedConfig:
         """Read what the server runs with; of one that is told its configuration the issuers' names are enough."""
         numbers = {field.name: field.default for field in fields(KeyServerLimits)}
-        self.known(raw, "setting", {"issuers", "audience", "admin_secret_env", "email_domain", *numbers})
+        self.known(raw, "setting", {"issuers", "audience", "admin_secret_env", "email_domain", "narrow", *numbers})
         issuers = self.texts(raw, "setting", "issuers", ())
         if len(set(issuers)) != 2:
             raise self.wrong("setting", "issuers", "must be two that differ: what is one's must not be the other's")
@@ -130,8 +131,17 @@ class Reader(ValueReader):
             self.text(raw, "setting", "audience", "key-server" if told else None),
             "" if told else self._secret(self.text(raw, "setting", "admin_secret_env", None)),
             self.text(raw, "setting", "email_domain", FixedConfig.email_domain),
+            self._narrow(self.kind(raw, "setting", "narrow", dict, "a table")) if "narrow" in raw else None,
             **{name: self.number(raw, "setting", name, usual, _LEAST.get(name, 0)) for name, usual in numbers.items()},
         )
+
+    def _narrow(self, raw: Table) -> NarrowGrant:
+        where = "setting.narrow"
+        self.known(raw, where, {"group", "backends", "tools"})
+        sides = [self.texts(raw, where, side, ()) for side in ("backends", "tools")]
+        if not all(sides):
+            raise self.wrong(where, "backends", "and tools must name at least one each")
+        return NarrowGrant(self.text(raw, where, "group", None), *sides)
 
     def _secret(self, variable: str) -> str:
         secret = os.environ.get(variable, "")

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bearerproof import members
 from bearerproof.contract.http.following import follow
 from bearerproof.contract.http.profile import AuditSource
 from bearerproof.exceptions import AdapterFault
 from bearerproof.members import Json
 from bearerproof.trail import presets
+from bearerproof.visible import visible
 
 _LOOK_AGAIN = 0.001
 """Seconds between two looks at a log that has nothing new."""
@@ -91,7 +91,7 @@ class Trail:
         """See whether what was due is missing since it is not read: then nothing is to be concluded."""
         if not expected or not self._unread or self._strange <= self._events:
             return
-        lines = ", ".join(members.printable(line[:200]) for line in self._unread)
+        lines = ", ".join(visible(line[:200]) for line in self._unread)
         pattern = self._source.pattern
         by = "known wrapping" if pattern is None else f"pattern {pattern.pattern!r}"
         raise AdapterFault(

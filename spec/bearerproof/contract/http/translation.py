@@ -1,5 +1,6 @@
 """Between the messages of contract level 3 and HTTP: pure functions of a message, an answer, and the profile."""
 
+import itertools
 import json
 import re
 from base64 import b64decode, b64encode
@@ -9,7 +10,15 @@ from typing import Any
 from urllib.parse import unquote
 
 from bearerproof import members
-from bearerproof.contract.http.profile import ADMITTED, AnswerRule, RequestBody, Requests, ServerProfile, Trusted
+from bearerproof.contract.http.profile import (
+    ADMITTED,
+    AnswerRule,
+    Headers,
+    RequestBody,
+    Requests,
+    ServerProfile,
+    Trusted,
+)
 from bearerproof.contract.http.trail import Claim
 from bearerproof.contract.http.wire import Answered, Sent, Unsendable, field_text, form, segment
 from bearerproof.contract.messages import Request
@@ -118,7 +127,8 @@ def _raw(request: Request, profile: ServerProfile) -> Sent:
         Unsendable: it has a body of its own, and there is no place for two.
     """
     method, path = _localised(request["method"], request["path"], profile.requests)
-    headers = tuple((name, value.strip(" \t")) for name, value in request["headers"])  # RFC 9110 §5.5
+    given = tuple((name, value.strip(" \t")) for name, value in request["headers"])  # RFC 9110 §5.5
+    headers = tuple(itertools.chain.from_iterable(_secret_in_place(request["path"], pair, profile) for pair in given))
     own, body = b64decode(request["body_b64"]), profile.bodies.get("resource")
     if body is None or not _asks_for_resource(request, profile):
         return Sent(method, path, headers + _peer(request, profile), own)
@@ -129,14 +139,32 @@ def _raw(request: Request, profile: ServerProfile) -> Sent:
     return Sent(method, path, (*body.headers, *headers, *_peer(request, profile)), _body(body, values))
 
 
+def _secret_in_place(path: str, field: tuple[str, str], profile: ServerProfile) -> tuple[tuple[str, str], ...]:
+    """Return a field; the secret that it presents to an administrator's endpoint is put where this server looks."""
+    lines, usual = vars(Requests()), Headers()
+    for_administrators = any(re.fullmatch(_pattern(lines[name]), path.partition("?")[0]) for name in _ADMINISTRATORS)
+    presented = re.fullmatch(r"(?i:bearer) +(.+)", field[1]) if field[0].lower() == "authorization" else None
+    if not for_administrators or presented is None or profile.headers.admin == usual.admin:
+        return (field,)
+    return _presented(profile.headers.admin, "{secret}", presented[1])
+
+
+_ADMINISTRATORS = ("revoke", "revoke_all", "revoke_token", "introspect")
+"""The requests to which the admin secret is presented."""
+
+
 def _asks_for_resource(request: Request, profile: ServerProfile) -> bool:
     path = request.get("path", "").partition("?")[0]
     return re.fullmatch(_pattern(Requests.resource), path) is not None and bool(profile.bodies or profile.answers)
 
 
 def _for_resource(values: Mapping[str, Any], profile: ServerProfile) -> Sent:
-    """Return the request for a resource: its line, and the header fields and body beside it."""
-    sent, body = _filled(profile.requests.resource, values), profile.bodies.get("resource")
+    """Return the request for a resource: its line, and the header fields and body beside it.
+
+    An empty name, which no path can hold, goes as a blank there, which is no name either.
+    """
+    in_path = {name: value or " " for name, value in values.items()}
+    sent, body = _filled(profile.requests.resource, in_path), profile.bodies.get("resource")
     return sent if body is None else Sent(sent.method, sent.path, body.headers, _body(body, values))
 
 
@@ -286,8 +314,10 @@ def _json_of(answered: Answered) -> object:
 
 
 def _expected_of_http(request: Request, answer: Json, profile: ServerProfile) -> int:
-    """Say whether a decision was made: not about a method or a path that there is none of."""
+    """Say whether a decision was made: not about a method or a path that there is none of, nor by telling of one."""
     _, path = _localised(request["method"], request["path"], profile.requests)
+    if answer["status"] == 200 and path.partition("?")[0] == _path(profile.requests.introspect):
+        return 0
     decides = any(re.fullmatch(_pattern(line), path.partition("?")[0]) for line in vars(profile.requests).values())
     return int(decides and answer["status"] != 405)
 

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import h11
 
-from bearerproof import members
 from bearerproof.contract.http.profile import EachRequest
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
+from bearerproof.visible import visible
 
 MAX_BODY = 1024 * 1024
 """Bytes of an answer that are taken."""
@@ -295,4 +295,4 @@ def form(pairs: Sequence[tuple[str, str]]) -> bytes:
 
 
 def _request_line(sent: Sent) -> str:
-    return f"{sent.method} {members.printable(sent.path.partition('?')[0][:60])}"
+    return f"{sent.method} {visible(sent.path.partition('?')[0][:60])}"

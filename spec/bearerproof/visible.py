@@ -13,15 +13,17 @@ MARKS = 2
 """How many combining marks may follow each other: no script needs more, and a pile of them covers other lines."""
 
 
-def visible(text: str) -> str:
+def visible(text: str, spared: str = "") -> str:
     r"""Return the text with every character that cannot be seen, or moves others, written as an escape.
+
+    What is spared stands as it is: a line feed, where lines are wanted.
 
     >>> print(visible("a\x1b[2Jb\u202ec"))
     a\x1b[2Jb\u202ec
     """
     if is_plain(text):
         return text
-    return "".join(_pieces(text))
+    return "".join(char if char in spared else shown for char, shown in zip(text, _pieces(text), strict=True))
 
 
 def is_plain(text: str) -> bool:
