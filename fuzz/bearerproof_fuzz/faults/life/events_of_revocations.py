@@ -90,10 +90,3 @@ def revoked_bearer_expires(looked: Any, self: Any, digest: bytes, now: float) ->
     found = looked(self, digest, now)
     ended = found is not None and found.record.expires_at <= now
     return replace(found, state=State.EXPIRED) if ended else found
-
-
-@fault_by("LIFE-6", Patch.wrap, Revocations, "by_bearer", needs=(HTTP,))
-def bearer_ends_in_silence(by_bearer: Any, self: Any, *arguments: Any) -> Any:
-    """The second way to revoke was added in the binding, past the trail."""
-    decision = by_bearer(self, *arguments)
-    return Decision(decision.answer, ()) if isinstance(decision.answer, Revoked) else decision
