@@ -8,7 +8,7 @@ from bearerproof_fuzz.faults.life.events import refused_as
 from bearerproof_fuzz.faults.registry import Patch, fault, fault_by, helper_by
 from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver.authentication import Authentication
-from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, EventName, LifecycleEvent, RequestContext
+from bearerproof_reference.keyserver.lifecycle import DenialReason, EventName, LifecycleEvent, RequestContext
 from bearerproof_reference.keyserver.memorystore import MemoryStore
 from bearerproof_reference.keyserver.revocation import Revocations, Revoked
 from bearerproof_reference.keyserver.store import State
