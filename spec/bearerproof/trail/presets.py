@@ -121,8 +121,12 @@ _TIER = re.compile(r'"tier":"(?:registered|strangers)"')
 def folded(text: str) -> str:
     """Return text in small letters, without escapes, marks and what is invisible; letters that look alike as one."""
     plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text) if "\\u" in text else text
-    return (plain if plain.isascii() else plain.translate(_alike())).replace("\0", "").lower()
+    if not plain.isascii():
+        plain = _FOREIGN.sub(lambda found: found[0].translate(_alike()), plain)
+    return plain.replace("\0", "").lower()
 
+
+_FOREIGN = re.compile(r"[^\0-\x7f]+")  # a long line is mostly ASCII, of which nothing has to be looked up
 
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
 
