@@ -296,7 +296,11 @@ def page(rows: Sequence[Row]) -> str:
     tokens = {name: {engine: in_tokens(each[engine]) for engine in engines} for name, each in by_name.items()}
     seeds, most = len({row.seed for row in rows}), max(row.most for row in rows)
     found = [each for each in tokens.values() if each["campaign"] < most]
-    best = [(each["campaign"], min(each[engine] for engine in engines[1:])) for each in tokens.values()]
+    best = [
+        (each["campaign"], min(each[engine] for engine in engines[1:]))
+        for each in tokens.values()
+        if min(each.values()) < most
+    ]
     late = sorted(name for name, each in tokens.items() if 1000 < each["campaign"] < most)
     never = sorted(name for name, each in tokens.items() if each["campaign"] >= most)
     lines = [
@@ -306,6 +310,7 @@ def page(rows: Sequence[Row]) -> str:
     return PAGE.format(
         names=len(by_name), seeds=seeds, most=most, found=len(found),
         median=median(each["campaign"] for each in tokens.values()),
+        any=len(best),
         few=sum(one <= other for one, other in best), fewer=sum(10 * one <= other for one, other in best),
         late=len(late), late_names=", ".join(late) or "none", never=", ".join(never) or "none",
         head="| looked for | requirement | " + " | ".join(engines) + " |\n" + "|---" * (2 + len(engines)) + "|",
@@ -332,11 +337,12 @@ Made by `python tests/benchmarks/bench_found.py --results FILE --page fuzz/found
 {names} implementations with one weakness each, {seeds} seeds. Told are how often it was found, and the medians of
 tokens and of seconds of processor time. What was not found within {most:,} tokens counts as that many.
 
-- The campaign found {found} of {names}; half of all within {median:,.0f} tokens. It needs as few as the best of the
-  other engines, or fewer, for {few}, and at most a tenth for {fewer}.
+- The campaign found {found} of {names}; half of all within {median:,.0f} tokens. Of the {any} that any engine found, it
+  needs as few tokens as the best of the others, or fewer, for {few}, and at most a tenth for {fewer}.
 - Found after more than 1,000 tokens: {late}: {late_names}.
-- Not found by tokens alone: {never}. Where that takes a state that many requests make, a campaign's share of the
-  suite's own properties and state machines looks for it, which is not part of this comparison.
+- Not found by tokens alone: {never}.
+  Where that takes a state that many requests make, a campaign's share of the suite's own properties and state machines
+  looks for it, which is not part of this comparison.
 
 {head}
 {rows}

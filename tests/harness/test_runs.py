@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from bearerproof.judging.runner import RunOptions, run
+from bearerproof.judging.settings import RunConfig
+from bearerproof_fuzz.suite import SUITE
+
 from ..conftest import CommandLine
 from .conftest import Misbehaving, Processes
 
@@ -38,11 +42,11 @@ def test_nothing_selected_is_nothing_judged(bearerproof: CommandLine) -> None:
     assert "conforms to" not in ended.out
 
 
-def test_an_option_that_the_engine_refuses_is_nothing_judged(bearerproof: CommandLine) -> None:
-    ended = bearerproof("check", "-n", "several")
-    assert ended.code == 3
-    assert "fault: the test engine failed; its message stands above" in ended.out
-    assert "ERROR" in ended.err or "error" in ended.err
+def test_an_option_that_the_engine_refuses_is_nothing_judged(capfd: pytest.CaptureFixture[str]) -> None:
+    finished = run(SUITE, RunConfig(), RunOptions(workers="several"))
+    assert finished.fault == "the test engine failed; its message stands above"
+    assert finished.exit_code() == 3
+    assert "error" in capfd.readouterr().err.lower()
 
 
 def test_the_callers_own_project_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,10 +84,10 @@ def test_gzip_of_tiny_members_is_read_at_the_speed_of_text(tmp_path: Path) -> No
 def test_what_nobody_foresaw_is_a_finding_on_its_line_alone(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
     taken: Callable[..., Any] = Lifecycle.decide
 
-    def fails(self: Lifecycle, event: Any, line: int) -> None:
+    def fails(self: Lifecycle, event: Any, *more: Any, **others: Any) -> None:
         if event.kind is Revoked:
             raise KeyError("nobody foresaw this")
-        taken(self, event, line)
+        taken(self, event, *more, **others)
 
     monkeypatch.setattr(Lifecycle, "decide", fails)
     events = lived().events

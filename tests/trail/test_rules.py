@@ -233,6 +233,15 @@ def test_threads_may_write_a_little_out_of_order(tmp_path: Path, seconds: float)
     assert list(unjudged(within)) == [Rule.NO_USE_AFTER_REVOCATION]
 
 
+def test_numbers_out_of_order_leave_open_which_of_two_at_one_instant_came_first(tmp_path: Path) -> None:
+    """A writer's lines tell it where its numbers follow each other; else files may be in another order."""
+    used_last = [{**event, "origin": "gw-1"} for event in Server().issue().revoke().use(seconds=0).events]
+    moved = judge(tmp_path, [used_last[0], used_last[2], used_last[1]])
+    assert (violated(moved), list(unjudged(moved))) == ({}, [Rule.NO_USE_AFTER_REVOCATION])
+    used_first = [{**event, "origin": "gw-1"} for event in Server().issue().use().revoke(seconds=0).events]
+    assert unjudged(judge(tmp_path, used_first)) == {}
+
+
 def test_a_tolerance_of_nought_is_exact(tmp_path: Path) -> None:
     strict = judge(tmp_path, Server().issue().revoke().use(seconds=0.5).events, tolerance=0)
     assert violated(strict) == {Rule.NO_USE_AFTER_REVOCATION: 1}

@@ -4,7 +4,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -154,13 +154,14 @@ def trail(
         skew=skew,
         single_writer=single_writer,
     )
-    exporter = None if to is None else Exporter(to, _write_out)
+    exported: list[str] = []
+    exporter = None if to is None else Exporter(to, exported.append)
     if follow:
         report = prove_following(files, options, partial(_tell_finding, err=as_json))
     else:
-        report = _prove(files, options, Console(stderr=True), exporter, processes, cluster)
-    if exporter is not None:
-        _flush_out()
+        write_out = partial(_write_out, exported)
+        report = _prove(files, options, Console(stderr=True), exporter, write_out, processes, cluster)
+    _write_out(exported)
     _tell(report, exporter, as_json=as_json)
     if picture is not None:
         write(picture, as_svg(report.timeline))
@@ -205,19 +206,30 @@ def _make_printable() -> None:
 
 
 def _prove(
-    files: Sequence[str], options: Options, err: Console, exporter: Exporter | None, processes: int, cluster: str | None
+    files: Sequence[str],
+    options: Options,
+    err: Console,
+    exporter: Exporter | None,
+    write_out: Callable[[], None],
+    processes: int,
+    cluster: str | None,
 ) -> TrailReport:
-    """Judge the files, on a terminal with a bar that shows how much of them has been read."""
+    """Judge the files, on a terminal with a bar that shows how much of them has been read.
+
+    What is exported of a part of them is written when it has been read: at once where each comes, and in one piece.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         tasks = {name: bar.add_task(name, total=_size(name), start=False) for name in files}
 
         def advance(name: str, octets: int) -> None:
-            bar.start_task(tasks[name])
-            bar.update(tasks[name], completed=octets)
+            write_out()
+            if err.is_terminal:
+                bar.start_task(tasks[name])
+                bar.update(tasks[name], completed=octets)
 
         take = None if exporter is None else exporter.take
-        shown = advance if err.is_terminal else None
+        shown = advance if err.is_terminal or exporter is not None else None
         if cluster is not None:
             return trailcluster.prove_on(cluster, files, options, shown)
         if processes > 1:
@@ -230,14 +242,13 @@ def _show(text: str, console: Console) -> None:
         console.print(line, style=_style(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def _write_out(text: str) -> None:
-    sys.stdout.write(text)
-    _refuse_loss()
-
-
-def _flush_out() -> None:
-    sys.stdout.flush()
-    _refuse_loss()
+def _write_out(exported: list[str]) -> None:
+    """Write what has been exported, and let go of it."""
+    if exported:
+        sys.stdout.write("".join(exported))
+        sys.stdout.flush()
+        exported.clear()
+        _refuse_loss()
 
 
 def _refuse_loss() -> None:

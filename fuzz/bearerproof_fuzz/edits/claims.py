@@ -594,9 +594,9 @@ edits_for({"exp": "exp"}, "VER-35", "RFC 7519 §4.1", MISSING, given=requiring_e
           alone=Draft.without_claim)(claim_under_its_synonyms)  # fmt: skip
 
 edits_for({"client-id": "client_id", "jti": "jti", "sub": "sub", "iat": "iat"}, "VER-38", "RFC 9068 §2.2", MISSING,
-          base=EITHER, alone=Draft.without_claim)(claim_under_its_synonyms)  # fmt: skip
+          base=EITHER)(claim_under_its_synonyms)  # fmt: skip
 edits_for({"sub-of-a-user": "sub", "iat-of-a-sign-in": "iat"}, "IDT-5", "OpenID Connect Core §2", MISSING,
-          base=EITHER, alone=Draft.without_claim)(claim_under_its_synonyms)  # fmt: skip
+          base=EITHER)(claim_under_its_synonyms)  # fmt: skip
 
 
 @edit("VER-35", "RFC 7519 §4", MISSING, given=requiring_exp, needs=(REQUIRE,))

@@ -1,13 +1,16 @@
 """Edits on top of edits: a fault is found though another change stands beside it."""
 
 from collections.abc import Mapping
+from weakref import WeakKeyDictionary
 
 import pytest
 
+from bearerproof.contract.implementation import Implementation
 from bearerproof.contract.messages import Outcome
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.judgement import wrong_verdict
 from bearerproof.judging.trial import REJECTED, Trial
+from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz.checks import applicable, check_groups, controlled, explore, grouped
 from bearerproof_fuzz.draws import batch, pick
@@ -37,7 +40,7 @@ def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge
     first = judged[0]
     honest[first] = controlled(trial, first, bases[first], trial.ask(honest[first]))
     refused_alone = _refused_alone(trial, bases)
-    others = _right_alone(trial, bases[first])
+    others = _right_alone(trial, bases[first], first)
 
     def refused(drawn: list[tuple[Case, Edit]]) -> None:
         presented = [case.edit.apply(other.apply(bases[case])).presentation() for case, other in drawn]
@@ -48,14 +51,25 @@ def test_composed_with_other_edits(cases: list[Case], trial: Trial, forge: Forge
     explore(refused, batch(lambda draw: (pick(draw, refused_alone), pick(draw, others)), BATCH), share=8)
 
 
-def _right_alone(trial: Trial, base: Draft) -> list[Edit]:
-    """Return the edits that can be beneath and are by themselves refused, or must be accepted and are."""
-    answers = trial.ask_each({other: other.apply(base).presentation() for other in beside(base)})
-    judged = {other: wrong_verdict(answer, _settled(other, trial), trial.measure) for other, answer in answers.items()}
-    right = [other for other, is_wrong in judged.items() if not is_wrong]
-    if not right:
+def _right_alone(trial: Trial, base: Draft, case: Case) -> list[Edit]:
+    """Return the edits that can be beneath and are by themselves refused, or must be accepted and are.
+
+    They are the same for all requirements, and each implementation is asked once, for it takes as long as all the rest.
+    """
+    known = _RIGHT.setdefault(trial.implementation, {})
+    place = (case.profile, case.algorithm, trial.measure)
+    if place not in known:
+        answers = trial.ask_each({other: other.apply(base).presentation() for other in beside(base)})
+        known[place] = [
+            other for other, answer in answers.items()
+            if not wrong_verdict(answer, _settled(other, trial), trial.measure)
+        ]  # fmt: skip
+    if not known[place]:
         pytest.skip("no other edit is judged rightly by itself, which is their own checks' finding")
-    return right
+    return known[place]
+
+
+_RIGHT: WeakKeyDictionary[Implementation, dict[tuple[Profile, str | None, Measure], list[Edit]]] = WeakKeyDictionary()
 
 
 def _settled(other: Edit, trial: Trial) -> frozenset[Outcome]:

@@ -102,7 +102,9 @@ class Expectation:
 
     def describe(self) -> str:
         """Name the entry as a reader finds it in the file."""
-        words = [self.requirement, self.check, ", ".join(self.checks), self.profile, *self.all_pins]
+        more = f" and {len(self.checks) - 2} more" if len(self.checks) > 3 else ""
+        checks = ", ".join(self.checks[:2] if more else self.checks) + more
+        words = [self.requirement, self.check, checks, self.profile, *self.all_pins]
         return " ".join(word for word in words if word) + ("" if self.line is None else f" (line {self.line})")
 
 

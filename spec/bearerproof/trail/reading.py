@@ -152,24 +152,27 @@ _FIRST_INSTANT = re.compile(
 
 def _lines(file: BinaryIO) -> Iterator["Part | OddLine"]:
     source = _Source(file)
-    rest = b""
+    rest = after = b""
     trouble: UnreadableError | None = None
     chunks = source.chunks()
     while True:
         try:
-            chunk = next(chunks, None)
+            chunk = after or next(chunks, None)
         except UnreadableError as error:
             trouble, chunk = error, None
         if chunk is None:
             break
-        whole, feed, rest = (rest + chunk).rpartition(b"\n")
-        if feed:
-            yield Part(whole, source.consumed)
+        after = b""
+        end = chunk.rfind(b"\n")
+        if end >= 0:
+            yield Part(b"".join((rest, memoryview(chunk)[:end])), source.consumed)
+            rest = b""
+        rest += chunk[end + 1 :]
         if len(rest) > MAX_LINE:
             size, looks_ours, after = _skip_line(rest, chunks)
             head = rest[:_HEAD].decode("utf-8", "replace")
             yield OddLine(f"a line of {size:,} bytes", head, source.consumed, looks_ours)
-            rest = after
+            rest = b""
     if rest:
         yield Part(rest, source.consumed)
     if trouble is not None:

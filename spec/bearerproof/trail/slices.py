@@ -63,9 +63,11 @@ def read_slice(paths: Sequence[str], k: int, n: int, options: Options) -> Iterat
     reader = LineReader(options, findings)
     line = 0
     for number, content in enumerate(contents(paths)):
-        if number % n == k:
-            yield pickle.dumps(_read(content, line + 1, reader, findings) if isinstance(content, Part) else content)
-        line += _lines_of(content)
+        is_ours = number % n == k
+        read = _read(content, line + 1, reader, findings) if is_ours and isinstance(content, Part) else None
+        if is_ours:
+            yield pickle.dumps(read if isinstance(content, Part) else content)
+        line += _lines_of(content) if read is None else read.lines
 
 
 def join(

@@ -311,8 +311,8 @@ def _first_in_the_text(name: str, check: str) -> Steps:
             yield from nested(member)
 
     def look(facts: Facts) -> None:
-        first = next(nested(facts.claims), facts.claims.get(name))
-        claims.CHECKS[check](replace(facts, claims={**facts.claims, name: first}))
+        found = [(name, member) for member in nested(facts.claims)][:1]
+        claims.CHECKS[check](replace(facts, claims={**facts.claims, **dict(found)}))
 
     return weak_claims(changed={check: look})
 

@@ -100,11 +100,14 @@ class Lifecycle:
 
     def judge(self, event: LifecycleEvent, source: Hashable, line: int) -> None:
         """Judge one event. ``source`` is what it was read from: that of a run's first event begins no other run."""
-        self._follow(event, source, line)
-        self.decide(event, line)
+        is_late = self._follow(event, source, line)
+        self.decide(event, line, is_late=is_late)
 
-    def decide(self, event: LifecycleEvent, line: int) -> None:
-        """Judge what happened to a token by an event whose time and number have been followed."""
+    def decide(self, event: LifecycleEvent, line: int, *, is_late: bool = False) -> None:
+        """Judge what happened to a token by an event whose time and number have been followed.
+
+        ``is_late``: it stands behind an event of its writer that has a greater number.
+        """
         kind = event.kind
         self.kinds[kind] += 1
         if kind is Used:
@@ -114,7 +117,7 @@ class Lifecycle:
         elif kind is Expired:
             self._expired(event, line)
         elif kind is Revoked:
-            self._revoked(event, line)
+            self._revoked(event, line, is_late=is_late)
         elif kind is Denied:
             self._denied(event, line)
 
@@ -145,8 +148,8 @@ class Lifecycle:
 
     # -- order ---------------------------------------------------------------------------------------------------
 
-    def _follow(self, event: LifecycleEvent, source: Hashable, line: int) -> None:
-        """Follow time and numbers, whatever the event says."""
+    def _follow(self, event: LifecycleEvent, source: Hashable, line: int) -> bool:
+        """Follow time and numbers, whatever the event says; say whether it stands behind a greater number."""
         when, seq, origin = event.occurred_at, event.seq, event.origin
         streams = self.streams
         stream = streams.unnamed if origin is None else streams.of(origin)
@@ -162,6 +165,7 @@ class Lifecycle:
             stream.sequence.take(seq, when, line)
             if origin is None:
                 streams.count(seq, line)
+        return seq is not None and seq + 1 < stream.sequence.next
 
     def _is_repeated(self, event: LifecycleEvent, source: Hashable, line: int) -> bool:
         """Whether the first event of a run stands here once more; two writers may begin with the same rejection."""
@@ -306,7 +310,7 @@ class Lifecycle:
             what = f"is called expired before its expiry at {as_written(token.expires_at)}"
             self._find(Rule.EXPIRED_IN_TRUTH, event, line, what)
 
-    def _revoked(self, event: LifecycleEvent, line: int) -> None:
+    def _revoked(self, event: LifecycleEvent, line: int, *, is_late: bool) -> None:
         token = self._token(event, line, (Rule.REVOKED_WAS_LIVE, Rule.IDENTITY_CONSTANT))
         if token is None:
             return
@@ -322,13 +326,16 @@ class Lifecycle:
             self._after_expired(token, event, line, Rule.REVOKED_WAS_LIVE, "is revoked after it was called expired")
         token.revoked_at, token.revoked_in, token.revoked_line = when or "", stream, line
         if when is not None and token.used_at is not None and token.used_at >= when:
-            self._revoked_before_use(token, event)
+            self._revoked_before_use(token, event, is_late=is_late)
 
-    def _revoked_before_use(self, token: Token, event: LifecycleEvent) -> None:
-        """Judge a use that stands before the revocation and is dated after it: one writer's line or time is wrong."""
+    def _revoked_before_use(self, token: Token, event: LifecycleEvent, *, is_late: bool) -> None:
+        """Judge a use that stands before the revocation and is dated after it: one writer's line or time is wrong.
+
+        Where they are dated closely his lines tell which came first, unless his numbers say that they are out of order.
+        """
         revoked_at, used_at = token.revoked_at or "", token.used_at or ""
         if self._is_same_writer(event.origin or self.file, token.used_in):
-            if _gap(used_at, revoked_at) > self._close(True, used_at, revoked_at):
+            if is_late or _gap(used_at, revoked_at) > self._close(True, used_at, revoked_at):
                 self._findings.skip(Want.ORDER, Rule.NO_USE_AFTER_REVOCATION)
             return
         if _gap(used_at, revoked_at) > self._close(False, used_at, revoked_at):

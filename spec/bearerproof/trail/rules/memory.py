@@ -2,18 +2,21 @@
 
 from array import array
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from hashlib import blake2b
 from heapq import heappop, heappush
 from itertools import count
-from zlib import crc32
 
 from msgspec import Struct
 
 CHUNK = 1024
 """Tokens that are forgotten together."""
 
-_BITS = 1 << 26
-"""Bits by which tokens that left are remembered: 8 MiB."""
+_BITS = 1 << 27
+"""Bits by which tokens that left are remembered: 16 MiB."""
+
+_BITS_OF_ONE = 6
+"""Bits of each: a stranger hits upon none but bits of others once in a hundred million times after a million."""
 
 _MINUTE = len("2027-01-15T08:00")
 
@@ -46,10 +49,10 @@ class Memory:
 
     A token leaves once ``forget`` is told a time after its expiry. At most ``most`` are kept: beyond that those
     without an expiry leave first, the oldest before all, then those that expire soonest; ``forgotten`` counts them.
-    That a token has left is remembered in a bit, which some others share: ``has_left`` may be true of a stranger, once
-    in seventy times after a million, and is never false of one that was here. It follows from the jti alone, so that
-    two judgements of one trail say the same. ``left_until``: when the last of those
-    that left in time had expired.
+    That a token has left is remembered in a Bloom filter: ``has_left`` is never false of one that was here, and true of
+    a stranger so seldom that a million tokens come and go without one that is taken for another. It follows from the
+    jti alone, so that two judgements of one trail say the same. ``left_until``: when the last of those that left in
+    time had expired.
     """
 
     def __init__(self, most: int) -> None:
@@ -60,7 +63,7 @@ class Memory:
         self._filling: dict[str, _Chunk] = {}
         self._dated: list[tuple[str, int, _Chunk]] = []
         self._serial = count()
-        self._left = bytearray()
+        self._left = _Left()
         self.left_until = ""
         self.forgotten = 0
 
@@ -72,9 +75,9 @@ class Memory:
         while len(self._tokens) >= self._most:
             self.forgotten += self._drop(self._undated.popleft() if self._undated else self._soonest())
         self._tokens[digest] = token
-        digests, bits = self._chunk(token.expires_at)
+        digests, lasting = self._chunk(token.expires_at)
         digests.append(digest)
-        bits.append(_bit(jti))
+        lasting.append(_lasting(jti))
 
     def forget(self, until: str) -> None:
         """Let go of the tokens that expired in a minute before ``until``, an instant or its beginning."""
@@ -85,7 +88,7 @@ class Memory:
 
     def has_left(self, jti: str) -> bool:
         """Whether a token was remembered once."""
-        return bool(self._left) and bool(self._left[(bit := _bit(jti)) >> 3] >> (bit & 7) & 1)
+        return _lasting(jti) in self._left
 
     def _chunk(self, expires_at: str | None) -> "_Chunk":
         """Return the chunk in which a token leaves: one of its minute, or the last of those without expiry."""
@@ -107,22 +110,44 @@ class Memory:
         return chunk
 
     def _drop(self, chunk: "_Chunk") -> int:
-        if not self._left:
-            self._left = bytearray(_BITS >> 3)
-        digests, bits = chunk
-        for digest, bit in zip(digests, bits, strict=True):
+        digests, lasting = chunk
+        for digest in digests:
             self._tokens.pop(digest, None)
-            self._left[bit >> 3] |= 1 << (bit & 7)
+        for digest in lasting:
+            self._left.add(digest)
         return len(digests)
 
 
+class _Left:
+    """The tokens that left, as a Bloom filter over digests of 64 bits."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def __contains__(self, digest: int) -> bool:
+        bits = self._bits
+        return bool(bits) and all(bits[place >> 3] >> (place & 7) & 1 for place in _places(digest))
+
+    def add(self, digest: int) -> None:
+        if not self._bits:
+            self._bits = bytearray(_BITS >> 3)
+        for place in _places(digest):
+            self._bits[place >> 3] |= 1 << (place & 7)
+
+
+def _places(digest: int) -> Iterator[int]:
+    """Return the bits of a digest, as independent as two halves of it make them."""
+    step = digest >> 32 | 1
+    return (place % _BITS for place in range(digest, digest + _BITS_OF_ONE * step, step))
+
+
 _Chunk = tuple["array[int]", "array[int]"]
-"""The digests of some tokens, and the bit of each."""
+"""The digests of some tokens, and those that last: which follow from the jti alone."""
 
 
 def _new_chunk() -> _Chunk:
-    return array("q"), array("I")
+    return array("q"), array("Q")
 
 
-def _bit(jti: str) -> int:
-    return crc32(jti.encode("utf-8", "surrogatepass")) % _BITS
+def _lasting(jti: str) -> int:
+    return int.from_bytes(blake2b(jti.encode("utf-8", "surrogatepass"), digest_size=8).digest())
