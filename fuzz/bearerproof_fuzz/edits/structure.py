@@ -56,6 +56,8 @@ _PERIODS: dict[str, dict[str, Spelling]] = {
     "within-the-header": {"spell_header": lambda header: f"{header[:4]}.{header[4:]}"},
     "before-the-payload": {"spell_payload": lambda payload: "." + payload},
     "within-the-payload": {"spell_payload": lambda payload: f"{payload[:4]}.{payload[4:]}"},
+    # Who pads to groups of four by the length alone decodes what has four foreign characters as it does what has none.
+    "within-the-payload-four-times": {"spell_payload": lambda payload: f"{payload[:4]}....{payload[4:]}"},
     "behind-the-payload": {"spell_payload": lambda payload: payload + "."},
     "behind-each-fourth-character": {
         "spell_payload": lambda payload: ".".join(payload[at : at + 4] for at in range(0, len(payload), 4))
