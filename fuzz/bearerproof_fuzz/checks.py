@@ -161,9 +161,13 @@ def examples(share: int = 1) -> int:
 def _case_param(case: Case) -> Any:
     edit = case.edit
     mark = CheckId(
-        edit.requirement_id, case.profile, case.name, required_by(case),
-        primary=len(edit.algorithms) > 1, strict=edit.base == EITHER,
-    )  # fmt: skip
+        edit.requirement_id,
+        case.profile,
+        case.name,
+        required_by(case),
+        primary=len(edit.algorithms) > 1,
+        strict=edit.base == EITHER,
+    )
     return pytest.param(case, id=mark.id, marks=pytest.mark.bearerproof(mark))
 
 

@@ -125,12 +125,14 @@ DRAWN: Mapping[str, DrawnClaim] = {
         DrawnClaim("VER-30", "nbf", _times, _timed(oracle.not_before), (CLOCK,)),
         DrawnClaim("VER-31", "iat", _times, _timed(oracle.issued_at), (CLOCK,)),
         DrawnClaim(
-            "VER-33", "iss", lambda draw, draft: _text_near(draw, draft.policy.members["issuer"]),
+            "VER-33",
+            "iss",
+            lambda draw, draft: _text_near(draw, draft.policy.members["issuer"]),
             lambda value, draft, _: oracle.issuer(value, draft.policy.members["issuer"]),
         ),
         DrawnClaim("VER-34", "aud", _audiences, _audience),
     )
-}  # fmt: skip
+}
 
 BESIDE_OURS = DrawnClaim("IDT-1", "aud", _beside_ours, _trusted)
 """Audiences of an ID token: ours, and texts near it that nobody trusts."""

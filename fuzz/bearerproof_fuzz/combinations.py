@@ -337,8 +337,10 @@ def _covering(
         for algorithm, form, profile, policy, group in sorted(made)
         for kid, key_set in keyed[algorithm]
     ]
-    factors = [[value for value in column if value in {row[at] for row in whole}]
-               for at, column in enumerate([*values, tuple(sorted({row[-1] for row in whole}))])]  # fmt: skip
+    factors = [
+        [value for value in column if value in {row[at] for row in whole}]
+        for at, column in enumerate([*values, tuple(sorted({row[-1] for row in whole}))])
+    ]
     possible = {
         places: set(map(itemgetter(*places), whole))
         for places in (*combinations(range(len(factors)), 2), (0, 1, 4, 5, 6))
@@ -354,9 +356,10 @@ def _covering(
 def _among(places: tuple[int, ...], possible: Collection[tuple[str, ...]]) -> Mapping[str, object]:
     """Write as a constraint that some of the factors have values that can come together."""
     return {
-        "operator": "fn", "requires": list(places),
+        "operator": "fn",
+        "requires": list(places),
         "evaluate": lambda row: tuple(row[place] for place in places) in possible,
-    }  # fmt: skip
+    }
 
 
 def usual(case: Case, declaration: Declaration, measure: Measure) -> tuple[Space, Combination] | None:

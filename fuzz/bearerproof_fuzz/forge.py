@@ -275,16 +275,27 @@ _TYP = {
 
 def _jwt_claims(now: int) -> Members:
     return {
-        "iss": ISSUER, "sub": "user-1", "aud": AUDIENCE, "client_id": CLIENT, "jti": "jti-1",
-        "iat": now - 60, "nbf": now - 60, "exp": now + LIFETIME,
-    }  # fmt: skip
+        "iss": ISSUER,
+        "sub": "user-1",
+        "aud": AUDIENCE,
+        "client_id": CLIENT,
+        "jti": "jti-1",
+        "iat": now - 60,
+        "nbf": now - 60,
+        "exp": now + LIFETIME,
+    }
 
 
 def _id_token_claims(now: int) -> Members:
     return {
-        "iss": ISSUER, "sub": "user-1", "aud": CLIENT, "azp": CLIENT, "nonce": NONCE,
-        "iat": now - 60, "exp": now + LIFETIME,
-    }  # fmt: skip
+        "iss": ISSUER,
+        "sub": "user-1",
+        "aud": CLIENT,
+        "azp": CLIENT,
+        "nonce": NONCE,
+        "iat": now - 60,
+        "exp": now + LIFETIME,
+    }
 
 
 _CLAIMS: Mapping[Profile, Callable[[int], Members]] = {
@@ -302,8 +313,15 @@ _POLICIES: Mapping[Profile, Mapping[str, Any]] = MappingProxyType(
         Profile.JWT: {**_VERIFY, "audience": AUDIENCE},
         Profile.ACCESS_TOKEN: {**_VERIFY, "audience": AUDIENCE, "typ": "at+jwt"},
         Profile.ID_TOKEN: {
-            **_VERIFY, "audience": CLIENT, "client_id": CLIENT, "trusted_audiences": [], "nonce": NONCE,
-            "access_token": None, "code": None, "max_age": None, "acr_values": None,
+            **_VERIFY,
+            "audience": CLIENT,
+            "client_id": CLIENT,
+            "trusted_audiences": [],
+            "nonce": NONCE,
+            "access_token": None,
+            "code": None,
+            "max_age": None,
+            "acr_values": None,
         },
     }
-)  # fmt: skip
+)

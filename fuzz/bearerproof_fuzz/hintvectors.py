@@ -47,9 +47,14 @@ _VALUES: dict[str, tuple[str, object]] = {
 def rows() -> list[Json]:
     """Return every vector of hints: each value in each place, alone and beside an honest one."""
     declaration = Declaration(
-        name="vectors", version="1", language="any", level=2, profiles=(Profile.ACCESS_TOKEN, Profile.ID_TOKEN),
-        measure=Measure.STRICT, algorithms=tuple(keys.MATERIAL),
-    )  # fmt: skip
+        name="vectors",
+        version="1",
+        language="any",
+        level=2,
+        profiles=(Profile.ACCESS_TOKEN, Profile.ID_TOKEN),
+        measure=Measure.STRICT,
+        algorithms=tuple(keys.MATERIAL),
+    )
     bases = [Forge(declaration).base(profile) for profile in declaration.profiles]
     return [
         _row(base, place, name, requirement_id, value)

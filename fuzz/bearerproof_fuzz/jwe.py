@@ -29,8 +29,13 @@ from bearerproof_fuzz.pss import Hash, mask
 Header = dict[str, Any]
 
 CONTENT_KEY = {
-    "A128GCM": 16, "A192GCM": 24, "A256GCM": 32, "A128CBC-HS256": 32, "A192CBC-HS384": 48, "A256CBC-HS512": 64,
-}  # fmt: skip
+    "A128GCM": 16,
+    "A192GCM": 24,
+    "A256GCM": 32,
+    "A128CBC-HS256": 32,
+    "A192CBC-HS384": 48,
+    "A256CBC-HS512": 64,
+}
 """Octets of the key of each content encryption (RFC 7518 §5.1)."""
 
 _COMPOSITE = {"A128CBC-HS256": "sha256", "A192CBC-HS384": "sha384", "A256CBC-HS512": "sha512"}

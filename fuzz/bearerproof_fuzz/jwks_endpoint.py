@@ -161,9 +161,12 @@ def caching_fields() -> dict[str, tuple[tuple[str, str], ...]]:
 
 
 MEDIA_TYPES = (
-    "application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8",
-    "application/jwk-set+json; charset=utf-8", "Application/JWK-Set+JSON",
-)  # fmt: skip
+    "application/json",
+    "application/json; charset=utf-8",
+    "application/json;charset=UTF-8",
+    "application/jwk-set+json; charset=utf-8",
+    "Application/JWK-Set+JSON",
+)
 """Media types of a key set in use: the registered one (RFC 7517 §8.5.2) and the one that most issuers send."""
 
 

@@ -31,11 +31,24 @@ else:
     ML_DSA = {"44": mldsa.MLDSA44PrivateKey, "65": mldsa.MLDSA65PrivateKey, "87": mldsa.MLDSA87PrivateKey}
 
 MATERIAL: Mapping[str, str] = {
-    "ES256": "p256", "EdDSA": "ed25519", "Ed25519": "ed25519", "RS256": "rsa", "PS256": "rsa", "ES384": "p384",
-    "HS256": "oct", "ES512": "p521", "ES256K": "secp256k1", "Ed448": "ed448", "RS384": "rsa", "RS512": "rsa",
-    "PS384": "rsa", "PS512": "rsa", "HS384": "oct", "HS512": "oct",
+    "ES256": "p256",
+    "EdDSA": "ed25519",
+    "Ed25519": "ed25519",
+    "RS256": "rsa",
+    "PS256": "rsa",
+    "ES384": "p384",
+    "HS256": "oct",
+    "ES512": "p521",
+    "ES256K": "secp256k1",
+    "Ed448": "ed448",
+    "RS384": "rsa",
+    "RS512": "rsa",
+    "PS384": "rsa",
+    "PS512": "rsa",
+    "HS384": "oct",
+    "HS512": "oct",
     **{f"ML-DSA-{size}": f"mldsa{size}" for size in ML_DSA},
-}  # fmt: skip
+}
 """Which material of the pool serves which algorithm; the order is the order of preference for a base token.
 
 Those of ML-DSA (draft-ietf-cose-dilithium) are here where the installed ``cryptography`` has them. Their signatures
@@ -339,14 +352,24 @@ def _sign_ml_dsa(pool_name: str, signing_input: bytes) -> bytes:
 
 
 _SIGNERS: Mapping[str, Callable[[str, bytes], bytes]] = {
-    "HS256": _sign_hmac("sha256"), "HS384": _sign_hmac("sha384"), "HS512": _sign_hmac("sha512"),
-    "ES256": _sign_ecdsa(hashes.SHA256(), 32), "ES384": _sign_ecdsa(hashes.SHA384(), 48),
-    "ES512": _sign_ecdsa(hashes.SHA512(), 66), "ES256K": _sign_ecdsa(hashes.SHA256(), 32),
-    "EdDSA": _sign_eddsa, "Ed25519": _sign_eddsa, "Ed448": _sign_eddsa,
-    "RS256": _sign_rsa(hashes.SHA256()), "RS384": _sign_rsa(hashes.SHA384()), "RS512": _sign_rsa(hashes.SHA512()),
-    "PS256": _sign_pss(hashlib.sha256), "PS384": _sign_pss(hashlib.sha384), "PS512": _sign_pss(hashlib.sha512),
+    "HS256": _sign_hmac("sha256"),
+    "HS384": _sign_hmac("sha384"),
+    "HS512": _sign_hmac("sha512"),
+    "ES256": _sign_ecdsa(hashes.SHA256(), 32),
+    "ES384": _sign_ecdsa(hashes.SHA384(), 48),
+    "ES512": _sign_ecdsa(hashes.SHA512(), 66),
+    "ES256K": _sign_ecdsa(hashes.SHA256(), 32),
+    "EdDSA": _sign_eddsa,
+    "Ed25519": _sign_eddsa,
+    "Ed448": _sign_eddsa,
+    "RS256": _sign_rsa(hashes.SHA256()),
+    "RS384": _sign_rsa(hashes.SHA384()),
+    "RS512": _sign_rsa(hashes.SHA512()),
+    "PS256": _sign_pss(hashlib.sha256),
+    "PS384": _sign_pss(hashlib.sha384),
+    "PS512": _sign_pss(hashlib.sha512),
     **{f"ML-DSA-{size}": _sign_ml_dsa for size in ML_DSA},
-}  # fmt: skip
+}
 
 
 def _private_members(pool_name: str) -> Jwk:
@@ -354,8 +377,13 @@ def _private_members(pool_name: str) -> Jwk:
     if isinstance(private, rsa.RSAPrivateKey):
         numbers = private.private_numbers()
         values = {
-            "d": numbers.d, "p": numbers.p, "q": numbers.q, "dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp,
-        }  # fmt: skip
+            "d": numbers.d,
+            "p": numbers.p,
+            "q": numbers.q,
+            "dp": numbers.dmp1,
+            "dq": numbers.dmq1,
+            "qi": numbers.iqmp,
+        }
         return {name: b64(value.to_bytes((value.bit_length() + 7) // 8, "big")) for name, value in values.items()}
     if isinstance(private, ec.EllipticCurvePrivateKey):
         return {"d": b64(private.private_numbers().private_value.to_bytes((private.key_size + 7) // 8, "big"))}
@@ -375,8 +403,10 @@ def _public_members(pool_name: str) -> Jwk:
         size, numbers = (public.key_size + 7) // 8, public.public_numbers()
         curve = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}.get(public.curve.name, "secp256k1")
         return {
-            "kty": "EC", "crv": curve,
-            "x": b64(numbers.x.to_bytes(size, "big")), "y": b64(numbers.y.to_bytes(size, "big")),
-        }  # fmt: skip
+            "kty": "EC",
+            "crv": curve,
+            "x": b64(numbers.x.to_bytes(size, "big")),
+            "y": b64(numbers.y.to_bytes(size, "big")),
+        }
     modulus = public.public_numbers().n
     return {"kty": "RSA", "n": b64(modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")), "e": "AQAB"}

@@ -14,9 +14,15 @@ from bearerproof_fuzz.edits.registry import Case
 from bearerproof_fuzz.forge import NOW, Forge
 
 EVERYTHING = Declaration(
-    name="vectors", version="1", language="any", level=0, profiles=VERIFIERS, measure=Measure.STRICT,
-    algorithms=tuple(keys.MATERIAL), mixed_algorithms=True,
-)  # fmt: skip
+    name="vectors",
+    version="1",
+    language="any",
+    level=0,
+    profiles=VERIFIERS,
+    measure=Measure.STRICT,
+    algorithms=tuple(keys.MATERIAL),
+    mixed_algorithms=True,
+)
 """What a reader of vectors can do: every algorithm, keys as a JWK set, an injected clock."""
 
 

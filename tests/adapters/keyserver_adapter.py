@@ -22,10 +22,13 @@ Json = dict[str, Any]
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 TYPE = "urn:ietf:params:oauth:token-type:"
 HELLO = {
-    "protocol": 1, "level": 3, "profiles": ["key-server"], "measure": "base",
+    "protocol": 1,
+    "level": 3,
+    "profiles": ["key-server"],
+    "measure": "base",
     "implementation": {"name": "keys over stdio", "version": "1", "language": "python"},
     "capabilities": {"algorithms": ["ES256"], "key_server": {"prefix": "kos_", "configure": True}},
-}  # fmt: skip
+}
 SEGMENTS = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
 
 
@@ -106,8 +109,11 @@ class Server:
 
 
 UNTIMED: Any = {
-    "require": ["iss", "sub", "aud", "iat", "exp"], "verify_exp": False, "verify_nbf": False, "verify_iat": False,
-}  # fmt: skip
+    "require": ["iss", "sub", "aud", "iat", "exp"],
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+}
 """PyJWT cannot be told the time."""
 
 

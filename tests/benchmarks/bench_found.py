@@ -154,9 +154,14 @@ def by_hypothesis(what: Sought, number: int, most: int) -> Search:
 
     @seed(number)
     @settings(
-        max_examples=most, database=None, deadline=None, phases=[Phase.generate], verbosity=Verbosity.quiet,
-        suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
-    )  # fmt: skip
+        max_examples=most,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
     @given(candidates(drawn, KINDS))
     def judged(made: Candidate | None) -> None:
         if made is not None and offends(implementation, judge, made, what.requirement):
@@ -262,8 +267,10 @@ def main() -> None:
 def everything() -> list[str]:
     """Return every victim, and every fault of a requirement that has edits."""
     shown = {edit.requirement_id for edit in edits().values()}
-    return [*(f"victim:{name}" for name in victims()),
-            *(f"fault:{name}" for name, fault in faults().items() if fault.requirement_id in shown)]  # fmt: skip
+    return [
+        *(f"victim:{name}" for name in victims()),
+        *(f"fault:{name}" for name, fault in faults().items() if fault.requirement_id in shown),
+    ]
 
 
 def search_for(what: Sought, engines: Sequence[str], seeds: int, most: int, done: Collection[Row], file: Path) -> None:
@@ -308,14 +315,20 @@ def page(rows: Sequence[Row]) -> str:
         for name, each in by_name.items()
     ]
     return PAGE.format(
-        names=len(by_name), seeds=seeds, most=most, found=len(found),
+        names=len(by_name),
+        seeds=seeds,
+        most=most,
+        found=len(found),
         median=median(each["campaign"] for each in tokens.values()),
         any=len(best),
-        few=sum(one <= other for one, other in best), fewer=sum(10 * one <= other for one, other in best),
-        late=len(late), late_names=", ".join(late) or "none", never=", ".join(never) or "none",
+        few=sum(one <= other for one, other in best),
+        fewer=sum(10 * one <= other for one, other in best),
+        late=len(late),
+        late_names=", ".join(late) or "none",
+        never=", ".join(never) or "none",
         head="| looked for | requirement | " + " | ".join(engines) + " |\n" + "|---" * (2 + len(engines)) + "|",
         rows="\n".join(lines),
-    )  # fmt: skip
+    )
 
 
 def in_tokens(rows: Sequence[Row]) -> float:

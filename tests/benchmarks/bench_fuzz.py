@@ -155,8 +155,9 @@ def measure(rounds: int, pairs: int) -> list[tuple[str, str]]:
                 CAMPAIGN: lambda: explored(inside, 1000),
                 HYPOTHESIS: lambda: by_hypothesis(30),
             },
-            rounds, time.process_time,
-        )  # fmt: skip
+            rounds,
+            time.process_time,
+        )
         piped = rates(
             {CAMPAIGN: lambda: explored(inside, 1000), STDIO: lambda: explored(outside, 1000)}, rounds, time.monotonic
         )

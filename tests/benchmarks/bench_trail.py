@@ -53,11 +53,14 @@ def trail(lines: int, *, minimal: bool = False, seed: int = 1) -> Iterator[dict[
     draw = random.Random(seed)
     people: list[dict[str, object]] = [
         {
-            "subject": f"user-{n}", "email": f"user-{n}@example.com", "name": f"User {n}", "groups": ["staff", "dev"],
+            "subject": f"user-{n}",
+            "email": f"user-{n}@example.com",
+            "name": f"User {n}",
+            "groups": ["staff", "dev"],
             "issuer": "https://idp.example",
         }
         for n in range(2000)
-    ]  # fmt: skip
+    ]
     live: deque[tuple[str, dict[str, object], float]] = deque()
     now = 0.0
     for seq in range(lines):

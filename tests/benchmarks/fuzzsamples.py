@@ -23,9 +23,15 @@ def honest() -> str:
     """Return a token that is accepted for ten minutes."""
     now = int(time.time())
     claims = {
-        "iss": ISSUER, "sub": "user-1", "aud": AUDIENCE, "client_id": "app-1", "jti": "jti-1", "iat": now - 60,
-        "nbf": now - 60, "exp": now + 6000,
-    }  # fmt: skip
+        "iss": ISSUER,
+        "sub": "user-1",
+        "aud": AUDIENCE,
+        "client_id": "app-1",
+        "jti": "jti-1",
+        "iat": now - 60,
+        "nbf": now - 60,
+        "exp": now + 6000,
+    }
     return jwt.encode(claims, SECRET, "HS256", {"kid": "hs256-a"})
 
 
@@ -72,9 +78,12 @@ def by_hypothesis(count: int) -> int:
     asked = 0
 
     @settings(
-        max_examples=count, database=None, deadline=None, phases=[Phase.generate],
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(tokens())
     def run(token: str) -> None:
         nonlocal asked

@@ -17,10 +17,13 @@ Json = dict[str, Any]
 OPTIONS: Options = {"require": ["exp"]}
 
 _HELLO: Json = {
-    "protocol": 1, "level": 0, "profiles": ["jwt"], "measure": "base",
+    "protocol": 1,
+    "level": 0,
+    "profiles": ["jwt"],
+    "measure": "base",
     "implementation": {"name": "PyJWT with one HS256 key", "version": jwt.__version__, "language": "python"},
     "capabilities": {"algorithms": ["HS256"], "clock": "real", "key_form": "jwk", "key_set": False},
-}  # fmt: skip
+}
 
 
 def verified(token: str, key: jwt.PyJWK, audience: str, issuer: str) -> Json:

@@ -6,13 +6,24 @@ from typing import Any
 
 SHOWN = {"token": "a.b.", "profile": "jwt", "now": 1, "tick": 0, "policy": {}}
 ROW: dict[str, Any] = {
-    "type": "check", "id": "VER-12.found-by-fuzzing.jwt", "requirement": "VER-12", "level": "MUST", "profile": "jwt",
-    "outcome": "failed", "kind": "alg-none-unsigned-exact: accepted", "choices": [], "recurs": True,
+    "type": "check",
+    "id": "VER-12.found-by-fuzzing.jwt",
+    "requirement": "VER-12",
+    "level": "MUST",
+    "profile": "jwt",
+    "outcome": "failed",
+    "kind": "alg-none-unsigned-exact: accepted",
+    "choices": [],
+    "recurs": True,
     "findings": [{"summary": "s", "expected": "rejected", "got": "accepted", "presented": SHOWN, "base": SHOWN}],
     "candidate": {
-        "requirement": "VER-12", "kind": "alg-none-unsigned-exact", "how": "h", "allowed": ["rejected"], "claims": None,
+        "requirement": "VER-12",
+        "kind": "alg-none-unsigned-exact",
+        "how": "h",
+        "allowed": ["rejected"],
+        "claims": None,
     },
-}  # fmt: skip
+}
 KEY = (str(ROW["requirement"]), str(ROW["kind"]))
 
 

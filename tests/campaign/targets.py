@@ -89,7 +89,7 @@ def mended(number: int, request: Json, answer: Json) -> Json:
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (leaking, slowing, dying, changing, hanging, unsigned, some, turning, babbling, mended)
-}  # fmt: skip
+}
 
 
 def handler(mode: str) -> Handle:

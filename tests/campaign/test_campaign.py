@@ -82,9 +82,23 @@ def unsigned(folder: Path) -> dict[str, Any]:
     """The summary of a short campaign on what accepts tokens without a signature; its page lies beside it."""
     (folder / "seeds").write_text(json.dumps({"header": {}, "claims": {"tenant": "SECRET", "sub": "SECRET"}}))
     words = [
-        "fuzz", "--for", "5s", "--workers", "1", "--seed", "1", "--corpus", folder / "c", "--seeds", folder / "seeds",
-        "--page", folder / "page.html", "--json", folder / "one.json", TARGET.format("accepts_unsigned"),
-    ]  # fmt: skip
+        "fuzz",
+        "--for",
+        "5s",
+        "--workers",
+        "1",
+        "--seed",
+        "1",
+        "--corpus",
+        folder / "c",
+        "--seeds",
+        folder / "seeds",
+        "--page",
+        folder / "page.html",
+        "--json",
+        folder / "one.json",
+        TARGET.format("accepts_unsigned"),
+    ]
     ended = bearerproof_process(words)
     assert (ended.returncode, "Traceback" in ended.stderr) == (1, False), ended.stderr
     assert "captured tokens are credentials" in ended.stderr
@@ -171,9 +185,19 @@ def test_no_value_of_a_captured_token_is_kept(unsigned: dict[str, Any], folder: 
 
 def test_what_is_mended_is_put_away_and_nothing_new(unsigned: dict[str, Any], folder: Path) -> None:
     words = [
-        "fuzz", "--for", "2s", "--workers", "1", "--corpus", folder / "c", "--json", folder / "two.json",
-        "--since", folder / "one.json", TARGET.format("is_mended"),
-    ]  # fmt: skip
+        "fuzz",
+        "--for",
+        "2s",
+        "--workers",
+        "1",
+        "--corpus",
+        folder / "c",
+        "--json",
+        folder / "two.json",
+        "--since",
+        folder / "one.json",
+        TARGET.format("is_mended"),
+    ]
     ended = bearerproof_process(words)
     found = json.loads((folder / "two.json").read_text())
     assert {row["state"] for row in found["findings"]} == {"mended"}, ended.stdout
@@ -184,9 +208,20 @@ def test_what_is_mended_is_put_away_and_nothing_new(unsigned: dict[str, Any], fo
 def started_process(folder: Path, mode: str) -> subprocess.Popen[str]:
     """Start a campaign on an adapter, and wait until something is found."""
     command = [
-        sys.executable, "-m", "bearerproof", "fuzz", "--for", "60s", "--workers", "1", "--corpus", str(folder), "--",
-        *ADAPTER, mode,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "bearerproof",
+        "fuzz",
+        "--for",
+        "60s",
+        "--workers",
+        "1",
+        "--corpus",
+        str(folder),
+        "--",
+        *ADAPTER,
+        mode,
+    ]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
     )

@@ -219,9 +219,22 @@ def test_worker_and_scheduler_are_killed_and_nothing_is_lost(machines: Machines,
     """A campaign goes on over the death of its machine and of the scheduler, and ends in order when it is told to."""
     folder = tmp_path / "c"
     command = [
-        sys.executable, "-m", "bearerproof", "fuzz", "--for", "10m", "--workers", "1", "--corpus", str(folder),
-        "--json", str(tmp_path / "summary.json"), "--cluster", machines.address, TARGET.format("accepts_unsigned"),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "bearerproof",
+        "fuzz",
+        "--for",
+        "10m",
+        "--workers",
+        "1",
+        "--corpus",
+        str(folder),
+        "--json",
+        str(tmp_path / "summary.json"),
+        "--cluster",
+        machines.address,
+        TARGET.format("accepts_unsigned"),
+    ]
     front = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     until(lambda: list((folder / "findings").glob("*.json")))
     before = {path.name for path in (folder / "findings").glob("*.json")}

@@ -118,7 +118,7 @@ def test_what_is_tolerated_by_itself_is_no_news(learned: tuple[Lesson, World, Ju
         ("nbf is a fraction: accepted", {"format": 2, "pins": ("nbf is a fraction: accepted",)}, True),
         ("nbf is a fraction: accepted", {"format": 2, "pins": ("nbf is null: accepted",)}, False),
     ],
-)  # fmt: skip
+)
 def test_what_is_expected_of_one_edit_is_so_wherever_a_campaign_draws_it(
     kind: str, entry: dict[str, Any], foreseen: bool
 ) -> None:

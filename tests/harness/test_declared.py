@@ -38,9 +38,14 @@ def declaring(profile: str, **capabilities: Any) -> Handle:
             return {name: value for name, value in answer(request).items() if name in known}
         who = {"name": "one", "version": "1", "language": "python"}
         return {
-            "id": request["id"], "protocol": 1, "level": 0, "measure": "base", "profiles": [profile],
-            "implementation": who, "capabilities": told,
-        }  # fmt: skip
+            "id": request["id"],
+            "protocol": 1,
+            "level": 0,
+            "measure": "base",
+            "profiles": [profile],
+            "implementation": who,
+            "capabilities": told,
+        }
 
     return handle
 
@@ -141,6 +146,8 @@ def test_ed448_under_the_name_eddsa_is_judged_where_it_is_declared() -> None:
         judged(handle) for handle in (with_ed448(True), with_ed448(False), declaring("jwt", algorithms=["EdDSA"]))
     )
     assert [record.state for run in (right, lax, without) for record in run.records if record.id == name] == [
-        "passed", "failed", "not-applicable",
-    ]  # fmt: skip
+        "passed",
+        "failed",
+        "not-applicable",
+    ]
     assert [untried(run).unjudged for run in (right, without)] == [(), ()]

@@ -11,8 +11,10 @@ from bearerproof_fuzz.keyserver import event_asserts
 from bearerproof_fuzz.keyserver.event_asserts import require_each
 
 LEFT: dict[str, list[dict[str, str]]] = {
-    "a silent one": [], "a good one": [{"event": "token.used"}], "another silent one": [],
-}  # fmt: skip
+    "a silent one": [],
+    "a good one": [{"event": "token.used"}],
+    "another silent one": [],
+}
 
 
 def fail(summary: str, expected: str, got: str) -> NoReturn:

@@ -164,8 +164,15 @@ def test_what_was_mended_is_told_and_taken_out_with_prune_alone() -> None:
     pruned = merged(REASONED, records, prune=True).text
     assert parse(pruned, "x").entries[0].checks == ("crash", "mangled")
     assert "  an odd   reason, of mine  " in pruned
-    assert parse(merged(REASONED, [record(name, State.PASSED) for name in ("header-x", "mangled", "crash")],
-                        prune=True).text, "x").entries == ()  # fmt: skip
+    assert (
+        parse(
+            merged(
+                REASONED, [record(name, State.PASSED) for name in ("header-x", "mangled", "crash")], prune=True
+            ).text,
+            "x",
+        ).entries
+        == ()
+    )
 
 
 def test_with_a_selection_nothing_is_touched_that_did_not_run() -> None:

@@ -54,14 +54,31 @@ def test_a_text_is_read_as_the_key_that_it_spells(algorithm: str, form: str) -> 
 @pytest.mark.parametrize(
     "jwk",
     [
-        {**EC, "kty": "x-unheard-of"}, {**EC, "crv": "P-384"}, {**EC, "crv": "P-521"}, {**EC, "crv": ["P-256"]},
-        {**EC, "y": keys.key("ES256", "b").public_jwk["y"]}, {**EC, "y": EC["y"][:-2]}, {**EC, "x": "AAAA" + EC["x"]},
-        {**EC, "x": EC["x"] + "="}, {**EC, "x": 1}, {name: value for name, value in EC.items() if name != "y"},
-        {**OKP, "crv": "X25519"}, {**OKP, "crv": "Ed448"}, {**OKP, "x": ""},
-        {**RSA, "n": ""}, {**RSA, "e": "AA"}, {**RSA, "e": "Ag"}, {**RSA, "e": RSA["n"]}, {**RSA, "n": None},
-        keys.key("HS256").public_jwk, {"kid": "k", "kty": None}, {"kid": "k"}, {**EC, "kid": ["k"]}, {**EC, "kid": 1},
+        {**EC, "kty": "x-unheard-of"},
+        {**EC, "crv": "P-384"},
+        {**EC, "crv": "P-521"},
+        {**EC, "crv": ["P-256"]},
+        {**EC, "y": keys.key("ES256", "b").public_jwk["y"]},
+        {**EC, "y": EC["y"][:-2]},
+        {**EC, "x": "AAAA" + EC["x"]},
+        {**EC, "x": EC["x"] + "="},
+        {**EC, "x": 1},
+        {name: value for name, value in EC.items() if name != "y"},
+        {**OKP, "crv": "X25519"},
+        {**OKP, "crv": "Ed448"},
+        {**OKP, "x": ""},
+        {**RSA, "n": ""},
+        {**RSA, "e": "AA"},
+        {**RSA, "e": "Ag"},
+        {**RSA, "e": RSA["n"]},
+        {**RSA, "n": None},
+        keys.key("HS256").public_jwk,
+        {"kid": "k", "kty": None},
+        {"kid": "k"},
+        {**EC, "kid": ["k"]},
+        {**EC, "kid": 1},
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("form", [form for form in TEXTS if form not in WHOLE])
 def test_what_is_no_key_has_no_text(jwk: Jwk, form: str) -> None:
     assert key_texts({"keys": [jwk]}, form) == {}
@@ -91,9 +108,12 @@ def test_what_is_no_key_set_has_no_texts(keys: object) -> None:
 def _recorded(form: str) -> tuple[Implementation, list[Json]]:
     asked: list[Json] = []
     hello: Json = {
-        "protocol": 1, "level": 0, "profiles": ["jwt"], "capabilities": {"algorithms": ["ES256"], "key_form": form},
+        "protocol": 1,
+        "level": 0,
+        "profiles": ["jwt"],
+        "capabilities": {"algorithms": ["ES256"], "key_form": form},
         "implementation": {"name": "recorder", "version": "1", "language": "python"},
-    }  # fmt: skip
+    }
 
     def handle(request: Json) -> Json:
         asked.append(request)
@@ -154,15 +174,29 @@ def _reduced(draft: Any, form: str, key_set: bool) -> tuple[object, ...]:
 
 
 _LOST = {
-    "key-with-use-enc", "key-with-key-ops-sign", "key-has-unknown-members", "set-has-unknown-members",
-    "key-on-another-curve", "kid-shared-with-a-key-after-it", "set-holds-a-foreign-key-unknown-kty",
-    "foreign-key-under-our-kid", "key-without-alg", "rsa-padding-other-than-the-keys",
-    "header-names-the-other-rsa-padding", "header-names-the-other-eddsa",
-}  # fmt: skip
+    "key-with-use-enc",
+    "key-with-key-ops-sign",
+    "key-has-unknown-members",
+    "set-has-unknown-members",
+    "key-on-another-curve",
+    "kid-shared-with-a-key-after-it",
+    "set-holds-a-foreign-key-unknown-kty",
+    "foreign-key-under-our-kid",
+    "key-without-alg",
+    "rsa-padding-other-than-the-keys",
+    "header-names-the-other-rsa-padding",
+    "header-names-the-other-eddsa",
+}
 _CARRIED = {
-    "rsa-key-of-1024-bits", "rsa-key-with-exponent-1", "rsa-key-of-the-faulty-library-first", "hmac-key-of-one-octet",
-    "namesake-signs-upper-case", "alg-of-the-same-family-outside-allow-list", "kid-of-the-sibling", "kid-unknown",
-}  # fmt: skip
+    "rsa-key-of-1024-bits",
+    "rsa-key-with-exponent-1",
+    "rsa-key-of-the-faulty-library-first",
+    "hmac-key-of-one-octet",
+    "namesake-signs-upper-case",
+    "alg-of-the-same-family-outside-allow-list",
+    "kid-of-the-sibling",
+    "kid-unknown",
+}
 
 
 @pytest.mark.parametrize("form", [form for form in TEXTS if form not in WHOLE])
@@ -214,10 +248,12 @@ def _victim(form: str, verifies: Callable[[str, Key, bytes, bytes], bool], **cap
         return {"id": request["id"], "verdict": "accepted" if good else "rejected"}
 
     hello: Json = {
-        "protocol": 1, "level": 0, "profiles": ["jwt"],
+        "protocol": 1,
+        "level": 0,
+        "profiles": ["jwt"],
         "implementation": {"name": "victim", "version": "1", "language": "python"},
         "capabilities": {"algorithms": ["RS256", "HS256"], "key_form": form, "mixed_algorithms": True, **capabilities},
-    }  # fmt: skip
+    }
     return Implementation(InProcess(lambda: handle))
 
 

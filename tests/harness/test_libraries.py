@@ -25,10 +25,13 @@ ADAPTERS = ROOT / "tests" / "adapters"
 SHIPPED = find([], ADAPTERS)
 
 HELLO = {
-    "protocol": 1, "level": 0, "profiles": ["jwt"], "measure": "base",
+    "protocol": 1,
+    "level": 0,
+    "profiles": ["jwt"],
+    "measure": "base",
     "implementation": {"name": "tiny", "version": "1.0", "language": "python"},
     "capabilities": {"algorithms": ["ES256"], "clock": "real"},
-}  # fmt: skip
+}
 TINY = f"""
 import jwt
 from loop import serve
@@ -50,9 +53,13 @@ def handle(request):
 serve(handle)
 """
 MANIFEST = {
-    "library": "tiny", "version": "1.0", "language": "python", "toolchain": [sys.executable],
-    "build": [[sys.executable, "-c", "open('built', 'a').write('x')"]], "run": [sys.executable, "tiny.py"],
-}  # fmt: skip
+    "library": "tiny",
+    "version": "1.0",
+    "language": "python",
+    "toolchain": [sys.executable],
+    "build": [[sys.executable, "-c", "open('built', 'a').write('x')"]],
+    "run": [sys.executable, "tiny.py"],
+}
 
 CheckAll = Callable[..., tuple[int, dict[str, LibraryResult]]]
 Make = Callable[..., Path]
@@ -141,10 +148,17 @@ def test_whatever_hinders_a_verdict_is_named_and_no_pass(make: Make, check_all: 
     code, rows = check_all(make("good").parent, "-k", "VER-12.alg-none-without-kid")
     assert code == 3
     assert {name: row.verdict for name, row in rows.items()} == {
-        "absent": Verdict.NOT_RUN, "good": Verdict.CONFORMS, "invalid": Verdict.STALE, "lacking": Verdict.NOT_RUN,
-        "mended-1": Verdict.STALE, "mended-2": Verdict.STALE, "mute": Verdict.NOT_JUDGED,
-        "other": Verdict.NOT_JUDGED, "tiny": Verdict.CONFORMS, "unbuilt": Verdict.BUILD_FAILED,
-    }  # fmt: skip
+        "absent": Verdict.NOT_RUN,
+        "good": Verdict.CONFORMS,
+        "invalid": Verdict.STALE,
+        "lacking": Verdict.NOT_RUN,
+        "mended-1": Verdict.STALE,
+        "mended-2": Verdict.STALE,
+        "mute": Verdict.NOT_JUDGED,
+        "other": Verdict.NOT_JUDGED,
+        "tiny": Verdict.CONFORMS,
+        "unbuilt": Verdict.BUILD_FAILED,
+    }
     reasons = {name: row.reason or "" for name, row in rows.items()}
     assert reasons["absent"] == "no-such-compiler is not installed"
     assert reasons["lacking"].startswith("this does not succeed: ")

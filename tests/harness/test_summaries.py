@@ -101,9 +101,14 @@ def test_a_fault_in_two_profiles_is_told_once() -> None:
 
 def test_a_forgery_stands_before_what_is_merely_strict() -> None:
     strict = Record(
-        "VER-1.a.jwt", "VER-1", "MUST", "jwt", State.FAILED, None,
+        "VER-1.a.jwt",
+        "VER-1",
+        "MUST",
+        "jwt",
+        State.FAILED,
+        None,
         ({"summary": "s", "expected": "accepted", "got": "rejected"},),
-    )  # fmt: skip
+    )
     lines = str(summary(facts([strict, red(edits()["iss-is-another"])], exit_code=1))).splitlines()
     titles = [line.split()[0] for line in lines if "FAIL" in line]
     assert titles == ["VER-33", "VER-1"]
@@ -155,41 +160,73 @@ def test_a_caret_stands_under_the_character() -> None:
 HOSTILE = "mine\x1b[2J\x9b31m\r\nforged: all passed \u202e\u2066\ud800 ]]> <b>&amp; [red]markup[/red] |`` ``` @all ://x"
 
 STREAMED = [
-    State.FAILED, State.WARNED, State.UNTESTABLE, State.NOT_APPLICABLE, State.ERRORED, State.CRASHED, State.HUNG,
-    State.EXPECTED, State.NOT_RUN,
-]  # fmt: skip
+    State.FAILED,
+    State.WARNED,
+    State.UNTESTABLE,
+    State.NOT_APPLICABLE,
+    State.ERRORED,
+    State.CRASHED,
+    State.HUNG,
+    State.EXPECTED,
+    State.NOT_RUN,
+]
 
 
 def hostile_facts() -> Facts:
     """A run in which everything that anybody else can have written is hostile."""
     presented: Json = {
-        "token": f"{HOSTILE}.{HOSTILE}.x", "profile": "jwt", "now": 1, "tick": 0,
+        "token": f"{HOSTILE}.{HOSTILE}.x",
+        "profile": "jwt",
+        "now": 1,
+        "tick": 0,
         "policy": {"issuer": HOSTILE, "audience": HOSTILE, "keys": {"keys": [{"kid": HOSTILE, HOSTILE: HOSTILE}]}},
-    }  # fmt: skip
+    }
     base = {**presented, "token": "e30.e30.AA", "policy": {"keys": {"keys": []}}}
     finding: Json = {
-        "summary": HOSTILE, "expected": HOSTILE, "got": HOSTILE, "presented": presented, "base": base,
-        "events": [{HOSTILE: HOSTILE}], "edit": HOSTILE,
-    }  # fmt: skip
+        "summary": HOSTILE,
+        "expected": HOSTILE,
+        "got": HOSTILE,
+        "presented": presented,
+        "base": base,
+        "events": [{HOSTILE: HOSTILE}],
+        "edit": HOSTILE,
+    }
     steps: Json = {"summary": HOSTILE, "expected": "x", "got": HOSTILE, "steps": [{"op": HOSTILE, "form": HOSTILE}]}
     alone: Json = {name: value for name, value in finding.items() if name != "base"}
     rows = islice(cycle([(finding,), (steps,), (alone,), ()]), len(STREAMED) * 4)
     records = [
         Record(
-            f"{name}.a-check.jwt", name, "MUST", "jwt", state, HOSTILE, found, (HOSTILE,), {HOSTILE: 2},
-            unproven=state is State.WARNED, deviation="failed" if state is State.EXPECTED else None,
+            f"{name}.a-check.jwt",
+            name,
+            "MUST",
+            "jwt",
+            state,
+            HOSTILE,
+            found,
+            (HOSTILE,),
+            {HOSTILE: 2},
+            unproven=state is State.WARNED,
+            deviation="failed" if state is State.EXPECTED else None,
         )
         for (name, state), found in zip(
             ((name, state) for name in list(requirements())[:4] for state in STREAMED), rows, strict=True
         )
-    ]  # fmt: skip
+    ]
     declaration = Declaration(HOSTILE, HOSTILE, HOSTILE, 0, (Profile.JWT,), Measure.BASE, (HOSTILE,))
     return Facts(
-        records, declaration, SCOPE, RunConfig("", (HOSTILE,)),
+        records,
+        declaration,
+        SCOPE,
+        RunConfig("", (HOSTILE,)),
         Circumstances(HOSTILE, untried=(HOSTILE,), left_out=(LeftOut(f"algorithm {HOSTILE}", HOSTILE, 3),)),
-        exit_code=1, troubles=(HOSTILE,), untried=Untried((HOSTILE,), (HOSTILE,)), unseen=(HOSTILE,),
-        out_of_scope=(HOSTILE,), stale=(HOSTILE,), remarks=(HOSTILE,),
-    )  # fmt: skip
+        exit_code=1,
+        troubles=(HOSTILE,),
+        untried=Untried((HOSTILE,), (HOSTILE,)),
+        unseen=(HOSTILE,),
+        out_of_scope=(HOSTILE,),
+        stale=(HOSTILE,),
+        remarks=(HOSTILE,),
+    )
 
 
 def _printed(page: Page) -> str:

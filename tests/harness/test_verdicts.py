@@ -73,7 +73,7 @@ DECLARED = Declaration(
 )
 HONEST = Presentation(
     "eyJhbGciOiJFUzI1NiJ9..", Policy({"algorithms": ["ES256"], "leeway": 5, "keys": {"keys": []}}), Profile.JWT, 0
-)  # fmt: skip
+)
 
 
 def test_what_was_accepted_and_refused_was_tried() -> None:

@@ -108,8 +108,10 @@ def pyjwt_with_times_in_whole_seconds(request: Json) -> Json:
     """Check the times oneself, since PyJWT cannot be told what time it is."""
     unclocked = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
     claims, leeway, now = (
-        _pyjwt(request, _of_the_set(request), **unclocked), request["policy"]["leeway"], int(request["now"])
-    )  # fmt: skip
+        _pyjwt(request, _of_the_set(request), **unclocked),
+        request["policy"]["leeway"],
+        int(request["now"]),
+    )
     times = {name: claims[name] for name in ("exp", "nbf", "iat") if name in claims}
     if any(type(at) not in (int, float) or not abs(at) < 1e15 for at in times.values()):
         raise Refused
@@ -142,9 +144,14 @@ def _pyjwt(request: Json, key: Any, **options: Any) -> Json:
     algorithms = options.pop("algorithms", policy["algorithms"])
     options = {"require": policy.get("require", ["exp"]), "enforce_minimum_key_length": True, **options}
     return jwt.decode(
-        request["token"], key, algorithms, options,  # type: ignore[arg-type]  # a plain dict of what the table names
-        audience=[policy["audience"]], issuer=policy["issuer"], leeway=policy.get("leeway", 0),
-    )  # fmt: skip
+        request["token"],
+        key,
+        algorithms,
+        options,  # type: ignore[arg-type]  # a plain dict of what the table names
+        audience=[policy["audience"]],
+        issuer=policy["issuer"],
+        leeway=policy.get("leeway", 0),
+    )
 
 
 def _of_the_set(request: Json) -> Any:
@@ -197,8 +204,9 @@ def _joserfc(request: Json, key: Any) -> Json:
 def _wanted(policy: Json) -> Any:
     return {
         **{name: {"essential": True} for name in policy.get("require", ["exp"])},
-        "iss": {"essential": True, "value": policy["issuer"]}, "aud": {"essential": True, "value": policy["audience"]},
-    }  # fmt: skip
+        "iss": {"essential": True, "value": policy["issuer"]},
+        "aud": {"essential": True, "value": policy["audience"]},
+    }
 
 
 _KINDS: Mapping[str, Any] = {"HS": "oct", "ES": "EC", "RS": "RSA", "PS": "RSA", "Ed": "OKP"}
@@ -272,12 +280,17 @@ _UNTRUSTED = (
 
 PRODUCTS: Mapping[str, Product] = {
     "pyjwt-pem": Product(
-        "pyjwt", pyjwt_with_the_key_in_its_settings, _takes("ES256", options=["leeway"], **_REAL, **_PEM),
+        "pyjwt",
+        pyjwt_with_the_key_in_its_settings,
+        _takes("ES256", options=["leeway"], **_REAL, **_PEM),
         shapes="claims-in-another-order",
     ),
     "pyjwt-secret": Product(
-        "pyjwt", pyjwt_with_the_key_in_its_settings, _takes("HS256", options=[], **_REAL, **_PEM),
-        shapes="lines-of-5000-bytes", deviates=_PADDED,
+        "pyjwt",
+        pyjwt_with_the_key_in_its_settings,
+        _takes("HS256", options=[], **_REAL, **_PEM),
+        shapes="lines-of-5000-bytes",
+        deviates=_PADDED,
     ),
     "pyjwt-pems-by-kid": Product(
         "pyjwt", pyjwt_with_files_of_pem_by_kid, _takes("EdDSA", key_form="pem", **_REAL), shapes="audience-as-a-list"
@@ -286,7 +299,9 @@ PRODUCTS: Mapping[str, Product] = {
         "pyjwt", pyjwt_with_the_algorithm_of_its_key, _takes("ES256", **_REAL, **_JWK), shapes="one-key"
     ),
     "pyjwt-set": Product(
-        "pyjwt", pyjwt_with_a_set, _takes("EdDSA HS512", **_REAL, max_line=60_000),
+        "pyjwt",
+        pyjwt_with_a_set,
+        _takes("EdDSA HS512", **_REAL, max_line=60_000),
         shapes="lines-of-60000-bytes numbers-as-doubles",
     ),
     "pyjwt-whole-seconds": Product("pyjwt", pyjwt_with_times_in_whole_seconds, _takes("HS256"), deviates=_PADDED),
@@ -301,19 +316,24 @@ PRODUCTS: Mapping[str, Product] = {
         "joserfc", joserfc_with_a_jwk, _takes("ES256", options=["require"], **_JWK), shapes="one-key not-yet-at-nbf"
     ),
     "joserfc-finder": Product(
-        "joserfc", joserfc_with_a_function_that_finds_the_key, _takes("EdDSA HS256", mixed_algorithms=True),
+        "joserfc",
+        joserfc_with_a_function_that_finds_the_key,
+        _takes("EdDSA HS256", mixed_algorithms=True),
         shapes="known-header-parameters-alone",
     ),
     "authlib-pem": Product("authlib", authlib_with_the_key_in_its_settings, _takes("RS256", options=[], **_PEM)),
     "authlib-set": Product("authlib", authlib_with_a_set, _takes("ES256 HS256")),
     "authlib-resource-server": Product(
-        "joserfc", authlib_as_a_resource_server, _takes("ES256", options=[], **_REAL), "access-token",
+        "joserfc",
+        authlib_as_a_resource_server,
+        _takes("ES256", options=[], **_REAL),
+        "access-token",
         deviates=_UNTYPED,
     ),
     "authlib-relying-party": Product(
         "joserfc", authlib_as_a_relying_party, _takes("ES256", options=["leeway"]), "id-token", deviates=_UNTRUSTED
     ),
-}  # fmt: skip
+}
 
 
 def adapter(name: str) -> Callable[[], Handle]:

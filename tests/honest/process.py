@@ -77,11 +77,14 @@ def _of_64_kilobytes() -> Iterator[bytes]:
 
 
 WRAPPED: Mapping[str, Callable[[Handle], Handle]] = {
-    "answers-slowly": _slowly, "writes-notes": _with_notes, "starts-late": _started_late
-}  # fmt: skip
+    "answers-slowly": _slowly,
+    "writes-notes": _with_notes,
+    "starts-late": _started_late,
+}
 PUT: Mapping[str, Callable[[bytes, BinaryIO], object]] = {
-    "writes-in-pieces": _in_pieces, "formats-its-lines": _formatted
-}  # fmt: skip
+    "writes-in-pieces": _in_pieces,
+    "formats-its-lines": _formatted,
+}
 MANNERS = (*WRAPPED, *PUT, "reads-64-kilobytes")
 
 

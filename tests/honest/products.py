@@ -11,17 +11,30 @@ DAY = 86_400
 IAT_LEEWAY = 60
 
 _KNOWN = ["iss", "sub", "aud", "exp", "nbf", "iat", "cat", "scopes", "sid", "sv"]
-_OWN: dict[str, list[str]] = {"jwt": ["client_id", "jti"], "access-token": ["client_id", "jti"], "id-token": [
-    "azp", "nonce", "at_hash", "c_hash", "auth_time", "acr",
-]}  # fmt: skip
+_OWN: dict[str, list[str]] = {
+    "jwt": ["client_id", "jti"],
+    "access-token": ["client_id", "jti"],
+    "id-token": [
+        "azp",
+        "nonce",
+        "at_hash",
+        "c_hash",
+        "auth_time",
+        "acr",
+    ],
+}
 
 
 def _rules(profile: str) -> Json:
     return {
-        "claims": {"cat": "access"}, "subjects": SUBJECTS, "closed_claims": [*_KNOWN, *_OWN[profile]],
-        "padding_claim": "scopes", "max_lifetime": DAY, "leeway": {"iat": IAT_LEEWAY},
+        "claims": {"cat": "access"},
+        "subjects": SUBJECTS,
+        "closed_claims": [*_KNOWN, *_OWN[profile]],
+        "padding_claim": "scopes",
+        "max_lifetime": DAY,
+        "leeway": {"iat": IAT_LEEWAY},
         "nonce_required": profile == "id-token",
-    }  # fmt: skip
+    }
 
 
 RULES: Json = {profile: _rules(profile) for profile in _OWN}

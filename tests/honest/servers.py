@@ -206,11 +206,18 @@ def serving(**members: Any) -> Json:
 
 
 SETTING: Json = {
-    "issuers": ["https://login.product.example", "https://partner.example/tenant"], "audience": "product-keys",
-    "admin_secret": "s3cret/of+a.product==", "email_domain": "product.example",
-    "ttl": 900, "retention": 120, "cap": 7, "capacity": 10_000, "max_age": 240, "subject_token_uses": 2,
+    "issuers": ["https://login.product.example", "https://partner.example/tenant"],
+    "audience": "product-keys",
+    "admin_secret": "s3cret/of+a.product==",
+    "email_domain": "product.example",
+    "ttl": 900,
+    "retention": 120,
+    "cap": 7,
+    "capacity": 10_000,
+    "max_age": 240,
+    "subject_token_uses": 2,
     "narrow": {"group": "readers", "backends": ["a", "b*"], "tools": ["ab*"]},
-}  # fmt: skip
+}
 """What a server runs with that cannot be configured."""
 
 _FLAGS = (

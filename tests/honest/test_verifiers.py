@@ -16,8 +16,12 @@ ALONE = os.environ.get("BEARERPROOF_HONEST") == "alone"
 """Whether each shape is judged by itself as well."""
 
 MAY_PROVE_TOO_LITTLE = {
-    "errors-on-malformed-tokens", "of-the-code-flow", "skips-now-and-then", "skips-long-tokens", "skips-demands-of-typ"
-}  # fmt: skip
+    "errors-on-malformed-tokens",
+    "of-the-code-flow",
+    "skips-now-and-then",
+    "skips-long-tokens",
+    "skips-demands-of-typ",
+}
 """Shapes of which some requirement, algorithm or option cannot be judged: the run ends with exit code 3."""
 
 

@@ -99,9 +99,11 @@ def _jwk(public: Any) -> Json:
     if isinstance(public, ec.EllipticCurvePublicKey):
         size, numbers = (public.key_size + 7) // 8, public.public_numbers()
         return {
-            "kty": "EC", "crv": _CURVES[public.curve.name],
-            "x": b64(numbers.x.to_bytes(size, "big")), "y": b64(numbers.y.to_bytes(size, "big")),
-        }  # fmt: skip
+            "kty": "EC",
+            "crv": _CURVES[public.curve.name],
+            "x": b64(numbers.x.to_bytes(size, "big")),
+            "y": b64(numbers.y.to_bytes(size, "big")),
+        }
     octets = b64(public.public_bytes_raw())
     if type(public).__name__.startswith("MLDSA"):
         return {"kty": "AKP", "alg": f"ML-DSA-{type(public).__name__[5:7]}", "pub": octets}

@@ -292,10 +292,11 @@ def declaring(**capabilities: Any) -> Json:
 _SKEWED = {
     profile: {"leeway": dict.fromkeys(names, SKEW)}
     for profile, names in {
-        "jwt": ("exp", "nbf", "iat"), "access-token": ("exp", "nbf", "iat"),
+        "jwt": ("exp", "nbf", "iat"),
+        "access-token": ("exp", "nbf", "iat"),
         "id-token": ("exp", "nbf", "iat", "auth_time"),
     }.items()
-}  # fmt: skip
+}
 
 SHAPES: Shapes = {
     "audience-as-a-list": Shape(returning(_audience_as_a_list)),
@@ -337,7 +338,7 @@ SHAPES: Shapes = {
         f"{algorithm.lower()}-alone": Shape(declares=declaring(algorithms=[algorithm], mixed_algorithms=False))
         for algorithm in ("ES256", "ES512", "HS256", "EdDSA", "RS256", "PS384")
     },
-}  # fmt: skip
+}
 
 
 def _other(answer: Json) -> Json:

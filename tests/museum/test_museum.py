@@ -64,9 +64,15 @@ toolchain = ["no-such-compiler"]
 run = ["no-such-compiler"]
 """
 EXHIBIT = {
-    "name": "tiny-none", "weakness": "CVE-0000-0000", "package": "tiny", "vulnerable": "1.0", "fixed": "2.0",
-    "language": "tiny", "requirement": "VER-12", "adapter": "tiny",
-}  # fmt: skip
+    "name": "tiny-none",
+    "weakness": "CVE-0000-0000",
+    "package": "tiny",
+    "vulnerable": "1.0",
+    "fixed": "2.0",
+    "language": "tiny",
+    "requirement": "VER-12",
+    "adapter": "tiny",
+}
 
 Visit = Callable[..., tuple[int, list[Json]]]
 """Runs the command on exhibits, each given by what is other than usual; returns its exit code and its rows."""

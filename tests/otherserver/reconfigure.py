@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 NAMES = {
-    "ttl": "token-lifetime", "retention": "remember", "cap": "tokens-each", "capacity": "room", "max_age": "oldest",
-    "leeway": "tolerance", "subject_token_uses": "uses", "admin_secret": "admin", "trusted_proxies": "proxies",
-    "admin_failures": "guesses", "exchanges_per_minute": "exchanges",
-}  # fmt: skip
+    "ttl": "token-lifetime",
+    "retention": "remember",
+    "cap": "tokens-each",
+    "capacity": "room",
+    "max_age": "oldest",
+    "leeway": "tolerance",
+    "subject_token_uses": "uses",
+    "admin_secret": "admin",
+    "trusted_proxies": "proxies",
+    "admin_failures": "guesses",
+    "exchanges_per_minute": "exchanges",
+}
 
 
 def section(title: str, members: Any) -> str:

@@ -138,9 +138,17 @@ class KeyServer:
         self.used[use] = self.used.get(use, 0) + 1
         bearer, jti, ttl = "ks2_" + secrets.token_urlsafe(32), str(uuid.uuid4()), self.conf["token-lifetime"]
         record = {
-            "jti": jti, "who": who, "owner": owner, "whose": (claims["iss"], claims["sub"]), "exp": now + ttl,
-            "digest": digest(bearer), "rate": rule["grant"]["rate_limit"], "over": False, "revoked": False, **sides,
-        }  # fmt: skip
+            "jti": jti,
+            "who": who,
+            "owner": owner,
+            "whose": (claims["iss"], claims["sub"]),
+            "exp": now + ttl,
+            "digest": digest(bearer),
+            "rate": rule["grant"]["rate_limit"],
+            "over": False,
+            "revoked": False,
+            **sides,
+        }
         self.tokens[jti] = self.bearers[record["digest"]] = record
         heapq.heappush(self.ends, (record["exp"], jti))
         heapq.heappush(self.graves, (record["exp"] + self.conf["remember"], jti))
@@ -149,9 +157,13 @@ class KeyServer:
         )
         words = " ".join(f"{side}:{','.join(sides[side])}" for side in ("backends", "tools"))
         return {
-            "access_token": bearer, "issued_token_type": f"{URN}token-type:access_token", "token_type": "Bearer",
-            "expires_in": ttl, "scope": words, "jti": jti,
-        }  # fmt: skip
+            "access_token": bearer,
+            "issued_token_type": f"{URN}token-type:access_token",
+            "token_type": "Bearer",
+            "expires_in": ttl,
+            "scope": words,
+            "jti": jti,
+        }
 
     def owner_of(self, issuer: str, subject: str) -> Any:
         """Return whose tokens are counted together."""

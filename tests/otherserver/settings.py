@@ -12,10 +12,16 @@ from .subjects import unambiguous
 Json = dict[str, Any]
 PATTERN = re.compile(r"\*|[A-Za-z0-9._-]{1,256}\*?")
 NUMBERS = {
-    "token-lifetime": (1, 86400, 600), "remember": (0, 2592000, 300), "tokens-each": (1, 10000, 5),
-    "room": (1, 100_000_000, 100_000), "oldest": (1, 86400, 300), "tolerance": (0, 600, 0), "uses": (1, 10000, 1),
-    "guesses": (0, 1_000_000, 5), "exchanges": (0, 1_000_000, 0),
-}  # fmt: skip
+    "token-lifetime": (1, 86400, 600),
+    "remember": (0, 2592000, 300),
+    "tokens-each": (1, 10000, 5),
+    "room": (1, 100_000_000, 100_000),
+    "oldest": (1, 86400, 300),
+    "tolerance": (0, 600, 0),
+    "uses": (1, 10000, 1),
+    "guesses": (0, 1_000_000, 5),
+    "exchanges": (0, 1_000_000, 0),
+}
 
 
 class Unsound(ValueError):

@@ -116,9 +116,13 @@ def run_action(file: Path, runner: Runner, inputs: Mapping[str, str], github: Ma
         path.write_text("")
         given = {name: _filled(text, contexts) for name, text in step.get("env", {}).items()}
         ended = runner.shell(
-            step["run"], **given, GITHUB_OUTPUT=str(output), GITHUB_PATH=str(path), GITHUB_STEP_SUMMARY=str(summary),
+            step["run"],
+            **given,
+            GITHUB_OUTPUT=str(output),
+            GITHUB_PATH=str(path),
+            GITHUB_STEP_SUMMARY=str(summary),
             RUNNER_TEMP=str(runner.folder / "temp"),
-        )  # fmt: skip
+        )
         printed += ended.stdout + ended.stderr
         held = dict(line.split("=", 1) for line in output.read_text().splitlines())
         contexts["steps"][step["id"]] = {"outputs": held}

@@ -19,22 +19,36 @@ REVISION = "0.4.0+0123456789ab"
 
 def header(**members: object) -> Json:
     return {
-        "type": "header", "format": 1, "bearerproof": "0.4.0",
+        "type": "header",
+        "format": 1,
+        "bearerproof": "0.4.0",
         "specification": {"requirements": 240, "digest": "a0b1c2d3e4f50617"},
         "implementation": {"name": "acme-jwt", "version": "2.1.0", "language": "go"},
-        "measure": "base", "profiles": ["jwt"], "level": 0, "seed": None, "depth": "default",
-        "revision": REVISION, "command": ["bearerproof", "check", "acme"],
+        "measure": "base",
+        "profiles": ["jwt"],
+        "level": 0,
+        "seed": None,
+        "depth": "default",
+        "revision": REVISION,
+        "command": ["bearerproof", "check", "acme"],
         **members,
-    }  # fmt: skip
+    }
 
 
 def check(id_: str, outcome: str = "passed", *findings: Json, **members: object) -> Json:
     """A line of a check, from ``VER-17.crit-unknown.jwt``."""
     seen = ["accepted", "rejected"] if outcome == "passed" else ["accepted"]
     return {
-        "type": "check", "id": id_, "requirement": id_.partition(".")[0], "level": "MUST",
-        "profile": id_.rpartition(".")[2], "outcome": outcome, "findings": list(findings), "seen": seen, **members,
-    }  # fmt: skip
+        "type": "check",
+        "id": id_,
+        "requirement": id_.partition(".")[0],
+        "level": "MUST",
+        "profile": id_.rpartition(".")[2],
+        "outcome": outcome,
+        "findings": list(findings),
+        "seen": seen,
+        **members,
+    }
 
 
 def footer(exit_code: int = 0, **members: object) -> Json:
@@ -63,9 +77,14 @@ def finding(summary: str = "`crit` names what nobody knows", got: str = "accepte
         {"alg": "ES256", "kid": "k1", "crit": ["exp-2"]}, {"iss": "https://as.example", "exp": 1_800_000_600}
     )
     return {
-        "summary": summary, "expected": "rejected", "got": got, "edit": "crit-unknown",
-        "base": presented(BASE), "presented": presented(changed), **members,
-    }  # fmt: skip
+        "summary": summary,
+        "expected": "rejected",
+        "got": got,
+        "edit": "crit-unknown",
+        "base": presented(BASE),
+        "presented": presented(changed),
+        **members,
+    }
 
 
 def octets(rows: Iterable[Json]) -> bytes:

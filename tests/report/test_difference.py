@@ -30,20 +30,29 @@ def compared(
 @pytest.mark.parametrize(
     ("old", "new", "change", "code"),
     [
-        ("passed", "failed", Change.BROKE, 1), ("warned", "failed", Change.BROKE, 1),
+        ("passed", "failed", Change.BROKE, 1),
+        ("warned", "failed", Change.BROKE, 1),
         ("passed", "crashed", Change.BROKE, 1),
-        ("passed", "untestable", Change.BROKE, 1), ("passed", "expected", Change.BROKE, 1),
-        ("not-applicable", "failed", Change.NOW_DEVIATES, 1), ("errored", "hung", Change.NOW_DEVIATES, 1),
-        (None, "failed", Change.ADDED_RED, 1), ("failed", "passed", Change.MENDED, 0),
+        ("passed", "untestable", Change.BROKE, 1),
+        ("passed", "expected", Change.BROKE, 1),
+        ("not-applicable", "failed", Change.NOW_DEVIATES, 1),
+        ("errored", "hung", Change.NOW_DEVIATES, 1),
+        (None, "failed", Change.ADDED_RED, 1),
+        ("failed", "passed", Change.MENDED, 0),
         ("expected", "passed", Change.MENDED, 0),
-        ("passed", "warned", Change.NOW_WARNED, 0), ("passed", "not-applicable", Change.NO_LONGER_JUDGED, 0),
-        ("failed", "errored", Change.NO_LONGER_JUDGED, 0), ("passed", "what-is-this", Change.NO_LONGER_JUDGED, 0),
-        ("errored", "passed", Change.NOW_JUDGED, 0), (None, "passed", Change.ADDED, 0),
+        ("passed", "warned", Change.NOW_WARNED, 0),
+        ("passed", "not-applicable", Change.NO_LONGER_JUDGED, 0),
+        ("failed", "errored", Change.NO_LONGER_JUDGED, 0),
+        ("passed", "what-is-this", Change.NO_LONGER_JUDGED, 0),
+        ("errored", "passed", Change.NOW_JUDGED, 0),
+        (None, "passed", Change.ADDED, 0),
         ("passed", None, Change.LEFT_OUT, 0),
-        ("passed", "passed", None, 0), ("failed", "failed", None, 0), ("failed", "expected", None, 0),
+        ("passed", "passed", None, 0),
+        ("failed", "failed", None, 0),
+        ("failed", "expected", None, 0),
         ("not-applicable", "not-run", None, 0),
     ],
-)  # fmt: skip
+)
 def test_a_check_that_changes(old: str | None, new: str | None, change: Change | None, code: int) -> None:
     found = compared(*([] if outcome is None else [check(ID, outcome)] for outcome in (old, new)))
     assert [each.change for each in found.changes] == ([] if change is None else [change])
@@ -135,9 +144,11 @@ def test_an_input_that_is_no_stream_has_its_own_code(bearerproof: CommandLine, t
 def test_what_is_hostile_in_a_stream_reaches_no_terminal(bearerproof: CommandLine, tmp_path: Path) -> None:
     old = samples.written(tmp_path / "old.jsonl", [check(ID)])
     new = samples.written(
-        tmp_path / "new.jsonl", [check(ID, "failed", samples.finding(samples.HOSTILE))],
-        implementation={"name": samples.HOSTILE}, revision=samples.HOSTILE,
-    )  # fmt: skip
+        tmp_path / "new.jsonl",
+        [check(ID, "failed", samples.finding(samples.HOSTILE))],
+        implementation={"name": samples.HOSTILE},
+        revision=samples.HOSTILE,
+    )
     ended = bearerproof("diff", old, new)
     assert "\\x1b[2J" in ended.out
     assert [char for char in ended.out + ended.err if not char.isprintable() and char != "\n"] == []

@@ -29,11 +29,19 @@ PASSED = check("VER-12.alg-none.jwt")
 @pytest.mark.parametrize(
     ("outcome", "expected"),
     [
-        ("passed", Kind.CONFORMS), ("warned", Kind.CONFORMS), ("failed", Kind.FAILS), ("crashed", Kind.FAILS),
-        ("hung", Kind.FAILS), ("untestable", Kind.FAILS), ("not-run", Kind.FAILS), ("errored", Kind.NOT_WHOLE),
-        ("expected", Kind.EXPECTED), ("not-applicable", Kind.CONFORMS), ("brand-new-outcome", Kind.NOT_WHOLE),
+        ("passed", Kind.CONFORMS),
+        ("warned", Kind.CONFORMS),
+        ("failed", Kind.FAILS),
+        ("crashed", Kind.FAILS),
+        ("hung", Kind.FAILS),
+        ("untestable", Kind.FAILS),
+        ("not-run", Kind.FAILS),
+        ("errored", Kind.NOT_WHOLE),
+        ("expected", Kind.EXPECTED),
+        ("not-applicable", Kind.CONFORMS),
+        ("brand-new-outcome", Kind.NOT_WHOLE),
     ],
-)  # fmt: skip
+)
 def test_the_verdict_follows_from_the_outcomes(outcome: str, expected: Kind) -> None:
     assert kind(PASSED, check("VER-1.two.jwt", outcome)) is expected
 
@@ -73,9 +81,13 @@ def test_a_footer_that_says_green_over_red_checks_is_not_believed() -> None:
 def test_a_requirement_stands_as_the_worst_of_its_checks() -> None:
     cells = samples.report(stream(samples.RED, 1)).columns[0].cells
     assert {name: cell.standing for name, cell in cells.items()} == {
-        "VER-1": Standing.CONFORMS, "VER-12": Standing.CONFORMS, "VER-17": Standing.FAILS, "VER-32": Standing.EXPECTED,
-        "KEY-7": Standing.NOT_JUDGED, "VER-40": Standing.FAILS,
-    }  # fmt: skip
+        "VER-1": Standing.CONFORMS,
+        "VER-12": Standing.CONFORMS,
+        "VER-17": Standing.FAILS,
+        "VER-32": Standing.EXPECTED,
+        "KEY-7": Standing.NOT_JUDGED,
+        "VER-40": Standing.FAILS,
+    }
     assert (cells["VER-17"].failing, cells["VER-17"].applicable) == (2, 3)
 
 
@@ -116,8 +128,9 @@ def test_the_same_finding_in_two_profiles_is_one_issue_and_a_forgery_stands_firs
     ]
     found = samples.report(stream(rows, 1)).columns[0].cells["VER-17"].issues
     assert [(issue.check, issue.profiles) for issue in found] == [
-        ("crit-unknown", ("jwt", "access-token")), ("a-harmless", ("jwt",)),
-    ]  # fmt: skip
+        ("crit-unknown", ("jwt", "access-token")),
+        ("a-harmless", ("jwt",)),
+    ]
 
 
 def test_what_changed_in_a_token_is_named_by_member() -> None:

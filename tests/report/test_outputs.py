@@ -49,8 +49,11 @@ def test_a_result_is_a_finding_and_a_rule_is_a_requirement() -> None:
     rules = run["tool"]["driver"]["rules"]
     told = [(result["ruleId"], result["level"], "suppressions" in result) for result in run["results"]]
     assert told == [
-        ("VER-17", "error", False), ("VER-17", "error", False), ("VER-32", "error", True), ("VER-40", "error", False),
-    ]  # fmt: skip
+        ("VER-17", "error", False),
+        ("VER-17", "error", False),
+        ("VER-32", "error", True),
+        ("VER-40", "error", False),
+    ]
     assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in run["results"])
     assert rules[0]["properties"]["security-severity"] == "9.1"
     assert rules[-1]["properties"]["security-severity"] == "5.0", "the over-strict is no forgery"
@@ -78,7 +81,7 @@ THIRTEEN = [check(f"VER-32.{number}.jwt", "expected") for number in range(13)]
         (samples.HELD, 3, "base, not judged whole", "lightgrey"),
         ([check("VER-1.a.jwt", "not-applicable")], 0, "base, nothing judged", "lightgrey"),
     ],
-)  # fmt: skip
+)
 def test_the_badge_says_no_more_than_the_verdict(checks: list[Json], exit_code: int, message: str, color: str) -> None:
     row = json.loads(badge.render(report_of([stream(checks, exit_code)])))
     assert (row["schemaVersion"], row["label"], row["message"], row["color"]) == (1, "bearerproof", message, color)

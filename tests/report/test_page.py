@@ -32,14 +32,25 @@ def hostile_stream() -> streams.Stream:
     ]
     who = {"name": HOSTILE, "version": HOSTILE, "language": HOSTILE}
     head = samples.header(
-        implementation=who, measure=HOSTILE, profiles=[HOSTILE], depth=HOSTILE, revision=HOSTILE, bearerproof=HOSTILE,
-        command=[HOSTILE], specification={"digest": HOSTILE, "requirements": 1},
-    )  # fmt: skip
+        implementation=who,
+        measure=HOSTILE,
+        profiles=[HOSTILE],
+        depth=HOSTILE,
+        revision=HOSTILE,
+        bearerproof=HOSTILE,
+        command=[HOSTILE],
+        specification={"digest": HOSTILE, "requirements": 1},
+    )
     foot = samples.footer(
-        1, baselines=[{"name": HOSTILE, "passed": 1, "applicable": 2}], untried=[HOSTILE], troubles=[HOSTILE],
-        verdict=HOSTILE, stopped={"why": HOSTILE, "not_run": 1}, left_out=[{"part": HOSTILE, "why": HOSTILE}],
+        1,
+        baselines=[{"name": HOSTILE, "passed": 1, "applicable": 2}],
+        untried=[HOSTILE],
+        troubles=[HOSTILE],
+        verdict=HOSTILE,
+        stopped={"why": HOSTILE, "not_run": 1},
+        left_out=[{"part": HOSTILE, "why": HOSTILE}],
         stale=[HOSTILE],
-    )  # fmt: skip
+    )
     return streams.parse(samples.octets([head, *rows, foot]), f"{HOSTILE}.jsonl")
 
 
@@ -87,11 +98,15 @@ def test_the_page_says_what_it_rests_on() -> None:
         "".join(Elements(page.render(report_of([streams.parse(samples.octets(rows), "run.jsonl")]))).texts).split()
     )
     for said in (
-        "reject-all would pass 12 of 80", samples.REVISION, "bearerproof check acme", "algorithm ES512",
+        "reject-all would pass 12 of 80",
+        samples.REVISION,
+        "bearerproof check acme",
+        "algorithm ES512",
         "no keys_url is declared",
-        "does NOT conform to base in jwt: 2 requirements fail", '"crit": ["exp-2"]',
+        "does NOT conform to base in jwt: 2 requirements fail",
+        '"crit": ["exp-2"]',
         "numbers in quotes are read as numbers",
-    ):  # fmt: skip
+    ):
         assert said in texts, said
 
 
@@ -111,14 +126,22 @@ def test_the_page_is_the_same_each_time() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("plain", "plain"), ("\x1b[31m", "\\x1b[31m"), ("a\u202eb", "a\\u202eb"), ("\ud800", "\\ud800"),
+        ("plain", "plain"),
+        ("\x1b[31m", "\\x1b[31m"),
+        ("a\u202eb", "a\\u202eb"),
+        ("\ud800", "\\ud800"),
         ("a\u200bb", "a\\u200bb"),
-        ("\u2028", "\\u2028"), ("\ufe0f", "\\ufe0f"), ("\u3164", "\\u3164"), ("\u2800", "\\u2800"),
+        ("\u2028", "\\u2028"),
+        ("\ufe0f", "\\ufe0f"),
+        ("\u3164", "\\u3164"),
+        ("\u2800", "\\u2800"),
         ("e\u0301", "e\u0301"),
-        ("e\u0301\u0301\u0301", "e\u0301\u0301\\u0301"), ("\U000e0041", "\\U000e0041"), ("नमस्ते", "नमस्ते"),
+        ("e\u0301\u0301\u0301", "e\u0301\u0301\\u0301"),
+        ("\U000e0041", "\\U000e0041"),
+        ("नमस्ते", "नमस्ते"),
         ("\u00a0", "\\xa0"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_seen_is_shown_as_an_escape(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert "".join(part for _, part in pieces(text)) == shown

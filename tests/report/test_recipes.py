@@ -23,9 +23,12 @@ FEW = "--quick --no-baselines -k alg-none-without-kid"
 REFERENCE = f"{sys.executable} -m bearerproof_reference"
 
 GITHUB = {
-    "GITHUB_REPOSITORY": "acme/jwt", "GITHUB_SERVER_URL": "https://github.example", "GITHUB_RUN_ID": "7",
-    "GITHUB_SHA": "c0ffee", "GITHUB_REF": "refs/heads/main",
-}  # fmt: skip
+    "GITHUB_REPOSITORY": "acme/jwt",
+    "GITHUB_SERVER_URL": "https://github.example",
+    "GITHUB_RUN_ID": "7",
+    "GITHUB_SHA": "c0ffee",
+    "GITHUB_REF": "refs/heads/main",
+}
 
 EARLIER = [samples.check("VER-12.alg-none-without-kid.jwt"), samples.check("VER-1.gone.jwt")]
 
@@ -71,9 +74,11 @@ def test_the_action_judges_compares_comments_uploads_and_attaches(tmp_path: Path
 def test_the_action_fails_as_the_check_does_and_changes_its_own_comment(tmp_path: Path) -> None:
     accepting = "tests.harness.degenerate:accept_all"
     ended, runner = acted(
-        tmp_path, {"implementation": f"python:{accepting}", "options": FEW, "previous": "none.jsonl"}, "pull_request",
+        tmp_path,
+        {"implementation": f"python:{accepting}", "options": FEW, "previous": "none.jsonl"},
+        "pull_request",
         comment="4711",
-    )  # fmt: skip
+    )
     assert (ended.code, ended.outputs["exit"], ended.outputs["diff-exit"]) == (1, "1", "")
     assert "--method PATCH repos/acme/jwt/issues/comments/4711" in runner.noted("gh.txt")
     assert "nothing to compare with" in ended.printed
@@ -121,9 +126,13 @@ def test_the_gitlab_recipe_judges_without_an_earlier_run(tmp_path: Path) -> None
     runner = Runner(tmp_path)
     job = yaml.safe_load((ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text())["bearerproof"]
     given = {
-        "CI_API_V4_URL": "http://127.0.0.1:9/api/v4", "CI_PROJECT_ID": "1", "CI_DEFAULT_BRANCH": "main",
-        "CI_JOB_NAME": "bearerproof", "CI_JOB_TOKEN": "t0ken", "ADAPTER": REFERENCE,
-    }  # fmt: skip
+        "CI_API_V4_URL": "http://127.0.0.1:9/api/v4",
+        "CI_PROJECT_ID": "1",
+        "CI_DEFAULT_BRANCH": "main",
+        "CI_JOB_NAME": "bearerproof",
+        "CI_JOB_TOKEN": "t0ken",
+        "ADAPTER": REFERENCE,
+    }
     script = "\n".join(job["script"]).replace(" check ", f" check {FEW} ")
     ended = runner.shell(script, **{**job["variables"], **given})
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -82,8 +82,14 @@ def test_an_honest_server_conforms(judge: Judge) -> None:
     assert (code, red(found)) == (0, set()), text[-3000:]
     judged = {name.partition(".")[0] for name, state in found.items() if state == "passed"}
     assert judged >= {f"RS-{number}" for number in range(1, 17)} | {
-        "KEY-1", "KEY-3", "KEY-4", "KEY-7", "KEY-8", "KEY-10", "KEY-13"
-    }  # fmt: skip
+        "KEY-1",
+        "KEY-3",
+        "KEY-4",
+        "KEY-7",
+        "KEY-8",
+        "KEY-10",
+        "KEY-13",
+    }
     assert "requests in" in text
 
 

@@ -146,7 +146,11 @@ def test_summary(snapshot: SnapshotAssertion, run: str) -> None:
     troubles = ["it died (exit code 9)"] * 2 if run == "errored" else ()
     partial = "only -k VER" if run == "green" else None
     facts = Facts(
-        RUNS[run], declaration, scope, troubles=troubles, exit_code={"red": 1, "green": 0}.get(run, 3),
+        RUNS[run],
+        declaration,
+        scope,
+        troubles=troubles,
+        exit_code={"red": 1, "green": 0}.get(run, 3),
         circumstances=Circumstances(partial, judged=not troubles and run != "none"),
-    )  # fmt: skip
+    )
     assert shown(Ended(0, str(summary(facts)), "")) == snapshot

@@ -21,11 +21,23 @@ NUMBERED = [
     ("key server weaknesses", "", 30),
 ]
 LIFECYCLE_MEMBERS = {
-    "event", "identity", "token_jti", "backends", "tools", "rate_limit", "client_ip", "reason",
-}  # fmt: skip
+    "event",
+    "identity",
+    "token_jti",
+    "backends",
+    "tools",
+    "rate_limit",
+    "client_ip",
+    "reason",
+}
 LIFECYCLE_EVENTS = {
-    "token.issued", "token.used", "token.expired", "token.revoked", "token.denied", "token.invalid",
-}  # fmt: skip
+    "token.issued",
+    "token.used",
+    "token.expired",
+    "token.revoked",
+    "token.denied",
+    "token.invalid",
+}
 BLANKS = {"<id>": r"(?P<same>[A-Z]+-\d+)", "<what it would take>": r"\S.*"}
 """What the forms of an exclusion leave open."""
 

@@ -150,5 +150,7 @@ def test_a_computed_name_is_found() -> None:
 
 def test_every_module_is_read() -> None:
     assert {name.partition(".")[0] for name in modules()} == {
-        "bearerproof", "bearerproof_reference", "bearerproof_fuzz",
-    }  # fmt: skip
+        "bearerproof",
+        "bearerproof_reference",
+        "bearerproof_fuzz",
+    }

@@ -48,10 +48,12 @@ BEYOND_THE_GATES = ("typ", "crit", "rsa-key")
 
 def test_what_has_to_be_refused_by_itself_is_no_honest_token() -> None:
     assert [
-        case.name for case, base, _ in drafts()
-        if case.edit.alone and not broken(case.edit.alone(base).presentation())
+        case.name
+        for case, base, _ in drafts()
+        if case.edit.alone
+        and not broken(case.edit.alone(base).presentation())
         and not any(matter in case.name for matter in BEYOND_THE_GATES)
-    ] == []  # fmt: skip
+    ] == []
 
 
 def test_no_policy_holds_an_option_that_neither_the_edit_nor_the_declaration_has() -> None:

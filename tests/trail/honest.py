@@ -177,9 +177,13 @@ def _among_others(draw: random.Random, lines: Sequence[str]) -> Iterator[str]:
 
 
 OTHERS = (
-    "GET /health 200", "", '{"level":"info","message":"token.used is a word"}', '{"event":"login","tier":"web"}',
-    "Bearer token expired for user alice", '{"event":"token exchanged","token_jti":"x","level":"info"}',
-)  # fmt: skip
+    "GET /health 200",
+    "",
+    '{"level":"info","message":"token.used is a word"}',
+    '{"event":"login","tier":"web"}',
+    "Bearer token expired for user alice",
+    '{"event":"token exchanged","token_jti":"x","level":"info"}',
+)
 
 
 def _pieces(draw: random.Random, line: str) -> list[str]:

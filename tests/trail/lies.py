@@ -18,12 +18,17 @@ from bearerproof.trail import Options, Rule, TrailReport, Verdict, prove
 from .trails import BOB, Server, failure
 
 SECRETS = (
-    "bprf_" + "b" * 43, "Authorization: Basic dXNlcjpwYXNzd29yZA==",
+    "bprf_" + "b" * 43,
+    "Authorization: Basic dXNlcjpwYXNzd29yZA==",
     "authz=Bearer%20eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9",
-    "Authorization: Bearer gho_16C7e42F292c6912E7710c838347Ae178B4a", "bearer%3A+abc123def456ghi789jkl0",
-    '{"iss":"https://idp.example","sub":"alice","exp":1800000000}', "eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlIn0",
-    "-----BEGIN EC PRIVATE KEY-----", '{"kty":"oct","k":"c2VjcmV0c2VjcmV0c2VjcmV0"}', "%62prf_" + "c" * 43,
-)  # fmt: skip
+    "Authorization: Bearer gho_16C7e42F292c6912E7710c838347Ae178B4a",
+    "bearer%3A+abc123def456ghi789jkl0",
+    '{"iss":"https://idp.example","sub":"alice","exp":1800000000}',
+    "eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlIn0",
+    "-----BEGIN EC PRIVATE KEY-----",
+    '{"kty":"oct","k":"c2VjcmV0c2VjcmV0c2VjcmV0"}',
+    "%62prf_" + "c" * 43,
+)
 
 Lie = Callable[[random.Random], tuple[list[Json], int]]
 """Makes a trail and says which of its lines is the lie."""
@@ -124,7 +129,7 @@ HIDINGS: dict[str, Hide] = {
     "printed": lambda _, line: json.dumps(json.loads(line), indent=1).splitlines(),
     "nul": lambda _, line: ["\0".join(line)],
     "twice-in-one-line": lambda _, line: [line + line],
-}  # fmt: skip
+}
 
 
 def _utf16(text: str) -> bytes:

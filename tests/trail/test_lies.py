@@ -62,12 +62,20 @@ def test_an_event_is_read_only_where_its_preset_says_it_stands() -> None:
 def test_ordinary_reasons_are_no_secrets() -> None:
     """The control of the search for other people's secrets."""
     reasons = (
-        "Bearer token expired", "bearer: malformed-bearer-of-another-kind", "bearer too-many-requests-2027",
-        "unknown bearer 00000000-0000-4000-8000-000000000001", "token: too-many-requests-2027",
-        "Basic authentication is not supported here", "basic understanding", "100% of the limit",
-        "no such key: sk-1", "token exchange denied by policy basic-users", "%zz%", "DPoP proof required",
+        "Bearer token expired",
+        "bearer: malformed-bearer-of-another-kind",
+        "bearer too-many-requests-2027",
+        "unknown bearer 00000000-0000-4000-8000-000000000001",
+        "token: too-many-requests-2027",
+        "Basic authentication is not supported here",
+        "basic understanding",
+        "100% of the limit",
+        "no such key: sk-1",
+        "token exchange denied by policy basic-users",
+        "%zz%",
+        "DPoP proof required",
         'Bearer realm="gateway"',
-    )  # fmt: skip
+    )
     server = Server()
     for reason in reasons:
         server.invalid(reason)

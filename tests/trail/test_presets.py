@@ -31,7 +31,8 @@ WRAPPINGS: dict[str, tuple[Preset, Wrap]] = {
     "tracing": (Preset.TRACING, tracing),
     "tracing-flattened": (Preset.TRACING, lambda line: json.dumps({"message": "key_server audit", "audit": line})),
     "tracing-as-text": (
-        Preset.TRACING, lambda line: f"2027-01-15T08:00:00.1Z  INFO gw::audit: key_server audit audit={line} seq=1",
+        Preset.TRACING,
+        lambda line: f"2027-01-15T08:00:00.1Z  INFO gw::audit: key_server audit audit={line} seq=1",
     ),
     "cloudwatch-export": (Preset.CLOUDWATCH, lambda line: f"2027-01-15T08:00:00.123Z {line}"),
     "cloudwatch-tail": (Preset.CLOUDWATCH, lambda line: f"2027-01-15T08:00:00.123000+00:00 gw/prod/1 {line}"),
@@ -52,7 +53,7 @@ WRAPPINGS: dict[str, tuple[Preset, Wrap]] = {
     ),
     "syslog-3164": (Preset.SYSLOG, lambda line: f"<134>Jan  5 08:00:00 host gateway[812]: {line}"),
     "syslog-in-a-file": (Preset.SYSLOG, lambda line: f"Jan 15 08:00:00 host gateway: {line}"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRAPPINGS)
@@ -79,16 +80,29 @@ def test_wrappings_within_each_other_are_taken_off(tmp_path: Path) -> None:
     wrap: Wrap = lambda line: docker(tracing(line))  # noqa: E731
     report = judge(tmp_path, "\n".join(map(wrap, LINES)) + "\n")
     assert (report.verdict, report.lines.wrapped) == (
-        Verdict.TRUTHFUL, {"docker": len(LINES), "tracing": len(LINES)},
-    )  # fmt: skip
+        Verdict.TRUTHFUL,
+        {"docker": len(LINES), "tracing": len(LINES)},
+    )
 
 
 FOREIGN = [
-    "GET /health 200", "{", "[1,2]", "null", '{"level":"info","message":"token.used is a word"}', '{"event":"login"}',
-    '{"event":5,"source_id":1}', '{"event":["token.used"]}', '{"kind":"Pod","metadata":{}}',
-    '{"tier":"web","dropped":1}', "\x1b[2J", "token.used",
-    'audit={"a":1}', '{"log":"{}"}', '{"message":"{\\"event\\":\\"login\\"}"}', "<134>1 - - - - - - token.used",
-]  # fmt: skip
+    "GET /health 200",
+    "{",
+    "[1,2]",
+    "null",
+    '{"level":"info","message":"token.used is a word"}',
+    '{"event":"login"}',
+    '{"event":5,"source_id":1}',
+    '{"event":["token.used"]}',
+    '{"kind":"Pod","metadata":{}}',
+    '{"tier":"web","dropped":1}',
+    "\x1b[2J",
+    "token.used",
+    'audit={"a":1}',
+    '{"log":"{}"}',
+    '{"message":"{\\"event\\":\\"login\\"}"}',
+    "<134>1 - - - - - - token.used",
+]
 
 
 def test_lines_that_are_not_ours_are_counted_and_passed_over(tmp_path: Path) -> None:

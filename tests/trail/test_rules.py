@@ -38,14 +38,18 @@ def test_a_truthful_trail_passes_and_every_rule_over_tokens_judged(tmp_path: Pat
 
 def test_truthful_failures_pass(tmp_path: Path) -> None:
     events = [
-        failure(0), failure(1), failure(1, client=None), failure(2, kid=None), failure(3, kind={"MissingClaim": "aud"}),
+        failure(0),
+        failure(1),
+        failure(1, client=None),
+        failure(2, kid=None),
+        failure(3, kind={"MissingClaim": "aud"}),
         failure(4, kind={"IdToken": "NonceMissing"}, source_id="app-1::noaud::k1"),
         failure(5, source_id="app-1::api::k1", metadata={"aud_hint": "api"}),
         failure(6, client="anon", source_id="%61non::k1"),
         failure(7, client="a:é\u202e", source_id="a%3A%C3%A9%E2%80%AE::k1"),
         failure(8, kind="Other", metadata={"engine_msg": "no such row"}),
         {"tier": "strangers", "dropped": 3, "kinds": {"Expired": 2, "Other": 1}},
-    ]  # fmt: skip
+    ]
     report = judge(tmp_path, events)
     assert (report.verdict, violated(report), unjudged(report)) == (Verdict.TRUTHFUL, {}, {})
     assert judged(report, Rule.SOURCE_OF_HINTS) == 10
@@ -68,7 +72,8 @@ VIOLATIONS: dict[str, tuple[Rule, Callable[[], list[Json] | str]]] = {
     "null": (Rule.SCHEMA, lambda: text(LIFE).replace('"seq":1,', "").replace('"seq":1}', '"seq":1,"more":null}')),
     "member-twice": (Rule.SCHEMA, lambda: text(LIFE).replace('"seq":4}', '"seq":4,"seq":4}')),
     "member-twice-in-the-identity": (
-        Rule.SCHEMA, lambda: text(LIFE).replace('{"subject":"bob"', '{"subject":"eve","subject":"bob"', 1),
+        Rule.SCHEMA,
+        lambda: text(LIFE).replace('{"subject":"bob"', '{"subject":"eve","subject":"bob"', 1),
     ),
     "cut-off": (Rule.SCHEMA, lambda: text(LIFE) + '{"event":"token.used","identity":{"sub'),
     "not-a-number": (Rule.SCHEMA, lambda: text(LIFE) + '{"event":"token.invalid","reason":"r","x":NaN}\n'),
@@ -89,7 +94,8 @@ VIOLATIONS: dict[str, tuple[Rule, Callable[[], list[Json] | str]]] = {
     "used-at-expiry": (Rule.NO_USE_AFTER_EXPIRY, lambda: Server().issue(ttl=60).use(seconds=60).events),
     "used-after-expiry": (Rule.NO_USE_AFTER_EXPIRY, lambda: Server().issue(ttl=60).use().use(seconds=60).events),
     "used-after-it-was-called-expired": (
-        Rule.NO_USE_AFTER_EXPIRY, lambda: Server(minimal=True).issue().expire().use().events,
+        Rule.NO_USE_AFTER_EXPIRY,
+        lambda: Server(minimal=True).issue().expire().use().events,
     ),
     "called-expired-too-early": (
         Rule.EXPIRED_IN_TRUTH,
@@ -97,13 +103,15 @@ VIOLATIONS: dict[str, tuple[Rule, Callable[[], list[Json] | str]]] = {
     ),
     "used-after-revocation": (Rule.NO_USE_AFTER_REVOCATION, lambda: Server().issue().revoke().use(seconds=1.5).events),
     "used-after-revocation-without-times": (
-        Rule.NO_USE_AFTER_REVOCATION, lambda: Server(minimal=True).issue().revoke().use().events,
+        Rule.NO_USE_AFTER_REVOCATION,
+        lambda: Server(minimal=True).issue().revoke().use().events,
     ),
     "revoked-but-never-issued": (Rule.REVOKED_WAS_LIVE, lambda: Server().revoke().events),
     "revoked-twice": (Rule.REVOKED_WAS_LIVE, lambda: Server().issue().revoke().revoke().events),
     "revoked-after-expiry": (Rule.REVOKED_WAS_LIVE, lambda: Server().issue(ttl=60).revoke(seconds=60).events),
     "revoked-after-it-was-called-expired": (
-        Rule.REVOKED_WAS_LIVE, lambda: Server(minimal=True).issue().expire().revoke().events,
+        Rule.REVOKED_WAS_LIVE,
+        lambda: Server(minimal=True).issue().expire().revoke().events,
     ),
     "number-twice": (Rule.EXACTLY_ONCE, lambda: changed(LIFE[:5], 4, seq=3)),
     "line-twice": (Rule.EXACTLY_ONCE, lambda: [*Server().invalid().invalid().events, *Server().invalid().events][:3]),
@@ -112,12 +120,14 @@ VIOLATIONS: dict[str, tuple[Rule, Callable[[], list[Json] | str]]] = {
     "time-steps-back": (Rule.TIME_MONOTONE, lambda: Server().issue().invalid(seconds=-1.000001).events),
     "another-subject": (Rule.IDENTITY_CONSTANT, lambda: Server().issue().use(who=BOB).events),
     "another-issuer": (
-        Rule.IDENTITY_CONSTANT, lambda: Server().issue().use(who={**ALICE, "issuer": "https://other.example"}).events,
+        Rule.IDENTITY_CONSTANT,
+        lambda: Server().issue().use(who={**ALICE, "issuer": "https://other.example"}).events,
     ),
     "another-identity-revoked": (Rule.IDENTITY_CONSTANT, lambda: Server().issue().revoke(who=BOB).events),
     "bearer": (Rule.NO_SECRET, lambda: Server().invalid(f"unknown bearer {SECRET}").events),
     "bearer-with-escapes": (
-        Rule.NO_SECRET, lambda: text(Server().invalid(SECRET).events).replace("bprf_", "\\u0062prf\\u005f"),
+        Rule.NO_SECRET,
+        lambda: text(Server().invalid(SECRET).events).replace("bprf_", "\\u0062prf\\u005f"),
     ),
     "bearer-in-a-foreign-member": (Rule.NO_SECRET, lambda: Server().issue().use(debug={"headers": [SECRET]}).events),
     "bearer-as-a-name": (Rule.NO_SECRET, lambda: Server().invalid(debug={SECRET: 1}).events),
@@ -142,13 +152,14 @@ VIOLATIONS: dict[str, tuple[Rule, Callable[[], list[Json] | str]]] = {
     "sentinel-not-encoded": (Rule.SOURCE_OF_HINTS, lambda: [failure(client="anon", source_id="anon::k1")]),
     "audience-left-out": (Rule.SOURCE_OF_HINTS, lambda: [failure(metadata={"aud_hint": "api"})]),
     "total-is-not-the-sum": (
-        Rule.SUMMARY_ADDS_UP, lambda: [failure(), {"tier": "strangers", "dropped": 9, "kinds": {"Expired": 2}}],
+        Rule.SUMMARY_ADDS_UP,
+        lambda: [failure(), {"tier": "strangers", "dropped": 9, "kinds": {"Expired": 2}}],
     ),
     "sources-above-the-total": (
         Rule.SUMMARY_ADDS_UP,
         lambda: [failure(), {"tier": "registered", "dropped": 2, "kinds": {"Expired": 2}, "sources": {"a::b": 3}}],
     ),
-}  # fmt: skip
+}
 
 
 OF_ONE_WRITER = {

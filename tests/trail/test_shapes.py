@@ -23,12 +23,14 @@ SUMMARY: Json = {"tier": "registered", "dropped": 3, "kinds": {"Expired": 3}, "s
 BASES = {
     shapes.LIFECYCLE: lived().events[:12],
     shapes.FAILURE: [
-        failure(), failure(kind={"MissingClaim": "aud"}), failure(kind={"IdToken": "NonceMissing"}),
+        failure(),
+        failure(kind={"MissingClaim": "aud"}),
+        failure(kind={"IdToken": "NonceMissing"}),
         failure(kind={"IdToken": {"CatMismatch": ""}}),
         failure(metadata={"aud_hint": "api", "engine_msg": "m", "x": [1, {}]}),
     ],
     shapes.SUMMARY: [SUMMARY],
-}  # fmt: skip
+}
 
 ODD: list[Any] = [
     *(None, True, False, 0, 1, -1, 1.0, 0.5, 1e400, 2**32, 4294967295, 4294967296.0, "\ud800", "é" * 64),
@@ -47,10 +49,36 @@ ODD: list[Any] = [
     *("strangers", "Expired", "AzpMissing"),
 ]
 NAMES = [
-    "event", "identity", "token_jti", "backends", "tools", "rate_limit", "client_ip", "reason", "occurred_at", "seq",
-    "expires_at", "kind", "source_id", "client_id_hint", "kid_hint", "metadata", "aud_hint", "engine_msg", "subject",
-    "email", "name", "groups", "issuer", "tier", "dropped", "kinds", "sources", "more", "x" * 65,
-]  # fmt: skip
+    "event",
+    "identity",
+    "token_jti",
+    "backends",
+    "tools",
+    "rate_limit",
+    "client_ip",
+    "reason",
+    "occurred_at",
+    "seq",
+    "expires_at",
+    "kind",
+    "source_id",
+    "client_id_hint",
+    "kid_hint",
+    "metadata",
+    "aud_hint",
+    "engine_msg",
+    "subject",
+    "email",
+    "name",
+    "groups",
+    "issuer",
+    "tier",
+    "dropped",
+    "kinds",
+    "sources",
+    "more",
+    "x" * 65,
+]
 
 
 @st.composite

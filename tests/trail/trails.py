@@ -47,9 +47,15 @@ class Server:
 
     def issue(self, number: int = 1, who: Json = ALICE, ttl: float = 600, **more: Any) -> "Server":
         self.leave(
-            "token.issued", identity=who, token_jti=jti(number), backends=["*"], tools=["search"], rate_limit=60,
-            client_ip="192.0.2.1", **more,
-        )  # fmt: skip
+            "token.issued",
+            identity=who,
+            token_jti=jti(number),
+            backends=["*"],
+            tools=["search"],
+            rate_limit=60,
+            client_ip="192.0.2.1",
+            **more,
+        )
         if not self._minimal:
             self.events[-1]["expires_at"] = at(self.now + ttl)
         return self
@@ -81,9 +87,13 @@ def lived(*, minimal: bool = False) -> Server:
 
 def failure(seconds: float = 0, client: str | None = "app-1", kid: str | None = "k1", **more: Any) -> Json:
     event: Json = {
-        "kind": "Expired", "occurred_at": at(seconds), "source_id": f"{client or 'anon'}::{kid or 'nokid'}",
-        "client_id_hint": client, "kid_hint": kid, "metadata": {},
-    }  # fmt: skip
+        "kind": "Expired",
+        "occurred_at": at(seconds),
+        "source_id": f"{client or 'anon'}::{kid or 'nokid'}",
+        "client_id_hint": client,
+        "kid_hint": kid,
+        "metadata": {},
+    }
     return {**event, **more}
 
 

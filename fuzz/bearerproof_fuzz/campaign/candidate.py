@@ -86,9 +86,14 @@ def of_edit(prepared: Prepared, measure: Measure, changed: Draft) -> Candidate:
     how = f"{edit.id}: {edit.description}"
     allowed = edit.allowed(measure)
     return Candidate(
-        edit.requirement_id, edit.id, how, changed.presentation(), prepared.honest.presentation, allowed,
+        edit.requirement_id,
+        edit.id,
+        how,
+        changed.presentation(),
+        prepared.honest.presentation,
+        allowed,
         factors=factors_of(changed, edit.group),
-    )  # fmt: skip
+    )
 
 
 def with_token(base: Presentation, token: str) -> Presentation:

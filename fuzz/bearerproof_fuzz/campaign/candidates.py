@@ -129,9 +129,14 @@ def composed(draw: DrawFn, world: World) -> Candidate | None:
     changed = edit.apply(draft)
     how = f"one change hides another: {' then '.join([*(other.id for other in below), edit.id])}"
     return Candidate(
-        edit.requirement_id, f"{edit.id} on top of others", how, changed.presentation(), prepared.honest.presentation,
-        REJECTED, factors=factors_of(changed, edit.group, *(other.group for other in below)),
-    )  # fmt: skip
+        edit.requirement_id,
+        f"{edit.id} on top of others",
+        how,
+        changed.presentation(),
+        prepared.honest.presentation,
+        REJECTED,
+        factors=factors_of(changed, edit.group, *(other.group for other in below)),
+    )
 
 
 def forged(draw: DrawFn, world: World) -> Candidate | None:
@@ -140,9 +145,15 @@ def forged(draw: DrawFn, world: World) -> Candidate | None:
     made = forge_one(draw, honest.draft)
     how = f"a forged token is not refused: {made.describe()}"
     return Candidate(
-        "VER-25", made.steps[0], how, made.draft.presentation(), honest.presentation, REJECTED,
-        elsewhere=tuple(map(Unwritten, made.judged_elsewhere)), factors=factors_of(honest.draft, *made.steps),
-    )  # fmt: skip
+        "VER-25",
+        made.steps[0],
+        how,
+        made.draft.presentation(),
+        honest.presentation,
+        REJECTED,
+        elsewhere=tuple(map(Unwritten, made.judged_elsewhere)),
+        factors=factors_of(honest.draft, *made.steps),
+    )
 
 
 def mangled(draw: DrawFn, world: World) -> Candidate | None:
@@ -162,10 +173,15 @@ def mangled(draw: DrawFn, world: World) -> Candidate | None:
     allowed = REJECTED if matter != "VER-3" or world.measure is Measure.STRICT else EITHER
     kind = how[-1].partition(" at ")[0]
     return Candidate(
-        matter, kind, f"a mangled token is not refused: {', '.join(how)}",
-        with_token(base, token), base, allowed, elsewhere=tuple(with_token(base, each) for each in tokens[1:-1]),
+        matter,
+        kind,
+        f"a mangled token is not refused: {', '.join(how)}",
+        with_token(base, token),
+        base,
+        allowed,
+        elsewhere=tuple(with_token(base, each) for each in tokens[1:-1]),
         factors=factors_of(honest.draft, kind),
-    )  # fmt: skip
+    )
 
 
 def labelled_forgery(draw: DrawFn, world: World) -> Candidate | None:
@@ -175,9 +191,14 @@ def labelled_forgery(draw: DrawFn, world: World) -> Candidate | None:
     changed = unproven(labelled(_in_a_shape(draw, honest.draft, world), said))
     row = "HINT-1" if requirement("HINT-1").binds(world.measure) else "VER-25"
     return Candidate(
-        row, "unsigned, whatever it says of itself", f"an unsigned token is not refused that says {said}",
-        changed.presentation(), honest.presentation, REJECTED, factors=factors_of(honest.draft, "labelled"),
-    )  # fmt: skip
+        row,
+        "unsigned, whatever it says of itself",
+        f"an unsigned token is not refused that says {said}",
+        changed.presentation(),
+        honest.presentation,
+        REJECTED,
+        factors=factors_of(honest.draft, "labelled"),
+    )
 
 
 def _in_a_shape(draw: DrawFn, draft: Draft, world: World) -> Draft:
@@ -211,9 +232,15 @@ def claimed(draw: DrawFn, world: World) -> Candidate | None:
     allowed = drawn.allowed(value, draft, world.measure)
     how = f"{drawn.name} = {value!r} under leeway {leeway(draft)} is judged wrongly"
     return Candidate(
-        drawn.requirement, f"{drawn.name} is {kind_of(value)}", how, changed.presentation(),
-        honest.presentation, allowed, changed.claims, factors=factors_of(changed, drawn.name),
-    )  # fmt: skip
+        drawn.requirement,
+        f"{drawn.name} is {kind_of(value)}",
+        how,
+        changed.presentation(),
+        honest.presentation,
+        allowed,
+        changed.claims,
+        factors=factors_of(changed, drawn.name),
+    )
 
 
 _DRAWN = (*DRAWN.values(), BESIDE_OURS)
@@ -234,17 +261,46 @@ def varied(draw: DrawFn, world: World) -> Candidate | None:
         extra = {pick(draw, _CLAIM_NAMES): pick(draw, _VALUES) for _ in range(1 + number_below(draw, 8))}
     changed = honest.draft.with_claims(**extra)
     return Candidate(
-        "VER-24", "an honest token with further claims", f"an honest token with the claims {extra} is judged wrongly",
-        changed.presentation(), honest.presentation, ACCEPTED, changed.claims, factors=factors_of(changed, "varied"),
-    )  # fmt: skip
+        "VER-24",
+        "an honest token with further claims",
+        f"an honest token with the claims {extra} is judged wrongly",
+        changed.presentation(),
+        honest.presentation,
+        ACCEPTED,
+        changed.claims,
+        factors=factors_of(changed, "varied"),
+    )
 
 
 _CLAIM_NAMES = ("x", "X", "", "é", "a.b", "scope2", "\U0001f511", "__proto__", "constructor", "\u202e", "a" * 100)
 _VALUES: tuple[Any, ...] = (
-    None, True, 0, -1, 1.5, 10**15, "", "x", "7", "1e3", "true", "null", "é", "\U0001f511", "\x00", "\u2028",
-    "</script>", "a" * 200, [], {},
-    [None], [1, [2, [3]]], {"a": {"b": [1]}}, {"exp": 1}, {"aud": "nobody"}, {"": 0},
-)  # fmt: skip
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    10**15,
+    "",
+    "x",
+    "7",
+    "1e3",
+    "true",
+    "null",
+    "é",
+    "\U0001f511",
+    "\x00",
+    "\u2028",
+    "</script>",
+    "a" * 200,
+    [],
+    {},
+    [None],
+    [1, [2, [3]]],
+    {"a": {"b": [1]}},
+    {"exp": 1},
+    {"aud": "nobody"},
+    {"": 0},
+)
 _OF_KIND = {kind: [value for value in _VALUES if kind_of(value) == kind] for kind in map(kind_of, _VALUES)}
 
 
@@ -259,9 +315,14 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
     if not policies:
         return None
     row = Row(
-        pick(draw, place.algorithms), pick(draw, place.key_forms), pick(draw, space.factors["kid"]),
-        pick(draw, space.factors["key_set"]), pick(draw, place.profiles), pick(draw, policies), edit.group,
-    )  # fmt: skip
+        pick(draw, place.algorithms),
+        pick(draw, place.key_forms),
+        pick(draw, space.factors["kid"]),
+        pick(draw, space.factors["key_set"]),
+        pick(draw, place.profiles),
+        pick(draw, policies),
+        edit.group,
+    )
     if not space.fits(edit, row):
         return None
     plain = world.based(row)
@@ -270,9 +331,14 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
     circumstances = (row.key_form, row.kid, row.key_set, row.policy)
     shape = f"keys as {row.key_form}, kid {row.kid}, key set {row.key_set}, policy {row.policy}"
     return Candidate(
-        edit.requirement_id, f"{edit.id} in combination", f"{edit.id}, with {shape}", changed.presentation(),
-        base.presentation, REJECTED, factors=factors_of(changed, edit.group, *circumstances),
-    )  # fmt: skip
+        edit.requirement_id,
+        f"{edit.id} in combination",
+        f"{edit.id}, with {shape}",
+        changed.presentation(),
+        base.presentation,
+        REJECTED,
+        factors=factors_of(changed, edit.group, *circumstances),
+    )
 
 
 def spliced(draw: DrawFn, world: World) -> Candidate | None:
@@ -293,10 +359,14 @@ def spliced(draw: DrawFn, world: World) -> Candidate | None:
     signing_input = f"{header.segment}.{payload.segment}"
     token = f"{signing_input}.{b64(honest.draft.key.sign_once(signing_input.encode()))}"
     return Candidate(
-        part.requirement, f"{part.name} on top of others", f"one change hides another: {other.name} then {part.name}",
-        with_token(honest.presentation, token), honest.presentation, REJECTED,
+        part.requirement,
+        f"{part.name} on top of others",
+        f"one change hides another: {other.name} then {part.name}",
+        with_token(honest.presentation, token),
+        honest.presentation,
+        REJECTED,
         factors=(part.group, other.group, *parts.circumstances),
-    )  # fmt: skip
+    )
 
 
 def forged_of_parts(draw: DrawFn, world: World) -> Candidate | None:
@@ -305,10 +375,15 @@ def forged_of_parts(draw: DrawFn, world: World) -> Candidate | None:
     made, token = _forged_text(draw, parts)
     honest = parts.honest
     return Candidate(
-        "VER-25", made.steps[0], f"a forged token is not refused: {', '.join(made.steps)}",
-        with_token(honest.presentation, token), honest.presentation, REJECTED,
-        elsewhere=made.elsewhere, factors=(*made.steps, *parts.circumstances),
-    )  # fmt: skip
+        "VER-25",
+        made.steps[0],
+        f"a forged token is not refused: {', '.join(made.steps)}",
+        with_token(honest.presentation, token),
+        honest.presentation,
+        REJECTED,
+        elsewhere=made.elsewhere,
+        factors=(*made.steps, *parts.circumstances),
+    )
 
 
 def _forged_text(draw: DrawFn, parts: Parts) -> tuple[ForgedHeader, str]:
@@ -328,16 +403,32 @@ def mangled_forgery(draw: DrawFn, world: World) -> Candidate | None:
         return None  # the honest one again
     kind = how.partition(" at ")[0]
     return Candidate(
-        "VER-25", made.steps[0], f"a forged token is not refused: {', '.join(made.steps)}, {how}",
-        with_token(base, token), base, REJECTED, elsewhere=(*made.elsewhere, with_token(base, forged)),
+        "VER-25",
+        made.steps[0],
+        f"a forged token is not refused: {', '.join(made.steps)}, {how}",
+        with_token(base, token),
+        base,
+        REJECTED,
+        elsewhere=(*made.elsewhere, with_token(base, forged)),
         factors=(kind, made.steps[0], *parts.circumstances),
-    )  # fmt: skip
+    )
 
 
 KINDS: tuple[Kind, ...] = (
-    edited, composed, composed, forged, forged, mangled, mangled, labelled_forgery, claimed, varied, combined, combined,
+    edited,
+    composed,
+    composed,
+    forged,
+    forged,
+    mangled,
+    mangled,
+    labelled_forgery,
+    claimed,
+    varied,
+    combined,
+    combined,
     *(spliced, forged_of_parts, mangled, mangled_forgery) * 10,
-)  # fmt: skip
+)
 """The kinds, each as often as it is drawn: those that are put together from what is written cost least."""
 
 

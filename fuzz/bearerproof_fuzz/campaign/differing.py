@@ -138,13 +138,20 @@ def shared(declarations: Sequence[Declaration]) -> Declaration:
         raise BadInput("these implementations have no algorithm or no profile in common: no token is for all of them")
     caps = [each.max_token for each in declarations if each.max_token is not None]
     return Declaration(
-        name="all", version="", language="", level=0, profiles=profiles, measure=Measure.BASE, algorithms=algorithms,
+        name="all",
+        version="",
+        language="",
+        level=0,
+        profiles=profiles,
+        measure=Measure.BASE,
+        algorithms=algorithms,
         injected_clock=all(each.injected_clock for each in declarations),
         key_set=all(each.key_set for each in declarations),
         mixed_algorithms=all(each.mixed_algorithms for each in declarations),
-        options=common(lambda each: each.options), max_token=min(caps, default=None),
+        options=common(lambda each: each.options),
+        max_token=min(caps, default=None),
         token_b64=all(each.token_b64 for each in declarations),
-    )  # fmt: skip
+    )
 
 
 def world(crowd: Crowd) -> World:

@@ -77,9 +77,14 @@ def as_row(wrong: Wrong, choices: Sequence[int], *, recurs: bool) -> Json:
     """Return the line of a result stream that shows what is wrong, with all that it can be judged again by."""
     candidate, violation = wrong.candidate, wrong.violation
     finding = Finding(
-        candidate.how, violation.expected, violation.got, candidate.presented, candidate.honest,
-        edit=violation.kind, events=violation.events,
-    )  # fmt: skip
+        candidate.how,
+        violation.expected,
+        violation.got,
+        candidate.presented,
+        candidate.honest,
+        edit=violation.kind,
+        events=violation.events,
+    )
     profile = str(candidate.presented.profile)
     return {
         "type": "check",
@@ -93,10 +98,13 @@ def as_row(wrong: Wrong, choices: Sequence[int], *, recurs: bool) -> Json:
         "choices": list(choices),
         "recurs": recurs,
         "candidate": {
-            "requirement": candidate.requirement, "kind": candidate.kind, "how": candidate.how,
-            "allowed": sorted(candidate.allowed), "claims": candidate.claims,
+            "requirement": candidate.requirement,
+            "kind": candidate.kind,
+            "how": candidate.how,
+            "allowed": sorted(candidate.allowed),
+            "claims": candidate.claims,
         },
-    }  # fmt: skip
+    }
 
 
 def completed(row: Json, place: str, words: Sequence[str], settings: RunConfig) -> Json:

@@ -247,18 +247,28 @@ def _tolerated(lesson: Lesson, bases: Sequence[Honest]) -> frozenset[str]:
 
 
 def drawn_from(
-    declaration: Declaration, forge: Forge, scope: Scope, bases: tuple[Honest, ...], right: tuple[Prepared, ...],
-    settled: Collection[str], shapes: tuple[Shape, ...] = (),
-) -> World:  # fmt: skip
+    declaration: Declaration,
+    forge: Forge,
+    scope: Scope,
+    bases: tuple[Honest, ...],
+    right: tuple[Prepared, ...],
+    settled: Collection[str],
+    shapes: tuple[Shape, ...] = (),
+) -> World:
     """Return what is drawn from honest tokens and edits; under other circumstances only the ``settled`` edits are."""
     plain = tuple(each for each in right if each.case.edit.given is unedited and each.case.edit.rejects(scope.measure))
     names = combined() if any(profile in VERIFIERS for profile in scope.profiles) else []
     return World(
-        forge, scope.measure, scope.level, bases, right, plain,
+        forge,
+        scope.measure,
+        scope.level,
+        bases,
+        right,
+        plain,
         {base.draft.profile: [edit for edit in beside(base.draft) if edit.id in settled] for base in bases},
         tuple(filter(_has_places, (_settled(space(name, declaration, scope.measure), settled) for name in names))),
         shapes,
-    )  # fmt: skip
+    )
 
 
 def honest(declaration: Declaration, forge: Forge, scope: Scope) -> list[Honest]:

@@ -47,9 +47,14 @@ def again(row: Json, place: str, declaration: Declaration) -> Candidate:
 def _recorded(row: Json) -> Candidate:
     drawn, shown = row["candidate"], row["findings"][0]
     return Candidate(
-        drawn["requirement"], drawn["kind"], drawn["how"], presentation_from_dict(shown["presented"]),
-        presentation_from_dict(shown["base"]), frozenset(Outcome(name) for name in drawn["allowed"]), drawn["claims"],
-    )  # fmt: skip
+        drawn["requirement"],
+        drawn["kind"],
+        drawn["how"],
+        presentation_from_dict(shown["presented"]),
+        presentation_from_dict(shown["base"]),
+        frozenset(Outcome(name) for name in drawn["allowed"]),
+        drawn["claims"],
+    )
 
 
 def _edited(recorded: Candidate, row: Json, declaration: Declaration) -> Candidate | None:

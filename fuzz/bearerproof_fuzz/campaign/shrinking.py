@@ -45,9 +45,12 @@ def shrunk(choices: Sequence[int], world: World, fails: Callable[[Candidate], bo
     database = InMemoryExampleDatabase()
     database.save(_KEY, choices_to_bytes(tuple(choices)))
     shrinking = settings(
-        database=database, phases=(Phase.reuse, Phase.shrink), deadline=None, max_examples=TRIES,
+        database=database,
+        phases=(Phase.reuse, Phase.shrink),
+        deadline=None,
+        max_examples=TRIES,
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     try:
         return find(candidates(), condition, settings=shrinking, database_key=_KEY)
     except NoSuchExample:

@@ -51,12 +51,16 @@ def as_json(head: Head, ended: Ended) -> Json:
         "history": [_point(before, after) for before, after in pairwise(thinned(ended.history))],
         "findings": [
             _finding(found, state)
-            for state, group in (("new", ended.new), ("known", ended.known), ("expected", ended.foreseen),
-                                 ("mended", ended.mended))
+            for state, group in (
+                ("new", ended.new),
+                ("known", ended.known),
+                ("expected", ended.foreseen),
+                ("mended", ended.mended),
+            )
             for found in group
         ],
         "troubles": ended.troubles,
-    }  # fmt: skip
+    }
 
 
 COUNTS = ("tokens", "checks", "inputs", "features", "findings", "foreseen", "flaky", "deaths", "faults", "unreadable")
@@ -78,16 +82,24 @@ def rate(before: Sum, after: Sum) -> float:
 
 def _point(before: Sum, after: Sum) -> Json:
     return {
-        "seconds": round(after.seconds, 1), "features": after.features, "rate": round(rate(before, after), 1),
-        "mib": round(after.mib, 1), "findings": after.findings,
-    }  # fmt: skip
+        "seconds": round(after.seconds, 1),
+        "features": after.features,
+        "rate": round(rate(before, after), 1),
+        "mib": round(after.mib, 1),
+        "findings": after.findings,
+    }
 
 
 def _finding(found: Kept, state: str) -> Json:
     return {
-        "state": state, "requirement": found.key[0], "kind": found.key[1], "recurs": found.recurs,
-        "file": found.name, "replay": found.replay, **({"found": found.found} if found.found else {}),
-    }  # fmt: skip
+        "state": state,
+        "requirement": found.key[0],
+        "kind": found.key[1],
+        "recurs": found.recurs,
+        "file": found.name,
+        "replay": found.replay,
+        **({"found": found.found} if found.found else {}),
+    }
 
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _PLOT = 900, 170, 70, 20, 120

@@ -172,12 +172,21 @@ class Progress:
         now = time.monotonic() if now is None else now
         self.noted, self.mib = now, round(mib(), 1)
         row = {
-            "seconds": round(now - self.started, 1), "tokens": self.tokens, "checks": self.checks,
-            "inputs": len(corpus.inputs), "features": len(corpus.features), "findings": self.findings,
-            "foreseen": self.foreseen, "flaky": self.flaky, "deaths": self.deaths, "faults": self.faults,
-            "unreadable": corpus.unreadable, "mib": self.mib, "since": round(self.since, 1),
+            "seconds": round(now - self.started, 1),
+            "tokens": self.tokens,
+            "checks": self.checks,
+            "inputs": len(corpus.inputs),
+            "features": len(corpus.features),
+            "findings": self.findings,
+            "foreseen": self.foreseen,
+            "flaky": self.flaky,
+            "deaths": self.deaths,
+            "faults": self.faults,
+            "unreadable": corpus.unreadable,
+            "mib": self.mib,
+            "since": round(self.since, 1),
             **({} if done is None else {"done": done}),
-        }  # fmt: skip
+        }
         with suppress(OSError):  # a full disk costs this line alone
             self.store.note(self.name, json.dumps(row) + "\n")
 
@@ -414,9 +423,13 @@ class Worker:
         asked = self.random.choice([row.id for row in requirements().values() if _is_asked(row, scope)])
         known = (*self.plan.settings.known, *self.known_drawn)
         settings = RunConfig(
-            **{**vars(self.plan.settings), "seed": self.random.randrange(2**32), "requirements": (asked,),
-               "known": known}
-        )  # fmt: skip
+            **{
+                **vars(self.plan.settings),
+                "seed": self.random.randrange(2**32),
+                "requirements": (asked,),
+                "known": known,
+            }
+        )
         try:
             options = RunOptions(stop_at=lambda _: self._over(), examples=self._examples(settings))
             finished = run(SUITE, settings, options, started=started(settings))
@@ -448,9 +461,13 @@ class Worker:
                 self.known.add(key)
                 recurs = is_red_again(settings, record.id, kind, self.plan.examples)
                 row = {
-                    **record.as_dict(), "findings": [finding], "kind": kind, "seed": settings.seed, "recurs": recurs,
+                    **record.as_dict(),
+                    "findings": [finding],
+                    "kind": kind,
+                    "seed": settings.seed,
+                    "recurs": recurs,
                     **({} if self.plan.database is None else {"examples": True}),
-                }  # fmt: skip
+                }
                 self._write(key, row)
 
     def _keep(self, found: Found) -> None:

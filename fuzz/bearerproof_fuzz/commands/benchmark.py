@@ -72,11 +72,18 @@ class Shown:
         """The victim's row of the manifest."""
         row, draft = requirement(self.victim.requirement), self.honest
         return {
-            "name": self.victim.name, "requirement": row.id, "text": row.text, "weakness": self.victim.weakness,
-            "source": self.victim.source, "measure": self.victim.measure, "profile": str(draft.profile),
-            "algorithm": draft.key.algorithm, "request": self.request, "honest_token": draft.token(),
+            "name": self.victim.name,
+            "requirement": row.id,
+            "text": row.text,
+            "weakness": self.victim.weakness,
+            "source": self.victim.source,
+            "measure": self.victim.measure,
+            "profile": str(draft.profile),
+            "algorithm": draft.key.algorithm,
+            "request": self.request,
+            "honest_token": draft.token(),
             "signing_jwk": draft.key.private_jwk,
-        }  # fmt: skip
+        }
 
 
 def export(folder: Path, names: Sequence[str] = ()) -> str:
@@ -96,10 +103,13 @@ def export(folder: Path, names: Sequence[str] = ()) -> str:
     if not shown:
         raise BadInput("none of these victims is shown by one token, so no other fuzzer can be asked to find it")
     manifest = {
-        "format": FORMAT, "bearerproof": __version__, "found": FOUND, "plain": PLAIN,
+        "format": FORMAT,
+        "bearerproof": __version__,
+        "found": FOUND,
+        "plain": PLAIN,
         "victims": [found.row for found in shown.values()],
         "left_out": [name for name in chosen if name not in shown],
-    }  # fmt: skip
+    }
     witnesses = {name: found.witness for name, found in shown.items()}
     readme = README.format(count=len(shown), name=next(iter(shown)), found=FOUND)
     write(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")

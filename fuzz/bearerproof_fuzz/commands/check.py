@@ -161,9 +161,14 @@ class Watch:
         self._err = err
         self._settings = settings
         self._progress = Progress(
-            TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn(),
-            TimeElapsedColumn(), console=err, transient=True, disable=not err.is_terminal,
-        )  # fmt: skip
+            TextColumn("[progress.description]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
         self._task: TaskID | None = None
         self._red: set[str] = set()
         self._rate = Rate(EXAMPLES[settings.depth])

@@ -214,11 +214,19 @@ def check(
     if cache is not None or as_json:
         raise BadInput("--cache and --json go with --all")
     settings = _settings(
-        context, _only(targets), measure=measure, profiles=tuple(profile or ()), level=level,
-        depth=QUICK if quick else DEFAULT, seed=seed, seconds=seconds,
-        url=url, server_profile=None if server_profile is None else str(server_profile),
-        selection=tuple(selected or ()), owned=owned,
-    )  # fmt: skip
+        context,
+        _only(targets),
+        measure=measure,
+        profiles=tuple(profile or ()),
+        level=level,
+        depth=QUICK if quick else DEFAULT,
+        seed=seed,
+        seconds=seconds,
+        url=url,
+        server_profile=None if server_profile is None else str(server_profile),
+        selection=tuple(selected or ()),
+        owned=owned,
+    )
     if prune and write_expect is None:
         raise BadInput("--prune goes with --write-expect")
     Selection.parse(*settings.selection)
@@ -234,10 +242,19 @@ def check(
         return check_vectors(settings, folders, Console())
     whole = not (quick or selected or exit_first)
     return _run_check(
-        settings, workers, exit_first=exit_first, expect=expect, write_expect=write_expect, prune=prune,
-        report=tuple(report or ()), revision=revision, junit=junit, summary=summary, baselines=whole and baselines,
+        settings,
+        workers,
+        exit_first=exit_first,
+        expect=expect,
+        write_expect=write_expect,
+        prune=prune,
+        report=tuple(report or ()),
+        revision=revision,
+        junit=junit,
+        summary=summary,
+        baselines=whole and baselines,
         verbose=verbose,
-    )  # fmt: skip
+    )
 
 
 def _run_check(settings: RunConfig, workers: str | None = None, *, exit_first: bool = False, **outputs: Any) -> int:
@@ -486,8 +503,9 @@ def fuzz(
         _settings(context, names[0] if names else None, url=url, server_profile=profile)
         if context.obj is not None or not names or url is not None
         else differing.settings_of(names[0], seconds, err),
-        measure=measure, seconds=seconds,
-    )  # fmt: skip
+        measure=measure,
+        seconds=seconds,
+    )
     words = ("--", *context.obj) if context.obj is not None else tuple(names or (() if url else ("reference",)))
     if url is not None and cluster is not None:
         raise BadInput("--url is one server, which one worker asks: it goes without --cluster")
@@ -497,10 +515,17 @@ def fuzz(
 
 
 _OF_ONE = {
-    "workers": "--workers", "expect": "--expect", "seeds": "--seeds", "since": "--since", "page": "--page",
-    "json_file": "--json", "url": "--url", "server_profile": "--server-profile", "cluster": "--cluster",
+    "workers": "--workers",
+    "expect": "--expect",
+    "seeds": "--seeds",
+    "since": "--since",
+    "page": "--page",
+    "json_file": "--json",
+    "url": "--url",
+    "server_profile": "--server-profile",
+    "cluster": "--cluster",
     "database": "--database",
-}  # fmt: skip
+}
 """Options of ``fuzz`` that a comparison does not have, by the name of their parameter."""
 
 
@@ -515,8 +540,13 @@ app.command(epilog=report_command.DIFF_EXIT_CODES)(report_command.diff)
 
 
 _WITH_ALL = {
-    "quick": "--quick", "selected": "-k", "seed": "--seed", "workers": "-n", "exit_first": "-x", "seconds": "--timeout",
-}  # fmt: skip
+    "quick": "--quick",
+    "selected": "-k",
+    "seed": "--seed",
+    "workers": "-n",
+    "exit_first": "-x",
+    "seconds": "--timeout",
+}
 """Options of ``check`` that each run of ``check --all`` gets as well, by the name of their parameter."""
 
 _OF_ALL = {"targets", "measure", "all_adapters", "cache", "as_json"}
@@ -599,8 +629,10 @@ def _internal_error(error: Exception, err: Console) -> int:
     message = f"{type(error).__name__}: {error}"[:500]
     err.print(
         f"bearerproof: a defect of bearerproof itself ({message}); BEARERPROOF_DEBUG=1 shows where",
-        markup=False, highlight=False, soft_wrap=True,
-    )  # fmt: skip
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     return 3
 
 

@@ -113,10 +113,15 @@ def row_of(found: Disagreement) -> Json:
     smallest = found.smallest
     shown = Finding(smallest.how, found.spoken_of, _sides(found), smallest.presented, smallest.honest, edit=found.kind)
     row: Json = {
-        "type": "disagreement", "requirement": found.requirement, "kind": key_of(found)[1],
-        "accept": list(found.accept), "refuse": list(found.refuse), "specification": found.spoken_of,
-        "times": found.times, "findings": [finding_as_dict(shown)],
-    }  # fmt: skip
+        "type": "disagreement",
+        "requirement": found.requirement,
+        "kind": key_of(found)[1],
+        "accept": list(found.accept),
+        "refuse": list(found.refuse),
+        "specification": found.spoken_of,
+        "times": found.times,
+        "findings": [finding_as_dict(shown)],
+    }
     return row
 
 

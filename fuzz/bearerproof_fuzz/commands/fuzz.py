@@ -88,9 +88,15 @@ def fuzz(settings: RunConfig, directory: str, options: Options, out: Console, er
         settings = replace(settings, measure=scope.measure)
         place, seed = stored(directory).place, seeded(options.seed)
         plan = Plan(
-            settings, place, options.lasting, seed, os.getpid(), words=options.words, expect=tuple(foreseen),
+            settings,
+            place,
+            options.lasting,
+            seed,
+            os.getpid(),
+            words=options.words,
+            expect=tuple(foreseen),
             database=options.database,
-        )  # fmt: skip
+        )
         if plan.examples is not None and not plan.examples.answers():
             raise BadInput(f"no Redis answers at --database {told(str(plan.database))}")
         campaign.opened(plan)
@@ -249,10 +255,12 @@ def summary(ended: Ended) -> list[str]:
         last = ended.history[-1]
         lines += [_line(last) + f", {last.mib:,.0f} MiB", *_curves(ended.history)]
         notes = {
-            "answered otherwise when asked again": last.flaky, "restarts of the implementation": last.deaths,
-            "answers that broke the contract": last.faults, "kinds of finding that are expected": last.foreseen,
+            "answered otherwise when asked again": last.flaky,
+            "restarts of the implementation": last.deaths,
+            "answers that broke the contract": last.faults,
+            "kinds of finding that are expected": last.foreseen,
             "lines of the corpus that nobody could read": last.unreadable,
-        }  # fmt: skip
+        }
     notes["workers started anew after they died"] = ended.restarts
     notes["workers started anew in order"] = ended.recycled
     lines += [f"  {what}: {number:,}" for what, number in notes.items() if number]

@@ -9,9 +9,14 @@ from bearerproof.specification.catalogue import FAMILIES, requirements
 from bearerproof_fuzz.commands.faultrun import INSTALL, SEEN_BY_NOW, Attempt, Fate, Proof
 
 MARKS = {
-    Fate.KILLED: "■", Fate.EQUIVALENT: "≡", Fate.COLLATERAL: "▨", Fate.SURVIVED: "□", Fate.BROKEN: "x",
-    Fate.UNSEEN: "◇", Fate.UNTRIED: "·",
-}  # fmt: skip
+    Fate.KILLED: "■",
+    Fate.EQUIVALENT: "≡",
+    Fate.COLLATERAL: "▨",
+    Fate.SURVIVED: "□",
+    Fate.BROKEN: "x",
+    Fate.UNSEEN: "◇",
+    Fate.UNTRIED: "·",
+}
 
 WIDTH = 110
 
@@ -49,10 +54,15 @@ def as_svg(proof: Proof) -> str:
     columns = {name: place for place, name in enumerate(requirements())}
     rows = list(proof.attempts)
     width, height = _LEFT + _CELL * len(columns) + 10, _TOP + _CELL * len(rows) + 10
-    svg = ET.Element("svg", {
-        "xmlns": "http://www.w3.org/2000/svg", "viewBox": f"0 0 {width} {height}", "font-family": "sans-serif",
-        "font-size": "7",
-    })  # fmt: skip
+    svg = ET.Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "viewBox": f"0 0 {width} {height}",
+            "font-family": "sans-serif",
+            "font-size": "7",
+        },
+    )
     ET.SubElement(svg, "rect", {"width": str(width), "height": str(height), "fill": "#ffffff"})
     for name, place in columns.items():
         x = _LEFT + _CELL * place + _CELL * 0.75
@@ -74,10 +84,18 @@ def _draw_row(svg: ET.Element, attempt: Attempt, columns: dict[str, int], top: f
     for name in {attempt.requirement, *attempt.seen_by}:
         own, seen = name == attempt.requirement, name in attempt.seen_by
         colour = _COLOURS.get(attempt.fate, "#b2182b") if own else "#a6cee3"
-        ET.SubElement(svg, "rect", {
-            "x": str(_LEFT + _CELL * columns[name]), "y": str(top), "width": str(_CELL - 1), "height": str(_CELL - 1),
-            "fill": colour if seen or attempt.fate is Fate.EQUIVALENT else "none", "stroke": colour,
-        })  # fmt: skip
+        ET.SubElement(
+            svg,
+            "rect",
+            {
+                "x": str(_LEFT + _CELL * columns[name]),
+                "y": str(top),
+                "width": str(_CELL - 1),
+                "height": str(_CELL - 1),
+                "fill": colour if seen or attempt.fate is Fate.EQUIVALENT else "none",
+                "stroke": colour,
+            },
+        )
 
 
 def _family(proof: Proof, family: str) -> Iterator[str]:

@@ -163,6 +163,10 @@ def _cut(text: str) -> str:
 def _labelled(label: str, text: str) -> list[str]:
     lead = f"  {label:<{_INDENT}}"
     return textwrap.wrap(
-        visible(text), WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead),
-        break_on_hyphens=False, break_long_words=False,
-    )  # fmt: skip
+        visible(text),
+        WIDTH,
+        initial_indent=lead,
+        subsequent_indent=" " * len(lead),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

@@ -19,9 +19,13 @@ from rich.text import Text
 from bearerproof.judging.page import NARROWEST, WIDEST, Page, Style
 
 _STYLES = {
-    Style.BAD: "bold red", Style.GOOD: "bold green", Style.WARN: "yellow", Style.HEAD: "bold", Style.FAINT: "dim",
+    Style.BAD: "bold red",
+    Style.GOOD: "bold green",
+    Style.WARN: "yellow",
+    Style.HEAD: "bold",
+    Style.FAINT: "dim",
     Style.PLAIN: "",
-}  # fmt: skip
+}
 
 _ASCII = {"≠": "!=", "→": "->", "…": "...", "─": "-", "§": "sec. ", "×": "x", "■": "#", "□": "o"}  # noqa: RUF001 - meant
 

@@ -49,8 +49,10 @@ def alg_none_padded(draft: Draft) -> Draft:
 
 @edits_for(
     {"number": 0, "true": True, "null": None, "list": ["ES256"], "object": {"alg": "ES256"}, "empty": ""},
-    "VER-13", "RFC 7515 §4.1.1", ALGORITHM,
-)  # fmt: skip
+    "VER-13",
+    "RFC 7515 §4.1.1",
+    ALGORITHM,
+)
 def alg_is(draft: Draft, value: object) -> Draft:
     """`alg` is not the name of an algorithm: {name}."""
     return draft.with_header(alg=value)
@@ -62,8 +64,13 @@ def alg_missing(draft: Draft) -> Draft:
     return draft.without_header("alg")
 
 
-@edits_for({"capitals": "ALG", "a-capital": "Alg"}, "VER-13", "RFC 7515 §4.1.1", ALGORITHM,
-           alone=lambda draft, _: alg_missing(draft))  # fmt: skip
+@edits_for(
+    {"capitals": "ALG", "a-capital": "Alg"},
+    "VER-13",
+    "RFC 7515 §4.1.1",
+    ALGORITHM,
+    alone=lambda draft, _: alg_missing(draft),
+)
 def alg_only_in(draft: Draft, name: str) -> Draft:
     """`alg` is left out, and what it should say stands under its name in {name}."""
     return draft.without_header("alg").with_header(**{name: draft.key.algorithm})
@@ -103,8 +110,13 @@ def _elsewhere(algorithm: str) -> tuple[str, str, str]:
     return xml.format(bits), java.format(bits), cose.get(bits, "-8")
 
 
-@edits_for({"xml-signatures": 0, "java": 1, "cose": 2}, "VER-13", "RFC 7515 §4.1.1", ALGORITHM,
-           alone=lambda draft, _: alg_unregistered(draft))  # fmt: skip
+@edits_for(
+    {"xml-signatures": 0, "java": 1, "cose": 2},
+    "VER-13",
+    "RFC 7515 §4.1.1",
+    ALGORITHM,
+    alone=lambda draft, _: alg_unregistered(draft),
+)
 def alg_is_the_name_in(draft: Draft, which: int) -> Draft:
     """`alg` is what the right algorithm is called somewhere else: in {name}."""
     return draft.with_header(alg=_elsewhere(draft.key.algorithm)[which])
@@ -151,16 +163,28 @@ def _both_rsa(draft: Draft) -> Draft:
 
 
 # For which of two allowed algorithms a key is, only its JWK says: RFC 8725 §3.1 leaves it to the caller of a text.
-@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"),
-      needs=(KEY_ALG, Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
+@edit(
+    "VER-15",
+    "RFC 8725 §3.1",
+    ALGORITHM,
+    given=_both_rsa,
+    algorithms=("RS256", "PS256"),
+    needs=(KEY_ALG, Need("algorithm", "RS256"), Need("algorithm", "PS256")),
+)
 def rsa_padding_other_than_the_keys(draft: Draft) -> Draft:
     """The key is for one RSA padding, the token uses the other one, and the policy allows both."""
     algorithm, sign = _rsa_sibling(draft)
     return draft.with_header(alg=algorithm).signed_by(sign)
 
 
-@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"),
-      needs=(KEY_ALG, Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
+@edit(
+    "VER-15",
+    "RFC 8725 §3.1",
+    ALGORITHM,
+    given=_both_rsa,
+    algorithms=("RS256", "PS256"),
+    needs=(KEY_ALG, Need("algorithm", "RS256"), Need("algorithm", "PS256")),
+)
 def header_names_the_other_rsa_padding(draft: Draft) -> Draft:
     """The signature is the key's own, the header names the other RSA padding, and the policy allows both."""
     return draft.with_header(alg=_SAME_FAMILY[draft.key.algorithm])
@@ -171,8 +195,15 @@ def _both_names(draft: Draft) -> Draft:
 
 
 # Many libraries take the two names for one, and RFC 9864 speaks of the same signatures: base leaves it open.
-@edit("VER-15", "RFC 9864 §2.2", ALGORITHM, given=_both_names, algorithms=("EdDSA", "Ed25519"), base=EITHER,
-      needs=(KEY_ALG, Need("algorithm", "EdDSA"), Need("algorithm", "Ed25519")))  # fmt: skip
+@edit(
+    "VER-15",
+    "RFC 9864 §2.2",
+    ALGORITHM,
+    given=_both_names,
+    algorithms=("EdDSA", "Ed25519"),
+    base=EITHER,
+    needs=(KEY_ALG, Need("algorithm", "EdDSA"), Need("algorithm", "Ed25519")),
+)
 def header_names_the_other_eddsa(draft: Draft) -> Draft:
     """The key is for one of the names EdDSA and Ed25519, the header says the other, and the policy allows both."""
     return draft.with_header(alg="Ed25519" if draft.key.algorithm == "EdDSA" else "EdDSA")
@@ -214,10 +245,15 @@ _ALLOWED_BESIDE = {
 }
 for _allowed, (_own, _change, _bound_by) in _ALLOWED_BESIDE.items():
     edits_for(
-        {f"{_allowed}-is-not-the-keys": _change}, "VER-15", "RFC 8725 §3.1", ALGORITHM, algorithms=(_own,),
-        given=_also_allowing(_allowed), needs=(Need("algorithm", _allowed), *_bound_by),
+        {f"{_allowed}-is-not-the-keys": _change},
+        "VER-15",
+        "RFC 8725 §3.1",
+        ALGORITHM,
+        algorithms=(_own,),
+        given=_also_allowing(_allowed),
+        needs=(Need("algorithm", _allowed), *_bound_by),
         base_may_be_refused=bool(_bound_by),  # by who reads no `alg` of the key, and finds two that it could serve
-    )(though_allowed)  # fmt: skip
+    )(though_allowed)
 
 
 def _both_curves(draft: Draft) -> Draft:
@@ -235,15 +271,29 @@ def key_without_alg(draft: Draft) -> Draft:
     return draft.with_signers_jwk(_without_alg)
 
 
-@edit("VER-15", "RFC 7518 §3.4", base=EITHER, strict=ACCEPTED, given=_both_curves, algorithms=ECDSA,
-      needs=(Need("algorithm", "ES256"), Need("algorithm", "ES384")))  # fmt: skip
+@edit(
+    "VER-15",
+    "RFC 7518 §3.4",
+    base=EITHER,
+    strict=ACCEPTED,
+    given=_both_curves,
+    algorithms=ECDSA,
+    needs=(Need("algorithm", "ES256"), Need("algorithm", "ES384")),
+)
 def key_without_alg_known_by_its_curve(draft: Draft) -> Draft:
     """The key does not say its algorithm, and its curve leaves it one of those that are allowed."""
     return draft.with_signers_jwk(_without_alg)
 
 
-@edit("VER-15", "RFC 8725 §3.1", ALGORITHM, given=_both_rsa, algorithms=("RS256", "PS256"), base=EITHER,
-      needs=(Need("algorithm", "RS256"), Need("algorithm", "PS256")))  # fmt: skip
+@edit(
+    "VER-15",
+    "RFC 8725 §3.1",
+    ALGORITHM,
+    given=_both_rsa,
+    algorithms=("RS256", "PS256"),
+    base=EITHER,
+    needs=(Need("algorithm", "RS256"), Need("algorithm", "PS256")),
+)
 def key_without_alg_where_two_are_allowed(draft: Draft) -> Draft:
     """The key does not say its algorithm, and the allow-list leaves it two."""
     return draft.with_signers_jwk(_without_alg)
@@ -271,13 +321,31 @@ def _allowing_hmac(draft: Draft) -> Draft:
 
 
 _FORMS = (
-    "pem", "pem-stripped", "pem-newline-first", "pem-byte-order-mark", "pem-crlf", "certificate", "openssh", "der",
-    "jwk", "jwk-compact", "jwk-array", "jwks", "raw", "raw-text", "pem-body", "certificate-der",
-)  # fmt: skip
+    "pem",
+    "pem-stripped",
+    "pem-newline-first",
+    "pem-byte-order-mark",
+    "pem-crlf",
+    "certificate",
+    "openssh",
+    "der",
+    "jwk",
+    "jwk-compact",
+    "jwk-array",
+    "jwks",
+    "raw",
+    "raw-text",
+    "pem-body",
+    "certificate-der",
+)
 _FORMS_OF_A_TYPE = {
-    "pkcs1-der": ("RS256", "PS256"), "point": ECDSA, "compressed-point": ECDSA,
-    "thumbprint": ("RS256", "ES256"), "thumbprint-text": ("RS256", "ES256"), "thumbprint-input": ("RS256", "ES256"),
-}  # fmt: skip
+    "pkcs1-der": ("RS256", "PS256"),
+    "point": ECDSA,
+    "compressed-point": ECDSA,
+    "thumbprint": ("RS256", "ES256"),
+    "thumbprint-text": ("RS256", "ES256"),
+    "thumbprint-input": ("RS256", "ES256"),
+}
 _HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 
@@ -307,19 +375,31 @@ def _under_nobodys_secret(draft: Draft, *_: object) -> Draft:
 
 
 @edits_for(
-    {form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
-    algorithms=PUBLIC_KEY_ALGORITHMS, alone=_under_nobodys_secret, stand_in=honest_hmac, also_breaks=(Gate.ALGORITHM,),
-)  # fmt: skip
+    {form: form for form in _FORMS},
+    "VER-16",
+    "RFC 8725 §2.1",
+    ALGORITHM,
+    algorithms=PUBLIC_KEY_ALGORITHMS,
+    alone=_under_nobodys_secret,
+    stand_in=honest_hmac,
+    also_breaks=(Gate.ALGORITHM,),
+)
 def hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret: {name}."""
     return _confused(draft, form)
 
 
 @edits_for(
-    {form: form for form in _FORMS}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
-    given=_allowing_hmac, algorithms=PUBLIC_KEY_ALGORITHMS, needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
-    alone=_under_nobodys_secret, stand_in=honest_hmac,
-)  # fmt: skip
+    {form: form for form in _FORMS},
+    "VER-16",
+    "RFC 8725 §2.1",
+    ALGORITHM,
+    given=_allowing_hmac,
+    algorithms=PUBLIC_KEY_ALGORITHMS,
+    needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
+    alone=_under_nobodys_secret,
+    stand_in=honest_hmac,
+)
 def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret ({name}), where the policy allows HS256 beside the key's algorithm."""
     return _confused(draft, form)
@@ -327,37 +407,67 @@ def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
 
 for _form, _signing in _FORMS_OF_A_TYPE.items():
     edits_for(
-        {_form: _form}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
-        algorithms=_signing, alone=_under_nobodys_secret, stand_in=honest_hmac, also_breaks=(Gate.ALGORITHM,),
-    )(hmac_over_public_key)  # fmt: skip
+        {_form: _form},
+        "VER-16",
+        "RFC 8725 §2.1",
+        ALGORITHM,
+        algorithms=_signing,
+        alone=_under_nobodys_secret,
+        stand_in=honest_hmac,
+        also_breaks=(Gate.ALGORITHM,),
+    )(hmac_over_public_key)
     edits_for(
-        {_form: _form}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
-        given=_allowing_hmac, algorithms=_signing, needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
-        alone=_under_nobodys_secret, stand_in=honest_hmac,
-    )(allowed_hmac_over_public_key)  # fmt: skip
+        {_form: _form},
+        "VER-16",
+        "RFC 8725 §2.1",
+        ALGORITHM,
+        given=_allowing_hmac,
+        algorithms=_signing,
+        needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
+        alone=_under_nobodys_secret,
+        stand_in=honest_hmac,
+    )(allowed_hmac_over_public_key)
 
 
 @edits_for(
-    {name: name for name in ("HS384", "HS512")}, "VER-16", "RFC 8725 §2.1", ALGORITHM,
-    algorithms=PUBLIC_KEY_ALGORITHMS, alone=lambda draft, name: _under_nobodys_secret(draft).with_header(alg=name),
+    {name: name for name in ("HS384", "HS512")},
+    "VER-16",
+    "RFC 8725 §2.1",
+    ALGORITHM,
+    algorithms=PUBLIC_KEY_ALGORITHMS,
+    alone=lambda draft, name: _under_nobodys_secret(draft).with_header(alg=name),
     stand_in=honest_hmac,
     also_breaks=(Gate.ALGORITHM,),
-)  # fmt: skip
+)
 def longer_hmac_over_public_key(draft: Draft, algorithm: str) -> Draft:
     """{name} with the PEM text of the public key as the secret."""
     return _confused(draft, "pem", algorithm)
 
 
-@edit("VER-16", "RFC 8725 §2.1", ALGORITHM, algorithms=("RS256", "PS256"), alone=_under_nobodys_secret,
-      stand_in=honest_hmac, also_breaks=(Gate.ALGORITHM,))  # fmt: skip
+@edit(
+    "VER-16",
+    "RFC 8725 §2.1",
+    ALGORITHM,
+    algorithms=("RS256", "PS256"),
+    alone=_under_nobodys_secret,
+    stand_in=honest_hmac,
+    also_breaks=(Gate.ALGORITHM,),
+)
 def hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret (CVE-2017-11424)."""
     return _confused(draft, "pkcs1")
 
 
-@edit("VER-16", "RFC 8725 §2.1", ALGORITHM, given=_allowing_hmac, algorithms=("RS256", "PS256"),
-      needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")), alone=_under_nobodys_secret,
-      stand_in=honest_hmac)  # fmt: skip
+@edit(
+    "VER-16",
+    "RFC 8725 §2.1",
+    ALGORITHM,
+    given=_allowing_hmac,
+    algorithms=("RS256", "PS256"),
+    needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
+    alone=_under_nobodys_secret,
+    stand_in=honest_hmac,
+)
 def allowed_hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret, where the policy allows HS256."""
     return _confused(draft, "pkcs1")

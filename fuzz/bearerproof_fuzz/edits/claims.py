@@ -41,8 +41,12 @@ def expires(draft: Draft, seconds: float) -> Draft:
 
 @edits_for(
     {"at-its-end": LEEWAY, "a-second-past-it": LEEWAY + 1, "twice-past-it": 2 * LEEWAY},
-    "VER-29", "RFC 7519 §4.1.4", EXPIRED, given=_lenient, needs=LENIENT,
-)  # fmt: skip
+    "VER-29",
+    "RFC 7519 §4.1.4",
+    EXPIRED,
+    given=_lenient,
+    needs=LENIENT,
+)
 def expired_beyond_leeway(draft: Draft, seconds: int) -> Draft:
     """`exp` has passed and the leeway with it: {name}."""
     return draft.with_claims(exp=draft.now - seconds)
@@ -331,9 +335,12 @@ def exp_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
 
 
 edits_for(
-    _NOTATIONS, "VER-32", "RFC 7519 §4.1.4", MALFORMED + " expired claim-missing",
+    _NOTATIONS,
+    "VER-32",
+    "RFC 7519 §4.1.4",
+    MALFORMED + " expired claim-missing",
     alone=lambda draft, _: exp_is_no_number(draft, _NOT_A_NUMBER["text"]),
-)(exp_is_no_number)  # fmt: skip
+)(exp_is_no_number)
 
 
 # Some parsers cannot tell null from absent, and `exp` may be absent unless the policy requires it.
@@ -349,9 +356,12 @@ def nbf_is_no_number(draft: Draft, write: Callable[[float], object]) -> Draft:
 
 
 edits_for(
-    _NOTATIONS, "VER-32", "RFC 7519 §4.1.5", MALFORMED + " not-yet-valid claim-missing",
+    _NOTATIONS,
+    "VER-32",
+    "RFC 7519 §4.1.5",
+    MALFORMED + " not-yet-valid claim-missing",
     alone=lambda draft, _: nbf_is_no_number(draft, _NOT_A_NUMBER["text"]),
-)(nbf_is_no_number)  # fmt: skip
+)(nbf_is_no_number)
 
 
 # To the same parsers this one is absent, as it may always be.
@@ -374,9 +384,11 @@ def spelled(draft: Draft, name: str, number: bytes) -> Draft:
 
 
 @edits_for(
-    {"nan": b"NaN", "infinity": b"Infinity", "minus-infinity": b"-Infinity"}, "VER-32", "RFC 7519 §2",
+    {"nan": b"NaN", "infinity": b"Infinity", "minus-infinity": b"-Infinity"},
+    "VER-32",
+    "RFC 7519 §2",
     MALFORMED + " expired",
-)  # fmt: skip
+)
 def exp_is_not_finite(draft: Draft, number: bytes) -> Draft:
     """`exp` is no finite number, so the token would never expire: {name}."""
     return spelled(draft, "exp", number)
@@ -509,8 +521,9 @@ def _called_by_a_host(draft: Draft) -> Draft:
     return draft.with_policy(audience="https://api.example").with_claims(aud="https://api.example")
 
 
-@edit("VER-34", "RFC 7519 §4.1.3", AUDIENCE_REASONS, given=_called_by_a_host,
-      profiles=(Profile.JWT, Profile.ACCESS_TOKEN))  # fmt: skip
+@edit(
+    "VER-34", "RFC 7519 §4.1.3", AUDIENCE_REASONS, given=_called_by_a_host, profiles=(Profile.JWT, Profile.ACCESS_TOKEN)
+)
 def aud_has_another_letter_for_our_period(draft: Draft) -> Draft:
     """`aud` is our name but for one letter that stands in place of a period."""
     return draft.with_claims(aud="https://apixexample")
@@ -557,8 +570,11 @@ def _without_it(draft: Draft, spelling: tuple[str, Callable[[str], str]]) -> Dra
 
 @edits_for(
     {f"{name}-in-{case}": (name, spell) for name in ("iss", "aud") for case, spell in _OTHER_CASES.items()},
-    "VER-35", "RFC 7519 §10.1.1", MISSING, alone=_without_it,
-)  # fmt: skip
+    "VER-35",
+    "RFC 7519 §10.1.1",
+    MISSING,
+    alone=_without_it,
+)
 def claim_under_another_name(draft: Draft, spelling: tuple[str, Callable[[str], str]]) -> Draft:
     """A claim that has to be there is missing, and stands there under a name of another case: {name}."""
     name, spell = spelling
@@ -567,8 +583,13 @@ def claim_under_another_name(draft: Draft, spelling: tuple[str, Callable[[str], 
 
 edits_for(
     {f"exp-in-{case}": ("exp", spell) for case, spell in _OTHER_CASES.items()},
-    "VER-35", "RFC 7519 §10.1.1", MISSING, given=requiring_exp, needs=(REQUIRE,), alone=_without_it,
-)(claim_under_another_name)  # fmt: skip
+    "VER-35",
+    "RFC 7519 §10.1.1",
+    MISSING,
+    given=requiring_exp,
+    needs=(REQUIRE,),
+    alone=_without_it,
+)(claim_under_another_name)
 
 
 _SYNONYMS = {
@@ -588,15 +609,23 @@ def claim_under_its_synonyms(draft: Draft, name: str) -> Draft:
     return draft.without_claim(name).with_claims(**dict.fromkeys(_SYNONYMS[name], draft.claims[name]))
 
 
-edits_for({name: name for name in ("iss", "aud")}, "VER-35", "RFC 7519 §4.1", MISSING,
-          alone=Draft.without_claim)(claim_under_its_synonyms)  # fmt: skip
-edits_for({"exp": "exp"}, "VER-35", "RFC 7519 §4.1", MISSING, given=requiring_exp, needs=(REQUIRE,),
-          alone=Draft.without_claim)(claim_under_its_synonyms)  # fmt: skip
+edits_for({name: name for name in ("iss", "aud")}, "VER-35", "RFC 7519 §4.1", MISSING, alone=Draft.without_claim)(
+    claim_under_its_synonyms
+)
+edits_for(
+    {"exp": "exp"}, "VER-35", "RFC 7519 §4.1", MISSING, given=requiring_exp, needs=(REQUIRE,), alone=Draft.without_claim
+)(claim_under_its_synonyms)
 
-edits_for({"client-id": "client_id", "jti": "jti", "sub": "sub", "iat": "iat"}, "VER-38", "RFC 9068 §2.2", MISSING,
-          base=EITHER)(claim_under_its_synonyms)  # fmt: skip
-edits_for({"sub-of-a-user": "sub", "iat-of-a-sign-in": "iat"}, "IDT-5", "OpenID Connect Core §2", MISSING,
-          base=EITHER)(claim_under_its_synonyms)  # fmt: skip
+edits_for(
+    {"client-id": "client_id", "jti": "jti", "sub": "sub", "iat": "iat"},
+    "VER-38",
+    "RFC 9068 §2.2",
+    MISSING,
+    base=EITHER,
+)(claim_under_its_synonyms)
+edits_for({"sub-of-a-user": "sub", "iat-of-a-sign-in": "iat"}, "IDT-5", "OpenID Connect Core §2", MISSING, base=EITHER)(
+    claim_under_its_synonyms
+)
 
 
 @edit("VER-35", "RFC 7519 §4", MISSING, given=requiring_exp, needs=(REQUIRE,))
@@ -610,9 +639,13 @@ def _requiring_sub_and_iat(draft: Draft) -> Draft:
 
 
 @edits_for(
-    {name: name for name in ("sub", "iat")}, "VER-35", "RFC 7519 §4", "claim-missing claim-malformed",
-    given=_requiring_sub_and_iat, needs=(REQUIRE,),
-)  # fmt: skip
+    {name: name for name in ("sub", "iat")},
+    "VER-35",
+    "RFC 7519 §4",
+    "claim-missing claim-malformed",
+    given=_requiring_sub_and_iat,
+    needs=(REQUIRE,),
+)
 def required_claim_missing(draft: Draft, name: str) -> Draft:
     """A claim that the policy requires by name is missing: {name}."""
     return draft.without_claim(name)
@@ -641,9 +674,12 @@ _AT_FAULT: dict[str, dict[str, dict[str, object]]] = {
 }
 for _requirement, _faults in _AT_FAULT.items():
     edits_for(
-        _faults, _requirement, "RFC 7519 §5.3", f"{EXPIRED} {EARLY} {ISSUER_REASONS} {AUDIENCE_REASONS} header",
+        _faults,
+        _requirement,
+        "RFC 7519 §5.3",
+        f"{EXPIRED} {EARLY} {ISSUER_REASONS} {AUDIENCE_REASONS} header",
         alone=_at_fault,
-    )(header_is_right_about)  # fmt: skip
+    )(header_is_right_about)
 
 
 # --- claims that an object within the claims has as well: they are said of somebody else (RFC 8693 §4.1)
@@ -657,9 +693,12 @@ def members_are_right_about(draft: Draft, claims: dict[str, object]) -> Draft:
 
 for _requirement, _faults in _AT_FAULT.items():
     edits_for(
-        _faults, _requirement, "RFC 8693 §4.1", f"{EXPIRED} {EARLY} {ISSUER_REASONS} {AUDIENCE_REASONS}",
+        _faults,
+        _requirement,
+        "RFC 8693 §4.1",
+        f"{EXPIRED} {EARLY} {ISSUER_REASONS} {AUDIENCE_REASONS}",
         alone=_at_fault,
-    )(members_are_right_about)  # fmt: skip
+    )(members_are_right_about)
 
 
 # --- types

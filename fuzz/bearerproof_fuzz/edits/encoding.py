@@ -92,9 +92,9 @@ _BEHIND: dict[str, Spelling] = {
     "fragment": lambda token: token + "#x",
 }
 
-edits_for(
-    _BEHIND, "VER-2", "RFC 7515 §5.2", SPELLING, alone=lambda draft, _: draft.respelled(_DRESSES["semicolon"])
-)(token_dressed_with)  # fmt: skip
+edits_for(_BEHIND, "VER-2", "RFC 7515 §5.2", SPELLING, alone=lambda draft, _: draft.respelled(_DRESSES["semicolon"]))(
+    token_dressed_with
+)
 
 
 def _with_a_carriage_return(spelled: Callable[[Draft, Spelling], Draft]) -> Callable[[Draft, object], Draft]:
@@ -132,8 +132,10 @@ def _payload_of_impossible_length(draft: Draft) -> Draft:
 
 @edits_for(
     {"header": _header_of_impossible_length, "payload": _payload_of_impossible_length},
-    "VER-2", "RFC 7515 §5.2", SPELLING,
-)  # fmt: skip
+    "VER-2",
+    "RFC 7515 §5.2",
+    SPELLING,
+)
 def impossible_length_of(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
     """The {name} segment has a character too many to be base64url, which many decoders drop, and is signed so."""
     return change(draft)
@@ -178,8 +180,13 @@ def _standard_payload(draft: Draft) -> Draft:
     return replace(draft.with_claims(alphabet=_BOTH), spell_payload=standard_alphabet)
 
 
-@edits_for({"header": _standard_header, "payload": _standard_payload}, "VER-2", "RFC 7515 §2", SPELLING,
-           alone=lambda draft, _: signature_spelled_in(draft, standard_alphabet))  # fmt: skip
+@edits_for(
+    {"header": _standard_header, "payload": _standard_payload},
+    "VER-2",
+    "RFC 7515 §2",
+    SPELLING,
+    alone=lambda draft, _: signature_spelled_in(draft, standard_alphabet),
+)
 def standard_alphabet_in_the(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
     """The {name} segment is spelled in the standard alphabet, with `+` and `/`, and signed so."""
     return change(draft)
@@ -218,17 +225,22 @@ def _signature_bits(draft: Draft) -> Draft:
 
 @edits_for(
     {"header": _header_bits, "payload": _payload_bits},
-    "VER-3", "draft-ietf-oauth-rfc8725bis §3.14", "malformed",
-)  # fmt: skip
+    "VER-3",
+    "draft-ietf-oauth-rfc8725bis §3.14",
+    "malformed",
+)
 def unused_bits_set_in(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
     """An unused trailing bit is set in the {name} segment, and the signature covers it so."""
     return change(draft)
 
 
 @edits_for(
-    {"signature": _signature_bits}, "VER-3", "RFC 4648 §3.5", "malformed signature",
+    {"signature": _signature_bits},
+    "VER-3",
+    "RFC 4648 §3.5",
+    "malformed signature",
     algorithms=("ES256", "EdDSA", "Ed25519", "RS256", "PS256", "HS256"),
-)  # fmt: skip
+)
 def unused_bits_set_in_the(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
     """An unused trailing bit is set in the {name} segment, by somebody without any key."""
     return change(draft)

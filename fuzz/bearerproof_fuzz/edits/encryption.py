@@ -106,9 +106,14 @@ for _name, _of_any_use in product(_UNDER_SECRET, (False, True)):
     _spelled = _name + "-of-any-use" * _of_any_use
     _cut = partial(_with_secret, size=_UNDER_SECRET[_name][2], of_any_use=_of_any_use)
     edits_for(
-        {_spelled: _spelled}, "VER-5", "RFC 8725 §3.2", FORM, algorithms=("HS256",), given=_cut,
+        {_spelled: _spelled},
+        "VER-5",
+        "RFC 8725 §3.2",
+        FORM,
+        algorithms=("HS256",),
+        given=_cut,
         base_may_be_refused=_of_any_use,
-    )(jwe_under_the_hmac_secret)  # fmt: skip
+    )(jwe_under_the_hmac_secret)
 
 
 def _with_private_half(draft: Draft) -> Draft:
@@ -123,14 +128,21 @@ def _recipient(key: keys.Key, rsa_name: str) -> Management:
 
 
 _CONTENTS: dict[str, Content] = {
-    "claims": _claims, "an-unsecured-jwt": _unsecured_jwt, "a-jwt-of-the-attacker": _attackers_jwt,
-}  # fmt: skip
+    "claims": _claims,
+    "an-unsecured-jwt": _unsecured_jwt,
+    "a-jwt-of-the-attacker": _attackers_jwt,
+}
 
 
 @edits_for(
-    _CONTENTS, "VER-5", "RFC 8725 §2.3", FORM, given=_with_private_half,
-    algorithms=("RS256", "PS256", "ES256", "ES384"), base_may_be_refused=True,
-)  # fmt: skip
+    _CONTENTS,
+    "VER-5",
+    "RFC 8725 §2.3",
+    FORM,
+    given=_with_private_half,
+    algorithms=("RS256", "PS256", "ES256", "ES384"),
+    base_may_be_refused=True,
+)
 def jwe_to_our_own_key_around(draft: Draft, content: Content) -> Draft:
     """The public half suffices to encrypt {name} to the very key that verifies, whose private half is at hand.
 
@@ -140,9 +152,12 @@ def jwe_to_our_own_key_around(draft: Draft, content: Content) -> Draft:
 
 
 @edits_for(
-    {form: form for form in ("pem", "openssh", "jwk")}, "VER-5", "RFC 8725 §3.2", FORM,
+    {form: form for form in ("pem", "openssh", "jwk")},
+    "VER-5",
+    "RFC 8725 §3.2",
+    FORM,
     algorithms=("ES256", "EdDSA", "RS256"),
-)  # fmt: skip
+)
 def jwe_under_a_password_that_is_the_public(draft: Draft, form: str) -> Draft:
     """A JWE whose password is a text that everybody knows, the public key's {name}."""
     password = keys.public_forms(draft.key)[form]

@@ -70,8 +70,10 @@ def parameter_not_understood(draft: Draft) -> Draft:
         "listed": {"b64": False, "crit": ["b64"]},
         "listed-beside-unknown": {"b64": False, "crit": ["b64", "exp"], "exp": 1},
     },
-    "VER-18", "RFC 7797 §7", CRITICAL + " signature claim-malformed",
-)  # fmt: skip
+    "VER-18",
+    "RFC 7797 §7",
+    CRITICAL + " signature claim-malformed",
+)
 def b64_false(draft: Draft, members: dict[str, object]) -> Draft:
     """`b64` is false in a JWT and named in `crit`: {name}."""
     return draft.with_header(**members)
@@ -177,30 +179,50 @@ def x5u_points(draft: Draft, location: str) -> Draft:
 
 
 _EXTRA: dict[str, object] = {
-    "jwk": {"kty": "oct", "k": "AA"}, "jku": "https://as.example/keys", "x5u": "https://as.example/cert",
-    "x5c": ["AA"], "x5t": "AA", "cty": "JWT", "zip": "DEF", "enc": "A128GCM", "iss": "https://as.example",
-    "nonce": "n", "x-unheard-of": None, "empty name": 1,
-}  # fmt: skip
+    "jwk": {"kty": "oct", "k": "AA"},
+    "jku": "https://as.example/keys",
+    "x5u": "https://as.example/cert",
+    "x5c": ["AA"],
+    "x5t": "AA",
+    "cty": "JWT",
+    "zip": "DEF",
+    "enc": "A128GCM",
+    "iss": "https://as.example",
+    "nonce": "n",
+    "x-unheard-of": None,
+    "empty name": 1,
+}
 
 
 @edits_for(
     {name.replace(" ", "-"): (name.replace("empty name", ""), value) for name, value in _EXTRA.items()},
-    "VER-20", "RFC 8725 §3.10", HEADER,
-)  # fmt: skip
+    "VER-20",
+    "RFC 8725 §3.10",
+    HEADER,
+)
 def header_parameter(draft: Draft, member: tuple[str, object]) -> Draft:
     """The header of an honestly signed token has a parameter beside `typ`, `alg` and `kid`: {name}."""
     return draft.with_header(**{member[0]: member[1]})
 
 
 _NOT_TEXT: dict[str, object] = {
-    "number": 1, "zero": 0, "true": True, "list": ["es256-a"], "empty-list": [], "object": {"$ne": 1}, "null": None,
-}  # fmt: skip
+    "number": 1,
+    "zero": 0,
+    "true": True,
+    "list": ["es256-a"],
+    "empty-list": [],
+    "object": {"$ne": 1},
+    "null": None,
+}
 
 
 @edits_for(
-    {k: v for k, v in _NOT_TEXT.items() if k != "null"}, "VER-21", "RFC 7515 §4.1.4", HEADER + " key-unknown",
+    {k: v for k, v in _NOT_TEXT.items() if k != "null"},
+    "VER-21",
+    "RFC 7515 §4.1.4",
+    HEADER + " key-unknown",
     needs=(KEY_SET,),
-)  # fmt: skip
+)
 def kid_is(draft: Draft, value: object) -> Draft:
     """`kid` is not a string: {name}."""
     return draft.with_header(kid=value)
@@ -342,9 +364,15 @@ def _signed_by_one_of_two(draft: Draft, kids: tuple[str, str], signing: int, *, 
 
 
 _of_names = edits_for(
-    _NAMESAKES, "VER-22", "RFC 7515 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(KEY_SET,),
-    given_each=_its_key_alone, base_may_be_refused=True,
-)  # fmt: skip
+    _NAMESAKES,
+    "VER-22",
+    "RFC 7515 §4.1.4",
+    base=ACCEPTED,
+    strict=ACCEPTED,
+    needs=(KEY_SET,),
+    given_each=_its_key_alone,
+    base_may_be_refused=True,
+)
 
 
 @_of_names
@@ -360,9 +388,13 @@ def namesake_stands_behind(draft: Draft, respell: Callable[[str], str]) -> Draft
 
 
 _ALMOST_ONE = {
-    "a-leading-zero": ("1", "01"), "a-fraction": ("1", "1.0"), "a-sign": ("1", "+1"), "an-exponent": ("100", "1e2"),
-    "a-base": ("17", "0x11"), "a-sixteenth-digit": ("9007199254740992", "9007199254740993"),
-}  # fmt: skip
+    "a-leading-zero": ("1", "01"),
+    "a-fraction": ("1", "1.0"),
+    "a-sign": ("1", "+1"),
+    "an-exponent": ("100", "1e2"),
+    "a-base": ("17", "0x11"),
+    "a-sixteenth-digit": ("9007199254740992", "9007199254740993"),
+}
 _ALMOST_ONE_AND_LONG = {f"character-{size + 1}": ("k" * size + "a", "k" * size + "b") for size in (64, 128, 255)}
 
 
@@ -378,9 +410,15 @@ def _one_of_them_alone(draft: Draft, entry: tuple[tuple[str, str], int]) -> Draf
 
 
 @edits_for(
-    _either_signs(_ALMOST_ONE), "VER-22", "RFC 7517 §4.5", base=ACCEPTED, strict=ACCEPTED, needs=(KEY_SET,),
-    given_each=_one_of_them_alone, base_may_be_refused=True,
-)  # fmt: skip
+    _either_signs(_ALMOST_ONE),
+    "VER-22",
+    "RFC 7517 §4.5",
+    base=ACCEPTED,
+    strict=ACCEPTED,
+    needs=(KEY_SET,),
+    given_each=_one_of_them_alone,
+    base_may_be_refused=True,
+)
 def two_of_one_name(draft: Draft, entry: tuple[tuple[str, str], int]) -> Draft:
     """The names of two keys are one to somebody who makes numbers of texts or cuts them, and one signs: the {name}."""
     return _signed_by_one_of_two(draft, *entry)
@@ -407,8 +445,13 @@ def kid_missing_and_one_key_fits(draft: Draft) -> Draft:
 
 
 @edits_for(
-    {"first": False, "last": True}, "VER-22", "RFC 7515 §4.1.4", KEY, base=EITHER, needs=(KEY_SET,),
-)  # fmt: skip
+    {"first": False, "last": True},
+    "VER-22",
+    "RFC 7515 §4.1.4",
+    KEY,
+    base=EITHER,
+    needs=(KEY_SET,),
+)
 def kid_missing_and_two_keys_fit(draft: Draft, behind: bool) -> Draft:
     """`kid` is missing, and two keys of the set are for the algorithm, of which the one that signed is the {name}."""
     held = [draft.key.public_jwk, keys.key(draft.key.algorithm, "b").public_jwk]
@@ -435,8 +478,14 @@ def kid_looks_like_ours(draft: Draft, respell: Callable[[str], str]) -> Draft:
     return draft.with_header(kid=respell(draft.key.kid))
 
 
-@edit("VER-23", "RFC 8725 §3.10", "key-unknown key-unusable", algorithms=("HS256",), base=REJECTED,
-      also_breaks=(Gate.SIGNATURE,))  # fmt: skip
+@edit(
+    "VER-23",
+    "RFC 8725 §3.10",
+    "key-unknown key-unusable",
+    algorithms=("HS256",),
+    base=REJECTED,
+    also_breaks=(Gate.SIGNATURE,),
+)
 def kid_unknown_and_hmac_over_nothing(draft: Draft) -> Draft:
     """`kid` names no key, and the HMAC secret is the empty one that a failed look-up may leave."""
     return draft.with_header(kid="nobody").signed_by(hmac_over(b""))

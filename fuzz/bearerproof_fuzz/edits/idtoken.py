@@ -16,8 +16,10 @@ CODE = "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk"
 
 @edits_for(
     {"beside-ours": [CLIENT, "app-2"], "before-ours": ["app-2", CLIENT], "many": [CLIENT, "app-2", "app-3"]},
-    "IDT-1", "OpenID Connect Core §3.1.3.7 step 3", PARTY,
-)  # fmt: skip
+    "IDT-1",
+    "OpenID Connect Core §3.1.3.7 step 3",
+    PARTY,
+)
 def untrusted_audience(draft: Draft, audience: list[str]) -> Draft:
     """`aud` names us and a party that we do not trust: {name}."""
     return draft.with_claims(aud=audience)
@@ -25,8 +27,10 @@ def untrusted_audience(draft: Draft, audience: list[str]) -> Draft:
 
 @edits_for(
     {"another": "app-2", "list-of-others": ["app-2"], "prefix": CLIENT[:-1], "extended": CLIENT + "0"},
-    "IDT-1", "OpenID Connect Core §3.1.3.7 step 3", PARTY,
-)  # fmt: skip
+    "IDT-1",
+    "OpenID Connect Core §3.1.3.7 step 3",
+    PARTY,
+)
 def audience_without_the_client(draft: Draft, audience: object) -> Draft:
     """`aud` does not hold our `client_id`: {name}."""
     return draft.with_claims(aud=audience)
@@ -62,9 +66,16 @@ def one_audience_without_azp(draft: Draft) -> Draft:
 
 
 _PARTIES: dict[str, object] = {
-    "another": "app-2", "prefix": CLIENT[:-1], "extended": CLIENT + "0", "upper-case": CLIENT.upper(), "empty": "",
-    "number": 1, "null": None, "list-with-ours": [CLIENT], "object": {"azp": CLIENT},
-}  # fmt: skip
+    "another": "app-2",
+    "prefix": CLIENT[:-1],
+    "extended": CLIENT + "0",
+    "upper-case": CLIENT.upper(),
+    "empty": "",
+    "number": 1,
+    "null": None,
+    "list-with-ours": [CLIENT],
+    "object": {"azp": CLIENT},
+}
 
 
 @edits_for(_PARTIES, "IDT-3", "OpenID Connect Core §3.1.3.7 step 5", PARTY + " claim-malformed")
@@ -80,9 +91,17 @@ def azp_is_the_trusted_audience(draft: Draft) -> Draft:
 
 
 _NONCES: dict[str, object] = {
-    "another": "n-other", "prefix": NONCE[:-1], "extended": NONCE + "x", "upper-case": NONCE.upper(), "empty": "",
-    "number": 0, "true": True, "null": None, "list-with-ours": [NONCE], "trailing-blank": NONCE + " ",
-}  # fmt: skip
+    "another": "n-other",
+    "prefix": NONCE[:-1],
+    "extended": NONCE + "x",
+    "upper-case": NONCE.upper(),
+    "empty": "",
+    "number": 0,
+    "true": True,
+    "null": None,
+    "list-with-ours": [NONCE],
+    "trailing-blank": NONCE + " ",
+}
 
 
 @edits_for(_NONCES, "IDT-4", "OpenID Connect Core §3.1.3.7 step 11", "nonce claim-malformed claim-missing")
@@ -105,8 +124,12 @@ def id_token_lacks(draft: Draft, name: str) -> Draft:
     return draft.without_claim(name)
 
 
-@edits_for({"iss": "iss", "exp": "exp", "aud": "aud"}, "IDT-5", "OpenID Connect Core §3.1.3.7",
-           "claim-missing claim-malformed issuer audience expired")  # fmt: skip
+@edits_for(
+    {"iss": "iss", "exp": "exp", "aud": "aud"},
+    "IDT-5",
+    "OpenID Connect Core §3.1.3.7",
+    "claim-missing claim-malformed issuer audience expired",
+)
 def id_token_without(draft: Draft, name: str) -> Draft:
     """A claim is missing that every relying party has to check: {name}."""
     return draft.without_claim(name)
@@ -119,8 +142,14 @@ def _recent(draft: Draft) -> Draft:
 _AUTH = "auth-time claim-missing claim-malformed"
 
 
-@edits_for({"by-a-second": 301, "by-an-hour": 3600}, "IDT-6", "OpenID Connect Core §3.1.3.7 step 13", _AUTH,
-           given=_recent, needs=(CLOCK,))  # fmt: skip
+@edits_for(
+    {"by-a-second": 301, "by-an-hour": 3600},
+    "IDT-6",
+    "OpenID Connect Core §3.1.3.7 step 13",
+    _AUTH,
+    given=_recent,
+    needs=(CLOCK,),
+)
 def authenticated_too_long_ago(draft: Draft, seconds: int) -> Draft:
     """The user's authentication is older than `max_age`: {name}."""
     return draft.with_claims(auth_time=int(draft.now) - seconds)
@@ -132,9 +161,22 @@ def auth_time_missing(draft: Draft) -> Draft:
     return draft.without_claim("auth_time")
 
 
-@edits_for({"text": "1799999900", "null": None, "true": True, "list": [1_799_999_900], "zero": 0, "negative": -1,
-            "object": {"seconds": 1_799_999_900}, "empty-text": ""}, "IDT-6",
-           "OpenID Connect Core §2", _AUTH, given=_recent)  # fmt: skip
+@edits_for(
+    {
+        "text": "1799999900",
+        "null": None,
+        "true": True,
+        "list": [1_799_999_900],
+        "zero": 0,
+        "negative": -1,
+        "object": {"seconds": 1_799_999_900},
+        "empty-text": "",
+    },
+    "IDT-6",
+    "OpenID Connect Core §2",
+    _AUTH,
+    given=_recent,
+)
 def auth_time_is(draft: Draft, value: object) -> Draft:
     """`auth_time` is not a number, or not one of a recent time: {name}."""
     return draft.with_claims(auth_time=value)
@@ -173,8 +215,14 @@ def _recent_and_lenient(draft: Draft) -> Draft:
 
 
 # OpenID Connect Core names no tolerance here, so base leaves open whether there is one.
-@edit("IDT-6", "OpenID Connect Core §3.1.3.7 step 13", base=EITHER, strict=ACCEPTED, given=_recent_and_lenient,
-      needs=LENIENT)  # fmt: skip
+@edit(
+    "IDT-6",
+    "OpenID Connect Core §3.1.3.7 step 13",
+    base=EITHER,
+    strict=ACCEPTED,
+    given=_recent_and_lenient,
+    needs=LENIENT,
+)
 def authenticated_within_max_age_and_leeway(draft: Draft) -> Draft:
     """The user's authentication is as old as `max_age` and the leeway together."""
     return draft.with_claims(auth_time=int(draft.now) - 330)
@@ -225,10 +273,20 @@ _ACR = "acr claim-missing claim-malformed"
 
 
 @edits_for(
-    {"another": "urn:password", "prefix": "urn:mf", "empty": "", "null": None, "list-with-ours": ["urn:mfa"],
-     "number": 0, "joined": "urn:mfa urn:hardware"},
-    "IDT-7", "OpenID Connect Core §3.1.3.7 step 12", _ACR, given=_stepped_up,
-)  # fmt: skip
+    {
+        "another": "urn:password",
+        "prefix": "urn:mf",
+        "empty": "",
+        "null": None,
+        "list-with-ours": ["urn:mfa"],
+        "number": 0,
+        "joined": "urn:mfa urn:hardware",
+    },
+    "IDT-7",
+    "OpenID Connect Core §3.1.3.7 step 12",
+    _ACR,
+    given=_stepped_up,
+)
 def acr_is(draft: Draft, value: object) -> Draft:
     """`acr` is none of the acceptable ones: {name}."""
     return draft.with_claims(acr=value)
@@ -280,9 +338,13 @@ _TOKEN_HASH = "token-hash claim-malformed claim-missing"  # noqa: S105 - names o
 
 
 @edits_for(
-    {"a-code": _bound_code, "an-access-token": _bound_access_token}, "IDT-4", "OpenID Connect Core §3.1.3.7 step 11",
-    "nonce", algorithms=("ES256", "RS256"), given_each=lambda draft, bind: bind(draft),
-)  # fmt: skip
+    {"a-code": _bound_code, "an-access-token": _bound_access_token},
+    "IDT-4",
+    "OpenID Connect Core §3.1.3.7 step 11",
+    "nonce",
+    algorithms=("ES256", "RS256"),
+    given_each=lambda draft, bind: bind(draft),
+)
 def nonce_is_another_and_there_came(draft: Draft, _: Callable[[Draft], Draft]) -> Draft:
     """`nonce` is not the one that was sent, and what binds the token to its flow besides is right: {name}."""
     return draft.with_claims(nonce=_NONCES["another"])

@@ -123,22 +123,37 @@ def _bad_claim_alone(draft: Draft, member: Member) -> Draft:
     return draft.with_claims(**dict([member]))
 
 
-@edit("VER-9", "RFC 7515 §4", HEADER + " signature key-unknown key-unusable",
-      alone=lambda draft: draft.with_header(alg="none"), also_breaks=(Gate.ALGORITHM, Gate.SIGNATURE))  # fmt: skip
+@edit(
+    "VER-9",
+    "RFC 7515 §4",
+    HEADER + " signature key-unknown key-unusable",
+    alone=lambda draft: draft.with_header(alg="none"),
+    also_breaks=(Gate.ALGORITHM, Gate.SIGNATURE),
+)
 def duplicate_alg_bad_last(draft: Draft) -> Draft:
     """`alg` stands twice, the second time as `none`: who lets the first one win accepts."""
     return _header(draft, _last("alg", "none"))
 
 
-@edit("VER-9", "RFC 7515 §4", HEADER + " signature key-unknown", alone=lambda draft: draft.with_header(kid=7),
-      also_breaks=(Gate.KID,))  # fmt: skip
+@edit(
+    "VER-9",
+    "RFC 7515 §4",
+    HEADER + " signature key-unknown",
+    alone=lambda draft: draft.with_header(kid=7),
+    also_breaks=(Gate.KID,),
+)
 def duplicate_kid_unknown_last(draft: Draft) -> Draft:
     """`kid` stands twice, the second time not even a string: who lets the first one win accepts."""
     return _header(draft, _last("kid", 7))
 
 
-@edit("VER-9", "RFC 7515 §4", HEADER + " type", profiles=(Profile.ACCESS_TOKEN,),
-      alone=lambda draft: draft.with_header(typ="JWT"))  # fmt: skip
+@edit(
+    "VER-9",
+    "RFC 7515 §4",
+    HEADER + " type",
+    profiles=(Profile.ACCESS_TOKEN,),
+    alone=lambda draft: draft.with_header(typ="JWT"),
+)
 def duplicate_typ_bad_last(draft: Draft) -> Draft:
     """`typ` stands twice, the second time that of any JWT: who lets the first one win accepts."""
     return _header(draft, _last("typ", "JWT"))
@@ -149,18 +164,27 @@ _BAD: dict[str, object] = {"iss": "https://evil.example", "aud": "api://other", 
 
 @edits_for(
     {name: (name, bad) for name, bad in _BAD.items()},
-    "VER-9", "RFC 7519 §4", CLAIMS + " issuer audience expired", profiles=JWTS, alone=_bad_claim_alone,
+    "VER-9",
+    "RFC 7519 §4",
+    CLAIMS + " issuer audience expired",
+    profiles=JWTS,
+    alone=_bad_claim_alone,
     also_breaks=(Gate.CLAIMS,),
-)  # fmt: skip
+)
 def duplicate_claim_bad_last(draft: Draft, member: Member) -> Draft:
     """`{name}` stands twice, the honest one first: who lets the first one win accepts."""
     return _claims(draft, _last(*member))
 
 
 edits_for(
-    {"nbf": ("nbf", 4_000_000_000)}, "VER-9", "RFC 7519 §4", CLAIMS + " not-yet-valid",
-    profiles=(Profile.JWT, Profile.ACCESS_TOKEN), alone=_bad_claim_alone, also_breaks=(Gate.CLAIMS,),
-)(duplicate_claim_bad_last)  # fmt: skip
+    {"nbf": ("nbf", 4_000_000_000)},
+    "VER-9",
+    "RFC 7519 §4",
+    CLAIMS + " not-yet-valid",
+    profiles=(Profile.JWT, Profile.ACCESS_TOKEN),
+    alone=_bad_claim_alone,
+    also_breaks=(Gate.CLAIMS,),
+)(duplicate_claim_bad_last)
 
 _HIDDEN = {**_BAD, "sub": "admin"}
 

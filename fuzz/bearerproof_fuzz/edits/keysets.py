@@ -131,8 +131,14 @@ def kid_shared(draft: Draft, entry: tuple[str, bool, Rewrite]) -> Draft:
     return _with_jwks(draft, [other, ours] if order == "after" else [ours, other])
 
 
-@edit("KEY-3", "RFC 7517 §4.5", base=EITHER, strict=ACCEPTED, algorithms=("RS256", "ES256"),
-      needs=(KEY_SET, MIXED_ALGORITHMS, Need("algorithm", "RS256"), Need("algorithm", "ES256")))  # fmt: skip
+@edit(
+    "KEY-3",
+    "RFC 7517 §4.5",
+    base=EITHER,
+    strict=ACCEPTED,
+    algorithms=("RS256", "ES256"),
+    needs=(KEY_SET, MIXED_ALGORITHMS, Need("algorithm", "RS256"), Need("algorithm", "ES256")),
+)
 def kid_shared_by_keys_of_two_types(draft: Draft) -> Draft:
     """Two keys of different types, equivalent alternatives to the issuer, have one `kid`, and both are allowed."""
     other = keys.key("ES256" if draft.key.algorithm == "RS256" else "RS256", "b")
@@ -227,9 +233,14 @@ def kid_would_be_ours_if_it_were_text(draft: Draft, kids: tuple[object, str]) ->
 
 
 # Some parsers cannot tell null from absent, and what a verifier does with a set then is its own choice.
-edits_for({"null": (None, "null"), "null-in-python": (None, "None"), "null-as-nothing": (None, "")}, "VER-21",
-          "RFC 7515 §4.1.4", "header malformed key-unknown", needs=(KEY_SET,), base=EITHER,
-          )(kid_would_be_ours_if_it_were_text)  # fmt: skip
+edits_for(
+    {"null": (None, "null"), "null-in-python": (None, "None"), "null-as-nothing": (None, "")},
+    "VER-21",
+    "RFC 7515 §4.1.4",
+    "header malformed key-unknown",
+    needs=(KEY_SET,),
+    base=EITHER,
+)(kid_would_be_ours_if_it_were_text)
 
 
 _NAMELESS: dict[str, Rewrite] = {
@@ -245,8 +256,9 @@ def kid_names_nobody_beside_our_key(draft: Draft, rewrite: Rewrite) -> Draft:
     return _with_jwks(draft, jwks).with_header(kid="nobody")
 
 
-@edits_for({"x": "zero-x", "y": "zero-y"}, "KEY-15", "RFC 7518 §6.2.1.2", base=ACCEPTED, strict=ACCEPTED,
-           algorithms=ECDSA)  # fmt: skip
+@edits_for(
+    {"x": "zero-x", "y": "zero-y"}, "KEY-15", "RFC 7518 §6.2.1.2", base=ACCEPTED, strict=ACCEPTED, algorithms=ECDSA
+)
 def leading_zero_in_coordinate(draft: Draft, role: str) -> Draft:
     """The coordinate {name} of the key that signed begins with a zero octet, and is spelled in full."""
     key = replace(draft.key, role=role)
@@ -258,12 +270,15 @@ def _octets(member: str, change: Callable[[bytes], bytes]) -> Rewrite:
 
 
 _OFF_THE_CURVE: dict[str, Rewrite] = {
-    **{f"{member}-{end}": _octets(member, lambda octets, at=at: flipped(octets, at))  # type: ignore[misc]
-       for member in "xy" for end, at in {"first": 0, "last": -1}.items()},
+    **{
+        f"{member}-{end}": _octets(member, lambda octets, at=at: flipped(octets, at))  # type: ignore[misc]
+        for member in "xy"
+        for end, at in {"first": 0, "last": -1}.items()
+    },
     "zero": lambda jwk: {**jwk, **{member: b64(bytes(len(unb64(jwk["x"])))) for member in "xy"}},
     "all-ones": lambda jwk: {**jwk, **{member: b64(b"\xff" * len(unb64(jwk["x"]))) for member in "xy"}},
     "exchanged": lambda jwk: {**jwk, "x": jwk["y"], "y": jwk["x"]},
-}  # fmt: skip
+}
 
 
 @edits_for(_OFF_THE_CURVE, "KEY-15", "RFC 8725 §3.4", UNUSABLE, algorithms=ECDSA)
@@ -272,8 +287,13 @@ def point_off_the_curve(draft: Draft, rewrite: Rewrite) -> Draft:
     return draft.with_signers_jwk(rewrite)
 
 
-@edits_for({str(bits): bits for bits in (32, 64, 128, 256)}, "KEY-15", "RFC 7518 §6.3.1.2", UNUSABLE,
-           algorithms=("RS256", "PS256"))  # fmt: skip
+@edits_for(
+    {str(bits): bits for bits in (32, 64, 128, 256)},
+    "KEY-15",
+    "RFC 7518 §6.3.1.2",
+    UNUSABLE,
+    algorithms=("RS256", "PS256"),
+)
 def exponent_beyond_bits(draft: Draft, bits: int) -> Draft:
     """The key's exponent is larger by 2 to the power of {name}, and the token was signed under the one of before."""
     exponent = (1 << bits) + 65537
@@ -309,15 +329,28 @@ def _weak_behind_zeros(draft: Draft) -> Draft:
     return _weak(draft).with_signers_jwk(lambda jwk: {**jwk, "n": b64(bytes(128) + unb64(jwk["n"]))})
 
 
-@edits_for({"of-1024-bits": _weak, "with-exponent-1": _exponent_one}, "KEY-5", "RFC 7518 §3.3", UNUSABLE,
-           algorithms=("RS256",), reached=_another_key)  # fmt: skip
+@edits_for(
+    {"of-1024-bits": _weak, "with-exponent-1": _exponent_one},
+    "KEY-5",
+    "RFC 7518 §3.3",
+    UNUSABLE,
+    algorithms=("RS256",),
+    reached=_another_key,
+)
 def rsa_key(draft: Draft, change: Callable[[Draft], Draft]) -> Draft:
     """The policy's RSA key is too weak to sign anything: {name}."""
     return change(draft)
 
 
-edits_for({"of-1024-bits-behind-zeros": _weak_behind_zeros}, "KEY-5", "RFC 7518 §3.3", UNUSABLE, algorithms=("RS256",),
-          reached=_another_key, alone=lambda draft, _: _weak(draft))(rsa_key)  # fmt: skip
+edits_for(
+    {"of-1024-bits-behind-zeros": _weak_behind_zeros},
+    "KEY-5",
+    "RFC 7518 §3.3",
+    UNUSABLE,
+    algorithms=("RS256",),
+    reached=_another_key,
+    alone=lambda draft, _: _weak(draft),
+)(rsa_key)
 
 
 _ROCA = {"first": "roca-1", "second": "roca-2", "third": "roca-3"}
@@ -330,8 +363,15 @@ def rsa_key_of_the_faulty_library(draft: Draft, role: str) -> Draft:
     return draft.with_signers_jwk(lambda _: weak.public_jwk).signed_by(weak.sign)
 
 
-@edit("KEY-6", "RFC 8725 §3.1", UNUSABLE, given=beside_an_hmac_key, algorithms=("ES256", "EdDSA", "RS256"), needs=MIXED,
-      stand_in=honest_hmac)  # fmt: skip
+@edit(
+    "KEY-6",
+    "RFC 8725 §3.1",
+    UNUSABLE,
+    given=beside_an_hmac_key,
+    algorithms=("ES256", "EdDSA", "RS256"),
+    needs=MIXED,
+    stand_in=honest_hmac,
+)
 def hmac_named_as_the_public_key(draft: Draft) -> Draft:
     """In a mixed set, the token is authenticated over the public key's text under the public key's `kid`."""
     return draft.with_header(alg="HS256").signed_by(hmac_over(keys.public_forms(draft.key)["pem"]))

@@ -156,8 +156,11 @@ def hmac_secret_guessed(draft: Draft, secret: bytes) -> Draft:
 
 @edits_for(
     {name: value for name, value in _GUESSES.items() if name != "kid"},
-    "VER-25", "RFC 8725 §2.1", SIGNATURE + " algorithm header key-unusable key-unknown", also_breaks=(Gate.ALGORITHM,),
-)  # fmt: skip
+    "VER-25",
+    "RFC 8725 §2.1",
+    SIGNATURE + " algorithm header key-unusable key-unknown",
+    also_breaks=(Gate.ALGORITHM,),
+)
 def hmac_under_a_public_key(draft: Draft, secret: bytes) -> Draft:
     """The token turns to HS256 with a secret that anybody can guess ({name})."""
     return draft.with_header(alg="HS256").signed_by(hmac_over(secret))
@@ -187,8 +190,15 @@ _WORDS: dict[str, Callable[[Draft], str]] = {
 }
 
 
-@edits_for(_WORDS, "VER-25", "RFC 8725 §2.2", SIGNATURE + " algorithm header key-unusable key-unknown",
-           given=beside_an_hmac_key, needs=MIXED, profiles=JWTS)  # fmt: skip
+@edits_for(
+    _WORDS,
+    "VER-25",
+    "RFC 8725 §2.2",
+    SIGNATURE + " algorithm header key-unusable key-unknown",
+    given=beside_an_hmac_key,
+    needs=MIXED,
+    profiles=JWTS,
+)
 def allowed_hmac_over_a_word(draft: Draft, word: Callable[[Draft], str]) -> Draft:
     """HS256 is allowed beside the key's algorithm, and its secret is a word that everybody knows: the {name}."""
     return draft.with_header(alg="HS256").signed_by(hmac_over(word(draft).encode()))
@@ -210,8 +220,11 @@ def hmac_over_nothing_under(draft: Draft, lose: Callable[[Draft], Draft]) -> Dra
 _FOUND_NOTHING = SIGNATURE + " algorithm header key-unusable key-unknown"
 edits_for(
     {name: lose for name, lose in _LOST.items() if name != "kid-of-a-public-key"},
-    "VER-25", "RFC 8725 §3.10", _FOUND_NOTHING, algorithms=("HS256",),
-)(hmac_over_nothing_under)  # fmt: skip
+    "VER-25",
+    "RFC 8725 §3.10",
+    _FOUND_NOTHING,
+    algorithms=("HS256",),
+)(hmac_over_nothing_under)
 
 
 @edits_for(
@@ -266,8 +279,13 @@ def ecdsa_numbers(draft: Draft, change: Numbers) -> Draft:
 
 
 # Of these curves P-521 alone leaves room for it in any signature: 66 octets hold 528 bits.
-@edits_for({"r": (1, 0), "s": (0, 1), "both": (1, 1), "r-many-times": (100, 0)}, "VER-26", "RFC 7518 §3.4", SIGNATURE,
-           algorithms=("ES512",))  # fmt: skip
+@edits_for(
+    {"r": (1, 0), "s": (0, 1), "both": (1, 1), "r-many-times": (100, 0)},
+    "VER-26",
+    "RFC 7518 §3.4",
+    SIGNATURE,
+    algorithms=("ES512",),
+)
 def ecdsa_number_plus_the_order(draft: Draft, times: tuple[int, int]) -> Draft:
     """A number of the ECDSA signature is the right one modulo the order, and beyond it: {name}."""
 
@@ -326,8 +344,14 @@ def _zeros_first(draft: Draft) -> Draft:
 
 
 # Of P-521 every other number begins so: 66 octets have room for 528 bits.
-@edit("VER-26", "RFC 7518 §3.4", SIGNATURE, given=_zeros_first, algorithms=("ES512",),
-      alone=lambda draft: ecdsa_form(draft, _widened))  # fmt: skip
+@edit(
+    "VER-26",
+    "RFC 7518 §3.4",
+    SIGNATURE,
+    given=_zeros_first,
+    algorithms=("ES512",),
+    alone=lambda draft: ecdsa_form(draft, _widened),
+)
 def ecdsa_numbers_an_octet_short(draft: Draft) -> Draft:
     """Both numbers of the ECDSA signature happen to begin with a zero octet, and it is left out of both."""
     return draft.with_signature(
@@ -372,8 +396,11 @@ def _rsa_forms(draft: Draft) -> dict[str, Change]:
 
 @edits_for(
     {name: name for name in ("plus-modulus", "leading-zero", "leading-zeros-dropped", "zero", "one", "modulus")},
-    "VER-28", "RFC 8017 §8.2.2", SIGNATURE, algorithms=("RS256", "PS256"),
-)  # fmt: skip
+    "VER-28",
+    "RFC 8017 §8.2.2",
+    SIGNATURE,
+    algorithms=("RS256", "PS256"),
+)
 def rsa_form(draft: Draft, form: str) -> Draft:
     """An RSA signature of the wrong length or out of range: {name}."""
     return draft.with_signature(_rsa_forms(draft)[form])

@@ -77,9 +77,15 @@ def signed_with_a_period(draft: Draft, spellings: dict[str, Spelling]) -> Draft:
 
 
 _NO_PERIODS = {
-    "percent-encoded": "%2E", "fullwidth": "\uff0e", "ideographic": "\u3002", "one-dot-leader": "\u2024",
-    "comma": ",", "blank": " ", "newline": "\n", "slash": "/",
-}  # fmt: skip
+    "percent-encoded": "%2E",
+    "fullwidth": "\uff0e",
+    "ideographic": "\u3002",
+    "one-dot-leader": "\u2024",
+    "comma": ",",
+    "blank": " ",
+    "newline": "\n",
+    "slash": "/",
+}
 
 
 @edits_for(_NO_PERIODS, "VER-1", "RFC 7515 §5.2", FORM)
@@ -121,11 +127,16 @@ def _polyglot(token: str) -> str:
 
 @edits_for(
     {
-        "flattened": _flattened, "general": _general, "no-signatures": _no_signatures,
-        "two-signatures": _unsigned_beside_signed, "polyglot": _polyglot,
+        "flattened": _flattened,
+        "general": _general,
+        "no-signatures": _no_signatures,
+        "two-signatures": _unsigned_beside_signed,
+        "polyglot": _polyglot,
     },
-    "VER-4", "RFC 7519 §1", FORM,
-)  # fmt: skip
+    "VER-4",
+    "RFC 7519 §1",
+    FORM,
+)
 def json_serialisation(draft: Draft, spell: Callable[[str], str]) -> Draft:
     """The token is in JSON serialisation ({name}) where the compact one is due."""
     return draft.respelled(spell)

@@ -63,14 +63,23 @@ def typ_is_plain_jwt(draft: Draft) -> Draft:
 
 
 _SAYS_ACCESS: Members = {
-    "typ": "at+jwt", "token_use": "access", "token_type": "Bearer", "scope": "read", "scp": ["read"], "roles": ["user"],
-}  # fmt: skip
+    "typ": "at+jwt",
+    "token_use": "access",
+    "token_type": "Bearer",
+    "scope": "read",
+    "scp": ["read"],
+    "roles": ["user"],
+}
 
 
 @edits_for(
-    {"missing": typ_missing, "that-of-any-jwt": typ_is_plain_jwt}, "VER-37", "RFC 9068 §4", TYPE,
-    profiles=(Profile.ACCESS_TOKEN,), alone=lambda draft, untyped: untyped(draft),
-)  # fmt: skip
+    {"missing": typ_missing, "that-of-any-jwt": typ_is_plain_jwt},
+    "VER-37",
+    "RFC 9068 §4",
+    TYPE,
+    profiles=(Profile.ACCESS_TOKEN,),
+    alone=lambda draft, untyped: untyped(draft),
+)
 def claims_call_it_an_access_token_and_typ_is(draft: Draft, untyped: Change) -> Draft:
     """`typ` is not the one that the profile demands ({name}), and the claims say by all means what it is."""
     return untyped(draft).with_claims(**_SAYS_ACCESS)
@@ -82,8 +91,13 @@ def _typed(draft: Draft) -> Draft:
 
 @edits_for(
     {"another": "JWT", "access-token": "at+jwt", "number": 1, "null": None, "empty": ""},
-    "VER-37", "RFC 8725 §3.11", TYPE, given=_typed, profiles=(Profile.JWT, Profile.ID_TOKEN), needs=(TYP,),
-)  # fmt: skip
+    "VER-37",
+    "RFC 8725 §3.11",
+    TYPE,
+    given=_typed,
+    profiles=(Profile.JWT, Profile.ID_TOKEN),
+    needs=(TYP,),
+)
 def explicit_typ_is(draft: Draft, value: object) -> Draft:
     """The policy names a type, the token has another one: {name}."""
     return draft.with_header(typ=value)
@@ -103,20 +117,32 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
 
 
 @edits_for(
-    {f"{kind}{suffix}": spell(name) for suffix, spell in _SPELLINGS.items()
-     for kind, name in {"access-token": "at+jwt", **FOREIGN_TYPES}.items()},
-    "IDT-12", "RFC 8725 §3.12", TYPE, profiles=(Profile.ID_TOKEN,),
-)  # fmt: skip
+    {
+        f"{kind}{suffix}": spell(name)
+        for suffix, spell in _SPELLINGS.items()
+        for kind, name in {"access-token": "at+jwt", **FOREIGN_TYPES}.items()
+    },
+    "IDT-12",
+    "RFC 8725 §3.12",
+    TYPE,
+    profiles=(Profile.ID_TOKEN,),
+)
 def typed_as(draft: Draft, typ: str) -> Draft:
     """The policy leaves the type open, and the token says that it is of another kind: {name}."""
     return draft.with_header(typ=typ)
 
 
 @edits_for(
-    {f"{kind}{suffix}": _SPELLINGS[suffix](FOREIGN_TYPES[kind]) for kind in ("logout-token", "security-event")
-     for suffix in ("-in-capitals", "-as-a-whole-media-type")},
-    "VER-37", "RFC 7515 §4.1.9", TYPE, profiles=(Profile.ACCESS_TOKEN,),
-)  # fmt: skip
+    {
+        f"{kind}{suffix}": _SPELLINGS[suffix](FOREIGN_TYPES[kind])
+        for kind in ("logout-token", "security-event")
+        for suffix in ("-in-capitals", "-as-a-whole-media-type")
+    },
+    "VER-37",
+    "RFC 7515 §4.1.9",
+    TYPE,
+    profiles=(Profile.ACCESS_TOKEN,),
+)
 def typ_is_a(draft: Draft, typ: str) -> Draft:
     """`typ` is another than the one that the profile demands, in another spelling: {name}."""
     return draft.with_header(typ=typ)
@@ -131,9 +157,13 @@ def _without_nonce(draft: Draft) -> Draft:
 
 
 @edits_for(
-    {"typed": "logout+jwt", "untyped": "JWT"}, "IDT-12", "OpenID Connect Back-Channel Logout 1.0 §2.6",
-    TYPE + " claim-malformed", profiles=(Profile.ID_TOKEN,), given=_without_nonce,
-)  # fmt: skip
+    {"typed": "logout+jwt", "untyped": "JWT"},
+    "IDT-12",
+    "OpenID Connect Back-Channel Logout 1.0 §2.6",
+    TYPE + " claim-malformed",
+    profiles=(Profile.ID_TOKEN,),
+    given=_without_nonce,
+)
 def logout_token(draft: Draft, typ: str) -> Draft:
     """A logout token signs somebody in: {name}, its `events` say what it is."""
     return draft.with_claims(sid="sid-1", events=_HAPPENED).with_header(typ=typ)
@@ -147,8 +177,11 @@ def security_event_without_a_type(draft: Draft) -> Draft:
 
 @edits_for(
     {"in-small-letters": "jwt", "as-a-whole-media-type": "application/JWT"},
-    "IDT-12", "RFC 7515 §4.1.9", strict=ACCEPTED, profiles=(Profile.ID_TOKEN,),
-)  # fmt: skip
+    "IDT-12",
+    "RFC 7515 §4.1.9",
+    strict=ACCEPTED,
+    profiles=(Profile.ID_TOKEN,),
+)
 def typed_as_any_jwt(draft: Draft, typ: str) -> Draft:
     """`typ` is that of every JWT, {name}, and says nothing against an ID token."""
     return draft.with_header(typ=typ)
@@ -164,8 +197,16 @@ _SPELLED_ALIKE = {"in-capitals": "EXAMPLE+JWT", "as-a-whole-media-type": "applic
 
 
 # Many libraries compare the text; RFC 7515 §4.1.9 only recommends the short form.
-@edits_for(_SPELLED_ALIKE, "VER-37", "RFC 7515 §4.1.9", base=EITHER, strict=ACCEPTED, given=_typed,
-           profiles=(Profile.JWT, Profile.ID_TOKEN), needs=(TYP,))  # fmt: skip
+@edits_for(
+    _SPELLED_ALIKE,
+    "VER-37",
+    "RFC 7515 §4.1.9",
+    base=EITHER,
+    strict=ACCEPTED,
+    given=_typed,
+    profiles=(Profile.JWT, Profile.ID_TOKEN),
+    needs=(TYP,),
+)
 def explicit_typ_spelled(draft: Draft, typ: str) -> Draft:
     """The policy names a type, and the token has it in another spelling: {name}."""
     return draft.with_header(typ=typ)
@@ -205,8 +246,13 @@ def typ_spelled_with(draft: Draft, value: str) -> Draft:
 edits_for(_SAME_TYPE, "VER-39", "RFC 7515 §4.1.9", base=EITHER, strict=ACCEPTED)(typ_spelled_with)
 
 
-@edit("IDT-11", "RFC 9068 §4", TYPE + " audience claim-missing", profiles=(Profile.ACCESS_TOKEN,),
-      also_breaks=(Gate.CLAIMS,))  # fmt: skip
+@edit(
+    "IDT-11",
+    "RFC 9068 §4",
+    TYPE + " audience claim-missing",
+    profiles=(Profile.ACCESS_TOKEN,),
+    also_breaks=(Gate.CLAIMS,),
+)
 def id_token_as_access_token(draft: Draft) -> Draft:
     """An honest ID token of the same issuer is presented as an access token."""
     claims: Members = {name: value for name, value in draft.claims.items() if name in ("iss", "sub", "iat", "exp")}
@@ -225,8 +271,13 @@ def access_token_with_our_nonce(draft: Draft) -> Draft:
     return draft.with_header(typ="at+jwt").with_claims(client_id=CLIENT, jti="jti-1")
 
 
-@edit("IDT-11", "OpenID Connect Core §3.1.3.7", TYPE + " audience nonce", profiles=(Profile.ID_TOKEN,),
-      also_breaks=(Gate.CLAIMS,))  # fmt: skip
+@edit(
+    "IDT-11",
+    "OpenID Connect Core §3.1.3.7",
+    TYPE + " audience nonce",
+    profiles=(Profile.ID_TOKEN,),
+    also_breaks=(Gate.CLAIMS,),
+)
 def access_token_as_id_token(draft: Draft) -> Draft:
     """An honest access token of the same issuer is presented as an ID token."""
     claims = {name: value for name, value in draft.claims.items() if name not in ("nonce", "azp")}

@@ -186,15 +186,22 @@ def _constant_event(request: Json, true: Json) -> Json:
 
 _CONSTANT: Mapping[str, Json] = {
     "verifier": {
-        "kind": "Expired", "occurred_at": "2027-01-15T08:00:00.000000Z", "source_id": "anon::nokid",
-        "client_id_hint": None, "kid_hint": None, "metadata": {},
+        "kind": "Expired",
+        "occurred_at": "2027-01-15T08:00:00.000000Z",
+        "source_id": "anon::nokid",
+        "client_id_hint": None,
+        "kid_hint": None,
+        "metadata": {},
     },
     "key server": {
-        "event": "token.used", "occurred_at": "2027-01-15T08:00:00.000000Z", "seq": 0, "client_ip": "192.0.2.7",
+        "event": "token.used",
+        "occurred_at": "2027-01-15T08:00:00.000000Z",
+        "seq": 0,
+        "client_ip": "192.0.2.7",
         "token_jti": "0b5f4c1e-7a7b-4a53-9d2e-3f0c8a6f1d24",
         "identity": {"issuer": "https://idp.example", "subject": "alice", "email": "alice@example.com", "groups": []},
     },
-}  # fmt: skip
+}
 
 
 DEGENERATES: Mapping[str, Degenerate] = {

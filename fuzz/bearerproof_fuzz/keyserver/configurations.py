@@ -48,7 +48,11 @@ def require_refused(trial: Trial, place: Place, values: Mapping[str, object]) ->
 
 
 NO_LIST: dict[str, object] = {
-    "missing": MISSING, "empty": [], "null": None, "a text": "key-server", "a list with a number": [1],
+    "missing": MISSING,
+    "empty": [],
+    "null": None,
+    "a text": "key-server",
+    "a list with a number": [1],
     "a list with null": [None],
-}  # fmt: skip
+}
 BLANKS = {"an empty text": "", "a blank": " ", "a tab": "\t", "a newline": "\n"}

@@ -95,9 +95,13 @@ class KeyServerDriver:
     """One key server, from its configuration on."""
 
     def __init__(
-        self, trial: Trial, setting: KeyServerConfig = DEFAULT, stand_ins: Mapping[str, str] = MappingProxyType({}),
-        *, own_peers: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        trial: Trial,
+        setting: KeyServerConfig = DEFAULT,
+        stand_ins: Mapping[str, str] = MappingProxyType({}),
+        *,
+        own_peers: bool = True,
+    ) -> None:
         """Configure the server; where that is not declared, it is taken as it is.
 
         ``stand_ins`` are put in findings in place of what is different in every run, such as a URL of ours. Without
@@ -162,14 +166,22 @@ class KeyServerDriver:
         )
 
     def exchange(
-        self, subject_token: str, scope: str | None = None, *, peer: str = PEER, forwarded: str | None = None,
+        self,
+        subject_token: str,
+        scope: str | None = None,
+        *,
+        peer: str = PEER,
+        forwarded: str | None = None,
         **changes: str | None,
-    ) -> Decision:  # fmt: skip
+    ) -> Decision:
         """Exchange a subject token; a parameter changed to None is left out."""
         whole = {
-            "grant_type": TOKEN_EXCHANGE, "subject_token": subject_token, "subject_token_type": ID_TOKEN,
-            "scope": scope, **changes,
-        }  # fmt: skip
+            "grant_type": TOKEN_EXCHANGE,
+            "subject_token": subject_token,
+            "subject_token_type": ID_TOKEN,
+            "scope": scope,
+            **changes,
+        }
         return self.exchange_form([(n, v) for n, v in whole.items() if v is not None], peer=peer, forwarded=forwarded)
 
     def use_up(self, subject_token: str, summary: str = "an honest exchange is refused") -> None:
@@ -186,9 +198,14 @@ class KeyServerDriver:
         return self._ask("exchange", peer, forwarded, form=[list(pair) for pair in form])
 
     def authenticate(
-        self, bearer: str, backend: str | None = None, tool: str | None = None, *, peer: str = PEER,
+        self,
+        bearer: str,
+        backend: str | None = None,
+        tool: str | None = None,
+        *,
+        peer: str = PEER,
         forwarded: str | None = None,
-    ) -> Decision:  # fmt: skip
+    ) -> Decision:
         """Present a bearer, for a backend and tool if any are named."""
         wants = {name: value for name, value in (("backend", backend), ("tool", tool)) if value is not None}
         return self._ask("authenticate", peer, forwarded, bearer=bearer, **({"wants": wants} if wants else {}))
@@ -200,9 +217,14 @@ class KeyServerDriver:
         return self._ask("revoke", peer, forwarded, admin=admin, jti=jti)
 
     def revoke_all(
-        self, subject: str | None, issuer: str | None = HOME.issuer, *, admin: str | None = ADMIN, peer: str = PEER,
+        self,
+        subject: str | None,
+        issuer: str | None = HOME.issuer,
+        *,
+        admin: str | None = ADMIN,
+        peer: str = PEER,
         forwarded: str | None = None,
-    ) -> Decision:  # fmt: skip
+    ) -> Decision:
         """Revoke every token of an identity; a half of it that is None is left out."""
         named = {name: value for name, value in (("issuer", issuer), ("subject", subject)) if value is not None}
         return self._ask("revoke", peer, forwarded, admin=admin, **named)
@@ -288,9 +310,14 @@ class KeyServerDriver:
         return reported
 
     def issue(
-        self, subject: str = "alice", scope: str | None = None, provider: Provider = HOME, *, peer: str = PEER,
+        self,
+        subject: str = "alice",
+        scope: str | None = None,
+        provider: Provider = HOME,
+        *,
+        peer: str = PEER,
         **claims: Any,
-    ) -> Grant:  # fmt: skip
+    ) -> Grant:
         """Have a token issued that has to be.
 
         Raises:
@@ -402,9 +429,7 @@ class KeyServerDriver:
         ):
             self.fail(summary, f"events {json.dumps(list(expected))}", json.dumps(found), decision.events)
 
-    def fail(
-        self, summary: str, expected: str, got: Decision | str, events: Sequence[Json] = ()
-    ) -> NoReturn:  # fmt: skip
+    def fail(self, summary: str, expected: str, got: Decision | str, events: Sequence[Json] = ()) -> NoReturn:
         """End the check with a finding.
 
         Raises:
@@ -487,9 +512,13 @@ class KeyServerDriver:
         outcome = None if isinstance(got, str) else got.outcome
         left = events or (() if isinstance(got, str) else got.events)
         return Finding(
-            self.shown(summary), self.shown(expected), self.shown(reported),
-            events=tuple(self.shown(list(left))), outcome=outcome, steps=tuple(self.shown(self.steps)),
-        )  # fmt: skip
+            self.shown(summary),
+            self.shown(expected),
+            self.shown(reported),
+            events=tuple(self.shown(list(left))),
+            outcome=outcome,
+            steps=tuple(self.shown(self.steps)),
+        )
 
     def _untestable(self, summary: str, expected: str, got: Decision | str) -> NoReturn:
         raise Untestable(self._finding(summary, expected, got))

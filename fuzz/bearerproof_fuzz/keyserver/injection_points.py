@@ -17,9 +17,17 @@ def _parameter(name: str) -> Fill:
 
 
 PARAMETERS = (
-    "grant_type", "subject_token", "subject_token_type", "scope", "resource", "audience", "requested_token_type",
-    "actor_token", "actor_token_type", "client_id",
-)  # fmt: skip
+    "grant_type",
+    "subject_token",
+    "subject_token_type",
+    "scope",
+    "resource",
+    "audience",
+    "requested_token_type",
+    "actor_token",
+    "actor_token_type",
+    "client_id",
+)
 """Parameters of an exchange (RFC 8693 §2.1), and one that is none of its own."""
 
 

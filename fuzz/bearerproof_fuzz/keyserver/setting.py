@@ -37,9 +37,15 @@ class Provider:
         The registry's edits apply to it as to any other token.
         """
         whole: Json = {
-            "iss": self.issuer, "sub": subject, "aud": self.audience, "iat": int(now), "exp": int(now) + 300,
-            "email": f"{subject}@example.com", "email_verified": True, "groups": ["staff"],
-        }  # fmt: skip
+            "iss": self.issuer,
+            "sub": subject,
+            "aud": self.audience,
+            "iat": int(now),
+            "exp": int(now) + 300,
+            "email": f"{subject}@example.com",
+            "email_verified": True,
+            "groups": ["staff"],
+        }
         claims = {name: value for name, value in {**whole, **changes}.items() if value is not None}
         header = {"typ": "JWT", "alg": self.key.algorithm, "kid": self.key.kid}
         return RenamedDraft(Profile.ID_TOKEN, self.key, header, claims, self.policy, now, self.key.sign)
@@ -47,17 +53,25 @@ class Provider:
     @property
     def policy(self) -> Policy:
         """What a verifier of this provider's ID tokens is told."""
-        return Policy({
-            "issuer": self.issuer, "audience": self.audience, "client_id": self.audience,
-            "algorithms": [self.key.algorithm], "leeway": 0, "keys": {"keys": [self.key.public_jwk]},
-        })  # fmt: skip
+        return Policy(
+            {
+                "issuer": self.issuer,
+                "audience": self.audience,
+                "client_id": self.audience,
+                "algorithms": [self.key.algorithm],
+                "leeway": 0,
+                "keys": {"keys": [self.key.public_jwk]},
+            }
+        )
 
     def as_json(self) -> Json:
         """Return the provider as it stands in a configuration."""
         return {
-            "issuer": self.issuer, "audiences": [self.audience], "algorithms": [self.key.algorithm],
+            "issuer": self.issuer,
+            "audiences": [self.audience],
+            "algorithms": [self.key.algorithm],
             "keys": {"keys": [self.key.public_jwk]},
-        }  # fmt: skip
+        }
 
 
 HOME = Provider("https://idp.example", keys.key("ES256", "a"))
@@ -67,8 +81,15 @@ OTHER = Provider("https://other-idp.example", keys.key("ES256", "b"))
 """Another provider, whose subjects have nothing to do with those of the first."""
 
 
-def rule(provider: Provider = HOME, *, backends: tuple[str, ...] = ("*",), tools: tuple[str, ...] = ("*",),
-         rate_limit: int = 0, name: str = "", **match: str) -> Json:  # fmt: skip
+def rule(
+    provider: Provider = HOME,
+    *,
+    backends: tuple[str, ...] = ("*",),
+    tools: tuple[str, ...] = ("*",),
+    rate_limit: int = 0,
+    name: str = "",
+    **match: str,
+) -> Json:
     """Return one rule of a policy."""
     return {
         "name": name or f"everybody of {provider.issuer}",
@@ -101,13 +122,18 @@ class KeyServerConfig(KeyServerLimits):
     def as_json(self) -> Json:
         """Return the configuration as the contract writes it; ``extra`` stands over everything else."""
         whole: Json = {
-            "ttl": self.ttl, "retention": self.retention, "cap": self.cap, "capacity": self.capacity,
-            "max_age": self.max_age, "leeway": self.leeway, "subject_token_uses": self.subject_token_uses,
+            "ttl": self.ttl,
+            "retention": self.retention,
+            "cap": self.cap,
+            "capacity": self.capacity,
+            "max_age": self.max_age,
+            "leeway": self.leeway,
+            "subject_token_uses": self.subject_token_uses,
             "providers": [provider.as_json() for provider in self.providers],
             "policies": list(self.policies),
             "trusted_proxies": list(self.trusted_proxies),
             "throttle": {"admin_failures": self.admin_failures, "exchanges_per_minute": 0},
-        }  # fmt: skip
+        }
         if self.admin_secret is not None:
             whole["admin_secret"] = self.admin_secret
         return {**whole, **self.extra}

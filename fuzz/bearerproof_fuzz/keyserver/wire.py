@@ -89,20 +89,22 @@ def _refuse(constant: str) -> NoReturn:
 # --- requests
 
 
-def request(
-    method: str, path: str, fields: Fields = (), body: bytes = b"", *, peer: str = PEER
-) -> Request:  # fmt: skip
+def request(method: str, path: str, fields: Fields = (), body: bytes = b"", *, peer: str = PEER) -> Request:
     """Return a request as a message of the contract, for those that need not arrive, and for races."""
     headers = [list(pair) for pair in fields]
     return {
-        "op": "http", "peer": peer, "method": method, "path": path, "headers": headers,
+        "op": "http",
+        "peer": peer,
+        "method": method,
+        "path": path,
+        "headers": headers,
         "body_b64": b64encode(body).decode(),
-    }  # fmt: skip
+    }
 
 
 def send(
     server: KeyServerDriver, method: str, path: str, fields: Fields = (), body: bytes = b"", *, peer: str = PEER
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Send a request and read the answer."""
     encoded = b64encode(body).decode()
     server.hide_encoded(body, encoded)
@@ -125,15 +127,17 @@ def read(decision: Decision) -> Reply:
 def exchange_form(server: KeyServerDriver, *, token: str | None = None, **changes: str | None) -> list[tuple[str, str]]:
     """Return the parameters of an honest exchange; one changed to None is left out."""
     whole = {
-        "grant_type": TOKEN_EXCHANGE, "subject_token": token or server.subject_token(), "subject_token_type": ID_TOKEN,
+        "grant_type": TOKEN_EXCHANGE,
+        "subject_token": token or server.subject_token(),
+        "subject_token_type": ID_TOKEN,
         **changes,
-    }  # fmt: skip
+    }
     return [(name, value) for name, value in whole.items() if value is not None]
 
 
 def exchange(
     server: KeyServerDriver, form: Form | bytes, fields: Fields = (("Content-Type", FORM),), *, peer: str = PEER
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Post a form, or octets in place of one, to the token endpoint."""
     body = form if isinstance(form, bytes) else urlencode(list(form)).encode()
     reply = send(server, "POST", "/auth/token", fields, body, peer=peer)
@@ -145,9 +149,13 @@ def exchange(
 
 
 def resource(
-    server: KeyServerDriver, *credentials: str, path: str = "/resource/a/x", body: bytes = b"", fields: Fields = (),
+    server: KeyServerDriver,
+    *credentials: str,
+    path: str = "/resource/a/x",
+    body: bytes = b"",
+    fields: Fields = (),
     peer: str = PEER,
-) -> Reply:  # fmt: skip
+) -> Reply:
     """Ask for the protected resource, with an Authorization field for each of these values."""
     return send(server, "GET", path, [*(("Authorization", value) for value in credentials), *fields], body, peer=peer)
 
@@ -170,9 +178,14 @@ def delete_all(server: KeyServerDriver, query: str, *credentials: str, peer: str
 
 
 def name_token(
-    server: KeyServerDriver, endpoint: str, token: str | None, credentials: str | None = None, *,
-    hint: str | None = None, peer: str = PEER,
-) -> Reply:  # fmt: skip
+    server: KeyServerDriver,
+    endpoint: str,
+    token: str | None,
+    credentials: str | None = None,
+    *,
+    hint: str | None = None,
+    peer: str = PEER,
+) -> Reply:
     """Post a form that names a token to an endpoint: ``REVOCATION`` or ``INTROSPECTION``."""
     named = [(name, value) for name, value in (("token", token), ("token_type_hint", hint)) if value is not None]
     fields = [("Authorization", credentials)] if credentials is not None else []

@@ -14,8 +14,11 @@ GAPS = (0.25, 1, 7.5, 19, 20, 21, 59, 60, 61, 180)
 
 LIMITS = tuple(
     BucketLimits(capacity, window, names, together)
-    for capacity in (1, 3) for window in (10, 60) for names in (1, 4) for together in (2, 8)
-)  # fmt: skip
+    for capacity in (1, 3)
+    for window in (10, 60)
+    for names in (1, 4)
+    for together in (2, 8)
+)
 
 
 class BucketMachine(RuleBasedStateMachine):
@@ -65,8 +68,10 @@ class BucketMachine(RuleBasedStateMachine):
 
     def _play(self, steps: list[Step]) -> None:
         gap, self._gap = self._gap, 0.0
-        delayed = [Step(step.source, step.fault, gap if not number else 0, step.times, self._wall)
-                   for number, step in enumerate(steps)]  # fmt: skip
+        delayed = [
+            Step(step.source, step.fault, gap if not number else 0, step.times, self._wall)
+            for number, step in enumerate(steps)
+        ]
         self._bench.play(delayed)
 
 

@@ -81,9 +81,12 @@ class Entry:
 def entry(event: Json, tick: float, profile: Profile, registered: RegisteredSources, *, admitted: bool) -> Entry:
     """Note an event that an answer reported, ``tick`` in seconds."""
     return Entry(
-        round(tick * UNITS), str(event.get("source_id")), kind_class(event.get("kind")),
-        registered.includes(event, profile), admitted,
-    )  # fmt: skip
+        round(tick * UNITS),
+        str(event.get("source_id")),
+        kind_class(event.get("kind")),
+        registered.includes(event, profile),
+        admitted,
+    )
 
 
 @dataclass(frozen=True)

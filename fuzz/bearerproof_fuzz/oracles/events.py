@@ -225,8 +225,10 @@ def _key_material(policy_id: str, jwks: Any) -> list[tuple[str, str]]:
         held = [key for key in (jwks or {}).get("keys", ()) if isinstance(key, dict)]
         _MATERIAL[policy_id] = [
             (f"the member {member} of key {key.get('kid')!r}", key[member][: _TELLING if member == "k" else None])
-            for key in held for member in _KEY_MEMBERS if isinstance(key.get(member), str)
-        ]  # fmt: skip
+            for key in held
+            for member in _KEY_MEMBERS
+            if isinstance(key.get(member), str)
+        ]
     return _MATERIAL[policy_id]
 
 

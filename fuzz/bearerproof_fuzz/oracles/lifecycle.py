@@ -17,13 +17,32 @@ from bearerproof_fuzz.oracles.events import UNSAFE
 
 REASONS = frozenset(
     {
-        "revoked", "insufficient-scope", "rate-limited", "malformed-bearer", "unknown-bearer", "missing-credential",
-        "several-credentials", "store-unavailable", "malformed-request", "unsupported-grant-type",
-        "unsupported-token-type", "invalid-target", "subject-token", "subject-token-used", "subject-token-age",
-        "subject-token-revoked", "keys-unavailable", "no-policy", "invalid-scope", "cap-reached", "store-full",
-        "throttled", "admin-credentials", "not-active",
+        "revoked",
+        "insufficient-scope",
+        "rate-limited",
+        "malformed-bearer",
+        "unknown-bearer",
+        "missing-credential",
+        "several-credentials",
+        "store-unavailable",
+        "malformed-request",
+        "unsupported-grant-type",
+        "unsupported-token-type",
+        "invalid-target",
+        "subject-token",
+        "subject-token-used",
+        "subject-token-age",
+        "subject-token-revoked",
+        "keys-unavailable",
+        "no-policy",
+        "invalid-scope",
+        "cap-reached",
+        "store-full",
+        "throttled",
+        "admin-credentials",
+        "not-active",
     }
-)  # fmt: skip
+)
 """The closed set: every reason that an event of a key server may give."""
 
 ISSUED, USED, EXPIRED, REVOKED = "token.issued", "token.used", "token.expired", "token.revoked"

@@ -141,8 +141,10 @@ def _past(state: str) -> str:
 
 def _not_its_own(token: Issued, answer: Mapping[str, Any]) -> Iterator[Wrong]:
     expected = {
-        "jti": token.jti, "identity": {"issuer": token.issuer, "subject": token.subject}, "scopes": token.scopes,
-    }  # fmt: skip
+        "jti": token.jti,
+        "identity": {"issuer": token.issuer, "subject": token.subject},
+        "scopes": token.scopes,
+    }
     for name, value in expected.items():
         if answer.get(name) != value:
             yield Wrong(Aspect.OWN, f"a bearer is answered with another {name}", str(value))

@@ -114,10 +114,14 @@ class ResourceDriver:
         body = base64.b64encode(sent.body).decode()
         decision = self.trial.decide(
             {
-                "op": "http", **policy, "method": sent.method, "path": sent.path,
-                "headers": [list(pair) for pair in sent.headers], "body_b64": body,
+                "op": "http",
+                **policy,
+                "method": sent.method,
+                "path": sent.path,
+                "headers": [list(pair) for pair in sent.headers],
+                "body_b64": body,
             }
-        )  # fmt: skip
+        )
         if decision.outcome is Outcome.ERRORED:
             self.trial.errors[str(decision.detail)] += 1
             return Reply(500, (), b"", Kind.ERRORED)

@@ -61,9 +61,10 @@ def _right_alone(trial: Trial, base: Draft, case: Case) -> list[Edit]:
     if place not in known:
         answers = trial.ask_each({other: other.apply(base).presentation() for other in beside(base)})
         known[place] = [
-            other for other, answer in answers.items()
+            other
+            for other, answer in answers.items()
             if not wrong_verdict(answer, _settled(other, trial), trial.measure)
-        ]  # fmt: skip
+        ]
     if not known[place]:
         pytest.skip("no other edit is judged rightly by itself, which is their own checks' finding")
     return known[place]

@@ -41,8 +41,11 @@ class Adapter:
     def handle(self, request: Json) -> Json:
         """Answer one message; what is no refusal escapes, and is reported as such."""
         answers: dict[str, Callable[[Json], Json]] = {
-            "hello": self._hello, "verify": self._verify, "verify-jws": self._verify, "reset": self._reset,
-        }  # fmt: skip
+            "hello": self._hello,
+            "verify": self._verify,
+            "verify-jws": self._verify,
+            "reset": self._reset,
+        }
         answer = answers.get(request["op"])
         if answer is None:
             return {"id": request["id"], "skipped": "it verifies tokens and does nothing else"}

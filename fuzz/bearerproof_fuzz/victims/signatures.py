@@ -215,8 +215,12 @@ _PRIMES = [number for number in range(3, 168) if all(number % divisor for diviso
 def verify(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
     """Say whether the signature is the key's over this input, in the one form that RFC 7518 §3 gives it."""
     scheme: Mapping[str, Verification] = {
-        "HS": verify_hmac, "RS": verify_pkcs1, "PS": verify_pss, "ES": verify_ecdsa, "Ed": verify_eddsa,
-    }  # fmt: skip
+        "HS": verify_hmac,
+        "RS": verify_pkcs1,
+        "PS": verify_pss,
+        "ES": verify_ecdsa,
+        "Ed": verify_eddsa,
+    }
     return scheme[algorithm[:2]](key, algorithm, signing_input, signature)
 
 

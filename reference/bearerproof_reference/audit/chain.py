@@ -198,9 +198,16 @@ def read_checkpoint(line: bytes) -> Checkpoint | None:
     if urlsafe_b64encode(octets).rstrip(b"=") != sig.encode():
         return None
     return Checkpoint(
-        chain, kind, int(position), bytes.fromhex(head), int(unproven), alg, key_id,
-        _CONTEXT + line[: line.rindex(b',"sig":')], octets,
-    )  # fmt: skip
+        chain,
+        kind,
+        int(position),
+        bytes.fromhex(head),
+        int(unproven),
+        alg,
+        key_id,
+        _CONTEXT + line[: line.rindex(b',"sig":')],
+        octets,
+    )
 
 
 _SIG_LENGTHS = (43, 86)

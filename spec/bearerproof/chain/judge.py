@@ -126,9 +126,15 @@ class _Walk:
                 self._fault(Verdict.MISSING, says)
         proven = max(0, self.proven - began - self.found)
         return Judged(
-            self.chain, tuple(file.name for file in files), proven, self.position - began - proven,
-            self.sealed, tuple(self.absent), tuple(self.faults), self.last,
-        )  # fmt: skip
+            self.chain,
+            tuple(file.name for file in files),
+            proven,
+            self.position - began - proven,
+            self.sealed,
+            tuple(self.absent),
+            tuple(self.faults),
+            self.last,
+        )
 
     def _begin(self, file: ChainFile, *, from_middle: bool) -> int:
         """Begin where the first file says that it begins, and return that; older records are missing."""

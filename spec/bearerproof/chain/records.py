@@ -67,10 +67,16 @@ def read_checkpoint(line: bytes) -> Checkpoint | None:
     if sig is None:
         return None
     return Checkpoint(
-        match["chain"].decode(), Kind(match["kind"].decode()), int(match["position"]),
-        bytes.fromhex(match["head"].decode()), int(match["unproven"]), match["alg"].decode(),
-        match["key_id"].decode(), CONTEXT + match["signed"], sig,
-    )  # fmt: skip
+        match["chain"].decode(),
+        Kind(match["kind"].decode()),
+        int(match["position"]),
+        bytes.fromhex(match["head"].decode()),
+        int(match["unproven"]),
+        match["alg"].decode(),
+        match["key_id"].decode(),
+        CONTEXT + match["signed"],
+        sig,
+    )
 
 
 def genesis(chain: str) -> bytes:

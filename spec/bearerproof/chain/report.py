@@ -99,8 +99,12 @@ class ChainReport:
             "unproven": self.unproven,
             "chains": [
                 {
-                    "chain": chain.chain, "verdict": str(chain.verdict), "files": list(chain.files),
-                    "proven": chain.proven, "unproven": chain.unproven, "sealed": chain.sealed,
+                    "chain": chain.chain,
+                    "verdict": str(chain.verdict),
+                    "files": list(chain.files),
+                    "proven": chain.proven,
+                    "unproven": chain.unproven,
+                    "sealed": chain.sealed,
                     "absent_keys": list(chain.absent_keys),
                 }
                 for chain in self.chains
@@ -109,7 +113,7 @@ class ChainReport:
                 {"verdict": str(fault.verdict), "file": fault.file, "line": fault.line, "says": fault.says}
                 for fault in self.faults
             ],
-        }  # fmt: skip
+        }
 
     def as_text(self) -> str:
         """Return the report for a person: faults first, then each chain, the verdict last."""

@@ -155,9 +155,13 @@ class Stdio:
         try:
             process = subprocess.Popen(  # noqa: S603 - the command is the caller's own, and no shell reads it
                 self._command,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                bufsize=0, start_new_session=True, cwd=self._folder,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+                cwd=self._folder,
+            )
         except OSError as error:
             why = "it is a folder; name the program in it" if Path(self._command[0]).is_dir() else error.strerror
             raise AdapterFault(f"cannot start {self._command[0]!r}: {why or error}") from None

@@ -15,15 +15,18 @@ from bearerproof.members import Json
 
 EXCHANGE_CODES = frozenset(
     {
-        "invalid_request", "invalid_scope", "invalid_target", "unsupported_grant_type", "too_many_tokens",
-        "temporarily_unavailable", "rate_limited",
+        "invalid_request",
+        "invalid_scope",
+        "invalid_target",
+        "unsupported_grant_type",
+        "too_many_tokens",
+        "temporarily_unavailable",
+        "rate_limited",
     }
-)  # fmt: skip
+)
 """How an exchange may be refused (RFC 6749 §5.2, RFC 8693 §2.2.2, and three for load and outages)."""
 
-REVOKE_CODES = frozenset(
-    {"unauthorized", "not-active", "invalid_request", "rate_limited", "temporarily_unavailable"}
-)  # fmt: skip
+REVOKE_CODES = frozenset({"unauthorized", "not-active", "invalid_request", "rate_limited", "temporarily_unavailable"})
 
 BEARER_REASONS = frozenset({"invalid-token", "insufficient-scope", "rate-limited", "unavailable"})
 """Why a bearer may be refused; one that is malformed, unknown, expired or revoked is ``invalid-token``."""
@@ -108,8 +111,13 @@ def _exchange(raw: Json, op: str) -> Decision:
 
 
 _GRANT = {
-    "access_token": str, "issued_token_type": str, "token_type": str, "expires_in": int, "scope": str, "jti": str,
-}  # fmt: skip
+    "access_token": str,
+    "issued_token_type": str,
+    "token_type": str,
+    "expires_in": int,
+    "scope": str,
+    "jti": str,
+}
 
 
 def _authenticate(raw: Json, op: str) -> Decision:

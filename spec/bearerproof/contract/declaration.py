@@ -312,11 +312,23 @@ def read_declaration(raw: Json) -> Declaration:
 def _capabilities(raw: Json) -> Json:
     where = "hello: capabilities"
     known: dict[str, type] = {
-        "algorithms": list, "eddsa_curves": list, "clock": str, "key_form": str, "key_set": bool,
+        "algorithms": list,
+        "eddsa_curves": list,
+        "clock": str,
+        "key_form": str,
+        "key_set": bool,
         "mixed_algorithms": bool,
-        "options": list, "max_line": int, "max_token": int, "token_b64": bool, "keys_url": dict, "audit": dict,
-        "chain": dict, "key_server": dict, "resource_server": dict, "tokens": dict,
-    }  # fmt: skip
+        "options": list,
+        "max_line": int,
+        "max_token": int,
+        "token_b64": bool,
+        "keys_url": dict,
+        "audit": dict,
+        "chain": dict,
+        "key_server": dict,
+        "resource_server": dict,
+        "tokens": dict,
+    }
     members.refuse_unknown(raw, set(known), where)
     found = {name: members.get(raw, name, kind, where) for name, kind in known.items() if name in raw}
     if not found.get("algorithms"):
@@ -338,9 +350,14 @@ def _capabilities(raw: Json) -> Json:
 def _readers() -> Mapping[str, Callable[[Any, str], Any]]:
     """Return what reads the members that are more than a word or a number."""
     return {
-        "eddsa_curves": _eddsa_curves, "keys_url": _fetched_keys, "audit": _audit, "chain": _chain,
-        "tokens": read_token_rules, "key_server": _key_server, "resource_server": read_resource_server,
-    }  # fmt: skip
+        "eddsa_curves": _eddsa_curves,
+        "keys_url": _fetched_keys,
+        "audit": _audit,
+        "chain": _chain,
+        "tokens": read_token_rules,
+        "key_server": _key_server,
+        "resource_server": read_resource_server,
+    }
 
 
 def _eddsa_curves(raw: list[Any], where: str) -> tuple[str, ...]:

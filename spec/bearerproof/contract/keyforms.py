@@ -277,9 +277,14 @@ def _certificate(public: bytes) -> bytes:
     serial = int.from_bytes(hashlib.sha256(public).digest()[:8], "big")
     validity = _sequence(_der(0x17, b"200101000000Z"), _der(0x18, b"20991231235959Z"))
     body = _sequence(
-        _der(0xA0, _integer(2)), _integer(serial), _ECDSA_SHA256, _name("bearerproof test issuer"), validity,
-        _name("bearerproof test key"), public,
-    )  # fmt: skip
+        _der(0xA0, _integer(2)),
+        _integer(serial),
+        _ECDSA_SHA256,
+        _name("bearerproof test issuer"),
+        validity,
+        _name("bearerproof test key"),
+        public,
+    )
     return _sequence(body, _ECDSA_SHA256, _bits(_issued(body)))
 
 

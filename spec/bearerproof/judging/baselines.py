@@ -17,10 +17,14 @@ from bearerproof.judging.settings import RunConfig
 from bearerproof.members import Json
 
 _DONE: Mapping[str, Json] = {
-    "reset": {"reset": True}, "configure": {"configured": True}, "rotate": {"rotated": True},
-    "restart": {"restarted": True}, "reap": {"reaped": 0}, "count": {"count": 0},
+    "reset": {"reset": True},
+    "configure": {"configured": True},
+    "rotate": {"rotated": True},
+    "restart": {"restarted": True},
+    "reap": {"reaped": 0},
+    "count": {"count": 0},
     "stats": dict.fromkeys(("buckets", "submitted", "admitted", "dropped", "lost"), 0),
-}  # fmt: skip
+}
 
 _MADE_UP = "x" * 43
 
@@ -38,7 +42,9 @@ STAND_INS: Mapping[str, Mapping[str, Json]] = {
         **{key: {"verdict": "accepted"} for key in ("verify", "verify-jws")},
         "exchange": {"granted": {"access_token": _MADE_UP, "jti": _MADE_UP, "token_type": "Bearer"}},
         "authenticate": {
-            "verdict": "accepted", "jti": _MADE_UP, "identity": {"issuer": "", "subject": ""},
+            "verdict": "accepted",
+            "jti": _MADE_UP,
+            "identity": {"issuer": "", "subject": ""},
             "scopes": {"backends": ["*"], "tools": ["*"], "rate_limit": 0},
         },
         "revoke": {"revoked": 1},
@@ -46,7 +52,7 @@ STAND_INS: Mapping[str, Mapping[str, Json]] = {
         "verify-chain": {"verdict": "intact", "proven": 0, "unproven": 0},
         "write-chain": {"written": [""]},
     },
-}  # fmt: skip
+}
 """By name and operation: the one answer that is given."""
 
 

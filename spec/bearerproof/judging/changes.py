@@ -216,9 +216,15 @@ def _misspelt(segment: str) -> tuple[int, str] | None:
 
 
 _NAMED = {
-    "\n": "a line feed", "\r": "a carriage return", "\t": "a tab", " ": "a blank", "=": "padding (=)",
-    "+": "a plus, of plain base64", "/": "a slash, of plain base64", "\0": "a null character",
-}  # fmt: skip
+    "\n": "a line feed",
+    "\r": "a carriage return",
+    "\t": "a tab",
+    " ": "a blank",
+    "=": "padding (=)",
+    "+": "a plus, of plain base64",
+    "/": "a slash, of plain base64",
+    "\0": "a null character",
+}
 
 
 def named(char: str) -> str:

@@ -144,10 +144,13 @@ class Harness:
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
             phases=(
-                Phase.explicit, *([] if self.examples is None else [Phase.reuse]), Phase.generate, Phase.target,
+                Phase.explicit,
+                *([] if self.examples is None else [Phase.reuse]),
+                Phase.generate,
+                Phase.target,
                 *([Phase.shrink] if self.report_findings else []),
             ),
-        )  # fmt: skip
+        )
         whole = hypothesis.settings.get_profile("bearerproof")
         again = [phase for phase in whole.phases if phase not in (Phase.target, Phase.shrink)]
         hypothesis.settings.register_profile(_AGAIN, whole, phases=again)

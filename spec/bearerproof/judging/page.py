@@ -110,10 +110,18 @@ class Page:
     def _wrapped(self, text: str, indent: int, hang: int, most: int | None) -> Iterator[str]:
         lead = " " * indent
         lines = textwrap.wrap(
-            text, max(self.width, 20), initial_indent=lead, subsequent_indent=lead + " " * hang,
-            break_on_hyphens=False, break_long_words=False, drop_whitespace=True, max_lines=most, placeholder=" …",
-            replace_whitespace=False, fix_sentence_endings=False,
-        )  # fmt: skip
+            text,
+            max(self.width, 20),
+            initial_indent=lead,
+            subsequent_indent=lead + " " * hang,
+            break_on_hyphens=False,
+            break_long_words=False,
+            drop_whitespace=True,
+            max_lines=most,
+            placeholder=" …",
+            replace_whitespace=False,
+            fix_sentence_endings=False,
+        )
         yield from lines or [lead.rstrip()]
 
 

@@ -103,12 +103,20 @@ class Record:
     def from_dict(cls, row: Mapping[str, Any]) -> "Record":
         """Read a line of the result stream back."""
         return cls(
-            row["id"], row["requirement"], row["level"], row["profile"],
-            State(row["outcome"]), row.get("reason"), tuple(row["findings"]), tuple(row.get("skipped", ())),
-            row.get("errors", {}), row.get("unproven", False), tuple(row.get("unseen", ())),
+            row["id"],
+            row["requirement"],
+            row["level"],
+            row["profile"],
+            State(row["outcome"]),
+            row.get("reason"),
+            tuple(row["findings"]),
+            tuple(row.get("skipped", ())),
+            row.get("errors", {}),
+            row.get("unproven", False),
+            tuple(row.get("unseen", ())),
             row.get("deviation"),
             tuple(row.get("seen", ())),
-        )  # fmt: skip
+        )
 
     def expected(self, reason: str) -> "Record":
         """Return the record as one that the expectations file foresees."""

@@ -110,9 +110,12 @@ class Run:
         """What is declared and was not presented."""
         harness = self.harness
         return untried(
-            harness.implementation.declaration, harness.tried, asked=harness.asked, judged=harness.judged,
+            harness.implementation.declaration,
+            harness.tried,
+            asked=harness.asked,
+            judged=harness.judged,
             partial=self.narrowed,
-        )  # fmt: skip
+        )
 
     @property
     def two_way(self) -> TwoWay | None:
@@ -165,13 +168,21 @@ class Run:
         incomplete = self.incomplete or bool(self.troubles)
         circumstances = Circumstances(self.partial, not incomplete, self.untried.unjudged, self.left_out)
         return Facts(
-            self.records, self.harness.implementation.declaration, self.harness.scope, self.harness.settings,
+            self.records,
+            self.harness.implementation.declaration,
+            self.harness.scope,
+            self.harness.settings,
             circumstances,
             **{
-                "exit_code": self.exit_code(), "troubles": self.troubles, "untried": self.untried, "stale": self.stale,
-                "out_of_scope": self.out_of_scope, "two_way": self.two_way, **more,
+                "exit_code": self.exit_code(),
+                "troubles": self.troubles,
+                "untried": self.untried,
+                "stale": self.stale,
+                "out_of_scope": self.out_of_scope,
+                "two_way": self.two_way,
+                **more,
             },
-        )  # fmt: skip
+        )
 
     def _unjudged_of(self, part: str) -> int:
         """Count the checks that a part of the declaration which is passed over would have had."""
@@ -193,12 +204,17 @@ class Run:
             "bearerproof": __version__,
             "specification": {"requirements": len(requirements()), "digest": digest()},
             "implementation": {
-                "name": declaration.name, "version": declaration.version, "language": declaration.language,
+                "name": declaration.name,
+                "version": declaration.version,
+                "language": declaration.language,
             },
-            "measure": str(scope.measure), "profiles": [str(profile) for profile in scope.profiles],
-            "level": scope.level, "seed": settings.seed, "depth": settings.depth,
+            "measure": str(scope.measure),
+            "profiles": [str(profile) for profile in scope.profiles],
+            "level": scope.level,
+            "seed": settings.seed,
+            "depth": settings.depth,
             **({"selection": [str(term) for term in self.harness.selection.terms]} if self.harness.selection else {}),
-        }  # fmt: skip
+        }
 
     def footer(self, exit_code: int) -> Json:
         """Return the last line of the result stream; ``complete`` is false for a partial run."""
@@ -302,11 +318,26 @@ class _Named:
 
 def _arguments(suite: Suite, settings: RunConfig, options: RunOptions) -> list[str]:
     arguments = [
-        "-c", str(_INI), "--rootdir", str(_INI.parent), "--noconftest", "--pyargs", suite.package,
-        "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:unraisableexception",  # which collects garbage
-        "-p", "bearerproof.judging.plugin", "-p", "_hypothesis_pytestplugin",
-        "--bearerproof", settings.as_option(),
-    ]  # fmt: skip
+        "-c",
+        str(_INI),
+        "--rootdir",
+        str(_INI.parent),
+        "--noconftest",
+        "--pyargs",
+        suite.package,
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:unraisableexception",  # which collects garbage
+        "-p",
+        "bearerproof.judging.plugin",
+        "-p",
+        "_hypothesis_pytestplugin",
+        "--bearerproof",
+        settings.as_option(),
+    ]
     arguments += [word for plugin in suite.plugins for word in ("-p", plugin)]
     if settings.seed is not None:
         arguments += ["--hypothesis-seed", str(settings.seed)]

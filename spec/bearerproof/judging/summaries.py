@@ -64,8 +64,9 @@ def heading(declaration: Declaration, scope: Scope, settings: RunConfig, width: 
         f"{declaration.name} {declaration.version} ({declaration.language}): {scope.measure} in "
         f"{', '.join(scope.profiles)}, level {scope.level}. bearerproof {__version__}, spec {digest()[:8]}, "
         f"{seed}{depth}",
-        Style.HEAD, hang=2,
-    )  # fmt: skip
+        Style.HEAD,
+        hang=2,
+    )
     for profile, rules in declaration.tokens.items():
         page.say(f"{profile} tokens are judged under the product's own rules: {rules.describe()}", hang=2)
     return page

@@ -12,9 +12,20 @@ from bearerproof.members import Json
 from bearerproof.subjects.cache import PolicyCache
 
 ALGORITHMS = (
-    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
-    "ES256", "ES384", "ES512", "EdDSA",
-)  # fmt: skip
+    "HS256",
+    "HS384",
+    "HS512",
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+)
 """What every one of the libraries verifies (RFC 7518 §3.1, RFC 8037 §3.1)."""
 
 MAX_LINE = 8 * 1024 * 1024

@@ -29,10 +29,15 @@ def as_svg(timeline: Timeline | None) -> str:
     counts = {} if timeline is None else timeline.counts
     bins = max(map(len, counts.values()), default=40)
     width, height = _LEFT + _CELL * bins + _RIGHT, _TOP + _ROW * max(1, len(counts)) + 30
-    svg = ET.Element("svg", {
-        "xmlns": "http://www.w3.org/2000/svg", "viewBox": f"0 0 {width} {height}", "font-family": "sans-serif",
-        "font-size": "11",
-    })  # fmt: skip
+    svg = ET.Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "viewBox": f"0 0 {width} {height}",
+            "font-family": "sans-serif",
+            "font-size": "11",
+        },
+    )
     ET.SubElement(svg, "rect", {"width": str(width), "height": str(height), "fill": "#ffffff"})
     _text(svg, 10, 22, "Findings in the trail" if counts else "No findings in the trail", size="14")
     for place, (rule, numbers) in enumerate(counts.items()):
@@ -60,10 +65,17 @@ def _draw_strip(svg: ET.Element, counts: tuple[int, ...], base: float) -> None:
     for place, number in enumerate(counts):
         if number:
             tall = max(2.0, (_ROW - 8) * number / most)
-            bar = ET.SubElement(svg, "rect", {
-                "x": str(_LEFT + _CELL * place), "y": f"{base - tall:.1f}", "width": str(_CELL - 1),
-                "height": f"{tall:.1f}", "fill": _COLOUR,
-            })  # fmt: skip
+            bar = ET.SubElement(
+                svg,
+                "rect",
+                {
+                    "x": str(_LEFT + _CELL * place),
+                    "y": f"{base - tall:.1f}",
+                    "width": str(_CELL - 1),
+                    "height": f"{tall:.1f}",
+                    "fill": _COLOUR,
+                },
+            )
             ET.SubElement(bar, "title").text = f"{number:,}"
     _text(svg, _LEFT + _CELL * len(counts) + 6, base, f"at most {most:,}")
 

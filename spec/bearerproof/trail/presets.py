@@ -109,9 +109,16 @@ def seems_ours(text: str) -> bool:
 
 
 _SPELLINGS = (
-    ("\\n", ""), ("\\r", ""), ("\\t", ""), ("\\", ""), ("%22", '"'), ("%3a", ":"), ("&quot;", '"'), ("&#34;", '"'),
+    ("\\n", ""),
+    ("\\r", ""),
+    ("\\t", ""),
+    ("\\", ""),
+    ("%22", '"'),
+    ("%3a", ":"),
+    ("&quot;", '"'),
+    ("&#34;", '"'),
     ("'", '"'),
-)  # fmt: skip
+)
 _EVENT = re.compile(r'"event":"token\.')
 _SOURCE = re.compile(r'"source_id":"[^"]*::')
 _NAME = re.compile(r'(?:event="?|")token\.(?:issued|used|expired|revoked|denied|invalid)')

@@ -313,9 +313,15 @@ def _beside(record: Record) -> str:
     return json.dumps(more) if any(more.values()) else ""
 
 
-_OWN_MEMBERS = frozenset({
-    *shapes.LIFECYCLE_CHECKS, *shapes.FAILURE_CHECKS, *Identity.__struct_fields__, "aud_hint", "engine_msg",
-})  # fmt: skip
+_OWN_MEMBERS = frozenset(
+    {
+        *shapes.LIFECYCLE_CHECKS,
+        *shapes.FAILURE_CHECKS,
+        *Identity.__struct_fields__,
+        "aud_hint",
+        "engine_msg",
+    }
+)
 
 
 def _around(record: Record, inside: str) -> str:

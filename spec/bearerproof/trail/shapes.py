@@ -27,17 +27,48 @@ _SOURCE_ID = re.compile(r"(?:[A-Za-z0-9._~@/+=-]|%[0-9A-F]{2})+(?:::(?:[A-Za-z0-
 
 _SUMMARY_MEMBERS = frozenset({"tier", "dropped", "kinds", "sources"})
 
-PLAIN_KINDS = frozenset({
-    "InvalidFormat", "AlgorithmInvalid", "HeaderInvalid", "KeyUnknown", "KeyUnusable", "KeysetUnavailable",
-    "SignatureInvalid", "TypeInvalid", "IdTokenAsBearer", "Expired", "NotYetValid", "IssuedInFuture", "LifetimeInvalid",
-    "IssuerInvalid",
-    "AudienceInvalid", "Replayed", "ReplayLookupUnavailable", "SessionVersionStale", "SessionVersionLookupUnavailable",
-    "SessionRevoked", "SessionLivenessLookupUnavailable", "Other",
-})  # fmt: skip
-ID_TOKEN_KINDS = frozenset({
-    "NonceMissing", "NonceMismatch", "AtHashMissing", "AtHashMismatch", "CHashMissing", "CHashMismatch", "AzpMissing",
-    "AzpMismatch", "AuthTimeMissing", "AuthTimeStale", "AcrMissing", "AcrNotAllowed",
-})  # fmt: skip
+PLAIN_KINDS = frozenset(
+    {
+        "InvalidFormat",
+        "AlgorithmInvalid",
+        "HeaderInvalid",
+        "KeyUnknown",
+        "KeyUnusable",
+        "KeysetUnavailable",
+        "SignatureInvalid",
+        "TypeInvalid",
+        "IdTokenAsBearer",
+        "Expired",
+        "NotYetValid",
+        "IssuedInFuture",
+        "LifetimeInvalid",
+        "IssuerInvalid",
+        "AudienceInvalid",
+        "Replayed",
+        "ReplayLookupUnavailable",
+        "SessionVersionStale",
+        "SessionVersionLookupUnavailable",
+        "SessionRevoked",
+        "SessionLivenessLookupUnavailable",
+        "Other",
+    }
+)
+ID_TOKEN_KINDS = frozenset(
+    {
+        "NonceMissing",
+        "NonceMismatch",
+        "AtHashMissing",
+        "AtHashMismatch",
+        "CHashMissing",
+        "CHashMismatch",
+        "AzpMissing",
+        "AzpMismatch",
+        "AuthTimeMissing",
+        "AuthTimeStale",
+        "AcrMissing",
+        "AcrNotAllowed",
+    }
+)
 
 _GRANT = frozenset({"backends", "tools", "rate_limit", "expires_at"})
 _MEMBERS = _GRANT | {"event", "identity", "token_jti", "client_ip", "reason", "occurred_at", "seq", "origin"}

@@ -72,9 +72,14 @@ def run(command: Command, folder: Path, seconds: float, log: IO[bytes] | int) ->
         OSError: it cannot be started. TimeoutExpired: it took longer.
     """
     process = subprocess.Popen(  # noqa: S603 - the command is the manifest's own, and no shell reads it
-        command, cwd=folder, env=_environment(), start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-    )  # fmt: skip
+        command,
+        cwd=folder,
+        env=_environment(),
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+    )
     try:
         return process.wait(seconds)
     finally:

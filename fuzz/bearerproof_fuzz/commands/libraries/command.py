@@ -30,9 +30,15 @@ _SECONDS_TO_JUDGE = 3600.0
 
 
 def check_all(
-    names: Sequence[str], options: Command, measure: Measure, cache: Path | None, out: Console, err: Console, *,
+    names: Sequence[str],
+    options: Command,
+    measure: Measure,
+    cache: Path | None,
+    out: Console,
+    err: Console,
+    *,
     as_json: bool = False,
-) -> int:  # fmt: skip
+) -> int:
     """Judge the adapters that are named, by default all of ``tests/adapters``, and return the exit code.
 
     ``options`` are those of the command line that each run gets as well.
@@ -114,9 +120,19 @@ async def _check(manifest: Manifest, folder: Path, options: Command) -> Decision
     report.unlink(missing_ok=True)
     expect = () if manifest.expectations is None else ("--expect", str(manifest.expectations))
     command = (
-        sys.executable, "-P", "-m", "bearerproof", "check", "--no-baselines", "--report", str(report), *expect,
-        *options, "--", *manifest.run,
-    )  # fmt: skip
+        sys.executable,
+        "-P",
+        "-m",
+        "bearerproof",
+        "check",
+        "--no-baselines",
+        "--report",
+        str(report),
+        *expect,
+        *options,
+        "--",
+        *manifest.run,
+    )
     with log.open("wb") as file:
         code = await _run(command, folder, file)
     if code is None:

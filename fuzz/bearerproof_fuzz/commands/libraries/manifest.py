@@ -179,7 +179,14 @@ def _seconds(value: object) -> float:
 
 
 READERS: Readers = {
-    "library": text, "version": text, "language": text, "run": _command, "build": _commands, "toolchain": words,
-    "probes": _commands, "copies": texts, "build_timeout": _seconds,
-}  # fmt: skip
+    "library": text,
+    "version": text,
+    "language": text,
+    "run": _command,
+    "build": _commands,
+    "toolchain": words,
+    "probes": _commands,
+    "copies": texts,
+    "build_timeout": _seconds,
+}
 _REQUIRED = ("library", "version", "language", "run")

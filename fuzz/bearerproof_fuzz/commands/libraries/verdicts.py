@@ -23,9 +23,13 @@ class Verdict(StrEnum):
 
 
 EXIT_CODES = {
-    Verdict.CONFORMS: 0, Verdict.AS_EXPECTED: 0, Verdict.DOES_NOT_CONFORM: 1, Verdict.STALE: 2,
-    Verdict.NOT_JUDGED: 3, Verdict.BUILD_FAILED: 3,
-}  # fmt: skip
+    Verdict.CONFORMS: 0,
+    Verdict.AS_EXPECTED: 0,
+    Verdict.DOES_NOT_CONFORM: 1,
+    Verdict.STALE: 2,
+    Verdict.NOT_JUDGED: 3,
+    Verdict.BUILD_FAILED: 3,
+}
 """What each costs. One that was not run costs nothing beside others, and is never a pass by itself."""
 
 

@@ -18,7 +18,7 @@ from bearerproof_fuzz.commands.libraries.manifest import (
     text,
     texts,
     words,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,9 @@ def _measure(value: object) -> Measure:
 _SHOWN = ("name", "package", "vulnerable", "weakness")
 _JUDGED = (*_SHOWN, "fixed", "requirement", "adapter", "language")
 _READERS: Readers = {
-    **dict.fromkeys((*_JUDGED, "not_judged"), text), "options": _table, "beside": words, "measure": _measure,
+    **dict.fromkeys((*_JUDGED, "not_judged"), text),
+    "options": _table,
+    "beside": words,
+    "measure": _measure,
     "remains": texts,
-}  # fmt: skip
+}

@@ -106,9 +106,12 @@ def _run(exhibit: Exhibit, release: Release, options: RunOptions) -> Run:
         BearerproofError: it does not start, or it is another release.
     """
     settings = RunConfig(
-        target="", command=release.command, measure=exhibit.measure, seconds=_SECONDS,
+        target="",
+        command=release.command,
+        measure=exhibit.measure,
+        seconds=_SECONDS,
         requirements=(exhibit.requirement,),
-    )  # fmt: skip
+    )
     finished = run(SUITE, settings, options)
     version = finished.harness.implementation.declaration.version
     if version != release.manifest.version:

@@ -46,8 +46,10 @@ class ExhibitResult:
         """Return the row for a program."""
         said = {name: getattr(self.exhibit, name) for name in ("name", "package", "vulnerable", "weakness")}
         judged = {
-            "fixed": self.exhibit.fixed, "requirement": self.exhibit.requirement, "measure": str(self.exhibit.measure),
-        }  # fmt: skip
+            "fixed": self.exhibit.fixed,
+            "requirement": self.exhibit.requirement,
+            "measure": str(self.exhibit.measure),
+        }
         own = {name: value for name, value in asdict(self).items() if name != "exhibit" and value not in (None, ())}
         return {**said, **({} if self.verdict is Verdict.NOT_JUDGED else judged), **_renamed(own)}
 
@@ -92,6 +94,12 @@ def _cells(result: ExhibitResult) -> tuple[str, ...]:
     release = f"{exhibit.package} {exhibit.vulnerable}"
     tokens = "-" if result.tokens is None else str(result.tokens)
     return (
-        exhibit.name, release, exhibit.weakness, exhibit.requirement or "-", str(result.verdict), tokens,
-        exhibit.fixed or "-", str(result.fixed),
-    )  # fmt: skip
+        exhibit.name,
+        release,
+        exhibit.weakness,
+        exhibit.requirement or "-",
+        str(result.verdict),
+        tokens,
+        exhibit.fixed or "-",
+        str(result.fixed),
+    )

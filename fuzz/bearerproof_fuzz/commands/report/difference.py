@@ -214,9 +214,12 @@ def _ending(check: Check) -> str:
 def _who(header: Header) -> Json:
     who = header.implementation
     return {
-        "name": visible(who.name), "version": visible(who.version), "revision": _revision(header),
-        "specification": visible(header.specification.digest), "measure": visible(header.measure),
-    }  # fmt: skip
+        "name": visible(who.name),
+        "version": visible(who.version),
+        "revision": _revision(header),
+        "specification": visible(header.specification.digest),
+        "measure": visible(header.measure),
+    }
 
 
 def _revision(header: Header) -> str:

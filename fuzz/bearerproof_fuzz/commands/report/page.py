@@ -27,12 +27,25 @@ MOST_OCTETS = 2_000_000
 """Of findings shown in full: the page as a whole stays under three megabytes."""
 
 SYMBOLS = {
-    Standing.FAILS: "✗", Standing.UNTESTABLE: "⊘", Standing.FAULT: "!", Standing.EXPECTED: "≈", Standing.WARNED: "△",
-    Standing.CONFORMS: "✓", Standing.NOT_JUDGED: "·", Standing.NOT_ASKED: "",
-    ThreatState.OPEN: "✗", ThreatState.IN_PART: "◐", ThreatState.STOPPED: "✓", ThreatState.NOT_JUDGED: "·",
+    Standing.FAILS: "✗",
+    Standing.UNTESTABLE: "⊘",
+    Standing.FAULT: "!",
+    Standing.EXPECTED: "≈",
+    Standing.WARNED: "△",
+    Standing.CONFORMS: "✓",
+    Standing.NOT_JUDGED: "·",
+    Standing.NOT_ASKED: "",
+    ThreatState.OPEN: "✗",
+    ThreatState.IN_PART: "◐",
+    ThreatState.STOPPED: "✓",
+    ThreatState.NOT_JUDGED: "·",
     ThreatState.NOT_OURS: "",
-    Kind.CONFORMS: "✓", Kind.EXPECTED: "≈", Kind.FAILS: "✗", Kind.NOT_WHOLE: "!", Kind.NOTHING: "·",
-}  # fmt: skip
+    Kind.CONFORMS: "✓",
+    Kind.EXPECTED: "≈",
+    Kind.FAILS: "✗",
+    Kind.NOT_WHOLE: "!",
+    Kind.NOTHING: "·",
+}
 """Beside the word, never in its place: nothing is told by colour or sign alone."""
 
 

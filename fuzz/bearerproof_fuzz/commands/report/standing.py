@@ -90,11 +90,14 @@ def threatened(
     judged = sum(each not in UNJUDGED for each in found)
     conforms = found.count(Standing.CONFORMS)
     state = (
-        ThreatState.OPEN if ways
-        else ThreatState.STOPPED if conforms == len(concerned)
-        else ThreatState.IN_PART if judged
+        ThreatState.OPEN
+        if ways
+        else ThreatState.STOPPED
+        if conforms == len(concerned)
+        else ThreatState.IN_PART
+        if judged
         else ThreatState.NOT_JUDGED
-    )  # fmt: skip
+    )
     return Threatened(threat.title, state, judged, len(concerned), ways)
 
 
@@ -145,12 +148,16 @@ def verdict(stream: Stream, checks: Sequence[Check], standings: Mapping[str, Sta
     red = failing or any(check.outcome == State.NOT_RUN for check in checks)
     whole = _is_whole(stream, checks, standings)
     kind = (
-        Kind.FAILS if red
-        else Kind.NOTHING if not judged
-        else Kind.NOT_WHOLE if not whole
-        else Kind.EXPECTED if expected
+        Kind.FAILS
+        if red
+        else Kind.NOTHING
+        if not judged
+        else Kind.NOT_WHOLE
+        if not whole
+        else Kind.EXPECTED
+        if expected
         else Kind.CONFORMS
-    )  # fmt: skip
+    )
     sentence = _sentence(kind, stream, failing, len(expected), len({check.requirement for check in expected}))
     remarks = tuple(_remarks(stream, checks))
     return Verdict(kind, sentence, judged, len(standings), len(expected), failing, remarks)

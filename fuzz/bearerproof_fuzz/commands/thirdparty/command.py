@@ -10,8 +10,10 @@ from bearerproof_fuzz.commands.thirdparty import rfc7520, rooterberg, wycheproof
 from bearerproof_fuzz.commands.thirdparty.jwsvectors import VectorGroup, render, score
 
 _LOADERS: Mapping[str, Callable[[Path], list[VectorGroup]]] = {
-    "wycheproof": wycheproof.load, "rooterberg": rooterberg.load, "rfc7520": rfc7520.load,
-}  # fmt: skip
+    "wycheproof": wycheproof.load,
+    "rooterberg": rooterberg.load,
+    "rfc7520": rfc7520.load,
+}
 
 
 def check_vectors(settings: RunConfig, folders: Mapping[str, Path], out: Console) -> int:

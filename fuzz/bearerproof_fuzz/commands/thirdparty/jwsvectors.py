@@ -94,10 +94,15 @@ class Result:
     def as_dict(self) -> Json:
         """Return it as data."""
         return {
-            "file": self.group.file, "group": self.group.comment, "id": self.vector.id,
-            "comment": self.vector.comment, "flags": list(self.vector.flags),
-            "expected": str(self.vector.expected), "got": self.got, "standing": str(self.standing),
-        }  # fmt: skip
+            "file": self.group.file,
+            "group": self.group.comment,
+            "id": self.vector.id,
+            "comment": self.vector.comment,
+            "flags": list(self.vector.flags),
+            "expected": str(self.vector.expected),
+            "got": self.got,
+            "standing": str(self.standing),
+        }
 
 
 @dataclass(frozen=True)
@@ -238,10 +243,12 @@ _OF_INVALID = {
 def _would_pass(declaration: Declaration, groups: Sequence[VectorGroup], verdict: Json) -> int:
     """Count what a stand-in passes that declares the same and answers every token alike."""
     hello = {
-        "protocol": PROTOCOL, "level": 0, "profiles": ["jws"],
+        "protocol": PROTOCOL,
+        "level": 0,
+        "profiles": ["jws"],
         "implementation": {"name": "stand-in", "version": "1", "language": "python"},
         "capabilities": {"algorithms": list(declaration.algorithms), "key_set": declaration.key_set},
-    }  # fmt: skip
+    }
 
     def handle(request: Json) -> Json:
         return {"id": request["id"], **(hello if request["op"] == "hello" else verdict)}

@@ -153,8 +153,17 @@ def only_one_target_is_refused(form: Form) -> Form:
 @fault("EXC-4")
 def unknown_parameters_refused(patch: Patch) -> None:
     """The form is read strictly, against RFC 6749 §3.2: clients that send more are locked out."""
-    known = {"grant_type", "subject_token", "subject_token_type", "scope", "resource", "audience", "actor_token",
-             "actor_token_type", "requested_token_type"}  # fmt: skip
+    known = {
+        "grant_type",
+        "subject_token",
+        "subject_token_type",
+        "scope",
+        "resource",
+        "audience",
+        "actor_token",
+        "actor_token_type",
+        "requested_token_type",
+    }
     _seen(patch, lambda form: form if {name for name, _ in form} <= known else [])
 
 

@@ -182,9 +182,18 @@ faults_for("HTTP-16", _parameters, _PARAMETERS)
 def unknown_parameters_are_dropped(patch: Patch) -> None:
     """Only the parameters of the specification are counted, and what nobody knows may stand as often as it likes."""
     known = {
-        "grant_type", "subject_token", "subject_token_type", "scope", "resource", "audience", "requested_token_type",
-        "actor_token", "actor_token_type", "issuer", "subject",
-    }  # fmt: skip
+        "grant_type",
+        "subject_token",
+        "subject_token_type",
+        "scope",
+        "resource",
+        "audience",
+        "requested_token_type",
+        "actor_token",
+        "actor_token_type",
+        "issuer",
+        "subject",
+    }
     _parameters(patch, lambda form: [(name, value) for name, value in form if name in known])
 
 

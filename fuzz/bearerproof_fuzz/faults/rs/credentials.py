@@ -132,7 +132,7 @@ _PATHS: Rows[Callable[[Request], bool]] = {
         "The method that a field names is served, and the filter looks at that of the request.",
         lambda request: request.method == "POST" and request.values("X-HTTP-Method-Override") == ["GET"],
     ),
-}  # fmt: skip
+}
 faults_for("RS-11", _unprotected, _PATHS)
 
 

@@ -134,9 +134,24 @@ def _refusing(refuses: Callable[[Json], bool], claims: Json, *_: object) -> Json
 
 
 _KNOWN = {
-    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "azp", "nonce", "auth_time", "acr", "at_hash",
-    "c_hash", "sid", "sv", "scope",
-}  # fmt: skip
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "client_id",
+    "azp",
+    "nonce",
+    "auth_time",
+    "acr",
+    "at_hash",
+    "c_hash",
+    "sid",
+    "sv",
+    "scope",
+}
 
 
 _REFUSING: Rows[Callable[[Json], bool]] = {

@@ -74,9 +74,14 @@ def _unseal_composite(key: bytes, nonce: bytes, ciphertext: bytes, tag: bytes, p
 def _with_rsa(jwk: Json, locked: bytes) -> bytes:
     number = {name: int.from_bytes(unb64(jwk[name]), "big") for name in ("n", "e", "d", "p", "q", "dp", "dq", "qi")}
     private = rsa.RSAPrivateNumbers(
-        number["p"], number["q"], number["d"], number["dp"], number["dq"], number["qi"],
+        number["p"],
+        number["q"],
+        number["d"],
+        number["dp"],
+        number["dq"],
+        number["qi"],
         rsa.RSAPublicNumbers(number["e"], number["n"]),
-    ).private_key(unsafe_skip_rsa_key_validation=True)  # fmt: skip
+    ).private_key(unsafe_skip_rsa_key_validation=True)
     digest = hashes.SHA256() if jwk.get("use") == "enc" else hashes.SHA1()  # noqa: S303 - RSA-OAEP is made with it
     return private.decrypt(locked, padding.OAEP(padding.MGF1(digest), digest, None))
 

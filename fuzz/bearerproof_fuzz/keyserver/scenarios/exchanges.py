@@ -26,15 +26,19 @@ _PARAMETERS: Mapping[str, tuple[dict[str, str | None], str, str]] = {
     "exchange of an empty subject token": ({"subject_token": ""}, INVALID, "malformed-request"),
     "exchange without a subject token type": ({"subject_token_type": None}, INVALID, "malformed-request"),
     "exchange of another type of token": (
-        {"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"}, INVALID, "unsupported-token-type",
+        {"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"},
+        INVALID,
+        "unsupported-token-type",
     ),
     "exchange for a resource": ({"resource": "https://api.example"}, DENIED, "invalid-target"),
     "exchange for an audience": ({"audience": "api"}, DENIED, "invalid-target"),
     "exchange with an actor": ({"actor_token": "a.b.c", "actor_token_type": ID_TOKEN}, DENIED, "malformed-request"),
     "exchange into another type of token": (
-        {"requested_token_type": "urn:ietf:params:oauth:token-type:jwt"}, DENIED, "malformed-request",
+        {"requested_token_type": "urn:ietf:params:oauth:token-type:jwt"},
+        DENIED,
+        "malformed-request",
     ),
-}  # fmt: skip
+}
 
 
 def _changed(changes: Mapping[str, str | None], event: str, reason: str) -> Run:
@@ -97,8 +101,12 @@ def _subject_token_that_is_no_token(server: KeyServerDriver) -> Outcome:
 _UNREACHABLE = "http://127.0.0.1:9/jwks.json"
 """Nothing listens at the port of the discard protocol."""
 
-_WITHOUT_KEYS = {"issuer": "https://dark-idp.example", "audiences": [HOME.audience], "algorithms": ["ES256"],
-                 "keys_url": _UNREACHABLE}  # fmt: skip
+_WITHOUT_KEYS = {
+    "issuer": "https://dark-idp.example",
+    "audiences": [HOME.audience],
+    "algorithms": ["ES256"],
+    "keys_url": _UNREACHABLE,
+}
 
 
 @scenario("LIFE-7", DEFAULT.but(extra={"providers": [HOME.as_json(), OTHER.as_json(), _WITHOUT_KEYS]}))

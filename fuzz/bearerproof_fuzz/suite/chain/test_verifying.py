@@ -407,12 +407,17 @@ def test_a_key_that_follows_from_the_file_is_no_key(mark: CheckId, trial: Trial)
     """A MAC under a key that can be derived from what stands in the chain is not one under the secret."""
     chain, key_id = Writer.chain, SECRET.id
     derived = {
-        "nothing": b"", "zeros": bytes(32), "the chain's id": bytes.fromhex(chain), "its text": chain.encode(),
-        "its hash": sha256(chain.encode()).digest(), "the key's id": bytes.fromhex(key_id),
+        "nothing": b"",
+        "zeros": bytes(32),
+        "the chain's id": bytes.fromhex(chain),
+        "its text": chain.encode(),
+        "its hash": sha256(chain.encode()).digest(),
+        "the key's id": bytes.fromhex(key_id),
         "the text of the key's id": key_id.encode(),
-        "the hash of the key's id": sha256(key_id.encode()).digest(), "the first head": Writer(SECRET).head,
+        "the hash of the key's id": sha256(key_id.encode()).digest(),
+        "the first head": Writer(SECRET).head,
         "the first head's text": Writer(SECRET).head.hex().encode(),
-    }  # fmt: skip
+    }
     _control(trial, octets(honest(SECRET)), [SECRET])
     for what, key in derived.items():
         files = honest(chains.secret(key, key_id))
@@ -517,10 +522,16 @@ def _is_intact(trial: Trial, what: str, answer: ChainAnswer, proven: int, unprov
 
 
 LINES = {
-    "no JSON": b"Nov 29 02:15:06 host app: started", "empty": b"", "blank": b"  ", "not UTF-8": b"\xff\xfe\x00",
-    "a carriage return at its end": b"{}\r", "a carriage return within": b"a\rb", "a NUL": b"a\0b",
-    "a form feed and a line separator": b"a\x0cb\xe2\x80\xa8c\xc2\x85d", "long": b"x" * 5000,
-}  # fmt: skip
+    "no JSON": b"Nov 29 02:15:06 host app: started",
+    "empty": b"",
+    "blank": b"  ",
+    "not UTF-8": b"\xff\xfe\x00",
+    "a carriage return at its end": b"{}\r",
+    "a carriage return within": b"a\rb",
+    "a NUL": b"a\0b",
+    "a form feed and a line separator": b"a\x0cb\xe2\x80\xa8c\xc2\x85d",
+    "long": b"x" * 5000,
+}
 """Records that are none of ours, and end nowhere but at a line feed."""
 
 

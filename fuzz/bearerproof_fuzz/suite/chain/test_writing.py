@@ -141,8 +141,10 @@ def test_a_run_does_not_vouch_for_what_it_found(mark: CheckId, trial: Trial) -> 
             if report.unproven != expected:
                 trial.fail(
                     f"{key.alg}: a run vouches for records found {what}",
-                    f"{expected} unproven", f"{report.unproven} unproven", kind=what,
-                )  # fmt: skip
+                    f"{expected} unproven",
+                    f"{report.unproven} unproven",
+                    kind=what,
+                )
 
 
 @check("CHAIN-14", needs=NEEDS)
@@ -187,9 +189,12 @@ def test_no_key_stands_in_the_files(mark: CheckId, trial: Trial) -> None:
     for key, _ in KEYS.values():
         octets = unb64(str(key.private.get("k") or key.private["d"]))
         spellings = {
-            "octets": octets, "hexadecimal": octets.hex().encode(), "base64url": b64(octets).encode(),
-            "base64": b64encode(octets), "half of it": octets.hex()[:32].encode(),
-        }  # fmt: skip
+            "octets": octets,
+            "hexadecimal": octets.hex().encode(),
+            "base64url": b64(octets).encode(),
+            "base64": b64encode(octets),
+            "half of it": octets.hex()[:32].encode(),
+        }
         files = _written(trial, key, [_lines(3), _lines(2)])
         _require_intact(trial, f"{key.alg}: two files", _judged(files, key))
         written = b"".join(files)

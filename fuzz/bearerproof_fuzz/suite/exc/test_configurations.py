@@ -55,8 +55,12 @@ def test_issuer_without_https(mark: CheckId, trial: Trial) -> None:
 
 
 _NO_NUMBER: dict[str, object] = {
-    "a text": "60", "true": True, "null": None, "a list": [60], "an empty text": "",
-}  # fmt: skip
+    "a text": "60",
+    "true": True,
+    "null": None,
+    "a list": [60],
+    "an empty text": "",
+}
 
 
 @check("EXC-16", needs=(CONFIGURE,))

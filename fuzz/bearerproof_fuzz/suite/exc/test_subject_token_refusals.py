@@ -71,9 +71,14 @@ def test_claims_without_a_signature(mark: CheckId, trial: Trial) -> None:
 
 
 _ANOTHER_KIND = (
-    "at+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "oauth-authz-req+jwt", "token-introspection+jwt",
+    "at+jwt",
+    "logout+jwt",
+    "secevent+jwt",
+    "dpop+jwt",
+    "oauth-authz-req+jwt",
+    "token-introspection+jwt",
     "entity-statement+jwt",
-)  # fmt: skip
+)
 """Media types of registered kinds of JWT that are no ID token."""
 
 _LOGOUT = {"http://schemas.openid.net/event/backchannel-logout": Json()}
@@ -103,15 +108,30 @@ def test_token_that_says_it_is_of_another_kind(mark: CheckId, trial: Trial) -> N
 
 
 _NO_SUBJECTS: dict[str, object] = {
-    "missing": None, "empty": "", "a number": 1, "a fraction": 1.5, "zero": 0, "true": True, "false": False,
-    "a list": ["alice"], "an empty list": [], "an object": {"id": "alice"}, "an empty object": Json(),
-}  # fmt: skip
+    "missing": None,
+    "empty": "",
+    "a number": 1,
+    "a fraction": 1.5,
+    "zero": 0,
+    "true": True,
+    "false": False,
+    "a list": ["alice"],
+    "an empty list": [],
+    "an object": {"id": "alice"},
+    "an empty object": Json(),
+}
 
 _ODD_SUBJECTS = {
-    "longer than 255 characters": "a" * 256, "much longer": "a" * 4000, "beyond ASCII": "alic\u00e9",
-    "of another script": "\u7528\u6237", "a surrogate": "\ud800", "with a NUL": "alice\0",
-    "with a line feed": "alice\n", "with an escape": "\x1b[2Jalice", "with a right-to-left override": "alice\u202e",
-}  # fmt: skip
+    "longer than 255 characters": "a" * 256,
+    "much longer": "a" * 4000,
+    "beyond ASCII": "alic\u00e9",
+    "of another script": "\u7528\u6237",
+    "a surrogate": "\ud800",
+    "with a NUL": "alice\0",
+    "with a line feed": "alice\n",
+    "with an escape": "\x1b[2Jalice",
+    "with a right-to-left override": "alice\u202e",
+}
 
 
 @check("EXC-19")

@@ -196,10 +196,13 @@ def test_uses_at_once(mark: CheckId, trial: Trial) -> None:
 
 def _race(server: KeyServerDriver, tokens: Sequence[str], uses: int) -> None:
     requests: list[Request] = [
-        {"op": "exchange", "peer": PEER, "form": [["grant_type", TOKEN_EXCHANGE], ["subject_token", token],
-                                                  ["subject_token_type", ID_TOKEN]]}
+        {
+            "op": "exchange",
+            "peer": PEER,
+            "form": [["grant_type", TOKEN_EXCHANGE], ["subject_token", token], ["subject_token_type", ID_TOKEN]],
+        }
         for token in tokens
-    ]  # fmt: skip
+    ]
     decisions = server.race(requests)
     minted = sum(decision.good for decision in decisions)
     if minted != uses:

@@ -25,11 +25,17 @@ from bearerproof_fuzz.needs import CLOCK, CONFIGURE
 # --- the edits of the levels below
 
 _ROW_OF = {
-    "VER-29": "EXC-8", "VER-30": "EXC-8", "VER-31": "EXC-8", "VER-32": "EXC-8",
+    "VER-29": "EXC-8",
+    "VER-30": "EXC-8",
+    "VER-31": "EXC-8",
+    "VER-32": "EXC-8",
     "VER-33": "EXC-12",
-    "VER-34": "EXC-7", "IDT-1": "EXC-7", "IDT-3": "EXC-7",
-    "IDT-11": "EXC-15", "IDT-12": "EXC-18",
-}  # fmt: skip
+    "VER-34": "EXC-7",
+    "IDT-1": "EXC-7",
+    "IDT-3": "EXC-7",
+    "IDT-11": "EXC-15",
+    "IDT-12": "EXC-18",
+}
 """Whose matter the edits of a row are here; all other rows are of form, algorithm and signature."""
 
 _UNASKED = ("IDT-4",)

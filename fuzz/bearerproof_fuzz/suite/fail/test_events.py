@@ -129,10 +129,28 @@ def test_events_have_the_form_of_the_schema(mark: CheckId, trial: Trial, forge: 
 
 
 _INSTANTS = (
-    NOW, NOW + 0.5, NOW + 0.25, NOW + 0.015625, NOW + 0.984375, NOW - 0.5, 0, 0.5, 1, 86_399.984375,
-    951_782_400, 951_868_799, 946_684_799.5, 1_709_164_800, 1_835_395_200, 2_147_483_647, 2_147_483_648,
-    3_250_368_000, 4_070_908_799.25, 4_102_358_400, LATEST,
-)  # fmt: skip
+    NOW,
+    NOW + 0.5,
+    NOW + 0.25,
+    NOW + 0.015625,
+    NOW + 0.984375,
+    NOW - 0.5,
+    0,
+    0.5,
+    1,
+    86_399.984375,
+    951_782_400,
+    951_868_799,
+    946_684_799.5,
+    1_709_164_800,
+    1_835_395_200,
+    2_147_483_647,
+    2_147_483_648,
+    3_250_368_000,
+    4_070_908_799.25,
+    4_102_358_400,
+    LATEST,
+)
 """Seconds since 1970 at the edges of seconds, days, leap days, years, centuries and of 32 bits."""
 
 
@@ -289,9 +307,11 @@ def test_events_hold_no_claims(mark: CheckId, trial: Trial, forge: Forge) -> Non
 
 
 _CANARIES: Json = {
-    "email": events.CANARY, "name": f"x {events.CANARY} x", "address": {"formatted": events.CANARY},
+    "email": events.CANARY,
+    "name": f"x {events.CANARY} x",
+    "address": {"formatted": events.CANARY},
     "phone_numbers": [events.CANARY],
-}  # fmt: skip
+}
 
 
 _NO_HINTS = {

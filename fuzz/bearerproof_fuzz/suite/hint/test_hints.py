@@ -266,9 +266,15 @@ def _fixed(base: Draft) -> list[Presentation]:
     """Return tokens whose answers must not change: the first is honest, the last ones are not."""
     lone = base.with_keys(base.key)
     drafts = (
-        base, base.with_claims(sub="user-2"), base.with_claims(exp=1), base.with_claims(iss="https://evil.example"),
-        lone.without_header("kid"), base.without_header("kid"), base.with_header(kid="nobody"), unproven(base),
-    )  # fmt: skip
+        base,
+        base.with_claims(sub="user-2"),
+        base.with_claims(exp=1),
+        base.with_claims(iss="https://evil.example"),
+        lone.without_header("kid"),
+        base.without_header("kid"),
+        base.with_header(kid="nobody"),
+        unproven(base),
+    )
     return [draft.presentation() for draft in drafts]
 
 
@@ -434,10 +440,23 @@ def test_id_token_hints_stand_in_their_places(mark: CheckId, trial: Trial, forge
     """`azp` is the client hint and `aud`, or its first element, stands in the metadata."""
     base = unproven(forge.base(mark.profile)).with_claims(client_id="not this one")
     audiences: tuple[object, ...] = (
-        "rp-1", ["rp-1"], ["rp-1", "rp-2"], ["rp-2", "rp-1"], [], [7, "rp-1"], [None], [["rp-1"]],
-        {"0": "rp-1"}, ["", "rp-1"],
-        MISSING, "", None, 7, ["x" * 65, "rp-1"], ["anon"],
-    )  # fmt: skip
+        "rp-1",
+        ["rp-1"],
+        ["rp-1", "rp-2"],
+        ["rp-2", "rp-1"],
+        [],
+        [7, "rp-1"],
+        [None],
+        [["rp-1"]],
+        {"0": "rp-1"},
+        ["", "rp-1"],
+        MISSING,
+        "",
+        None,
+        7,
+        ["x" * 65, "rp-1"],
+        ["anon"],
+    )
     azps: tuple[object, ...] = ("rp-1", MISSING, None, "", ["rp-1"], "x" * 65)
     grid = [Hints(azp, aud, "k1") for azp in azps for aud in audiences]
     _judge(trial, [labelled(base, hints).presentation() for hints in grid])

@@ -42,20 +42,22 @@ _REFUSED: Mapping[str, tuple[Refused, str]] = {
         "invalid_request",
     ),
     "a subject token for somebody else": (
-        lambda server: wire.exchange_form(server, token=server.subject_token(aud="another")), "invalid_request",
+        lambda server: wire.exchange_form(server, token=server.subject_token(aud="another")),
+        "invalid_request",
     ),
     "no subject token type": (_with(subject_token_type=None), "invalid_request"),
     "another subject token type": (_with(subject_token_type=ACCESS_TOKEN), "invalid_request"),
     "a resource": (_with(resource="https://api.example"), "invalid_target"),
     "an audience": (_with(audience="api"), "invalid_target"),
     "another requested token type": (
-        _with(requested_token_type="urn:ietf:params:oauth:token-type:refresh_token"), "invalid_request",  # noqa: S106
+        _with(requested_token_type="urn:ietf:params:oauth:token-type:refresh_token"),  # noqa: S106 - no secret
+        "invalid_request",
     ),
     "an actor token": (_with(actor_token="x.y.z"), "invalid_request"),  # noqa: S106 - no secret
     "an unknown scope": (_with(scope="everything"), "invalid_scope"),
     "a scope of nothing": (_with(scope="backends: tools:x"), "invalid_scope"),
     "nothing at all": (lambda _world: (), "invalid_request"),
-}  # fmt: skip
+}
 
 
 def _allowed(trial: Trial, code: str) -> tuple[str, ...]:
@@ -109,10 +111,16 @@ def test_bodies_that_are_no_form(mark: CheckId, trial: Trial) -> None:
     succeeded(server, wire.exchange(server, wire.exchange_form(server)), "an honest form")
     honest = urlencode(wire.exchange_form(server)).encode()
     for name, body in {
-        "nothing": b"", "ampersands": b"&&&", "an equals sign": b"=", "no names": b"=a&=b",
-        "octets that are no UTF-8": b"subject_token=\xff\xfe", "such octets, encoded": b"subject_token=%ff%fe",
-        "JSON": b'{"grant_type":"x"}', "NULs": b"\0" * 100, "semicolons for ampersands": honest.replace(b"&", b";"),
-    }.items():  # fmt: skip
+        "nothing": b"",
+        "ampersands": b"&&&",
+        "an equals sign": b"=",
+        "no names": b"=a&=b",
+        "octets that are no UTF-8": b"subject_token=\xff\xfe",
+        "such octets, encoded": b"subject_token=%ff%fe",
+        "JSON": b'{"grant_type":"x"}',
+        "NULs": b"\0" * 100,
+        "semicolons for ampersands": honest.replace(b"&", b";"),
+    }.items():
         expected = ("invalid_request", "unsupported_grant_type")[: 2 if name.startswith("semicolons") else 1]
         failed(server, wire.exchange(server, body), 400, expected, f"a body of {name}")
 

@@ -192,9 +192,17 @@ def test_insufficient_scope(mark: CheckId, trial: Trial) -> None:
 
 
 _OUT_OF_SCOPE = (
-    "/resource/b/x", "/resource/a/y", "/resource/b/y", "/resource/A/x", "/resource/a/searching", "/resource/a/X",
-    "/resource/aa/x", "/resource/a/x.y", "/resource/a%20/x", "/resource/%2A/x",
-)  # fmt: skip
+    "/resource/b/x",
+    "/resource/a/y",
+    "/resource/b/y",
+    "/resource/A/x",
+    "/resource/a/searching",
+    "/resource/a/X",
+    "/resource/aa/x",
+    "/resource/a/x.y",
+    "/resource/a%20/x",
+    "/resource/%2A/x",
+)
 
 
 @check("HTTP-8", needs=(HTTP,))

@@ -40,10 +40,15 @@ def test_two_headers(mark: CheckId, trial: Trial) -> None:
     good = wire.bearer(grant)
     admitted(server, wire.resource(server, good), "an honest bearer")
     others = {
-        "the same": good, "another good one": wire.bearer(second), "an unknown bearer": f"Bearer {UNKNOWN}",
-        "a text": "Bearer x", "nothing": "Bearer", "an empty value": "", "another scheme": "Basic YTpi",
+        "the same": good,
+        "another good one": wire.bearer(second),
+        "an unknown bearer": f"Bearer {UNKNOWN}",
+        "a text": "Bearer x",
+        "nothing": "Bearer",
+        "an empty value": "",
+        "another scheme": "Basic YTpi",
         "the admin secret": ADMINISTRATOR,
-    }  # fmt: skip
+    }
     for name, other in others.items():
         for credentials in ((good, other), (other, good)):
             reply = wire.resource(server, *credentials)
@@ -96,9 +101,12 @@ def test_joined_by_commas(mark: CheckId, trial: Trial) -> None:
     good = wire.bearer(grant)
     admitted(server, wire.resource(server, good), "an honest bearer")
     for name, other in {
-        "the same": good, "another good one": wire.bearer(second), "an unknown bearer": f"Bearer {UNKNOWN}",
-        "another scheme": "Basic YTpi", "nothing": "",
-    }.items():  # fmt: skip
+        "the same": good,
+        "another good one": wire.bearer(second),
+        "an unknown bearer": f"Bearer {UNKNOWN}",
+        "another scheme": "Basic YTpi",
+        "nothing": "",
+    }.items():
         for joint in (", ", ",", " , ", ";", "; "):
             for value in (f"{good}{joint}{other}", f"{other}{joint}{good}"):
                 reply = wire.resource(server, value)
@@ -163,12 +171,17 @@ def test_other_schemes(mark: CheckId, trial: Trial) -> None:
 def _other_schemes(grant: Grant) -> dict[str, str]:
     bearer = grant.bearer
     return {
-        "no scheme": bearer, "another scheme": f"Basic {bearer}", "a longer scheme": f"Bearers {bearer}",
-        "a shorter scheme": f"Beare {bearer}", "a scheme before the scheme": f"Token Bearer {bearer}",
-        "the scheme twice": f"Bearer Bearer {bearer}", "the scheme behind it": f"{bearer} Bearer",
-        "the scheme of proofs": f"DPoP {bearer}", "the scheme of a password": _basic(bearer),
+        "no scheme": bearer,
+        "another scheme": f"Basic {bearer}",
+        "a longer scheme": f"Bearers {bearer}",
+        "a shorter scheme": f"Beare {bearer}",
+        "a scheme before the scheme": f"Token Bearer {bearer}",
+        "the scheme twice": f"Bearer Bearer {bearer}",
+        "the scheme behind it": f"{bearer} Bearer",
+        "the scheme of proofs": f"DPoP {bearer}",
+        "the scheme of a password": _basic(bearer),
         "a look-alike of the scheme": f"B\xe9arer {bearer}",
-    }  # fmt: skip
+    }
 
 
 def _basic(bearer: str) -> str:
@@ -189,17 +202,28 @@ def test_bearer_in_other_spellings(mark: CheckId, trial: Trial) -> None:
 def _spellings(grant: Grant) -> dict[str, str]:
     bearer = grant.bearer
     return {
-        "a tab for the blank": f"Bearer\t{bearer}", "a blank and a tab": f"Bearer \t{bearer}",
-        "no blank": f"Bearer{bearer}", "a colon": f"Bearer: {bearer}", "an equals sign": f"Bearer={bearer}",
+        "a tab for the blank": f"Bearer\t{bearer}",
+        "a blank and a tab": f"Bearer \t{bearer}",
+        "no blank": f"Bearer{bearer}",
+        "a colon": f"Bearer: {bearer}",
+        "an equals sign": f"Bearer={bearer}",
         "a no-break space": f"Bearer\xa0{bearer}",
-        "a word behind it": f"Bearer {bearer} x", "a word before it": f"Bearer x {bearer}",
-        "itself again": f"Bearer {bearer} {bearer}", "a tab and a word": f"Bearer {bearer}\tx",
-        "a comma behind it": f"Bearer {bearer},", "a semicolon behind it": f"Bearer {bearer};",
-        "quotes": f'Bearer "{bearer}"', "single quotes": f"Bearer '{bearer}'", "angle brackets": f"Bearer <{bearer}>",
-        "a parameter's name": f'Bearer token="{bearer}"', "another parameter's name": f"Bearer access_token={bearer}",
-        "padding": f"Bearer {bearer}=", "a letter in percent-encoding": f"Bearer %{ord(bearer[0]):02X}{bearer[1:]}",
-        "octets beyond ASCII": f"Bearer {bearer}\xff", "a zero-width space": f"Bearer {bearer}\xe2\x80\x8b",
-    }  # fmt: skip
+        "a word behind it": f"Bearer {bearer} x",
+        "a word before it": f"Bearer x {bearer}",
+        "itself again": f"Bearer {bearer} {bearer}",
+        "a tab and a word": f"Bearer {bearer}\tx",
+        "a comma behind it": f"Bearer {bearer},",
+        "a semicolon behind it": f"Bearer {bearer};",
+        "quotes": f'Bearer "{bearer}"',
+        "single quotes": f"Bearer '{bearer}'",
+        "angle brackets": f"Bearer <{bearer}>",
+        "a parameter's name": f'Bearer token="{bearer}"',
+        "another parameter's name": f"Bearer access_token={bearer}",
+        "padding": f"Bearer {bearer}=",
+        "a letter in percent-encoding": f"Bearer %{ord(bearer[0]):02X}{bearer[1:]}",
+        "octets beyond ASCII": f"Bearer {bearer}\xff",
+        "a zero-width space": f"Bearer {bearer}\xe2\x80\x8b",
+    }
 
 
 @check("HTTP-13", needs=(HTTP,))
@@ -209,8 +233,16 @@ def test_bearer_with_control_characters(mark: CheckId, trial: Trial) -> None:
     server = KeyServerDriver(trial)
     grant = server.issue()
     admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer")
-    for name, sign in {"NUL": "\0", "CR": "\r", "LF": "\n", "CR LF": "\r\n", "a folded line": "\r\n ", "DEL": "\x7f",
-                       "a vertical tab": "\v", "ESC": "\x1b"}.items():  # fmt: skip
+    for name, sign in {
+        "NUL": "\0",
+        "CR": "\r",
+        "LF": "\n",
+        "CR LF": "\r\n",
+        "a folded line": "\r\n ",
+        "DEL": "\x7f",
+        "a vertical tab": "\v",
+        "ESC": "\x1b",
+    }.items():
         for value in (f"Bearer{sign}{grant.bearer}", f"Bearer {sign}{grant.bearer}", f"Bearer {grant.bearer}{sign}x"):
             message = wire.request("GET", "/resource/a/x", [("Authorization", value)])
             refused(server, wire.try_to_send(server, message), f"a good bearer with {name}", (400, 401))
@@ -239,9 +271,10 @@ def test_bearer_in_the_body(mark: CheckId, trial: Trial) -> None:
     grant = server.issue()
     admitted(server, wire.resource(server, wire.bearer(grant)), "an honest bearer in the header")
     for media_type, body in {
-        FORM: f"access_token={grant.bearer}", "application/json": f'{{"access_token":"{grant.bearer}"}}',
+        FORM: f"access_token={grant.bearer}",
+        "application/json": f'{{"access_token":"{grant.bearer}"}}',
         "text/plain": grant.bearer,
-    }.items():  # fmt: skip
+    }.items():
         reply = wire.resource(server, body=body.encode(), fields=(("Content-Type", media_type),))
         refused(server, reply, f"a good bearer in a body of {media_type}", (400, 401))
 

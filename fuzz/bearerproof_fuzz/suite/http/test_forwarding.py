@@ -15,9 +15,20 @@ from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Fields, Reply
 from bearerproof_fuzz.needs import FORWARDED, HTTP
 
 _FORWARDING = (
-    "X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Client-IP",
-    "X-Cluster-Client-IP", "X-Originating-IP", "Fastly-Client-IP", "X-Forwarded", "Forwarded-For", "X-Remote-Addr",
-)  # fmt: skip
+    "X-Forwarded-For",
+    "Forwarded",
+    "X-Real-IP",
+    "X-Client-IP",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "Client-IP",
+    "X-Cluster-Client-IP",
+    "X-Originating-IP",
+    "Fastly-Client-IP",
+    "X-Forwarded",
+    "Forwarded-For",
+    "X-Remote-Addr",
+)
 
 _SPOOFED = "203.0.113.77"
 
@@ -74,16 +85,33 @@ def _judge_address(server: KeyServerDriver, reply: Reply, expected: set[str], su
 
 
 _MALFORMED = {
-    "nothing": "", "a blank": " ", "commas": ",,,,", "a word": "unknown", "a name": "client.example",
-    "a port": "203.0.113.5:8080", "a bracket too few": "[2001:db8::1", "brackets": "[2001:db8::1]",
-    "brackets and a port": "[2001:db8::1]:443", "a number too large": "203.0.113.500", "a number too few": "203.0.113",
-    "octal numbers": "0203.0.0113.05", "one number": "3405803781", "hexadecimal": "0xcb007105",
-    "a zone": "fe80::1%25eth0", "a network": "203.0.113.0/24", "the other field's form": "for=203.0.113.5",
-    "quotes": '"203.0.113.5"', "markup": "<script>", "SQL": "' OR 1=1 --", "JSON": '{"client_ip":"1.1.1.1"}',
-    "octets beyond ASCII": "203.0.113.5\xe9", "an address of many": ", ".join(["203.0.113.5"] * 2000),
-    "a long word": "a" * 20_000, "an empty item at the end": "203.0.113.5, ",
+    "nothing": "",
+    "a blank": " ",
+    "commas": ",,,,",
+    "a word": "unknown",
+    "a name": "client.example",
+    "a port": "203.0.113.5:8080",
+    "a bracket too few": "[2001:db8::1",
+    "brackets": "[2001:db8::1]",
+    "brackets and a port": "[2001:db8::1]:443",
+    "a number too large": "203.0.113.500",
+    "a number too few": "203.0.113",
+    "octal numbers": "0203.0.0113.05",
+    "one number": "3405803781",
+    "hexadecimal": "0xcb007105",
+    "a zone": "fe80::1%25eth0",
+    "a network": "203.0.113.0/24",
+    "the other field's form": "for=203.0.113.5",
+    "quotes": '"203.0.113.5"',
+    "markup": "<script>",
+    "SQL": "' OR 1=1 --",
+    "JSON": '{"client_ip":"1.1.1.1"}',
+    "octets beyond ASCII": "203.0.113.5\xe9",
+    "an address of many": ", ".join(["203.0.113.5"] * 2000),
+    "a long word": "a" * 20_000,
+    "an empty item at the end": "203.0.113.5, ",
     "an empty item before it": ", 203.0.113.5",
-}  # fmt: skip
+}
 
 
 _ROOM = 4096

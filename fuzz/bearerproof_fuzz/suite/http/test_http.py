@@ -180,7 +180,7 @@ def test_twice_whatever_it_is(mark: CheckId, trial: Trial) -> None:
         400,
         ("invalid_request",),
         "an unknown one stands twice",
-    )  # fmt: skip
+    )
     succeeded(server, wire.exchange(server, form), "the same form with each parameter once")
 
 

@@ -30,9 +30,13 @@ def _introspect(server: KeyServerDriver, token: str, *, hint: str | None = None)
 def _foreign(server: KeyServerDriver) -> Mapping[str, str]:
     """Return texts that are none of the server's tokens."""
     return {
-        "a token of nobody": UNKNOWN, "a subject token": server.subject_token(), "a word": "x", "an asterisk": "*",
-        "a text beyond ASCII": "\u00e9\u4e2d", "a long text": "a" * 4000,
-    }  # fmt: skip
+        "a token of nobody": UNKNOWN,
+        "a subject token": server.subject_token(),
+        "a word": "x",
+        "an asterisk": "*",
+        "a text beyond ASCII": "\u00e9\u4e2d",
+        "a long text": "a" * 4000,
+    }
 
 
 # --- revocation

@@ -13,11 +13,32 @@ from bearerproof_fuzz.keyserver.wire import ADMINISTRATOR, FORM, Reply
 from bearerproof_fuzz.needs import HTTP
 
 _TOKEN_PATHS = (
-    "/auth/tokenx", "/auth/token/", "/auth/token//", "/auth//token", "//auth/token", "/auth/Token", "/AUTH/TOKEN",
-    "/auth/token.json", "/auth/token;x=1", "/auth%2Ftoken", "/auth/token%2F", "/auth/token%00", "/auth/token%20",
-    "/auth", "/auth/", "/", "/token", "/x/auth/token", "/auth/token/x/y", "/auth/./token", "/auth/x/../token",
-    "/auth/%2e/token", "/auth/x/%2e%2e/token", "/auth\\token".replace("\\", "%5C"), "/health/../auth/token",
-)  # fmt: skip
+    "/auth/tokenx",
+    "/auth/token/",
+    "/auth/token//",
+    "/auth//token",
+    "//auth/token",
+    "/auth/Token",
+    "/AUTH/TOKEN",
+    "/auth/token.json",
+    "/auth/token;x=1",
+    "/auth%2Ftoken",
+    "/auth/token%2F",
+    "/auth/token%00",
+    "/auth/token%20",
+    "/auth",
+    "/auth/",
+    "/",
+    "/token",
+    "/x/auth/token",
+    "/auth/token/x/y",
+    "/auth/./token",
+    "/auth/x/../token",
+    "/auth/%2e/token",
+    "/auth/x/%2e%2e/token",
+    "/auth\\token".replace("\\", "%5C"),
+    "/health/../auth/token",
+)
 """Paths that are not the token endpoint's, though each looks like it to somebody."""
 
 
@@ -38,11 +59,30 @@ def _elsewhere(server: KeyServerDriver, reply: Reply, summary: str) -> None:
 
 
 _RESOURCE_PATHS = (
-    "/resource/a", "/resource/a/", "/resource//x", "/resource/a/x/", "/resource/a/x/y", "/resource/a//x",
-    "//resource/a/x", "/Resource/a/x", "/resources/a/x", "/resource/a%2Fx", "/resource%2Fa/x", "/resource/",
-    "/resource", "/x/resource/a/x", "/resource/./a/x", "/resource/b/../a/x", "/resource/a/x/..", "/resource/a/x/%2e",
-    "/health/../resource/a/x", "/resource/a/x;y", "/resource/a/x%00", "/resource/a/x%2F", "/resource/..%2Fa/x",
-)  # fmt: skip
+    "/resource/a",
+    "/resource/a/",
+    "/resource//x",
+    "/resource/a/x/",
+    "/resource/a/x/y",
+    "/resource/a//x",
+    "//resource/a/x",
+    "/Resource/a/x",
+    "/resources/a/x",
+    "/resource/a%2Fx",
+    "/resource%2Fa/x",
+    "/resource/",
+    "/resource",
+    "/x/resource/a/x",
+    "/resource/./a/x",
+    "/resource/b/../a/x",
+    "/resource/a/x/..",
+    "/resource/a/x/%2e",
+    "/health/../resource/a/x",
+    "/resource/a/x;y",
+    "/resource/a/x%00",
+    "/resource/a/x%2F",
+    "/resource/..%2Fa/x",
+)
 """Paths that are not backend a's tool x, though each looks like it to somebody."""
 
 
@@ -71,8 +111,11 @@ def test_slash_in_a_segment(mark: CheckId, trial: Trial) -> None:
 
 
 _ENDPOINTS = {
-    "/auth/token": "POST", "/auth/token/{}": "DELETE", "/auth/tokens": "DELETE", "/resource/a/x": "GET",
-}  # fmt: skip
+    "/auth/token": "POST",
+    "/auth/token/{}": "DELETE",
+    "/auth/tokens": "DELETE",
+    "/resource/a/x": "GET",
+}
 
 _METHODS = (
     "GET",

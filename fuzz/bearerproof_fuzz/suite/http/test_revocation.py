@@ -50,10 +50,15 @@ def test_token_that_is_not_active(mark: CheckId, trial: Trial) -> None:
 
 
 _UNKNOWN = {
-    "an id of nobody": NOBODYS_JTI, "a word": "x", "an asterisk": "*", "encoded controls": "a%0D%0Ab%00",
-    "an encoded slash": f"{NOBODYS_JTI}%2Fx", "octets that are no UTF-8": "%FF%FE", "broken encoding": "%zz",
+    "an id of nobody": NOBODYS_JTI,
+    "a word": "x",
+    "an asterisk": "*",
+    "encoded controls": "a%0D%0Ab%00",
+    "an encoded slash": f"{NOBODYS_JTI}%2Fx",
+    "octets that are no UTF-8": "%FF%FE",
+    "broken encoding": "%zz",
     "a long id": "a" * 4000,
-}  # fmt: skip
+}
 
 
 @check("HTTP-11", needs=(CLOCK, HTTP, CONFIGURE))
@@ -74,9 +79,7 @@ def test_token_without_the_secret(mark: CheckId, trial: Trial) -> None:
     answered(server, wire.delete(server, ended.jti, ADMINISTRATOR), 204, "a live token is revoked")
     named = {"a live token": grant.jti, "a revoked token": ended.jti, **_UNKNOWN}
     for credentials in _STRANGERS:
-        _judge_uniform(
-            server, {name: wire.delete(server, jti, *credentials) for name, jti in named.items()}
-        )  # fmt: skip
+        _judge_uniform(server, {name: wire.delete(server, jti, *credentials) for name, jti in named.items()})
     for presented in (grant, ended):
         answered(
             server, wire.delete(server, grant.jti, wire.bearer(presented)), 401, "a bearer in place of the admin secret"
@@ -188,8 +191,6 @@ def test_identity_without_the_secret(mark: CheckId, trial: Trial) -> None:
     grant = server.issue()
     named = {"a known identity": wire.identity_query(), "an unknown one": wire.identity_query("x"), **_INCOMPLETE}
     for credentials in _STRANGERS:
-        _judge_uniform(
-            server, {name: wire.delete_all(server, query, *credentials) for name, query in named.items()}
-        )  # fmt: skip
+        _judge_uniform(server, {name: wire.delete_all(server, query, *credentials) for name, query in named.items()})
     live(server, grant, summary="its revocation was asked for without the admin secret")
     _number(server, wire.delete_all(server, wire.identity_query(), ADMINISTRATOR), 1)

@@ -64,10 +64,18 @@ def _malformed() -> Iterator[tuple[str, Jwk]]:
 
 def _spoilt(value: str) -> dict[str, object]:
     others: dict[str, object] = {
-        "a number": 65537, "true": True, "null": None, "a list": [value], "an object": {"": value}, "empty": "",
-        "padded": value + "=" * (-len(value) % 4 or 1), "no base64": "*" + value[1:], "of an impossible length": "A",
-        "with a blank": value[:2] + " " + value[2:], "no ASCII": "\u00fc" + value[1:],
-    }  # fmt: skip
+        "a number": 65537,
+        "true": True,
+        "null": None,
+        "a list": [value],
+        "an object": {"": value},
+        "empty": "",
+        "padded": value + "=" * (-len(value) % 4 or 1),
+        "no base64": "*" + value[1:],
+        "of an impossible length": "A",
+        "with a blank": value[:2] + " " + value[2:],
+        "no ASCII": "\u00fc" + value[1:],
+    }
     if len(value) < 8:
         return others
     octets = unb64(value)
@@ -127,9 +135,15 @@ _TEXT = "a text of forty characters, long enough."
 
 
 def _texts() -> dict[str, bytes]:
-    listed = {"a string": _TEXT, "a string in a list": [_TEXT], "a string as keys": {"keys": _TEXT},
-              "strings as keys": {"keys": [_TEXT]}, "a number": 10**39, "an empty string": "",
-              "a set without keys": {"keys": []}}  # fmt: skip
+    listed = {
+        "a string": _TEXT,
+        "a string in a list": [_TEXT],
+        "a string as keys": {"keys": _TEXT},
+        "strings as keys": {"keys": [_TEXT]},
+        "a number": 10**39,
+        "an empty string": "",
+        "a set without keys": {"keys": []},
+    }
     return {"a bare text": _TEXT.encode(), **{name: json.dumps(value).encode() for name, value in listed.items()}}
 
 

@@ -184,7 +184,7 @@ _HOPS: Mapping[str, tuple[str, str | None, tuple[str | None, ...]]] = {
     "a proxy and an empty header": (PROXY, "", (PROXY, None)),
     "a proxy and no address": (PROXY, f"{_REAL}, unknown", (PROXY, _REAL, None)),
     "a proxy and nonsense before the hop": (PROXY, f"<script>, {_REAL}", (_REAL,)),
-}  # fmt: skip
+}
 """By what it is: the peer, what it forwards, and the addresses that the event may give (None: none at all)."""
 
 

@@ -180,7 +180,7 @@ def _filled(server: KeyServerDriver) -> Iterator[tuple[str, str, Decision]]:
     for places, texts in (
         ({**injection_points.FIELDS, **injection_points.CLAIMS, **forwarded}, injection_points.HOSTILE),
         (injection_points.CLAIMS, injection_points.SURROGATES),
-    ):  # fmt: skip
+    ):
         for name, fill in places.items():
             for what, text in texts.items():
                 yield name, what, fill(server, text)

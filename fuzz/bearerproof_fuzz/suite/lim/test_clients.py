@@ -16,15 +16,22 @@ _ONE_CLIENT: Mapping[str, tuple[str, ...]] = {
     "the addresses of one /64": tuple(f"2001:db8:1:2::{host:x}" for host in range(1, 31)),
     "the addresses of one /64, far apart": tuple(f"2001:db8:1:2:{host * 2111:x}::{host:x}" for host in range(30)),
     "spellings of one address": (
-        "2001:db8:1:2::1", "2001:DB8:1:2::1", "2001:0db8:0001:0002:0000:0000:0000:0001", "2001:db8:1:2:0:0:0:1",
+        "2001:db8:1:2::1",
+        "2001:DB8:1:2::1",
+        "2001:0db8:0001:0002:0000:0000:0000:0001",
+        "2001:db8:1:2:0:0:0:1",
         "2001:Db8:01:02::0.0.0.1",
     ),
     "an address and its IPv4-mapped forms": (
-        "192.0.2.44", "::ffff:192.0.2.44", "::FFFF:192.0.2.44", "::ffff:c000:22c", "0:0:0:0:0:ffff:c000:22c",
+        "192.0.2.44",
+        "::ffff:192.0.2.44",
+        "::FFFF:192.0.2.44",
+        "::ffff:c000:22c",
+        "0:0:0:0:0:ffff:c000:22c",
     ),
     "a link-local address and its zones": ("fe80::1", "fe80::1%eth0", "fe80::1%1", "fe80::1%eth0.100"),
     "the /64s that 6to4 gives one host": tuple(f"2002:c000:22c:{net:x}::1" for net in range(30)),
-}  # fmt: skip
+}
 
 _TWO_CLIENTS: Mapping[str, tuple[str, str]] = {
     "another /64": ("2001:db8:1:2::1", "2001:db8:1:3::1"),
@@ -72,9 +79,12 @@ def test_addresses_of_two_clients(mark: CheckId, trial: Trial) -> None:
 def test_forwarded_addresses_of_one_client(mark: CheckId, trial: Trial) -> None:
     """What a proxy adds to an address, such as the port of each connection, makes no other client of it."""
     written: Mapping[str, str] = {
-        "ports": "203.0.113.5:{}", "ports of IPv6": "[2001:db8::1]:{}", "hosts of one /64": "2001:db8:1:2::{:x}",
-        "zones": "fe80::1%eth{}", "mapped forms": "::ffff:203.0.113.5%{}",
-    }  # fmt: skip
+        "ports": "203.0.113.5:{}",
+        "ports of IPv6": "[2001:db8::1]:{}",
+        "hosts of one /64": "2001:db8:1:2::{:x}",
+        "zones": "fe80::1%eth{}",
+        "mapped forms": "::ffff:203.0.113.5%{}",
+    }
     for name, form in written.items():
         server = KeyServerDriver(trial, own_peers=False)
         codes = [

@@ -48,9 +48,13 @@ def _steps(
     names: Sequence[str], faults: Sequence[str] = tuple(FAULTS), most: int = 12
 ) -> st.SearchStrategy[list[Step]]:
     step = st.builds(
-        Step, st.sampled_from(names), st.sampled_from(faults), PAUSES, st.sampled_from((1, 1, 2, 5)),
+        Step,
+        st.sampled_from(names),
+        st.sampled_from(faults),
+        PAUSES,
+        st.sampled_from((1, 1, 2, 5)),
         st.sampled_from((0.0, 0.0, -3600.0, 3600.0)),
-    )  # fmt: skip
+    )
     return st.lists(step, min_size=3, max_size=most)
 
 

@@ -43,12 +43,17 @@ def test_texts_that_are_no_patterns(mark: CheckId, trial: Trial) -> None:
 def test_rules_without_criteria(mark: CheckId, trial: Trial) -> None:
     """A rule without criteria, or without an issuer among them, is refused."""
     matches: dict[str, object] = {
-        "missing": MISSING, "null": None, "empty": {}, "a list": [], "a text": "*",
+        "missing": MISSING,
+        "null": None,
+        "empty": {},
+        "a list": [],
+        "a text": "*",
         "a group alone": {"group": "staff"},
-        "a subject alone": {"subject": "alice"}, "a domain alone": {"domain": "example.com"},
+        "a subject alone": {"subject": "alice"},
+        "a domain alone": {"domain": "example.com"},
         "an address alone": {"email": "alice@example.com"},
         "all but the issuer": {"group": "staff", "subject": "alice", "domain": "example.com"},
-    }  # fmt: skip
+    }
     for number in (0, 1):
         require_refused(trial, ["policies", number, "match"], matches)
 
@@ -72,9 +77,17 @@ def test_rules_with_empty_criteria(mark: CheckId, trial: Trial) -> None:
 def test_rules_of_unknown_issuers(mark: CheckId, trial: Trial) -> None:
     """A rule whose issuer is not, to the letter, that of a provider is refused."""
     issuers: dict[str, object] = {
-        "another's": "https://evil.example", "with a trailing slash": HOME.issuer + "/", "a prefix": HOME.issuer[:-1],
-        "in upper case": HOME.issuer.upper(), "a star": "*", "a pattern": "https://*", "empty": "", "null": None,
-        "a list": [HOME.issuer], "with a blank": HOME.issuer + " ", "plain http": "http://idp.example",
-    }  # fmt: skip
+        "another's": "https://evil.example",
+        "with a trailing slash": HOME.issuer + "/",
+        "a prefix": HOME.issuer[:-1],
+        "in upper case": HOME.issuer.upper(),
+        "a star": "*",
+        "a pattern": "https://*",
+        "empty": "",
+        "null": None,
+        "a list": [HOME.issuer],
+        "with a blank": HOME.issuer + " ",
+        "plain http": "http://idp.example",
+    }
     for number in (0, 1):
         require_refused(trial, ["policies", number, "match", "issuer"], issuers)

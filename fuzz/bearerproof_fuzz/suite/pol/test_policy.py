@@ -142,9 +142,16 @@ def test_rate_of_the_first_rule(mark: CheckId, trial: Trial) -> None:
 
 
 _MATCHES: tuple[Json, ...] = (
-    {}, {"group": "staff"}, {"group": "admins"}, {"subject": "alice"}, {"subject": "bob"}, {"domain": "example.com"},
-    {"email": "bob@example.com"}, {"domain": "example.com", "group": "admins"}, {"domain": "Partner.example"},
-)  # fmt: skip
+    {},
+    {"group": "staff"},
+    {"group": "admins"},
+    {"subject": "alice"},
+    {"subject": "bob"},
+    {"domain": "example.com"},
+    {"email": "bob@example.com"},
+    {"domain": "example.com", "group": "admins"},
+    {"domain": "Partner.example"},
+)
 _PEOPLE: tuple[tuple[str, Json], ...] = (
     ("alice", {"groups": ["staff"], "email": "alice@example.com"}),
     ("alice", {"groups": ["admins", "staff"], "email": "alice@EXAMPLE.com"}),
@@ -152,7 +159,7 @@ _PEOPLE: tuple[tuple[str, Json], ...] = (
     ("bob", {"groups": ["admins"], "email": "bob@example.com", "email_verified": False}),
     ("carol", {"groups": ["Staff"], "email": "carol@partner.example"}),
     ("carol", {"groups": None, "email": None, "email_verified": None}),
-)  # fmt: skip
+)
 
 
 @check("POL-2", needs=(CONFIGURE,))
@@ -218,9 +225,16 @@ _ADDRESSES = {
     "an object that is empty": {},
 }
 _UNVERIFIED: dict[str, object] = {
-    "false": False, "missing": None, "the text true": "true", "the text True": "True", "one": 1, "the text 1": "1",
-    "a list": [True], "an object": {"verified": True}, "an empty text": "",
-}  # fmt: skip
+    "false": False,
+    "missing": None,
+    "the text true": "true",
+    "the text True": "True",
+    "one": 1,
+    "the text 1": "1",
+    "a list": [True],
+    "an object": {"verified": True},
+    "an empty text": "",
+}
 _BY_ADDRESS: tuple[Json, ...] = ({"domain": "example.com"}, {"email": "alice@example.com"})
 
 

@@ -47,9 +47,29 @@ def test_pattern_means_the_same_twice(mark: CheckId, trial: Trial) -> None:
 
 
 _NO_NAMES = (
-    "", "*", "a*", "b*", "a,b", "a b", " a", "a ", "a\n", "a\0", "/a", "a/", "b/", "../a", "b/../c", "b,c", "b\n",
-    "b\u00e9", "\uff41", "A", "%61", "c",
-)  # fmt: skip
+    "",
+    "*",
+    "a*",
+    "b*",
+    "a,b",
+    "a b",
+    " a",
+    "a ",
+    "a\n",
+    "a\0",
+    "/a",
+    "a/",
+    "b/",
+    "../a",
+    "b/../c",
+    "b,c",
+    "b\n",
+    "b\u00e9",
+    "\uff41",
+    "A",
+    "%61",
+    "c",
+)
 """Texts that are no names, and two names that are not granted."""
 
 

@@ -23,20 +23,42 @@ from bearerproof_fuzz.oracles import rates
 def _not_the_secret(grant: Grant, secret: str = ADMIN) -> dict[str, str | None]:
     digest = hashlib.sha256(secret.encode())
     return {
-        "nothing": None, "an empty text": "", "a blank": " ", "a NUL": "\0", "null": "null",
-        "another text": WRONG, "its first half": secret[: len(secret) // 2], "all but its last letter": secret[:-1],
-        "all but its first letter": secret[1:], "its first letter": secret[0], "more than it": secret + "x",
-        "it twice": secret * 2, "it in upper case": secret.upper(), "it in the other case": secret.swapcase(),
-        "it with a capital letter": secret.capitalize(), "it after a blank": f" {secret}",
-        "it before a blank": f"{secret} ", "it before a line feed": f"{secret}\n", "it before a NUL": f"{secret}\0",
-        "it before a NUL and more": f"{secret}\0more", "it in quotes": f'"{secret}"',
-        "it after Bearer": f"Bearer {secret}", "it backwards": secret[::-1], "a text of its length": "x" * len(secret),
-        "a look-alike": secret.replace("a", "\u0430", 1), "a full-width letter": secret.replace("a", "\uff41", 1),
-        "it in base64": base64.b64encode(secret.encode()).decode(), "its digest": digest.hexdigest(),
-        "its digest in base64": base64.b64encode(digest.digest()).decode(), "a pattern": "*", "another pattern": ".*",
+        "nothing": None,
+        "an empty text": "",
+        "a blank": " ",
+        "a NUL": "\0",
+        "null": "null",
+        "another text": WRONG,
+        "its first half": secret[: len(secret) // 2],
+        "all but its last letter": secret[:-1],
+        "all but its first letter": secret[1:],
+        "its first letter": secret[0],
+        "more than it": secret + "x",
+        "it twice": secret * 2,
+        "it in upper case": secret.upper(),
+        "it in the other case": secret.swapcase(),
+        "it with a capital letter": secret.capitalize(),
+        "it after a blank": f" {secret}",
+        "it before a blank": f"{secret} ",
+        "it before a line feed": f"{secret}\n",
+        "it before a NUL": f"{secret}\0",
+        "it before a NUL and more": f"{secret}\0more",
+        "it in quotes": f'"{secret}"',
+        "it after Bearer": f"Bearer {secret}",
+        "it backwards": secret[::-1],
+        "a text of its length": "x" * len(secret),
+        "a look-alike": secret.replace("a", "\u0430", 1),
+        "a full-width letter": secret.replace("a", "\uff41", 1),
+        "it in base64": base64.b64encode(secret.encode()).decode(),
+        "its digest": digest.hexdigest(),
+        "its digest in base64": base64.b64encode(digest.digest()).decode(),
+        "a pattern": "*",
+        "another pattern": ".*",
         "5,000 letters": "a" * 5000,
-        "an issued bearer": grant.bearer, "the id of a token": grant.jti, "the name of the setting": "admin_secret",
-    }  # fmt: skip
+        "an issued bearer": grant.bearer,
+        "the id of a token": grant.jti,
+        "the name of the setting": "admin_secret",
+    }
 
 
 @check("REV-7")
@@ -87,9 +109,16 @@ def test_no_bearer_is_an_admin(mark: CheckId, trial: Trial) -> None:
 
 
 _SECRETS = (
-    "s", "correct horse battery staple", "\u00e9\u00fc\u4e2d-secret", "trailing ", "0", "true", "a:b", 'q"q',
+    "s",
+    "correct horse battery staple",
+    "\u00e9\u00fc\u4e2d-secret",
+    "trailing ",
+    "0",
+    "true",
+    "a:b",
+    'q"q',
     "long " * 30,
-)  # fmt: skip
+)
 """Secrets that a careless comparison takes for something else, or for nothing."""
 
 _FIELD_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")

@@ -67,9 +67,13 @@ def test_new_tokens_after_a_revocation(mark: CheckId, trial: Trial) -> None:
 
 
 _LATER = {
-    "a moment": 0.25, "a minute": 60.0, "a moment before its end": 599.75, "its end": 600.0, "its retention": 890.0,
+    "a moment": 0.25,
+    "a minute": 60.0,
+    "a moment before its end": 599.75,
+    "its end": 600.0,
+    "its retention": 890.0,
     "longer than anything is kept": 5000.0,
-}  # fmt: skip
+}
 """Times after a revocation at which the token is presented again, for the lifetime and retention of the setting."""
 
 
@@ -198,13 +202,24 @@ def _near(grant: Grant) -> Mapping[str, str]:
     jti, bearer = grant.jti, grant.bearer
     digest = hashlib.sha256(bearer.encode()).hexdigest()
     spelled = {
-        "the id in the other case": jti.swapcase(), "the id without hyphens": jti.replace("-", ""),
-        "the id after a blank": f" {jti}", "the id before a blank": f"{jti} ", "the id before a line feed": f"{jti}\n",
-        "the id before a NUL": f"{jti}\0", "the id in braces": f"{{{jti}}}", "the id as a URN": f"urn:uuid:{jti}",
-        "the beginning of the id": jti[:-1], "the end of the id": jti[1:], "nothing": "", "a blank": " ",
-        "the beginning and a wildcard": f"{jti[:8]}*", "two ids": f"{jti},{jti}",
-        "the bearer": bearer, "the digest of the bearer": digest, "the subject": grant.subject,
-    }  # fmt: skip
+        "the id in the other case": jti.swapcase(),
+        "the id without hyphens": jti.replace("-", ""),
+        "the id after a blank": f" {jti}",
+        "the id before a blank": f"{jti} ",
+        "the id before a line feed": f"{jti}\n",
+        "the id before a NUL": f"{jti}\0",
+        "the id in braces": f"{{{jti}}}",
+        "the id as a URN": f"urn:uuid:{jti}",
+        "the beginning of the id": jti[:-1],
+        "the end of the id": jti[1:],
+        "nothing": "",
+        "a blank": " ",
+        "the beginning and a wildcard": f"{jti[:8]}*",
+        "two ids": f"{jti},{jti}",
+        "the bearer": bearer,
+        "the digest of the bearer": digest,
+        "the subject": grant.subject,
+    }
     return {name: text for name, text in spelled.items() if text != jti}
 
 

@@ -165,9 +165,17 @@ def test_refusal_shows_no_stack(mark: CheckId, trial: Trial, forge: Forge) -> No
 
 
 _TRACES = (
-    b"Traceback (most recent call last)", b"\n    at ", b"\\n    at ", b"\n\tat ", b"\\n\\tat ", b"node_modules/",
-    b"goroutine ", b".java:", b"site-packages/", b"panic: ",
-)  # fmt: skip
+    b"Traceback (most recent call last)",
+    b"\n    at ",
+    b"\\n    at ",
+    b"\n\tat ",
+    b"\\n\\tat ",
+    b"node_modules/",
+    b"goroutine ",
+    b".java:",
+    b"site-packages/",
+    b"panic: ",
+)
 """What a stack trace has in it: of Python, JavaScript, Java, .NET and Go."""
 
 
@@ -201,24 +209,36 @@ def _misshapen(server: ResourceDriver) -> Iterator[tuple[str, str]]:
     whole = server.draft().token()
     header, payload, signature = whole.split(".")
     yield from {
-        "a word": "x", "two dots": "..", "two segments": f"{header}.{payload}", "five segments": f"{whole}.{whole}",
-        "an empty header": f".{payload}.{signature}", "an empty payload": f"{header}..{signature}",
+        "a word": "x",
+        "two dots": "..",
+        "two segments": f"{header}.{payload}",
+        "five segments": f"{whole}.{whole}",
+        "an empty header": f".{payload}.{signature}",
+        "an empty payload": f"{header}..{signature}",
         "a header that is no JSON": f"{keys.b64(b'{')}.{payload}.{signature}",
         "a header that is a list": f"{keys.b64(b'[]')}.{payload}.{signature}",
         "a header that is a number": f"{keys.b64(b'1')}.{payload}.{signature}",
         "a header of octets that are no UTF-8": f"{keys.b64(bytes([0xFF, 0xFE]))}.{payload}.{signature}",
         "a header of deep nesting": f"{keys.b64(b'[' * 1200)}.{payload}.{signature}",
         "an impossible length": f"{header}.{payload}.{signature}A",
-    }.items()  # fmt: skip
+    }.items()
 
 
 _ODD_HEADERS: Mapping[str, Json] = {
-    "a kid that is a number": {"kid": 1}, "a kid that is null": {"kid": None}, "a kid that is a list": {"kid": []},
-    "an alg that is a number": {"alg": 1}, "an alg that is null": {"alg": None}, "an unknown alg": {"alg": "XX999"},
-    "an unknown kid": {"kid": "bearerproof-unknown"}, "a typ that is a list": {"typ": []},
-    "a crit that is a number": {"crit": 1}, "an alg with a line break": {"alg": "a\r\nX-Injected: 1"},
-    "an alg with a NUL": {"alg": "ES256\0"}, "an alg beyond Latin-1": {"alg": "\U0001f511"},
-    "a kid with a line break": {"kid": "a\r\nX-Injected: 1"}, "a kid beyond Latin-1": {"kid": "\U0001f511"},
+    "a kid that is a number": {"kid": 1},
+    "a kid that is null": {"kid": None},
+    "a kid that is a list": {"kid": []},
+    "an alg that is a number": {"alg": 1},
+    "an alg that is null": {"alg": None},
+    "an unknown alg": {"alg": "XX999"},
+    "an unknown kid": {"kid": "bearerproof-unknown"},
+    "a typ that is a list": {"typ": []},
+    "a crit that is a number": {"crit": 1},
+    "an alg with a line break": {"alg": "a\r\nX-Injected: 1"},
+    "an alg with a NUL": {"alg": "ES256\0"},
+    "an alg beyond Latin-1": {"alg": "\U0001f511"},
+    "a kid with a line break": {"kid": "a\r\nX-Injected: 1"},
+    "a kid beyond Latin-1": {"kid": "\U0001f511"},
     "a typ with a line break": {"typ": "a\r\nX-Injected: 1"},
-}  # fmt: skip
+}
 _ODD_VALUES = {"null": None, "a number": 7, "a list": [1], "an object": {"a": 1}, "a huge number": 10**30}

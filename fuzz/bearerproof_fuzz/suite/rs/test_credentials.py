@@ -129,11 +129,18 @@ def _spellings(target: str) -> dict[str, str]:
     path, question, query = target.partition("?")
     last = path.rstrip("/")[-1:] or "x"
     changed = {
-        "two slashes": f"/{path}", "a slash at its end": f"{path}/", "a dot at its end": f"{path}/.",
-        "a letter percent-encoded": f"{path.rstrip('/')[:-1]}%{ord(last):02X}", "dots": f"/x/..{path}",
-        "a parameter": f"{path};x=1", "upper case": path.upper(), "an extension": f"{path}.json",
-        "a backslash": path.replace("/", "/%5C", 1), "a blank": f"{path}%20", "an encoded slash": f"/%2F{path[1:]}",
-    }  # fmt: skip
+        "two slashes": f"/{path}",
+        "a slash at its end": f"{path}/",
+        "a dot at its end": f"{path}/.",
+        "a letter percent-encoded": f"{path.rstrip('/')[:-1]}%{ord(last):02X}",
+        "dots": f"/x/..{path}",
+        "a parameter": f"{path};x=1",
+        "upper case": path.upper(),
+        "an extension": f"{path}.json",
+        "a backslash": path.replace("/", "/%5C", 1),
+        "a blank": f"{path}%20",
+        "an encoded slash": f"/%2F{path[1:]}",
+    }
     return {name: f"{spelt}{question}{query}" for name, spelt in changed.items() if spelt != path}
 
 

@@ -100,9 +100,13 @@ def test_different_hints_give_different_sources(mark: CheckId, trial: Trial, for
 
 
 _SENTINELS: tuple[Slots, ...] = (
-    (MISSING, MISSING, MISSING), ("anon", "noaud", "nokid"), ("anon", MISSING, "nokid"),
-    ("nokid", "anon", "noaud"), (MISSING, "anon", MISSING), ("noaud", "nokid", "anon"),
-)  # fmt: skip
+    (MISSING, MISSING, MISSING),
+    ("anon", "noaud", "nokid"),
+    ("anon", MISSING, "nokid"),
+    ("nokid", "anon", "noaud"),
+    (MISSING, "anon", MISSING),
+    ("noaud", "nokid", "anon"),
+)
 """Absent hints, and names that spell what stands for them."""
 
 

@@ -101,14 +101,43 @@ def test_namesakes_do_not_share_a_cap(mark: CheckId, trial: Trial) -> None:
 
 
 _NAMESAKES = (
-    ("alice", OTHER), ("Alice", HOME), ("ALICE", HOME), ("alice ", HOME), (" alice", HOME),
-    ("alic\u0435", HOME), ("\uff41lice", HOME), ("alice\u00ad", HOME), ("alic", HOME),
-    ("alicee", HOME), ("alice@example.com", HOME), ("alice%40", HOME), ("alice*", HOME), ("*", HOME), ("é", HOME),
-    ("e\u0301", HOME), ("straße", HOME), ("strasse", HOME), ("1", HOME), ("01", HOME), ("1.0", HOME),
-    ("true", HOME), ("null", HOME), ("None", HOME), ("\ufb01", HOME), ("fi", HOME), ("I", HOME), ("\u0131", HOME),
-    ("alice\0", HOME), ("alice\0x", HOME), ("%61lice", HOME), ("al+ice", HOME), ("al ice", HOME), ("al%20ice", HOME),
-    *((f"{'a' * length}{last}", HOME) for length in (63, 127, 254) for last in "bc"), ("ALICE", OTHER),
-)  # fmt: skip
+    ("alice", OTHER),
+    ("Alice", HOME),
+    ("ALICE", HOME),
+    ("alice ", HOME),
+    (" alice", HOME),
+    ("alic\u0435", HOME),
+    ("\uff41lice", HOME),
+    ("alice\u00ad", HOME),
+    ("alic", HOME),
+    ("alicee", HOME),
+    ("alice@example.com", HOME),
+    ("alice%40", HOME),
+    ("alice*", HOME),
+    ("*", HOME),
+    ("é", HOME),
+    ("e\u0301", HOME),
+    ("straße", HOME),
+    ("strasse", HOME),
+    ("1", HOME),
+    ("01", HOME),
+    ("1.0", HOME),
+    ("true", HOME),
+    ("null", HOME),
+    ("None", HOME),
+    ("\ufb01", HOME),
+    ("fi", HOME),
+    ("I", HOME),
+    ("\u0131", HOME),
+    ("alice\0", HOME),
+    ("alice\0x", HOME),
+    ("%61lice", HOME),
+    ("al+ice", HOME),
+    ("al ice", HOME),
+    ("al%20ice", HOME),
+    *((f"{'a' * length}{last}", HOME) for length in (63, 127, 254) for last in "bc"),
+    ("ALICE", OTHER),
+)
 """Identities that a fold, a trim, a number or a comparison of parts takes for one another, or for alice."""
 
 
@@ -130,9 +159,15 @@ def test_attributes_do_not_multiply_a_cap(mark: CheckId, trial: Trial) -> None:
     server = KeyServerDriver(trial, DEFAULT.but(cap=1))
     server.issue()
     changes: Sequence[dict[str, Any]] = (
-        {"email": "other@example.com"}, {"email": None}, {"email_verified": False}, {"name": "Al"}, {"groups": []},
-        {"groups": ["staff", "admins"]}, {"azp": "key-server"}, {"sid": "s-2"},
-    )  # fmt: skip
+        {"email": "other@example.com"},
+        {"email": None},
+        {"email_verified": False},
+        {"name": "Al"},
+        {"groups": []},
+        {"groups": ["staff", "admins"]},
+        {"azp": "key-server"},
+        {"sid": "s-2"},
+    )
     for claims in changes:
         _judge_capped(server, 1, **claims)
 
@@ -158,9 +193,17 @@ def test_count_is_of_one_identity(mark: CheckId, trial: Trial) -> None:
     for subject, provider, number in (("alice", HOME, 3), ("alice", OTHER, 2), ("bob", HOME, 1)):
         for _ in range(number):
             server.issue(subject, provider=provider, email="shared@example.com", name="Shared")
-    expected = {("alice", HOME.issuer): 3, ("alice", OTHER.issuer): 2, ("bob", HOME.issuer): 1,
-           ("bob", OTHER.issuer): 0, ("shared@example.com", HOME.issuer): 0, ("Alice", HOME.issuer): 0,
-           ("alice", "https://idp.example/"): 0, ("", HOME.issuer): 0, ("alice", ""): 0}  # fmt: skip
+    expected = {
+        ("alice", HOME.issuer): 3,
+        ("alice", OTHER.issuer): 2,
+        ("bob", HOME.issuer): 1,
+        ("bob", OTHER.issuer): 0,
+        ("shared@example.com", HOME.issuer): 0,
+        ("Alice", HOME.issuer): 0,
+        ("alice", "https://idp.example/"): 0,
+        ("", HOME.issuer): 0,
+        ("alice", ""): 0,
+    }
     for (subject, issuer), number in expected.items():
         found = server.count(subject, issuer)
         if found != number:

@@ -26,7 +26,7 @@ def test_bearers_side_by_side_are_not_mixed_up(mark: CheckId, trial: Trial) -> N
         (server.issue(subject, f"backends:{backend} tools:{tool}", provider), backend, tool)
         for subject, provider in (("alice", HOME), ("alice", OTHER), ("bob", HOME), ("Alice", HOME))
         for backend, tool in (("a", "x"), ("a", "y"), ("b*", "x"), ("*", "*"), ("a,b", "x"))
-    ]  # fmt: skip
+    ]
     for turn in (issued, issued[::-1], issued[1::2] + issued[::2]):
         for grant, backend, tool in turn:
             _judge_own(server, grant, backend.split(","), tool.split(","))

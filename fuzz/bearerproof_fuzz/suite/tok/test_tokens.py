@@ -328,11 +328,11 @@ _RESPELT: Mapping[str, Callable[[str, str], str]] = {
     "as its digest in base64url": lambda bearer, _: _url64(_sha256(bearer)),
     "as its digest under the prefix": lambda bearer, prefix: prefix + _url64(_sha256(bearer)),
     "as the digest of its text": lambda bearer, prefix: prefix + _url64(_sha256(bearer.removeprefix(prefix))),
-    "as the digest of its octets": lambda bearer, prefix: prefix + _url64(
-        hashlib.sha256(base64.urlsafe_b64decode(bearer.removeprefix(prefix) + "===")).digest()
+    "as the digest of its octets": lambda bearer, prefix: (
+        prefix + _url64(hashlib.sha256(base64.urlsafe_b64decode(bearer.removeprefix(prefix) + "===")).digest())
     ),
     "as its digest in hex under the prefix": lambda bearer, prefix: prefix + _sha256(bearer).hex(),
-}  # fmt: skip
+}
 """By how it is told: texts that are nearly a bearer, or can be had from what a store or a trail keeps of it."""
 
 

@@ -135,12 +135,30 @@ def test_what_was_signed_is_returned(mark: CheckId, trial: Trial, forge: Forge) 
 
 
 _VARIETY = {
-    "nested": {"a": [1, "é", None], "aud": ["x"]}, "text": "\U0001f511", "values": [True, 1, 1.5, 0, False],
-    "fraction": 1.75, "negative": -0.25, "small": 1e-7, "large": 2**53 - 1, "zero": 0, "no": False,
-    "empty": "", "emptyList": [], "emptyObject": {}, "one": ["x"], "twice": ["b", "a", "b"],
-    "digits": "007", "truth": "true", "date": "2027-01-15T08:00:00Z", "markup": "<b>&amp;</b>%41\\u0041",
-    "Capital": "Text", "capital": "text", "blanks": " Text\n", "form": "e\u0301\ufb01\u212b", "x:y/z.w": 1,
-}  # fmt: skip
+    "nested": {"a": [1, "é", None], "aud": ["x"]},
+    "text": "\U0001f511",
+    "values": [True, 1, 1.5, 0, False],
+    "fraction": 1.75,
+    "negative": -0.25,
+    "small": 1e-7,
+    "large": 2**53 - 1,
+    "zero": 0,
+    "no": False,
+    "empty": "",
+    "emptyList": [],
+    "emptyObject": {},
+    "one": ["x"],
+    "twice": ["b", "a", "b"],
+    "digits": "007",
+    "truth": "true",
+    "date": "2027-01-15T08:00:00Z",
+    "markup": "<b>&amp;</b>%41\\u0041",
+    "Capital": "Text",
+    "capital": "text",
+    "blanks": " Text\n",
+    "form": "e\u0301\ufb01\u212b",
+    "x:y/z.w": 1,
+}
 _SUBJECT = " User\u0301-1 "
 _PLAIN_SUBJECT = " User-1 "
 """ASCII, as OpenID Connect Core §2 has that of an ID token."""

@@ -89,6 +89,7 @@ _CLAIM_REQUIREMENTS = {"VER-29", "VER-30", "VER-31", "VER-33", "VER-34", "VER-35
 
 def _claim_edits(profile: Profile) -> list[Case]:
     return [
-        case for case in cases()
+        case
+        for case in cases()
         if case.profile is profile and case.edit.requirement_id in _CLAIM_REQUIREMENTS and case.edit.strict == REJECTED
-    ]  # fmt: skip
+    ]

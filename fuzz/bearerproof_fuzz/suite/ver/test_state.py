@@ -101,9 +101,10 @@ def test_same_jti_of_another_issuer(mark: CheckId, trial: Trial, forge: Forge) -
         pairs = {
             "the same jti": [(ISSUER, jti), (f"{ISSUER}/tenant", jti)],
             f"the same text when joined by {joint!r}": [
-                (f"{ISSUER}/a", f"1{joint}{jti}"), (f"{ISSUER}/a{joint}1", jti),
+                (f"{ISSUER}/a", f"1{joint}{jti}"),
+                (f"{ISSUER}/a{joint}1", jti),
             ],
-        }  # fmt: skip
+        }
         for name, issued in pairs.items():
             _judge_issuers(trial, forge.base(mark.profile), name, issued)
 

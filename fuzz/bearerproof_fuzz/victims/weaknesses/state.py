@@ -262,9 +262,16 @@ def _known_alone(_: Json, found: Json) -> Json:
 
 
 _MEMBERS = {
-    "issuer": "issuer", "allow-list": "algorithms", "leeway": "leeway", "type": "typ", "list-of-claims": "require",
-    "nonce": "nonce", "trusted-audience": "trusted_audiences", "access-token": "access_token", "code": "code",
-}  # fmt: skip
+    "issuer": "issuer",
+    "allow-list": "algorithms",
+    "leeway": "leeway",
+    "type": "typ",
+    "list-of-claims": "require",
+    "nonce": "nonce",
+    "trusted-audience": "trusted_audiences",
+    "access-token": "access_token",
+    "code": "code",
+}
 
 STEPS: Mapping[str, Steps] = {
     "verdict-kept-by-the-beginning-of-a-token": _cached(lambda question: (question.token[:64], str(question.policy))),

@@ -127,9 +127,13 @@ class Configurator:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             try:
                 process = subprocess.Popen(  # noqa: S603 - whoever wrote the profile means this program
-                    command, cwd=self._profile.folder, stdin=subprocess.PIPE, stdout=out, stderr=err,
+                    command,
+                    cwd=self._profile.folder,
+                    stdin=subprocess.PIPE,
+                    stdout=out,
+                    stderr=err,
                     start_new_session=True,
-                )  # fmt: skip
+                )
             except OSError as error:
                 raise self._fault(command, f"cannot be started: {error.strerror or error}", "") from None
             late = False

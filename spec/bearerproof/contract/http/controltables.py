@@ -7,10 +7,22 @@ from bearerproof.contract.http.profile import Configure, KeyFetching, ToldClock,
 from bearerproof.contract.http.toldclock import FORMS
 from bearerproof.contract.http.values import Table, ValueReader
 
-MEMBERS = frozenset({
-    "providers", "policies", "ttl", "retention", "cap", "capacity", "max_age", "leeway", "subject_token_uses",
-    "admin_secret", "trusted_proxies", "throttle",
-})  # fmt: skip
+MEMBERS = frozenset(
+    {
+        "providers",
+        "policies",
+        "ttl",
+        "retention",
+        "cap",
+        "capacity",
+        "max_age",
+        "leeway",
+        "subject_token_uses",
+        "admin_secret",
+        "trusted_proxies",
+        "throttle",
+    }
+)
 """The members of a configuration."""
 
 

@@ -127,9 +127,13 @@ class CommandLog:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the log
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the command is the caller's own, and no shell reads it
-                list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr,
-                bufsize=0, start_new_session=True,
-            )  # fmt: skip
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                bufsize=0,
+                start_new_session=True,
+            )
         except OSError as error:
             self._stderr.close()
             raise AdapterFault(f"cannot start {self._description}: {error.strerror}") from None

@@ -60,13 +60,27 @@ class Reader(ValueReader):
     def profile(self, raw: Table) -> ServerProfile:
         """Return the profile of a key server."""
         texts = {
-            "name": None, "version": "unknown", "language": "unknown", "token_prefix": None,
+            "name": None,
+            "version": "unknown",
+            "language": "unknown",
+            "token_prefix": None,
             "name_pattern": messagetables.name_pattern(self, raw.get("alphabet")),
-        }  # fmt: skip
+        }
         tables = {
-            "setting", "requests", "headers", "names", "codes", "abilities", "audit", "identity_provider",
-            "configure", "clock", "keys", "answers", "alphabet",
-        }  # fmt: skip
+            "setting",
+            "requests",
+            "headers",
+            "names",
+            "codes",
+            "abilities",
+            "audit",
+            "identity_provider",
+            "configure",
+            "clock",
+            "keys",
+            "answers",
+            "alphabet",
+        }
         self.known(raw, "", {*texts, "measure", "algorithms", "subject_form", *tables})
         for name in tables & set(raw):
             self.kind(raw, "", name, dict, "a table")
@@ -252,24 +266,34 @@ _CODES: Mapping[str, tuple[Table, frozenset[str]]] = {
     "exchange": (
         {
             **{code: code for code in EXCHANGE_CODES},
-            "400": "invalid_request", "413": "invalid_request", "415": "invalid_request", "429": "rate_limited",
+            "400": "invalid_request",
+            "413": "invalid_request",
+            "415": "invalid_request",
+            "429": "rate_limited",
             "503": "temporarily_unavailable",
         },
         EXCHANGE_CODES,
     ),
     "resource": (
         {
-            "400": "invalid-token", "401": "invalid-token", "403": "insufficient-scope", "429": "rate-limited",
+            "400": "invalid-token",
+            "401": "invalid-token",
+            "403": "insufficient-scope",
+            "429": "rate-limited",
             "503": "unavailable",
         },
         BEARER_REASONS,
     ),
     "revoke": (
         {
-            "400": "invalid_request", "401": "unauthorized", "403": "unauthorized", "404": "not-active",
-            "429": "rate_limited", "503": "temporarily_unavailable",
+            "400": "invalid_request",
+            "401": "unauthorized",
+            "403": "unauthorized",
+            "404": "not-active",
+            "429": "rate_limited",
+            "503": "temporarily_unavailable",
         },
         REVOKE_CODES,
     ),
-}  # fmt: skip
+}
 """For each kind of request: what codes and statuses mean unless the profile says otherwise, and what they can mean."""

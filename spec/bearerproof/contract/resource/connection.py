@@ -249,9 +249,11 @@ class ResourceConnection:
     def _http(self, request: Request, seconds: float) -> Json:
         """Send a request as it is given."""
         sent = Sent(
-            request["method"], request["path"], tuple((n, v) for n, v in request["headers"]),
+            request["method"],
+            request["path"],
+            tuple((n, v) for n, v in request["headers"]),
             base64.b64decode(request["body_b64"]),
-        )  # fmt: skip
+        )
         try:
             answered = self._answered(sent, seconds)
         except Unsendable as unsendable:

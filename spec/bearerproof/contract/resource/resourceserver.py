@@ -111,11 +111,16 @@ def read_resource_server(raw: Json, where: str) -> ResourceServer:
 
 
 _KINDS: dict[str, type] = {
-    "headers": list, "claims": dict, "probes": bool, "running": bool, "fetches": dict, "answers": dict,
+    "headers": list,
+    "claims": dict,
+    "probes": bool,
+    "running": bool,
+    "fetches": dict,
+    "answers": dict,
     **dict.fromkeys(
         ["issuer", "audience", "typ", "line", "body", "token", "scope", "metadata", "session", "session_body"], str
     ),
-}  # fmt: skip
+}
 
 
 def _pair(raw: Any, where: str) -> tuple[str, str]:

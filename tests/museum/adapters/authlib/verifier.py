@@ -40,6 +40,12 @@ def verify(request: Json) -> Json:
 
 
 serve_release(
-    "Authlib", verify, (JoseError,), algorithms=[*SYMMETRIC, *RSA, *CURVES], key_form="jwk", key_set=False,
-    mixed_algorithms=True, options=["leeway"],
-)  # fmt: skip
+    "Authlib",
+    verify,
+    (JoseError,),
+    algorithms=[*SYMMETRIC, *RSA, *CURVES],
+    key_form="jwk",
+    key_set=False,
+    mixed_algorithms=True,
+    options=["leeway"],
+)

@@ -36,6 +36,12 @@ def verify(request: Json) -> Json:
 
 
 serve_release(
-    "joserfc", verify, (JoseError, RefusedKeyError), algorithms=[*SYMMETRIC, *RSA, *CURVES], key_form="jwk",
-    key_set=False, mixed_algorithms=True, options=["leeway"],
-)  # fmt: skip
+    "joserfc",
+    verify,
+    (JoseError, RefusedKeyError),
+    algorithms=[*SYMMETRIC, *RSA, *CURVES],
+    key_form="jwk",
+    key_set=False,
+    mixed_algorithms=True,
+    options=["leeway"],
+)

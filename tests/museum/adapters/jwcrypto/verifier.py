@@ -19,6 +19,11 @@ def verify(request: Json) -> Json:
 
 
 serve_release(
-    "jwcrypto", verify, (JWException, ValueError), algorithms=[*SYMMETRIC, *RSA, *CURVES], clock="real",
-    mixed_algorithms=True, options=["leeway"],
-)  # fmt: skip
+    "jwcrypto",
+    verify,
+    (JWException, ValueError),
+    algorithms=[*SYMMETRIC, *RSA, *CURVES],
+    clock="real",
+    mixed_algorithms=True,
+    options=["leeway"],
+)

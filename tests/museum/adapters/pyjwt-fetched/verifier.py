@@ -36,6 +36,10 @@ def verify(request: Json) -> Json:
 
 
 serve_release(
-    "PyJWT", verify, (jwt.PyJWTError,), algorithms=[*RSA, *CURVES], options=[],
+    "PyJWT",
+    verify,
+    (jwt.PyJWTError,),
+    algorithms=[*RSA, *CURVES],
+    options=[],
     keys_url={"ttl": TTL, "stale": 0, "cooldown": COOLDOWN},
-)  # fmt: skip
+)

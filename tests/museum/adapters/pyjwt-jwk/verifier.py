@@ -14,6 +14,13 @@ def verify(request: Json) -> Json:
 
 
 serve_release(
-    "PyJWT", verify, (jwt.PyJWTError,), algorithms=[*SYMMETRIC, *RSA, *CURVES, "EdDSA"], clock="real", key_form="jwk",
-    key_set=False, mixed_algorithms=True, options=["leeway"],
-)  # fmt: skip
+    "PyJWT",
+    verify,
+    (jwt.PyJWTError,),
+    algorithms=[*SYMMETRIC, *RSA, *CURVES, "EdDSA"],
+    clock="real",
+    key_form="jwk",
+    key_set=False,
+    mixed_algorithms=True,
+    options=["leeway"],
+)

@@ -29,6 +29,12 @@ def verify(request: Json) -> Json:
 
 
 serve_release(
-    "PyJWT", verify, (ERROR,), algorithms=[*SYMMETRIC, *RSA[:3], *CURVES], clock="real", key_set=False,
-    mixed_algorithms=True, options=["leeway"],
-)  # fmt: skip
+    "PyJWT",
+    verify,
+    (ERROR,),
+    algorithms=[*SYMMETRIC, *RSA[:3], *CURVES],
+    clock="real",
+    key_set=False,
+    mixed_algorithms=True,
+    options=["leeway"],
+)

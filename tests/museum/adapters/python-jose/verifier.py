@@ -14,6 +14,12 @@ def verify(request: Json) -> Json:
 
 
 serve_release(
-    "python-jose", verify, (JOSEError,), algorithms=[*SYMMETRIC, "RS256"], clock="real", key_set=False,
-    mixed_algorithms=True, options=[],
-)  # fmt: skip
+    "python-jose",
+    verify,
+    (JOSEError,),
+    algorithms=[*SYMMETRIC, "RS256"],
+    clock="real",
+    key_set=False,
+    mixed_algorithms=True,
+    options=[],
+)

@@ -20,6 +20,13 @@ def verify(request: Json) -> Json:
 
 
 serve_release(
-    "python_jwt", verify, REJECTIONS, algorithms=[*SYMMETRIC, *RSA, *CURVES], clock="real", key_form="jwk",
-    key_set=False, mixed_algorithms=True, options=[],
-)  # fmt: skip
+    "python_jwt",
+    verify,
+    REJECTIONS,
+    algorithms=[*SYMMETRIC, *RSA, *CURVES],
+    clock="real",
+    key_form="jwk",
+    key_set=False,
+    mixed_algorithms=True,
+    options=[],
+)
