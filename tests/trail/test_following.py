@@ -16,6 +16,7 @@ from bearerproof.exceptions import BadInput
 from bearerproof.trail import Options, TrailReport, Verdict, prove_lines
 from bearerproof.trail.following import Unfinished, follow
 from bearerproof.trail.judge import Judgement
+from bearerproof.trail.reading import BLOCK, MAX_LINE, OddLine
 
 from .trails import Server, jti, lived, text, violated
 
@@ -111,6 +112,16 @@ def test_a_line_that_never_ends_takes_no_memory(tmp_path: Path) -> None:
     append(LINES[0])(log)
     report, _ = followed(log, append("x" * 3_000_000), append("y" * 3_000_000), append("\n", *LINES[1:]))
     assert (report.verdict, report.lines.foreign) == (Verdict.TRUTHFUL, 1)
+
+
+@pytest.mark.parametrize("before", [0, 1, BLOCK - 3, BLOCK])
+def test_how_long_a_followed_line_may_be_hangs_on_no_border_of_blocks(tmp_path: Path, before: int) -> None:
+    log = tmp_path / "audit.jsonl"
+    append("x" * before, "\n", "y" * MAX_LINE, "\n", "z" * (MAX_LINE + 1), "\n", *LINES)(log)
+    odd = [content for content in follow(str(log), lambda: False) if isinstance(content, OddLine)]
+    assert [content.head[0] for content in odd] == ["z"]
+    report, _ = followed(log)
+    assert (report.verdict, sum(report.lines.events.values())) == (Verdict.TRUTHFUL, len(LINES))
 
 
 def test_what_cannot_be_followed_is_said(tmp_path: Path) -> None:

@@ -104,6 +104,19 @@ def test_a_line_of_ten_megabytes_is_passed_over(tmp_path: Path) -> None:
     assert report.lines.total == len(lived().events) + 2
 
 
+@pytest.mark.parametrize("before", [0, 1, reading.BLOCK - 3, reading.BLOCK])
+def test_how_long_a_line_may_be_hangs_on_no_border_of_blocks(tmp_path: Path, before: int) -> None:
+    path = tmp_path / "lines"
+    short, longest, longer = (b"x" * size + b"\n" for size in (before, reading.MAX_LINE, reading.MAX_LINE + 1))
+    for octets in (short + longest + b"end\n", short + longer + b"end\n", short + longer + longer + longest):
+        path.write_bytes(octets)
+        read, odd = 0, 0
+        for part in reading.parts(str(path)):
+            odd += isinstance(part, reading.OddLine)
+            read += 0 if isinstance(part, reading.OddLine) else part.octets.rstrip(b"\n").count(b"\n") + 1
+        assert (read + odd, odd) == (octets.count(b"\n"), octets.split(b"\n").count(longer[:-1]))
+
+
 def test_lines_across_blocks_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = judge(tmp_path, LINES)
     for size in (1, 7, 100):

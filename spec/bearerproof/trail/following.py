@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from bearerproof.exceptions import BadInput
 from bearerproof.trail.presets import seems_ours
-from bearerproof.trail.reading import BLOCK, MAX_LINE, WIDE_OR_PACKED, Begin, Content, End, OddLine, Part
+from bearerproof.trail.reading import BLOCK, MAX_LINE, WIDE_OR_PACKED, Begin, Content, End, OddLine, Part, first_line
 
 Wait = Callable[[], bool]
 """Waits a while for more to be written; says whether to go on."""
@@ -69,12 +69,13 @@ class _Following:
             if self._skips:
                 _, feed, chunk = chunk.partition(b"\n")
                 self._skips = not feed
+            if len(self._rest) + first_line(chunk) > MAX_LINE:
+                line, feed, chunk = (self._rest + chunk).partition(b"\n")
+                text, self._rest, self._skips = line.decode("utf-8", "replace"), b"", not feed
+                yield OddLine(f"a line of more than {MAX_LINE:,} bytes", text[:4096], self._position, seems_ours(text))
             whole, feed, self._rest = (self._rest + chunk).rpartition(b"\n")
             if feed:
                 yield Part(whole, self._position)
-            if len(self._rest) > MAX_LINE:
-                text, self._rest, self._skips = self._rest.decode("utf-8", "replace"), b"", True
-                yield OddLine(f"a line of more than {MAX_LINE:,} bytes", text[:4096], self._position, seems_ours(text))
 
     def rotated(self) -> Iterator[Content | Unfinished]:
         """Go over to the file that bears the name now, if that is another, or to the beginning if it was truncated."""

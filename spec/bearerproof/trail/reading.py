@@ -163,20 +163,27 @@ def _lines(file: BinaryIO) -> Iterator["Part | OddLine"]:
         if chunk is None:
             break
         after = b""
+        if len(rest) + first_line(chunk) > MAX_LINE:
+            size, looks_ours, after = _skip_line(rest, chain((chunk,), chunks))
+            head = (rest + chunk)[:_HEAD].decode("utf-8", "replace")
+            yield OddLine(f"a line of {size:,} bytes", head, source.consumed, looks_ours)
+            rest = b""
+            continue
         end = chunk.rfind(b"\n")
         if end >= 0:
             yield Part(b"".join((rest, memoryview(chunk)[:end])), source.consumed)
             rest = b""
         rest += chunk[end + 1 :]
-        if len(rest) > MAX_LINE:
-            size, looks_ours, after = _skip_line(rest, chunks)
-            head = rest[:_HEAD].decode("utf-8", "replace")
-            yield OddLine(f"a line of {size:,} bytes", head, source.consumed, looks_ours)
-            rest = b""
     if rest:
         yield Part(rest, source.consumed)
     if trouble is not None:
         raise trouble
+
+
+def first_line(chunk: bytes) -> int:
+    """Return how many octets stand before the first line feed, or all."""
+    end = chunk.find(b"\n")
+    return len(chunk) if end < 0 else end
 
 
 def _skip_line(start: bytes, chunks: Iterator[bytes]) -> tuple[int, bool, bytes]:
