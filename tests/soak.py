@@ -6,6 +6,7 @@ is no false alarm, but is counted. Outside the gate: a whole round takes minutes
 
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +23,8 @@ def main(rounds: int, loops: int, arguments: Sequence[str]) -> int:
             command = [sys.executable, "-m", "bearerproof_fuzz.commands.cli", "check", *arguments]
             ended = subprocess.run(command, capture_output=True, text=True, check=False)
             codes.append(ended.returncode)
-            said = [line for line in ended.stdout.splitlines() if line.startswith(("  failed", "  hung", "fault:"))]
             told = f"round {number}: exit {ended.returncode}, {time.monotonic() - started:.0f} s"
-            sys.stdout.write("\n  ".join([told, *said]) + "\n")
+            sys.stdout.write(told + "\n" + (textwrap.indent(ended.stdout, "  ") if ended.returncode else ""))
     sys.stdout.write(f"{codes.count(0)} of {rounds} green beside {loops} busy loops\n")
     return next((code for code in (1, 2, 3) if code in codes), max(codes))
 

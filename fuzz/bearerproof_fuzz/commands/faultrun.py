@@ -338,14 +338,14 @@ def _attempt(name: str, seed: int | None, *, full: bool, own_only: bool) -> Atte
 
 
 def judge_degenerate(name: str, profiles: tuple[Profile, ...] = ()) -> DegenerateResult:
-    """Run a few checks of each requirement on a degenerate implementation; one that is dangerous has its own process.
+    """Run a check of each requirement on a degenerate implementation; one that is dangerous has its own process.
 
-    All its profiles are judged unless some are named. What decides nothing is seen by nearly any check, so a few are
-    enough, and all are asked only in a family in which the few ought to have seen it and did not.
+    All its profiles are judged unless some are named. What decides nothing is seen by nearly any check, so that one is
+    enough, and all are asked only in a family in which these ought to have seen it and did not.
     """
     degenerate = DEGENERATES[name]
     settings = RunConfig(target=name, profiles=profiles, depth=QUICK, seconds=_IMPATIENCE)
-    few = _judged(name, settings, _AFewOfEach())
+    few = _judged(name, settings, _OneOfEach())
     records = {record.id: record for record in few.records}
     if blind := (degenerate.seen_by & _families(few.records, _applies)) - _families(few.records, _is_red):
         whole = tuple(each for each in requirements() if each.partition("-")[0] in blind)
@@ -379,19 +379,13 @@ def _applies(record: Record) -> bool:
     return record.state is not State.NOT_APPLICABLE
 
 
-class _AFewOfEach:
-    """Leaves so many checks of each requirement in a run, evenly taken from all that it has."""
-
-    number = 3
+class _OneOfEach:
+    """Leaves one check of each requirement in a run."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        of_requirement: dict[str, list[pytest.Item]] = {}
-        for item in items:
-            if (mark := mark_of(item)) is not None:
-                of_requirement.setdefault(mark.requirement, []).append(item)
-        kept = {item for held in of_requirement.values() for item in held[:: -(-len(held) // self.number)]}
-        items[:] = [item for item in items if item in kept]
+        marked = [(mark.requirement, item) for item in items if (mark := mark_of(item)) is not None]
+        items[:] = dict(reversed(marked)).values()
 
 
 def _families(records: Iterable[Record], wanted: Callable[[Record], bool]) -> set[str]:

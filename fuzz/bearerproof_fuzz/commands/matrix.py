@@ -130,7 +130,7 @@ def _without_victims(proof: Proof) -> Iterator[str]:
 def _degenerates(proof: Proof) -> Iterator[str]:
     if not proof.degenerates:
         return
-    yield "degenerate implementations, by a few checks of each requirement:"
+    yield "degenerate implementations, by a check of each requirement:"
     for judged in proof.degenerates:
         seen = " ".join(judged.failed_in) or "the contract itself"
         mark = MARKS[Fate.KILLED] if judged.caught else MARKS[Fate.SURVIVED]
