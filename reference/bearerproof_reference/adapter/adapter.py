@@ -25,9 +25,6 @@ from bearerproof_reference.verifier.verifier import Verifier, verify_jws
 
 Message = dict[str, Any]
 
-_LOOPBACK_SECONDS = 1.0
-"""Seconds that a fetch may take: the harness serves its key sets on this very machine."""
-
 HELLO: Message = {
     "protocol": 1,
     "implementation": {"name": "bearerproof-reference", "version": __version__, "language": "python"},
@@ -151,9 +148,7 @@ def _build(profile: str, members: Message, clock: ManualClock) -> Verifier:
     policy = _policy(profile, members)
     keys: KeySource
     if "keys_url" in members:
-        keys = FetchedKeySet(
-            members["keys_url"], policy.algorithms, clock, partial(fetching.fetch, seconds=_LOOPBACK_SECONDS)
-        )
+        keys = FetchedKeySet(members["keys_url"], policy.algorithms, clock, fetching.fetch)
     else:
         keys = KeySet(members["keys"], policy.algorithms)
     ports = members.get("ports") or {}

@@ -46,8 +46,6 @@ CAPABILITIES: Message = {
 }
 """What the hello message says of the key server."""
 
-_LOOPBACK_SECONDS = 1.0
-"""Seconds that a fetch may take: the harness serves its key sets on this very machine."""
 _MOST_AT_ONCE = 256
 """Requests of one race."""
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_370_764_800
@@ -130,8 +128,7 @@ class KeyServerAdapter:
         return MemoryStore(store_limits(configuration), self._born)
 
     def _start(self, configuration: KeyServerConfiguration, store: TokenStore) -> None:
-        get = partial(fetching.fetch, seconds=_LOOPBACK_SECONDS)
-        server = KeyServer(configuration, store, _RequestClock(), _RequestSink(), get)
+        server = KeyServer(configuration, store, _RequestClock(), _RequestSink(), fetching.fetch)
         self._running = configuration, store, server
 
     def _ask(self, operation: "Operation", request: Message) -> Message:
