@@ -79,7 +79,7 @@ def test_filters_narrow_the_matrix_and_stay_in_the_address(browser: Any, address
     again = Opened(browser, opened.page.url)
     assert again.rows() == ["VER-17"]
     again.page.get_by_role("button", name="Clear").click()
-    again.page.wait_for_function("document.querySelectorAll('#matrix tbody tr:not([hidden])').length > 1")
+    again.page.locator("#matrix tbody tr:not([hidden])").nth(1).wait_for()
     assert again.rows() == everything
     again.page.get_by_label("also what no run looked at").check()
     assert len(again.rows()) >= 240
@@ -88,13 +88,12 @@ def test_filters_narrow_the_matrix_and_stay_in_the_address(browser: Any, address
 
 def test_a_deep_link_opens_what_it_names(browser: Any, address: str) -> None:
     opened = Opened(browser, f"{address}#acme-jwt.VER-17")
-    finding = opened.page.locator('[id="acme-jwt.VER-17"]')
-    assert finding.get_attribute("open") is not None
-    opened.page.wait_for_function("document.activeElement.tagName == 'SUMMARY'")
+    opened.page.locator("[id='acme-jwt.VER-17'][open]").wait_for()
+    opened.page.locator("summary:focus").wait_for()
     other = opened.page.locator('[id="acme-jwt.VER-40"]')
     assert other.get_attribute("open") is None, "the control: what is not named stays closed"
     opened.page.locator("#VER-40 a[href='#acme-jwt.VER-40']").click()
-    opened.page.wait_for_function("document.getElementById('acme-jwt.VER-40').open")
+    opened.page.locator("[id='acme-jwt.VER-40'][open]").wait_for()
     assert opened.wrong == []
 
 
@@ -107,7 +106,7 @@ def test_the_keyboard_is_enough(browser: Any, address: str) -> None:
     assert opened.rows() == ["VER-17"]
     opened.page.locator("#VER-17 td a").first.focus()
     opened.page.keyboard.press("Enter")
-    opened.page.wait_for_function("document.getElementById('acme-jwt.VER-17').open")
+    opened.page.locator("[id='acme-jwt.VER-17'][open]").wait_for()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
