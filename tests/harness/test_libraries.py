@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from bearerproof import data
 from bearerproof.exceptions import BadInput
 from bearerproof.judging.settings import RunConfig
+from bearerproof_fuzz.commands.firstlook import PROBES
 from bearerproof_fuzz.commands.libraries import building
 from bearerproof_fuzz.commands.libraries.building import BuildFailed, build
 from bearerproof_fuzz.commands.libraries.manifest import Manifest, find
@@ -229,5 +230,8 @@ def test_a_python_library_that_is_installed_answers_through_its_adapter(manifest
         pytest.skip(f"{manifest.library} is not installed")
     place = build(replace(manifest, build=()), tmp_path, lambda _: None)
     code, page = smoke(RunConfig(target="", command=(sys.executable, str(place / "verifier.py"))), 80)
-    assert code == 0, str(page)
+    assert manifest.expectations is not None
+    known = manifest.expectations.read_text()
+    deviations = [f"a token {what} is accepted" for edit, what, _ in PROBES.values() if f'"{edit}"' in known]
+    assert code == 0 or any(each in " ".join(str(page).split()) for each in deviations), str(page)
     assert building.missing(manifest) is None
