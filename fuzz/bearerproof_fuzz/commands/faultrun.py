@@ -384,8 +384,11 @@ class _OneOfEach:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        marked = [(mark.requirement, item) for item in items if (mark := mark_of(item)) is not None]
-        items[:] = dict(reversed(marked)).values()
+        first: dict[str, pytest.Item] = {}
+        for item in items:
+            if (mark := mark_of(item)) is not None:
+                first.setdefault(mark.requirement, item)
+        items[:] = first.values()
 
 
 def _families(records: Iterable[Record], wanted: Callable[[Record], bool]) -> set[str]:
