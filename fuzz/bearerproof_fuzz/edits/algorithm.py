@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Callable
+from typing import Any
 
 from bearerproof.contract.declaration import Need
 from bearerproof_fuzz import keys
@@ -374,6 +375,17 @@ def _under_nobodys_secret(draft: Draft, *_: object) -> Draft:
     return draft.with_header(alg="HS256").signed_by(hmac_over(b"a secret that nobody has"))
 
 
+_UNLISTED: dict[str, Any] = {"stand_in": honest_hmac, "also_breaks": (Gate.ALGORITHM,)}
+"""What edits have in common whose HMAC algorithm the policy does not allow."""
+
+_LISTED: dict[str, Any] = {
+    "stand_in": honest_hmac,
+    "given": _allowing_hmac,
+    "needs": (MIXED_ALGORITHMS, Need("algorithm", "HS256")),
+}
+"""What edits have in common whose HMAC algorithm the policy allows beside the key's."""
+
+
 @edits_for(
     {form: form for form in _FORMS},
     "VER-16",
@@ -381,8 +393,7 @@ def _under_nobodys_secret(draft: Draft, *_: object) -> Draft:
     ALGORITHM,
     algorithms=PUBLIC_KEY_ALGORITHMS,
     alone=_under_nobodys_secret,
-    stand_in=honest_hmac,
-    also_breaks=(Gate.ALGORITHM,),
+    **_UNLISTED,
 )
 def hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret: {name}."""
@@ -394,11 +405,9 @@ def hmac_over_public_key(draft: Draft, form: str) -> Draft:
     "VER-16",
     "RFC 8725 §2.1",
     ALGORITHM,
-    given=_allowing_hmac,
     algorithms=PUBLIC_KEY_ALGORITHMS,
-    needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
     alone=_under_nobodys_secret,
-    stand_in=honest_hmac,
+    **_LISTED,
 )
 def allowed_hmac_over_public_key(draft: Draft, form: str) -> Draft:
     """HS256 with the public key as the secret ({name}), where the policy allows HS256 beside the key's algorithm."""
@@ -413,19 +422,16 @@ for _form, _signing in _FORMS_OF_A_TYPE.items():
         ALGORITHM,
         algorithms=_signing,
         alone=_under_nobodys_secret,
-        stand_in=honest_hmac,
-        also_breaks=(Gate.ALGORITHM,),
+        **_UNLISTED,
     )(hmac_over_public_key)
     edits_for(
         {_form: _form},
         "VER-16",
         "RFC 8725 §2.1",
         ALGORITHM,
-        given=_allowing_hmac,
         algorithms=_signing,
-        needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
         alone=_under_nobodys_secret,
-        stand_in=honest_hmac,
+        **_LISTED,
     )(allowed_hmac_over_public_key)
 
 
@@ -436,8 +442,7 @@ for _form, _signing in _FORMS_OF_A_TYPE.items():
     ALGORITHM,
     algorithms=PUBLIC_KEY_ALGORITHMS,
     alone=lambda draft, name: _under_nobodys_secret(draft).with_header(alg=name),
-    stand_in=honest_hmac,
-    also_breaks=(Gate.ALGORITHM,),
+    **_UNLISTED,
 )
 def longer_hmac_over_public_key(draft: Draft, algorithm: str) -> Draft:
     """{name} with the PEM text of the public key as the secret."""
@@ -450,8 +455,7 @@ def longer_hmac_over_public_key(draft: Draft, algorithm: str) -> Draft:
     ALGORITHM,
     algorithms=("RS256", "PS256"),
     alone=_under_nobodys_secret,
-    stand_in=honest_hmac,
-    also_breaks=(Gate.ALGORITHM,),
+    **_UNLISTED,
 )
 def hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret (CVE-2017-11424)."""
@@ -462,11 +466,9 @@ def hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     "VER-16",
     "RFC 8725 §2.1",
     ALGORITHM,
-    given=_allowing_hmac,
     algorithms=("RS256", "PS256"),
-    needs=(MIXED_ALGORITHMS, Need("algorithm", "HS256")),
     alone=_under_nobodys_secret,
-    stand_in=honest_hmac,
+    **_LISTED,
 )
 def allowed_hmac_over_public_key_pkcs1(draft: Draft) -> Draft:
     """HS256 with the PKCS#1 text of the RSA public key as the secret, where the policy allows HS256."""

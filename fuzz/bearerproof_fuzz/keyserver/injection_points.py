@@ -7,7 +7,7 @@ from dataclasses import replace
 from bearerproof.contract.decisions import Decision
 from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
-from bearerproof_fuzz.keyserver.setting import HOME, ID_TOKEN, OTHER_PEER, PROXY, TOKEN_EXCHANGE
+from bearerproof_fuzz.keyserver.setting import EXCHANGE_PARAMETERS, HOME, ID_TOKEN, OTHER_PEER, PROXY, TOKEN_EXCHANGE
 
 Fill = Callable[[KeyServerDriver, str], Decision]
 
@@ -16,18 +16,7 @@ def _parameter(name: str) -> Fill:
     return lambda server, text: server.exchange(**{"subject_token": server.subject_token(), name: text})
 
 
-PARAMETERS = (
-    "grant_type",
-    "subject_token",
-    "subject_token_type",
-    "scope",
-    "resource",
-    "audience",
-    "requested_token_type",
-    "actor_token",
-    "actor_token_type",
-    "client_id",
-)
+PARAMETERS = (*EXCHANGE_PARAMETERS, "client_id")
 """Parameters of an exchange (RFC 8693 §2.1), and one that is none of its own."""
 
 

@@ -16,6 +16,19 @@ from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, NameMapping, Renam
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a type
+EXCHANGE_PARAMETERS = (
+    "grant_type",
+    "subject_token",
+    "subject_token_type",
+    "scope",
+    "resource",
+    "audience",
+    "requested_token_type",
+    "actor_token",
+    "actor_token_type",
+)
+"""Parameters of a token exchange (RFC 8693 §2.1)."""
+
 AUDIENCE = "key-server"
 ADMIN = "admin-secret-of-the-suite-4f1c9e"
 PEER = "192.0.2.7"

@@ -103,34 +103,36 @@ _REVOKE_ALL: Json = {
     },
 }
 
-_ONE_TOKEN: Json = {
-    "required": True,
-    "content": {FORM: {"schema": _ref("schemas", "Token")}},
-}
 
-_REVOKE_BEARER: Json = {
-    "operationId": "revokeBearer",
-    "summary": "Revoke the token of a bearer (RFC 7009)",
-    "security": [{"admin": []}],
-    "requestBody": _ONE_TOKEN,
-    "responses": {
-        "200": _response("There is no such token, or none any more.", {"type": "object", "maxProperties": 0}),
-        "400": _refusal("More than one credential, or not one token.", "invalid_request"),
-        **_ADMIN_REFUSALS,
-    },
-}
+def _of_one_token(operation: str, summary: str, success: Json) -> Json:
+    """Return an operation of an administrator on the bearer that a form names."""
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "security": [{"admin": []}],
+        "requestBody": {
+            "required": True,
+            "content": {FORM: {"schema": _ref("schemas", "Token")}},
+        },
+        "responses": {
+            "200": success,
+            "400": _refusal("More than one credential, or not one token.", "invalid_request"),
+            **_ADMIN_REFUSALS,
+        },
+    }
 
-_INTROSPECT: Json = {
-    "operationId": "introspect",
-    "summary": "Say how it stands with a bearer (RFC 7662)",
-    "security": [{"admin": []}],
-    "requestBody": _ONE_TOKEN,
-    "responses": {
-        "200": _response("Whether it is good, and what for.", _ref("schemas", "Introspected")),
-        "400": _refusal("More than one credential, or not one token.", "invalid_request"),
-        **_ADMIN_REFUSALS,
-    },
-}
+
+_REVOKE_BEARER = _of_one_token(
+    "revokeBearer",
+    "Revoke the token of a bearer (RFC 7009)",
+    _response("There is no such token, or none any more.", {"type": "object", "maxProperties": 0}),
+)
+
+_INTROSPECT = _of_one_token(
+    "introspect",
+    "Say how it stands with a bearer (RFC 7662)",
+    _response("Whether it is good, and what for.", _ref("schemas", "Introspected")),
+)
 
 _RESOURCE: Json = {
     "operationId": "useResource",

@@ -5,6 +5,7 @@ from typing import Any
 
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_fuzz.faults.seams import read_then_count
+from bearerproof_fuzz.keyserver.setting import EXCHANGE_PARAMETERS
 from bearerproof_fuzz.needs import HTTP
 from bearerproof_reference.keyserver import exchange, scopes, server
 from bearerproof_reference.keyserver.exchange import (
@@ -153,18 +154,7 @@ def only_one_target_is_refused(form: Form) -> Form:
 @fault("EXC-4")
 def unknown_parameters_refused(patch: Patch) -> None:
     """The form is read strictly, against RFC 6749 §3.2: clients that send more are locked out."""
-    known = {
-        "grant_type",
-        "subject_token",
-        "subject_token_type",
-        "scope",
-        "resource",
-        "audience",
-        "actor_token",
-        "actor_token_type",
-        "requested_token_type",
-    }
-    _seen(patch, lambda form: form if {name for name, _ in form} <= known else [])
+    _seen(patch, lambda form: form if {name for name, _ in form} <= set(EXCHANGE_PARAMETERS) else [])
 
 
 def _refuse_empty(patch: Patch, name: str) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from bearerproof_fuzz.faults.http.binding import Answer, Sent, answering, asking
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for
+from bearerproof_fuzz.keyserver.setting import EXCHANGE_PARAMETERS
 from bearerproof_reference.deployment import httprequest
 from bearerproof_reference.deployment.httprequest import FORM
 
@@ -181,19 +182,7 @@ faults_for("HTTP-16", _parameters, _PARAMETERS)
 @fault("HTTP-16")
 def unknown_parameters_are_dropped(patch: Patch) -> None:
     """Only the parameters of the specification are counted, and what nobody knows may stand as often as it likes."""
-    known = {
-        "grant_type",
-        "subject_token",
-        "subject_token_type",
-        "scope",
-        "resource",
-        "audience",
-        "requested_token_type",
-        "actor_token",
-        "actor_token_type",
-        "issuer",
-        "subject",
-    }
+    known = {*EXCHANGE_PARAMETERS, "issuer", "subject"}
     _parameters(patch, lambda form: [(name, value) for name, value in form if name in known])
 
 
