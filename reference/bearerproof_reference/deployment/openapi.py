@@ -30,6 +30,11 @@ def _refusal(description: str, *codes: str, headers: tuple[str, ...] = ()) -> Js
     return _response(description, {"allOf": [_ref("schemas", "Error"), code]}, *headers)
 
 
+def _form(schema: str) -> Json:
+    """Return the body of a request, which has to be a form of this schema."""
+    return {"required": True, "content": {FORM: {"schema": _ref("schemas", schema)}}}
+
+
 _CHALLENGE, _WAIT = ("WWW-Authenticate",), ("Retry-After",)
 
 _SEVERAL = _refusal("More than one credential (RFC 6750 §3.1).", "invalid_request", headers=_CHALLENGE)
@@ -41,10 +46,7 @@ _DEFECT = _refusal("A defect of the server.", "server_error")
 _EXCHANGE: Json = {
     "operationId": "exchange",
     "summary": "Exchange an ID token for a short-lived bearer (RFC 8693)",
-    "requestBody": {
-        "required": True,
-        "content": {FORM: {"schema": _ref("schemas", "Exchange")}},
-    },
+    "requestBody": _form("Exchange"),
     "responses": {
         "200": _response("A bearer was issued.", _ref("schemas", "Grant")),
         "400": _refusal(
@@ -110,10 +112,7 @@ def _of_one_token(operation: str, summary: str, success: Json) -> Json:
         "operationId": operation,
         "summary": summary,
         "security": [{"admin": []}],
-        "requestBody": {
-            "required": True,
-            "content": {FORM: {"schema": _ref("schemas", "Token")}},
-        },
+        "requestBody": _form("Token"),
         "responses": {
             "200": success,
             "400": _refusal("More than one credential, or not one token.", "invalid_request"),

@@ -68,24 +68,26 @@ Decision = tuple[Verdict, str | None, Stream | None]
 
 @dataclass(frozen=True)
 class _Built:
-    """An adapter that stands built in a folder, or what became of it before; and the seconds that this took."""
+    """An adapter with the folder in which it stands built, or what became of it before; and the seconds that took."""
 
     manifest: Manifest
-    folder: Path | None
-    decision: Decision | None
+    outcome: Path | Decision
     seconds: float
 
 
 def _built(manifest: Manifest, cache: Path, tell: Tell) -> _Built:
-    started, folder, decision = time.monotonic(), None, None
+    started = time.monotonic()
+    outcome = _build(manifest, cache, tell)
+    return _Built(manifest, outcome, time.monotonic() - started)
+
+
+def _build(manifest: Manifest, cache: Path, tell: Tell) -> Path | Decision:
     if (absent := building.missing(manifest)) is not None:
-        decision = Verdict.NOT_RUN, absent, None
-    else:
-        try:
-            folder = building.build(manifest, cache, tell)
-        except BuildFailed as failed:
-            decision = Verdict.BUILD_FAILED, str(failed), None
-    return _Built(manifest, folder, decision, time.monotonic() - started)
+        return Verdict.NOT_RUN, absent, None
+    try:
+        return building.build(manifest, cache, tell)
+    except BuildFailed as failed:
+        return Verdict.BUILD_FAILED, str(failed), None
 
 
 async def _judge_all(built: Sequence[_Built], options: Command, tell: Tell, runs: int) -> list[LibraryResult]:
@@ -101,11 +103,11 @@ async def _judge_all(built: Sequence[_Built], options: Command, tell: Tell, runs
 
 async def _judge(adapter: _Built, options: Command, tell: Tell) -> LibraryResult:
     started, manifest = time.monotonic(), adapter.manifest
-    if adapter.folder is None:
-        verdict, reason, stream = adapter.decision or (Verdict.NOT_RUN, None, None)
-    else:
+    decision = adapter.outcome
+    if isinstance(decision, Path):
         tell(f"{manifest.name}: judging")
-        verdict, reason, stream = await _check(manifest, adapter.folder, options)
+        decision = await _check(manifest, decision, options)
+    verdict, reason, stream = decision
     seconds = round(adapter.seconds + time.monotonic() - started, 1)
     tell(f"{manifest.name}: {verdict}, {seconds:g} s" + (f": {reason}" if reason else ""))
     counts = (stream.expected, stream.unexpected) if stream else (0, 0)
