@@ -26,6 +26,9 @@ from bearerproof_reference.verifier import fetching
 
 Message = dict[str, Any]
 
+_HTTP = find_spec("starlette") is not None
+"""Whether the packages of the HTTP binding are installed, of which some declarations are."""
+
 CAPABILITIES: Message = {
     "prefix": PREFIX,
     "configure": True,
@@ -36,13 +39,13 @@ CAPABILITIES: Message = {
     "reap": True,
     "rotate": True,
     "restart": True,
-    "http": find_spec("starlette") is not None,
+    "http": _HTTP,
     "lines": True,
     "retention": True,
     "single_use": True,
-    "introspection": find_spec("starlette") is not None,
-    "token_revocation": find_spec("starlette") is not None,
-    "revocation_secret": True,
+    "introspection": _HTTP,
+    "token_revocation": _HTTP,
+    "revocation_secret": _HTTP,
 }
 """What the hello message says of the key server."""
 
