@@ -94,7 +94,8 @@ class Judge:
 
     def report(self, files: Sequence[FileRead], tally: Tally) -> TrailReport:
         """End the trail and say what was found. ``tally`` is of the lines that are no events."""
-        self._lifecycle.close()
+        is_whole = not tally.unrecognised and not any(file.trouble for file in files)
+        self._lifecycle.close(is_whole=is_whole)
         self._failures.close()
         applied = Counter(self._lifecycle.applied())
         applied.update(self._failures.applied())
