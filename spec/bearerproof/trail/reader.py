@@ -186,7 +186,9 @@ class LineReader:
 
         ``record`` is what it holds when it is JSON and nothing else.
         """
-        if not (presets.may_be_ours(line) or self.pieces or presets.may_be_a_piece(line)):
+        if not (
+            presets.may_be_ours(line) or self.pieces or presets.may_be_a_piece(line) or presets.may_be_octets(line)
+        ):
             if line.strip(_AROUND):
                 self.tally.foreign += 1
             else:
@@ -206,11 +208,14 @@ class LineReader:
             if bare and isinstance(record, dict) and self._read_record(record, text, number):
                 break
             inside = self._inside(record, text, preset, trailing=trailing) if len(wrappings) < _DEPTH else None
+            if inside is None and presets.leaves_out(record):
+                self.tally.unrecognised += 1
+                return
             if inside is None:
-                self._give_up(text, number, broken=not joined and record is None and bare and text.startswith("{"))
+                self._give_up(text, number, broken=not joined and record is None and bare and _is_broken(text))
                 return
             if isinstance(record, dict):
-                self._look_aside(_around(record, inside.text))
+                self._look_aside(_around(record, inside.taken))
             if inside.piece is not None:
                 joined = joined or self.pieces.has_begun(inside.piece)
                 whole = self._put_together(inside.piece, inside.text)
@@ -324,13 +329,24 @@ _OWN_MEMBERS = frozenset(
 )
 
 
-def _around(record: Record, inside: str) -> str:
+def _around(record: Record, taken: object) -> str:
     """Return what a collector's record holds beside the line that it wraps as JSON text."""
     fields = record.get("fields")
     parts = {**record, **(fields if isinstance(fields, dict) else {}), "fields": None}
+    if (
+        "log_processed" in record
+        and isinstance(taken, str)
+        and _parsed(taken.strip(_AROUND), trailing=False)[0] == record["log_processed"]
+    ):
+        del parts["log_processed"]  # the line once more, as Fluent Bit read it
     return json.dumps(
-        [value for value in parts.values() if value is not inside and isinstance(value, str | dict | list)]
+        [value for value in parts.values() if value is not taken and isinstance(value, str | dict | list)]
     )
+
+
+def _is_broken(text: str) -> bool:
+    """Whether text begins as an object and is none; behind a whole one may stand what a collector wrote."""
+    return presets.opens_object(text) and _parsed(text, trailing=True)[0] is None
 
 
 def _parsed(text: str, *, trailing: bool) -> tuple[object, str, str]:

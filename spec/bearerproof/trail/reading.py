@@ -174,10 +174,10 @@ def _lines(file: BinaryIO) -> Iterator["Part | OddLine"]:
             yield Part(b"".join((rest, memoryview(chunk)[:end])), source.consumed)
             rest = b""
         rest += chunk[end + 1 :]
+    if trouble is not None:
+        raise trouble  # nobody wrote the line that is cut off here
     if rest:
         yield Part(rest, source.consumed)
-    if trouble is not None:
-        raise trouble
 
 
 def first_line(chunk: bytes) -> int:

@@ -54,9 +54,7 @@ class Streams:
                 oldest.sequence.close()
                 self._closed = [_sum_of([*self._closed, oldest])]
             begins = not self._closed and not self._options.from_middle
-            stream = self.named[origin] = Stream(
-                self._findings, self._absences, self._options, from_middle=not begins
-            )
+            stream = self.named[origin] = Stream(self._findings, self._absences, self._options, from_middle=not begins)
         return stream
 
     def all(self) -> list[Stream]:
