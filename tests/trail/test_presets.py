@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bearerproof import data
 from bearerproof.trail import Options, Preset, Rule, TrailReport, Verdict, prove, prove_lines
 
 from .trails import BOB, Server, failure, judge, lived, text, unjudged, violated
@@ -193,3 +194,9 @@ def test_an_object_in_a_record_is_judged_as_it_is_written() -> None:
     twice = LINES[1][:-1] + ',"seq":1}'
     report = prove_lines([*LINES[:1], f'{{"level":"info","audit":{twice}}}', *LINES[2:]])
     assert violated(report) == {Rule.SCHEMA: 1}
+
+
+def test_the_report_has_a_name_for_each_wrapping() -> None:
+    schema = json.loads((data.root() / "schemas" / "trail-report.schema.json").read_text(encoding="utf-8"))
+    names = schema["properties"]["lines"]["properties"]["wrapped"]["propertyNames"]["enum"]
+    assert set(names) == set(Preset) - {Preset.AUTO, Preset.PLAIN}
