@@ -53,8 +53,11 @@ _LONGEST_FRAME = 64
 _AT_ONCE = 64
 """Lines that are read together, where not all of a part are."""
 
+_MINUTE = len("2027-01-15T08:00:")
 _SECOND = len("2027-01-15T08:00:00.")
 _INSTANT = len("2027-01-15T08:00:00.000000Z")
+_DIGITS = (_MINUTE + 1, *range(_SECOND, _INSTANT - 1))
+"""Places of a digit behind the minute, but for that which is at most 5."""
 _TIME = '"occurred_at":"'
 _OF_A_FAILURE = b'"source_id"'
 _SEAM = b"}\n{"
@@ -85,7 +88,11 @@ class _DockerLine(Struct, gc=False, forbid_unknown_fields=True):
 
 
 _NONE = Raw()
-_NOBODY = None, 0
+
+Known = tuple[Raw, bytes | None, int]
+"""An identity as it is written, its digest, and how many quotation marks it has with the name of its member."""
+
+_NOBODY: Known = _NONE, None, 0
 """What is known of an identity that is not there."""
 
 
@@ -118,10 +125,11 @@ class FastPath:
     def __init__(self, inspector: Inspector) -> None:
         self._inspector = inspector
         self._seconds: set[str] = set()
-        self._jtis: set[str | None] = set()
+        self._minutes: set[str] = set()
+        self._of_jtis: dict[str | None, Known] = {None: _NOBODY}
         self._addresses: set[str | None] = set()
         self._names: dict[tuple[str, ...], int] = {}
-        self._identities: dict[bytes, tuple[bytes | None, int]] = {}
+        self._identities: dict[bytes, Known] = {b"": _NOBODY}
         self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
         self._frames: dict[str, tuple[str, Hints]] = {}
         self._at_once = _AT_ONCE
@@ -131,8 +139,6 @@ class FastPath:
 
         ``in_docker``: each is one of Docker's ``json-file`` log.
         """
-        if _OF_A_FAILURE in octets:
-            return None
         try:
             return self._events(self._logs(octets, count) if in_docker else octets, count)
         except _DOUBTFUL:
@@ -212,13 +218,11 @@ class FastPath:
         if 0 in numbers:
             raise _Doubt
         absent = sum([texts.count(None) for texts in (jtis, addresses, instants, reasons, origins)])
-        marks = 4 * (6 * count - absent) + 2 * (count - numbers.count(None)) + self._take_identities(events)
+        marks = 4 * (6 * count - absent) + 2 * (count - numbers.count(None)) + self._take_identities(events, jtis)
         issued = [event for event in events if event.kind is Issued]
         marks += 2 * sum(map(self._texts_of_grant, issued))
         if octets.count(b'"') != marks:
             raise _Doubt
-        for jti in filterfalse(self._jtis.__contains__, jtis):
-            self._learn_jti(jti)
         for address in filterfalse(self._addresses.__contains__, addresses):
             self._learn_address(address)
         for text in {*reasons, *origins}:
@@ -227,14 +231,17 @@ class FastPath:
         self._look_at_instants([event.expires_at for event in issued if event.expires_at is not None])
         return events
 
-    def _take_identities(self, events: Sequence[Any]) -> int:
-        """Set digests for the identities of events, and return how many quotation marks there are with their names."""
-        known = self._identities.get
-        raws = [bytes(event.identity) for event in events]
+    def _take_identities(self, events: Sequence[Any], jtis: Sequence[str | None]) -> int:
+        """Set digests for the identities of events, and return how many quotation marks there are with their names.
+
+        Most are written as they were in the event before about the same token.
+        """
         marks = 0
-        for event, raw in zip(events, raws, strict=True):
-            event.identity, within = known(raw) or self._learn_identity(raw)
-            marks += within
+        for event, jti, known in zip(events, jtis, map(self._of_jtis.get, jtis), strict=True):
+            if known is None or known[0] != event.identity:
+                known = self._learn_token(jti, event.identity)  # noqa: PLW2901 - what is known from here on
+            event.identity = known[1]
+            marks += known[2]
         return marks
 
     def _texts_of_grant(self, event: Issued) -> int:
@@ -300,21 +307,25 @@ class FastPath:
         return all(map(self._inspector.is_clean, strings))
 
     def _look_at_instants(self, instants: Sequence[str]) -> None:
-        """Look at many instants: at one of each second by itself, and at the form of all."""
+        """Look at many instants: at each minute by itself, and at the form of all that follows."""
         if self._inspector.looks_for_patterns:
             for when in instants:
                 self._learn_instant(when)
             return
         if not instants:
             return
-        seconds = {when[:_SECOND]: when for when in instants}
-        for second in seconds.keys() - self._seconds:
-            self._learn_instant(seconds[second])
+        first, last = min(instants), max(instants)
+        # What is sorted between two texts begins as they do.
+        minutes = {first[:_MINUTE]} if first[:_MINUTE] == last[:_MINUTE] else {when[:_MINUTE] for when in instants}
+        for minute in minutes - self._minutes:
+            self._learn_minute(minute)
         joined = "".join(instants)
         if not (
             joined.isascii()
             and {_INSTANT}.issuperset(map(len, instants))
-            and all([joined[place::_INSTANT].isdecimal() for place in range(_SECOND, _INSTANT - 1)])  # noqa: C419
+            and all([joined[place::_INSTANT].isdecimal() for place in _DIGITS])  # noqa: C419
+            and joined[_MINUTE::_INSTANT].strip("012345") == ""
+            and joined[_SECOND - 1 :: _INSTANT].count(".") == len(instants)
             and joined[_INSTANT - 1 :: _INSTANT].count("Z") == len(instants)
         ):
             raise _Doubt
@@ -333,11 +344,23 @@ class FastPath:
         elif not self._inspector.is_clean(when):
             raise _Doubt
 
-    def _learn_jti(self, jti: str | None) -> None:
-        if jti is not None and not self._inspector.is_clean_jti(jti):
+    def _learn_minute(self, minute: str) -> None:
+        if not shapes.is_instant(f"{minute}00Z"):
             raise _Doubt
-        _make_room(self._jtis)
-        self._jtis.add(jti)
+        _make_room(self._minutes)
+        self._minutes.add(minute)
+
+    def _learn_token(self, jti: str | None, identity: Raw) -> Known:
+        """Learn the identity of a token; the next event about it will most likely have it in the same words."""
+        if jti is not None and jti not in self._of_jtis and not self._inspector.is_clean_jti(jti):
+            raise _Doubt
+        raw = bytes(identity)
+        known = self._identities.get(raw) or self._learn_identity(raw)
+        if jti is not None:
+            _make_room(self._of_jtis)
+            self._of_jtis[None] = _NOBODY
+            self._of_jtis[jti] = known
+        return known
 
     def _learn_address(self, address: str | None) -> None:
         if address is not None and not (shapes.is_address(address) and self._inspector.is_clean(address)):
@@ -353,17 +376,14 @@ class FastPath:
             self._names[names] = len(names)
         return len(names)
 
-    def _learn_identity(self, raw: bytes) -> tuple[bytes | None, int]:
-        """Return the digest of an identity, and how many quotation marks it has with the name of its member."""
-        if not raw:
-            return self._identities.setdefault(raw, _NOBODY)
+    def _learn_identity(self, raw: bytes) -> Known:
         identity = _decode_identity(raw)
         name, groups = identity.name, identity.groups
         strings = [identity.subject, identity.email, identity.issuer, *(() if name is None else (name,))]
         texts = 3 + (name is not None) + (groups is not None) + len(strings) + len(groups or ())
         if raw.count(b'"') != 2 * texts or not self._is_clean(raw.decode(), (*strings, *(groups or ()))):
             raise _Doubt
-        known = digest_of(identity), 2 * texts + 2
+        known = Raw(raw), digest_of(identity), 2 * texts + 2
         if len(raw) <= 2 * LONGEST_KNOWN:
             _make_room(self._identities)
             self._identities[raw] = known
