@@ -227,6 +227,11 @@ def _inside_object(record: Mapping[str, Any], text: str, preset: Preset) -> Insi
     return None
 
 
+def ways(preset: Preset, record: Mapping[str, Any]) -> Sequence["Way"]:
+    """Return where the line may stand in a record of this wrapping."""
+    return _IN_OBJECTS[preset](record)
+
+
 Way = tuple[str, ...]
 """The names of the members that lead to what a record wraps."""
 
