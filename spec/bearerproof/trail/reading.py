@@ -186,6 +186,11 @@ def first_line(chunk: bytes) -> int:
     return len(chunk) if end < 0 else end
 
 
+def long_line(text: str, consumed: int) -> OddLine:
+    """Return what is told of a line at hand that is too long to be read."""
+    return OddLine(f"a line of {len(text):,} characters", text[:_HEAD], consumed, presets.seems_ours(text))
+
+
 def _skip_line(start: bytes, chunks: Iterator[bytes]) -> tuple[int, bool, bytes]:
     """Read to the end of a line that is too long; return its size in bytes, its looks, and what stands after it."""
     size, looks_ours, end, after = len(start), _looks_ours(start), start[-_HEAD:], b""

@@ -213,10 +213,11 @@ class Lifecycle:
         token = self.memory.find(digest)
         stream = event.origin or self.file
         if token is None:
-            self.memory.add(digest, event.token_jti, Token(identity, event.expires_at, line, event.occurred_at, stream))
+            token = Token(identity, event.expires_at, line, event.occurred_at, stream)
+            had_left = self.memory.add(digest, event.token_jti, token)
             if self._orphans:
                 self._orphans.pop(digest)
-            if self.memory.has_left(event.token_jti):
+            if had_left:
                 self._findings.skip(Want.FORGOTTEN, Rule.ONE_ISSUE)
         elif token.issued:
             self._find(Rule.ONE_ISSUE, event, line, f"was issued already (line {token.line:,} of the trail)")
