@@ -131,22 +131,50 @@ def forms() -> Iterator[tuple[str, bytes]]:
     yield "key server, spaced JSON", _lines(trail(LINES), spaced=True).encode()
     yield "key server, minimal", _lines(trail(LINES, minimal=True)).encode()
     yield "verify failures", _lines(failures(LINES)).encode()
-    yield (
-        "docker json-file",
-        "".join(json.dumps({"log": line}) + "\n" for line in compact.splitlines(keepends=True)).encode(),
-    )
+    for name, wrap in WRAPPINGS.items():
+        yield name, "".join(wrap(line) + "\n" for line in compact.splitlines()).encode()
+
+
+AT = "2027-01-15T08:00:00.123456Z"
+WRAPPINGS: dict[str, Callable[[str], str]] = {
+    "docker json-file": lambda line: json.dumps({"log": line + "\n", "stream": "stdout", "time": AT}),
+    "CRI": lambda line: f"{AT} stdout F {line}",
+    "syslog RFC 5424": lambda line: f"<134>1 {AT} node-1 gateway 812 audit - {line}",
+    "syslog RFC 3164": lambda line: f"Jan 15 08:00:00 node-1 gateway[812]: {line}",
+    "syslog in a file, journal": lambda line: f"{AT} node-1 gateway[812]: {line}",
+    "tracing, compact": lambda line: f"{AT}  INFO gateway::audit: decided audit={line}",
+    "tracing, pretty": lambda line: f"  {AT}  INFO gateway::audit: decided, audit: {line}\n    at src/audit.rs:12\n",
+    "tracing, JSON": lambda line: json.dumps(
+        {"timestamp": AT, "level": "INFO", "fields": {"message": "decided", "audit": line}, "target": "gateway::audit"}
+    ),
+    "CloudWatch, tail": lambda line: f"{AT} gateway/prod/1 {line}",
+    "CloudWatch, JSON": lambda line: json.dumps({"timestamp": 1800000000000, "message": line, "eventId": "319537"}),
+    "journal, JSON": lambda line: json.dumps(
+        {"__CURSOR": "s=1;i=2", "__REALTIME_TIMESTAMP": "1800000000123456", "_PID": "812", "MESSAGE": line}
+    ),
+    "Cloud Logging": lambda line: json.dumps(
+        {"insertId": "1a", "logName": "projects/p/logs/stdout", "textPayload": line, "timestamp": AT}
+    ),
+    "Vector": lambda line: json.dumps({"file": "/0.log", "message": line, "source_type": "file", "timestamp": AT}),
+    "Filebeat": lambda line: json.dumps({"@timestamp": AT, "message": line, "log": {"offset": 7}}),
+    "Loki, JSON": lambda line: json.dumps({"labels": {"job": "gateway"}, "line": line, "timestamp": AT}),
+    "Loki, text": lambda line: f'{AT} {{job="gateway"}} {line}',
+}
+"""How a line stands in the logs of others, by the name of the form."""
 
 
 def parse(file: Path, *, text: bool) -> None:
-    """The yardstick."""
+    """The yardstick: each line that is JSON, or what stands in it behind a prefix."""
     if text:
         with file.open(encoding="utf-8") as lines:
             for line in lines:
-                json.loads(line)
+                if (start := line.find("{" if line[0] == "{" else '{"')) >= 0:
+                    json.loads(line[start:] if start else line)
     else:
         with file.open("rb") as binary:
             for octets in binary:
-                json.loads(octets)
+                if (start := octets.find(b"{" if octets[:1] == b"{" else b'{"')) >= 0:
+                    json.loads(octets[start:] if start else octets)
 
 
 def memory(lines: int) -> None:

@@ -163,6 +163,11 @@ def files(draw: random.Random, system: System) -> list[list[str]]:
     return lines
 
 
+def as_shuffled_files(draw: random.Random, system: System) -> list[list[str]]:
+    """The files of a system with lines of others between, as one collector takes them all."""
+    return [list(_among_others(draw, lines)) for lines in files(draw, system)]
+
+
 def as_text(draw: random.Random, lines: Sequence[str]) -> str:
     """A file as a collector leaves it: wrapped, coloured, cut into pieces, with lines of others between."""
     wrap = draw.choice(WRAPS)

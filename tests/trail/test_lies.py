@@ -20,7 +20,7 @@ def _draw(seed: str) -> random.Random:
 def test_no_lie_is_believed() -> None:
     """The long form: ``python -m tests.trail.lies 20000``."""
     found, undecided = lies.run(len(lies.LIES) * len(lies.HIDINGS))
-    assert found > undecided / 2
+    assert found > undecided / 3
 
 
 def test_a_lie_that_is_not_hidden_is_found() -> None:

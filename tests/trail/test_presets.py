@@ -1,14 +1,16 @@
 """Events as they stand in other people's logs: unwrapped by name or by trial, and everything else passed over."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bearerproof.trail import Options, Preset, Rule, TrailReport, Verdict, prove_lines
+from bearerproof import data
+from bearerproof.trail import Options, Preset, Rule, TrailReport, Verdict, prove, prove_lines
 
-from .trails import BOB, Server, failure, judge, lived, text, violated
+from .trails import BOB, Server, failure, judge, lived, text, unjudged, violated
 
 LINES = text([*lived().events, failure(200), {"tier": "strangers", "dropped": 1, "kinds": {"Other": 1}}]).splitlines()
 
@@ -157,3 +159,44 @@ def test_lines_at_hand_are_judged_as_a_file_is(tmp_path: Path) -> None:
     assert reported(report) == reported(judge(tmp_path, "\n".join(LINES) + "\n"))
     assert report.as_text().startswith(f"(lines): {len(LINES)} lines\n")
     assert report.place(3) == ("(lines)", 3)
+
+
+def journal(message: object) -> str:
+    fields = {"__REALTIME_TIMESTAMP": "1", "_SYSTEMD_UNIT": "gw.service", "MESSAGE": message}
+    return json.dumps(fields)
+
+
+def test_a_message_that_the_journal_left_out_may_be_an_event() -> None:
+    """Without --all, journalctl -o json has null for what is longer than 4096 octets."""
+    lines = [*map(journal, LINES[:4]), journal(None), *map(journal, LINES[5:])]
+    report = prove_lines(lines)
+    assert (report.verdict, report.lines.unrecognised, violated(report)) == (Verdict.NOT_JUDGED, 1, {})
+
+
+@pytest.mark.parametrize("unread", [LINES[0][::-1] + '"event":"token.issued"', 'x {"event":"token.issued"}'])
+def test_what_is_missing_is_undecided_beside_what_was_not_read(unread: str) -> None:
+    report = prove_lines([unread, *LINES[1:]], Options(single_writer=True))
+    assert (report.verdict, violated(report)) == (Verdict.NOT_JUDGED, {})
+    assert {Rule.ISSUED_FIRST, Rule.NOTHING_LOST} <= set(unjudged(report))
+    assert {Rule.ISSUED_FIRST, Rule.NOTHING_LOST} <= set(violated(prove_lines(LINES[1:], Options(single_writer=True))))
+
+
+def test_what_is_missing_is_undecided_where_a_file_breaks_off(tmp_path: Path) -> None:
+    whole = gzip.compress("\n".join(LINES[:8]).encode())
+    (tmp_path / "audit.1.gz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "audit").write_text("\n".join(LINES[8:]))
+    report = prove([str(tmp_path / name) for name in ("audit.1.gz", "audit")], Options(single_writer=True))
+    assert (report.verdict, violated(report)) == (Verdict.NOT_JUDGED, {})
+
+
+def test_an_object_in_a_record_is_judged_as_it_is_written() -> None:
+    """A member that stands twice is seen, though the record was read before."""
+    twice = LINES[1][:-1] + ',"seq":1}'
+    report = prove_lines([*LINES[:1], f'{{"level":"info","audit":{twice}}}', *LINES[2:]])
+    assert violated(report) == {Rule.SCHEMA: 1}
+
+
+def test_the_report_has_a_name_for_each_wrapping() -> None:
+    schema = json.loads((data.root() / "schemas" / "trail-report.schema.json").read_text(encoding="utf-8"))
+    names = schema["properties"]["lines"]["properties"]["wrapped"]["propertyNames"]["enum"]
+    assert set(names) == set(Preset) - {Preset.AUTO, Preset.PLAIN}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bearerproof.trail import Options, Rule, Verdict, prove, reading
+from bearerproof.trail import Options, Rule, Verdict, prove, prove_lines, reading
 
 from .trails import Server, judge, lived, text, violated
 
@@ -165,3 +165,12 @@ def _written(folder: Path, events: list[dict[str, object]]) -> str:
     file = folder / "many.jsonl"
     file.write_text("".join(json.dumps(event) + "\n" for event in events))
     return str(file)
+
+
+def test_a_line_at_hand_is_as_long_as_one_in_a_file() -> None:
+    """Nobody is kept waiting by lines of 87 megabytes, which a mutated trail once had."""
+    long = '{"event":"token.used","more":"' + "x" * reading.MAX_LINE + '"}'
+    line = LINES.decode().splitlines()[0]
+    report = prove_lines([line, long, line])
+    assert (report.lines.total, report.lines.broken) == (3, 1)
+    assert "a line of 1,0" in report.as_text()

@@ -12,7 +12,7 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
    that come in most lines are remembered, a bounded number of each, when they have been found clean.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import reduce
 from itertools import filterfalse
 from operator import or_
@@ -22,7 +22,7 @@ from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType, defstruct
 from msgspec.json import Decoder
 from msgspec.structs import fields
 
-from bearerproof.trail import presets, shapes
+from bearerproof.trail import frames, shapes
 from bearerproof.trail.events import (
     KINDS,
     Denied,
@@ -39,6 +39,7 @@ from bearerproof.trail.events import (
     name_of,
 )
 from bearerproof.trail.facts import Facts
+from bearerproof.trail.frames import BARE, Doubt, Frame
 from bearerproof.trail.inspection import Inspector
 
 KNOWN = 20_000
@@ -47,18 +48,16 @@ KNOWN = 20_000
 LONGEST_KNOWN = 512
 """Characters of each at most: a trail of huge ones is judged more slowly, in the same memory."""
 
-_LONGEST_FRAME = 64
-"""Characters of stream and time beside a line; what is longer may hold something else."""
-
 _AT_ONCE = 64
 """Lines that are read together, where not all of a part are."""
 
+_MINUTE = len("2027-01-15T08:00:")
 _SECOND = len("2027-01-15T08:00:00.")
 _INSTANT = len("2027-01-15T08:00:00.000000Z")
+_DIGITS = (_MINUTE + 1, *range(_SECOND, _INSTANT - 1))
+"""Places of a digit behind the minute, but for that which is at most 5."""
 _TIME = '"occurred_at":"'
 _OF_A_FAILURE = b'"source_id"'
-_SEAM = b"}\n{"
-"""What stands between two objects in lines of their own, and nowhere within one."""
 
 Hint = Annotated[str, Meta(min_length=1, max_length=108)] | None
 Text = Annotated[str, Meta(max_length=128)]
@@ -78,14 +77,12 @@ class _Failure(Struct, gc=False, forbid_unknown_fields=True):
     kid_hint: Hint | UnsetType = UNSET
 
 
-class _DockerLine(Struct, gc=False, forbid_unknown_fields=True):
-    log: str
-    stream: str = ""
-    time: str = ""
-
-
 _NONE = Raw()
-_NOBODY = None, 0
+
+Known = tuple[Raw, bytes | None, int]
+"""An identity as it is written, its digest, and how many quotation marks it has with the name of its member."""
+
+_NOBODY: Known = _NONE, None, 0
 """What is known of an identity that is not there."""
 
 
@@ -102,14 +99,9 @@ def _unread(kind: Any) -> Any:
 _decode_events = Decoder(reduce(or_, map(_unread, (Issued, Used, Expired, Revoked, Denied, Invalid)))).decode_lines
 _decode_identity = Decoder(Identity).decode
 _decode_failure = Decoder(_Failure).decode
-_decode_docker_lines = Decoder(_DockerLine).decode_lines
 
 
-class _Doubt(Exception):
-    """A text is not what it should be, or not clean; so at least it seems here."""
-
-
-_DOUBTFUL = (_Doubt, MsgspecError, UnicodeError, RecursionError)
+_DOUBTFUL = (Doubt, MsgspecError, UnicodeError, RecursionError, KeyError, TypeError)
 
 
 class FastPath:
@@ -118,27 +110,23 @@ class FastPath:
     def __init__(self, inspector: Inspector) -> None:
         self._inspector = inspector
         self._seconds: set[str] = set()
-        self._jtis: set[str | None] = set()
+        self._minutes: set[str] = set()
+        self._of_jtis: dict[str | None, Known] = {None: _NOBODY}
         self._addresses: set[str | None] = set()
         self._names: dict[tuple[str, ...], int] = {}
-        self._identities: dict[bytes, tuple[bytes | None, int]] = {}
+        self._identities: dict[bytes, Known] = {b"": _NOBODY}
         self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
         self._frames: dict[str, tuple[str, Hints]] = {}
         self._at_once = _AT_ONCE
 
-    def read_whole(self, octets: bytes, count: int, *, in_docker: bool) -> list[Any] | None:
-        """Return the events of a key server that so many lines hold, one each; None where one is in doubt.
-
-        ``in_docker``: each is one of Docker's ``json-file`` log.
-        """
-        if _OF_A_FAILURE in octets:
-            return None
+    def read_whole(self, octets: bytes, count: int, frame: Frame) -> list[Any] | None:
+        """Return the events of a key server that so many lines wrap, one each; None where one is in doubt."""
         try:
-            return self._events(self._logs(octets, count) if in_docker else octets, count)
+            return self._events(frame.unwrapped(octets, count), count)
         except _DOUBTFUL:
             return None
 
-    def read(self, lines: Sequence[str], start: int, number: int, facts: Facts, *, in_docker: bool) -> int:
+    def read(self, lines: Sequence[str], start: int, number: int, facts: Facts, frame: Frame) -> int:
         """Read lines from ``start`` on up to the first that is in doubt, and return the place of that one.
 
         ``number`` is the line of the trail at which the first of all stands; the rest is as for ``read_whole``.
@@ -148,7 +136,7 @@ class FastPath:
         place, last = start, len(lines)
         while place < last:
             some = lines[place : place + self._at_once]
-            found = self._read_some(some, in_docker=in_docker)
+            found = self._read_some(some, frame)
             if found is not None:
                 facts.add_all(found, number + place)
                 place += len(some)
@@ -161,39 +149,19 @@ class FastPath:
 
     def read_one(self, text: str) -> LifecycleEvent | Failure | None:
         """Return the event that a text surely is; None says nothing."""
-        found = self._read_some([text], in_docker=False)
+        found = self._read_some([text], BARE)
         return found[0] if found else None
 
-    def _read_some(self, lines: Sequence[str], *, in_docker: bool) -> list[Any] | None:
+    def _read_some(self, lines: Sequence[str], frame: Frame) -> list[Any] | None:
         """Return the events of some lines, one each; None where one is in doubt."""
         try:
-            octets = "\n".join(lines).encode()
-            if in_docker:
-                octets = self._logs(octets, len(lines))
+            octets = frame.unwrapped("\n".join(lines).encode(), len(lines))
             if _OF_A_FAILURE not in octets:
                 return self._events(octets, len(lines))
-            texts = octets.decode().split("\n")[: len(lines)] if in_docker else lines
+            texts = octets.decode().split("\n")[: len(lines)]
             return [self._read_failure(text) or self._events(text.encode(), 1)[0] for text in texts]
         except _DOUBTFUL:
             return None
-
-    def _logs(self, octets: bytes, count: int) -> bytes:
-        """Return what so many lines of Docker's ``json-file`` log wrap, each ended by a line feed.
-
-        Where nothing else may stand in them, and what they wrap looks like ours before it is taken out.
-        """
-        frames = _decode_docker_lines(octets)
-        logs, beside = [frame.log for frame in frames], [frame.stream + frame.time for frame in frames]
-        whole = "".join(logs)
-        if not len(logs) == count == whole.count("\n") == octets.count(_SEAM) + 1 or {log[-1:] for log in logs} != {
-            "\n"
-        }:
-            raise _Doubt
-        if max(map(len, beside)) > _LONGEST_FRAME or "token" in "".join(beside):
-            raise _Doubt
-        if b"\\u" in octets and not all(map(presets.may_be_ours, octets.decode().split("\n"))):
-            raise _Doubt
-        return whole.encode()
 
     # -- events of a key server ----------------------------------------------------------------------------------
 
@@ -203,22 +171,21 @@ class FastPath:
         Each has at least the quotation marks that are counted of it. So if all together have no more, none has.
         """
         events = _decode_events(octets)
-        if not len(events) == count == octets.count(_SEAM) + 1:
-            raise _Doubt
+        if not len(events) == count == octets.count(frames.SEAM) + 1:
+            raise Doubt
         jtis, addresses = [event.token_jti for event in events], [event.client_ip for event in events]
         instants, numbers = [event.occurred_at for event in events], [event.seq for event in events]
         reasons, origins = [event.reason for event in events], [event.origin for event in events]
         # A number has a name, and 0 begins a run of the server, unless its very line came before: its text counts.
         if 0 in numbers:
-            raise _Doubt
-        absent = sum([texts.count(None) for texts in (jtis, addresses, instants, reasons, origins)])
-        marks = 4 * (6 * count - absent) + 2 * (count - numbers.count(None)) + self._take_identities(events)
+            raise Doubt
         issued = [event for event in events if event.kind is Issued]
+        self._learn_identities({bytes(event.identity) for event in issued} - self._identities.keys())
+        absent = sum([texts.count(None) for texts in (jtis, addresses, instants, reasons, origins)])
+        marks = 4 * (6 * count - absent) + 2 * (count - numbers.count(None)) + self._take_identities(events, jtis)
         marks += 2 * sum(map(self._texts_of_grant, issued))
         if octets.count(b'"') != marks:
-            raise _Doubt
-        for jti in filterfalse(self._jtis.__contains__, jtis):
-            self._learn_jti(jti)
+            raise Doubt
         for address in filterfalse(self._addresses.__contains__, addresses):
             self._learn_address(address)
         for text in {*reasons, *origins}:
@@ -227,19 +194,22 @@ class FastPath:
         self._look_at_instants([event.expires_at for event in issued if event.expires_at is not None])
         return events
 
-    def _take_identities(self, events: Sequence[Any]) -> int:
-        """Set digests for the identities of events, and return how many quotation marks there are with their names."""
-        known = self._identities.get
-        raws = [bytes(event.identity) for event in events]
+    def _take_identities(self, events: Sequence[Any], jtis: Sequence[str | None]) -> int:
+        """Set digests for the identities of events, and return how many quotation marks there are with their names.
+
+        Most are written as they were in the event before about the same token.
+        """
         marks = 0
-        for event, raw in zip(events, raws, strict=True):
-            event.identity, within = known(raw) or self._learn_identity(raw)
-            marks += within
+        for event, jti, known in zip(events, jtis, map(self._of_jtis.get, jtis), strict=True):
+            if known is None or known[0] != event.identity:
+                known = self._learn_token(jti, event.identity)  # noqa: PLW2901 - what is known from here on
+            event.identity = known[1]
+            marks += known[2]
         return marks
 
     def _texts_of_grant(self, event: Issued) -> int:
         if event.backends is None or event.tools is None or event.rate_limit is None:  # null, as they must be there
-            raise _Doubt
+            raise Doubt
         texts = 3
         for names in (event.backends, event.tools):
             known = self._names.get(names)
@@ -271,7 +241,7 @@ class FastPath:
             self._look_into(metadata.engine_msg)
             texts += 2
         if text.count('"') != 2 * texts:
-            raise _Doubt
+            raise Doubt
         self._learn_frame(text, when, event.source_id, hints)
         return Failure(when, event.source_id, hints)
 
@@ -284,40 +254,42 @@ class FastPath:
     def _texts_of_kind(self, kind: str | dict[str, str]) -> int:
         """Count the texts of a kind that carries one, beyond that which every kind has."""
         if isinstance(kind, str) or not shapes.is_kind(kind) or not all(map(self._inspector.is_clean, kind.values())):
-            raise _Doubt
+            raise Doubt
         return 1
 
     # -- what is remembered of texts that come often -------------------------------------------------------------
 
     def _look_into(self, text: str) -> None:
         if not self._inspector.is_clean(text):
-            raise _Doubt
+            raise Doubt
 
-    def _is_clean(self, text: str, strings: Sequence[str]) -> bool:
-        """Whether strings are clean, all at once where the text holds them as they are: none reaches over a quote."""
-        if not self._inspector.looks_for_patterns and "\\" not in text and self._inspector.is_clean_once(text):
-            return True
-        return all(map(self._inspector.is_clean, strings))
+    def _is_clean(self, text: str) -> bool:
+        """Whether all strings in a JSON text are clean, as it holds them as they are: none reaches over a quote."""
+        return not self._inspector.looks_for_patterns and "\\" not in text and self._inspector.is_clean_once(text)
 
     def _look_at_instants(self, instants: Sequence[str]) -> None:
-        """Look at many instants: at one of each second by itself, and at the form of all."""
+        """Look at many instants: at each minute by itself, and at the form of all that follows."""
         if self._inspector.looks_for_patterns:
             for when in instants:
                 self._learn_instant(when)
             return
         if not instants:
             return
-        seconds = {when[:_SECOND]: when for when in instants}
-        for second in seconds.keys() - self._seconds:
-            self._learn_instant(seconds[second])
+        first, last = min(instants), max(instants)
+        # What is sorted between two texts begins as they do.
+        minutes = {first[:_MINUTE]} if first[:_MINUTE] == last[:_MINUTE] else {when[:_MINUTE] for when in instants}
+        for minute in minutes - self._minutes:
+            self._learn_minute(minute)
         joined = "".join(instants)
         if not (
             joined.isascii()
             and {_INSTANT}.issuperset(map(len, instants))
-            and all([joined[place::_INSTANT].isdecimal() for place in range(_SECOND, _INSTANT - 1)])  # noqa: C419
+            and all([joined[place::_INSTANT].isdecimal() for place in _DIGITS])  # noqa: C419
+            and joined[_MINUTE::_INSTANT].strip("012345") == ""
+            and joined[_SECOND - 1 :: _INSTANT].count(".") == len(instants)
             and joined[_INSTANT - 1 :: _INSTANT].count("Z") == len(instants)
         ):
-            raise _Doubt
+            raise Doubt
 
     def _look_at_instant(self, when: str) -> None:
         if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
@@ -326,44 +298,67 @@ class FastPath:
     def _learn_instant(self, when: str) -> None:
         """Many instants share a second, and the first alone is looked at, unless for a pattern of the caller's."""
         if len(when) != _INSTANT or not shapes.is_instant(when):
-            raise _Doubt  # of another number of decimals the texts are in no order
+            raise Doubt  # of another number of decimals the texts are in no order
         if not self._inspector.looks_for_patterns:
             _make_room(self._seconds)
             self._seconds.add(when[:_SECOND])
         elif not self._inspector.is_clean(when):
-            raise _Doubt
+            raise Doubt
 
-    def _learn_jti(self, jti: str | None) -> None:
-        if jti is not None and not self._inspector.is_clean_jti(jti):
-            raise _Doubt
-        _make_room(self._jtis)
-        self._jtis.add(jti)
+    def _learn_minute(self, minute: str) -> None:
+        if not shapes.is_instant(f"{minute}00Z"):
+            raise Doubt
+        _make_room(self._minutes)
+        self._minutes.add(minute)
+
+    def _learn_token(self, jti: str | None, identity: Raw) -> Known:
+        """Learn the identity of a token; the next event about it will most likely have it in the same words."""
+        if jti is not None and jti not in self._of_jtis and not self._inspector.is_clean_jti(jti):
+            raise Doubt
+        raw = bytes(identity)
+        known = self._identities.get(raw) or self._learn_identity(raw)
+        if jti is not None:
+            _make_room(self._of_jtis)
+            self._of_jtis[None] = _NOBODY
+            self._of_jtis[jti] = known
+        return known
 
     def _learn_address(self, address: str | None) -> None:
         if address is not None and not (shapes.is_address(address) and self._inspector.is_clean(address)):
-            raise _Doubt
+            raise Doubt
         _make_room(self._addresses)
         self._addresses.add(address)
 
     def _learn_names(self, names: tuple[str, ...]) -> int:
         if not all(map(self._inspector.is_clean, names)):
-            raise _Doubt
+            raise Doubt
         if sum(map(len, names)) <= LONGEST_KNOWN:
             _make_room(self._names)
             self._names[names] = len(names)
         return len(names)
 
-    def _learn_identity(self, raw: bytes) -> tuple[bytes | None, int]:
-        """Return the digest of an identity, and how many quotation marks it has with the name of its member."""
-        if not raw:
-            return self._identities.setdefault(raw, _NOBODY)
+    def _learn_identities(self, raws: Collection[bytes]) -> None:
+        """Learn identities of which most are clean: then so are all of them as one text, which takes less time."""
+        are_clean = self._is_clean(b",".join(raws).decode())
+        for raw in raws:
+            self._learn_identity(raw, is_clean=are_clean)
+
+    def _learn_identity(self, raw: bytes, *, is_clean: bool = False) -> Known:
         identity = _decode_identity(raw)
         name, groups = identity.name, identity.groups
-        strings = [identity.subject, identity.email, identity.issuer, *(() if name is None else (name,))]
-        texts = 3 + (name is not None) + (groups is not None) + len(strings) + len(groups or ())
-        if raw.count(b'"') != 2 * texts or not self._is_clean(raw.decode(), (*strings, *(groups or ()))):
-            raise _Doubt
-        known = digest_of(identity), 2 * texts + 2
+        strings = [
+            identity.subject,
+            identity.email,
+            identity.issuer,
+            *(() if name is None else (name,)),
+            *(groups or ()),
+        ]
+        texts = 3 + (name is not None) + (groups is not None) + len(strings)
+        if raw.count(b'"') != 2 * texts:
+            raise Doubt
+        if not (is_clean or self._is_clean(raw.decode()) or all(map(self._inspector.is_clean, strings))):
+            raise Doubt
+        known = Raw(raw), digest_of(identity), 2 * texts + 2
         if len(raw) <= 2 * LONGEST_KNOWN:
             _make_room(self._identities)
             self._identities[raw] = known
@@ -373,9 +368,9 @@ class FastPath:
         """Return the hints of an event, and how many texts it has but for those in its kind and its message."""
         strings = [hint for hint in (client, aud, kid) if isinstance(hint, str)]
         if not (shapes.is_source_id(source) and self._inspector.is_clean(source)):
-            raise _Doubt
+            raise Doubt
         if any(map(self._inspector.holds_a_secret, strings)):
-            raise _Doubt
+            raise Doubt
         hints = Hints(*(hint if isinstance(hint, str) else None for hint in (client, aud, kid)))
         texts = 7 + len(strings) + sum(hint is not UNSET for hint in (client, aud, kid))
         if len(source) + sum(map(len, strings)) <= LONGEST_KNOWN:

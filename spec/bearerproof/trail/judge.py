@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 
 from bearerproof.trail import presets, reading
 from bearerproof.trail.careful import CarefulReader
@@ -49,9 +50,15 @@ def prove(
 def prove_lines(lines: Iterable[str], options: Options | None = None, *, fast: bool = True) -> TrailReport:
     """Judge a trail that is at hand, by the same rules; the report calls it ``(lines)``."""
     at_hand = list(lines)
+    size = sum(len(line.encode("utf-8", "surrogatepass")) + 1 for line in at_hand)
     judgement = Judgement(options or Options(), fast=fast)
     judgement.feed(Begin("(lines)"))
-    judgement.read_lines(at_hand, sum(len(line.encode("utf-8", "surrogatepass")) + 1 for line in at_hand))
+    for is_long, some in groupby(at_hand, lambda line: len(line) > reading.MAX_LINE):
+        if is_long:
+            for line in some:
+                judgement.feed(reading.long_line(line, size))
+        else:
+            judgement.read_lines(list(some), size)
     judgement.feed(End())
     return judgement.report()
 
@@ -94,7 +101,8 @@ class Judge:
 
     def report(self, files: Sequence[FileRead], tally: Tally) -> TrailReport:
         """End the trail and say what was found. ``tally`` is of the lines that are no events."""
-        self._lifecycle.close()
+        is_whole = not tally.unrecognised and not any(file.trouble for file in files)
+        self._lifecycle.close(is_whole=is_whole)
         self._failures.close()
         applied = Counter(self._lifecycle.applied())
         applied.update(self._failures.applied())

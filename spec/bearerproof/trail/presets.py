@@ -2,11 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
+
+from msgspec import MsgspecError, Raw
+from msgspec.json import Decoder
 
 
 class Preset(StrEnum):
@@ -19,6 +22,11 @@ class Preset(StrEnum):
     DOCKER = "docker"
     CRI = "cri"
     SYSLOG = "syslog"
+    JOURNAL = "journal"
+    CLOUD_LOGGING = "cloud-logging"
+    VECTOR = "vector"
+    FILEBEAT = "filebeat"
+    LOKI = "loki"
 
     __hash__ = str.__hash__  # that of an enumeration is a Python call, on a path that runs for every wrapped line
 
@@ -31,20 +39,27 @@ class Piece(NamedTuple):
 
 
 class Inside(NamedTuple):
-    """What a line wraps, in which wrapping, and where that cuts long lines which piece it is."""
+    """What a line wraps, in which wrapping, and where that cuts long lines which piece it is.
+
+    ``taken`` is the member of a record that was taken out, as it was read.
+    """
 
     preset: Preset
     text: str
     piece: Piece | None = None
+    taken: object = None
 
 
 _INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)"
 # Before the event the names of group and stream; what a person logs there has a level, or is a word with a colon.
 _WORDS = r"(?:(?!(?:TRACE|DEBUG|INFO|WARN|ERROR)\b)\S*[^\s:]\s+){0,2}?"
-_CLOUDWATCH = re.compile(rf"{_INSTANT}\s+{_WORDS}(?=\{{)")
+_CLOUDWATCH = re.compile(rf"{_INSTANT}\s+{_WORDS}(?=\{{\s*\")")
 _CRI = re.compile(rf"{_INSTANT} (?P<stream>stdout|stderr) (?P<tag>[PF])(?::\S*)? ")
+_COUNTED = re.compile(r"(\d{1,7}) (?=<\d{1,3}>1 )")
 _RFC5424 = re.compile(rf"<\d{{1,3}}>1 (?:-|{_INSTANT}) \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) (?:\ufeff)?")
 _RFC3164 = re.compile(r"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^:\[\s]+(?:\[[^\]]*\])?: ")
+_DATED = re.compile(rf"(?:<\d{{1,3}}>)?{_INSTANT} \S+ [^:\[\s]+\[\d+\]: ")  # journalctl's short-iso, rsyslog's files
+_LABELLED = re.compile(rf'{_INSTANT} \{{(?:\w+="(?:[^"\\]|\\.)*"(?:, ?)?)*\}} ')
 _AUDIT_FIELD = re.compile(r'(?:^|[\s,])audit(?:=|: )(?="?\{)')
 _COLOUR = re.compile(r"\x1b\[[0-9;:]{0,32}m")
 
@@ -60,6 +75,7 @@ _AROUND_DOCKER = frozenset(
             "@timestamp",
             "_p",
             "logtag",
+            "log_processed",
             "kubernetes",
             "docker",
             "source",
@@ -71,6 +87,12 @@ _AROUND_CLOUDWATCH = frozenset(
     [
         *("timestamp", "message", "ingestionTime", "eventId", "id", "logStreamName", "logGroupName"),
         *("@timestamp", "@message", "@ptr", "@log", "@logStream", "@ingestionTime"),
+    ]
+)
+_AROUND_CLOUD_LOGGING = frozenset(
+    [
+        *("textPayload", "jsonPayload", "insertId", "logName", "timestamp", "receiveTimestamp", "resource", "labels"),
+        *("severity", "trace", "spanId", "traceSampled", "sourceLocation", "operation", "httpRequest", "split"),
     ]
 )
 """What stands beside the line in a collector's own record. In any other record ``message`` is what somebody said."""
@@ -85,6 +107,16 @@ def may_be_ours(line: str) -> bool:
 def may_be_a_piece(line: str) -> bool:
     """Whether a collector may have cut a line here: then what it says shows only when the rest is there."""
     return ('"log"' in line and '\\n"' not in line) or " P " in line[:64] or " P:" in line[:64] or "partial_" in line
+
+
+def may_be_octets(line: str) -> bool:
+    """Whether the journal may have written a message as octets, or left it out as too long: then no word shows."""
+    return '"MESSAGE"' in line
+
+
+def leaves_out(record: object) -> bool:
+    """Whether a record of the journal has no message since it was too long (``journalctl --all`` has them all)."""
+    return isinstance(record, dict) and "MESSAGE" in record and record["MESSAGE"] is None and bool(_journal(record))
 
 
 def seems_ours(text: str) -> bool:
@@ -161,9 +193,18 @@ _LETTERS, _LIKE = "аеорсхуіѕԁкиρορεικνυτѵսո", "aeopcxyis
 
 
 def uncoloured(text: str) -> str:
-    """Return a line of a terminal without the colours in front of its first brace: in JSON there are none."""
-    before, brace, after = text.partition("{")
-    return _COLOUR.sub("", before) + brace + after
+    """Return a line of a terminal without the colours in front of its first JSON object: in that there are none."""
+    found = _OBJECT.search(text)
+    start = len(text) if found is None else found.start()
+    return _COLOUR.sub("", text[:start]) + text[start:]
+
+
+def opens_object(text: str) -> bool:
+    """Whether text begins as an object of JSON does that is not empty."""
+    return _OBJECT.match(text) is not None
+
+
+_OBJECT = re.compile(r'\{\s*\\?"')
 
 
 def unwrap(record: object, text: str, preset: Preset) -> Inside | None:
@@ -171,23 +212,59 @@ def unwrap(record: object, text: str, preset: Preset) -> Inside | None:
 
     None when it wraps nothing, or in a way that ``preset`` does not name.
     """
-    return _inside_object(record, preset) if isinstance(record, dict) else _inside_text(text, preset)
+    return _inside_object(record, text, preset) if isinstance(record, dict) else _inside_text(text, preset)
 
 
-def _inside_object(record: Mapping[str, Any], preset: Preset) -> Inside | None:
-    for name, find in _IN_OBJECTS.items():
-        if preset in (name, Preset.AUTO):
-            text = find(record)
-            if isinstance(text, str) and name is Preset.DOCKER:
-                return Inside(name, text, _docker_piece(record, text))
-            if isinstance(text, str) and "{" in text:
-                return Inside(name, text)
+def _inside_object(record: Mapping[str, Any], text: str, preset: Preset) -> Inside | None:
+    for name, ways in _IN_OBJECTS.items():
+        for way in ways(record) if preset in (name, Preset.AUTO) else ():
+            taken = _at(record, way)
+            inside = _written(text, way) if isinstance(taken, dict) else _said(taken)
+            if inside is not None and name is Preset.DOCKER and isinstance(taken, str):
+                return Inside(name, inside, _docker_piece(record, inside), taken)
+            if inside is not None and "{" in inside:
+                return Inside(name, inside, taken=taken)
     return None
+
+
+def ways(preset: Preset, record: Mapping[str, Any]) -> Sequence["Way"]:
+    """Return where the line may stand in a record of this wrapping."""
+    return _IN_OBJECTS[preset](record)
+
+
+Way = tuple[str, ...]
+"""The names of the members that lead to what a record wraps."""
+
+
+def _at(record: Mapping[str, Any], way: Way) -> object:
+    for name in way[:-1]:
+        record = record.get(name) or {}
+    return record.get(way[-1])
+
+
+def _written(text: str, way: Way) -> str | None:
+    """Return an object in a JSON text as it is written there, so that its form can be judged."""
+    try:
+        for name in way:
+            text = bytes(_members_of(text)[name]).decode()
+    except (MsgspecError, KeyError, UnicodeError):
+        return None
+    return text
+
+
+_members_of = Decoder(dict[str, Raw]).decode
+
+
+def _said(value: object) -> str | None:
+    """Return what a member says; the journal writes what cannot be printed as an array of octets."""
+    if isinstance(value, list) and value and all(type(octet) is int and 0 <= octet < 256 for octet in value):
+        return bytes(value).decode("utf-8", "surrogateescape")
+    return value if isinstance(value, str) else None
 
 
 def _inside_text(line: str, preset: Preset) -> Inside | None:
     """Return what stands behind the prefix of a line that is not JSON."""
-    text = uncoloured(line) if "\x1b" in line else line
+    text = uncoloured(line) if "\x1b" in line else _uncounted(line)
     if preset in (Preset.CRI, Preset.AUTO) and (match := _CRI.match(text)):
         return Inside(Preset.CRI, text[match.end() :], Piece(match["stream"], match["tag"] == "F"))
     for name, patterns in _IN_TEXTS.items():
@@ -196,6 +273,14 @@ def _inside_text(line: str, preset: Preset) -> Inside | None:
                 if match := pattern.match(text):
                     return Inside(name, text[match.end() :])
     return _audit_field(text) if preset in (Preset.TRACING, Preset.AUTO) else None
+
+
+def _uncounted(line: str) -> str:
+    """Return a line without the count of its octets (RFC 6587 §3.4.1), if that is right, be it with the line's end."""
+    counted = _COUNTED.match(line)
+    text = line[counted.end() :] if counted else line
+    more = int(counted[1]) - len(text.encode("utf-8", "surrogatepass")) if counted else 0
+    return text if 0 <= more <= len("\r\n") else line
 
 
 def _audit_field(text: str) -> Inside | None:
@@ -210,17 +295,41 @@ def _audit_field(text: str) -> Inside | None:
 _MOST_FIELDS = 8
 
 
-def _tracing(record: Mapping[str, Any]) -> object:
-    fields = record.get("fields")
-    return fields.get("audit") if isinstance(fields, dict) else record.get("audit")
+def _tracing(record: Mapping[str, Any]) -> Sequence[Way]:
+    return [("fields", "audit") if isinstance(record.get("fields"), dict) else ("audit",)]
 
 
-def _cloudwatch(record: Mapping[str, Any]) -> object:
-    return record.get("message", record.get("@message")) if _AROUND_CLOUDWATCH.issuperset(record) else None
+def _cloudwatch(record: Mapping[str, Any]) -> Sequence[Way]:
+    return [("message" if "message" in record else "@message",)] if _AROUND_CLOUDWATCH.issuperset(record) else ()
 
 
-def _docker(record: Mapping[str, Any]) -> object:
-    return record.get("log") if _AROUND_DOCKER.issuperset(record) else None
+def _docker(record: Mapping[str, Any]) -> Sequence[Way]:
+    return [("log",), ("log_processed",)] if _AROUND_DOCKER.issuperset(record) else ()
+
+
+def _journal(record: Mapping[str, Any]) -> Sequence[Way]:
+    return [("MESSAGE",)] if all(map(_FIELD.fullmatch, record)) else ()
+
+
+_FIELD = re.compile(r"[A-Z0-9_]+")
+
+
+def _cloud_logging(record: Mapping[str, Any]) -> Sequence[Way]:
+    is_entry = "logName" in record and _AROUND_CLOUD_LOGGING.issuperset(record)
+    return [("textPayload",), ("jsonPayload",)] if is_entry else ()
+
+
+def _vector(record: Mapping[str, Any]) -> Sequence[Way]:
+    return [("message",)] if isinstance(record.get("source_type"), str) else ()
+
+
+def _filebeat(record: Mapping[str, Any]) -> Sequence[Way]:
+    log = record.get("log")
+    return [("message",)] if isinstance(log, dict) and "offset" in log and "@timestamp" in record else ()
+
+
+def _loki(record: Mapping[str, Any]) -> Sequence[Way]:
+    return [("line",)] if record.keys() == {"labels", "line", "timestamp"} else ()
 
 
 def _docker_piece(record: Mapping[str, Any], text: str) -> Piece:
@@ -235,13 +344,20 @@ def _docker_piece(record: Mapping[str, Any], text: str) -> Piece:
 _LONGEST_NAME = 128
 
 
-_IN_OBJECTS: Mapping[Preset, Callable[[Mapping[str, Any]], object]] = {
+_IN_OBJECTS: Mapping[Preset, Callable[[Mapping[str, Any]], Sequence[Way]]] = {
     Preset.TRACING: _tracing,
     Preset.DOCKER: _docker,
     Preset.CLOUDWATCH: _cloudwatch,
+    Preset.JOURNAL: _journal,
+    Preset.CLOUD_LOGGING: _cloud_logging,
+    Preset.VECTOR: _vector,
+    Preset.FILEBEAT: _filebeat,
+    Preset.LOKI: _loki,
 }
+"""Where in a collector's record the line stands that it wraps."""
 
 _IN_TEXTS: Mapping[Preset, tuple[re.Pattern[str], ...]] = {
-    Preset.SYSLOG: (_RFC5424, _RFC3164),
+    Preset.SYSLOG: (_RFC5424, _RFC3164, _DATED),
+    Preset.LOKI: (_LABELLED,),
     Preset.CLOUDWATCH: (_CLOUDWATCH,),
 }

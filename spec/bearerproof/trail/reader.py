@@ -16,6 +16,7 @@ from bearerproof.trail.events import Identity
 from bearerproof.trail.facts import Fact, Facts, SummaryText
 from bearerproof.trail.fastpath import FastPath, is_sound
 from bearerproof.trail.findings import Findings
+from bearerproof.trail.frames import BARE, Frame, frame_of
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.options import Options
 from bearerproof.trail.pieces import Pieces
@@ -28,8 +29,6 @@ Record = dict[str, Any]
 
 Take = Callable[[Record], None]
 """Is given an event."""
-
-_IN_DOCKER = '{"log"'
 
 _DEPTH = 4
 """Wrappings within each other, as a container's log inside a collector's."""
@@ -78,33 +77,30 @@ class LineReader:
         self.tally = Tally()
         self.pieces = Pieces()
         self._bare = options.preset in (Preset.AUTO, Preset.PLAIN)
-        self._docker = options.preset in (Preset.AUTO, Preset.DOCKER)
 
     def read_whole(self, octets: bytes, number: int) -> int:
         """Read whole lines at once and return how many; 0 where that cannot be, and they are to be read one by one."""
-        in_docker = octets.startswith(_IN_DOCKER.encode())
-        fast = self._fast_for(in_docker)
+        frame = frame_of(octets)
+        fast = self._fast_for(frame)
         if fast is None or self.pieces:
             return 0
         count = octets.count(b"\n") + 1
-        events = fast.read_whole(octets, count, in_docker=in_docker)
+        events = fast.read_whole(octets, count, frame)
         if events is None:
             return 0
         self.facts.add_all(events, number)
-        if in_docker:
-            self.tally.wrapped[Preset.DOCKER] += count
+        self._count_wrapped(frame, count)
         return count
 
     def read(self, lines: Sequence[str], number: int) -> None:
         """Read lines of which the first is line ``number`` of the trail, most of them at once."""
-        in_docker = bool(lines) and lines[0].startswith(_IN_DOCKER)  # a log is of one form; others take the longer way
-        fast = self._fast_for(in_docker)
+        frame = frame_of(lines[0].encode("utf-8", "replace")) if lines else BARE
+        fast = self._fast_for(frame)
         place, last = 0, len(lines)
         while place < last:
             if fast is not None and not self.pieces:
-                stopped = fast.read(lines, place, number, self.facts, in_docker=in_docker)
-                if in_docker:
-                    self.tally.wrapped[Preset.DOCKER] += stopped - place
+                stopped = fast.read(lines, place, number, self.facts, frame)
+                self._count_wrapped(frame, stopped - place)
                 place = stopped
             if place < last:
                 self._read_alone(lines[place], number + place)
@@ -127,8 +123,12 @@ class LineReader:
         facts, self.facts = self.facts, Facts()
         return facts
 
-    def _fast_for(self, in_docker: bool) -> FastPath | None:
-        return self._fast if self._take is None and (self._docker if in_docker else self._bare) else None
+    def _fast_for(self, frame: Frame) -> FastPath | None:
+        return self._fast if self._take is None and self._options.preset in (Preset.AUTO, frame.preset) else None
+
+    def _count_wrapped(self, frame: Frame, lines: int) -> None:
+        if frame is not BARE:
+            self.tally.wrapped[frame.preset] += lines
 
     def _read_alone(self, line: str, number: int) -> None:
         """Read a line; whatever stands in it costs its own judgement alone."""
@@ -186,7 +186,9 @@ class LineReader:
 
         ``record`` is what it holds when it is JSON and nothing else.
         """
-        if not (presets.may_be_ours(line) or self.pieces or presets.may_be_a_piece(line)):
+        if not (
+            presets.may_be_ours(line) or self.pieces or presets.may_be_a_piece(line) or presets.may_be_octets(line)
+        ):
             if line.strip(_AROUND):
                 self.tally.foreign += 1
             else:
@@ -206,11 +208,14 @@ class LineReader:
             if bare and isinstance(record, dict) and self._read_record(record, text, number):
                 break
             inside = self._inside(record, text, preset, trailing=trailing) if len(wrappings) < _DEPTH else None
+            if inside is None and presets.leaves_out(record):
+                self.tally.unrecognised += 1
+                return
             if inside is None:
-                self._give_up(text, number, broken=not joined and record is None and bare and text.startswith("{"))
+                self._give_up(text, number, broken=not joined and record is None and bare and _is_broken(text))
                 return
             if isinstance(record, dict):
-                self._look_aside(_around(record, inside.text))
+                self._look_aside(_around(record, inside.taken))
             if inside.piece is not None:
                 joined = joined or self.pieces.has_begun(inside.piece)
                 whole = self._put_together(inside.piece, inside.text)
@@ -324,13 +329,24 @@ _OWN_MEMBERS = frozenset(
 )
 
 
-def _around(record: Record, inside: str) -> str:
+def _around(record: Record, taken: object) -> str:
     """Return what a collector's record holds beside the line that it wraps as JSON text."""
     fields = record.get("fields")
     parts = {**record, **(fields if isinstance(fields, dict) else {}), "fields": None}
+    if (
+        "log_processed" in record
+        and isinstance(taken, str)
+        and _parsed(taken.strip(_AROUND), trailing=False)[0] == record["log_processed"]
+    ):
+        del parts["log_processed"]  # the line once more, as Fluent Bit read it
     return json.dumps(
-        [value for value in parts.values() if value is not inside and isinstance(value, str | dict | list)]
+        [value for value in parts.values() if value is not taken and isinstance(value, str | dict | list)]
     )
+
+
+def _is_broken(text: str) -> bool:
+    """Whether text begins as an object and is none; behind a whole one may stand what a collector wrote."""
+    return presets.opens_object(text) and _parsed(text, trailing=True)[0] is None
 
 
 def _parsed(text: str, *, trailing: bool) -> tuple[object, str, str]:

@@ -174,16 +174,21 @@ def _lines(file: BinaryIO) -> Iterator["Part | OddLine"]:
             yield Part(b"".join((rest, memoryview(chunk)[:end])), source.consumed)
             rest = b""
         rest += chunk[end + 1 :]
+    if trouble is not None:
+        raise trouble  # nobody wrote the line that is cut off here
     if rest:
         yield Part(rest, source.consumed)
-    if trouble is not None:
-        raise trouble
 
 
 def first_line(chunk: bytes) -> int:
     """Return how many octets stand before the first line feed, or all."""
     end = chunk.find(b"\n")
     return len(chunk) if end < 0 else end
+
+
+def long_line(text: str, consumed: int) -> OddLine:
+    """Return what is told of a line at hand that is too long to be read."""
+    return OddLine(f"a line of {len(text):,} characters", text[:_HEAD], consumed, presets.seems_ours(text))
 
 
 def _skip_line(start: bytes, chunks: Iterator[bytes]) -> tuple[int, bool, bytes]:

@@ -61,6 +61,7 @@ class Want(StrEnum):
     ORDER = "the order of lines and the order of times contradict each other, or there is neither"
     WRITERS = "several writers that name no origin would explain it (--single-writer)"
     CLOSE = "it is dated so closely to the expiry that clocks may differ about it (--tolerance, --skew)"
+    UNREAD = "what is missing may stand in lines or files that were not read"
     UNREADABLE = "the members it needs do not match the schema"
 
     __hash__ = str.__hash__

@@ -59,10 +59,11 @@ class Lifecycle:
         self._options = options
         self._slack = options.tolerance + options.skew
         self._findings = findings
+        self._absences = Findings(findings.most)
         self._scanner = scanner
         self.memory = Memory(options.max_tokens)
         self._orphans = Orphans(max(1, options.max_tokens // 4))
-        self.streams = Streams(options, findings)
+        self.streams = Streams(options, findings, self._absences)
         self._first_lines: set[int] = set()
         self.file = 0
         self.minute = ""
@@ -121,11 +122,12 @@ class Lifecycle:
         elif kind is Denied:
             self._denied(event, line)
 
-    def close(self) -> None:
-        """End the trail."""
+    def close(self, *, is_whole: bool) -> None:
+        """End the trail. Not ``is_whole``, what was not found may stand where nobody could read."""
         self.streams.close()
         for rule, orphan in self._orphans.all():
-            self._tell_orphan(rule, orphan, "was not issued before")
+            self._tell_orphan(self._absences, rule, orphan, "was not issued before")
+        self._findings.absorb(self._absences, list(Rule) if is_whole else (), Want.UNREAD)
         self._findings.skip(Want.TIME, Rule.TIME_MONOTONE, times=self.timeless)
         self._findings.skip(Want.TIME, Rule.NO_USE_AFTER_EXPIRY, times=self.timeless_uses)
         self._findings.skip(Want.SEQUENCE, Rule.EXACTLY_ONCE, Rule.NOTHING_LOST, times=self.numberless)
@@ -211,10 +213,11 @@ class Lifecycle:
         token = self.memory.find(digest)
         stream = event.origin or self.file
         if token is None:
-            self.memory.add(digest, event.token_jti, Token(identity, event.expires_at, line, event.occurred_at, stream))
+            token = Token(identity, event.expires_at, line, event.occurred_at, stream)
+            had_left = self.memory.add(digest, event.token_jti, token)
             if self._orphans:
                 self._orphans.pop(digest)
-            if self.memory.has_left(event.token_jti):
+            if had_left:
                 self._findings.skip(Want.FORGOTTEN, Rule.ONE_ISSUE)
         elif token.issued:
             self._find(Rule.ONE_ISSUE, event, line, f"was issued already (line {token.line:,} of the trail)")
@@ -227,7 +230,7 @@ class Lifecycle:
         for rule, orphan in self._orphans.pop(digest):
             order = self._order_of_late_issue(orphan, event, line)
             if order is None:
-                self._tell_orphan(rule, orphan, f"is issued after it (line {line:,})")
+                self._tell_orphan(self._findings, rule, orphan, f"is issued after it (line {line:,})")
             elif order is not Want.TIME:
                 self._findings.skip(order, rule)
         if self._options.from_middle and self._order_of_late_issue(Orphan.of(token), event, line) is None:
@@ -438,9 +441,9 @@ class Lifecycle:
         told = self._about(event.kind, event.token_jti or "", what) if self._findings.keeps(rule, line) else ""
         self._findings.report(rule, line, told, event.occurred_at)
 
-    def _tell_orphan(self, rule: Rule, orphan: Orphan, what: str) -> None:
-        told = self._about(orphan.kind, orphan.jti, what) if self._findings.keeps(rule, orphan.line) else ""
-        self._findings.report(rule, orphan.line, told, orphan.when)
+    def _tell_orphan(self, findings: Findings, rule: Rule, orphan: Orphan, what: str) -> None:
+        told = self._about(orphan.kind, orphan.jti, what) if findings.keeps(rule, orphan.line) else ""
+        findings.report(rule, orphan.line, told, orphan.when)
 
     def _about(self, kind: type[LifecycleEvent], jti: str, what: str) -> str:
         return f"{name_of(kind)}: the token {shown(jti, self._scanner)} {what}"

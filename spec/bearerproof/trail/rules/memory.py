@@ -70,14 +70,15 @@ class Memory:
     def __len__(self) -> int:
         return len(self._tokens)
 
-    def add(self, digest: int, jti: str, token: Token) -> None:
-        """Remember a token that is not remembered yet."""
+    def add(self, digest: int, jti: str, token: Token) -> bool:
+        """Remember a token that is not remembered yet; say whether it was once, as ``has_left`` does."""
         while len(self._tokens) >= self._most:
             self.forgotten += self._drop(self._undated.popleft() if self._undated else self._soonest())
         self._tokens[digest] = token
         digests, lasting = self._chunk(token.expires_at)
         digests.append(digest)
         lasting.append(_lasting(jti))
+        return lasting[-1] in self._left
 
     def forget(self, until: str) -> None:
         """Let go of the tokens that expired in a minute before ``until``, an instant or its beginning."""

@@ -21,24 +21,26 @@ _ALIKE = 4
 
 
 class Stream:
-    """What one writer left: its numbers and its time, each told to ``findings``."""
+    """What one writer left: its numbers, of which what is found is told to ``absences``, and its time."""
 
-    def __init__(self, findings: Findings, options: Options, *, from_middle: bool) -> None:
-        self.sequence = Sequence(findings, options.tolerance, from_middle=from_middle)
+    def __init__(self, findings: Findings, absences: Findings, options: Options, *, from_middle: bool) -> None:
+        self.sequence = Sequence(absences, options.tolerance, from_middle=from_middle)
         self.course = TimeOrder(findings, options.tolerance)
 
 
 class Streams:
-    """The streams of one trail, by origin."""
+    """The streams of one trail, by origin. What follows from numbers that are not there is told to ``absences``."""
 
-    def __init__(self, options: Options, findings: Findings) -> None:
+    def __init__(self, options: Options, findings: Findings, absences: Findings) -> None:
         self._options = options
         self._findings = findings
+        self._absences = absences
         self.named: dict[str, Stream] = {}
         self._closed: list[Stream] = []
         self._are_known = options.single_writer
-        self._suspicions = findings if self._are_known else Findings(findings.most)
-        self.unnamed = Stream(self._suspicions, options, from_middle=options.from_middle)
+        self._suspicions = Findings(findings.most)
+        told = (findings, absences) if self._are_known else (self._suspicions, self._suspicions)
+        self.unnamed = Stream(*told, options, from_middle=options.from_middle)
         self.numbers = NumberCounts()
         self.are_counted = not self._are_known
         self.count = _counts_none if self._are_known else self.numbers.add
@@ -52,7 +54,7 @@ class Streams:
                 oldest.sequence.close()
                 self._closed = [_sum_of([*self._closed, oldest])]
             begins = not self._closed and not self._options.from_middle
-            stream = self.named[origin] = Stream(self._findings, self._options, from_middle=not begins)
+            stream = self.named[origin] = Stream(self._findings, self._absences, self._options, from_middle=not begins)
         return stream
 
     def all(self) -> list[Stream]:
@@ -81,16 +83,16 @@ class Streams:
             self._tell(missing, repeated, numbers)
         if one_writer:
             accepted.add(Rule.TIME_MONOTONE)
-        self._findings.absorb(suspicions, accepted, Want.WRITERS)
+        self._absences.absorb(suspicions, accepted, Want.WRITERS)
 
     def _tell(self, missing: "list[NumberFault]", repeated: "list[NumberFault]", numbers: "NumberCounts") -> None:
         for fault in missing:
             line, which = numbers.line_near(fault.span.start), _which(fault.span)
-            self._findings.report(Rule.NOTHING_LOST, line, f"seq {which} is missing, however many writers there are")
-            self._findings.add_loss(Loss("gap", fault.events, line, None, None, f"seq {which}"))
+            self._absences.report(Rule.NOTHING_LOST, line, f"seq {which} is missing, however many writers there are")
+            self._absences.add_loss(Loss("gap", fault.events, line, None, None, f"seq {which}"))
         for fault in repeated:
             line, which = numbers.line_near(fault.span.start), _which(fault.span)
-            self._findings.report(Rule.EXACTLY_ONCE, line, f"seq {which} came more often than any writers explain it")
+            self._absences.report(Rule.EXACTLY_ONCE, line, f"seq {which} came more often than any writers explain it")
 
 
 @dataclass(frozen=True)
