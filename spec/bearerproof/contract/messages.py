@@ -34,7 +34,7 @@ LATEST = 4_102_444_800
 _MAX_DIGITS = 4300
 """Python reads no longer integer, since that takes quadratic time."""
 
-_TOO_DEEP = f"JSON nested deeper than {MAX_ANSWER_DEPTH} levels"
+_TOO_DEEP = f"JSON nested deeper than {MAX_ANSWER_DEPTH} levels; claims that are so are sent as null"
 
 _VOCABULARY = """
     malformed too-large algorithm header critical key-unknown key-unusable keys-unavailable signature type
