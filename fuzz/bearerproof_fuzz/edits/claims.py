@@ -63,7 +63,10 @@ def exp_is(draft: Draft, value: int) -> Draft:
     return draft.with_claims(exp=value)
 
 
-@edits_for({"a-second": 1}, "VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(CLOCK,))
+_SOON: dict[str, float] = {"a-second": 1}
+
+
+@edits_for(_SOON, "VER-29", "RFC 7519 §4.1.4", base=ACCEPTED, strict=ACCEPTED, needs=(CLOCK,))
 def expires_in(draft: Draft, seconds: float) -> Draft:
     """`exp` is {name} ahead: the token still holds."""
     return draft.with_claims(exp=draft.now + seconds)
