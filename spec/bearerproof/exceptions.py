@@ -35,8 +35,12 @@ class AdapterFault(BearerproofError):
         self.stderr = stderr
 
     def describe(self) -> str:
-        """Tell the fault together with the last lines that the adapter wrote to stderr."""
-        ending = self.stderr.strip()[-1000:]
+        """Tell the fault together with the last lines that the adapter wrote to stderr.
+
+        Frames of Java and JavaScript are left out, below which the error itself stands too far up to be seen.
+        """
+        lines = self.stderr.strip().splitlines()
+        ending = "\n".join(line for line in lines if not line.lstrip().startswith("at "))[-1000:]
         return f"{self}; its stderr ends: {ending}" if ending else str(self)
 
     def __reduce__(self) -> tuple[type["AdapterFault"], tuple[str], dict[str, str]]:

@@ -10,10 +10,11 @@ from bearerproof.contract.connections import connect
 from bearerproof.contract.implementation import MAX_RESTARTS, Implementation, PropertyEnded, Skipped
 from bearerproof.contract.messages import Outcome, Request
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung
-from bearerproof.judging.results import State, tally
+from bearerproof.judging.results import Record, State, tally
 from bearerproof.judging.runner import RunOptions, run
 from bearerproof.judging.settings import RunConfig
 from bearerproof.judging.summaries import summary
+from bearerproof.judging.verdicts import not_run, standings
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz.edits import registry
@@ -80,7 +81,16 @@ def test_after_three_hangs_the_rest_is_not_run(misbehaving: Misbehaving) -> None
     config = RunConfig("", tuple(misbehaving("hangs", 1)), seconds=0.2, selection=("alg-none",))
     finished = run(SUITE, config, RunOptions())
     assert (finished.exit_code(), tally(finished.records)) == (1, {State.HUNG: 3, State.NOT_RUN: 7})
-    assert "7 checks not run, left out after too many hangs or crashes" in str(summary(finished.facts()))
+    told = str(summary(finished.facts()))
+    assert "7 checks not run, left out after too many hangs or crashes" in told
+    assert "does NOT conform to base in jwt (only -k alg-none): 1 requirement fails." in " ".join(told.split())
+
+
+def test_what_was_left_out_has_not_failed() -> None:
+    ended = {"VER-12": [State.HUNG, State.NOT_RUN], "VER-29": [State.PASSED, State.NOT_RUN], "VER-30": [State.PASSED]}
+    records = [Record(name, name, "MUST", "jwt", state) for name, states in ended.items() for state in states]
+    assert [str(standing) for standing in standings(records).values()] == ["fail", "unjudged", "conform"]
+    assert not_run(records) == ["VER-29"]
 
 
 def test_a_crash_among_many_loses_no_answer(started: Start, mark: str) -> None:

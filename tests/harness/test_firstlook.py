@@ -2,15 +2,17 @@
 
 import json
 import re
+import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bearerproof.contract.connections import Handle, InProcess
+from bearerproof.contract.connections import Handle, InProcess, Stdio
 from bearerproof.contract.implementation import Implementation
 from bearerproof.judging.settings import RunConfig
 from bearerproof.members import Json
@@ -84,6 +86,17 @@ def test_what_an_adapter_forgets_to_hand_over_is_found_by_its_probe(name: str) -
     found = seen(_changed(change))
     assert set(firstlook.PROBES) - set(found.probed) == {name}
     assert hint in found.wrong[0]
+
+
+def test_an_adapter_that_dies_of_claims_beyond_json_is_told_so(tmp_path: Path) -> None:
+    """The loop of a stranger that writes what it was given, outside of what it guards."""
+    text = (Path(__file__).parents[1] / "adapters/pyjwt_adapter.py").read_text("utf-8")
+    adapter = tmp_path / "adapter.py"
+    adapter.write_text(text.replace("**result})", "**result}, allow_nan=False)"), "utf-8")
+    with closing(Implementation(Stdio([sys.executable, str(adapter)]))) as implementation:
+        found = firstlook.look(implementation, RunConfig().resolve(implementation.declaration))
+    assert "jwt, claims-hold-exponent: the adapter ended with an answer due" in found.wrong[0]
+    assert found.wrong[0].endswith("(are claims that JSON cannot carry sent as null?)")
 
 
 def test_a_clock_that_is_not_handed_over_is_hinted_at_by_a_token_of_the_present() -> None:

@@ -48,6 +48,8 @@ def test_a_line_within_the_limits_is_read(line: bytes) -> None:
         (b'"accepted"', "not an object"),
         (b"", "not JSON"),
         (b"ready\n", "banners and logs belong on stderr"),
+        (b'{"id": 1, "claims": {"x": Inf}}', "such as infinities or text that is not UTF-8, are sent as null"),
+        (b'{"id": ' + b"9" * 5000 + b"}", "an integer of 5000 digits"),
         (b"\xef\xbb\xbf{}", "not JSON"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -289,7 +291,9 @@ def test_the_expectation_never_crosses_the_wire_and_the_instant_always_does() ->
     }
 
 
-@pytest.mark.parametrize("claims", [b'{"exp": NaN}', b"[" * 80 + b"]" * 80], ids=["nan", "deep"])
+@pytest.mark.parametrize(
+    "claims", [b'{"exp": NaN}', b"[" * 80 + b"]" * 80, b'{"x": ' + b"9" * 5000 + b"}"], ids=["nan", "deep", "digits"]
+)
 def test_claims_that_json_cannot_carry_are_left_out_and_no_fault(claims: bytes) -> None:
     raw = messages.parse_json(b'{"id": 1, "verdict": "accepted", "claims": ' + claims + b"}")
     assert raw == {"id": 1, "verdict": "accepted", "claims": None}

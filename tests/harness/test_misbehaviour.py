@@ -47,6 +47,11 @@ WRONG_ANSWERS = {
 HARMLESS = ("well-behaved", "shouts-on-stderr")
 
 
+def test_a_fault_tells_the_error_and_not_the_frames_below_it() -> None:
+    trace = "Exception in thread main java.lang.NoSuchMethodError: read\n" + "\tat Library.read(Library.java:7)\n" * 40
+    assert AdapterFault("ended", stderr=trace).describe().endswith("ends: " + trace.partition("\n")[0])
+
+
 @pytest.mark.parametrize("mode", BROKEN_CONTRACT)
 def test_a_broken_contract_is_a_fault_told_in_one_line(
     bearerproof: CommandLine, misbehaving: Misbehaving, processes: Processes, mode: str

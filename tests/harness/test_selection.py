@@ -66,6 +66,7 @@ def test_what_is_no_selection_is_refused_with_what_would_be_one(text: str, messa
         ("VER-2", "did you mean VER-1 or VER-12"),
         ("alg-nonne", "did you mean alg-none"),
         ("VER-12.alg-non", "did you mean VER-12.alg-non*?"),
+        ("VER-1.no", "did you mean VER-1.no-segments?"),
         ("jwt", "profiles are chosen by --profile jwt"),
         ("zzzz", "bearerproof explain lists the requirements"),
     ],

@@ -203,10 +203,11 @@ def _undeclared(answer: Answer, trial: Trial) -> Iterator[str]:
         yield "declares contract level 2 but answers without events"
 
 
+_LACKS = "If it has no such check, that is its deviation, and `check` judges the rest"
 PROBES: Mapping[str, tuple[str, str, str]] = {
     "alg": ("alg-none-without-kid", "that is unsigned", "is the policy's `algorithms` handed to the library?"),
-    "iss": ("iss-is-another", "of another issuer", "is the policy's `issuer` handed to the library?"),
-    "aud": ("aud-is-another", "for another audience", "is the policy's `audience` handed to the library?"),
+    "iss": ("iss-is-another", "of another issuer", f"is the policy's `issuer` handed to the library? {_LACKS}"),
+    "aud": ("aud-is-another", "for another audience", f"is the policy's `audience` handed to the library? {_LACKS}"),
     "exp": ("expired-since-an-hour", "that is expired", "is `now` handed to the library, and `exp` looked at?"),
     "nbf": ("not-valid-for-an-hour", "that is not valid yet", "is `now` handed to the library, and `nbf` looked at?"),
 }
@@ -236,6 +237,29 @@ def _probe(found: Look, trial: Trial, forge: Forge) -> None:
         if answer.outcome is Outcome.REJECTED:
             found.altered += 1
             found.probed[name] = None
+    for edit in map(all_edits().__getitem__, CLAIMS_BEYOND_JSON):
+        if trial.profile in edit.requirement.profiles:
+            _survives(found, trial, edit.apply(edit.given(forge.base(trial.profile))), edit.id)
+
+
+def _survives(found: Look, trial: Trial, draft: Draft, name: str) -> None:
+    try:
+        answer = trial.ask(draft.presentation())
+    except (PropertyEnded, Skipped):
+        return
+    if answer.outcome is Outcome.CRASHED:
+        found.wrong.append(
+            f"{trial.profile}, {name}: the adapter {answer.detail} (are claims that JSON cannot carry sent as null?)"
+        )
+
+
+CLAIMS_BEYOND_JSON = (
+    "claims-hold-exponent",
+    "claims-hold-lists-nested-1000-deep",
+    "claims-hold-unpaired-surrogate",
+    "claims-json-latin-1",
+)
+"""Claims that a lenient library returns and an answer cannot carry: an adapter that trips over them is told so."""
 
 
 def _key_server(found: Look, trial: Trial) -> None:

@@ -381,6 +381,9 @@ def eddsa_form(draft: Draft, change: Change) -> Draft:
     return draft.with_signature(change)
 
 
+_RSA_FORMS = ("plus-modulus", "leading-zero", "leading-zeros-dropped", "octet-behind", "zero", "one", "modulus")
+
+
 def _rsa_forms(draft: Draft) -> dict[str, Change]:
     modulus = keys.rsa_modulus(draft.key)
     size = (modulus.bit_length() + 7) // 8
@@ -388,6 +391,7 @@ def _rsa_forms(draft: Draft) -> dict[str, Change]:
         "plus-modulus": lambda signature: (int.from_bytes(signature, "big") + modulus).to_bytes(size + 1, "big"),
         "leading-zero": lambda signature: b"\0" + signature,
         "leading-zeros-dropped": lambda signature: signature.lstrip(b"\0")[1:],
+        "octet-behind": lambda signature: signature + b"\x01",
         "zero": lambda _: bytes(size),
         "one": lambda _: bytes(size - 1) + b"\x01",
         "modulus": lambda _: modulus.to_bytes(size, "big"),
@@ -395,7 +399,7 @@ def _rsa_forms(draft: Draft) -> dict[str, Change]:
 
 
 @edits_for(
-    {name: name for name in ("plus-modulus", "leading-zero", "leading-zeros-dropped", "zero", "one", "modulus")},
+    {name: name for name in _RSA_FORMS},
     "VER-28",
     "RFC 8017 §8.2.2",
     SIGNATURE,

@@ -31,7 +31,10 @@ MAX_LINE = 60_000
 LATEST = 4_102_444_800
 """The latest instant that is sent as ``now``, in seconds: the end of 2099. Some clocks end before the year 9999."""
 
-_TOO_DEEP = f"JSON nested deeper than {MAX_ANSWER_DEPTH} levels"
+_MAX_DIGITS = 4300
+"""Python reads no longer integer, since that takes quadratic time."""
+
+_TOO_DEEP = f"JSON nested deeper than {MAX_ANSWER_DEPTH} levels; claims that are so are sent as null"
 
 _VOCABULARY = """
     malformed too-large algorithm header critical key-unknown key-unusable keys-unavailable signature type
@@ -191,7 +194,8 @@ def parse_json(line: bytes) -> Json:
     """Read one answer line.
 
     Claims that JSON cannot carry (NaN, endless nesting) become None: they are what an implementation wrongly
-    accepted, and that is a finding of its own, not a fault of the adapter.
+    accepted, and that is a finding of its own, not a fault of the adapter. So do those with an integer that Python
+    does not read, of more than 4300 digits: JSON has it (RFC 8259 §6), and other languages return it.
 
     Raises:
         AdapterFault: not UTF-8, not JSON (NaN included), not an object, too long or nested too deep.
@@ -202,20 +206,31 @@ def parse_json(line: bytes) -> Json:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         raise AdapterFault(f"answered a line that is not UTF-8: {excerpt(line)}") from None
+    value = _read_json(text)
+    if not isinstance(value, dict):
+        raise AdapterFault(f"answered JSON that is not an object: {excerpt(line)}")
+    odd = len(text) > _MAX_DIGITS or "N" in text or "I" in text
+    if odd or text.count("{") + text.count("[") > MAX_ANSWER_DEPTH:
+        _refuse_oddities(value)
+    return value
+
+
+def _read_json(text: str) -> Any:
     try:
-        value = json.loads(text, parse_constant=_NotJson)
+        return json.loads(text, parse_constant=_NotJson, parse_int=_integer if len(text) > _MAX_DIGITS else None)
     except RecursionError:
         raise AdapterFault(f"answered {_TOO_DEEP}") from None
     except ValueError as error:
-        raise AdapterFault(
-            f"answered a line that is not JSON ({error}): {excerpt(line)}; stdout carries answers and nothing "
-            "else, so banners and logs belong on stderr"
-        ) from None
-    if not isinstance(value, dict):
-        raise AdapterFault(f"answered JSON that is not an object: {excerpt(line)}")
-    if "N" in text or "I" in text or text.count("{") + text.count("[") > MAX_ANSWER_DEPTH:
-        _refuse_oddities(value)
-    return value
+        hint = (
+            "claims that JSON cannot carry, such as infinities or text that is not UTF-8, are sent as null"
+            if text.startswith("{")
+            else "stdout carries answers and nothing else, so banners and logs belong on stderr"
+        )
+        raise AdapterFault(f"answered a line that is not JSON ({error}): {excerpt(text.encode())}; {hint}") from None
+
+
+def _integer(digits: str) -> object:
+    return int(digits) if len(digits) <= _MAX_DIGITS else _NotJson(f"an integer of {len(digits)} digits")
 
 
 def _refuse_oddities(value: Json) -> None:
@@ -360,7 +375,7 @@ def _audit_members(raw: Json, op: str) -> Json:
 
 
 class _NotJson:
-    """NaN or an infinity, which Python would write and JSON does not have."""
+    """NaN or an infinity, which Python would write and JSON does not have, or an integer that Python does not read."""
 
     def __init__(self, spelling: str) -> None:
         self.spelling = spelling

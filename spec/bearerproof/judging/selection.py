@@ -179,8 +179,8 @@ def _near(text: str, names: Iterable[Name]) -> Iterator[str]:
     if (profile := wanted.rpartition(".")[2]) in tuple(Profile):
         wanted = wanted.removesuffix(f".{profile}")
     beginning = sorted(part for part in parts if part.startswith(wanted) and part != wanted)
-    if len(beginning) > 1 and wanted:
-        yield f"{wanted}*"
+    if beginning and wanted:
+        yield f"{wanted}*" if len(beginning) > 1 else beginning[0]
         return
     words = wanted.count("-") + 1
     beginnings = sorted({"-".join(part.split("-")[:words]) for part in parts})

@@ -14,7 +14,7 @@ from bearerproof.judging.reports import failure_page, rerun_command
 from bearerproof.judging.results import RED, Record, State, tally
 from bearerproof.judging.settings import RunConfig, Scope
 from bearerproof.judging.tokens import token_text
-from bearerproof.judging.verdicts import PLAIN, Circumstances, RequirementVerdict, counted, unproven, verdict
+from bearerproof.judging.verdicts import PLAIN, Circumstances, RequirementVerdict, counted, not_run, unproven, verdict
 from bearerproof.members import Json
 from bearerproof.specification import coverage
 from bearerproof.specification.catalogue import FAMILIES, digest, requirement
@@ -347,6 +347,8 @@ def never_judged(records: Sequence[Record]) -> Mapping[str, list[str]]:
     for name, record in first.items():
         if name not in judged and not record.unproven and record.state is State.NOT_APPLICABLE:
             reasons.setdefault(record.reason or "not applicable", []).append(name)
+    if left_out := not_run(records):
+        reasons["left out after too many hangs or crashes"] = left_out
     return reasons
 
 

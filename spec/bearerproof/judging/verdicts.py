@@ -64,8 +64,8 @@ def verdict(
     partial = circumstances.partial
     what = f"{scope.measure} in {', '.join(scope.profiles)}" + (f" ({partial})" if partial else "")
     counts = counted(records)
-    if counts[RequirementVerdict.FAIL]:
-        return f"{declaration.name} does NOT conform to {what}: {_requirements(counts[RequirementVerdict.FAIL])}."
+    if any(record.state in RED for record in records):
+        return f"{declaration.name} does NOT conform to {what}: {_red(records, counts[RequirementVerdict.FAIL])}."
     if circumstances.judged and not any(record.judged for record in records):
         return f"{declaration.name} was NOT judged by {what}: no check came to a verdict."
     lacking = [*unproven(records), *circumstances.untried, *(part.part for part in circumstances.left_out)]
@@ -86,16 +86,32 @@ def unproven(records: Iterable[Record]) -> list[str]:
     return [name for name in errored if name not in judged]
 
 
+def not_run(records: Iterable[Record]) -> list[str]:
+    """Return the requirements of which a check was left out after too many hangs or crashes, and none is red."""
+    left_out = dict.fromkeys(record.requirement for record in records if record.state is State.NOT_RUN)
+    return [
+        name
+        for name, standing in standings(records).items()
+        if name in left_out and standing is RequirementVerdict.UNJUDGED
+    ]
+
+
 def _standing(rows: Sequence[Record]) -> RequirementVerdict:
-    if any(row.state in RED for row in rows):
+    """Return where a requirement stands: what was left out has not failed, and cannot conform."""
+    states = {row.state for row in rows}
+    if states & RED - {State.NOT_RUN}:
         return RequirementVerdict.FAIL
+    if State.NOT_RUN in states:
+        return RequirementVerdict.UNJUDGED
     if any(row.state is State.EXPECTED for row in rows):
         return RequirementVerdict.EXPECTED
     return RequirementVerdict.CONFORM if any(row.judged for row in rows) else RequirementVerdict.UNJUDGED
 
 
-def _requirements(failing: int) -> str:
-    return "1 requirement fails" if failing == 1 else f"{failing} requirements fail"
+def _red(records: Sequence[Record], failing: int) -> str:
+    left_out = len(not_run(records))
+    fail = "1 requirement fails" if failing == 1 else f"{failing} requirements fail"
+    return f"{fail}, {left_out} not judged to the end" if left_out else fail
 
 
 def _but_for(records: Iterable[Record], counts: Mapping[RequirementVerdict, int]) -> str:

@@ -115,6 +115,12 @@ def short_rsa_signature_padded(patch: Patch) -> None:
 
 
 @fault("VER-28")
+def octets_after_rsa_ignored(patch: Patch) -> None:
+    """As many octets as the modulus has are the signature, and what follows them is not looked at."""
+    respelling_signatures(patch, ("RS256", "PS256"), lambda signature, _: signature[:256])
+
+
+@fault("VER-28")
 def rsa_signature_reduced(patch: Patch) -> None:
     """The number s is not held against the modulus, and modular arithmetic takes s + n for s (RFC 8017 §5.2.2)."""
 

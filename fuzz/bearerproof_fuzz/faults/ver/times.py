@@ -54,6 +54,12 @@ def exp_off_by_one(exp: float, now: float, leeway: float) -> float:
 
 
 @fault_by("VER-29", reading_claims)
+def expiry_looked_at_beside_iat_alone(claims: Json, _: float, __: Json) -> Json:
+    """Lifetimes are computed from both ends, so a token that does not say when it began never ends."""
+    return claims if "iat" in claims or not is_number(claims.get("exp")) else {**claims, "exp": inf}
+
+
+@fault_by("VER-29", reading_claims)
 def expiry_compared_with_iat(claims: Json, now: float, _: Json) -> Json:
     """What is checked is that the token has a lifetime, not that it has not ended."""
     return {**claims, "exp": now + 60} if claims.get("exp", 0) > claims.get("iat", inf) else claims

@@ -10,13 +10,19 @@ import (
 	"runtime/debug"
 )
 
-// Policy is what a verifier is told. Members that an adapter does not declare are not listed.
+// Profiles are the kinds of token that it verifies, all of those of one adapter alike.
+var Profiles = []string{"jwt"}
+
+// Policy is what a verifier is told. Members that an adapter does not declare are not listed. ClientID and Nonce are those
+// of an ID token's; nil is none.
 type Policy struct {
 	Issuer     string
 	Audience   string
 	Algorithms []string
 	Leeway     float64
 	Require    []string
+	ClientID   string `json:"client_id"`
+	Nonce      *string
 	Keys       json.RawMessage
 	KeyTexts   map[string]map[string]string `json:"key_texts"`
 }
@@ -38,7 +44,7 @@ type Rejected struct{ error }
 // Serve answers until the input ends. verify returns the claims; an error that is not Rejected is errored.
 func Serve(name, module string, capabilities members, verify func(Request) (any, error)) {
 	hello := members{
-		"protocol": 1, "level": 0, "profiles": []string{"jwt"}, "measure": "base",
+		"protocol": 1, "level": 0, "profiles": Profiles, "measure": "base",
 		"implementation": members{"name": name, "version": versionOf(module), "language": "go"},
 		"capabilities":   capabilities,
 	}

@@ -48,7 +48,7 @@ final class Loop {
             Object claims = verifier.verify(request.get("token").asText(), request.get("policy"), request.get("now").asDouble());
             JsonNode told = JSON.valueToTree(claims);
             return answer.put("verdict", "accepted").set("claims", isDeeper(60, told) ? null : told);
-        } catch (Exception | StackOverflowError error) {
+        } catch (Exception | StackOverflowError | LinkageError error) {
             if (rejections.include(error)) {
                 return answer.put("verdict", "rejected");
             }

@@ -43,11 +43,15 @@ def test_verdict_holds_under_one_allow_list_alone(mark: CheckId, trial: Trial, f
 
 @check("VER-29", "VER-30", needs=(CLOCK,))
 def test_verdict_holds_at_one_instant_alone(mark: CheckId, trial: Trial, forge: Forge) -> None:
-    """A token that was accepted is refused after its `exp`, and before its `nbf` if the clock is put back."""
-    base = forge.base(mark.profile)
+    """A token that was accepted is refused after its `exp`, and before its `nbf` if the clock is put back.
+
+    Both lie beyond a leeway that is built in, and the clock is not put back before `iat`.
+    """
+    base, leeway = forge.base(mark.profile), trial.declaration.rules(mark.profile).leeway
     start, end = int(base.now) - 60, int(base.now) + 60
-    instant = {"VER-29": end + 60, "VER-30": start - 60}[mark.requirement]
-    judge_kept(trial, base.with_claims(nbf=start, exp=end), lambda draft: replace(draft, now=instant))
+    early, late = start - 60 - int(leeway.get("nbf", 0)), end + 60 + int(leeway.get("exp", 0))
+    held = base.with_claims(nbf=start, exp=end, **({"iat": early} if mark.requirement == "VER-30" else {}))
+    judge_kept(trial, held, lambda draft: replace(draft, now={"VER-29": late, "VER-30": early}[mark.requirement]))
 
 
 @check("VER-29", needs=(CLOCK, LEEWAY))

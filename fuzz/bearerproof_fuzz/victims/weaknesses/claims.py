@@ -116,6 +116,12 @@ def _guessed(per_second: float) -> Callable[[float], float]:
     return lambda value: value / per_second if value > 30 * per_second * 10**6 else value
 
 
+def _beside_iat_alone(facts: Facts) -> None:
+    """Look at exp as the end of a lifetime, of which iat is the beginning."""
+    if "iat" in facts.claims:
+        claims.expiry(facts)
+
+
 def _lifetime_guessed(facts: Facts) -> None:
     """Take an exp that is too small for a time for seconds after iat."""
     exp, iat = claims.date(facts, "exp"), claims.date(facts, "iat")
@@ -517,6 +523,7 @@ STEPS: Mapping[str, Steps] = {
     "exp-rounded-down": _converted(math.floor, "exp"),
     "exp-by-a-clock-of-whole-seconds": _clock("expiry", math.floor),
     "exp-by-a-clock-of-whole-minutes": _clock("expiry", _minute(math.floor)),
+    "exp-beside-iat-alone": weak_claims(changed={"expiry": _beside_iat_alone}),
     "exp-small-is-a-lifetime": weak_claims(changed={"expiry": _lifetime_guessed}),
     "exp-in-milliseconds-guessed": _converted(_guessed(10**3), "exp"),
     "nbf-rounded-to-the-nearest-second": _converted(_nearest, "nbf"),

@@ -266,6 +266,11 @@ def _rsa(mend: Callable[[rsa.RSAPublicKey, int], int]) -> Callable[[Verification
     return changed
 
 
+def _cut_to_the_modulus(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
+    octets = (key.material.key_size + 7) // 8
+    return signatures.verify_pkcs1(key, algorithm, signing_input, signature[:octets])
+
+
 _ANY_LENGTH = _rsa(lambda _, number: number)
 _MODULO_N = _rsa(lambda key, number: number % key.public_numbers().n)
 
@@ -433,6 +438,7 @@ STEPS: Mapping[str, Steps] = {
     "eddsa-s-reduced": _scheme("Ed", _unreduced),
     "eddsa-octets-behind": _scheme("Ed", _first_64),
     "rsa-signature-of-any-length": _scheme("RS", _ANY_LENGTH(signatures.verify_pkcs1)),
+    "rsa-signature-cut-to-the-modulus": _scheme("RS", _cut_to_the_modulus),
     "rsa-signature-modulo-n": _scheme("RS", _MODULO_N(signatures.verify_pkcs1)),
     "pss-signature-of-any-length": _scheme("PS", _ANY_LENGTH(signatures.verify_pss)),
     "pss-signature-modulo-n": _scheme("PS", _MODULO_N(signatures.verify_pss)),
