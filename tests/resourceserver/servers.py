@@ -6,16 +6,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
+from bearerproof_reference.audit.audited import AuditedVerifier
+from bearerproof_reference.audit.sinks import Record
 from bearerproof_reference.deployment.resource import Answer, Request, ResourceServer, encoded
 from bearerproof_reference.verifier import fetching
 from bearerproof_reference.verifier.fetching import FetchedKeySet
 from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
-from bearerproof_reference.verifier.verdicts import Accepted, Rejected
+from bearerproof_reference.verifier.verdicts import Accepted, Reason, Rejected
 from bearerproof_reference.verifier.verifier import Verifier
 
 from ..listening import AnyMethod
@@ -194,6 +198,25 @@ class ErrsForAnotherScope(Server):
         return Answer(500, {}) if answer.status == 403 else answer
 
 
+class RefusesTwoAtOnce(Server):
+    """Refuses whoever asks while somebody else is being answered."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(issuer)
+        self._one = Lock()
+        self.refused = 0
+
+    def answer(self, request: Request) -> Answer:
+        if not self._one.acquire(blocking=False):
+            self.refused += 1
+            return self.resource.refusal(Rejected(Reason.OTHER), "")
+        try:
+            time.sleep(0.01)
+            return super().answer(request)
+        finally:
+            self._one.release()
+
+
 class LocksOut(Server):
     """Refuses everybody after the tenth bad token."""
 
@@ -205,6 +228,96 @@ class LocksOut(Server):
         verdict = super().verify(token)
         self._bad += isinstance(verdict, Rejected)
         return verdict if self._bad < 10 or isinstance(verdict, Rejected) else super().verify("locked out")
+
+
+class Audited(Server):
+    """Leaves an event of each rejection in a file, a line each."""
+
+    def __init__(self, log: Path, issuer: str) -> None:
+        super().__init__(issuer)
+        self._log = log
+        self._audited = AuditedVerifier(Verifier(self.policy, self.keys, HurriedClock()), self, HurriedClock())
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        with self._lock:
+            return self._audited.verify(token)
+
+    def record(self, record: Record) -> None:
+        self.write(record.as_dict())
+
+    def write(self, event: dict[str, Any]) -> None:
+        with self._log.open("a", encoding="utf-8") as file:
+            print(json.dumps(event), file=file)
+
+
+class LogsOneKind(Audited):
+    """Calls every rejection one for the signature."""
+
+    def write(self, event: dict[str, Any]) -> None:
+        super().write({**event, "kind": "SignatureInvalid"})
+
+
+class LogsTwice(Audited):
+    """Leaves two events of each rejection."""
+
+    def write(self, event: dict[str, Any]) -> None:
+        super().write(event)
+        super().write(event)
+
+
+class LogsSuccess(Audited):
+    """Leaves an event of what it accepts as well."""
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        verdict = super().verify(token)
+        if isinstance(verdict, Accepted):
+            super().verify("accepted")
+        return verdict
+
+
+class LogsLocalTime(Audited):
+    """Tells the time of the day in another zone, and calls it UTC."""
+
+    def write(self, event: dict[str, Any]) -> None:
+        hour = datetime.fromisoformat(event["occurred_at"]) + timedelta(hours=2)
+        super().write({**event, "occurred_at": f"{hour:%Y-%m-%dT%H:%M:%S.%f}Z"})
+
+
+class LogsTheOneBefore(Audited):
+    """Tells the hints of the rejection before."""
+
+    _before: dict[str, Any] = {}  # noqa: RUF012 - never changed
+
+    def write(self, event: dict[str, Any]) -> None:
+        hints = {name: self._before[name] for name in ("client_id_hint", "kid_hint", "source_id") if self._before}
+        self._before = event
+        super().write({**event, **hints})
+
+
+class LogsTheToken(Audited):
+    """Says which token it was, for whoever debugs."""
+
+    def verify(self, token: str | bytes) -> Accepted | Rejected:
+        self._token = token
+        return super().verify(token)
+
+    def write(self, event: dict[str, Any]) -> None:
+        super().write({**event, "metadata": {"token": str(self._token)[-400:]}})
+
+
+class LogsWords(Audited):
+    """Writes for people."""
+
+    def write(self, event: dict[str, Any]) -> None:
+        with self._log.open("a", encoding="utf-8") as file:
+            print(f"WARN rejected a token: audit event='{json.dumps(event)}'", file=file)
+
+
+class LogsNothing(Audited):
+    """Writes to another file."""
+
+    def write(self, event: dict[str, Any]) -> None:
+        """Write nothing."""
 
 
 @contextmanager

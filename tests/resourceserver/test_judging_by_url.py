@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bearerproof.contract.resource.waves import waves
 
 from ..conftest import CommandLine
 from ..http.test_idp import free_ports
@@ -54,7 +57,13 @@ def judge(bearerproof: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     def judged(make: Callable[[str], Server], *selection: str) -> tuple[int, str, dict[str, str]]:
         report = tmp_path / "run.jsonl"
-        with servers.served(make, issuer) as url:
+        served = make
+        if isinstance(make, type) and issubclass(make, servers.Audited):
+            log = tmp_path / "audit.jsonl"
+            log.touch()
+            (tmp_path / "api.toml").write_text(f'{profile(issuer)}\n[audit]\nfile = "{log.name}"\nquiet = 0.0\n')
+            served = partial(make, log)
+        with servers.served(served, issuer) as url:
             options = ("--server-profile", tmp_path / "api.toml", "--no-baselines", "--report", report)
             ended = bearerproof("check", "--url", url, *options, *selection)
         text = ended.out + ended.err
@@ -129,6 +138,70 @@ def test_a_server_of_which_nothing_can_be_said_ends_the_run(
     code, text, _ = judge(make, "-k", "VER-12,VER-34")
     assert code == 3
     assert words in text
+
+
+def test_what_is_found_of_several_requests_at_once_has_to_be_found_of_one_at_a_time(judge: Judge) -> None:
+    made: list[servers.RefusesTwoAtOnce] = []
+
+    def make(issuer: str) -> Server:
+        made.append(servers.RefusesTwoAtOnce(issuer))
+        return made[0]
+
+    code, text, found = judge(make, "-k", "VER-34.aud-is-another,VER-29.expired-since-an-hour")
+    assert (code, red(found)) == (0, set()), text[-3000:]
+    assert made[0].refused
+
+
+def test_tokens_of_one_jti_keep_their_order_and_one_that_cannot_be_read_comes_after_all_before_it() -> None:
+    first, second = ("a.eyJqdGkiOiIxIn0.s", "a.eyJqdGkiOiIyIn0.s")
+    assert waves([first, second, first, b"?", second, "?"]) == [[0, 1], [2, 4], [3, 5]]
+    assert waves([b"?", first, first]) == [[0, 1], [2]]
+    assert waves([]) == []
+
+
+def test_an_honest_log_conforms(judge: Judge) -> None:
+    """Refusals that tell no reason are judged by the kinds of their events; what needs a told reason is left out."""
+    code, text, found = judge(servers.Audited, "-k", "FAIL-1,FAIL-2,FAIL-3,FAIL-4,FAIL-5,FAIL-6,HINT-5,SRC-4,VER-45")
+    assert (code, red(found)) == (0, set()), text[-3000:]
+    judged = {name for name, state in found.items() if state == "passed"}
+    assert {name.partition(".")[0] for name in judged} == {
+        *(f"FAIL-{number}" for number in range(1, 7)),
+        "HINT-5",
+        "SRC-4",
+    }
+    assert "FAIL-3.time-of-the-event-is-that-of-the-wall-clock.access-token" in judged
+
+
+@pytest.mark.parametrize(
+    ("make", "selection", "expected"),
+    [
+        (servers.LogsTwice, "FAIL-1", "FAIL-1"),
+        (servers.LogsSuccess, "FAIL-1", "FAIL-1"),
+        (servers.LogsLocalTime, "FAIL-3", "FAIL-3"),
+        (servers.LogsOneKind, "FAIL-4", "FAIL-4"),
+        (servers.LogsTheToken, "FAIL-5.events-hold-no-secret", "FAIL-5"),
+        (servers.LogsTheOneBefore, "SRC-1", "SRC-1"),
+    ],
+)
+def test_a_log_that_lies_is_red_for_its_lie(
+    judge: Judge, make: Callable[[str], Server], selection: str, expected: str
+) -> None:
+    code, text, found = judge(make, "-k", selection)
+    assert code == 1, text[-3000:]
+    assert {name.partition(".")[0] for name in red(found)} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (servers.LogsNothing, "nothing came into the audit log"),
+        (servers.LogsWords, "no known wrapping fits lines such as WARN rejected a token"),
+    ],
+)
+def test_a_log_that_cannot_be_read_is_no_finding(judge: Judge, make: Callable[[str], Server], words: str) -> None:
+    code, text, found = judge(make, "-k", "FAIL-1")
+    assert (code, found) == (3, {})
+    assert text.count(words) == 1, text
 
 
 def test_an_error_in_place_of_each_refusal_proves_none(judge: Judge) -> None:

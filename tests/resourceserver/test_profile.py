@@ -55,7 +55,8 @@ def test_the_least_profile_has_what_the_document_says(tmp_path: Path) -> None:
         (("[request]", '[answers]\nrejected = ["no"]\n[request]'), "answers.rejected must hold a status"),
         (("[request]", "[answers]\nrejected = [401]\naccepted = [401]\n[request]"), "has '401' twice"),
         (("[request]", '[reasons]\nold = "x"\n[request]'), "reasons.old is no reason"),
-        (("[request]", "[audit]\n[request]"), "audit is not known"),
+        (("[request]", "[audit]\n[request]"), "audit.file or command is needed"),
+        (("[request]", '[audit]\nfile = "a"\nlevel = 2\n[request]'), "audit.level is not known"),
     ],
 )
 def test_a_profile_that_cannot_be_right_is_refused_with_its_line(

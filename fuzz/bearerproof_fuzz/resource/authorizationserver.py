@@ -79,9 +79,10 @@ class AuthorizationServer:
             draft = draft.filled("x" * padding)
         return draft.token(), draft.all_claims
 
-    def altered(self) -> str:
-        """Return an honest token with one octet of its signature changed."""
-        return self.draft().with_signature(lambda signature: keys.flipped(signature, len(signature) // 2)).token()
+    def altered(self, client: str = "") -> str:
+        """Return an honest token, of this client if one is named, with one octet of its signature changed."""
+        draft = self.draft().with_claims(client_id=client) if client else self.draft()
+        return draft.with_signature(lambda signature: keys.flipped(signature, len(signature) // 2)).token()
 
     def draft(self) -> Draft:
         """Return the draft of an honest token of this very second."""

@@ -27,8 +27,8 @@ class RunningAuthority(Protocol):
         """Return a token that has to be accepted, and its claims; ``padding`` octets mean nothing."""
         ...
 
-    def altered(self) -> str:
-        """Return an honest token with one octet of its signature changed."""
+    def altered(self, client: str = "") -> str:
+        """Return an honest token, of this client if one is named, with one octet of its signature changed."""
         ...
 
     def is_signed(self, token: str, kids: frozenset[str]) -> bool:

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bearerproof import PROTOCOL
+from bearerproof.contract.http.trail import Event, Trail, is_verify_failure
 from bearerproof.contract.http.wire import Answered, BrokenOff, Sent, Server, Unsendable
 from bearerproof.contract.messages import Request
 from bearerproof.contract.resource import policies
@@ -21,6 +24,7 @@ from bearerproof.contract.resource.hello import declared
 from bearerproof.contract.resource.presenting import written
 from bearerproof.contract.resource.profile import ResourceProfile
 from bearerproof.contract.resource.profilefile import load
+from bearerproof.contract.resource.waves import waves
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 from bearerproof.members import Json
 
@@ -75,9 +79,14 @@ RETURNS_WITHIN = 20.0
 
 
 class ResourceConnection:
-    """Presents tokens to a resource server over HTTP, and reads its verdicts from what it answers."""
+    """Presents tokens to a resource server over HTTP, and reads its verdicts from what it answers.
+
+    What it is asked at the same time sets ``overlapped``; with ``alone`` it is asked one thing after the other.
+    """
 
     max_line: int | None = None
+    alone = False
+    overlapped = False
 
     def __init__(self, url: str, profile: ResourceProfile, start: StartAuthority | None, *, local: bool = True) -> None:
         self._profile = profile
@@ -92,11 +101,64 @@ class ResourceConnection:
         self._began = time.monotonic()
         self._authority = _authority(profile, start, made_anew=not local)
         self._runner = asyncio.Runner()
+        self._trail: Trail | None = None
+        self._may_come_late = False
+        try:
+            if profile.audit is not None:
+                self._trail = Trail(profile.audit, is_verify_failure)
+        except AdapterFault:
+            self.close()
+            raise
 
     def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
-        """Ask one thing after the other."""
-        for request in requests:
-            yield {"id": next(self._ids), **self._answer(request, seconds)}
+        """Ask one thing after the other, or what may be under way at once over several connections."""
+        ahead = self._sent_ahead(requests, seconds) if self._may_overlap(requests) else {}
+        for number, request in enumerate(requests):
+            early = ahead.get(number)
+            answer = self._answer(request, seconds) if early is None else self._settled(request, early, seconds)
+            yield {"id": next(self._ids), **answer}
+
+    def _may_overlap(self, requests: Sequence[Request]) -> bool:
+        """Say whether no event, no pace and no key that is changed meanwhile makes the order matter."""
+        pace, several = self._profile.pace, len(requests) > 1 and all(each["op"] == "verify" for each in requests)
+        calm = self._trail is None and not self._authority.disturbed and not pace.rate
+        return several and calm and pace.at_once > 1 and not self.alone
+
+    def _sent_ahead(self, requests: Sequence[Request], seconds: float) -> dict[int, Answered]:
+        """Send tokens in waves, and return the answers that tell what became of one; the others are asked alone."""
+        ready = {at: sent for at, request in enumerate(requests) if (sent := self._written(request)) is not None}
+        places, found = list(ready), dict[int, Answered]()
+        for wave in waves([_token(requests[at]) for at in places]):
+            chosen = [places[at] for at in wave]
+            self.overlapped |= len(chosen) > 1
+            self.requests += len(chosen)
+            answered = self._runner.run(self._at_once([ready[at] for at in chosen], seconds))
+            found |= {at: answer for at, answer in zip(chosen, answered, strict=True) if answer is not None}
+        told = (Kind.ACCEPTED, Kind.REJECTED, Kind.FORBIDDEN, Kind.TRANSPORT)
+        return {at: self._without_secrets(answer) for at, answer in found.items() if self.kind(answer) in told}
+
+    async def _at_once(self, several: Sequence[Sent], seconds: float) -> list[Answered | None]:
+        allowed = asyncio.Semaphore(self._profile.pace.at_once)
+
+        async def answered(sent: Sent) -> Answered | None:
+            async with allowed:
+                try:
+                    return await self._server.ask(sent, seconds)
+                except (AdapterFault, Unsendable):  # asked again, it tells what it is
+                    return None
+
+        return await asyncio.gather(*map(answered, several))
+
+    def _written(self, request: Request) -> Sent | None:
+        """Return the request that presents a token; None: it is not presented, as is told in its turn."""
+        if self._policies.unfit(request, self._authority.published) is not None:
+            return None
+        if self._unpresentable(request, _token(request)) is not None:
+            return None
+        try:
+            return written(self._profile.server, _token(request))
+        except Unsendable:
+            return None
 
     def restart(self) -> None:
         """Connect anew: the server is not ours to restart."""
@@ -108,6 +170,9 @@ class ResourceConnection:
             self._runner.run(self._server.close())
         self._runner.close()
         self._authority.close()
+        if self._trail is not None:
+            self._trail.close()
+            self._trail = None
 
     def send(self, sent: Sent, seconds: float) -> Answered:
         """Send one request within the pace allowed, and again where the server asks to come later.
@@ -117,6 +182,7 @@ class ResourceConnection:
             AdapterFault: what came is no HTTP.
         """
         self._keep_pace()
+        self._forget()
         self.requests += 1
         answered = self._runner.run(self._server.ask(sent, seconds))
         if answered.status == 429 and self._wait_for(answered):
@@ -174,6 +240,9 @@ class ResourceConnection:
         op = request["op"]
         if op == "hello":
             return self._hello(seconds)
+        if op == "reset" and self._trail is not None:
+            self._settle(seconds)
+            return {"reset": True}
         if op not in ("verify", "http"):
             return {"skipped": f"{op} cannot be asked of a resource server over HTTP"}
         unfit = self._policies.unfit(request, self._authority.published)
@@ -184,17 +253,26 @@ class ResourceConnection:
     def _hello(self, seconds: float) -> Json:
         if self.largest is None:
             self.largest = Controls(self, self._profile, self._authority, seconds).begin()
+            if self._trail is not None:
+                self._require_events(self._trail, seconds)
         return {"protocol": PROTOCOL, **declared(self._profile)}
 
     def _verify(self, request: Request, seconds: float) -> Json:
-        token = request["token"] if "token" in request else base64.b64decode(request["token_b64"])
+        token = _token(request)
         if (reason := self._unpresentable(request, token)) is not None:
             return {"skipped": reason}
+        self._settle(seconds)
         try:
             answered = self._answered(written(self._profile.server, token), seconds)
         except Unsendable as unsendable:
             return {"skipped": f"HTTP cannot carry this: {unsendable}"}
-        return _BROKEN_OFF if answered is None else self._verdict(answered, seconds)
+        return _BROKEN_OFF if answered is None else self._settled(request, answered, seconds)
+
+    def _settled(self, request: Request, answered: Answered, seconds: float) -> Json:
+        """Return what an answer says of the token, with the events that it left."""
+        left = self._left(answered, _token(request))
+        verdict = self._verdict(answered, seconds)
+        return {**verdict, **left} if "verdict" in verdict else verdict
 
     def _unpresentable(self, request: Request, token: str | bytes) -> str | None:
         size = len(token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass"))
@@ -224,6 +302,58 @@ class ResourceConnection:
             return {"verdict": "rejected", **self._reason(answered)}
         return {"verdict": "accepted"}
 
+    def _require_events(self, trail: Trail, seconds: float) -> None:
+        """Have a token refused, and see that its event comes: else nothing could be concluded from what does not.
+
+        Raises:
+            AdapterFault: it does not.
+        """
+        if not self._marked(trail, seconds):
+            raise AdapterFault(
+                "control: a token with one octet of its signature changed was refused, and nothing came into the audit "
+                "log: does this server write the one of [audit], before it lets through any limiter?"
+            )
+
+    def _left(self, answered: Answered, token: str | bytes) -> Json:
+        """Return the events that a verdict left in the log, if there is one and they can be told.
+
+        Nothing is told of a refusal in which a verifier may have had no part, and of one for the want of a scope.
+        """
+        kind = self.kind(answered)
+        if self._trail is None or kind not in (Kind.ACCEPTED, Kind.REJECTED):
+            return {}
+        expected = kind is Kind.REJECTED and _is_credential(token, answered)
+        came = self._trail.gather(int(expected))
+        if kind is Kind.REJECTED and not came and not expected:
+            self._may_come_late = True
+            return {}
+        came = [self._harmless(event) for event in came]
+        return {"events": [event.members for event in came], "lines": [event.line for event in came]}
+
+    def _harmless(self, event: Event) -> Event:
+        line = self._without(event.line)
+        return event if line == event.line else Event(json.loads(line), line)
+
+    def _forget(self) -> None:
+        if self._trail is not None:
+            self._trail.forget()
+
+    def _settle(self, seconds: float) -> None:
+        """Have an event come of which is known whose it is: none of a request before, if one was due, comes later."""
+        if self._trail is not None and self._may_come_late:
+            self._marked(self._trail, seconds)
+        self._may_come_late = False
+
+    def _marked(self, trail: Trail, seconds: float) -> bool:
+        """Have a token of a client of its own refused, wait for its event, and say whether any came."""
+        mark, came = f"bearerproof-mark-{next(self._ids)}", 0
+        self.send(written(self._profile.server, self._authority.altered(mark)), seconds)
+        while found := trail.gather(1):
+            came += len(found)
+            if any(event.members.get("client_id_hint") == mark for event in found):
+                break
+        return bool(came)
+
     def _probe(self, seconds: float, when: str) -> None:
         """Present an honest token: whoever refuses that now tells nothing any more.
 
@@ -247,7 +377,8 @@ class ResourceConnection:
         return {"reason": found}
 
     def _http(self, request: Request, seconds: float) -> Json:
-        """Send a request as it is given."""
+        """Send a request as it is given; events of it are nobody's."""
+        self._may_come_late = True
         sent = Sent(
             request["method"],
             request["path"],
@@ -281,10 +412,18 @@ class ResourceConnection:
     def _without_secrets(self, answered: Answered) -> Answered:
         """Return an answer in which no secret of the profile stands: a server may repeat what it was sent."""
         self._waited = 0.0
+        if not self._profile.secrets:
+            return answered
+        fields = tuple((name, self._without(value)) for name, value in answered.headers)
+        body = answered.body
         for secret in self._profile.secrets:
-            fields = tuple((name, value.replace(secret, "***")) for name, value in answered.headers)
-            answered = Answered(answered.status, fields, answered.body.replace(secret.encode(), b"***"))
-        return answered
+            body = body.replace(secret.encode(), b"***")
+        return Answered(answered.status, fields, body)
+
+    def _without(self, text: str) -> str:
+        for secret in self._profile.secrets:
+            text = text.replace(secret, "***")
+        return text
 
     def _keep_pace(self) -> None:
         rate = self._profile.pace.rate
@@ -296,6 +435,20 @@ class ResourceConnection:
 def reason_text(answered: Answered) -> str:
     """Return what an answer says of the reason: the challenge, and the beginning of its body."""
     return f"{answered.header('www-authenticate') or ''}\n{answered.body[:4096].decode('utf-8', 'replace')}"
+
+
+def _token(request: Request) -> str | bytes:
+    token: str | bytes = request["token"] if "token" in request else base64.b64decode(request["token_b64"])
+    return token
+
+
+def _is_credential(token: str | bytes, answered: Answered) -> bool:
+    """Say whether what was refused was for a verifier: a `b64token`, and no bad request (RFC 6750 §2.1, §3.1)."""
+    text = token.decode("latin-1") if isinstance(token, bytes) else token
+    return _B64TOKEN.fullmatch(text) is not None and error_code(answered.headers, answered.body) != "invalid_request"
+
+
+_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 def _busy(answered: Answered) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bearerproof.contract.http.profile import IdentityProvider
+from bearerproof.contract.http.profile import AuditSource, IdentityProvider
 from bearerproof.contract.resource.resourceserver import ResourceServer
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
@@ -25,9 +25,10 @@ class Token:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast it is asked: ``rate`` requests a second at most, 0: any, and what becomes of 429."""
+    """How fast it is asked: ``rate`` requests a second, 0: any, ``at_once`` at a time, and what becomes of 429."""
 
     rate: float = 0.0
+    at_once: int = 8
     waits: bool = False
     wait: float = 60.0
 
@@ -47,4 +48,5 @@ class ResourceProfile:
     reasons: Mapping[str, re.Pattern[str]]
     pace: Pace
     identity_provider: IdentityProvider
+    audit: AuditSource | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)

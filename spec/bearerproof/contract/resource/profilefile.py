@@ -74,6 +74,7 @@ class _Reader(Reader):
             "metadata",
             "session",
             "pace",
+            "audit",
             "identity_provider",
         }
         self.known(raw, "", {*texts, "measure", "profile", *tables})
@@ -94,6 +95,7 @@ class _Reader(Reader):
             reasons=self._reasons(raw.get("reasons", {})),
             pace=self._pace(raw.get("pace", {})),
             identity_provider=self._identity_provider(raw.get("identity_provider")) or self._port_of(token),
+            audit=self._audit(raw["audit"]) if "audit" in raw else None,
             secrets=tuple(self._secrets),
         )
 
@@ -207,12 +209,13 @@ class _Reader(Reader):
         return FetchTimes(**numbers)
 
     def _pace(self, raw: Table) -> Pace:
-        self.known(raw, "pace", {"rate", "on_429", "wait"})
+        self.known(raw, "pace", {"rate", "at_once", "on_429", "wait"})
         on_429 = self.text(raw, "pace", "on_429", "stop")
         if on_429 not in ("stop", "wait"):
             raise self.wrong("pace", "on_429", f"must be 'stop' or 'wait', not {on_429!r}")
         rate = self.number(raw, "pace", "rate", 0.0, 0.0)
-        return Pace(rate, on_429 == "wait", self.number(raw, "pace", "wait", Pace.wait, 0.0))
+        at_once = self.number(raw, "pace", "at_once", Pace.at_once, 1, 64)
+        return Pace(rate, at_once, on_429 == "wait", self.number(raw, "pace", "wait", Pace.wait, 0.0))
 
     def _port_of(self, token: Table) -> IdentityProvider:
         """Serve the issuer where it says that it is: at a loopback address, over http."""
