@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bearerproof.contract.resource.waves import waves
+from bearerproof_reference.verifier import fetching
 
 from ..conftest import CommandLine
 from ..http.test_idp import free_ports
@@ -94,6 +95,7 @@ def test_an_honest_server_conforms(judge: Judge) -> None:
         "KEY-1",
         "KEY-3",
         "KEY-4",
+        "KEY-6",
         "KEY-7",
         "KEY-8",
         "KEY-10",
@@ -111,6 +113,7 @@ def test_an_honest_server_conforms(judge: Judge) -> None:
         (servers.FetchesForEachKid, "KEY-10.running-*", "KEY-10"),
         (servers.HeedsNoUse, "KEY-1.running-*", "KEY-1"),
         (servers.TakesTheLastTwin, "KEY-3.running-*", "KEY-3"),
+        (servers.TakesTextForASecret, "KEY-6.running-*", "KEY-6"),
         (servers.FollowsTheToken, "VER-19.no-location-*", "VER-19"),
         (servers.TrustsItsCookie, "RS-7", "RS-7"),
     ],
@@ -121,6 +124,29 @@ def test_a_spoilt_server_is_red_for_its_fault(
     code, text, found = judge(make, "-k", selection)
     assert code == 1, text[-3000:]
     assert {name.partition(".")[0] for name in red(found)} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (servers.TellsReasons, set()),
+        (servers.KeepsForEver, {"KEY-9"}),
+        (servers.BlamesTheSignature, {"KEY-11"}),
+    ],
+)
+def test_a_set_that_has_grown_too_old_is_used_no_more_and_said_to_be_missing(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[str], Server], expected: set[str]
+) -> None:
+    """The keys of these servers are good for a second of ours, and for one more while none can be had."""
+    monkeypatch.setattr(fetching, "TTL", servers.HASTE)
+    monkeypatch.setattr(fetching, "STALE", servers.HASTE)
+    path = tmp_path / "api.toml"
+    text = path.read_text().replace("ttl = 5.0", "ttl = 1.0\nstale = 1.0").replace("wait = 1.0", "wait = 3.0")
+    path.write_text(f'{text}\n[reasons]\nkeys-unavailable = "keys-unavailable"\n')
+    code, text, found = judge(make, "-k", "KEY-9.running-*,KEY-11.running-*")
+    assert {name.partition(".")[0] for name in red(found)} == expected, text[-3000:]
+    assert code == bool(expected)
+    assert found["KEY-9.running-server-gives-up-a-set-that-is-too-old.access-token"] in ("passed", "failed")
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,13 @@ USUAL = "Authorization: Bearer {token}"
 class FetchTimes:
     """How a server that runs fetches its issuer's keys, in seconds: a set is good for ``ttl``.
 
-    An unknown kid makes it fetch once in ``cooldown`` at most; None: nothing is claimed. ``wait`` is how long one check
-    may really wait.
+    It is used for ``stale`` beyond that, while no other can be had; None: for how long is not claimed. An unknown kid
+    makes it fetch once in ``cooldown`` at most; None: nothing is claimed. ``wait`` is how long one check may really
+    wait.
     """
 
     ttl: float = 300.0
+    stale: float | None = None
     cooldown: float | None = None
     wait: float = 0.0
 
@@ -60,6 +62,11 @@ class ResourceServer:
     running: bool = False
     fetches: FetchTimes | None = None
     answers: Answers = field(default_factory=Answers)
+
+    @property
+    def stale(self) -> bool:
+        """Whether it says for how long a set that is too old is used."""
+        return self.fetches is not None and self.fetches.stale is not None
 
     @property
     def method(self) -> str:
