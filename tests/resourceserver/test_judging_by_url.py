@@ -127,6 +127,25 @@ def test_a_spoilt_server_is_red_for_its_fault(
 
 
 @pytest.mark.parametrize(
+    ("make", "expected"), [(servers.TwoIssuers, set()), (servers.MergesKeySets, {"VER-25"}), (Server, None)]
+)
+def test_keys_are_bound_to_their_issuer_where_two_are_trusted(
+    judge: Judge, tmp_path: Path, make: Callable[[str], Server], expected: set[str] | None
+) -> None:
+    """A server that does not trust the second one, as the profile says that it does, ends the run."""
+    path = tmp_path / "api.toml"
+    issuer = next(line for line in path.read_text().splitlines() if line.startswith("issuer"))
+    path.write_text(path.read_text().replace(issuer, f"{issuer}\nother{issuer[6:].replace('/home', '/other')}"))
+    code, text, found = judge(make, "-k", "VER-25.running-*")
+    if expected is None:
+        assert (code, found) == (3, {})
+        assert "an honest token of the other issuer is not accepted" in text
+    else:
+        assert {name.partition(".")[0] for name in red(found)} == expected, text[-3000:]
+        assert code == bool(expected)
+
+
+@pytest.mark.parametrize(
     ("make", "expected"),
     [
         (servers.TellsReasons, set()),

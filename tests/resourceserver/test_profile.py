@@ -45,6 +45,7 @@ def test_the_least_profile_has_what_the_document_says(tmp_path: Path) -> None:
     [
         (("audience =", "audienc ="), "token.audienc is not known; did you mean audience?"),
         (('"jwt"', '"id-token"'), "profile must be access-token or jwt"),
+        (("audience =", 'other = "http://127.0.0.1:8766/x"\naudience ='), "token.other must be another path at the"),
         (('"GET /orders"', '"/orders"'), "request.line must be a method and a path"),
         (("line =", 'token = "Bearer"\nline ='), "request.token must be as"),
         (("line =", 'headers = ["Host: x"]\nline ='), "request.headers must leave Host to bearerproof"),

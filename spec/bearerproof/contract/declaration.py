@@ -194,7 +194,18 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
     "key_server": (*_flags(KeyServer), "narrow"),
     "key_member": ("alg", "kid"),
     "cap_below": ("50000",),
-    "resource_server": ("", "authorization", "scope", "metadata", "session", "probes", "fetches", "stale", "running"),
+    "resource_server": (
+        "",
+        "authorization",
+        "scope",
+        "metadata",
+        "session",
+        "probes",
+        "fetches",
+        "stale",
+        "other",
+        "running",
+    ),
 }
 """The names that each kind of need has; the ones without have the empty one. A cap is one in octets."""
 

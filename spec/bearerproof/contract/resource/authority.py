@@ -13,9 +13,8 @@ class RunningAuthority(Protocol):
     disturbed: bool
     """Whether its keys are being changed, or made to fail: an honest token may be refused meanwhile."""
 
-    @property
-    def published(self) -> Sequence[Json]:
-        """The public keys that it serves, as JWKs."""
+    def published(self, issuer: str) -> Sequence[Json]:
+        """Return the public keys that it serves for this issuer, as JWKs."""
         ...
 
     @property
@@ -25,6 +24,10 @@ class RunningAuthority(Protocol):
 
     def honest(self, padding: int = 0) -> tuple[str, Json]:
         """Return a token that has to be accepted, and its claims; ``padding`` octets mean nothing."""
+        ...
+
+    def honest_of_other(self) -> str:
+        """Return a token of the second issuer that has to be accepted."""
         ...
 
     def altered(self, client: str = "") -> str:

@@ -151,7 +151,7 @@ class ResourceConnection:
 
     def _written(self, request: Request) -> Sent | None:
         """Return the request that presents a token; None: it is not presented, as is told in its turn."""
-        if self._policies.unfit(request, self._authority.published) is not None:
+        if self._policies.unfit(request, self._published(request)) is not None:
             return None
         if self._unpresentable(request, _token(request)) is not None:
             return None
@@ -245,7 +245,7 @@ class ResourceConnection:
             return {"reset": True}
         if op not in ("verify", "http"):
             return {"skipped": f"{op} cannot be asked of a resource server over HTTP"}
-        unfit = self._policies.unfit(request, self._authority.published)
+        unfit = self._policies.unfit(request, self._published(request))
         if unfit is not None:
             return {"skipped": unfit}
         return self._verify(request, seconds) if op == "verify" else self._http(request, seconds)
@@ -274,11 +274,14 @@ class ResourceConnection:
         verdict = self._verdict(answered, seconds)
         return {**verdict, **left} if "verdict" in verdict else verdict
 
+    def _published(self, request: Request) -> Sequence[Json]:
+        return self._authority.published(request["policy"].get("issuer", self._profile.server.issuer))
+
     def _unpresentable(self, request: Request, token: str | bytes) -> str | None:
         size = len(token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass"))
         if self.largest is not None and size > self.largest:
             return f"not reached: honest tokens of more than {self.largest:,} octets do not pass its transport"
-        others = self._policies.keys_beyond(request, self._authority.published)
+        others = self._policies.keys_beyond(request, self._published(request))
         if isinstance(token, str) and others and self._authority.is_signed(token, others):
             return "the server cannot be told a policy without the key that signed this"
         return None

@@ -113,7 +113,8 @@ class _Reader(Reader):
         if place(where) is None:
             raise self.wrong("request", "token", f"must be as {USUAL!r}, 'Cookie: at={{token}}' or '?at={{token}}'")
         return ResourceServer(
-            issuer=self._issuer(token),
+            issuer=self._issuer(token, "issuer"),
+            other=self._other(token),
             audience=self.text(token, "token", "audience", None),
             typ=self._any_text(token, "token", "typ") if "typ" in token else None,
             claims={name: value for name, value in self._claims(token).items() if name in STANDARD},
@@ -132,7 +133,7 @@ class _Reader(Reader):
         )
 
     def _token(self, raw: Table) -> Token:
-        known = {"issuer", "audience", "algorithms", "typ", "leeway", "require", "claims"}
+        known = {"issuer", "other", "audience", "algorithms", "typ", "leeway", "require", "claims"}
         self.known(raw, "token", known)
         algorithms = self.texts(raw, "token", "algorithms", ("ES256",))
         if unknown := [name for name in algorithms if name not in ALGORITHMS or name.startswith("HS")]:
@@ -141,11 +142,20 @@ class _Reader(Reader):
         require = self.texts(raw, "token", "require", ())
         return Token(algorithms, leeway, require, self._claims(raw))
 
-    def _issuer(self, raw: Table) -> str:
-        issuer = self.text(raw, "token", "issuer", None)
+    def _other(self, raw: Table) -> str:
+        """Read the second issuer, which is served where the first one is."""
+        if "other" not in raw:
+            return ""
+        first, second = self._issuer(raw, "issuer"), self._issuer(raw, "other")
+        if urlsplit(first)[:2] != urlsplit(second)[:2] or first.rstrip("/") == second.rstrip("/"):
+            raise self.wrong("token", "other", f"must be another path at the scheme, host and port of {first!r}")
+        return second
+
+    def _issuer(self, raw: Table, name: str) -> str:
+        issuer = self.text(raw, "token", name, None)
         parts = urlsplit(issuer)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise self.wrong("token", "issuer", f"{issuer!r} is no http or https URL without query and fragment")
+            raise self.wrong("token", name, f"{issuer!r} is no http or https URL without query and fragment")
         return issuer
 
     def _claims(self, raw: Table) -> dict[str, Any]:

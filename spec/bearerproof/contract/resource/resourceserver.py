@@ -39,15 +39,17 @@ class FetchTimes:
 class ResourceServer:
     """A resource server: the request that needs a token, and what an honest token for it is.
 
-    ``line``, ``headers`` and ``body`` make the request, and ``token`` says where the token stands in it. ``scope`` is
-    the one that it needs, empty: none is known. ``metadata`` is its resource identifier (RFC 9728), ``session`` the
-    field in which it names a session, and ``session_body`` what is asked within one. ``probes`` allows requests of
-    other spellings of the path. One that is ``running`` remembers what it was shown in runs before: each token has a
-    `jti` of its own. ``claims`` are those of every honest token beside the usual ones.
+    ``other`` is a second issuer whose tokens it takes as well, empty: none. ``line``, ``headers`` and ``body`` make the
+    request, and ``token`` says where the token stands in it. ``scope`` is the one that it needs, empty: none is known.
+    ``metadata`` is its resource identifier (RFC 9728), ``session`` the field in which it names a session, and
+    ``session_body`` what is asked within one. ``probes`` allows requests of other spellings of the path. One that is
+    ``running`` remembers what it was shown in runs before: each token has a `jti` of its own. ``claims`` are those of
+    every honest token beside the usual ones.
     """
 
     issuer: str
     audience: str
+    other: str = ""
     typ: str | None = None
     claims: Json = field(default_factory=dict, hash=False)
     line: str = "GET /"
@@ -125,7 +127,8 @@ _KINDS: dict[str, type] = {
     "fetches": dict,
     "answers": dict,
     **dict.fromkeys(
-        ["issuer", "audience", "typ", "line", "body", "token", "scope", "metadata", "session", "session_body"], str
+        ["issuer", "audience", "other", "typ", "line", "body", "token", "scope", "metadata", "session", "session_body"],
+        str,
     ),
 }
 
