@@ -6,21 +6,20 @@ from collections.abc import Sequence
 
 
 def waves(tokens: Sequence[str | bytes]) -> list[list[int]]:
-    """Return the places of tokens in the batch, in waves: those of one may be under way at once.
+    """Return the places of tokens in the batch, in two waves: those of one may be under way at once.
 
-    Tokens of one `jti` keep their order, since a server may remember the verdict on the first; one whose `jti` cannot
-    be read comes after every one before it whose can.
+    The first token of a `jti` comes before the others of it, since a server may remember that it was good; one whose
+    `jti` cannot be read comes after what is first, unless it is that itself.
 
     >>> waves(["a.eyJqdGkiOiIxIn0.s", "a.eyJqdGkiOiIyIn0.s", "b.eyJqdGkiOiIxIn0.s", "?"])
-    [[0, 1], [2], [3]]
+    [[0, 1], [2, 3]]
     """
-    names, last, numbers = [_jti(token) for token in tokens], dict[str, int](), list[int]()
-    for name in names:
-        number = 1 + (max(last.values(), default=-1) if name is None else last.get(name, -1))
-        numbers.append(number)
-        if name is not None:
-            last[name] = number
-    return [[at for at, number in enumerate(numbers) if number == wave] for wave in range(max(numbers, default=-1) + 1)]
+    seen = set[str]()
+    found: tuple[list[int], list[int]] = ([], [])
+    for at, name in enumerate(map(_jti, tokens)):
+        found[bool(seen) if name is None else name in seen].append(at)
+        seen |= set() if name is None else {name}
+    return [wave for wave in found if wave]
 
 
 def _jti(token: str | bytes) -> str | None:
