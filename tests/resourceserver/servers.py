@@ -22,6 +22,7 @@ from bearerproof_reference.audit.sinks import Record
 from bearerproof_reference.deployment.resource import Answer, Request, ResourceServer, encoded
 from bearerproof_reference.verifier import fetching
 from bearerproof_reference.verifier.fetching import FetchedKeySet
+from bearerproof_reference.verifier.keys import Key, KeySet
 from bearerproof_reference.verifier.policy import Profile, VerificationPolicy
 from bearerproof_reference.verifier.verdicts import Accepted, Reason, Rejected
 from bearerproof_reference.verifier.verifier import Verifier
@@ -54,7 +55,7 @@ class Server:
         self.keys = keys
         verifier = Verifier(self.policy, keys, clock)
         verifier.verify = self.verify  # type: ignore[method-assign]  # the seam at which one thing goes wrong
-        self._verify = partial(Verifier.verify, verifier)
+        self._verify: Callable[[str | bytes], Accepted | Rejected] = partial(Verifier.verify, verifier)
         self.resource = ResourceServer(verifier, "http://127.0.0.1/orders", issuer)
         self._lock = Lock()
 
@@ -194,6 +195,37 @@ class MergesKeySets(TwoIssuers):
         sets = [json.loads(Server.fetch(self, f"{issuer}/jwks.json"))["keys"] for issuer in (self.other, self.issuer)]
         table = {jwk["kid"]: jwk for jwks in sets for jwk in jwks}
         return json.dumps({"keys": list(table.values())}).encode()
+
+
+class SharesASecret(Server):
+    """Takes tokens that a secret of its own and of the issuer's signs."""
+
+    secret = b"a-secret-of-the-test-that-nobody-shows-0123456789"
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(issuer)
+        self._verify = self._verifier(self.secret).verify
+
+    def _verifier(self, secret: bytes) -> Verifier:
+        key = {"kty": "oct", "alg": "HS256", "k": base64.urlsafe_b64encode(secret).decode().rstrip("=")}
+        policy = replace(self.policy, algorithms=frozenset({"HS256"}))
+        return Verifier(policy, _OneKey({"keys": [key]}, ["HS256"]), HurriedClock())
+
+
+class _OneKey(KeySet):
+    """A key set that is one key, whatever id is named."""
+
+    def find(self, kid: str | None, alg: str) -> Key:  # noqa: ARG002 - likewise
+        return super().find(None, alg)
+
+
+class HasAnExample(SharesASecret):
+    """Takes the secret of an example as well."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(issuer)
+        first, second = self._verify, self._verifier(b"your-256-bit-secret".ljust(32, b"\0")).verify
+        self._verify = lambda token: found if isinstance(found := first(token), Accepted) else second(token)
 
 
 class KeepsForEver(Server):

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from bearerproof.contract.resource.waves import waves
+from bearerproof_fuzz import keys
+from bearerproof_fuzz.oracles.events import spellings
 from bearerproof_reference.verifier import fetching
 
 from ..conftest import CommandLine
@@ -124,6 +126,29 @@ def test_a_spoilt_server_is_red_for_its_fault(
     code, text, found = judge(make, "-k", selection)
     assert code == 1, text[-3000:]
     assert {name.partition(".")[0] for name in red(found)} == {expected}
+
+
+@pytest.mark.parametrize(("make", "expected"), [(servers.SharesASecret, set()), (servers.HasAnExample, {"VER-25"})])
+def test_a_secret_signs_and_is_shown_nowhere(
+    judge: Judge,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[[str], Server],
+    expected: set[str],
+) -> None:
+    monkeypatch.setattr(keys, "_TAKEN", {})
+    monkeypatch.setenv("ORDERS_SECRET", servers.SharesASecret.secret.decode())
+    path = tmp_path / "api.toml"
+    text = path.read_text().partition("[keys]")[0].replace("[token]", '[token]\nsecret_env = "ORDERS_SECRET"')
+    path.write_text(text)
+    code, text, found = judge(make, "-k", "VER-24,VER-25.hmac-*", "-v")
+    keys._sign.cache_clear()
+    assert {name.partition(".")[0] for name in red(found)} == expected, text[-3000:]
+    assert code == bool(expected)
+    assert [state for name, state in found.items() if name.startswith("VER-24")].count("passed") > 3
+    shown = text + (tmp_path / "run.jsonl").read_text()
+    secret = servers.SharesASecret.secret
+    assert not any(spelling in shown for spelling in (secret.decode(), *spellings(secret)))
 
 
 @pytest.mark.parametrize(

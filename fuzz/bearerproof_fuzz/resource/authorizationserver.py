@@ -36,10 +36,15 @@ class AuthorizationServer:
         self.disturbed = False
         self._profile = profile
         self._declaration = read_declaration({"id": 1, **_hello(profile)})
-        self.keys = tuple(keys.key(name, role) for name in profile.token.algorithms for role in ("a", "b"))
+        secret = profile.token.secret
+        self.keys = tuple(
+            keys.key(name, role) for name in profile.token.algorithms for role in "ab"[: 1 if secret else 2]
+        )
+        if secret:
+            keys.take_secret(secret)
         issuer, other = profile.server.issuer, profile.server.other
         self.other_keys = _keys_of_other(self.keys[0]) if other else ()
-        self.key_set = Endpoint(issuer.rstrip("/") + KEY_SET, key_set(self.keys))
+        self.key_set = Endpoint(issuer.rstrip("/") + KEY_SET, key_set(() if secret else self.keys))
         self.documents = {path: Endpoint(path, _document(self.metadata(issuer))) for path in metadata_paths(issuer)}
         if other:
             held = {urlsplit(other.rstrip("/") + KEY_SET).path: key_set(self.other_keys)}
@@ -143,7 +148,7 @@ def start(profile: ResourceProfile, *, made_anew: bool = False) -> Authorization
     Raises:
         OSError: a port or a certificate cannot be had.
     """
-    if made_anew:
+    if made_anew and not profile.token.secret:
         keys.renew(profile.token.algorithms)
     started = AuthorizationServer(profile)
     _RUNNING[:] = [started]

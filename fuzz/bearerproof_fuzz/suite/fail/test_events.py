@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
 from bearerproof.contract.declaration import Need
@@ -290,6 +291,9 @@ def test_events_hold_no_secret(mark: CheckId, trial: Trial, forge: Forge) -> Non
 @check("FAIL-5", needs=(Need("algorithm", "HS256"),))
 def test_events_hold_nothing_to_forge_with(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """Where a secret signs, no event holds it, a digest of it, or the signature that would have been right."""
+    server = trial.declaration.resource_server
+    if server is not None and server.running:
+        pytest.skip("the secret of a server that runs stands in no policy, so it cannot be looked for")
     base = forge.base(mark.profile, "HS256")
     trial.control(base.presentation())
     forged = [unproven(base), unproven(base.with_claims(exp=1)), unproven(base.with_claims(sub="admin"))]

@@ -15,12 +15,16 @@ from bearerproof.specification.catalogue import Measure, Profile
 
 @dataclass(frozen=True)
 class Token:
-    """What is known of the server's verifier; ``leeway`` is its tolerance in seconds."""
+    """What is known of the server's verifier; ``leeway`` is its tolerance in seconds.
+
+    Where it has a ``secret`` for HMAC, it has no other key.
+    """
 
     algorithms: tuple[str, ...] = ("ES256",)
     leeway: int = 0
     require: tuple[str, ...] = ()
     claims: Json = field(default_factory=dict)
+    secret: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,8 @@ class _Reader(Reader):
         for name in ("token", "request"):
             self.kind(raw, "", name, dict, "a table")
         known, token = self._token(raw["token"]), raw["token"]
+        if known.secret and "keys" in raw:
+            raise self.wrong("", "keys", "are not fetched where there is a secret")
         return ResourceProfile(
             **{name: self.text(raw, "", name, default) for name, default in texts.items()},
             measure=self._measure(raw),
@@ -133,14 +135,18 @@ class _Reader(Reader):
         )
 
     def _token(self, raw: Table) -> Token:
-        known = {"issuer", "other", "audience", "algorithms", "typ", "leeway", "require", "claims"}
+        known = {"issuer", "other", "audience", "algorithms", "typ", "leeway", "require", "claims", "secret_env"}
         self.known(raw, "token", known)
-        algorithms = self.texts(raw, "token", "algorithms", ("ES256",))
-        if unknown := [name for name in algorithms if name not in ALGORITHMS or name.startswith("HS")]:
-            raise self.wrong("token", "algorithms", f"{unknown[0]!r} is none of a public key that JWS knows")
+        secret = self._expanded("token", "secret_env", f"${{{raw['secret_env']}}}") if "secret_env" in raw else ""
+        algorithms = self.texts(raw, "token", "algorithms", ("HS256" if secret else "ES256",))
+        if unknown := [name for name in algorithms if name not in ALGORITHMS or name.startswith("HS") != bool(secret)]:
+            kind = "HMAC, to which a secret belongs" if secret else "a public key that JWS knows"
+            raise self.wrong("token", "algorithms", f"{unknown[0]!r} is none of {kind}")
+        if secret and "other" in raw:
+            raise self.wrong("token", "other", "has no key of its own where there is a secret")
         leeway = self.number(raw, "token", "leeway", 0, 0, LIFETIME // 3)
         require = self.texts(raw, "token", "require", ())
-        return Token(algorithms, leeway, require, self._claims(raw))
+        return Token(algorithms, leeway, require, self._claims(raw), secret.encode())
 
     def _other(self, raw: Table) -> str:
         """Read the second issuer, which is served where the first one is."""
