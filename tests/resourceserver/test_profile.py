@@ -13,6 +13,7 @@ from bearerproof.contract.resource.profilefile import is_resource_profile, load
 from bearerproof.contract.resource.resourceserver import ResourceServer
 from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.commands.apiprofile import Found, missing, profile_text
+from bearerproof_fuzz.suite.rs.test_metadata import WELL_KNOWN, metadata_paths
 
 LEAST = """\
 name = "api"
@@ -140,6 +141,21 @@ def test_a_query_carries_any_token() -> None:
     server = ResourceServer("http://127.0.0.1/home", "api", line="GET /orders?x=1", token="?at={token}")
     assert written(server, b"a\xff b").path == "/orders?x=1&at=a%FF%20b"
     assert isinstance(written(server, None), Sent)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "places"),
+    [
+        ("https://api.example", [""]),
+        ("https://api.example/", [""]),
+        ("https://api.example/mcp", ["/mcp"]),
+        ("https://api.example/mcp/", ["/mcp/", "/mcp"]),
+        ("https://api.example/?x=1", ["?x=1"]),
+    ],
+)
+def test_metadata_stands_where_the_identifier_puts_it(identifier: str, places: list[str]) -> None:
+    """Of a slash at the end of a path RFC 9728 §3.1 can be read in two ways, and neither is wrong."""
+    assert list(metadata_paths(identifier)) == [WELL_KNOWN + place for place in places]
 
 
 def test_what_is_declared_has_what_a_product_may_need(tmp_path: Path) -> None:
