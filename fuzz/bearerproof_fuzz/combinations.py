@@ -131,16 +131,20 @@ def _key_forms(declaration: Declaration) -> list[str]:
 
 def _members(policy: str, algorithm: str, declaration: Declaration) -> Members:
     """Return the members of the policy that its shape sets, as far as they are declared."""
+    together = _allowed_together(algorithm, declaration)
+    required = declaration.requirable(["exp", "sub", "iat"])
     offered: Mapping[str, Members] = {
-        "all algorithms": {"algorithms": _allowed_together(algorithm, declaration)},
+        "all algorithms": {"algorithms": together} if together else {},
         "leeway": {"leeway": LEEWAY} if "leeway" in declaration.options else {},
         "typ": {"typ": _TYPE} if "typ" in declaration.options else {},
-        "require": {"require": declaration.requirable(["exp", "sub", "iat"])},
+        "require": {"require": required} if required else {},
+        _NOTHING: {"require": []} if "exp" in required else {},
     }
-    return {name: value for name, value in offered.get(policy, {}).items() if value}
+    return offered.get(policy, {})
 
 
-_POLICIES = ("plain", "all algorithms", "leeway", "typ", "require")
+_NOTHING = "nothing required"
+_POLICIES = ("plain", "all algorithms", "leeway", "typ", "require", _NOTHING)
 
 
 def _allowed_together(algorithm: str, declaration: Declaration) -> list[str]:
@@ -225,6 +229,8 @@ def _refused_under(policy: str, edit: Edit, edited: Draft, set_anew: Collection[
     """Say whether the edit has to be refused under a policy of this shape, which its own base does not undo."""
     if policy == "all algorithms":
         return "algorithms" not in set_anew and not _stopped_by_the_list(edit)
+    if policy == _NOTHING:
+        return "require" not in set_anew and edited.claims.get("exp") is not None
     return policy not in set_anew and not (policy == "leeway" and _within_leeway(edited))
 
 

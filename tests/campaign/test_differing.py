@@ -4,6 +4,7 @@ import errno
 import json
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -41,6 +42,22 @@ def test_tokens_for_a_real_clock_are_made_anew(other: str, times: int, monkeypat
     assert len(made) == times
     assert found.tokens > 0
     assert found.found
+
+
+def test_who_accepts_a_part_by_itself_offends_its_requirement_alone() -> None:
+    crowd = {name: RunConfig(target=name).start() for name in ("victim:alg-none-taken", "reference")}
+    found = differing.Differential(crowd, differing.world(crowd), Random(1), {})
+    found.edits_alone()
+    kinds = {kind for kind, _ in found.found}
+    assert "alg-none-unsigned-exact" in kinds
+    assert "duplicate-alg-bad-last" not in kinds
+
+
+def test_nobody_is_asked_about_what_one_is_not_told_of_a_key() -> None:
+    declaration = RunConfig(target="pyjwt").start().declaration
+    pem = replace(declaration, key_form="pem")
+    assert [differing.shared(each).key_form for each in ([declaration, pem], [pem, declaration])] == ["pem", "pem"]
+    assert differing.shared([declaration, replace(declaration, key_form="jwk")]).key_form == declaration.key_form
 
 
 class Full:

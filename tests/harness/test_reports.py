@@ -72,6 +72,16 @@ def test_a_change_is_marked_and_what_is_equal_is_not_repeated() -> None:
     assert lines[lines.index("payload") + 1].strip() == "the same"
 
 
+def test_a_segment_that_is_spelled_otherwise_is_not_called_the_same() -> None:
+    honest = b64(b'{"alg":"ES256"}') + ".e30.AA"
+    lines = tokens.token_apart(honest.replace("e30", "e30="), honest)
+    assert [line.strip() for line in lines] == [
+        *("header", "the same"),
+        *("payload", "the same, spelled otherwise"),
+        *("signature", "the same"),
+    ]
+
+
 def test_what_a_reader_has_to_see_is_spelled_as_it_stands() -> None:
     payload = b'{"exp":1e400,"sub":"a","sub":"b","n":NaN,"deep":{"x":[1.50]}}'
     lines = [line.strip() for line in tokens.token_apart(f"e30.{b64(payload)}.AA")]

@@ -5,19 +5,20 @@ that is nothing, the class is a finding about the specification.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.implementation import Implementation
+from bearerproof.contract.keyforms import WHOLE
 from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.exceptions import AdapterFault, BadInput
 from bearerproof.judging.settings import Scope
 from bearerproof.specification.catalogue import VERIFIERS, Measure
-from bearerproof_fuzz.campaign.candidate import Candidate, Honest, of_edit
+from bearerproof_fuzz.campaign.candidate import Candidate, Prepared, Unwritten, of_edit
 from bearerproof_fuzz.campaign.candidates import World, candidate
-from bearerproof_fuzz.campaign.learning import BATCH, FRESH, answers, drawn_from, honest, prepared
+from bearerproof_fuzz.campaign.learning import BATCH, FRESH, answers, drawn_from, honest, part_of, prepared
 from bearerproof_fuzz.campaign.shrinking import shrunk
 from bearerproof_fuzz.draws import Choices
 from bearerproof_fuzz.edits.registry import EITHER, edits
@@ -136,6 +137,8 @@ def shared(declarations: Sequence[Declaration]) -> Declaration:
     algorithms = common(lambda each: each.algorithms)
     if not algorithms or not profiles:
         raise BadInput("these implementations have no algorithm or no profile in common: no token is for all of them")
+    forms = [each.key_form for each in declarations]
+    poorest = next((form for form in forms if form not in WHOLE), forms[0])
     caps = [each.max_token for each in declarations if each.max_token is not None]
     return Declaration(
         name="all",
@@ -146,6 +149,7 @@ def shared(declarations: Sequence[Declaration]) -> Declaration:
         measure=Measure.BASE,
         algorithms=algorithms,
         injected_clock=all(each.injected_clock for each in declarations),
+        key_form=poorest,  # what one of them is not told of a key, nobody can be asked about
         key_set=all(each.key_set for each in declarations),
         mixed_algorithms=all(each.mixed_algorithms for each in declarations),
         options=common(lambda each: each.options),
@@ -163,21 +167,33 @@ def world(crowd: Crowd) -> World:
     declaration = shared([each.declaration for each in crowd.values()])
     forge, scope = Forge.at_present(declaration), Scope(Measure.BASE, declaration.profiles, 0)
     bare = honest(declaration, forge, scope)
-    bases = tuple(each for each, accepted in zip(bare, _accepted_by_all(crowd, bare), strict=True) if accepted)
+    bases = tuple(each for each, accepted in zip(bare, _accepted_by(all, crowd, bare), strict=True) if accepted)
     if not bases:
         raise AdapterFault("there is no honest token that all of them accept, so nothing can be compared")
     whole = prepared(declaration, forge, scope, bases)
-    accepted = _accepted_by_all(crowd, [each.honest for each in whole])
-    based = tuple(each for each, is_accepted in zip(whole, accepted, strict=True) if is_accepted)
-    return drawn_from(declaration, forge, scope, bases, based, edits())
+    accepted = _accepted_by(all, crowd, [each.honest for each in whole])
+    others = _edits_of_another(crowd, whole)
+    based = tuple(
+        each
+        for each, is_accepted in zip(whole, accepted, strict=True)
+        if is_accepted and each.case.edit.id not in others
+    )
+    return drawn_from(declaration, forge, scope, bases, based, edits().keys() - others)
 
 
-def _accepted_by_all(crowd: Crowd, tokens: Sequence[Honest]) -> list[bool]:
-    """Say of each token whether all of them read and accept it."""
+def _edits_of_another(crowd: Crowd, whole: Sequence[Prepared]) -> set[str]:
+    """Return the edits of which somebody accepts a part alone: accepting the whole offends another requirement."""
+    parts = [(each.case.edit.id, part) for each in whole if (part := part_of(each)) is not None]
+    accepted = _accepted_by(any, crowd, [part for _, part in parts])
+    return {name for (name, _), is_accepted in zip(parts, accepted, strict=True) if is_accepted}
+
+
+def _accepted_by(some: Callable[[Iterable[bool]], bool], crowd: Crowd, tokens: Sequence[Unwritten]) -> list[bool]:
+    """Say of each token whether all read it, and ``some`` of them (all, or any) accept it."""
     found = [all(one.fits(each.presentation) for one in crowd.values()) for each in tokens]
     fitting = [each.presentation for each, fits in zip(tokens, found, strict=True) if fits]
     asked = zip(*(answers(one, fitting) for one in crowd.values()), strict=True)
-    verdicts = iter([all(answer.outcome is Outcome.ACCEPTED for answer in said) for said in asked])
+    verdicts = iter([some(answer.outcome is Outcome.ACCEPTED for answer in said) for said in asked])
     return [fits and next(verdicts) for fits in found]
 
 

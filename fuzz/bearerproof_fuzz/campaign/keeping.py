@@ -13,7 +13,7 @@ from typing import Any
 from bearerproof.exceptions import BadInput
 from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.judgement import Finding
-from bearerproof.judging.reports import rerun_command
+from bearerproof.judging.reports import command, rerun_command
 from bearerproof.judging.results import Record, finding_as_dict, line, presentation_from_dict
 from bearerproof.judging.settings import RunConfig
 from bearerproof.judging.tokens import token_apart
@@ -116,7 +116,9 @@ def completed(row: Json, place: str, words: Sequence[str], settings: RunConfig) 
     shown = next((finding for finding in row["findings"] if "presented" in finding), None)
     vector = frozen.vector(row)
     again = [{"presented", "steps"} & finding.keys() for finding in row["findings"]]
-    if any(again) and settings.url is None:
+    if settings.url is not None and "candidate" in row:
+        replay = command("replay", settings, [place])
+    elif any(again) and settings.url is None:
         replay = shlex.join(["bearerproof", "replay", place, *words])
     else:
         named = RunConfig(**{**vars(settings), "seed": row.get("seed")})

@@ -357,8 +357,8 @@ class _Judgements:
 
     def finish(self) -> None:
         """Take out of what is judged rightly that of which a part is accepted: it was refused for the rest of it."""
-        alone = self._are_accepted(part for each in self.right if (part := _part(each)))
-        self.right = [each for each in self.right if _part(each) not in alone]
+        alone = self._are_accepted(part for each in self.right if (part := part_of(each)))
+        self.right = [each for each in self.right if part_of(each) not in alone]
 
     def _are_accepted(self, tokens: Iterable[Unwritten]) -> set[Unwritten]:
         """Return those tokens that are accepted; each is asked once, and none that was, unless time goes by."""
@@ -370,7 +370,7 @@ class _Judgements:
 
     def _judge(self, prepared: Prepared, candidate: Candidate, answer: Answer) -> None:
         found = [Wrong(candidate, violation) for violation in self.judge.violations(candidate, answer)]
-        if found and (part := _part(prepared)) and self._are_accepted([part]):
+        if found and (part := part_of(prepared)) and self._are_accepted([part]):
             return  # another edit finds that
         steady = [wrong for wrong in found if self._is_so_again(wrong)]
         self.wrong += steady
@@ -385,7 +385,7 @@ class _Judgements:
         return again
 
 
-def _part(prepared: Prepared) -> Unwritten | None:
+def part_of(prepared: Prepared) -> Unwritten | None:
     """Return the part of an edit that has to be refused by itself for its acceptance to be this edit's matter."""
     alone = prepared.case.edit.alone
     return None if alone is None else Unwritten(alone(prepared.honest.draft))

@@ -35,6 +35,7 @@ from bearerproof_fuzz.campaign.learning import FRESH, Learning, Lesson, Wrong, w
 from bearerproof_fuzz.campaign.shards import shards
 from bearerproof_fuzz.campaign.store import Directory, Store, stored
 from bearerproof_fuzz.keyserver import idp
+from bearerproof_fuzz.resource import authorizationserver
 from bearerproof_fuzz.suite import SUITE
 
 JUMP = 5
@@ -123,8 +124,8 @@ class Plan:
 
 
 def started(settings: RunConfig) -> Implementation:
-    """Start the implementation, with the identity provider that the profile of a server may ask for."""
-    return settings.start(idp.start)
+    """Start the implementation, with the identity provider or authorization server that a profile may ask for."""
+    return settings.start(idp.start, authorizationserver.start)
 
 
 def mib() -> float:
@@ -217,6 +218,8 @@ class Worker:
     unwritten: dict[tuple[str, str], Json] = field(default_factory=dict)
     most: float = 0.0
     alone: bool = False
+    spent: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
+    """Seconds, by whether the suite was asked."""
 
     def work(self) -> None:
         """Work until the time is over or nobody waits any more.
@@ -252,19 +255,34 @@ class Worker:
         try:
             self.most = self.most or max(self.plan.memory, 2 * mib())
             scope = self.plan.settings.resolve(implementation.declaration)
-            if any(profile in VERIFIERS for profile in scope.profiles):
+            verifies = any(profile in VERIFIERS for profile in scope.profiles)
+            if verifies:
                 self._explore_anew(implementation, scope)
-                return
         finally:
             self._count(implementation)
             implementation.close()
-        while not self._over():
-            self._ask_the_suite(scope)
-            self._now_and_then(time.monotonic())
+        while not self._over() and (self._is_the_suites_turn() or not verifies):
+            self._ask_alone(scope)
+
+    @property
+    def _has_one_issuer(self) -> bool:
+        """Whether explorer and suite take turns: a server at a URL knows one address of its issuer."""
+        return self.plan.settings.url is not None
+
+    def _is_the_suites_turn(self) -> bool:
+        return self.spent[True] < self.plan.by_suite * (self.spent[True] + self.spent[False])
+
+    def _ask_alone(self, scope: Scope) -> None:
+        """Ask the suite while nothing else is asked, and note the time."""
+        began = time.monotonic()
+        self._ask_the_suite(scope)
+        now = time.monotonic()
+        self.spent[True] += now - began
+        self._now_and_then(now)
 
     def _explore_anew(self, implementation: Implementation, scope: Scope) -> None:
         """Explore, with tokens made anew where those for a real clock have become old."""
-        while not self._over():
+        while not self._over() and not (self._has_one_issuer and self._is_the_suites_turn()):
             lesson = self._lesson_by_now(implementation, scope)
             if lesson is not None:
                 self._explore(self._explorer(lesson, implementation, scope), scope)
@@ -354,7 +372,6 @@ class Worker:
 
     def _explore(self, explorer: Explorer, scope: Scope) -> None:
         """Explore until the tokens are old, the clock is not where it was to be, or more may be known."""
-        spent = {True: 0.0, False: 0.0}  # seconds, by whether the suite was asked
         real = not explorer.implementation.declaration.injected_clock
         start, ahead = time.monotonic(), time.time() - time.monotonic()
         while not self._over():
@@ -363,7 +380,9 @@ class Worker:
                 return
             if not self.settled and began - start > LOOK:
                 return  # more may be known by now, and if the one who learns has died, another one has to
-            by_suite = spent[True] < self.plan.by_suite * (spent[True] + spent[False])
+            by_suite = self._is_the_suites_turn()
+            if by_suite and self._has_one_issuer:
+                return
             if by_suite:
                 self._ask_the_suite(scope)
             else:
@@ -371,7 +390,7 @@ class Worker:
                     self._keep(found)
             self._count(explorer.implementation)
             now = time.monotonic()
-            spent[by_suite] += now - began
+            self.spent[by_suite] += now - began
             self._now_and_then(now)
 
     def _now_and_then(self, now: float) -> None:

@@ -58,6 +58,21 @@ Targets = Annotated[
         show_default=False,
     ),
 ]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="The key server or resource server that runs at this URL; needs its profile."),
+]
+ServerProfile = Annotated[
+    Path | None,
+    typer.Option(
+        "--server-profile",
+        help="TOML file that describes that server: see spec/server-profile.md and spec/resource-profile.md.",
+    ),
+]
+Owned = Annotated[
+    str | None,
+    typer.Option("--i-own-this", metavar="HOST", help="With --url: ask a resource server on this other machine."),
+]
 Seconds = Annotated[float, typer.Option("--timeout", min=0.05, help="Seconds allowed for one answer.")]
 
 
@@ -176,21 +191,9 @@ def check(
     rfc7520: Annotated[
         Path | None, typer.Option("--rfc7520", help="Run the RFC 7520 cookbook files in this folder instead.")
     ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option("--url", help="Judge the key server or resource server that runs at this URL; needs its profile."),
-    ] = None,
-    server_profile: Annotated[
-        Path | None,
-        typer.Option(
-            "--server-profile",
-            help="TOML file that describes that server: see spec/server-profile.md and spec/resource-profile.md.",
-        ),
-    ] = None,
-    owned: Annotated[
-        str | None,
-        typer.Option("--i-own-this", metavar="HOST", help="With --url: ask a resource server on this other machine."),
-    ] = None,
+    url: Url = None,
+    server_profile: ServerProfile = None,
+    owned: Owned = None,
     all_adapters: Annotated[
         bool, typer.Option("--all", help="Build and judge the adapters of tests/adapters, or those named; one table.")
     ] = False,
@@ -337,15 +340,20 @@ def replay(
         Measure | None, typer.Option("--measure", help="Whose outcomes are due; by default the declared one's.")
     ] = None,
     seconds: Seconds = 5.0,
+    url: Url = None,
+    server_profile: ServerProfile = None,
+    owned: Owned = None,
 ) -> int:
     """Present one vector or finding again and take its token apart, beside the accepted one it was made from."""
-    from bearerproof_fuzz.commands import differing  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof_fuzz.campaign.working import started  # noqa: PLC0415 - the engine takes half a second to load
+    from bearerproof_fuzz.commands import differing  # noqa: PLC0415
     from bearerproof_fuzz.commands import replay as replaying  # noqa: PLC0415
 
-    settings = _settings(context, target, seconds=seconds)
+    profile = None if server_profile is None else str(server_profile)
+    settings = _settings(context, target, seconds=seconds, url=url, server_profile=profile, owned=owned)
     if target is not None:
         settings = differing.settings_of(target, seconds, Console(stderr=True))
-    implementation = settings.start()
+    implementation = started(settings)
     try:
         declared = implementation.declaration
         found = replaying.find(what, declared, measure or declared.measure, only)
@@ -465,13 +473,9 @@ def fuzz(
     distill: Annotated[
         bool, typer.Option("--distill", help="Merge the corpus to the smallest set that shows as much, and stop.")
     ] = False,
-    url: Annotated[
-        str | None, typer.Option("--url", help="Fuzz the key server that runs at this URL; needs its profile.")
-    ] = None,
-    server_profile: Annotated[
-        Path | None,
-        typer.Option("--server-profile", help="TOML file that describes that server: see spec/server-profile.md."),
-    ] = None,
+    url: Url = None,
+    server_profile: ServerProfile = None,
+    owned: Owned = None,
 ) -> int:
     """Look for hours, after [bold]check[/] is green, for what nobody thought of.
 
@@ -500,7 +504,7 @@ def fuzz(
         raise BadInput("with --url one worker works: the events in the trail of one server would mix")
     profile = None if server_profile is None else str(server_profile)
     settings = replace(
-        _settings(context, names[0] if names else None, url=url, server_profile=profile)
+        _settings(context, names[0] if names else None, url=url, server_profile=profile, owned=owned)
         if context.obj is not None or not names or url is not None
         else differing.settings_of(names[0], seconds, err),
         measure=measure,

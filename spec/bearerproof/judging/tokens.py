@@ -25,14 +25,17 @@ def token_apart(token: str | bytes, beside: str | bytes | None = None) -> list[s
     """Take a token apart; beside another one, what differs from that is marked and what is equal is not repeated."""
     parts = _parts(token)
     other = None if beside is None else _parts(beside)
+    respelled = {name for name, was, now in zip(NAMES, _split(beside), _split(token), strict=False) if was != now}
     lines: list[str] = []
     for name in NAMES:
         here, there = parts.get(name, ["(no such segment)"]), None if other is None else other.get(name)
         lines.append(name)
         if there is None:
             lines += [f"    {text}" for text in here]
+        elif there == here:
+            lines.append("    the same, spelled otherwise" if name in respelled else "    the same")
         else:
-            lines += ["    the same"] if there == here else [f"  {line}" for line in differing(there, here)]
+            lines += [f"  {line}" for line in differing(there, here)]
     if "rest" in parts:
         lines += ["further segments", *(f"    {text}" for text in parts["rest"])]
     return lines
@@ -107,11 +110,15 @@ def cut(text: str) -> str:
     return safe if len(safe) <= SHOWN else f"{safe[:SHOWN]}… ({len(safe):,} characters)"
 
 
+def _split(token: str | bytes | None) -> list[str]:
+    return [] if token is None else as_text(token).split(".", len(NAMES))
+
+
 def _parts(token: str | bytes) -> dict[str, list[str]]:
-    segments = as_text(token).split(".", 3)
+    segments = _split(token)
     parts = {name: _segment(name, segment) for name, segment in zip(NAMES, segments, strict=False)}
-    if len(segments) > 3:
-        parts["rest"] = [cut(segments[3])]
+    if len(segments) > len(NAMES):
+        parts["rest"] = [cut(segments[-1])]
     return parts
 
 

@@ -9,6 +9,8 @@ from bearerproof.members import Json
 from bearerproof_fuzz.faults.registry import Patch, Rows, fault, fault_by, faults_for, helper_by, spread
 from bearerproof_fuzz.faults.seams import changing_claim, is_number, reading_claims
 from bearerproof_reference.verifier import keys, verifier
+from bearerproof_reference.verifier.claims import ClaimsCheck
+from bearerproof_reference.verifier.policy import VerificationPolicy
 
 
 def _shifting(patch: Patch, name: str, shift: Callable[[float, float, float], float]) -> None:
@@ -55,6 +57,21 @@ def exp_off_by_one(exp: float, now: float, leeway: float) -> float:
 def expiry_compared_with_iat(claims: Json, now: float, _: Json) -> Json:
     """What is checked is that the token has a lifetime, not that it has not ended."""
     return {**claims, "exp": now + 60} if claims.get("exp", 0) > claims.get("iat", inf) else claims
+
+
+@fault("VER-29")
+def exp_compared_only_where_it_is_required(patch: Patch) -> None:
+    """A claim that the policy does not require is taken for one that it does not care about (jwcrypto 1.6.1)."""
+
+    def initialise(init: Any, self: Any, policy: VerificationPolicy) -> None:
+        init(self, policy)
+        self.cares = "exp" in policy.require
+
+    def read(claims: Json, now: float, held: Json) -> Json:
+        return claims if held["cares"] or not is_number(claims["exp"]) else {**claims, "exp": now + 60}
+
+    patch.wrap(ClaimsCheck, "__init__", initialise)
+    reading_claims(patch, read)
 
 
 @fault("VER-29")

@@ -124,6 +124,18 @@ def _lifetime_guessed(facts: Facts) -> None:
     claims.expiry(facts)
 
 
+def _expiry_where_required(facts: Facts) -> None:
+    """Look at the expiry of a token if the policy names it."""
+    if "exp" in facts.policy.get("require", []):
+        claims.expiry(facts)
+
+
+def _expiry_of_zero_where_required(facts: Facts) -> None:
+    """Take an expiry of zero for none, which only those mind who require one."""
+    if facts.claims.get("exp") != 0 or "exp" in facts.policy.get("require", []):
+        claims.expiry(facts)
+
+
 def _clock(check: str, read: Callable[[float], float]) -> Steps:
     """Read the clock in another way for one check."""
 
@@ -523,6 +535,8 @@ STEPS: Mapping[str, Steps] = {
     "exp-with-ten-times-the-leeway": _compared(lambda exp, now, leeway: now - 10 * leeway >= exp),
     "exp-with-a-minute-of-grace": _compared(lambda exp, now, leeway: now - leeway - 60 >= exp),
     "exp-zero-is-none": _compared(lambda exp, now, leeway: bool(exp) and now - leeway >= exp),
+    "exp-compared-where-required": weak_claims(changed={"expiry": _expiry_where_required}),
+    "exp-zero-is-none-where-not-required": weak_claims(changed={"expiry": _expiry_of_zero_where_required}),
     "exp-negative-is-none": _compared(lambda exp, now, leeway: exp >= 0 and now - leeway >= exp),
     "exp-in-single-precision": _converted(_single, "exp"),
     "times-in-int32": _converted(_wrapped(1, 32), "nbf"),
