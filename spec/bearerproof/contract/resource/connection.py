@@ -5,7 +5,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from itertools import count
@@ -13,13 +13,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bearerproof import PROTOCOL
-from bearerproof.contract.http.trail import Event, Trail, is_verify_failure
+from bearerproof.contract.http.trail import Event
 from bearerproof.contract.http.wire import Answered, BrokenOff, Sent, Server, Unsendable
 from bearerproof.contract.messages import Request
 from bearerproof.contract.resource import policies
 from bearerproof.contract.resource.answers import Kind, error_code
 from bearerproof.contract.resource.authority import RunningAuthority, StartAuthority
 from bearerproof.contract.resource.controls import Controls, described
+from bearerproof.contract.resource.failures import Failures
 from bearerproof.contract.resource.hello import declared
 from bearerproof.contract.resource.presenting import written
 from bearerproof.contract.resource.profile import ResourceProfile
@@ -101,13 +102,10 @@ class ResourceConnection:
         self._began = time.monotonic()
         self._authority = _authority(profile, start, made_anew=not local)
         self._runner = asyncio.Runner()
-        self._trail: Trail | None = None
-        self._may_come_late = False
         try:
-            if profile.audit is not None:
-                self._trail = Trail(profile.audit, is_verify_failure)
+            self._failures = Failures(profile.audit)
         except AdapterFault:
-            self.close()
+            self._end()
             raise
 
     def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
@@ -121,7 +119,7 @@ class ResourceConnection:
     def _may_overlap(self, requests: Sequence[Request]) -> bool:
         """Say whether no event, no pace and no key that is changed meanwhile makes the order matter."""
         pace, several = self._profile.pace, len(requests) > 1 and all(each["op"] == "verify" for each in requests)
-        calm = self._trail is None and not self._authority.disturbed and not pace.rate
+        calm = not self._failures.are_read and not self._authority.disturbed and not pace.rate
         return several and calm and pace.at_once > 1 and not self.alone
 
     def _sent_ahead(self, requests: Sequence[Request], seconds: float) -> dict[int, Answered]:
@@ -165,14 +163,15 @@ class ResourceConnection:
         self._runner.run(self._server.close())
 
     def close(self) -> None:
-        """End the connections and the authorization server; the server runs on."""
+        """End the connections, the authorization server, and what follows the log; the server runs on."""
+        self._end()
+        self._failures.close()
+
+    def _end(self) -> None:
         with suppress(RuntimeError):  # closed before
             self._runner.run(self._server.close())
         self._runner.close()
         self._authority.close()
-        if self._trail is not None:
-            self._trail.close()
-            self._trail = None
 
     def send(self, sent: Sent, seconds: float) -> Answered:
         """Send one request within the pace allowed, and again where the server asks to come later.
@@ -182,7 +181,7 @@ class ResourceConnection:
             AdapterFault: what came is no HTTP.
         """
         self._keep_pace()
-        self._forget()
+        self._failures.forget()
         self.requests += 1
         answered = self._runner.run(self._server.ask(sent, seconds))
         if answered.status == 429 and self._wait_for(answered):
@@ -240,8 +239,8 @@ class ResourceConnection:
         op = request["op"]
         if op == "hello":
             return self._hello(seconds)
-        if op == "reset" and self._trail is not None:
-            self._settle(seconds)
+        if op == "reset" and self._failures.are_read:
+            self._failures.settle(self._refusing(seconds))
             return {"reset": True}
         if op not in ("verify", "http"):
             return {"skipped": f"{op} cannot be asked of a resource server over HTTP"}
@@ -253,15 +252,14 @@ class ResourceConnection:
     def _hello(self, seconds: float) -> Json:
         if self.largest is None:
             self.largest = Controls(self, self._profile, self._authority, seconds).begin()
-            if self._trail is not None:
-                self._require_events(self._trail, seconds)
+            self._failures.require(self._refusing(seconds))
         return {"protocol": PROTOCOL, **declared(self._profile)}
 
     def _verify(self, request: Request, seconds: float) -> Json:
         token = _token(request)
         if (reason := self._unpresentable(request, token)) is not None:
             return {"skipped": reason}
-        self._settle(seconds)
+        self._failures.settle(self._refusing(seconds))
         try:
             answered = self._answered(written(self._profile.server, token), seconds)
         except Unsendable as unsendable:
@@ -305,17 +303,8 @@ class ResourceConnection:
             return {"verdict": "rejected", **self._reason(answered)}
         return {"verdict": "accepted"}
 
-    def _require_events(self, trail: Trail, seconds: float) -> None:
-        """Have a token refused, and see that its event comes: else nothing could be concluded from what does not.
-
-        Raises:
-            AdapterFault: it does not.
-        """
-        if not self._marked(trail, seconds):
-            raise AdapterFault(
-                "control: a token with one octet of its signature changed was refused, and nothing came into the audit "
-                "log: does this server write the one of [audit], before it lets through any limiter?"
-            )
+    def _refusing(self, seconds: float) -> Callable[[str], object]:
+        return lambda client: self.send(written(self._profile.server, self._authority.altered(client)), seconds)
 
     def _left(self, answered: Answered, token: str | bytes) -> Json:
         """Return the events that a verdict left in the log, if there is one and they can be told.
@@ -323,39 +312,18 @@ class ResourceConnection:
         Nothing is told of a refusal in which a verifier may have had no part, and of one for the want of a scope.
         """
         kind = self.kind(answered)
-        if self._trail is None or kind not in (Kind.ACCEPTED, Kind.REJECTED):
+        if kind not in (Kind.ACCEPTED, Kind.REJECTED):
             return {}
-        expected = kind is Kind.REJECTED and _is_credential(token, answered)
-        came = self._trail.gather(int(expected))
-        if kind is Kind.REJECTED and not came and not expected:
-            self._may_come_late = True
+        rejected = True if _is_credential(token, answered) else None
+        came = self._failures.left(due=rejected if kind is Kind.REJECTED else False)
+        if came is None:
             return {}
-        came = [self._harmless(event) for event in came]
-        return {"events": [event.members for event in came], "lines": [event.line for event in came]}
+        harmless = [self._harmless(event) for event in came]
+        return {"events": [event.members for event in harmless], "lines": [event.line for event in harmless]}
 
     def _harmless(self, event: Event) -> Event:
         line = self._without(event.line)
         return event if line == event.line else Event(json.loads(line), line)
-
-    def _forget(self) -> None:
-        if self._trail is not None:
-            self._trail.forget()
-
-    def _settle(self, seconds: float) -> None:
-        """Have an event come of which is known whose it is: none of a request before, if one was due, comes later."""
-        if self._trail is not None and self._may_come_late:
-            self._marked(self._trail, seconds)
-        self._may_come_late = False
-
-    def _marked(self, trail: Trail, seconds: float) -> bool:
-        """Have a token of a client of its own refused, wait for its event, and say whether any came."""
-        mark, came = f"bearerproof-mark-{next(self._ids)}", 0
-        self.send(written(self._profile.server, self._authority.altered(mark)), seconds)
-        while found := trail.gather(1):
-            came += len(found)
-            if any(event.members.get("client_id_hint") == mark for event in found):
-                break
-        return bool(came)
 
     def _probe(self, seconds: float, when: str) -> None:
         """Present an honest token: whoever refuses that now tells nothing any more.
@@ -381,7 +349,7 @@ class ResourceConnection:
 
     def _http(self, request: Request, seconds: float) -> Json:
         """Send a request as it is given; events of it are nobody's."""
-        self._may_come_late = True
+        self._failures.forget(may_come_late=True)
         sent = Sent(
             request["method"],
             request["path"],
