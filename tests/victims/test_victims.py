@@ -84,6 +84,7 @@ def test_an_unknown_victim_is_told(command: tuple[str, ...], bearerproof: Comman
 
 
 def test_victims_are_asked_alone(bearerproof: CommandLine) -> None:
+    assert "prove --victims alg-none-taken" in bearerproof("prove", "victim:alg-none-taken").err
     assert "--victims stands alone" in bearerproof("prove", "--victims", "--seeds", "2").err
 
 

@@ -408,8 +408,11 @@ def chosen(names: Sequence[str]) -> tuple[list[str], int]:
     """Return the faults to try, those named or all, and how many of all need what is not installed here.
 
     Raises:
-        BadInput: one that is named is unknown, or needs that.
+        BadInput: one that is named is unknown or a victim, or needs that.
     """
+    weak = [name for name in names if name.removeprefix("victim:") in victims()]
+    if weak:
+        raise BadInput(f"{weak[0]} is a victim: bearerproof prove --victims {weak[0].removeprefix('victim:')}")
     selected = [find(name) for name in dict.fromkeys(names)] or list(faults().values())
     reference = RunConfig().start().declaration
     untried = {fault.id for fault in selected if any(map(reference.missing_capability, fault.needs))}
