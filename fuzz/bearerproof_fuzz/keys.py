@@ -163,7 +163,7 @@ def public_forms(target: Key) -> Mapping[str, bytes]:
 
 def secret(pool_name: str) -> bytes:
     """Return an HMAC secret of the pool: 64 random bytes, enough for every HMAC of RFC 7518 §3.2."""
-    return _TAKEN.get(pool_name) or _pool_secret(pool_name)
+    return _TAKEN.get(pool_name) or shown_secret(pool_name)
 
 
 def take_secret(octets: bytes) -> None:
@@ -175,7 +175,8 @@ def take_secret(octets: bytes) -> None:
 _TAKEN: dict[str, bytes] = {}
 
 
-def _pool_secret(pool_name: str) -> bytes:
+def shown_secret(pool_name: str) -> bytes:
+    """Return the secret of the pool, which stands in key sets, whatever else tokens are signed with."""
     return base64.b64decode(_pool()[pool_name]["secret"])
 
 
@@ -405,7 +406,7 @@ def _private_members(pool_name: str) -> Jwk:
 
 def _public_members(pool_name: str) -> Jwk:
     if pool_name.startswith("oct"):
-        return {"kty": "oct", "k": b64(_pool_secret(pool_name))}
+        return {"kty": "oct", "k": b64(shown_secret(pool_name))}
     if pool_name.startswith("mldsa"):
         return {"kty": "AKP", "pub": b64(_ml_dsa(pool_name).public_key().public_bytes_raw())}
     public = _private(pool_name).public_key()

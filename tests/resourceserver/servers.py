@@ -204,9 +204,9 @@ class SharesASecret(Server):
 
     def __init__(self, issuer: str) -> None:
         super().__init__(issuer)
-        self._verify = self._verifier(self.secret).verify
+        self._verify = self.verifier(self.secret).verify
 
-    def _verifier(self, secret: bytes) -> Verifier:
+    def verifier(self, secret: bytes) -> Verifier:
         key = {"kty": "oct", "alg": "HS256", "k": base64.urlsafe_b64encode(secret).decode().rstrip("=")}
         policy = replace(self.policy, algorithms=frozenset({"HS256"}))
         return Verifier(policy, _OneKey({"keys": [key]}, ["HS256"]), HurriedClock())
@@ -224,7 +224,7 @@ class HasAnExample(SharesASecret):
 
     def __init__(self, issuer: str) -> None:
         super().__init__(issuer)
-        first, second = self._verify, self._verifier(b"your-256-bit-secret".ljust(32, b"\0")).verify
+        first, second = self._verify, self.verifier(b"your-256-bit-secret".ljust(32, b"\0")).verify
         self._verify = lambda token: found if isinstance(found := first(token), Accepted) else second(token)
 
 
@@ -442,6 +442,18 @@ class LogsNothing(Audited):
 
     def write(self, event: dict[str, Any]) -> None:
         """Write nothing."""
+
+
+class LogsItsSecret(Audited):
+    """Takes tokens that a secret signs, and says which, for whoever debugs."""
+
+    def __init__(self, log: Path, issuer: str) -> None:
+        super().__init__(log, issuer)
+        verifier = SharesASecret(issuer).verifier(SharesASecret.secret)
+        self._audited = AuditedVerifier(verifier, self, HurriedClock())
+
+    def write(self, event: dict[str, Any]) -> None:
+        super().write({**event, "metadata": {"key": SharesASecret.secret.hex()}})
 
 
 @contextmanager
