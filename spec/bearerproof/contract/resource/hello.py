@@ -24,7 +24,7 @@ def declared(profile: ResourceProfile) -> Json:
         "capabilities": {
             "algorithms": list(token.algorithms),
             "clock": "real",
-            "key_set": not token.secret,
+            **({"key_set": False, "key_form": "pem"} if token.secret else {}),  # one key, of whose id nothing is known
             **({} if profile.audit is None else {"audit": {"lines": True}, "reasons": bool(profile.reasons)}),
             "options": [{"require": list(token.require)}] if token.require else [],
             "resource_server": {name: value for name, value in server.items() if value is not None},
