@@ -1,6 +1,7 @@
 """What every test of the project may use: the command line in this process, and where the snapshots lie."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -46,6 +47,10 @@ class CommandLine(Protocol):
     def __call__(self, *arguments: object) -> Ended: ...
 
 
+_ESTIMATE = re.compile(r"\d+ of \d+ checks in \d+ s: at this rate about .* in all.*\n")
+"""What a run says of itself once it takes long: so it does where the machine is busy."""
+
+
 @pytest.fixture
 def bearerproof(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
     """The command line inside this process, as wide and as colourless everywhere."""
@@ -60,7 +65,8 @@ def bearerproof(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     def run(*arguments: object) -> Ended:
         capsys.readouterr()
         code = run_command_line([os.fspath(word) if isinstance(word, Path) else str(word) for word in arguments])
-        return Ended(code, *capsys.readouterr())
+        out, err = capsys.readouterr()
+        return Ended(code, out, _ESTIMATE.sub("", err))
 
     yield run
     hypothesis.settings.load_profile(profile)

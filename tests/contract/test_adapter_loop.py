@@ -134,7 +134,7 @@ def test_a_process_whose_reader_left_ends_without_complaint(tmp_path: Path) -> N
     assert process.stdout
     process.stdout.close()
     process.stdout = None
-    _, complaints = process.communicate(b'{"id": 1}\n' * 100, timeout=30)
+    _, complaints = process.communicate(b'{"id": 1}\n' * 100, timeout=600)
     assert complaints == b""
     assert process.returncode == 0
 

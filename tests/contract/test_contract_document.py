@@ -336,7 +336,9 @@ def _conversation(key: ec.EllipticCurvePrivateKey) -> list[dict[str, Any]]:
 def _converse(command: list[str], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     lines = "".join(json.dumps(request) + "\n" for request in requests)
     environment = {**os.environ, "PYTHONPATH": str(SPEC)}
-    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True, timeout=30, env=environment)
+    done = subprocess.run(
+        command, input=lines, capture_output=True, text=True, check=True, timeout=600, env=environment
+    )
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

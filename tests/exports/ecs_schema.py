@@ -91,7 +91,7 @@ def published() -> Table | None:
     if node is None or not PUBLISHED.is_dir():
         return None
     script = f"process.stdout.write(JSON.stringify(require({json.dumps(str(PUBLISHED))}).EcsFlat))"
-    printed = subprocess.run([node, "-e", script], capture_output=True, check=True, timeout=60)
+    printed = subprocess.run([node, "-e", script], capture_output=True, check=True, timeout=600)
     return {name: _field(row) for name, row in json.loads(printed.stdout).items()}
 
 

@@ -1,7 +1,6 @@
 """Connections: order, pipelining, limits, and an end that leaves no process behind."""
 
 import json
-import re
 import sys
 from dataclasses import replace
 from importlib.metadata import EntryPoint
@@ -313,7 +312,7 @@ def test_a_reader_of_short_lines_is_never_killed(
     command = [*SHORT_LINES, limit, *(["declared"] if declared else [])]
     ended = bearerproof("check", "--quick", "-k", _LONG, "--report", report, "--no-baselines", "--", *command)
     assert ended.code == 0
-    assert re.fullmatch(r"(\d+ of \d+ checks in \d+ s: at this rate about \d+ (s|min) in all\n)?", ended.err)
+    assert ended.err == ""
     rows = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
     checks = [row for row in rows if row["type"] == "check"]
     left_out = [row["reason"] for row in checks if row["outcome"] == "not-applicable"]

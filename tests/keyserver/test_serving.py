@@ -389,7 +389,7 @@ class TestCommand:
     def test_a_package_is_missing(self, configured: Path, package: str, extra: str) -> None:
         without = command(configured, "--redis", "redis://x", prelude=f"import sys; sys.modules[{package!r}] = None\n")
         done = subprocess.run(
-            without, env={**os.environ, VARIABLE: SECRET}, capture_output=True, text=True, check=False, timeout=60
+            without, env={**os.environ, VARIABLE: SECRET}, capture_output=True, text=True, check=False, timeout=600
         )
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.startswith("bearerproof: ")

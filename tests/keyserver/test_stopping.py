@@ -56,7 +56,7 @@ def test_requests_in_flight(
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         answers = Counter(status(rest(connection)) for connection in connections)
-        _, errors = server.process.communicate(timeout=30)
+        _, errors = server.process.communicate(timeout=600)
         took = time.monotonic() - began
     stored = {line.split()[1] for line in errors.splitlines() if line.startswith("STORED ")}
     issued = [json.loads(line) for line in trail.read_text("utf-8").splitlines()]

@@ -79,7 +79,7 @@ def test_standard_input_and_output() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=600,
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer.get("verdict") for answer in answers] == [None, "accepted", "rejected"]

@@ -41,7 +41,7 @@ def run(folder: Path, program: str, *arguments: str, **environment: str) -> str:
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     ).stdout
 
 

@@ -159,7 +159,7 @@ def test_a_finding_comes_at_once_and_the_report_at_ctrl_c(tmp_path: Path) -> Non
         time.sleep(1.5)
         after = sum(map(int, Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (1, "")
     assert "the last line is not finished" in out
     assert "token.invalid 2" in out
@@ -175,5 +175,5 @@ def test_sigterm_ends_it_too_and_json_stays_json(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert "TRAIL-1" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=600)
     assert (process.returncode, json.loads(out)["verdict"]) == (1, "untruthful")

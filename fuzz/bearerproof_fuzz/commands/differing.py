@@ -139,7 +139,9 @@ def _of_class(found: Disagreement) -> Iterator[str]:
     yield f"      {_sides(found)}"
     yield f"      {found.spoken_of}"
     apart = token_apart(found.smallest.presented.token, found.smallest.honest.token)
-    yield from (f"        {line}" for line in apart if CHANGED in line)
+    signed = apart.index("signature")  # it differs whenever anything does
+    changed = [line for line in apart[:signed] if CHANGED in line or "otherwise" in line]
+    yield from (f"        {line.strip()}" for line in changed or apart[signed:] if line.strip() != "the same")
 
 
 def _sides(found: Disagreement) -> str:
