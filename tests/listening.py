@@ -8,6 +8,7 @@ class AnyMethod(BaseHTTPRequestHandler):
     """Reads a request with its body, whatever its method, and has ``respond`` answer it."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes, of which the second would wait for 40 ms
 
     def handle_one_request(self) -> None:
         """Read one request and answer it."""

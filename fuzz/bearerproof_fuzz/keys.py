@@ -163,6 +163,20 @@ def public_forms(target: Key) -> Mapping[str, bytes]:
 
 def secret(pool_name: str) -> bytes:
     """Return an HMAC secret of the pool: 64 random bytes, enough for every HMAC of RFC 7518 §3.2."""
+    return _TAKEN.get(pool_name) or shown_secret(pool_name)
+
+
+def take_secret(octets: bytes) -> None:
+    """Have HMAC keys of role ``a`` sign with somebody else's secret in this process; key sets go on showing ours."""
+    _TAKEN[key("HS256").pool_name] = octets
+    _sign.cache_clear()
+
+
+_TAKEN: dict[str, bytes] = {}
+
+
+def shown_secret(pool_name: str) -> bytes:
+    """Return the secret of the pool, which stands in key sets, whatever else tokens are signed with."""
     return base64.b64decode(_pool()[pool_name]["secret"])
 
 
@@ -392,7 +406,7 @@ def _private_members(pool_name: str) -> Jwk:
 
 def _public_members(pool_name: str) -> Jwk:
     if pool_name.startswith("oct"):
-        return {"kty": "oct", "k": b64(secret(pool_name))}
+        return {"kty": "oct", "k": b64(shown_secret(pool_name))}
     if pool_name.startswith("mldsa"):
         return {"kty": "AKP", "pub": b64(_ml_dsa(pool_name).public_key().public_bytes_raw())}
     public = _private(pool_name).public_key()

@@ -44,7 +44,7 @@ def test_metadata_leads_to_the_keys_over_https_wherever_a_client_looks_for_it(tm
             metadata = json.load(urllib.request.urlopen(origin + path, context=context))  # noqa: S310 - our own
             assert metadata["issuer"] == found.server.issuer
         keys = json.load(urllib.request.urlopen(metadata["jwks_uri"], context=context))["keys"]  # noqa: S310 - likewise
-        assert keys == list(running.published)
+        assert keys == list(running.published(found.server.issuer))
         assert running.requests == 1
     finally:
         running.close()
@@ -69,7 +69,8 @@ from bearerproof_fuzz.resource import authorizationserver
 pool = json.loads(POOL.read_text())
 before = [keys.key(name, role).public_jwk for name in ("ES256", "RS256") for role in ("a", "b")]
 running = authorizationserver.start(load(Path(sys.argv[1])), made_anew=sys.argv[2] == "anew")
-print(len([jwk for jwk in running.published if jwk in before]), sum(keys._pool()[name] == pool[name] for name in pool))
+published = running.published("")
+print(len([jwk for jwk in published if jwk in before]), sum(keys._pool()[name] == pool[name] for name in pool))
 running.close()
 """
 

@@ -13,6 +13,7 @@ from bearerproof.contract.resource.profilefile import is_resource_profile, load
 from bearerproof.contract.resource.resourceserver import ResourceServer
 from bearerproof.exceptions import BadInput
 from bearerproof_fuzz.commands.apiprofile import Found, missing, profile_text
+from bearerproof_fuzz.suite.rs.test_metadata import WELL_KNOWN, metadata_paths
 
 LEAST = """\
 name = "api"
@@ -45,6 +46,10 @@ def test_the_least_profile_has_what_the_document_says(tmp_path: Path) -> None:
     [
         (("audience =", "audienc ="), "token.audienc is not known; did you mean audience?"),
         (('"jwt"', '"id-token"'), "profile must be access-token or jwt"),
+        (("audience =", 'other = "http://127.0.0.1:8766/x"\naudience ='), "token.other must be another path at the"),
+        (("audience =", 'secret_env = "NO_SUCH_VARIABLE"\naudience ='), "names ${NO_SUCH_VARIABLE}, which is not set"),
+        (("audience =", 'secret_env = "HOME"\nalgorithms = ["ES256"]\naudience ='), "'ES256' is none of HMAC"),
+        (("audience =", 'algorithms = ["HS256"]\naudience ='), "'HS256' is none of a public key"),
         (('"GET /orders"', '"/orders"'), "request.line must be a method and a path"),
         (("line =", 'token = "Bearer"\nline ='), "request.token must be as"),
         (("line =", 'headers = ["Host: x"]\nline ='), "request.headers must leave Host to bearerproof"),
@@ -55,7 +60,8 @@ def test_the_least_profile_has_what_the_document_says(tmp_path: Path) -> None:
         (("[request]", '[answers]\nrejected = ["no"]\n[request]'), "answers.rejected must hold a status"),
         (("[request]", "[answers]\nrejected = [401]\naccepted = [401]\n[request]"), "has '401' twice"),
         (("[request]", '[reasons]\nold = "x"\n[request]'), "reasons.old is no reason"),
-        (("[request]", "[audit]\n[request]"), "audit is not known"),
+        (("[request]", "[audit]\n[request]"), "audit.file or command is needed"),
+        (("[request]", '[audit]\nfile = "a"\nlevel = 2\n[request]'), "audit.level is not known"),
     ],
 )
 def test_a_profile_that_cannot_be_right_is_refused_with_its_line(
@@ -135,6 +141,21 @@ def test_a_query_carries_any_token() -> None:
     server = ResourceServer("http://127.0.0.1/home", "api", line="GET /orders?x=1", token="?at={token}")
     assert written(server, b"a\xff b").path == "/orders?x=1&at=a%FF%20b"
     assert isinstance(written(server, None), Sent)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "places"),
+    [
+        ("https://api.example", [""]),
+        ("https://api.example/", [""]),
+        ("https://api.example/mcp", ["/mcp"]),
+        ("https://api.example/mcp/", ["/mcp/", "/mcp"]),
+        ("https://api.example/?x=1", ["?x=1"]),
+    ],
+)
+def test_metadata_stands_where_the_identifier_puts_it(identifier: str, places: list[str]) -> None:
+    """Of a slash at the end of a path RFC 9728 §3.1 can be read in two ways, and neither is wrong."""
+    assert list(metadata_paths(identifier)) == [WELL_KNOWN + place for place in places]
 
 
 def test_what_is_declared_has_what_a_product_may_need(tmp_path: Path) -> None:

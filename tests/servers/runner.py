@@ -1,6 +1,7 @@
 """Builds one of the servers of this folder, starts it, and judges it by URL."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -13,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
-PORT = 48766
-"""Where each of them listens; their issuer is one port below."""
+from ..http.test_idp import free_ports
 
-ISSUER = "http://127.0.0.1:48765/home"
+FOLDER = Path(__file__).parent
+PORTS = ("48765", "48766")
+"""In the files of each: the port of its issuer, and its own. Those of a run are free ones, in their place."""
+
 NAMES = sorted(path.parent.name for path in FOLDER.glob("*/server.toml"))
 
 
@@ -45,17 +47,27 @@ def built(name: str, cache: Path) -> Path:
 @contextmanager
 def running(name: str, folder: Path) -> Iterator[str]:
     """Start a server, and again whenever it ends, and yield its URL."""
-    settings = _settings(name)
-    places = {"python": folder / "venv/bin/python", "bin": folder / "venv/bin", "issuer": ISSUER}
+    settings, (issuer_port, port) = _settings(name), free_ports(2)
+    issuer = f"http://127.0.0.1:{issuer_port}/home"
+    _fill_in(name, folder, str(issuer_port), str(port))
+    places = {"python": folder / "venv/bin/python", "bin": folder / "venv/bin", "issuer": issuer, "port": port}
     words = [word.format(**places) if "{" in word else word for word in settings.start]
     command = [sys.executable, "-c", _AGAIN, *words]
-    environment = {**os.environ, "ISSUER": ISSUER, **settings.env}
+    environment = {**os.environ, "ISSUER": issuer, "PORT": str(port), **settings.env}
     with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as process:
         try:
-            _await(PORT, process)
-            yield f"http://127.0.0.1:{PORT}"
+            _await(port, process)
+            yield f"http://127.0.0.1:{port}"
         finally:
             os.killpg(process.pid, 15)
+
+
+def _fill_in(name: str, folder: Path, *ports: str) -> None:
+    """Write the files of a server that name ports anew, with those of this run."""
+    free = dict(zip(PORTS, ports, strict=True))
+    for path in (*(FOLDER / name).glob("*.toml"), *(FOLDER / name).glob("*.yaml")):
+        text = re.sub("|".join(PORTS), lambda usual: free[usual[0]], path.read_text("utf-8"))
+        (folder / path.name).write_text(text, "utf-8")
 
 
 _AGAIN = """\

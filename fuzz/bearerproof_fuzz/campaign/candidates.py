@@ -328,6 +328,8 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
     plain = world.based(row)
     base = plain if edit.given is unedited else Unwritten(edit.given(plain.draft))
     changed = edit.apply(base.draft)
+    if changed.presentation() == base.presentation:
+        return None
     circumstances = (row.key_form, row.kid, row.key_set, row.policy)
     shape = f"keys as {row.key_form}, kid {row.kid}, key set {row.key_set}, policy {row.policy}"
     return Candidate(

@@ -296,15 +296,16 @@ def _has_places(found: Space) -> bool:
 
 
 def prepared(declaration: Declaration, forge: Forge, scope: Scope, bases: Sequence[Honest]) -> list[Prepared]:
-    """Return the edits that apply to the implementation, each under an algorithm in which it accepts."""
+    """Return the edits that change a token of the implementation, each under an algorithm in which it accepts."""
     usable = {(base.draft.profile, base.draft.key.algorithm) for base in bases}
     first = {base.draft.profile: base.draft.key.algorithm for base in reversed(bases)}
     wanted = (case for case in cases() if case.profile in scope.profiles and case.profile in first)
-    return [
+    found = (
         Prepared(case, Honest(case.edit.given(forge.base(case.profile, case.algorithm or first[case.profile]))))
         for case in applicable(wanted, declaration)
         if (case.profile, case.algorithm or first[case.profile]) in usable
-    ]
+    )
+    return [each for each in found if each.changes]
 
 
 def in_turn(whole: Sequence[Prepared]) -> list[Prepared]:

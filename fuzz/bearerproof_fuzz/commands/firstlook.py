@@ -197,7 +197,12 @@ def _alter(found: Look, trial: Trial, algorithm: str, base: Draft) -> None:
 
 
 def _undeclared(answer: Answer, trial: Trial) -> Iterator[str]:
-    if trial.declaration.level >= 1 and answer.outcome is Outcome.REJECTED and answer.reason is None:
+    if (
+        trial.declaration.level >= 1
+        and trial.declaration.reasons
+        and answer.outcome is Outcome.REJECTED
+        and answer.reason is None
+    ):
         yield "declares contract level 1 but rejects without a reason"
     if trial.declaration.level >= 2 and answer.events is None and trial.profile is not Profile.JWS:
         yield "declares contract level 2 but answers without events"

@@ -50,7 +50,7 @@ def _holding(draft: Draft, jwk: Jwk) -> Draft:
     return draft.with_policy(keys={"keys": [*draft.policy.members["keys"]["keys"], jwk]})
 
 
-_SHARED = keys.secret("oct-b")
+_SHARED = keys.shown_secret("oct-b")
 
 
 def _holding_a_secret(draft: Draft) -> Draft:
@@ -88,18 +88,18 @@ _UNDER_SECRET: dict[str, tuple[str, Callable[[bytes], Management], int]] = {
 
 def _with_secret(draft: Draft, size: int, *, of_any_use: bool) -> Draft:
     """Have the policy's HMAC key be so many octets long, and perhaps not say what it is for."""
-    secret = keys.secret(draft.key.pool_name)[:size]
+    secret = keys.shown_secret(draft.key.pool_name)[:size]
     unsaid = {"use", "alg"} if of_any_use else set()
     jwk = {name: value for name, value in draft.key.public_jwk.items() if name not in unsaid}
     others = [held for held in draft.policy.members["keys"]["keys"] if held["kid"] != draft.key.kid]
     cut = draft.with_policy(keys={"keys": [{**jwk, "k": b64(secret)}, *others]})
-    return cut.signed_by(hmac_over(secret))
+    return cut if b64(secret) == draft.key.public_jwk["k"] else cut.signed_by(hmac_over(secret))
 
 
 def jwe_under_the_hmac_secret(draft: Draft, name: str) -> Draft:
     """A JWE under the policy's HMAC secret, which authenticates and was not made to encrypt: {name}."""
     enc, manage, size = _UNDER_SECRET[name.removesuffix("-of-any-use")]
-    return _encrypted(draft, draft.key.kid, enc, manage(keys.secret(draft.key.pool_name)[:size]))
+    return _encrypted(draft, draft.key.kid, enc, manage(keys.shown_secret(draft.key.pool_name)[:size]))
 
 
 for _name, _of_any_use in product(_UNDER_SECRET, (False, True)):

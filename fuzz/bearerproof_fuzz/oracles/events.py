@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -90,6 +91,14 @@ def same_instant(value: object, now: float) -> bool:
         return False
     whole, _, decimals = value.removesuffix("Z").partition(".")
     return len(decimals) <= 9 and decimals[6:].strip("0") == "" and f"{whole}.{decimals[:6]:0<6}Z" == instant(now)
+
+
+def seconds_of(value: object) -> float:
+    """Return the instant of a text in RFC 3339, in seconds since 1970; NaN: it is none, or says nothing of UTC."""
+    try:
+        return datetime.fromisoformat(value).timestamp() if isinstance(value, str) and value[-1:] == "Z" else math.nan
+    except ValueError:
+        return math.nan
 
 
 _DECIMALS = re.compile(r"[0-9](?:\.[0-9]{1,9})?Z\Z")

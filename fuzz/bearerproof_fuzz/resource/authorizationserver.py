@@ -8,6 +8,7 @@ import json
 import ssl
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from urllib.parse import urlsplit
@@ -35,10 +36,20 @@ class AuthorizationServer:
         self.disturbed = False
         self._profile = profile
         self._declaration = read_declaration({"id": 1, **_hello(profile)})
-        self.keys = tuple(keys.key(name, role) for name in profile.token.algorithms for role in ("a", "b"))
-        issuer = profile.server.issuer
-        self.key_set = Endpoint(issuer.rstrip("/") + KEY_SET, key_set(self.keys))
-        self.documents = {path: Endpoint(path, _document(self.metadata)) for path in metadata_paths(issuer)}
+        secret = profile.token.secret
+        self.keys = tuple(
+            keys.key(name, role) for name in profile.token.algorithms for role in "ab"[: 1 if secret else 2]
+        )
+        if secret:
+            keys.take_secret(secret)
+        issuer, other = profile.server.issuer, profile.server.other
+        self.other_keys = _keys_of_other(self.keys[0]) if other else ()
+        self.key_set = Endpoint(issuer.rstrip("/") + KEY_SET, key_set(() if secret else self.keys))
+        self.documents = {path: Endpoint(path, _document(self.metadata(issuer))) for path in metadata_paths(issuer)}
+        if other:
+            held = {urlsplit(other.rstrip("/") + KEY_SET).path: key_set(self.other_keys)}
+            held |= dict.fromkeys(metadata_paths(other), _document(self.metadata(other)))
+            self.documents |= {path: Endpoint(path, reply) for path, reply in held.items()}
         self._listeners = listeners.opened(
             partial(EndpointServer, (host, port), context) for host, port, context in _addresses(profile)
         )
@@ -46,15 +57,13 @@ class AuthorizationServer:
             listener.endpoints |= {urlsplit(self.key_set.url).path: self.key_set, **self.documents}
         listeners.serve(self._listeners, "authorization server")
 
-    @property
-    def metadata(self) -> Json:
-        """Its metadata, of RFC 8414 §2 and OpenID Connect Discovery §3 at once."""
-        issuer = self._profile.server.issuer
+    def metadata(self, issuer: str) -> Json:
+        """Return the metadata of an issuer, of RFC 8414 §2 and OpenID Connect Discovery §3 at once."""
         return {
             "issuer": issuer,
             "authorization_endpoint": f"{issuer.rstrip('/')}/authorize",
             "token_endpoint": f"{issuer.rstrip('/')}/token",
-            "jwks_uri": self.key_set.url,
+            "jwks_uri": issuer.rstrip("/") + KEY_SET,
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code"],
             "code_challenge_methods_supported": ["S256"],
@@ -62,10 +71,10 @@ class AuthorizationServer:
             "id_token_signing_alg_values_supported": list(self._profile.token.algorithms),
         }
 
-    @property
-    def published(self) -> Sequence[Json]:
-        """The public keys that it serves while nothing else is tried."""
-        return [key.public_jwk for key in self.keys]
+    def published(self, issuer: str) -> Sequence[Json]:
+        """Return the public keys that it serves for this issuer while nothing else is tried."""
+        is_other = bool(issuer) and issuer == self._profile.server.other
+        return [key.public_jwk for key in (self.other_keys if is_other else self.keys)]
 
     @property
     def requests(self) -> int:
@@ -79,9 +88,20 @@ class AuthorizationServer:
             draft = draft.filled("x" * padding)
         return draft.token(), draft.all_claims
 
-    def altered(self) -> str:
-        """Return an honest token with one octet of its signature changed."""
-        return self.draft().with_signature(lambda signature: keys.flipped(signature, len(signature) // 2)).token()
+    def honest_of_other(self) -> str:
+        """Return a token of the second issuer that has to be accepted."""
+        return self.of_other(self.draft()).token()
+
+    def of_other(self, draft: Draft) -> Draft:
+        """Return a draft as the second issuer makes it, under the first of its keys."""
+        other, key = self._profile.server.other, self.other_keys[0]
+        signed = replace(draft, key=key, signer=key.sign).with_header(kid=key.kid).with_claims(iss=other)
+        return signed.with_policy(issuer=other).with_keys(*self.other_keys)
+
+    def altered(self, client: str = "") -> str:
+        """Return an honest token, of this client if one is named, with one octet of its signature changed."""
+        draft = self.draft().with_claims(client_id=client) if client else self.draft()
+        return draft.with_signature(lambda signature: keys.flipped(signature, len(signature) // 2)).token()
 
     def draft(self) -> Draft:
         """Return the draft of an honest token of this very second."""
@@ -111,6 +131,12 @@ class AuthorizationServer:
         listeners.close(self._listeners)
 
 
+def _keys_of_other(first: Key) -> tuple[Key, ...]:
+    """Return keys of another issuer, the second of which has the id that a key of ours has: ids are of one set."""
+    own, shared = (keys.fresh(first.algorithm, f"bearerproof-other-{next(_NUMBERS)}") for _ in range(2))
+    return own, replace(shared, kid=first.kid)
+
+
 _RUNNING: list[AuthorizationServer] = []
 
 
@@ -122,7 +148,7 @@ def start(profile: ResourceProfile, *, made_anew: bool = False) -> Authorization
     Raises:
         OSError: a port or a certificate cannot be had.
     """
-    if made_anew:
+    if made_anew and not profile.token.secret:
         keys.renew(profile.token.algorithms)
     started = AuthorizationServer(profile)
     _RUNNING[:] = [started]

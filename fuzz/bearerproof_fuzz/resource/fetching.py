@@ -1,20 +1,22 @@
 """A resource server that runs and fetches our key set: what a check of rotation and outages sees of it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 
 import pytest
 
-from bearerproof.contract.messages import Outcome, Presentation
+from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.contract.resource.resourceserver import FetchTimes
 from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import REJECTED, Trial
+from bearerproof.members import Json
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import Draft, Forge
+from bearerproof_fuzz.jwks_endpoint import Reply
 from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.resource import authorizationserver
 from bearerproof_fuzz.resource.authorizationserver import AuthorizationServer
@@ -31,6 +33,11 @@ class Fetching:
     authority: AuthorizationServer
     times: FetchTimes
 
+    @property
+    def published(self) -> Sequence[Json]:
+        """The public keys that were always there."""
+        return [key.public_jwk for key in self.authority.keys]
+
     def fresh(self, algorithm: str | None = None) -> Key:
         """Return a key that nobody has seen, of this algorithm or the usual one."""
         return keys.fresh(algorithm or self._base().key.algorithm, f"bearerproof-{next(_NUMBERS)}")
@@ -39,10 +46,13 @@ class Fetching:
         """Return an honest token under a key that was always there."""
         return self._base().presentation()
 
-    def under(self, key: Key, sign: Callable[[bytes], bytes] | None = None) -> Presentation:
-        """Return an honest token under this key, signed by it or so; the policy holds what the server's does."""
+    def under(self, key: Key, sign: Callable[[bytes], bytes] | None = None, **header: str) -> Presentation:
+        """Return an honest token under this key, signed by it or so; the policy holds what the server's does.
+
+        ``header`` has members that differ from those of the key.
+        """
         draft = Forge.at_present(self.trial.declaration).base(self.mark.profile, key.algorithm)
-        return replace(draft, key=key, signer=sign or key.sign).with_header(kid=key.kid).presentation()
+        return replace(draft, key=key, signer=sign or key.sign).with_header(kid=key.kid, **header).presentation()
 
     def stranger(self) -> Presentation:
         """Return a token under a kid that nobody has heard of, signed by an attacker."""
@@ -83,6 +93,21 @@ class Fetching:
             pytest.skip("no new key is found by its kid, so none can be withdrawn")
         self.authority.serve()
         return key
+
+    def starved(self) -> tuple[Presentation, Answer]:
+        """Have no fetch succeed until the server may use no set any more; return an honest token, and its answer then.
+
+        A server may learn of it by the token itself, so a few are presented until one is not accepted.
+        """
+        self.authority.key_set.reply = Reply(b"", 500)
+        self.wait(self.times.ttl + (self.times.stale or 0.0), "a key set to grow too old")
+        for _ in range(_TRIES):
+            presented = self.honest()
+            answer = self.trial.ask(presented)
+            if answer.outcome is not Outcome.ACCEPTED:
+                break
+            time.sleep(_MARGIN)
+        return presented, answer
 
     def made_to_fetch(self) -> None:
         """Have the server fetch the set as it is now, by a kid that it does not know, or leave the check out."""

@@ -182,7 +182,9 @@ def _flags(kind: type[Audit | Chain | KeyServer]) -> tuple[str, ...]:
 
 
 _DECLARABLE: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("clock", "tick", "key_set", "mixed_algorithms", "token_b64", "max_token", "keys_url"), ("",)),
+    **dict.fromkeys(
+        ("clock", "tick", "key_set", "mixed_algorithms", "token_b64", "max_token", "keys_url", "reasons"), ("",)
+    ),
     "option": OPTIONS,
     "algorithm": ALGORITHMS,
     "audit": _flags(Audit),
@@ -192,7 +194,18 @@ _DECLARABLE: dict[str, tuple[str, ...]] = {
     "key_server": (*_flags(KeyServer), "narrow"),
     "key_member": ("alg", "kid"),
     "cap_below": ("50000",),
-    "resource_server": ("", "authorization", "scope", "metadata", "session", "probes", "fetches"),
+    "resource_server": (
+        "",
+        "authorization",
+        "scope",
+        "metadata",
+        "session",
+        "probes",
+        "fetches",
+        "stale",
+        "other",
+        "running",
+    ),
 }
 """The names that each kind of need has; the ones without have the empty one. A cap is one in octets."""
 
@@ -202,7 +215,7 @@ class Declaration:
     """What ``hello`` was answered with: who is judged, by what, and what does not apply to it.
 
     ``required_names`` are the claims that ``require`` may name; None is any. Of the two clocks the monotonic one may
-    be the machine's though the other is told.
+    be the machine's though the other is told. Without ``reasons`` a refusal says none, whatever the level.
     """
 
     name: str
@@ -223,6 +236,7 @@ class Declaration:
     max_line: int = MAX_LINE
     max_token: int | None = None
     token_b64: bool = False
+    reasons: bool = True
     keys_url: FetchedKeys | None = None
     audit: Audit = field(default_factory=Audit)
     chain: Chain = field(default_factory=Chain)
@@ -322,6 +336,7 @@ def _capabilities(raw: Json) -> Json:
         "max_line": int,
         "max_token": int,
         "token_b64": bool,
+        "reasons": bool,
         "keys_url": dict,
         "audit": dict,
         "chain": dict,

@@ -1,6 +1,7 @@
 """The implementation under test: asked for verdicts, restarted when it dies, and held to its time limit."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 from bearerproof import PROTOCOL
@@ -104,6 +105,22 @@ class Implementation:
         self._restarts = 0
         self.skips = []
         self.unsent = None
+        if self.overlapped:
+            self._connection.overlapped = False  # type: ignore[attr-defined]  # who has it is asked over HTTP
+
+    @property
+    def overlapped(self) -> bool:
+        """Whether something was asked while something else was, since the property began."""
+        return bool(getattr(self._connection, "overlapped", False))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Ask one thing after the other meanwhile, where several could be asked at once."""
+        self._connection.alone = True  # type: ignore[attr-defined]  # who cannot overlap does not mind
+        try:
+            yield
+        finally:
+            self._connection.alone = False  # type: ignore[attr-defined]  # likewise
 
     @property
     def stderr(self) -> str:

@@ -242,9 +242,17 @@ class Harness:
                 raise Undecided(f"{ended}, while {_kept_waiting(self.pulse.late)}") from None
             raise
         except Exception as error:
+            if trial is not None and self.implementation.overlapped and not self._is_again:
+                return self._found_alone(pyfuncitem, trial)
             if trial is not None and mark is not None and mark.looks_at_real_time and not self._is_again:
                 self._confirm(pyfuncitem, trial, error)
             raise
+
+    def _found_alone(self, item: pytest.Function, trial: Trial) -> object:
+        """Run a check again that found something while several requests were under way: what it finds alone counts."""
+        trial.begin_again()
+        with self.implementation.alone():
+            return item.ihook.pytest_pyfunc_call(pyfuncitem=item)
 
     def _confirm(self, item: pytest.Function, trial: Trial, error: Exception) -> None:
         """Run a check again that found something: once, or until the machine was calm meanwhile.

@@ -126,9 +126,22 @@ class Trial:
         return dict(zip(fitting, self.ask_all(list(fitting.values())), strict=True))
 
     def ask_fitting(self, presentations: Sequence[Presentation]) -> list[tuple[Presentation, Answer]]:
-        """Ask as ``ask_each`` does, and return each token with its verdict."""
-        answers = self.ask_each(dict(enumerate(presentations)))
-        return [(presentations[number], answer) for number, answer in answers.items()]
+        """Ask as ``ask_each`` does, and return each token with its verdict, for a look at what it left behind.
+
+        Of a server behind HTTP those are left out that do not get through, or were refused before any verifier.
+
+        Raises:
+            Skipped: none is left.
+        """
+        server = self.declaration.resource_server
+        if server is None or not server.running:
+            answers = self.ask_each(dict(enumerate(presentations)))
+            return [(presentations[number], answer) for number, answer in answers.items()]
+        asked = list(zip(presentations, self.ask_what_it_can(presentations), strict=True))
+        told = [(presented, answer) for presented, answer in asked if answer.events is not None]
+        if asked and not told:
+            self.implementation.skip("verify", asked[0][1].detail or "of this refusal no event is due")
+        return told
 
     def decide(self, request: Request) -> Decision:
         """Ask a key server for one decision.
@@ -218,7 +231,7 @@ class Trial:
         Raises:
             Nonconforming: the reason is none that the fault causes, or there is none at all.
         """
-        if self.level < 1 or answer.outcome is not Outcome.REJECTED:
+        if self.level < 1 or not self.declaration.reasons or answer.outcome is not Outcome.REJECTED:
             return
         if judgement.wrong_reason(answer, causes, self.measure):
             self._excuse(answer, presented)

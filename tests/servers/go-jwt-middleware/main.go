@@ -38,5 +38,5 @@ func main() {
 		json.NewEncoder(w).Encode(map[string]any{"user": map[string]any{"sub": token.RegisteredClaims.Subject}})
 	})
 	http.Handle("GET /orders", jwtmiddleware.New(checks.ValidateToken).CheckJWT(orders))
-	http.ListenAndServe("127.0.0.1:48766", nil)
+	http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil)
 }

@@ -7,4 +7,4 @@ app.use(auth({ issuerBaseURL: process.env.ISSUER, audience: "api://orders", cool
 app.get("/orders", requiredScopes("orders:read"), (request, response) => {
   response.json({ user: { sub: request.auth.payload.sub } });
 });
-app.listen(48766, "127.0.0.1");
+app.listen(process.env.PORT, "127.0.0.1");

@@ -12,7 +12,7 @@ try:
 except ImportError:
     from mcp.server.fastmcp import FastMCP as MCPServer
 
-ISSUER, RESOURCE = os.environ["ISSUER"], "http://127.0.0.1:48766/mcp"
+ISSUER, RESOURCE = os.environ["ISSUER"], f"http://127.0.0.1:{os.environ['PORT']}/mcp"
 keys = jwt.PyJWKClient(f"{ISSUER}/jwks.json", lifespan=3, cooldown_duration=1)
 
 

@@ -3,7 +3,7 @@
 import json
 
 from bearerproof.judging.harness import CheckId
-from bearerproof.judging.trial import Trial
+from bearerproof.judging.trial import REJECTED, Trial
 from bearerproof.specification.catalogue import Profile
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz.checks import check
@@ -21,10 +21,15 @@ def test_claim_at_fault_is_named(mark: CheckId, trial: Trial, forge: Forge) -> N
     missing = [(name, base.without_claim(name)) for name in _REQUIRED]
     malformed = [(name, base.with_claims(**{name: value})) for name, value in _MALFORMED[mark.profile].items()]
     ports = [(name, draft) for name, option, draft in _ported(base) if option in trial.declaration.options]
-    for name, draft in (*missing, *malformed, *ports):
-        presented = draft.presentation()
-        event = event_of(trial.ask(presented), presented)
-        kind = event.get("kind")
+    presentations = [(name, draft.presentation()) for name, draft in (*missing, *malformed, *ports)]
+    names = {presented.token: name for name, presented in presentations}
+    answered = trial.ask_fitting([presented for _, presented in presentations])
+    # That one is accepted is what other checks find, where it must not be.
+    rejected = [(presented, answer) for presented, answer in answered if answer.outcome in REJECTED]
+    if not rejected:
+        trial.fail("nothing at all is rejected", "rejections", "none")
+    for presented, answer in rejected:
+        name, kind = names[presented.token], event_of(answer, presented).get("kind")
         if kind_class(kind) == "MissingClaim" and kind != {"MissingClaim": name}:
             summary = f"the claim that is missing or malformed is {name}, and another is named"
             trial.fail(summary, json.dumps({"MissingClaim": name}), json.dumps(kind), presented, honest)

@@ -17,7 +17,7 @@ from bearerproof_fuzz import jwks_endpoint, keys
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.jwks_endpoint import Reply
 from bearerproof_fuzz.keys import Key
-from bearerproof_fuzz.needs import RESOURCE_FETCHES
+from bearerproof_fuzz.needs import REASONS, RESOURCE_FETCHES, RESOURCE_STALE
 from bearerproof_fuzz.resource.fetching import UNPROVEN, Fetching, fetching_keys
 
 
@@ -77,7 +77,7 @@ def test_running_server_passes_over_odd_neighbours(mark: CheckId, trial: Trial) 
 def _accepted_beside(fetching: Fetching, neighbours: Mapping[str, Json]) -> bool:
     """Say whether a new key is found in a set that has these neighbours in it; without any it has to be found."""
     added = fetching.fresh()
-    jwks = [*neighbours.values(), *fetching.authority.published, {**added.public_jwk, "x-unheard-of": {"a": 1}}]
+    jwks = [*neighbours.values(), *fetching.published, {**added.public_jwk, "x-unheard-of": {"a": 1}}]
     fetching.authority.key_set.reply = Reply(json.dumps({"keys": jwks, "issuer": "odd"}).encode())
     if fetching.finds(added):
         return True
@@ -111,6 +111,26 @@ def test_running_server_keeps_the_last_good_set(mark: CheckId, trial: Trial) -> 
                 continue
             summary = f"after a fetch that failed with {name} no honest token is accepted"
             trial.expect(answer, ACCEPTED, summary, fetching.honest(), kind=name)
+
+
+@check("KEY-9", needs=RESOURCE_STALE)
+def test_running_server_gives_up_a_set_that_is_too_old(mark: CheckId, trial: Trial) -> None:
+    """Once its stale limit has passed without a fetch that succeeds, no honest token is accepted."""
+    with fetching_keys(trial, mark) as fetching:
+        presented, answer = fetching.starved()
+        trial.expect(answer, UNPROVEN, "a key set is used beyond its stale limit", presented)
+
+
+@check("KEY-11", needs=(*RESOURCE_STALE, REASONS))
+def test_running_server_says_that_it_has_no_keys(mark: CheckId, trial: Trial) -> None:
+    """Once its stale limit has passed, the reason for a refusal is the lack of a key set."""
+    with fetching_keys(trial, mark) as fetching:
+        presented, answer = fetching.starved()
+        if answer.outcome is Outcome.ACCEPTED:
+            pytest.skip("a key set is used beyond its stale limit, which KEY-9 finds")
+        trial.expect(answer, UNPROVEN, "an honest token without a key set is not refused", presented)
+        summary = "without a key set another reason is given for a refusal"
+        trial.expect_reason(answer, {"keys-unavailable"}, summary, presented)
 
 
 @check("KEY-13", needs=RESOURCE_FETCHES)

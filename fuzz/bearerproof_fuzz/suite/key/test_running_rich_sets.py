@@ -4,8 +4,10 @@ Such a server can be told no policy; but it fetches what we serve. In one set st
 to be found, and beside it those that are not: so a refusal is about a key, and not about a set that nobody has read.
 """
 
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from secrets import token_bytes
 
 import pytest
 
@@ -46,7 +48,7 @@ def _refused_together(fetching: Fetching, unfit: Mapping[str, _Unfit]) -> bool:
     """Say whether a set with these keys is read; if so, require that they verify nothing."""
     sound = fetching.fresh(next(iter(unfit.values())).key.algorithm)
     jwks = [jwk for each in unfit.values() for jwk in each.jwks]
-    fetching.authority.key_set.reply = jwk_set([*fetching.authority.published, *jwks, sound.public_jwk])
+    fetching.authority.key_set.reply = jwk_set([*fetching.published, *jwks, sound.public_jwk])
     if not fetching.finds(sound):
         return False
     for name, each in unfit.items():
@@ -76,6 +78,28 @@ def test_running_server_takes_neither_of_two_twins(mark: CheckId, trial: Trial) 
         twins = {"the first of two keys of one kid": first, "the second of two keys of one kid": second}
         if not _refused_together(fetching, {name: _Unfit(key, (key.public_jwk,)) for name, key in twins.items()}):
             pytest.skip("in a set with two keys of one kid no new key is found: the whole of it is refused")
+
+
+@check("KEY-6", needs=RESOURCE_FETCHES)
+def test_running_server_keeps_key_families_apart(mark: CheckId, trial: Trial) -> None:
+    """With a secret in the fetched set, no public key of it is taken for one, whatever text it is written as."""
+    with fetching_keys(trial, mark) as fetching:
+        public, kid = fetching.fresh(), fetching.fresh().kid
+        secret = {"kty": "oct", "kid": kid, "use": "sig", "alg": "HS256", "k": keys.b64(token_bytes(32))}
+        fetching.authority.key_set.reply = jwk_set([*fetching.published, secret, public.public_jwk])
+        if not fetching.finds(public):
+            pytest.skip("in a set with a secret no new key is found, so it cannot be seen what it would verify")
+        for name, text in keys.public_forms(public).items():
+            presented = fetching.under(public, _keyed(text), alg="HS256")
+            summary = f"a public key is taken for a secret, written as {name}"
+            trial.expect(trial.ask(presented), REJECTED, summary, presented, kind=name)
+        presented = fetching.under(replace(public, kid=kid))
+        summary = "a token that a public key verifies is accepted under the kid of a secret"
+        trial.expect(trial.ask(presented), REJECTED, summary, presented)
+
+
+def _keyed(secret: bytes) -> Callable[[bytes], bytes]:
+    return lambda octets: hmac.digest(secret, octets, "sha256")
 
 
 @check("KEY-5", needs=(*RESOURCE_FETCHES, _RS256))

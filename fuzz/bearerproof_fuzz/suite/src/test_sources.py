@@ -162,8 +162,8 @@ def test_source_ids_are_short_and_printable(mark: CheckId, trial: Trial, forge: 
     base = unproven(forge.base(mark.profile))
     names = (*UNPRINTABLE, *LONG, *SHORT, "\u65e5" * 21, "\n" * 64, "%" * 64, "\U0001f511" * 400)
     presented = [_named(base, slots) for name in names for slots in ((name, name, name), ("c", "rp", name))]
-    for presentation, event in zip(presented, _events(trial, presented), strict=True):
-        source = str(event.get("source_id"))
+    for presentation, answer in trial.ask_fitting(presented):
+        source = str(event_of(answer, presentation).get("source_id"))
         if not sources.is_printable(source):
             trial.fail("a source id is not printable ASCII", "printable ASCII", ascii(source)[:400], presentation)
         if len(source) > sources.longest(mark.profile):

@@ -12,7 +12,7 @@ from bearerproof_fuzz import keys
 from bearerproof_fuzz.checks import applicable, check, check_groups, controlled, grouped, why_not_judged
 from bearerproof_fuzz.edits.registry import REJECTED, Case, cases
 from bearerproof_fuzz.forge import Forge
-from bearerproof_fuzz.needs import SESSIONS
+from bearerproof_fuzz.needs import REASONS, SESSIONS
 
 _BEFORE_CLAIMS = "signature key-unknown key-unusable algorithm malformed header critical too-large"
 
@@ -27,7 +27,7 @@ def _judged() -> list[Case]:
 
 
 def _reasons_mark(case: Case) -> CheckId:
-    return CheckId("VER-45", case.profile, f"reasons-of-{case.edit.requirement_id}")
+    return CheckId("VER-45", case.profile, f"reasons-of-{case.edit.requirement_id}", (REASONS,))
 
 
 @check_groups(grouped(_judged(), _reasons_mark))
@@ -54,7 +54,7 @@ def test_reasons(cases: list[Case], trial: Trial, forge: Forge) -> None:
         raise Untestable(Finding("nothing is rejected, so there is no reason to judge", "rejected", "no rejection"))
 
 
-@check("VER-46")
+@check("VER-46", needs=(REASONS,))
 def test_unverified_claims_give_no_reason(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that an attacker signed is never refused for its claims, whatever they are."""
     for case in applicable(_claim_edits(mark.profile), trial.declaration):
@@ -69,7 +69,7 @@ def test_unverified_claims_give_no_reason(mark: CheckId, trial: Trial, forge: Fo
         trial.expect_reason(answer, SIGNATURE_REASONS, summary, presented, honest, case.edit.id)
 
 
-@check("VER-46", needs=(SESSIONS,), profiles=(Profile.ACCESS_TOKEN,))
+@check("VER-46", needs=(REASONS, SESSIONS), profiles=(Profile.ACCESS_TOKEN,))
 def test_look_ups_give_no_reason_for_a_forged_token(mark: CheckId, trial: Trial, forge: Forge) -> None:
     """A token that an attacker signed is never refused for the session that it names: nobody looked it up."""
     known = forge.base(mark.profile).with_claims(sid="sid-1")

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bearerproof.contract.http.following import follow
@@ -32,16 +32,31 @@ class Event:
     kind: str = ""
 
 
-class Trail:
-    """The events of a server, in their order."""
+IsEvent = Callable[[Json], bool]
+"""Says whether an object of a log is an event of those that are looked for."""
 
-    def __init__(self, source: AuditSource) -> None:
+
+def is_lifecycle(value: Json) -> bool:
+    """Say whether an object is what a key server tells of a decision: it names its event."""
+    return isinstance(value.get("event"), str)
+
+
+def is_verify_failure(value: Json) -> bool:
+    """Say whether an object is what a verifier tells of a rejection; one that lacks a member is one, and is judged."""
+    return len({"kind", "occurred_at", "source_id"} & value.keys()) > 1
+
+
+class Trail:
+    """The events of a server, in their order: those of a key server, unless others are looked for."""
+
+    def __init__(self, source: AuditSource, is_event: IsEvent = is_lifecycle) -> None:
         """Follow it from now on.
 
         Raises:
             AdapterFault: it cannot be followed.
         """
         self._source = source
+        self._is_event = is_event
         self._kind = ""
         self._events = 0
         self._strange = 0
@@ -78,7 +93,7 @@ class Trail:
         self._log.close()
 
     def _read(self, line: str) -> list[Event]:
-        found = list(find(self._source.pattern, line))
+        found = list(find(self._source.pattern, line, self._is_event))
         self._kind = self._kind or next((event.kind for event in found), "")
         found = [event for event in found if event.kind == self._kind]  # in other lines others tell of events
         self._events += len(found)
@@ -105,7 +120,7 @@ def seems_event(line: str) -> bool:
     return "{" in line and presets.may_be_ours(line) and presets.seems_ours(presets.uncoloured(line))
 
 
-def find(pattern: re.Pattern[str] | None, line: str) -> Iterable[Event]:
+def find(pattern: re.Pattern[str] | None, line: str, is_event: IsEvent = is_lifecycle) -> Iterable[Event]:
     """Yield the event in a line of a log, if there is one: lines of others, JSON or not, are passed over.
 
     An event that stands in a JSON string, as loggers write it that wrap it up, is unwrapped, and so it is from what
@@ -118,7 +133,7 @@ def find(pattern: re.Pattern[str] | None, line: str) -> Iterable[Event]:
         if text is None:
             return
         value = _parsed(text)
-        if isinstance(value, dict) and isinstance(value.get("event"), str):
+        if isinstance(value, dict) and is_event(value):
             yield Event(value, text, " in ".join(reversed(kinds)) or "plain")
             return
         wrapped = None if isinstance(value, str) else presets.unwrap(value, text, presets.Preset.AUTO)

@@ -13,9 +13,8 @@ class RunningAuthority(Protocol):
     disturbed: bool
     """Whether its keys are being changed, or made to fail: an honest token may be refused meanwhile."""
 
-    @property
-    def published(self) -> Sequence[Json]:
-        """The public keys that it serves, as JWKs."""
+    def published(self, issuer: str) -> Sequence[Json]:
+        """Return the public keys that it serves for this issuer, as JWKs."""
         ...
 
     @property
@@ -27,8 +26,12 @@ class RunningAuthority(Protocol):
         """Return a token that has to be accepted, and its claims; ``padding`` octets mean nothing."""
         ...
 
-    def altered(self) -> str:
-        """Return an honest token with one octet of its signature changed."""
+    def honest_of_other(self) -> str:
+        """Return a token of the second issuer that has to be accepted."""
+        ...
+
+    def altered(self, client: str = "") -> str:
+        """Return an honest token, of this client if one is named, with one octet of its signature changed."""
         ...
 
     def is_signed(self, token: str, kids: frozenset[str]) -> bool:

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import json
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from itertools import count
@@ -11,16 +13,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bearerproof import PROTOCOL
+from bearerproof.contract.http.trail import Event
 from bearerproof.contract.http.wire import Answered, BrokenOff, Sent, Server, Unsendable
 from bearerproof.contract.messages import Request
 from bearerproof.contract.resource import policies
 from bearerproof.contract.resource.answers import Kind, error_code
 from bearerproof.contract.resource.authority import RunningAuthority, StartAuthority
 from bearerproof.contract.resource.controls import Controls, described
+from bearerproof.contract.resource.failures import Failures
 from bearerproof.contract.resource.hello import declared
 from bearerproof.contract.resource.presenting import written
 from bearerproof.contract.resource.profile import ResourceProfile
 from bearerproof.contract.resource.profilefile import load
+from bearerproof.contract.resource.waves import waves
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 from bearerproof.members import Json
 
@@ -75,9 +80,14 @@ RETURNS_WITHIN = 20.0
 
 
 class ResourceConnection:
-    """Presents tokens to a resource server over HTTP, and reads its verdicts from what it answers."""
+    """Presents tokens to a resource server over HTTP, and reads its verdicts from what it answers.
+
+    What it is asked at the same time sets ``overlapped``; with ``alone`` it is asked one thing after the other.
+    """
 
     max_line: int | None = None
+    alone = False
+    overlapped = False
 
     def __init__(self, url: str, profile: ResourceProfile, start: StartAuthority | None, *, local: bool = True) -> None:
         self._profile = profile
@@ -92,18 +102,72 @@ class ResourceConnection:
         self._began = time.monotonic()
         self._authority = _authority(profile, start, made_anew=not local)
         self._runner = asyncio.Runner()
+        try:
+            self._failures = Failures(profile.audit)
+        except AdapterFault:
+            self._end()
+            raise
 
     def ask(self, requests: Sequence[Request], seconds: float) -> Iterator[Json]:
-        """Ask one thing after the other."""
-        for request in requests:
-            yield {"id": next(self._ids), **self._answer(request, seconds)}
+        """Ask one thing after the other, or what may be under way at once over several connections."""
+        ahead = self._sent_ahead(requests, seconds) if self._may_overlap(requests) else {}
+        for number, request in enumerate(requests):
+            early = ahead.get(number)
+            answer = self._answer(request, seconds) if early is None else self._settled(request, early, seconds)
+            yield {"id": next(self._ids), **answer}
+
+    def _may_overlap(self, requests: Sequence[Request]) -> bool:
+        """Say whether no event, no pace and no key that is changed meanwhile makes the order matter."""
+        pace, several = self._profile.pace, len(requests) > 1 and all(each["op"] == "verify" for each in requests)
+        calm = not self._failures.are_read and not self._authority.disturbed and not pace.rate
+        return several and calm and pace.at_once > 1 and not self.alone
+
+    def _sent_ahead(self, requests: Sequence[Request], seconds: float) -> dict[int, Answered]:
+        """Send tokens in waves, and return the answers that tell what became of one; the others are asked alone."""
+        ready = {at: sent for at, request in enumerate(requests) if (sent := self._written(request)) is not None}
+        places, found = list(ready), dict[int, Answered]()
+        for wave in waves([_token(requests[at]) for at in places]):
+            chosen = [places[at] for at in wave]
+            self.overlapped |= len(chosen) > 1
+            self.requests += len(chosen)
+            answered = self._runner.run(self._at_once([ready[at] for at in chosen], seconds))
+            found |= {at: answer for at, answer in zip(chosen, answered, strict=True) if answer is not None}
+        told = (Kind.ACCEPTED, Kind.REJECTED, Kind.FORBIDDEN, Kind.TRANSPORT)
+        return {at: self._without_secrets(answer) for at, answer in found.items() if self.kind(answer) in told}
+
+    async def _at_once(self, several: Sequence[Sent], seconds: float) -> list[Answered | None]:
+        allowed = asyncio.Semaphore(self._profile.pace.at_once)
+
+        async def answered(sent: Sent) -> Answered | None:
+            async with allowed:
+                try:
+                    return await self._server.ask(sent, seconds)
+                except (AdapterFault, Unsendable):  # asked again, it tells what it is
+                    return None
+
+        return await asyncio.gather(*map(answered, several))
+
+    def _written(self, request: Request) -> Sent | None:
+        """Return the request that presents a token; None: it is not presented, as is told in its turn."""
+        if self._policies.unfit(request, self._published(request)) is not None:
+            return None
+        if self._unpresentable(request, _token(request)) is not None:
+            return None
+        try:
+            return written(self._profile.server, _token(request))
+        except Unsendable:
+            return None
 
     def restart(self) -> None:
         """Connect anew: the server is not ours to restart."""
         self._runner.run(self._server.close())
 
     def close(self) -> None:
-        """End the connections and the authorization server; the server runs on."""
+        """End the connections, the authorization server, and what follows the log; the server runs on."""
+        self._end()
+        self._failures.close()
+
+    def _end(self) -> None:
         with suppress(RuntimeError):  # closed before
             self._runner.run(self._server.close())
         self._runner.close()
@@ -117,6 +181,7 @@ class ResourceConnection:
             AdapterFault: what came is no HTTP.
         """
         self._keep_pace()
+        self._failures.forget()
         self.requests += 1
         answered = self._runner.run(self._server.ask(sent, seconds))
         if answered.status == 429 and self._wait_for(answered):
@@ -174,9 +239,12 @@ class ResourceConnection:
         op = request["op"]
         if op == "hello":
             return self._hello(seconds)
+        if op == "reset" and self._failures.are_read:
+            self._failures.settle(self._refusing(seconds))
+            return {"reset": True}
         if op not in ("verify", "http"):
             return {"skipped": f"{op} cannot be asked of a resource server over HTTP"}
-        unfit = self._policies.unfit(request, self._authority.published)
+        unfit = self._policies.unfit(request, self._published(request))
         if unfit is not None:
             return {"skipped": unfit}
         return self._verify(request, seconds) if op == "verify" else self._http(request, seconds)
@@ -184,23 +252,34 @@ class ResourceConnection:
     def _hello(self, seconds: float) -> Json:
         if self.largest is None:
             self.largest = Controls(self, self._profile, self._authority, seconds).begin()
+            self._failures.require(self._refusing(seconds))
         return {"protocol": PROTOCOL, **declared(self._profile)}
 
     def _verify(self, request: Request, seconds: float) -> Json:
-        token = request["token"] if "token" in request else base64.b64decode(request["token_b64"])
+        token = _token(request)
         if (reason := self._unpresentable(request, token)) is not None:
             return {"skipped": reason}
+        self._failures.settle(self._refusing(seconds))
         try:
             answered = self._answered(written(self._profile.server, token), seconds)
         except Unsendable as unsendable:
             return {"skipped": f"HTTP cannot carry this: {unsendable}"}
-        return _BROKEN_OFF if answered is None else self._verdict(answered, seconds)
+        return _BROKEN_OFF if answered is None else self._settled(request, answered, seconds)
+
+    def _settled(self, request: Request, answered: Answered, seconds: float) -> Json:
+        """Return what an answer says of the token, with the events that it left."""
+        left = self._left(answered, _token(request))
+        verdict = self._verdict(answered, seconds)
+        return {**verdict, **left} if "verdict" in verdict else verdict
+
+    def _published(self, request: Request) -> Sequence[Json]:
+        return self._authority.published(request["policy"].get("issuer", self._profile.server.issuer))
 
     def _unpresentable(self, request: Request, token: str | bytes) -> str | None:
         size = len(token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass"))
         if self.largest is not None and size > self.largest:
             return f"not reached: honest tokens of more than {self.largest:,} octets do not pass its transport"
-        others = self._policies.keys_beyond(request, self._authority.published)
+        others = self._policies.keys_beyond(request, self._published(request))
         if isinstance(token, str) and others and self._authority.is_signed(token, others):
             return "the server cannot be told a policy without the key that signed this"
         return None
@@ -223,6 +302,33 @@ class ResourceConnection:
         if kind is Kind.REJECTED:
             return {"verdict": "rejected", **self._reason(answered)}
         return {"verdict": "accepted"}
+
+    def _refusing(self, seconds: float) -> Callable[[str], object]:
+        return lambda client: self.send(written(self._profile.server, self._authority.altered(client)), seconds)
+
+    def _left(self, answered: Answered, token: str | bytes) -> Json:
+        """Return the events that a verdict left in the log, if there is one and they can be told.
+
+        Nothing is told of a refusal in which a verifier may have had no part, and of one for the want of a scope.
+        """
+        kind = self.kind(answered)
+        if kind not in (Kind.ACCEPTED, Kind.REJECTED):
+            return {}
+        rejected = True if _is_credential(token, answered) else None
+        came = self._failures.left(due=rejected if kind is Kind.REJECTED else False)
+        if came is None:
+            return {}
+        harmless = [self._harmless(event) for event in came]
+        return {"events": [event.members for event in harmless], "lines": [event.line for event in harmless]}
+
+    def _harmless(self, event: Event) -> Event:
+        """Return an event without secrets; where that of HMAC stands, the one that policies show does: it is a leak."""
+        line, secret = event.line, self._profile.token.secret
+        shown = self._authority.published(self._profile.server.issuer)[0].get("k", "") if secret else ""
+        for spelling in _spellings(secret) if secret else ():
+            line = line.replace(spelling, shown)
+        line = self._without(line)
+        return event if line == event.line else Event(json.loads(line), line)
 
     def _probe(self, seconds: float, when: str) -> None:
         """Present an honest token: whoever refuses that now tells nothing any more.
@@ -247,7 +353,8 @@ class ResourceConnection:
         return {"reason": found}
 
     def _http(self, request: Request, seconds: float) -> Json:
-        """Send a request as it is given."""
+        """Send a request as it is given; events of it are nobody's."""
+        self._failures.forget(may_come_late=True)
         sent = Sent(
             request["method"],
             request["path"],
@@ -281,10 +388,18 @@ class ResourceConnection:
     def _without_secrets(self, answered: Answered) -> Answered:
         """Return an answer in which no secret of the profile stands: a server may repeat what it was sent."""
         self._waited = 0.0
+        if not self._profile.secrets:
+            return answered
+        fields = tuple((name, self._without(value)) for name, value in answered.headers)
+        body = answered.body
         for secret in self._profile.secrets:
-            fields = tuple((name, value.replace(secret, "***")) for name, value in answered.headers)
-            answered = Answered(answered.status, fields, answered.body.replace(secret.encode(), b"***"))
-        return answered
+            body = body.replace(secret.encode(), b"***")
+        return Answered(answered.status, fields, body)
+
+    def _without(self, text: str) -> str:
+        for secret in self._profile.secrets:
+            text = text.replace(secret, "***")
+        return text
 
     def _keep_pace(self) -> None:
         rate = self._profile.pace.rate
@@ -296,6 +411,25 @@ class ResourceConnection:
 def reason_text(answered: Answered) -> str:
     """Return what an answer says of the reason: the challenge, and the beginning of its body."""
     return f"{answered.header('www-authenticate') or ''}\n{answered.body[:4096].decode('utf-8', 'replace')}"
+
+
+def _token(request: Request) -> str | bytes:
+    token: str | bytes = request["token"] if "token" in request else base64.b64decode(request["token_b64"])
+    return token
+
+
+def _spellings(octets: bytes) -> tuple[str, ...]:
+    encoded = (encode(octets).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode))
+    return (octets.decode(), octets.hex(), octets.hex().upper(), *encoded)
+
+
+def _is_credential(token: str | bytes, answered: Answered) -> bool:
+    """Say whether what was refused was for a verifier: a `b64token`, and no bad request (RFC 6750 §2.1, §3.1)."""
+    text = token.decode("latin-1") if isinstance(token, bytes) else token
+    return _B64TOKEN.fullmatch(text) is not None and error_code(answered.headers, answered.body) != "invalid_request"
+
+
+_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 def _busy(answered: Answered) -> str:

@@ -43,6 +43,7 @@ class Controls:
         """
         self._no_token()
         self._honest()
+        self._other()
         self._altered()
         return self._largest()
 
@@ -65,6 +66,16 @@ class Controls:
         if echo and (seen := pointed_at(answered.body, echo)) not in claims.values():
             raise AdapterFault(
                 f"control: echo {echo} is {members.brief(seen)}, which is no claim of the token: whose are believed?"
+            )
+
+    def _other(self) -> None:
+        if not self._profile.server.other:
+            return
+        answered = self._ask(self._authority.honest_of_other())
+        if self._asking.kind(answered) is not Kind.ACCEPTED:
+            raise AdapterFault(
+                f"control: an honest token of the other issuer is not accepted: {described(answered)}; does the server "
+                f"trust {self._profile.server.other}, with the same audience?"
             )
 
     def _asked(self) -> str:

@@ -18,12 +18,14 @@ def declared(profile: ResourceProfile) -> Json:
     server["answers"] = {name: list(entries) for name, entries in server["answers"].items()}
     return {
         "implementation": {"name": profile.name, "version": profile.version, "language": profile.language},
-        "level": 1 if profile.reasons else 0,
+        "level": 2 if profile.audit is not None else 1 if profile.reasons else 0,
         "profiles": [str(profile.profile)],
         "measure": str(profile.measure),
         "capabilities": {
             "algorithms": list(token.algorithms),
             "clock": "real",
+            **({"key_set": False, "key_form": "pem"} if token.secret else {}),  # one key, of whose id nothing is known
+            **({} if profile.audit is None else {"audit": {"lines": True}, "reasons": bool(profile.reasons)}),
             "options": [{"require": list(token.require)}] if token.require else [],
             "resource_server": {name: value for name, value in server.items() if value is not None},
             "tokens": {str(profile.profile): rules},

@@ -18,8 +18,9 @@ class Policies:
         """Return why a verdict under this policy cannot be had, or None if the server judges so."""
         policy: Mapping[str, Any] = request["policy"]
         token, server = self._profile.token, self._profile.server
-        fixed = {"issuer": server.issuer, "audience": server.audience, "leeway": 0}
+        fixed = {"audience": server.audience, "leeway": 0}
         told = {
+            "another issuer": policy.get("issuer", server.issuer) not in {server.issuer, server.other} - {""},
             **{f"another {name}": policy.get(name, value) != value for name, value in fixed.items()},
             **{name: bool(policy.get(name)) for name in ("replay", "ports", "keys_url")},
             "another kind of token": request.get("profile") != self._profile.profile,

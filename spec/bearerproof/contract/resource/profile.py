@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bearerproof.contract.http.profile import IdentityProvider
+from bearerproof.contract.http.profile import AuditSource, IdentityProvider
 from bearerproof.contract.resource.resourceserver import ResourceServer
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, Profile
@@ -15,19 +15,24 @@ from bearerproof.specification.catalogue import Measure, Profile
 
 @dataclass(frozen=True)
 class Token:
-    """What is known of the server's verifier; ``leeway`` is its tolerance in seconds."""
+    """What is known of the server's verifier; ``leeway`` is its tolerance in seconds.
+
+    Where it has a ``secret`` for HMAC, it has no other key.
+    """
 
     algorithms: tuple[str, ...] = ("ES256",)
     leeway: int = 0
     require: tuple[str, ...] = ()
     claims: Json = field(default_factory=dict)
+    secret: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast it is asked: ``rate`` requests a second at most, 0: any, and what becomes of 429."""
+    """How fast it is asked: ``rate`` requests a second, 0: any, ``at_once`` at a time, and what becomes of 429."""
 
     rate: float = 0.0
+    at_once: int = 8
     waits: bool = False
     wait: float = 60.0
 
@@ -47,4 +52,5 @@ class ResourceProfile:
     reasons: Mapping[str, re.Pattern[str]]
     pace: Pace
     identity_provider: IdentityProvider
+    audit: AuditSource | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)

@@ -74,6 +74,7 @@ class _Reader(Reader):
             "metadata",
             "session",
             "pace",
+            "audit",
             "identity_provider",
         }
         self.known(raw, "", {*texts, "measure", "profile", *tables})
@@ -84,6 +85,8 @@ class _Reader(Reader):
         for name in ("token", "request"):
             self.kind(raw, "", name, dict, "a table")
         known, token = self._token(raw["token"]), raw["token"]
+        if known.secret and "keys" in raw:
+            raise self.wrong("", "keys", "are not fetched where there is a secret")
         return ResourceProfile(
             **{name: self.text(raw, "", name, default) for name, default in texts.items()},
             measure=self._measure(raw),
@@ -94,6 +97,7 @@ class _Reader(Reader):
             reasons=self._reasons(raw.get("reasons", {})),
             pace=self._pace(raw.get("pace", {})),
             identity_provider=self._identity_provider(raw.get("identity_provider")) or self._port_of(token),
+            audit=self._audit(raw["audit"]) if "audit" in raw else None,
             secrets=tuple(self._secrets),
         )
 
@@ -111,7 +115,8 @@ class _Reader(Reader):
         if place(where) is None:
             raise self.wrong("request", "token", f"must be as {USUAL!r}, 'Cookie: at={{token}}' or '?at={{token}}'")
         return ResourceServer(
-            issuer=self._issuer(token),
+            issuer=self._issuer(token, "issuer"),
+            other=self._other(token),
             audience=self.text(token, "token", "audience", None),
             typ=self._any_text(token, "token", "typ") if "typ" in token else None,
             claims={name: value for name, value in self._claims(token).items() if name in STANDARD},
@@ -130,20 +135,33 @@ class _Reader(Reader):
         )
 
     def _token(self, raw: Table) -> Token:
-        known = {"issuer", "audience", "algorithms", "typ", "leeway", "require", "claims"}
+        known = {"issuer", "other", "audience", "algorithms", "typ", "leeway", "require", "claims", "secret_env"}
         self.known(raw, "token", known)
-        algorithms = self.texts(raw, "token", "algorithms", ("ES256",))
-        if unknown := [name for name in algorithms if name not in ALGORITHMS or name.startswith("HS")]:
-            raise self.wrong("token", "algorithms", f"{unknown[0]!r} is none of a public key that JWS knows")
+        secret = self._expanded("token", "secret_env", f"${{{raw['secret_env']}}}") if "secret_env" in raw else ""
+        algorithms = self.texts(raw, "token", "algorithms", ("HS256" if secret else "ES256",))
+        if unknown := [name for name in algorithms if name not in ALGORITHMS or name.startswith("HS") != bool(secret)]:
+            kind = "HMAC, to which a secret belongs" if secret else "a public key that JWS knows"
+            raise self.wrong("token", "algorithms", f"{unknown[0]!r} is none of {kind}")
+        if secret and "other" in raw:
+            raise self.wrong("token", "other", "has no key of its own where there is a secret")
         leeway = self.number(raw, "token", "leeway", 0, 0, LIFETIME // 3)
         require = self.texts(raw, "token", "require", ())
-        return Token(algorithms, leeway, require, self._claims(raw))
+        return Token(algorithms, leeway, require, self._claims(raw), secret.encode())
 
-    def _issuer(self, raw: Table) -> str:
-        issuer = self.text(raw, "token", "issuer", None)
+    def _other(self, raw: Table) -> str:
+        """Read the second issuer, which is served where the first one is."""
+        if "other" not in raw:
+            return ""
+        first, second = self._issuer(raw, "issuer"), self._issuer(raw, "other")
+        if urlsplit(first)[:2] != urlsplit(second)[:2] or first.rstrip("/") == second.rstrip("/"):
+            raise self.wrong("token", "other", f"must be another path at the scheme, host and port of {first!r}")
+        return second
+
+    def _issuer(self, raw: Table, name: str) -> str:
+        issuer = self.text(raw, "token", name, None)
         parts = urlsplit(issuer)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise self.wrong("token", "issuer", f"{issuer!r} is no http or https URL without query and fragment")
+            raise self.wrong("token", name, f"{issuer!r} is no http or https URL without query and fragment")
         return issuer
 
     def _claims(self, raw: Table) -> dict[str, Any]:
@@ -207,12 +225,13 @@ class _Reader(Reader):
         return FetchTimes(**numbers)
 
     def _pace(self, raw: Table) -> Pace:
-        self.known(raw, "pace", {"rate", "on_429", "wait"})
+        self.known(raw, "pace", {"rate", "at_once", "on_429", "wait"})
         on_429 = self.text(raw, "pace", "on_429", "stop")
         if on_429 not in ("stop", "wait"):
             raise self.wrong("pace", "on_429", f"must be 'stop' or 'wait', not {on_429!r}")
         rate = self.number(raw, "pace", "rate", 0.0, 0.0)
-        return Pace(rate, on_429 == "wait", self.number(raw, "pace", "wait", Pace.wait, 0.0))
+        at_once = self.number(raw, "pace", "at_once", Pace.at_once, 1, 64)
+        return Pace(rate, at_once, on_429 == "wait", self.number(raw, "pace", "wait", Pace.wait, 0.0))
 
     def _port_of(self, token: Table) -> IdentityProvider:
         """Serve the issuer where it says that it is: at a loopback address, over http."""

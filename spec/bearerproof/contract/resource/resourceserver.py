@@ -24,11 +24,13 @@ USUAL = "Authorization: Bearer {token}"
 class FetchTimes:
     """How a server that runs fetches its issuer's keys, in seconds: a set is good for ``ttl``.
 
-    An unknown kid makes it fetch once in ``cooldown`` at most; None: nothing is claimed. ``wait`` is how long one check
-    may really wait.
+    It is used for ``stale`` beyond that, while no other can be had; None: for how long is not claimed. An unknown kid
+    makes it fetch once in ``cooldown`` at most; None: nothing is claimed. ``wait`` is how long one check may really
+    wait.
     """
 
     ttl: float = 300.0
+    stale: float | None = None
     cooldown: float | None = None
     wait: float = 0.0
 
@@ -37,15 +39,17 @@ class FetchTimes:
 class ResourceServer:
     """A resource server: the request that needs a token, and what an honest token for it is.
 
-    ``line``, ``headers`` and ``body`` make the request, and ``token`` says where the token stands in it. ``scope`` is
-    the one that it needs, empty: none is known. ``metadata`` is its resource identifier (RFC 9728), ``session`` the
-    field in which it names a session, and ``session_body`` what is asked within one. ``probes`` allows requests of
-    other spellings of the path. One that is ``running`` remembers what it was shown in runs before: each token has a
-    `jti` of its own. ``claims`` are those of every honest token beside the usual ones.
+    ``other`` is a second issuer whose tokens it takes as well, empty: none. ``line``, ``headers`` and ``body`` make the
+    request, and ``token`` says where the token stands in it. ``scope`` is the one that it needs, empty: none is known.
+    ``metadata`` is its resource identifier (RFC 9728), ``session`` the field in which it names a session, and
+    ``session_body`` what is asked within one. ``probes`` allows requests of other spellings of the path. One that is
+    ``running`` remembers what it was shown in runs before: each token has a `jti` of its own. ``claims`` are those of
+    every honest token beside the usual ones.
     """
 
     issuer: str
     audience: str
+    other: str = ""
     typ: str | None = None
     claims: Json = field(default_factory=dict, hash=False)
     line: str = "GET /"
@@ -60,6 +64,11 @@ class ResourceServer:
     running: bool = False
     fetches: FetchTimes | None = None
     answers: Answers = field(default_factory=Answers)
+
+    @property
+    def stale(self) -> bool:
+        """Whether it says for how long a set that is too old is used."""
+        return self.fetches is not None and self.fetches.stale is not None
 
     @property
     def method(self) -> str:
@@ -118,7 +127,8 @@ _KINDS: dict[str, type] = {
     "fetches": dict,
     "answers": dict,
     **dict.fromkeys(
-        ["issuer", "audience", "typ", "line", "body", "token", "scope", "metadata", "session", "session_body"], str
+        ["issuer", "audience", "other", "typ", "line", "body", "token", "scope", "metadata", "session", "session_body"],
+        str,
     ),
 }
 
