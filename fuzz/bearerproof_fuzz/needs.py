@@ -46,6 +46,8 @@ INTROSPECTION = (HTTP, Need("key_server", "introspection"))
 """To ask how it stands with a bearer (RFC 7662)."""
 TOKEN_REVOCATION = (HTTP, Need("key_server", "token_revocation"))
 """To revoke a bearer by naming it (RFC 7009)."""
+CLIENT_AUTHENTICATION = (HTTP, Need("key_server", "client_authentication"))
+"""To ask for an exchange as a client that authenticates itself (RFC 6749 §2.3)."""
 REVOCATION_SECRET = Need("key_server", "revocation_secret")
 LINES = Need("key_server", "lines")
 NARROW = Need("key_server", "narrow")

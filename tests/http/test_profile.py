@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from bearerproof import PROTOCOL
+from bearerproof.contract.declaration import read_declaration
+from bearerproof.contract.http.connection import declared
 from bearerproof.contract.http.profile import ServerProfile
 from bearerproof.contract.http.profilefile import load
 from bearerproof.exceptions import BadInput
+from bearerproof.judging.settings import RunConfig
 from bearerproof.specification.catalogue import Measure
 
 DOCUMENT = Path(__file__).parents[2] / "spec" / "server-profile.md"
@@ -148,9 +152,19 @@ def test_what_was_changed_is_told_with_its_place(loaded: Load, change: tuple[str
         loaded(LEAST.replace(*change))
 
 
-def test_without_events_nothing_is_judged(loaded: Load) -> None:
-    with pytest.raises(BadInput, match="audit is missing"):
-        loaded(LEAST.partition("[audit]")[0])
+def test_without_events_base_alone_is_judged(loaded: Load) -> None:
+    without = LEAST.partition("[audit]")[0]
+    declaration = read_declaration({"id": 1, "protocol": PROTOCOL, **declared(loaded(without))})
+    assert not declaration.key_server.events
+    with pytest.raises(BadInput, match="shows no events, and strict judges them"):
+        RunConfig(measure=Measure.STRICT).resolve(declaration)
+    with pytest.raises(BadInput, match="audit is missing: strict judges"):
+        loaded('measure = "strict"\n' + without)
+
+
+def test_a_wide_scope_has_the_narrow_one_in_it(loaded: Load) -> None:
+    with pytest.raises(BadInput, match=r"scopes\.wide must have all words of narrow in it, and more"):
+        loaded(LEAST + '[scopes]\nnarrow = "read"\nwide = "write"\n')
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def exchange() -> Statuses:
         "400": lambda: Web().post("x"),
         "413": lambda: Web().post(LARGE),
         "415": lambda: Web().post("x", ("Content-Type", "text/plain")),
+        "401": lambda: Web(clients={"app": "secret"}).exchange(),
         "429": lambda: again(Web(cap=1), lambda web: web.exchange()),
         "503": lambda: out_of_order("issue").exchange(),
         "500": lambda: defective("exchange").exchange(),

@@ -462,6 +462,16 @@ class TestLoading:
         assert loaded.providers[0].keys == trusted["keys"]
         assert loaded.admin_digest == read(configuration(admin_secret=SECRET)).admin_digest
 
+    def test_clients_by_variable_and_never_in_the_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(VARIABLE, SECRET)
+        members = configuration(admin_secret=None)
+        path = self.write(tmp_path, "c.json", json.dumps({**members, "clients_env": {"app": VARIABLE}}))
+        assert load(path).clients == read({**members, "clients": {"app": SECRET}}).clients
+        for wrong in ({"clients": {"app": SECRET}}, {"clients_env": {"app": "NO_SUCH_VARIABLE"}}):
+            with pytest.raises(ServingError, match="clients_env") as raised:
+                load(self.write(tmp_path, "c.json", json.dumps({**members, **wrong})))
+            assert SECRET not in str(raised.value)
+
     def test_without_a_secret_nothing_can_be_revoked(self, tmp_path: Path) -> None:
         path = self.write(tmp_path, "c.json", json.dumps(configuration(admin_secret=None)))
         assert load(path).admin_digest is None

@@ -96,14 +96,22 @@ class Look:
         number = len(self.refused)
         page.say(f"nothing was judged. It refused {number} of {_number(number, 'honest token')}.", Style.BAD)
         page.labelled("presented:", _presented(first, self.declaration))
-        stderr = f'; on stderr "{_last_line(self.stderr)}"' if self.stderr.strip() else ""
+        served = settings.url is not None and first.profile is Profile.KEY_SERVER
+        where = "its answer" if served else "on stderr"
+        stderr = f'; {where} "{_last_line(self.stderr)}"' if self.stderr.strip() else ""
         page.clip(f"{'it says:':<11}{first.said}{stderr}", indent=2)
-        page.labelled("look at:", self.hint or _ANYTHING)
+        page.labelled("look at:", _PROFILE if served else self.hint or _ANYTHING)
         page.row(f"  {'show it:':<11}{command('smoke', settings, ['--show'])}", "exit 3", Style.PLAIN, Style.PLAIN)
         return page
 
 
 _ANYTHING = "how the adapter hands over keys, issuer, audience, `now` and `algorithms`"
+
+
+_PROFILE = (
+    "[setting], [headers] client, [requests] and [scopes] of the profile; the server's log; and whether it has fetched "
+    "the keys of its issuers"
+)
 
 
 def _number(count: int, noun: str) -> str:
@@ -278,8 +286,12 @@ def _key_server(found: Look, trial: Trial) -> None:
             found.altered += 1
         else:
             found.wrong.append(f"{Profile.KEY_SERVER}: a bearer without its last character is {answer.describe()}")
-        if not grant.decision.events:
+        if trial.declaration.key_server.events and not grant.decision.events:
             found.wrong.append(f"{Profile.KEY_SERVER}: declares contract level 3 but grants without an event")
+        if not trial.declaration.key_server.configure:  # the two issuers stand in the profile
+            other = server.exchange(server.subject_token(provider=OTHER))
+            if not other.good:
+                found.wrong.append(f"{Profile.KEY_SERVER}: an ID token of the second issuer is {other.describe()}")
         _subject_tokens(found, trial)
     except Judged as judged:
         if not any(profile is Profile.KEY_SERVER for profile, _ in found.accepted):

@@ -3,11 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
+from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, JWT
 from bearerproof_fuzz.keyserver.wire import Reply
 
 UNKNOWN = "bprf_" + "A" * 43
 """A bearer in the form of the reference's, which nobody issued."""
+
+
+CODES_OF_THE_VALUE = {"grant_type": "unsupported_grant_type", "scope": "invalid_scope"}
+"""By a parameter that stands twice, the code that base takes too: it is true of the second value (RFC 6749 §5.2)."""
+
+
+def is_issued_type(issued: object, bearer: object, measure: Measure) -> bool:
+    """Say whether this can be the type of a bearer access token; one that is a JWT may be called one (RFC 8693 §3)."""
+    is_jwt = isinstance(bearer, str) and bearer.count(".") == 2 and measure is Measure.BASE
+    return issued == ACCESS_TOKEN or (is_jwt and issued == JWT)
 
 
 def answered(server: KeyServerDriver, reply: Reply, status: int, summary: str) -> None:

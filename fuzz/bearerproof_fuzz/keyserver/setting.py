@@ -16,6 +16,7 @@ from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, NameMapping, Renam
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a type
+JWT = "urn:ietf:params:oauth:token-type:jwt"
 EXCHANGE_PARAMETERS = (
     "grant_type",
     "subject_token",

@@ -46,6 +46,7 @@ CAPABILITIES: Message = {
     "introspection": _HTTP,
     "token_revocation": _HTTP,
     "revocation_secret": _HTTP,
+    "client_authentication": _HTTP,
 }
 """What the hello message says of the key server."""
 

@@ -136,6 +136,9 @@ class _Binding:
 
     async def exchange(self, scope: Scope, receive: Receive) -> Response:
         form, flaw = await _read_form(scope, receive)
+        if not self._server.is_client(reading.client(scope)):
+            await self._exchanges(partial(self._server.refuse_stranger, reading.caller(scope)))
+            return answers.no_client()
         outcome = await self._exchanges(partial(self._server.exchange, form, reading.caller(scope)))
         throttled = isinstance(outcome, ExchangeRefused) and outcome.error is ExchangeError.RATE_LIMITED
         return flaw if flaw is not None and not throttled else answers.exchanged(outcome)

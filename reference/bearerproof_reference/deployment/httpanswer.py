@@ -25,6 +25,7 @@ except ImportError as missing:
 
 REALM = 'Bearer realm="key-server"'
 ADMIN_REALM = 'Bearer realm="key-server-admin"'
+CLIENT_REALM = 'Basic realm="key-server"'
 
 BOTH_NAMES = "issuer and subject are needed, each once, and nothing else."
 _ONE_TOKEN = "A form is needed in which token stands, once."  # noqa: S105 - no secret
@@ -36,6 +37,7 @@ _DESCRIPTIONS = {
     "unsupported_grant_type": "Token exchange is the only grant (RFC 8693).",
     "too_many_tokens": "The identity has as many tokens as it may have.",
     "temporarily_unavailable": "This cannot be decided at present.",
+    "invalid_client": "The client is unknown, or has not authenticated itself.",
     "rate_limited": "There were too many requests.",
     "invalid_token": "The bearer is malformed, unknown, expired or revoked.",
     "insufficient_scope": "The bearer is not good for this backend and tool.",
@@ -150,6 +152,11 @@ def too_large() -> Response:
 def unsupported_media_type() -> Response:
     """Refuse a body for its type (RFC 9110 §15.5.16)."""
     return refusal(415, "invalid_request", f"Only {FORM} in UTF-8 is taken.")
+
+
+def no_client() -> Response:
+    """Refuse an exchange to whoever is no client (RFC 6749 §5.2)."""
+    return refusal(401, "invalid_client", WWW_Authenticate=CLIENT_REALM)
 
 
 def several_credentials() -> Response:

@@ -5,6 +5,7 @@ for somebody in front may have understood it in the other.
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import unquote_plus, unquote_to_bytes
@@ -96,6 +97,19 @@ def credentials(scope: Scope, body: bytes) -> list[str]:
     if values and len(values) + elsewhere > 1:
         return [*values, *[""] * elsewhere]
     return [bearer for bearer in map(_bearer, values) if bearer is not None]
+
+
+def client(scope: Scope) -> tuple[str, str] | None:
+    """Return the id and the secret with which a client authenticates itself (RFC 6749 §2.3.1), if these are one."""
+    values = header(scope, b"authorization")
+    scheme, _, encoded = values[0].partition(" ") if len(values) == 1 else ("", "", "")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, secret = b64decode(encoded.strip(" "), validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (unquote_plus(name), unquote_plus(secret)) if colon else None
 
 
 def caller(scope: Scope) -> Caller:

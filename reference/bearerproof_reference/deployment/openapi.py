@@ -46,6 +46,7 @@ _DEFECT = _refusal("A defect of the server.", "server_error")
 _EXCHANGE: Json = {
     "operationId": "exchange",
     "summary": "Exchange an ID token for a short-lived bearer (RFC 8693)",
+    "security": [{}, {"client": []}],
     "requestBody": _form("Exchange"),
     "responses": {
         "200": _response("A bearer was issued.", _ref("schemas", "Grant")),
@@ -56,6 +57,7 @@ _EXCHANGE: Json = {
             "invalid_target",
             "unsupported_grant_type",
         ),
+        "401": _refusal("There are clients, and this is none (RFC 6749 §5.2).", "invalid_client", headers=_CHALLENGE),
         "413": _TOO_LARGE,
         "415": _refusal(f"The body is not declared to be {FORM}.", "invalid_request"),
         "429": _refusal("Too many tokens, or too many requests.", "too_many_tokens", "rate_limited", headers=_WAIT),
@@ -301,13 +303,14 @@ DOCUMENT: Json = {
             },
             "WWW-Authenticate": {
                 "required": True,
-                "description": "A challenge of the scheme Bearer (RFC 6750 §3).",
-                "schema": {"type": "string", "pattern": '^Bearer realm="'},
+                "description": "A challenge: Bearer (RFC 6750 §3), or Basic to clients.",
+                "schema": {"type": "string", "pattern": '^(Bearer|Basic) realm="'},
             },
         },
         "securitySchemes": {
             "bearer": {"type": "http", "scheme": "bearer", "description": "An issued bearer."},
             "admin": {"type": "http", "scheme": "bearer", "description": "The admin secret."},
+            "client": {"type": "http", "scheme": "basic", "description": "A client, where the server has some."},
         },
     },
 }

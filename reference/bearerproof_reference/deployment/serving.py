@@ -110,7 +110,8 @@ def serve(serving: Serving, tell: Callable[[str], None]) -> None:
 def load(path: Path) -> KeyServerConfiguration:
     """Return the configuration in a file, TOML or (``.json``) JSON; see ``configuration.read``.
 
-    The admin secret is not in it: ``admin_secret_env`` names the environment variable that holds it.
+    Secrets are not in it: ``admin_secret_env`` names the environment variable that holds one, and ``clients_env`` one
+    for each client.
 
     Raises:
         ServingError: it cannot be read, or is refused, or the variable holds nothing that could be presented.
@@ -121,10 +122,15 @@ def load(path: Path) -> KeyServerConfiguration:
         raise ServingError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise ServingError(f"{path}: {error}") from None
+    if "clients" in members:
+        raise ServingError(f"{path}: secrets of clients belong into environment variables: name them in clients_env")
+    if isinstance(members.get("clients_env"), dict):
+        variables = members.pop("clients_env")
+        members["clients"] = {name: _secret(path, variable, "clients_env") for name, variable in variables.items()}
     if "admin_secret" in members:
         raise ServingError(f"{path}: admin_secret belongs into an environment variable: name it in admin_secret_env")
     if "admin_secret_env" in members:
-        members["admin_secret"] = _secret(path, members.pop("admin_secret_env"))
+        members["admin_secret"] = _secret(path, members.pop("admin_secret_env"), "admin_secret_env")
     try:
         return read(members)
     except ConfigurationError as error:
@@ -195,11 +201,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _secret(path: Path, variable: object) -> str:
-    """Return the admin secret: visible ASCII, as nothing else can be presented in a header field."""
+def _secret(path: Path, variable: object, named_in: str) -> str:
+    """Return a secret: visible ASCII, as nothing else can be presented in a header field."""
     secret = os.environ.get(variable, "") if isinstance(variable, str) else ""
     if not secret.strip():
-        raise ServingError(f"{path}: the environment variable {variable} (admin_secret_env) is not set, or blank")
+        raise ServingError(f"{path}: the environment variable {variable} ({named_in}) is not set, or blank")
     if not all("!" <= character <= "~" for character in secret):
         raise ServingError(f"{path}: the environment variable {variable} holds characters that are not visible ASCII")
     return secret

@@ -62,6 +62,7 @@ class KeyServerConfiguration:
     exchanges_per_minute: int = 0
     admin_digest: bytes | None = field(default=None, repr=False)
     admin_generated: bool = False
+    clients: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 _RANGES = {
@@ -82,7 +83,7 @@ def read(members: object) -> KeyServerConfiguration:
     Raises:
         ConfigurationError: something is missing, unknown, out of its range, or would not do what it seems to say.
     """
-    known = (*_RANGES, "providers", "policies", "admin_secret", "trusted_proxies", "throttle")
+    known = (*_RANGES, "providers", "policies", "admin_secret", "clients", "trusted_proxies", "throttle")
     given = _Members(members, "the configuration", known)
     providers = given.each("providers", _provider)
     if not providers:
@@ -97,6 +98,7 @@ def read(members: object) -> KeyServerConfiguration:
         trusted_proxies=given.each("trusted_proxies", _network) if "trusted_proxies" in given else (),
         admin_digest=_admin_digest(given),
         admin_generated=_is_generated(given.get("admin_secret")),
+        clients=_clients(given),
         **given.numbers(_RANGES),
         **throttle.numbers(_THROTTLES),
     )
@@ -264,3 +266,16 @@ def _admin_digest(given: _Members) -> bytes | None:
     if "admin_secret" not in given:
         return None
     return secret_digest(given.text("admin_secret", 4096))
+
+
+def _clients(given: _Members) -> dict[str, bytes]:
+    """Return the digests of the secrets of clients; a list of none would lock everybody out, or nobody."""
+    if "clients" not in given:
+        return {}
+    members = given.get("clients")
+    if not isinstance(members, Mapping) or not members:
+        raise given.error("clients", "must be an object with the secret of at least one client")
+    clients = _Members(members, "clients", tuple(members))
+    if "" in clients:
+        raise given.error("clients", "must not be without an id")
+    return {str(name): secret_digest(clients.text(name, 4096)) for name in members}

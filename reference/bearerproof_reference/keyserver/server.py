@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from hmac import compare_digest
 from typing import Any, TypeVar
 
 from bearerproof_reference.clock import Clock
@@ -15,7 +16,7 @@ from bearerproof_reference.keyserver.authentication import (
     Authentication,
     RequestedAccess,
 )
-from bearerproof_reference.keyserver.configuration import KeyServerConfiguration
+from bearerproof_reference.keyserver.configuration import KeyServerConfiguration, secret_digest
 from bearerproof_reference.keyserver.exchange import Exchange, ExchangeError, ExchangeRefused, Form, Granted
 from bearerproof_reference.keyserver.introspection import Introspected, Introspection
 from bearerproof_reference.keyserver.lifecycle import Decision, DenialReason, LineSink, RequestContext, Trail
@@ -62,7 +63,7 @@ class KeyServer:
     ) -> None:
         self._record_required = record_required
         self._clock = clock
-        self._trusted = configuration.trusted_proxies
+        self._trusted, self._clients = configuration.trusted_proxies, configuration.clients
         self._store = store
         self._subjects = SubjectTokenVerifier(configuration.providers, configuration.leeway, clock, get)
         self._exchange = Exchange(configuration, store, self._subjects, Throttle(clock, _CLIENTS))
@@ -108,11 +109,22 @@ class KeyServer:
         """Say how it stands with a bearer (RFC 7662)."""
         return self._decided(caller, partial(self._introspection.decide, admin, bearer))[0]
 
+    def is_client(self, presented: tuple[str, str] | None) -> bool:
+        """Say whether these are the id and the secret of a client, or anybody may be one."""
+        known, (name, secret) = self._clients, presented or ("", "")
+        return not known or compare_digest(known.get(name, b""), secret_digest(secret))
+
     def refuse_malformed(self, caller: Caller) -> None:
         """Record that something was presented which cannot be read."""
+        self._refuse(DenialReason.MALFORMED_REQUEST, caller)
 
+    def refuse_stranger(self, caller: Caller) -> None:
+        """Record that an exchange was asked for by nobody who is a client."""
+        self._refuse(DenialReason.MISSING_CREDENTIAL, caller)
+
+    def _refuse(self, reason: DenialReason, caller: Caller) -> None:
         def decide(occasion: RequestContext) -> Decision[None]:
-            return Decision(None, (occasion.invalid(DenialReason.MALFORMED_REQUEST),))
+            return Decision(None, (occasion.invalid(reason),))
 
         self._decided(caller, decide)
 

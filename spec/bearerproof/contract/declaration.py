@@ -115,6 +115,8 @@ class KeyServer:
     introspection: bool = False
     token_revocation: bool = False
     revocation_secret: bool = False
+    client_authentication: bool = False
+    events: bool = True
     setting: FixedConfig | None = None
 
     @property

@@ -124,8 +124,9 @@ class Implementation:
 
     @property
     def stderr(self) -> str:
-        """What it wrote to stderr last, as far as there is one: shown, never interpreted."""
-        return self._connection.said() if isinstance(self._connection, Stdio) else ""
+        """What it wrote to stderr last or, asked by HTTP, answered: shown, never interpreted."""
+        said: Callable[[], str] | None = getattr(self._connection, "said", None)
+        return "" if said is None else said()
 
     @property
     def exhausted(self) -> str | None:

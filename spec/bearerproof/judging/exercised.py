@@ -152,7 +152,7 @@ def _needable(declaration: Declaration) -> list[str]:
             ("key_server", declaration.key_server),
         )
         for member in fields(held)
-        if getattr(held, member.name) is True
+        if getattr(held, member.name) is True and member.default is not True  # which nobody needs to declare
     ]
     curves = declaration.eddsa_curves if "EdDSA" in declaration.algorithms else ()
     flags += [f"curve:{name}" for name in curves if name != EDDSA_CURVES[0]]  # which all of EdDSA's tokens try

@@ -106,6 +106,11 @@ class RunConfig:
         level = declaration.level if self.level is None else self.level
         ordered = tuple(profile for profile in _PRIMARY if profile in profiles)
         measure = self.measure or declaration.measure
+        if measure is Measure.STRICT and Profile.KEY_SERVER in ordered and not declaration.key_server.events:
+            raise BadInput(
+                f"{declaration.name} shows no events, and strict judges them: say in [audit] of the profile where they "
+                "are, or use --measure base"
+            )
         return Scope(measure, ordered, level, quick=self.depth == QUICK, requirements=self.requirements)
 
     def as_option(self) -> str:

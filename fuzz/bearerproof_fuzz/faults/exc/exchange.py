@@ -218,6 +218,13 @@ faults_for("EXC-5", _answered, _ANSWERED)
 
 
 @fault("EXC-5")
+def scope_neither_read_nor_told(patch: Patch) -> None:
+    """This grant does not read the scope: all that is allowed is issued, and the answer says nothing of it."""
+    _without(patch, "scope")
+    _answered(patch, lambda members: {name: value for name, value in members.items() if name != "scope"})
+
+
+@fault("EXC-5")
 def no_scope_when_narrowed(patch: Patch) -> None:
     """The scope is left out whenever one was asked for, though what was granted may be less."""
     asked: list[bool] = [False]

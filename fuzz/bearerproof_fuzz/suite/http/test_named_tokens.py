@@ -146,7 +146,7 @@ def test_revocation_without_a_token(mark: CheckId, trial: Trial) -> None:
 def test_introspection_without_a_token(mark: CheckId, trial: Trial) -> None:
     """An introspection that names no token is answered with 400 and invalid_request."""
     server = KeyServerDriver(trial)
-    _active(server, _introspect(server, server.issue().bearer), "a live token")
+    _active(server, _introspect(server, server.issue().bearer), _CONTROL)
     _require_token(server, INTROSPECTION)
 
 
@@ -170,7 +170,7 @@ def test_introspection_without_the_secret(mark: CheckId, trial: Trial) -> None:
     """Nobody is told how it stands with a token who does not present the secret."""
     server = KeyServerDriver(trial)
     grant = server.issue()
-    _active(server, _introspect(server, grant.bearer), "a live token")
+    _active(server, _introspect(server, grant.bearer), _CONTROL)
     _refused_to_strangers(server, INTROSPECTION, grant)
 
 
@@ -189,10 +189,16 @@ def test_revocation_by_bearer_without_the_secret(mark: CheckId, trial: Trial) ->
 
 def _active(server: KeyServerDriver, reply: Reply, summary: str) -> Mapping[str, Any]:
     """Require that a token is called active, and return what is told of it."""
-    told = reply.json or {}
+    told, expected = reply.json or {}, '200 and "active": true'
     if reply.status != 200 or told.get("active") is not True:
-        server.fail(f"introspection of {summary}", '200 and "active": true', _seen(reply))
+        if server.trial.measure is Measure.BASE and summary == _CONTROL:
+            server.require(False, f"introspection of {_CONTROL}, by whoever may ask for it,", expected, _seen(reply))
+        server.fail(f"introspection of {summary}", expected, _seen(reply))
     return told
+
+
+_CONTROL = "a live token"
+"""What has to be active before anything else is concluded; who may not ask is told that it is not (RFC 7662 §2.2)."""
 
 
 def _inactive(server: KeyServerDriver, reply: Reply, summary: str) -> Reply:
@@ -209,18 +215,27 @@ def _seen(reply: Reply) -> str:
 
 @check("HTTP-23", needs=INTROSPECTED)
 def test_introspection_of_what_is_not_live(mark: CheckId, trial: Trial) -> None:
-    """A token that was revoked, alone or with all of its identity, or that is none, is not active."""
+    """A token that was revoked, or that is none, is not active."""
     server = KeyServerDriver(trial)
     grant, second = server.issue(), server.issue()
     for each in (grant, second):
-        _active(server, _introspect(server, each.bearer), "a live token")
+        _active(server, _introspect(server, each.bearer), _CONTROL)
     server.good(server.revoke(grant.jti), "a live token is revoked")
     _inactive(server, _introspect(server, grant.bearer), "a revoked token")
     _active(server, _introspect(server, second.bearer), "a live token beside a revoked one")
-    server.good(server.revoke_all("alice"), "an identity is revoked")
-    _inactive(server, _introspect(server, second.bearer), "a token of a revoked identity")
     for name, token in _foreign(server).items():
         _inactive(server, _introspect(server, token), name)
+
+
+@check("HTTP-23", needs=INTROSPECTED)
+def test_introspection_of_a_revoked_identity(mark: CheckId, trial: Trial) -> None:
+    """A token that was revoked with all others of its identity is not active, and one of somebody else is."""
+    server = KeyServerDriver(trial)
+    grant, other = server.issue(), server.issue("bob")
+    _active(server, _introspect(server, grant.bearer), _CONTROL)
+    server.good(server.revoke_all("alice"), "an identity is revoked")
+    _inactive(server, _introspect(server, grant.bearer), "a token of a revoked identity")
+    _active(server, _introspect(server, other.bearer), "a live token of another identity")
 
 
 @check("HTTP-23", needs=(*INTROSPECTED, CLOCK))
@@ -228,7 +243,7 @@ def test_introspection_after_the_end(mark: CheckId, trial: Trial) -> None:
     """A token is not active any more from the instant of its end on, whether it is still on record or not."""
     server = KeyServerDriver(trial)
     grant = server.issue()
-    _active(server, _introspect(server, grant.bearer), "a live token")
+    _active(server, _introspect(server, grant.bearer), _CONTROL)
     for seconds in (server.lifetime(grant), 1, server.setting.retention):
         server.wait(seconds)
         _inactive(server, _introspect(server, grant.bearer), "an expired token")
@@ -239,7 +254,7 @@ def test_silence_about_what_is_not_live(mark: CheckId, trial: Trial) -> None:
     """Of a token that is revoked or none nothing is told but that it is not active."""
     server = KeyServerDriver(trial)
     grant = server.issue()
-    _active(server, _introspect(server, grant.bearer), "a live token")
+    _active(server, _introspect(server, grant.bearer), _CONTROL)
     server.good(server.revoke(grant.jti), "a live token is revoked")
     _silent(server, {"a revoked token": grant.bearer, **_foreign(server)})
 
@@ -249,7 +264,7 @@ def test_silence_about_what_has_expired(mark: CheckId, trial: Trial) -> None:
     """Of a token that has expired nothing is told but that it is not active."""
     server = KeyServerDriver(trial)
     grant = server.issue()
-    _active(server, _introspect(server, grant.bearer), "a live token")
+    _active(server, _introspect(server, grant.bearer), _CONTROL)
     server.wait(server.lifetime(grant))
     _silent(server, {"an expired token": grant.bearer, "a token of nobody": UNKNOWN})
 
@@ -287,7 +302,7 @@ def test_types_of_an_introspection(mark: CheckId, trial: Trial) -> None:
     server = KeyServerDriver(trial)
     for scope in (None, "backends:a tools:x"):
         reply = _introspect(server, server.issue(scope=scope).bearer)
-        told = _active(server, reply, "a live token")
+        told = _active(server, reply, _CONTROL)
         if reply.media_type != "application/json":
             server.fail("introspection of a live token", "application/json", f"{reply.media_type}")
         for name, holds in _TYPES.items():
@@ -299,12 +314,31 @@ def test_types_of_an_introspection(mark: CheckId, trial: Trial) -> None:
 def test_introspection_agrees_with_the_grant(mark: CheckId, trial: Trial) -> None:
     """What is told of a live token is what was granted: no wider scope, no later end, no other subject or id."""
     server = KeyServerDriver(trial)
-    for subject, scope in (("alice", None), ("alice", "backends:a,b tools:x"), ("bob", "backends:a tools:x,y")):
+    asked = (("alice", None), ("alice", _MORE), ("bob", "backends:a tools:x,y"), ("carol", _LESS))
+    for subject, scope in asked:
         grant = server.issue(subject, scope)
-        told = _active(server, _introspect(server, grant.bearer), "a live token")
+        told = _active(server, _introspect(server, grant.bearer), _CONTROL)
         wrong = _untrue(server, grant, told)
         if wrong is not None:
             server.fail(f"{wrong} of an introspection", "as it was granted", "something else")
+
+
+_LESS, _MORE = "backends:a tools:x", "backends:a,b tools:x"
+
+
+@check("HTTP-25", needs=INTROSPECTED)
+def test_scope_that_nobody_asked_for_is_told(mark: CheckId, trial: Trial) -> None:
+    """Where less was asked for than another time, and no less is in the token, one of the two answers tells a scope.
+
+    A scope that is not told is the one that was asked for (RFC 6749 §5.1), and the two were not the same.
+    """
+    server = KeyServerDriver(trial)
+    grants = [server.issue(subject, scope) for subject, scope in (("alice", _LESS), ("bob", _MORE))]
+    found = [_active(server, _introspect(server, grant.bearer), _CONTROL).get("scope") for grant in grants]
+    if found[0] and found[0] == found[1] and not any(grant.scope for grant in grants):
+        server.fail(
+            "a narrow scope was asked for, and a wide one, and the same was issued", "scope in an answer", "none"
+        )
 
 
 def _untrue(server: KeyServerDriver, grant: Grant, told: Mapping[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from bearerproof.contract.http.wire import Answered, BrokenOff, Sent, Server, Un
 from bearerproof.contract.messages import Request
 from bearerproof.exceptions import AdapterCrashed, AdapterFault, AdapterHung, BadInput
 from bearerproof.members import Json
+from bearerproof.visible import visible
 
 OPERATIONS = frozenset({"exchange", "authenticate", "revoke", "http"})
 """What can be asked by one request each."""
@@ -56,7 +58,9 @@ class HttpConnection:
         self._ids = count(1)
         self._own_address = ""
         self._issued: dict[str, _Issued] = {}
+        self._bearers: dict[str, str] = {}
         self._requests, self._seconds = 0, 0.0
+        self._refusal = ""
         self._provider = _identity_provider(profile, provider)
         self._control = Control(profile, url, self._provider)
         self._runner = asyncio.Runner()
@@ -81,6 +85,10 @@ class HttpConnection:
         self._control.end()
         self._trail.close()
         self._end()
+
+    def said(self) -> str:
+        """Return what it answered last to an exchange or a bearer that it refused: shown, never interpreted."""
+        return self._refusal
 
     def effort(self) -> str:
         """Tell how many requests there were, and at which rate, and how often the server was configured."""
@@ -166,7 +174,9 @@ class HttpConnection:
         issued = self._issued.get(request.get("bearer", ""))
         wants = translation.wanted("" if issued is None else issued.scope)
         try:
-            return await self._asked(translation.written(request, self._profile, wants), seconds, alone=alone)
+            named = self._bearers.pop(request.get("jti", ""), None)
+            written = translation.written(request, self._profile, wants, named)
+            return await self._asked(written, seconds, alone=alone)
         except Unsendable as unsendable:
             return unsendable
         except BrokenOff as broken:
@@ -199,10 +209,14 @@ class HttpConnection:
 
     def _read(self, request: Request, answered: Answered | Unsendable | BrokenOff) -> Json:
         if isinstance(answered, Unsendable):
-            return {"skipped": f"HTTP cannot carry this: {answered}"}
+            return {"skipped": str(answered)}
         if isinstance(answered, BrokenOff):
             return {"errored": {"message": f"{answered}, twice, and it answers other requests"}}
-        return translation.read(request, answered, self._profile)
+        answer = translation.read(request, answered, self._profile)
+        if "refused" in answer or answer.get("verdict") == "rejected":
+            words = [f"status {answered.status}", answered.header("www-authenticate") or "", answered.text]
+            self._refusal = visible(" ".join(filter(None, words))[:_SHOWN])
+        return answer
 
     def _jti(self, request: Request) -> str | None:
         issued = self._issued.get(request.get("bearer", ""))
@@ -235,9 +249,13 @@ class HttpConnection:
         issued: Json = next((event for event in events if event.get("event") == "token.issued"), {})
         if "jti" not in granted and isinstance(issued.get("token_jti"), str):
             granted["jti"] = issued["token_jti"]
-        bearer, jti, scope = (granted.get(name) for name in ("access_token", "jti", "scope"))
+        bearer, scope = granted.get("access_token"), granted.get("scope")
+        if isinstance(bearer, str) and not self._profile.audit.is_there:  # nobody but us goes by its id then
+            granted.setdefault("jti", sha256(bearer.encode()).hexdigest())
+        jti = granted.get("jti")
         if isinstance(bearer, str) and isinstance(jti, str):
             self._issued[bearer] = _Issued(jti, scope if isinstance(scope, str) else "", issued)
+            self._bearers[jti] = bearer
 
     def _about(self, bearer: str, events: Sequence[Json]) -> Json:
         """Return whose bearer it is and what for: the server tells it in events alone."""
@@ -254,6 +272,9 @@ class HttpConnection:
             },
         }
 
+
+_SHOWN = 300
+"""Characters of an answer that are shown."""
 
 _LOOK = 5.0
 """Seconds that a server has to answer when it is looked at whether it is there."""
@@ -274,6 +295,9 @@ def declared(profile: ServerProfile) -> Json:
     if narrow is not None:
         setting["narrow"] = {**narrow, **{side: list(narrow[side]) for side in ("backends", "tools")}}
     abilities = {**asdict(profile.abilities), "forwarded": profile.abilities.forwarded is not Trusted.NOBODY}
+    abilities["events"] = profile.audit.is_there
+    abilities["client_authentication"] = bool(profile.each.client)
+    del abilities["administration"]
     keys = profile.keys
     return {
         "implementation": {"name": profile.name, "version": profile.version, "language": profile.language},

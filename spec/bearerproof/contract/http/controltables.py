@@ -19,6 +19,7 @@ MEMBERS = frozenset(
         "leeway",
         "subject_token_uses",
         "admin_secret",
+        "clients",
         "trusted_proxies",
         "throttle",
     }

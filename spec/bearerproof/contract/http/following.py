@@ -35,12 +35,25 @@ class Log(Protocol):
 
 
 def follow(file: Path | None, command: Sequence[str]) -> Log:
-    """Follow a file from its present end on, or what a command prints.
+    """Follow a file from its present end on, or what a command prints; with neither there is nothing to follow.
 
     Raises:
         AdapterFault: there is no such file, or the command cannot be started.
     """
-    return CommandLog(command) if file is None else FileLog(file)
+    if file is not None:
+        return FileLog(file)
+    return CommandLog(command) if command else NoLog()
+
+
+class NoLog:
+    """The log of a server that shows none."""
+
+    def lines(self) -> list[str]:
+        """Return no lines."""
+        return []
+
+    def close(self) -> None:
+        """Do nothing, as nothing was followed."""
 
 
 class _Lines:

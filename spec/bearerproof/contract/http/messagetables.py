@@ -8,7 +8,7 @@ from typing import Any
 
 from bearerproof.contract.decisions import BEARER_REASONS
 from bearerproof.contract.declaration import KeyServer
-from bearerproof.contract.http.profile import ADMITTED, AnswerRule, EachRequest, RequestBody, Requests
+from bearerproof.contract.http.profile import ADMITTED, AnswerRule, EachRequest, RequestBody, Requests, Scopes
 from bearerproof.contract.http.values import Table, ValueReader
 
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([ -~]+)")
@@ -58,7 +58,20 @@ def each_request(reader: ValueReader, raw: Table) -> EachRequest:
     certificate = reader.file(raw, "headers", "client_certificate")
     if certificate is not None and not Path(certificate).is_file():
         raise reader.wrong("headers", "client_certificate", f"is not there: {certificate}")
-    return EachRequest(fields(reader, "headers", raw, "also"), certificate)
+    client = fields(reader, "headers", {"client": [raw["client"]]}, "client") if "client" in raw else ()
+    return EachRequest(fields(reader, "headers", raw, "also"), certificate, client)
+
+
+def scopes(reader: ValueReader, raw: Table | None) -> Scopes | None:
+    """Read the two scopes of a server that has others than those of the contract."""
+    if raw is None:
+        return None
+    reader.known(raw, "scopes", {"narrow", "wide", "usual"})
+    defaults = {"narrow": None, "wide": None, "usual": ""}
+    found = Scopes(*(reader.text(raw, "scopes", name, default) for name, default in defaults.items()))
+    if not set(found.narrow.split()) < set(found.wide.split()):
+        raise reader.wrong("scopes", "wide", "must have all words of narrow in it, and more")
+    return found
 
 
 def answers(reader: ValueReader, raw: Table | None) -> tuple[AnswerRule, ...]:

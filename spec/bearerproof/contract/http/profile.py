@@ -12,6 +12,8 @@ from pathlib import Path
 from bearerproof.contract.declaration import FixedConfig, KeyServer
 from bearerproof.specification.catalogue import Measure
 
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type
+
 
 @dataclass(frozen=True)
 class Requests:
@@ -60,11 +62,27 @@ class Headers:
 
 
 @dataclass(frozen=True)
+class Scopes:
+    """Two scopes in the words of a server that has others than those of the contract; the second has more in it.
+
+    ``usual`` is the one that is asked for where a check asks for none, since the resource needs it; empty: none is.
+    """
+
+    narrow: str
+    wide: str
+    usual: str = ""
+
+
+@dataclass(frozen=True)
 class EachRequest:
-    """What goes with every request: header fields, which may be secret, and a client's certificate with its key."""
+    """What goes with every request: header fields, which may be secret, and a client's certificate with its key.
+
+    ``client`` goes with exchanges alone: that by which a client authenticates itself (RFC 6749 §2.3).
+    """
 
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     certificate: Path | None = None
+    client: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -112,6 +130,7 @@ class Abilities:
     introspection: bool = False
     token_revocation: bool = False
     revocation_secret: bool = False
+    administration: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,6 +148,11 @@ class AuditSource:
     pattern: re.Pattern[str] | None = None
     wait: float = 1.0
     quiet: float = 0.02
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there are events to be seen; base judges none."""
+        return self.file is not None or bool(self.command)
 
 
 @dataclass(frozen=True)
@@ -210,7 +234,9 @@ class ServerProfile:
     keys: KeyFetching | None = None
     bodies: Mapping[str, RequestBody] = field(default_factory=dict)
     answers: tuple[AnswerRule, ...] = ()
+    scopes: Scopes | None = None
     each: EachRequest = EachRequest()
     folder: Path = Path()
     name_pattern: str = KeyServer.name_pattern
     subject_form: str = ""
+    subject_token_type: str = ID_TOKEN

@@ -20,6 +20,7 @@ from bearerproof.contract.declaration import (
 )
 from bearerproof.contract.http import controltables, messagetables
 from bearerproof.contract.http.profile import (
+    ID_TOKEN,
     Abilities,
     AuditSource,
     Codes,
@@ -63,7 +64,8 @@ class Reader(ValueReader):
             "name": None,
             "version": "unknown",
             "language": "unknown",
-            "token_prefix": None,
+            "token_prefix": "",
+            "subject_token_type": ID_TOKEN,
             "name_pattern": messagetables.name_pattern(self, raw.get("alphabet")),
         }
         tables = {
@@ -80,12 +82,13 @@ class Reader(ValueReader):
             "keys",
             "answers",
             "alphabet",
+            "scopes",
         }
         self.known(raw, "", {*texts, "measure", "algorithms", "subject_form", *tables})
         for name in tables & set(raw):
             self.kind(raw, "", name, dict, "a table")
-        if "audit" not in raw:
-            raise self.wrong("", "audit", "is missing: without the events of the server nothing can be judged")
+        if "audit" not in raw and self._measure(raw) is Measure.STRICT:
+            raise self.wrong("", "audit", "is missing: strict judges the events of the server; base needs none")
         subject_form = self.text(raw, "", "subject_form", None) if "subject_form" in raw else ""
         if "alphabet" in raw and "name_pattern" in raw:
             raise self.wrong("", "name_pattern", "and alphabet say the same: one of them is enough")
@@ -101,9 +104,9 @@ class Reader(ValueReader):
             measure=self._measure(raw),
             algorithms=self.texts(raw, "", "algorithms", ("ES256",)),
             setting=self._setting(raw.get("setting", {}), told="configure" in raw),
-            requests=self._all_texts(Requests, lines, "requests", self._request_beside(bodies)),
+            requests=self._all_texts(Requests, lines, "requests", self._request_beside(bodies, raw)),
             headers=self._all_texts(
-                Headers, self._without(headers, "also", "client_certificate"), "headers", self._header
+                Headers, self._without(headers, "also", "client", "client_certificate"), "headers", self._header
             ),
             bodies=bodies,
             answers=messagetables.answers(self, raw.get("answers")),
@@ -111,7 +114,8 @@ class Reader(ValueReader):
             names=self._all_texts(Names, raw.get("names", {}), "names"),
             codes=self._codes(raw.get("codes", {})),
             abilities=self._abilities(raw.get("abilities", {})),
-            audit=self._audit(raw["audit"]),
+            audit=self._audit(raw["audit"]) if "audit" in raw else AuditSource(wait=0.0, quiet=0.0),
+            scopes=messagetables.scopes(self, raw.get("scopes")),
             identity_provider=self._identity_provider(raw.get("identity_provider")),
             configure=controltables.configure(self, raw.get("configure")),
             clock=controltables.clock(self, raw.get("clock")),
@@ -232,12 +236,17 @@ class Reader(ValueReader):
                 judge(where, name, text)
         return kind(**found)
 
-    def _request_beside(self, bodies: Mapping[str, RequestBody]) -> Callable[[str, str, str], None]:
-        """Return what judges request lines: what is missing from one may stand in the body beside it."""
+    def _request_beside(self, bodies: Mapping[str, RequestBody], raw: Table) -> Callable[[str, str, str], None]:
+        """Return what judges request lines: what is missing from one may stand in the body beside it.
+
+        Of a server with scopes of its own a resource need name nothing.
+        """
 
         def judge(where: str, name: str, text: str) -> None:
             if re.fullmatch(r"[A-Z]+ /\S*", text) is None:
                 raise self.wrong(where, name, f"must have the form {getattr(Requests, name)!r}, not {text!r}")
+            if name == "resource" and "scopes" in raw:
+                return
             if name not in bodies:
                 self._braces(where, name, text, getattr(Requests, name))
             elif lacking := messagetables.lacking(name, text, bodies[name].text):
@@ -266,6 +275,7 @@ _CODES: Mapping[str, tuple[Table, frozenset[str]]] = {
     "exchange": (
         {
             **{code: code for code in EXCHANGE_CODES},
+            "unauthorized_client": "unsupported_grant_type",  # it may not use that one (RFC 6749 §5.2)
             "400": "invalid_request",
             "413": "invalid_request",
             "415": "invalid_request",

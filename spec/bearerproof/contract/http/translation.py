@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from bearerproof import members
+from bearerproof.contract.http import ownwords
 from bearerproof.contract.http.profile import (
     ADMITTED,
     AnswerRule,
@@ -31,19 +32,32 @@ RequestedAccess = Mapping[str, str]
 """The backend and the tool for which a bearer is presented."""
 
 
-def written(request: Request, profile: ServerProfile, wants: RequestedAccess) -> Sent:
-    """Return the HTTP request that asks what a message asks; ``wants`` is used where it names nothing itself."""
+def written(request: Request, profile: ServerProfile, wants: RequestedAccess, bearer: str | None = None) -> Sent:
+    """Return the HTTP request that asks what a message asks; ``wants`` is used where it names nothing itself.
+
+    ``bearer`` is that of the token which the message names by its id, if it is known and was not named before.
+
+    Raises:
+        Unsendable: there is none, in HTTP or at this server.
+    """
     lines, op = profile.requests, request["op"]
     if op == "http":
         return _raw(request, profile)
     if op == "exchange":
         sent = _filled(lines.exchange, {})
-        return Sent(sent.method, sent.path, (FORM, *_peer(request, profile)), form(request["form"]))
+        pairs = ownwords.parameters(request["form"], profile)
+        return Sent(sent.method, sent.path, (FORM, *profile.each.client, *_peer(request, profile)), form(pairs))
     if op == "authenticate":
+        ownwords.require_no_names(request.get("wants", {}), profile)
         sent = _for_resource({**wants, **request.get("wants", {})}, profile)
         presented = _presented(profile.headers.bearer, "{token}", request["bearer"])
-    else:
+    elif profile.abilities.administration:
         sent = _revocation(request, lines)
+        presented = _presented(profile.headers.admin, "{secret}", request["admin"])
+    else:
+        sent = _filled(lines.revoke_token, {})
+        named = ownwords.revocable(request, profile, bearer)
+        sent = Sent(sent.method, sent.path, (FORM,), form([("token", named)]))
         presented = _presented(profile.headers.admin, "{secret}", request["admin"])
     return Sent(sent.method, sent.path, sent.headers + presented + _peer(request, profile), sent.body)
 
@@ -130,13 +144,35 @@ def _raw(request: Request, profile: ServerProfile) -> Sent:
     given = tuple((name, value.strip(" \t")) for name, value in request["headers"])  # RFC 9110 §5.5
     headers = tuple(itertools.chain.from_iterable(_secret_in_place(request["path"], pair, profile) for pair in given))
     own, body = b64decode(request["body_b64"]), profile.bodies.get("resource")
+    _require_known(request["path"], profile)
+    if (request["method"], request["path"]) == tuple(Requests.exchange.split(" ")):
+        client = () if any(name.lower() == "authorization" for name, _ in headers) else profile.each.client
+        sent = tuple(pair for pair in headers if pair[0].lower() != "authorization" or pair[1])  # an empty one is none
+        return Sent(method, path, (*sent, *client, *_peer(request, profile)), ownwords.whole_form(own, profile))
     if body is None or not _asks_for_resource(request, profile):
         return Sent(method, path, headers + _peer(request, profile), own)
     if own:
-        raise Unsendable("the resource is asked for by a body of its own")
+        raise Unsendable("HTTP cannot carry this: the resource is asked for by a body of its own")
     named = re.fullmatch(_pattern(Requests.resource), request["path"].partition("?")[0])
     values = {name: unquote(value) for name, value in (named.groupdict() if named else {}).items()}
     return Sent(method, path, (*body.headers, *headers, *_peer(request, profile)), _body(body, values))
+
+
+def _require_known(path: str, profile: ServerProfile) -> None:
+    """Require that the server has what a path of the binding stands for.
+
+    Raises:
+        Unsendable: it has no administration, or its resource cannot be told from another.
+    """
+    own = path.partition("?")[0]
+    if not profile.abilities.administration and any(re.fullmatch(_pattern(line), own) for line in _BY_NAME):
+        raise Unsendable(ownwords.NO_ADMINISTRATION)
+    if (named := re.fullmatch(_pattern(Requests.resource), own)) is not None and own != ownwords.RESOURCE:
+        ownwords.require_no_names(named.groupdict(), profile)
+
+
+_BY_NAME = (Requests.revoke, Requests.revoke_all)
+"""Revocations by the name of a token or of an identity."""
 
 
 def _secret_in_place(path: str, field: tuple[str, str], profile: ServerProfile) -> tuple[tuple[str, str], ...]:
@@ -233,6 +269,8 @@ def _done(request: Request, answered: Answered, profile: ServerProfile) -> Json:
         body = _members(answered)
         if body is None:
             raise AdapterFault(f"exchange: status {answered.status} without a JSON object: {_seen(answered)}")
+        if names.access_token not in body and str(body.get(names.error)) in profile.codes.exchange:
+            return _refused(op, answered, profile)  # under a status of success, which is its own fault (HTTP-3)
         found = {ours: body.get(getattr(names, ours)) for ours in _GRANT}
         return {"granted": {name: value for name, value in found.items() if value is not None}}
     if "jti" in request:
@@ -259,6 +297,7 @@ def _refused(op: str, answered: Answered, profile: ServerProfile) -> Json:
         raise AdapterFault(
             f"{op}: status {answered.status} with {profile.names.error} {members.brief(error)} means nothing that the "
             f"profile knows; name it in [codes.{table}], or mend the path in [requests]"
+            + ("; [headers] client is how a client of the server authenticates" if error == "invalid_client" else "")
         )
     if op == "authenticate":
         return {"verdict": "rejected", "reason": code, **_retry(answered)}
@@ -331,4 +370,4 @@ def _members(answered: Answered) -> Json | None:
 
 
 def _seen(answered: Answered) -> str:
-    return members.brief(answered.body[:80].decode("utf-8", "replace"))
+    return members.brief(answered.text[:80])

@@ -42,6 +42,11 @@ class Answered:
     headers: Headers
     body: bytes
 
+    @property
+    def text(self) -> str:
+        """The body as text, whatever it is."""
+        return self.body.decode("utf-8", "replace")
+
     def header(self, name: str) -> str | None:
         """Return the first field of this name."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
@@ -90,7 +95,7 @@ class Server:
         except TimeoutError:
             raise AdapterHung(f"{self.url} gave no answer to {_request_line(sent)} within {seconds:g} s") from None
         except (h11.LocalProtocolError, UnicodeEncodeError) as error:
-            raise Unsendable(str(error)) from None
+            raise Unsendable(f"HTTP cannot carry this: {error}") from None
         except h11.RemoteProtocolError as error:
             raise AdapterFault(f"{self.url} answered {_request_line(sent)} with what is no HTTP: {error}") from None
 
