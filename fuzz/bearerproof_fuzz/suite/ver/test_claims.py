@@ -8,12 +8,10 @@ from hypothesis.strategies import DrawFn
 
 from bearerproof.contract.messages import Outcome
 from bearerproof.judging.harness import CheckId
-from bearerproof.judging.judgement import wrong_verdict
 from bearerproof.judging.trial import REJECTED, Trial
-from bearerproof_fuzz.checks import check, explore, inapplicable
+from bearerproof_fuzz.checks import check, explore
 from bearerproof_fuzz.claimdraws import DRAWN, LEEWAYS, DrawnClaim, kind_of, leeway
 from bearerproof_fuzz.draws import batch, pick
-from bearerproof_fuzz.edits.registry import Case, Edit, edits, unedited
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.needs import CLOCK, REQUIRE
 
@@ -66,38 +64,6 @@ def test_each_claim_that_can_be_required(mark: CheckId, trial: Trial, forge: For
         exercised += 1
     if not exercised:
         pytest.skip("any claim can be required, as the edits show, or none of which we know what it has to be")
-
-
-@check("VER-29", "VER-32", needs=(REQUIRE,))
-def test_a_claim_that_need_not_be_there(mark: CheckId, trial: Trial, forge: Forge) -> None:
-    """A time that is there counts though the policy does not require it (RFC 7519 §4.1.4).
-
-    What is accepted where the policy requires it, too, is left to the edit's own check.
-    """
-    usual = forge.base(mark.profile)
-    base = usual.with_policy(require=[])
-    honest = base.presentation()
-    trial.control(honest, "an honest token of which the policy requires no claim")
-    changed = {edit: edit.apply(base) for edit in _refused_by_exp(mark, trial)}
-    presented = {edit: draft.presentation() for edit, draft in changed.items() if draft.claims.get("exp") is not None}
-    for edit, answer in trial.ask_each(presented).items():
-        if wrong_verdict(answer, REJECTED, trial.measure) and is_refused(trial, edit.apply(usual)):
-            summary = f"{edit.id}, and no claim is required: {edit.description}"
-            trial.expect(answer, REJECTED, summary, presented[edit], honest, edit.id)
-
-
-def _refused_by_exp(mark: CheckId, trial: Trial) -> list[Edit]:
-    """Return the edits of `exp` alone that have to be refused by this requirement."""
-    refused = [
-        edit for edit in edits().values() if edit.requirement_id == mark.requirement and edit.rejects(trial.measure)
-    ]
-    cases = [Case(edit, mark.profile) for edit in refused if edit.given is unedited and edit.alone is None]
-    return [case.edit for case in cases if inapplicable(case, trial.declaration) is None]
-
-
-def is_refused(trial: Trial, draft: Draft) -> bool:
-    """Say whether a token is refused, as it has to be."""
-    return not wrong_verdict(trial.ask(draft.presentation()), REJECTED, trial.measure)
 
 
 @dataclass(frozen=True)
