@@ -410,7 +410,7 @@ def chosen(names: Sequence[str]) -> tuple[list[str], int]:
     Raises:
         BadInput: one that is named is unknown or a victim, or needs that.
     """
-    weak = [name for name in names if name.removeprefix("victim:") in victims()]
+    weak = [name for name in names if name.removeprefix("victim:") in victims() and name not in faults()]
     if weak:
         raise BadInput(f"{weak[0]} is a victim: bearerproof prove --victims {weak[0].removeprefix('victim:')}")
     selected = [find(name) for name in dict.fromkeys(names)] or list(faults().values())

@@ -123,6 +123,20 @@ def signature_over_a_digest(draft: Draft) -> Draft:
     return draft.signed_by(lambda signing_input: sign(hashlib.sha512(signing_input).digest()))
 
 
+@edits_for(
+    {name: name for name in ("sha1", "sha384", "sha512")}, "VER-24", "RFC 7518 §3.2", SIGNATURE, algorithms=("HS256",)
+)
+def hmac_over_another_hash(draft: Draft, digest: str) -> Draft:
+    """The HMAC is the key's own, over another hash than that of its algorithm: {name}."""
+    return draft.signed_by(hmac_over(keys.secret(draft.key.pool_name), digest))
+
+
+@edit("VER-24", "RFC 7518 §3.2", SIGNATURE, algorithms=("HS384", "HS512"))
+def hmac_over_the_shortest_hash(draft: Draft) -> Draft:
+    """The HMAC is the key's own, and HS256 has its hash, whatever the algorithm says."""
+    return hmac_over_another_hash(draft, "sha256")
+
+
 @edit("VER-25", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
 def signed_by_the_attacker(draft: Draft) -> Draft:
     """A key of the right kind signs that the policy does not hold, under the name of one that it holds."""

@@ -103,6 +103,13 @@ def hmac_compared_by_prefix(_: Verify, jwk: Jwk) -> Verify:
     return lambda signature, data: hmac.digest(secret, data, "sha256").startswith(signature)
 
 
+@fault_by("VER-24", varying_keys, ("HS256", "HS384", "HS512"))
+def hmac_of_any_hash(_: Verify, jwk: Jwk) -> Verify:
+    """The hash is chosen by the length of the tag, so that a header of HS512 stands before a tag of HS256."""
+    secret, hashes = decode_base64url(jwk["k"]), {32: "sha256", 48: "sha384", 64: "sha512"}
+    return lambda signature, data: hmac.digest(secret, data, hashes.get(len(signature), "sha1")) == signature
+
+
 @fault_by("VER-24", varying_keys, tuple(ALGORITHMS))
 def digest_signed_in_two_steps(verify: Verify, _: Jwk) -> Verify:
     """A signer that takes digests hashed what was a digest already, and the verifier takes such signatures since."""

@@ -62,6 +62,17 @@ def _signed_up_to_the_last_period(pick: Callable[[list[str]], tuple[str, str, st
     return replace(HONEST, open=opened, split=split)
 
 
+def _inflated_under_zip(steps: Steps, question: Question, memory: Memory) -> Opened:
+    """Inflate what the header calls compressed, as one does with a JWE (RFC 7516 §5.2 step 17)."""
+    found = verifier.open_jws(steps, question, memory)
+    if found.header.get("zip") != "DEF":
+        return found
+    try:
+        return replace(found, payload=zlib.decompress(found.payload, -15))
+    except zlib.error:
+        raise Refused("claim-malformed") from None
+
+
 def _undressed(undress: Callable[[str], str]) -> Steps:
     """Mend the whole text before it is taken apart."""
 
@@ -233,6 +244,7 @@ def _polyglot(steps: Steps, question: Question, memory: Memory) -> Opened:
 
 
 STEPS: Mapping[str, Steps] = {
+    "claims-inflated-under-zip": replace(ORDINARY, open=_inflated_under_zip),
     "segments-beyond-three-ignored": replace(HONEST, split=_first_three),
     "segments-cut-at-the-outermost-periods": replace(
         _lenient(lambda segment: segment.replace(".", "")), split=_outermost

@@ -223,6 +223,15 @@ def _hexadecimal_too(key: Key, algorithm: str, signing_input: bytes, signature: 
     return signatures.verify_ecdsa(key, algorithm, signing_input, signature)
 
 
+def _hmac_of_any_hash(key: Key, _: str, signing_input: bytes, signature: bytes) -> bool:
+    """Take the hash that has the length of the tag."""
+    sizes = {"HS256": 32, "HS384": 48, "HS512": 64}
+    return any(
+        len(signature) == size and signatures.verify_hmac(key, name, signing_input, signature)
+        for name, size in sizes.items()
+    )
+
+
 def _ecdsa_of_any_hash(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
     """Take the hash that fits; the range of the numbers is looked at as ever."""
     if signatures.verify_ecdsa(key, algorithm, signing_input, signature):
@@ -434,6 +443,7 @@ STEPS: Mapping[str, Steps] = {
     "ecdsa-of-any-length": _scheme("ES", _in_halves),
     "ecdsa-in-der": _scheme("ES", _der_too),
     "ecdsa-in-hexadecimal": _scheme("ES", _hexadecimal_too),
+    "hmac-of-any-hash": _scheme("HS", _hmac_of_any_hash),
     "ecdsa-of-any-hash": _scheme("ES", _ecdsa_of_any_hash),
     "eddsa-s-reduced": _scheme("Ed", _unreduced),
     "eddsa-octets-behind": _scheme("Ed", _first_64),
