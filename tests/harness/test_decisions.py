@@ -228,7 +228,7 @@ def test_a_key_server_declares_what_it_can_be_asked_for() -> None:
     declaration = read_declaration(declaring(CAPABILITIES))
     assert declaration.key_server == KeyServer(**CAPABILITIES)
     flags = [name for name, value in CAPABILITIES.items() if value is True]
-    assert len(flags) == 15
+    assert len(flags) == 16
     assert [declaration.missing_capability(Need("key_server", name)) for name in flags] == [None] * len(flags)
 
 

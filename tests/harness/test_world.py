@@ -162,7 +162,7 @@ def test_a_server_by_other_hands_conforms_to_base(bearerproof: CommandLine, tmp_
     rows = [json.loads(row) for row in report.read_text("utf-8").splitlines()]
     verdict = (
         "keys over stdio conforms to base in key-server (a quick look: each requirement in one profile), "
-        "as far as judged: 11 of 23 requirements."
+        "as far as judged: 11 of 24 requirements."
     )
     assert (ended.code, rows[-1]["verdict"]) == (0, verdict)
     assert " ".join(ended.out.split()).endswith(verdict)

@@ -274,7 +274,7 @@ SERVERS: Shapes = {
     "bearers-for-every-target": Shape(bearers_for_every_target),
     "delegates": Shape(patches=delegates),
     "no-audit-trail": Shape(no_audit_trail, serving(lines=False)),
-    "no-configure": Shape(as_asked, serving(configure=False, setting=SETTING)),
+    "no-configure": Shape(as_asked, serving(configure=False, client_authentication=False, setting=SETTING)),
     "one-profile": Shape(declares={"profiles": ["key-server"], **declaring(algorithms=["ES256"], audit={})}),
     "nothing-but-what-is-always-asked": Shape(declares=serving(**dict.fromkeys(_FLAGS, False))),
 }
