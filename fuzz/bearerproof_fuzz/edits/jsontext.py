@@ -90,7 +90,7 @@ def claims_json(draft: Draft, rewrite: Rewrite) -> Draft:
     return _claims(draft, rewrite)
 
 
-@edit("VER-8", "RFC 7519 §7.2", CLAIMS)
+@edit("VER-8", "RFC 7519 §7.2", CLAIMS + " header")
 def claims_deflated_and_said_so(draft: Draft) -> Draft:
     """The claims are compressed and `zip` says so, which is a member of a JWE and none of a JWS (RFC 7516 §4.1.3)."""
     return _claims(draft.with_header(zip="DEF"), _NOT_AN_OBJECT["deflated"])
