@@ -67,13 +67,6 @@ class Prepared:
         """The token that is changed."""
         return self.case.edit.apply(self.honest.draft)
 
-    @property
-    def changes(self) -> bool:
-        """Whether the edit changes this token at all: an issuer that is http has no https to lose."""
-        edited, honest = self.edited, self.honest.draft
-        segments = (edited.header_segment, edited.payload_segment) != (honest.header_segment, honest.payload_segment)
-        return segments or edited.presentation() != self.honest.presentation
-
     @cached_property
     def _candidates(self) -> dict[tuple[Measure, bool], Candidate]:
         return {}

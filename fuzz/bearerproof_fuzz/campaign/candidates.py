@@ -328,7 +328,8 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
     plain = world.based(row)
     base = plain if edit.given is unedited else Unwritten(edit.given(plain.draft))
     changed = edit.apply(base.draft)
-    if changed.presentation() == base.presentation:
+    presented = changed.presentation()
+    if presented == base.presentation:
         return None
     circumstances = (row.key_form, row.kid, row.key_set, row.policy)
     shape = f"keys as {row.key_form}, kid {row.kid}, key set {row.key_set}, policy {row.policy}"
@@ -336,7 +337,7 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
         edit.requirement_id,
         f"{edit.id} in combination",
         f"{edit.id}, with {shape}",
-        changed.presentation(),
+        presented,
         base.presentation,
         REJECTED,
         factors=factors_of(changed, edit.group, *circumstances),

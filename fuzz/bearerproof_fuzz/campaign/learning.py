@@ -296,16 +296,15 @@ def _has_places(found: Space) -> bool:
 
 
 def prepared(declaration: Declaration, forge: Forge, scope: Scope, bases: Sequence[Honest]) -> list[Prepared]:
-    """Return the edits that change a token of the implementation, each under an algorithm in which it accepts."""
+    """Return the edits that apply to the implementation, each under an algorithm in which it accepts."""
     usable = {(base.draft.profile, base.draft.key.algorithm) for base in bases}
     first = {base.draft.profile: base.draft.key.algorithm for base in reversed(bases)}
     wanted = (case for case in cases() if case.profile in scope.profiles and case.profile in first)
-    found = (
+    return [
         Prepared(case, Honest(case.edit.given(forge.base(case.profile, case.algorithm or first[case.profile]))))
         for case in applicable(wanted, declaration)
         if (case.profile, case.algorithm or first[case.profile]) in usable
-    )
-    return [each for each in found if each.changes]
+    ]
 
 
 def in_turn(whole: Sequence[Prepared]) -> list[Prepared]:
@@ -347,13 +346,17 @@ class _Judgements:
         return found
 
     def add(self, prepared: Sequence[Prepared]) -> None:
-        """Present some more edits, those of them whose base is accepted."""
+        """Present some more edits, those of them whose base is accepted and changed.
+
+        An issuer that is http has no https to lose.
+        """
         fitting = [each for each in prepared if self.implementation.fits(each.edited.presentation())]
         accepted = self.ask(each.honest for each in fitting)
         based = [each for each in fitting if each.honest in accepted]
-        candidates = [of_edit(each, self.judge.measure, each.edited) for each in based]
-        asked = answers(self.implementation, [candidate.presented for candidate in candidates])
-        for each, candidate, answer in zip(based, candidates, asked, strict=True):
+        made = [(each, of_edit(each, self.judge.measure, each.edited)) for each in based]
+        changed = [(each, candidate) for each, candidate in made if candidate.presented != candidate.honest]
+        asked = answers(self.implementation, [candidate.presented for _, candidate in changed])
+        for (each, candidate), answer in zip(changed, asked, strict=True):
             self._judge(each, candidate, answer)
 
     def finish(self) -> None:

@@ -264,10 +264,9 @@ class Worker:
         while not self._over() and (self._is_the_suites_turn() or not verifies):
             self._ask_alone(scope)
 
-    @property
-    def _has_one_issuer(self) -> bool:
-        """Whether explorer and suite take turns: a server at a URL knows one address of its issuer."""
-        return self.plan.settings.url is not None
+    def _is_to_pause(self) -> bool:
+        """Say whether exploring has to end for the suite: a server at a URL knows one address of its issuer."""
+        return self.plan.settings.url is not None and self._is_the_suites_turn()
 
     def _is_the_suites_turn(self) -> bool:
         return self.spent[True] < self.plan.by_suite * (self.spent[True] + self.spent[False])
@@ -282,7 +281,7 @@ class Worker:
 
     def _explore_anew(self, implementation: Implementation, scope: Scope) -> None:
         """Explore, with tokens made anew where those for a real clock have become old."""
-        while not self._over() and not (self._has_one_issuer and self._is_the_suites_turn()):
+        while not self._over() and not self._is_to_pause():
             lesson = self._lesson_by_now(implementation, scope)
             if lesson is not None:
                 self._explore(self._explorer(lesson, implementation, scope), scope)
@@ -380,9 +379,9 @@ class Worker:
                 return
             if not self.settled and began - start > LOOK:
                 return  # more may be known by now, and if the one who learns has died, another one has to
-            by_suite = self._is_the_suites_turn()
-            if by_suite and self._has_one_issuer:
+            if self._is_to_pause():
                 return
+            by_suite = self._is_the_suites_turn()
             if by_suite:
                 self._ask_the_suite(scope)
             else:

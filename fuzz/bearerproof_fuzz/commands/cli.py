@@ -226,7 +226,7 @@ def check(
         seed=seed,
         seconds=seconds,
         url=url,
-        server_profile=None if server_profile is None else str(server_profile),
+        server_profile=server_profile,
         selection=tuple(selected or ()),
         owned=owned,
     )
@@ -349,8 +349,7 @@ def replay(
     from bearerproof_fuzz.commands import differing  # noqa: PLC0415
     from bearerproof_fuzz.commands import replay as replaying  # noqa: PLC0415
 
-    profile = None if server_profile is None else str(server_profile)
-    settings = _settings(context, target, seconds=seconds, url=url, server_profile=profile, owned=owned)
+    settings = _settings(context, target, seconds=seconds, url=url, server_profile=server_profile, owned=owned)
     if target is not None:
         settings = differing.settings_of(target, seconds, Console(stderr=True))
     implementation = started(settings)
@@ -502,9 +501,8 @@ def fuzz(
         return differing.compare(named, corpus, fuzzing.seconds(lasting), fuzzing.seeded(seed), out, err)
     if url is not None and (workers or 1) > 1:
         raise BadInput("with --url one worker works: the events in the trail of one server would mix")
-    profile = None if server_profile is None else str(server_profile)
     settings = replace(
-        _settings(context, names[0] if names else None, url=url, server_profile=profile, owned=owned)
+        _settings(context, names[0] if names else None, url=url, server_profile=server_profile, owned=owned)
         if context.obj is not None or not names or url is not None
         else differing.settings_of(names[0], seconds, err),
         measure=measure,
@@ -586,13 +584,15 @@ def _only(targets: list[str] | None) -> str | None:
     return targets[0] if targets else None
 
 
-def _settings(context: typer.Context, target: str | None, **options: Any) -> RunConfig:
+def _settings(
+    context: typer.Context, target: str | None, *, server_profile: Path | None = None, **options: Any
+) -> RunConfig:
     command: list[str] | None = context.obj
     if options.get("url") is not None:
         if target is not None or command is not None:
             raise BadInput("give either --url or an implementation to start, not both")
-        return RunConfig(target="", **options)
-    if options.get("server_profile") is not None:
+        return RunConfig(target="", server_profile=None if server_profile is None else str(server_profile), **options)
+    if server_profile is not None:
         raise BadInput("--server-profile describes the server at --url, and none is given")
     if command is None:
         return RunConfig(target=target or "reference", **options)

@@ -12,8 +12,16 @@ UNKNOWN = "bprf_" + "A" * 43
 """A bearer in the form of the reference's, which nobody issued."""
 
 
-CODES_OF_THE_VALUE = {"grant_type": "unsupported_grant_type", "scope": "invalid_scope"}
-"""By a parameter that stands twice, the code that base takes too: it is true of the second value (RFC 6749 §5.2)."""
+def codes_where_twice(name: str, measure: Measure) -> tuple[str, ...]:
+    """Return the codes for a parameter that stands twice; at base, too, one that is true of its second value.
+
+    RFC 6749 §5.2 leaves the choice.
+    """
+    also = _OF_THE_VALUE.get(name) if measure is Measure.BASE else None
+    return ("invalid_request", also) if also else ("invalid_request",)
+
+
+_OF_THE_VALUE = {"grant_type": "unsupported_grant_type", "scope": "invalid_scope"}
 
 
 def is_issued_type(issued: object, bearer: object, measure: Measure) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from bearerproof.contract.declaration import FixedConfig, KeyServer, KeyServerLimits
+from bearerproof.contract.http.profile import ID_TOKEN as ID_TOKEN
 from bearerproof.contract.messages import Policy
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Profile
@@ -14,7 +15,6 @@ from bearerproof_fuzz.keys import Key
 from bearerproof_fuzz.keyserver.name_mapping import IDENTITY, NameMapping, RenamedDraft
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant
-ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a type
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 EXCHANGE_PARAMETERS = (

@@ -71,8 +71,8 @@ class AuthorizationServer:
             "id_token_signing_alg_values_supported": list(self._profile.token.algorithms),
         }
 
-    def published(self, issuer: str) -> Sequence[Json]:
-        """Return the public keys that it serves for this issuer while nothing else is tried."""
+    def published(self, issuer: str = "") -> Sequence[Json]:
+        """Return the public keys that it serves for this issuer, or its first, while nothing else is tried."""
         is_other = bool(issuer) and issuer == self._profile.server.other
         return [key.public_jwk for key in (self.other_keys if is_other else self.keys)]
 

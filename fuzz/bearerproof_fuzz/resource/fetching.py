@@ -1,7 +1,7 @@
 """A resource server that runs and fetches our key set: what a check of rotation and outages sees of it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -13,7 +13,6 @@ from bearerproof.contract.resource.resourceserver import FetchTimes
 from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import REJECTED, Trial
-from bearerproof.members import Json
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.forge import Draft, Forge
 from bearerproof_fuzz.jwks_endpoint import Reply
@@ -32,11 +31,6 @@ class Fetching:
     mark: CheckId
     authority: AuthorizationServer
     times: FetchTimes
-
-    @property
-    def published(self) -> Sequence[Json]:
-        """The public keys that were always there."""
-        return [key.public_jwk for key in self.authority.keys]
 
     def fresh(self, algorithm: str | None = None) -> Key:
         """Return a key that nobody has seen, of this algorithm or the usual one."""

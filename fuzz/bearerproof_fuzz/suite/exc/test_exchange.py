@@ -8,7 +8,7 @@ from bearerproof.judging.trial import Trial
 from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
-from bearerproof_fuzz.keyserver.http_asserts import CODES_OF_THE_VALUE, is_issued_type
+from bearerproof_fuzz.keyserver.http_asserts import codes_where_twice, is_issued_type
 from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, DEFAULT, HOME, ID_TOKEN, TOKEN_EXCHANGE, rule
 from bearerproof_fuzz.needs import CONFIGURE
 
@@ -143,7 +143,7 @@ def test_a_parameter_twice(mark: CheckId, trial: Trial) -> None:
         rest = [pair for pair in _form(server) if pair[0] != name]
         for values in ((good, good), (good, other), (other, good)):
             pairs = [(name, values[0]), *rest, (name, values[1])]
-            codes = _or_at_base(trial, "invalid_request", *filter(None, [CODES_OF_THE_VALUE.get(name)]))
+            codes = codes_where_twice(name, trial.measure)
             server.refused(server.exchange_form(pairs), codes, f"{name} is given twice: {', '.join(values)}")
     server.issue()
 

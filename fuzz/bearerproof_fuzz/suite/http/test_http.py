@@ -6,12 +6,11 @@ from urllib.parse import quote, quote_plus, urlencode
 
 from bearerproof.judging.harness import CheckId
 from bearerproof.judging.trial import Trial
-from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.checks import check, strict_alone
 from bearerproof_fuzz.keyserver import wire
 from bearerproof_fuzz.keyserver.contenttypes import OTHER_TYPES
 from bearerproof_fuzz.keyserver.driver import KeyServerDriver
-from bearerproof_fuzz.keyserver.http_asserts import CODES_OF_THE_VALUE, failed, succeeded
+from bearerproof_fuzz.keyserver.http_asserts import codes_where_twice, failed, succeeded
 from bearerproof_fuzz.keyserver.setting import ACCESS_TOKEN, TOKEN_EXCHANGE
 from bearerproof_fuzz.keyserver.wire import FORM, Fields
 from bearerproof_fuzz.needs import HTTP
@@ -135,13 +134,7 @@ def test_parameter_given_twice(mark: CheckId, trial: Trial) -> None:
         for value in (honest, other):
             for name, twice in {"first": [(field, value), *form], "last": [*form, (field, value)]}.items():
                 what = f"{field} stands twice, {'the same' if value == honest else 'another'} {name}"
-                failed(server, wire.exchange(server, twice), 400, _codes(trial, field), what)
-
-
-def _codes(trial: Trial, field: str) -> tuple[str, ...]:
-    """Return what a parameter that stands twice can be refused with."""
-    also = CODES_OF_THE_VALUE.get(field) if trial.measure is Measure.BASE else None
-    return ("invalid_request", also) if also else ("invalid_request",)
+                failed(server, wire.exchange(server, twice), 400, codes_where_twice(field, trial.measure), what)
 
 
 _OTHERS = {
@@ -168,7 +161,7 @@ def test_twice_in_another_spelling(mark: CheckId, trial: Trial) -> None:
             honest = urlencode(wire.exchange_form(server, scope="backends:a tools:x"))
             for body in (f"{honest}&{second}={quote(other)}", f"{second}={quote(other)}&{honest}"):
                 what = f"{field} stands twice, once encoded: {name}"
-                failed(server, wire.exchange(server, body.encode()), 400, _codes(trial, field), what)
+                failed(server, wire.exchange(server, body.encode()), 400, codes_where_twice(field, trial.measure), what)
 
 
 @check("HTTP-16", needs=(HTTP,))

@@ -77,7 +77,7 @@ def test_running_server_passes_over_odd_neighbours(mark: CheckId, trial: Trial) 
 def _accepted_beside(fetching: Fetching, neighbours: Mapping[str, Json]) -> bool:
     """Say whether a new key is found in a set that has these neighbours in it; without any it has to be found."""
     added = fetching.fresh()
-    jwks = [*neighbours.values(), *fetching.published, {**added.public_jwk, "x-unheard-of": {"a": 1}}]
+    jwks = [*neighbours.values(), *fetching.authority.published(), {**added.public_jwk, "x-unheard-of": {"a": 1}}]
     fetching.authority.key_set.reply = Reply(json.dumps({"keys": jwks, "issuer": "odd"}).encode())
     if fetching.finds(added):
         return True

@@ -48,7 +48,7 @@ def _refused_together(fetching: Fetching, unfit: Mapping[str, _Unfit]) -> bool:
     """Say whether a set with these keys is read; if so, require that they verify nothing."""
     sound = fetching.fresh(next(iter(unfit.values())).key.algorithm)
     jwks = [jwk for each in unfit.values() for jwk in each.jwks]
-    fetching.authority.key_set.reply = jwk_set([*fetching.published, *jwks, sound.public_jwk])
+    fetching.authority.key_set.reply = jwk_set([*fetching.authority.published(), *jwks, sound.public_jwk])
     if not fetching.finds(sound):
         return False
     for name, each in unfit.items():
@@ -86,7 +86,7 @@ def test_running_server_keeps_key_families_apart(mark: CheckId, trial: Trial) ->
     with fetching_keys(trial, mark) as fetching:
         public, kid = fetching.fresh(), fetching.fresh().kid
         secret = {"kty": "oct", "kid": kid, "use": "sig", "alg": "HS256", "k": keys.b64(token_bytes(32))}
-        fetching.authority.key_set.reply = jwk_set([*fetching.published, secret, public.public_jwk])
+        fetching.authority.key_set.reply = jwk_set([*fetching.authority.published(), secret, public.public_jwk])
         if not fetching.finds(public):
             pytest.skip("in a set with a secret no new key is found, so it cannot be seen what it would verify")
         for name, text in keys.public_forms(public).items():
