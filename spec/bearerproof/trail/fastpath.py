@@ -5,18 +5,19 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
 
 1. msgspec decodes into one type a kind of event, with the bounds of the schema, and forbids members it does not know.
    Whatever makes it raise is read carefully, not judged here.
-2. Of a member that stands twice it takes the last in silence. So the text must have exactly the quotation marks of the
-   names and strings that were read; each has two at least, so there is none of another.
-   A null is counted likewise: its member, read as absent, has a name.
+2. Of a member that stands twice it takes the last in silence. So the text must be as long as what was read is at least:
+   then nothing else stands in it. Where blanks or escapes make it longer, it must have exactly the quotation marks of
+   the names and strings that were read; each has two at least, so there is none of another. A null is counted likewise:
+   its member, read as absent, has a name.
 3. What a type cannot tell (days that exist, addresses, source ids) is checked where it first comes, and the few texts
    that come in most lines are remembered, a bounded number of each, when they have been found clean.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
-from itertools import filterfalse
-from operator import or_
-from typing import Annotated, Any
+from itertools import compress, count, filterfalse, repeat
+from operator import ne, or_
+from typing import Annotated, Any, NamedTuple
 
 from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType, defstruct
 from msgspec.json import Decoder
@@ -38,7 +39,7 @@ from bearerproof.trail.events import (
     digest_of,
     name_of,
 )
-from bearerproof.trail.facts import Facts
+from bearerproof.trail.facts import Batch, Facts
 from bearerproof.trail.frames import BARE, Doubt, Frame
 from bearerproof.trail.inspection import Inspector
 
@@ -77,13 +78,19 @@ class _Failure(Struct, gc=False, forbid_unknown_fields=True):
     kid_hint: Hint | UnsetType = UNSET
 
 
+_SEAM = b'}\n{"event":"token.'
+"""What stands between two events that are written as most are."""
+
 _NONE = Raw()
 
-Known = tuple[Raw, bytes | None, int]
-"""An identity as it is written, its digest, and how many quotation marks it has with the name of its member."""
+Known = tuple[Raw, bytes | None, int, int]
+"""An identity as it is written, its digest, and its length and its quotation marks with the name of its member."""
 
-_NOBODY: Known = _NONE, None, 0
+_NOBODY: Known = _NONE, None, 0, 0
 """What is known of an identity that is not there."""
+
+_STRANGER: Known = Raw(b"?"), None, 0, 0
+"""What is known of a token that was not seen: an identity that nobody can write."""
 
 
 def _unread(kind: Any) -> Any:
@@ -113,16 +120,19 @@ class FastPath:
         self._minutes: set[str] = set()
         self._of_jtis: dict[str | None, Known] = {None: _NOBODY}
         self._addresses: set[str | None] = set()
-        self._names: dict[tuple[str, ...], int] = {}
+        self._names: dict[tuple[str, ...], tuple[int, int]] = {}
         self._identities: dict[bytes, Known] = {b"": _NOBODY}
         self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
         self._frames: dict[str, tuple[str, Hints]] = {}
         self._at_once = _AT_ONCE
 
-    def read_whole(self, octets: bytes, count: int, frame: Frame) -> list[Any] | None:
-        """Return the events of a key server that so many lines wrap, one each; None where one is in doubt."""
+    def read_whole(self, octets: bytes, frame: Frame, number: int) -> Batch | None:
+        """Return the events of a key server that lines wrap, one each; None where one is in doubt.
+
+        The first is line ``number`` of the trail.
+        """
         try:
-            return self._events(frame.unwrapped(octets, count), count)
+            return self._batch(frame.unwrapped(octets), number)
         except _DOUBTFUL:
             return None
 
@@ -136,7 +146,7 @@ class FastPath:
         place, last = start, len(lines)
         while place < last:
             some = lines[place : place + self._at_once]
-            found = self._read_some(some, frame)
+            found = self._read_some(some, frame, number + place)
             if found is not None:
                 facts.add_all(found, number + place)
                 place += len(some)
@@ -149,42 +159,46 @@ class FastPath:
 
     def read_one(self, text: str) -> LifecycleEvent | Failure | None:
         """Return the event that a text surely is; None says nothing."""
-        found = self._read_some([text], BARE)
-        return found[0] if found else None
+        found = self._read_some([text], BARE, 0)
+        return found.event(0) if isinstance(found, Batch) else found[0] if found else None
 
-    def _read_some(self, lines: Sequence[str], frame: Frame) -> list[Any] | None:
+    def _read_some(self, lines: Sequence[str], frame: Frame, number: int) -> Batch | list[Any] | None:
         """Return the events of some lines, one each; None where one is in doubt."""
         try:
-            octets = frame.unwrapped("\n".join(lines).encode(), len(lines))
+            octets = frame.unwrapped("\n".join(lines).encode())
             if _OF_A_FAILURE not in octets:
-                return self._events(octets, len(lines))
+                batch = self._batch(octets, number)
+                return batch if len(batch) == len(lines) else None
             texts = octets.decode().split("\n")[: len(lines)]
-            return [self._read_failure(text) or self._events(text.encode(), 1)[0] for text in texts]
+            return [self._read_failure(text) or self._batch(text.encode(), 0).event(0) for text in texts]
         except _DOUBTFUL:
             return None
 
     # -- events of a key server ----------------------------------------------------------------------------------
 
-    def _events(self, octets: bytes, count: int) -> list[Any]:
-        """Return the events that so many lines hold, one each; they are looked at together, member by member.
-
-        Each has at least the quotation marks that are counted of it. So if all together have no more, none has.
-        """
+    def _batch(self, octets: bytes, number: int) -> Batch:
+        """Return the events that lines hold, one each; they are looked at together, member by member."""
         events = _decode_events(octets)
-        if not len(events) == count == octets.count(frames.SEAM) + 1:
-            raise Doubt
         jtis, addresses = [event.token_jti for event in events], [event.client_ip for event in events]
         instants, numbers = [event.occurred_at for event in events], [event.seq for event in events]
         reasons, origins = [event.reason for event in events], [event.origin for event in events]
         # A number has a name, and 0 begins a run of the server, unless its very line came before: its text counts.
         if 0 in numbers:
             raise Doubt
+        kinds = [event.kind for event in events]
         issued = [event for event in events if event.kind is Issued]
+        if any([event.rate_limit is None for event in issued]):  # noqa: C419 - a generator takes twice the time
+            raise Doubt
         self._learn_identities({bytes(event.identity) for event in issued} - self._identities.keys())
-        absent = sum([texts.count(None) for texts in (jtis, addresses, instants, reasons, origins)])
-        marks = 4 * (6 * count - absent) + 2 * (count - numbers.count(None)) + self._take_identities(events, jtis)
-        marks += 2 * sum(map(self._texts_of_grant, issued))
-        if octets.count(b'"') != marks:
+        known = self._known_identities(jtis, [event.identity for event in events])
+        read = _Read(
+            kinds,
+            {"token_jti": jtis, "client_ip": addresses, "occurred_at": instants, "reason": reasons, "origin": origins},
+            numbers,
+            known,
+            [(event, self._names_of(event.backends), self._names_of(event.tools)) for event in issued],
+        )
+        if not read.is_all_of(octets):
             raise Doubt
         for address in filterfalse(self._addresses.__contains__, addresses):
             self._learn_address(address)
@@ -192,29 +206,21 @@ class FastPath:
             self._look_into(text or "")
         self._look_at_instants([when for when in instants if when is not None])
         self._look_at_instants([event.expires_at for event in issued if event.expires_at is not None])
-        return events
+        identities = [each[1] for each in known]
+        return Batch(number, kinds, jtis, identities, instants, numbers, origins, events)
 
-    def _take_identities(self, events: Sequence[Any], jtis: Sequence[str | None]) -> int:
-        """Set digests for the identities of events, and return how many quotation marks there are with their names.
+    def _known_identities(self, jtis: Sequence[str | None], written: Sequence[Raw]) -> list[Known]:
+        """Return what is known of identities; most are written as they were in the event before about that token."""
+        known = list(map(self._of_jtis.get, jtis, repeat(_STRANGER)))
+        for place in compress(count(), map(ne, [each[0] for each in known], written)):
+            known[place] = self._learn_token(jtis[place], written[place])
+        return known
 
-        Most are written as they were in the event before about the same token.
-        """
-        marks = 0
-        for event, jti, known in zip(events, jtis, map(self._of_jtis.get, jtis), strict=True):
-            if known is None or known[0] != event.identity:
-                known = self._learn_token(jti, event.identity)  # noqa: PLW2901 - what is known from here on
-            event.identity = known[1]
-            marks += known[2]
-        return marks
-
-    def _texts_of_grant(self, event: Issued) -> int:
-        if event.backends is None or event.tools is None or event.rate_limit is None:  # null, as they must be there
+    def _names_of(self, names: tuple[str, ...] | None) -> tuple[int, int]:
+        """Return the length of names as a list, and their quotation marks; null is none, as they must be there."""
+        if names is None:
             raise Doubt
-        texts = 3
-        for names in (event.backends, event.tools):
-            known = self._names.get(names)
-            texts += self._learn_names(names) if known is None else known
-        return texts + 2 if event.expires_at is not None else texts
+        return self._names.get(names) or self._learn_names(names)
 
     # -- events of a verifier ------------------------------------------------------------------------------------
 
@@ -315,6 +321,9 @@ class FastPath:
         """Learn the identity of a token; the next event about it will most likely have it in the same words."""
         if jti is not None and jti not in self._of_jtis and not self._inspector.is_clean_jti(jti):
             raise Doubt
+        known = self._of_jtis.get(jti, _STRANGER)
+        if known[0] == identity:  # learned since from a line just before
+            return known
         raw = bytes(identity)
         known = self._identities.get(raw) or self._learn_identity(raw)
         if jti is not None:
@@ -329,13 +338,14 @@ class FastPath:
         _make_room(self._addresses)
         self._addresses.add(address)
 
-    def _learn_names(self, names: tuple[str, ...]) -> int:
+    def _learn_names(self, names: tuple[str, ...]) -> tuple[int, int]:
         if not all(map(self._inspector.is_clean, names)):
             raise Doubt
-        if sum(map(len, names)) <= LONGEST_KNOWN:
+        size = max(1, sum(map(len, names)) + len(names) * len('"",')) + 1
+        if size <= LONGEST_KNOWN:
             _make_room(self._names)
-            self._names[names] = len(names)
-        return len(names)
+            self._names[names] = size, 2 * len(names)
+        return size, 2 * len(names)
 
     def _learn_identities(self, raws: Collection[bytes]) -> None:
         """Learn identities of which most are clean: then so are all of them as one text, which takes less time."""
@@ -358,7 +368,7 @@ class FastPath:
             raise Doubt
         if not (is_clean or self._is_clean(raw.decode()) or all(map(self._inspector.is_clean, strings))):
             raise Doubt
-        known = Raw(raw), digest_of(identity), 2 * texts + 2
+        known = Raw(raw), digest_of(identity), len(raw) + len(',"identity":'), 2 * texts + 2
         if len(raw) <= 2 * LONGEST_KNOWN:
             _make_room(self._identities)
             self._identities[raw] = known
@@ -377,6 +387,60 @@ class FastPath:
             _make_room(self._hints)
             self._hints[source, client, aud, kid] = hints, texts
         return hints, texts
+
+
+class _Read(NamedTuple):
+    """What was read of some lines; ``grants`` have the lengths and the quotation marks of their lists of names."""
+
+    kinds: Sequence[type[LifecycleEvent]]
+    texts: Mapping[str, Sequence[str | None]]
+    numbers: Sequence[int | None]
+    identities: Sequence[Known]
+    grants: Sequence[tuple[Issued, tuple[int, int], tuple[int, int]]]
+
+    def is_all_of(self, octets: bytes) -> bool:
+        """Whether the lines hold this and nothing else, an event each."""
+        seams = octets.count(_SEAM)
+        if len(self.kinds) == seams + 1 and len(octets) == self._least() + seams:
+            return True
+        lines = octets.count(b"\n") + 1
+        return len(self.kinds) == lines == octets.count(frames.SEAM) + 1 and octets.count(b'"') == self._marks()
+
+    def _least(self) -> int:
+        """Return how many octets this takes at least, but for the line feeds: in ASCII, with no escapes or blanks."""
+        size = sum(map(_SIZES.__getitem__, self.kinds)) + sum([known[2] for known in self.identities])
+        for name, texts in self.texts.items():
+            there = list(filter(None, texts))
+            size += len(there) * len(f',"{name}":""') + len("".join(there))
+        for event, backends, tools in self.grants:
+            size += backends[0] + tools[0] + len(str(event.rate_limit))
+            size += len(',"backends":,"tools":,"rate_limit":')
+            if event.expires_at is not None:
+                size += len(',"expires_at":""') + len(event.expires_at)
+        return size + _size_of_numbers([number for number in self.numbers if number is not None])
+
+    def _marks(self) -> int:
+        """Return how many quotation marks this has."""
+        lines = len(self.kinds)
+        absent = sum([texts.count(None) for texts in self.texts.values()])
+        marks = 4 * ((1 + len(self.texts)) * lines - absent) + 2 * (lines - self.numbers.count(None))
+        marks += sum([known[3] for known in self.identities])
+        for event, backends, tools in self.grants:
+            marks += 6 + backends[1] + tools[1] + 4 * (event.expires_at is not None)
+        return marks
+
+
+_SIZES = {kind: len(f'{{"event":"{name_of(kind)}"}}') for kind in KINDS}
+"""Octets of an event of each kind that has no other member."""
+
+
+def _size_of_numbers(numbers: Sequence[int]) -> int:
+    """Return how many octets the members of sequence numbers take."""
+    if not numbers:
+        return 0
+    most = len(str(max(numbers)))
+    digits = most * len(numbers) if len(str(min(numbers))) == most else sum(map(len, map(str, numbers)))
+    return len(numbers) * len(',"seq":') + digits
 
 
 def is_sound(inspector: Inspector) -> bool:

@@ -31,10 +31,10 @@ class Doubt(Exception):
 
 @dataclass(frozen=True)
 class Frame:
-    """A wrapping: ``unwrapped`` returns what so many lines wrap, a line each."""
+    """A wrapping: ``unwrapped`` returns what lines wrap, a line each."""
 
     preset: Preset
-    unwrapped: Callable[[bytes, int], bytes]
+    unwrapped: Callable[[bytes], bytes]
 
 
 def frame_of(octets: bytes) -> Frame:
@@ -56,9 +56,9 @@ _decode_docker_lines = Decoder(_DockerLine).decode_lines
 _last = itemgetter(-1)
 
 
-def _docker(octets: bytes, count: int) -> bytes:
+def _docker(octets: bytes) -> bytes:
     """Return what lines of Docker's ``json-file`` log wrap: each ends with its line feed, else it goes on."""
-    frames = _decode_docker_lines(octets)
+    frames, count = _decode_docker_lines(octets), octets.count(b"\n") + 1
     logs, times = [frame.log for frame in frames], [frame.time for frame in frames]
     whole = "".join(logs)
     if not len(logs) == count == whole.count("\n") == octets.count(SEAM) + 1 or "" in logs:
@@ -82,10 +82,10 @@ _OF_EVENTS = frozenset({"event", "kind", "occurred_at", "metadata"})
 """Members by which a record may be an event itself, besides those with a word of ours in their names."""
 
 
-def _records(octets: bytes, count: int, *, preset: Preset) -> bytes:
+def _records(octets: bytes, *, preset: Preset) -> bytes:
     """Return what records with the same members wrap, of which the first is in this wrapping."""
     records = _decode_records(octets)
-    if not len(records) == count == octets.count(SEAM) + 1:
+    if not len(records) == octets.count(b"\n") + 1 == octets.count(SEAM) + 1:
         raise Doubt
     way = _way(records, preset)
     around = [record[way[0]] for record in records] if len(way) > 1 else records
@@ -137,17 +137,17 @@ _PREFIXES: dict[str, tuple[Preset, bytes]] = {
 """Prefixes of a line behind which an event stands to its end, by name."""
 
 
-def _prefixed(octets: bytes, count: int, *, prefix: re.Pattern[bytes]) -> bytes:
+def _prefixed(octets: bytes, *, prefix: re.Pattern[bytes]) -> bytes:
     """Return what stands behind the prefix of each line."""
     behind, times = prefix.subn(b"\n", b"\n" + octets)
-    if times != count:
+    if times != octets.count(b"\n") + 1:
         raise Doubt
     return behind[1:]
 
 
 # -- all of them -----------------------------------------------------------------------------------------------------
 
-BARE = Frame(Preset.PLAIN, lambda octets, _: octets)
+BARE = Frame(Preset.PLAIN, lambda octets: octets)
 _RECORDS = {
     "fields": (Preset.TRACING, rb'\{"timestamp":\s?"'),
     "messages": (Preset.CLOUDWATCH, rb'\{"@?timestamp":\s?'),

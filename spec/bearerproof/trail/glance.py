@@ -5,10 +5,10 @@ Switched off, the report is the same to the byte, and later.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from itertools import compress
 
 from bearerproof.trail.events import Failure, Hints, Invalid, LifecycleEvent, Used
-from bearerproof.trail.facts import Fact, Facts
+from bearerproof.trail.facts import Batch, Fact
 from bearerproof.trail.rules.failures import Failures
 from bearerproof.trail.rules.lifecycle import Lifecycle
 from bearerproof.trail.rules.streams import Stream
@@ -19,12 +19,6 @@ _AFTER_COLON = ";"
 
 _KNOWN = 20_000
 """Sources whose hints are known at once."""
-
-_AT_ONCE = 1024
-"""Events that are followed together, at most."""
-
-_LONGEST_PAUSE = 64
-"""Events that are not looked at together after one could not be, at most, where that comes again and again."""
 
 Decide = Callable[[LifecycleEvent, int], None]
 """Is given an event whose number and time have been followed, and its line."""
@@ -38,57 +32,31 @@ class Glance:
         self._failures = failures
         self._decide = decide
         self._composed: dict[Hints, str] = {}
-        self._at_once = _AT_ONCE
-        self._pause = self._left = 0
 
-    def judge(self, facts: Facts, start: int) -> int:
-        """Judge events from ``start`` on up to the first that needs a closer look, and return the place of that one."""
-        place, last = start, len(facts.events)
-        if self._left and facts.events[place].kind is not None:
-            self._left -= 1
-            return place
-        while place < last:
-            if facts.events[place].kind is None:
-                if not self._passes(facts.events[place]):
-                    break
-                place += 1
-                continue
-            events: list[Any] = facts.events[place : place + self._at_once]
-            kinds = [event.kind for event in events]
-            if None in kinds:
-                del events[kinds.index(None) :]
-            if self._follow(events):
-                self._look_at(events, kinds, facts.lines[place : place + len(events)])
-                place += len(events)
-                self._at_once, self._pause = min(2 * self._at_once, _AT_ONCE), 0
-            elif len(events) > 1:
-                self._at_once = max(1, len(events) // 4)
-            else:
-                self._left, self._pause = self._pause, min(2 * self._pause + 1, _LONGEST_PAUSE)
-                break
-        return place
+    def judge(self, batch: Batch) -> bool:
+        """Judge events if each comes next after the one before it; say whether they do."""
+        if not self._follow(batch):
+            return False
+        self._look_at(batch)
+        return True
 
     # -- events of a key server ----------------------------------------------------------------------------------
 
-    def _follow(self, events: Sequence[Any]) -> bool:
+    def _follow(self, batch: Batch) -> bool:
         """Follow the numbers and times of events, if each comes next after the one before it; say whether they do."""
-        streams, by_stream = self._lifecycle.streams, dict[str | None, Sequence[Any]]()
-        origins = {event.origin for event in events}
-        if len(origins) == 1:
-            by_stream[events[0].origin] = events
-        else:
-            for origin in origins:
-                by_stream[origin] = [event for event in events if event.origin == origin]
-        followed = []
-        for origin, of_one in by_stream.items():
+        streams, followed = self._lifecycle.streams, []
+        origins = set(batch.origins)
+        for origin in origins:
             stream = streams.unnamed if origin is None else streams.named.get(origin)
-            instants, numbers = [event.occurred_at for event in of_one], [event.seq for event in of_one]
+            is_of = None if len(origins) == 1 else [each == origin for each in batch.origins]
+            instants = batch.instants if is_of is None else list(compress(batch.instants, is_of))
+            numbers = batch.numbers if is_of is None else list(compress(batch.numbers, is_of))
             if stream is None or not self._are_next(stream, instants, numbers):
                 return False
             followed.append((stream, instants, numbers))
         for stream, instants, numbers in followed:
             self._take(stream, instants, numbers)
-        self._lifecycle.previous = events[-1].occurred_at or self._lifecycle.previous
+        self._lifecycle.previous = batch.instants[-1] or self._lifecycle.previous
         return True
 
     def _are_next(self, stream: Stream, instants: Sequence[str | None], numbers: Sequence[int | None]) -> bool:
@@ -135,42 +103,37 @@ class Glance:
         if stream is streams.unnamed and streams.are_counted:
             streams.numbers.stop = stream.sequence.next
 
-    def _look_at(self, events: Sequence[Any], kinds: Sequence[Any], lines: Sequence[int]) -> None:
+    def _look_at(self, batch: Batch) -> None:
         """Pass over uses by its identity of a token that was issued, is not revoked, and expires later.
 
         And over refusals of what is no token.
         """
         lifecycle, find, file = self._lifecycle, self._lifecycle.memory.find, self._lifecycle.file
-        uses = invalid = 0
-        for event, kind, line in zip(events, kinds, lines, strict=False):  # of the kinds there may be more
-            if kind is Invalid:
-                invalid += 1
+        uses = timeless = 0
+        columns = (batch.kinds, batch.jtis, batch.identities, batch.instants, batch.origins)
+        for place, (kind, jti, identity, when, origin) in enumerate(zip(*columns, strict=True)):
+            if kind is Used:
+                token = find(hash(jti))
+                if token is not None and token.identity == identity:
+                    if when is None:
+                        if token.is_live:
+                            timeless += 1
+                            continue
+                    elif when < token.live_until and token.at <= when:  # type: ignore[operator]  # it has a time then
+                        uses += 1
+                        if when > token.used_at:
+                            token.used_at, token.used_in, token.used_line = when, origin or file, batch.line + place
+                        continue
+            elif kind is Invalid:
                 continue
-            token = find(hash(event.token_jti)) if kind is Used else None
-            if (
-                token is None
-                or token.identity != event.identity
-                or token.revoked_at is not None
-                or token.expired is not None
-                or not token.issued
-            ):
-                self._decide(event, line)
-                continue
-            when = event.occurred_at
-            if when is None:
-                lifecycle.timeless_uses += 1
-            elif not (token.at and token.expires_at and token.at <= when < token.expires_at):
-                self._decide(event, line)
-                continue
-            elif token.used_at is None or when > token.used_at:
-                token.used_at, token.used_in, token.used_line = when, event.origin or file, line
-            uses += 1
-        lifecycle.kinds[Used] += uses
-        lifecycle.kinds[Invalid] += invalid
+            self._decide(batch.event(place), batch.line + place)
+        lifecycle.timeless_uses += timeless
+        lifecycle.kinds[Used] += uses + timeless
+        lifecycle.kinds[Invalid] += batch.kinds.count(Invalid)
 
     # -- events of a verifier ------------------------------------------------------------------------------------
 
-    def _passes(self, event: Fact) -> bool:
+    def passes(self, event: Fact) -> bool:
         """Whether a failure of a known source, whose very hints were found to be right, is next in its course."""
         if not isinstance(event, Failure):
             return False

@@ -8,7 +8,7 @@ from itertools import groupby
 from bearerproof.trail import presets, reading
 from bearerproof.trail.careful import CarefulReader
 from bearerproof.trail.events import Failure, LifecycleEvent
-from bearerproof.trail.facts import Fact, Facts
+from bearerproof.trail.facts import Batch, Fact, Facts
 from bearerproof.trail.findings import Findings, TrailFinding
 from bearerproof.trail.glance import Glance
 from bearerproof.trail.inspection import Inspector
@@ -63,6 +63,9 @@ def prove_lines(lines: Iterable[str], options: Options | None = None, *, fast: b
     return judgement.report()
 
 
+_PARTS = 4
+"""Parts of events that did not each come next after the one before."""
+
 _AT_ONCE = 4096
 """Lines at hand that are read before the rules are given what they hold."""
 
@@ -87,17 +90,13 @@ class Judge:
 
     def take(self, facts: Facts) -> None:
         """Judge the events of the next lines."""
-        place, last = 0, len(facts.events)
-        while place < last:
-            if self._glance is not None:
-                place = self._glance.judge(facts, place)
-            if place < last:
-                line = facts.lines[place]
-                try:
-                    self._judge(facts.events[place], facts.texts.get(line, ""), line)
-                except Exception as error:  # noqa: BLE001 - the last resort: one line may cost its own judgement alone
-                    self._give_up(line, error)
-                place += 1
+        for part in facts.parts:
+            if isinstance(part, Batch):
+                self._take_batch(part)
+            else:
+                for event, line in zip(part.events, part.lines, strict=True):
+                    if self._glance is None or not self._glance.passes(event):
+                        self._take_one(event, part.texts.get(line, ""), line)
 
     def report(self, files: Sequence[FileRead], tally: Tally) -> TrailReport:
         """End the trail and say what was found. ``tally`` is of the lines that are no events."""
@@ -121,6 +120,22 @@ class Judge:
             wrapped={str(name): number for name, number in sorted(tally.wrapped.items()) if number},
         )
         return conclude(files, lines, applied, self.findings, self._lifecycle, self._failures)
+
+    def _take_batch(self, batch: Batch) -> None:
+        """Judge events together, or fewer and fewer of them where one needs a closer look."""
+        if self._glance is not None and self._glance.judge(batch):
+            return
+        if len(batch) == 1:
+            self._take_one(batch.event(0), "", batch.line)
+            return
+        for some in batch.parted(-(-len(batch) // _PARTS)):
+            self._take_batch(some)
+
+    def _take_one(self, event: Fact, text: str, line: int) -> None:
+        try:
+            self._judge(event, text, line)
+        except Exception as error:  # noqa: BLE001 - the last resort: one line may cost its own judgement alone
+            self._give_up(line, error)
 
     def _decide(self, event: LifecycleEvent, line: int) -> None:
         """Judge an event whose time and number have been followed."""

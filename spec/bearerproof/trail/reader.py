@@ -62,7 +62,7 @@ class LineReader:
 
     >>> reader = LineReader(Options(), Findings(5))
     >>> reader.read(['{"event":"token.invalid","reason":"unknown-bearer"}', "GET /health 200"], 1)
-    >>> reader.facts.lines, reader.tally.foreign
+    >>> reader.facts.parts[0].lines, reader.tally.foreign
     ([1], 1)
     """
 
@@ -84,13 +84,12 @@ class LineReader:
         fast = self._fast_for(frame)
         if fast is None or self.pieces:
             return 0
-        count = octets.count(b"\n") + 1
-        events = fast.read_whole(octets, count, frame)
+        events = fast.read_whole(octets, frame, number)
         if events is None:
             return 0
         self.facts.add_all(events, number)
-        self._count_wrapped(frame, count)
-        return count
+        self._count_wrapped(frame, len(events))
+        return len(events)
 
     def read(self, lines: Sequence[str], number: int) -> None:
         """Read lines of which the first is line ``number`` of the trail, most of them at once."""

@@ -18,13 +18,13 @@ from operator import or_
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from msgspec import MsgspecError, defstruct
+from msgspec import MsgspecError, Struct, defstruct
 from msgspec.msgpack import Decoder, Encoder
 from msgspec.structs import fields
 
 from bearerproof.trail import reading
-from bearerproof.trail.events import KINDS, Failure, name_of
-from bearerproof.trail.facts import Facts, SummaryText
+from bearerproof.trail.events import KINDS, Failure, Invalid, Used, name_of
+from bearerproof.trail.facts import Batch, Facts, Few, SummaryText
 from bearerproof.trail.findings import Findings
 from bearerproof.trail.judge import Judgement, Progress
 from bearerproof.trail.options import Options
@@ -42,9 +42,7 @@ class _Reading(NamedTuple):
 
     lines: int
     consumed: int
-    events: bytes
-    places: Sequence[int]
-    texts: dict[int, str]
+    facts: bytes
     tally: Tally
     findings: Findings | None
 
@@ -105,10 +103,9 @@ class _Join:
         """Judge what was read of a part, if its events came over whole."""
         facts = Facts()
         try:
-            facts.events = _decode(part.events)
+            facts.parts = [sent.received() for sent in _decode(part.facts)]
         except MsgspecError:
             return False
-        facts.lines, facts.texts = list(part.places), part.texts
         self._judgement.take(facts, part.tally, part.findings, part.lines, part.consumed)
         return True
 
@@ -134,17 +131,11 @@ def _read(part: Part, line: int, reader: LineReader, findings: Findings) -> _Rea
     if reader.pieces:
         return None
     try:
-        events = _encode(facts.events)
+        sent = _encode([_SentBatch.of(each) if isinstance(each, Batch) else _SentFew.of(each) for each in facts.parts])
     except (UnicodeEncodeError, OverflowError):
         return None
     told = found if found.violated else None
-    return _Reading(line - start, part.consumed, events, _short(facts.lines), facts.texts, reader.tally, told)
-
-
-def _short(places: list[int]) -> Sequence[int]:
-    """Return places so that they are sent in little, if each stands next to the one before it."""
-    following = range(places[0], places[0] + len(places)) if places else range(0)
-    return following if places == list(following) else places
+    return _Reading(line - start, part.consumed, sent, reader.tally, told)
 
 
 def _sent(kind: Any) -> Any:
@@ -156,5 +147,52 @@ def _sent(kind: Any) -> Any:
     return made
 
 
+_Sent = reduce(or_, (*map(_sent, KINDS), Failure, SummaryText))
+
+
+class _SentFew(Struct, array_like=True, tag="few"):
+    """Events as they are sent."""
+
+    events: list[_Sent]  # type: ignore[valid-type]  # made here
+    lines: list[int]
+    texts: dict[int, str]
+
+    @classmethod
+    def of(cls, few: Few) -> "_SentFew":
+        return cls(few.events, few.lines, few.texts)
+
+    def received(self) -> Few:
+        few = Few()
+        few.events, few.lines, few.texts = self.events, self.lines, self.texts
+        return few
+
+
+class _SentBatch(Struct, array_like=True, tag="batch"):
+    """A batch as it is sent: kinds as numbers, whole events only of those whose other members matter."""
+
+    line: int
+    kinds: bytes
+    jtis: list[str | None]
+    identities: list[bytes | None]
+    instants: list[str | None]
+    numbers: list[int | None]
+    origins: list[str | None]
+    events: list[_Sent]  # type: ignore[valid-type]  # made here
+
+    @classmethod
+    def of(cls, batch: Batch) -> "_SentBatch":
+        events = [batch.event(place) for place, kind in enumerate(batch.kinds) if kind not in _PLAIN]
+        columns = (batch.jtis, batch.identities, batch.instants, batch.numbers, batch.origins)
+        return cls(batch.line, bytes(map(KINDS.index, batch.kinds)), *columns, events)
+
+    def received(self) -> Batch:
+        kinds, others = [KINDS[number] for number in self.kinds], iter(self.events)
+        events = [None if kind in _PLAIN else next(others) for kind in kinds]
+        return Batch(self.line, kinds, self.jtis, self.identities, self.instants, self.numbers, self.origins, events)
+
+
+_PLAIN = (Used, Invalid)
+"""Kinds of events of which the members of a batch say all that matters."""
+
 _encode = Encoder().encode
-_decode = Decoder(list[reduce(or_, (*map(_sent, KINDS), Failure, SummaryText))]).decode  # type: ignore[misc]  # made here
+_decode = Decoder(list[_SentBatch | _SentFew]).decode

@@ -213,7 +213,7 @@ class Lifecycle:
         token = self.memory.find(digest)
         stream = event.origin or self.file
         if token is None:
-            token = Token(identity, event.expires_at, line, event.occurred_at, stream)
+            token = Token(identity, event.expires_at, line, event.occurred_at, stream).settle()
             had_left = self.memory.add(digest, event.token_jti, token)
             if self._orphans:
                 self._orphans.pop(digest)
@@ -239,7 +239,8 @@ class Lifecycle:
         token.issued, token.expires_at = True, event.expires_at
         token.identity = _digest(event.identity) or token.identity
         token.line, token.at, token.stream = line, event.occurred_at, event.origin or self.file
-        if token.used_at is not None and token.expires_at is not None and token.used_at >= token.expires_at:
+        token.settle()
+        if token.used_at and token.expires_at is not None and token.used_at >= token.expires_at:
             self._at_expiry(Rule.NO_USE_AFTER_EXPIRY, token.used_at, token.expires_at, event, token.used_line)
         if token.revoked_at and token.expires_at is not None and token.revoked_at >= token.expires_at:
             self._at_expiry(Rule.REVOKED_WAS_LIVE, token.revoked_at, token.expires_at, event, line)
@@ -274,7 +275,7 @@ class Lifecycle:
             self._findings.skip(Want.EXPIRY if token.issued else Want.UNKNOWN, Rule.NO_USE_AFTER_EXPIRY)
         if token.revoked_at is not None:
             self._used_after_revocation(token, event, line)
-        if when is not None and (token.used_at is None or when > token.used_at):
+        if when is not None and when > token.used_at:
             token.used_at, token.used_in, token.used_line = when, event.origin or self.file, line
 
     def _used_after_revocation(self, token: Token, event: LifecycleEvent, line: int) -> None:
@@ -303,6 +304,7 @@ class Lifecycle:
         self._compare_identity(token, event, line)
         when = event.occurred_at
         token.expired = event.origin or self.file, line
+        token.settle()
         if when is None or token.expires_at is None:
             want = Want.TIME if when is None else Want.EXPIRY if token.issued else Want.UNKNOWN
             self._findings.skip(want, Rule.EXPIRED_IN_TRUTH)
@@ -328,7 +330,8 @@ class Lifecycle:
         elif token.expired is not None:
             self._after_expired(token, event, line, Rule.REVOKED_WAS_LIVE, "is revoked after it was called expired")
         token.revoked_at, token.revoked_in, token.revoked_line = when or "", stream, line
-        if when is not None and token.used_at is not None and token.used_at >= when:
+        token.settle()
+        if when is not None and token.used_at and token.used_at >= when:
             self._revoked_before_use(token, event, is_late=is_late)
 
     def _revoked_before_use(self, token: Token, event: LifecycleEvent, *, is_late: bool) -> None:
@@ -336,7 +339,7 @@ class Lifecycle:
 
         Where they are dated closely his lines tell which came first, unless his numbers say that they are out of order.
         """
-        revoked_at, used_at = token.revoked_at or "", token.used_at or ""
+        revoked_at, used_at = token.revoked_at or "", token.used_at
         if self._is_same_writer(event.origin or self.file, token.used_in):
             if is_late or _gap(used_at, revoked_at) > self._close(True, used_at, revoked_at):
                 self._findings.skip(Want.ORDER, Rule.NO_USE_AFTER_REVOCATION)

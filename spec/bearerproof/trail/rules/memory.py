@@ -24,9 +24,13 @@ _MINUTE = len("2027-01-15T08:00")
 class Token(Struct, gc=False):
     """One token: a digest of its identity, when it expires, and what became of it, where and when.
 
+    ``is_live``: it was issued, and is neither revoked nor called expired; then ``live_until`` is its expiry, where that
+    and the time of its issue are known. ``settle`` has to be called when any of these changes.
+
     ``line``, ``at`` and ``stream`` are those of its issue, and until that is seen (``issued``) of the first event about
     it. Instants are as they are written, which sort as time does; None where an event bore none, and ``revoked_at`` is
-    empty then. ``used_at`` is the latest use. A stream is the origin of a writer, or the number of a file.
+    empty then. ``used_at`` is the latest use, empty before the first. A stream is the origin of a writer, or the number
+    of a file.
     """
 
     identity: bytes
@@ -39,9 +43,17 @@ class Token(Struct, gc=False):
     revoked_at: str | None = None
     revoked_in: Hashable = None
     revoked_line: int = 0
-    used_at: str | None = None
+    used_at: str = ""
     used_in: Hashable = None
     used_line: int = 0
+    is_live: bool = False
+    live_until: str = ""
+
+    def settle(self) -> "Token":
+        """See whether it is live, and until when."""
+        self.is_live = self.issued and self.revoked_at is None and self.expired is None
+        self.live_until = self.expires_at if self.is_live and self.at and self.expires_at else ""
+        return self
 
 
 class Memory:
