@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from bearerproof.trail import Options, TrailReport, prove, reading
-from bearerproof.trail.facts import Facts
+from bearerproof.trail.facts import Facts, Tally
 from bearerproof.trail.judge import Judgement
 from bearerproof.trail.processes import prove_with
-from bearerproof.trail.reader import Tally
 from bearerproof.trail.slices import join, read_slice
 
 from . import honest, hostile, lies

@@ -3,12 +3,16 @@
 A line is read by itself; the rules alone know what came before. So lines can be read anywhere, in parts, at once.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, ClassVar, cast
 
 from msgspec import Struct
 
 from bearerproof.trail.events import Failure, Invalid, LifecycleEvent, Used
+from bearerproof.trail.presets import Preset
 
 
 class SummaryText(Struct, gc=False, tag_field="event", tag="(summary)"):
@@ -24,13 +28,13 @@ Fact = LifecycleEvent | Failure | SummaryText
 
 
 class Batch(Struct, gc=False):
-    """Events of a key server in lines that follow each other, member by member; ``line`` is that of the first.
+    """Events of a key server, member by member, and the line of each.
 
     None of them begins a run of the server. Identities are digests. Of an event of which the other members say all
     that matters, such as a use, there may be None among ``events``.
     """
 
-    line: int
+    lines: Sequence[int]
     kinds: list[type[LifecycleEvent]]
     jtis: list[str | None]
     identities: list[bytes | None]
@@ -58,16 +62,16 @@ class Batch(Struct, gc=False):
             *(self.kinds, self.jtis, self.identities, self.instants, self.numbers, self.origins, self.events)
         ]
         for start in range(0, len(self), size):
-            yield Batch(self.line + start, *[column[start : start + size] for column in columns])
+            yield Batch(self.lines[start : start + size], *[column[start : start + size] for column in columns])
 
 
+@dataclass
 class Few:
     """Events of any kind, and the line of each; of what begins a run of a server also the text."""
 
-    def __init__(self) -> None:
-        self.events: list[Fact] = []
-        self.lines: list[int] = []
-        self.texts: dict[int, str] = {}
+    events: list[Any] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
 
 
 class Facts:
@@ -92,10 +96,42 @@ class Facts:
         if isinstance(event, LifecycleEvent) and event.seq == 0:
             last.texts[line] = text
 
-    def add_all(self, events: Batch | Sequence[Fact], line: int) -> None:
-        """Add the next events, of which each stands in a line of its own, from this one on; none begins a run."""
-        if isinstance(events, Batch):
-            self.parts.append(events)
-        else:
-            for place, event in enumerate(events):
-                self.add(event, "", line + place)
+    def add_part(self, part: Batch | Few) -> None:
+        """Add the next events at once."""
+        self.parts.append(part)
+
+
+AROUND = "\ufeff \t\r\n\0"
+"""What may stand around an event in its line, and makes a line blank that has nothing else."""
+
+
+@dataclass
+class Tally:
+    """What lines were that are no events, how many of them, and the wrappings that were taken off the others."""
+
+    blank: int = 0
+    foreign: int = 0
+    unrecognised: int = 0
+    broken: int = 0
+    cut: int = 0
+    wrapped: Counter[Preset] = field(default_factory=Counter)
+
+    def add(self, other: "Tally") -> None:
+        """Count what another counted."""
+        self.blank += other.blank
+        self.foreign += other.foreign
+        self.unrecognised += other.unrecognised
+        self.broken += other.broken
+        self.cut += other.cut
+        self.wrapped.update(other.wrapped)
+
+    def add_foreign(self, lines: Sequence[str]) -> None:
+        """Count lines that hold nothing of ours."""
+        blank = len(lines) - sum(map(bool, map(str.strip, lines, repeat(AROUND))))
+        self.blank += blank
+        self.foreign += len(lines) - blank
+
+    def add_wrapped(self, preset: Preset, lines: int) -> None:
+        """Count lines off which a wrapping was taken; ``PLAIN`` is none."""
+        if preset is not Preset.PLAIN:
+            self.wrapped[preset] += lines

@@ -13,17 +13,17 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
    that come in most lines are remembered, a bounded number of each, when they have been found clean.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import compress, count, filterfalse, repeat
-from operator import ne, or_
+from itertools import compress, count, filterfalse, groupby, repeat
+from operator import ne, not_, or_
 from typing import Annotated, Any, NamedTuple
 
 from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType, defstruct
 from msgspec.json import Decoder
 from msgspec.structs import fields
 
-from bearerproof.trail import frames, shapes
+from bearerproof.trail import frames, presets, shapes
 from bearerproof.trail.events import (
     KINDS,
     Denied,
@@ -39,9 +39,10 @@ from bearerproof.trail.events import (
     digest_of,
     name_of,
 )
-from bearerproof.trail.facts import Batch, Facts
-from bearerproof.trail.frames import BARE, Doubt, Frame
+from bearerproof.trail.facts import Batch, Facts, Few, Tally
+from bearerproof.trail.frames import BARE, Doubt, Frame, frame_of
 from bearerproof.trail.inspection import Inspector
+from bearerproof.trail.presets import Preset
 
 KNOWN = 20_000
 """Identities, addresses or the like that are remembered at once, so that memory stays bounded."""
@@ -58,7 +59,8 @@ _INSTANT = len("2027-01-15T08:00:00.000000Z")
 _DIGITS = (_MINUTE + 1, *range(_SECOND, _INSTANT - 1))
 """Places of a digit behind the minute, but for that which is at most 5."""
 _TIME = '"occurred_at":"'
-_OF_A_FAILURE = b'"source_id"'
+_NAME = b"token."
+_OF_A_FAILURE = '"source_id"'
 
 Hint = Annotated[str, Meta(min_length=1, max_length=108)] | None
 Text = Annotated[str, Meta(max_length=128)]
@@ -114,8 +116,9 @@ _DOUBTFUL = (Doubt, MsgspecError, UnicodeError, RecursionError, KeyError, TypeEr
 class FastPath:
     """Reads the lines of one trail that are in good form; remembers texts that come often, a bounded number of each."""
 
-    def __init__(self, inspector: Inspector) -> None:
+    def __init__(self, inspector: Inspector, preset: Preset = Preset.AUTO) -> None:
         self._inspector = inspector
+        self._preset = preset
         self._seconds: set[str] = set()
         self._minutes: set[str] = set()
         self._of_jtis: dict[str | None, Known] = {None: _NOBODY}
@@ -126,29 +129,31 @@ class FastPath:
         self._frames: dict[str, tuple[str, Hints]] = {}
         self._at_once = _AT_ONCE
 
-    def read_whole(self, octets: bytes, frame: Frame, number: int) -> Batch | None:
-        """Return the events of a key server that lines wrap, one each; None where one is in doubt.
+    def read_whole(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
+        """Read lines of which the first is line ``number`` of the trail, and return how many; 0 where one is in doubt.
 
-        The first is line ``number`` of the trail.
+        They hold an event of a key server each, be it wrapped, or have no word of ours.
         """
         try:
-            return self._batch(frame.unwrapped(octets), number)
+            frame = self._frame_of(octets)
+            lines = 0 if frame is BARE else octets.count(b"\n") + 1
+            batch = self._batch(frame.unwrapped(octets, lines), range(number, number + lines) or number)
         except _DOUBTFUL:
-            return None
+            return self._read_sifted(octets, number, facts, tally)
+        facts.add_part(batch)
+        tally.add_wrapped(frame.preset, len(batch))
+        return len(batch)
 
-    def read(self, lines: Sequence[str], start: int, number: int, facts: Facts, frame: Frame) -> int:
+    def read(self, lines: Sequence[str], start: int, number: int, facts: Facts, tally: Tally) -> int:
         """Read lines from ``start`` on up to the first that is in doubt, and return the place of that one.
 
-        ``number`` is the line of the trail at which the first of all stands; the rest is as for ``read_whole``.
-        Where one is in doubt its neighbours are read again, fewer and fewer at once, and those behind it in growing
-        numbers.
+        ``number`` is the line of the trail at which the first of all stands. Where one is in doubt its neighbours are
+        read again, fewer and fewer at once, and those behind it in growing numbers.
         """
         place, last = start, len(lines)
         while place < last:
             some = lines[place : place + self._at_once]
-            found = self._read_some(some, frame, number + place)
-            if found is not None:
-                facts.add_all(found, number + place)
+            if self._read_some(some, number + place, facts, tally):
                 place += len(some)
                 self._at_once = min(2 * self._at_once, _AT_ONCE)
             elif len(some) == 1:
@@ -159,26 +164,74 @@ class FastPath:
 
     def read_one(self, text: str) -> LifecycleEvent | Failure | None:
         """Return the event that a text surely is; None says nothing."""
-        found = self._read_some([text], BARE, 0)
-        return found.event(0) if isinstance(found, Batch) else found[0] if found else None
-
-    def _read_some(self, lines: Sequence[str], frame: Frame, number: int) -> Batch | list[Any] | None:
-        """Return the events of some lines, one each; None where one is in doubt."""
         try:
-            octets = frame.unwrapped("\n".join(lines).encode())
-            if _OF_A_FAILURE not in octets:
-                batch = self._batch(octets, number)
-                return batch if len(batch) == len(lines) else None
-            texts = octets.decode().split("\n")[: len(lines)]
-            return [self._read_failure(text) or self._batch(text.encode(), 0).event(0) for text in texts]
+            return self._read_failure(text) if _OF_A_FAILURE in text else self._batch(text.encode(), 0).event(0)
         except _DOUBTFUL:
             return None
 
+    def _read_some(self, lines: Sequence[str], number: int, facts: Facts, tally: Tally) -> bool:
+        """Read lines of either system, and say whether none was in doubt."""
+        try:
+            octets = "\n".join(lines).encode()
+            if _OF_A_FAILURE.encode() not in octets:
+                return self.read_whole(octets, number, facts, tally) == len(lines)
+            frame = self._frame_of(octets)
+            texts = frame.unwrapped(octets, len(lines)).decode().split("\n")[: len(lines)]
+            parts = list(self._parts(texts, number))
+        except _DOUBTFUL:
+            return False
+        for part in parts:
+            facts.add_part(part)
+        tally.add_wrapped(frame.preset, len(lines))
+        return True
+
+    def _parts(self, texts: Iterable[str], number: int) -> Iterator[Batch | Few]:
+        """Return the events of both systems, those together that follow each other and are of one."""
+        for is_failure, some in groupby(texts, lambda text: _OF_A_FAILURE in text):
+            group = list(some)
+            lines = range(number, number + len(group))
+            if is_failure:
+                yield Few(list(map(self._read_failure, group)), list(lines))
+            else:
+                yield self._batch("\n".join(group).encode(), lines)
+            number = lines.stop
+
+    def _frame_of(self, octets: bytes) -> Frame:
+        frame = frame_of(octets)
+        if self._preset not in (Preset.AUTO, frame.preset):
+            raise Doubt
+        return frame
+
+    def _read_sifted(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
+        """Read those of some lines that name an event of ours, if all the others surely hold none."""
+        lines = octets.split(b"\n")
+        is_ours = [_NAME in line for line in lines]
+        try:
+            others = b"\n".join(compress(lines, map(not_, is_ours))).decode()
+            if all(is_ours) or not presets.are_foreign(others):
+                return 0
+            ours, numbers = b"\n".join(compress(lines, is_ours)), list(compress(count(number), is_ours))
+            if numbers:
+                frame = self._frame_of(ours)
+                facts.add_part(self._batch(frame.unwrapped(ours, len(numbers)), numbers))
+                tally.add_wrapped(frame.preset, len(numbers))
+        except _DOUBTFUL:
+            return 0
+        tally.add_foreign(others.split("\n"))
+        return len(lines)
+
     # -- events of a key server ----------------------------------------------------------------------------------
 
-    def _batch(self, octets: bytes, number: int) -> Batch:
-        """Return the events that lines hold, one each; they are looked at together, member by member."""
+    def _batch(self, octets: bytes, lines: Sequence[int] | int) -> Batch:
+        """Return the events that lines hold, one each; they are looked at together, member by member.
+
+        ``lines`` are the lines of the trail that they stand in, or the first where they follow each other.
+        """
         events = _decode_events(octets)
+        if isinstance(lines, int):
+            lines = range(lines, lines + len(events))
+        elif len(lines) != len(events):
+            raise Doubt
         jtis, addresses = [event.token_jti for event in events], [event.client_ip for event in events]
         instants, numbers = [event.occurred_at for event in events], [event.seq for event in events]
         reasons, origins = [event.reason for event in events], [event.origin for event in events]
@@ -207,7 +260,7 @@ class FastPath:
         self._look_at_instants([when for when in instants if when is not None])
         self._look_at_instants([event.expires_at for event in issued if event.expires_at is not None])
         identities = [each[1] for each in known]
-        return Batch(number, kinds, jtis, identities, instants, numbers, origins, events)
+        return Batch(lines, kinds, jtis, identities, instants, numbers, origins, events)
 
     def _known_identities(self, jtis: Sequence[str | None], written: Sequence[Raw]) -> list[Known]:
         """Return what is known of identities; most are written as they were in the event before about that token."""
@@ -224,7 +277,7 @@ class FastPath:
 
     # -- events of a verifier ------------------------------------------------------------------------------------
 
-    def _read_failure(self, text: str) -> Failure | None:
+    def _read_failure(self, text: str) -> Failure:
         """Read an event; most are, but for their time, one that was read before: where somebody tries again."""
         found = text.find(_TIME)
         start = found + len(_TIME)
@@ -233,7 +286,7 @@ class FastPath:
             when = text[start : start + _INSTANT]
             if when[:_SECOND] in self._seconds and when[_SECOND:-1].isdecimal() and when[-1] == "Z" and when.isascii():
                 return Failure(when, known[0], known[1])
-        return self._read_new_failure(text) if '"source_id"' in text else None
+        return self._read_new_failure(text)
 
     def _read_new_failure(self, text: str) -> Failure:
         event = _decode_failure(text)

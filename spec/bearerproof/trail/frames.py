@@ -8,21 +8,18 @@ that an earlier one of ``presets`` matches; and where a record holds more than t
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from operator import itemgetter
-from typing import Any, Literal
+from functools import lru_cache, partial
+from operator import attrgetter, itemgetter
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
-from msgspec.json import Decoder, Encoder
+from msgspec import Meta, MsgspecError, Raw, Struct, defstruct
+from msgspec.json import Decoder, encode
 
 from bearerproof.trail import presets
 from bearerproof.trail.presets import Preset
 
 SEAM = b"}\n{"
 """What stands between two objects in lines of their own, and nowhere within one."""
-
-_LONGEST_TIME = 64
-"""Characters of a time beside a line; what is longer may hold something else."""
 
 
 class Doubt(Exception):
@@ -31,85 +28,148 @@ class Doubt(Exception):
 
 @dataclass(frozen=True)
 class Frame:
-    """A wrapping: ``unwrapped`` returns what lines wrap, a line each."""
+    """A wrapping: ``unwrapped`` returns what so many lines wrap, a line each."""
 
     preset: Preset
-    unwrapped: Callable[[bytes], bytes]
+    unwrapped: Callable[[bytes, int], bytes]
+
+
+BARE = Frame(Preset.PLAIN, lambda octets, _: octets)
 
 
 def frame_of(octets: bytes) -> Frame:
-    """Return the wrapping of lines by the beginning of the first; a log is of one form, others take the longer way."""
-    found = _BEGINNING.match(octets)
-    return _FRAMES[found.lastgroup or ""] if found else BARE
+    """Return the wrapping of lines by the first; a log is of one form, others take the longer way."""
+    if octets.startswith(b"{"):
+        return BARE if octets.startswith(b'{"event":') else _frame_of_record(octets.partition(b"\n")[0])
+    return next((frame for beginning, frame in _PREFIXED if beginning.match(octets)), BARE)
 
 
-# -- Docker ----------------------------------------------------------------------------------------------------------
+# -- records of collectors -------------------------------------------------------------------------------------------
+
+
+def _frame_of_record(line: bytes) -> Frame:
+    try:
+        record = _decode_record(line)
+    except (MsgspecError, UnicodeError, RecursionError):
+        return BARE
+    inside = presets.unwrap(record, "", Preset.AUTO)
+    if inside is None or not isinstance(inside.taken, str):
+        return BARE
+    if inside.preset is Preset.DOCKER:
+        return _DOCKER
+    way = next(way for way in presets.ways(inside.preset, record) if presets.member_at(record, way) is inside.taken)
+    form = _form(inside.preset, way, *map(tuple, (record, *(record[name] for name in way[:-1]))))
+    return BARE if form is None else Frame(inside.preset, partial(_records, form=form))
+
+
+_decode_record = Decoder(dict[str, Any]).decode
 
 
 class _DockerLine(Struct, gc=False, forbid_unknown_fields=True):
-    log: str
+    log: Annotated[str, Meta(min_length=1)]
     stream: Literal["stdout", "stderr", ""] = ""
-    time: str = ""
+    time: Annotated[str, Meta(max_length=64)] = ""
 
 
 _decode_docker_lines = Decoder(_DockerLine).decode_lines
 _last = itemgetter(-1)
 
 
-def _docker(octets: bytes) -> bytes:
+def _docker(octets: bytes, lines: int) -> bytes:
     """Return what lines of Docker's ``json-file`` log wrap: each ends with its line feed, else it goes on."""
-    frames, count = _decode_docker_lines(octets), octets.count(b"\n") + 1
-    logs, times = [frame.log for frame in frames], [frame.time for frame in frames]
-    whole = "".join(logs)
-    if not len(logs) == count == whole.count("\n") == octets.count(SEAM) + 1 or "" in logs:
+    records = _decode_docker_lines(octets)
+    logs = [record.log for record in records]
+    if not len(logs) == lines == octets.count(b'}\n{"log"') + 1 or set(map(_last, logs)) != {"\n"}:
         raise Doubt
-    if set(map(_last, logs)) != {"\n"} or max(map(len, times)) > _LONGEST_TIME or "token" in "".join(times):
+    if "token" in "".join([record.time for record in records]):
         raise Doubt
-    if b"\\u" in octets and not all(map(presets.may_be_ours, octets.decode().split("\n"))):
+    return _as_octets("".join(logs)[:-1], octets)
+
+
+_DOCKER = Frame(Preset.DOCKER, _docker)
+
+
+def _as_octets(text: str, octets: bytes) -> bytes:
+    """Return what lines wrap; with escapes within escapes they may not look like ours."""
+    if "\\" in text and b"\\u" in octets and not all(map(presets.may_be_ours, octets.decode().split("\n"))):
         raise Doubt
-    return whole.encode()
+    return text.encode()
 
 
-# -- records of other collectors -------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Form:
+    """How records with the same members are read: what stands between two, where the line is, and all the rest.
 
-_decode_records = Decoder(dict[str, Any]).decode_lines
-_encode = Encoder().encode
+    ``look_at`` raises where one of the rest is of another type than it has to be in this wrapping.
+    """
 
-_BY_NAMES = frozenset({Preset.CLOUDWATCH, Preset.JOURNAL, Preset.CLOUD_LOGGING, Preset.LOKI})
-"""Wrappings that the names of a record's members tell, whatever their values."""
+    decode_lines: Callable[[bytes], list[Any]]
+    seam: bytes
+    text: Callable[[Any], str]
+    rests: Sequence[Callable[[Any], Raw]]
+    looked_at: Callable[[Any], Raw] | None
+    look_at: Callable[[bytes], object]
+
+
+class _File(Struct, gc=False):
+    offset: Raw
+
+
+_LOOKED_AT: dict[Preset, tuple[str, Callable[[bytes], object]]] = {
+    Preset.VECTOR: ("source_type", Decoder(list[str]).decode),
+    Preset.FILEBEAT: ("log", Decoder(list[_File]).decode),
+}
+"""Members whose type tells a wrapping, where the names alone do not."""
+
+_ELSEWHERE = {
+    Preset.TRACING: frozenset({"audit"}),
+    Preset.FILEBEAT: frozenset({"audit", "fields", "source_type"}),
+}
+"""Members in which ``presets`` looks for a line before, if they are of some type; of most ``_ELSEWHERE_IN_MOST``."""
+
+_ELSEWHERE_IN_MOST = frozenset({"audit", "fields", "log"})
 
 _OF_EVENTS = frozenset({"event", "kind", "occurred_at", "metadata"})
 """Members by which a record may be an event itself, besides those with a word of ours in their names."""
 
 
-def _records(octets: bytes, *, preset: Preset) -> bytes:
-    """Return what records with the same members wrap, of which the first is in this wrapping."""
-    records = _decode_records(octets)
-    if not len(records) == octets.count(b"\n") + 1 == octets.count(SEAM) + 1:
-        raise Doubt
-    way = _way(records, preset)
-    around = [record[way[0]] for record in records] if len(way) > 1 else records
-    texts = [record.pop(way[-1]) for record in around]
-    if presets.may_be_ours(_encode(records).decode()):
-        raise Doubt
-    return "\n".join(texts).encode()
+@lru_cache(maxsize=64)
+def _form(preset: Preset, way: presets.Way, *groups: tuple[str, ...]) -> _Form | None:
+    """Return the form of records in which the line stands at this way, past these members; None: the longer way."""
+    beside = [name for group in groups for name in group if name not in way]
+    doubtful = _OF_EVENTS | _ELSEWHERE.get(preset, _ELSEWHERE_IN_MOST)
+    if len(set(beside)) < len(beside) or not doubtful.isdisjoint(beside) or presets.may_be_ours(" ".join(beside)):
+        return None
+    taken: Any = str
+    for name, group in zip(reversed(way), reversed(groups), strict=True):
+        members = [(f"m{number}", taken if each == name else Raw) for number, each in enumerate(group)]
+        named = {place: each for (place, _), each in zip(members, group, strict=True)}
+        taken = defstruct("_Record", members, rename=named, gc=False, forbid_unknown_fields=True)
+    places, before = dict[str, str](), ""
+    for name, group in zip(way, groups, strict=True):
+        places |= {each: f"{before}m{number}" for number, each in enumerate(group)}
+        before = f"{places[name]}."
+    looked_at, look_at = _LOOKED_AT.get(preset, (None, _decode_record))
+    return _Form(
+        Decoder(taken).decode_lines,
+        SEAM + encode(groups[0][0]),
+        attrgetter(places[way[-1]]),
+        [attrgetter(places[name]) for name in beside],
+        attrgetter(places[looked_at]) if looked_at else None,
+        look_at,
+    )
 
 
-def _way(records: Sequence[dict[str, Any]], preset: Preset) -> presets.Way:
-    """Return the way to the line in each of the records, if it is the same for all."""
-    names = records[0].keys()
-    if not all([record.keys() == names for record in records]) or not _OF_EVENTS.isdisjoint(names):  # noqa: C419
+def _records(octets: bytes, lines: int, *, form: _Form) -> bytes:
+    """Return what records wrap that are of one form."""
+    records = form.decode_lines(octets)
+    if not len(records) == lines == octets.count(form.seam) + 1:
         raise Doubt
-    inside = presets.unwrap(records[0], "", preset)
-    if inside is None:
+    if presets.may_be_ours(b" ".join([b" ".join(map(rest, records)) for rest in form.rests]).decode()):
         raise Doubt
-    if inside.preset is Preset.TRACING and {type(record.get("fields")) for record in records} == {dict}:
-        return "fields", "audit"
-    if inside.preset is Preset.VECTOR and {type(record["source_type"]) for record in records} != {str}:
-        raise Doubt
-    if inside.preset is not preset or (preset is not Preset.VECTOR and preset not in _BY_NAMES):
-        raise Doubt
-    return next(way for way in presets.ways(preset, records[0]) if way[-1] in names)
+    if form.looked_at is not None:
+        form.look_at(b"[%b]" % b",".join(map(form.looked_at, records)))
+    return _as_octets("\n".join(map(form.text, records)), octets)
 
 
 # -- lines with a prefix ---------------------------------------------------------------------------------------------
@@ -117,62 +177,47 @@ def _way(records: Sequence[dict[str, Any]], preset: Preset) -> presets.Way:
 _INSTANT = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)"
 _LEVEL = rb"(?:TRACE|DEBUG|INFO|WARN|ERROR)"
 _STREAM = rb"(?:stdout|stderr)"
-_PREFIXES: dict[str, tuple[Preset, bytes]] = {
-    "cri": (Preset.CRI, _INSTANT + b" " + _STREAM + rb" F(?::[^\s]*)? "),
-    "syslog": (
+_PREFIXES = [
+    (Preset.CRI, _INSTANT + b" " + _STREAM + rb" F(?::[^\s]*)? "),
+    (
         Preset.SYSLOG,
         rb"<\d{1,3}>1 (?:-|" + _INSTANT + rb") (?:[!-~]+ ){4}(?:-|(?:\[(?:[^\]\\\n]|\\.)*\])+) (?:\xef\xbb\xbf)?",
     ),
-    "syslog_old": (
+    (
         Preset.SYSLOG,
         rb"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [!-~]+ [^:\[\s\x80-\xff]+(?:\[\d+\])?: ",
     ),
-    "syslog_file": (Preset.SYSLOG, _INSTANT + rb" [!-~]+ [^:\[\s\x80-\xff]+\[\d+\]: "),
-    "tracing": (Preset.TRACING, _INSTANT + b" +" + _LEVEL + rb' [^"{=\[\x1b\n\x80-\xff]*[\s,]audit='),
-    "cloudwatch": (
+    (Preset.SYSLOG, _INSTANT + rb" [!-~]+ [^:\[\s\x80-\xff]+\[\d+\]: "),
+    (
+        Preset.TRACING,
+        b" *" + _INSTANT + b" +" + _LEVEL + rb' [^"{=\[\x1b\n\x80-\xff]*[\s,]audit(?:=|: )',
+    ),
+    (Preset.LOKI, _INSTANT + rb' \{(?:[a-z_]+="[^"\[\\\n\x80-\xff]*"(?:, ?)?)+\} '),
+    (
         Preset.CLOUDWATCH,
         _INSTANT + b" +(?!" + _LEVEL + rb"\b|" + _STREAM + rb" )(?:[\w./-]+ (?!" + _LEVEL + rb"\b)){0,2}",
     ),
-}
-"""Prefixes of a line behind which an event stands to its end, by name."""
+]
+"""Prefixes of a line behind which an event stands to its end, with their wrapping."""
 
 
-def _prefixed(octets: bytes, *, prefix: re.Pattern[bytes]) -> bytes:
-    """Return what stands behind the prefix of each line."""
-    behind, times = prefix.subn(b"\n", b"\n" + octets)
-    if times != octets.count(b"\n") + 1:
+def _prefixed(octets: bytes, _: int, *, prefix: re.Pattern[bytes]) -> bytes:
+    """Return what stands behind the prefix of each line; of prefixes that differ in digits alone one is looked at."""
+    lines = octets.split(b"\n")
+    starts = [line.find(b'{"') for line in lines]
+    heads = b"\n".join([line[:start] for line, start in zip(lines, starts, strict=True)])
+    if not all(map(prefix.fullmatch, set(heads.replace(*_VERSION).translate(_DIGITS).split(b"\n")))):
         raise Doubt
-    return behind[1:]
+    return b"\n".join([line[start:] for line, start in zip(lines, starts, strict=True)])
 
 
-# -- all of them -----------------------------------------------------------------------------------------------------
+_VERSION = b">1 ", b">\0 "
+"""The version of syslog's protocol, which has to be this digit and no other, and what stands for it meanwhile."""
 
-BARE = Frame(Preset.PLAIN, lambda octets: octets)
-_RECORDS = {
-    "fields": (Preset.TRACING, rb'\{"timestamp":\s?"'),
-    "messages": (Preset.CLOUDWATCH, rb'\{"@?timestamp":\s?'),
-    "journal": (Preset.JOURNAL, rb'\{"[A-Z_]+"'),
-    "entries": (Preset.CLOUD_LOGGING, rb'\{"(?:insertId|logName|textPayload|labels":\s?\{[^{}]*\},\s?"logName)"'),
-    "kubernetes": (Preset.VECTOR, rb'\{"(?:file|container_created_at|host|message)"'),
-    "labels": (Preset.LOKI, rb'\{"labels"'),
-}
-"""How records begin that wrap a line, by name."""
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 
-_FRAMES: dict[str, Frame] = {
-    "docker": Frame(Preset.DOCKER, _docker),
-    **{name: Frame(preset, partial(_records, preset=preset)) for name, (preset, _) in _RECORDS.items()},
-    **{
-        name: Frame(preset, partial(_prefixed, prefix=re.compile(rb"\n" + prefix + rb'(?=\{")')))
-        for name, (preset, prefix) in _PREFIXES.items()
-    },
-}
-_BEGINNING = re.compile(
-    rb'(?P<docker>\{"log")|'
-    + b"|".join(
-        b"(?P<%b>%b)" % (name.encode(), start)
-        for name, (_, start) in [
-            *_RECORDS.items(),
-            *((name, (preset, prefix + rb'(?=\{")')) for name, (preset, prefix) in _PREFIXES.items()),
-        ]
-    )
-)
+_PREFIXED = [
+    (re.compile(prefix + rb'(?=\{")'), Frame(preset, partial(_prefixed, prefix=re.compile(prefix.replace(*_VERSION)))))
+    for preset, prefix in _PREFIXES
+]
+"""For each prefix what lines with it begin with, and their wrapping."""

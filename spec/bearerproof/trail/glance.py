@@ -5,7 +5,7 @@ Switched off, the report is the same to the byte, and later.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import compress
+from itertools import compress, count
 
 from bearerproof.trail.events import Failure, Hints, Invalid, LifecycleEvent, Used
 from bearerproof.trail.facts import Batch, Fact
@@ -110,8 +110,8 @@ class Glance:
         """
         lifecycle, find, file = self._lifecycle, self._lifecycle.memory.find, self._lifecycle.file
         uses = timeless = 0
-        columns = (batch.kinds, batch.jtis, batch.identities, batch.instants, batch.origins)
-        for place, (kind, jti, identity, when, origin) in enumerate(zip(*columns, strict=True)):
+        columns = (batch.lines, batch.kinds, batch.jtis, batch.identities, batch.instants, batch.origins)
+        for place, line, kind, jti, identity, when, origin in zip(count(), *columns):
             if kind is Used:
                 token = find(hash(jti))
                 if token is not None and token.identity == identity:
@@ -119,14 +119,14 @@ class Glance:
                         if token.is_live:
                             timeless += 1
                             continue
-                    elif when < token.live_until and token.at <= when:  # type: ignore[operator]  # it has a time then
+                    elif when < token.live_until and token.at <= when:
                         uses += 1
                         if when > token.used_at:
-                            token.used_at, token.used_in, token.used_line = when, origin or file, batch.line + place
+                            token.used_at, token.used_in, token.used_line = when, origin or file, line
                         continue
             elif kind is Invalid:
                 continue
-            self._decide(batch.event(place), batch.line + place)
+            self._decide(batch.event(place), line)
         lifecycle.timeless_uses += timeless
         lifecycle.kinds[Used] += uses + timeless
         lifecycle.kinds[Invalid] += batch.kinds.count(Invalid)

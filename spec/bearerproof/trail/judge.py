@@ -8,12 +8,12 @@ from itertools import groupby
 from bearerproof.trail import presets, reading
 from bearerproof.trail.careful import CarefulReader
 from bearerproof.trail.events import Failure, LifecycleEvent
-from bearerproof.trail.facts import Batch, Fact, Facts
+from bearerproof.trail.facts import Batch, Fact, Facts, Tally
 from bearerproof.trail.findings import Findings, TrailFinding
 from bearerproof.trail.glance import Glance
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.options import Options
-from bearerproof.trail.reader import LineReader, Take, Tally, could_not_be_judged
+from bearerproof.trail.reader import LineReader, Take, could_not_be_judged
 from bearerproof.trail.reading import Begin, Block, Content, End, OddLine, Part
 from bearerproof.trail.report import FileRead, Lines, TrailReport, conclude
 from bearerproof.trail.rules import Rule
@@ -126,7 +126,7 @@ class Judge:
         if self._glance is not None and self._glance.judge(batch):
             return
         if len(batch) == 1:
-            self._take_one(batch.event(0), "", batch.line)
+            self._take_one(batch.event(0), "", batch.lines[0])
             return
         for some in batch.parted(-(-len(batch) // _PARTS)):
             self._take_batch(some)

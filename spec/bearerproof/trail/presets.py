@@ -114,6 +114,12 @@ def may_be_octets(line: str) -> bool:
     return '"MESSAGE"' in line
 
 
+def are_foreign(lines: str) -> bool:
+    """Whether none of some lines is worth a closer look, whatever the line before was."""
+    marks = ('"log"', "partial_", " P ", " P:", '"MESSAGE"')
+    return not may_be_ours(lines) and not any([mark in lines for mark in marks])  # noqa: C419 - it takes less time
+
+
 def leaves_out(record: object) -> bool:
     """Whether a record of the journal has no message since it was too long (``journalctl --all`` has them all)."""
     return isinstance(record, dict) and "MESSAGE" in record and record["MESSAGE"] is None and bool(_journal(record))
@@ -218,7 +224,7 @@ def unwrap(record: object, text: str, preset: Preset) -> Inside | None:
 def _inside_object(record: Mapping[str, Any], text: str, preset: Preset) -> Inside | None:
     for name, ways in _IN_OBJECTS.items():
         for way in ways(record) if preset in (name, Preset.AUTO) else ():
-            taken = _at(record, way)
+            taken = member_at(record, way)
             inside = _written(text, way) if isinstance(taken, dict) else _said(taken)
             if inside is not None and name is Preset.DOCKER and isinstance(taken, str):
                 return Inside(name, inside, _docker_piece(record, inside), taken)
@@ -236,7 +242,8 @@ Way = tuple[str, ...]
 """The names of the members that lead to what a record wraps."""
 
 
-def _at(record: Mapping[str, Any], way: Way) -> object:
+def member_at(record: Mapping[str, Any], way: Way) -> object:
+    """Return what stands at a way in a record, or None."""
     for name in way[:-1]:
         record = record.get(name) or {}
     return record.get(way[-1])

@@ -4,19 +4,16 @@ Nothing here knows what other lines say, but for those that a collector cut into
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from bearerproof.exceptions import BearerproofError
 from bearerproof.trail import presets, shapes
 from bearerproof.trail.careful import CarefulReader
 from bearerproof.trail.events import Identity
-from bearerproof.trail.facts import Fact, Facts, SummaryText
+from bearerproof.trail.facts import AROUND, Fact, Facts, SummaryText, Tally
 from bearerproof.trail.fastpath import FastPath, is_sound
 from bearerproof.trail.findings import Findings
-from bearerproof.trail.frames import BARE, Frame, frame_of
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.options import Options
 from bearerproof.trail.pieces import Pieces
@@ -36,27 +33,6 @@ _DEPTH = 4
 _FAULT = "no JSON: it is broken, cut off or nested too deeply"
 
 
-@dataclass
-class Tally:
-    """What lines were that are no events, how many of them, and the wrappings that were taken off the others."""
-
-    blank: int = 0
-    foreign: int = 0
-    unrecognised: int = 0
-    broken: int = 0
-    cut: int = 0
-    wrapped: Counter[Preset] = field(default_factory=Counter)
-
-    def add(self, other: "Tally") -> None:
-        """Count what another counted."""
-        self.blank += other.blank
-        self.foreign += other.foreign
-        self.unrecognised += other.unrecognised
-        self.broken += other.broken
-        self.cut += other.cut
-        self.wrapped.update(other.wrapped)
-
-
 class LineReader:
     """Reads the lines of one trail into ``facts``, and takes down what is wrong with a line by itself.
 
@@ -72,7 +48,8 @@ class LineReader:
         self._findings = findings
         inspector = Inspector(SecretScanner(options.secret_patterns), findings)
         self._careful = CarefulReader(findings, inspector)
-        self._fast = FastPath(inspector) if fast and is_sound(inspector) else None
+        self._fast = FastPath(inspector, options.preset) if fast and is_sound(inspector) else None
+        self._reads_at_once = self._fast is not None and take is None
         self.facts = Facts()
         self.tally = Tally()
         self.pieces = Pieces()
@@ -80,27 +57,16 @@ class LineReader:
 
     def read_whole(self, octets: bytes, number: int) -> int:
         """Read whole lines at once and return how many; 0 where that cannot be, and they are to be read one by one."""
-        frame = frame_of(octets)
-        fast = self._fast_for(frame)
-        if fast is None or self.pieces:
+        if self._fast is None or not self._reads_at_once or self.pieces:
             return 0
-        events = fast.read_whole(octets, frame, number)
-        if events is None:
-            return 0
-        self.facts.add_all(events, number)
-        self._count_wrapped(frame, len(events))
-        return len(events)
+        return self._fast.read_whole(octets, number, self.facts, self.tally)
 
     def read(self, lines: Sequence[str], number: int) -> None:
         """Read lines of which the first is line ``number`` of the trail, most of them at once."""
-        frame = frame_of(lines[0].encode("utf-8", "replace")) if lines else BARE
-        fast = self._fast_for(frame)
         place, last = 0, len(lines)
         while place < last:
-            if fast is not None and not self.pieces:
-                stopped = fast.read(lines, place, number, self.facts, frame)
-                self._count_wrapped(frame, stopped - place)
-                place = stopped
+            if self._fast is not None and self._reads_at_once and not self.pieces:
+                place = self._fast.read(lines, place, number, self.facts, self.tally)
             if place < last:
                 self._read_alone(lines[place], number + place)
                 place += 1
@@ -121,13 +87,6 @@ class LineReader:
         """Return the facts since the last time."""
         facts, self.facts = self.facts, Facts()
         return facts
-
-    def _fast_for(self, frame: Frame) -> FastPath | None:
-        return self._fast if self._take is None and self._options.preset in (Preset.AUTO, frame.preset) else None
-
-    def _count_wrapped(self, frame: Frame, lines: int) -> None:
-        if frame is not BARE:
-            self.tally.wrapped[frame.preset] += lines
 
     def _read_alone(self, line: str, number: int) -> None:
         """Read a line; whatever stands in it costs its own judgement alone."""
@@ -188,12 +147,9 @@ class LineReader:
         if not (
             presets.may_be_ours(line) or self.pieces or presets.may_be_a_piece(line) or presets.may_be_octets(line)
         ):
-            if line.strip(_AROUND):
-                self.tally.foreign += 1
-            else:
-                self.tally.blank += 1
+            self.tally.add_foreign((line,))
             return
-        self._read_wrapped(line.strip(_AROUND), number, record)
+        self._read_wrapped(line.strip(AROUND), number, record)
 
     def _read_wrapped(self, text: str, number: int, record: object) -> None:
         """Take off one wrapping after another until an event shows, or nothing more can be taken off."""
@@ -222,7 +178,7 @@ class LineReader:
                     return
                 inside = Inside(inside.preset, whole)
             wrappings.append(inside.preset)
-            text, preset, record = inside.text.strip(_AROUND), Preset.AUTO, None
+            text, preset, record = inside.text.strip(AROUND), Preset.AUTO, None
         for wrapping in wrappings:
             self.tally.wrapped[wrapping] += 1
 
@@ -235,7 +191,7 @@ class LineReader:
     def _put_together(self, piece: Piece, text: str) -> str | None:
         """Return the line that a collector did not cut, or that this piece ends; None while its rest is to come."""
         begun = self.pieces.has_begun(piece)
-        if (piece.last and not begun) or isinstance(_parsed(text.strip(_AROUND), trailing=False)[0], dict):
+        if (piece.last and not begun) or isinstance(_parsed(text.strip(AROUND), trailing=False)[0], dict):
             if begun:
                 self._lose(piece.stream)
             return text
@@ -248,7 +204,7 @@ class LineReader:
     def _lose(self, stream: str) -> None:
         """Give up a line whose rest did not come: a collector cut it, nobody broke it; JSON may have been an event."""
         text = self.pieces.take(stream)
-        if presets.seems_ours(text) or text.lstrip(_AROUND).startswith("{"):
+        if presets.seems_ours(text) or text.lstrip(AROUND).startswith("{"):
             self.tally.unrecognised += 1
 
     def _look_aside(self, text: str) -> None:
@@ -292,7 +248,6 @@ _OF_A_FAILURE = frozenset({"kind", "occurred_at", "source_id", "metadata"})
 _ENOUGH = 3
 """Members of a verify-failure event that make a record one, be it that a member is missing."""
 _OF_A_SUMMARY = {"tier", "dropped", "kinds"}
-_AROUND = "\ufeff \t\r\n\0"
 
 
 def could_not_be_judged(error: Exception) -> str:
@@ -335,7 +290,7 @@ def _around(record: Record, taken: object) -> str:
     if (
         "log_processed" in record
         and isinstance(taken, str)
-        and _parsed(taken.strip(_AROUND), trailing=False)[0] == record["log_processed"]
+        and _parsed(taken.strip(AROUND), trailing=False)[0] == record["log_processed"]
     ):
         del parts["log_processed"]  # the line once more, as Fluent Bit read it
     return json.dumps(

@@ -24,12 +24,12 @@ from msgspec.structs import fields
 
 from bearerproof.trail import reading
 from bearerproof.trail.events import KINDS, Failure, Invalid, Used, name_of
-from bearerproof.trail.facts import Batch, Facts, Few, SummaryText
+from bearerproof.trail.facts import Batch, Facts, Few, SummaryText, Tally
 from bearerproof.trail.findings import Findings
 from bearerproof.trail.judge import Judgement, Progress
 from bearerproof.trail.options import Options
 from bearerproof.trail.pieces import Pieces
-from bearerproof.trail.reader import LineReader, Tally
+from bearerproof.trail.reader import LineReader
 from bearerproof.trail.reading import Content, OddLine, Part, contents
 from bearerproof.trail.report import TrailReport
 
@@ -162,15 +162,17 @@ class _SentFew(Struct, array_like=True, tag="few"):
         return cls(few.events, few.lines, few.texts)
 
     def received(self) -> Few:
-        few = Few()
-        few.events, few.lines, few.texts = self.events, self.lines, self.texts
-        return few
+        return Few(self.events, self.lines, self.texts)
 
 
 class _SentBatch(Struct, array_like=True, tag="batch"):
-    """A batch as it is sent: kinds as numbers, whole events only of those whose other members matter."""
+    """A batch as it is sent: kinds as numbers, whole events only of those whose other members matter.
 
-    line: int
+    ``lines`` is empty where each follows the one before, from the ``first`` on.
+    """
+
+    first: int
+    lines: list[int]
     kinds: bytes
     jtis: list[str | None]
     identities: list[bytes | None]
@@ -183,12 +185,14 @@ class _SentBatch(Struct, array_like=True, tag="batch"):
     def of(cls, batch: Batch) -> "_SentBatch":
         events = [batch.event(place) for place, kind in enumerate(batch.kinds) if kind not in _PLAIN]
         columns = (batch.jtis, batch.identities, batch.instants, batch.numbers, batch.origins)
-        return cls(batch.line, bytes(map(KINDS.index, batch.kinds)), *columns, events)
+        lines = [] if isinstance(batch.lines, range) else list(batch.lines)
+        return cls(batch.lines[0], lines, bytes(map(KINDS.index, batch.kinds)), *columns, events)
 
     def received(self) -> Batch:
         kinds, others = [KINDS[number] for number in self.kinds], iter(self.events)
         events = [None if kind in _PLAIN else next(others) for kind in kinds]
-        return Batch(self.line, kinds, self.jtis, self.identities, self.instants, self.numbers, self.origins, events)
+        columns = (self.jtis, self.identities, self.instants, self.numbers, self.origins)
+        return Batch(self.lines or range(self.first, self.first + len(kinds)), kinds, *columns, events)
 
 
 _PLAIN = (Used, Invalid)
