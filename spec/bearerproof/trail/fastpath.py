@@ -136,8 +136,11 @@ class FastPath:
         """
         try:
             frame = self._frame_of(octets)
-            lines = 0 if frame is BARE else octets.count(b"\n") + 1
-            batch = self._batch(frame.unwrapped(octets, lines), range(number, number + lines) or number)
+            if frame is BARE:
+                batch = self._batch(octets, number)
+            else:
+                inside, lines = frame.unwrapped(octets)
+                batch = self._batch(inside, range(number, number + lines))
         except _DOUBTFUL:
             return self._read_sifted(octets, number, facts, tally)
         facts.add_part(batch)
@@ -176,8 +179,7 @@ class FastPath:
             if _OF_A_FAILURE.encode() not in octets:
                 return self.read_whole(octets, number, facts, tally) == len(lines)
             frame = self._frame_of(octets)
-            texts = frame.unwrapped(octets, len(lines)).decode().split("\n")[: len(lines)]
-            parts = list(self._parts(texts, number))
+            parts = list(self._parts(frame.unwrapped(octets)[0].decode().split("\n"), number))
         except _DOUBTFUL:
             return False
         for part in parts:
@@ -204,6 +206,8 @@ class FastPath:
 
     def _read_sifted(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
         """Read those of some lines that name an event of ours, if all the others surely hold none."""
+        if _OF_A_FAILURE.encode() in octets:
+            return 0
         lines = octets.split(b"\n")
         is_ours = [_NAME in line for line in lines]
         try:
@@ -213,7 +217,7 @@ class FastPath:
             ours, numbers = b"\n".join(compress(lines, is_ours)), list(compress(count(number), is_ours))
             if numbers:
                 frame = self._frame_of(ours)
-                facts.add_part(self._batch(frame.unwrapped(ours, len(numbers)), numbers))
+                facts.add_part(self._batch(frame.unwrapped(ours)[0], numbers))
                 tally.add_wrapped(frame.preset, len(numbers))
         except _DOUBTFUL:
             return 0
@@ -243,6 +247,8 @@ class FastPath:
         if any([event.rate_limit is None for event in issued]):  # noqa: C419 - a generator takes twice the time
             raise Doubt
         self._learn_identities({bytes(event.identity) for event in issued} - self._identities.keys())
+        for event in issued:
+            self._learn_token(event.token_jti, event.identity)
         known = self._known_identities(jtis, [event.identity for event in events])
         read = _Read(
             kinds,
@@ -374,9 +380,6 @@ class FastPath:
         """Learn the identity of a token; the next event about it will most likely have it in the same words."""
         if jti is not None and jti not in self._of_jtis and not self._inspector.is_clean_jti(jti):
             raise Doubt
-        known = self._of_jtis.get(jti, _STRANGER)
-        if known[0] == identity:  # learned since from a line just before
-            return known
         raw = bytes(identity)
         known = self._identities.get(raw) or self._learn_identity(raw)
         if jti is not None:

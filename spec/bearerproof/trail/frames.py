@@ -28,13 +28,13 @@ class Doubt(Exception):
 
 @dataclass(frozen=True)
 class Frame:
-    """A wrapping: ``unwrapped`` returns what so many lines wrap, a line each."""
+    """A wrapping: ``unwrapped`` returns what lines wrap, a line each, and how many they are."""
 
     preset: Preset
-    unwrapped: Callable[[bytes, int], bytes]
+    unwrapped: Callable[[bytes], tuple[bytes, int]]
 
 
-BARE = Frame(Preset.PLAIN, lambda octets, _: octets)
+BARE = Frame(Preset.PLAIN, lambda octets: (octets, octets.count(b"\n") + 1))
 
 
 def frame_of(octets: bytes) -> Frame:
@@ -75,15 +75,20 @@ _decode_docker_lines = Decoder(_DockerLine).decode_lines
 _last = itemgetter(-1)
 
 
-def _docker(octets: bytes, lines: int) -> bytes:
+def _docker(octets: bytes) -> tuple[bytes, int]:
     """Return what lines of Docker's ``json-file`` log wrap: each ends with its line feed, else it goes on."""
     records = _decode_docker_lines(octets)
     logs = [record.log for record in records]
-    if not len(logs) == lines == octets.count(b'}\n{"log"') + 1 or set(map(_last, logs)) != {"\n"}:
+    if not _are_lines(records, octets, b'}\n{"log"') or set(map(_last, logs)) != {"\n"}:
         raise Doubt
     if "token" in "".join([record.time for record in records]):
         raise Doubt
-    return _as_octets("".join(logs)[:-1], octets)
+    return _as_octets("".join(logs)[:-1], octets), len(logs)
+
+
+def _are_lines(records: Sequence[Struct], octets: bytes, seam: bytes) -> bool:
+    """Whether each record has a line of its own."""
+    return len(records) == octets.count(b"\n") + 1 == octets.count(seam) + 1
 
 
 _DOCKER = Frame(Preset.DOCKER, _docker)
@@ -160,16 +165,16 @@ def _form(preset: Preset, way: presets.Way, *groups: tuple[str, ...]) -> _Form |
     )
 
 
-def _records(octets: bytes, lines: int, *, form: _Form) -> bytes:
+def _records(octets: bytes, *, form: _Form) -> tuple[bytes, int]:
     """Return what records wrap that are of one form."""
     records = form.decode_lines(octets)
-    if not len(records) == lines == octets.count(form.seam) + 1:
+    if not _are_lines(records, octets, form.seam):
         raise Doubt
     if presets.may_be_ours(b" ".join([b" ".join(map(rest, records)) for rest in form.rests]).decode()):
         raise Doubt
     if form.looked_at is not None:
         form.look_at(b"[%b]" % b",".join(map(form.looked_at, records)))
-    return _as_octets("\n".join(map(form.text, records)), octets)
+    return _as_octets("\n".join(map(form.text, records)), octets), len(records)
 
 
 # -- lines with a prefix ---------------------------------------------------------------------------------------------
@@ -201,14 +206,16 @@ _PREFIXES = [
 """Prefixes of a line behind which an event stands to its end, with their wrapping."""
 
 
-def _prefixed(octets: bytes, _: int, *, prefix: re.Pattern[bytes]) -> bytes:
+def _prefixed(octets: bytes, *, prefix: re.Pattern[bytes]) -> tuple[bytes, int]:
     """Return what stands behind the prefix of each line; of prefixes that differ in digits alone one is looked at."""
     lines = octets.split(b"\n")
     starts = [line.find(b'{"') for line in lines]
     heads = b"\n".join([line[:start] for line, start in zip(lines, starts, strict=True)])
-    if not all(map(prefix.fullmatch, set(heads.replace(*_VERSION).translate(_DIGITS).split(b"\n")))):
+    if b"\0" in prefix.pattern:
+        heads = heads.replace(*_VERSION)
+    if not all(map(prefix.fullmatch, set(heads.translate(_DIGITS).split(b"\n")))):
         raise Doubt
-    return b"\n".join([line[start:] for line, start in zip(lines, starts, strict=True)])
+    return b"\n".join([line[start:] for line, start in zip(lines, starts, strict=True)]), len(lines)
 
 
 _VERSION = b">1 ", b">\0 "
