@@ -40,7 +40,7 @@ from bearerproof.trail.events import (
     name_of,
 )
 from bearerproof.trail.facts import Batch, Facts, Few, Tally
-from bearerproof.trail.frames import BARE, Doubt, Frame, frame_of
+from bearerproof.trail.frames import BARE, Doubt, Frame, frame_of, lines_of
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.presets import Preset
 
@@ -128,12 +128,22 @@ class FastPath:
         self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
         self._frames: dict[str, tuple[str, Hints]] = {}
         self._at_once = _AT_ONCE
+        self._sifts = False
 
     def read_whole(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
         """Read lines of which the first is line ``number`` of the trail, and return how many; 0 where one is in doubt.
 
         They hold an event of a key server each, be it wrapped, or have no word of ours.
         """
+        ways = (self._read_all, self._read_sifted)
+        for read in reversed(ways) if self._sifts else ways:
+            if lines := read(octets, number, facts, tally):
+                self._sifts = read == self._read_sifted
+                return lines
+        return 0
+
+    def _read_all(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
+        """Read lines of which each holds an event."""
         try:
             frame = self._frame_of(octets)
             if frame is BARE:
@@ -142,7 +152,7 @@ class FastPath:
                 inside, lines = frame.unwrapped(octets)
                 batch = self._batch(inside, range(number, number + lines))
         except _DOUBTFUL:
-            return self._read_sifted(octets, number, facts, tally)
+            return 0
         facts.add_part(batch)
         tally.add_wrapped(frame.preset, len(batch))
         return len(batch)
@@ -208,20 +218,20 @@ class FastPath:
         """Read those of some lines that name an event of ours, if all the others surely hold none."""
         if _OF_A_FAILURE.encode() in octets:
             return 0
-        lines = octets.split(b"\n")
+        lines = lines_of(octets)
         is_ours = [_NAME in line for line in lines]
         try:
-            others = b"\n".join(compress(lines, map(not_, is_ours))).decode()
+            others = b"".join(compress(lines, map(not_, is_ours))).decode()
             if all(is_ours) or not presets.are_foreign(others):
                 return 0
-            ours, numbers = b"\n".join(compress(lines, is_ours)), list(compress(count(number), is_ours))
+            ours, numbers = b"".join(compress(lines, is_ours))[:-1], list(compress(count(number), is_ours))
             if numbers:
                 frame = self._frame_of(ours)
                 facts.add_part(self._batch(frame.unwrapped(ours)[0], numbers))
                 tally.add_wrapped(frame.preset, len(numbers))
         except _DOUBTFUL:
             return 0
-        tally.add_foreign(others.split("\n"))
+        tally.add_foreign(others[:-1].split("\n"))
         return len(lines)
 
     # -- events of a key server ----------------------------------------------------------------------------------
@@ -459,7 +469,7 @@ class _Read(NamedTuple):
         seams = octets.count(_SEAM)
         if len(self.kinds) == seams + 1 and len(octets) == self._least() + seams:
             return True
-        lines = octets.count(b"\n") + 1
+        lines = len(lines_of(octets))
         return len(self.kinds) == lines == octets.count(frames.SEAM) + 1 and octets.count(b'"') == self._marks()
 
     def _least(self) -> int:
