@@ -25,7 +25,7 @@ from statistics import median
 
 from bearerproof.trail import Verdict, prove
 
-LINES = 100_000
+LINES = 300_000
 START = datetime(2027, 1, 15, 8, tzinfo=UTC)
 BOUND_RATIO, BOUND_MIB = 0.5, 200
 

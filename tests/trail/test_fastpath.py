@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, example, find, given, settings
 from hypothesis import strategies as st
 
 from bearerproof.members import Json
-from bearerproof.trail import Options, Preset, fastpath, frames, prove_lines
+from bearerproof.trail import Options, Preset, fastpath, frames, presets, prove_lines
 from bearerproof.trail.events import Used
 from bearerproof.trail.facts import Batch
 from bearerproof.trail.fastpath import FastPath
@@ -176,7 +176,19 @@ def damaged(draw: st.DrawFn) -> list[str]:
         events = draw(st.permutations(events))
     wrap = draw(st.sampled_from([*[None] * 10, *[_docker] * 5, _collector, _respell, _respell, *WRAPS]))
     lines = [_line(draw, event, wrap) for event in events]
-    return _seamed(draw, lines) if lines and draw(st.integers(0, 3)) == 0 else lines
+    if lines and draw(st.integers(0, 3)) == 0:
+        return _seamed(draw, lines)
+    for other in draw(st.lists(st.sampled_from(OTHERS), max_size=4)):
+        lines.insert(draw(st.integers(0, len(lines))), other)
+    return lines
+
+
+OTHERS = (
+    *("", " ", "\0", "GET / 200", "    at src/audit.rs:12", '{"level":"info","msg":"hello"}', "{", "é", "\r"),
+    *('event="token.used"', "TO\u212aEN.used", "source_id", "tier", f"{at(1)} stdout P ", f"{at(1)} stdout F x"),
+    *('{"log":"x"}', '{"log":"x\\n"}', '{"MESSAGE":null}', '{"partial_message":"x"}', "token", '{"event":"token.used"'),
+)
+"""Lines between events, most of them not ours."""
 
 
 def _seamed(draw: st.DrawFn, lines: list[str]) -> list[str]:
@@ -265,6 +277,7 @@ SHOWING: dict[str, Trail] = {
     "time-not-looked-at": told(Server().invalid().invalid(), at(2)[:10], "2027-02-30"),
     "address-not-looked-at": told(Server().issue().invalid(), "192.0.2.7", "192.0.2.07"),
     "use-not-judged": told(Server().invalid().use().issue()),
+    "foreign-not-looked-at": ([*told(lived())[0], 'event="TOKEN.used"'], Options()),
     "seams-not-counted": SEAMS,
     "seams-of-most-not-counted": SEAMS,
 }
@@ -273,6 +286,7 @@ SHOWING: dict[str, Trail] = {
 EXAMPLES: list[Trail] = [
     *SHOWING.values(),
     told(lived()),
+    told(Server().issue().invalid().invalid(), f'"{at(2)}"', '""'),
     ([SEAM, SEAM, SEAM.replace('"occurred_at":"' + at(0), '"occurred_at"' + at(0) + ':"')], Options()),
     (told(Server().issue().use(1))[0], Options(secret_patterns=(re.compile("192"),))),
 ]
@@ -346,6 +360,7 @@ BROKEN: dict[str, tuple[object, str, object]] = {
     "time-not-looked-at": (FastPath, "_learn_minute", lambda *_: None),
     "address-not-looked-at": (FastPath, "_learn_address", lambda *_: None),
     "use-not-judged": (Glance, "_look_at", _judges_no_use),
+    "foreign-not-looked-at": (presets, "are_foreign", lambda _: True),
     "seams-not-counted": (frames, "SEAM", b"\n"),
     "seams-of-most-not-counted": (fastpath, "_SEAM", b"\n"),
 }

@@ -15,7 +15,7 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import compress, count, filterfalse, groupby, repeat
+from itertools import compress, count, groupby, repeat
 from operator import ne, not_, or_
 from typing import Annotated, Any, NamedTuple
 
@@ -269,12 +269,12 @@ class FastPath:
         )
         if not read.is_all_of(octets):
             raise Doubt
-        for address in filterfalse(self._addresses.__contains__, addresses):
+        for address in set(addresses) - self._addresses:
             self._learn_address(address)
         for text in {*reasons, *origins}:
             self._look_into(text or "")
-        self._look_at_instants([when for when in instants if when is not None])
-        self._look_at_instants([event.expires_at for event in issued if event.expires_at is not None])
+        self._look_at_instants(instants)
+        self._look_at_instants([event.expires_at for event in issued])
         identities = [each[1] for each in known]
         return Batch(lines, kinds, jtis, identities, instants, numbers, origins, events)
 
@@ -342,15 +342,17 @@ class FastPath:
         """Whether all strings in a JSON text are clean, as it holds them as they are: none reaches over a quote."""
         return not self._inspector.looks_for_patterns and "\\" not in text and self._inspector.is_clean_once(text)
 
-    def _look_at_instants(self, instants: Sequence[str]) -> None:
+    def _look_at_instants(self, there: Sequence[str | None]) -> None:
         """Look at many instants: at each minute by itself, and at the form of all that follows."""
+        instants = [when for when in there if when is not None]
         if self._inspector.looks_for_patterns:
             for when in instants:
                 self._learn_instant(when)
             return
         if not instants:
             return
-        first, last = min(instants), max(instants)
+        ordered = sorted(instants)  # most are in order
+        first, last = ordered[0], ordered[-1]
         # What is sorted between two texts begins as they do.
         minutes = {first[:_MINUTE]} if first[:_MINUTE] == last[:_MINUTE] else {when[:_MINUTE] for when in instants}
         for minute in minutes - self._minutes:
@@ -483,7 +485,7 @@ class _Read(NamedTuple):
             size += len(',"backends":,"tools":,"rate_limit":')
             if event.expires_at is not None:
                 size += len(',"expires_at":""') + len(event.expires_at)
-        return size + _size_of_numbers([number for number in self.numbers if number is not None])
+        return size + _size_of_numbers(self.numbers)
 
     def _marks(self) -> int:
         """Return how many quotation marks this has."""
@@ -500,12 +502,13 @@ _SIZES = {kind: len(f'{{"event":"{name_of(kind)}"}}') for kind in KINDS}
 """Octets of an event of each kind that has no other member."""
 
 
-def _size_of_numbers(numbers: Sequence[int]) -> int:
-    """Return how many octets the members of sequence numbers take."""
+def _size_of_numbers(there: Sequence[int | None]) -> int:
+    """Return how many octets the members of sequence numbers take, of which none is 0."""
+    numbers = sorted(filter(None, there))  # most are in order
     if not numbers:
         return 0
-    most = len(str(max(numbers)))
-    digits = most * len(numbers) if len(str(min(numbers))) == most else sum(map(len, map(str, numbers)))
+    most = len(str(numbers[-1]))
+    digits = most * len(numbers) if len(str(numbers[0])) == most else sum(map(len, map(str, numbers)))
     return len(numbers) * len(',"seq":') + digits
 
 
