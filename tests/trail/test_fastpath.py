@@ -185,7 +185,7 @@ def damaged(draw: st.DrawFn) -> list[str]:
 
 OTHERS = (
     *("", " ", "\0", "GET / 200", "    at src/audit.rs:12", '{"level":"info","msg":"hello"}', "{", "é", "\r"),
-    *('event="token.used"', "TO\u212aEN.used", "source_id", "tier", f"{at(1)} stdout P ", f"{at(1)} stdout F x"),
+    *('event="TOKEN.used" jti=1', "TO\u212aEN.used", "source_id", "tier", f"{at(1)} stdout P ", f"{at(1)} stdout F x"),
     *('{"log":"x"}', '{"log":"x\\n"}', '{"MESSAGE":null}', '{"partial_message":"x"}', "token", '{"event":"token.used"'),
 )
 """Lines between events, most of them not ours."""
@@ -277,7 +277,7 @@ SHOWING: dict[str, Trail] = {
     "time-not-looked-at": told(Server().invalid().invalid(), at(2)[:10], "2027-02-30"),
     "address-not-looked-at": told(Server().issue().invalid(), "192.0.2.7", "192.0.2.07"),
     "use-not-judged": told(Server().invalid().use().issue()),
-    "foreign-not-looked-at": ([*told(lived())[0], 'event="TOKEN.used"'], Options()),
+    "foreign-not-looked-at": ([*told(lived())[0], 'event="TOKEN.used" jti=1'], Options()),
     "seams-not-counted": SEAMS,
     "seams-of-most-not-counted": SEAMS,
 }
