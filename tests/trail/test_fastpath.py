@@ -124,7 +124,7 @@ def _in_form(name: str) -> Damage:
 
 
 def _surrogates_kept(form: collectors.Form, line: str, seed: int) -> str:
-    if not _is_sendable(line) or not line.isprintable():
+    if not _is_sendable(line) or not line.isprintable() or "\\ud800" in line:
         return line
     return form(random.Random(seed), [line]).decode().removesuffix("\n")
 

@@ -40,9 +40,10 @@ from bearerproof.trail.events import (
     name_of,
 )
 from bearerproof.trail.facts import Batch, Facts, Few, Tally
-from bearerproof.trail.frames import BARE, Doubt, Frame, frame_of, lines_of
+from bearerproof.trail.frames import BARE, Doubt, Frame, frame_of
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.presets import Preset
+from bearerproof.trail.reading import lines_of
 
 KNOWN = 20_000
 """Identities, addresses or the like that are remembered at once, so that memory stays bounded."""

@@ -166,33 +166,59 @@ class _SentFew(Struct, array_like=True, tag="few"):
 
 
 class _SentBatch(Struct, array_like=True, tag="batch"):
-    """A batch as it is sent: kinds as numbers, whole events only of those whose other members matter.
+    """A batch as it is sent: whole events only of those whose other members matter.
 
-    ``lines`` is empty where each follows the one before, from the ``first`` on.
+    ``lines`` and ``numbers`` are the first alone where each follows the one before, ``origins`` one where all are one.
     """
 
-    first: int
-    lines: list[int]
+    lines: list[int] | int
     kinds: bytes
     jtis: list[str | None]
     identities: list[bytes | None]
     instants: list[str | None]
-    numbers: list[int | None]
-    origins: list[str | None]
+    numbers: list[int | None] | int
+    origins: list[str | None] | str | None
     events: list[_Sent]  # type: ignore[valid-type]  # made here
 
     @classmethod
     def of(cls, batch: Batch) -> "_SentBatch":
-        events = [batch.event(place) for place, kind in enumerate(batch.kinds) if kind not in _PLAIN]
-        columns = (batch.jtis, batch.identities, batch.instants, batch.numbers, batch.origins)
-        lines = [] if isinstance(batch.lines, range) else list(batch.lines)
-        return cls(batch.lines[0], lines, bytes(map(KINDS.index, batch.kinds)), *columns, events)
+        first = batch.origins[0]
+        return cls(
+            _short(batch.lines),
+            bytes(map(KINDS.index, batch.kinds)),
+            batch.jtis,
+            batch.identities,
+            batch.instants,
+            _short(batch.numbers),
+            first if batch.origins.count(first) == len(batch) else batch.origins,
+            [batch.event(place) for place, kind in enumerate(batch.kinds) if kind not in _PLAIN],
+        )
 
     def received(self) -> Batch:
-        kinds, others = [KINDS[number] for number in self.kinds], iter(self.events)
-        events = [None if kind in _PLAIN else next(others) for kind in kinds]
-        columns = (self.jtis, self.identities, self.instants, self.numbers, self.origins)
-        return Batch(self.lines or range(self.first, self.first + len(kinds)), kinds, *columns, events)
+        length, others = len(self.kinds), iter(self.events)
+        kinds = list(map(KINDS.__getitem__, self.kinds))
+        return Batch(
+            _long(self.lines, length),
+            kinds,
+            self.jtis,
+            self.identities,
+            self.instants,
+            _long(self.numbers, length),
+            self.origins if isinstance(self.origins, list) else [self.origins] * length,
+            [None if kind in _PLAIN else next(others) for kind in kinds],
+        )
+
+
+def _short(values: Sequence[Any]) -> list[Any] | int:
+    """Return the first of values alone, where each follows the one before it."""
+    first = values[0]
+    if first is not None and list(values) == list(range(first, first + len(values))):
+        return int(first)
+    return list(values)
+
+
+def _long(values: list[Any] | int, length: int) -> list[Any]:
+    return list(range(values, values + length)) if isinstance(values, int) else values
 
 
 _PLAIN = (Used, Invalid)
