@@ -214,7 +214,7 @@ class Lifecycle:
         stream = event.origin or self.file
         if token is None:
             token = Token(identity, event.expires_at, line, event.occurred_at, stream).settle()
-            had_left = self.memory.add(digest, event.token_jti, token)
+            had_left = self.memory.add(digest, token)
             if self._orphans:
                 self._orphans.pop(digest)
             if had_left:
@@ -388,12 +388,12 @@ class Lifecycle:
                 self._before_issue(token, event, line, rules[0])
             return token
         if token is None:
-            if self.memory.has_left(jti):
+            if self.memory.has_left(digest):
                 self._is_forgotten(event, line, rules)
                 return None
             stream = event.origin or self.file
             token = Token(_digest(event.identity) or b"", None, line, event.occurred_at, stream, issued=False)
-            self.memory.add(digest, jti, token)
+            self.memory.add(digest, token)
         if self._options.from_middle:
             self._findings.skip(Want.BEFORE, rules[0])
         else:

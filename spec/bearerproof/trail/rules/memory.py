@@ -3,7 +3,6 @@
 from array import array
 from collections import deque
 from collections.abc import Hashable, Iterator
-from hashlib import blake2b
 from heapq import heappop, heappush
 from itertools import count
 
@@ -61,19 +60,18 @@ class Memory:
 
     A token leaves once ``forget`` is told a time after its expiry. At most ``most`` are kept: beyond that those
     without an expiry leave first, the oldest before all, then those that expire soonest; ``forgotten`` counts them.
-    That a token has left is remembered in a Bloom filter: ``has_left`` is never false of one that was here, and true of
-    a stranger so seldom that a million tokens come and go without one that is taken for another. It follows from the
-    jti alone, so that two judgements of one trail say the same. ``left_until``: when the last of those that left in
-    time had expired.
+    That a token has left is remembered in a Bloom filter of these digests: ``has_left`` is never false of one that was
+    here, and true of a stranger so seldom that a million tokens come and go without one that is taken for another.
+    ``left_until``: when the last of those that left in time had expired.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._tokens: dict[int, Token] = {}
         self.find = self._tokens.get
-        self._undated: deque[_Chunk] = deque()
-        self._filling: dict[str, _Chunk] = {}
-        self._dated: list[tuple[str, int, _Chunk]] = []
+        self._undated: deque[array[int]] = deque()
+        self._filling: dict[str, array[int]] = {}
+        self._dated: list[tuple[str, int, array[int]]] = []
         self._serial = count()
         self._left = _Left()
         self.left_until = ""
@@ -82,15 +80,13 @@ class Memory:
     def __len__(self) -> int:
         return len(self._tokens)
 
-    def add(self, digest: int, jti: str, token: Token) -> bool:
+    def add(self, digest: int, token: Token) -> bool:
         """Remember a token that is not remembered yet; say whether it was once, as ``has_left`` does."""
         while len(self._tokens) >= self._most:
             self.forgotten += self._drop(self._undated.popleft() if self._undated else self._soonest())
         self._tokens[digest] = token
-        digests, lasting = self._chunk(token.expires_at)
-        digests.append(digest)
-        lasting.append(_lasting(jti))
-        return lasting[-1] in self._left
+        self._chunk(token.expires_at).append(digest)
+        return digest in self._left
 
     def forget(self, until: str) -> None:
         """Let go of the tokens that expired in a minute before ``until``, an instant or its beginning."""
@@ -99,36 +95,34 @@ class Memory:
             self.left_until = max(self.left_until, f"{self._dated[0][0]}:60")
             self._drop(self._soonest())
 
-    def has_left(self, jti: str) -> bool:
+    def has_left(self, digest: int) -> bool:
         """Whether a token was remembered once."""
-        return _lasting(jti) in self._left
+        return digest in self._left
 
-    def _chunk(self, expires_at: str | None) -> "_Chunk":
+    def _chunk(self, expires_at: str | None) -> "array[int]":
         """Return the chunk in which a token leaves: one of its minute, or the last of those without expiry."""
         if expires_at is None:
-            if not self._undated or len(self._undated[-1][0]) >= CHUNK:
-                self._undated.append(_new_chunk())
+            if not self._undated or len(self._undated[-1]) >= CHUNK:
+                self._undated.append(array("q"))
             return self._undated[-1]
         minute = expires_at[:_MINUTE]
         chunk = self._filling.get(minute)
-        if chunk is None or len(chunk[0]) >= CHUNK:
-            chunk = self._filling[minute] = _new_chunk()
+        if chunk is None or len(chunk) >= CHUNK:
+            chunk = self._filling[minute] = array("q")
             heappush(self._dated, (minute, next(self._serial), chunk))
         return chunk
 
-    def _soonest(self) -> "_Chunk":
+    def _soonest(self) -> "array[int]":
         minute, _, chunk = heappop(self._dated)
         if self._filling.get(minute) is chunk:
             del self._filling[minute]
         return chunk
 
-    def _drop(self, chunk: "_Chunk") -> int:
-        digests, lasting = chunk
-        for digest in digests:
+    def _drop(self, chunk: "array[int]") -> int:
+        for digest in chunk:
             self._tokens.pop(digest, None)
-        for digest in lasting:
             self._left.add(digest)
-        return len(digests)
+        return len(chunk)
 
 
 class _Left:
@@ -150,17 +144,6 @@ class _Left:
 
 def _places(digest: int) -> Iterator[int]:
     """Return the bits of a digest, as independent as two halves of it make them."""
+    digest &= (1 << 64) - 1  # Python's hashes have a sign
     step = digest >> 32 | 1
     return (place % _BITS for place in range(digest, digest + _BITS_OF_ONE * step, step))
-
-
-_Chunk = tuple["array[int]", "array[int]"]
-"""The digests of some tokens, and those that last: which follow from the jti alone."""
-
-
-def _new_chunk() -> _Chunk:
-    return array("q"), array("Q")
-
-
-def _lasting(jti: str) -> int:
-    return int.from_bytes(blake2b(jti.encode("utf-8", "surrogatepass"), digest_size=8).digest())
