@@ -13,7 +13,7 @@ from bearerproof.exceptions import BadInput
 from bearerproof.judging.judgement import Finding
 from bearerproof.judging.results import finding_as_dict
 from bearerproof.judging.settings import RunConfig
-from bearerproof.judging.tokens import token_apart
+from bearerproof.judging.tokens import changed_lines, token_apart
 from bearerproof.members import Json
 from bearerproof_fuzz.campaign import keeping
 from bearerproof_fuzz.campaign.differing import Differential, Disagreement, differences
@@ -21,9 +21,6 @@ from bearerproof_fuzz.campaign.store import Directory, made, stored
 from bearerproof_fuzz.commands.fuzz import say
 from bearerproof_fuzz.commands.libraries import building, manifest
 from bearerproof_fuzz.commands.libraries.command import DEFAULT_FOLDER
-
-CHANGED = "≠"
-"""What ``token_apart`` puts before a member that is not the honest token's."""
 
 
 def settings_of(name: str, seconds: float, err: Console) -> RunConfig:
@@ -139,9 +136,7 @@ def _of_class(found: Disagreement) -> Iterator[str]:
     yield f"      {_sides(found)}"
     yield f"      {found.spoken_of}"
     apart = token_apart(found.smallest.presented.token, found.smallest.honest.token)
-    signed = apart.index("signature")  # it differs whenever anything does
-    changed = [line for line in apart[:signed] if CHANGED in line or "otherwise" in line]
-    yield from (f"        {line.strip()}" for line in changed or apart[signed:] if line.strip() != "the same")
+    yield from (f"        {line}" for line in changed_lines(apart))
 
 
 def _sides(found: Disagreement) -> str:
