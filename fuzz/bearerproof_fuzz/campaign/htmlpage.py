@@ -18,7 +18,7 @@ code,pre{font:13px/1.4 ui-monospace,monospace}code{word-break:break-all}pre{over
 
 
 def opened(title: str, style: str = "") -> tuple[ET.Element, ET.Element]:
-    """Return a page that bears its title, and its body, to be filled; ``style`` is added to that of all pages."""
+    """Return a page that bears its title, and what is to be filled; ``style`` is added to that of all pages."""
     html = ET.Element("html", {"lang": "en"})
     top = ET.SubElement(html, "head")
     ET.SubElement(top, "meta", {"charset": "utf-8"})
@@ -27,9 +27,9 @@ def opened(title: str, style: str = "") -> tuple[ET.Element, ET.Element]:
     ET.SubElement(top, "meta", {"http-equiv": "Content-Security-Policy", "content": policy})
     put(top, "title", title)
     put(top, "style", _STYLE + style)
-    body = ET.SubElement(html, "body")
-    put(body, "h1", title)
-    return html, body
+    main = ET.SubElement(ET.SubElement(html, "body"), "main")
+    put(main, "h1", title)
+    return html, main
 
 
 def text_of(html: ET.Element) -> str:
