@@ -39,6 +39,7 @@ WRONG = {
     "fuzz --distill --corpus no-such-folder": f"there is no corpus in {Path('no-such-folder/corpus').absolute()}",
     "fuzz --url http://127.0.0.1:1 --workers 2": "with --url one worker works",
     "fuzz pyjwt joserfc --workers 2": "--workers cannot be given to compare implementations",
+    "fuzz pyjwt joserfc --measure strict": "--measure cannot be given to compare implementations",
     "smoke --": "no command stands after --",
     "smoke -- ./docs": "cannot start './docs': it is a folder; name the program in it",
     "explain VER-912": "no requirement has the id 'VER-912'; did you mean",

@@ -524,11 +524,13 @@ def fuzz(
 
 _OF_ONE = {
     "workers": "--workers",
+    "measure": "--measure",
     "expect": "--expect",
     "seeds": "--seeds",
     "since": "--since",
     "url": "--url",
     "server_profile": "--server-profile",
+    "owned": "--i-own-this",
     "cluster": "--cluster",
     "database": "--database",
 }
