@@ -373,6 +373,7 @@ def test_every_schema_is_valid_and_named_after_its_file(schemas: dict[str, Json]
         "campaign",
         "chain-checkpoint",
         "chain-report",
+        "comparison",
         "difference",
         "evidence",
         "expectations",

@@ -82,6 +82,19 @@ def test_a_segment_that_is_spelled_otherwise_is_not_called_the_same() -> None:
     ]
 
 
+def test_a_value_that_says_otherwise_is_no_change() -> None:
+    honest = b'{"jti":"the same, spelled otherwise","sub":"a"}'
+    other = honest.replace(b'"a"', b'"b"')
+    apart = tokens.token_apart(*(f"e30.{b64(payload)}.AA" for payload in (other, honest)))
+    assert tokens.changed_lines(apart) == ['≠ "sub": "a"  →  "b"']
+
+
+def test_a_signature_is_told_where_nothing_else_is_another() -> None:
+    assert tokens.changed_lines(tokens.token_apart("e30=.e30.AQ", "e30.e30.AA")) == ["the same, spelled otherwise"]
+    alone = tokens.changed_lines(tokens.token_apart("e30.e30.AQ", "e30.e30.AA"))
+    assert [line.split() for line in alone] == [["signature"], ["≠", "1", "octets", "00", "→", "1", "octets", "01"]]
+
+
 def test_what_a_reader_has_to_see_is_spelled_as_it_stands() -> None:
     payload = b'{"exp":1e400,"sub":"a","sub":"b","n":NaN,"deep":{"x":[1.50]}}'
     lines = [line.strip() for line in tokens.token_apart(f"e30.{b64(payload)}.AA")]

@@ -6,7 +6,7 @@ that is nothing, the class is a finding about the specification.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from bearerproof.contract.declaration import Declaration
@@ -24,6 +24,9 @@ from bearerproof_fuzz.draws import Choices
 from bearerproof_fuzz.edits.registry import EITHER, edits
 from bearerproof_fuzz.forge import Forge
 
+DISAGREEMENT = "disagreement"
+"""The type of the line that a class is kept as."""
+
 Crowd = Mapping[str, Implementation]
 """Implementations by the name they go under."""
 
@@ -40,9 +43,30 @@ class Disagreement:
     times: int = 1
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What classes of one cause have in common."""
+        return self.requirement, f"{self.kind}: accepted by {' '.join(self.accept)}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the specification leaves it to whoever verifies."""
+        return self.smallest.allowed == EITHER
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Those who do what the specification forbids; nobody where it leaves it open."""
+        sides = ((Outcome.ACCEPTED, self.accept), (Outcome.REJECTED, self.refuse))
+        return tuple(name for outcome, names in sides if outcome not in self.smallest.allowed for name in names)
+
+    @property
+    def sides(self) -> str:
+        """Say who does what."""
+        return f"accepted by {', '.join(self.accept)}; refused by {', '.join(self.refuse)}"
+
+    @property
     def spoken_of(self) -> str:
         """Say what the specification says of such a token at base."""
-        if self.smallest.allowed == EITHER:
+        if self.is_open:
             return f"no requirement speaks of this ({self.requirement} leaves it open)"
         return f"{self.requirement}: due is {' or '.join(sorted(self.smallest.allowed))}"
 
@@ -50,12 +74,15 @@ class Disagreement:
 Key = tuple[str, tuple[str, ...]]
 
 Keep = Callable[[Disagreement], None]
-"""Takes a class as soon as it is one: whatever happens then, it is not lost."""
+"""Takes a class as soon as it is one, and again with a smaller token: whatever happens then, it is not lost."""
 
 
 @dataclass
 class Differential:
-    """Presents tokens that all can be asked about, and gathers the classes of disagreement."""
+    """Presents tokens that all can be asked about, and gathers the classes of disagreement.
+
+    ``seconds`` is how long that lasted, ``troubles`` why it ended before its time if nobody interrupted it.
+    """
 
     crowd: Crowd
     world: World
@@ -63,6 +90,9 @@ class Differential:
     found: dict[Key, Disagreement]
     keep: Keep = lambda _: None
     tokens: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+    troubles: list[str] = field(default_factory=list)
 
     def step(self) -> None:
         """Present one batch to all."""
@@ -92,8 +122,14 @@ class Differential:
 
     def _patterns(self, presented: Sequence[Presentation]) -> list[tuple[str, ...] | None]:
         """Return for each token who accepts it; None where all agree, or one of them cannot say."""
-        asked = {name: answers(each, presented) for name, each in self.crowd.items()}
+        asked = {name: self._answers(name, presented) for name in self.crowd}
         return [_pattern({name: found[at] for name, found in asked.items()}) for at in range(len(presented))]
+
+    def _answers(self, name: str, presented: Sequence[Presentation]) -> list[Answer]:
+        try:
+            return answers(self.crowd[name], presented)
+        except AdapterFault as fault:
+            raise AdapterFault(f"{name}: {fault}", stderr=fault.stderr) from None
 
     def _note(self, choices: Sequence[int], made: Candidate, accept: tuple[str, ...]) -> None:
         key = made.kind, accept
@@ -104,10 +140,15 @@ class Differential:
             return  # an edit that they disagree about already, under other circumstances
         if self._patterns([made.presented])[0] != accept:
             return  # it was another one when asked again
-        smallest = shrunk(choices, self.world, lambda other: self._is_alike(other, key)) if choices else None
         refuse = tuple(name for name in self.crowd if name not in accept)
-        self.found[key] = Disagreement(made.requirement, made.kind, accept, refuse, smallest[1] if smallest else made)
-        self.keep(self.found[key])
+        self._hold(key, Disagreement(made.requirement, made.kind, accept, refuse, made))
+        smallest = shrunk(choices, self.world, lambda other: self._is_alike(other, key)) if choices else None
+        if smallest is not None:
+            self._hold(key, replace(self.found[key], smallest=smallest[1]))
+
+    def _hold(self, key: Key, found: Disagreement) -> None:
+        self.found[key] = found
+        self.keep(found)
 
     def _is_alike(self, other: Candidate, key: Key) -> bool:
         return other.kind == key[0] and self._fits(other) and self._patterns([other.presented])[0] == key[1]
@@ -200,7 +241,10 @@ def _accepted_by(some: Callable[[Iterable[bool]], bool], crowd: Crowd, tokens: S
 def differences(
     crowd: Crowd, seconds: float, seed: int, show: Callable[[int, int], None], keep: Keep = lambda _: None
 ) -> Differential:
-    """Compare for so long; ``show`` is told of tokens and classes now and then. An interrupt ends it, losing none."""
+    """Compare for so long; ``show`` is told of tokens and classes now and then.
+
+    An interrupt ends it, and so does whoever breaks the contract: neither loses a class.
+    """
     began = made = time.monotonic()
     random = Random(seed)  # noqa: S311 - it decides what is tried, and has to be repeatable
     comparing = Differential(crowd, world(crowd), random, {}, keep)
@@ -213,5 +257,8 @@ def differences(
             comparing.step()
             show(comparing.tokens, len(comparing.found))
     except KeyboardInterrupt:
-        return comparing
+        comparing.interrupted = True
+    except AdapterFault as fault:
+        comparing.troubles.append(fault.describe())
+    comparing.seconds = time.monotonic() - began
     return comparing

@@ -20,6 +20,7 @@ from bearerproof.judging.tokens import token_apart
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import requirement
 from bearerproof_fuzz.campaign import frozen
+from bearerproof_fuzz.campaign.candidate import Candidate
 from bearerproof_fuzz.campaign.judging import NO_ANSWER
 from bearerproof_fuzz.campaign.learning import Wrong
 from bearerproof_fuzz.campaign.store import Store, replaced
@@ -97,13 +98,18 @@ def as_row(wrong: Wrong, choices: Sequence[int], *, recurs: bool) -> Json:
         "kind": violation.kind,
         "choices": list(choices),
         "recurs": recurs,
-        "candidate": {
-            "requirement": candidate.requirement,
-            "kind": candidate.kind,
-            "how": candidate.how,
-            "allowed": sorted(candidate.allowed),
-            "claims": candidate.claims,
-        },
+        "candidate": candidate_as_dict(candidate),
+    }
+
+
+def candidate_as_dict(candidate: Candidate) -> Json:
+    """Return what a candidate can be judged again by, beside its token."""
+    return {
+        "requirement": candidate.requirement,
+        "kind": candidate.kind,
+        "how": candidate.how,
+        "allowed": sorted(candidate.allowed),
+        "claims": candidate.claims,
     }
 
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 from bearerproof import __version__
 from bearerproof.members import Json
 from bearerproof_fuzz.campaign.campaign import Ended, Sum
+from bearerproof_fuzz.campaign.htmlpage import opened, put, put_details, put_facts, put_troubles, text_of
 from bearerproof_fuzz.campaign.keeping import Kept, this_second
 
 FORMAT = 1
@@ -111,43 +112,20 @@ _CURVES: tuple[tuple[str, Callable[[Sum, Sum], float], str], ...] = (
     ("memory, MiB", lambda _, after: after.mib, "#762a83"),
 )
 
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2.5em auto;max-width:60em;padding:0 1.5em;color:#222;background:#fff}
-h1{font-size:1.5em;margin:0}h2{font-size:1.1em;margin:2em 0 .5em}.told{color:#555;margin:.2em 0 1.5em}
-.facts{display:flex;flex-wrap:wrap;gap:.6em;margin:0;padding:0;list-style:none}
-.facts li{border:1px solid #ddd;border-radius:6px;padding:.35em .8em;min-width:6.5em}
-.facts b{display:block;font-size:1.25em;font-variant-numeric:tabular-nums}
-.trouble{border-left:4px solid #b2182b;padding:.3em .8em;background:#fdf1f0}
-svg{width:100%;height:auto;margin-top:1em}table{border-collapse:collapse;width:100%}
-td,th{border-bottom:1px solid #ddd;padding:.45em .6em .45em 0;text-align:left;vertical-align:top}
-code,pre{font:13px/1.4 ui-monospace,monospace}code{word-break:break-all}pre{overflow:auto;max-width:56em}
-.new{color:#b2182b;font-weight:600}
-"""
-
 
 def page(head: Head, ended: Ended) -> str:
     """Return one HTML page: plots of novelty, speed and memory over time, and the findings. Nothing is loaded."""
-    html = ET.Element("html", {"lang": "en"})
-    top = ET.SubElement(html, "head")
-    ET.SubElement(top, "meta", {"charset": "utf-8"})
-    ET.SubElement(top, "meta", {"name": "viewport", "content": "width=device-width"})
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    ET.SubElement(top, "meta", {"http-equiv": "Content-Security-Policy", "content": policy})
     title = f"bearerproof fuzz: {head.implementation} {head.version}"
-    _in(top, "title", title)
-    _in(top, "style", _STYLE)
-    body = ET.SubElement(html, "body")
-    _in(body, "h1", title)
-    _in(body, "p", _told(head, ended), "told")
+    html, body = opened(title)
+    put(body, "p", _told(head, ended), "told")
     _facts(body, ended)
-    for trouble in ended.troubles:
-        _in(body, "p", f"Trouble: {trouble}", "trouble")
+    put_troubles(body, ended.troubles)
     groups = (("new", ended.new), ("known", ended.known), ("expected", ended.foreseen), ("mended", ended.mended))
-    _in(body, "h2", "Findings")
+    put(body, "h2", "Findings")
     _table(body, [(state, found) for state, group in groups for found in group])
-    _in(body, "h2", "Over time")
+    put(body, "h2", "Over time")
     body.append(plot(ended.history))
-    return "<!DOCTYPE html>\n" + ET.tostring(html, encoding="unicode", method="html") + "\n"
+    return text_of(html)
 
 
 def _told(head: Head, ended: Ended) -> str:
@@ -161,14 +139,9 @@ def _facts(body: ET.Element, ended: Ended) -> None:
     """Put the counts beside each other: those that are always of interest, and of the others what is not nothing."""
     if not ended.history:
         return
-    facts = ET.SubElement(body, "ul", {"class": "facts"})
-    last = ended.history[-1]
-    for name in COUNTS:
-        number = getattr(last, name)
-        if number or name in ("tokens", "checks", "features", "findings"):
-            fact = ET.SubElement(facts, "li")
-            _in(fact, "b", f"{number:,}")
-            _in(fact, "span", _WORDS.get(name, name))
+    counts = {name: getattr(ended.history[-1], name) for name in COUNTS}
+    always = ("tokens", "checks", "features", "findings")
+    put_facts(body, {_WORDS.get(name, name): number for name, number in counts.items() if number or name in always})
 
 
 _WORDS = {"features": "behaviours", "findings": "new findings", "foreseen": "expected", "deaths": "restarts"}
@@ -226,28 +199,22 @@ def _time(seconds: float, longest: float) -> str:
 
 def _table(body: ET.Element, rows: Sequence[tuple[str, Kept]]) -> None:
     if not rows:
-        _in(body, "p", "Nothing was found.")
+        put(body, "p", "Nothing was found.")
         return
     table = ET.SubElement(body, "table")
     head = ET.SubElement(table, "tr")
     for name in ("", "requirement", "what", "again"):
-        _in(head, "th", name)
+        put(head, "th", name)
     for state, found in rows:
         line = ET.SubElement(table, "tr")
         doubt = "" if found.recurs else " (not so when asked again)"
-        _in(line, "td", state + doubt, state)
+        put(line, "td", state + doubt, state)
         for text in found.key:
-            _in(line, "td", text)
+            put(line, "td", text)
         again = ET.SubElement(line, "td")
-        _in(again, "code", found.replay)
-        details = ET.SubElement(again, "details")
-        _in(details, "summary", "the token, taken apart")
-        _in(details, "pre", "\n".join(map(str, found.row.get("apart", ()))))
-
-
-def _in(parent: ET.Element, tag: str, text: str, name: str = "") -> None:
-    element = ET.SubElement(parent, tag, {"class": name} if name else {})
-    element.text = "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
+        put(again, "code", found.replay)
+        details = put_details(again, "the token, taken apart")
+        put(details, "pre", "\n".join(map(str, found.row.get("apart", ()))))
 
 
 def _text(svg: ET.Element, x: float, y: float, text: str, **style: str) -> None:

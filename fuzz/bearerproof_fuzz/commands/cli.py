@@ -467,7 +467,12 @@ def fuzz(
     ] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Write the summary as one HTML page.")] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the summary as JSON (campaign.schema.json).")
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Write the summary as JSON (campaign.schema.json; of several, comparison.schema.json).",
+        ),
     ] = None,
     distill: Annotated[
         bool, typer.Option("--distill", help="Merge the corpus to the smallest set that shows as much, and stop.")
@@ -498,7 +503,8 @@ def fuzz(
         if given:
             raise BadInput(f"{_OF_ONE[given[0]]} cannot be given to compare implementations")
         named = {name: differing.settings_of(name, seconds, err) for name in names}
-        return differing.compare(named, corpus, fuzzing.seconds(lasting), fuzzing.seeded(seed), out, err)
+        comparing = differing.Options(fuzzing.seconds(lasting), fuzzing.seeded(seed), corpus, page, json_file)
+        return differing.compare(named, comparing, out, err)
     if url is not None and (workers or 1) > 1:
         raise BadInput("with --url one worker works: the events in the trail of one server would mix")
     settings = replace(
@@ -518,13 +524,13 @@ def fuzz(
 
 _OF_ONE = {
     "workers": "--workers",
+    "measure": "--measure",
     "expect": "--expect",
     "seeds": "--seeds",
     "since": "--since",
-    "page": "--page",
-    "json_file": "--json",
     "url": "--url",
     "server_profile": "--server-profile",
+    "owned": "--i-own-this",
     "cluster": "--cluster",
     "database": "--database",
 }

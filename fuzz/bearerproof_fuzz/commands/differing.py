@@ -1,6 +1,8 @@
 """The front of ``bearerproof fuzz A B…``: progress, and the classes in which the implementations disagree."""
 
-from collections.abc import Iterator, Sequence
+import json
+import signal
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +15,17 @@ from bearerproof.exceptions import BadInput
 from bearerproof.judging.judgement import Finding
 from bearerproof.judging.results import finding_as_dict
 from bearerproof.judging.settings import RunConfig
-from bearerproof.judging.tokens import token_apart
+from bearerproof.judging.tokens import changed_lines, token_apart
 from bearerproof.members import Json
+from bearerproof.specification.catalogue import Measure
 from bearerproof_fuzz.campaign import keeping
-from bearerproof_fuzz.campaign.differing import Differential, Disagreement, differences
+from bearerproof_fuzz.campaign.comparison import Comparison, as_json, page
+from bearerproof_fuzz.campaign.differing import DISAGREEMENT, Disagreement, differences
 from bearerproof_fuzz.campaign.store import Directory, made, stored
 from bearerproof_fuzz.commands.fuzz import say
 from bearerproof_fuzz.commands.libraries import building, manifest
 from bearerproof_fuzz.commands.libraries.command import DEFAULT_FOLDER
-
-CHANGED = "≠"
-"""What ``token_apart`` puts before a member that is not the honest token's."""
+from bearerproof_fuzz.commands.writing import write_each
 
 
 def settings_of(name: str, seconds: float, err: Console) -> RunConfig:
@@ -42,19 +44,32 @@ def settings_of(name: str, seconds: float, err: Console) -> RunConfig:
     return RunConfig(target="", command=found.run, folder=str(folder), seconds=seconds)
 
 
-def compare(named: dict[str, RunConfig], directory: str, lasting: float, seed: int, out: Console, err: Console) -> int:
-    """Compare implementations for so long, tell the classes of disagreement, and return the exit code.
+@dataclass(frozen=True)
+class Options:
+    """How many seconds implementations are compared, from which seed, where classes are kept, and what is written."""
+
+    lasting: float
+    seed: int
+    directory: str
+    page: Path | None = None
+    json: Path | None = None
+
+
+def compare(named: Mapping[str, RunConfig], options: Options, out: Console, err: Console) -> int:
+    """Compare implementations, tell the classes of disagreement, and return the exit code.
 
     Raises:
-        BearerproofError: one cannot be started, or they have nothing in common.
+        BearerproofError: one cannot be started, they have nothing in common, or a summary cannot be written.
     """
-    kept = Kept(made(_path(directory) / "disagreements"))
+    kept = Kept(made(_path(options.directory) / "disagreements"))
     with ExitStack() as stack:
+        # It ends in order as by Ctrl-C: those whom it has started end with it.
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, signal.default_int_handler))
         crowd: dict[str, Implementation] = {}
         for name, settings in named.items():
             crowd[name] = settings.start()
             stack.callback(crowd[name].close)
-        say(out, f"{', '.join(crowd)}: for {lasting:g} s, seed {seed}; in {directory}")
+        say(out, f"{', '.join(crowd)}: for {options.lasting:g} s, seed {options.seed}; in {options.directory}")
         columns = (TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
             task = bar.add_task("comparing", total=None)
@@ -62,15 +77,16 @@ def compare(named: dict[str, RunConfig], directory: str, lasting: float, seed: i
             def show(tokens: int, classes: int) -> None:
                 bar.update(task, description=f"{tokens:,} tokens, {classes} classes")
 
-            found = differences(crowd, lasting, seed, show, kept.keep)
-    classes = sorted(found.found.values(), key=lambda each: (each.requirement, each.kind, each.accept))
-    unwritten = kept.counted(classes)
-    new = [each for each in classes if key_of(each) in kept.new]
-    for line in _told(found, classes, new):
+            found = differences(crowd, options.lasting, options.seed, show, kept.keep)
+    declared = {name: each.declaration for name, each in crowd.items()}
+    troubles = [*found.troubles, *kept.finished(found.found.values())]
+    compared = Comparison(
+        declared, options.directory, kept.folder, options.seed, options.lasting, found, kept.new, troubles
+    )
+    for line in _told(compared):
         say(out, line)
-    if unwritten:
-        say(out, f"trouble: cannot write {unwritten} classes in {kept.folder}: they are told here alone")
-    return 1 if new else 3 if unwritten else 0
+    write_each({options.page: page(compared), options.json: json.dumps(as_json(compared), indent=1) + "\n"})
+    return compared.exit_code
 
 
 def _path(directory: str) -> Path:
@@ -89,60 +105,57 @@ class Kept:
 
     def keep(self, found: Disagreement) -> None:
         """Write a class, with its smallest token; what cannot be written now is tried again at the end."""
-        if not (self.folder / keeping.file_name(key_of(found))).exists():
-            self.new.add(key_of(found))
+        if found.key in self.new or not self._path(found).exists():
+            self.new.add(found.key)
             with suppress(OSError):
-                keeping.write(self.folder, key_of(found), row_of(found))
+                keeping.write(self.folder, found.key, row_of(found))
 
-    def counted(self, classes: Sequence[Disagreement]) -> int:
-        """Write the new classes again, as how often they were met is known now; return how many are not there."""
-        new = [each for each in classes if key_of(each) in self.new]
+    def finished(self, classes: Iterable[Disagreement]) -> list[str]:
+        """Write the new classes again, as how often they were met is known now; return what is the trouble, if any."""
+        new = [each for each in classes if each.key in self.new]
         for found in new:
-            with suppress(OSError):
-                keeping.write(self.folder, key_of(found), row_of(found))
-        return sum(not (self.folder / keeping.file_name(key_of(found))).exists() for found in new)
+            self.keep(found)
+        unwritten = sum(not self._path(found).exists() for found in new)
+        return [f"cannot write {unwritten} classes in {self.folder}: they are told here alone"] if unwritten else []
 
-
-def key_of(found: Disagreement) -> tuple[str, str]:
-    """Return what classes of one cause have in common."""
-    return found.requirement, f"{found.kind}: accepted by {' '.join(found.accept)}"
+    def _path(self, found: Disagreement) -> Path:
+        return self.folder / keeping.file_name(found.key)
 
 
 def row_of(found: Disagreement) -> Json:
-    """Return what a class is as a line, with its smallest token."""
+    """Return what a class is as a line, with its smallest token and all that ``replay`` judges it again by."""
     smallest = found.smallest
-    shown = Finding(smallest.how, found.spoken_of, _sides(found), smallest.presented, smallest.honest, edit=found.kind)
-    row: Json = {
-        "type": "disagreement",
+    shown = Finding(smallest.how, found.spoken_of, found.sides, smallest.presented, smallest.honest, edit=found.kind)
+    return {
+        "type": DISAGREEMENT,
+        "id": f"{found.requirement}.found-by-comparing.{smallest.presented.profile}",
         "requirement": found.requirement,
-        "kind": key_of(found)[1],
+        "kind": found.key[1],
         "accept": list(found.accept),
         "refuse": list(found.refuse),
         "specification": found.spoken_of,
         "times": found.times,
         "findings": [finding_as_dict(shown)],
+        "measure": str(Measure.BASE),
+        "choices": [],
+        "candidate": keeping.candidate_as_dict(smallest),
     }
-    return row
 
 
-def _told(found: Differential, classes: Sequence[Disagreement], new: Sequence[Disagreement]) -> Iterator[str]:
-    yield f"{found.tokens:,} tokens to each of {len(found.crowd)}; {len(classes)} classes, {len(new)} of them new here"
-    open_questions = [each for each in classes if each.spoken_of.startswith("no requirement")]
-    settled = [each for each in classes if each not in open_questions]
-    for title, group in (("the specification says who is right:", settled), ("it leaves these open:", open_questions)):
-        if group:
-            yield from ("", title, *(line for each in group for line in _of_class(each)))
+def _told(compared: Comparison) -> Iterator[str]:
+    found = compared.found
+    yield (
+        f"{found.tokens:,} tokens to each of {len(compared.crowd)}; {len(found.found)} classes, "
+        f"{len(compared.new)} of them new here{' (interrupted)' if found.interrupted else ''}"
+    )
+    for title, group in compared.groups.items():
+        yield from ("", f"{title}:", *(line for each in group for line in _of_class(each)))
+    yield from (f"trouble: {trouble}" for trouble in compared.troubles)
 
 
 def _of_class(found: Disagreement) -> Iterator[str]:
     yield f"  {found.requirement}  {found.kind} ({found.times} times)"
-    yield f"      {_sides(found)}"
+    yield f"      {found.sides}"
     yield f"      {found.spoken_of}"
     apart = token_apart(found.smallest.presented.token, found.smallest.honest.token)
-    signed = apart.index("signature")  # it differs whenever anything does
-    changed = [line for line in apart[:signed] if CHANGED in line or "otherwise" in line]
-    yield from (f"        {line.strip()}" for line in changed or apart[signed:] if line.strip() != "the same")
-
-
-def _sides(found: Disagreement) -> str:
-    return f"accepted by {', '.join(found.accept)}; refused by {', '.join(found.refuse)}"
+    yield from (f"        {line}" for line in changed_lines(apart))

@@ -30,7 +30,7 @@ from bearerproof_fuzz.campaign.store import stored
 from bearerproof_fuzz.campaign.summary import Head, as_json, page, rate, thinned
 from bearerproof_fuzz.campaign.working import CORPUS, Plan, is_red_again, started
 from bearerproof_fuzz.commands import replay
-from bearerproof_fuzz.commands.writing import write
+from bearerproof_fuzz.commands.writing import write_each
 
 MOST_DOUBTFUL = 10
 """Findings that are told of those that were not so when asked again; all are kept."""
@@ -115,10 +115,7 @@ def fuzz(settings: RunConfig, directory: str, options: Options, out: Console, er
     _sorted(ended, plan, {found.place for found in known}, foreseen, is_new)
     for line in summary(ended):
         say(out, line)
-    if options.page is not None:
-        write(options.page, page(head, ended))
-    if options.json is not None:
-        write(options.json, json.dumps(as_json(head, ended), indent=1) + "\n")
+    write_each({options.page: page(head, ended), options.json: json.dumps(as_json(head, ended), indent=1) + "\n"})
     return ended.exit_code
 
 

@@ -20,6 +20,7 @@ from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz import vectormaker
 from bearerproof_fuzz.campaign import renewal
 from bearerproof_fuzz.campaign.candidate import Candidate
+from bearerproof_fuzz.campaign.differing import DISAGREEMENT
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.store import is_url, read_text
 from bearerproof_fuzz.commands.replay_steps import StepReplay
@@ -165,7 +166,11 @@ def _findings(path: str, chosen: Selection | None, declaration: Declaration) -> 
             row = json.loads(line)
         except ValueError:
             raise BadInput(f"{path}:{number} is not a line of a result stream") from None
-        if isinstance(row, dict) and row.get("type") == "check" and _is_chosen(str(row.get("id")), chosen):
+        if (
+            isinstance(row, dict)
+            and row.get("type") in ("check", DISAGREEMENT)
+            and _is_chosen(str(row.get("id")), chosen)
+        ):
             yield from _of_row(row, path, number, declaration)
 
 

@@ -1,5 +1,6 @@
 """Files that a command was asked to write."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,23 @@ def write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror}") from None
+
+
+def write_each(texts: Mapping[Path | None, str]) -> None:
+    """Write files, each whether or not the others can be; what has no path is not asked for.
+
+    Raises:
+        BadInput: some cannot be written.
+    """
+    failures: list[str] = []
+    for path, text in texts.items():
+        try:
+            if path is not None:
+                write(path, text)
+        except BadInput as error:
+            failures.append(str(error))
+    if failures:
+        raise BadInput("; ".join(failures))
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -18,6 +18,9 @@ NAMES = ("header", "payload", "signature")
 CHANGED, BECOMES, ADDED, GONE = "≠", "→", "+", "-"
 """What stands before a line that is not the same on both sides."""
 
+SAME, RESPELLED = "the same", "the same, spelled otherwise"
+"""What stands for a segment that says what the one beside it says; the second one is another text."""
+
 _WIDTH = 74
 
 
@@ -33,12 +36,22 @@ def token_apart(token: str | bytes, beside: str | bytes | None = None) -> list[s
         if there is None:
             lines += [f"    {text}" for text in here]
         elif there == here:
-            lines.append("    the same, spelled otherwise" if name in respelled else "    the same")
+            lines.append(f"    {RESPELLED if name in respelled else SAME}")
         else:
             lines += [f"  {line}" for line in differing(there, here)]
     if "rest" in parts:
         lines += ["further segments", *(f"    {text}" for text in parts["rest"])]
     return lines
+
+
+def changed_lines(apart: Sequence[str]) -> list[str]:
+    """Return what a token taken apart beside another one says of what was done to it: of a signature only if need be.
+
+    A signature differs whenever anything does.
+    """
+    signed = apart.index(NAMES[-1])
+    changed = [line for line in apart[:signed] if line.startswith(f"  {CHANGED} ") or line == f"    {RESPELLED}"]
+    return [text for line in changed or apart[signed:] if (text := line.strip()) != SAME]
 
 
 def differing(left: Sequence[str], right: Sequence[str], width: int = _WIDTH, *, equal: bool = True) -> Iterator[str]:
