@@ -18,6 +18,8 @@ NAMES = ("header", "payload", "signature")
 CHANGED, BECOMES, ADDED, GONE = "≠", "→", "+", "-"
 """What stands before a line that is not the same on both sides."""
 
+_MARKS = tuple(f"  {mark} " for mark in (CHANGED, BECOMES, ADDED, GONE))
+
 SAME, RESPELLED = "the same", "the same, spelled otherwise"
 """What stands for a segment that says what the one beside it says; the second one is another text."""
 
@@ -50,7 +52,7 @@ def changed_lines(apart: Sequence[str]) -> list[str]:
     A signature differs whenever anything does.
     """
     signed = apart.index(NAMES[-1])
-    changed = [line for line in apart[:signed] if line.startswith(f"  {CHANGED} ") or line == f"    {RESPELLED}"]
+    changed = [line for line in apart[:signed] if line.startswith(_MARKS) or line == f"    {RESPELLED}"]
     return [text for line in changed or apart[signed:] if (text := line.strip()) != SAME]
 
 
