@@ -21,7 +21,7 @@ class Options:
     preset: Preset = Preset.AUTO
     tolerance: float = 1.0
     horizon: float = 3600.0
-    max_tokens: int = 200_000
+    max_tokens: int = 180_000
     max_sources: int = 10_000
     secret_patterns: tuple[re.Pattern[str], ...] = ()
     findings: int = 5
