@@ -39,7 +39,7 @@ class Batch(Struct, gc=False):
     jtis: list[str | None]
     identities: list[bytes | None]
     instants: list[str | None]
-    numbers: list[int | None]
+    numbers: Sequence[int | None]
     origins: list[str | None]
     events: list[Any]
 
@@ -58,7 +58,7 @@ class Batch(Struct, gc=False):
 
     def parted(self, size: int) -> Iterator["Batch"]:
         """Return the events in batches of at most so many."""
-        columns: list[list[Any]] = [
+        columns: list[Any] = [
             *(self.kinds, self.jtis, self.identities, self.instants, self.numbers, self.origins, self.events)
         ]
         for start in range(0, len(self), size):

@@ -82,12 +82,7 @@ class Glance:
         if first is None:
             return numbers.count(None) == len(numbers)
         counts_on = stream is not streams.unnamed or not streams.are_counted or first == streams.numbers.stop
-        return (
-            sequence.began
-            and first == sequence.next
-            and counts_on
-            and numbers == list(range(first, first + len(numbers)))
-        )
+        return sequence.began and first == sequence.next and counts_on and _run_on(numbers, first)
 
     def _take(self, stream: Stream, instants: Sequence[str | None], numbers: Sequence[int | None]) -> None:
         lifecycle, streams, latest = self._lifecycle, self._lifecycle.streams, instants[-1]
@@ -157,3 +152,9 @@ class Glance:
             self._composed.clear()
         self._composed[hints] = source
         return True
+
+
+def _run_on(numbers: Sequence[int | None], first: int) -> bool:
+    """Whether numbers follow each other, from the first on."""
+    expected = range(first, first + len(numbers))
+    return numbers == (expected if isinstance(numbers, range) else list(expected))

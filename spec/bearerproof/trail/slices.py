@@ -178,11 +178,12 @@ class _SentBatch(Struct, array_like=True, tag="batch"):
     instants: list[str | None]
     numbers: list[int | None] | int
     origins: list[str | None] | str | None
-    events: list[_Sent]  # type: ignore[valid-type]  # made here
+    events: list[_Sent | None]  # type: ignore[valid-type]  # made here
 
     @classmethod
     def of(cls, batch: Batch) -> "_SentBatch":
         first = batch.origins[0]
+        events: list[Any] = [None if kind in _PLAIN else batch.event(place) for place, kind in enumerate(batch.kinds)]
         return cls(
             _short(batch.lines),
             bytes(map(KINDS.index, batch.kinds)),
@@ -191,21 +192,20 @@ class _SentBatch(Struct, array_like=True, tag="batch"):
             batch.instants,
             _short(batch.numbers),
             first if batch.origins.count(first) == len(batch) else batch.origins,
-            [batch.event(place) for place, kind in enumerate(batch.kinds) if kind not in _PLAIN],
+            events,
         )
 
     def received(self) -> Batch:
-        length, others = len(self.kinds), iter(self.events)
-        kinds = list(map(KINDS.__getitem__, self.kinds))
+        length = len(self.kinds)
         return Batch(
             _long(self.lines, length),
-            kinds,
+            list(map(KINDS.__getitem__, self.kinds)),
             self.jtis,
             self.identities,
             self.instants,
             _long(self.numbers, length),
             self.origins if isinstance(self.origins, list) else [self.origins] * length,
-            [None if kind in _PLAIN else next(others) for kind in kinds],
+            self.events,
         )
 
 
@@ -217,8 +217,8 @@ def _short(values: Sequence[Any]) -> list[Any] | int:
     return list(values)
 
 
-def _long(values: list[Any] | int, length: int) -> list[Any]:
-    return list(range(values, values + length)) if isinstance(values, int) else values
+def _long(values: list[Any] | int, length: int) -> Sequence[Any]:
+    return range(values, values + length) if isinstance(values, int) else values
 
 
 _PLAIN = (Used, Invalid)
