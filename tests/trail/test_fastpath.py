@@ -374,6 +374,6 @@ def test_a_broken_fast_path_changes_a_report(name: str, monkeypatch: pytest.Monk
 
 def test_a_broken_fast_path_changes_a_report_of_a_generated_trail(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the generator: what it damages is looked at by both paths."""
-    monkeypatch.setattr(*BROKEN["use-not-judged"])
-    many = settings(max_examples=1000, deadline=None, database=None, phases=[Phase.generate])
+    monkeypatch.setattr(*BROKEN["texts-not-looked-into"])
+    many = settings(max_examples=1000, deadline=None, database=None, derandomize=True, phases=[Phase.generate])
     assert find(st.tuples(damaged(), OPTIONS), differs, settings=many)
