@@ -287,6 +287,7 @@ EXAMPLES: list[Trail] = [
     *SHOWING.values(),
     told(lived()),
     told(Server().issue().invalid().invalid(), f'"{at(2)}"', '""'),
+    ([json.dumps({"timestamp": 1, "message": text}) for text in (f"{SEAM}\n{SEAM}", SEAM, SEAM)], Options()),
     ([SEAM, SEAM, SEAM.replace('"occurred_at":"' + at(0), '"occurred_at"' + at(0) + ':"')], Options()),
     (told(Server().issue().use(1))[0], Options(secret_patterns=(re.compile("192"),))),
 ]

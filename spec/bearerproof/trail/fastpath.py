@@ -190,7 +190,10 @@ class FastPath:
             if _OF_A_FAILURE.encode() not in octets:
                 return self.read_whole(octets, number, facts, tally) == len(lines)
             frame = self._frame_of(octets)
-            parts = list(self._parts(frame.unwrapped(octets)[0].decode().split("\n"), number))
+            texts = frame.unwrapped(octets)[0].decode().split("\n")
+            if len(texts) != len(lines):
+                raise Doubt
+            parts = list(self._parts(texts, number))
         except _DOUBTFUL:
             return False
         for part in parts:
