@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
@@ -130,7 +131,15 @@ def forms() -> Iterator[tuple[str, bytes]]:
     yield "key server", compact.encode()
     yield "key server, spaced JSON", _lines(trail(LINES), spaced=True).encode()
     yield "key server, minimal", _lines(trail(LINES, minimal=True)).encode()
-    yield "verify failures", _lines(failures(LINES)).encode()
+    refused = _lines(failures(LINES))
+    yield "verify failures", refused.encode()
+    both = zip(compact.splitlines(keepends=True), refused.splitlines(keepends=True), strict=True)
+    yield "both systems by turns", "".join([a + b for a, b in islice(both, LINES // 2)]).encode()
+    others = ['10.0.0.1 - - [15/Jan/2027:08:00:00 +0000] "POST /oauth/token HTTP/1.1" 200 913\n'] * 2
+    yield (
+        "among an access log",
+        "".join([line + "".join(others) for line in compact.splitlines(keepends=True)]).encode(),
+    )
     for name, wrap in WRAPPINGS.items():
         yield name, "".join(wrap(line) + "\n" for line in compact.splitlines()).encode()
 

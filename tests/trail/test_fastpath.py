@@ -186,6 +186,8 @@ def damaged(draw: st.DrawFn) -> list[str]:
 OTHERS = (
     *("", " ", "\0", "GET / 200", "    at src/audit.rs:12", '{"level":"info","msg":"hello"}', "{", "é", "\r"),
     *('event="TOKEN.used" jti=1', "TO\u212aEN.used", "source_id", "tier", f"{at(1)} stdout P ", f"{at(1)} stdout F x"),
+    *("POST /oauth/token 200", '{"msg":"token issued","path":"/token"}', '{"event":"tok en.used"}', '"token.js"'),
+    *('{"event":"TOKEN.USED"}', '{"kind":"token","occurred_at":"x","metadata":{}}', "source-token", "a\nb"),
     *('{"log":"x"}', '{"log":"x\\n"}', '{"MESSAGE":null}', '{"partial_message":"x"}', "token", '{"event":"token.used"'),
 )
 """Lines between events, most of them not ours."""
@@ -330,8 +332,11 @@ def test_the_fast_path_and_the_glance_are_taken() -> None:
         patch.setattr(LineReader, "_read_alone", counted)
         patch.setattr(Judge, "_judge", judge)
         used = [event for server in (Server().issue(), Server(minimal=True).issue(2)) for event in _used(server)]
-        prove_lines(map(_dumped, [*used, *[failure(700 + n) for n in range(6)]]))
-    assert len(alone) < 6
+        lines = [_dumped(event) for event in used]
+        for number in range(40):
+            lines[number * 9 : number * 9] = [_dumped(failure(700 + number)), "POST /oauth/token 200"]
+        prove_lines(lines)
+    assert len(alone) < 12
     assert judged.count(Used) < 12
 
 

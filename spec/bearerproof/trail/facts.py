@@ -3,6 +3,7 @@
 A line is read by itself; the rules alone know what came before. So lines can be read anywhere, in parts, at once.
 """
 
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,11 +28,21 @@ class SummaryText(Struct, gc=False, tag_field="event", tag="(summary)"):
 Fact = LifecycleEvent | Failure | SummaryText
 
 
+@dataclass
+class Few:
+    """Events of any kind, and the line of each; of what begins a run of a server also the text."""
+
+    events: list[Any] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
+
+
 class Batch(Struct, gc=False):
     """Events of a key server, member by member, and the line of each.
 
     None of them begins a run of the server. Identities are digests. Of an event of which the other members say all
-    that matters, such as a use, there may be None among ``events``.
+    that matters, such as a use, there may be None among ``events``. ``beside`` are a verifier's events that stand
+    between these.
     """
 
     lines: Sequence[int]
@@ -42,6 +53,7 @@ class Batch(Struct, gc=False):
     numbers: Sequence[int | None]
     origins: list[str | None]
     events: list[Any]
+    beside: Few | None = None
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -61,17 +73,13 @@ class Batch(Struct, gc=False):
         columns: list[Any] = [
             *(self.kinds, self.jtis, self.identities, self.instants, self.numbers, self.origins, self.events)
         ]
+        beside, begin = self.beside or Few(), 0
         for start in range(0, len(self), size):
-            yield Batch(self.lines[start : start + size], *[column[start : start + size] for column in columns])
-
-
-@dataclass
-class Few:
-    """Events of any kind, and the line of each; of what begins a run of a server also the text."""
-
-    events: list[Any] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    texts: dict[int, str] = field(default_factory=dict)
+            stop = start + size
+            some = Batch(self.lines[start:stop], *[column[start:stop] for column in columns])
+            end = bisect(beside.lines, self.lines[stop]) if stop < len(self) else len(beside.lines)
+            some.beside, begin = Few(beside.events[begin:end], beside.lines[begin:end]), end
+            yield some
 
 
 class Facts:

@@ -13,9 +13,9 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
    that come in most lines are remembered, a bounded number of each, when they have been found clean.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
-from itertools import compress, count, groupby, repeat
+from itertools import compress, count, repeat
 from operator import ne, not_, or_
 from typing import Annotated, Any, NamedTuple
 
@@ -60,8 +60,8 @@ _INSTANT = len("2027-01-15T08:00:00.000000Z")
 _DIGITS = (_MINUTE + 1, *range(_SECOND, _INSTANT - 1))
 """Places of a digit behind the minute, but for that which is at most 5."""
 _TIME = '"occurred_at":"'
-_NAME = b"token."
-_OF_A_FAILURE = '"source_id"'
+_NAME, _SOURCE = b'"token.', b"source_id"
+"""What stands in every event of a key server, and of a verifier."""
 
 Hint = Annotated[str, Meta(min_length=1, max_length=108)] | None
 Text = Annotated[str, Meta(max_length=128)]
@@ -114,6 +114,14 @@ _decode_failure = Decoder(_Failure).decode
 _DOUBTFUL = (Doubt, MsgspecError, UnicodeError, RecursionError, KeyError, TypeError)
 
 
+class _Inside(NamedTuple):
+    """What lines wrap, their numbers, and the wrapping."""
+
+    octets: bytes
+    lines: list[int]
+    preset: Preset
+
+
 class FastPath:
     """Reads the lines of one trail that are in good form; remembers texts that come often, a bounded number of each."""
 
@@ -129,22 +137,22 @@ class FastPath:
         self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
         self._frames: dict[str, tuple[str, Hints]] = {}
         self._at_once = _AT_ONCE
-        self._sifts = False
+        self._sorts = False
 
     def read_whole(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
         """Read lines of which the first is line ``number`` of the trail, and return how many; 0 where one is in doubt.
 
-        They hold an event of a key server each, be it wrapped, or have no word of ours.
+        They hold an event each, be it wrapped, or nothing that looks like one.
         """
-        ways = (self._read_all, self._read_sifted)
-        for read in reversed(ways) if self._sifts else ways:
+        ways = (self._read_all, self._read_sorted)
+        for read in reversed(ways) if self._sorts else ways:
             if lines := read(octets, number, facts, tally):
-                self._sifts = read == self._read_sifted
+                self._sorts = read == self._read_sorted
                 return lines
         return 0
 
     def _read_all(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
-        """Read lines of which each holds an event."""
+        """Read lines of which each holds an event of a key server."""
         try:
             frame = self._frame_of(octets)
             if frame is BARE:
@@ -176,41 +184,20 @@ class FastPath:
                 self._at_once = len(some) // 2
         return place
 
+    def _read_some(self, lines: Sequence[str], number: int, facts: Facts, tally: Tally) -> bool:
+        try:
+            octets = "\n".join(lines).encode()
+        except UnicodeEncodeError:
+            return False
+        # Whoever has lines at hand may have a line feed in one.
+        return len(lines_of(octets)) == len(lines) and self.read_whole(octets, number, facts, tally) > 0
+
     def read_one(self, text: str) -> LifecycleEvent | Failure | None:
         """Return the event that a text surely is; None says nothing."""
         try:
-            return self._read_failure(text) if _OF_A_FAILURE in text else self._batch(text.encode(), 0).event(0)
+            return self._read_failure(text) if "source_id" in text else self._batch(text.encode(), 0).event(0)
         except _DOUBTFUL:
             return None
-
-    def _read_some(self, lines: Sequence[str], number: int, facts: Facts, tally: Tally) -> bool:
-        """Read lines of either system, and say whether none was in doubt."""
-        try:
-            octets = "\n".join(lines).encode()
-            if _OF_A_FAILURE.encode() not in octets:
-                return self.read_whole(octets, number, facts, tally) == len(lines)
-            frame = self._frame_of(octets)
-            texts = frame.unwrapped(octets)[0].decode().split("\n")
-            if len(texts) != len(lines):
-                raise Doubt
-            parts = list(self._parts(texts, number))
-        except _DOUBTFUL:
-            return False
-        for part in parts:
-            facts.add_part(part)
-        tally.add_wrapped(frame.preset, len(lines))
-        return True
-
-    def _parts(self, texts: Iterable[str], number: int) -> Iterator[Batch | Few]:
-        """Return the events of both systems, those together that follow each other and are of one."""
-        for is_failure, some in groupby(texts, lambda text: _OF_A_FAILURE in text):
-            group = list(some)
-            lines = range(number, number + len(group))
-            if is_failure:
-                yield Few(list(map(self._read_failure, group)), list(lines))
-            else:
-                yield self._batch("\n".join(group).encode(), lines)
-            number = lines.stop
 
     def _frame_of(self, octets: bytes) -> Frame:
         frame = frame_of(octets)
@@ -218,25 +205,37 @@ class FastPath:
             raise Doubt
         return frame
 
-    def _read_sifted(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
-        """Read those of some lines that name an event of ours, if all the others surely hold none."""
-        if _OF_A_FAILURE.encode() in octets:
-            return 0
+    def _read_sorted(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
+        """Read lines that hold events of either system, or surely none."""
         lines = lines_of(octets)
-        is_ours = [_NAME in line for line in lines]
+        are_events, are_failures = [_NAME in line for line in lines], [_SOURCE in line for line in lines]
+        are_others = list(map(not_, map(or_, are_events, are_failures)))
         try:
-            others = b"".join(compress(lines, map(not_, is_ours))).decode()
-            if all(is_ours) or not presets.are_foreign(others):
+            others = b"".join(compress(lines, are_others)).decode()
+            if not presets.are_foreign(others):
                 return 0
-            ours, numbers = b"".join(compress(lines, is_ours))[:-1], list(compress(count(number), is_ours))
-            if numbers:
-                frame = self._frame_of(ours)
-                facts.add_part(self._batch(frame.unwrapped(ours)[0], numbers))
-                tally.add_wrapped(frame.preset, len(numbers))
+            events = self._unwrapped(lines, are_events, number)
+            failures = self._unwrapped(lines, are_failures, number)
+            batch = self._batch(events.octets, events.lines) if events.lines else None
+            few = self._few(failures.octets, failures.lines) if failures.lines else None
         except _DOUBTFUL:
             return 0
-        tally.add_foreign(others[:-1].split("\n"))
+        if batch is not None:
+            batch.beside = few
+        if part := batch or few:
+            facts.add_part(part)
+        for each in (events, failures):
+            tally.add_wrapped(each.preset, len(each.lines))
+        tally.add_foreign(others[:-1].split("\n") if others else ())
         return len(lines)
+
+    def _unwrapped(self, lines: Sequence[bytes], are_taken: Sequence[bool], number: int) -> _Inside:
+        """Return what some of the lines wrap."""
+        octets, numbers = b"".join(compress(lines, are_taken))[:-1], list(compress(count(number), are_taken))
+        if not numbers:
+            return _Inside(b"", numbers, Preset.PLAIN)
+        frame = self._frame_of(octets)
+        return _Inside(frame.unwrapped(octets)[0], numbers, frame.preset)
 
     # -- events of a key server ----------------------------------------------------------------------------------
 
@@ -296,6 +295,12 @@ class FastPath:
         return self._names.get(names) or self._learn_names(names)
 
     # -- events of a verifier ------------------------------------------------------------------------------------
+
+    def _few(self, octets: bytes, lines: list[int]) -> Few:
+        texts = octets.decode().split("\n")
+        if len(texts) != len(lines):
+            raise Doubt
+        return Few(list(map(self._read_failure, texts)), lines)
 
     def _read_failure(self, text: str) -> Failure:
         """Read an event; most are, but for their time, one that was read before: where somebody tries again."""

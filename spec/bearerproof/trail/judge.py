@@ -1,6 +1,7 @@
 """Proving a trail: one pass over the lines of its files, and the events in them, in their order, to the rules."""
 
 import json
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
@@ -8,7 +9,7 @@ from itertools import groupby
 from bearerproof.trail import presets, reading
 from bearerproof.trail.careful import CarefulReader
 from bearerproof.trail.events import Failure, LifecycleEvent
-from bearerproof.trail.facts import Batch, Fact, Facts, Tally
+from bearerproof.trail.facts import Batch, Fact, Facts, Few, Tally
 from bearerproof.trail.findings import Findings, TrailFinding
 from bearerproof.trail.glance import Glance
 from bearerproof.trail.inspection import Inspector
@@ -94,9 +95,7 @@ class Judge:
             if isinstance(part, Batch):
                 self._take_batch(part)
             else:
-                for event, line in zip(part.events, part.lines, strict=True):
-                    if self._glance is None or not self._glance.passes(event):
-                        self._take_one(event, part.texts.get(line, ""), line)
+                self._take_few(part)
 
     def report(self, files: Sequence[FileRead], tally: Tally) -> TrailReport:
         """End the trail and say what was found. ``tally`` is of the lines that are no events."""
@@ -122,14 +121,27 @@ class Judge:
         return conclude(files, lines, applied, self.findings, self._lifecycle, self._failures)
 
     def _take_batch(self, batch: Batch) -> None:
-        """Judge events together, or fewer and fewer of them where one needs a closer look."""
+        """Judge events together, or fewer and fewer of them where one needs a closer look.
+
+        Events of a verifier beside them have nothing to do with theirs but the order in which findings are told, and
+        where these come each after the one before, what both could be found wrong in is in order.
+        """
+        beside = batch.beside or Few()
         if self._glance is not None and self._glance.judge(batch):
-            return
-        if len(batch) == 1:
+            self._take_few(beside)
+        elif len(batch) > 1:
+            for some in batch.parted(-(-len(batch) // _PARTS)):
+                self._take_batch(some)
+        else:
+            before = bisect(beside.lines, batch.lines[0])
+            self._take_few(Few(beside.events[:before], beside.lines[:before]))
             self._take_one(batch.event(0), "", batch.lines[0])
-            return
-        for some in batch.parted(-(-len(batch) // _PARTS)):
-            self._take_batch(some)
+            self._take_few(Few(beside.events[before:], beside.lines[before:]))
+
+    def _take_few(self, few: Few) -> None:
+        for event, line in zip(few.events, few.lines, strict=True):
+            if self._glance is None or not self._glance.passes(event):
+                self._take_one(event, few.texts.get(line, ""), line)
 
     def _take_one(self, event: Fact, text: str, line: int) -> None:
         try:

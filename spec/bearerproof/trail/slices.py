@@ -179,6 +179,7 @@ class _SentBatch(Struct, array_like=True, tag="batch"):
     numbers: list[int | None] | int
     origins: list[str | None] | str | None
     events: list[_Sent | None]  # type: ignore[valid-type]  # made here
+    beside: _SentFew | None
 
     @classmethod
     def of(cls, batch: Batch) -> "_SentBatch":
@@ -193,6 +194,7 @@ class _SentBatch(Struct, array_like=True, tag="batch"):
             _short(batch.numbers),
             first if batch.origins.count(first) == len(batch) else batch.origins,
             events,
+            None if batch.beside is None else _SentFew.of(batch.beside),
         )
 
     def received(self) -> Batch:
@@ -206,6 +208,7 @@ class _SentBatch(Struct, array_like=True, tag="batch"):
             _long(self.numbers, length),
             self.origins if isinstance(self.origins, list) else [self.origins] * length,
             self.events,
+            None if self.beside is None else self.beside.received(),
         )
 
 
