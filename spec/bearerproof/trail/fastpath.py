@@ -208,7 +208,9 @@ class FastPath:
     def _read_sorted(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
         """Read lines that hold events of either system, or surely none."""
         lines = lines_of(octets)
-        are_events, are_failures = [_NAME in line for line in lines], [_SOURCE in line for line in lines]
+        are_events, are_failures = [_NAME in line for line in lines], [False] * len(lines)
+        if _SOURCE in octets:
+            are_failures = [_SOURCE in line for line in lines]
         are_others = list(map(not_, map(or_, are_events, are_failures)))
         try:
             others = b"".join(compress(lines, are_others)).decode()

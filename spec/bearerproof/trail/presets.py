@@ -123,12 +123,22 @@ def are_foreign(lines: str) -> bool:
         return False
     if not may_be_ours(lines):
         return True
-    text = lines.lower()
-    return _is_plain(lines) and not any(word in text for word in _OF_RECORDS) and not seems_ours(lines)
+    if not _is_plain(lines) or any([word in lines for word in _OF_RECORDS]):  # noqa: C419 - as above
+        return False
+    letters = lines.lower().encode().translate(None, _BLANKS)
+    return not (b"\\" in letters or any([word in letters for word in _OF_EVENTS])) or not seems_ours(lines)  # noqa: C419
 
 
 _OF_PIECES = ('"log"', "partial_", " P ", " P:", '"MESSAGE"')
+"""What stands in a part of a line that was cut, or in a record of the journal that left the message out."""
+
 _OF_RECORDS = ("source_id", "tier", "occurred_at")
+"""Members that make a record one of ours, though it lacks others."""
+
+_OF_EVENTS = (b"event", b"jti", b"source_id", b"tier")
+"""Without any of these words, however spaced, nothing looks like one of ours to ``seems_ours``."""
+
+_BLANKS = bytes(code for code in range(128) if chr(code).isspace())
 
 
 def leaves_out(record: object) -> bool:
