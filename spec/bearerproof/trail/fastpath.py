@@ -11,6 +11,7 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
    its member, read as absent, has a name.
 3. What a type cannot tell (days that exist, addresses, source ids) is checked where it first comes, and the few texts
    that come in most lines are remembered, a bounded number of each, when they have been found clean.
+4. Lines without an event are passed over where all of them together show nothing that a closer look would ask for.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
