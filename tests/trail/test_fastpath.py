@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, example, find, given, settings
 from hypothesis import strategies as st
 
 from bearerproof.members import Json
-from bearerproof.trail import Options, Preset, fastpath, frames, presets, prove_lines
+from bearerproof.trail import Options, Preset, fastpath, frames, presets, prove_lines, shapes
 from bearerproof.trail.events import Used
 from bearerproof.trail.facts import Batch
 from bearerproof.trail.fastpath import FastPath
@@ -175,7 +175,8 @@ def damaged(draw: st.DrawFn) -> list[str]:
     if draw(st.booleans()):
         events = draw(st.permutations(events))
     wrap = draw(st.sampled_from([*[None] * 10, *[_docker] * 5, _collector, _respell, _respell, *WRAPS]))
-    lines = [_line(draw, event, wrap) for event in events]
+    precise = draw(st.sampled_from([*[_as_is] * 8, *PRECISIONS]))
+    lines = [precise(_line(draw, event, wrap)) for event in events]
     if lines and draw(st.integers(0, 3)) == 0:
         return _seamed(draw, lines)
     for other in draw(st.lists(st.sampled_from(OTHERS), max_size=4)):
@@ -191,6 +192,23 @@ OTHERS = (
     *('{"log":"x"}', '{"log":"x\\n"}', '{"MESSAGE":null}', '{"partial_message":"x"}', "token", '{"event":"token.used"'),
 )
 """Lines between events, most of them not ours."""
+
+
+def _as_is(line: str) -> str:
+    return line
+
+
+def _precise(decimals: str) -> Callable[[str], str]:
+    """Instants have other decimals: so many as these, or without the noughts at their end."""
+    more = f".{decimals}" if decimals else ""
+    return lambda line: re.sub(r"(?<=:\d\d)\.\d{6}(?=Z)", more, line)
+
+
+def _trimmed(line: str) -> str:
+    return re.sub(r"(\.\d*?)0+Z", lambda found: f"{found[1].rstrip('.')}Z", line)
+
+
+PRECISIONS = [*map(_precise, ("", "1", "120", "000", "123456789", "120000000", "1234567890")), _trimmed]
 
 
 def _seamed(draw: st.DrawFn, lines: list[str]) -> list[str]:
@@ -363,7 +381,7 @@ BROKEN: dict[str, tuple[object, str, object]] = {
     "marks-not-counted": (fastpath._Read, "_marks", lambda _: _Any()),
     "texts-not-looked-into": (Inspector, "is_clean", lambda *_: True),
     "jti-not-looked-into": (Inspector, "is_clean_jti", lambda *_: True),
-    "time-not-looked-at": (FastPath, "_learn_minute", lambda *_: None),
+    "time-not-looked-at": (shapes, "is_instant", lambda _: True),
     "address-not-looked-at": (FastPath, "_learn_address", lambda *_: None),
     "use-not-judged": (Glance, "_look_at", _judges_no_use),
     "foreign-not-looked-at": (presets, "are_foreign", lambda _: True),

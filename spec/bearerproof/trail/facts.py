@@ -40,9 +40,9 @@ class Few:
 class Batch(Struct, gc=False):
     """Events of a key server, member by member, and the line of each.
 
-    None of them begins a run of the server. Identities are digests. Of an event of which the other members say all
-    that matters, such as a use, there may be None among ``events``. ``beside`` are a verifier's events that stand
-    between these.
+    None of them begins a run of the server. Identities are digests, instants are in order. Of an event of which the
+    other members say all that matters, such as a use, there may be None among ``events``. ``beside`` are a verifier's
+    events that stand between these.
     """
 
     lines: Sequence[int]
@@ -64,8 +64,8 @@ class Batch(Struct, gc=False):
         if event is None:
             jti, is_use = self.jtis[place], self.kinds[place] is Used
             event = Used(identity=None, token_jti=jti) if is_use else Invalid(reason=None)
-            event.occurred_at, event.seq, event.origin = self.instants[place], self.numbers[place], self.origins[place]
-        event.identity = self.identities[place]
+            event.seq, event.origin = self.numbers[place], self.origins[place]
+        event.identity, event.occurred_at = self.identities[place], self.instants[place]
         return cast("LifecycleEvent", event)
 
     def parted(self, size: int) -> Iterator["Batch"]:

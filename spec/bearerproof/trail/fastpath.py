@@ -43,6 +43,7 @@ from bearerproof.trail.events import (
 from bearerproof.trail.facts import Batch, Facts, Few, Tally
 from bearerproof.trail.frames import BARE, Doubt, Frame, frame_of
 from bearerproof.trail.inspection import Inspector
+from bearerproof.trail.instants import Instants
 from bearerproof.trail.presets import Preset
 from bearerproof.trail.reading import lines_of
 
@@ -55,11 +56,9 @@ LONGEST_KNOWN = 512
 _AT_ONCE = 64
 """Lines that are read together, where not all of a part are."""
 
-_MINUTE = len("2027-01-15T08:00:")
-_SECOND = len("2027-01-15T08:00:00.")
-_INSTANT = len("2027-01-15T08:00:00.000000Z")
-_DIGITS = (_MINUTE + 1, *range(_SECOND, _INSTANT - 1))
-"""Places of a digit behind the minute, but for that which is at most 5."""
+_LONGEST_PAUSE = 64
+"""Lines at most that are not tried after one that was in doubt, where such a one comes again and again."""
+
 _TIME = '"occurred_at":"'
 _NAME, _SOURCE = b'"token.', b"source_id"
 """What stands in every event of a key server, and of a verifier."""
@@ -129,8 +128,7 @@ class FastPath:
     def __init__(self, inspector: Inspector, preset: Preset = Preset.AUTO) -> None:
         self._inspector = inspector
         self._preset = preset
-        self._seconds: set[str] = set()
-        self._minutes: set[str] = set()
+        self._instants = Instants(inspector)
         self._of_jtis: dict[str | None, Known] = {None: _NOBODY}
         self._addresses: set[str | None] = set()
         self._names: dict[tuple[str, ...], tuple[int, int]] = {}
@@ -138,6 +136,7 @@ class FastPath:
         self._hints: dict[tuple[object, ...], tuple[Hints, int]] = {}
         self._frames: dict[str, tuple[str, Hints]] = {}
         self._at_once = _AT_ONCE
+        self._pause = self._left = 0
         self._sorts = False
 
     def read_whole(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
@@ -173,13 +172,17 @@ class FastPath:
         ``number`` is the line of the trail at which the first of all stands. Where one is in doubt its neighbours are
         read again, fewer and fewer at once, and those behind it in growing numbers.
         """
+        if self._left:
+            self._left -= 1
+            return start
         place, last = start, len(lines)
         while place < last:
             some = lines[place : place + self._at_once]
             if self._read_some(some, number + place, facts, tally):
                 place += len(some)
-                self._at_once = min(2 * self._at_once, _AT_ONCE)
+                self._at_once, self._pause = min(2 * self._at_once, _AT_ONCE), 0
             elif len(some) == 1:
+                self._left, self._pause = self._pause, min(2 * self._pause + 1, _LONGEST_PAUSE)
                 break
             else:
                 self._at_once = len(some) // 2
@@ -212,6 +215,8 @@ class FastPath:
         are_events, are_failures = [_NAME in line for line in lines], [False] * len(lines)
         if _SOURCE in octets:
             are_failures = [_SOURCE in line for line in lines]
+        if all(are_events):
+            return 0
         are_others = list(map(not_, map(or_, are_events, are_failures)))
         try:
             others = b"".join(compress(lines, are_others)).decode()
@@ -279,8 +284,9 @@ class FastPath:
             self._learn_address(address)
         for text in {*reasons, *origins}:
             self._look_into(text or "")
-        self._look_at_instants(instants)
-        self._look_at_instants([event.expires_at for event in issued])
+        instants = self._instants.in_order(instants)
+        for event, expiry in zip(issued, self._instants.in_order([event.expires_at for event in issued]), strict=True):
+            event.expires_at = expiry
         identities = [each[1] for each in known]
         return Batch(lines, kinds, jtis, identities, instants, numbers, origins, events)
 
@@ -307,13 +313,11 @@ class FastPath:
 
     def _read_failure(self, text: str) -> Failure:
         """Read an event; most are, but for their time, one that was read before: where somebody tries again."""
-        found = text.find(_TIME)
-        start = found + len(_TIME)
-        known = self._frames.get(text[:start] + text[start + _INSTANT :]) if found >= 0 else None
-        if known is not None:
-            when = text[start : start + _INSTANT]
-            if when[:_SECOND] in self._seconds and when[_SECOND:-1].isdecimal() and when[-1] == "Z" and when.isascii():
-                return Failure(when, known[0], known[1])
+        start = text.find(_TIME) + len(_TIME)
+        end = text.find('"', start)
+        known = self._frames.get(text[:start] + text[end:])
+        if known is not None and self._instants.knows(when := text[start:end]):
+            return Failure(self._instants.one_in_order(when), known[0], known[1])
         return self._read_new_failure(text)
 
     def _read_new_failure(self, text: str) -> Failure:
@@ -321,7 +325,7 @@ class FastPath:
         metadata, kind, when = event.metadata, event.kind, event.occurred_at
         said = (event.source_id, event.client_id_hint, metadata.aud_hint, event.kid_hint)
         hints, texts = self._hints.get(said) or self._learn_hints(*said)
-        self._look_at_instant(when)
+        ordered = self._instants.one_in_order(when)
         if type(kind) is not str or kind not in shapes.PLAIN_KINDS:
             texts += self._texts_of_kind(kind)
         if metadata.engine_msg is not UNSET:
@@ -330,7 +334,7 @@ class FastPath:
         if text.count('"') != 2 * texts:
             raise Doubt
         self._learn_frame(text, when, event.source_id, hints)
-        return Failure(when, event.source_id, hints)
+        return Failure(ordered, event.source_id, hints)
 
     def _learn_frame(self, text: str, when: str, source: str, hints: Hints) -> None:
         before, found, after = text.partition(f"{_TIME}{when}")
@@ -353,52 +357,6 @@ class FastPath:
     def _is_clean(self, text: str) -> bool:
         """Whether all strings in a JSON text are clean, as it holds them as they are: none reaches over a quote."""
         return not self._inspector.looks_for_patterns and "\\" not in text and self._inspector.is_clean_once(text)
-
-    def _look_at_instants(self, there: Sequence[str | None]) -> None:
-        """Look at many instants: at each minute by itself, and at the form of all that follows."""
-        instants = [when for when in there if when is not None]
-        if self._inspector.looks_for_patterns:
-            for when in instants:
-                self._learn_instant(when)
-            return
-        if not instants:
-            return
-        ordered = sorted(instants)  # most are in order
-        first, last = ordered[0], ordered[-1]
-        # What is sorted between two texts begins as they do.
-        minutes = {first[:_MINUTE]} if first[:_MINUTE] == last[:_MINUTE] else {when[:_MINUTE] for when in instants}
-        for minute in minutes - self._minutes:
-            self._learn_minute(minute)
-        joined = "".join(instants)
-        if not (
-            joined.isascii()
-            and {_INSTANT}.issuperset(map(len, instants))
-            and all([joined[place::_INSTANT].isdecimal() for place in _DIGITS])  # noqa: C419
-            and joined[_MINUTE::_INSTANT].strip("012345") == ""
-            and joined[_SECOND - 1 :: _INSTANT].count(".") == len(instants)
-            and joined[_INSTANT - 1 :: _INSTANT].count("Z") == len(instants)
-        ):
-            raise Doubt
-
-    def _look_at_instant(self, when: str) -> None:
-        if when[:_SECOND] not in self._seconds or not _in_microseconds(when):
-            self._learn_instant(when)
-
-    def _learn_instant(self, when: str) -> None:
-        """Many instants share a second, and the first alone is looked at, unless for a pattern of the caller's."""
-        if len(when) != _INSTANT or not shapes.is_instant(when):
-            raise Doubt  # of another number of decimals the texts are in no order
-        if not self._inspector.looks_for_patterns:
-            _make_room(self._seconds)
-            self._seconds.add(when[:_SECOND])
-        elif not self._inspector.is_clean(when):
-            raise Doubt
-
-    def _learn_minute(self, minute: str) -> None:
-        if not shapes.is_instant(f"{minute}00Z"):
-            raise Doubt
-        _make_room(self._minutes)
-        self._minutes.add(minute)
 
     def _learn_token(self, jti: str | None, identity: Raw) -> Known:
         """Learn the identity of a token; the next event about it will most likely have it in the same words."""
@@ -535,11 +493,6 @@ def _own_words() -> Iterable[str]:
     for kind in kinds:
         yield from kind.__struct_fields__
     yield from ("event", *map(name_of, KINDS), *shapes.PLAIN_KINDS, *shapes.ID_TOKEN_KINDS, "MissingClaim", "IdToken")
-
-
-def _in_microseconds(when: str) -> bool:
-    """Whether an instant whose second is known ends as it should."""
-    return len(when) == _INSTANT and when[-1] == "Z" and when[_SECOND:-1].isdecimal() and when.isascii()
 
 
 def _make_room(known: set[Any] | dict[Any, Any]) -> None:
