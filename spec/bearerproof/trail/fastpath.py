@@ -316,8 +316,8 @@ class FastPath:
         start = text.find(_TIME) + len(_TIME)
         end = text.find('"', start)
         known = self._frames.get(text[:start] + text[end:])
-        if known is not None and self._instants.knows(when := text[start:end]):
-            return Failure(self._instants.one_in_order(when), known[0], known[1])
+        if known is not None and (when := self._instants.known_in_order(text[start:end])) is not None:
+            return Failure(when, known[0], known[1])
         return self._read_new_failure(text)
 
     def _read_new_failure(self, text: str) -> Failure:
@@ -371,7 +371,7 @@ class FastPath:
         return known
 
     def _learn_address(self, address: str | None) -> None:
-        if address is not None and not (shapes.is_address(address) and self._inspector.is_clean(address)):
+        if address is not None and not self._inspector.is_clean_address(address):
             raise Doubt
         _make_room(self._addresses)
         self._addresses.add(address)

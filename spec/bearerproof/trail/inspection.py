@@ -2,9 +2,11 @@
 
 import json
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bearerproof.trail import shapes
 from bearerproof.trail.findings import Findings
 from bearerproof.trail.rules import Rule
 from bearerproof.trail.texts import PRIVATE_MEMBERS, SecretScanner, control_in
@@ -12,6 +14,8 @@ from bearerproof.trail.texts import PRIVATE_MEMBERS, SecretScanner, control_in
 _KEPT = 50_000
 _LONGEST_KEPT = 128
 _LONGEST_COMPLAINT = 300
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
+_IPV6 = re.compile(r"[0-9A-Fa-f:]{2,39}")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -41,6 +45,12 @@ class Inspector:
         if not self.looks_for_patterns and _UUID.fullmatch(jti):
             return True
         return self.is_clean_once(jti)
+
+    def is_clean_address(self, address: str) -> bool:
+        """Whether a text is an address and clean: the usual forms at a glance."""
+        if not self.looks_for_patterns and (_IPV4.fullmatch(address) or _is_ipv6(address)):
+            return True
+        return shapes.is_address(address) and self.is_clean_once(address)
 
     def is_clean_once(self, text: str) -> bool:
         """Whether a text is clean that hardly comes again, so that it is not worth being kept."""
@@ -94,6 +104,14 @@ class Inspector:
         if len(self._clean) >= _KEPT:
             self._clean.clear()
         self._clean.add(text)
+
+
+def _is_ipv6(address: str) -> bool:
+    """Whether a text is an IPv6 address in hexadecimal digits alone."""
+    try:
+        return _IPV6.fullmatch(address) is not None and bool(socket.inet_pton(socket.AF_INET6, address))
+    except OSError:
+        return False
 
 
 def repeated_member(text: str) -> bool:

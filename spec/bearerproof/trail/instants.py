@@ -48,19 +48,23 @@ class Instants:
         Raises:
             Doubt: it is not in good form.
         """
-        if not self.knows(when):
-            if not shapes.is_instant(when) or not self._is_clean(when):
-                raise Doubt
-            if not self._inspector.looks_for_patterns:
-                _keep(self._seconds, when[:_SECOND])
-        return when if len(when) == IN_ORDER else shapes.in_order(when)
+        if (known := self.known_in_order(when)) is not None:
+            return known
+        if not shapes.is_instant(when) or not self._is_clean(when):
+            raise Doubt
+        if not self._inspector.looks_for_patterns:
+            _keep(self._seconds, when[:_SECOND])
+        return shapes.in_order(when)
 
-    def knows(self, when: str) -> bool:
-        """Whether an instant is one of a second that is known."""
+    def known_in_order(self, when: str) -> str | None:
+        """Return an instant of a second that is known, in order; None says nothing."""
         if when[:_SECOND] not in self._seconds or when[-1] != "Z" or not when.isascii():
-            return False
-        decimals = when[_SECOND + 1 : -1]
-        return len(when) == _SECOND + 1 or (when[_SECOND] == "." and decimals.isdecimal() and len(when) <= _MOST)
+            return None
+        if len(when) > _SECOND + 1 and not (
+            when[_SECOND] == "." and when[_SECOND + 1 : -1].isdecimal() and len(when) <= _MOST
+        ):
+            return None
+        return when if len(when) == IN_ORDER else shapes.in_order(when)
 
     def _is_clean(self, when: str) -> bool:
         """Whether an instant holds nothing that a pattern of the caller's looks for: of itself it is no secret."""
