@@ -332,7 +332,16 @@ def _used(server: Server) -> list[Json]:
     return server.events
 
 
-def test_the_fast_path_and_the_glance_are_taken() -> None:
+def _in_docker(line: str) -> str:
+    return json.dumps({"log": f"{line}\n", "stream": "stdout", "time": at(0)})
+
+
+def _in_cri(line: str) -> str:
+    return f"{at(0)} stdout F {line}"
+
+
+@pytest.mark.parametrize("form", [_as_is, _in_docker, _in_cri, _precise("120"), _trimmed])
+def test_the_fast_path_and_the_glance_are_taken(form: Callable[[str], str]) -> None:
     """Were they not, there would be nothing to compare."""
     alone: list[int] = []
     judged: list[object] = []
@@ -353,7 +362,7 @@ def test_the_fast_path_and_the_glance_are_taken() -> None:
         lines = [_dumped(event) for event in used]
         for number in range(40):
             lines[number * 9 : number * 9] = [_dumped(failure(700 + number)), "POST /oauth/token 200"]
-        prove_lines(lines)
+        prove_lines(map(form, lines))
     assert len(alone) < 12
     assert judged.count(Used) < 12
 

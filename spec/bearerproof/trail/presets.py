@@ -121,6 +121,8 @@ def are_foreign(lines: str) -> bool:
     """
     if any([mark in lines for mark in _OF_PIECES]):  # noqa: C419 - a generator takes twice the time
         return False
+    if '"log"' in lines and any(map(may_be_a_piece, lines.split("\n"))):
+        return False
     if not may_be_ours(lines):
         return True
     if not _is_plain(lines) or any([word in lines for word in _OF_RECORDS]):  # noqa: C419 - as above
@@ -129,7 +131,7 @@ def are_foreign(lines: str) -> bool:
     return not (b"\\" in letters or any([word in letters for word in _OF_EVENTS])) or not seems_ours(lines)  # noqa: C419
 
 
-_OF_PIECES = ('"log"', "partial_", " P ", " P:", '"MESSAGE"')
+_OF_PIECES = ("partial_", " P ", " P:", '"MESSAGE"')
 """What stands in a part of a line that was cut, or in a record of the journal that left the message out."""
 
 _OF_RECORDS = ("source_id", "tier", "occurred_at")
