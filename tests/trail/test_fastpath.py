@@ -189,6 +189,7 @@ OTHERS = (
     *('event="TOKEN.used" jti=1', "TO\u212aEN.used", "source_id", "tier", f"{at(1)} stdout P ", f"{at(1)} stdout F x"),
     *("POST /oauth/token 200", '{"msg":"token issued","path":"/token"}', '{"event":"tok en.used"}', '"token.js"'),
     *('{"event":"TOKEN.USED"}', '{"kind":"token","occurred_at":"x","metadata":{}}', "source-token", "a\nb"),
+    *('{"MESSAGE":"token"}', '{"MESSAGE":"x","MESSAGE":[116,111]}', '{"_PID":"1","MESSAGE": [34]}'),
     *('{"log":"x"}', '{"log":"x\\n"}', '{"MESSAGE":null}', '{"partial_message":"x"}', "token", '{"event":"token.used"'),
 )
 """Lines between events, most of them not ours."""
@@ -340,7 +341,11 @@ def _in_cri(line: str) -> str:
     return f"{at(0)} stdout F {line}"
 
 
-@pytest.mark.parametrize("form", [_as_is, _in_docker, _in_cri, _precise("120"), _trimmed])
+def _in_journal(line: str) -> str:
+    return json.dumps({"__CURSOR": "s=1", "_PID": "812", "MESSAGE": line})
+
+
+@pytest.mark.parametrize("form", [_as_is, _in_docker, _in_cri, _in_journal, _precise("120"), _trimmed])
 def test_the_fast_path_and_the_glance_are_taken(form: Callable[[str], str]) -> None:
     """Were they not, there would be nothing to compare."""
     alone: list[int] = []

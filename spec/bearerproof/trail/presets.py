@@ -123,6 +123,8 @@ def are_foreign(lines: str) -> bool:
         return False
     if '"log"' in lines and any(map(may_be_a_piece, lines.split("\n"))):
         return False
+    if lines.count('"MESSAGE"') > len(_MESSAGE.findall(lines)):
+        return False
     if not may_be_ours(lines):
         return True
     if not _is_plain(lines) or any([word in lines for word in _OF_RECORDS]):  # noqa: C419 - as above
@@ -131,8 +133,11 @@ def are_foreign(lines: str) -> bool:
     return not (b"\\" in letters or any([word in letters for word in _OF_EVENTS])) or not seems_ours(lines)  # noqa: C419
 
 
-_OF_PIECES = ("partial_", " P ", " P:", '"MESSAGE"')
-"""What stands in a part of a line that was cut, or in a record of the journal that left the message out."""
+_OF_PIECES = ("partial_", " P ", " P:")
+"""What stands in a part of a line that was cut."""
+
+_MESSAGE = re.compile(r'"MESSAGE":\s?"')
+"""How a message of the journal begins that is there and is a text."""
 
 _OF_RECORDS = ("source_id", "tier", "occurred_at")
 """Members that make a record one of ours, though it lacks others."""
