@@ -137,7 +137,7 @@ def renew(algorithms: Collection[str]) -> None:
     for material in {MATERIAL[algorithm] for algorithm in algorithms}:
         for name in [name for name in _pool() if name.partition("-")[0] == material]:
             _pool()[name] = made(material)
-    for cached in (key, _private, _sign, _public_forms):
+    for cached in (key, shown_secret, _private, _sign, _public_forms):
         cached.cache_clear()
     _ANEW.update(algorithms)
 
@@ -175,6 +175,7 @@ def take_secret(octets: bytes) -> None:
 _TAKEN: dict[str, bytes] = {}
 
 
+@cache
 def shown_secret(pool_name: str) -> bytes:
     """Return the secret of the pool, which stands in key sets, whatever else tokens are signed with."""
     return base64.b64decode(_pool()[pool_name]["secret"])
