@@ -313,9 +313,10 @@ def prepared(declaration: Declaration, forge: Forge, scope: Scope, bases: Sequen
 def in_turn(whole: Sequence[Prepared], measure: Measure) -> list[Prepared]:
     """Order edits so that those come first which can show most, and differ most from all before.
 
-    Each edit comes once before any comes again, and what may be accepted or refused last, since nothing but an error is
-    wrong there. The functions that make edits take turns: what they make of their first values, of their second, and
-    so on; and among these the requirements do. Edits that have several profiles and algorithms begin in different ones.
+    Each edit comes once before any comes again, under other algorithms before in other profiles; and what may be
+    accepted or refused comes last, since nothing but an error is wrong there. The functions that make edits take turns:
+    what they make of their first values, of their second, and so on; and among these the requirements do. Edits that
+    have several profiles and algorithms begin in different ones.
     """
     places: dict[str, list[Prepared]] = {}
     for each in whole:
@@ -323,11 +324,12 @@ def in_turn(whole: Sequence[Prepared], measure: Measure) -> list[Prepared]:
     turns: Counter[object] = Counter()
     ordered: list[tuple[tuple[int, ...], Prepared]] = []
     for number, alike in enumerate(places.values()):
-        edit, begin = alike[0].case.edit, number % len(alike)
+        edit, begin, algorithms = alike[0].case.edit, number % len(alike), len({each.case.algorithm for each in alike})
         is_open = edit.allowed(measure) == EITHER
         value = _turn(turns, (is_open, edit.group))
-        turn = (is_open, value, _turn(turns, (is_open, value, edit.requirement_id)))
-        ordered += [((again, *turn), each) for again, each in enumerate((*alike[begin:], *alike[:begin]))]
+        turn = value, _turn(turns, (is_open, value, edit.requirement_id))
+        for again, each in enumerate((*alike[begin:], *alike[:begin])):
+            ordered.append(((again > 0, again // algorithms, is_open, again, *turn), each))
     return [each for _, each in sorted(ordered, key=itemgetter(0))]
 
 
