@@ -10,7 +10,7 @@ import hmac
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -76,12 +76,9 @@ class Key:
     role: str
 
     def sign(self, signing_input: bytes) -> bytes:
-        """Sign as the algorithm says (RFC 7518 §3, RFC 8037 §3.1)."""
-        return _sign(self.algorithm, self.pool_name, signing_input)
-
-    def sign_once(self, signing_input: bytes) -> bytes:
-        """Sign what is not to be remembered: for those who sign more than is worth keeping."""
-        return _sign.__wrapped__(self.algorithm, self.pool_name, signing_input)
+        """Sign as the algorithm says (RFC 7518 §3, RFC 8037 §3.1); a hash costs less than to remember it."""
+        sign = _SIGNERS[self.algorithm] if self.material == "oct" else partial(_sign, self.algorithm)
+        return sign(self.pool_name, signing_input)
 
     @property
     def pool_name(self) -> str:
@@ -169,7 +166,6 @@ def secret(pool_name: str) -> bytes:
 def take_secret(octets: bytes) -> None:
     """Have HMAC keys of role ``a`` sign with somebody else's secret in this process; key sets go on showing ours."""
     _TAKEN[key("HS256").pool_name] = octets
-    _sign.cache_clear()
 
 
 _TAKEN: dict[str, bytes] = {}

@@ -357,7 +357,7 @@ def spliced(draw: DrawFn, world: World) -> Candidate | None:
     header, payload = (part, other) if in_header else (other, part)
     honest = parts.honest
     signing_input = f"{header.segment}.{payload.segment}"
-    token = f"{signing_input}.{b64(honest.draft.key.sign_once(signing_input.encode()))}"
+    token = f"{signing_input}.{b64(honest.draft.key.sign(signing_input.encode()))}"
     return Candidate(
         part.requirement,
         f"{part.name} on top of others",
