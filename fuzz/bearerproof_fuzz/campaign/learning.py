@@ -23,7 +23,7 @@ from bearerproof_fuzz.checks import applicable
 from bearerproof_fuzz.combinations import Space, combined, space
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.composition import beside
-from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, Case, cases, unedited
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, Case, Edit, cases, unedited
 from bearerproof_fuzz.forge import Draft, Forge
 
 BATCH = 64
@@ -314,23 +314,28 @@ def in_turn(whole: Sequence[Prepared], measure: Measure) -> list[Prepared]:
     """Order edits so that those come first which can show most, and differ most from all before.
 
     Each edit comes once before any comes again, under other algorithms before in other profiles; and what may be
-    accepted or refused comes last, since nothing but an error is wrong there. The functions that make edits take turns:
-    what they make of their first values, of their second, and so on; and among these the requirements do. Edits that
-    have several profiles and algorithms begin in different ones.
+    accepted or refused comes last, since nothing but an error is wrong there. The functions that make edits come one
+    after the other with their first values, and with all others in proportion, so that none is left to the end; and
+    the requirements take turns. Edits that have several profiles and algorithms begin in different ones.
     """
     places: dict[str, list[Prepared]] = {}
     for each in whole:
         places.setdefault(each.case.edit.id, []).append(each)
-    turns: Counter[object] = Counter()
-    ordered: list[tuple[tuple[int, ...], Prepared]] = []
-    for number, alike in enumerate(places.values()):
-        edit, begin, algorithms = alike[0].case.edit, number % len(alike), len({each.case.algorithm for each in alike})
-        is_open = edit.allowed(measure) == EITHER
-        value = _turn(turns, (is_open, edit.group))
-        turn = value, _turn(turns, (is_open, value, edit.requirement_id))
+    functions = [_function(alike[0].case.edit, measure) for alike in places.values()]
+    sizes, turns = Counter(functions), Counter[object]()
+    ordered: list[tuple[tuple[float, ...], Prepared]] = []
+    for number, (function, alike) in enumerate(zip(functions, places.values(), strict=True)):
+        begin, algorithms = number % len(alike), len({each.case.algorithm for each in alike})
+        is_open, share = function[0], _turn(turns, function) / sizes[function]
+        turn = share, _turn(turns, (is_open, share, alike[0].case.edit.requirement_id))
         for again, each in enumerate((*alike[begin:], *alike[:begin])):
             ordered.append(((again > 0, again // algorithms, is_open, again, *turn), each))
     return [each for _, each in sorted(ordered, key=itemgetter(0))]
+
+
+def _function(edit: Edit, measure: Measure) -> tuple[bool, str]:
+    """Return whether an edit may be accepted or refused, and what made it."""
+    return edit.allowed(measure) == EITHER, edit.group
 
 
 def _turn(turns: Counter[object], name: object) -> int:
