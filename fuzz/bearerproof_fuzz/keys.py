@@ -177,6 +177,18 @@ def shown_secret(pool_name: str) -> bytes:
     return base64.b64decode(_pool()[pool_name]["secret"])
 
 
+def hmac_digest(octets: bytes, signing_input: bytes, digest: str) -> bytes:
+    """Return an HMAC under any octets; what comes of them alone is worked out once."""
+    keyed = _keyed(octets, digest).copy()
+    keyed.update(signing_input)
+    return keyed.digest()
+
+
+@lru_cache(1000)
+def _keyed(octets: bytes, digest: str) -> hmac.HMAC:
+    return hmac.new(octets, digestmod=digest)
+
+
 def rsa_modulus(target: Key) -> int:
     """Return the modulus of an RSA key, for signatures that are wrong by exactly one modulus."""
     return rsa_private(target).public_key().public_numbers().n
@@ -348,7 +360,7 @@ def _sign_pss(digest: Hash) -> Callable[[str, bytes], bytes]:
 
 
 def _sign_hmac(digest: str) -> Callable[[str, bytes], bytes]:
-    return lambda pool_name, signing_input: hmac.digest(secret(pool_name), signing_input, digest)
+    return lambda pool_name, signing_input: hmac_digest(secret(pool_name), signing_input, digest)
 
 
 @cache
