@@ -163,7 +163,7 @@ def _algorithms(declaration: Declaration) -> list[str]:
     return [name for name in keys.MATERIAL if name in declaration.algorithms]
 
 
-def _makes_sense(row: Row, declaration: Declaration) -> bool:
+def makes_sense(row: Row, declaration: Declaration) -> bool:
     """Say whether the factors can come together at all, for an honest verifier to accept.
 
     Without `kid` nobody can tell two keys for one algorithm apart; a JWS is judged by no claims, and the type of an
@@ -256,13 +256,13 @@ class Space:
     factors: Mapping[str, Sequence[str]]
 
     @cached_property
-    def edits(self) -> Sequence[Edit]:
-        """The edits, in their order."""
-        return tuple(self.places)
+    def placed(self) -> Sequence[tuple[Edit, _Places]]:
+        """The edits, in their order, with their places."""
+        return tuple(self.places.items())
 
     def fits(self, edit: Edit, row: Row) -> bool:
         """Say whether the row makes sense and the edit has to be refused in it."""
-        return _makes_sense(row, self.declaration) and self.places[edit].hold(row)
+        return makes_sense(row, self.declaration) and self.places[edit].hold(row)
 
     def fitting(self, row: Row) -> list[Edit]:
         """Return the edits of the row's group that have to be refused in it."""
@@ -313,14 +313,14 @@ class Space:
         self, algorithms: Sequence[str], forms: Sequence[str], kids: Sequence[str], sets: Sequence[str]
     ) -> Iterator[tuple[str, str, str]]:
         for algorithm, kid, key_set in product(algorithms, kids, sets):
-            if _makes_sense(Row(algorithm, forms[0], kid, key_set, Profile.JWT, "plain", ""), self.declaration):
+            if makes_sense(Row(algorithm, forms[0], kid, key_set, Profile.JWT, "plain", ""), self.declaration):
                 yield algorithm, kid, key_set
 
     def _made(self) -> Iterator[tuple[str, str, Profile, str, str]]:
         for place, group in {(place, edit.group) for edit, place in self.places.items()}:
             held = (place.algorithms, place.key_forms, place.profiles, place.policies)
             for algorithm, form, profile, policy in product(*held):
-                if _makes_sense(Row(algorithm, form, "present", "alone", profile, policy, group), self.declaration):
+                if makes_sense(Row(algorithm, form, "present", "alone", profile, policy, group), self.declaration):
                     yield algorithm, form, profile, policy, group
 
 

@@ -29,7 +29,7 @@ class Choices:
 
     def __init__(self, random: Random, recorded: Sequence[int] = ()) -> None:
         self._random = random.random
-        self._left = list(reversed(recorded))
+        self._left = [*recorded[::-1]]
         self.taken: list[int] = []
 
     def below(self, limit: int) -> int:

@@ -164,9 +164,10 @@ def matter_of(token: str, honest: str) -> str | None:
     segments = token.split(".")
     if len(segments) != 3 or not all(segments):
         return "VER-1"
-    if FOREIGN.search(token) or any(len(segment) % 4 == 1 for segment in segments):
+    if not _COMPACT.fullmatch(token) or 1 in [len(segment) % 4 for segment in segments]:
         return "VER-2"
-    return "VER-3" if all(map(_same_octets, segments, honest.split("."))) else "VER-24"
+    same = len(token) == len(honest) and all(map(_same_octets, segments, honest.split(".")))
+    return "VER-3" if same else "VER-24"
 
 
 def _same_octets(segment: str, other: str) -> bool:
@@ -179,6 +180,9 @@ def _same_octets(segment: str, other: str) -> bool:
 
 FOREIGN = re.compile(r"[^A-Za-z0-9_.-]")
 """A character that stands in no token in compact serialisation (RFC 7515 §7.1)."""
+
+_COMPACT = re.compile(r"[A-Za-z0-9_.-]*")
+"""A text without any: to match it takes a third of the time of a search for one."""
 
 
 def mangle_one(draw: DrawFn, token: str) -> tuple[str, str]:

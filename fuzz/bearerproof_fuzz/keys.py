@@ -10,7 +10,7 @@ import hmac
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -76,12 +76,9 @@ class Key:
     role: str
 
     def sign(self, signing_input: bytes) -> bytes:
-        """Sign as the algorithm says (RFC 7518 §3, RFC 8037 §3.1)."""
-        return _sign(self.algorithm, self.pool_name, signing_input)
-
-    def sign_once(self, signing_input: bytes) -> bytes:
-        """Sign what is not to be remembered: for those who sign more than is worth keeping."""
-        return _sign.__wrapped__(self.algorithm, self.pool_name, signing_input)
+        """Sign as the algorithm says (RFC 7518 §3, RFC 8037 §3.1); a hash costs less than to remember it."""
+        sign = _SIGNERS[self.algorithm] if self.material == "oct" else partial(_sign, self.algorithm)
+        return sign(self.pool_name, signing_input)
 
     @property
     def pool_name(self) -> str:
@@ -137,7 +134,7 @@ def renew(algorithms: Collection[str]) -> None:
     for material in {MATERIAL[algorithm] for algorithm in algorithms}:
         for name in [name for name in _pool() if name.partition("-")[0] == material]:
             _pool()[name] = made(material)
-    for cached in (key, _private, _sign, _public_forms):
+    for cached in (key, shown_secret, _private, _sign, _public_forms):
         cached.cache_clear()
     _ANEW.update(algorithms)
 
@@ -169,15 +166,27 @@ def secret(pool_name: str) -> bytes:
 def take_secret(octets: bytes) -> None:
     """Have HMAC keys of role ``a`` sign with somebody else's secret in this process; key sets go on showing ours."""
     _TAKEN[key("HS256").pool_name] = octets
-    _sign.cache_clear()
 
 
 _TAKEN: dict[str, bytes] = {}
 
 
+@cache
 def shown_secret(pool_name: str) -> bytes:
     """Return the secret of the pool, which stands in key sets, whatever else tokens are signed with."""
     return base64.b64decode(_pool()[pool_name]["secret"])
+
+
+def hmac_digest(octets: bytes, signing_input: bytes, digest: str) -> bytes:
+    """Return an HMAC under any octets; what comes of them alone is worked out once."""
+    keyed = _keyed(octets, digest).copy()
+    keyed.update(signing_input)
+    return keyed.digest()
+
+
+@lru_cache(1000)
+def _keyed(octets: bytes, digest: str) -> hmac.HMAC:
+    return hmac.new(octets, digestmod=digest)
 
 
 def rsa_modulus(target: Key) -> int:
@@ -351,7 +360,7 @@ def _sign_pss(digest: Hash) -> Callable[[str, bytes], bytes]:
 
 
 def _sign_hmac(digest: str) -> Callable[[str, bytes], bytes]:
-    return lambda pool_name, signing_input: hmac.digest(secret(pool_name), signing_input, digest)
+    return lambda pool_name, signing_input: hmac_digest(secret(pool_name), signing_input, digest)
 
 
 @cache

@@ -347,7 +347,7 @@ PAGE = """\
 # Tokens and seconds until found
 
 Made by `python tests/benchmarks/bench_found.py --results FILE --page fuzz/found.md`; see there for what is compared.
-{names} implementations with one weakness each, {seeds} seeds. Told are how often it was found, and the medians of
+{names} implementations with a weakness each, {seeds} seeds. Told are how often it was found, and the medians of
 tokens and of seconds of processor time. What was not found within {most:,} tokens counts as that many.
 
 - The campaign found {found} of {names}; half of all within {median:,.0f} tokens. Of the {any} that any engine found, it

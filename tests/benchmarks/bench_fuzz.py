@@ -6,6 +6,7 @@ Stdio and several workers are timed by the clock, and need as many free processo
 ``--write FILE`` puts it where that file has the table of the last time.
 """
 
+import gc
 import os
 import re
 import resource
@@ -28,6 +29,7 @@ from bearerproof_fuzz.campaign.corpus import Corpus
 from bearerproof_fuzz.campaign.exploring import Explorer
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.learning import learn
+from bearerproof_fuzz.campaign.working import CYCLES
 from bearerproof_fuzz.keyserver import idp
 
 HERE = Path(__file__).resolve().parent
@@ -42,7 +44,11 @@ Measured = dict[str, list[float]]
 
 
 def explorer(config: RunConfig, folder: str) -> Explorer:
-    """Return a campaign's search that has learned what the verifier says to each edit, and drawn for a while."""
+    """Return a campaign's search that has learned what the verifier says to each edit, and drawn for a while.
+
+    Cycles are looked for as seldom as in a worker, whatever else is measured in this process.
+    """
+    gc.set_threshold(CYCLES)
     implementation = config.start(idp.start)
     scope = config.resolve(implementation.declaration)
     learned = learn(implementation, scope)

@@ -52,6 +52,7 @@ from bearerproof_fuzz.campaign.store import stored
 from bearerproof_fuzz.campaign.working import OutOfTimeError, Plan, Progress, Worker
 from bearerproof_fuzz.commands.cli import app
 from bearerproof_fuzz.draws import Choices
+from bearerproof_fuzz.edits.registry import EITHER
 from bearerproof_fuzz.forge import Forge
 
 from ..conftest import ROOT, CommandLine
@@ -426,12 +427,23 @@ def test_each_edit_comes_once_before_any_comes_again(implementation: Implementat
     scope = config("is_mended").resolve(implementation.declaration)
     forge = Forge(implementation.declaration)
     whole = prepared(implementation.declaration, forge, scope, honest(implementation.declaration, forge, scope))
-    turns = in_turn(whole)
+    turns = in_turn(whole, Measure.BASE)
     once = len({each.case.edit.id for each in whole})
     assert len({each.case.edit.id for each in turns[:once]}) == once
     assert sorted(map(id, turns)) == sorted(map(id, whole))
-    functions = {each.case.edit.group for each in whole}
-    assert {each.case.edit.group for each in turns[: len(functions)]} == functions
+
+
+def test_what_can_show_nothing_but_errors_comes_last_and_all_others_take_turns(implementation: Implementation) -> None:
+    scope = config("is_mended").resolve(implementation.declaration)
+    forge = Forge(implementation.declaration)
+    whole = prepared(implementation.declaration, forge, scope, honest(implementation.declaration, forge, scope))
+    once = len({each.case.edit.id for each in whole})
+    first = [each.case.edit for each in in_turn(whole, Measure.BASE)[:once]]
+    binding = [edit for edit in first if edit.base != EITHER]
+    assert first[: len(binding)] == binding
+    functions, requirements = ({getattr(edit, name) for edit in binding} for name in ("group", "requirement_id"))
+    assert {edit.group for edit in first[: len(functions)]} == functions
+    assert {edit.requirement_id for edit in first[: len(requirements)]} == requirements
 
 
 def test_one_honest_token_of_each_profile_is_asked_before_edits() -> None:
@@ -450,7 +462,7 @@ def test_one_honest_token_of_each_profile_is_asked_before_edits() -> None:
 def test_what_is_learned_does_not_hang_on_the_order_in_which_it_is_asked(
     implementation: Implementation, learned: Learned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "in_turn", lambda whole: list(reversed(whole)))
+    monkeypatch.setattr(learning, "in_turn", lambda whole, _: list(reversed(whole)))
     backwards = learn(implementation, config("is_mended").resolve(implementation.declaration)).lesson
     assert set(backwards.right) == set(learned.lesson.right)
     assert (backwards.bases, backwards.wrong) == (learned.lesson.bases, learned.lesson.wrong)
@@ -492,7 +504,7 @@ def test_time_that_is_over_once_each_edit_came_ends_in_order(
     worker: Worker, implementation: Implementation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scope = config("is_mended").resolve(implementation.declaration)
-    monkeypatch.setattr(learning, "in_turn", lambda whole: [*whole, *whole])
+    monkeypatch.setattr(learning, "in_turn", lambda whole, _: [*whole, *whole])
     monkeypatch.setattr(worker, "_over", lambda: worker.lesson is not None)
     assert worker._learned(implementation, scope) is None
     assert worker._lesson("all") is None

@@ -3,10 +3,12 @@
 Where PLAN is ``-``, it comes through standard input: it may hold a password, and command lines can be read by all.
 """
 
+import gc
 import sys
 
-from bearerproof_fuzz.campaign.working import Plan, work
+from bearerproof_fuzz.campaign.working import CYCLES, Plan, work
 
 if __name__ == "__main__":
+    gc.set_threshold(CYCLES)
     text = sys.stdin.read() if sys.argv[1] == "-" else sys.argv[1]
     work(Plan.from_text(text), int(sys.argv[2]))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from bearerproof.contract.messages import Presentation
 from bearerproof.members import Json
@@ -12,13 +13,14 @@ from bearerproof_fuzz.forge import Draft
 from bearerproof_fuzz.oracles.claims import Outcomes
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A token, what may come of it, and the requirement that says so.
 
     ``kind`` names the deviation that another outcome would be: findings of one kind are one finding. ``honest`` has to
     be accepted for a refusal to mean anything, and each of ``elsewhere`` refused for an acceptance to be this
     requirement's matter. ``claims`` are what an acceptance has to yield; ``factors`` are what novelty goes by.
+
+    It is a tuple, since that is made in a third of the time of a frozen dataclass, and every token has one.
     """
 
     requirement: str
@@ -97,8 +99,10 @@ def of_edit(prepared: Prepared, measure: Measure, changed: Draft) -> Candidate:
 
 
 def with_token(base: Presentation, token: str) -> Presentation:
-    """Return the same with another text in the token's place."""
-    return Presentation(token, base.policy, base.profile, base.now, base.tick)
+    """Return the same with another text in the token's place, at half the cost of ``dataclasses.replace``."""
+    changed = object.__new__(Presentation)
+    changed.__dict__.update(base.__dict__, token=token)
+    return changed
 
 
 def factors_of(draft: Draft, *parts: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What a campaign presents: tokens drawn from edits, forgeries, manglings and claims, each with what it is due."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, Unw
 from bearerproof_fuzz.campaign.parts import ForgedHeader, Parts, parts_of
 from bearerproof_fuzz.campaign.shapes import SPOKEN_OF, Member, Shape
 from bearerproof_fuzz.claimdraws import BESIDE_OURS, DRAWN, LEEWAYS, DrawnClaim, kind_of, leeway
-from bearerproof_fuzz.combinations import Row, Space
+from bearerproof_fuzz.combinations import Row, Space, makes_sense
 from bearerproof_fuzz.draws import number_below, pick
 from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, REJECTED, Edit, unedited
 from bearerproof_fuzz.forge import Draft, Forge, Members
@@ -61,22 +61,21 @@ class World:
         return [parts for parts in self.parts if parts.honest.draft.key.material == "oct"]
 
     @cached_property
-    def _based(self) -> dict[Row, Unwritten]:
+    def _based(self) -> dict[Row, Unwritten | None]:
         return {}
 
-    def based(self, row: Row) -> Unwritten:
-        """Return the honest token of a row, whichever edit it is for; those drawn lately are kept."""
-        plain = replace(row, group="")
-        made = self._based.get(plain)
-        if made is None:
+    def based(self, row: Row) -> Unwritten | None:
+        """Return the honest token of a row, None where the row makes no sense; those drawn lately are kept."""
+        if row not in self._based:
             if len(self._based) >= MOST_BASES:
                 self._based.clear()
-            made = self._based[plain] = Unwritten(combinations.base(self.forge, plain))
-        return made
+            sense = makes_sense(row, self.forge.declaration)
+            self._based[row] = Unwritten(combinations.base(self.forge, row)) if sense else None
+        return self._based[row]
 
 
 MOST_BASES = 1000
-"""Honest tokens that are kept of those drawn for combinations."""
+"""Rows of combinations that are kept with their honest tokens."""
 
 
 Kind = Callable[[DrawFn, World], Candidate | None]
@@ -309,10 +308,8 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
     if not world.spaces:
         return None
     space = pick(draw, world.spaces)
-    edit = pick(draw, space.edits)
-    place = space.places[edit]
-    policies = place.policies
-    if not policies:
+    edit, place = pick(draw, space.placed)
+    if not place.policies:
         return None
     row = Row(
         pick(draw, place.algorithms),
@@ -320,12 +317,12 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
         pick(draw, space.factors["kid"]),
         pick(draw, space.factors["key_set"]),
         pick(draw, place.profiles),
-        pick(draw, policies),
-        edit.group,
+        pick(draw, place.policies),
+        group="",  # whichever edit the honest token is for
     )
-    if not space.fits(edit, row):
-        return None
     plain = world.based(row)
+    if plain is None:
+        return None
     base = plain if edit.given is unedited else Unwritten(edit.given(plain.draft))
     changed = edit.apply(base.draft)
     presented = changed.presentation()
@@ -360,7 +357,7 @@ def spliced(draw: DrawFn, world: World) -> Candidate | None:
     header, payload = (part, other) if in_header else (other, part)
     honest = parts.honest
     signing_input = f"{header.segment}.{payload.segment}"
-    token = f"{signing_input}.{b64(honest.draft.key.sign_once(signing_input.encode()))}"
+    token = f"{signing_input}.{b64(honest.draft.key.sign(signing_input.encode()))}"
     return Candidate(
         part.requirement,
         f"{part.name} on top of others",
@@ -402,7 +399,7 @@ def mangled_forgery(draw: DrawFn, world: World) -> Candidate | None:
     made, forged = _forged_text(draw, parts)
     token, how = mangle_one(draw, forged)
     base = parts.honest.presentation
-    if matter_of(token, str(base.token)) in (None, "VER-3"):
+    if len(token) == len(base.token) and matter_of(token, str(base.token)) in (None, "VER-3"):
         return None  # the honest one again
     kind = how.partition(" at ")[0]
     return Candidate(

@@ -12,7 +12,7 @@ from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Answer, Outcome, Presentation
 from bearerproof.exceptions import AdapterFault
 from bearerproof.judging.settings import Scope
-from bearerproof.specification.catalogue import VERIFIERS, Profile
+from bearerproof.specification.catalogue import VERIFIERS, Measure, Profile
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, Unwritten, of_edit
@@ -23,7 +23,7 @@ from bearerproof_fuzz.checks import applicable
 from bearerproof_fuzz.combinations import Space, combined, space
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.composition import beside
-from bearerproof_fuzz.edits.registry import ACCEPTED, Case, cases, unedited
+from bearerproof_fuzz.edits.registry import ACCEPTED, EITHER, Case, Edit, cases, unedited
 from bearerproof_fuzz.forge import Draft, Forge
 
 BATCH = 64
@@ -153,7 +153,8 @@ class Learning:
 
     Each edit comes once before any comes again, in another profile or under another algorithm. From when
     ``each_came`` they do, and whoever looks for the rarer may draw between them, by the ``lesson`` so far: it names no
-    edit as right before ``parts`` has come to its end, and not every honest token before each edit came.
+    edit as right before ``parts`` has come to its end, and not every honest token before each edit came. Until then an
+    edit's own honest token is asked only where the edit is judged wrongly: nothing else hangs on it so soon.
     """
 
     def __init__(self, implementation: Implementation, scope: Scope, keep: Keep = lambda *_: None) -> None:
@@ -174,7 +175,7 @@ class Learning:
                 why = answers(implementation, [self._bare[0].presentation])[0].describe()
             raise AdapterFault(f"no honest token is accepted, so a campaign can find nothing: {why}")
         usable = [base for base in self._bare if base not in self._judgements.refused and base not in first]
-        self._edits = in_turn(prepared(declaration, forge, scope, [*first, *usable]))
+        self._edits = in_turn(prepared(declaration, forge, scope, [*first, *usable]), scope.measure)
         self._right: tuple[tuple[str, str, str], ...] = ()
         self.each_came = self.has_ended = False
 
@@ -196,6 +197,8 @@ class Learning:
             if start >= once and not self.each_came:
                 self._judgements.ask(self._bare)
                 self.each_came = True
+            if self.each_came:
+                self._judgements.settle()
             yield
         self._judgements.finish()
         self._right = tuple(_name(each.case) for each in self._judgements.right)
@@ -307,33 +310,53 @@ def prepared(declaration: Declaration, forge: Forge, scope: Scope, bases: Sequen
     ]
 
 
-def in_turn(whole: Sequence[Prepared]) -> list[Prepared]:
-    """Order edits so that those come first which differ most from all before.
+def in_turn(whole: Sequence[Prepared], measure: Measure) -> list[Prepared]:
+    """Order edits so that those come first which can show most, and differ most from all before.
 
-    Each edit comes once before any comes again, and the functions that make edits take turns: what they make of their
-    first values, of their second, and so on. Edits that have several profiles and algorithms begin in different ones.
+    Each edit comes once before any comes again, under other algorithms before in other profiles; and what may be
+    accepted or refused comes last, since nothing but an error is wrong there. The functions that make edits come one
+    after the other with their first values, and with all others in proportion, so that none is left to the end; and
+    the requirements take turns. Edits that have several profiles and algorithms begin in different ones.
     """
     places: dict[str, list[Prepared]] = {}
     for each in whole:
         places.setdefault(each.case.edit.id, []).append(each)
-    values: Counter[str] = Counter()
-    ordered: list[tuple[int, int, Prepared]] = []
-    for number, alike in enumerate(places.values()):
-        group, begin = alike[0].case.edit.group, number % len(alike)
-        ordered += [(again, values[group], each) for again, each in enumerate((*alike[begin:], *alike[:begin]))]
-        values[group] += 1
-    return [each for _, _, each in sorted(ordered, key=itemgetter(0, 1))]
+    functions = [_function(alike[0].case.edit, measure) for alike in places.values()]
+    sizes, turns = Counter(functions), Counter[object]()
+    ordered: list[tuple[tuple[float, ...], Prepared]] = []
+    for number, (function, alike) in enumerate(zip(functions, places.values(), strict=True)):
+        begin, algorithms = number % len(alike), len({each.case.algorithm for each in alike})
+        is_open, share = function[0], _turn(turns, function) / sizes[function]
+        turn = share, _turn(turns, (is_open, share, alike[0].case.edit.requirement_id))
+        for again, each in enumerate((*alike[begin:], *alike[:begin])):
+            ordered.append(((again > 0, again // algorithms, is_open, again, *turn), each))
+    return [each for _, each in sorted(ordered, key=itemgetter(0))]
+
+
+def _function(edit: Edit, measure: Measure) -> tuple[bool, str]:
+    """Return whether an edit may be accepted or refused, and what made it."""
+    return edit.allowed(measure) == EITHER, edit.group
+
+
+def _turn(turns: Counter[object], name: object) -> int:
+    """Return how often this name had its turn before."""
+    turns[name] += 1
+    return turns[name] - 1
 
 
 @dataclass
 class _Judgements:
-    """Presents edits by themselves, and holds what is wrong, and those that are judged rightly."""
+    """Presents edits by themselves, and holds what is wrong, and those that are judged rightly.
+
+    Those that seem so are ``unsettled`` until their honest tokens are accepted.
+    """
 
     implementation: Implementation
     judge: Judge
     keep: Keep
     wrong: list[Wrong] = field(default_factory=list)
     right: list[Prepared] = field(default_factory=list)
+    unsettled: list[Prepared] = field(default_factory=list)
     accepted: set[Unwritten] = field(default_factory=set)
     refused: set[Unwritten] = field(default_factory=set)
 
@@ -346,18 +369,23 @@ class _Judgements:
         return found
 
     def add(self, prepared: Sequence[Prepared]) -> None:
-        """Present some more edits, those of them whose base is accepted and changed.
+        """Present some more edits, those of them that change something of their base and were not refused with it.
 
         An issuer that is http has no https to lose.
         """
         fitting = [each for each in prepared if self.implementation.fits(each.edited.presentation())]
-        accepted = self.ask(each.honest for each in fitting)
-        based = [each for each in fitting if each.honest in accepted]
+        based = [each for each in fitting if each.honest not in self.refused]
         made = [(each, of_edit(each, self.judge.measure, each.edited)) for each in based]
         changed = [(each, candidate) for each, candidate in made if candidate.presented != candidate.honest]
         asked = answers(self.implementation, [candidate.presented for _, candidate in changed])
         for (each, candidate), answer in zip(changed, asked, strict=True):
             self._judge(each, candidate, answer)
+
+    def settle(self) -> None:
+        """Take for judged rightly what seems so and is based on an honest token that is accepted."""
+        accepted = self.ask(each.honest for each in self.unsettled)
+        self.right += [each for each in self.unsettled if each.honest in accepted]
+        self.unsettled.clear()
 
     def finish(self) -> None:
         """Take out of what is judged rightly that of which a part is accepted: it was refused for the rest of it."""
@@ -374,12 +402,14 @@ class _Judgements:
 
     def _judge(self, prepared: Prepared, candidate: Candidate, answer: Answer) -> None:
         found = [Wrong(candidate, violation) for violation in self.judge.violations(candidate, answer)]
+        if found and not self.ask([prepared.honest]):
+            return  # nothing can be said
         if found and (part := part_of(prepared)) and self._are_accepted([part]):
             return  # another edit finds that
         steady = [wrong for wrong in found if self._is_so_again(wrong)]
         self.wrong += steady
         if not steady and (answer.outcome is Outcome.REJECTED or candidate.allowed == ACCEPTED):
-            self.right.append(prepared)
+            self.unsettled.append(prepared)
 
     def _is_so_again(self, wrong: Wrong) -> bool:
         if any(wrong.violation.key == other.violation.key for other in self.wrong):

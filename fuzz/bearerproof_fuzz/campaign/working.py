@@ -57,6 +57,9 @@ AGAIN = 4
 CORPUS, PROGRESS, LESSONS = "corpus", "progress", "lessons"
 """In the campaign's folder: inputs, what workers have done, and what they have learned."""
 
+CYCLES = 10_000
+"""Objects made between two looks for cycles among them: tokens leave none, and Python looks at every 700th."""
+
 UNWRITTEN = 5
 """The exit code of a worker that could not write all that it found where it belongs."""
 

@@ -1,6 +1,5 @@
 """Edits of the algorithm: none, confusion of key families, names outside the allow-list (RFC 8725 §3.1, §3.2)."""
 
-import hmac
 from collections.abc import Callable
 from typing import Any
 
@@ -352,7 +351,7 @@ _HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 def hmac_over(secret: bytes, digest: str = "sha256") -> Signer:
     """Return a signer that uses the given octets as an HMAC secret, as anybody can who knows them."""
-    return lambda signing_input: hmac.digest(secret, signing_input, digest)
+    return lambda signing_input: keys.hmac_digest(secret, signing_input, digest)
 
 
 def honest_hmac(draft: Draft) -> Draft:

@@ -272,8 +272,10 @@ class Implementation:
     def request(self, presentation: Presentation) -> Request:
         """Return the message that asks for a verdict, with the keys once more as text where text is taken."""
         request = presentation.request()
+        if self.declaration.key_form not in TEXTS:
+            return request
         holder = request.get("policy", request)
-        if self.declaration.key_form not in TEXTS or "keys" not in holder:
+        if "keys" not in holder:
             return request
         texts = {"key_texts": key_texts(holder["keys"], self.declaration.key_form)}
         return {**request, **({"policy": {**holder, **texts}} if "policy" in request else texts)}

@@ -128,20 +128,17 @@ class Presentation:
 
     def request(self) -> Request:
         """Return the message that asks for a verdict; the expectation never crosses the wire."""
-        token = (
-            {"token": self.token}
-            if isinstance(self.token, str)
-            else {"token_b64": base64.b64encode(self.token).decode()}
-        )
+        token = self.token
+        name, text = ("token", token) if isinstance(token, str) else ("token_b64", base64.b64encode(token).decode())
         if self.profile is Profile.JWS:
             kept = {name: self.policy.members[name] for name in _JWS_POLICY if name in self.policy.members}
-            return {"op": "verify-jws", **token, "policy_id": self.policy.id, **kept}
+            return {"op": "verify-jws", name: text, "policy_id": self.policy.id, **kept}
         return {
             "op": "verify",
             "now": self.now,
             "tick": self.tick,
             "profile": str(self.profile),
-            **token,
+            name: text,
             "policy_id": self.policy.id,
             "policy": self.policy.members,
         }
