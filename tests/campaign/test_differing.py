@@ -222,7 +222,7 @@ def rows(page: str) -> list[list[str]]:
 
 
 def test_the_page_of_a_comparison_needs_nothing_else_and_escapes_all(found: Disagreement) -> None:
-    evil = replace(found, kind=EVIL, accept=(EVIL,), smallest=replace(found.smallest, how=f"{EVIL}\ud800"))
+    evil = replace(found, kind=EVIL, accept=(EVIL,), smallest=found.smallest._replace(how=f"{EVIL}\ud800"))
     page = comparison.page(comparison_of(evil, crowd=(EVIL, "joserfc")))
     tags = Elements(page).found
     assert not {"script", "link", "img"} & {tag for tag, _ in tags}
@@ -231,7 +231,7 @@ def test_the_page_of_a_comparison_needs_nothing_else_and_escapes_all(found: Disa
 
 
 def test_the_page_marks_those_alone_who_do_what_is_forbidden(found: Disagreement) -> None:
-    forbidden = replace(found, smallest=replace(found.smallest, allowed=REJECTED))
+    forbidden = replace(found, smallest=found.smallest._replace(allowed=REJECTED))
     assert rows(comparison.page(comparison_of(forbidden)))[0][:2] == ["accepted wrong", "refused"]
     assert rows(comparison.page(comparison_of(found)))[0][:2] == ["accepted", "refused"]
     assert (forbidden.wrong, found.wrong) == (("authlib",), ())

@@ -1,5 +1,6 @@
 """What makes a campaign fast changes nothing of what it presents and judges."""
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -8,16 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bearerproof.contract.messages import Answer, LineSizes, Outcome, request_line
+from bearerproof.contract.tokenrules import TokenRules
 from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.settings import RunConfig
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.campaign import keeping
-from bearerproof_fuzz.campaign.candidate import Candidate
-from bearerproof_fuzz.campaign.candidates import KINDS, World, candidate, foreign, mangled, spliced
+from bearerproof_fuzz.campaign.candidate import Candidate, Unwritten
+from bearerproof_fuzz.campaign.candidates import KINDS, World, candidate, claimed, combined, foreign, mangled, spliced
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.learning import Lesson, learn, world
 from bearerproof_fuzz.draws import Choices
-from bearerproof_fuzz.edits.registry import edits
+from bearerproof_fuzz.edits.registry import REJECTED, Change, edits
 from bearerproof_fuzz.grammar import mangle_one, matter_of
 from bearerproof_fuzz.keys import unb64
 
@@ -101,6 +103,93 @@ def test_what_is_tolerated_by_itself_is_no_news(learned: tuple[Lesson, World, Ju
     assert [made for made in left if foreign(made.presented.token) <= {"\n"}] == []
 
 
+def test_what_has_to_be_refused_by_itself_is_asked_in_the_same_circumstances(
+    learned: tuple[Lesson, World, Judge],
+) -> None:
+    """Who does not look at `exp` where none is required takes it twice, too: that is no matter of members' names."""
+    made = [(edits()[each.kind.removesuffix(" in combination")], each) for each in drawn(learned[1], combined, 2000)]
+    parted = [each for edit, each in made if edit.alone]
+    assert parted
+    for each in parted:
+        (part,) = each.elsewhere
+        assert isinstance(part, Unwritten)
+        assert part.presentation.policy == each.presented.policy
+        assert part.presentation.token != each.honest.token
+    assert all(not each.elsewhere for edit, each in made if not edit.alone)
+
+
+@pytest.mark.parametrize(
+    ("tolerated", "token", "passed"),
+    [(" \n", "e30.e30.AA\t", True), (" \n", "e30.e30.AA\0", False), ("\n", "e30.e30.AA\t", False)],
+)
+def test_who_strips_blanks_and_line_ends_strips_white_space(
+    learned: tuple[Lesson, World, Judge], tolerated: str, token: str, passed: bool
+) -> None:
+    assert replace(learned[1], tolerated=frozenset(tolerated)).tolerates(token) == passed
+
+
+def test_what_is_tolerated_under_one_algorithm_is_seen_under_it(learned: tuple[Lesson, World, Judge]) -> None:
+    """A signature whose length can be made impossible has a whole number of groups: that of ES384, not of HS256."""
+    edit = edits()["impossible-length-of-the-signature"]
+    names = ("HS256", *edit.algorithms)
+    declaration = replace(learned[2].declaration, algorithms=names)
+    bases = tuple((str(Profile.JWT), name) for name in names)
+    tolerated = [
+        world(Lesson(some, (), (edit.id,)), declaration, CONFIG.resolve(declaration)).tolerated
+        for some in (bases[:1], bases)
+    ]
+    assert tolerated == [frozenset(), {""}]
+
+
+def test_an_issuer_that_is_misread_by_itself_is_no_news(learned: tuple[Lesson, World, Judge]) -> None:
+    """Who takes a list with the issuer in it does so whether an edit made it or a draw did."""
+    lesson, declaration = learned[0], learned[2].declaration
+    lax = world(
+        Lesson(lesson.bases, lesson.right, ("iss-is-list-with-ours",)), declaration, CONFIG.resolve(declaration)
+    )
+    issuers = [
+        [str(made.claims["iss"]) for made in drawn(some, claimed, 3000) if made.claims and made.requirement == "VER-33"]
+        for some in (learned[1], lax)
+    ]
+    assert set(issuers[0]) - set(issuers[1]) == {str(["https://as.example"])}
+
+
+def accepted(world: World, requirement: str, change: Change) -> tuple[Candidate, Answer]:
+    """Return a changed token that has to be refused and is accepted."""
+    draft = world.bases[0].draft
+    presented, honest = change(draft).presentation(), draft.presentation()
+    return Candidate(requirement, "changed", "changed", presented, honest, REJECTED), Answer(Outcome.ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "measure", "accused"),
+    [
+        ("IDT-3", Measure.BASE, False),
+        ("IDT-3", Measure.STRICT, True),
+        ("IDT-4", Measure.BASE, True),
+    ],
+)
+def test_who_does_not_do_what_the_rfcs_say_should_be_done_is_not_accused_at_base(
+    learned: tuple[Lesson, World, Judge], requirement: str, measure: Measure, accused: bool
+) -> None:
+    """Nor does ``check`` do more than warn of it; a death is another matter."""
+    judge = replace(learned[2], measure=measure)
+    made, answer = accepted(learned[1], requirement, lambda draft: draft.with_claims(azp="x"))
+    assert bool(list(judge.violations(made, answer))) == accused
+    assert list(judge.violations(made, Answer(Outcome.CRASHED)))
+
+
+@pytest.mark.parametrize(("seconds", "accused"), [(2, False), (301, True)])
+def test_a_leeway_that_a_product_declares_is_no_fault(
+    learned: tuple[Lesson, World, Judge], seconds: int, accused: bool
+) -> None:
+    rules = {Profile.JWT: TokenRules(leeway={"nbf": 300})}
+    judge = replace(learned[2], declaration=replace(learned[2].declaration, tokens=rules))
+    made, answer = accepted(learned[1], "VER-30", lambda draft: draft.with_claims(nbf=draft.now + seconds))
+    assert bool(list(judge.violations(made, answer))) == accused
+    assert list(learned[2].violations(made, answer))
+
+
 @pytest.mark.parametrize(
     ("kind", "entry", "foreseen"),
     [
@@ -117,6 +206,9 @@ def test_what_is_tolerated_by_itself_is_no_news(learned: tuple[Lesson, World, Ju
         ("short-key: accepted", {"format": 2, "checks": ("*.HS384",)}, False),
         ("nbf is a fraction: accepted", {"format": 2, "pins": ("nbf is a fraction: accepted",)}, True),
         ("nbf is a fraction: accepted", {"format": 2, "pins": ("nbf is null: accepted",)}, False),
+        ("late in combination: accepted", {"format": 2, "checks": ("late",)}, True),
+        ("late in combination: accepted", {"format": 2, "checks": ("two-way-combinations",)}, True),
+        ("late: accepted", {"format": 2, "checks": ("two-way-combinations",)}, False),
     ],
 )
 def test_what_is_expected_of_one_edit_is_so_wherever_a_campaign_draws_it(

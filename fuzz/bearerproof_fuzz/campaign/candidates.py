@@ -1,5 +1,6 @@
 """What a campaign presents: tokens drawn from edits, forgeries, manglings and claims, each with what it is due."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +30,8 @@ class World:
     ``bases`` are honest tokens that it accepted, under each algorithm. ``settled`` are the edits that it judged rightly
     where they stood alone, ``refused`` those of them that start from a plain base and have to be refused; on top of
     ``beneath`` any other can be made. ``spaces`` say where else an edit has to be refused. ``shapes`` are what
-    somebody's own tokens look like, ``tolerated`` the characters that it passes over and must not (VER-2).
+    somebody's own tokens look like, ``tolerated`` the characters that it passes over and must not (VER-2), ``misread``
+    the issuers and audiences of edits that it judged wrongly, as ``claim_text`` writes them.
     """
 
     forge: Forge
@@ -42,13 +44,16 @@ class World:
     spaces: tuple[Space, ...]
     shapes: tuple[Shape, ...] = ()
     tolerated: frozenset[str] = frozenset()
+    misread: frozenset[str] = frozenset()
 
     def tolerates(self, token: str | bytes) -> bool:
         """Say whether nothing stands in a token that is not known to be passed over.
 
-        Whoever passes over what nobody would write passes over everything, as lenient decoders do.
+        Whoever passes over what nobody would write passes over everything, as lenient decoders do, and whoever passes
+        over blanks and line ends passes over white space, as those do who strip it.
         """
-        return foreign(token) <= self.tolerated or any(map(_is_junk, self.tolerated))
+        passed = self.tolerated | _WHITE_SPACE if self.tolerated >= {" ", "\n"} else self.tolerated
+        return foreign(token) <= passed or any(map(_is_junk, passed))
 
     @cached_property
     def parts(self) -> Sequence[Parts]:
@@ -99,6 +104,9 @@ def foreign(token: str | bytes) -> frozenset[str]:
 
 
 _LENGTH = frozenset({""})
+
+_WHITE_SPACE = frozenset(" \t\n\v\f\r")
+"""Of ASCII."""
 
 
 def _is_junk(character: str) -> bool:
@@ -227,6 +235,8 @@ def claimed(draw: DrawFn, world: World) -> Candidate | None:
     if "leeway" in world.forge.declaration.options:
         draft = draft.with_policy(leeway=pick(draw, (0, *LEEWAYS)))
     value = drawn.draw(draw, draft)
+    if claim_text(drawn.name, value) in world.misread:
+        return None
     changed = draft.with_claims(**{drawn.name: value})
     allowed = drawn.allowed(value, draft, world.measure)
     how = f"{drawn.name} = {value!r} under leeway {leeway(draft)} is judged wrongly"
@@ -240,6 +250,11 @@ def claimed(draw: DrawFn, world: World) -> Candidate | None:
         changed.claims,
         factors=factors_of(changed, drawn.name),
     )
+
+
+def claim_text(name: str, value: object) -> str:
+    """Write a claim by itself."""
+    return json.dumps({name: value}, sort_keys=True)
 
 
 _DRAWN = (*DRAWN.values(), BESIDE_OURS)
@@ -337,6 +352,7 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
         presented,
         base.presentation,
         REJECTED,
+        elsewhere=(Unwritten(edit.alone(base.draft)),) if edit.alone else (),
         factors=factors_of(changed, edit.group, *circumstances),
     )
 

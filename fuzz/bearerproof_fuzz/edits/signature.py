@@ -83,6 +83,25 @@ def header_rewritten_under_the_signature(draft: Draft) -> Draft:
     return draft.respelled(_header_swapped)
 
 
+_SPACED: dict[str, Change] = {
+    "blank-behind": lambda header: header + b" ",
+    "newline-behind": lambda header: header + b"\n",
+    "blank-before": lambda header: b" " + header,
+}
+
+
+# Who keeps the text of the object that a JSON reader found, and not that of the segment, signs what was never sent.
+@edits_for(_SPACED, "VER-24", "RFC 7515 §5.2", SIGNATURE)
+def header_spaced_under_the_signature(draft: Draft, change: Change) -> Draft:
+    """White space is put around the header's object ({name}), and the signature is left as it was."""
+    return draft.respelled(lambda token: _with_header(token, change))
+
+
+def _with_header(token: str, change: Change) -> str:
+    header, rest = token.split(".", 1)
+    return f"{b64(change(keys.unb64(header)))}.{rest}"
+
+
 @edit("VER-24", "RFC 7515 §5.2", SIGNATURE, algorithms=EVERY_ALGORITHM)
 def signature_of_another_token(draft: Draft) -> Draft:
     """The signature is good, but belongs to another honest token."""
