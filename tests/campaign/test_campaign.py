@@ -27,6 +27,7 @@ from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Outcome, Presentation
 from bearerproof.exceptions import BadInput
 from bearerproof.judging.expectations import Expectation
+from bearerproof.judging.results import Record
 from bearerproof.judging.settings import RunConfig
 from bearerproof.judging.vectors import Vector
 from bearerproof.specification.catalogue import Measure, Profile
@@ -56,7 +57,7 @@ from bearerproof_fuzz.forge import Forge
 
 from ..conftest import ROOT, CommandLine
 from ..elements import Elements
-from .rows import KEY, ROW, until
+from .rows import KEY, ROW, SHOWN, until
 
 TARGET = "python:tests.campaign.targets:{}"
 ADAPTER = [sys.executable, "-m", "tests.campaign.targets"]
@@ -378,6 +379,56 @@ def test_what_is_expected_is_no_finding(worker: Worker, entry: dict[str, Any], f
     worker.foreseen = [Expectation(**{"requirement": "VER-12", "reason": "it is so", **entry})]
     worker._write(KEY, ROW)
     assert (worker.progress.foreseen, len(list(keeping.kept(worker.plan.store)))) == (foreseen, not foreseen)
+
+
+def of_the_suite(check: str, drawn: str, token: str) -> Record:
+    """Return what a check of the suite says that drew a token which is accepted and must not be."""
+    finding = {**ROW["findings"][0], "edit": drawn, "drawn": drawn, "presented": {**SHOWN, "token": token}}
+    requirement = check.partition(".")[0]
+    return Record.from_dict({**ROW, "id": check, "requirement": requirement, "findings": [finding]})
+
+
+def found_by_the_suite(worker: Worker, monkeypatch: pytest.MonkeyPatch, *records: Record) -> list[str]:
+    """Return the kinds of what is kept of what the suite found, where each is so again."""
+    monkeypatch.setattr(working, "is_red_again", lambda *_: True)
+    for record in records:
+        worker._keep_record(record, worker.plan.settings)
+    return [found.key[1] for found in keeping.kept(worker.plan.store)]
+
+
+def test_an_edit_on_top_of_several_others_is_one_finding_as_in_exploring(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The suite names both edits, of which there are hundreds of thousands of pairs."""
+    check = "VER-1.composed-with-other-edits.jwt"
+    records = [of_the_suite(check, f"{other} then a-period-too-many", "a..b.c") for other in ("one", "another")]
+    assert found_by_the_suite(worker, monkeypatch, *records) == ["a-period-too-many on top of others: accepted"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "foreseen"),
+    [
+        ({}, False),
+        ({"pins": ("a-period-too-many",)}, True),
+        ({"checks": ("a-period-too-many",)}, True),
+        ({"pins": ("another",)}, False),
+    ],
+)
+def test_what_the_suite_draws_is_expected_by_the_edit_on_top(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, entry: dict[str, Any], foreseen: bool
+) -> None:
+    worker.foreseen = [Expectation(**{"requirement": "VER-1", "reason": "it is so", "format": 2, **entry})]
+    record = of_the_suite("VER-1.composed-with-other-edits.jwt", "one then a-period-too-many", "a..b.c")
+    assert (found_by_the_suite(worker, monkeypatch, record) == []) == foreseen
+
+
+@pytest.mark.parametrize(("token", "kinds"), [("a.b.c!", []), ("a.b.c\0", ["append: accepted"])])
+def test_a_character_that_is_known_to_be_passed_over_is_nothing_new_where_the_suite_draws_it(
+    worker: Worker, learned: Learned, monkeypatch: pytest.MonkeyPatch, token: str, kinds: list[str]
+) -> None:
+    worker.world = replace(learned.world, tolerated=frozenset({"=", " "} if kinds else {"!"}))
+    check = "VER-2.no-token-mangled-beyond-the-alphabet-is-accepted.jwt"
+    assert found_by_the_suite(worker, monkeypatch, of_the_suite(check, "append", token)) == kinds
 
 
 def test_a_worker_that_outgrows_its_memory_is_started_anew(worker: Worker) -> None:

@@ -1,5 +1,6 @@
 """What makes a campaign fast changes nothing of what it presents and judges."""
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -12,8 +13,8 @@ from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.settings import RunConfig
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.campaign import keeping
-from bearerproof_fuzz.campaign.candidate import Candidate
-from bearerproof_fuzz.campaign.candidates import KINDS, World, candidate, foreign, mangled, spliced
+from bearerproof_fuzz.campaign.candidate import Candidate, Unwritten
+from bearerproof_fuzz.campaign.candidates import KINDS, World, candidate, combined, foreign, mangled, spliced
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.learning import Lesson, learn, world
 from bearerproof_fuzz.draws import Choices
@@ -101,6 +102,44 @@ def test_what_is_tolerated_by_itself_is_no_news(learned: tuple[Lesson, World, Ju
     assert [made for made in left if foreign(made.presented.token) <= {"\n"}] == []
 
 
+def test_what_has_to_be_refused_by_itself_is_asked_in_the_same_circumstances(
+    learned: tuple[Lesson, World, Judge],
+) -> None:
+    """Who does not look at `exp` where none is required takes it twice, too: that is no matter of members' names."""
+    made = [(edits()[each.kind.removesuffix(" in combination")], each) for each in drawn(learned[1], combined, 2000)]
+    parted = [each for edit, each in made if edit.alone]
+    assert parted
+    for each in parted:
+        (part,) = each.elsewhere
+        assert isinstance(part, Unwritten)
+        assert part.presentation.policy == each.presented.policy
+        assert part.presentation.token != each.honest.token
+    assert all(not each.elsewhere for edit, each in made if not edit.alone)
+
+
+@pytest.mark.parametrize(
+    ("tolerated", "token", "passed"),
+    [(" \n", "e30.e30.AA\t", True), (" \n", "e30.e30.AA\0", False), ("\n", "e30.e30.AA\t", False)],
+)
+def test_who_strips_blanks_and_line_ends_strips_white_space(
+    learned: tuple[Lesson, World, Judge], tolerated: str, token: str, passed: bool
+) -> None:
+    assert replace(learned[1], tolerated=frozenset(tolerated)).tolerates(token) == passed
+
+
+def test_what_is_tolerated_under_one_algorithm_is_seen_under_it(learned: tuple[Lesson, World, Judge]) -> None:
+    """A signature whose length can be made impossible has a whole number of groups: that of ES384, not of HS256."""
+    edit = edits()["impossible-length-of-the-signature"]
+    names = ("HS256", *edit.algorithms)
+    declaration = replace(learned[2].declaration, algorithms=names)
+    bases = tuple((str(Profile.JWT), name) for name in names)
+    tolerated = [
+        world(Lesson(some, (), (edit.id,)), declaration, CONFIG.resolve(declaration)).tolerated
+        for some in (bases[:1], bases)
+    ]
+    assert tolerated == [frozenset(), {""}]
+
+
 @pytest.mark.parametrize(
     ("kind", "entry", "foreseen"),
     [
@@ -117,6 +156,9 @@ def test_what_is_tolerated_by_itself_is_no_news(learned: tuple[Lesson, World, Ju
         ("short-key: accepted", {"format": 2, "checks": ("*.HS384",)}, False),
         ("nbf is a fraction: accepted", {"format": 2, "pins": ("nbf is a fraction: accepted",)}, True),
         ("nbf is a fraction: accepted", {"format": 2, "pins": ("nbf is null: accepted",)}, False),
+        ("late in combination: accepted", {"format": 2, "checks": ("late",)}, True),
+        ("late in combination: accepted", {"format": 2, "checks": ("two-way-combinations",)}, True),
+        ("late: accepted", {"format": 2, "checks": ("two-way-combinations",)}, False),
     ],
 )
 def test_what_is_expected_of_one_edit_is_so_wherever_a_campaign_draws_it(

@@ -46,9 +46,11 @@ class World:
     def tolerates(self, token: str | bytes) -> bool:
         """Say whether nothing stands in a token that is not known to be passed over.
 
-        Whoever passes over what nobody would write passes over everything, as lenient decoders do.
+        Whoever passes over what nobody would write passes over everything, as lenient decoders do, and whoever passes
+        over blanks and line ends passes over white space, as those do who strip it.
         """
-        return foreign(token) <= self.tolerated or any(map(_is_junk, self.tolerated))
+        passed = self.tolerated | _WHITE_SPACE if self.tolerated >= {" ", "\n"} else self.tolerated
+        return foreign(token) <= passed or any(map(_is_junk, passed))
 
     @cached_property
     def parts(self) -> Sequence[Parts]:
@@ -100,6 +102,9 @@ def foreign(token: str | bytes) -> frozenset[str]:
 
 
 _LENGTH = frozenset({""})
+
+_WHITE_SPACE = frozenset(" \t\n\v\f\r")
+"""Of ASCII."""
 
 
 def _is_junk(character: str) -> bool:
@@ -340,6 +345,7 @@ def combined(draw: DrawFn, world: World) -> Candidate | None:
         presented,
         base.presentation,
         REJECTED,
+        elsewhere=(Unwritten(edit.alone(base.draft)),) if edit.alone else (),
         factors=factors_of(changed, edit.group, *circumstances),
     )
 

@@ -154,13 +154,19 @@ def is_foreseen(row: Json, expectations: Sequence[Expectation]) -> bool:
     """Say whether all of a finding is what an expectations file foresees, by requirement, check or kind.
 
     A finding of a campaign is known by requirement and kind, in whichever profile it came up first: ``check`` asks some
-    edits in one profile alone. So an entry that names the edit foresees it in all.
+    edits in one profile alone. So an entry that names the edit foresees it in all. What a check of the suite found is
+    known by that, too, but never by an entry that names neither a check nor a finding. Any edit in combination is what
+    the check of two-way combinations finds.
     """
     if "candidate" not in row:
         record = Record.from_dict(row)
-        return all(any(entry.covers(record, each) for entry in expectations) for each in row["findings"])
-    kinds = {row["kind"], row["candidate"]["kind"], row["kind"].rpartition(": ")[0]}
+        if all(any(entry.covers(record, each) for entry in expectations) for each in row["findings"]):
+            return True
+        expectations = [entry for entry in expectations if entry.all_pins or entry.patterns != (None,)]
+    kinds = {row["kind"], row.get("candidate", row)["kind"], row["kind"].rpartition(": ")[0]}
     names = kinds | {kind.partition(separator)[0] for kind in kinds for separator in (" on top of ", " in combination")}
+    if any(kind.endswith(" in combination") for kind in kinds):
+        names.add("two-way-combinations")
     return any(
         entry.requirement == row["requirement"]
         and (entry.profile in (None, row["profile"]) or entry.patterns != (None,))

@@ -23,7 +23,7 @@ from bearerproof_fuzz.checks import applicable
 from bearerproof_fuzz.combinations import Space, combined, space
 from bearerproof_fuzz.edits import registry
 from bearerproof_fuzz.edits.composition import beside
-from bearerproof_fuzz.edits.registry import ACCEPTED, Case, cases, unedited
+from bearerproof_fuzz.edits.registry import ACCEPTED, Case, Edit, cases, unedited
 from bearerproof_fuzz.forge import Draft, Forge
 
 BATCH = 64
@@ -240,10 +240,15 @@ def _tolerated(lesson: Lesson, bases: Sequence[Honest]) -> frozenset[str]:
     found: set[str] = set()
     for edit in (each for name, each in registry.edits().items() if name in lesson.wrong):
         if edit.requirement_id == "VER-2":
-            profiles = edit.profiles or edit.requirement.profiles
-            drafts = [edit.given(base.draft) for base in bases if base.draft.profile in profiles]
-            found |= foreign(edit.apply(drafts[0]).token()) if drafts else set()
+            draft = next((base.draft for base in bases if _is_made_of(edit, base.draft)), None)
+            found |= set() if draft is None else foreign(edit.apply(edit.given(draft)).token())
     return frozenset(found)
+
+
+def _is_made_of(edit: Edit, draft: Draft) -> bool:
+    """Say whether an edit is one of such a token: in its profile, and under its algorithm where it names any."""
+    profiles = edit.profiles or edit.requirement.profiles
+    return draft.profile in profiles and draft.key.algorithm in (edit.algorithms or (draft.key.algorithm,))
 
 
 def drawn_from(

@@ -21,12 +21,13 @@ from bearerproof.contract.implementation import Implementation, PropertyEnded
 from bearerproof.contract.messages import Outcome
 from bearerproof.exceptions import AdapterFault, BadInput, BearerproofError
 from bearerproof.judging.expectations import Expectation
-from bearerproof.judging.results import RED, Record
+from bearerproof.judging.results import RED, Record, presentation_from_dict
 from bearerproof.judging.runner import RunOptions, run
 from bearerproof.judging.settings import KnownFinding, RunConfig, Scope
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import VERIFIERS, Requirement, requirements
 from bearerproof_fuzz.campaign import examples, keeping, shapes
+from bearerproof_fuzz.campaign.candidates import World
 from bearerproof_fuzz.campaign.corpus import Corpus
 from bearerproof_fuzz.campaign.examples import Examples
 from bearerproof_fuzz.campaign.exploring import Explorer, Found
@@ -213,6 +214,7 @@ class Worker:
     known: set[tuple[str, str]] = field(default_factory=set)
     known_drawn: set[KnownFinding] = field(default_factory=set)
     lesson: Lesson | None = None
+    world: World | None = None
     settled: bool = False
     stopping: bool = False
     unwritten: dict[tuple[str, str], Json] = field(default_factory=dict)
@@ -361,7 +363,7 @@ class Worker:
 
     def _explorer(self, lesson: Lesson, implementation: Implementation, scope: Scope) -> Explorer:
         drawn = world(lesson, implementation.declaration, scope, shapes.read(self.plan.store.read(shapes.FILE)))
-        judge = Judge(implementation.declaration, scope.measure)
+        self.world, judge = drawn, Judge(implementation.declaration, scope.measure)
         return Explorer(implementation, drawn, judge, self.corpus, self.random, self.known)
 
     def _teach(self, stage: str, lesson: Lesson) -> None:
@@ -473,6 +475,8 @@ class Worker:
         for finding in record.findings:
             if "drawn" in finding:
                 self.known_drawn.add(KnownFinding(record.requirement, str(finding["drawn"])))
+                if record.requirement == "VER-2" and self._is_tolerated(finding):
+                    continue  # as exploring does
             kind = kind_of(finding, record.id)
             key = record.requirement, kind
             if key not in self.known:
@@ -487,6 +491,12 @@ class Worker:
                     **({} if self.plan.database is None else {"examples": True}),
                 }
                 self._write(key, row)
+
+    def _is_tolerated(self, finding: Json) -> bool:
+        """Say whether a token has nothing wrong with it but what is known to be passed over."""
+        if self.world is None or "presented" not in finding:
+            return False
+        return self.world.tolerates(presentation_from_dict(finding["presented"]).token)
 
     def _keep(self, found: Found) -> None:
         key = found.wrong.violation.key
@@ -536,6 +546,9 @@ class Worker:
 def kind_of(finding: Json, check: str) -> str:
     """Return the kind of a check's finding, worded as exploring does: one cause is one finding."""
     kind = str(finding.get("drawn") or finding.get("kind") or finding.get("edit") or check)
+    beneath, _, edit = kind.rpartition(" then ")
+    if beneath:
+        kind = f"{edit} on top of others"
     came = str(finding["got"]).split(maxsplit=1)[:1]
     return f"{kind}: {came[0]}" if "presented" in finding and came and came[0] in set(Outcome) else kind
 
