@@ -396,6 +396,11 @@ def found_by_the_suite(worker: Worker, monkeypatch: pytest.MonkeyPatch, *records
     return [found.key[1] for found in keeping.kept(worker.plan.store)]
 
 
+def test_what_the_suite_drew_is_named_once_by_what_came_of_it(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = of_the_suite("VER-34.aud-as-the-oracle-says.jwt", "aud is a list: accepted", "a.b.c")
+    assert found_by_the_suite(worker, monkeypatch, record) == ["aud is a list: accepted"]
+
+
 def test_an_edit_on_top_of_several_others_is_one_finding_as_in_exploring(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

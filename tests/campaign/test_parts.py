@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bearerproof.contract.messages import Answer, LineSizes, Outcome, request_line
+from bearerproof.contract.tokenrules import TokenRules
 from bearerproof.judging.expectations import Expectation
 from bearerproof.judging.settings import RunConfig
 from bearerproof.specification.catalogue import Measure, Profile
@@ -18,7 +19,7 @@ from bearerproof_fuzz.campaign.candidates import KINDS, World, candidate, combin
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.learning import Lesson, learn, world
 from bearerproof_fuzz.draws import Choices
-from bearerproof_fuzz.edits.registry import edits
+from bearerproof_fuzz.edits.registry import REJECTED, Change, edits
 from bearerproof_fuzz.grammar import mangle_one, matter_of
 from bearerproof_fuzz.keys import unb64
 
@@ -138,6 +139,42 @@ def test_what_is_tolerated_under_one_algorithm_is_seen_under_it(learned: tuple[L
         for some in (bases[:1], bases)
     ]
     assert tolerated == [frozenset(), {""}]
+
+
+def accepted(world: World, requirement: str, change: Change) -> tuple[Candidate, Answer]:
+    """Return a changed token that has to be refused and is accepted."""
+    draft = world.bases[0].draft
+    presented, honest = change(draft).presentation(), draft.presentation()
+    return Candidate(requirement, "changed", "changed", presented, honest, REJECTED), Answer(Outcome.ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "measure", "accused"),
+    [
+        ("IDT-3", Measure.BASE, False),
+        ("IDT-3", Measure.STRICT, True),
+        ("IDT-4", Measure.BASE, True),
+    ],
+)
+def test_who_does_not_do_what_the_rfcs_say_should_be_done_is_not_accused_at_base(
+    learned: tuple[Lesson, World, Judge], requirement: str, measure: Measure, accused: bool
+) -> None:
+    """Nor does ``check`` do more than warn of it; a death is another matter."""
+    judge = replace(learned[2], measure=measure)
+    made, answer = accepted(learned[1], requirement, lambda draft: draft.with_claims(azp="x"))
+    assert bool(list(judge.violations(made, answer))) == accused
+    assert list(judge.violations(made, Answer(Outcome.CRASHED)))
+
+
+@pytest.mark.parametrize(("seconds", "accused"), [(2, False), (301, True)])
+def test_a_leeway_that_a_product_declares_is_no_fault(
+    learned: tuple[Lesson, World, Judge], seconds: int, accused: bool
+) -> None:
+    rules = {Profile.JWT: TokenRules(leeway={"nbf": 300})}
+    judge = replace(learned[2], declaration=replace(learned[2].declaration, tokens=rules))
+    made, answer = accepted(learned[1], "VER-30", lambda draft: draft.with_claims(nbf=draft.now + seconds))
+    assert bool(list(judge.violations(made, answer))) == accused
+    assert list(learned[2].violations(made, answer))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bearerproof.contract.declaration import Declaration
 from bearerproof.contract.messages import Answer, Outcome
-from bearerproof.judging.judgement import either, wrong_verdict
+from bearerproof.judging.judgement import either, is_lenient, wrong_verdict
 from bearerproof.members import Json
 from bearerproof.specification.catalogue import Measure, requirement
 from bearerproof_fuzz.campaign.candidate import Candidate
@@ -56,7 +56,8 @@ class Judge:
     def violations(self, candidate: Candidate, answer: Answer) -> Iterator[Violation]:
         """Yield all that is wrong with an answer."""
         found = [*self._of_verdict(candidate, answer)]
-        if found and self.declaration.rules(candidate.presented.profile).excuse(answer, candidate.presented):
+        rules = self.declaration.rules(candidate.presented.profile)
+        if found and rules.excuse(answer, candidate.presented, candidate.honest):
             return
         yield from found
         if not found and answer.events is not None and self.declaration.level >= 2:
@@ -72,6 +73,8 @@ class Judge:
                 kind = f"an error: {_type_of(answer.detail)}"
                 yield Violation("VER-47", kind, candidate.how, "a verdict", answer.describe())
         elif wrong_verdict(answer, candidate.allowed, self.measure):
+            if is_lenient(requirement(candidate.requirement), self.measure) and answer.outcome is not Outcome.CRASHED:
+                return
             kind = f"{candidate.kind}: {answer.outcome}"
             due = either(candidate.allowed)
             yield Violation(candidate.requirement, kind, candidate.how, due, answer.describe())

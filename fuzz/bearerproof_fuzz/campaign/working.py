@@ -550,7 +550,9 @@ def kind_of(finding: Json, check: str) -> str:
     if beneath:
         kind = f"{edit} on top of others"
     came = str(finding["got"]).split(maxsplit=1)[:1]
-    return f"{kind}: {came[0]}" if "presented" in finding and came and came[0] in set(Outcome) else kind
+    if "presented" not in finding or not came or came[0] not in set(Outcome) or kind.endswith(f": {came[0]}"):
+        return kind
+    return f"{kind}: {came[0]}"
 
 
 def is_red_again(settings: RunConfig, check: str, kind: str, shared: Examples | None = None) -> bool:

@@ -96,10 +96,14 @@ def severity(requirement: Requirement, measure: Measure, finding: Finding) -> No
 
     A death is none of the outcomes that base leaves open.
     """
-    lenient = requirement.level is Level.SHOULD or requirement.observed
-    if lenient and measure is Measure.BASE and finding.outcome is not Outcome.CRASHED:
+    if is_lenient(requirement, measure) and finding.outcome is not Outcome.CRASHED:
         return Warned(finding)
     return Nonconforming(finding)
+
+
+def is_lenient(requirement: Requirement, measure: Measure) -> bool:
+    """Say whether who deviates from a row is warned of and nothing more."""
+    return measure is Measure.BASE and (requirement.level is Level.SHOULD or requirement.observed)
 
 
 def either(outcomes: Collection[Outcome]) -> str:
