@@ -15,7 +15,7 @@ from bearerproof.judging.settings import RunConfig
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.campaign import keeping
 from bearerproof_fuzz.campaign.candidate import Candidate, Unwritten
-from bearerproof_fuzz.campaign.candidates import KINDS, World, candidate, combined, foreign, mangled, spliced
+from bearerproof_fuzz.campaign.candidates import KINDS, World, candidate, claimed, combined, foreign, mangled, spliced
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.learning import Lesson, learn, world
 from bearerproof_fuzz.draws import Choices
@@ -139,6 +139,19 @@ def test_what_is_tolerated_under_one_algorithm_is_seen_under_it(learned: tuple[L
         for some in (bases[:1], bases)
     ]
     assert tolerated == [frozenset(), {""}]
+
+
+def test_an_issuer_that_is_misread_by_itself_is_no_news(learned: tuple[Lesson, World, Judge]) -> None:
+    """Who takes a list with the issuer in it does so whether an edit made it or a draw did."""
+    lesson, declaration = learned[0], learned[2].declaration
+    lax = world(
+        Lesson(lesson.bases, lesson.right, ("iss-is-list-with-ours",)), declaration, CONFIG.resolve(declaration)
+    )
+    issuers = [
+        [str(made.claims["iss"]) for made in drawn(some, claimed, 3000) if made.claims and made.requirement == "VER-33"]
+        for some in (learned[1], lax)
+    ]
+    assert set(issuers[0]) - set(issuers[1]) == {str(["https://as.example"])}
 
 
 def accepted(world: World, requirement: str, change: Change) -> tuple[Candidate, Answer]:

@@ -1,5 +1,6 @@
 """What a campaign presents: tokens drawn from edits, forgeries, manglings and claims, each with what it is due."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,7 +30,8 @@ class World:
     ``bases`` are honest tokens that it accepted, under each algorithm. ``settled`` are the edits that it judged rightly
     where they stood alone, ``refused`` those of them that start from a plain base and have to be refused; on top of
     ``beneath`` any other can be made. ``spaces`` say where else an edit has to be refused. ``shapes`` are what
-    somebody's own tokens look like, ``tolerated`` the characters that it passes over and must not (VER-2).
+    somebody's own tokens look like, ``tolerated`` the characters that it passes over and must not (VER-2), ``misread``
+    the issuers and audiences of edits that it judged wrongly, as ``claim_text`` writes them.
     """
 
     forge: Forge
@@ -42,6 +44,7 @@ class World:
     spaces: tuple[Space, ...]
     shapes: tuple[Shape, ...] = ()
     tolerated: frozenset[str] = frozenset()
+    misread: frozenset[str] = frozenset()
 
     def tolerates(self, token: str | bytes) -> bool:
         """Say whether nothing stands in a token that is not known to be passed over.
@@ -233,6 +236,8 @@ def claimed(draw: DrawFn, world: World) -> Candidate | None:
     if "leeway" in world.forge.declaration.options:
         draft = draft.with_policy(leeway=pick(draw, (0, *LEEWAYS)))
     value = drawn.draw(draw, draft)
+    if claim_text(drawn.name, value) in world.misread:
+        return None
     changed = draft.with_claims(**{drawn.name: value})
     allowed = drawn.allowed(value, draft, world.measure)
     how = f"{drawn.name} = {value!r} under leeway {leeway(draft)} is judged wrongly"
@@ -246,6 +251,11 @@ def claimed(draw: DrawFn, world: World) -> Candidate | None:
         changed.claims,
         factors=factors_of(changed, drawn.name),
     )
+
+
+def claim_text(name: str, value: object) -> str:
+    """Write a claim by itself."""
+    return json.dumps({name: value}, sort_keys=True)
 
 
 _DRAWN = (*DRAWN.values(), BESIDE_OURS)

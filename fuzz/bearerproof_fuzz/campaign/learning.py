@@ -16,7 +16,7 @@ from bearerproof.specification.catalogue import VERIFIERS, Profile
 from bearerproof_fuzz import edits as edits  # importing it fills the registry
 from bearerproof_fuzz import keys
 from bearerproof_fuzz.campaign.candidate import Candidate, Honest, Prepared, Unwritten, of_edit
-from bearerproof_fuzz.campaign.candidates import World, foreign
+from bearerproof_fuzz.campaign.candidates import World, claim_text, foreign
 from bearerproof_fuzz.campaign.judging import NO_ANSWER, Judge, Violation
 from bearerproof_fuzz.campaign.shapes import Shape
 from bearerproof_fuzz.checks import applicable
@@ -232,7 +232,7 @@ def world(lesson: Lesson, declaration: Declaration, scope: Scope, shapes: tuple[
     right = tuple(each for each in prepared(declaration, forge, scope, bases) if _name(each.case) in known)
     settled = {each.case.edit.id for each in right} - set(lesson.wrong)
     drawn = drawn_from(declaration, forge, scope, bases, right, settled, shapes)
-    return replace(drawn, tolerated=_tolerated(lesson, bases))
+    return replace(drawn, tolerated=_tolerated(lesson, bases), misread=_misread(lesson, bases))
 
 
 def _tolerated(lesson: Lesson, bases: Sequence[Honest]) -> frozenset[str]:
@@ -242,6 +242,18 @@ def _tolerated(lesson: Lesson, bases: Sequence[Honest]) -> frozenset[str]:
         if edit.requirement_id == "VER-2":
             draft = next((base.draft for base in bases if _is_made_of(edit, base.draft)), None)
             found |= set() if draft is None else foreign(edit.apply(edit.given(draft)).token())
+    return frozenset(found)
+
+
+def _misread(lesson: Lesson, bases: Sequence[Honest]) -> frozenset[str]:
+    """Return the issuers and audiences that edits set which were judged wrongly: drawn again, they say no more."""
+    found: set[str] = set()
+    for edit in (each for name, each in registry.edits().items() if name in lesson.wrong and each.given is unedited):
+        draft = next((base.draft for base in bases if _is_made_of(edit, base.draft)), None)
+        if draft is not None:
+            claims = edit.apply(draft).claims
+            set_anew = [name for name in ("iss", "aud") if name in claims and claims[name] != draft.claims.get(name)]
+            found |= {claim_text(name, claims[name]) for name in set_anew}
     return frozenset(found)
 
 
