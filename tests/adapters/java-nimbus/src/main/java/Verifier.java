@@ -54,7 +54,7 @@ final class Verifier {
         };
         claims.setMaxClockSkew(policy.path("leeway").asInt());
         processor.setJWTClaimsSetVerifier(claims);
-        return Loop.JSON.readTree(processor.process(token, null).toString());
+        return Loop.JSON.readTree(processor.process(token, null).toString(true));
     }
 
     private Verifier() {}
