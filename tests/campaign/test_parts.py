@@ -15,7 +15,17 @@ from bearerproof.judging.settings import RunConfig
 from bearerproof.specification.catalogue import Measure, Profile
 from bearerproof_fuzz.campaign import keeping
 from bearerproof_fuzz.campaign.candidate import Candidate, Unwritten
-from bearerproof_fuzz.campaign.candidates import KINDS, World, candidate, claimed, combined, foreign, mangled, spliced
+from bearerproof_fuzz.campaign.candidates import (
+    KINDS,
+    World,
+    candidate,
+    claimed,
+    combined,
+    foreign,
+    mangled,
+    spliced,
+    varied,
+)
 from bearerproof_fuzz.campaign.judging import Judge
 from bearerproof_fuzz.campaign.learning import Lesson, learn, world
 from bearerproof_fuzz.draws import Choices
@@ -152,6 +162,20 @@ def test_an_issuer_that_is_misread_by_itself_is_no_news(learned: tuple[Lesson, W
         for some in (learned[1], lax)
     ]
     assert set(issuers[0]) - set(issuers[1]) == {str(["https://as.example"])}
+
+
+@pytest.mark.parametrize(("measure", "asked"), [(Measure.BASE, False), (Measure.STRICT, True)])
+def test_what_some_parsers_drop_or_limit_is_asked_back_in_strict_alone(
+    learned: tuple[Lesson, World, Judge], measure: Measure, asked: bool
+) -> None:
+    """As the suite's own check has it: claims that are null, names that a language knows, fractions of a time."""
+    some = replace(learned[1], measure=measure)
+    further = [made.claims or {} for made in drawn(some, varied, 2000)]
+    assert any({"__proto__", "constructor"} & claims.keys() for claims in further) == asked
+    assert any(None in claims.values() for claims in further) == asked
+    times = [made for made in drawn(some, claimed, 2000) if made.kind == "iat is a fraction"]
+    assert times
+    assert {made.claims is not None for made in times} == {asked}
 
 
 def accepted(world: World, requirement: str, change: Change) -> tuple[Candidate, Answer]:
