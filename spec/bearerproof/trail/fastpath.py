@@ -43,12 +43,9 @@ from bearerproof.trail.events import (
 from bearerproof.trail.facts import Batch, Facts, Few, Tally
 from bearerproof.trail.frames import BARE, Doubt, Frame, frame_of
 from bearerproof.trail.inspection import Inspector
-from bearerproof.trail.instants import Instants
+from bearerproof.trail.instants import Instants, make_room
 from bearerproof.trail.presets import Preset
 from bearerproof.trail.reading import lines_of
-
-KNOWN = 20_000
-"""Identities, addresses or the like that are remembered at once, so that memory stays bounded."""
 
 LONGEST_KNOWN = 512
 """Characters of each at most: a trail of huge ones is judged more slowly, in the same memory."""
@@ -339,7 +336,7 @@ class FastPath:
     def _learn_frame(self, text: str, when: str, source: str, hints: Hints) -> None:
         before, found, after = text.partition(f"{_TIME}{when}")
         if found and len(text) <= LONGEST_KNOWN:
-            _make_room(self._frames)
+            make_room(self._frames)
             self._frames[before + _TIME + after] = source, hints
 
     def _texts_of_kind(self, kind: str | dict[str, str]) -> int:
@@ -365,7 +362,7 @@ class FastPath:
         raw = bytes(identity)
         known = self._identities.get(raw) or self._learn_identity(raw)
         if jti is not None:
-            _make_room(self._of_jtis)
+            make_room(self._of_jtis)
             self._of_jtis[None] = _NOBODY
             self._of_jtis[jti] = known
         return known
@@ -373,7 +370,7 @@ class FastPath:
     def _learn_address(self, address: str | None) -> None:
         if address is not None and not self._inspector.is_clean_address(address):
             raise Doubt
-        _make_room(self._addresses)
+        make_room(self._addresses)
         self._addresses.add(address)
 
     def _learn_names(self, names: tuple[str, ...]) -> tuple[int, int]:
@@ -381,7 +378,7 @@ class FastPath:
             raise Doubt
         size = max(1, sum(map(len, names)) + len(names) * len('"",')) + 1
         if size <= LONGEST_KNOWN:
-            _make_room(self._names)
+            make_room(self._names)
             self._names[names] = size, 2 * len(names)
         return size, 2 * len(names)
 
@@ -408,7 +405,7 @@ class FastPath:
             raise Doubt
         known = Raw(raw), digest_of(identity), len(raw) + len(',"identity":'), 2 * texts + 2
         if len(raw) <= 2 * LONGEST_KNOWN:
-            _make_room(self._identities)
+            make_room(self._identities)
             self._identities[raw] = known
         return known
 
@@ -422,7 +419,7 @@ class FastPath:
         hints = Hints(*(hint if isinstance(hint, str) else None for hint in (client, aud, kid)))
         texts = 7 + len(strings) + sum(hint is not UNSET for hint in (client, aud, kid))
         if len(source) + sum(map(len, strings)) <= LONGEST_KNOWN:
-            _make_room(self._hints)
+            make_room(self._hints)
             self._hints[source, client, aud, kid] = hints, texts
         return hints, texts
 
@@ -493,8 +490,3 @@ def _own_words() -> Iterable[str]:
     for kind in kinds:
         yield from kind.__struct_fields__
     yield from ("event", *map(name_of, KINDS), *shapes.PLAIN_KINDS, *shapes.ID_TOKEN_KINDS, "MissingClaim", "IdToken")
-
-
-def _make_room(known: set[Any] | dict[Any, Any]) -> None:
-    if len(known) >= KNOWN:
-        known.clear()

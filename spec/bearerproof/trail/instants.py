@@ -4,13 +4,14 @@ What is admitted here ``shapes`` admits one by one, and what it makes of them (`
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from bearerproof.trail import shapes
 from bearerproof.trail.frames import Doubt
 from bearerproof.trail.inspection import Inspector
 
 KNOWN = 20_000
-"""Seconds and minutes that are remembered at once, so that memory stays bounded."""
+"""Identities, addresses, seconds or the like that are remembered at once, so that memory stays bounded."""
 
 _MINUTE = len("2027-01-15T08:00:")
 _SECOND = len("2027-01-15T08:00:00")
@@ -53,7 +54,8 @@ class Instants:
         if not shapes.is_instant(when) or not self._is_clean(when):
             raise Doubt
         if not self._inspector.looks_for_patterns:
-            _keep(self._seconds, when[:_SECOND])
+            make_room(self._seconds)
+            self._seconds.add(when[:_SECOND])
         return shapes.in_order(when)
 
     def known_in_order(self, when: str) -> str | None:
@@ -84,7 +86,8 @@ class Instants:
         for minute in minutes - self._minutes:
             if not shapes.is_instant(f"{minute}00Z"):
                 return False
-            _keep(self._minutes, minute)
+            make_room(self._minutes)
+            self._minutes.add(minute)
         places = (_MINUTE + 1, *range(_SECOND + 1, size - 1))
         return (
             all([joined[place::size].isdecimal() for place in places])  # noqa: C419 - a generator takes longer
@@ -104,7 +107,7 @@ def _alike_in_order(there: Sequence[str | None], size: int) -> list[str | None]:
     return [None if when is None else when[:-1] + end for when in there]
 
 
-def _keep(known: set[str], text: str) -> None:
+def make_room(known: set[Any] | dict[Any, Any]) -> None:
+    """Forget all that is remembered of one sort where it is as much as may be."""
     if len(known) >= KNOWN:
         known.clear()
-    known.add(text)
