@@ -5,12 +5,14 @@ Switched off, the report is the same to the byte, and later.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import compress, count
+from itertools import count
 
 from bearerproof.trail.events import Failure, Hints, Invalid, LifecycleEvent, Used
 from bearerproof.trail.facts import Batch, Fact
+from bearerproof.trail.gists import Gisted, Stretch, Uses, stretches_of
 from bearerproof.trail.rules.failures import Failures
 from bearerproof.trail.rules.lifecycle import Lifecycle
+from bearerproof.trail.rules.memory import Token
 from bearerproof.trail.rules.streams import Stream
 from bearerproof.trail.sources import source_ids
 
@@ -35,68 +37,93 @@ class Glance:
 
     def judge(self, batch: Batch) -> bool:
         """Judge events if each comes next after the one before it; say whether they do."""
-        if not self._follow(batch):
+        if not self._follow(stretches_of(batch), batch.instants[-1]):
             return False
         self._look_at(batch)
         return True
 
-    # -- events of a key server ----------------------------------------------------------------------------------
-
-    def _follow(self, batch: Batch) -> bool:
-        """Follow the numbers and times of events, if each comes next after the one before it; say whether they do."""
-        streams, followed = self._lifecycle.streams, []
-        origins = set(batch.origins)
-        for origin in origins:
-            stream = streams.unnamed if origin is None else streams.named.get(origin)
-            is_of = None if len(origins) == 1 else [each == origin for each in batch.origins]
-            instants = batch.instants if is_of is None else list(compress(batch.instants, is_of))
-            numbers = batch.numbers if is_of is None else list(compress(batch.numbers, is_of))
-            if stream is None or not self._are_next(stream, instants, numbers):
-                return False
-            followed.append((stream, instants, numbers))
-        for stream, instants, numbers in followed:
-            self._take(stream, instants, numbers)
-        self._lifecycle.previous = batch.instants[-1] or self._lifecycle.previous
+    def judge_gist(self, short: Gisted) -> bool:
+        """Judge a batch by what it comes down to, if that is enough; say whether it was."""
+        gist, memory = short.gist, self._lifecycle.memory
+        if not memory.has_room(len(gist.singles)):
+            return False  # a token may be forgotten between two uses
+        tokens = [memory.find(hash(uses.jti)) for uses in gist.uses]
+        if not all(map(_is_live, tokens, gist.uses)) or any(memory.find(hash(uses.jti)) for uses in gist.issued):
+            return False
+        if not self._follow(gist.stretches, gist.last):
+            return False
+        self._note(gist.uses, short.lines)
+        for single in gist.singles:
+            self._decide(single.event(), short.lines[single.place])
+        self._note(gist.issued, short.lines)
+        self._count(gist.used, gist.invalid, are_timeless=gist.last is None)
         return True
 
-    def _are_next(self, stream: Stream, instants: Sequence[str | None], numbers: Sequence[int | None]) -> bool:
-        """Whether times and numbers go on where those of a stream ended: all of the events have them, or none has."""
-        course, sequence, streams, minute = (
-            stream.course,
-            stream.sequence,
-            self._lifecycle.streams,
-            self._lifecycle.minute,
-        )
-        if instants[0] is None:
-            if instants.count(None) != len(instants):
-                return False
-        elif None in instants or not (
-            course.first
-            and course.latest <= instants[0]
-            and minute <= instants[0]
-            and (instants[-1] or "") < minute + _AFTER_COLON
-            and instants == sorted(filter(None, instants))
-        ):
-            return False
-        first = numbers[0]
-        if first is None:
-            return numbers.count(None) == len(numbers)
-        counts_on = stream is not streams.unnamed or not streams.are_counted or first == streams.numbers.stop
-        return sequence.began and first == sequence.next and counts_on and _run_on(numbers, first)
+    # -- events of a key server ----------------------------------------------------------------------------------
 
-    def _take(self, stream: Stream, instants: Sequence[str | None], numbers: Sequence[int | None]) -> None:
-        lifecycle, streams, latest = self._lifecycle, self._lifecycle.streams, instants[-1]
+    def _follow(self, stretches: Sequence[Stretch] | None, last: str | None) -> bool:
+        """Follow the numbers and times of events, if each comes next after the one before it; say whether they do.
+
+        ``last`` is the instant of the last of them.
+        """
+        if stretches is None:
+            return False
+        streams = [stream for stretch in stretches if (stream := self._next_in(stretch)) is not None]
+        if len(streams) < len(stretches):
+            return False
+        for stream, stretch in zip(streams, stretches, strict=True):
+            self._take(stream, stretch)
+        self._lifecycle.previous = last or self._lifecycle.previous
+        return True
+
+    def _next_in(self, stretch: Stretch) -> Stream | None:
+        """Return the stream whose times and numbers go on with those of a stretch; None where none does."""
+        lifecycle, streams, first, number = self._lifecycle, self._lifecycle.streams, stretch.first, stretch.number
+        stream = streams.unnamed if stretch.origin is None else streams.named.get(stretch.origin)
+        if stream is None:
+            return None
+        course, minute = stream.course, lifecycle.minute
+        if first is not None and not (
+            course.first
+            and course.latest <= first
+            and minute <= first
+            and (stretch.latest or "") < minute + _AFTER_COLON
+        ):
+            return None
+        if number is None:
+            return stream
+        counts_on = stream is not streams.unnamed or not streams.are_counted or number == streams.numbers.stop
+        return stream if stream.sequence.began and number == stream.sequence.next and counts_on else None
+
+    def _take(self, stream: Stream, stretch: Stretch) -> None:
+        lifecycle, streams, latest, number = self._lifecycle, self._lifecycle.streams, stretch.latest, stretch.number
         if latest is None:
-            lifecycle.timeless += len(instants)
+            lifecycle.timeless += stretch.events
         else:
             stream.course.latest, stream.course.file = latest, lifecycle.file
-        if numbers[-1] is None:
-            lifecycle.numberless += len(numbers)
+        if number is None:
+            lifecycle.numberless += stretch.events
             return
-        stream.sequence.next = numbers[-1] + 1
+        stream.sequence.next = number + stretch.events
         stream.sequence.last = latest or stream.sequence.last
         if stream is streams.unnamed and streams.are_counted:
             streams.numbers.stop = stream.sequence.next
+
+    def _note(self, some: Sequence[Uses], lines: Sequence[int]) -> None:
+        """Remember the latest of the uses of each token."""
+        lifecycle = self._lifecycle
+        for uses in some:
+            token = lifecycle.memory.find(hash(uses.jti))
+            if token is not None and uses.latest is not None and uses.latest > token.used_at:
+                token.used_at, token.used_in = uses.latest, uses.origin or lifecycle.file
+                token.used_line = lines[uses.place]
+
+    def _count(self, used: int, invalid: int, *, are_timeless: bool) -> None:
+        """Count the uses and the refusals that were passed over."""
+        lifecycle = self._lifecycle
+        lifecycle.timeless_uses += used if are_timeless else 0
+        lifecycle.kinds[Used] += used
+        lifecycle.kinds[Invalid] += invalid
 
     def _look_at(self, batch: Batch) -> None:
         """Pass over uses by its identity of a token that was issued, is not revoked, and expires later.
@@ -154,7 +181,10 @@ class Glance:
         return True
 
 
-def _run_on(numbers: Sequence[int | None], first: int) -> bool:
-    """Whether numbers follow each other, from the first on."""
-    expected = range(first, first + len(numbers))
-    return numbers == (expected if isinstance(numbers, range) else list(expected))
+def _is_live(token: Token | None, uses: Uses) -> bool:
+    """Whether a token is live at all of its uses, and theirs."""
+    if token is None or token.identity != uses.identity:
+        return False
+    if uses.first is None or uses.latest is None:
+        return token.is_live
+    return uses.latest < token.live_until and (token.at or "") <= uses.first

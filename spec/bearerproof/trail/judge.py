@@ -9,8 +9,9 @@ from itertools import groupby
 from bearerproof.trail import presets, reading
 from bearerproof.trail.careful import CarefulReader
 from bearerproof.trail.events import Failure, LifecycleEvent
-from bearerproof.trail.facts import Batch, Fact, Facts, Few, Tally
+from bearerproof.trail.facts import Batch, Fact, Few, Tally
 from bearerproof.trail.findings import Findings, TrailFinding
+from bearerproof.trail.gists import Gisted
 from bearerproof.trail.glance import Glance
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.options import Options
@@ -24,6 +25,9 @@ from bearerproof.trail.texts import SecretScanner
 
 Progress = Callable[[str, int], None]
 """Is told a file's name and how many of its bytes have been read."""
+
+Events = Batch | Few | Gisted
+"""Events of some lines, in the order of these."""
 
 
 def prove(
@@ -89,13 +93,17 @@ class Judge:
         """Take what comes from here on for the events of another file."""
         self._lifecycle.file = number
 
-    def take(self, facts: Facts) -> None:
+    def take(self, parts: Iterable[Events]) -> None:
         """Judge the events of the next lines."""
-        for part in facts.parts:
+        for part in parts:
             if isinstance(part, Batch):
                 self._take_batch(part)
-            else:
+            elif isinstance(part, Few):
                 self._take_few(part)
+            elif self._glance is not None and self._glance.judge_gist(part):
+                self._take_few(part.beside or Few())
+            else:
+                self._take_batch(part.whole())
 
     def report(self, files: Sequence[FileRead], tally: Tally) -> TrailReport:
         """End the trail and say what was found. ``tally`` is of the lines that are no events."""
@@ -230,15 +238,15 @@ class Judgement:
             some = lines[start : start + _AT_ONCE]
             self._reader.read(some, self._line + 1)
             self._line += len(some)
-            self._judge.take(self._reader.drain())
+            self._judge.take(self._reader.drain().parts)
         self._octets = consumed
 
-    def take(self, facts: Facts, tally: Tally, findings: Findings | None, lines: int, consumed: int) -> None:
+    def take(self, parts: Iterable[Events], tally: Tally, findings: Findings | None, lines: int, consumed: int) -> None:
         """Judge what somebody else read in the next part of the file, which has so many lines."""
         self._reader.tally.add(tally)
         if findings is not None:
             self._judge.findings.add_all(findings)
-        self._judge.take(facts)
+        self._judge.take(parts)
         self._line += lines
         self._advance(consumed)
 
@@ -256,7 +264,7 @@ class Judgement:
         count = self._reader.read_whole(content.octets, self._line + 1) if isinstance(content, Part) else 0
         if count:
             self._line += count
-            self._judge.take(self._reader.drain())
+            self._judge.take(self._reader.drain().parts)
             return
         for block in reading.decoded(content):
             if isinstance(block, Block):

@@ -80,6 +80,10 @@ class Memory:
     def __len__(self) -> int:
         return len(self._tokens)
 
+    def has_room(self, tokens: int) -> bool:
+        """Whether so many more can be remembered, and none is forgotten before its time."""
+        return len(self._tokens) + tokens <= self._most
+
     def add(self, digest: int, token: Token) -> bool:
         """Remember a token that is not remembered yet; say whether it was once, as ``has_left`` does."""
         while len(self._tokens) >= self._most:

@@ -1,0 +1,205 @@
+"""What the events of a batch come down to, found where they were read, so that whoever judges has less to look at.
+
+The uses of a token between which nothing else happens to it are judged by the first and the latest of them; and events
+of a writer that follow each other in time and number, by the first and the last.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import compress, count
+from typing import Any, NamedTuple, cast
+
+from msgspec import Struct
+
+from bearerproof.trail.events import KINDS, Denied, Invalid, Issued, LifecycleEvent, Used
+from bearerproof.trail.facts import Batch, Few
+
+
+class Stretch(Struct, array_like=True, gc=False):
+    """Events of one writer of which each comes next after the one before it, or none has a time, or none a number.
+
+    ``first`` and ``latest`` are the instants of the first event and the last, ``number`` is that of the first.
+    """
+
+    origin: str | None
+    events: int
+    first: str | None
+    latest: str | None
+    number: int | None
+
+
+class Uses(Struct, array_like=True, gc=False):
+    """All uses of a token in a batch, by one identity: when the first and the latest were, and where the latest is."""
+
+    jti: str
+    identity: bytes
+    first: str | None
+    latest: str | None
+    place: int
+    origin: str | None
+
+
+class Single(Struct, array_like=True, gc=False):
+    """What the rules ask of one event of a batch."""
+
+    place: int
+    kind: int
+    jti: str | None
+    identity: bytes | None
+    instant: str | None
+    origin: str | None
+    reason: str | None
+    expires_at: str | None
+
+    @classmethod
+    def of(cls, batch: Batch, place: int) -> "Single":
+        """Return it of the event in a place."""
+        event, kind = batch.events[place], batch.kinds[place]
+        return cls(
+            place,
+            KINDS.index(kind),
+            batch.jtis[place],
+            batch.identities[place],
+            batch.instants[place],
+            batch.origins[place],
+            event.reason if kind is Denied else None,
+            event.expires_at if kind is Issued else None,
+        )
+
+    def event(self) -> LifecycleEvent:
+        """Return the event; of its other members nobody asks."""
+        said: dict[str, Any] = {
+            "identity": self.identity,
+            "token_jti": self.jti,
+            "reason": self.reason,
+            "occurred_at": self.instant,
+            "origin": self.origin,
+        }
+        if KINDS[self.kind] is Issued:
+            said |= {"backends": None, "tools": None, "rate_limit": None, "expires_at": self.expires_at}
+        return KINDS[self.kind](**said)
+
+
+class Gist(Struct, array_like=True, gc=False):
+    """A batch in short. ``singles`` are the events that each have to be judged by itself.
+
+    ``uses`` are those of tokens to which nothing else happens here. ``issued`` are those of tokens that are issued
+    here, to that identity, before the first use, and expire after the latest. ``used`` and ``invalid`` is how many
+    uses these are, and how many refusals of what is no token. ``last`` is the instant of the last event.
+    """
+
+    stretches: list[Stretch]
+    last: str | None
+    uses: list[Uses]
+    issued: list[Uses]
+    singles: list[Single]
+    used: int
+    invalid: int
+
+
+class Gisted(NamedTuple):
+    """A batch in short, and the lines of its events; ``whole`` returns all of it."""
+
+    gist: Gist
+    lines: Sequence[int]
+    whole: Callable[[], Batch]
+    beside: Few | None
+
+
+def stretches_of(batch: Batch) -> list[Stretch] | None:
+    """Return the events of each writer in a batch; None where they do not follow each other."""
+    stretches = []
+    origins = set(batch.origins)
+    for origin in origins:
+        instants, numbers = batch.instants, batch.numbers
+        if len(origins) > 1:
+            is_of = [each == origin for each in batch.origins]
+            instants, numbers = list(compress(instants, is_of)), list(compress(numbers, is_of))
+        if not _rise(instants) or not _run_on(numbers):
+            return None
+        stretches.append(Stretch(origin, len(instants), instants[0], instants[-1], numbers[0]))
+    return stretches
+
+
+def gist_of(batch: Batch) -> Gist | None:
+    """Return a batch in short; None where its events do not follow each other, writer by writer and all together."""
+    stretches = stretches_of(batch)
+    if stretches is None or (len(stretches) > 1 and not _rise(batch.instants)):
+        return None
+    uses, issues, singles, apart = _sorted_out(batch)
+    together = [each for jti, each in uses.items() if jti not in apart]
+    if len(together) < len(uses):
+        are_apart = (kind is Used and jti in apart for kind, jti in zip(batch.kinds, batch.jtis, strict=True))
+        singles = sorted([*singles, *compress(count(), are_apart)])
+    invalid = batch.kinds.count(Invalid)
+    return Gist(
+        stretches,
+        batch.instants[-1],
+        [each for each in together if each.jti not in issues],
+        [each for each in together if each.jti in issues],
+        [Single.of(batch, place) for place in singles],
+        len(batch) - len(singles) - invalid,
+        invalid,
+    )
+
+
+class _Sorted(NamedTuple):
+    """Events by their tokens.
+
+    ``issues`` are the places of those that are a token's first event; ``others`` of all that is neither a use nor a
+    refusal of what is no token. Each event of a token that is ``apart`` has to be judged by itself.
+    """
+
+    uses: dict[str | None, Uses]
+    issues: dict[str | None, int]
+    others: list[int]
+    apart: set[str | None]
+
+
+def _sorted_out(batch: Batch) -> _Sorted:
+    uses: dict[str | None, Uses] = {}
+    issues: dict[str | None, int] = {}
+    others, apart = [], set[str | None]((None,))
+    columns = (batch.kinds, batch.jtis, batch.identities, batch.instants)
+    for place, kind, jti, identity, when in zip(count(), *columns):
+        if kind is Used:
+            known = uses.get(jti)
+            if known is None:
+                if identity is None:
+                    apart.add(jti)
+                uses[jti] = Uses(cast("str", jti), identity or b"", when, when, place, batch.origins[place])
+            elif known.identity != identity:
+                apart.add(jti)
+            elif when != known.latest:
+                known.latest, known.place, known.origin = when, place, batch.origins[place]
+        elif kind is not Invalid:
+            others.append(place)
+            if kind is Issued and jti not in issues and jti not in uses:
+                issues[jti] = place
+            else:
+                apart.add(jti)
+    apart.update(jti for jti, place in issues.items() if jti in uses and not _is_live(batch, place, uses[jti]))
+    return _Sorted(uses, issues, others, apart)
+
+
+def _is_live(batch: Batch, place: int, uses: Uses) -> bool:
+    """Whether a token that is issued in a place, later than any other event there, is live when it is used."""
+    if (batch.identities[place] or b"") != uses.identity:
+        return False
+    expires_at = batch.events[place].expires_at
+    return uses.latest is None or (expires_at is not None and uses.latest < expires_at)
+
+
+def _rise(instants: Sequence[str | None]) -> bool:
+    """Whether each instant is as late as the one before it, or there is none at all."""
+    if instants[0] is None:
+        return instants.count(None) == len(instants)
+    return None not in instants and instants == sorted(cast("list[str]", instants))
+
+
+def _run_on(numbers: Sequence[int | None]) -> bool:
+    """Whether numbers follow each other, or there is none at all."""
+    first = numbers[0]
+    if first is None:
+        return numbers.count(None) == len(numbers)
+    expected = range(first, first + len(numbers))
+    return numbers == (expected if isinstance(numbers, range) else list(expected))
