@@ -69,6 +69,7 @@ JSONWEBTOKEN = """use jsonwebtoken::{decode, decode_header, jwk::JwkSet, Decodin
     let mut validation = Validation::new(header.alg);
     validation.set_issuer(&[policy["issuer"].as_str().unwrap()]);
     validation.set_audience(&[policy["audience"].as_str().unwrap()]);
+    validation.validate_nbf = true;
     Ok(decode::<Value>(token, &DecodingKey::from_jwk(key)?, &validation)?.claims)"""
 NIMBUS = """var allowed = new java.util.HashSet<com.nimbusds.jose.JWSAlgorithm>();
         Loop.texts(policy.get("algorithms")).forEach(name -> allowed.add(com.nimbusds.jose.JWSAlgorithm.parse(name)));
