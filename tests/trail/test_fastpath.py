@@ -394,7 +394,7 @@ BROKEN: dict[str, tuple[object, str, object]] = {
     "size-not-looked-at": (fastpath._Read, "_least", lambda _: _Any()),
     "marks-not-counted": (fastpath._Read, "_marks", lambda _: _Any()),
     "texts-not-looked-into": (Inspector, "is_clean", lambda *_: True),
-    "jti-not-looked-into": (Inspector, "is_clean_jti", lambda *_: True),
+    "jti-not-looked-into": (Inspector, "are_clean_jtis", lambda *_: True),
     "time-not-looked-at": (shapes, "is_instant", lambda _: True),
     "address-not-looked-at": (FastPath, "_learn_address", lambda *_: None),
     "use-not-judged": (Glance, "_look_at", _judges_no_use),

@@ -264,9 +264,7 @@ class FastPath:
         issued = [event for event in events if event.kind is Issued]
         if any([event.rate_limit is None for event in issued]):  # noqa: C419 - a generator takes twice the time
             raise Doubt
-        self._learn_identities({bytes(event.identity) for event in issued} - self._identities.keys())
-        for event in issued:
-            self._learn_token(event.token_jti, event.identity)
+        self._learn_tokens([event.token_jti for event in issued], [bytes(event.identity) for event in issued])
         known = self._known_identities(jtis, [event.identity for event in events])
         read = _Read(
             kinds,
@@ -290,8 +288,10 @@ class FastPath:
     def _known_identities(self, jtis: Sequence[str | None], written: Sequence[Raw]) -> list[Known]:
         """Return what is known of identities; most are written as they were in the event before about that token."""
         known = list(map(self._of_jtis.get, jtis, repeat(_STRANGER)))
-        for place in compress(count(), map(ne, [each[0] for each in known], written)):
-            known[place] = self._learn_token(jtis[place], written[place])
+        others = list(compress(count(), map(ne, [each[0] for each in known], written)))
+        learned = self._learn_tokens([jtis[place] for place in others], [bytes(written[place]) for place in others])
+        for place, each in zip(others, learned, strict=True):
+            known[place] = each
         return known
 
     def _names_of(self, names: tuple[str, ...] | None) -> tuple[int, int]:
@@ -355,16 +355,15 @@ class FastPath:
         """Whether all strings in a JSON text are clean, as it holds them as they are: none reaches over a quote."""
         return not self._inspector.looks_for_patterns and "\\" not in text and self._inspector.is_clean_once(text)
 
-    def _learn_token(self, jti: str | None, identity: Raw) -> Known:
-        """Learn the identity of a token; the next event about it will most likely have it in the same words."""
-        if jti is not None and jti not in self._of_jtis and not self._inspector.is_clean_jti(jti):
+    def _learn_tokens(self, jtis: Sequence[str | None], identities: Sequence[bytes]) -> list[Known]:
+        """Learn the identities of tokens; the next event about one will most likely have it in the same words."""
+        if not self._inspector.are_clean_jtis([jti for jti in {*jtis} if jti is not None and jti not in self._of_jtis]):
             raise Doubt
-        raw = bytes(identity)
-        known = self._identities.get(raw) or self._learn_identity(raw)
-        if jti is not None:
-            make_room(self._of_jtis)
-            self._of_jtis[None] = _NOBODY
-            self._of_jtis[jti] = known
+        self._learn_identities(set(identities).difference(self._identities))
+        known = [self._identities.get(raw) or self._learn_identity(raw) for raw in identities]
+        make_room(self._of_jtis)
+        self._of_jtis.update(zip(jtis, known, strict=True))
+        self._of_jtis[None] = _NOBODY
         return known
 
     def _learn_address(self, address: str | None) -> None:

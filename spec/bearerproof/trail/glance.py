@@ -130,12 +130,13 @@ class Glance:
 
         And over refusals of what is no token.
         """
-        lifecycle, find, file = self._lifecycle, self._lifecycle.memory.find, self._lifecycle.file
+        lifecycle, file = self._lifecycle, self._lifecycle.file
         uses = timeless = 0
-        columns = (batch.lines, batch.kinds, batch.jtis, batch.identities, batch.instants, batch.origins)
-        for place, line, kind, jti, identity, when, origin in zip(count(), *columns):
+        # Each is looked up when its turn comes: one before may have been the issue.
+        tokens = map(lifecycle.memory.find, map(hash, batch.jtis))
+        columns = (batch.lines, batch.kinds, tokens, batch.identities, batch.instants, batch.origins)
+        for place, line, kind, token, identity, when, origin in zip(count(), *columns):
             if kind is Used:
-                token = find(hash(jti))
                 if token is not None and token.identity == identity:
                     if when is None:
                         if token.is_live:

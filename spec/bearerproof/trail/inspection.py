@@ -3,7 +3,7 @@
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from bearerproof.trail import shapes
@@ -16,7 +16,8 @@ _LONGEST_KEPT = 128
 _LONGEST_COMPLAINT = 300
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
 _IPV6 = re.compile(r"[0-9A-Fa-f:]{2,39}")
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUIDS = re.compile(r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})*")
+_SIZE_OF_UUID = 36
 
 
 class Inspector:
@@ -40,11 +41,12 @@ class Inspector:
         self._keep(text)
         return True
 
-    def is_clean_jti(self, jti: str) -> bool:
-        """Whether a jti is clean: the usual UUID at a glance, and without being kept, as it hardly comes again."""
-        if not self.looks_for_patterns and _UUID.fullmatch(jti):
+    def are_clean_jtis(self, jtis: Collection[str]) -> bool:
+        """Whether jtis are clean: the usual UUIDs at a glance, and without being kept, as they hardly come again."""
+        joined = "".join(jtis)
+        if not self.looks_for_patterns and {_SIZE_OF_UUID}.issuperset(map(len, jtis)) and _UUIDS.fullmatch(joined):
             return True
-        return self.is_clean_once(jti)
+        return all(map(self.is_clean_once, jtis))
 
     def is_clean_address(self, address: str) -> bool:
         """Whether a text is an address and clean: the usual forms at a glance."""
