@@ -20,6 +20,7 @@ MAY_PROVE_TOO_LITTLE = {
     "of-the-code-flow",
     "skips-now-and-then",
     "skips-long-tokens",
+    "lines-of-5000-bytes",
     "skips-demands-of-typ",
 }
 """Shapes of which some requirement, algorithm or option cannot be judged: the run ends with exit code 3."""

@@ -125,7 +125,7 @@ def test_processes_report_what_one_does(tmp_path: Path) -> None:
     """Real ones, each with another seed for hashes."""
     file = tmp_path / "audit.jsonl"
     server = Server()
-    for number in range(600):
+    for number in range(1200):
         server.issue(number).use(number)
     file.write_text(text([*server.use(3, seconds=700).events, *lived().events]))
     assert file.stat().st_size > reading.BLOCK

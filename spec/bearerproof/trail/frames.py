@@ -6,7 +6,7 @@ that an earlier one of ``presets`` matches; and where a record holds more than t
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import repeat
@@ -81,7 +81,11 @@ def _docker(octets: bytes) -> tuple[bytes, int]:
     """Return what lines of Docker's ``json-file`` log wrap: each ends with its line feed, else it goes on."""
     records = _decode_docker_lines(octets)
     logs = [record.log for record in records]
-    if not _are_lines(records, octets, b'{"log"') or set(map(_last, logs)) != {"\n"}:
+    # None is broken over two lines: with nothing but strings in it, one of these would open otherwise.
+    lines = lines_of(octets)
+    if len(records) != len(lines) or not all(map(bytes.startswith, lines, repeat(b'{"log"'))):
+        raise Doubt
+    if set(map(_last, logs)) != {"\n"}:
         raise Doubt
     if "token" in "".join([record.time for record in records]):
         raise Doubt
@@ -118,14 +122,14 @@ class _Form:
     decode_lines: Callable[[bytes], list[Any]]
     opening: bytes
     text: Callable[[Any], str]
-    rests: Sequence[Callable[[Any], Raw]]
-    looked_at: Callable[[Any], Raw] | None
+    rests: Mapping[str, Callable[[Any], Raw]]
+    looked_at: str | None
     look_at: Callable[[bytes], object]
 
 
 def _said(values: Sequence[Raw]) -> bytes:
-    """Return what values say: once, where all are the same."""
-    return bytes(values[0]) if values.count(values[0]) == len(values) else b" ".join(values)
+    """Return values as JSON, with commas between them: once, where all are the same."""
+    return bytes(values[0]) if values.count(values[0]) == len(values) else b",".join(values)
 
 
 class _File(Struct, gc=False):
@@ -171,8 +175,8 @@ def _form(preset: Preset, way: presets.Way, *groups: tuple[str, ...]) -> _Form |
         Decoder(taken).decode_lines,
         b"{" + encode(groups[0][0]),
         attrgetter(places[way[-1]]),
-        [attrgetter(places[name]) for name in beside],
-        attrgetter(places[looked_at]) if looked_at else None,
+        {name: attrgetter(places[name]) for name in beside},
+        looked_at,
         look_at,
     )
 
@@ -182,10 +186,11 @@ def _records(octets: bytes, *, form: _Form) -> tuple[bytes, int]:
     records = form.decode_lines(octets)
     if not _are_lines(records, octets, form.opening):
         raise Doubt
-    if presets.may_be_ours(b" ".join([_said(list(map(rest, records))) for rest in form.rests]).decode()):
+    said = {name: _said(list(map(rest, records))) for name, rest in form.rests.items()}
+    if presets.may_be_ours(b" ".join(said.values()).decode()):
         raise Doubt
     if form.looked_at is not None:
-        form.look_at(b"[%b]" % b",".join(map(form.looked_at, records)))
+        form.look_at(b"[%b]" % said[form.looked_at])
     return _as_octets("\n".join(map(form.text, records)), octets), len(records)
 
 
