@@ -41,7 +41,7 @@ from bearerproof.trail.events import (
     name_of,
 )
 from bearerproof.trail.facts import Batch, Facts, Few, Tally
-from bearerproof.trail.frames import BARE, Doubt, Frame, frame_of
+from bearerproof.trail.frames import BARE, Doubt, Frame, Inside, frame_of
 from bearerproof.trail.inspection import Inspector
 from bearerproof.trail.instants import Instants, make_room
 from bearerproof.trail.presets import Preset
@@ -78,7 +78,7 @@ class _Failure(Struct, gc=False, forbid_unknown_fields=True):
     kid_hint: Hint | UnsetType = UNSET
 
 
-_SEAM = b'}\n{"event":"token.'
+_SEAM = b"}\n" + frames.OPENING
 """What stands between two events that are written as most are."""
 
 _NONE = Raw()
@@ -111,10 +111,10 @@ _decode_failure = Decoder(_Failure).decode
 _DOUBTFUL = (Doubt, MsgspecError, UnicodeError, RecursionError, KeyError, TypeError)
 
 
-class _Inside(NamedTuple):
-    """What lines wrap, their numbers, and the wrapping."""
+class _Some(NamedTuple):
+    """What some lines wrap, their numbers, and the wrapping."""
 
-    octets: bytes
+    inside: Inside
     lines: list[int]
     preset: Preset
 
@@ -155,8 +155,8 @@ class FastPath:
             if frame is BARE:
                 batch = self._batch(octets, number)
             else:
-                inside, lines = frame.unwrapped(octets)
-                batch = self._batch(inside, range(number, number + lines))
+                inside = frame.unwrapped(octets)
+                batch = self._batch(inside.octets, range(number, number + inside.lines), are_begun=inside.are_begun)
         except _DOUBTFUL:
             return 0
         facts.add_part(batch)
@@ -221,8 +221,9 @@ class FastPath:
                 return 0
             events = self._unwrapped(lines, are_events, number)
             failures = self._unwrapped(lines, are_failures, number)
-            batch = self._batch(events.octets, events.lines) if events.lines else None
-            few = self._few(failures.octets, failures.lines) if failures.lines else None
+            inside = events.inside
+            batch = self._batch(inside.octets, events.lines, are_begun=inside.are_begun) if events.lines else None
+            few = self._few(failures.inside.octets, failures.lines) if failures.lines else None
         except _DOUBTFUL:
             return 0
         if batch is not None:
@@ -234,20 +235,21 @@ class FastPath:
         tally.add_foreign(others[:-1].split("\n") if others else ())
         return len(lines)
 
-    def _unwrapped(self, lines: Sequence[bytes], are_taken: Sequence[bool], number: int) -> _Inside:
+    def _unwrapped(self, lines: Sequence[bytes], are_taken: Sequence[bool], number: int) -> _Some:
         """Return what some of the lines wrap."""
         octets, numbers = b"".join(compress(lines, are_taken))[:-1], list(compress(count(number), are_taken))
         if not numbers:
-            return _Inside(b"", numbers, Preset.PLAIN)
+            return _Some(Inside(b"", 0, are_begun=False), numbers, Preset.PLAIN)
         frame = self._frame_of(octets)
-        return _Inside(frame.unwrapped(octets)[0], numbers, frame.preset)
+        return _Some(frame.unwrapped(octets), numbers, frame.preset)
 
     # -- events of a key server ----------------------------------------------------------------------------------
 
-    def _batch(self, octets: bytes, lines: Sequence[int] | int) -> Batch:
+    def _batch(self, octets: bytes, lines: Sequence[int] | int, *, are_begun: bool = False) -> Batch:
         """Return the events that lines hold, one each; they are looked at together, member by member.
 
-        ``lines`` are the lines of the trail that they stand in, or the first where they follow each other.
+        ``lines`` are the lines of the trail that they stand in, or the first where they follow each other. Of which
+        each is ``are_begun`` as events are.
         """
         events = _decode_events(octets)
         if isinstance(lines, int):
@@ -273,7 +275,7 @@ class FastPath:
             known,
             [(event, self._names_of(event.backends), self._names_of(event.tools)) for event in issued],
         )
-        if not read.is_all_of(octets):
+        if not read.is_all_of(octets, are_begun=are_begun):
             raise Doubt
         for address in set(addresses) - self._addresses:
             self._learn_address(address)
@@ -432,10 +434,13 @@ class _Read(NamedTuple):
     identities: Sequence[Known]
     grants: Sequence[tuple[Issued, tuple[int, int], tuple[int, int]]]
 
-    def is_all_of(self, octets: bytes) -> bool:
-        """Whether the lines hold this and nothing else, an event each."""
-        seams = octets.count(_SEAM)
-        if len(self.kinds) == seams + 1 and len(octets) == self._least() + seams:
+    def is_all_of(self, octets: bytes, *, are_begun: bool) -> bool:
+        """Whether the lines hold this and nothing else, an event each.
+
+        ``are_begun``: there are as many lines as events, and each begins as an event does.
+        """
+        seams = len(self.kinds) - 1
+        if len(octets) == self._least() + seams and (are_begun or octets.count(_SEAM) == seams):
             return True
         lines = len(lines_of(octets))
         return len(self.kinds) == lines == octets.count(frames.SEAM) + 1 and octets.count(b'"') == self._marks()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import repeat
 from operator import attrgetter, itemgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta, MsgspecError, Raw, Struct, defstruct
 from msgspec.json import Decoder, encode
@@ -28,15 +28,37 @@ class Doubt(Exception):
     """A text is not what it should be, or not clean; so at least it seems here."""
 
 
+class Inside(NamedTuple):
+    """What lines wrap, a line each, how many they are, and whether each surely begins as an event does."""
+
+    octets: bytes
+    lines: int
+    are_begun: bool
+
+
 @dataclass(frozen=True)
 class Frame:
-    """A wrapping: ``unwrapped`` returns what lines wrap, a line each, and how many they are."""
+    """A wrapping, and how it is taken off lines."""
 
     preset: Preset
-    unwrapped: Callable[[bytes], tuple[bytes, int]]
+    unwrapped: Callable[[bytes], Inside]
 
 
-BARE = Frame(Preset.PLAIN, lambda octets: (octets, len(lines_of(octets))))
+def _bare(octets: bytes) -> Inside:
+    lines = lines_of(octets)
+    return Inside(octets, len(lines), _are_begun(lines))
+
+
+def _are_begun(lines: Sequence[bytes]) -> bool:
+    return all(map(bytes.startswith, lines, repeat(OPENING)))
+
+
+OPENING = b'{"event":"token.'
+"""How an event of a key server begins that is written as most are."""
+
+_OPENING = OPENING.decode()
+
+BARE = Frame(Preset.PLAIN, _bare)
 
 
 def frame_of(octets: bytes) -> Frame:
@@ -77,7 +99,7 @@ _decode_docker_lines = Decoder(_DockerLine).decode_lines
 _last = itemgetter(-1)
 
 
-def _docker(octets: bytes) -> tuple[bytes, int]:
+def _docker(octets: bytes) -> Inside:
     """Return what lines of Docker's ``json-file`` log wrap: each ends with its line feed, else it goes on."""
     records = _decode_docker_lines(octets)
     logs = [record.log for record in records]
@@ -89,27 +111,17 @@ def _docker(octets: bytes) -> tuple[bytes, int]:
         raise Doubt
     if "token" in "".join([record.time for record in records]):
         raise Doubt
-    return _as_octets("".join(logs)[:-1], octets), len(logs)
-
-
-def _are_lines(records: Sequence[Struct], octets: bytes, opening: bytes) -> bool:
-    """Whether each record has a line of its own: none is broken over two, as that would not be open and closed so."""
-    lines = lines_of(octets)
-    return (
-        len(records) == len(lines)
-        and all(map(bytes.startswith, lines, repeat(opening)))
-        and all(map(bytes.endswith, lines, repeat(b"}\n")))
-    )
+    return _inside(logs, "".join(logs)[:-1], octets)
 
 
 _DOCKER = Frame(Preset.DOCKER, _docker)
 
 
-def _as_octets(text: str, octets: bytes) -> bytes:
+def _inside(texts: Sequence[str], joined: str, octets: bytes) -> Inside:
     """Return what lines wrap; with escapes within escapes they may not look like ours."""
-    if "\\" in text and b"\\u" in octets and not all(map(presets.may_be_ours, octets.decode().split("\n"))):
+    if "\\" in joined and b"\\u" in octets and not all(map(presets.may_be_ours, octets.decode().split("\n"))):
         raise Doubt
-    return text.encode()
+    return Inside(joined.encode(), len(texts), all(map(str.startswith, texts, repeat(_OPENING))))
 
 
 @dataclass(frozen=True)
@@ -181,17 +193,22 @@ def _form(preset: Preset, way: presets.Way, *groups: tuple[str, ...]) -> _Form |
     )
 
 
-def _records(octets: bytes, *, form: _Form) -> tuple[bytes, int]:
+def _records(octets: bytes, *, form: _Form) -> Inside:
     """Return what records wrap that are of one form."""
     records = form.decode_lines(octets)
-    if not _are_lines(records, octets, form.opening):
+    # None is broken over two lines: these would not both be opened and closed so.
+    lines = lines_of(octets)
+    if len(records) != len(lines) or not all(map(bytes.startswith, lines, repeat(form.opening))):
+        raise Doubt
+    if not all(map(bytes.endswith, lines, repeat(b"}\n"))):
         raise Doubt
     said = {name: _said(list(map(rest, records))) for name, rest in form.rests.items()}
     if presets.may_be_ours(b" ".join(said.values()).decode()):
         raise Doubt
     if form.looked_at is not None:
         form.look_at(b"[%b]" % said[form.looked_at])
-    return _as_octets("\n".join(map(form.text, records)), octets), len(records)
+    texts = list(map(form.text, records))
+    return _inside(texts, "\n".join(texts), octets)
 
 
 # -- lines with a prefix ---------------------------------------------------------------------------------------------
@@ -223,7 +240,7 @@ _PREFIXES = [
 """Prefixes of a line behind which an event stands to its end, with their wrapping."""
 
 
-def _prefixed(octets: bytes, *, prefix: re.Pattern[bytes]) -> tuple[bytes, int]:
+def _prefixed(octets: bytes, *, prefix: re.Pattern[bytes]) -> Inside:
     """Return what stands behind the prefix of each line; of prefixes that differ in digits alone one is looked at."""
     lines = lines_of(octets)
     starts = [line.find(b'{"') for line in lines]
@@ -232,7 +249,8 @@ def _prefixed(octets: bytes, *, prefix: re.Pattern[bytes]) -> tuple[bytes, int]:
         heads = heads.replace(*_VERSION)
     if not all(map(prefix.fullmatch, set(heads.translate(_DIGITS).split(b"\n")))):
         raise Doubt
-    return b"".join([line[start:] for line, start in zip(lines, starts, strict=True)])[:-1], len(lines)
+    inside = [line[start:] for line, start in zip(lines, starts, strict=True)]
+    return Inside(b"".join(inside)[:-1], len(lines), _are_begun(inside))
 
 
 _VERSION = b">1 ", b">\0 "
