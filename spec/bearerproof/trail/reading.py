@@ -17,7 +17,7 @@ from bearerproof.trail import presets
 STDIN = "-"
 """The name that stands for standard input."""
 
-BLOCK = 1 << 19
+BLOCK = 1 << 18
 MAX_LINE = 1 << 20
 """Bytes of the longest line that is read; a longer one is counted and its first bytes are looked at."""
 

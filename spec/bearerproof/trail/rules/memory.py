@@ -2,7 +2,7 @@
 
 from array import array
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from heapq import heappop, heappush
 from itertools import count
 
@@ -125,7 +125,7 @@ class Memory:
     def _drop(self, chunk: "array[int]") -> int:
         for digest in chunk:
             self._tokens.pop(digest, None)
-            self._left.add(digest)
+        self._left.add_all(chunk)
         return len(chunk)
 
 
@@ -137,17 +137,21 @@ class _Left:
 
     def __contains__(self, digest: int) -> bool:
         bits = self._bits
-        return bool(bits) and all(bits[place >> 3] >> (place & 7) & 1 for place in _places(digest))
+        if not bits or not bits[digest % _BITS >> 3] >> (digest & 7) & 1:
+            return False
+        return all(bits[place % _BITS >> 3] >> (place & 7) & 1 for place in _places(digest))
 
-    def add(self, digest: int) -> None:
+    def add_all(self, digests: "array[int]") -> None:
         if not self._bits:
             self._bits = bytearray(_BITS >> 3)
-        for place in _places(digest):
-            self._bits[place >> 3] |= 1 << (place & 7)
+        bits = self._bits
+        for digest in digests:
+            for place in _places(digest):
+                bits[place % _BITS >> 3] |= 1 << (place & 7)
 
 
-def _places(digest: int) -> Iterator[int]:
-    """Return the bits of a digest, as independent as two halves of it make them."""
+def _places(digest: int) -> range:
+    """Return numbers whose last bits are the bits of a digest, as independent as two halves of it make them."""
     digest &= (1 << 64) - 1  # Python's hashes have a sign
     step = digest >> 32 | 1
-    return (place % _BITS for place in range(digest, digest + _BITS_OF_ONE * step, step))
+    return range(digest, digest + _BITS_OF_ONE * step, step)
