@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, example, find, given, settings
 from hypothesis import strategies as st
 
 from bearerproof.members import Json
-from bearerproof.trail import Options, Preset, fastpath, frames, presets, prove_lines, shapes
+from bearerproof.trail import Options, Preset, fastpath, frames, glance, presets, prove_lines, shapes
 from bearerproof.trail.events import Used
 from bearerproof.trail.facts import Batch
 from bearerproof.trail.fastpath import FastPath
@@ -298,6 +298,7 @@ SHOWING: dict[str, Trail] = {
     "time-not-looked-at": told(Server().invalid().invalid(), at(2)[:10], "2027-02-30"),
     "address-not-looked-at": told(Server().issue().invalid(), "192.0.2.7", "192.0.2.07"),
     "use-not-judged": told(Server().invalid().use().issue()),
+    "minutes-not-reached": told(Server().issue(ttl=60).invalid(seconds=8000).invalid(seconds=100).use()),
     "foreign-not-looked-at": ([*told(lived())[0], 'event="TOKEN.used" jti=1'], Options()),
     "seams-not-counted": SEAMS,
     "seams-of-most-not-counted": SEAMS,
@@ -372,7 +373,7 @@ def test_the_fast_path_and_the_glance_are_taken(form: Callable[[str], str]) -> N
     assert judged.count(Used) < 12
 
 
-def _judges_no_use(self: Glance, batch: Batch) -> None:
+def _judges_no_use(self: Glance, batch: Batch, *_: object) -> None:
     for place, kind in enumerate(batch.kinds):
         if kind is not Used:
             self._decide(batch.event(place), batch.lines[place])
@@ -398,6 +399,7 @@ BROKEN: dict[str, tuple[object, str, object]] = {
     "time-not-looked-at": (shapes, "is_instant", lambda _: True),
     "address-not-looked-at": (FastPath, "_learn_address", lambda *_: None),
     "use-not-judged": (Glance, "_look_at", _judges_no_use),
+    "minutes-not-reached": (glance, "minutes_of", lambda *_: []),
     "foreign-not-looked-at": (presets, "are_foreign", lambda _: True),
     "seams-not-counted": (frames, "SEAM", b"\n"),
     "seams-of-most-not-counted": (fastpath, "_SEAM", b"\n"),

@@ -17,7 +17,7 @@ from bearerproof.trail.glance import Glance
 from .test_slices import told
 from .trails import ALICE, BOB, Server, at, text
 
-TRAILS, EVENTS, TOKENS = 150, 150, 4
+TRAILS, EVENTS, TOKENS = 200, 150, 4
 
 
 def trail(draw: random.Random) -> str:
@@ -26,15 +26,18 @@ def trail(draw: random.Random) -> str:
     server = Server(minimal=minimal)
     origins = [draw.choice((None, "a"))] if draw.random() < 0.5 else [None, "a", "b"]
     numbers = {origin: count(origin is None) for origin in origins}
-    in_phases, issued = draw.random() < 0.5, list[int]()
+    in_phases, long, issued = draw.random() < 0.5, draw.random() < 0.5, list[int]()
     server.invalid()
     for step in range(EVENTS):
         server.now += draw.choice((-1, -0.5, 0))
+        if long and step % 40 == 39:
+            server.now += draw.choice((50, 700, 9000))
+            issued = issued if oddness else []
         odd, chance = draw.random() < oddness, draw.random()
         origin = origins[step * len(origins) // EVENTS] if in_phases else draw.choice(origins)
         writer: dict[str, Any] = {} if origin is None else {"origin": origin}
         if not minimal:
-            skew = 20 if in_phases and oddness and origin == "b" else 0
+            skew = 5 if in_phases and oddness and origin == "b" else 0
             writer |= {"seq": next(numbers[origin]), "occurred_at": at(server.now - skew)}
         number = draw.randrange(TOKENS) if odd or not issued else draw.choice(issued)
         who = BOB if odd and draw.random() < 0.5 else ALICE
@@ -75,7 +78,8 @@ def differing(folder: Path) -> Iterator[int]:
     for number in range(TRAILS):
         draw = random.Random(f"gists {number}")
         file.write_text(trail(draw))
-        options = Options(max_tokens=draw.choice((2, 1000)), from_middle=draw.random() < 0.2, findings=5)
+        some, horizon = draw.choice((2, 1000, 1000)), draw.choice((0, 3600))
+        options = Options(max_tokens=some, horizon=horizon, from_middle=draw.random() < 0.2)
         read = slices.read_slice([str(file)], 0, (0,), options)
         if told(slices.join([str(file)], [read], (0,), options)) != told(prove([str(file)], options)):
             yield number
@@ -105,6 +109,10 @@ def has_no_singles(gist: Gist) -> None:
     gist.singles = []
 
 
+def reaches_no_minute(gist: Gist) -> None:
+    gist.minutes = []
+
+
 def counts_nothing(gist: Gist) -> None:
     gist.used = 0
 
@@ -112,9 +120,13 @@ def counts_nothing(gist: Gist) -> None:
 Wrong = Callable[[Gist], None]
 
 
-@pytest.mark.parametrize(
-    "wrong", [forgets_the_first, forgets_the_latest, misplaces_the_latest, has_no_singles, counts_nothing]
+WRONG: tuple[Wrong, ...] = (
+    *(forgets_the_first, forgets_the_latest, misplaces_the_latest),
+    *(has_no_singles, reaches_no_minute, counts_nothing),
 )
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_a_gist_that_is_wrong_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Wrong) -> None:
     """The control."""
 

@@ -4,6 +4,7 @@ The uses of a token between which nothing else happens to it are judged by the f
 of a writer that follow each other in time and number, by the first and the last.
 """
 
+from bisect import bisect
 from collections.abc import Callable, Sequence
 from itertools import compress, count
 from typing import Any, NamedTuple, cast
@@ -12,6 +13,11 @@ from msgspec import Struct
 
 from bearerproof.trail.events import KINDS, Denied, Invalid, Issued, LifecycleEvent, Used
 from bearerproof.trail.facts import Batch, Few
+
+MINUTE = len("2027-01-15T08:00")
+
+AFTER_COLON = ";"
+"""What sorts behind every text that goes on with a colon, as an instant does behind its minute."""
 
 
 class Stretch(Struct, array_like=True, gc=False):
@@ -25,6 +31,14 @@ class Stretch(Struct, array_like=True, gc=False):
     first: str | None
     latest: str | None
     number: int | None
+
+
+class Minute(Struct, array_like=True, gc=False):
+    """The first event of a minute in a batch: its place, its instant, and that of the event before, if that is here."""
+
+    place: int
+    first: str
+    before: str | None
 
 
 class Uses(Struct, array_like=True, gc=False):
@@ -88,6 +102,7 @@ class Gist(Struct, array_like=True, gc=False):
     """
 
     stretches: list[Stretch]
+    minutes: list[Minute]
     last: str | None
     uses: list[Uses]
     issued: list[Uses]
@@ -120,10 +135,25 @@ def stretches_of(batch: Batch) -> list[Stretch] | None:
     return stretches
 
 
+def minutes_of(batch: Batch, stretches: Sequence[Stretch]) -> list[Minute] | None:
+    """Return the minutes of a batch, none where it has no times; None where these do not rise, all together."""
+    instants = batch.instants
+    if len(stretches) > 1 and not _rise(instants):
+        return None
+    minutes = list[Minute]()
+    place, before = 0, None
+    while place < len(instants) and (first := instants[place]) is not None:
+        minutes.append(Minute(place, first, before))
+        place = bisect(cast("list[str]", instants), first[:MINUTE] + AFTER_COLON, place)
+        before = instants[place - 1]
+    return minutes
+
+
 def gist_of(batch: Batch) -> Gist | None:
     """Return a batch in short; None where its events do not follow each other, writer by writer and all together."""
     stretches = stretches_of(batch)
-    if stretches is None or (len(stretches) > 1 and not _rise(batch.instants)):
+    minutes = None if stretches is None else minutes_of(batch, stretches)
+    if stretches is None or minutes is None:
         return None
     uses, issues, singles, apart = _sorted_out(batch)
     together = [each for jti, each in uses.items() if jti not in apart]
@@ -133,6 +163,7 @@ def gist_of(batch: Batch) -> Gist | None:
     invalid = batch.kinds.count(Invalid)
     return Gist(
         stretches,
+        minutes,
         batch.instants[-1],
         [each for each in together if each.jti not in issues],
         [each for each in together if each.jti in issues],

@@ -4,20 +4,19 @@ It follows the numbers and times of many events at once, exactly as the rules fo
 Switched off, the report is the same to the byte, and later.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import count
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, islice
+from typing import Any
 
 from bearerproof.trail.events import Failure, Hints, Invalid, LifecycleEvent, Used
 from bearerproof.trail.facts import Batch, Fact
-from bearerproof.trail.gists import Gisted, Stretch, Uses, stretches_of
+from bearerproof.trail.gists import AFTER_COLON, Gisted, Minute, Stretch, Uses, minutes_of, stretches_of
 from bearerproof.trail.rules.failures import Failures
 from bearerproof.trail.rules.lifecycle import Lifecycle
 from bearerproof.trail.rules.memory import Token
 from bearerproof.trail.rules.streams import Stream
 from bearerproof.trail.sources import source_ids
-
-_AFTER_COLON = ";"
-"""What sorts behind every text that goes on with a colon, as an instant does behind its minute."""
 
 _KNOWN = 20_000
 """Sources whose hints are known at once."""
@@ -37,37 +36,53 @@ class Glance:
 
     def judge(self, batch: Batch) -> bool:
         """Judge events if each comes next after the one before it; say whether they do."""
-        if not self._follow(stretches_of(batch), batch.instants[-1]):
+        stretches, previous = stretches_of(batch), self._lifecycle.previous
+        if stretches is None:
             return False
-        self._look_at(batch)
+        minutes = minutes_of(batch, stretches)
+        if minutes is None:
+            if not all(map(self._is_in_the_minute, stretches)):
+                return False
+            minutes = []
+        if not self._follow(stretches, batch.instants[-1]):
+            return False
+        self._look_at(batch, minutes, previous)
         return True
 
     def judge_gist(self, short: Gisted) -> bool:
         """Judge a batch by what it comes down to, if that is enough; say whether it was."""
-        gist, memory = short.gist, self._lifecycle.memory
+        gist, lifecycle, memory = short.gist, self._lifecycle, self._lifecycle.memory
         if not memory.has_room(len(gist.singles)):
             return False  # a token may be forgotten between two uses
         tokens = [memory.find(hash(uses.jti)) for uses in gist.uses]
         if not all(map(_is_live, tokens, gist.uses)) or any(memory.find(hash(uses.jti)) for uses in gist.issued):
             return False
+        previous, minutes = lifecycle.previous, deque(gist.minutes)
         if not self._follow(gist.stretches, gist.last):
             return False
         self._note(gist.uses, short.lines)
         for single in gist.singles:
+            self._reach(single.place, minutes, previous)
             self._decide(single.event(), short.lines[single.place])
+        self._reach(len(short.lines), minutes, previous)
         self._note(gist.issued, short.lines)
-        self._count(gist.used, gist.invalid, are_timeless=gist.last is None)
+        lifecycle.timeless_uses += gist.used if gist.last is None else 0
+        lifecycle.kinds[Used] += gist.used
+        lifecycle.kinds[Invalid] += gist.invalid
         return True
 
     # -- events of a key server ----------------------------------------------------------------------------------
 
-    def _follow(self, stretches: Sequence[Stretch] | None, last: str | None) -> bool:
+    def _is_in_the_minute(self, stretch: Stretch) -> bool:
+        """Whether all events of a stretch are of the minute that was reached."""
+        minute = self._lifecycle.minute
+        return stretch.first is None or (minute <= stretch.first and (stretch.latest or "") < minute + AFTER_COLON)
+
+    def _follow(self, stretches: Sequence[Stretch], last: str | None) -> bool:
         """Follow the numbers and times of events, if each comes next after the one before it; say whether they do.
 
         ``last`` is the instant of the last of them.
         """
-        if stretches is None:
-            return False
         streams = [stream for stretch in stretches if (stream := self._next_in(stretch)) is not None]
         if len(streams) < len(stretches):
             return False
@@ -82,13 +97,8 @@ class Glance:
         stream = streams.unnamed if stretch.origin is None else streams.named.get(stretch.origin)
         if stream is None:
             return None
-        course, minute = stream.course, lifecycle.minute
-        if first is not None and not (
-            course.first
-            and course.latest <= first
-            and minute <= first
-            and (stretch.latest or "") < minute + _AFTER_COLON
-        ):
+        course = stream.course
+        if first is not None and not (course.first and course.latest <= first and lifecycle.minute <= first):
             return None
         if number is None:
             return stream
@@ -118,24 +128,32 @@ class Glance:
                 token.used_at, token.used_in = uses.latest, uses.origin or lifecycle.file
                 token.used_line = lines[uses.place]
 
-    def _count(self, used: int, invalid: int, *, are_timeless: bool) -> None:
-        """Count the uses and the refusals that were passed over."""
-        lifecycle = self._lifecycle
-        lifecycle.timeless_uses += used if are_timeless else 0
-        lifecycle.kinds[Used] += used
-        lifecycle.kinds[Invalid] += invalid
+    def _reach(self, place: int, minutes: deque[Minute], previous: str | None) -> None:
+        """Reach the minutes that begin up to a place."""
+        while minutes and minutes[0].place <= place:
+            minute = minutes.popleft()
+            self._lifecycle.reach(minute.first, minute.before or previous)
 
-    def _look_at(self, batch: Batch) -> None:
+    def _look_at(self, batch: Batch, minutes: Sequence[Minute], previous: str | None) -> None:
+        """Judge events in their order; ``previous`` is the instant before them."""
+        # Each token is looked up when its turn comes: an event before may have been its issue.
+        tokens = map(self._lifecycle.memory.find, map(hash, batch.jtis))
+        columns = (batch.lines, batch.kinds, tokens, batch.identities, batch.instants, batch.origins)
+        rows, place = zip(count(), *columns), 0
+        for minute in minutes:
+            self._pass_over(batch, islice(rows, minute.place - place))
+            self._lifecycle.reach(minute.first, minute.before or previous)
+            place = minute.place
+        self._pass_over(batch, rows)
+
+    def _pass_over(self, batch: Batch, rows: Iterator[Any]) -> None:
         """Pass over uses by its identity of a token that was issued, is not revoked, and expires later.
 
-        And over refusals of what is no token.
+        And over refusals of what is no token. The others are judged.
         """
         lifecycle, file = self._lifecycle, self._lifecycle.file
-        uses = timeless = 0
-        # Each is looked up when its turn comes: one before may have been the issue.
-        tokens = map(lifecycle.memory.find, map(hash, batch.jtis))
-        columns = (batch.lines, batch.kinds, tokens, batch.identities, batch.instants, batch.origins)
-        for place, line, kind, token, identity, when, origin in zip(count(), *columns):
+        uses = timeless = invalid = 0
+        for place, line, kind, token, identity, when, origin in rows:
             if kind is Used:
                 if token is not None and token.identity == identity:
                     if when is None:
@@ -148,11 +166,12 @@ class Glance:
                             token.used_at, token.used_in, token.used_line = when, origin or file, line
                         continue
             elif kind is Invalid:
+                invalid += 1
                 continue
             self._decide(batch.event(place), line)
         lifecycle.timeless_uses += timeless
         lifecycle.kinds[Used] += uses + timeless
-        lifecycle.kinds[Invalid] += batch.kinds.count(Invalid)
+        lifecycle.kinds[Invalid] += invalid
 
     # -- events of a verifier ------------------------------------------------------------------------------------
 

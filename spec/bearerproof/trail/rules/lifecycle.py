@@ -122,6 +122,15 @@ class Lifecycle:
         elif kind is Denied:
             self._denied(event, line)
 
+    def reach(self, when: str, previous: str | None) -> None:
+        """Let go, once a minute, of what expired long ago, by the time of the event before: one alone may be wrong."""
+        if when[:_MINUTE] == self.minute:
+            return
+        self.minute = when[:_MINUTE]
+        since = seconds_of(min(when, previous or when)) - self._options.horizon
+        if since > _FIRST_SECOND:
+            self.memory.forget(datetime.fromtimestamp(since, UTC).isoformat())
+
     def close(self, *, is_whole: bool) -> None:
         """End the trail. Not ``is_whole``, what was not found may stand where nobody could read."""
         self.streams.close()
@@ -158,8 +167,8 @@ class Lifecycle:
         if when is None:
             self.timeless += 1
         else:
-            if stream.course.take(when, line, self.file) and when[:_MINUTE] != self.minute:
-                self._forget(when)
+            if stream.course.take(when, line, self.file):
+                self.reach(when, self.previous)
             self.previous = when
         if seq is None:
             self.numberless += 1
@@ -182,13 +191,6 @@ class Lifecycle:
             return True
         self._findings.skip(Want.WRITERS, Rule.EXACTLY_ONCE)
         return False
-
-    def _forget(self, when: str) -> None:
-        """Let go, once a minute, of what expired long ago, by the time of the event before: one alone may be wrong."""
-        self.minute = when[:_MINUTE]
-        since = seconds_of(min(when, self.previous or when)) - self._options.horizon
-        if since > _FIRST_SECOND:
-            self.memory.forget(datetime.fromtimestamp(since, UTC).isoformat())
 
     def _is_same_writer(self, stream: Hashable, other: Hashable) -> bool:
         """Whether one writer left two events, so that the order of its lines counts."""
