@@ -3,9 +3,9 @@
 The trail is a key server's in its wire form: 2,000 identities, a tenth of the lines issue tokens of ten minutes, most
 are uses, some end tokens or refuse something. Prints for each form the ratio of the two speeds in seconds of the
 processor (1, as fast as parsing alone, is the aim), each against the faster of reading the lines as text and as
-octets, the median over interleaved rounds; then how much sooner two processes are done with a longer one than one is, by the
-clock on the wall; then the peak of resident memory over the whole length against the bound of 200 MiB. The long trail
-is generated into a pipe, so that no file of gigabytes is needed.
+octets, the median over interleaved rounds; then how much sooner two processes are done with a longer one than one is,
+by the clock on the wall; then the peak of resident memory over the whole length against the bound of 200 MiB. The
+long trail is generated into a pipe, so that no file of gigabytes is needed.
 """
 
 import gzip
