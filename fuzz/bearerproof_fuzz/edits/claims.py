@@ -741,6 +741,12 @@ def claim_not_understood(draft: Draft) -> Draft:
     return draft.with_claims(**{"x-unheard-of": {"a": [1, None]}, "https://as.example/groups": ["a"]})
 
 
+@_accept("RFC 7519 §4")
+def claim_without_name(draft: Draft) -> Draft:
+    """A claim whose name is the empty text, which JSON has as any other (RFC 8259 §4), is one that nobody knows."""
+    return draft.with_claims(**{"": "x"})
+
+
 @_accept("RFC 7519 §2")
 def fractional_times(draft: Draft) -> Draft:
     """NumericDates may be fractional."""

@@ -159,6 +159,10 @@ _REFUSING: Rows[Callable[[Json], bool]] = {
         "The claims set is read into a closed record, and the next claim of the issuer stops everybody (RFC 7519 §4).",
         lambda claims: not claims.keys() <= _KNOWN,
     ),
+    "claim-without-name-refused": (
+        "Claims go into a map that takes no empty name, though JSON has one as any other (RFC 8259 §4).",
+        lambda claims: "" in claims,
+    ),
     "fractional-times-refused": (
         "Times are integers, although RFC 7519 §2 allows fractions of a second.",
         lambda claims: any(isinstance(claims.get(name), float) for name in ("exp", "nbf", "iat")),
