@@ -121,6 +121,15 @@ def test_a_slice_that_breaks_off_changes_nothing(tmp_path: Path) -> None:
         assert told(join(names, [parts[0], broken], range(2), options)) == told(prove(names, options))
 
 
+@pytest.mark.usefixtures("small_parts")
+def test_what_cannot_be_unpacked_is_read_again(tmp_path: Path) -> None:
+    names, options = lying_trail(random.Random("slices 2"), tmp_path)
+    parts = list(read_slice(names, 0, (0,), options))
+    cut = [part[:-1] if number % 2 else part for number, part in enumerate(parts)]
+    assert len(parts) > 4
+    assert told(join(names, [cut], (0,), options)) == told(prove(names, options))
+
+
 def test_processes_report_what_one_does(tmp_path: Path) -> None:
     """Real ones, each with another seed for hashes."""
     file = tmp_path / "audit.jsonl"

@@ -21,7 +21,7 @@ from operator import or_
 from pathlib import Path
 from typing import Any
 
-from msgspec import Raw, Struct, defstruct
+from msgspec import MsgspecError, Raw, Struct, defstruct
 from msgspec.msgpack import Decoder, Encoder
 from msgspec.structs import fields
 
@@ -55,13 +55,15 @@ def read_slice(paths: Sequence[str], k: int, turns: Sequence[int], options: Opti
     reader = LineReader(options, findings)
     line = 0
     for number, content in enumerate(contents(paths)):
-        lines = None
-        if turns[number % len(turns)] == k:
-            yielded, lines = (
-                _read(content, line + 1, reader, findings) if isinstance(content, Part) else (content, None)
-            )
-            yield yielded if isinstance(yielded, bytes) else _encode(_Rare(pickle.dumps(yielded)))
-        line += _lines_of(content) if lines is None else lines
+        is_ours = turns[number % len(turns)] == k
+        if is_ours and isinstance(content, Part):
+            yielded, lines = _read(content, line + 1, reader, findings)
+            yield yielded
+            line += lines
+            continue
+        if is_ours:
+            yield _rare(content)
+        line += _lines_of(content)
 
 
 def join(
@@ -89,17 +91,17 @@ class _Join:
     def judge(self, slices: Sequence[Iterator[Yield]]) -> TrailReport:
         for number in count():
             turn = self._turns[number % len(self._turns)]
-            yielded = next(slices[turn], None) if turn < len(slices) else None
-            read = None if yielded is None else _decode(yielded)
-            if isinstance(read, _Read) and not self._judgement.is_cut:
-                read.take_to(self._judgement)
-                continue
-            content = pickle.loads(read.pickled) if isinstance(read, _Rare) else None  # noqa: S301 - our own process wrote it
+            content = _received(next(slices[turn], None) if turn < len(slices) else None)
+            if isinstance(content, _Read) and self._judgement.is_cut:
+                content = None
             if content is None:
                 content = next((content for place, content in self._own if place == number), None)
-                if content is None:
-                    break
-            self._judgement.feed(content)
+            if content is None:
+                break
+            if isinstance(content, _Read):
+                content.take_to(self._judgement)
+            else:
+                self._judgement.feed(content)
         return self._judgement.report()
 
 
@@ -120,11 +122,10 @@ def _read(part: Part, line: int, reader: LineReader, findings: Findings) -> tupl
         else:
             reader.read(block.lines, line)
             line += len(block.lines)
-    facts, found = reader.drain(), findings.drain()
-    told = pickle.dumps((reader.tally, found if found.violated else None))
-    lines, are_cut = line - start, bool(reader.pieces)
-    if are_cut:
+    facts, found, lines = reader.drain(), findings.drain(), line - start
+    if reader.pieces:
         return _rare(None), lines
+    told = pickle.dumps((reader.tally, found if found.violated else None))
     try:
         events = [_SentBatch.of(each) if isinstance(each, Batch) else _SentFew.of(each) for each in facts.parts]
         return _encode(_Read(lines, part.consumed, told, events)), lines
@@ -268,6 +269,20 @@ class _Rare(Struct, array_like=True, tag="rare"):
 
 def _rare(content: Content | None) -> Yield:
     return _encode(_Rare(pickle.dumps(content)))
+
+
+def _received(yielded: Yield | None) -> "Content | _Read | None":
+    """Return what a slice yielded; None where that is nothing that can be read here."""
+    if yielded is None:
+        return None
+    try:
+        read: _Read | _Rare = _decode(yielded)
+    except MsgspecError:
+        return None
+    if isinstance(read, _Read):
+        return read
+    content: Content | None = pickle.loads(read.pickled)  # noqa: S301 - our own process wrote it
+    return content
 
 
 _encode = Encoder().encode
