@@ -75,11 +75,12 @@ def hostile_trail(draw: random.Random, folder: Path) -> tuple[list[str], Options
     return [str(file)], Options(max_tokens=draw.choice((2, 250_000)))
 
 
-@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("size", [700, 10_000])
 @pytest.mark.parametrize("make", [honest_trail, lying_trail, hostile_trail])
-def test_a_report_is_the_same_in_slices(make: Make, tmp_path: Path) -> None:
+def test_a_report_is_the_same_in_slices(make: Make, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "BLOCK", size)
     for count in range(25):
-        names, options = make(random.Random(f"slices {count}"), tmp_path)
+        names, options = make(random.Random(f"slices {size} {count}"), tmp_path)
         assert differing(names, options) == [], count
 
 
