@@ -62,6 +62,7 @@ def lying_trail(draw: random.Random, folder: Path) -> tuple[list[str], Options]:
     lines: list[str] = []
     for rule in draw.sample(list(lies.LIES), 3):
         events, place = lies.LIES[rule](draw)
+        place += len(lines)
         lines += [json.dumps(event) for event in events]
         lines[place:] = lies.HIDINGS[draw.choice(list(lies.HIDINGS))](draw, lines[place]) + lines[place:]
     options = Options(max_sources=4, from_middle=draw.random() < 0.3, findings=draw.choice((0, 1, 5)))
