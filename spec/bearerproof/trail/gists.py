@@ -5,7 +5,7 @@ of a writer that follow each other in time and number, by the first and the last
 """
 
 from bisect import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress, count
 from typing import Any, NamedTuple, cast
 
@@ -123,16 +123,24 @@ class Gisted(NamedTuple):
 def stretches_of(batch: Batch) -> list[Stretch] | None:
     """Return the events of each writer in a batch; None where they do not follow each other."""
     stretches = []
-    origins = set(batch.origins)
-    for origin in origins:
-        instants, numbers = batch.instants, batch.numbers
-        if len(origins) > 1:
-            is_of = [each == origin for each in batch.origins]
-            instants, numbers = list(compress(instants, is_of)), list(compress(numbers, is_of))
+    for origin, (instants, numbers) in _by_writer(batch).items():
         if not _rise(instants) or not _run_on(numbers):
             return None
         stretches.append(Stretch(origin, len(instants), instants[0], instants[-1], numbers[0]))
     return stretches
+
+
+def _by_writer(batch: Batch) -> Mapping[str | None, tuple[Sequence[str | None], Sequence[int | None]]]:
+    """Return the times and the numbers of each writer."""
+    first = batch.origins[0]
+    if batch.origins.count(first) == len(batch):
+        return {first: (batch.instants, batch.numbers)}
+    of: dict[str | None, tuple[list[str | None], list[int | None]]] = {}
+    for origin, instant, number in zip(batch.origins, batch.instants, batch.numbers, strict=True):
+        instants, numbers = of.get(origin) or of.setdefault(origin, ([], []))
+        instants.append(instant)
+        numbers.append(number)
+    return of
 
 
 def minutes_of(batch: Batch, stretches: Sequence[Stretch]) -> list[Minute] | None:
