@@ -199,7 +199,10 @@ def two_processes(lines: int) -> None:
         file = Path(folder) / "trail"
         with file.open("w", encoding="ascii") as out:
             out.writelines(json.dumps(event, separators=(",", ":")) + "\n" for event in trail(lines))
-        rounds = [[_clock(partial(prove_with, number, [str(file)])) for number in (1, 2)] for _ in range(3)]
+        rounds = [
+            [_seconds(partial(prove_with, number, [str(file)]), time.perf_counter) for number in (1, 2)]
+            for _ in range(3)
+        ]
     one, two = (median(seconds) for seconds in zip(*rounds, strict=True))
     print(f"\n{'two processes':<28}{'lines':>13}{'one, s':>11}{'two, s':>12}{'ratio':>8}   (aim {AIM_OF_TWO})")
     print(f"{'key server':<28}{lines:13,}{one:11.2f}{two:12.2f}{one / two:8.2f}")
@@ -241,16 +244,10 @@ def peak_mib() -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    start = time.process_time()
+def _seconds(call: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
+    start = clock()
     call()
-    return time.process_time() - start
-
-
-def _clock(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def _lines(events: Iterator[dict[str, object]], *, spaced: bool = False) -> str:

@@ -41,6 +41,7 @@ class Server:
     def leave(self, event: str, /, seconds: float = 1.0, **members: Any) -> "Server":
         self.now += seconds
         known = {} if self._minimal else {"occurred_at": at(self.now), "seq": self._seq}
+        # The second time for what is given to be so though it is known: the order of members stays.
         self.events.append({"event": event, **members, **known, **members})
         self._seq += 1
         return self

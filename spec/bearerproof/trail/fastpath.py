@@ -248,8 +248,8 @@ class FastPath:
     def _batch(self, octets: bytes, lines: Sequence[int] | int, *, are_begun: bool = False) -> Batch:
         """Return the events that lines hold, one each; they are looked at together, member by member.
 
-        ``lines`` are the lines of the trail that they stand in, or the first where they follow each other. Of which
-        each is ``are_begun`` as events are.
+        ``lines`` are the lines of the trail that they stand in, or the first where they follow each other.
+        ``are_begun``: each of what they hold surely begins as an event does.
         """
         events = _decode_events(octets)
         if isinstance(lines, int):

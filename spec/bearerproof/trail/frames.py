@@ -104,14 +104,20 @@ def _docker(octets: bytes) -> Inside:
     records = _decode_docker_lines(octets)
     logs = [record.log for record in records]
     # None is broken over two lines: with nothing but strings in it, one of these would open otherwise.
-    lines = lines_of(octets)
-    if len(records) != len(lines) or not all(map(bytes.startswith, lines, repeat(b'{"log"'))):
-        raise Doubt
+    _opened(records, octets, b'{"log"')
     if set(map(_last, logs)) != {"\n"}:
         raise Doubt
     if "token" in "".join([record.time for record in records]):
         raise Doubt
     return _inside(logs, "".join(logs)[:-1], octets)
+
+
+def _opened(records: Sequence[Struct], octets: bytes, opening: bytes) -> list[bytes]:
+    """Return the lines of records: as many as these, each opened as they are."""
+    lines = lines_of(octets)
+    if len(records) != len(lines) or not all(map(bytes.startswith, lines, repeat(opening))):
+        raise Doubt
+    return lines
 
 
 _DOCKER = Frame(Preset.DOCKER, _docker)
@@ -197,10 +203,7 @@ def _records(octets: bytes, *, form: _Form) -> Inside:
     """Return what records wrap that are of one form."""
     records = form.decode_lines(octets)
     # None is broken over two lines: these would not both be opened and closed so.
-    lines = lines_of(octets)
-    if len(records) != len(lines) or not all(map(bytes.startswith, lines, repeat(form.opening))):
-        raise Doubt
-    if not all(map(bytes.endswith, lines, repeat(b"}\n"))):
+    if not all(map(bytes.endswith, _opened(records, octets, form.opening), repeat(b"}\n"))):
         raise Doubt
     said = {name: _said(list(map(rest, records))) for name, rest in form.rests.items()}
     if presets.may_be_ours(b" ".join(said.values()).decode()):

@@ -13,8 +13,7 @@ from msgspec import Struct
 
 from bearerproof.trail.events import KINDS, Denied, Invalid, Issued, LifecycleEvent, Used
 from bearerproof.trail.facts import Batch, Few
-
-MINUTE = len("2027-01-15T08:00")
+from bearerproof.trail.shapes import MINUTE
 
 AFTER_COLON = ";"
 """What sorts behind every text that goes on with a colon, as an instant does behind its minute."""

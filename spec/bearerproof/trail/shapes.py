@@ -171,6 +171,10 @@ def resolution(ordered: str) -> float:
     return 10.0 ** (missing - 6) if missing else 0.0
 
 
+MINUTE = len("2027-01-15T08:00")
+"""Characters of an instant that say its minute."""
+
+
 def seconds_of(instant: str) -> float:
     """Return the seconds since 1970 of a valid instant, as written or in order; a leap second is the one before it."""
     moment = _instant(as_written(instant))

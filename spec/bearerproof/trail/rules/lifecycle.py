@@ -22,7 +22,7 @@ from bearerproof.trail.rules import Rule, Want
 from bearerproof.trail.rules.memory import Memory, Token
 from bearerproof.trail.rules.orphans import Orphan, Orphans
 from bearerproof.trail.rules.streams import Streams
-from bearerproof.trail.shapes import as_written, resolution, seconds_of
+from bearerproof.trail.shapes import MINUTE, as_written, resolution, seconds_of
 from bearerproof.trail.texts import SecretScanner, shown
 
 _ABOUT_A_TOKEN = frozenset({"revoked", "insufficient-scope", "rate-limited"})
@@ -33,8 +33,6 @@ _RACING = 1000
 
 _MOST_RUNS = 100_000
 """Runs of servers whose first line is remembered."""
-
-_MINUTE = len("2027-01-15T08:00")
 
 _FIRST_SECOND = -62_135_596_800
 """The first second of year 1."""
@@ -124,9 +122,9 @@ class Lifecycle:
 
     def reach(self, when: str, previous: str | None) -> None:
         """Let go, once a minute, of what expired long ago, by the time of the event before: one alone may be wrong."""
-        if when[:_MINUTE] == self.minute:
+        if when[:MINUTE] == self.minute:
             return
-        self.minute = when[:_MINUTE]
+        self.minute = when[:MINUTE]
         since = seconds_of(min(when, previous or when)) - self._options.horizon
         if since > _FIRST_SECOND:
             self.memory.forget(datetime.fromtimestamp(since, UTC).isoformat())

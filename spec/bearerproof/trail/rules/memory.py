@@ -8,6 +8,8 @@ from itertools import count
 
 from msgspec import Struct
 
+from bearerproof.trail.shapes import MINUTE
+
 CHUNK = 1024
 """Tokens that are forgotten together."""
 
@@ -16,8 +18,6 @@ _BITS = 1 << 27
 
 _BITS_OF_ONE = 6
 """Bits of each: a stranger hits upon none but bits of others once in a hundred million times after a million."""
-
-_MINUTE = len("2027-01-15T08:00")
 
 
 class Token(Struct, gc=False):
@@ -94,7 +94,7 @@ class Memory:
 
     def forget(self, until: str) -> None:
         """Let go of the tokens that expired in a minute before ``until``, an instant or its beginning."""
-        minute = until[:_MINUTE]
+        minute = until[:MINUTE]
         while self._dated and self._dated[0][0] < minute:
             self.left_until = max(self.left_until, f"{self._dated[0][0]}:60")
             self._drop(self._soonest())
@@ -109,7 +109,7 @@ class Memory:
             if not self._undated or len(self._undated[-1]) >= CHUNK:
                 self._undated.append(array("q"))
             return self._undated[-1]
-        minute = expires_at[:_MINUTE]
+        minute = expires_at[:MINUTE]
         chunk = self._filling.get(minute)
         if chunk is None or len(chunk) >= CHUNK:
             chunk = self._filling[minute] = array("q")
