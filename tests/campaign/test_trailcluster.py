@@ -91,7 +91,7 @@ def files(tmp_path: Path) -> list[str]:
 
 
 def read_here(work: TrailSlice) -> Any:
-    return list(read_slice(work.paths, work.k, range(work.n), work.options))
+    return list(read_slice(work.paths, work.k, work.n, work.options))
 
 
 def lost(work: TrailSlice) -> Any:

@@ -80,8 +80,8 @@ def differing(folder: Path) -> Iterator[int]:
         file.write_text(trail(draw))
         some, horizon = draw.choice((2, 1000, 1000)), draw.choice((0, 3600))
         options = Options(max_tokens=some, horizon=horizon, from_middle=draw.random() < 0.2)
-        read = slices.read_slice([str(file)], 0, (0,), options)
-        if told(slices.join([str(file)], [read], (0,), options)) != told(prove([str(file)], options)):
+        read = slices.read_slice([str(file)], 0, 1, options)
+        if told(slices.join([str(file)], [read], options)) != told(prove([str(file)], options)):
             yield number
 
 

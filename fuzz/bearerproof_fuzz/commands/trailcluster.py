@@ -73,7 +73,7 @@ def prove_on(address: str, paths: Sequence[str], options: Options, progress: Pro
         digests = tuple(map(_digest, paths))
         slices = [TrailSlice(tuple(paths), digests, k, n, options) for k in range(n)]
         tasks = [client.submit(read, each, pure=False) for each in slices]
-        return join(paths, [_yielded(client, task) for task in tasks], range(n), options, progress)
+        return join(paths, [_yielded(client, task) for task in tasks], options, progress)
     finally:
         client.close(timeout=2)
 
@@ -125,7 +125,7 @@ def _digest(path: str | Path) -> str | None:
 def main() -> None:
     """Read one slice."""
     work: TrailSlice = pickle.load(sys.stdin.buffer)  # noqa: S301 - it comes from whoever started this process
-    pickle.dump(list(read_slice(work.paths, work.k, range(work.n), work.options)), sys.stdout.buffer)
+    pickle.dump(list(read_slice(work.paths, work.k, work.n, work.options)), sys.stdout.buffer)
 
 
 if __name__ == "__main__":

@@ -1,80 +1,140 @@
-"""Proving a trail with several processes of this machine: others read, and this one judges what they have read."""
+"""Proving a trail with several processes of this machine: each reads parts of it, and this one judges as well."""
 
 import fcntl
 import signal
-from collections.abc import Iterator, Sequence
+import struct
+from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from selectors import EVENT_READ, BaseSelector, DefaultSelector
+from typing import TYPE_CHECKING, Any, Self
 
-from bearerproof.trail.judge import Progress, prove
+from bearerproof.trail.judge import Judgement, Progress, prove
 from bearerproof.trail.options import Options
+from bearerproof.trail.reading import Part, contents
 from bearerproof.trail.report import TrailReport
-from bearerproof.trail.slices import Yield, can_be_sliced, join, read_slice
+from bearerproof.trail.sharing import Sharing
+from bearerproof.trail.slices import PartReader, Yield, packed
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_IN_A_ROW = 8
-"""Parts that one process reads in a row: tokens that were used just before need not be learned anew."""
-
 _PIPE = 1 << 20
-"""Octets that wait in a pipe, where the system allows it: what is read meanwhile, so that no reader waits."""
+"""Octets that are on their way to a process or from it, where the system allows that many, so that none waits."""
+
+_SLACK = 1 << 16
+"""Octets of a pipe that may go to waste, as it is filled page by page."""
+
+_ABOUT = struct.Struct("=qq")
+"""The first line of a part, and how much of its file has been read with it."""
+
+_HERE = b""
+"""What a process says once it can read."""
 
 
 def prove_with(
     processes: int, paths: Sequence[str], options: Options | None = None, progress: Progress | None = None
 ) -> TrailReport:
-    """Judge the trail that the files hold, by so many processes; the report is that of ``prove``, to the byte.
-
-    Where a file can be read but once, or there is to be but one process, this one does all.
-    """
+    """Judge the trail that the files hold, by so many processes; the report is that of ``prove``, to the byte."""
     options = options or Options()
-    if processes < 2 or not can_be_sliced(paths):
+    if processes < 2:
         return prove(paths, options, progress)
-    from multiprocessing import get_context  # noqa: PLC0415 - keeps `bearerproof --help` quick
-
-    context, turns = get_context("spawn"), _turns(processes)
-    pipes = [context.Pipe(duplex=False) for _ in range(processes - 1)]
-    readers = [
-        context.Process(target=_send, args=(sender, list(paths), k, turns, options), daemon=True)
-        for k, (_, sender) in enumerate(pipes)
-    ]
-    try:
-        for reader, (_, sender) in zip(readers, pipes, strict=True):
-            _widen(sender)
-            reader.start()
-            sender.close()
-        return join(paths, [_received(receiver) for receiver, _ in pipes], turns, options, progress)
-    finally:
-        for receiver, _ in pipes:
-            receiver.close()
-        for reader in readers:
-            reader.terminate()
-            reader.join()
+    judgement = Judgement(options, progress=progress)
+    with _Team(processes - 1, options) as team:
+        Sharing(contents(paths), judgement, PartReader(options), team.others, team.news).judge()
+    return judgement.report()
 
 
-def _turns(processes: int) -> list[int]:
-    """Return who reads which part; the last is the one that judges.
+class _Other:
+    """Another process that reads, as ``sharing.Reader`` has it."""
 
-    To judge what was read takes it about a third of the time that reading does, so beside three it reads no more.
-    """
-    readers = processes - 1
-    return [k for k in range(readers) for _ in range(_IN_A_ROW)] + [readers] * max(0, _IN_A_ROW - 2 - 2 * readers)
+    def __init__(self, context: Any, options: Options, selector: BaseSelector) -> None:
+        inbox, self._sender = context.Pipe(duplex=False)
+        self._receiver, outbox = context.Pipe(duplex=False)
+        self._room = _widened(self._sender)
+        _widened(outbox)
+        self._under_way = deque[int]()
+        self._selector = selector
+        self._process = context.Process(target=_read_parts, args=(inbox, outbox, options), daemon=True)
+        self._process.start()
+        inbox.close()
+        outbox.close()
+        selector.register(self._receiver, EVENT_READ, self)
+        self.is_there = False
+
+    def greet(self) -> bool:
+        """Receive that it can read from now on; say whether that came."""
+        with suppress(EOFError, OSError):
+            self.is_there = self._receiver.recv_bytes() == _HERE
+        return self.is_there
+
+    def takes(self, part: Part) -> bool:
+        # What did not fit would have us wait for it to read, and perhaps it for us to receive.
+        return not self._under_way or sum(self._under_way) + len(part.octets) <= self._room
+
+    def send(self, part: Part, line: int) -> None:
+        self._under_way.append(len(part.octets))
+        with suppress(OSError):  # one that has ended has news
+            self._sender.send_bytes(_ABOUT.pack(line, part.consumed))
+            self._sender.send_bytes(part.octets)
+
+    def receive(self) -> Yield | None:
+        try:
+            yielded: Yield = self._receiver.recv_bytes()
+        except (EOFError, OSError):
+            self._selector.unregister(self._receiver)
+            self.is_there = False
+            return None
+        self._under_way.popleft()
+        return yielded
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._process.terminate()
+        self._process.join()
+        self._sender.close()
+        self._receiver.close()
 
 
-def _widen(sender: "Connection") -> None:
+class _Team:
+    """Other processes, as many as can be started of so many; they end with the block that they are for."""
+
+    def __init__(self, number: int, options: Options) -> None:
+        from multiprocessing import get_context  # noqa: PLC0415 - keeps `bearerproof --help` quick
+
+        self._selector = DefaultSelector()
+        self.others = list[_Other]()
+        with suppress(OSError):
+            for _ in range(number):
+                self.others.append(_Other(get_context("spawn"), options, self._selector))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._selector.close()
+        for other in self.others:
+            other.end()
+
+    def news(self, wait: bool) -> list[_Other]:  # noqa: FBT001 - as sharing.News has it
+        """Return those who have something to be received, or have ended."""
+        heard = [key.data for key, _ in self._selector.select(None if wait else 0)]
+        return [other for other in heard if other.is_there or not other.greet()]
+
+
+def _widened(pipe: "Connection") -> int:
+    """Widen a pipe as far as the system allows, and return how many octets it takes at least."""
     with suppress(OSError, AttributeError):
-        fcntl.fcntl(sender.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
+        return fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE) - _SLACK
+    return 0
 
 
-def _send(sender: "Connection", paths: Sequence[str], k: int, turns: Sequence[int], options: Options) -> None:
+def _read_parts(inbox: "Connection", outbox: "Connection", options: Options) -> None:
+    """Read what is sent, in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this ends it
-    with suppress(BrokenPipeError):
-        for part in read_slice(paths, k, turns, options):
-            sender.send_bytes(part)
-
-
-def _received(receiver: "Connection") -> Iterator[Yield]:
-    with suppress(EOFError):
+    reader = PartReader(options)
+    with suppress(EOFError, OSError):
+        outbox.send_bytes(_HERE)
         while True:
-            yield receiver.recv_bytes()
+            line, consumed = _ABOUT.unpack(inbox.recv_bytes())
+            outbox.send_bytes(packed(reader.read(Part(inbox.recv_bytes(), consumed), line)))

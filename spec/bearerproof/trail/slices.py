@@ -1,25 +1,24 @@
-"""Reading a trail in slices, by whoever it may be, and judging what they yield in its order.
+"""Reading parts of a trail apart, by whoever it may be, and judging what they yield in the order of the trail.
 
-A part of a file is some hundred lines. Whose turn it is to read a part, ``turns`` says, over and over: ``(0, 0, 1, 1)``
-has the first two parts read by slice 0 and the next two by slice 1. What is no slice's turn is left to who joins them.
-
-Reading lines is most of the work and needs nothing that stands before them, so slices are read apart: ``read_slice``
-yields for each part what ``join`` takes, as octets that can be sent anywhere. ``join`` gives all events, in the order
-of their lines, to the very rules that judge a trail which is read in one piece, whatever they ask for: the life of a
-token, numbers and times of a writer, the count of source ids, the bound of memory. So the report is the same to the
-byte, however many slices. What events come down to comes with them, so that they seldom have to be unpacked.
+A part of a file is some hundred lines. Reading lines is most of the work and needs nothing that stands before them, so
+parts are read anywhere: what that yields can be sent as octets. Whoever judges gives all events, in the order of their
+lines, to the very rules that judge a trail which is read in one piece, whatever they ask for: the life of a token,
+numbers and times of a writer, the count of source ids, the bound of memory. So the report is the same to the byte,
+whoever has read which part. What events come down to comes with them, so that they seldom have to be unpacked.
 
 Two things make a line depend on the one before: a collector may have cut it into pieces, and it may hold what cannot
-be sent. ``join`` reads such a part itself, and those behind it until no line is under way.
+be sent. Whoever judges reads such a part himself, and those behind it until no line is under way.
+
+Where many read the same files, each reads a slice of them, ``read_slice``, and ``join`` judges what these yield.
 """
 
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from itertools import count
+from itertools import cycle
 from operator import or_
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import MsgspecError, Raw, Struct, defstruct
 from msgspec.msgpack import Decoder, Encoder
@@ -30,7 +29,7 @@ from bearerproof.trail.events import KINDS, Failure, Invalid, LifecycleEvent, Us
 from bearerproof.trail.facts import Batch, Few, SummaryText, Tally
 from bearerproof.trail.findings import Findings
 from bearerproof.trail.gists import Gist, Gisted, Single, gist_of
-from bearerproof.trail.judge import Judgement, Progress
+from bearerproof.trail.judge import Events, Judgement, Progress
 from bearerproof.trail.options import Options
 from bearerproof.trail.pieces import Pieces
 from bearerproof.trail.reader import LineReader
@@ -46,30 +45,86 @@ def can_be_sliced(paths: Sequence[str]) -> bool:
     return all(path != reading.STDIN and Path(path).is_file() for path in paths)
 
 
-def read_slice(paths: Sequence[str], k: int, turns: Sequence[int], options: Options) -> Iterator[Yield]:
-    """Read slice ``k`` of a trail; pure, but for the files, which must not change meanwhile.
+class PartRead(NamedTuple):
+    """What reading one part yielded: what its lines were that are no events, what was found in them, and the events."""
+
+    lines: int
+    consumed: int
+    tally: Tally
+    found: Findings | None
+    events: Sequence[Events]
+
+    def take_to(self, judgement: Judgement) -> None:
+        """Give it to a judgement."""
+        judgement.take(self.events, self.tally, self.found, self.lines, self.consumed)
+
+    def packed(self) -> Yield:
+        """Return it as octets; those of None where it holds what cannot be sent."""
+        told = pickle.dumps((self.tally, self.found))
+        try:
+            events = [_SentBatch.of(each) if isinstance(each, Batch) else _SentFew.of(each) for each in self.events]
+            return _encode(_Read(self.lines, self.consumed, told, events))
+        except (UnicodeEncodeError, OverflowError):
+            return packed(None)
+
+
+class PartReader:
+    """Reads parts of a trail, each by itself."""
+
+    def __init__(self, options: Options) -> None:
+        self._findings = Findings(options.findings)
+        self._reader = LineReader(options, self._findings)
+
+    def read(self, part: Part, line: int) -> PartRead | None:
+        """Read a part whose first line is this one; None where only he can who knows what stands before it."""
+        reader, start = self._reader, line
+        reader.tally, reader.pieces = Tally(), Pieces()
+        line += reader.read_whole(part.octets, line)
+        for block in () if line > start else reading.decoded(part):
+            if isinstance(block, OddLine):
+                reader.read_odd(block, line)
+                line += 1
+            else:
+                reader.read(block.lines, line)
+                line += len(block.lines)
+        facts, found = reader.drain(), self._findings.drain()
+        if reader.pieces:
+            return None
+        return PartRead(line - start, part.consumed, reader.tally, found if found.violated else None, facts.parts)
+
+
+def packed(read: PartRead | Content | None) -> Yield:
+    """Return as octets what reading a part yielded, or what is no part; None is what cannot be read apart."""
+    return read.packed() if isinstance(read, PartRead) else _encode(_Rare(pickle.dumps(read)))
+
+
+def unpacked(yielded: Yield) -> PartRead | Content | None:
+    """Return what was ``packed``; None also where that is nothing that can be read here."""
+    try:
+        read: _Read | _Rare = _decode(yielded)
+    except MsgspecError:
+        return None
+    if isinstance(read, _Read):
+        return read.received()
+    content: Content | None = pickle.loads(read.pickled)  # noqa: S301 - our own process wrote it
+    return content
+
+
+def read_slice(paths: Sequence[str], k: int, slices: int, options: Options) -> Iterator[Yield]:
+    """Read slice ``k`` of so many: parts by turns; pure, but for the files, which must not change meanwhile.
 
     The files are read in the order of their first events, as ``prove`` reads them.
     """
-    findings = Findings(options.findings)
-    reader = LineReader(options, findings)
-    line = 0
+    reader, line = PartReader(options), 1
     for number, content in enumerate(contents(paths)):
-        is_ours = turns[number % len(turns)] == k
-        if is_ours and isinstance(content, Part):
-            yielded, lines = _read(content, line + 1, reader, findings)
-            yield yielded
-            line += lines
-            continue
-        if is_ours:
-            yield _rare(content)
-        line += _lines_of(content)
+        if number % slices == k:
+            yield packed(reader.read(content, line) if isinstance(content, Part) else content)
+        line += lines_in(content)
 
 
 def join(
     paths: Sequence[str],
     slices: Sequence[Iterable[Yield]],
-    turns: Sequence[int],
     options: Options,
     progress: Progress | None = None,
 ) -> TrailReport:
@@ -77,60 +132,26 @@ def join(
 
     A slice that breaks off costs time alone: what it does not yield is read here.
     """
-    return _Join(paths, turns, options, progress).judge([iter(yields) for yields in slices])
+    judgement, own = Judgement(options, progress=progress), enumerate(contents(paths))
+    for number, yields in enumerate(cycle([iter(each) for each in slices])):
+        yielded = next(yields, None)
+        content = None if yielded is None else unpacked(yielded)
+        if content is None or (judgement.is_cut and isinstance(content, PartRead)):
+            content = next((content for place, content in own if place == number), None)
+        if content is None:
+            break
+        if isinstance(content, PartRead):
+            content.take_to(judgement)
+        else:
+            judgement.feed(content)
+    return judgement.report()
 
 
-class _Join:
-    """The parts of a trail in their order, each as somebody read it, or read here."""
-
-    def __init__(self, paths: Sequence[str], turns: Sequence[int], options: Options, progress: Progress | None) -> None:
-        self._judgement = Judgement(options, progress=progress)
-        self._turns = turns
-        self._own = enumerate(contents(paths))
-
-    def judge(self, slices: Sequence[Iterator[Yield]]) -> TrailReport:
-        for number in count():
-            turn = self._turns[number % len(self._turns)]
-            content = _received(next(slices[turn], None) if turn < len(slices) else None)
-            if isinstance(content, _Read) and self._judgement.is_cut:
-                content = None
-            if content is None:
-                content = next((content for place, content in self._own if place == number), None)
-            if content is None:
-                break
-            if isinstance(content, _Read):
-                content.take_to(self._judgement)
-            else:
-                self._judgement.feed(content)
-        return self._judgement.report()
-
-
-def _lines_of(content: Content) -> int:
+def lines_in(content: Content) -> int:
+    """Return how many lines some content of a trail has."""
     if isinstance(content, Part):
         return content.lines
     return int(isinstance(content, OddLine))
-
-
-def _read(part: Part, line: int, reader: LineReader, findings: Findings) -> tuple[Yield, int]:
-    """Read a part whose first line is this one; return what that yields, and how many lines it has."""
-    reader.tally, reader.pieces, start = Tally(), Pieces(), line
-    line += reader.read_whole(part.octets, line)
-    for block in () if line > start else reading.decoded(part):
-        if isinstance(block, OddLine):
-            reader.read_odd(block, line)
-            line += 1
-        else:
-            reader.read(block.lines, line)
-            line += len(block.lines)
-    facts, found, lines = reader.drain(), findings.drain(), line - start
-    if reader.pieces:
-        return _rare(None), lines
-    told = pickle.dumps((reader.tally, found if found.violated else None))
-    try:
-        events = [_SentBatch.of(each) if isinstance(each, Batch) else _SentFew.of(each) for each in facts.parts]
-        return _encode(_Read(lines, part.consumed, told, events)), lines
-    except (UnicodeEncodeError, OverflowError):
-        return _rare(None), lines
 
 
 def _sent(kind: Any) -> Any:
@@ -255,34 +276,15 @@ class _Read(Struct, array_like=True, tag="read"):
     told: bytes
     events: list[_SentBatch | _SentFew]
 
-    def take_to(self, judgement: Judgement) -> None:
-        """Give it to a judgement."""
-        tally, findings = pickle.loads(self.told)  # noqa: S301 - our own process wrote it
-        judgement.take([sent.received() for sent in self.events], tally, findings, self.lines, self.consumed)
+    def received(self) -> PartRead:
+        tally, found = pickle.loads(self.told)  # noqa: S301 - our own process wrote it
+        return PartRead(self.lines, self.consumed, tally, found, [sent.received() for sent in self.events])
 
 
 class _Rare(Struct, array_like=True, tag="rare"):
-    """What is no part of a file; None stands for a part that can be read only by who knows what stands before."""
+    """What is no part of a file; None stands for a part that cannot be read apart."""
 
     pickled: bytes
-
-
-def _rare(content: Content | None) -> Yield:
-    return _encode(_Rare(pickle.dumps(content)))
-
-
-def _received(yielded: Yield | None) -> "Content | _Read | None":
-    """Return what a slice yielded; None where that is nothing that can be read here."""
-    if yielded is None:
-        return None
-    try:
-        read: _Read | _Rare = _decode(yielded)
-    except MsgspecError:
-        return None
-    if isinstance(read, _Read):
-        return read
-    content: Content | None = pickle.loads(read.pickled)  # noqa: S301 - our own process wrote it
-    return content
 
 
 _encode = Encoder().encode
