@@ -28,6 +28,13 @@ class SummaryText(Struct, gc=False, tag_field="event", tag="(summary)"):
 Fact = LifecycleEvent | Failure | SummaryText
 
 
+def moved(those: Sequence[int], lines: int) -> Sequence[int]:
+    """Return line numbers of lines that stand so many further on."""
+    if isinstance(those, range):
+        return range(those.start + lines, those.stop + lines)
+    return [line + lines for line in those]
+
+
 @dataclass
 class Few:
     """Events of any kind, and the line of each; of what begins a run of a server also the text."""
@@ -35,6 +42,11 @@ class Few:
     events: list[Any] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
+
+    def moved(self, lines: int) -> "Few":
+        """Return the events so many lines further."""
+        texts = {line + lines: text for line, text in self.texts.items()}
+        return Few(self.events, list(moved(self.lines, lines)), texts)
 
 
 class Batch(Struct, gc=False):
@@ -67,6 +79,11 @@ class Batch(Struct, gc=False):
             event.seq, event.origin = self.numbers[place], self.origins[place]
         event.identity, event.occurred_at = self.identities[place], self.instants[place]
         return cast("LifecycleEvent", event)
+
+    def moved(self, lines: int) -> "Batch":
+        """Return the events so many lines further."""
+        columns = (self.kinds, self.jtis, self.identities, self.instants, self.numbers, self.origins, self.events)
+        return Batch(moved(self.lines, lines), *columns, self.beside and self.beside.moved(lines))
 
     def parted(self, size: int) -> Iterator["Batch"]:
         """Return the events in batches of at most so many."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from typing import NamedTuple
 
 from bearerproof.trail.rules import Rule, Want
 from bearerproof.trail.shapes import as_written, seconds_of
@@ -56,6 +57,15 @@ class Timeline:
         return self.start + self.span * max(map(len, self.counts.values()), default=0)
 
 
+class Report(NamedTuple):
+    """What ``Findings.report`` was told of a line."""
+
+    rule: Rule
+    line: int
+    summary: str
+    occurred_at: str | None
+
+
 class Findings:
     """Takes the findings down as they come, and ``tell``s each; of each rule the first ``most`` are kept whole."""
 
@@ -101,22 +111,6 @@ class Findings:
     def unjudged(self, rule: Rule) -> dict[Want, int]:
         """Return how many events a rule could not judge, by the reason."""
         return {want: number for want in Want if (number := self.open[rule, want])}
-
-    def drain(self) -> "Findings":
-        """Return what was taken down since the last time."""
-        taken = Findings(self.most)
-        self.__dict__, taken.__dict__ = taken.__dict__, self.__dict__
-        return taken
-
-    def add_all(self, others: "Findings") -> None:
-        """Take down what others took down of single lines: of those nothing is lost and nothing left open."""
-        for rule, number in others.violated.items():
-            self.violated[rule] += number
-            for finding in others.kept[rule]:
-                self._keep(finding)
-        self.by_time.add_all(others.by_time, list(Rule))
-        self.by_line.add_all(others.by_line, list(Rule))
-        self.undated += others.undated
 
     def absorb(self, suspicions: "Findings", accepted: Collection[Rule], want: Want) -> None:
         """Take over what was suspected against the rules that are accepted; of the others say that nobody can tell."""
@@ -165,6 +159,28 @@ class Findings:
 
 
 _line_of = attrgetter("line")
+
+
+class Recorder(Findings):
+    """Keeps all that it is told of lines, so that it can be told to others."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self._reports: list[Report] = []
+
+    def report(self, rule: Rule, line: int, summary: str, occurred_at: str | None = None) -> None:
+        """Take down one violation."""
+        self._reports.append(Report(rule, line, summary, occurred_at))
+        self.violated[rule] += 1
+
+    def drain(self) -> list[Report]:
+        """Return what was told since the last time; of each rule the first few with their words, as nobody tells more."""
+        reports, self._reports = self._reports, []
+        told, before = [], Counter[Rule]()
+        for report in reports:
+            told.append(report if before[report.rule] < self.most else report._replace(summary=""))
+            before[report.rule] += 1
+        return told
 
 
 class _Histogram:

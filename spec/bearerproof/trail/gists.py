@@ -6,13 +6,14 @@ of a writer that follow each other in time and number, by the first and the last
 
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
-from itertools import compress, count
-from typing import Any, NamedTuple, cast
+from itertools import compress, count, islice
+from operator import eq, ne
+from typing import NamedTuple, cast
 
 from msgspec import Struct
 
 from bearerproof.trail.events import KINDS, Denied, Invalid, Issued, LifecycleEvent, Used
-from bearerproof.trail.facts import Batch, Few
+from bearerproof.trail.facts import Batch, Few, moved
 from bearerproof.trail.shapes import MINUTE
 
 AFTER_COLON = ";"
@@ -51,45 +52,33 @@ class Uses(Struct, array_like=True, gc=False):
     origin: str | None
 
 
-class Single(Struct, array_like=True, gc=False):
-    """What the rules ask of one event of a batch."""
+class Single(LifecycleEvent, array_like=True, tag=False, tag_field=None, gc=False, kw_only=True):
+    """An event of a batch as far as the rules ask for it: its place, ``of`` which kind it is, and what it says."""
 
+    identity: bytes | None  # type: ignore[assignment]  # the digest
     place: int
-    kind: int
-    jti: str | None
-    identity: bytes | None
-    instant: str | None
-    origin: str | None
-    reason: str | None
-    expires_at: str | None
+    of: int
+    expires_at: str | None = None
+
+    @property
+    def kind(self) -> type[LifecycleEvent]:  # type: ignore[override]
+        """The kind of event that it is."""
+        return KINDS[self.of]
 
     @classmethod
-    def of(cls, batch: Batch, place: int) -> "Single":
-        """Return it of the event in a place."""
+    def at(cls, batch: Batch, place: int) -> "Single":
+        """Return the event in a place of a batch."""
         event, kind = batch.events[place], batch.kinds[place]
         return cls(
-            place,
-            KINDS.index(kind),
-            batch.jtis[place],
-            batch.identities[place],
-            batch.instants[place],
-            batch.origins[place],
-            event.reason if kind is Denied else None,
-            event.expires_at if kind is Issued else None,
+            identity=batch.identities[place],
+            token_jti=batch.jtis[place],
+            reason=event.reason if kind is Denied else None,
+            occurred_at=batch.instants[place],
+            origin=batch.origins[place],
+            place=place,
+            of=KINDS.index(kind),
+            expires_at=event.expires_at if kind is Issued else None,
         )
-
-    def event(self) -> LifecycleEvent:
-        """Return the event; of its other members nobody asks."""
-        said: dict[str, Any] = {
-            "identity": self.identity,
-            "token_jti": self.jti,
-            "reason": self.reason,
-            "occurred_at": self.instant,
-            "origin": self.origin,
-        }
-        if KINDS[self.kind] is Issued:
-            said |= {"backends": None, "tools": None, "rate_limit": None, "expires_at": self.expires_at}
-        return KINDS[self.kind](**said)
 
 
 class Gist(Struct, array_like=True, gc=False):
@@ -111,12 +100,22 @@ class Gist(Struct, array_like=True, gc=False):
 
 
 class Gisted(NamedTuple):
-    """A batch in short, and the lines of its events; ``whole`` returns all of it."""
+    """A batch in short, and the lines of its events; ``whole`` returns all of it, where that came with it."""
 
     gist: Gist
     lines: Sequence[int]
-    whole: Callable[[], Batch]
+    whole: Callable[[], Batch] | None
     beside: Few | None
+
+    def moved(self, lines: int) -> "Gisted":
+        """Return the events so many lines further."""
+        whole = self.whole
+        return Gisted(
+            self.gist,
+            moved(self.lines, lines),
+            None if whole is None else lambda: whole().moved(lines),
+            self.beside and self.beside.moved(lines),
+        )
 
 
 def stretches_of(batch: Batch) -> list[Stretch] | None:
@@ -163,7 +162,7 @@ def gist_of(batch: Batch) -> Gist | None:
     if stretches is None or minutes is None:
         return None
     uses, issues, singles, apart = _sorted_out(batch)
-    together = [each for jti, each in uses.items() if jti not in apart]
+    together = [each for each in uses if each.jti not in apart] if apart else uses
     if len(together) < len(uses):
         are_apart = (kind is Used and jti in apart for kind, jti in zip(batch.kinds, batch.jtis, strict=True))
         singles = sorted([*singles, *compress(count(), are_apart)])
@@ -174,7 +173,7 @@ def gist_of(batch: Batch) -> Gist | None:
         batch.instants[-1],
         [each for each in together if each.jti not in issues],
         [each for each in together if each.jti in issues],
-        [Single.of(batch, place) for place in singles],
+        [Single.at(batch, place) for place in singles],
         len(batch) - len(singles) - invalid,
         invalid,
     )
@@ -187,36 +186,47 @@ class _Sorted(NamedTuple):
     refusal of what is no token. Each event of a token that is ``apart`` has to be judged by itself.
     """
 
-    uses: dict[str | None, Uses]
+    uses: list[Uses]
     issues: dict[str | None, int]
     others: list[int]
     apart: set[str | None]
 
 
 def _sorted_out(batch: Batch) -> _Sorted:
-    uses: dict[str | None, Uses] = {}
+    """Sort events by their tokens. Of the uses of each, whole columns are looked at together: they are most of all."""
+    kinds, are_uses = batch.kinds, [kind is Used for kind in batch.kinds]
+    jtis, identities = list(compress(batch.jtis, are_uses)), list(compress(batch.identities, are_uses))
+    places = list(compress(count(), are_uses))
+    firsts, latest = dict(zip(reversed(jtis), reversed(places), strict=True)), _latest(batch, jtis, places)
+    identity_of = dict(zip(jtis, identities, strict=True))
+    apart = {jti for jti, identity in identity_of.items() if jti is None or identity is None}
+    if (expected := list(map(identity_of.get, jtis))) != identities:
+        apart.update(compress(jtis, map(ne, expected, identities)))
     issues: dict[str | None, int] = {}
-    others, apart = [], set[str | None]((None,))
-    columns = (batch.kinds, batch.jtis, batch.identities, batch.instants)
-    for place, kind, jti, identity, when in zip(count(), *columns):
-        if kind is Used:
-            known = uses.get(jti)
-            if known is None:
-                if identity is None:
-                    apart.add(jti)
-                uses[jti] = Uses(cast("str", jti), identity or b"", when, when, place, batch.origins[place])
-            elif known.identity != identity:
-                apart.add(jti)
-            elif when != known.latest:
-                known.latest, known.place, known.origin = when, place, batch.origins[place]
-        elif kind is not Invalid:
-            others.append(place)
-            if kind is Issued and jti not in issues and jti not in uses:
-                issues[jti] = place
-            else:
-                apart.add(jti)
-    apart.update(jti for jti, place in issues.items() if jti in uses and not _is_live(batch, place, uses[jti]))
+    others = [place for place, kind in enumerate(kinds) if kind is not Used and kind is not Invalid]
+    for place in others:
+        jti = batch.jtis[place]
+        if kinds[place] is Issued and jti is not None and jti not in issues and firsts.get(jti, place) >= place:
+            issues[jti] = place
+        else:
+            apart.add(jti)
+    uses = [
+        Uses(jti, identity_of[jti] or b"", batch.instants[first], batch.instants[last], last, batch.origins[last])
+        for jti, first, last in zip(latest, map(firsts.__getitem__, latest), latest.values(), strict=True)
+        if jti is not None
+    ]
+    apart.update(each.jti for each in uses if each.jti in issues and not _is_live(batch, issues[each.jti], each))
     return _Sorted(uses, issues, others, apart)
+
+
+def _latest(batch: Batch, jtis: Sequence[str | None], places: Sequence[int]) -> dict[str | None, int]:
+    """Return the place of the latest use of each token: of those at the same instant, or at none, the first."""
+    instants = [batch.instants[place] for place in places]
+    latest = dict(zip(jtis, places, strict=True))
+    if any(map(eq, instants, islice(instants, 1, None))):
+        earliest = dict(zip(reversed(list(zip(jtis, instants, strict=True))), reversed(places), strict=True))
+        return {jti: earliest[jti, batch.instants[place]] for jti, place in latest.items()}
+    return latest
 
 
 def _is_live(batch: Batch, place: int, uses: Uses) -> bool:

@@ -60,12 +60,12 @@ class Glance:
         previous, minutes = lifecycle.previous, deque(gist.minutes)
         if not self._follow(gist.stretches, gist.last):
             return False
-        self._note(gist.uses, short.lines)
+        self._note(tokens, gist.uses, short.lines)
         for single in gist.singles:
             self._reach(single.place, minutes, previous)
-            self._decide(single.event(), short.lines[single.place])
+            self._decide(single, short.lines[single.place])
         self._reach(len(short.lines), minutes, previous)
-        self._note(gist.issued, short.lines)
+        self._note([memory.find(hash(uses.jti)) for uses in gist.issued], gist.issued, short.lines)
         lifecycle.timeless_uses += gist.used if gist.last is None else 0
         lifecycle.kinds[Used] += gist.used
         lifecycle.kinds[Invalid] += gist.invalid
@@ -119,13 +119,12 @@ class Glance:
         if stream is streams.unnamed and streams.are_counted:
             streams.numbers.stop = stream.sequence.next
 
-    def _note(self, some: Sequence[Uses], lines: Sequence[int]) -> None:
+    def _note(self, tokens: Sequence[Token | None], some: Sequence[Uses], lines: Sequence[int]) -> None:
         """Remember the latest of the uses of each token."""
-        lifecycle = self._lifecycle
-        for uses in some:
-            token = lifecycle.memory.find(hash(uses.jti))
+        file = self._lifecycle.file
+        for token, uses in zip(tokens, some, strict=True):
             if token is not None and uses.latest is not None and uses.latest > token.used_at:
-                token.used_at, token.used_in = uses.latest, uses.origin or lifecycle.file
+                token.used_at, token.used_in = uses.latest, uses.origin or file
                 token.used_line = lines[uses.place]
 
     def _reach(self, place: int, minutes: deque[Minute], previous: str | None) -> None:

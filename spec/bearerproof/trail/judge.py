@@ -5,12 +5,13 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
+from typing import NamedTuple, cast
 
 from bearerproof.trail import presets, reading
 from bearerproof.trail.careful import CarefulReader
 from bearerproof.trail.events import Failure, LifecycleEvent
 from bearerproof.trail.facts import Batch, Fact, Few, Tally
-from bearerproof.trail.findings import Findings, TrailFinding
+from bearerproof.trail.findings import Findings, Report, TrailFinding
 from bearerproof.trail.gists import Gisted
 from bearerproof.trail.glance import Glance
 from bearerproof.trail.inspection import Inspector
@@ -28,6 +29,20 @@ Progress = Callable[[str, int], None]
 
 Events = Batch | Few | Gisted
 """Events of some lines, in the order of these."""
+
+
+class PartRead(NamedTuple):
+    """What was read of a part of a file, its first line being line 1.
+
+    ``tally`` is of its lines that are no events, ``reports`` are what is wrong with single lines. Of one batch alone
+    that has no reports there may be but what it comes down to.
+    """
+
+    lines: int
+    consumed: int
+    tally: Tally
+    reports: Sequence[Report]
+    parts: Sequence[Events]
 
 
 def prove(
@@ -100,10 +115,15 @@ class Judge:
                 self._take_batch(part)
             elif isinstance(part, Few):
                 self._take_few(part)
-            elif self._glance is not None and self._glance.judge_gist(part):
-                self._take_few(part.beside or Few())
-            else:
-                self._take_batch(part.whole())
+            elif not self.take_short(part):
+                self._take_batch(cast("Callable[[], Batch]", part.whole)())
+
+    def take_short(self, short: Gisted) -> bool:
+        """Judge a batch by what it comes down to, if that is enough; say whether it was, else nothing is changed."""
+        if self._glance is None or not self._glance.judge_gist(short):
+            return False
+        self._take_few(short.beside or Few())
+        return True
 
     def report(self, files: Sequence[FileRead], tally: Tally) -> TrailReport:
         """End the trail and say what was found. ``tally`` is of the lines that are no events."""
@@ -241,14 +261,21 @@ class Judgement:
             self._judge.take(self._reader.drain().parts)
         self._octets = consumed
 
-    def take(self, parts: Iterable[Events], tally: Tally, findings: Findings | None, lines: int, consumed: int) -> None:
-        """Judge what somebody else read in the next part of the file, which has so many lines."""
-        self._reader.tally.add(tally)
-        if findings is not None:
-            self._judge.findings.add_all(findings)
-        self._judge.take(parts)
-        self._line += lines
-        self._advance(consumed)
+    def take(self, read: PartRead) -> bool:
+        """Judge what was read of the next part of the file; say whether it was enough, else nothing is changed."""
+        parts: list[Events] = [part.moved(self._line) for part in read.parts]
+        short = parts[0] if parts else None
+        if isinstance(short, Gisted) and short.whole is None:
+            if not self._judge.take_short(short):
+                return False
+        else:
+            for rule, line, summary, occurred_at in read.reports:
+                self._judge.findings.report(rule, self._line + line, summary, occurred_at)
+            self._judge.take(parts)
+        self._reader.tally.add(read.tally)
+        self._line += read.lines
+        self._advance(read.consumed)
+        return True
 
     def lose(self, text: str) -> None:
         """Count a line whose rest will not come, though nobody lied: it was being written, or moved."""

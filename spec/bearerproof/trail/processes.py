@@ -1,6 +1,5 @@
 """Proving a trail with several processes of this machine: each reads parts of it, and this one judges as well."""
 
-import fcntl
 import signal
 import struct
 from collections import deque
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bearerproof.trail.judge import Judgement, Progress, prove
 from bearerproof.trail.options import Options
-from bearerproof.trail.reading import Part, contents
+from bearerproof.trail.reading import BLOCK, Part, contents
 from bearerproof.trail.report import TrailReport
 from bearerproof.trail.sharing import Sharing
 from bearerproof.trail.slices import PartReader, Yield, packed
@@ -19,14 +18,11 @@ from bearerproof.trail.slices import PartReader, Yield, packed
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_PIPE = 1 << 20
-"""Octets that are on their way to a process or from it, where the system allows that many, so that none waits."""
+_PLACES, _ROOM = 4, 2 * BLOCK
+"""Parts that one process has before it, in memory that it shares with this one, and octets of each at most."""
 
-_SLACK = 1 << 16
-"""Octets of a pipe that may go to waste, as it is filled page by page."""
-
-_ABOUT = struct.Struct("=qq")
-"""The first line of a part, and how much of its file has been read with it."""
+_ABOUT = struct.Struct("=qqq?")
+"""What is sent of a part: place, size, octets of its file up to its end, whether to tell in short."""
 
 _HERE = b""
 """What a process says once it can read."""
@@ -51,11 +47,12 @@ class _Other:
     def __init__(self, context: Any, options: Options, selector: BaseSelector) -> None:
         inbox, self._sender = context.Pipe(duplex=False)
         self._receiver, outbox = context.Pipe(duplex=False)
-        self._room = _widened(self._sender)
-        _widened(outbox)
-        self._under_way = deque[int]()
+        places = context.RawArray("B", _PLACES * _ROOM)
+        self._places = memoryview(places).cast("B")
+        self._free = deque(range(_PLACES))
+        self._taken = deque[int]()
         self._selector = selector
-        self._process = context.Process(target=_read_parts, args=(inbox, outbox, options), daemon=True)
+        self._process = context.Process(target=_read_parts, args=(inbox, outbox, places, options), daemon=True)
         self._process.start()
         inbox.close()
         outbox.close()
@@ -68,15 +65,19 @@ class _Other:
             self.is_there = self._receiver.recv_bytes() == _HERE
         return self.is_there
 
-    def takes(self, part: Part) -> bool:
-        # What did not fit would have us wait for it to read, and perhaps it for us to receive.
-        return not self._under_way or sum(self._under_way) + len(part.octets) <= self._room
+    def takes(self) -> bool:
+        return bool(self._free)
 
-    def send(self, part: Part, line: int) -> None:
-        self._under_way.append(len(part.octets))
+    def send(self, part: Part, *, in_short: bool) -> bool:
+        size = len(part.octets)
+        if size > _ROOM:
+            return False
+        place = self._free.popleft()
+        self._taken.append(place)
+        self._places[place * _ROOM : place * _ROOM + size] = part.octets
         with suppress(OSError):  # one that has ended has news
-            self._sender.send_bytes(_ABOUT.pack(line, part.consumed))
-            self._sender.send_bytes(part.octets)
+            self._sender.send_bytes(_ABOUT.pack(place, size, part.consumed, in_short))
+        return True
 
     def receive(self) -> Yield | None:
         try:
@@ -85,7 +86,7 @@ class _Other:
             self._selector.unregister(self._receiver)
             self.is_there = False
             return None
-        self._under_way.popleft()
+        self._free.append(self._taken.popleft())
         return yielded
 
     def end(self) -> None:
@@ -116,25 +117,19 @@ class _Team:
         for other in self.others:
             other.end()
 
-    def news(self, wait: bool) -> list[_Other]:  # noqa: FBT001 - as sharing.News has it
+    def news(self, wait: bool) -> list[_Other]:
         """Return those who have something to be received, or have ended."""
         heard = [key.data for key, _ in self._selector.select(None if wait else 0)]
         return [other for other in heard if other.is_there or not other.greet()]
 
 
-def _widened(pipe: "Connection") -> int:
-    """Widen a pipe as far as the system allows, and return how many octets it takes at least."""
-    with suppress(OSError, AttributeError):
-        return fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE) - _SLACK
-    return 0
-
-
-def _read_parts(inbox: "Connection", outbox: "Connection", options: Options) -> None:
+def _read_parts(inbox: "Connection", outbox: "Connection", places: Any, options: Options) -> None:
     """Read what is sent, in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this ends it
-    reader = PartReader(options)
+    reader, view = PartReader(options), memoryview(places).cast("B")
     with suppress(EOFError, OSError):
         outbox.send_bytes(_HERE)
         while True:
-            line, consumed = _ABOUT.unpack(inbox.recv_bytes())
-            outbox.send_bytes(packed(reader.read(Part(inbox.recv_bytes(), consumed), line)))
+            place, size, consumed, in_short = _ABOUT.unpack(inbox.recv_bytes())
+            part = Part(bytes(view[place * _ROOM : place * _ROOM + size]), consumed)
+            outbox.send_bytes(packed(reader.read(part), in_short=in_short))

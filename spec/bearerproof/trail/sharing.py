@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
-from bearerproof.trail.judge import Judgement
+from bearerproof.trail.judge import Judgement, PartRead
 from bearerproof.trail.reading import Content, Part
-from bearerproof.trail.slices import PartRead, PartReader, Yield, lines_in, unpacked
+from bearerproof.trail.slices import PartReader, Yield, unpacked
 
 IN_A_ROW = 8
 """Parts that one reads in a row: tokens that were used just before need not be learned anew."""
+
+_WHOLE = 64
+"""Parts that are asked for as a whole after one of which it was not enough what it comes down to."""
 
 
 class Reader(Protocol):
@@ -25,11 +28,11 @@ class Reader(Protocol):
     def is_there(self) -> bool:
         """Whether parts can be sent at all."""
 
-    def takes(self, part: Part) -> bool:
-        """Whether a part can be sent now, without waiting; always where none is under way."""
+    def takes(self) -> bool:
+        """Whether a part can be sent now, without waiting; so it is where none is under way."""
 
-    def send(self, part: Part, line: int) -> None:
-        """Have a part read whose first line is this one."""
+    def send(self, part: Part, *, in_short: bool) -> bool:
+        """Have a part read, unless it is too large; ``in_short`` as ``packed`` has it."""
 
     def receive(self) -> Yield | None:
         """Return what reading the next part yielded; None when nothing will come any more."""
@@ -41,10 +44,9 @@ News = Callable[[bool], Sequence[Reader]]
 
 @dataclass(slots=True)
 class _Turn:
-    """Something of a trail, its first line, and what reading it yielded; ``is_due``: it can be judged."""
+    """Something of a trail, and what reading it yielded; ``is_due``: it can be judged."""
 
     content: Content
-    line: int
     is_due: bool
     yielded: Yield | PartRead | None = None
 
@@ -71,7 +73,7 @@ class Sharing:
         self._ours = _Share()
         self._theirs = {reader: _Share() for reader in readers}
         self._most = 2 * IN_A_ROW * (len(readers) + 1)
-        self._line = 1
+        self._whole = 0
 
     def judge(self) -> None:
         """Judge all of the trail."""
@@ -83,7 +85,7 @@ class Sharing:
                 self._judge(self._turns.popleft())
             elif self._begin(self._ours) and self._ours.waiting:
                 turn, part = self._ours.waiting.popleft()
-                turn.yielded, turn.is_due = self._own.read(part, turn.line), True
+                turn.yielded, turn.is_due = self._own.read(part), True
             else:
                 self._receive(wait=True)
 
@@ -92,20 +94,22 @@ class Sharing:
 
         Returns whether there is anything for him, or else more of the trail that is no part.
         """
-        some = [] if share.waiting or len(self._turns) >= self._most else list(islice(self._trail, IN_A_ROW))
-        for content in some:
-            turn = _Turn(content, self._line, is_due=not isinstance(content, Part))
+        before = len(self._turns)
+        for content in islice(self._trail, 0 if share.waiting or before >= self._most else IN_A_ROW):
+            turn = _Turn(content, is_due=not isinstance(content, Part))
             self._turns.append(turn)
-            self._line += lines_in(content)
             if isinstance(content, Part):
                 share.waiting.append((turn, content))
-        return bool(some or share.waiting)
+        return len(self._turns) > before or bool(share.waiting)
 
     def _send(self, reader: Reader, share: _Share) -> None:
-        while reader.is_there and self._begin(share) and share.waiting and reader.takes(share.waiting[0][1]):
+        while reader.is_there and reader.takes() and self._begin(share) and share.waiting:
             turn, part = share.waiting.popleft()
-            reader.send(part, turn.line)
-            share.begun.append(turn)
+            if reader.send(part, in_short=self._whole == 0):
+                self._whole = max(0, self._whole - 1)
+                share.begun.append(turn)
+            else:
+                turn.is_due = True
 
     def _receive(self, *, wait: bool) -> None:
         for reader in self._news(wait):
@@ -121,7 +125,8 @@ class Sharing:
 
     def _judge(self, turn: _Turn) -> None:
         read = unpacked(turn.yielded) if isinstance(turn.yielded, bytes) else turn.yielded
-        if isinstance(read, PartRead) and not self._judgement.is_cut:
-            read.take_to(self._judgement)
-        else:
+        if not isinstance(read, PartRead) or self._judgement.is_cut:
             self._judgement.feed(turn.content)
+        elif not self._judgement.take(read):
+            self._judgement.feed(turn.content)
+            self._whole = _WHOLE

@@ -14,11 +14,11 @@ Where many read the same files, each reads a slice of them, ``read_slice``, and 
 
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
+from functools import partial, reduce
 from itertools import cycle
 from operator import or_
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 from msgspec import MsgspecError, Raw, Struct, defstruct
 from msgspec.msgpack import Decoder, Encoder
@@ -27,9 +27,9 @@ from msgspec.structs import fields
 from bearerproof.trail import reading
 from bearerproof.trail.events import KINDS, Failure, Invalid, LifecycleEvent, Used, name_of
 from bearerproof.trail.facts import Batch, Few, SummaryText, Tally
-from bearerproof.trail.findings import Findings
+from bearerproof.trail.findings import Recorder
 from bearerproof.trail.gists import Gist, Gisted, Single, gist_of
-from bearerproof.trail.judge import Events, Judgement, Progress
+from bearerproof.trail.judge import Judgement, PartRead, Progress
 from bearerproof.trail.options import Options
 from bearerproof.trail.pieces import Pieces
 from bearerproof.trail.reader import LineReader
@@ -45,57 +45,45 @@ def can_be_sliced(paths: Sequence[str]) -> bool:
     return all(path != reading.STDIN and Path(path).is_file() for path in paths)
 
 
-class PartRead(NamedTuple):
-    """What reading one part yielded: what its lines were that are no events, what was found in them, and the events."""
-
-    lines: int
-    consumed: int
-    tally: Tally
-    found: Findings | None
-    events: Sequence[Events]
-
-    def take_to(self, judgement: Judgement) -> None:
-        """Give it to a judgement."""
-        judgement.take(self.events, self.tally, self.found, self.lines, self.consumed)
-
-    def packed(self) -> Yield:
-        """Return it as octets; those of None where it holds what cannot be sent."""
-        told = pickle.dumps((self.tally, self.found))
-        try:
-            events = [_SentBatch.of(each) if isinstance(each, Batch) else _SentFew.of(each) for each in self.events]
-            return _encode(_Read(self.lines, self.consumed, told, events))
-        except (UnicodeEncodeError, OverflowError):
-            return packed(None)
-
-
 class PartReader:
     """Reads parts of a trail, each by itself."""
 
     def __init__(self, options: Options) -> None:
-        self._findings = Findings(options.findings)
+        self._findings = Recorder(options.findings)
         self._reader = LineReader(options, self._findings)
 
-    def read(self, part: Part, line: int) -> PartRead | None:
-        """Read a part whose first line is this one; None where only he can who knows what stands before it."""
-        reader, start = self._reader, line
+    def read(self, part: Part) -> PartRead | None:
+        """Read a part; None where only he can who knows what stands before it."""
+        reader, line = self._reader, 1
         reader.tally, reader.pieces = Tally(), Pieces()
         line += reader.read_whole(part.octets, line)
-        for block in () if line > start else reading.decoded(part):
+        for block in () if line > 1 else reading.decoded(part):
             if isinstance(block, OddLine):
                 reader.read_odd(block, line)
                 line += 1
             else:
                 reader.read(block.lines, line)
                 line += len(block.lines)
-        facts, found = reader.drain(), self._findings.drain()
-        if reader.pieces:
-            return None
-        return PartRead(line - start, part.consumed, reader.tally, found if found.violated else None, facts.parts)
+        parts, reports = reader.drain().parts, self._findings.drain()
+        return None if reader.pieces else PartRead(line - 1, part.consumed, reader.tally, reports, parts)
 
 
-def packed(read: PartRead | Content | None) -> Yield:
-    """Return as octets what reading a part yielded, or what is no part; None is what cannot be read apart."""
-    return read.packed() if isinstance(read, PartRead) else _encode(_Rare(pickle.dumps(read)))
+def packed(read: PartRead | Content | None, *, in_short: bool = False) -> Yield:
+    """Return as octets what was read of a part, or what is no part; None is what cannot be read apart.
+
+    ``in_short``: of a batch without reports what it comes down to is enough. What cannot be sent is packed as None.
+    """
+    if not isinstance(read, PartRead):
+        return _encode(_Rare(pickle.dumps(read)))
+    alone = in_short and not read.reports and len(read.parts) == 1
+    try:
+        events = [
+            _SentBatch.of(part, in_short=alone) if isinstance(part, Batch) else _SentFew.of(cast("Few", part))
+            for part in read.parts
+        ]
+        return _encode(_Read(read.lines, read.consumed, pickle.dumps((read.tally, read.reports)), events))
+    except (UnicodeEncodeError, OverflowError):
+        return packed(None)
 
 
 def unpacked(yielded: Yield) -> PartRead | Content | None:
@@ -115,11 +103,10 @@ def read_slice(paths: Sequence[str], k: int, slices: int, options: Options) -> I
 
     The files are read in the order of their first events, as ``prove`` reads them.
     """
-    reader, line = PartReader(options), 1
+    reader = PartReader(options)
     for number, content in enumerate(contents(paths)):
         if number % slices == k:
-            yield packed(reader.read(content, line) if isinstance(content, Part) else content)
-        line += lines_in(content)
+            yield packed(reader.read(content) if isinstance(content, Part) else content)
 
 
 def join(
@@ -141,17 +128,10 @@ def join(
         if content is None:
             break
         if isinstance(content, PartRead):
-            content.take_to(judgement)
+            judgement.take(content)
         else:
             judgement.feed(content)
     return judgement.report()
-
-
-def lines_in(content: Content) -> int:
-    """Return how many lines some content of a trail has."""
-    if isinstance(content, Part):
-        return content.lines
-    return int(isinstance(content, OddLine))
 
 
 def _sent(kind: Any) -> Any:
@@ -203,42 +183,37 @@ class _SentBatch(Struct, array_like=True, tag="batch"):
     lines: list[int] | int
     gist: Gist | None
     singles: list[Single]
-    columns: Raw
+    columns: Raw | None
     beside: _SentFew | None
 
     @classmethod
-    def of(cls, batch: Batch) -> "_SentBatch":
-        gist, origin = gist_of(batch), batch.origins[0]
-        columns = _Columns(
-            bytes(map(KINDS.index, batch.kinds)),
-            batch.jtis,
-            batch.identities,
-            batch.instants,
-            _short(batch.numbers),
-            origin if batch.origins.count(origin) == len(batch) else batch.origins,
-        )
+    def of(cls, batch: Batch, *, in_short: bool) -> "_SentBatch":
+        gist = gist_of(batch)
         return cls(
             len(batch),
             _short(batch.lines),
             gist,
-            [] if gist else [Single.of(batch, place) for place, kind in enumerate(batch.kinds) if kind not in _PLAIN],
-            Raw(_encode(columns)),
+            [] if gist else [Single.at(batch, place) for place, kind in enumerate(batch.kinds) if kind not in _PLAIN],
+            None if gist and in_short else Raw(_encode(_columns(batch))),
             None if batch.beside is None else _SentFew.of(batch.beside),
         )
 
     def received(self) -> Batch | Gisted:
-        if self.gist is None:
-            return self._whole()
-        beside = None if self.beside is None else self.beside.received()
-        return Gisted(self.gist, _long(self.lines, self.length), self._whole, beside)
+        whole = None if self.columns is None else partial(self._whole, self.columns)
+        if self.gist is not None:
+            beside = None if self.beside is None else self.beside.received()
+            return Gisted(self.gist, _long(self.lines, self.length), whole, beside)
+        if whole is None:
+            raise MsgspecError
+        return whole()
 
-    def _whole(self) -> Batch:
-        columns: _Columns = _decode_columns(self.columns)
+    def _whole(self, packed: Raw) -> Batch:
+        columns: _Columns = _decode_columns(packed)
         events: list[LifecycleEvent | None] = [None] * self.length
         numbers, origins = _long(columns.numbers, self.length), columns.origins
         for single in self.gist.singles if self.gist else self.singles:
-            events[single.place] = event = single.event()
-            event.seq = numbers[single.place]
+            events[single.place] = single
+            single.seq = numbers[single.place]
         return Batch(
             _long(self.lines, self.length),
             [KINDS[kind] for kind in columns.kinds],
@@ -250,6 +225,18 @@ class _SentBatch(Struct, array_like=True, tag="batch"):
             events,
             None if self.beside is None else self.beside.received(),
         )
+
+
+def _columns(batch: Batch) -> _Columns:
+    origin = batch.origins[0]
+    return _Columns(
+        bytes(map(KINDS.index, batch.kinds)),
+        batch.jtis,
+        batch.identities,
+        batch.instants,
+        _short(batch.numbers),
+        origin if batch.origins.count(origin) == len(batch) else batch.origins,
+    )
 
 
 def _short(values: Sequence[Any]) -> list[Any] | int:
@@ -277,8 +264,8 @@ class _Read(Struct, array_like=True, tag="read"):
     events: list[_SentBatch | _SentFew]
 
     def received(self) -> PartRead:
-        tally, found = pickle.loads(self.told)  # noqa: S301 - our own process wrote it
-        return PartRead(self.lines, self.consumed, tally, found, [sent.received() for sent in self.events])
+        tally, reports = pickle.loads(self.told)  # noqa: S301 - our own process wrote it
+        return PartRead(self.lines, self.consumed, tally, reports, [sent.received() for sent in self.events])
 
 
 class _Rare(Struct, array_like=True, tag="rare"):
