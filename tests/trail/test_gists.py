@@ -11,7 +11,7 @@ import pytest
 
 from bearerproof.trail import Options, gists, prove, slices
 from bearerproof.trail.facts import Batch
-from bearerproof.trail.gists import Gist, Gisted
+from bearerproof.trail.gists import Gist, Gisted, Issue, Uses
 from bearerproof.trail.glance import Glance
 
 from .test_slices import told
@@ -90,23 +90,34 @@ def test_a_gist_is_judged_as_its_events_are(tmp_path: Path, verdicts: Counter[bo
     assert min(verdicts[True], verdicts[False]) > TRAILS / 10, verdicts
 
 
+def all_uses(gist: Gist) -> list[Uses]:
+    issues = [each for each in gist.decisions if isinstance(each, Issue)]
+    return gist.uses + [issue.uses for issue in issues if issue.uses is not None]
+
+
 def forgets_the_first(gist: Gist) -> None:
-    for uses in gist.uses + gist.issued:
+    for uses in all_uses(gist):
         uses.first = uses.latest
 
 
 def forgets_the_latest(gist: Gist) -> None:
-    for uses in gist.uses + gist.issued:
+    for uses in all_uses(gist):
         uses.latest = uses.first
 
 
 def misplaces_the_latest(gist: Gist) -> None:
-    for uses in gist.uses + gist.issued:
+    for uses in all_uses(gist):
         uses.place = 0
 
 
-def has_no_singles(gist: Gist) -> None:
-    gist.singles = []
+def decides_nothing(gist: Gist) -> None:
+    gist.decisions = []
+
+
+def knows_no_uses_of_new_tokens(gist: Gist) -> None:
+    for each in gist.decisions:
+        if isinstance(each, Issue):
+            each.uses = None
 
 
 def reaches_no_minute(gist: Gist) -> None:
@@ -122,7 +133,7 @@ Wrong = Callable[[Gist], None]
 
 WRONG: tuple[Wrong, ...] = (
     *(forgets_the_first, forgets_the_latest, misplaces_the_latest),
-    *(has_no_singles, reaches_no_minute, counts_nothing),
+    *(decides_nothing, knows_no_uses_of_new_tokens, reaches_no_minute, counts_nothing),
 )
 
 

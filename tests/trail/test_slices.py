@@ -3,7 +3,7 @@
 import gzip
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,14 @@ import pytest
 
 from bearerproof.trail import Options, TrailReport, prove, reading
 from bearerproof.trail.facts import Tally
-from bearerproof.trail.judge import Judgement
+from bearerproof.trail.judge import Judgement, PartRead
 from bearerproof.trail.processes import prove_with
 from bearerproof.trail.slices import join, read_slice
 
 from . import honest, hostile, lies
 from .trails import Server, failure, lived, text, violated
 
-TURNS: list[Sequence[int]] = [(0,), (0, 1), (0, 0, 1, 1, 2), (0, 1, 2, 3)]
+SLICES = 1, 2, 3
 
 Make = Callable[[random.Random, Path], tuple[list[str], Options]]
 """Writes a trail into files of a folder, and says how it is to be judged."""
@@ -28,16 +28,14 @@ def told(report: TrailReport) -> str:
     return report.as_text() + json.dumps(report.as_json())
 
 
-def differing(names: list[str], options: Options) -> list[Sequence[int]]:
-    """The turns by which a report differs from that of a trail read in one piece."""
+def differing(names: list[str], options: Options) -> list[int]:
+    """The numbers of slices by which a report differs from that of a trail read in one piece."""
     whole = told(prove(names, options))
-    return [turns for turns in TURNS if told(joined(names, turns, options)) != whole]
+    return [slices for slices in SLICES if told(joined(names, slices, options)) != whole]
 
 
-def joined(names: list[str], turns: Sequence[int], options: Options) -> TrailReport:
-    """A trail that is read in slices; where there are several, the last is left to who joins."""
-    slices = max(1, *turns)
-    return join(names, [read_slice(names, k, turns, options) for k in range(slices)], turns, options)
+def joined(names: list[str], slices: int, options: Options) -> TrailReport:
+    return join(names, [read_slice(names, k, slices, options) for k in range(slices)], options)
 
 
 @pytest.fixture
@@ -92,15 +90,14 @@ def test_what_other_slices_read_counts(tmp_path: Path, monkeypatch: pytest.Monke
     lines = text(Server().issue().use().invalid("bprf_" + "x" * 43).use().events).splitlines()
     file.write_text("GET / 200\n".join(line + "\n" for line in lines))
     takes = Judgement.take
-    for lost in range(4):
+    losses: list[dict[str, Any]] = [{"lines": 0}, {"tally": Tally()}, {"reports": []}, {"parts": []}]
+    for lost in losses:
 
-        def take(self: Judgement, *parts: Any, lost: int = lost) -> None:
-            empty: tuple[Any, ...] = ([], Tally(), None, 0)
-            left: list[Any] = [empty[n] if n == lost else part for n, part in enumerate(parts)]
-            takes(self, *left)
+        def take(self: Judgement, read: PartRead, lost: dict[str, Any] = lost) -> bool:
+            return takes(self, read._replace(**lost))
 
         monkeypatch.setattr(Judgement, "take", take)
-        assert (0, 1) in differing([str(file)], Options()), lost
+        assert 2 in differing([str(file)], Options()), lost
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -109,7 +106,7 @@ def test_most_parts_are_read_by_the_slices(tmp_path: Path, monkeypatch: pytest.M
     file.write_text(text([*lived().events, *[failure(700 + n) for n in range(20)]]))
     read: list[object] = []
     monkeypatch.setattr(Judgement, "_read", lambda _, content: read.append(content))
-    report = join([str(file)], [read_slice([str(file)], k, range(2), Options()) for k in range(2)], range(2), Options())
+    report = joined([str(file)], 2, Options())
     assert (violated(report), read) == ({}, [])
     assert report.lines.events["verify-failure"] == 20
 
@@ -118,18 +115,18 @@ def test_most_parts_are_read_by_the_slices(tmp_path: Path, monkeypatch: pytest.M
 def test_a_slice_that_breaks_off_changes_nothing(tmp_path: Path) -> None:
     names, options = lying_trail(random.Random("slices 1"), tmp_path)
     for left in (0, 1, 3):
-        parts = [read_slice(names, k, range(2), options) for k in range(2)]
+        parts = [read_slice(names, k, 2, options) for k in range(2)]
         broken: Iterator[bytes] = iter(list(parts[1])[:left])
-        assert told(join(names, [parts[0], broken], range(2), options)) == told(prove(names, options))
+        assert told(join(names, [parts[0], broken], options)) == told(prove(names, options))
 
 
 @pytest.mark.usefixtures("small_parts")
 def test_what_cannot_be_unpacked_is_read_again(tmp_path: Path) -> None:
     names, options = lying_trail(random.Random("slices 2"), tmp_path)
-    parts = list(read_slice(names, 0, (0,), options))
+    parts = list(read_slice(names, 0, 1, options))
     cut = [part[:-1] if number % 2 else part for number, part in enumerate(parts)]
     assert len(parts) > 4
-    assert told(join(names, [cut], (0,), options)) == told(prove(names, options))
+    assert told(join(names, [cut], options)) == told(prove(names, options))
 
 
 def test_processes_report_what_one_does(tmp_path: Path) -> None:

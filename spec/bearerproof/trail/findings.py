@@ -174,7 +174,7 @@ class Recorder(Findings):
         self.violated[rule] += 1
 
     def drain(self) -> list[Report]:
-        """Return what was told since the last time; of each rule the first few with their words, as nobody tells more."""
+        """Return what was told since the last time; of each rule the first few with their words."""
         reports, self._reports = self._reports, []
         told, before = [], Counter[Rule]()
         for report in reports:

@@ -6,8 +6,8 @@ of a writer that follow each other in time and number, by the first and the last
 
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
-from itertools import compress, count, islice
-from operator import eq, ne
+from itertools import compress, count, islice, repeat
+from operator import eq, is_, ne
 from typing import NamedTuple, cast
 
 from msgspec import Struct
@@ -52,7 +52,19 @@ class Uses(Struct, array_like=True, gc=False):
     origin: str | None
 
 
-class Single(LifecycleEvent, array_like=True, tag=False, tag_field=None, gc=False, kw_only=True):
+class Issue(Struct, array_like=True, tag_field="event", tag="issue", gc=False):
+    """The issue of a token, its first event in a batch, and all uses of it, during its life and by that identity."""
+
+    place: int
+    jti: str
+    identity: bytes | None
+    instant: str | None
+    expires_at: str | None
+    origin: str | None
+    uses: Uses | None
+
+
+class Single(LifecycleEvent, array_like=True, tag="single", gc=False, kw_only=True):
     """An event of a batch as far as the rules ask for it: its place, ``of`` which kind it is, and what it says."""
 
     identity: bytes | None  # type: ignore[assignment]  # the digest
@@ -82,19 +94,18 @@ class Single(LifecycleEvent, array_like=True, tag=False, tag_field=None, gc=Fals
 
 
 class Gist(Struct, array_like=True, gc=False):
-    """A batch in short. ``singles`` are the events that each have to be judged by itself.
+    """A batch in short. ``uses`` are those of tokens to which nothing else happens here.
 
-    ``uses`` are those of tokens to which nothing else happens here. ``issued`` are those of tokens that are issued
-    here, to that identity, before the first use, and expire after the latest. ``used`` and ``invalid`` is how many
-    uses these are, and how many refusals of what is no token. ``last`` is the instant of the last event.
+    ``decisions`` are the other events, each to be judged by itself, but for the uses of a token that is issued here.
+    ``used`` and ``invalid`` is how many uses are none of these, and how many refusals of what is no token. ``last`` is
+    the instant of the last event.
     """
 
     stretches: list[Stretch]
     minutes: list[Minute]
     last: str | None
     uses: list[Uses]
-    issued: list[Uses]
-    singles: list[Single]
+    decisions: list[Issue | Single]
     used: int
     invalid: int
 
@@ -161,22 +172,31 @@ def gist_of(batch: Batch) -> Gist | None:
     minutes = None if stretches is None else minutes_of(batch, stretches)
     if stretches is None or minutes is None:
         return None
-    uses, issues, singles, apart = _sorted_out(batch)
-    together = [each for each in uses if each.jti not in apart] if apart else uses
-    if len(together) < len(uses):
+    uses, issues, places, apart = _sorted_out(batch)
+    if not apart.isdisjoint(uses):
         are_apart = (kind is Used and jti in apart for kind, jti in zip(batch.kinds, batch.jtis, strict=True))
-        singles = sorted([*singles, *compress(count(), are_apart)])
+        places = sorted([*places, *compress(count(), are_apart)])
     invalid = batch.kinds.count(Invalid)
     return Gist(
         stretches,
         minutes,
         batch.instants[-1],
-        [each for each in together if each.jti not in issues],
-        [each for each in together if each.jti in issues],
-        [Single.at(batch, place) for place in singles],
-        len(batch) - len(singles) - invalid,
+        [each for jti, each in uses.items() if jti not in issues and jti not in apart],
+        [
+            _issue(batch, place, uses)
+            if issues.get(jti := batch.jtis[place]) == place and jti not in apart
+            else Single.at(batch, place)
+            for place in places
+        ],
+        len(batch) - len(places) - invalid,
         invalid,
     )
+
+
+def _issue(batch: Batch, place: int, uses: Mapping[str | None, Uses]) -> Issue:
+    jti = cast("str", batch.jtis[place])
+    of_token = batch.identities[place], batch.instants[place], batch.events[place].expires_at, batch.origins[place]
+    return Issue(place, jti, *of_token, uses.get(jti))
 
 
 class _Sorted(NamedTuple):
@@ -186,7 +206,7 @@ class _Sorted(NamedTuple):
     refusal of what is no token. Each event of a token that is ``apart`` has to be judged by itself.
     """
 
-    uses: list[Uses]
+    uses: dict[str | None, Uses]
     issues: dict[str | None, int]
     others: list[int]
     apart: set[str | None]
@@ -194,12 +214,14 @@ class _Sorted(NamedTuple):
 
 def _sorted_out(batch: Batch) -> _Sorted:
     """Sort events by their tokens. Of the uses of each, whole columns are looked at together: they are most of all."""
-    kinds, are_uses = batch.kinds, [kind is Used for kind in batch.kinds]
+    kinds, are_uses = batch.kinds, list(map(is_, batch.kinds, repeat(Used)))
     jtis, identities = list(compress(batch.jtis, are_uses)), list(compress(batch.identities, are_uses))
     places = list(compress(count(), are_uses))
     firsts, latest = dict(zip(reversed(jtis), reversed(places), strict=True)), _latest(batch, jtis, places)
     identity_of = dict(zip(jtis, identities, strict=True))
-    apart = {jti for jti, identity in identity_of.items() if jti is None or identity is None}
+    apart: set[str | None] = {None} if None in identity_of else set()
+    if None in identity_of.values():
+        apart.update(jti for jti, identity in identity_of.items() if identity is None)
     if (expected := list(map(identity_of.get, jtis))) != identities:
         apart.update(compress(jtis, map(ne, expected, identities)))
     issues: dict[str | None, int] = {}
@@ -210,18 +232,18 @@ def _sorted_out(batch: Batch) -> _Sorted:
             issues[jti] = place
         else:
             apart.add(jti)
-    uses = [
-        Uses(jti, identity_of[jti] or b"", batch.instants[first], batch.instants[last], last, batch.origins[last])
-        for jti, first, last in zip(latest, map(firsts.__getitem__, latest), latest.values(), strict=True)
-        if jti is not None
-    ]
-    apart.update(each.jti for each in uses if each.jti in issues and not _is_live(batch, issues[each.jti], each))
+    instants, origins = batch.instants, batch.origins
+    uses = {
+        jti: Uses(jti or "", identity_of[jti] or b"", instants[firsts[jti]], instants[last], last, origins[last])
+        for jti, last in latest.items()
+    }
+    apart.update(jti for jti, place in issues.items() if jti in uses and not _is_live(batch, place, uses[jti]))
     return _Sorted(uses, issues, others, apart)
 
 
 def _latest(batch: Batch, jtis: Sequence[str | None], places: Sequence[int]) -> dict[str | None, int]:
     """Return the place of the latest use of each token: of those at the same instant, or at none, the first."""
-    instants = [batch.instants[place] for place in places]
+    instants = list(map(batch.instants.__getitem__, places))
     latest = dict(zip(jtis, places, strict=True))
     if any(map(eq, instants, islice(instants, 1, None))):
         earliest = dict(zip(reversed(list(zip(jtis, instants, strict=True))), reversed(places), strict=True))

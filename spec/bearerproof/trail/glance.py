@@ -7,11 +7,11 @@ Switched off, the report is the same to the byte, and later.
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
-from typing import Any
+from typing import Any, cast
 
 from bearerproof.trail.events import Failure, Hints, Invalid, LifecycleEvent, Used
 from bearerproof.trail.facts import Batch, Fact
-from bearerproof.trail.gists import AFTER_COLON, Gisted, Minute, Stretch, Uses, minutes_of, stretches_of
+from bearerproof.trail.gists import AFTER_COLON, Gisted, Issue, Minute, Stretch, Uses, minutes_of, stretches_of
 from bearerproof.trail.rules.failures import Failures
 from bearerproof.trail.rules.lifecycle import Lifecycle
 from bearerproof.trail.rules.memory import Token
@@ -52,20 +52,26 @@ class Glance:
     def judge_gist(self, short: Gisted) -> bool:
         """Judge a batch by what it comes down to, if that is enough; say whether it was."""
         gist, lifecycle, memory = short.gist, self._lifecycle, self._lifecycle.memory
-        if not memory.has_room(len(gist.singles)):
+        if not memory.has_room(len(gist.decisions)):
             return False  # a token may be forgotten between two uses
         tokens = [memory.find(hash(uses.jti)) for uses in gist.uses]
-        if not all(map(_is_live, tokens, gist.uses)) or any(memory.find(hash(uses.jti)) for uses in gist.issued):
+        if not all(map(_is_live, tokens, gist.uses)):
+            return False
+        if any([isinstance(each, Issue) and hash(each.jti) in memory for each in gist.decisions]):  # noqa: C419 - as above
             return False
         previous, minutes = lifecycle.previous, deque(gist.minutes)
         if not self._follow(gist.stretches, gist.last):
             return False
-        self._note(tokens, gist.uses, short.lines)
-        for single in gist.singles:
-            self._reach(single.place, minutes, previous)
-            self._decide(single, short.lines[single.place])
+        for token, uses in zip(tokens, gist.uses, strict=True):
+            self._note(cast("Token", token), uses, short.lines)
+        for each in gist.decisions:
+            if minutes:
+                self._reach(each.place, minutes, previous)
+            if isinstance(each, Issue):
+                self._issue(each, short.lines)
+            else:
+                self._decide(each, short.lines[each.place])
         self._reach(len(short.lines), minutes, previous)
-        self._note([memory.find(hash(uses.jti)) for uses in gist.issued], gist.issued, short.lines)
         lifecycle.timeless_uses += gist.used if gist.last is None else 0
         lifecycle.kinds[Used] += gist.used
         lifecycle.kinds[Invalid] += gist.invalid
@@ -119,13 +125,18 @@ class Glance:
         if stream is streams.unnamed and streams.are_counted:
             streams.numbers.stop = stream.sequence.next
 
-    def _note(self, tokens: Sequence[Token | None], some: Sequence[Uses], lines: Sequence[int]) -> None:
-        """Remember the latest of the uses of each token."""
-        file = self._lifecycle.file
-        for token, uses in zip(tokens, some, strict=True):
-            if token is not None and uses.latest is not None and uses.latest > token.used_at:
-                token.used_at, token.used_in = uses.latest, uses.origin or file
-                token.used_line = lines[uses.place]
+    def _issue(self, issue: Issue, lines: Sequence[int]) -> None:
+        line, stream = lines[issue.place], issue.origin or self._lifecycle.file
+        token = Token(issue.identity or b"", issue.expires_at, line, issue.instant, stream)
+        self._lifecycle.issue(hash(issue.jti), token)
+        if issue.uses is not None:
+            self._note(token, issue.uses, lines)
+
+    def _note(self, token: Token, uses: Uses, lines: Sequence[int]) -> None:
+        """Remember the latest of the uses of a token."""
+        if uses.latest is not None and uses.latest > token.used_at:
+            token.used_at, token.used_in = uses.latest, uses.origin or self._lifecycle.file
+            token.used_line = lines[uses.place]
 
     def _reach(self, place: int, minutes: deque[Minute], previous: str | None) -> None:
         """Reach the minutes that begin up to a place."""

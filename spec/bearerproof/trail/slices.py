@@ -20,7 +20,7 @@ from operator import or_
 from pathlib import Path
 from typing import Any, cast
 
-from msgspec import MsgspecError, Raw, Struct, defstruct
+from msgspec import MsgspecError, Struct, defstruct
 from msgspec.msgpack import Decoder, Encoder
 from msgspec.structs import fields
 
@@ -173,28 +173,30 @@ class _Columns(Struct, array_like=True):
 
 
 class _SentBatch(Struct, array_like=True, tag="batch"):
-    """A batch as it is sent: in short, and whole for whom that is not enough.
+    """A batch as it is sent: in short where that can be, and whole for whom that is not enough.
 
     ``lines`` are the first alone where each follows the one before it. ``singles`` are the events of which the columns
-    do not say all, where there is no gist, which has them.
+    do not say all.
     """
 
     length: int
     lines: list[int] | int
     gist: Gist | None
     singles: list[Single]
-    columns: Raw | None
+    columns: bytes | None
     beside: _SentFew | None
 
     @classmethod
     def of(cls, batch: Batch, *, in_short: bool) -> "_SentBatch":
         gist = gist_of(batch)
+        is_enough = in_short and gist is not None
+        singles = [place for place, kind in enumerate(batch.kinds) if kind not in _PLAIN] if not is_enough else []
         return cls(
             len(batch),
             _short(batch.lines),
             gist,
-            [] if gist else [Single.at(batch, place) for place, kind in enumerate(batch.kinds) if kind not in _PLAIN],
-            None if gist and in_short else Raw(_encode(_columns(batch))),
+            [Single.at(batch, place) for place in singles],
+            None if is_enough else _encode(_columns(batch)),
             None if batch.beside is None else _SentFew.of(batch.beside),
         )
 
@@ -207,11 +209,11 @@ class _SentBatch(Struct, array_like=True, tag="batch"):
             raise MsgspecError
         return whole()
 
-    def _whole(self, packed: Raw) -> Batch:
+    def _whole(self, packed: bytes) -> Batch:
         columns: _Columns = _decode_columns(packed)
         events: list[LifecycleEvent | None] = [None] * self.length
         numbers, origins = _long(columns.numbers, self.length), columns.origins
-        for single in self.gist.singles if self.gist else self.singles:
+        for single in self.singles:
             events[single.place] = single
             single.seq = numbers[single.place]
         return Batch(

@@ -120,6 +120,11 @@ class Lifecycle:
         elif kind is Denied:
             self._denied(event, line)
 
+    def issue(self, digest: int, token: Token) -> None:
+        """Judge the issue of a token that is not remembered; its time and number have been followed."""
+        self.kinds[Issued] += 1
+        self._remember(digest, token)
+
     def reach(self, when: str, previous: str | None) -> None:
         """Let go, once a minute, of what expired long ago, by the time of the event before: one alone may be wrong."""
         if when[:MINUTE] == self.minute:
@@ -213,16 +218,18 @@ class Lifecycle:
         token = self.memory.find(digest)
         stream = event.origin or self.file
         if token is None:
-            token = Token(identity, event.expires_at, line, event.occurred_at, stream).settle()
-            had_left = self.memory.add(digest, token)
-            if self._orphans:
-                self._orphans.pop(digest)
-            if had_left:
-                self._findings.skip(Want.FORGOTTEN, Rule.ONE_ISSUE)
+            self._remember(digest, Token(identity, event.expires_at, line, event.occurred_at, stream))
         elif token.issued:
             self._find(Rule.ONE_ISSUE, event, line, f"was issued already (line {token.line:,} of the trail)")
         else:
             self._issued_late(token, event, line)
+
+    def _remember(self, digest: int, token: Token) -> None:
+        had_left = self.memory.add(digest, token.settle())
+        if self._orphans:
+            self._orphans.pop(digest)
+        if had_left:
+            self._findings.skip(Want.FORGOTTEN, Rule.ONE_ISSUE)
 
     def _issued_late(self, token: Token, event: Issued, line: int) -> None:
         """Judge what stands before the issue of a token: it may have been written first and have happened later."""

@@ -80,6 +80,9 @@ class Memory:
     def __len__(self) -> int:
         return len(self._tokens)
 
+    def __contains__(self, digest: int) -> bool:
+        return digest in self._tokens
+
     def has_room(self, tokens: int) -> bool:
         """Whether so many more can be remembered, and none is forgotten before its time."""
         return len(self._tokens) + tokens <= self._most
