@@ -12,7 +12,6 @@ import pytest
 from bearerproof.trail import Options, TrailReport, prove, reading
 from bearerproof.trail.facts import Tally
 from bearerproof.trail.judge import Judgement, PartRead
-from bearerproof.trail.processes import prove_with
 from bearerproof.trail.slices import join, read_slice
 
 from . import honest, hostile, lies
@@ -127,16 +126,3 @@ def test_what_cannot_be_unpacked_is_read_again(tmp_path: Path) -> None:
     cut = [part[:-1] if number % 2 else part for number, part in enumerate(parts)]
     assert len(parts) > 4
     assert told(join(names, [cut], options)) == told(prove(names, options))
-
-
-def test_processes_report_what_one_does(tmp_path: Path) -> None:
-    """Real ones, each with another seed for hashes."""
-    file = tmp_path / "audit.jsonl"
-    server = Server()
-    for number in range(1200):
-        server.issue(number).use(number)
-    file.write_text(text([*server.use(3, seconds=700).events, *lived().events]))
-    assert file.stat().st_size > reading.BLOCK
-    whole = told(prove([str(file)]))
-    assert "NOT truthful" in whole
-    assert told(prove_with(2, [str(file)])) == whole
