@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, example, find, given, settings
 from hypothesis import strategies as st
 
 from bearerproof.members import Json
-from bearerproof.trail import Options, Preset, fastpath, frames, glance, presets, prove_lines, shapes
+from bearerproof.trail import Options, Preset, fastpath, glance, presets, prove_lines, shapes
 from bearerproof.trail.events import Used
 from bearerproof.trail.facts import Batch
 from bearerproof.trail.fastpath import FastPath
@@ -300,13 +300,12 @@ SHOWING: dict[str, Trail] = {
     "use-not-judged": told(Server().invalid().use().issue()),
     "minutes-not-reached": told(Server().issue(ttl=60).invalid(seconds=8000).invalid(seconds=100).use()),
     "foreign-not-looked-at": ([*told(lived())[0], 'event="TOKEN.used" jti=1'], Options()),
-    "seams-not-counted": SEAMS,
-    "seams-of-most-not-counted": SEAMS,
 }
 """For each way in which the fast path might admit what it must not, a trail whose report it would change."""
 
 EXAMPLES: list[Trail] = [
     *SHOWING.values(),
+    SEAMS,
     told(lived()),
     told(Server().issue().invalid().invalid(), f'"{at(2)}"', '""'),
     ([json.dumps({"timestamp": 1, "message": text}) for text in (f"{SEAM}\n{SEAM}", SEAM, SEAM)], Options()),
@@ -401,8 +400,6 @@ BROKEN: dict[str, tuple[object, str, object]] = {
     "use-not-judged": (Glance, "_look_at", _judges_no_use),
     "minutes-not-reached": (glance, "minutes_of", lambda *_: []),
     "foreign-not-looked-at": (presets, "are_foreign", lambda _: True),
-    "seams-not-counted": (frames, "SEAM", b"\n"),
-    "seams-of-most-not-counted": (fastpath, "_SEAM", b"\n"),
 }
 
 

@@ -5,10 +5,10 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
 
 1. msgspec decodes into one type a kind of event, with the bounds of the schema, and forbids members it does not know.
    Whatever makes it raise is read carefully, not judged here.
-2. Of a member that stands twice it takes the last in silence. So the text must be as long as what was read is at least:
-   then nothing else stands in it. Where blanks or escapes make it longer, it must have exactly the quotation marks of
-   the names and strings that were read; each has two at least, so there is none of another. A null is counted likewise:
-   its member, read as absent, has a name.
+2. Of a member that stands twice it takes the last in silence. So the texts must be as long as what was read is at
+   least: then nothing else stands in them. Where blanks or escapes make them longer, they must have exactly the
+   quotation marks of the names and strings that were read; each has two at least, so there is none of another. A null
+   is counted likewise: its member, read as absent, has a name.
 3. What a type cannot tell (days that exist, addresses, source ids) is checked where it first comes, and the few texts
    that come in most lines are remembered, a bounded number of each, when they have been found clean.
 4. Lines without an event are passed over where all of them together show nothing that a closer look would ask for.
@@ -24,7 +24,7 @@ from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType, defstruct
 from msgspec.json import Decoder
 from msgspec.structs import fields
 
-from bearerproof.trail import frames, presets, shapes
+from bearerproof.trail import presets, shapes
 from bearerproof.trail.events import (
     KINDS,
     Denied,
@@ -78,9 +78,6 @@ class _Failure(Struct, gc=False, forbid_unknown_fields=True):
     kid_hint: Hint | UnsetType = UNSET
 
 
-_SEAM = b"}\n" + frames.OPENING
-"""What stands between two events that are written as most are."""
-
 _NONE = Raw()
 
 Known = tuple[Raw, bytes | None, int, int]
@@ -103,7 +100,7 @@ def _unread(kind: Any) -> Any:
     return made
 
 
-_decode_events = Decoder(reduce(or_, map(_unread, (Issued, Used, Expired, Revoked, Denied, Invalid)))).decode_lines
+_decode_event = Decoder(reduce(or_, map(_unread, (Issued, Used, Expired, Revoked, Denied, Invalid)))).decode
 _decode_identity = Decoder(Identity).decode
 _decode_failure = Decoder(_Failure).decode
 
@@ -141,27 +138,24 @@ class FastPath:
 
         They hold an event each, be it wrapped, or nothing that looks like one.
         """
+        lines = lines_of(octets)
         ways = (self._read_all, self._read_sorted)
         for read in reversed(ways) if self._sorts else ways:
-            if lines := read(octets, number, facts, tally):
+            if read(lines, number, facts, tally):
                 self._sorts = read == self._read_sorted
-                return lines
+                return len(lines)
         return 0
 
-    def _read_all(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
-        """Read lines of which each holds an event of a key server."""
+    def _read_all(self, lines: Sequence[bytes], number: int, facts: Facts, tally: Tally) -> bool:
+        """Read lines if each holds an event of a key server; say whether they do."""
         try:
-            frame = self._frame_of(octets)
-            if frame is BARE:
-                batch = self._batch(octets, number)
-            else:
-                inside = frame.unwrapped(octets)
-                batch = self._batch(inside.octets, range(number, number + inside.lines), are_begun=inside.are_begun)
+            frame = self._frame_of(lines)
+            batch = self._batch(frame.unwrapped(lines), range(number, number + len(lines)))
         except _DOUBTFUL:
-            return 0
+            return False
         facts.add_part(batch)
         tally.add_wrapped(frame.preset, len(batch))
-        return len(batch)
+        return True
 
     def read(self, lines: Sequence[str], start: int, number: int, facts: Facts, tally: Tally) -> int:
         """Read lines from ``start`` on up to the first that is in doubt, and return the place of that one.
@@ -196,36 +190,32 @@ class FastPath:
     def read_one(self, text: str) -> LifecycleEvent | Failure | None:
         """Return the event that a text surely is; None says nothing."""
         try:
-            return self._read_failure(text) if "source_id" in text else self._batch(text.encode(), 0).event(0)
+            return self._read_failure(text) if "source_id" in text else self._batch(Inside([text], 0), (0,)).event(0)
         except _DOUBTFUL:
             return None
 
-    def _frame_of(self, octets: bytes) -> Frame:
-        frame = frame_of(octets)
+    def _frame_of(self, lines: Sequence[bytes]) -> Frame:
+        frame = frame_of(lines[0])
         if self._preset not in (Preset.AUTO, frame.preset):
             raise Doubt
         return frame
 
-    def _read_sorted(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
-        """Read lines that hold events of either system, or surely none."""
-        lines = lines_of(octets)
-        are_events, are_failures = [_NAME in line for line in lines], [False] * len(lines)
-        if _SOURCE in octets:
-            are_failures = [_SOURCE in line for line in lines]
+    def _read_sorted(self, lines: Sequence[bytes], number: int, facts: Facts, tally: Tally) -> bool:
+        """Read lines if they hold events of either system, or surely none; say whether they do."""
+        are_events, are_failures = [_NAME in line for line in lines], [_SOURCE in line for line in lines]
         if all(are_events):
-            return 0
+            return False
         are_others = list(map(not_, map(or_, are_events, are_failures)))
         try:
             others = b"".join(compress(lines, are_others)).decode()
             if not presets.are_foreign(others):
-                return 0
+                return False
             events = self._unwrapped(lines, are_events, number)
             failures = self._unwrapped(lines, are_failures, number)
-            inside = events.inside
-            batch = self._batch(inside.octets, events.lines, are_begun=inside.are_begun) if events.lines else None
-            few = self._few(failures.inside.octets, failures.lines) if failures.lines else None
+            batch = self._batch(events.inside, events.lines) if events.lines else None
+            few = self._few(failures.inside, failures.lines) if failures.lines else None
         except _DOUBTFUL:
-            return 0
+            return False
         if batch is not None:
             batch.beside = few
         if part := batch or few:
@@ -233,29 +223,19 @@ class FastPath:
         for each in (events, failures):
             tally.add_wrapped(each.preset, len(each.lines))
         tally.add_foreign(others[:-1].split("\n") if others else ())
-        return len(lines)
+        return True
 
     def _unwrapped(self, lines: Sequence[bytes], are_taken: Sequence[bool], number: int) -> _Some:
         """Return what some of the lines wrap."""
-        octets, numbers = b"".join(compress(lines, are_taken))[:-1], list(compress(count(number), are_taken))
-        if not numbers:
-            return _Some(Inside(b"", 0, are_begun=False), numbers, Preset.PLAIN)
-        frame = self._frame_of(octets)
-        return _Some(frame.unwrapped(octets), numbers, frame.preset)
+        taken, numbers = list(compress(lines, are_taken)), list(compress(count(number), are_taken))
+        frame = self._frame_of(taken) if taken else BARE
+        return _Some(frame.unwrapped(taken), numbers, frame.preset)
 
     # -- events of a key server ----------------------------------------------------------------------------------
 
-    def _batch(self, octets: bytes, lines: Sequence[int] | int, *, are_begun: bool = False) -> Batch:
-        """Return the events that lines hold, one each; they are looked at together, member by member.
-
-        ``lines`` are the lines of the trail that they stand in, or the first where they follow each other.
-        ``are_begun``: each of what they hold surely begins as an event does.
-        """
-        events = _decode_events(octets)
-        if isinstance(lines, int):
-            lines = range(lines, lines + len(events))
-        elif len(lines) != len(events):
-            raise Doubt
+    def _batch(self, inside: Inside, lines: Sequence[int]) -> Batch:
+        """Return the events that lines of the trail hold, one each; they are looked at together, member by member."""
+        events = list(map(_decode_event, inside.texts))
         jtis, addresses = [event.token_jti for event in events], [event.client_ip for event in events]
         instants, numbers = [event.occurred_at for event in events], [event.seq for event in events]
         reasons, origins = [event.reason for event in events], [event.origin for event in events]
@@ -275,7 +255,7 @@ class FastPath:
             known,
             [(event, self._names_of(event.backends), self._names_of(event.tools)) for event in issued],
         )
-        if not read.is_all_of(octets, are_begun=are_begun):
+        if not read.is_all_of(inside):
             raise Doubt
         for address in set(addresses) - self._addresses:
             self._learn_address(address)
@@ -304,10 +284,9 @@ class FastPath:
 
     # -- events of a verifier ------------------------------------------------------------------------------------
 
-    def _few(self, octets: bytes, lines: list[int]) -> Few:
-        texts = octets.decode().split("\n")
-        if len(texts) != len(lines):
-            raise Doubt
+    def _few(self, inside: Inside, lines: list[int]) -> Few:
+        inside.look_at_escapes()
+        texts = [text if isinstance(text, str) else text.decode() for text in inside.texts]
         return Few(list(map(self._read_failure, texts)), lines)
 
     def _read_failure(self, text: str) -> Failure:
@@ -404,7 +383,7 @@ class FastPath:
             raise Doubt
         if not (is_clean or self._is_clean(raw.decode()) or all(map(self._inspector.is_clean, strings))):
             raise Doubt
-        known = Raw(raw), digest_of(identity), len(raw) + len(',"identity":'), 2 * texts + 2
+        known = Raw(raw), digest_of(identity), len(raw.decode()) + len(',"identity":'), 2 * texts + 2
         if len(raw) <= 2 * LONGEST_KNOWN:
             make_room(self._identities)
             self._identities[raw] = known
@@ -434,19 +413,21 @@ class _Read(NamedTuple):
     identities: Sequence[Known]
     grants: Sequence[tuple[Issued, tuple[int, int], tuple[int, int]]]
 
-    def is_all_of(self, octets: bytes, *, are_begun: bool) -> bool:
-        """Whether the lines hold this and nothing else, an event each.
+    def is_all_of(self, inside: Inside) -> bool:
+        """Whether texts hold this and nothing else, an event each.
 
-        ``are_begun``: there are as many lines as events, and each begins as an event does.
+        Raises:
+            Doubt: they do, and perhaps do not look as if.
         """
-        seams = len(self.kinds) - 1
-        if len(octets) == self._least() + seams and (are_begun or octets.count(_SEAM) == seams):
-            return True
-        lines = len(lines_of(octets))
-        return len(self.kinds) == lines == octets.count(frames.SEAM) + 1 and octets.count(b'"') == self._marks()
+        texts, least = inside.texts, self._least()
+        if sum(map(len, texts)) - inside.end * len(texts) == least:
+            return True  # octets of a text are as many as its characters at least
+        inside.look_at_escapes()
+        joined = inside.joined()
+        return len(joined) - inside.end * len(texts) == least or joined.count('"') == self._marks()
 
     def _least(self) -> int:
-        """Return how many octets this takes at least, but for the line feeds: in ASCII, with no escapes or blanks."""
+        """Return how many characters this takes at least: with no escapes or blanks."""
         size = sum(map(_SIZES.__getitem__, self.kinds)) + sum([known[2] for known in self.identities])
         for name, texts in self.texts.items():
             there = list(filter(None, texts))

@@ -9,63 +9,66 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import repeat
 from operator import attrgetter, itemgetter
 from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta, MsgspecError, Raw, Struct, defstruct
-from msgspec.json import Decoder, encode
+from msgspec.json import Decoder
 
 from bearerproof.trail import presets
 from bearerproof.trail.presets import Preset
-from bearerproof.trail.reading import lines_of
-
-SEAM = b"}\n{"
-"""What stands between two objects in lines of their own, and nowhere within one."""
 
 
 class Doubt(Exception):
     """A text is not what it should be, or not clean; so at least it seems here."""
 
 
-class Inside(NamedTuple):
-    """What lines wrap, a line each, how many they are, and whether each surely begins as an event does."""
+Texts = Sequence[str] | Sequence[bytes]
+"""A text of each of some lines."""
 
-    octets: bytes
-    lines: int
-    are_begun: bool
+
+class Inside(NamedTuple):
+    """What each of some lines wraps. ``end`` is how many characters surely stand behind each that say nothing.
+
+    ``escaped`` are the lines themselves, where each is JSON that wraps JSON, so that escapes may stand within escapes.
+    """
+
+    texts: Texts
+    end: int
+    escaped: Sequence[bytes] = ()
+
+    def joined(self) -> str:
+        """Return all texts as one."""
+        first = self.texts[0]
+        return "".join(self.texts) if isinstance(first, str) else b"".join(self.texts).decode()  # type: ignore[arg-type]
+
+    def look_at_escapes(self) -> None:
+        """Look whether with escapes within escapes each line looks like ours by itself.
+
+        Raises:
+            Doubt: one does not.
+        """
+        are_doubtful = any(b"\\u" in line for line in self.escaped) and "\\" in self.joined()
+        if are_doubtful and not all(presets.may_be_ours(line.decode()) for line in self.escaped):
+            raise Doubt
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A wrapping, and how it is taken off lines."""
+    """A wrapping, and how it is taken off lines; each has its line feed behind it."""
 
     preset: Preset
-    unwrapped: Callable[[bytes], Inside]
+    unwrapped: Callable[[Sequence[bytes]], Inside]
 
 
-def _bare(octets: bytes) -> Inside:
-    lines = lines_of(octets)
-    return Inside(octets, len(lines), _are_begun(lines))
+BARE = Frame(Preset.PLAIN, partial(Inside, end=1))
 
 
-def _are_begun(lines: Sequence[bytes]) -> bool:
-    return all(map(bytes.startswith, lines, repeat(OPENING)))
-
-
-OPENING = b'{"event":"token.'
-"""How an event of a key server begins that is written as most are."""
-
-_OPENING = OPENING.decode()
-
-BARE = Frame(Preset.PLAIN, _bare)
-
-
-def frame_of(octets: bytes) -> Frame:
+def frame_of(line: bytes) -> Frame:
     """Return the wrapping of lines by the first; a log is of one form, others take the longer way."""
-    if octets.startswith(b"{"):
-        return BARE if octets.startswith(b'{"event":') else _frame_of_record(octets.partition(b"\n")[0])
-    return next((frame for beginning, frame in _PREFIXED if beginning.match(octets)), BARE)
+    if line.startswith(b"{"):
+        return BARE if line.startswith(b'{"event":') else _frame_of_record(line)
+    return next((frame for beginning, frame in _PREFIXED if beginning.match(line)), BARE)
 
 
 # -- records of collectors -------------------------------------------------------------------------------------------
@@ -95,50 +98,32 @@ class _DockerLine(Struct, gc=False, forbid_unknown_fields=True):
     time: Annotated[str, Meta(max_length=64)] = ""
 
 
-_decode_docker_lines = Decoder(_DockerLine).decode_lines
+_decode_docker = Decoder(_DockerLine).decode
 _last = itemgetter(-1)
 
 
-def _docker(octets: bytes) -> Inside:
+def _docker(lines: Sequence[bytes]) -> Inside:
     """Return what lines of Docker's ``json-file`` log wrap: each ends with its line feed, else it goes on."""
-    records = _decode_docker_lines(octets)
+    records = list(map(_decode_docker, lines))
     logs = [record.log for record in records]
-    # None is broken over two lines: with nothing but strings in it, one of these would open otherwise.
-    _opened(records, octets, b'{"log"')
     if set(map(_last, logs)) != {"\n"}:
         raise Doubt
     if "token" in "".join([record.time for record in records]):
         raise Doubt
-    return _inside(logs, "".join(logs)[:-1], octets)
-
-
-def _opened(records: Sequence[Struct], octets: bytes, opening: bytes) -> list[bytes]:
-    """Return the lines of records: as many as these, each opened as they are."""
-    lines = lines_of(octets)
-    if len(records) != len(lines) or not all(map(bytes.startswith, lines, repeat(opening))):
-        raise Doubt
-    return lines
+    return Inside(logs, 1, lines)
 
 
 _DOCKER = Frame(Preset.DOCKER, _docker)
 
 
-def _inside(texts: Sequence[str], joined: str, octets: bytes) -> Inside:
-    """Return what lines wrap; with escapes within escapes they may not look like ours."""
-    if "\\" in joined and b"\\u" in octets and not all(map(presets.may_be_ours, octets.decode().split("\n"))):
-        raise Doubt
-    return Inside(joined.encode(), len(texts), all(map(str.startswith, texts, repeat(_OPENING))))
-
-
 @dataclass(frozen=True)
 class _Form:
-    """How records with the same members are read: how they open, where the line is, and all the rest.
+    """How records with the same members are read: where the line is, and all the rest.
 
     ``look_at`` raises where one of the rest is of another type than it has to be in this wrapping.
     """
 
-    decode_lines: Callable[[bytes], list[Any]]
-    opening: bytes
+    decode: Callable[[bytes], Any]
     text: Callable[[Any], str]
     rests: Mapping[str, Callable[[Any], Raw]]
     looked_at: str | None
@@ -190,8 +175,7 @@ def _form(preset: Preset, way: presets.Way, *groups: tuple[str, ...]) -> _Form |
         before = f"{places[name]}."
     looked_at, look_at = _LOOKED_AT.get(preset, (None, _decode_record))
     return _Form(
-        Decoder(taken).decode_lines,
-        b"{" + encode(groups[0][0]),
+        Decoder(taken).decode,
         attrgetter(places[way[-1]]),
         {name: attrgetter(places[name]) for name in beside},
         looked_at,
@@ -199,19 +183,15 @@ def _form(preset: Preset, way: presets.Way, *groups: tuple[str, ...]) -> _Form |
     )
 
 
-def _records(octets: bytes, *, form: _Form) -> Inside:
+def _records(lines: Sequence[bytes], *, form: _Form) -> Inside:
     """Return what records wrap that are of one form."""
-    records = form.decode_lines(octets)
-    # None is broken over two lines: these would not both be opened and closed so.
-    if not all(map(bytes.endswith, _opened(records, octets, form.opening), repeat(b"}\n"))):
-        raise Doubt
+    records = list(map(form.decode, lines))
     said = {name: _said(list(map(rest, records))) for name, rest in form.rests.items()}
     if presets.may_be_ours(b" ".join(said.values()).decode()):
         raise Doubt
     if form.looked_at is not None:
         form.look_at(b"[%b]" % said[form.looked_at])
-    texts = list(map(form.text, records))
-    return _inside(texts, "\n".join(texts), octets)
+    return Inside(list(map(form.text, records)), 0, lines)
 
 
 # -- lines with a prefix ---------------------------------------------------------------------------------------------
@@ -243,17 +223,15 @@ _PREFIXES = [
 """Prefixes of a line behind which an event stands to its end, with their wrapping."""
 
 
-def _prefixed(octets: bytes, *, prefix: re.Pattern[bytes]) -> Inside:
+def _prefixed(lines: Sequence[bytes], *, prefix: re.Pattern[bytes]) -> Inside:
     """Return what stands behind the prefix of each line; of prefixes that differ in digits alone one is looked at."""
-    lines = lines_of(octets)
     starts = [line.find(b'{"') for line in lines]
     heads = b"\n".join([line[:start] for line, start in zip(lines, starts, strict=True)])
     if b"\0" in prefix.pattern:
         heads = heads.replace(*_VERSION)
     if not all(map(prefix.fullmatch, set(heads.translate(_DIGITS).split(b"\n")))):
         raise Doubt
-    inside = [line[start:] for line, start in zip(lines, starts, strict=True)]
-    return Inside(b"".join(inside)[:-1], len(lines), _are_begun(inside))
+    return Inside([line[start:] for line, start in zip(lines, starts, strict=True)], 1)
 
 
 _VERSION = b">1 ", b">\0 "
