@@ -257,8 +257,9 @@ class FastPath:
         )
         if not read.is_all_of(inside):
             raise Doubt
-        for address in set(addresses) - self._addresses:
-            self._learn_address(address)
+        if not self._addresses.issuperset(addresses):
+            for address in set(addresses) - self._addresses:
+                self._learn_address(address)
         for text in {*reasons, *origins}:
             self._look_into(text or "")
         instants = self._instants.in_order(instants)

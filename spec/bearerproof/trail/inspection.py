@@ -16,8 +16,7 @@ _LONGEST_KEPT = 128
 _LONGEST_COMPLAINT = 300
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
 _IPV6 = re.compile(r"[0-9A-Fa-f:]{2,39}")
-_UUIDS = re.compile(r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})*")
-_SIZE_OF_UUID = 36
+_SIZE_OF_UUID, _HYPHENS = 36, (8, 13, 18, 23)
 
 
 class Inspector:
@@ -43,10 +42,7 @@ class Inspector:
 
     def are_clean_jtis(self, jtis: Collection[str]) -> bool:
         """Whether jtis are clean: the usual UUIDs at a glance, and without being kept, as they hardly come again."""
-        joined = "".join(jtis)
-        if not self.looks_for_patterns and {_SIZE_OF_UUID}.issuperset(map(len, jtis)) and _UUIDS.fullmatch(joined):
-            return True
-        return all(map(self.is_clean_once, jtis))
+        return (not self.looks_for_patterns and _are_uuids(jtis)) or all(map(self.is_clean_once, jtis))
 
     def is_clean_address(self, address: str) -> bool:
         """Whether a text is an address and clean: the usual forms at a glance."""
@@ -106,6 +102,19 @@ class Inspector:
         if len(self._clean) >= _KEPT:
             self._clean.clear()
         self._clean.add(text)
+
+
+def _are_uuids(texts: Collection[str]) -> bool:
+    """Whether texts are UUIDs in the usual form, with or without capitals; all are looked at together."""
+    joined, size = "".join(texts), _SIZE_OF_UUID
+    if not {size}.issuperset(map(len, texts)) or joined.count("-") != len(texts) * len(_HYPHENS):
+        return False
+    try:
+        octets = bytes.fromhex(joined.replace("-", ""))
+    except ValueError:
+        return False
+    # No blanks, over which fromhex passes, and each hyphen where it belongs.
+    return len(octets) == len(texts) * 16 and all(joined[place::size].strip("-") == "" for place in _HYPHENS)
 
 
 def _is_ipv6(address: str) -> bool:

@@ -88,12 +88,12 @@ class Instants:
                 return False
             make_room(self._minutes)
             self._minutes.add(minute)
-        places = (_MINUTE + 1, *range(_SECOND + 1, size - 1))
+        octets, places = joined.encode(), (_MINUTE + 1, *range(_SECOND + 1, size - 1))
         return (
-            all([joined[place::size].isdecimal() for place in places])  # noqa: C419 - a generator takes longer
-            and joined[_MINUTE::size].strip("012345") == ""
-            and (size == _SECOND + 1 or (size > _SECOND + 2 and joined[_SECOND::size].strip(".") == ""))
-            and joined[size - 1 :: size].strip("Z") == ""
+            all([octets[place::size].isdigit() for place in places])  # noqa: C419 - a generator takes longer
+            and octets[_MINUTE::size].strip(b"012345") == b""
+            and (size == _SECOND + 1 or (size > _SECOND + 2 and octets[_SECOND::size].strip(b".") == b""))
+            and octets[size - 1 :: size].strip(b"Z") == b""
         )
 
 
