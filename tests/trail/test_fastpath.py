@@ -258,7 +258,7 @@ def reported(lines: list[str], options: Options, *, fast: bool) -> list[tuple[st
             judgement = Judgement(options, fast=fast)
             judgement.feed(Begin("a.jsonl"))
             for part in parts:
-                judgement.feed(Part(part, len(part)))
+                judgement.feed(Part(part + b"\n", len(part) + 1))
             judgement.feed(End())
             reports.append(judgement.report())
     return [(report.as_text(), json.dumps(report.as_json())) for report in reports]

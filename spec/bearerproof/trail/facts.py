@@ -3,7 +3,7 @@
 A line is read by itself; the rules alone know what came before. So lines can be read anywhere, in parts, at once.
 """
 
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +69,10 @@ class Batch(Struct, gc=False):
 
     def __len__(self) -> int:
         return len(self.kinds)
+
+    def place_of(self, line: int) -> int:
+        """Return which of the events stands in a line."""
+        return self.lines.index(line) if isinstance(self.lines, range) else bisect_left(self.lines, line)
 
     def event(self, place: int) -> LifecycleEvent:
         """Return one of the events."""

@@ -181,7 +181,7 @@ class FastPath:
 
     def _read_some(self, lines: Sequence[str], number: int, facts: Facts, tally: Tally) -> bool:
         try:
-            octets = "\n".join(lines).encode()
+            octets = "\n".join((*lines, "")).encode()
         except UnicodeEncodeError:
             return False
         # Whoever has lines at hand may have a line feed in one.

@@ -75,7 +75,7 @@ class _Following:
                 yield OddLine(f"a line of more than {MAX_LINE:,} bytes", text[:4096], self._position, seems_ours(text))
             whole, feed, self._rest = (self._rest + chunk).rpartition(b"\n")
             if feed:
-                yield Part(whole, self._position)
+                yield Part(whole + feed, self._position)
 
     def rotated(self) -> Iterator[Content | Unfinished]:
         """Go over to the file that bears the name now, if that is another, or to the beginning if it was truncated."""
@@ -106,7 +106,7 @@ class _Following:
             return  # it is gone again, or cannot be read yet
         yield from self.more()
         if self._rest:
-            yield Part(self._rest, self._position)
+            yield Part(self._rest + b"\n", self._position)
         yield End()
         self._file.close()
         self._file = file

@@ -5,8 +5,8 @@ Switched off, the report is the same to the byte, and later.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count, islice
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import islice, repeat
 from typing import Any, cast
 
 from bearerproof.trail.events import Failure, Hints, Invalid, LifecycleEvent, Used
@@ -148,22 +148,28 @@ class Glance:
         """Judge events in their order; ``previous`` is the instant before them."""
         # Each token is looked up when its turn comes: an event before may have been its issue.
         tokens = map(self._lifecycle.memory.find, map(hash, batch.jtis))
-        columns = (batch.lines, batch.kinds, tokens, batch.identities, batch.instants, batch.origins)
-        rows, place = zip(count(), *columns), 0
+        columns = (batch.lines, batch.kinds, tokens, batch.identities, batch.instants, self._streams(batch))
+        rows, place = zip(*columns, strict=False), 0
         for minute in minutes:
             self._pass_over(batch, islice(rows, minute.place - place))
             self._lifecycle.reach(minute.first, minute.before or previous)
             place = minute.place
         self._pass_over(batch, rows)
 
-    def _pass_over(self, batch: Batch, rows: Iterator[Any]) -> None:
+    def _streams(self, batch: Batch) -> Iterable[Hashable]:
+        """Return the streams of the events."""
+        first, file = batch.origins[0], self._lifecycle.file
+        if batch.origins.count(first) == len(batch):
+            return repeat(first or file)
+        return [origin or file for origin in batch.origins]
+
+    def _pass_over(self, batch: Batch, rows: Iterable[Any]) -> None:
         """Pass over uses by its identity of a token that was issued, is not revoked, and expires later.
 
         And over refusals of what is no token. The others are judged.
         """
-        lifecycle, file = self._lifecycle, self._lifecycle.file
         uses = timeless = invalid = 0
-        for place, line, kind, token, identity, when, origin in rows:
+        for line, kind, token, identity, when, stream in rows:
             if kind is Used:
                 if token is not None and token.identity == identity:
                     if when is None:
@@ -173,12 +179,15 @@ class Glance:
                     elif when < token.live_until and token.at <= when:
                         uses += 1
                         if when > token.used_at:
-                            token.used_at, token.used_in, token.used_line = when, origin or file, line
+                            token.used_at = when
+                            token.used_in = stream
+                            token.used_line = line
                         continue
             elif kind is Invalid:
                 invalid += 1
                 continue
-            self._decide(batch.event(place), line)
+            self._decide(batch.event(batch.place_of(line)), line)
+        lifecycle = self._lifecycle
         lifecycle.timeless_uses += timeless
         lifecycle.kinds[Used] += uses + timeless
         lifecycle.kinds[Invalid] += invalid

@@ -204,12 +204,12 @@ class Judge:
 
 
 class Judgement:
-    """One judgement under way: is fed what the trail consists of, and reads those parts that nobody has read.
+    r"""One judgement under way: is fed what the trail consists of, and reads those parts that nobody has read.
 
     ``tell`` is told each finding as soon as it is sure. The others are as for ``prove``.
 
     >>> judgement = Judgement(Options())
-    >>> for content in (Begin("a.jsonl"), reading.Part(b"hello", 6), End()):
+    >>> for content in (Begin("a.jsonl"), reading.Part(b"hello\n", 6), End()):
     ...     judgement.feed(content)
     >>> str(judgement.report().verdict)
     'not judged'

@@ -45,20 +45,15 @@ class OddLine:
 
 @dataclass(frozen=True)
 class Part:
-    """Whole lines as octets, without the last line feed. ``consumed`` is as in ``Block``."""
+    """Whole lines as octets, a line feed behind each. ``consumed`` is as in ``Block``."""
 
     octets: bytes
     consumed: int
 
-    @property
-    def lines(self) -> int:
-        """How many lines it has."""
-        return len(lines_of(self.octets))
-
 
 def lines_of(octets: bytes) -> list[bytes]:
     """Return lines with the line feeds behind them: of all ways to find these by far the fastest."""
-    return BytesIO(octets + b"\n").readlines()
+    return BytesIO(octets).readlines()
 
 
 @dataclass(frozen=True)
@@ -177,13 +172,13 @@ def _lines(file: BinaryIO) -> Iterator["Part | OddLine"]:
             continue
         end = chunk.rfind(b"\n")
         if end >= 0:
-            yield Part(b"".join((rest, memoryview(chunk)[:end])), source.consumed)
+            yield Part(b"".join((rest, memoryview(chunk)[: end + 1])), source.consumed)
             rest = b""
         rest += chunk[end + 1 :]
     if trouble is not None:
         raise trouble  # nobody wrote the line that is cut off here
     if rest:
-        yield Part(rest, source.consumed)
+        yield Part(rest + b"\n", source.consumed)
 
 
 def first_line(chunk: bytes) -> int:
@@ -218,9 +213,9 @@ def _looks_ours(octets: bytes) -> bool:
 def _decoded(octets: bytes, consumed: int) -> Iterator[Block | OddLine]:
     """Decode many lines at once; only where that fails, line by line. Nothing but a line feed ends a line."""
     try:
-        yield Block(octets.decode("utf-8").split("\n"), consumed)
+        yield Block(octets[:-1].decode("utf-8").split("\n"), consumed)
     except UnicodeDecodeError:
-        for line in octets.split(b"\n"):
+        for line in octets[:-1].split(b"\n"):
             try:
                 yield Block([line.decode("utf-8")], consumed)
             except UnicodeDecodeError as error:
