@@ -17,7 +17,7 @@ Switched off, the report is the same to the byte, and later. Why nothing slips t
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import compress, count, repeat
-from operator import ne, not_, or_
+from operator import itemgetter, ne, not_, or_
 from typing import Annotated, Any, NamedTuple
 
 from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType, defstruct
@@ -59,6 +59,9 @@ _LONGEST_PAUSE = 64
 _TIME = '"occurred_at":"'
 _NAME, _SOURCE = b'"token.', b"source_id"
 """What stands in every event of a key server, and of a verifier."""
+
+_OPENING = b'{"event":"token.'
+"""How an event of a key server begins that is written as most are."""
 
 Hint = Annotated[str, Meta(min_length=1, max_length=108)] | None
 Text = Annotated[str, Meta(max_length=128)]
@@ -103,6 +106,7 @@ def _unread(kind: Any) -> Any:
 _decode_event = Decoder(reduce(or_, map(_unread, (Issued, Used, Expired, Revoked, Denied, Invalid)))).decode
 _decode_identity = Decoder(Identity).decode
 _decode_failure = Decoder(_Failure).decode
+_first, _second = itemgetter(0), itemgetter(1)
 
 
 _DOUBTFUL = (Doubt, MsgspecError, UnicodeError, RecursionError, KeyError, TypeError)
@@ -131,7 +135,7 @@ class FastPath:
         self._frames: dict[str, tuple[str, Hints]] = {}
         self._at_once = _AT_ONCE
         self._pause = self._left = 0
-        self._sorts = False
+        self._sorts = self._has_failures = False
 
     def read_whole(self, octets: bytes, number: int, facts: Facts, tally: Tally) -> int:
         """Read lines of which the first is line ``number`` of the trail, and return how many; 0 where one is in doubt.
@@ -190,7 +194,9 @@ class FastPath:
     def read_one(self, text: str) -> LifecycleEvent | Failure | None:
         """Return the event that a text surely is; None says nothing."""
         try:
-            return self._read_failure(text) if "source_id" in text else self._batch(Inside([text], 0), (0,)).event(0)
+            return (
+                self._read_failures([text])[0] if "source_id" in text else self._batch(Inside([text], 0), (0,)).event(0)
+            )
         except _DOUBTFUL:
             return None
 
@@ -202,7 +208,7 @@ class FastPath:
 
     def _read_sorted(self, lines: Sequence[bytes], number: int, facts: Facts, tally: Tally) -> bool:
         """Read lines if they hold events of either system, or surely none; say whether they do."""
-        are_events, are_failures = [_NAME in line for line in lines], [_SOURCE in line for line in lines]
+        are_events, are_failures = self._classified(lines)
         if all(are_events):
             return False
         are_others = list(map(not_, map(or_, are_events, are_failures)))
@@ -220,10 +226,24 @@ class FastPath:
             batch.beside = few
         if part := batch or few:
             facts.add_part(part)
+        self._has_failures = few is not None
         for each in (events, failures):
             tally.add_wrapped(each.preset, len(each.lines))
         tally.add_foreign(others[:-1].split("\n") if others else ())
         return True
+
+    def _classified(self, lines: Sequence[bytes]) -> tuple[list[bool], list[bool]]:
+        """Return which lines seem to hold an event of a key server, and which of a verifier.
+
+        That costs least in a line which has what is looked for first.
+        """
+        if not self._has_failures:
+            are_events = [_NAME in line for line in lines]
+            return are_events, [not is_one and _SOURCE in line for line, is_one in zip(lines, are_events, strict=True)]
+        are_begun = list(map(bytes.startswith, lines, repeat(_OPENING)))
+        are_failures = [not is_one and _SOURCE in line for line, is_one in zip(lines, are_begun, strict=True)]
+        rows = zip(lines, are_begun, are_failures, strict=True)
+        return [is_one or (not is_failure and _NAME in line) for line, is_one, is_failure in rows], are_failures
 
     def _unwrapped(self, lines: Sequence[bytes], are_taken: Sequence[bool], number: int) -> _Some:
         """Return what some of the lines wrap."""
@@ -287,17 +307,25 @@ class FastPath:
 
     def _few(self, inside: Inside, lines: list[int]) -> Few:
         inside.look_at_escapes()
-        texts = [text if isinstance(text, str) else text.decode() for text in inside.texts]
-        return Few(list(map(self._read_failure, texts)), lines)
+        texts: Sequence[Any] = inside.texts
+        if texts and isinstance(texts[0], bytes):
+            texts = list(map(bytes.decode, texts))
+        return Few(self._read_failures(texts), lines)
 
-    def _read_failure(self, text: str) -> Failure:
-        """Read an event; most are, but for their time, one that was read before: where somebody tries again."""
-        start = text.find(_TIME) + len(_TIME)
-        end = text.find('"', start)
-        known = self._frames.get(text[:start] + text[end:])
-        if known is not None and (when := self._instants.known_in_order(text[start:end])) is not None:
-            return Failure(when, known[0], known[1])
-        return self._read_new_failure(text)
+    def _read_failures(self, texts: Sequence[str]) -> list[Failure]:
+        """Read events; most are, but for their time, ones that were read before: where somebody tries again."""
+        starts = [text.find(_TIME) + len(_TIME) for text in texts]
+        ends = map(str.find, texts, repeat('"'), starts)
+        instants = [text[start:end] for text, start, end in zip(texts, starts, ends, strict=True)]
+        known = [self._frames.get(text.replace(instant, "", 1)) for text, instant in zip(texts, instants, strict=True)]
+        frames = list(filter(None, known))
+        ordered = self._instants.in_order(list(compress(instants, known)))
+        events = map(Failure, ordered, map(_first, frames), map(_second, frames))
+        if len(frames) == len(texts):
+            return list(events)
+        return [
+            next(events) if frame else self._read_new_failure(text) for text, frame in zip(texts, known, strict=True)
+        ]
 
     def _read_new_failure(self, text: str) -> Failure:
         event = _decode_failure(text)

@@ -133,7 +133,7 @@ def stretches_of(batch: Batch) -> list[Stretch] | None:
     """Return the events of each writer in a batch; None where they do not follow each other."""
     stretches = []
     for origin, (instants, numbers) in _by_writer(batch).items():
-        if not _rise(instants) or not _run_on(numbers):
+        if not rise(instants) or not _run_on(numbers):
             return None
         stretches.append(Stretch(origin, len(instants), instants[0], instants[-1], numbers[0]))
     return stretches
@@ -155,7 +155,7 @@ def _by_writer(batch: Batch) -> Mapping[str | None, tuple[Sequence[str | None], 
 def minutes_of(batch: Batch, stretches: Sequence[Stretch]) -> list[Minute] | None:
     """Return the minutes of a batch, none where it has no times; None where these do not rise, all together."""
     instants = batch.instants
-    if len(stretches) > 1 and not _rise(instants):
+    if len(stretches) > 1 and not rise(instants):
         return None
     minutes = list[Minute]()
     place, before = 0, None
@@ -259,7 +259,7 @@ def _is_live(batch: Batch, place: int, uses: Uses) -> bool:
     return uses.latest is None or (expires_at is not None and uses.latest < expires_at)
 
 
-def _rise(instants: Sequence[str | None]) -> bool:
+def rise(instants: Sequence[str | None]) -> bool:
     """Whether each instant is as late as the one before it, or there is none at all."""
     if instants[0] is None:
         return instants.count(None) == len(instants)

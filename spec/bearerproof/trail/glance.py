@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from bearerproof.trail.events import Failure, Hints, Invalid, LifecycleEvent, Used
 from bearerproof.trail.facts import Batch, Fact
-from bearerproof.trail.gists import AFTER_COLON, Gisted, Issue, Minute, Stretch, Uses, minutes_of, stretches_of
+from bearerproof.trail.gists import AFTER_COLON, Gisted, Issue, Minute, Stretch, Uses, minutes_of, rise, stretches_of
 from bearerproof.trail.rules.failures import Failures
 from bearerproof.trail.rules.lifecycle import Lifecycle
 from bearerproof.trail.rules.memory import Token
@@ -194,14 +194,26 @@ class Glance:
 
     # -- events of a verifier ------------------------------------------------------------------------------------
 
+    def passes_all(self, events: Sequence[Fact]) -> bool:
+        """Whether each of some failures ``passes``, after the one before it; if not, nothing is changed."""
+        if set(map(type, events)) != {Failure}:
+            return False
+        failures, instants = self._failures, [event.occurred_at for event in events]
+        course, first, latest = failures.course, instants[0], instants[-1]
+        if first is None or latest is None or not (course.first and course.latest <= first and rise(instants)):
+            return False
+        if not all(map(self._knows, {(event.hints, event.source_id) for event in cast("Sequence[Failure]", events)})):
+            return False
+        course.latest = latest
+        failures.events += len(events)
+        return True
+
     def passes(self, event: Fact) -> bool:
         """Whether a failure of a known source, whose very hints were found to be right, is next in its course."""
         if not isinstance(event, Failure):
             return False
         failures, hints, source, when = self._failures, event.hints, event.source_id, event.occurred_at
-        if hints is None or source is None or when is None:
-            return False
-        if self._composed.get(hints) != source and not self._learn(hints, source):
+        if when is None or not self._knows((hints, source)):
             return False
         course = failures.course
         if not (course.first and course.latest <= when):
@@ -209,6 +221,12 @@ class Glance:
         course.latest = when
         failures.events += 1
         return True
+
+    def _knows(self, said: tuple[Hints | None, str | None]) -> bool:
+        hints, source = said
+        if hints is None or source is None:
+            return False
+        return self._composed.get(hints) == source or self._learn(hints, source)
 
     def _learn(self, hints: Hints, source: str) -> bool:
         """Learn that hints compose a source id which has been counted; say whether they do and it has."""

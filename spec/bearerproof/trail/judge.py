@@ -167,6 +167,8 @@ class Judge:
             self._take_few(Few(beside.events[before:], beside.lines[before:]))
 
     def _take_few(self, few: Few) -> None:
+        if self._glance is not None and self._glance.passes_all(few.events):
+            return
         for event, line in zip(few.events, few.lines, strict=True):
             if self._glance is None or not self._glance.passes(event):
                 self._take_one(event, few.texts.get(line, ""), line)
