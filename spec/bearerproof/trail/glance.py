@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import islice, repeat
 from typing import Any, cast
 
-from bearerproof.trail.events import Failure, Hints, Invalid, LifecycleEvent, Used
+from bearerproof.trail.events import Failure, Hints, Invalid, Issued, LifecycleEvent, Used
 from bearerproof.trail.facts import Batch, Fact
 from bearerproof.trail.gists import AFTER_COLON, Gisted, Issue, Minute, Stretch, Uses, minutes_of, rise, stretches_of
 from bearerproof.trail.rules.failures import Failures
@@ -166,9 +166,9 @@ class Glance:
     def _pass_over(self, batch: Batch, rows: Iterable[Any]) -> None:
         """Pass over uses by its identity of a token that was issued, is not revoked, and expires later.
 
-        And over refusals of what is no token. The others are judged.
+        And over refusals of what is no token. The others are judged, most of them issues of tokens that are new.
         """
-        uses = timeless = invalid = 0
+        lifecycle, uses, timeless, invalid = self._lifecycle, 0, 0, 0
         for line, kind, token, identity, when, stream in rows:
             if kind is Used:
                 if token is not None and token.identity == identity:
@@ -186,8 +186,13 @@ class Glance:
             elif kind is Invalid:
                 invalid += 1
                 continue
-            self._decide(batch.event(batch.place_of(line)), line)
-        lifecycle = self._lifecycle
+            place = batch.place_of(line)
+            jti = batch.jtis[place]
+            if kind is Issued and token is None and jti is not None:
+                issued = Token(identity or b"", batch.events[place].expires_at, line, when, stream)
+                lifecycle.issue(hash(jti), issued)
+            else:
+                self._decide(batch.event(place), line)
         lifecycle.timeless_uses += timeless
         lifecycle.kinds[Used] += uses + timeless
         lifecycle.kinds[Invalid] += invalid
