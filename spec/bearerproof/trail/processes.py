@@ -31,7 +31,7 @@ _HERE = b""
 def prove_with(
     processes: int, paths: Sequence[str], options: Options | None = None, progress: Progress | None = None
 ) -> TrailReport:
-    """Judge the trail that the files hold, by so many processes; the report is that of ``prove``, to the byte."""
+    """Judge the trail that the files hold, or a pipe, by so many processes; the report is that of ``prove``, to the byte."""
     options = options or Options()
     if processes < 2:
         return prove(paths, options, progress)
