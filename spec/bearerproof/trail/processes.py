@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _PLACES, _ROOM = 4, 2 * BLOCK
 """Parts that one process has before it, in memory that it shares with this one, and octets of each at most."""
 
+_PIPE = 1 << 20
+"""Octets of what a process has read that wait to be judged, where the system allows it, so that it need not."""
+
 _ABOUT = struct.Struct("=qqq?")
 """What is sent of a part: place, size, octets of its file up to its end, whether to tell in short."""
 
@@ -31,7 +34,7 @@ _HERE = b""
 def prove_with(
     processes: int, paths: Sequence[str], options: Options | None = None, progress: Progress | None = None
 ) -> TrailReport:
-    """Judge the trail that the files hold, or a pipe, by so many processes; the report is that of ``prove``, to the byte."""
+    """Judge the trail that files or a pipe hold, by so many processes; the report is that of ``prove``, to the byte."""
     options = options or Options()
     if processes < 2:
         return prove(paths, options, progress)
@@ -47,6 +50,7 @@ class _Other:
     def __init__(self, context: Any, options: Options, selector: BaseSelector) -> None:
         inbox, self._sender = context.Pipe(duplex=False)
         self._receiver, outbox = context.Pipe(duplex=False)
+        _widen(outbox)
         places = context.RawArray("B", _PLACES * _ROOM)
         self._places = memoryview(places).cast("B")
         self._free = deque(range(_PLACES))
@@ -121,6 +125,13 @@ class _Team:
         """Return those who have something to be received, or have ended."""
         heard = [key.data for key, _ in self._selector.select(None if wait else 0)]
         return [other for other in heard if other.is_there or not other.greet()]
+
+
+def _widen(pipe: "Connection") -> None:
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl  # noqa: PLC0415 - not every system has it
+
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _read_parts(inbox: "Connection", outbox: "Connection", places: Any, options: Options) -> None:
