@@ -13,13 +13,17 @@ from pathlib import Path
 
 import redis
 
-BINARY = shutil.which("redis-server") or shutil.which("valkey-server")
+BINARIES = [found for name in ("redis-server", "valkey-server") if (found := shutil.which(name))]
+"""The servers that are installed."""
+
+BINARY = BINARIES[0] if BINARIES else None
 
 
 class RedisServer:
     """A server process; what it holds is gone with it."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, binary: str | None = BINARY) -> None:
+        self.binary = binary
         self._folder = folder
         self._options = options
         self.port = free_port()
@@ -30,7 +34,7 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        command = [str(BINARY), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        command = [str(self.binary), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         command += ["--save", "", "--appendonly", "no", *self._options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._wait()
@@ -55,7 +59,7 @@ class RedisServer:
                 if client.ping():
                     return
             time.sleep(0.02)
-        raise RuntimeError(f"{BINARY} does not answer on port {self.port}")
+        raise RuntimeError(f"{self.binary} does not answer on port {self.port}")
 
 
 def free_port() -> int:

@@ -69,7 +69,7 @@ def started(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer)
     with ExitStack() as servers:
 
         def start(*options: str) -> RedisServer:
-            server = RedisServer(tmp_path_factory.mktemp("redis"), *options)
+            server = RedisServer(tmp_path_factory.mktemp("redis"), *options, binary=redis_server.binary)
             servers.callback(server.kill)
             return server
 

@@ -11,23 +11,24 @@ from bearerproof_reference.keyserver.store import Issue, State, StoreLimits, Tok
 from bearerproof_reference.keyserver.tokens import TokenRecord
 from tests.keyserver import tasks
 from tests.keyserver.concurrent_workers import WORKERS, ConcurrentWorkers, Processes, Threads, processes
-from tests.keyserver.redisserver import RedisServer
+from tests.keyserver.conftest import MAKES, ServerOf
 from tests.keyserver.samples import ANNA, START, token
 
 LIMITS = StoreLimits(capacity=1000, retention=0)
 
 
 @pytest.fixture(scope="module")
-def pool(redis_server: RedisServer) -> Iterator[ProcessPoolExecutor]:
+def pool() -> Iterator[ProcessPoolExecutor]:
     with processes() as ready:
         yield ready
 
 
-@pytest.fixture(params=["threads", "processes"])
-def workers(request: pytest.FixtureRequest, prefix: str) -> ConcurrentWorkers:
+@pytest.fixture(params=["threads", *MAKES])
+def workers(request: pytest.FixtureRequest, prefix: str, server_of: ServerOf) -> ConcurrentWorkers:
+    """Threads, or processes on a server of each make."""
     if request.param == "threads":
         return Threads(LIMITS)
-    server: RedisServer = request.getfixturevalue("redis_server")
+    server = server_of(request.param)
     return Processes(request.getfixturevalue("pool"), (server.url, prefix, LIMITS))
 
 

@@ -57,7 +57,7 @@ class Glance:
         tokens = [memory.find(hash(uses.jti)) for uses in gist.uses]
         if not all(map(_is_live, tokens, gist.uses)):
             return False
-        if any([isinstance(each, Issue) and hash(each.jti) in memory for each in gist.decisions]):  # noqa: C419 - as above
+        if any([isinstance(each, Issue) and hash(each.jti) in memory for each in gist.decisions]):  # noqa: C419 - faster
             return False
         previous, minutes = lifecycle.previous, deque(gist.minutes)
         if not self._follow(gist.stretches, gist.last):

@@ -90,10 +90,10 @@ def unpacked(yielded: Yield) -> PartRead | Content | None:
     """Return what was ``packed``; None also where that is nothing that can be read here."""
     try:
         read: _Read | _Rare = _decode(yielded)
+        if isinstance(read, _Read):
+            return read.received()
     except MsgspecError:
         return None
-    if isinstance(read, _Read):
-        return read.received()
     content: Content | None = pickle.loads(read.pickled)  # noqa: S301 - our own process wrote it
     return content
 
