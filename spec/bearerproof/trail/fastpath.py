@@ -239,6 +239,8 @@ class FastPath:
         """
         if not self._has_failures:
             are_events = [_NAME in line for line in lines]
+            if _SOURCE not in b"".join(compress(lines, map(not_, are_events))):
+                return are_events, [False] * len(lines)
             return are_events, [not is_one and _SOURCE in line for line, is_one in zip(lines, are_events, strict=True)]
         are_begun = list(map(bytes.startswith, lines, repeat(_OPENING)))
         are_failures = [not is_one and _SOURCE in line for line, is_one in zip(lines, are_begun, strict=True)]
