@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, ClassVar, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from bearerproof.trail.events import Failure, Invalid, LifecycleEvent, Used
 from bearerproof.trail.presets import Preset
@@ -70,6 +70,11 @@ class Batch(Struct, gc=False):
     def __len__(self) -> int:
         return len(self.kinds)
 
+    @property
+    def is_of_one(self) -> bool:
+        """Whether one writer left all events."""
+        return self.origins.count(self.origins[0]) == len(self)
+
     def place_of(self, line: int) -> int:
         """Return which of the events stands in a line."""
         return self.lines.index(line) if isinstance(self.lines, range) else bisect_left(self.lines, line)
@@ -86,8 +91,7 @@ class Batch(Struct, gc=False):
 
     def moved(self, lines: int) -> "Batch":
         """Return the events so many lines further."""
-        columns = (self.kinds, self.jtis, self.identities, self.instants, self.numbers, self.origins, self.events)
-        return Batch(moved(self.lines, lines), *columns, self.beside and self.beside.moved(lines))
+        return structs.replace(self, lines=moved(self.lines, lines), beside=self.beside and self.beside.moved(lines))
 
     def parted(self, size: int) -> Iterator["Batch"]:
         """Return the events in batches of at most so many."""

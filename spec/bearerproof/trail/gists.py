@@ -121,11 +121,10 @@ class Gisted(NamedTuple):
     def moved(self, lines: int) -> "Gisted":
         """Return the events so many lines further."""
         whole = self.whole
-        return Gisted(
-            self.gist,
-            moved(self.lines, lines),
-            None if whole is None else lambda: whole().moved(lines),
-            self.beside and self.beside.moved(lines),
+        return self._replace(
+            lines=moved(self.lines, lines),
+            whole=None if whole is None else lambda: whole().moved(lines),
+            beside=self.beside and self.beside.moved(lines),
         )
 
 
@@ -141,9 +140,8 @@ def stretches_of(batch: Batch) -> list[Stretch] | None:
 
 def _by_writer(batch: Batch) -> Mapping[str | None, tuple[Sequence[str | None], Sequence[int | None]]]:
     """Return the times and the numbers of each writer."""
-    first = batch.origins[0]
-    if batch.origins.count(first) == len(batch):
-        return {first: (batch.instants, batch.numbers)}
+    if batch.is_of_one:
+        return {batch.origins[0]: (batch.instants, batch.numbers)}
     of: dict[str | None, tuple[list[str | None], list[int | None]]] = {}
     for origin, instant, number in zip(batch.origins, batch.instants, batch.numbers, strict=True):
         instants, numbers = of.get(origin) or of.setdefault(origin, ([], []))

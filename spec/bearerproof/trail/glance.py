@@ -158,9 +158,9 @@ class Glance:
 
     def _streams(self, batch: Batch) -> Iterable[Hashable]:
         """Return the streams of the events."""
-        first, file = batch.origins[0], self._lifecycle.file
-        if batch.origins.count(first) == len(batch):
-            return repeat(first or file)
+        file = self._lifecycle.file
+        if batch.is_of_one:
+            return repeat(batch.origins[0] or file)
         return [origin or file for origin in batch.origins]
 
     def _pass_over(self, batch: Batch, rows: Iterable[Any]) -> None:

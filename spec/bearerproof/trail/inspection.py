@@ -105,9 +105,11 @@ class Inspector:
 
 
 def _are_uuids(texts: Collection[str]) -> bool:
-    """Whether texts are UUIDs in the usual form, with or without capitals; all are looked at together."""
+    """Whether texts are UUIDs in the usual form; all are looked at together."""
     joined, size = "".join(texts), _SIZE_OF_UUID
     if not {size}.issuperset(map(len, texts)) or joined.count("-") != len(texts) * len(_HYPHENS):
+        return False
+    if joined != joined.lower():
         return False
     try:
         octets = bytes.fromhex(joined.replace("-", ""))

@@ -49,7 +49,7 @@ class Instants:
         Raises:
             Doubt: it is not in good form.
         """
-        if (known := self.known_in_order(when)) is not None:
+        if (known := self._known_in_order(when)) is not None:
             return known
         if not shapes.is_instant(when) or not self._is_clean(when):
             raise Doubt
@@ -58,7 +58,7 @@ class Instants:
             self._seconds.add(when[:_SECOND])
         return shapes.in_order(when)
 
-    def known_in_order(self, when: str) -> str | None:
+    def _known_in_order(self, when: str) -> str | None:
         """Return an instant of a second that is known, in order; None says nothing."""
         if when[:_SECOND] not in self._seconds or when[-1] != "Z" or not when.isascii():
             return None

@@ -233,11 +233,6 @@ class Judgement:
         self._path, self._before, self._octets = "", 0, 0
         self._line = 0
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether a line is under way that a collector cut, so that the next part says nothing by itself."""
-        return bool(self._reader.pieces)
-
     def place(self, line: int) -> tuple[str, int]:
         """Return the file that is being read, and the line in it of a line counted over all files."""
         return self._path, line - self._before
@@ -264,7 +259,12 @@ class Judgement:
         self._octets = consumed
 
     def take(self, read: PartRead) -> bool:
-        """Judge what was read of the next part of the file; say whether it was enough, else nothing is changed."""
+        """Judge what was read of the next part of the file; say whether it was enough, else nothing is changed.
+
+        It is not where a line is under way that a collector cut: then a part says nothing by itself.
+        """
+        if self._reader.pieces:
+            return False
         parts: list[Events] = [part.moved(self._line) for part in read.parts]
         short = parts[0] if parts else None
         if isinstance(short, Gisted) and short.whole is None:

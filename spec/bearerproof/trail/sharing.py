@@ -125,8 +125,8 @@ class Sharing:
 
     def _judge(self, turn: _Turn) -> None:
         read = unpacked(turn.yielded) if isinstance(turn.yielded, bytes) else turn.yielded
-        if not isinstance(read, PartRead) or self._judgement.is_cut:
-            self._judgement.feed(turn.content)
-        elif not self._judgement.take(read):
-            self._judgement.feed(turn.content)
+        if isinstance(read, PartRead):
+            if self._judgement.take(read):
+                return
             self._whole = _WHOLE
+        self._judgement.feed(turn.content)

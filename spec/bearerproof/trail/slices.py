@@ -122,15 +122,15 @@ def join(
     judgement, own = Judgement(options, progress=progress), enumerate(contents(paths))
     for number, yields in enumerate(cycle([iter(each) for each in slices])):
         yielded = next(yields, None)
-        content = None if yielded is None else unpacked(yielded)
-        if content is None or (judgement.is_cut and isinstance(content, PartRead)):
-            content = next((content for place, content in own if place == number), None)
+        read = None if yielded is None else unpacked(yielded)
+        if isinstance(read, PartRead):
+            if judgement.take(read):
+                continue
+            read = None
+        content = read or next((content for place, content in own if place == number), None)
         if content is None:
             break
-        if isinstance(content, PartRead):
-            judgement.take(content)
-        else:
-            judgement.feed(content)
+        judgement.feed(content)
     return judgement.report()
 
 
@@ -230,14 +230,13 @@ class _SentBatch(Struct, array_like=True, tag="batch"):
 
 
 def _columns(batch: Batch) -> _Columns:
-    origin = batch.origins[0]
     return _Columns(
         bytes(map(KINDS.index, batch.kinds)),
         batch.jtis,
         batch.identities,
         batch.instants,
         _short(batch.numbers),
-        origin if batch.origins.count(origin) == len(batch) else batch.origins,
+        batch.origins[0] if batch.is_of_one else batch.origins,
     )
 
 
